@@ -1,0 +1,173 @@
+"""The Protocols at which siblings meet: peer, agent, registry and client know only these.
+
+Everything here is shape. ``assembly`` decides who stands behind each port.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from ..errors import MeshError
+from ..ids import AgentId
+from ..wire.peer import SkillInfo
+from ..wire.signaling import LinkReport
+
+Kind = Literal["task", "prompt", "skills", "status"]
+Queue = Literal["auto", "never", "only"]
+
+
+class Verify(Protocol):
+    """``identity.verify``: whether ``signature`` by ``key`` covers context, NUL and data."""
+
+    def __call__(self, key: bytes, context: str, data: bytes, signature: bytes) -> bool:
+        """See :func:`chatixia.identity.verify`."""
+        ...
+
+
+class Outgoing(msgspec.Struct):
+    """A call as its asker describes it.
+
+    ``target`` an agent id. ``body``: JSON bytes of the arguments object (``task``) or of a
+    ``wire.peer.Prompt`` (``prompt``). ``timeout``: seconds from now. ``path``: ids that caused
+    this call, first asker first, without this process's own id. ``key``: idempotency key, drawn
+    by the mesh if empty; it is the request id on every tier.
+    """
+
+    target: AgentId
+    skill: str = ""
+    body: bytes = b"{}"
+    kind: Kind = "task"
+    timeout: float = 30.0
+    idempotent: bool = False
+    stream: bool = False
+    key: str = ""
+    path: tuple[str, ...] = ()
+    traceparent: str = ""
+    queue: Queue = "auto"
+
+
+class Answer(msgspec.Struct):
+    """What came back: JSON bytes, the tier that carried it, milliseconds, who answered.
+
+    ``link_ms``: how long the link took to open, when this call opened it.
+    ``where``: the far address of a direct link, when known.
+    """
+
+    value: bytes
+    via: str
+    ms: float
+    agent: AgentId
+    link_ms: float | None = None
+    where: str = ""
+
+
+class Stream(Protocol):
+    """Items of a streamed answer as JSON bytes, in order. Leaving early cancels the far end."""
+
+    via: str
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """The items; raises the far end's error where it happened."""
+        ...
+
+    async def aclose(self) -> None:
+        """Cancel the far end unless it already ended."""
+        ...
+
+
+class Incoming(msgspec.Struct):
+    """Work for this agent, from a link or the queue.
+
+    ``deadline``: on ``World.monotonic``'s clock. ``path``: everyone whose rights bound this call,
+    the caller last. ``fence``, ``attempt`` and ``key`` serve side effects (queue: tasks.md 2).
+    """
+
+    caller: AgentId
+    request_id: str
+    kind: Kind
+    skill: str
+    body: msgspec.Raw
+    stream: bool
+    path: tuple[str, ...]
+    deadline: float | None
+    traceparent: str
+    via: str
+    key: str
+    fence: str = ""
+    attempt: int = 1
+    task_id: str = ""
+
+
+class Responder(Protocol):
+    """How a handler answers. Exactly one of ``reply`` and ``fail`` ends the request."""
+
+    def reply(self, result: bytes) -> None:
+        """End with JSON bytes (after items: the value that ends the stream, usually null)."""
+        ...
+
+    def fail(self, error: MeshError) -> None:
+        """End with an error."""
+        ...
+
+    async def item(self, chunk: bytes) -> None:
+        """Send one item of a stream; waits for credit."""
+        ...
+
+    def progress(self, fraction: float, note: str) -> None:
+        """Tell how far it is; may be dropped."""
+        ...
+
+
+Handler = Callable[[Incoming, Responder], Coroutine[Any, Any, None]]
+"""Serves one request. The mesh runs it in a task of its own (eagerly where Python can), cancels
+it on cancel, deadline or shutdown, and answers ``skill_failed`` if it ends without an answer."""
+
+
+class Pong(msgspec.Struct):
+    """A ping's answer: tier, round trip in ms, far address."""
+
+    agent: AgentId
+    via: str
+    ms: float
+    where: str = ""
+
+
+class Mesh(Protocol):
+    """A principal's door to the mesh: at most eight methods, whoever stands behind it."""
+
+    @property
+    def id(self) -> AgentId:
+        """My own id."""
+        ...
+
+    def call(self, out: Outgoing) -> Awaitable[Answer]:
+        """One answer, or one MeshError before the deadline."""
+        ...
+
+    def stream(self, out: Outgoing) -> Stream:
+        """Many items, or one MeshError."""
+        ...
+
+    async def verb(self, name: str, request: msgspec.Struct, timeout: float = 10.0) -> Any:
+        """A verb of ``wire.verbs`` at the registry; its reply struct or a MeshError."""
+        ...
+
+    async def ping(self, target: AgentId, timeout: float = 5.0) -> Pong:
+        """A round trip over the present path; opens a link if there is none."""
+        ...
+
+    def links(self) -> Sequence[LinkReport]:
+        """The open links as the engine sees them."""
+        ...
+
+    def serve(self, handler: Handler, skills: Sequence[SkillInfo], slots: int) -> None:
+        """Answer requests from links and queue. Called once, before ``start``; again after
+        skills changed."""
+        ...
+
+    async def watch(self, task_id: str, timeout: float) -> AsyncIterator[msgspec.Struct]:
+        """Pushes about one task (TaskDone, TaskProgress, TaskHint) until it is terminal."""
+        ...

@@ -1,0 +1,73 @@
+"""Typed identifiers: one name for one thing, checked once at the door.
+
+An agent has ONE address everywhere, its agent id, which is also its peer id.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NewType
+
+AgentId = NewType("AgentId", str)
+"""A principal's address: agent, machine, client, registry. Compared as bytes."""
+TaskId = NewType("TaskId", str)
+"""``t_`` and 26 base32 characters, drawn by the submitter."""
+RequestId = NewType("RequestId", str)
+"""Unique per caller incarnation; at most 64 characters."""
+MeshId = NewType("MeshId", str)
+"""Lower-case hex SHA-256 of the first owner's public key (64 characters)."""
+KeyId = NewType("KeyId", str)
+"""First 16 hex characters of SHA-256 of a public key."""
+Incarnation = NewType("Incarnation", str)
+"""16 hex characters: 64 random bits drawn at process start."""
+
+MAX_ID: Final = 63
+MAX_SKILL: Final = 64
+RESERVED: Final = frozenset(
+    {"registry", "hub", "admin", "mesh", "all", "self", "con", "prn", "aux", "nul"}
+    | {f"{device}{n}" for device in ("com", "lpt") for n in range(1, 10)}
+)
+"""Names no agent or machine may take: roles of the mesh and Windows devices."""
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}\Z")
+_CLIENT = re.compile(r"([a-z0-9][a-z0-9._-]{0,55})~([a-z2-7]{6})\Z")
+_SKILL = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}\Z")
+_TASK = re.compile(r"t_[a-z2-7]{26}\Z")
+_HEX16 = re.compile(r"[0-9a-f]{16}\Z")
+
+
+def is_agent_id(text: str) -> bool:
+    """Whether ``text`` may name an agent or a machine (design.md section 2)."""
+    stem = text.split(".", 1)[0]
+    return (
+        _NAME.match(text) is not None
+        and not text.endswith(".")
+        and text not in RESERVED
+        and stem not in RESERVED
+    )
+
+
+def is_client_id(text: str) -> bool:
+    """Whether ``text`` is a client's id, ``machine~xxxxxx``."""
+    match = _CLIENT.match(text)
+    return match is not None and is_agent_id(match[1])
+
+
+def is_peer_id(text: str) -> bool:
+    """Whether ``text`` may stand at either end of a link: an agent or a client."""
+    return is_agent_id(text) or is_client_id(text)
+
+
+def is_skill(text: str) -> bool:
+    """Whether ``text`` is a skill's name: a letter or underscore, at most 64 characters."""
+    return _SKILL.match(text) is not None
+
+
+def is_task_id(text: str) -> bool:
+    """Whether ``text`` is a task id as :data:`TaskId` says."""
+    return _TASK.match(text) is not None
+
+
+def is_incarnation(text: str) -> bool:
+    """Whether ``text`` is 64 bits in lower-case hex."""
+    return _HEX16.match(text) is not None

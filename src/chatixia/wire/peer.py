@@ -1,0 +1,230 @@
+"""What two agents say on a DataChannel (or relay stream): frames, hello, MeshMessages.
+
+A frame is one binary message. First byte ``{``: JSON, :class:`Frame` or :class:`HelloFrame`.
+First byte 0x01: a fragment (links.md section 5). 0x02 is reserved for artifact chunks.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import msgspec
+
+from ..errors import WireError
+from .base import EMPTY, KIB, MIB, B64, Count, Id, Line, Name, Short
+
+FRAME_TARGET: Final = 16 * KIB
+"""A frame closes at this size; a larger message is cut into fragments."""
+MAX_FRAME: Final = 256 * KIB
+MAX_MESSAGE: Final = 16 * MIB
+MAX_HELLO: Final = 16 * KIB
+MAX_HOPS: Final = 8
+CHANNEL: Final = "mesh"
+"""The label of the call channel, and of the described single channel."""
+
+MessageType = Literal[
+    "ping",
+    "pong",
+    "task_request",
+    "task_response",
+    "task_stream_chunk",
+    "skill_query",
+    "skill_response",
+    "agent_status",
+    "agent_prompt",
+    "agent_response",
+    "agent_stream_chunk",
+    "cancel",
+    "progress",
+    "credit",
+    "error",
+]
+MESSAGE_TYPES: Final[dict[str, str]] = {
+    "ping": "are you there; answered by pong with the same request_id",
+    "pong": "answer to ping",
+    "task_request": "run a skill",
+    "task_response": "a skill's result or error; also ends a stream",
+    "task_stream_chunk": "one item of a streamed result",
+    "skill_query": "which skills do you have",
+    "skill_response": "answer to skill_query",
+    "agent_status": "a peer tells its state",
+    "agent_prompt": "free text to an agent's model or handler",
+    "agent_response": "the whole answer to a prompt; also ends its stream",
+    "agent_stream_chunk": "a piece of an answer to a prompt",
+    "cancel": "stop working on that request",
+    "progress": "how far a request is",
+    "credit": "how much more the other side may send",
+    "error": "a message that could not be handled",
+}
+
+
+class MeshMessage(msgspec.Struct, omit_defaults=True):
+    """The described envelope and our optional fields.
+
+    ``deadline_ms``: remaining milliseconds when sent. ``path``: the ids that caused this call,
+    first asker first, without the sender's own link peer. ``ns``: namespace inside the mesh.
+    """
+
+    type: str
+    request_id: str = ""
+    source_agent: str = ""
+    target_agent: str = ""
+    payload: msgspec.Raw = EMPTY
+    deadline_ms: int | None = None
+    path: list[str] = []
+    traceparent: str = ""
+    ns: str = ""
+    error: WireError | None = None
+
+
+class Frame(msgspec.Struct, omit_defaults=True):
+    """One numbered frame. ``s`` 0 (absent) marks a frame outside the sequence (a pure ack)."""
+
+    s: int = 0
+    a: int = 0
+    m: list[MeshMessage] = []
+
+
+class TaskRequest(msgspec.Struct, omit_defaults=True):
+    """Payload of ``task_request``. ``message`` is the described free text; ``args`` an object."""
+
+    skill: Short = ""
+    args: msgspec.Raw = EMPTY
+    message: str = ""
+    stream: bool = False
+    idempotent: bool = False
+
+
+class TaskResponse(msgspec.Struct, omit_defaults=True):
+    """Payload of ``task_response``; an error stands in the envelope.
+
+    ``items``: how many chunks the stream had, so that a lost one is noticed.
+    """
+
+    result: msgspec.Raw = msgspec.Raw(b"null")
+    items: Count = 0
+
+
+class StreamChunk(msgspec.Struct, omit_defaults=True):
+    """Payload of ``task_stream_chunk`` and ``agent_stream_chunk``: item ``n``, from 0."""
+
+    n: Count = 0
+    item: msgspec.Raw = msgspec.Raw(b"null")
+    text: str = ""
+    done: bool = False
+
+
+class Prompt(msgspec.Struct, omit_defaults=True):
+    """Payload of ``agent_prompt``."""
+
+    message: str = ""
+    text: str = ""
+    session_id: Short = ""
+    direct: bool = False
+    broadcast: bool = False
+    stream: bool = False
+
+
+class PromptReply(msgspec.Struct, omit_defaults=True):
+    """Payload of ``agent_response``."""
+
+    text: str = ""
+    items: Count = 0
+
+
+class SkillInfo(msgspec.Struct, omit_defaults=True):
+    """A skill as others see it. ``parameters`` and ``returns`` are JSON Schema 2020-12."""
+
+    name: Short
+    description: Line = ""
+    parameters: msgspec.Raw = EMPTY
+    returns: msgspec.Raw = EMPTY
+    streams: bool = False
+    idempotent: bool = False
+
+
+class SkillQuery(msgspec.Struct, omit_defaults=True):
+    """Payload of ``skill_query``: one skill, or all when empty."""
+
+    skill: Short = ""
+
+
+class SkillReply(msgspec.Struct, omit_defaults=True):
+    """Payload of ``skill_response``."""
+
+    available: bool = False
+    description: Line = ""
+    skills: list[SkillInfo] = []
+
+
+class Status(msgspec.Struct, omit_defaults=True):
+    """Payload of ``agent_status``."""
+
+    status: Short = ""
+
+
+class Ping(msgspec.Struct, omit_defaults=True):
+    """Payload of ``ping`` and ``pong``: the highest signed versions that I know."""
+
+    policy: Count = 0
+    revocations: Count = 0
+
+
+class Progress(msgspec.Struct, omit_defaults=True):
+    """Payload of ``progress``: a fraction from 0 to 1 and a note."""
+
+    fraction: float = 0.0
+    note: Line = ""
+
+
+class Credit(msgspec.Struct, omit_defaults=True):
+    """Payload of ``credit``: running totals in bytes, never increments."""
+
+    link: Count = 0
+    streams: dict[str, int] = {}
+
+
+class Hello(msgspec.Struct, omit_defaults=True):
+    """The first message each way on each connection or relay stream (trust.md section 2).
+
+    All but ``a``, ``policy`` and ``revocations`` are under the signature beside it.
+    ``session_a`` is ``a``: the highest frame of the peer that I had in order.
+    """
+
+    path: Literal["direct", "relay"]
+    mesh: Short
+    side: Literal["offerer", "answerer"]
+    source: Id
+    target: Id
+    nonce: B64
+    peer_nonce: B64
+    incarnation: Short
+    peer_incarnation: Short
+    fingerprint: B64 = ""
+    peer_fingerprint: B64 = ""
+    offer_hash: B64 = ""
+    answer_hash: B64 = ""
+    version: Count = 1
+    capabilities: list[Name] = []
+    peer_capabilities_hash: B64 = ""
+    a: Count = 0
+    policy: Count = 0
+    revocations: Count = 0
+
+
+class HelloFrame(msgspec.Struct):
+    """``{"hello": {...}, "sig": "..."}``, unnumbered; ``sig`` as ``wire.signed.hello`` says."""
+
+    hello: Hello
+    sig: B64
+
+
+class Bye(msgspec.Struct, omit_defaults=True):
+    """``{"bye": s}``: idle close asked; ``{"bye_ack": s}`` agrees (links.md section 4)."""
+
+    bye: Count | None = None
+    bye_ack: Count | None = None
+
+
+CAPABILITIES: Final = ("session/1", "fragments/1", "credit/1", "stream/1")
+"""What this build can do, offered in offer, answer and hello."""

@@ -1,0 +1,303 @@
+"""Bodies of the registry's other verbs: agents, tokens, keys, logins, topology."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from .base import EMPTY, B64, Count, Cursor, Id, Line, Name, Short
+from .peer import SkillInfo
+from .signaling import LinkReport
+from .tasks import Page
+from .trust import Signed
+
+Health = Literal["active", "stale", "offline"]
+
+
+class Nothing(msgspec.Struct):
+    """An empty request."""
+
+
+class Capabilities(msgspec.Struct, omit_defaults=True, frozen=True):
+    """The described capability object of an agent."""
+
+    skills: Annotated[list[Short], msgspec.Meta(max_length=256)] = []
+    mcp_servers: Annotated[list[Name], msgspec.Meta(max_length=64)] = []
+    goals_count: Count = 0
+    mode: Short = ""
+
+
+class AgentRecord(msgspec.Struct, omit_defaults=False):
+    """An agent as the directory lists it; the described fields and ours.
+
+    ``sidecar_peer_id`` equals ``agent_id`` for a member. ``trust``: ``owner``, ``registry`` or
+    ``unverified`` (key-less). ``last_heartbeat`` and ``registered_at`` are RFC 3339.
+    """
+
+    agent_id: Id
+    hostname: Name = ""
+    ip: Short = ""
+    port: Count = 0
+    sidecar_peer_id: Id = ""
+    capabilities: Capabilities = Capabilities()
+    status: Short = ""
+    mode: Short = ""
+    health: Health = "active"
+    registered_at: str = ""
+    last_heartbeat: str = ""
+    description: Line = ""
+    skills: list[SkillInfo] = []
+    incarnation: Short = ""
+    epoch: Short = ""
+    trust: Short = "owner"
+    machine: Id = ""
+    slots: Count = 0
+    key: Short = ""
+    ns: Short = "default"
+
+
+class AgentQuery(msgspec.Struct, omit_defaults=True):
+    """``agents.list``: by skill, health; paged, ordered by id."""
+
+    skill: Short = ""
+    health: Short = ""
+    cursor: Cursor = ""
+    limit: Page = 200
+
+
+class Agents(msgspec.Struct, omit_defaults=True):
+    """A page of agents; ``cursor`` is the snapshot's."""
+
+    agents: list[AgentRecord]
+    next: Cursor = ""
+    cursor: Cursor = ""
+
+
+class AgentRef(msgspec.Struct):
+    """One agent by id."""
+
+    agent_id: Id
+
+
+class Route(msgspec.Struct):
+    """``agents.route``: an active agent with the skill, never the asker."""
+
+    skill: Short
+
+
+class RegisterAgent(msgspec.Struct, omit_defaults=True):
+    """The described registration, for key-less agents (an API key names the id)."""
+
+    agent_id: Id
+    hostname: Name
+    ip: Short = ""
+    port: Count = 8000
+    sidecar_peer_id: Id = ""
+    capabilities: Capabilities = Capabilities()
+    status: Short = ""
+    mode: Short = ""
+
+
+class Beat(msgspec.Struct, omit_defaults=True):
+    """The described heartbeat; renews the agent's leases and claims by polling."""
+
+    agent_id: Id
+    hostname: Name = ""
+    ip: Short = ""
+    port: Count = 8000
+    status: Short = ""
+    mode: Short = ""
+    skills_count: Count = 0
+    goals_count: Count = 0
+    uptime_seconds: float = 0.0
+    skill_names: Annotated[list[Short], msgspec.Meta(max_length=256)] = []
+    sidecar_peer_id: Id = ""
+
+
+class TokenRequest(msgspec.Struct, omit_defaults=True):
+    """``token``: an assertion signed by a key (JWT, aud = mesh id, nonce), or an API key header."""
+
+    assertion: Annotated[str, msgspec.Meta(max_length=4096)] = ""
+    chain: Annotated[list[Signed], msgspec.Meta(max_length=4)] = []
+
+
+class NonceRequest(msgspec.Struct, omit_defaults=True):
+    """``nonce``: with mine, the registry proves its key over it and its certificate."""
+
+    nonce: B64 = ""
+
+
+class RegistryProof(msgspec.Struct, omit_defaults=True):
+    """Reply of ``nonce``."""
+
+    nonce: B64
+    now: float
+    mesh: Short
+    registry: list[Signed] = []
+    proof: B64 = ""
+
+
+class Token(msgspec.Struct, omit_defaults=True):
+    """A short-lived bearer token."""
+
+    token: str
+    peer_id: Id
+    role: Short
+    expires_in: Count = 300
+
+
+class KeyCreate(msgspec.Struct, omit_defaults=True):
+    """``keys.create``: an API key for a key-less client called ``name``."""
+
+    name: Id
+    not_after: Count = 0
+
+
+class KeyCreated(msgspec.Struct, omit_defaults=True):
+    """The key, shown this once."""
+
+    id: Short
+    name: Id
+    key: str
+
+
+class KeyInfo(msgspec.Struct, omit_defaults=True):
+    """An API key without its secret."""
+
+    id: Short
+    name: Id
+    created: Count
+    not_after: Count = 0
+    last_used: Count = 0
+    revoked: bool = False
+
+
+class Keys(msgspec.Struct):
+    """``keys.list``."""
+
+    keys: list[KeyInfo]
+
+
+class KeyRef(msgspec.Struct):
+    """``keys.revoke``."""
+
+    id: Short
+
+
+class LoginLink(msgspec.Struct, omit_defaults=True):
+    """``login.create``: the secret that goes after ``#``; single use, 10 minutes."""
+
+    secret: str
+    expires_in: Count = 600
+
+
+class Redeem(msgspec.Struct):
+    """``login.redeem``: sets the browser session's cookie."""
+
+    secret: Annotated[str, msgspec.Meta(max_length=128)]
+
+
+class Session(msgspec.Struct, omit_defaults=True):
+    """Who the browser session is."""
+
+    person: Id
+    role: Short
+    mesh: Short = ""
+
+
+class Serial(msgspec.Struct, omit_defaults=True):
+    """``serial``: the highest serial known for an id, and whether it is a tombstone."""
+
+    id: Id
+    serial: Count = 0
+    key: Short = ""
+    machine: Id = ""
+    revoked: bool = False
+    free: Id = ""
+
+
+class Edge(msgspec.Struct, omit_defaults=True):
+    """A link that both ends report (``confirmed``) or only one."""
+
+    from_peer: Id
+    to_peer: Id
+    tier: Short = ""
+    rtt_ms: float | None = None
+    link: Short = ""
+    confirmed: bool = False
+    bytes: Count = 0
+    engine: Short = ""
+
+
+class Node(msgspec.Struct, omit_defaults=True):
+    """The described topology node; ``mesh_peers`` are measured links."""
+
+    agent_id: Id
+    ip: Short = ""
+    port: Count = 0
+    hostname: Name = ""
+    sidecar_peer_id: Id = ""
+    mode: Short = ""
+    skills_count: Count = 0
+    health: Health = "active"
+    mesh_peers: list[Id] = []
+    links: list[LinkReport] = []
+
+
+class Topology(msgspec.Struct):
+    """``topology``: real links only."""
+
+    nodes: list[Node]
+    mesh_edges: list[Edge]
+
+
+class IceConfig(msgspec.Struct, omit_defaults=True):
+    """``config``: the described ``iceServers`` and ours."""
+
+    iceServers: list[dict[str, str | list[str]]] = []  # noqa: N815 - the described wire name
+    addresses: list[Name] = []
+    now: float = 0.0
+
+
+class StatusReply(msgspec.Struct, omit_defaults=True):
+    """``status``: what the operator sees first."""
+
+    mesh: Short
+    version: Short
+    now: float
+    agents: Count = 0
+    links: Count = 0
+    tasks: dict[str, int] = {}
+    addresses: list[Name] = []
+    generation: Count = 0
+    disk_free: Count = 0
+
+
+class HealthReply(msgspec.Struct, omit_defaults=True):
+    """``/healthz`` and ``/readyz``."""
+
+    status: Short = "ok"
+
+
+class WatchAll(msgspec.Struct, omit_defaults=True):
+    """``watch``: events of the whole mesh to this socket (people only), from ``cursor`` on."""
+
+    cursor: Cursor = ""
+
+
+class Watching(msgspec.Struct, omit_defaults=True):
+    """Reply of ``watch``: the snapshot's cursor."""
+
+    cursor: Cursor
+
+
+class EventRow(msgspec.Struct, omit_defaults=True):
+    """One stored event."""
+
+    kind: Short
+    id: Name
+    change: Short
+    at: float
+    cursor: Cursor
+    body: msgspec.Raw = EMPTY

@@ -1,0 +1,108 @@
+"""The one builder of every signed byte string, with its context (trust.md sections 1 and 2).
+
+Each field is its length as an unsigned 32-bit big-endian number and its bytes, so that no two
+different lists of fields make the same string. The signer prefixes the context and NUL.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as Base64Error
+from collections.abc import Iterable
+from typing import Final
+
+from ..errors import BadRequest
+from .peer import Hello
+
+MEMBER: Final = "chatixia/member/1"
+REVOKE: Final = "chatixia/revoke/1"
+SIGNAL: Final = "chatixia/signal/1"
+LINK: Final = "chatixia/link/1"
+LOGIN: Final = "chatixia/login/1"
+REGISTRY: Final = "chatixia/registry/1"
+JOIN: Final = "chatixia/join/1"
+INVITE: Final = "chatixia/invite/1"
+SEAL: Final = "chatixia/seal/1"
+CONTEXTS: Final = (MEMBER, REVOKE, SIGNAL, LINK, LOGIN, REGISTRY, JOIN, INVITE, SEAL)
+
+
+def b64(data: bytes) -> str:
+    """base64url without padding (RFC 4648 section 5)."""
+    return urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def unb64(text: str) -> bytes:
+    """The bytes of unpadded base64url. Raises BadRequest."""
+    try:
+        return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except (Base64Error, ValueError):
+        raise BadRequest("A field is not base64url.") from None
+
+
+def digest(text: str) -> bytes:
+    """SHA-256 of the exact UTF-8 bytes of ``text``; empty for an empty text."""
+    return hashlib.sha256(text.encode()).digest() if text else b""
+
+
+def fields(values: Iterable[str | int | bytes]) -> bytes:
+    """Length-prefixed concatenation; integers in decimal."""
+    out = bytearray()
+    for value in values:
+        data = value if isinstance(value, bytes) else str(value).encode()
+        out += len(data).to_bytes(4, "big") + data
+    return bytes(out)
+
+
+def capabilities_hash(names: Iterable[str]) -> bytes:
+    """SHA-256 over a capability list in its order."""
+    return hashlib.sha256(fields(names)).digest()
+
+
+def offer(
+    *, mesh: str, source: str, target: str, incarnation: str, peer_incarnation: str, attempt: int,
+    nonce: bytes, versions: Iterable[int], capabilities: Iterable[str], sdp: str,
+) -> bytes:  # fmt: skip
+    """What the signature of an ``offer`` covers, under :data:`SIGNAL`."""
+    return fields((
+        "offer", mesh, source, target, incarnation, peer_incarnation, attempt, nonce,
+        fields(versions), capabilities_hash(capabilities), digest(sdp),
+    ))  # fmt: skip
+
+
+def answer(
+    *, mesh: str, source: str, target: str, incarnation: str, peer_incarnation: str, attempt: int,
+    nonce: bytes, versions: Iterable[int], capabilities: Iterable[str], sdp: str,
+    offer_nonce: bytes, offer_hash: bytes,
+) -> bytes:  # fmt: skip
+    """What the signature of an ``answer`` covers, under :data:`SIGNAL`."""
+    return fields((
+        "answer", mesh, source, target, incarnation, peer_incarnation, attempt, nonce,
+        fields(versions), capabilities_hash(capabilities), digest(sdp), offer_nonce, offer_hash,
+    ))  # fmt: skip
+
+
+def hello(said: Hello) -> bytes:
+    """What the signature of a ``hello`` covers, under :data:`LINK`: all but the moving counters."""
+    return fields((
+        said.path, said.mesh, said.side, said.source, said.target, unb64(said.nonce),
+        unb64(said.peer_nonce), said.incarnation, said.peer_incarnation, unb64(said.fingerprint),
+        unb64(said.peer_fingerprint), unb64(said.offer_hash), unb64(said.answer_hash),
+        said.version, capabilities_hash(said.capabilities), unb64(said.peer_capabilities_hash),
+    ))  # fmt: skip
+
+
+def login(*, mesh: str, peer_id: str, incarnation: str, nonce: bytes, my_nonce: bytes) -> bytes:
+    """What ``register.sig`` covers, under :data:`LOGIN`: both nonces and who logs in."""
+    return fields(("login", mesh, peer_id, incarnation, nonce, my_nonce))
+
+
+def registry(*, mesh: str, nonce: bytes, certificate: bytes) -> bytes:
+    """What the registry's proof covers, under :data:`REGISTRY`: the asker's nonce and SHA-256 of
+    the TLS certificate in use (empty in clear, and behind a proxy)."""
+    return fields(("registry", mesh, nonce, certificate))
+
+
+def join(*, mesh: str, name: str, nonce: bytes) -> bytes:
+    """What ``join.sig`` covers, under :data:`JOIN`: by the machine's key over the registry's nonce."""
+    return fields(("join", mesh, name, nonce))

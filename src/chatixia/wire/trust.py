@@ -1,0 +1,137 @@
+"""Membership records, invitations, revocations and the join string, as bytes and text.
+
+A record travels as :class:`Signed`: the exact bytes of its body, kept and never re-encoded
+(trust.md section 1). Reading one proves nothing; ``core.membership`` walks the chain.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from .base import KIB, B64, Count, Id, Name, Short
+
+MAX_CHAIN: Final = 4
+MAX_CHAIN_BYTES: Final = 4 * KIB
+
+Kind = Literal["owner", "invitation", "machine", "agent", "client", "registry"]
+
+
+class Signed(msgspec.Struct, frozen=True):
+    """``b``: base64url of a body's exact bytes; ``s``: base64url of the signature over it."""
+
+    b: B64
+    s: B64
+
+
+class Record(msgspec.Struct, omit_defaults=False, frozen=True):
+    """A record's body. Keys are base64url of 32 raw bytes; times are mesh seconds.
+
+    ``names``: patterns of ids it may sign (``*`` at the end only), empty for none.
+    ``by``: the signer's key id. ``not_after`` 0 means none.
+    """
+
+    v: int
+    mesh: Short
+    ns: Short
+    id: Id
+    kind: Kind
+    roles: Annotated[list[Short], msgspec.Meta(max_length=16)]
+    names: Annotated[list[Short], msgspec.Meta(max_length=16)]
+    sign: B64
+    seal: B64
+    serial: Count
+    issued: Count
+    not_after: Count
+    by: Short
+    redeem_by: Count = 0
+    reusable: bool = False
+    ephemeral: bool = False
+
+
+class Revocation(msgspec.Struct, frozen=True):
+    """An owner's statement that ``id`` is out from ``serial`` down; ``version`` rises."""
+
+    mesh: Short
+    ns: Short
+    id: Id
+    serial: Count
+    issued: Count
+    version: Count = 0
+
+
+class Invite(msgspec.Struct, omit_defaults=True):
+    """``invite.put``: an invitation record signed by the owner (chain leaf to owner)."""
+
+    chain: list[Signed]
+
+
+class JoinBegin(msgspec.Struct, omit_defaults=True):
+    """``join.begin``: by the invitation's public key; ``nonce`` is signed by the registry."""
+
+    key: B64
+    nonce: B64
+
+
+class JoinOffer(msgspec.Struct, omit_defaults=True):
+    """Reply: the invitation's chain, the registry's chain and proof, and a nonce to sign.
+
+    ``proof`` is the registry's signature over the nonce and its certificate's SHA-256.
+    """
+
+    invitation: list[Signed]
+    registry: list[Signed]
+    proof: B64
+    nonce: B64
+    now: float
+    serial: Count = 0
+    addresses: list[Name] = []
+
+
+class Join(msgspec.Struct, omit_defaults=True):
+    """``join``: the machine's chain (machine, invitation, ...) and proof of its key."""
+
+    chain: list[Signed]
+    nonce: B64
+    sig: B64
+    hostname: Name = ""
+
+
+class Joined(msgspec.Struct, omit_defaults=True):
+    """Reply of ``join``."""
+
+    id: Id
+    now: float
+    addresses: list[Name] = []
+
+
+class Invitation(msgspec.Struct, omit_defaults=True):
+    """One invitation as its owner sees it."""
+
+    key: Short
+    id: Name
+    state: Literal["waiting", "redeemed", "expired"]
+    redeem_by: Count
+    joined: Id = ""
+    joined_from: Name = ""
+
+
+class InviteRef(msgspec.Struct, omit_defaults=True):
+    """``invite.get`` by key id; ``wait_ms`` holds the answer until it changes."""
+
+    key: Short
+    wait_ms: Annotated[int, msgspec.Meta(ge=0, le=30_000)] = 0
+
+
+class Revoke(msgspec.Struct, omit_defaults=True):
+    """``revoke``: the owner-signed statement."""
+
+    statement: Signed
+    signer: list[Signed] = []
+
+
+class Done(msgspec.Struct, omit_defaults=True):
+    """A change took place; ``status`` is the described ``ok``."""
+
+    status: Short = "ok"

@@ -1,0 +1,82 @@
+"""The only door to time and chance. Everything above takes them as arguments.
+
+``World`` is what the effects' side of each package is given; ``chatixia.testing`` has a fake one.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+import time
+from base64 import b32encode
+from typing import Protocol
+
+from .ids import Incarnation, RequestId, TaskId
+
+
+class World(Protocol):
+    """Clock and entropy. Times are seconds as float."""
+
+    def monotonic(self) -> float:
+        """Seconds that never step back and stop during suspend."""
+        ...
+
+    def boottime(self) -> float:
+        """Seconds that never step back and run through suspend (CLOCK_BOOTTIME)."""
+        ...
+
+    def wall(self) -> float:
+        """Seconds since the epoch as the machine believes."""
+        ...
+
+    def token(self, size: int) -> bytes:
+        """``size`` bytes from the system's CSPRNG."""
+        ...
+
+    def jitter(self) -> float:
+        """A uniform number in [0, 1), not for secrets."""
+        ...
+
+
+class RealWorld:
+    """The machine's clock and entropy."""
+
+    monotonic = staticmethod(time.monotonic)
+    wall = staticmethod(time.time)
+    jitter = staticmethod(random.random)
+    token = staticmethod(secrets.token_bytes)
+
+    @staticmethod
+    def boottime() -> float:
+        """CLOCK_BOOTTIME where the system has it, else the monotonic clock."""
+        clock = getattr(time, "CLOCK_BOOTTIME", None)
+        return time.monotonic() if clock is None else time.clock_gettime(clock)
+
+
+REAL = RealWorld()
+
+
+def incarnation(world: World = REAL) -> Incarnation:
+    """64 random bits in hex, drawn once per process and agent."""
+    return Incarnation(world.token(8).hex())
+
+
+def task_id(world: World = REAL) -> TaskId:
+    """A new task id: ``t_`` and 128 random bits in base32."""
+    return TaskId("t_" + b32(world.token(16)))
+
+
+def request_id(world: World = REAL) -> RequestId:
+    """A new request id of 96 random bits."""
+    return RequestId(world.token(12).hex())
+
+
+def b32(data: bytes) -> str:
+    """Lower-case base32 without padding."""
+    return b32encode(data).decode().rstrip("=").lower()
+
+
+def process_id() -> int:
+    """This process's id; a lock file names it, and use after fork is refused by it."""
+    return os.getpid()

@@ -10,10 +10,10 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from ..errors import MeshError
-from ..ids import AgentId
-from ..wire.peer import SkillInfo
-from ..wire.signaling import LinkReport
+from chatixia.errors import MeshError
+from chatixia.ids import AgentId
+from chatixia.wire.peer import SkillInfo
+from chatixia.wire.signaling import LinkReport
 
 Kind = Literal["task", "prompt", "skills", "status"]
 Queue = Literal["auto", "never", "only"]

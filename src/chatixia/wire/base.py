@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
-from ..errors import BadRequest, TooLarge, UnknownType
+from chatixia.errors import BadRequest, TooLarge, UnknownType
 
 T = TypeVar("T")
 
@@ -38,6 +38,17 @@ Fence = Annotated[str, msgspec.Meta(max_length=64)]
 
 EMPTY: Final = msgspec.Raw(b"{}")
 NULL: Final = msgspec.Raw(b"null")
+
+
+def empty() -> msgspec.Raw:
+    """Default factory of ``{}``; a Raw default itself cannot stand in a JSON Schema."""
+    return EMPTY
+
+
+def null() -> msgspec.Raw:
+    """Default factory of ``null``."""
+    return NULL
+
 
 encode = msgspec.json.Encoder().encode
 

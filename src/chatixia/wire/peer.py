@@ -10,8 +10,9 @@ from typing import Final, Literal
 
 import msgspec
 
-from ..errors import WireError
-from .base import EMPTY, KIB, MIB, B64, Count, Id, Line, Name, Short
+from chatixia.errors import WireError
+
+from .base import B64, EMPTY, KIB, MIB, Count, Id, Line, Name, Short, empty
 
 FRAME_TARGET: Final = 16 * KIB
 """A frame closes at this size; a larger message is cut into fragments."""
@@ -137,8 +138,8 @@ class SkillInfo(msgspec.Struct, omit_defaults=True):
 
     name: Short
     description: Line = ""
-    parameters: msgspec.Raw = EMPTY
-    returns: msgspec.Raw = EMPTY
+    parameters: msgspec.Raw = msgspec.field(default_factory=empty)
+    returns: msgspec.Raw = msgspec.field(default_factory=empty)
     streams: bool = False
     idempotent: bool = False
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from .base import EMPTY, B64, Count, Cursor, Id, Line, Name, Short
+from .base import B64, Count, Cursor, Id, Line, Name, Short, empty
 from .peer import SkillInfo
 from .signaling import LinkReport
 from .tasks import Page
@@ -255,7 +255,7 @@ class Topology(msgspec.Struct):
 class IceConfig(msgspec.Struct, omit_defaults=True):
     """``config``: the described ``iceServers`` and ours."""
 
-    iceServers: list[dict[str, str | list[str]]] = []  # noqa: N815 - the described wire name
+    iceServers: list[dict[str, str | list[str]]] = []
     addresses: list[Name] = []
     now: float = 0.0
 
@@ -300,4 +300,4 @@ class EventRow(msgspec.Struct, omit_defaults=True):
     change: Short
     at: float
     cursor: Cursor
-    body: msgspec.Raw = EMPTY
+    body: msgspec.Raw = msgspec.field(default_factory=empty)

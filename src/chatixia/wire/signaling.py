@@ -11,8 +11,9 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from ..errors import Outcome
-from .base import EMPTY, KIB, MIB, B64, Count, Cursor, Fence, Id, Line, Name, Short
+from chatixia.errors import Outcome
+
+from .base import B64, EMPTY, KIB, MIB, Count, Cursor, Fence, Id, Line, Name, Short
 from .peer import SkillInfo
 from .tasks import Task
 from .trust import Signed
@@ -78,7 +79,7 @@ class PeerInfo(msgspec.Struct, omit_defaults=True):
 
 
 class Welcome(msgspec.Struct, tag="welcome", omit_defaults=True):
-    """The login is accepted. ``sig``: the registry's over the agent's nonce (``signed.registry``)."""
+    """The login is accepted; ``sig`` is ``signed.registry`` over the agent's nonce."""
 
     peer_id: Id
     epoch: Short

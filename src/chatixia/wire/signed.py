@@ -12,7 +12,8 @@ from binascii import Error as Base64Error
 from collections.abc import Iterable
 from typing import Final
 
-from ..errors import BadRequest
+from chatixia.errors import BadRequest
+
 from .peer import Hello
 
 MEMBER: Final = "chatixia/member/1"
@@ -104,5 +105,5 @@ def registry(*, mesh: str, nonce: bytes, certificate: bytes) -> bytes:
 
 
 def join(*, mesh: str, name: str, nonce: bytes) -> bytes:
-    """What ``join.sig`` covers, under :data:`JOIN`: by the machine's key over the registry's nonce."""
+    """What ``join.sig`` covers, under :data:`JOIN`: the machine's key over the registry's nonce."""
     return fields(("join", mesh, name, nonce))

@@ -6,8 +6,9 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from ..errors import WireError
-from .base import MIB, NULL, Count, Cursor, Fence, Id, Line, Name, Short
+from chatixia.errors import WireError
+
+from .base import MIB, Count, Cursor, Fence, Id, Line, Name, Short, null
 
 MAX_PAYLOAD: Final = MIB
 MAX_TTL_MS: Final = 30 * 24 * 3_600_000
@@ -88,7 +89,7 @@ class Submit(msgspec.Struct, omit_defaults=True):
     skill: Short = ""
     target_agent_id: Id = ""
     source_agent_id: Id = ""
-    payload: msgspec.Raw = NULL
+    payload: msgspec.Raw = msgspec.field(default_factory=null)
     """``{"plain": ...}`` from our clients; any other JSON (described form) counts as plain."""
     key: Annotated[str, msgspec.Meta(max_length=128)] = ""
     deadline_ms: Millis | None = None

@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from .base import KIB, B64, Count, Id, Name, Short
+from .base import B64, KIB, Count, Id, Name, Short
 
 MAX_CHAIN: Final = 4
 MAX_CHAIN_BYTES: Final = 4 * KIB

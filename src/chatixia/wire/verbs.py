@@ -47,7 +47,8 @@ _BIG: Final = t.MAX_PAYLOAD + 64 * 1024
 
 TABLE: Final[tuple[Verb, ...]] = (
     Verb("health", r.Nothing, r.HealthReply, ("open",), "GET", "/healthz", ws=False),
-    Verb("ready", r.Nothing, r.HealthReply, ("open",), "GET", "/readyz", ("unavailable",), ws=False),
+    Verb("ready", r.Nothing, r.HealthReply, ("open",), "GET", "/readyz", ("unavailable",),
+         ws=False),
     Verb("nonce", r.NonceRequest, r.RegistryProof, ("open",), "POST", "/api/nonce", ("busy",),
          ws=False),
     Verb("token", r.TokenRequest, r.Token, ("open",), "POST", "/api/token",

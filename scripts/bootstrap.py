@@ -130,27 +130,12 @@ def make_environment() -> None:
     run(sys.executable, "-I", "-m", "venv", VENV, doing="making .venv")
 
 
-def has_pip() -> bool:
-    """Tell whether the environment has pip (uv makes environments without)."""
-    probe = [str(python()), "-I", "-c", "import pip"]
-    return subprocess.run(probe, capture_output=True).returncode == 0
-
-
-def installer() -> list[object]:
-    """Choose who installs: uv where it is (quicker), else the environment's own pip."""
-    uv = shutil.which("uv") or shutil.which("uv", path=str(python().parent))
-    if uv and subprocess.run([uv, "--version"], capture_output=True).returncode == 0:
-        return [uv, "pip", "install", "--python", python()]
-    if not has_pip():
-        run(
-            python(),
-            "-I",
-            "-m",
-            "ensurepip",
-            "--upgrade",
-            doing="installing pip (Debian: python3-venv)",
-        )
-    return [python(), "-I", "-m", "pip", "install", "--no-input"]
+def pip() -> list[object]:
+    """The environment's own pip, put in first where it was made without (uv makes such)."""
+    command: list[object] = [python(), "-I", "-m", "pip"]
+    if subprocess.run([str(w) for w in command] + ["--version"], capture_output=True).returncode:
+        run(python(), "-I", "-m", "ensurepip", doing="installing pip (Debian: python3-venv)")
+    return [*command, "install", "--no-input"]
 
 
 def install(kind: str) -> None:
@@ -158,10 +143,9 @@ def install(kind: str) -> None:
     lock = ROOT / "requirements" / f"{kind}.lock"
     packages = sum(1 for line in lock.open() if line[0].isalpha())
     say(f"{packages} packages from requirements/{kind}.lock, each checked by its hash")
-    tool = installer()
-    run(*tool, "--require-hashes", "-r", lock, doing="installing the packages")
+    run(*pip(), "--require-hashes", "-r", lock, doing="installing the packages")
     own = ("--no-deps", "--no-build-isolation", "--no-index", "-e", ROOT)
-    run(*tool, *own, doing="installing the project from its folder")
+    run(*pip(), *own, doing="installing the project from its folder")
 
 
 def main() -> int:

@@ -1,0 +1,56 @@
+# Every verb makes .venv from the lock first (scripts/bootstrap.sh; instant when nothing changed).
+#   make demo [FILE=path] [ONCE=1]     three agents do a real job over peer-to-peer links
+#   make test [T=path]                 lint, types, unit and acceptance tests
+#   make soak                          the long ones
+#   make bench [ONLY=call,link]        measures; build/bench.json
+#   make faults [ONLY=name]            each planted fault must turn its test red
+#   make lint types fmt clean
+SHELL := /bin/sh
+PYTHON := .venv/bin/python
+# More workers than cores: the long acceptance tests mostly wait, and run beside the unit tests.
+JOBS ?= 4
+T ?=
+
+.PHONY: demo test soak lint types fmt bench faults lock clean env-demo env-dev
+.DEFAULT_GOAL := test
+
+env-demo:
+	@scripts/bootstrap.sh demo
+env-dev:
+	@scripts/bootstrap.sh dev
+
+demo: env-demo
+	@exec $(PYTHON) examples/demo/run.py
+
+test: env-dev lint types
+	@scripts/system.sh chromium nft ip tcpdump unshare
+	@exec scripts/isolated.sh $(PYTHON) -m pytest -n $(JOBS) --dist loadgroup \
+	  -m "not soak and not bench" $(T)
+
+soak: env-dev
+	@scripts/system.sh chromium nft ip tcpdump unshare
+	@exec scripts/isolated.sh $(PYTHON) -m pytest -m soak --timeout 3600 $(T)
+
+lint: env-dev
+	@$(PYTHON) -m ruff format --check --quiet . || { echo "lint: run 'make fmt'" >&2; exit 1; }
+	@$(PYTHON) -m ruff check --quiet .
+
+types: env-dev
+	@$(PYTHON) -m mypy
+
+fmt: env-dev
+	@$(PYTHON) -m ruff check --quiet --fix . || :
+	@$(PYTHON) -m ruff format --quiet .
+
+bench: env-dev
+	@exec $(PYTHON) tests/bench/run.py
+
+faults: env-dev
+	@exec scripts/isolated.sh $(PYTHON) tests/faults/run.py
+
+lock: env-dev
+	@scripts/lock.sh
+
+clean:
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src tests examples scripts -name __pycache__ -type d -prune -exec rm -rf {} +

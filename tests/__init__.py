@@ -1,0 +1,1 @@
+"""The tests: src mirrored, and acceptance, golden files, faults, bench and the lab beside it."""

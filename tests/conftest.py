@@ -1,0 +1,87 @@
+"""What holds for every test: no skip in CI, long ones first, and no word to any other host."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Generator, Iterator
+
+import pytest
+
+from tests.lab.netns import Lab, unable
+
+CI = os.environ.get("CI", "").lower() in {"1", "true"}
+CUT_OFF = os.environ.get("CHATIXIA_CUT_OFF") == "1"  # set by scripts/isolated.sh
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Start the long waits first, so that the unit tests run beside them."""
+    items.sort(key=lambda item: item.get_closest_marker("acceptance") is None)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test that needs root says what it misses; in CI the hook below turns that into red."""
+    if item.get_closest_marker("root") and (why := unable()):
+        pytest.skip(why)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """In CI a skipped test is a failed one: nothing may drop out unseen."""
+    report = yield
+    if CI and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped in CI: {report.longrepr}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """The same for a whole file that skips itself."""
+    report = yield
+    if CI and report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"skipped in CI: {report.longrepr}"  # type: ignore[assignment]
+    return report
+
+
+def other_hosts() -> tuple[int, str]:
+    """Packets that tried to leave for any host but this one, and which addresses they named."""
+    shown = subprocess.run(
+        ["nft", "list", "table", "inet", "outside"], capture_output=True, text=True, check=True
+    ).stdout
+    count = re.search(r"counter other \{\s*packets (\d+)", shown)
+    named = re.search(r"elements = \{([^}]*)\}", shown)
+    assert count, shown
+    return int(count[1]), " ".join(named[1].split()) if named else "-"
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hold, over the whole run, the promise to contact no host but the mesh's own."""
+    if not CUT_OFF or hasattr(session.config, "workerinput"):
+        return
+    packets, named = other_hosts()
+    if packets:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    session.config.stash[OUTSIDE] = f"{packets} packets to other hosts: {named}"
+
+
+OUTSIDE = pytest.StashKey[str]()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what the counter said."""
+    if said := terminalreporter.config.stash.get(OUTSIDE, ""):
+        terminalreporter.write_line(said)
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    """An empty network of one's own: namespaces, cables and switches, gone at the end."""
+    with Lab() as made:
+        yield made

@@ -1,0 +1,1 @@
+"""Networks in network namespaces, for tests that need a bad or a foreign one."""

@@ -14,6 +14,7 @@ from chatixia.errors import MeshError
 from chatixia.ids import AgentId
 from chatixia.wire.peer import SkillInfo
 from chatixia.wire.signaling import LinkReport
+from chatixia.wire.trust import Signed
 
 Kind = Literal["task", "prompt", "skills", "status"]
 Queue = Literal["auto", "never", "only"]
@@ -171,3 +172,44 @@ class Mesh(Protocol):
     async def watch(self, task_id: str, timeout: float) -> AsyncIterator[msgspec.Struct]:
         """Pushes about one task (TaskDone, TaskProgress, TaskHint) until it is terminal."""
         ...
+
+
+class Self(msgspec.Struct):
+    """Who this process is in the mesh, with the means to prove it (never the key itself).
+
+    ``chain``: leaf to owner. ``public``: raw Ed25519 key; ``seal``: raw X25519 key. ``registries``:
+    base URLs (``http://127.0.0.1:8080``, ``https://...``). ``registry_key``: the registry's raw
+    identity key as pinned, None before the first meeting. ``owner``: the mesh's raw owner key.
+    """
+
+    id: AgentId
+    mesh: str
+    incarnation: str
+    chain: list[Signed]
+    public: bytes
+    seal: bytes
+    sign: Callable[[str, bytes], bytes]
+    verify: Verify
+    registries: list[str]
+    owner: bytes
+    registry_key: bytes | None = None
+    ns: str = "default"
+    serial: int = 0
+
+
+class Principal(msgspec.Struct, frozen=True):
+    """Who calls a verb, as the registry has proved it.
+
+    ``kind``: one of ``wire.verbs.Who``. ``trust``: ``owner``, ``registry`` or ``unverified``.
+    ``role``: hub role of a person (``viewer``, ``operator``, ``admin``), else empty.
+    ``epoch``: the login's, for a WebSocket.
+    """
+
+    id: AgentId
+    kind: str
+    ns: str = "default"
+    trust: str = "owner"
+    role: str = ""
+    machine: str = ""
+    epoch: str = ""
+    incarnation: str = ""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error as Base64Error
 from collections.abc import Iterable
 from typing import Final
 
@@ -37,7 +36,7 @@ def unb64(text: str) -> bytes:
     """The bytes of unpadded base64url. Raises BadRequest."""
     try:
         return urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except (Base64Error, ValueError):
+    except ValueError:
         raise BadRequest("A field is not base64url.") from None
 
 

@@ -1,0 +1,213 @@
+"""The documents name everything that crosses a wire or that a user may type, and their code holds.
+
+The lists come from the code: error codes from `chatixia.errors.TABLE`, message types from the
+tags in `chatixia.wire`, verbs from its table, commands from the command line itself, settings from
+the environment variables and settings structs that src names. A heading must name each in
+backticks: ``### `busy` ``. Verbs, and environment variables, may stand in a table's first cell.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+import os
+import pathlib
+import pkgutil
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+import yaml
+
+import chatixia.wire
+from chatixia.errors import TABLE
+from chatixia.wire.peer import MESSAGE_TYPES
+from chatixia.wire.verbs import BY_NAME
+
+ROOT = pathlib.Path(__file__).parents[1]
+SRC = ROOT / "src" / "chatixia"
+PAGES = [
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG")),
+]
+TEXTS = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for page in PAGES}
+FENCE = re.compile(r"^( *)```([^\n`]*)\n(.*?)^\1```", re.M | re.S)
+
+
+class Block(NamedTuple):
+    where: str
+    info: str
+    code: str
+
+
+def blocks(*languages: str) -> list[Block]:
+    """The fenced blocks of those languages, dedented, each with its place."""
+    found = []
+    for page, text in TEXTS.items():
+        for match in FENCE.finditer(text):
+            if match[2].split(" ")[0].strip() in languages:
+                line = text.count("\n", 0, match.start()) + 1
+                code = re.sub(f"^{match[1]}", "", match[3], flags=re.M)
+                found.append(Block(f"{page}:{line}", match[2], code))
+    return found
+
+
+def named(*, cells: bool = False) -> set[str]:
+    """What stands in backticks in any heading (and, with `cells`, in any table's first cell)."""
+    pattern = r"^#+ .*$" + (r"|^\|[^|]*\|" if cells else "")
+    lines = [
+        m[0] for text in TEXTS.values() for m in re.finditer(pattern, without_code(text), re.M)
+    ]
+    return {name for line in lines for name in re.findall(r"`([^`]+)`", line)}
+
+
+def without_code(text: str) -> str:
+    return FENCE.sub("", text)
+
+
+def wire_types() -> set[str]:
+    """Every tag of a struct in chatixia.wire, and the types of the described envelope."""
+    tags = set(MESSAGE_TYPES)
+    for info in pkgutil.iter_modules(chatixia.wire.__path__):
+        for thing in vars(importlib.import_module(f"chatixia.wire.{info.name}")).values():
+            if isinstance(thing, type) and issubclass(thing, msgspec.Struct):
+                tag = thing.__struct_config__.tag
+                tags |= {tag} if isinstance(tag, str) else set()
+    return tags
+
+
+def commands() -> set[str]:
+    """Every command and subcommand of `chatixia`, as it is typed."""
+    import click
+
+    from chatixia.cli import main
+
+    def walk(command: click.Command, path: str) -> Iterator[str]:
+        yield path
+        if isinstance(command, click.Group):
+            context = click.Context(command)
+            for name in command.list_commands(context):
+                sub = command.get_command(context, name)
+                if sub and not sub.hidden:
+                    yield from walk(sub, f"{path} {name}")
+
+    return set(walk(main, "chatixia")) - {"chatixia"}
+
+
+def variables() -> set[str]:
+    """Every environment variable of ours that src names."""
+    texts = (path.read_text(encoding="utf-8") for path in SRC.rglob("*.py"))
+    return {name for text in texts for name in re.findall(r"[\"'](CHATIXIA_[A-Z_]+)[\"']", text)}
+
+
+def settings() -> set[str]:
+    """Every key of the settings structs, dotted (api.md section 4)."""
+    module = importlib.import_module("chatixia.assembly.settings")
+    roots = getattr(module, "DOCUMENTED", None)
+    assert roots, "chatixia.assembly.settings.DOCUMENTED: the structs whose keys users may write"
+    return {key for root in roots for key in keys(root)}
+
+
+def keys(struct: Any, prefix: str = "") -> Iterator[str]:
+    for field in msgspec.structs.fields(struct):
+        name = f"{prefix}{field.encode_name}"
+        if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
+            yield from keys(field.type, f"{name}.")
+        else:
+            yield name
+
+
+def absent(wanted: Iterable[str], there: set[str]) -> list[str]:
+    return sorted(set(wanted) - there)
+
+
+def test_each_error_code_has_a_heading():
+    assert not absent(TABLE, named())
+
+
+def test_each_wire_type_has_a_heading():
+    assert not absent(wire_types(), named())
+
+
+def test_each_verb_stands_in_a_table():
+    assert not absent(BY_NAME, named(cells=True))
+
+
+def test_each_command_has_a_heading():
+    assert not absent(commands(), named())
+
+
+def test_each_setting_stands_in_a_table():
+    assert not absent(settings() | variables(), named(cells=True))
+
+
+def test_nothing_is_documented_that_is_not_there():
+    pages = [text for name, text in TEXTS.items() if name == "docs/errors.md"]
+    codes = {c for t in pages for c in re.findall(r"^### `([a-z_]+)`", t, re.M)}
+    assert not codes - set(TABLE)
+
+
+def wrong_imports(block: Block) -> Iterator[str]:
+    for node in ast.walk(ast.parse(block.code)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "chatixia":
+            module = importlib.import_module(node.module or "")
+            for alias in node.names:
+                if not hasattr(module, alias.name):
+                    yield f"{block.where}: {node.module} has no {alias.name}"
+
+
+def test_python_compiles_and_imports_what_there_is():
+    wrong: list[str] = []
+    for block in blocks("python", "py"):
+        compile(block.code, block.where, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        wrong += wrong_imports(block)
+    assert not wrong, "\n".join(wrong)
+
+
+def test_python_marked_run_runs(tmp_path: pathlib.Path):
+    """A block that opens with ```python run is a whole program and exits 0."""
+    env = {**os.environ, "CHATIXIA_HOME": str(tmp_path / "home")}
+    for block in (b for b in blocks("python") if "run" in b.info.split()):
+        command = [sys.executable, "-c", block.code]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, f"{block.where}: {done.stderr}"
+
+
+def test_json_and_yaml_parse():
+    for block in blocks("json"):
+        json.loads(block.code)
+    for block in blocks("yaml", "yml"):
+        yaml.safe_load(block.code)
+
+
+def anchor(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+def test_links_lead_somewhere():
+    dead = []
+    for page, text in TEXTS.items():
+        for target in re.findall(r"\]\((?!\w+:)([^)\s]*)\)", without_code(text)):
+            path, _, fragment = target.partition("#")
+            file = (ROOT / page).parent / path if path else ROOT / page
+            if not file.exists():
+                dead.append(f"{page}: {target}")
+            elif fragment and file.suffix == ".md":
+                headings = re.findall(r"^#+ (.*)$", without_code(file.read_text()), re.M)
+                if fragment not in map(anchor, headings):
+                    dead.append(f"{page}: {target}")
+    assert not dead, "\n".join(dead)
+
+
+def test_the_checks_see_what_is_missing():
+    assert absent(["busy", "nothing_like_it"], {"busy"}) == ["nothing_like_it"]
+    assert list(wrong_imports(Block("x:1", "python", "from chatixia import Nothing")))
+    match = FENCE.search("x\n```python run\na = 1\n```\n")
+    assert match and match[2] == "python run" and match[3] == "a = 1\n"
+    assert anchor("`busy`: Too much, at once") == "busy-too-much-at-once"

@@ -1,0 +1,1 @@
+"""Planted faults: each breaks one promise, with which that promise's test must go red."""

@@ -1,0 +1,89 @@
+"""`make faults`: break one promise at a time and demand that its tests go red.
+
+ONLY=name,name runs a part. First every named test must be green without a fault; then each fault
+must turn each of its tests red, must have been applied in some process, and every place it patches
+must exist. Exit 1 otherwise; the closing line counts.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.faults.faults import FAULTS, Fault  # noqa: E402
+
+PASSED, FAILED = 0, 1  # pytest's exit codes; any other means that nothing was shown
+TIMEOUT = 240
+
+
+def pytest(nodes: tuple[str, ...], fault: str = "", log: str = "") -> tuple[int, str]:
+    """Run tests with or without a fault; gives pytest's exit code and its output."""
+    env = {**os.environ, "CHATIXIA_FAULT": fault, "CHATIXIA_FAULT_LOG": log}
+    env["PYTHONPATH"] = os.pathsep.join(
+        filter(None, [str(HERE / "inject"), os.environ.get("PYTHONPATH")])
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "--tb=line", "-p", "no:cacheprovider"]
+    command += ["--timeout=90", "--timeout-method=signal", *nodes]
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=TIMEOUT
+        )
+    except subprocess.TimeoutExpired as e:
+        return -1, f"hung for {e.timeout:.0f} s"
+    return done.returncode, done.stdout + done.stderr
+
+
+def complaints(fault: Fault) -> list[str]:
+    """What is wrong with a fault: a test that stays green, a place that is gone, never applied."""
+    wrong = [] if fault.red else ["names no test"]
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
+        log.touch()
+        for node in fault.red:
+            code, output = pytest((node,), fault.name, str(log))
+            if code == PASSED:
+                wrong.append(f"stays green: {node}")
+            elif code != FAILED:
+                wrong.append(f"showed nothing (exit {code}): {node}\n{output[-800:]}")
+        lines = log.read_text().splitlines()
+    wrong += sorted({line.rpartition(" pid")[0] for line in lines if line.startswith("missing")})
+    applied = {line.split()[1] for line in lines if line.startswith("applied")}
+    wrong += [f"never applied: {place}" for place in fault.places if place not in applied]
+    return wrong
+
+
+def main() -> int:
+    """Run the table and print a line per fault."""
+    only = [name for name in os.environ.get("ONLY", "").split(",") if name]
+    chosen = [fault for fault in FAULTS if not only or fault.name in only]
+    if unknown := set(only) - {fault.name for fault in FAULTS}:
+        print(f"faults: no such fault: {', '.join(sorted(unknown))}")
+        return 2
+    nodes = tuple(dict.fromkeys(node for fault in chosen for node in fault.red))
+    print(f"{len(nodes)} tests without a fault ...", flush=True)
+    code, output = pytest(nodes)
+    if code != PASSED:
+        print(output[-3000:], "\nfaults: these must be green before a fault can turn them red")
+        return 1
+    start, bad = time.monotonic(), 0
+    with ThreadPoolExecutor(int(os.environ.get("JOBS", "2"))) as pool:
+        for fault, wrong in zip(chosen, pool.map(complaints, chosen), strict=True):
+            print(f"{'NOT SEEN' if wrong else 'red':9} {fault.name:28} {fault.promise}", flush=True)
+            for line in wrong:
+                print(f"          {line}")
+            bad += bool(wrong)
+    print(f"{len(chosen) - bad} passed, {bad} failed   ({time.monotonic() - start:.0f} s)")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

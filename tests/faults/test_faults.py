@@ -1,0 +1,94 @@
+"""The frame of the planted faults: it patches what it says, and complains where it cannot."""
+
+import ast
+import importlib
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from tests.faults.faults import BY_NAME, FAULTS, Fault
+
+HERE = pathlib.Path(__file__).parent
+ROOT = HERE.parents[1]
+
+
+def test_names_are_unique_and_say_something():
+    assert len(BY_NAME) == len(FAULTS)
+    assert all(fault.promise and fault.places and fault.red for fault in FAULTS)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_places_and_tests_exist(fault: Fault):
+    for place in fault.places:
+        module, _, path = place.partition(":")
+        thing = importlib.import_module(module)
+        for name in path.split("."):
+            thing = getattr(thing, name)
+    for node in fault.red:
+        file, *names = node.split("[")[0].split("::")
+        body = ast.parse((ROOT / file).read_text(encoding="utf-8")).body
+        for name in names:
+            found = [b for b in body if getattr(b, "name", "") == name]
+            assert found, node
+            body = getattr(found[0], "body", [])
+
+
+TABLE = """
+from typing import NamedTuple
+class Fault(NamedTuple):
+    places: dict
+def lie(original):
+    return lambda *a: not original(*a)
+BY_NAME = {
+    "lie": Fault({"chatixia.ids:is_skill": lie}),
+    "gone": Fault({"chatixia.ids:was_skill": lie}),
+}
+"""
+ASK = "import chatixia.ids as i; from chatixia.ids import is_skill; print(is_skill('a b'))"
+
+
+def run(tmp_path: pathlib.Path, fault: str) -> tuple[str, str]:
+    """The answer of a fresh process under a fault of TABLE, and what the injector told."""
+    folder = tmp_path / "inject"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text((HERE / "inject/sitecustomize.py").read_text())
+    (tmp_path / "faults.py").write_text(TABLE)
+    log = tmp_path / "log"
+    log.touch()
+    env = {**os.environ, "PYTHONPATH": str(folder)}
+    env |= {"CHATIXIA_FAULT": fault, "CHATIXIA_FAULT_LOG": str(log)}
+    # The process asks in a child of its own: faults must reach what tests start.
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {ASK!r}], check=True)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip(), log.read_text()
+
+
+def test_without_a_switch_nothing_changes(tmp_path: pathlib.Path):
+    assert run(tmp_path, "") == ("False", "")
+
+
+def test_a_fault_reaches_a_child_process(tmp_path: pathlib.Path):
+    answer, told = run(tmp_path, "lie")
+    assert answer == "True"
+    assert told.startswith("applied chatixia.ids:is_skill pid ")
+
+
+@pytest.mark.parametrize("name", ["gone", "unheard"])
+def test_a_fault_without_its_place_is_told(tmp_path: pathlib.Path, name: str):
+    answer, told = run(tmp_path, name)
+    assert answer == "False"
+    assert told.startswith("missing ")
+
+
+def test_no_product_code_knows_of_faults():
+    knowing = [
+        str(path)
+        for path in (ROOT / "src").rglob("*.py")
+        if "CHATIXIA_FAULT" in path.read_text(encoding="utf-8")
+    ]
+    assert not knowing

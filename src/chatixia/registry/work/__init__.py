@@ -1,0 +1,1 @@
+"""Tasks at the registry: verbs, assignment, leases, watchers (tasks.md)."""

@@ -1,0 +1,33 @@
+"""What tasks need of the registry's live side, and what they are told by it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from chatixia.ids import AgentId
+
+
+class Pushes(Protocol):
+    """Sockets of the logged-in principals."""
+
+    def push(self, who: AgentId, message: msgspec.Struct, epoch: str = "") -> bool:
+        """Queue ``message`` on the socket of ``who`` (of that login, if ``epoch`` is given; else
+        on all its sockets). Never waits; False if there is none or it is full."""
+        ...
+
+
+class Worker(msgspec.Struct, frozen=True):
+    """An agent's login as far as it takes work.
+
+    ``slots``: how many queue tasks this process is willing to hold at once, held ones included;
+    0 takes none. ``skills``: names.
+    """
+
+    id: AgentId
+    incarnation: str
+    slots: int
+    skills: frozenset[str]
+    ns: str = "default"
+    epoch: str = ""

@@ -1,0 +1,1 @@
+"""What survives a crash: ``control`` for the registry, ``local`` for one agent."""

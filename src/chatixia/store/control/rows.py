@@ -1,0 +1,115 @@
+"""What the registry's tables give back, as plain structs; bytes are kept as they came."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+
+class MemberRow(msgspec.Struct, frozen=True):
+    """The current record of one id.
+
+    ``key``: key id of its signing key; ``chain``: the exact JSON bytes of its list of ``Signed``,
+    leaf first; ``issued_by``: key id that signed the leaf; times are store seconds.
+    """
+
+    ns: str
+    id: str
+    kind: str
+    serial: int
+    key: str
+    chain: bytes
+    machine: str = ""
+    issued_by: str = ""
+    hostname: str = ""
+    not_after: float = 0.0
+    ephemeral: bool = False
+    since: float = 0.0
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """What the store knows of an id: highest serial seen (record or revocation), and its end.
+
+    ``revoked``: the highest serial that a revocation names, -1 for none. The id is a tombstone
+    while ``serial <= revoked``.
+    """
+
+    serial: int = 0
+    revoked: int = -1
+    member: MemberRow | None = None
+
+    @property
+    def tombstone(self) -> bool:
+        """Whether the newest record of the id is revoked."""
+        return self.revoked >= 0 and self.serial <= self.revoked
+
+
+class InvitationRow(msgspec.Struct, frozen=True):
+    """An invitation that waits, or who took it. ``key``: key id of the invitation's key."""
+
+    key: str
+    ns: str
+    names: str
+    chain: bytes
+    redeem_by: float
+    reusable: bool = False
+    ephemeral: bool = False
+    created: float = 0.0
+    redeemed_at: float = 0.0
+    joined: str = ""
+    joined_key: str = ""
+    joined_from: str = ""
+
+    def state(self, now: float) -> Literal["waiting", "redeemed", "expired"]:
+        """``redeemed`` once taken (unless reusable), ``expired`` past ``redeem_by``."""
+        if self.redeemed_at and not self.reusable:
+            return "redeemed"
+        return "waiting" if now <= self.redeem_by else "expired"
+
+
+class KeyRow(msgspec.Struct, frozen=True):
+    """An API key without its secret. ``digest``: SHA-256 of the secret."""
+
+    id: str
+    ns: str
+    name: str
+    digest: bytes
+    created: float = 0.0
+    not_after: float = 0.0
+    last_used: float = 0.0
+    revoked: bool = False
+
+
+class RevocationRow(msgspec.Struct, frozen=True):
+    """An owner-signed statement; ``statement`` and ``signer`` are JSON bytes as they came."""
+
+    version: int
+    ns: str
+    id: str
+    serial: int
+    statement: bytes
+    signer: bytes = b"[]"
+    at: float = 0.0
+
+
+class SessionRow(msgspec.Struct, frozen=True):
+    """A person's browser session; ``digest``: SHA-256 of the cookie's secret."""
+
+    digest: bytes
+    person: str
+    role: str
+    ns: str
+    expires: float
+
+
+class EventRow(msgspec.Struct, frozen=True):
+    """One stored event, with the opaque cursor that continues after it."""
+
+    kind: str
+    id: str
+    change: str
+    at: float
+    cursor: str
+    ns: str = "default"
+    body: bytes = b"{}"

@@ -169,7 +169,7 @@ class Mesh(Protocol):
         skills changed."""
         ...
 
-    async def watch(self, task_id: str, timeout: float) -> AsyncIterator[msgspec.Struct]:
+    def watch(self, task_id: str, timeout: float) -> AsyncIterator[msgspec.Struct]:
         """Pushes about one task (TaskDone, TaskProgress, TaskHint) until it is terminal."""
         ...
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import pathlib
 import re
+import shutil
 import subprocess
 from collections.abc import Generator, Iterator
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.lab.netns import Lab, unable
+from tests.lab.procs import Procs
 
 CI = os.environ.get("CI", "").lower() in {"1", "true"}
 CUT_OFF = os.environ.get("CHATIXIA_CUT_OFF") == "1"  # set by scripts/isolated.sh
@@ -85,3 +90,57 @@ def lab() -> Iterator[Lab]:
     """An empty network of one's own: namespaces, cables and switches, gone at the end."""
     with Lab() as made:
         yield made
+
+
+@pytest.fixture
+def procs(tmp_path: pathlib.Path) -> Iterator[Procs]:
+    """Processes in a CHATIXIA_HOME of the test's own, all gone at the end."""
+    made = Procs(tmp_path)
+    yield made
+    made.close()
+
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSER_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-features=WebRtcHideLocalIpsWithMdns",
+    # The browser's own errands are not ours: it resolves no name, so it finds no other host.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
+]
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """The system's Chromium for pytest-playwright's `page`."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if not found:
+        pytest.skip("needs a browser: apt-get install chromium")
+    own = {"executable_path": found, "headless": True, "args": BROWSER_FLAGS}
+    return {**browser_type_launch_args, **own}
+
+
+@pytest.fixture(autouse=True)
+def _quiet_page(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A page may log no error and ask no other host than where it came from."""
+    if "page" not in request.fixturenames:
+        yield
+        return
+    page, wrong = request.getfixturevalue("page"), []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda said: said.type == "error" and wrong.append(said.text))
+    page.on("request", lambda asked: foreign(asked.url) and wrong.append(asked.url))
+    yield
+    assert not wrong, wrong
+
+
+def foreign(url: str) -> bool:
+    """Tell whether a page's request leaves this machine."""
+    parts = urlsplit(url)
+    local = {"127.0.0.1", "localhost", "::1"}
+    return parts.scheme in {"http", "https", "ws", "wss"} and parts.hostname not in local

@@ -5,7 +5,15 @@ Everything here is shape. ``assembly`` decides who stands behind each port.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -14,7 +22,7 @@ from chatixia.errors import MeshError
 from chatixia.ids import AgentId
 from chatixia.wire.peer import SkillInfo
 from chatixia.wire.signaling import LinkReport
-from chatixia.wire.trust import Signed
+from chatixia.wire.trust import Revocation, Signed
 
 Kind = Literal["task", "prompt", "skills", "status"]
 Queue = Literal["auto", "never", "only"]
@@ -25,6 +33,63 @@ class Verify(Protocol):
 
     def __call__(self, key: bytes, context: str, data: bytes, signature: bytes) -> bool:
         """See :func:`chatixia.identity.verify`."""
+        ...
+
+
+RevocationBook = Mapping[tuple[str, str], Revocation]
+"""(namespace, id) -> the revocation with the highest serial."""
+
+
+class Pin(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What was proved for one id (``core.pins``). Keys are raw bytes.
+
+    ``signer``: key that signed the record; ``machine``: the id behind it, with ``approved``, the
+    serial under which the owner itself had named that machine (-1: never).
+    ``not_after``: mesh seconds, 0 for none.
+    """
+
+    ns: str
+    id: str
+    kind: str
+    sign: bytes
+    seal: bytes
+    serial: int
+    signer: bytes
+    machine: str = ""
+    approved: int = -1
+    not_after: int = 0
+
+
+class PinBook(Protocol):
+    """Where a principal keeps what it knows of others; ``store.local`` is the real one."""
+
+    @property
+    def revocations(self) -> RevocationBook:
+        """The revocations held."""
+        ...
+
+    def pin(self, ns: str, name: str) -> Pin | None:
+        """The pin of an id, if it has one."""
+        ...
+
+    def keep(self, pins: Iterable[Pin]) -> None:
+        """Write pins, each over the one of its id."""
+        ...
+
+    def revoke(self, statement: Signed, revocation: Revocation) -> bool:
+        """Keep a checked revocation; False if it was known."""
+        ...
+
+
+class MeshClock(Protocol):
+    """Mesh time: the registry's, learned at login, never stepping back (trust.md section 1)."""
+
+    def now(self) -> float:
+        """Mesh seconds."""
+        ...
+
+    def learn(self, now: float) -> None:
+        """Take ``challenge.now`` of a registry that proved itself."""
         ...
 
 
@@ -180,6 +245,7 @@ class Self(msgspec.Struct):
     ``chain``: leaf to owner. ``public``: raw Ed25519 key; ``seal``: raw X25519 key. ``registries``:
     base URLs (``http://127.0.0.1:8080``, ``https://...``). ``registry_key``: the registry's raw
     identity key as pinned, None before the first meeting. ``owner``: the mesh's raw owner key.
+    ``book``: pins and revocations that I keep. ``clock``: mesh time, for every expiry.
     """
 
     id: AgentId
@@ -192,6 +258,8 @@ class Self(msgspec.Struct):
     verify: Verify
     registries: list[str]
     owner: bytes
+    book: PinBook
+    clock: MeshClock
     registry_key: bytes | None = None
     ns: str = "default"
     serial: int = 0

@@ -7,7 +7,7 @@ different lists of fields make the same string. The signer prefixes the context 
 from __future__ import annotations
 
 import hashlib
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Iterable
 from typing import Final
 
@@ -33,11 +33,22 @@ def b64(data: bytes) -> str:
 
 
 def unb64(text: str) -> bytes:
-    """The bytes of unpadded base64url. Raises BadRequest."""
+    """The bytes of unpadded base64url; only the one spelling that :func:`b64` writes is taken.
+
+    Raises BadRequest.
+    """
     try:
-        return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        data = b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
     except ValueError:
         raise BadRequest("A field is not base64url.") from None
+    if b64(data) != text:
+        raise BadRequest("A field is not base64url.")
+    return data
+
+
+def key_hash(public: bytes) -> bytes:
+    """SHA-256 of a raw public key; its head stands in key ids and in join strings."""
+    return hashlib.sha256(public).digest()
 
 
 def digest(text: str) -> bytes:

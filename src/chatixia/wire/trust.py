@@ -14,6 +14,11 @@ from .base import B64, KIB, Count, Id, Name, Short
 
 MAX_CHAIN: Final = 4
 MAX_CHAIN_BYTES: Final = 4 * KIB
+OWNER: Final = "admin"
+"""The id in an owner's record, and the owner's as a principal: reserved, so no agent has it."""
+REGISTRY: Final = "registry"
+"""The id in every registry's record."""
+DEFAULT_NS: Final = "default"
 
 Kind = Literal["owner", "invitation", "machine", "agent", "client", "registry"]
 
@@ -25,11 +30,13 @@ class Signed(msgspec.Struct, frozen=True):
     s: B64
 
 
-class Record(msgspec.Struct, omit_defaults=False, frozen=True):
+class Record(msgspec.Struct, omit_defaults=True, frozen=True):
     """A record's body. Keys are base64url of 32 raw bytes; times are mesh seconds.
 
     ``names``: patterns of ids it may sign (``*`` at the end only), empty for none.
-    ``by``: the signer's key id. ``not_after`` 0 means none.
+    ``by``: the signer's key id. ``not_after`` 0 means none. An invitation's ``id`` is the one
+    machine it may sign in (a pattern if ``reusable``), its ``names`` bound all that stands below.
+    The last three are an invitation's (``ephemeral`` is handed down) and absent elsewhere.
     """
 
     v: int

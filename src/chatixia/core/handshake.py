@@ -1,0 +1,346 @@
+"""What proves a peer: offers, answers, hello, logins, the registry itself (trust.md 2 and 4).
+
+Each check takes what came, who I am and what I know, and returns who it was or raises one coded
+error. Nothing is believed because the registry said it: the sender it stamped must be the one
+whose chain and signature came along. Rates, and the order of size, sender, rate, signature,
+policy, are the caller's (``core.link``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Literal
+
+import msgspec
+
+from chatixia.core import sdp
+from chatixia.core.membership import Member, check_chain, check_member
+from chatixia.core.pins import judge
+from chatixia.core.ports import PinBook, RevocationBook, Self, Verify
+from chatixia.errors import (
+    BadChain,
+    BadRequest,
+    BadSignature,
+    Denied,
+    NameTaken,
+    UpgradeNeeded,
+    WrongMesh,
+)
+from chatixia.ids import is_incarnation, is_peer_id
+from chatixia.wire import signed
+from chatixia.wire.base import VERSION, VERSIONS
+from chatixia.wire.peer import Hello, HelloFrame
+from chatixia.wire.signaling import Answer, Offer, Register
+from chatixia.wire.trust import Signed
+
+NONCE_BYTES: Final = 16
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """A checked offer or answer. ``nonce`` 16 bytes; ``hash`` SHA-256 of the exact SDP;
+    ``description`` what the SDP says; ``version`` the highest both speak."""
+
+    member: Member
+    incarnation: str
+    attempt: int
+    nonce: bytes
+    hash: bytes
+    capabilities: tuple[str, ...]
+    version: int
+    description: sdp.Description
+
+
+class Binding(msgspec.Struct, frozen=True):
+    """All that one connection is, as I see it: what both hellos must agree on, mirrored.
+
+    ``offerer``: I made the offer. ``fingerprint``: SHA-256 of my certificate as I described it;
+    ``peer_fingerprint``: of the peer's as it described it. Hashes: SHA-256 of the exact SDPs
+    (``offer_hash`` of the offer, whoever made it). On the relay the last four are empty.
+    """
+
+    path: Literal["direct", "relay"]
+    mesh: str
+    me: str
+    peer: str
+    offerer: bool
+    nonce: bytes
+    peer_nonce: bytes
+    incarnation: str
+    peer_incarnation: str
+    capabilities: tuple[str, ...] = ()
+    peer_capabilities: tuple[str, ...] = ()
+    version: int = VERSION
+    fingerprint: bytes = b""
+    peer_fingerprint: bytes = b""
+    offer_hash: bytes = b""
+    answer_hash: bytes = b""
+
+
+def sign_offer(offer: Offer, me: Self) -> Offer:
+    """My ``offer`` with chain, sender and signature; incarnations, attempt, nonce, capabilities
+    and SDP are already in it."""
+    offer.peer_id, offer.chain = me.id, me.chain
+    offer.sig = signed.b64(me.sign(signed.SIGNAL, _offer_bytes(offer, me.mesh)))
+    return offer
+
+
+def sign_answer(answer: Answer, offer: Offer, me: Self) -> Answer:
+    """My ``answer`` to the checked ``offer``, bound to it, with chain, sender and signature."""
+    answer.peer_id, answer.chain = me.id, me.chain
+    answer.offer_nonce = offer.nonce
+    answer.offer_hash = signed.b64(signed.digest(offer.sdp))
+    answer.sig = signed.b64(me.sign(signed.SIGNAL, _answer_bytes(answer, me.mesh)))
+    return answer
+
+
+def check_offer(offer: Offer, me: Self, book: PinBook, *, now: float) -> Heard:
+    """Who offers, and what. ``now``: mesh seconds.
+
+    Raises Denied (not for me, not the lower id, not of this incarnation), UpgradeNeeded,
+    BadSignature, BadRequest (SDP), and whatever :func:`check_chain` and :func:`judge` raise.
+    Pins are judged, not written: write them (:func:`chatixia.core.pins.accept`) after hello.
+    """
+    _check_ends(offer, me)
+    if offer.peer_id.encode() >= me.id.encode():
+        raise Denied(f"{offer.peer_id} offers, and only the lower id may.")
+    member = _check_sender(offer, me, book, now)
+    if not me.verify(member.sign, signed.SIGNAL, _offer_bytes(offer, me.mesh), _sig(offer.sig)):
+        raise BadSignature(f"The offer is not signed by {member.id}.")
+    return _heard(offer, member)
+
+
+def check_answer(answer: Answer, sent: Offer, me: Self, book: PinBook, *, now: float) -> Heard:
+    """Who answers my offer ``sent``, and with what; it must be bound to that very offer.
+
+    Raises as :func:`check_offer` does.
+    """
+    _check_ends(answer, me)
+    if answer.peer_id != sent.target_id or answer.incarnation != sent.peer_incarnation:
+        raise Denied(f"{answer.peer_id} was not asked.")
+    bound = (answer.attempt, answer.offer_nonce, answer.offer_hash)
+    if bound != (sent.attempt, sent.nonce, signed.b64(signed.digest(sent.sdp))):
+        raise BadSignature(f"The answer of {answer.peer_id} is to another offer.")
+    member = _check_sender(answer, me, book, now)
+    if not me.verify(member.sign, signed.SIGNAL, _answer_bytes(answer, me.mesh), _sig(answer.sig)):
+        raise BadSignature(f"The answer is not signed by {member.id}.")
+    return _heard(answer, member)
+
+
+def make_hello(
+    binding: Binding, me: Self, *, a: int = 0, policy: int = 0, revocations: int = 0
+) -> HelloFrame:
+    """My first message on a connection; the counters are mine and unsigned."""
+    said = _hello(binding)
+    said.a, said.policy, said.revocations = a, policy, revocations
+    return HelloFrame(said, signed.b64(me.sign(signed.LINK, signed.hello(said))))
+
+
+def check_hello(
+    frame: HelloFrame,
+    binding: Binding,
+    member: Member,
+    *,
+    certificate: bytes,
+    verify: Verify,
+    now: float,
+    revocations: RevocationBook,
+) -> Hello:
+    """The peer's hello, if it describes this very connection from the other side.
+
+    ``certificate``: SHA-256 of the certificate that the engine saw in the handshake (empty on the
+    relay). ``member``: whom the offer or answer proved. Raises BadSignature naming what differs,
+    Revoked or MembershipExpired.
+    """
+    said, due = frame.hello, _hello(_mirror(binding))
+    if certificate != binding.peer_fingerprint:
+        raise BadSignature(f"{binding.peer} connected with another certificate than it described.")
+    if member.id != binding.peer:
+        raise BadSignature(f"{member.id} speaks on the link to {binding.peer}.")
+    for name in _BOUND:
+        if getattr(said, name) != getattr(due, name):
+            raise BadSignature(f"The hello of {binding.peer} differs in {name}.")
+    if not verify(member.sign, signed.LINK, signed.hello(said), _sig(frame.sig)):
+        raise BadSignature(f"The hello is not signed by {binding.peer}.")
+    check_member(member, now, revocations)
+    return said
+
+
+def check_login(
+    register: Register, *, mesh: str, nonce: bytes, now: float, verify: Verify
+) -> Member:
+    """Who logs in: chain, and a signature over the registry's own ``nonce`` and the agent's.
+
+    For the registry, which then asks revocations and pins. Raises UpgradeNeeded, BadSignature,
+    BadRequest, and what :func:`check_chain` raises.
+    """
+    if register.version not in VERSIONS:
+        raise UpgradeNeeded(f"This registry speaks version {VERSION}, not {register.version}.")
+    if not is_incarnation(register.incarnation):
+        raise BadRequest("A login needs an incarnation of 16 hex characters.")
+    member = check_chain(register.chain, mesh=mesh, now=now, verify=verify, ns=register.ns)
+    if member.id != register.peer_id or member.kind not in ("agent", "client"):
+        raise BadSignature(f"{register.peer_id} logs in with the record of {member.id}.")
+    said = login_bytes(register, mesh, nonce)
+    if not verify(member.sign, signed.LOGIN, said, _sig(register.sig)):
+        raise BadSignature(f"{register.peer_id} did not prove its key.")
+    return member
+
+
+def login_bytes(register: Register, mesh: str, nonce: bytes) -> bytes:
+    """What ``register.sig`` covers, ``nonce`` being the registry's."""
+    return signed.login(
+        mesh=mesh, peer_id=register.peer_id, incarnation=register.incarnation, nonce=nonce,
+        my_nonce=_bytes(register.nonce),
+    )  # fmt: skip
+
+
+def check_registry(
+    chain: Sequence[Signed],
+    proof: str,
+    *,
+    nonce: bytes,
+    certificate: bytes,
+    mesh: str,
+    now: float,
+    verify: Verify,
+    pinned: bytes | None = None,
+    key_hash: bytes | None = None,
+) -> Member:
+    """Whether this is my mesh's registry: its chain, and its signature over my ``nonce`` and
+    ``certificate`` (SHA-256 of the TLS certificate that I see; empty in clear and behind a proxy).
+
+    ``pinned``: its raw key as pinned; ``key_hash``: the head of its key's SHA-256 from a join
+    string. Raises WrongMesh, BadSignature or MembershipExpired.
+    """
+    try:
+        member = check_chain(chain, mesh=mesh, now=now, verify=verify)
+    except BadChain as error:
+        raise WrongMesh(f"The registry is not of this mesh: {error.message}") from None
+    if member.kind != "registry":
+        raise WrongMesh(f"{member.id} answers in the registry's place.")
+    if key_hash is not None and signed.key_hash(member.sign)[: len(key_hash)] != key_hash:
+        raise WrongMesh("The registry has another key than the invitation names.")
+    if pinned is not None and member.sign != pinned:
+        raise WrongMesh("The registry has another key than the one pinned.")
+    said = signed.registry(mesh=mesh, nonce=nonce, certificate=certificate)
+    if not verify(member.sign, signed.REGISTRY, said, _sig(proof)):
+        raise BadSignature("The registry did not prove its key for this connection.")
+    return member
+
+
+_BOUND: Final = (
+    "path", "mesh", "side", "source", "target", "nonce", "peer_nonce", "incarnation",
+    "peer_incarnation", "fingerprint", "peer_fingerprint", "offer_hash", "answer_hash", "version",
+    "capabilities", "peer_capabilities_hash",
+)  # fmt: skip
+
+
+def _hello(binding: Binding) -> Hello:
+    return Hello(
+        path=binding.path,
+        mesh=binding.mesh,
+        side="offerer" if binding.offerer else "answerer",
+        source=binding.me,
+        target=binding.peer,
+        nonce=signed.b64(binding.nonce),
+        peer_nonce=signed.b64(binding.peer_nonce),
+        incarnation=binding.incarnation,
+        peer_incarnation=binding.peer_incarnation,
+        fingerprint=signed.b64(binding.fingerprint),
+        peer_fingerprint=signed.b64(binding.peer_fingerprint),
+        offer_hash=signed.b64(binding.offer_hash),
+        answer_hash=signed.b64(binding.answer_hash),
+        version=binding.version,
+        capabilities=list(binding.capabilities),
+        peer_capabilities_hash=signed.b64(signed.capabilities_hash(binding.peer_capabilities)),
+    )
+
+
+def _mirror(binding: Binding) -> Binding:
+    return Binding(
+        path=binding.path,
+        mesh=binding.mesh,
+        me=binding.peer,
+        peer=binding.me,
+        offerer=not binding.offerer,
+        nonce=binding.peer_nonce,
+        peer_nonce=binding.nonce,
+        incarnation=binding.peer_incarnation,
+        peer_incarnation=binding.incarnation,
+        capabilities=binding.peer_capabilities,
+        peer_capabilities=binding.capabilities,
+        version=binding.version,
+        fingerprint=binding.peer_fingerprint,
+        peer_fingerprint=binding.fingerprint,
+        offer_hash=binding.offer_hash,
+        answer_hash=binding.answer_hash,
+    )
+
+
+def _check_ends(said: Offer | Answer, me: Self) -> None:
+    """Sender and addressee, before any signature is looked at."""
+    if said.target_id != me.id or said.peer_id == me.id:
+        raise Denied("This is not for me.")
+    if not is_peer_id(said.peer_id):
+        raise Denied("The sender's id is malformed.")
+    if said.peer_incarnation != me.incarnation:
+        raise Denied(f"{said.peer_id} means an earlier process of mine.")
+    if not is_incarnation(said.incarnation) or said.attempt < 1:
+        raise Denied(f"{said.peer_id} names no incarnation or attempt.")
+    if len(_bytes(said.nonce)) != NONCE_BYTES:
+        raise Denied(f"{said.peer_id} sent no nonce of {NONCE_BYTES} bytes.")
+    if not set(said.versions) & set(VERSIONS):
+        raise UpgradeNeeded(f"{said.peer_id} speaks no version that I do.")
+
+
+def _check_sender(said: Offer | Answer, me: Self, book: PinBook, now: float) -> Member:
+    member = check_chain(said.chain, mesh=me.mesh, now=now, verify=me.verify, ns=me.ns)
+    if member.id != said.peer_id:
+        raise BadSignature(f"{said.peer_id} shows the record of {member.id}.")
+    if member.kind not in ("agent", "client"):
+        raise BadChain(f"A {member.kind} makes no links.")
+    judge(member, book)
+    if member.sign == me.public:
+        raise NameTaken(f"{member.id} shows my own key.")
+    return member
+
+
+def _heard(said: Offer | Answer, member: Member) -> Heard:
+    return Heard(
+        member=member,
+        incarnation=said.incarnation,
+        attempt=said.attempt,
+        nonce=_bytes(said.nonce),
+        hash=signed.digest(said.sdp),
+        capabilities=tuple(said.capabilities),
+        version=max(set(said.versions) & set(VERSIONS)),
+        description=sdp.scan(said.sdp),
+    )
+
+
+def _offer_bytes(offer: Offer, mesh: str) -> bytes:
+    return signed.offer(
+        mesh=mesh, source=offer.peer_id, target=offer.target_id, incarnation=offer.incarnation,
+        peer_incarnation=offer.peer_incarnation, attempt=offer.attempt, nonce=_bytes(offer.nonce),
+        versions=offer.versions, capabilities=offer.capabilities, sdp=offer.sdp,
+    )  # fmt: skip
+
+
+def _answer_bytes(answer: Answer, mesh: str) -> bytes:
+    return signed.answer(
+        mesh=mesh, source=answer.peer_id, target=answer.target_id, incarnation=answer.incarnation,
+        peer_incarnation=answer.peer_incarnation, attempt=answer.attempt,
+        nonce=_bytes(answer.nonce), versions=answer.versions, capabilities=answer.capabilities,
+        sdp=answer.sdp, offer_nonce=_bytes(answer.offer_nonce),
+        offer_hash=_bytes(answer.offer_hash),
+    )  # fmt: skip
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return signed.unb64(text)
+    except BadRequest:
+        raise BadSignature("A signed field is malformed.") from None
+
+
+_sig = _bytes

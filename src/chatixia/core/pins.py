@@ -1,0 +1,162 @@
+"""Who may hold a name: pins, serials, tombstones (trust.md section 1).
+
+A pin is what was once proved for a (namespace, id): its keys, its serial, and who signed it. It
+never goes back to a lower serial. Another key is followed only when its higher record is signed
+by the key that signed the pinned one, or by the owner; anybody else's record for that id, however
+high its serial, is ``name_taken``. The registry judges its directory by the same rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, Literal
+
+from chatixia.core.membership import Member, approval, check_revoked
+from chatixia.core.ports import Pin, PinBook, RevocationBook
+from chatixia.errors import BadChain, NameTaken
+from chatixia.ids import AgentId, is_agent_id
+from chatixia.wire import signed
+from chatixia.wire.trust import Record, Revocation, Signed
+
+Verdict = Literal["same", "new", "newer", "follow"]
+"""same: nothing to write; new: first seen; newer: a higher record of the same keys; follow:
+another key, rightly."""
+MAX_SERIAL: Final = 2**53 - 1
+
+
+class MemoryBook:
+    """A PinBook that dies with its process: for tests, and where nothing may be written."""
+
+    def __init__(self) -> None:
+        self.pins: dict[tuple[str, str], Pin] = {}
+        self._revocations: dict[tuple[str, str], Revocation] = {}
+        self.statements: list[Signed] = []
+
+    @property
+    def revocations(self) -> RevocationBook:
+        """See :class:`PinBook`."""
+        return self._revocations
+
+    def pin(self, ns: str, name: str) -> Pin | None:
+        """See :class:`PinBook`."""
+        return self.pins.get((ns, name))
+
+    def keep(self, pins: Iterable[Pin]) -> None:
+        """See :class:`PinBook`."""
+        self.pins.update({(pin.ns, pin.id): pin for pin in pins})
+
+    def revoke(self, statement: Signed, revocation: Revocation) -> bool:
+        """See :class:`PinBook`."""
+        key = (revocation.ns, revocation.id)
+        if not newer(revocation, self._revocations.get(key)):
+            return False
+        self._revocations[key] = revocation
+        self.statements.append(statement)
+        return True
+
+
+def judge(member: Member, book: PinBook) -> list[Pin]:
+    """Hold ``member`` and its machine against revocations and pins; the pins now to write.
+
+    Raises Revoked, NameTaken, or BadChain for a record older than the one known.
+    """
+    check_revoked(member, book.revocations)
+    changed = []
+    for position in range(len(member.records) - 1, -1, -1):
+        records = member.records[position:]
+        if records[0].kind in ("owner", "invitation"):
+            continue
+        pin = pin_of(records)
+        if decide(pin, records, book.pin(pin.ns, pin.id)) != "same":
+            changed.append(pin)
+    return changed
+
+
+def accept(member: Member, book: PinBook) -> None:
+    """:func:`judge`, and write what it says."""
+    if changed := judge(member, book):
+        book.keep(changed)
+
+
+def decide(new: Pin, records: Sequence[Record], old: Pin | None) -> Verdict:
+    """Whether ``records`` (a chain from one id up, checked) may stand where ``old`` is pinned.
+
+    Raises NameTaken or BadChain.
+    """
+    if old is None:
+        return "new"
+    same_keys = (new.kind, new.sign, new.seal) == (old.kind, old.sign, old.seal)
+    if new.serial < old.serial:
+        raise _taken(old) if not same_keys else _stale(new, old)
+    if new.serial == old.serial:
+        if not same_keys:
+            raise _taken(old)
+        return "same"
+    if not _may_replace(new, records, old):
+        raise _taken(old)
+    return "newer" if same_keys else "follow"
+
+
+def _may_replace(new: Pin, records: Sequence[Record], old: Pin) -> bool:
+    """The owner itself, the signer of the pinned record, or the same machine under a new
+    approval of the owner (its disk died; the owner invited it again under its name)."""
+    if new.kind != old.kind:
+        return approval(records) > old.serial
+    if new.signer == old.signer or approval(records) > old.serial:
+        return True
+    return bool(old.machine) and new.machine == old.machine and new.approved > old.approved
+
+
+def _taken(old: Pin) -> NameTaken:
+    holder = f" on the machine {old.machine}" if old.machine and old.machine != old.id else ""
+    return NameTaken(f"The name {old.id} is taken by another key{holder}.", agent=old.id)
+
+
+def _stale(new: Pin, old: Pin) -> BadChain:
+    return BadChain(
+        f"An older record of {old.id} was shown: serial {new.serial}; {old.serial} is known."
+    )
+
+
+def pin_of(records: Sequence[Record]) -> Pin:
+    """The pin that a checked chain (leaf first) makes for its leaf."""
+    leaf, signer = records[0], records[1] if len(records) > 1 else records[0]
+    machine = next((n for n, record in enumerate(records) if record.kind == "machine"), None)
+    return Pin(
+        ns=leaf.ns,
+        id=leaf.id,
+        kind=leaf.kind,
+        sign=signed.unb64(leaf.sign),
+        seal=signed.unb64(leaf.seal),
+        serial=leaf.serial,
+        signer=signed.unb64(signer.sign),
+        machine="" if machine is None else records[machine].id,
+        approved=-1 if machine is None else approval(records[machine:]),
+        not_after=leaf.not_after,
+    )
+
+
+def next_serial(*known: int) -> int:
+    """The serial for a new record: the highest known to the signer and the registry, plus one."""
+    return min(max(0, *known) + 1, MAX_SERIAL)
+
+
+def newer(new: Revocation, old: Revocation | None) -> bool:
+    """Whether a checked revocation adds to what is kept."""
+    return old is None or (new.serial, new.version) > (old.serial, old.version)
+
+
+def version_of(revocations: Mapping[tuple[str, str], Revocation]) -> int:
+    """The version of the revocation list: the highest in it, 0 for none; only ever rises."""
+    return max((entry.version for entry in revocations.values()), default=0)
+
+
+def free_name(name: str, taken: Iterable[str]) -> AgentId:
+    """A free name like ``name``: ``name-2``, ``name-3`` ..., for the sentence of name_taken."""
+    used = set(taken)
+    for n in range(2, len(used) + 3):
+        tail = f"-{n}"
+        made = name[: 63 - len(tail)].rstrip(".") + tail
+        if made not in used and is_agent_id(made):
+            return AgentId(made)
+    return AgentId(name)

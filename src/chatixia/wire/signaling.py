@@ -249,7 +249,7 @@ class TaskProgress(msgspec.Struct, tag="task_progress", omit_defaults=True):
     n: Count
     fraction: float | None = None
     note: Line = ""
-    item: msgspec.Raw | None = None
+    item: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 class Event(msgspec.Struct, tag="event", omit_defaults=True):

@@ -39,8 +39,8 @@ Page = Annotated[int, msgspec.Meta(ge=1, le=200)]
 class Body(msgspec.Struct, omit_defaults=True, frozen=True):
     """A payload or result: ``{"plain": ...}``; ``sealed`` is reserved."""
 
-    plain: msgspec.Raw | None = None
-    sealed: msgspec.Raw | None = None
+    plain: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    sealed: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 class Task(msgspec.Struct, omit_defaults=True):
@@ -186,7 +186,7 @@ class Report(msgspec.Struct, omit_defaults=True):
     n: Count
     fraction: float | None = None
     note: Line = ""
-    item: msgspec.Raw | None = None
+    item: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 class Ref(msgspec.Struct, omit_defaults=True):
@@ -241,6 +241,6 @@ class Update(msgspec.Struct, omit_defaults=True):
 
     state: Name
     task_id: Short = ""
-    result: msgspec.Raw | None = None
-    error: msgspec.Raw | None = None
+    result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    error: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     fence: Fence = ""

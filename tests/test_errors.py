@@ -1,0 +1,54 @@
+"""Every error keeps code, class, sentence, retryable and outcome over each wire."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from chatixia import errors
+from chatixia.errors import MeshError, WireError
+
+
+@pytest.mark.parametrize("code", sorted(errors.TABLE))
+def test_round_trip_keeps_the_class(code: str):
+    made = errors.TABLE[code]("why", agent="weather", via="direct", outcome="unknown")
+    data = msgspec.json.encode(made.to_wire())
+    back = errors.from_wire(msgspec.json.decode(data, type=WireError))
+    assert type(back) is errors.TABLE[code]
+    assert (back.code, back.message, back.agent, back.via) == (code, "why", "weather", "direct")
+    assert (back.retryable, back.outcome) == (made.retryable, "unknown")
+
+
+@pytest.mark.parametrize("kind", errors.TABLE.values())
+def test_each_leaf_is_complete(kind: type[MeshError]):
+    assert kind.sentence.endswith(".")
+    assert 400 <= kind.status < 600
+    assert kind.exit in {1, 2, 3, 4, 5}
+    assert kind.__doc__
+
+
+def test_codes_are_unique():
+    kinds = errors._tree(MeshError)
+    assert len({kind.code for kind in kinds}) == len(kinds)
+
+
+def test_an_unknown_code_stays_readable():
+    back = errors.from_wire(WireError("from_the_future", "hm", retryable=True))
+    assert (back.code, back.message, back.retryable) == ("from_the_future", "hm", True)
+
+
+def test_builtin_bases_for_ordinary_except_clauses():
+    assert issubclass(errors.DeadlineExceeded, TimeoutError)
+    assert issubclass(errors.Unreachable, ConnectionError)
+
+
+def test_a_sentence_is_bounded():
+    assert len(MeshError("x" * 10_000).message) == errors.MAX_SENTENCE
+
+
+def test_problem_documents_carry_our_code():
+    body = errors.problem(errors.NotFound("no task t_1"), "/api/tasks/t_1")
+    assert body["status"] == 404
+    assert body["code"] == "not_found"
+    assert body["detail"] == "no task t_1"
+    assert body["instance"] == "/api/tasks/t_1"

@@ -1,0 +1,48 @@
+"""Which texts may be ids: one grammar, reserved names, Windows devices, other case."""
+
+from __future__ import annotations
+
+import pytest
+
+from chatixia import ids
+
+
+@pytest.mark.parametrize("text", ["a", "weather", "pi-4", "a.b_c-d", "0x", "a" * 63])
+def test_good_agent_ids(text: str):
+    assert ids.is_agent_id(text)
+    assert ids.is_peer_id(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "A", "Weather", "-a", ".a", "_a", "a.", "a" * 64, "a b", "a/b", "a~b", "a\n", "wéather"]
+    + sorted(ids.RESERVED)
+    + ["con.txt", "nul.", "com1.x"],
+)
+def test_bad_agent_ids(text: str):
+    assert not ids.is_agent_id(text)
+
+
+def test_client_ids_are_peers_but_no_agents():
+    assert ids.is_client_id("laptop~abc234")
+    assert ids.is_peer_id("laptop~abc234")
+    assert not ids.is_agent_id("laptop~abc234")
+
+
+@pytest.mark.parametrize(
+    "text", ["laptop~", "laptop~abc", "laptop~ABC234", "~abc234", "hub~abc234"]
+)
+def test_bad_client_ids(text: str):
+    assert not ids.is_client_id(text)
+
+
+@pytest.mark.parametrize(("text", "good"), [("f", True), ("a.b", True), ("1a", False), ("", False)])
+def test_skills(text: str, good: bool):
+    assert ids.is_skill(text) is good
+
+
+def test_task_ids_and_incarnations():
+    assert ids.is_task_id("t_" + "a" * 26)
+    assert not ids.is_task_id("t_" + "A" * 26)
+    assert ids.is_incarnation("0123456789abcdef")
+    assert not ids.is_incarnation("0123456789ABCDEF")

@@ -1,0 +1,28 @@
+"""The real clock and entropy, and the ids drawn from them."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from chatixia import ids, world
+
+
+def test_clocks_run_forward():
+    first, second = world.REAL.monotonic(), world.REAL.monotonic()
+    assert second >= first
+    assert world.REAL.boottime() >= world.REAL.monotonic() - 1
+    assert abs(world.REAL.wall() - time.time()) < 5
+
+
+def test_ids_are_well_formed_and_differ():
+    assert ids.is_task_id(world.task_id())
+    assert ids.is_incarnation(world.incarnation())
+    assert len({world.request_id() for _ in range(1000)}) == 1000
+    assert world.task_id() != world.task_id()
+
+
+def test_chance_has_its_ranges():
+    assert len(world.REAL.token(16)) == 16
+    assert all(0 <= world.REAL.jitter() < 1 for _ in range(100))
+    assert world.process_id() == os.getpid()

@@ -1,0 +1,17 @@
+"""Golden forms of every type in wire.registry: frozen bytes, none missing."""
+
+from __future__ import annotations
+
+import pytest
+from tests.wire.golden import cases, hold, structs
+
+from chatixia.wire import registry
+
+
+@pytest.mark.parametrize(("name", "text"), cases(registry))
+def test_golden(name: str, text: str):
+    hold(registry, name, text)
+
+
+def test_every_type_has_a_golden_form():
+    assert {name for name, _ in cases(registry)} >= set(structs(registry))

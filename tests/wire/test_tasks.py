@@ -1,0 +1,17 @@
+"""Golden forms of every type in wire.tasks: frozen bytes, none missing."""
+
+from __future__ import annotations
+
+import pytest
+from tests.wire.golden import cases, hold, structs
+
+from chatixia.wire import tasks
+
+
+@pytest.mark.parametrize(("name", "text"), cases(tasks))
+def test_golden(name: str, text: str):
+    hold(tasks, name, text)
+
+
+def test_every_type_has_a_golden_form():
+    assert {name for name, _ in cases(tasks)} >= set(structs(tasks))

@@ -53,6 +53,27 @@ def swallowing(original: Any) -> Any:
     return broken
 
 
-FAULTS: list[Fault] = []
+def unbounded(original: Any) -> Any:
+    """Let decode accept any size."""
+    return lambda maker, data, limit: original(maker, data, 1 << 40)
+
+
+FAULTS: list[Fault] = [
+    Fault(
+        "no-signature-check",
+        "a signature holds for its bytes only",
+        {"chatixia.identity:verify": always(True)},
+        (
+            "tests/test_identity.py::test_a_signature_holds_only_for_its_context_data_and_key",
+            "tests/test_identity.py::test_junk_verifies_nothing_and_raises_nothing",
+        ),
+    ),
+    Fault(
+        "size-unbounded",
+        "what is larger than its bound is refused before it is parsed",
+        {"chatixia.wire.base:decode": unbounded},
+        ("tests/wire/test_base.py::test_size_is_judged_before_anything_else",),
+    ),
+]
 
 BY_NAME = {fault.name: fault for fault in FAULTS}

@@ -116,7 +116,7 @@ class StreamChunk(msgspec.Struct, omit_defaults=True):
 
 
 class Prompt(msgspec.Struct, omit_defaults=True):
-    """Payload of ``agent_prompt``."""
+    """Payload of ``agent_prompt``. ``ack``: confirm that you have it, answer nothing."""
 
     message: str = ""
     text: str = ""
@@ -124,6 +124,7 @@ class Prompt(msgspec.Struct, omit_defaults=True):
     direct: bool = False
     broadcast: bool = False
     stream: bool = False
+    ack: bool = False
 
 
 class PromptReply(msgspec.Struct, omit_defaults=True):

@@ -1,0 +1,176 @@
+"""Handles: an agent as something whose skills are called like methods (api.md section 3).
+
+Options sit on the handle, keywords of a call belong to the skill alone. The call path here is
+short on purpose: encode, one Outgoing, the door, decode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from chatixia.core.ports import Answer, Outgoing, Queue
+from chatixia.errors import BadArguments, UnknownAgent
+from chatixia.ids import AgentId, is_peer_id
+from chatixia.wire.peer import Prompt
+
+from .door import Door
+from .reply import Reply
+from .retry import insist
+from .stream import Items
+from .value import decode, encode_args
+
+CALL_S: Final = 30.0
+"""A call's default timeout in seconds (api.md section 3)."""
+MAX_TIMEOUT_S: Final = 24 * 3600.0
+
+_prompt = msgspec.json.Encoder().encode
+
+
+class Options(msgspec.Struct, frozen=True):
+    """What a handle was made with. ``timeout`` in seconds, bounded by the caller's own deadline.
+
+    ``idempotent``: the call may run twice, so it is tried again under one key. ``queue``: whether
+    it may, must, or must not go through the registry's queue.
+    """
+
+    timeout: float = CALL_S
+    idempotent: bool = False
+    queue: Queue = "auto"
+
+
+def checked(timeout: float, idempotent: bool, queue: Queue) -> Options:
+    """Options with a timeout that can be kept. Raises BadArguments."""
+    if not 0 < timeout <= MAX_TIMEOUT_S:
+        raise BadArguments(f"A timeout must be above 0 and at most {MAX_TIMEOUT_S:.0f} s.")
+    return Options(timeout, idempotent, queue)
+
+
+def address(name: str) -> AgentId:
+    """``name`` as the id of an agent or client. Raises UnknownAgent for what can be none."""
+    if not is_peer_id(name):
+        raise UnknownAgent(f"No agent can be called {name[:80]!r}: ids are lower case.")
+    return AgentId(name)
+
+
+def make_reply(answer: Answer) -> Reply:
+    """An answer with its value decoded."""
+    return Reply(
+        decode(answer.value), answer.via, answer.ms, answer.agent, answer.link_ms, answer.where
+    )
+
+
+class Caller:
+    """One skill of one agent, ready to call: ``await handle.forecast(city="Oslo")``."""
+
+    __slots__ = ("_door", "_handle", "_idempotent", "_queue", "_skill", "_target", "_timeout")
+
+    def __init__(self, handle: AgentHandle, door: Door, options: Options, skill: str) -> None:
+        self._handle = handle
+        self._door = door
+        self._target = handle.name
+        self._skill = skill
+        self._timeout = options.timeout
+        self._idempotent = options.idempotent
+        self._queue = options.queue
+
+    async def __call__(self, /, **args: Any) -> Any:
+        """The skill's value, or one MeshError before the timeout."""
+        out = Outgoing(
+            self._target, self._skill, encode_args(args), "task", self._timeout, self._idempotent,
+            queue=self._queue,
+        )  # fmt: skip
+        if self._idempotent:
+            return decode((await insist(self._door, out)).value)
+        return decode((await self._door.call(out)).value)
+
+
+class Ask:
+    """A question to an agent's model or prompt handler.
+
+    ``await`` it for the whole text, or ``async with`` it for the pieces as they come.
+    """
+
+    __slots__ = ("_door", "_items", "_out")
+
+    def __init__(self, door: Door, out: Outgoing) -> None:
+        self._door = door
+        self._out = out
+        self._items: Items | None = None
+
+    async def reply(self) -> Reply:
+        """The whole text, and how it came."""
+        return make_reply(await self._door.call(self._out))
+
+    def __await__(self) -> Generator[Any, None, str]:
+        return self._text().__await__()
+
+    async def _text(self) -> str:
+        return str((await self.reply()).value)
+
+    async def __aenter__(self) -> Items:
+        """The pieces of the text."""
+        self._out.stream = True
+        self._items = Items(self._door, self._out)
+        return await self._items.__aenter__()
+
+    async def __aexit__(self, *error: Any) -> None:
+        """Cancel the far end unless it has ended."""
+        if self._items is not None:
+            await self._items.__aexit__(*error)
+
+
+class AgentHandle:
+    """One agent. Each attribute is a skill; :meth:`call` takes any name."""
+
+    def __init__(self, door: Door, name: AgentId, options: Options) -> None:
+        self._door = door
+        self._options = options
+        self.name = name
+
+    def __getattr__(self, skill: str) -> Caller:
+        if skill.startswith("_"):
+            raise AttributeError(f"use .call({skill!r}, ...) for a skill of that name")
+        caller = Caller(self, self._door, self._options, skill)
+        self.__dict__[skill] = caller  # the next use finds it without coming here
+        return caller
+
+    def __repr__(self) -> str:
+        return f"<agent {self.name}>"
+
+    def _out(self, skill: str, body: bytes, stream: bool = False) -> Outgoing:
+        options = self._options
+        return Outgoing(
+            self.name, skill, body, "task", options.timeout, options.idempotent, stream,
+            queue=options.queue,
+        )  # fmt: skip
+
+    async def call(self, skill: str, args: Mapping[str, Any] | None = None) -> Reply:
+        """``skill`` with ``args``, and how the answer came. Raises MeshError."""
+        out = self._out(skill, encode_args(args or {}))
+        if out.idempotent:
+            return make_reply(await insist(self._door, out))
+        return make_reply(await self._door.call(out))
+
+    def stream(self, skill: str, args: Mapping[str, Any] | None = None) -> Items:
+        """The items of a streaming skill, as they come."""
+        return Items(self._door, self._out(skill, encode_args(args or {}), stream=True))
+
+    def ask(self, text: str, *, session_id: str = "") -> Ask:
+        """Free text to the agent's model or prompt handler; UnknownSkill if it has neither."""
+        return self._prompt(Prompt(message=text, session_id=session_id))
+
+    def tell(self, text: str, *, broadcast: bool = False, wait: bool = True) -> Ask:
+        """A message: answered by the prompt handler, else kept in the agent's inbox.
+
+        Without ``wait`` the agent confirms that it has it, and answers nothing.
+        """
+        prompt = Prompt(message=text, direct=not broadcast, broadcast=broadcast, ack=not wait)
+        return self._prompt(prompt)
+
+    def _prompt(self, prompt: Prompt) -> Ask:
+        out = self._out("", _prompt(prompt))
+        out.kind = "prompt"
+        return Ask(self._door, out)

@@ -1,0 +1,184 @@
+"""A program's view of a mesh: who is there, calls, tasks, a word to all (api.md section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Final
+
+import msgspec
+
+from chatixia.core.ports import Outgoing, Pong, Queue
+from chatixia.errors import BadArguments, MeshError, TooLarge, UnknownAgent, Unreachable
+from chatixia.ids import TaskId, is_task_id
+from chatixia.wire.peer import SkillInfo, SkillQuery, SkillReply
+from chatixia.wire.registry import AgentRecord, AgentRef
+from chatixia.wire.signaling import LinkReport
+from chatixia.wire.tasks import MAX_PAYLOAD, MAX_TTL_MS, Body, Submit, Submitted
+from chatixia.world import task_id
+
+from .anyone import AnyHandle
+from .broadcast import MAX_RECEIVERS, broadcast
+from .directory import Directory
+from .door import Door
+from .handle import CALL_S, AgentHandle, address, checked
+from .reply import Receipt
+from .task import Task
+from .value import encode, encode_args
+
+TASK_S: Final = 300.0
+"""A task's default deadline in seconds (api.md section 3)."""
+SUBMIT_TRIES: Final = 3
+
+_replied = msgspec.json.Decoder(SkillReply).decode
+_queried = msgspec.json.Encoder().encode
+
+
+class Mesh:
+    """An open door to a mesh. ``async with connect() as mesh``; an agent's own is ``agent.mesh``.
+
+    ``close`` is awaited once, when the mesh is closed.
+    """
+
+    def __init__(self, door: Door, close: Callable[[], Awaitable[None]] | None = None) -> None:
+        self._door = door
+        self._close = close
+        self._directory = Directory(door)
+
+    @property
+    def id(self) -> str:
+        """My own id: an agent's, or ``machine~xxxxxx`` of a client."""
+        return self._door.id
+
+    def agent(
+        self, name: str, *, timeout: float = CALL_S, idempotent: bool = False,
+        queue: Queue = "auto",
+    ) -> AgentHandle:  # fmt: skip
+        """A handle on one agent. ``timeout`` in seconds for each call.
+
+        ``idempotent``: its calls may run twice, so they are tried again. ``queue``: ``auto``,
+        ``never`` or ``only``. Raises UnknownAgent if ``name`` can be no agent's.
+        """
+        return AgentHandle(self._door, address(name), checked(timeout, idempotent, queue))
+
+    def any(
+        self, skill: str, *, timeout: float = CALL_S, idempotent: bool = False,
+        queue: Queue = "auto",
+    ) -> AnyHandle:  # fmt: skip
+        """A handle on whoever has ``skill``; options as for :meth:`agent`."""
+        options = checked(timeout, idempotent, queue)
+        return AnyHandle(self._door, self._directory, skill, options)
+
+    async def agents(self, skill: str = "") -> list[AgentRecord]:
+        """The listed agents, those with ``skill`` if one is named, by id."""
+        return await self._directory.agents(skill)
+
+    async def skills(self, name: str, timeout: float = 10.0) -> list[SkillInfo]:
+        """The skills of one agent with their schemas: from the directory, else asked of it."""
+        try:
+            record: AgentRecord = await self.verb("agents.get", AgentRef(address(name)), timeout)
+            return record.skills
+        except MeshError as error:
+            if error.code == "not_found":
+                raise UnknownAgent(f"No agent called {name} is in the mesh.", agent=name) from None
+            if not isinstance(error, Unreachable):
+                raise
+        out = Outgoing(address(name), "", _queried(SkillQuery()), "skills", timeout)
+        return _replied((await self._door.call(out)).value).skills
+
+    async def ping(self, name: str, timeout: float = 5.0) -> Pong:
+        """A round trip over the present path; opens a link if there is none."""
+        return await self._door.port.ping(address(name), self._door.budget(timeout))
+
+    def links(self) -> Sequence[LinkReport]:
+        """The open links as the engine sees them."""
+        return self._door.port.links()
+
+    async def verb(self, name: str, request: msgspec.Struct, timeout: float = 10.0) -> Any:
+        """A verb of ``wire.verbs`` at the registry: its reply struct, or its MeshError."""
+        return await self._door.port.verb(name, request, self._door.budget(timeout))
+
+    async def broadcast(
+        self, text: str, *, wait: bool = True, timeout: float = CALL_S
+    ) -> list[Receipt]:
+        """Tell ``text`` to every active agent but me, over links; one receipt each.
+
+        ``wait`` for their answers, else only until each has it. Beyond 32 agents the rest get a
+        receipt with code ``too_large``: they were not told.
+        """
+        names = [a.agent_id for a in await self.agents() if a.health == "active"]
+        names = [name for name in names if name != self.id]
+        told = (self.agent(n, timeout=timeout, queue="never") for n in names[:MAX_RECEIVERS])
+        return await broadcast(told, text, wait) + [
+            Receipt(n, False, code="too_large", message=f"At most {MAX_RECEIVERS} are told.")
+            for n in names[MAX_RECEIVERS:]
+        ]
+
+    async def submit(
+        self, agent: str, skill: str, args: Mapping[str, Any] | None = None, *, key: str = "",
+        deadline: float = TASK_S, priority: int = 0, max_attempts: int = 3,
+    ) -> Task:  # fmt: skip
+        """Put a task in the registry's queue; it survives this process, the worker and restarts.
+
+        ``agent`` may be empty: whoever has ``skill``. ``key``: an idempotency key; the same key
+        with the same content is the same task. ``deadline`` in seconds from now. Raises Conflict,
+        TooLarge, Overloaded, RegistryUnreachable.
+        """
+        door = self._door
+        body = encode_args(args or {})
+        if len(body) > MAX_PAYLOAD:
+            raise _too_large(len(body))
+        request = Submit(
+            id=task_id(door.world), skill=skill, target_agent_id=address(agent) if agent else "",
+            payload=msgspec.Raw(encode(Body(plain=msgspec.Raw(body)))), key=key,
+            deadline_ms=_millis(deadline), priority=priority, max_attempts=max_attempts,
+            path=list(door.caused_by()), traceparent=door.traceparent,
+        )  # fmt: skip
+        request.key = key or request.id  # so that a lost answer can be asked for again
+        done = await self._submitted(request)
+        return Task(door, TaskId(done.task_id))
+
+    async def _submitted(self, request: Submit) -> Submitted:
+        for left in reversed(range(SUBMIT_TRIES)):
+            try:
+                done: Submitted = await self.verb("tasks.submit", request)
+                return done
+            except MeshError as error:
+                if not left or error.outcome != "unknown":
+                    raise
+        raise AssertionError("the last try returns or raises")
+
+    def task(self, task_id: str) -> Task:
+        """A task by its id, also one of another process. Raises BadArguments for no task id."""
+        if not is_task_id(task_id):
+            raise BadArguments(f"{task_id[:80]!r} is no task id: t_ and 26 characters.")
+        return Task(self._door, TaskId(task_id))
+
+    async def close(self) -> None:
+        """Leave the mesh; links are closed, the directory is told."""
+        close, self._close = self._close, None
+        if close is not None:
+            await close()
+
+    async def __aenter__(self) -> Mesh:
+        """The mesh itself."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:  # fmt: skip
+        """Close it."""
+        await self.close()
+
+
+def _too_large(size: int) -> MeshError:
+    return TooLarge(
+        f"The arguments have {size} bytes; the registry's queue takes {MAX_PAYLOAD} at most."
+    )
+
+
+def _millis(deadline: float) -> int:
+    if not 0 < deadline <= MAX_TTL_MS / 1000:
+        raise BadArguments(f"A deadline must be above 0 and at most {MAX_TTL_MS // 1000} s.")
+    return max(1, round(deadline * 1000))

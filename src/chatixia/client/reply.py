@@ -1,0 +1,35 @@
+"""What a call came back with, and what a broadcast reached."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class Reply(msgspec.Struct, frozen=True, gc=False):
+    """An answer and how it came.
+
+    ``via``: the tier that carried it (``direct``, ``turn``, ``relay``; ``queue, plain``).
+    ``ms``: from call to answer. ``link_ms``: how long the link took to open if this call opened
+    it. ``where``: the far address of a direct link.
+    """
+
+    value: Any
+    via: str
+    ms: float
+    agent: str
+    link_ms: float | None = None
+    where: str = ""
+
+
+class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who got a broadcast: ``ok``, by which tier, its ``reply`` if it gave one; else ``code``."""
+
+    agent: str
+    ok: bool
+    via: str = ""
+    ms: float = 0.0
+    reply: str = ""
+    code: str = ""
+    message: str = ""

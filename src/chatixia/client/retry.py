@@ -1,0 +1,33 @@
+"""Try an idempotent call again, under one key from first try to last (tasks.md section 3)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from chatixia.core.ports import Answer, Outgoing
+from chatixia.errors import MeshError
+from chatixia.world import request_id
+
+from .door import Door
+
+TRIES: Final = 4
+FIRST_PAUSE_S: Final = 0.1
+
+
+async def insist(door: Door, out: Outgoing) -> Answer:
+    """Call until an answer, an error that no retry cures, the last try, or the deadline."""
+    from asyncio import sleep
+
+    world = door.world
+    until = world.monotonic() + out.timeout
+    out.key = out.key or request_id(world)
+    for attempt in range(1, TRIES + 1):
+        try:
+            return await door.call(out)
+        except MeshError as error:
+            pause = FIRST_PAUSE_S * 2**attempt * (0.5 + world.jitter()) / 2
+            out.timeout = until - world.monotonic() - pause
+            if attempt == TRIES or not error.retryable or out.timeout <= 0:
+                raise
+        await sleep(pause)
+    raise AssertionError("the last try returns or raises")

@@ -1,0 +1,68 @@
+"""A streamed answer: ``async with handle.stream(...) as items: async for item in items``."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Any
+
+from chatixia.core.ports import Outgoing, Stream
+from chatixia.errors import BadRequest
+
+from .door import Door
+from .value import decode
+
+
+class Items:
+    """The items of one stream, each a Python value. Leaving the block cancels the far end.
+
+    Also iterable without the block; then the far end is cancelled when the iteration is closed.
+    """
+
+    __slots__ = ("_chunks", "_door", "_out", "_stream")
+
+    def __init__(self, door: Door, out: Outgoing) -> None:
+        self._door = door
+        self._out = out
+        self._stream: Stream | None = None
+        self._chunks: AsyncIterator[bytes] | None = None
+
+    @property
+    def via(self) -> str:
+        """The tier that carries it, once it runs."""
+        return "" if self._stream is None else self._stream.via
+
+    def _open(self) -> Stream:
+        if self._stream is not None:
+            raise BadRequest("A stream can be read once; ask for it again.")
+        self._stream = self._door.stream(self._out)
+        return self._stream
+
+    async def __aenter__(self) -> Items:
+        """Ask for the items."""
+        self._chunks = aiter(self._open())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:  # fmt: skip
+        """Cancel the far end unless it has ended."""
+        if self._stream is not None:
+            await self._stream.aclose()
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self._alone() if self._chunks is None else self
+
+    async def __anext__(self) -> Any:
+        if self._chunks is None:
+            raise BadRequest("Open a stream first: async with handle.stream(...) as items.")
+        return decode(await anext(self._chunks))
+
+    async def _alone(self) -> AsyncIterator[Any]:
+        stream = self._open()
+        try:
+            async for chunk in stream:
+                yield decode(chunk)
+        finally:
+            await stream.aclose()

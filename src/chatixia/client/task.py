@@ -1,0 +1,163 @@
+"""A durable task: ``task = await mesh.submit(...)``, ``value = await task``; also after a restart,
+by ``mesh.task(task_id)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Generator
+from typing import Any, Final
+
+import msgspec
+
+from chatixia.errors import (
+    TABLE,
+    DeadlineExceeded,
+    MeshError,
+    RegistryUnreachable,
+    SkillFailed,
+    Unreachable,
+    from_wire,
+)
+from chatixia.ids import TaskId
+from chatixia.wire.signaling import TaskDone, TaskHint, TaskProgress
+from chatixia.wire.tasks import TERMINAL, Cancel, Ended, Ref
+from chatixia.wire.tasks import Task as Row
+
+from .door import Door
+from .reply import Reply
+from .value import decode
+
+LOOK_AGAIN_S: Final = 15.0
+"""A row is read at least this often, whatever was pushed: notifications are hints."""
+PATIENCE_S: Final = 60.0
+"""How long after its deadline, or its last sign, a task is waited for without a registry."""
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far a task is: a fraction from 0 to 1, a note, or a piece of its output."""
+
+    fraction: float | None = None
+    note: str = ""
+    item: Any = None
+
+
+class Task:
+    """One task. ``await task`` is its value, or raises what it failed with."""
+
+    def __init__(self, door: Door, task_id: TaskId) -> None:
+        self._door = door
+        self.id = task_id
+
+    def __repr__(self) -> str:
+        return f"<task {self.id}>"
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self._value().__await__()
+
+    async def _value(self) -> Any:
+        return (await self.reply()).value
+
+    async def row(self, timeout: float = 10.0) -> Row:
+        """The task as the registry has it now. Raises NotFound, Denied, Unreachable."""
+        row: Row = await self._door.port.verb("tasks.get", Ref(self.id), timeout)
+        return row
+
+    async def state(self) -> str:
+        """Its state now: a key of ``wire.tasks.STATES``."""
+        return (await self.row()).state
+
+    async def cancel(self, reason: str = "") -> str:
+        """Cancel it, at once and for good; the state it is in then."""
+        ended: Ended = await self._door.port.verb("tasks.cancel", Cancel(self.id, reason))
+        return ended.state
+
+    async def reply(self, timeout: float | None = None) -> Reply:
+        """Wait for the end: its value, who did it, and how long it took.
+
+        ``timeout`` in seconds ends the waiting, not the task. Raises DeadlineExceeded then, else
+        the task's own error.
+        """
+        row = await self.ended(timeout)
+        if row.state != "completed":
+            raise _why(row)
+        body = row.result.plain if row.result is not None else None
+        value = decode(bytes(body)) if isinstance(body, msgspec.Raw) else None
+        return Reply(value, "queue, plain", _took(row), row.assigned_agent_id)
+
+    async def ended(self, timeout: float | None = None) -> Row:
+        """Wait until it is terminal; its final row. Raises DeadlineExceeded after ``timeout``."""
+        async for push in self._pushes(timeout):
+            if isinstance(push, Row):
+                return push
+        raise AssertionError("the pushes end with the row")
+
+    async def progress(self, timeout: float | None = None) -> AsyncIterator[Progress]:
+        """What the worker tells of it, until it ends."""
+        async for push in self._pushes(timeout):
+            if isinstance(push, TaskProgress):
+                item = decode(bytes(push.item)) if isinstance(push.item, msgspec.Raw) else None
+                yield Progress(push.fraction, push.note, item)
+
+    async def _pushes(self, timeout: float | None) -> AsyncIterator[Row | TaskProgress]:
+        """What is pushed about it; the last is its final row. The row is the truth: it is read
+        first, and again whenever pushes stop."""
+        world = self._door.world
+        until = None if timeout is None else world.monotonic() + timeout
+        while True:
+            row = await self._read(until)
+            if row.state in TERMINAL:
+                yield row
+                return
+            left = LOOK_AGAIN_S if until is None else min(LOOK_AGAIN_S, until - world.monotonic())
+            if left <= 0:
+                raise DeadlineExceeded(f"The task {self.id} has not ended yet; it goes on.")
+            async for push in self._watch(left):
+                yield push
+                if isinstance(push, Row):
+                    return
+
+    async def _watch(self, seconds: float) -> AsyncIterator[Row | TaskProgress]:
+        try:
+            async for push in self._door.port.watch(self.id, seconds):
+                if isinstance(push, TaskDone):
+                    yield push.task
+                    return
+                if isinstance(push, TaskHint) and push.state in TERMINAL:
+                    return
+                if isinstance(push, TaskProgress):
+                    yield push
+        except (Unreachable, DeadlineExceeded):
+            return  # the row is read again, with patience
+
+    async def _read(self, until: float | None) -> Row:
+        """The row, waiting for a registry that is away for as long as the caller may."""
+        from asyncio import sleep
+
+        world = self._door.world
+        give_up = world.monotonic() + PATIENCE_S
+        give_up = give_up if until is None else min(give_up, until)
+        pause = 0.1
+        while True:
+            try:
+                return await self.row()
+            except (RegistryUnreachable, DeadlineExceeded):
+                if world.monotonic() + pause > give_up:
+                    raise
+            await sleep(pause)
+            pause = min(2.0, pause * 2)
+
+
+def _took(row: Row) -> float:
+    return max(0.0, row.updated_at - row.created_at) * 1000
+
+
+def _why(row: Row) -> MeshError:
+    """The error that a task ended with."""
+    error = row.error
+    if error is None:
+        kind = TABLE.get(row.state, SkillFailed)
+        return kind(f"The task {row.id} is {row.state}.", agent=row.assigned_agent_id or None)
+    found = from_wire(error)
+    found.via = found.via or "queue, plain"
+    found.agent = found.agent or row.assigned_agent_id or row.target_agent_id or None
+    return found

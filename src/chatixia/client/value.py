@@ -1,0 +1,70 @@
+"""Values of skills as JSON: what goes out, and what comes back.
+
+Out: anything msgspec encodes (builtins, dataclasses, Structs, enums, dates, attrs), and by shape,
+without importing their libraries, pydantic models (``model_dump``) and arrays (``tolist``).
+Back: builtins, where an object is a :class:`Value`, a dict whose keys are attributes too.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final, NoReturn
+
+import msgspec
+
+from chatixia.errors import BadArguments, BadRequest
+
+
+class Value(dict[str, Any]):
+    """A JSON object: ``reply.city`` is ``reply["city"]``; equal to the plain dict.
+
+    A key that is also a dict's method (``items``, ``get``) is reached by ``reply["items"]``.
+    """
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"no field {name!r}; there are: {', '.join(self)}") from None
+
+
+def enc_hook(item: Any) -> Any:
+    """Turn what msgspec does not know into what it does, by the shape of its methods."""
+    for method, kind in (("model_dump", {"mode": "json"}), ("tolist", {})):
+        dump = getattr(item, method, None)
+        if callable(dump):
+            return dump(**kind)
+    raise NotImplementedError(f"{type(item).__name__} cannot be written as JSON")
+
+
+encode: Final = msgspec.json.Encoder(enc_hook=enc_hook).encode
+"""JSON bytes of a value; raises TypeError or NotImplementedError naming what cannot be written."""
+
+
+def encode_args(args: Any) -> bytes:
+    """Arguments as JSON bytes. Raises BadArguments naming the type that cannot travel."""
+    try:
+        return encode(args)
+    except (TypeError, ValueError, NotImplementedError, RecursionError) as error:
+        raise BadArguments(f"The arguments cannot be sent as JSON: {error}.") from error
+
+
+def _constant(word: str) -> NoReturn:
+    raise ValueError(f"{word} is not JSON")
+
+
+_scalar = msgspec.json.Decoder().decode
+_objects = json.JSONDecoder(object_hook=Value, parse_constant=_constant).decode
+
+
+def decode(data: bytes) -> Any:
+    """A JSON value as Python's own types, objects as :class:`Value`. Raises BadRequest.
+
+    Only data that holds an object takes the slower decoder.
+    """
+    try:
+        return _objects(str(data, "utf-8")) if b"{" in data else _scalar(data)
+    except (ValueError, RecursionError):
+        raise BadRequest("The answer is not valid JSON.") from None

@@ -84,7 +84,7 @@ def commands() -> set[str]:
     """Every command and subcommand of `chatixia`, as it is typed."""
     import click
 
-    from chatixia.cli import main
+    from chatixia.cli.group import chatixia as group
 
     def walk(command: click.Command, path: str) -> Iterator[str]:
         yield path
@@ -95,7 +95,7 @@ def commands() -> set[str]:
                 if sub and not sub.hidden:
                     yield from walk(sub, f"{path} {name}")
 
-    return set(walk(main, "chatixia")) - {"chatixia"}
+    return set(walk(group, "chatixia")) - {"chatixia"}
 
 
 def variables() -> set[str]:

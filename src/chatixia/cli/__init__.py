@@ -1,0 +1,16 @@
+"""The command ``chatixia``: parse, call assembly, print; one file per command.
+
+Nothing here decides anything that a program could not decide by calling ``assembly`` itself.
+"""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code (api.md section 2)."""
+    from chatixia.cli.failure import guarded
+    from chatixia.cli.group import chatixia
+
+    sys.exit(guarded(chatixia, sys.argv[1:]))

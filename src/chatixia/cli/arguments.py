@@ -1,0 +1,183 @@
+"""Turn the words after a skill's name into its arguments, typed by the skill's JSON Schema.
+
+``k=v`` takes the type that the schema gives ``k``; ``k:=JSON`` is JSON as written; ``k@file`` is
+the file's text; ``-`` is a JSON object on standard input. A value that does not fit its type stays
+text, so that the far side refuses it with its own sentence, the same at every door.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from chatixia.errors import BadArguments
+
+Schema = Mapping[str, Any]
+Read = Callable[[str], str]
+"""Gives the text of a file by name; ``-`` is standard input."""
+
+WORD: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*)(:=|=|@)(.*)\Z", re.DOTALL)
+TRUE: Final = frozenset({"true", "yes", "on", "1"})
+FALSE: Final = frozenset({"false", "no", "off", "0"})
+DEPTH: Final = 8
+"""How many ``$ref`` and ``anyOf`` steps are followed before a value stays text."""
+
+
+def assemble(words: Iterable[str], schema: Schema, read: Read) -> dict[str, Any]:
+    """The arguments object that ``words`` describe.
+
+    Raises BadArguments for a word of no known form, JSON that does not parse, or a name twice.
+    """
+    given: dict[str, Any] = {}
+    for word in words:
+        piece = whole(read("-")) if word == "-" else one(word, schema, read)
+        if twice := given.keys() & piece.keys():
+            raise BadArguments(f"The argument {min(twice)} is given twice.")
+        given |= piece
+    return given
+
+
+def whole(text: str) -> dict[str, Any]:
+    """The JSON object on standard input."""
+    found = parsed(text, "standard input")
+    if not isinstance(found, dict):
+        raise BadArguments("Standard input must hold one JSON object.")
+    return found
+
+
+def one(word: str, schema: Schema, read: Read) -> dict[str, Any]:
+    """One word as a name and its value."""
+    match = WORD.match(word)
+    if match is None:
+        raise BadArguments(f"{word!r} is no argument; write name=value, name:=JSON or name@file.")
+    name, sign, text = match.groups()
+    if sign == ":=":
+        return {name: parsed(text, name)}
+    body = read(text) if sign == "@" else text
+    return {name: typed(body, property_of(schema, name), schema)}
+
+
+def parsed(text: str, name: str) -> Any:
+    """``text`` as JSON."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise BadArguments(f"The JSON of {name} cannot be read: {error}.") from None
+
+
+def property_of(schema: Schema, name: str) -> Schema:
+    """What the schema says about ``name``; an empty schema if nothing."""
+    found = schema.get("properties", {}).get(name, {})
+    return found if isinstance(found, Mapping) else {}
+
+
+def typed(text: str, part: Schema, root: Schema, depth: int = 0) -> Any:
+    """``text`` as the first of the schema's types that it fits, else as text."""
+    for kind in kinds(part, root, depth):
+        fits, found = CONVERT[kind](text)
+        if fits:
+            return found
+    return text
+
+
+def kinds(part: Schema, root: Schema, depth: int) -> list[str]:
+    """The JSON types that ``part`` allows, most exact first; text, which fits all, last."""
+    found = set(names(part, root, depth))
+    return [kind for kind in CONVERT if kind in found]
+
+
+def names(part: Schema, root: Schema, depth: int) -> Iterable[str]:
+    """Every JSON type named by ``type``, ``enum``, ``anyOf`` or behind a ``$ref``."""
+    if depth > DEPTH:
+        return
+    given = part.get("type", ())
+    yield from (given,) if isinstance(given, str) else given
+    yield from (kind_of(item) for item in choices(part))
+    for other in (*part.get("anyOf", ()), *part.get("oneOf", ()), *part.get("allOf", ())):
+        yield from names(other, root, depth + 1)
+    if isinstance(ref := part.get("$ref"), str):
+        yield from names(resolve(ref, root), root, depth + 1)
+
+
+def choices(part: Schema) -> list[Any]:
+    """The values of ``enum`` or ``const``."""
+    return [*part.get("enum", ()), *([part["const"]] if "const" in part else ())]
+
+
+def kind_of(item: Any) -> str:
+    """The JSON type of a value."""
+    for kind, types in (("boolean", bool), ("integer", int), ("number", float), ("string", str)):
+        if isinstance(item, types):
+            return kind
+    return "null" if item is None else "object" if isinstance(item, Mapping) else "array"
+
+
+def resolve(ref: str, root: Schema) -> Schema:
+    """The schema at a local ``#/$defs/...`` reference."""
+    found: Any = root
+    for step in ref.removeprefix("#/").split("/"):
+        found = found.get(step, {}) if isinstance(found, Mapping) else {}
+    return found if isinstance(found, Mapping) else {}
+
+
+def _null(text: str) -> tuple[bool, Any]:
+    return text in {"", "null"}, None
+
+
+def _boolean(text: str) -> tuple[bool, Any]:
+    lower = text.lower()
+    return lower in TRUE | FALSE, lower in TRUE
+
+
+def _integer(text: str) -> tuple[bool, Any]:
+    return (True, int(text)) if re.fullmatch(r"[+-]?[0-9]{1,18}", text) else (False, None)
+
+
+def _number(text: str) -> tuple[bool, Any]:
+    try:
+        found = msgspec.json.decode(text.removeprefix("+"))
+    except msgspec.DecodeError:
+        return False, None
+    return isinstance(found, int | float) and not isinstance(found, bool), found
+
+
+def _json(kind: type) -> Callable[[str], tuple[bool, Any]]:
+    def convert(text: str) -> tuple[bool, Any]:
+        try:
+            found = msgspec.json.decode(text)
+        except msgspec.DecodeError:
+            return False, None
+        return isinstance(found, kind), found
+
+    return convert
+
+
+CONVERT: Final[dict[str, Callable[[str], tuple[bool, Any]]]] = {
+    "integer": _integer,
+    "number": _number,
+    "boolean": _boolean,
+    "array": _json(list),
+    "object": _json(dict),
+    "null": _null,
+    "string": lambda text: (True, text),
+}
+
+
+def describe(schema: Schema) -> list[tuple[str, str, str]]:
+    """The arguments of a skill for its help: name, type with default, description."""
+    needed = set(schema.get("required", ()))
+    return [
+        (name, _type(part, schema, name in needed), str(part.get("description", "")))
+        for name, part in schema.get("properties", {}).items()
+    ]
+
+
+def _type(part: Schema, root: Schema, needed: bool) -> str:
+    allowed = choices(part)
+    kind = "|".join(map(str, allowed)) if allowed else "|".join(kinds(part, root, 0)) or "any"
+    if needed:
+        return f"{kind}, required"
+    return f"{kind}, default {msgspec.json.encode(part.get('default')).decode()}"

@@ -1,0 +1,88 @@
+"""What every command shares: the options ``--json -v -q --mesh``, how it talks, how it awaits."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Coroutine, Mapping
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import click
+
+from chatixia.cli import output
+from chatixia.errors import ConfigError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+LEVELS = ("debug", "info", "warning", "error")
+
+
+class Talk:
+    """One command's voice: data to stdout, talk to stderr, each in the form that was asked for.
+
+    ``mesh`` is the profile's name of ``--mesh``, empty for the one in force.
+    """
+
+    def __init__(self, as_json: bool, quiet: bool, verbose: int, mesh: str) -> None:
+        self.as_json = as_json
+        self.quiet = quiet
+        self.verbose = verbose
+        self.mesh = mesh
+
+    def say(self, text: str) -> None:
+        """Talk to the person, unless told to be quiet."""
+        if not self.quiet and text:
+            click.echo(text, err=True)
+
+    def data(self, kind: str, fields: Mapping[str, Any], text: str = "") -> None:
+        """A result: one versioned JSON object, or its text for people."""
+        if self.as_json:
+            click.echo(output.document(kind, fields))
+        elif text:
+            click.echo(text)
+
+
+def common(command: Callable[Concatenate[Talk, P], R]) -> Callable[P, R]:
+    """Add the shared options to a command and hand it a :class:`Talk` first."""
+
+    @click.option("--json", "as_json", is_flag=True, help="One JSON object, or one per line.")
+    @click.option("-v", "--verbose", count=True, help="Log more; errors with their traceback.")
+    @click.option("-q", "--quiet", is_flag=True, help="Only data and errors.")
+    @click.option("--mesh", default="", metavar="NAME", help="The profile to use.")
+    @wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        as_json, quiet = bool(kwargs.pop("as_json")), bool(kwargs.pop("quiet"))
+        verbose, mesh = int(str(kwargs.pop("verbose"))), str(kwargs.pop("mesh"))
+        remember(as_json, verbose)
+        set_up_logging(verbose)
+        return command(Talk(as_json, quiet, verbose, mesh), *args, **kwargs)
+
+    return wrapped
+
+
+def remember(as_json: bool, verbose: int) -> None:
+    """Tell the error printer which form was asked for."""
+    ctx = click.get_current_context(silent=True)
+    if ctx is not None:
+        ctx.find_root().meta.update({"chatixia.json": as_json, "chatixia.verbose": verbose})
+
+
+def set_up_logging(verbose: int) -> None:
+    """Log ``chatixia`` to stderr at ``CHATIXIA_LOG``, or by ``-v`` (info) and ``-vv`` (debug)."""
+    name = os.environ.get("CHATIXIA_LOG", "").lower()
+    if name and name not in LEVELS:
+        raise ConfigError(f"CHATIXIA_LOG is {name}; it takes {', '.join(LEVELS)}.")
+    level = name or ("warning", "info", "debug")[min(verbose, 2)]
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logger = logging.getLogger("chatixia")
+    logger.handlers[:] = [handler]
+    logger.setLevel(level.upper())
+
+
+def wait(work: Coroutine[Any, Any, R]) -> R:
+    """Run ``work`` to its end on a loop of its own; Ctrl-C cancels it first."""
+    return asyncio.run(work)

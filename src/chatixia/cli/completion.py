@@ -1,0 +1,33 @@
+"""``chatixia completion SHELL``: print the script that completes commands in that shell."""
+
+from __future__ import annotations
+
+import click
+
+from chatixia.cli.common import Talk, common
+
+SHELLS = ("bash", "zsh", "fish")
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(SHELLS))
+@common
+def completion(talk: Talk, shell: str) -> None:
+    """Print SHELL's completion script; see the first lines of its output for where it goes."""
+    from click.shell_completion import get_completion_class
+
+    from chatixia.cli.group import chatixia
+
+    kind = get_completion_class(shell)
+    assert kind is not None
+    script = kind(chatixia, {}, "chatixia", "_CHATIXIA_COMPLETE").source()
+    where = {
+        "bash": "~/.bashrc: eval",
+        "zsh": "~/.zshrc: eval",
+        "fish": "~/.config/fish/config.fish: eval",
+    }[shell]
+    talk.data(
+        "completion",
+        {"shell": shell, "script": script},
+        f'# {where} "$(chatixia completion {shell})"\n{script}',
+    )

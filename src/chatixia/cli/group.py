@@ -1,0 +1,207 @@
+"""The group of all commands. A command's file is imported when the command is named, not before.
+
+So ``chatixia --help`` costs click and this table alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Final, NamedTuple
+
+import click
+
+from chatixia import __version__
+
+
+def _up() -> click.Command:
+    from chatixia.cli.up import up
+
+    return up
+
+
+def _join() -> click.Command:
+    from chatixia.cli.join import join
+
+    return join
+
+
+def _leave() -> click.Command:
+    from chatixia.cli.leave import leave
+
+    return leave
+
+
+def _init() -> click.Command:
+    from chatixia.cli.init import init
+
+    return init
+
+
+def _run() -> click.Command:
+    from chatixia.cli.run import run
+
+    return run
+
+
+def _agents() -> click.Command:
+    from chatixia.cli.agents import agents
+
+    return agents
+
+
+def _call() -> click.Command:
+    from chatixia.cli.call import call
+
+    return call
+
+
+def _ask() -> click.Command:
+    from chatixia.cli.ask import ask
+
+    return ask
+
+
+def _ping() -> click.Command:
+    from chatixia.cli.ping import ping
+
+    return ping
+
+
+def _tasks() -> click.Command:
+    from chatixia.cli.tasks import tasks
+
+    return tasks
+
+
+def _status() -> click.Command:
+    from chatixia.cli.status import status
+
+    return status
+
+
+def _hub() -> click.Command:
+    from chatixia.cli.hub import hub
+
+    return hub
+
+
+def _invite() -> click.Command:
+    from chatixia.cli.invite import invite
+
+    return invite
+
+
+def _revoke() -> click.Command:
+    from chatixia.cli.revoke import revoke
+
+    return revoke
+
+
+def _keys() -> click.Command:
+    from chatixia.cli.keys import keys
+
+    return keys
+
+
+def _validate() -> click.Command:
+    from chatixia.cli.validate import validate
+
+    return validate
+
+
+def _config() -> click.Command:
+    from chatixia.cli.config import config
+
+    return config
+
+
+def _completion() -> click.Command:
+    from chatixia.cli.completion import completion
+
+    return completion
+
+
+class Entry(NamedTuple):
+    """A command's loader and the line that ``--help`` shows without loading it."""
+
+    load: Callable[[], click.Command]
+    line: str
+
+
+SECTIONS: Final[dict[str, dict[str, Entry]]] = {
+    "Everyday": {
+        "up": Entry(_up, "Start the registry and the hub on this machine"),
+        "join": Entry(_join, "Bring this machine into a mesh, by an invitation"),
+        "leave": Entry(_leave, "Take this machine out of its mesh"),
+        "init": Entry(_init, "Write a new agent's folder"),
+        "run": Entry(_run, "Run an agent: a folder, a file or module:attribute"),
+        "agents": Entry(_agents, "List the agents and what they can do"),
+        "call": Entry(_call, "Call a skill of an agent"),
+        "ask": Entry(_ask, "Speak to an agent in plain words"),
+        "ping": Entry(_ping, "Measure the way to an agent"),
+        "tasks": Entry(_tasks, "List, show, watch and cancel queued work"),
+        "status": Entry(_status, "Show the mesh at a glance"),
+        "hub": Entry(_hub, "Open the hub in a browser, already logged in"),
+    },
+    "Owner": {
+        "invite": Entry(_invite, "Invite a machine"),
+        "revoke": Entry(_revoke, "Shut a member out"),
+        "keys": Entry(_keys, "API keys for clients that hold no identity"),
+    },
+    "Setting up": {
+        "validate": Entry(_validate, "Check an agent's files"),
+        "config": Entry(_config, "Show each setting in force and where it came from"),
+        "completion": Entry(_completion, "Print a shell's completion script"),
+    },
+}
+COMMANDS: Final = {name: entry for part in SECTIONS.values() for name, entry in part.items()}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by table and loads one when asked for it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every command's name, in the table's order."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load the command; None if there is none."""
+        entry = COMMANDS.get(cmd_name)
+        return entry.load() if entry else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, but an unknown command names the nearest."""
+        name = args[0]
+        if name in COMMANDS or name.startswith("-"):
+            return super().resolve_command(ctx, args)
+        raise click.UsageError(f"There is no command {name}.{nearest(name, COMMANDS)}", ctx)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands by section, from the table alone."""
+        for title, part in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, entry.line) for name, entry in part.items()])
+
+
+def nearest(name: str, known: object) -> str:
+    """`` Did you mean ...?`` for a name close to a known one, else nothing."""
+    close = get_close_matches(name, list(known), 1) if hasattr(known, "__iter__") else []
+    return f" Did you mean {close[0]}?" if close else ""
+
+
+@click.group(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Data goes to stdout, talk to stderr. Exit codes: 0 done, 1 the far side failed, "
+    "2 usage, 3 unreachable, 4 denied, 5 deadline, 130 interrupted.",
+)
+@click.version_option(__version__, "-V", "--version", message="chatixia %(version)s")
+@click.pass_context
+def chatixia(ctx: click.Context) -> None:
+    """Agents that find each other by skill and call each other directly."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())

@@ -1,0 +1,27 @@
+"""``chatixia init``: write a new agent's folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from chatixia.cli.common import Talk, common
+
+
+@click.command()
+@click.argument("name", default="")
+@click.option("-d", "--dir", "folder", default="", metavar="DIR", help="Write into DIR itself.")
+@click.option(
+    "--role", default="worker", help="Template: worker, researcher, analyst or coordinator."
+)
+@common
+def init(talk: Talk, name: str, folder: str, role: str) -> None:
+    """Write a new agent NAME into the folder NAME, or into DIR (`-d .` is right here)."""
+    from chatixia.assembly.scaffold import name_for, scaffold
+
+    agent = name or (name_for(Path(folder)) if folder else "my-agent")
+    target = Path(folder or agent)
+    written = scaffold(agent, target, role)
+    talk.say(f"  {target / written[0] if written else target} {' '.join(written[1:])}".rstrip())
+    talk.data("init", {"agent": agent, "folder": str(target), "written": written})

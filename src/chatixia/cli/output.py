@@ -1,0 +1,130 @@
+"""How results look: pure functions from values to text, one per shape of api.md section 1.
+
+Times are milliseconds; a line meant for people starts with two spaces.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+SHAPE: Final = 1
+"""Version of every ``--json`` shape, in its field ``v``; fields are only ever added to one."""
+
+Row = tuple[str, str, str]
+"""Label, value and an optional remark."""
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def compact(value: Any) -> str:
+    """``value`` as one line of JSON; what JSON cannot hold appears as its text."""
+    import msgspec
+
+    return msgspec.json.encode(value, enc_hook=str).decode()
+
+
+def document(kind: str, fields: Mapping[str, Any]) -> str:
+    """One ``--json`` object: ``{"v":1,"kind":...,...}``."""
+    return compact({"v": SHAPE, "kind": kind, **fields})
+
+
+def plain(text: str) -> str:
+    """``text`` of a foreign agent without control characters: it may not steer a terminal."""
+    return _CONTROL.sub("�", text)
+
+
+def value(result: Any) -> str:
+    """A skill's result as printed: text as it is, everything else as JSON."""
+    return plain(result) if isinstance(result, str) else compact(result)
+
+
+def rows(lines: Iterable[Row]) -> str:
+    """Label, value and remark in columns, two spaces before and between them."""
+    kept = [(label, text, note) for label, text, note in lines if text or note]
+    wide = max((len(label) for label, _, _ in kept), default=0)
+    deep = max((len(text) for _, text, note in kept if note), default=0)
+    return "\n".join(
+        f"  {label:<{wide}}  {text:<{deep if note else 0}}  {note}".rstrip()
+        for label, text, note in kept
+    )
+
+
+def table(heads: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
+    """A plain table, each column as wide as its widest cell."""
+    grid = [tuple(heads), *(tuple(plain(str(cell)) for cell in line) for line in lines)]
+    wide = [max(len(line[n]) for line in grid) for n in range(len(heads))]
+    return "\n".join(
+        "  " + "  ".join(f"{cell:<{wide[n]}}" for n, cell in enumerate(line)).rstrip()
+        for line in grid
+    )
+
+
+def millis(ms: float | None) -> str:
+    """``9 ms``, ``0.4 ms`` below ten tenths, ``-`` when nobody measured."""
+    if ms is None:
+        return "-"
+    return f"{ms:.1f} ms" if ms < 1 else f"{ms:.0f} ms"
+
+
+def carried(agent: str, via: str, ms: float, where: str = "", opened: float | None = None) -> str:
+    """``weather, direct (192.168.1.20), 41 ms, link opened in 12 ms``."""
+    path = f"{via} ({host(where)})" if where and not local(where) else via
+    parts = [agent, path, millis(ms)]
+    if opened is not None and where and not local(where):
+        parts.append(f"link opened in {millis(opened)}")
+    return "  " + ", ".join(part for part in parts if part)
+
+
+def pong(via: str, ms: float, where: str) -> str:
+    """``pong  direct   24 ms   (84.20.1.9:51234)``."""
+    tail = f"   ({where})" if where else ""
+    return f"  pong  {via:<7}  {millis(ms)}{tail}"
+
+
+def host(where: str) -> str:
+    """The address of ``address:port`` without its port; IPv6 in brackets or bare."""
+    if where.startswith("["):
+        return where[1:].partition("]")[0]
+    head, colon, port = where.rpartition(":")
+    return head if colon and port.isdigit() and ":" not in head else where
+
+
+def local(where: str) -> bool:
+    """Whether ``where`` is this machine itself."""
+    address = host(where)
+    return address.startswith("127.") or address in {"::1", "localhost"}
+
+
+def home(path: str) -> str:
+    """``path`` with the user's home folder as ``~``."""
+    base = os.path.expanduser("~")
+    return "~" + path[len(base) :] if path == base or path.startswith(base + os.sep) else path
+
+
+def online(agent: str, skills: Sequence[str], key: str, mesh: str, registry: str) -> str:
+    """``weather  online  skills: forecast  key 7f3a-91c2  registry home (127.0.0.1:8080)``."""
+    listed = ", ".join(skills) or "none"
+    return f"  {agent}  online  skills: {listed}  key {key}  registry {mesh} ({bare(registry)})"
+
+
+def bare(url: str) -> str:
+    """An address without its scheme."""
+    return url.partition("://")[2] or url
+
+
+def since(seconds: float) -> str:
+    """A length of time in its largest unit: ``4 s``, ``12 min``, ``3 h``, ``2 d``."""
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
+
+
+def coloured(stream: Any = None) -> bool:
+    """Whether to colour: a terminal, and ``NO_COLOR`` unset or empty."""
+    target = stream or sys.stderr
+    return not os.environ.get("NO_COLOR") and bool(target.isatty())

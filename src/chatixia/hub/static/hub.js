@@ -1,0 +1,348 @@
+// src/dom.ts
+function h(name, attributes = {}, ...children) {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.append(...children);
+  return element;
+}
+function byId(id) {
+  const found = document.getElementById(id);
+  if (found === null) throw new Error(`index.html has no #${id}`);
+  return found;
+}
+function fill(body, rows, empty, wide) {
+  const wanted = rows.length > 0 ? rows : [h("tr", {}, h("td", { colspan: String(wide), class: "empty" }, empty))];
+  wanted.forEach((row, index) => {
+    const old = body.children[index];
+    if (old === void 0) body.append(row);
+    else if (!old.isEqualNode(row)) old.replaceWith(row);
+  });
+  while (body.children.length > wanted.length) body.lastElementChild?.remove();
+}
+function cell(column, ...children) {
+  return h("td", { "data-column": column }, ...children);
+}
+
+// src/login.ts
+async function session() {
+  const answer = await fetch("/api/session", { headers: { "X-Chatixia": "1" } });
+  return answer.ok ? await answer.json() : null;
+}
+async function ended() {
+  try {
+    const answer = await fetch("/api/session", { headers: { "X-Chatixia": "1" } });
+    return answer.status === 401;
+  } catch {
+    return false;
+  }
+}
+async function loggedIn() {
+  const secret = location.hash.slice(1);
+  history.replaceState(null, "", location.pathname + location.search);
+  const found = secret === "" ? await session() : null;
+  return found ?? await door(secret);
+}
+function door(secret) {
+  const panel = byId("door");
+  panel.hidden = false;
+  if (secret === "") {
+    say("You are not logged in. Run this on the registry's machine; it opens the page with a fresh link:");
+    panel.append(h("p", {}, h("code", {}, "chatixia hub")));
+    return new Promise(() => void 0);
+  }
+  const open = h("button", { type: "button", id: "open" }, "Open the hub");
+  panel.append(open);
+  open.focus();
+  return new Promise((resolve) => {
+    open.addEventListener("click", () => {
+      open.disabled = true;
+      void redeem(secret).then((found) => {
+        if (typeof found === "string") {
+          say(found);
+          open.remove();
+        } else {
+          panel.hidden = true;
+          resolve(found);
+        }
+      });
+    });
+  });
+}
+async function redeem(secret) {
+  try {
+    const answer = await fetch("/api/login/redeem", {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "X-Chatixia": "1" },
+      body: JSON.stringify({ secret })
+    });
+    if (answer.ok) return await answer.json();
+    return "This link was used already or has expired. Get a new one with: chatixia hub";
+  } catch {
+    return "The registry does not answer. Start it with: chatixia up";
+  }
+}
+function say(text) {
+  byId("door-text").textContent = text;
+}
+
+// src/wire.ts
+function read(text) {
+  const found = JSON.parse(text);
+  if (typeof found !== "object" || found === null || !("type" in found)) return { type: "other" };
+  const known = found.type === "result" || found.type === "error" || found.type === "event";
+  return known ? found : { type: "other" };
+}
+
+// src/socket.ts
+var FIRST_WAIT = 500;
+var LONGEST_WAIT = 1e4;
+var ANSWER_WITHIN = 15e3;
+var Socket = class {
+  constructor(listener) {
+    this.listener = listener;
+  }
+  socket = null;
+  waiting = /* @__PURE__ */ new Map();
+  count = 0;
+  wait = FIRST_WAIT;
+  /** Connect, and again after every loss; only leaving the page ends it. */
+  connect() {
+    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+    const socket = new WebSocket(`${scheme}//${location.host}/ws`);
+    this.socket = socket;
+    socket.onopen = () => {
+      this.wait = FIRST_WAIT;
+      this.listener.opened();
+    };
+    socket.onmessage = (message) => this.receive(message.data);
+    socket.onclose = () => this.lost();
+  }
+  /** Ask a verb; its reply, or an Error with the registry's sentence. */
+  ask(verb, body = {}) {
+    const socket = this.socket;
+    if (socket === null || socket.readyState !== WebSocket.OPEN) {
+      return Promise.reject(new Error("The registry is not connected."));
+    }
+    const id = String(++this.count);
+    return new Promise((resolve, reject) => {
+      const timer = window.setTimeout(() => this.end(id)?.reject(new Error("No answer.")), ANSWER_WITHIN);
+      this.waiting.set(id, { resolve: (found) => resolve(found), reject, timer });
+      socket.send(JSON.stringify({ type: "verb", id, verb, body }));
+    });
+  }
+  receive(text) {
+    const frame = read(text);
+    if (frame.type === "event") this.listener.event(frame);
+    else if (frame.type === "result") this.end(frame.id)?.resolve(frame.body);
+    else if (frame.type === "error") this.end(frame.ref ?? "")?.reject(new Error(frame.message ?? frame.code));
+  }
+  end(id) {
+    const found = this.waiting.get(id);
+    if (found !== void 0) window.clearTimeout(found.timer);
+    this.waiting.delete(id);
+    return found;
+  }
+  lost() {
+    for (const id of [...this.waiting.keys()]) this.end(id)?.reject(new Error("The connection was lost."));
+    this.listener.closed();
+    window.setTimeout(() => this.connect(), this.wait * (0.75 + Math.random() / 2));
+    this.wait = Math.min(this.wait * 2, LONGEST_WAIT);
+  }
+};
+
+// src/format.ts
+function millis(ms) {
+  if (ms === null || ms === void 0) return "–";
+  return ms < 10 ? `${ms.toFixed(1)} ms` : `${Math.round(ms)} ms`;
+}
+function bytes(count) {
+  let value = count ?? 0;
+  for (const unit of ["B", "KiB", "MiB", "GiB"]) {
+    if (value < 1024 || unit === "GiB") return `${value < 10 && unit !== "B" ? value.toFixed(1) : Math.round(value)} ${unit}`;
+    value /= 1024;
+  }
+  return "";
+}
+function since(seconds) {
+  const steps = [[86400, "d"], [3600, "h"], [60, "min"]];
+  for (const [size, unit] of steps) if (seconds >= size) return `${Math.floor(seconds / size)} ${unit}`;
+  return `${Math.max(0, Math.floor(seconds))} s`;
+}
+function plural(count, one, many = `${one}s`) {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
+// src/views.ts
+var ENDED = /* @__PURE__ */ new Set(["completed", "failed", "canceled", "rejected"]);
+function showStatus(status) {
+  byId("mesh").textContent = `mesh ${status.mesh.slice(0, 8)}`;
+  byId("version").textContent = `chatixia ${status.version}`;
+}
+function showAgents(agents) {
+  const active = agents.filter((agent) => agent.health !== "offline").length;
+  byId("agents-count").textContent = `${active} of ${plural(agents.length, "agent")} online`;
+  fill(byId("agents"), agents.map(agentRow), "No agent yet. Start one: chatixia run FOLDER", 4);
+}
+function agentRow(agent) {
+  const skills = (agent.skills ?? []).map(
+    (skill) => h("li", { title: skill.description ?? "" }, skill.name)
+  );
+  const trust = agent.trust && agent.trust !== "owner" ? [mark(agent.trust, "warn")] : [];
+  return h(
+    "tr",
+    { "data-agent": agent.agent_id },
+    h("th", { scope: "row" }, agent.agent_id, ...trust),
+    cell("Health", mark(agent.health ?? "active", agent.health ?? "active")),
+    cell("Skills", skills.length > 0 ? h("ul", { class: "skills" }, ...skills) : "–"),
+    cell("Machine", agent.machine || agent.hostname || "–")
+  );
+}
+function showLinks(edges) {
+  byId("links-count").textContent = plural(edges.length, "open link");
+  fill(byId("links"), edges.map(linkRow), "No link is open. Links open at the first call.", 5);
+}
+function linkRow(edge) {
+  const seen = edge.confirmed ? "both ends" : "one end";
+  return h(
+    "tr",
+    { "data-link": `${edge.from_peer} ${edge.to_peer}` },
+    h("th", { scope: "row" }, `${edge.from_peer} ↔ ${edge.to_peer}`),
+    cell("Tier", mark(edge.tier ?? "unknown", edge.tier === "direct" ? "active" : "warn")),
+    cell("Round trip", millis(edge.rtt_ms)),
+    cell("Carried", bytes(edge.bytes)),
+    cell("Reported by", seen)
+  );
+}
+function showCounts(counts) {
+  const parts = Object.entries(counts).filter(([, count]) => count > 0);
+  byId("tasks-count").textContent = parts.map(([state, count]) => `${count} ${words(state)}`).join(", ") || "none yet";
+}
+function showTasks(tasks, now, cancel) {
+  fill(byId("tasks"), tasks.map((task) => taskRow(task, now, cancel)), "No task in this state.", 6);
+}
+function taskRow(task, now, cancel) {
+  const from = task.source_agent_id || "–";
+  const to = task.assigned_agent_id || task.target_agent_id || "any";
+  return h(
+    "tr",
+    { "data-task": task.id },
+    h("th", { scope: "row" }, h("code", {}, task.id.slice(0, 12))),
+    cell("State", ...stateOf(task)),
+    cell("Skill", task.skill || "–"),
+    cell("From → to", `${from} → ${to}`),
+    cell("Age", task.created_at ? since(now - task.created_at) : "–"),
+    cell("Via", `queue, ${task.sealed ? "sealed" : "plain"}`, ...button(task, cancel))
+  );
+}
+function stateOf(task) {
+  const kind = task.state === "completed" ? "active" : ENDED.has(task.state) ? "offline" : "stale";
+  const parts = [mark(words(task.state), kind)];
+  if (task.error) parts.push(" ", h("span", { class: "why" }, task.error.message ?? task.error.code));
+  else if (task.progress !== null && task.progress !== void 0) parts.push(` ${Math.round(task.progress * 100)} %`);
+  return parts;
+}
+function button(task, cancel) {
+  if (cancel === null || ENDED.has(task.state)) return [];
+  const made = h("button", { type: "button", class: "small", "aria-label": `Cancel task ${task.id}` }, "Cancel");
+  made.addEventListener("click", () => {
+    made.disabled = true;
+    cancel(task.id);
+  });
+  return [" ", made];
+}
+function mark(word, kind) {
+  return h("span", { class: `mark ${kind}` }, word);
+}
+function words(state) {
+  return state.replaceAll("_", " ");
+}
+
+// src/main.ts
+var PAGES = 10;
+var TOGETHER = 150;
+var BREATH = 5e3;
+var Hub = class {
+  constructor(person) {
+    this.person = person;
+    this.socket = new Socket({
+      opened: () => this.opened(),
+      closed: () => this.closed(),
+      event: (frame) => this.changed(frame.kind)
+    });
+    byId("state").addEventListener("change", () => this.filtered());
+    window.setInterval(() => ["link", "task", "agent"].forEach((kind) => this.changed(kind)), BREATH);
+  }
+  socket;
+  due = /* @__PURE__ */ new Map();
+  start() {
+    byId("state").value = new URLSearchParams(location.search).get("state") ?? "";
+    byId("page").hidden = false;
+    this.socket.connect();
+  }
+  opened() {
+    this.connected(true);
+    void this.tell(this.socket.ask("watch"));
+    ["agent", "link", "task"].forEach((kind) => this.changed(kind));
+  }
+  closed() {
+    this.connected(false);
+    void ended().then((yes) => yes && location.reload());
+  }
+  connected(yes) {
+    byId("lost").hidden = yes;
+  }
+  changed(kind) {
+    if (this.due.has(kind)) return;
+    const read2 = { agent: () => this.agents(), link: () => this.links(), task: () => this.tasks() }[kind];
+    if (read2 === void 0) return;
+    const timer = window.setTimeout(() => {
+      this.due.delete(kind);
+      void this.tell(read2());
+    }, TOGETHER);
+    this.due.set(kind, timer);
+  }
+  async agents() {
+    const found = [];
+    for (let page = 0, cursor = ""; page < PAGES; page++) {
+      const answer = await this.socket.ask("agents.list", cursor === "" ? {} : { cursor });
+      found.push(...answer.agents);
+      cursor = answer.next ?? "";
+      if (cursor === "") break;
+    }
+    showAgents(found);
+  }
+  async links() {
+    showLinks((await this.socket.ask("topology")).mesh_edges);
+  }
+  async tasks() {
+    const state = byId("state").value;
+    const [status, page] = await Promise.all([
+      this.socket.ask("status"),
+      this.socket.ask("tasks.list", state === "" ? {} : { state })
+    ]);
+    const may = this.person.role === "admin" || this.person.role === "operator";
+    showStatus(status);
+    showCounts(status.tasks ?? {});
+    showTasks(page.tasks, status.now, may ? (id) => this.cancel(id) : null);
+  }
+  cancel(id) {
+    const done = this.socket.ask("tasks.cancel", { task_id: id, reason: "canceled in the hub" });
+    void this.tell(done).then(() => this.changed("task"));
+  }
+  filtered() {
+    const state = byId("state").value;
+    history.replaceState(null, "", location.pathname + (state === "" ? "" : `?state=${state}`));
+    this.changed("task");
+  }
+  /** Say what went wrong; the next answer that goes well takes the sentence away again. */
+  async tell(work) {
+    const place = byId("said");
+    try {
+      await work;
+      place.textContent = "";
+    } catch (error) {
+      place.textContent = error instanceof Error ? error.message : String(error);
+    }
+  }
+};
+void loggedIn().then((person) => new Hub(person).start());

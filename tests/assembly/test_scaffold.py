@@ -1,0 +1,46 @@
+"""What `init` writes, what it leaves alone, and what it refuses."""
+
+import pytest
+
+from chatixia.assembly.scaffold import name_for, scaffold
+from chatixia.errors import ConfigError
+
+
+def test_existing_files_stay(tmp_path):
+    (tmp_path / "AGENT.md").write_text("mine")
+    written = scaffold("weather", tmp_path)
+    assert "AGENT.md" not in written
+    assert (tmp_path / "AGENT.md").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["agent.yaml", "agent.yml"])
+def test_an_existing_manifest_is_a_refusal(tmp_path, name):
+    (tmp_path / name).write_text("name: other\n")
+    with pytest.raises(ConfigError, match="there already"):
+        scaffold("weather", tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("My Agent", "my-agent"), ("registry", "name"), ("", "name"), ("a/b", "a-b")]
+)
+def test_a_name_that_none_may_have(tmp_path, name, hint):
+    with pytest.raises(ConfigError, match=hint):
+        scaffold(name, tmp_path / "x")
+    assert not (tmp_path / "x").exists()
+
+
+def test_an_unknown_role_names_the_nearest(tmp_path):
+    with pytest.raises(ConfigError, match="use analyst"):
+        scaffold("weather", tmp_path, "analist")
+
+
+def test_a_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="cannot be written"):
+        scaffold("weather", tmp_path / "file" / "below")
+
+
+def test_name_for(tmp_path):
+    assert name_for(tmp_path / "Sensor") == "sensor"
+    assert name_for(tmp_path / "no good") == "my-agent"

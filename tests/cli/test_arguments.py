@@ -1,0 +1,107 @@
+"""Words become arguments by the skill's schema; what does not fit is left to the far side."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatixia.cli.arguments import assemble, describe, kind_of
+from chatixia.errors import BadArguments
+
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "city": {"type": "string", "description": "where"},
+        "days": {"type": "integer", "default": 3},
+        "high": {"type": "number"},
+        "loud": {"type": "boolean", "default": False},
+        "tags": {"type": "array", "items": {"type": "string"}},
+        "place": {"$ref": "#/$defs/Place"},
+        "maybe": {"anyOf": [{"type": "integer"}, {"type": "null"}]},
+        "unit": {"enum": ["c", "f", 7]},
+        "any": {},
+        "round": {"$ref": "#/$defs/Round"},
+    },
+    "required": ["city"],
+    "$defs": {
+        "Place": {"type": "object", "properties": {}},
+        "Round": {"anyOf": [{"$ref": "#/$defs/Round"}]},
+    },
+}
+
+
+def read(name: str) -> str:
+    return {"-": '{"city":"Oslo","days":2}', "note.txt": "line one\nline two\n", "2.txt": "2"}[name]
+
+
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [
+        ("city=Oslo", {"city": "Oslo"}),
+        ("city=2", {"city": "2"}),
+        ("city=", {"city": ""}),
+        ("city=a=b:=c", {"city": "a=b:=c"}),
+        ("days=2", {"days": 2}),
+        ("days=-2", {"days": -2}),
+        ("days=two", {"days": "two"}),
+        ("days=2.5", {"days": "2.5"}),
+        ("high=2.5", {"high": 2.5}),
+        ("high=2", {"high": 2}),
+        ("high=nan", {"high": "nan"}),
+        ("loud=true", {"loud": True}),
+        ("loud=no", {"loud": False}),
+        ("loud=perhaps", {"loud": "perhaps"}),
+        ('tags=["a"]', {"tags": ["a"]}),
+        ("tags=a", {"tags": "a"}),
+        ('place={"x":1}', {"place": {"x": 1}}),
+        ("maybe=3", {"maybe": 3}),
+        ("maybe=null", {"maybe": None}),
+        ("unit=c", {"unit": "c"}),
+        ("unit=7", {"unit": 7}),
+        ("any=7", {"any": "7"}),
+        ("round=x", {"round": "x"}),
+        ("unknown=1", {"unknown": "1"}),
+        ("days:=7", {"days": 7}),
+        ('city:={"a":[1]}', {"city": {"a": [1]}}),
+        ("city@note.txt", {"city": "line one\nline two\n"}),
+        ("days@2.txt", {"days": 2}),
+        ("-", {"city": "Oslo", "days": 2}),
+    ],
+)
+def test_one_word(word, value):
+    assert assemble([word], SCHEMA, read) == value
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["Oslo"], ["=x"], ["days:=}"], ["days:="], ["city=a", "city=b"], ["-", "city=b"], ["9a=1"]],
+)
+def test_words_that_mean_nothing_are_refused(words):
+    with pytest.raises(BadArguments):
+        assemble(words, SCHEMA, read)
+
+
+def test_standard_input_must_be_an_object():
+    with pytest.raises(BadArguments, match="one JSON object"):
+        assemble(["-"], SCHEMA, lambda _: "[1]")
+
+
+@given(st.dictionaries(st.from_regex(r"[a-z]{1,8}", fullmatch=True), st.integers() | st.text()))
+def test_any_value_can_be_written_as_json(values):
+    words = [f"{name}:={msgspec.json.encode(value).decode()}" for name, value in values.items()]
+    fits = {k: v for k, v in values.items() if not isinstance(v, int) or abs(v) < 2**63}
+    assert assemble([w for w in words if w.split(":=")[0] in fits], {}, read) == fits
+
+
+@given(st.text(), st.sampled_from(sorted(SCHEMA["properties"])))
+def test_no_text_breaks_it(text, name):
+    value = assemble([f"{name}={text}"], SCHEMA, read)[name]
+    assert kind_of(value) in {"boolean", "integer", "number", "string", "array", "object", "null"}
+
+
+def test_a_skill_describes_its_arguments():
+    found = {name: (kind, note) for name, kind, note in describe(SCHEMA)}
+    assert found["city"] == ("string, required", "where")
+    assert found["days"] == ("integer, default 3", "")
+    assert found["unit"][0] == "c|f|7, default null"
+    assert found["any"][0] == "any, default null"

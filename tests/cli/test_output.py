@@ -1,0 +1,103 @@
+"""The shapes of the transcript, one by one."""
+
+import json
+
+import pytest
+
+from chatixia.cli import output
+
+
+def test_rows_stand_in_columns():
+    lines = [
+        ("registry", "http://127.0.0.1:8080", "this machine only"),
+        ("hub", "run `chatixia hub`", "opens it"),
+        ("next", "chatixia init weather; chatixia run weather", ""),
+        ("stun", "", ""),
+    ]
+    assert output.rows(lines).splitlines() == [
+        "  registry  http://127.0.0.1:8080  this machine only",
+        "  hub       run `chatixia hub`     opens it",
+        "  next      chatixia init weather; chatixia run weather",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        (("weather", "direct", 9.2), "  weather, direct, 9 ms"),
+        (("weather", "direct", 9.2, "127.0.0.1:4", 3.0), "  weather, direct, 9 ms"),
+        (
+            ("weather", "direct", 41, "192.168.1.20:51", 12.4),
+            "  weather, direct (192.168.1.20), 41 ms, link opened in 12 ms",
+        ),
+        (("weather", "queue, plain", 0.44), "  weather, queue, plain, 0.4 ms"),
+    ],
+)
+def test_how_a_call_was_carried(given, line):
+    assert output.carried(*given) == line
+
+
+def test_pong():
+    assert (
+        output.pong("direct", 24, "84.20.1.9:51234") == "  pong  direct   24 ms   (84.20.1.9:51234)"
+    )
+    assert output.pong("relay", 63, "") == "  pong  relay    63 ms"
+
+
+def test_online():
+    line = output.online("weather", ["forecast"], "7f3a-91c2", "home", "http://127.0.0.1:8080")
+    assert line == (
+        "  weather  online  skills: forecast  key 7f3a-91c2  registry home (127.0.0.1:8080)"
+    )
+
+
+def test_a_document_is_versioned():
+    assert json.loads(output.document("call", {"value": 1})) == {"v": 1, "kind": "call", "value": 1}
+
+
+def test_values():
+    assert output.value({"city": "Oslo", "days": 2}) == '{"city":"Oslo","days":2}'
+    assert output.value("text\nof two lines") == "text\nof two lines"
+    assert output.value(None) == "null"
+
+
+def test_a_foreign_text_cannot_steer_the_terminal():
+    assert "\x1b" not in output.value("\x1b]0;title\x07 \x9b31m")
+    assert "\x1b" not in output.table(["a"], [["\x1b[2J"]])
+
+
+def test_a_table_is_as_wide_as_its_cells():
+    assert output.table(["agent", "health"], [["weather", "active"], ["a", "offline"]]) == (
+        "  agent    health\n  weather  active\n  a        offline"
+    )
+
+
+@pytest.mark.parametrize(
+    ("where", "host"),
+    [("1.2.3.4:5", "1.2.3.4"), ("[fe80::1]:5", "fe80::1"), ("fe80::1", "fe80::1"), ("pi", "pi")],
+)
+def test_host(where, host):
+    assert output.host(where) == host
+
+
+def test_since():
+    assert [output.since(s) for s in (0, 59, 61, 7200, 200_000)] == [
+        "0 s", "59 s", "1 min", "2 h", "2 d",
+    ]  # fmt: skip
+
+
+def test_home_is_short(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ada")
+    assert output.home("/home/ada/x") == "~/x"
+    assert output.home("/home/adam") == "/home/adam"
+
+
+def test_no_color(monkeypatch):
+    class Terminal:
+        def isatty(self):
+            return True
+
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert output.coloured(Terminal())
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not output.coloured(Terminal())

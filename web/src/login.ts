@@ -1,0 +1,73 @@
+// Opening the page: the link's secret stands after `#`, so no server log ever holds it; a click
+// redeems it by POST, so that a preview that merely loads the link does not use it up.
+import { byId, h } from "./dom.js";
+import type { Session } from "./wire.js";
+
+/** Who this browser is logged in as, or null. */
+async function session(): Promise<Session | null> {
+  const answer = await fetch("/api/session", { headers: { "X-Chatixia": "1" } });
+  return answer.ok ? ((await answer.json()) as Session) : null;
+}
+
+/** Whether the registry answers and says that this browser's login is over. */
+export async function ended(): Promise<boolean> {
+  try {
+    const answer = await fetch("/api/session", { headers: { "X-Chatixia": "1" } });
+    return answer.status === 401;
+  } catch {
+    return false;
+  }
+}
+
+/** Wait until this browser is logged in: at once by its cookie, else by the link's click. */
+export async function loggedIn(): Promise<Session> {
+  const secret = location.hash.slice(1);
+  history.replaceState(null, "", location.pathname + location.search);
+  const found = secret === "" ? await session() : null;
+  return found ?? (await door(secret));
+}
+
+function door(secret: string): Promise<Session> {
+  const panel = byId("door");
+  panel.hidden = false;
+  if (secret === "") {
+    say("You are not logged in. Run this on the registry's machine; it opens the page with a fresh link:");
+    panel.append(h("p", {}, h("code", {}, "chatixia hub")));
+    return new Promise(() => undefined); // the link opens a new page
+  }
+  const open = h("button", { type: "button", id: "open" }, "Open the hub");
+  panel.append(open);
+  open.focus();
+  return new Promise((resolve) => {
+    open.addEventListener("click", () => {
+      open.disabled = true;
+      void redeem(secret).then((found) => {
+        if (typeof found === "string") {
+          say(found);
+          open.remove();
+        } else {
+          panel.hidden = true;
+          resolve(found);
+        }
+      });
+    });
+  });
+}
+
+async function redeem(secret: string): Promise<Session | string> {
+  try {
+    const answer = await fetch("/api/login/redeem", {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "X-Chatixia": "1" },
+      body: JSON.stringify({ secret }),
+    });
+    if (answer.ok) return (await answer.json()) as Session;
+    return "This link was used already or has expired. Get a new one with: chatixia hub";
+  } catch {
+    return "The registry does not answer. Start it with: chatixia up";
+  }
+}
+
+function say(text: string): void {
+  byId("door-text").textContent = text;
+}

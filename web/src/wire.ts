@@ -1,0 +1,115 @@
+// The words of the registry's WebSocket that this page reads and writes (docs/protocol.md).
+// Fields that hold their default are left out on the wire, hence the many question marks.
+
+export type Health = "active" | "stale" | "offline";
+
+export interface SkillInfo {
+  name: string;
+  description?: string;
+}
+
+export interface AgentRecord {
+  agent_id: string;
+  hostname?: string;
+  machine?: string;
+  description?: string;
+  health?: Health;
+  trust?: string;
+  key?: string;
+  skills?: SkillInfo[];
+}
+
+export interface Edge {
+  from_peer: string;
+  to_peer: string;
+  tier?: string;
+  rtt_ms?: number | null;
+  bytes?: number;
+  engine?: string;
+  confirmed?: boolean;
+}
+
+export type State =
+  | "pending"
+  | "assigned"
+  | "completed"
+  | "failed"
+  | "input_required"
+  | "canceled"
+  | "rejected";
+
+export interface Task {
+  id: string;
+  state: State;
+  skill?: string;
+  target_agent_id?: string;
+  source_agent_id?: string;
+  assigned_agent_id?: string;
+  attempt?: number;
+  created_at?: number;
+  updated_at?: number;
+  progress?: number | null;
+  note?: string;
+  sealed?: boolean;
+  error?: { code: string; message?: string };
+}
+
+
+export interface Agents {
+  agents: AgentRecord[];
+  next?: string;
+}
+
+export interface Topology {
+  mesh_edges: Edge[];
+}
+
+export interface Tasks {
+  tasks: Task[];
+  next?: string;
+  counts?: Partial<Record<State, number>>;
+}
+
+export interface Status {
+  mesh: string;
+  version: string;
+  now: number;
+  agents?: number;
+  links?: number;
+  tasks?: Partial<Record<State, number>>;
+}
+
+export interface Session {
+  person: string;
+  role: string;
+}
+
+export interface EventFrame {
+  type: "event";
+  kind: string;
+  id: string;
+  change: string;
+}
+
+interface ResultFrame {
+  type: "result";
+  id: string;
+  body?: unknown;
+}
+
+interface ErrorFrame {
+  type: "error";
+  code: string;
+  message?: string;
+  ref?: string;
+}
+
+export type Frame = ResultFrame | ErrorFrame | EventFrame | { type: "other" };
+
+/** One frame of the registry; anything this page has no use for becomes `other`. */
+export function read(text: string): Frame {
+  const found: unknown = JSON.parse(text);
+  if (typeof found !== "object" || found === null || !("type" in found)) return { type: "other" };
+  const known = found.type === "result" || found.type === "error" || found.type === "event";
+  return known ? (found as Frame) : { type: "other" };
+}

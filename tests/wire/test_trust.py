@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.wire.golden import cases, hold, structs
 
 from chatixia.wire import trust
+from tests.wire.golden import cases, hold, structs
 
 
 @pytest.mark.parametrize(("name", "text"), cases(trust))

@@ -246,6 +246,7 @@ class Self(msgspec.Struct):
     base URLs (``http://127.0.0.1:8080``, ``https://...``). ``registry_key``: the registry's raw
     identity key as pinned, None before the first meeting. ``owner``: the mesh's raw owner key.
     ``book``: pins and revocations that I keep. ``clock``: mesh time, for every expiry.
+    ``renew``: call it with ``challenge.now`` before each login; it may renew ``chain``.
     """
 
     id: AgentId
@@ -263,6 +264,7 @@ class Self(msgspec.Struct):
     registry_key: bytes | None = None
     ns: str = "default"
     serial: int = 0
+    renew: Callable[[float], bool] = lambda now: False
 
 
 class Principal(msgspec.Struct, frozen=True):

@@ -1,0 +1,126 @@
+"""Locks that a crash releases: one running agent or registry each, one change of a profile.
+
+A lock is a file of which its holder has an exclusive lock from the system; the file's text names
+the holder's pid. The file stays: removing it would let two processes lock two different files of
+one name.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from chatixia.errors import AlreadyRunning, ConfigError, Unavailable
+from chatixia.world import REAL, World, process_id
+
+CHANGE_WAIT: Final = 15.0
+"""Seconds to wait for another process that is changing the profile."""
+
+TRIES: Final = 4
+
+
+class Lock:
+    """A held lock; ``release`` it, or die."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def release(self) -> None:
+        """Let go; a second time does nothing."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def hold(path: Path, what: str) -> Lock:
+    """The lock at ``path``, held for the process's life by ``what`` (as in "weather").
+
+    Raises AlreadyRunning naming the pid of the process that holds it.
+    """
+    for _ in range(TRIES):
+        if lock := attempt(path):
+            return lock
+        # It may be a process that only looks (is_held), or one that is just ending.
+        threading.Event().wait(0.05)
+    pid = holder(path)
+    raise AlreadyRunning(f"{what} is already running{f' as process {pid}' if pid else ''}.")
+
+
+def holder(path: Path) -> int | None:
+    """The pid written in a lock file, None if there is none."""
+    try:
+        text = path.read_bytes()[1:32]
+    except OSError:
+        return None
+    return int(text) if text.strip().isdigit() else None
+
+
+def is_held(path: Path) -> bool:
+    """Whether some process holds the lock now; takes nothing that it keeps."""
+    if not path.exists():
+        return False
+    fd = os.open(path, os.O_RDWR)
+    try:
+        return not _take(fd)
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def changing(path: Path, world: World = REAL) -> Iterator[None]:
+    """Hold the lock at ``path`` for a short change, waiting for others that do.
+
+    Raises Unavailable after :data:`CHANGE_WAIT` seconds.
+    """
+    give_up, pause = world.monotonic() + CHANGE_WAIT, threading.Event()
+    while (lock := attempt(path)) is None:
+        if world.monotonic() > give_up:
+            raise Unavailable(f"Process {holder(path)} has been holding {path} for long.")
+        pause.wait(0.01 + 0.02 * world.jitter())
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def attempt(path: Path) -> Lock | None:
+    """The lock if nobody has it. Raises ConfigError where the file cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}.") from error
+    if not _take(fd):
+        os.close(fd)
+        return None
+    os.ftruncate(fd, 0)
+    # Byte 0 is what Windows locks; no reader may touch it, so the pid starts after it.
+    os.ftruncate(fd, 0)
+    os.write(fd, b" %d\n" % process_id())
+    return Lock(fd)
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _take(fd: int) -> bool:
+        try:
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _take(fd: int) -> bool:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True

@@ -123,7 +123,7 @@ def check_candidate(text: str) -> str | None:
     if match is None:
         return "is malformed"
     transport, host, port, _, rest = match.groups()
-    if transport == "tcp" and " tcptype active" not in rest:
+    if transport == "tcp" and (" tcptype active" not in rest or rest.count(" tcptype ") != 1):
         return "names a TCP listener"
     if not 0 < int(port) < 65_536:
         return "has an impossible port"
@@ -231,7 +231,7 @@ def _ipv6(text: str) -> tuple[int, ...] | None:
     """The eight groups of an IPv6 literal (RFC 4291 section 2.2), or None."""
     head, gap, tail = text.partition("::")
     left, right = _hextets(head), _hextets(tail)
-    if left is None or right is None:
+    if left is None or right is None or (gap and "." in head):
         return None
     missing = 8 - len(left) - len(right)
     if (missing < 1) if gap else (missing != 0):

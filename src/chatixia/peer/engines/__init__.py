@@ -1,0 +1,34 @@
+"""The WebRTC engines behind one interface. Nothing else imports a WebRTC library."""
+
+from __future__ import annotations
+
+from chatixia.errors import ConfigError, MissingExtra
+from chatixia.world import REAL, World
+
+from .base import Engine
+
+NAMES = ("auto", "wrtc", "aiortc")
+_INSTALL = "install it with: uv tool install 'chatixia-mesh[aiortc]'"
+
+
+def load(name: str = "auto", *, world: World = REAL, loopback: bool | None = None) -> Engine:
+    """The engine called ``name``; ``auto`` is wrtc, or aiortc where wrtc has no wheel.
+
+    ``loopback``: whether 127.0.0.1 is a candidate; None: only on a host without other addresses.
+    Raises ConfigError for an unknown name, MissingExtra when the library is not installed.
+    """
+    if name not in NAMES:
+        raise ConfigError(f"There is no engine {name!r}; there are: {', '.join(NAMES)}.")
+    if name != "aiortc":
+        try:
+            from .wrtc import WrtcEngine
+        except ImportError:
+            if name == "wrtc":
+                raise MissingExtra("wrtc has no wheel for this platform; use aiortc.") from None
+        else:
+            return WrtcEngine(world=world, loopback=loopback)
+    try:
+        from .aiortc import AiortcEngine
+    except ImportError:
+        raise MissingExtra(f"The aiortc engine is not installed; {_INSTALL}") from None
+    return AiortcEngine(loopback=loopback)

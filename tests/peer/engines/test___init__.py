@@ -1,0 +1,40 @@
+"""Which engine is loaded, and what is said when there is none."""
+
+import sys
+
+import pytest
+
+from chatixia.errors import ConfigError, MissingExtra
+from chatixia.peer.engines import load
+
+
+def without(monkeypatch, *names):
+    for name in names:
+        monkeypatch.setitem(sys.modules, name, None)
+        monkeypatch.delitem(sys.modules, f"chatixia.peer.engines.{name}", raising=False)
+
+
+def test_wrtc_comes_first():
+    assert load().name == "wrtc"
+    assert load("aiortc").name == "aiortc"
+    assert load("wrtc").version
+
+
+def test_without_wrtc_aiortc_is_taken(monkeypatch):
+    without(monkeypatch, "webrtc", "wrtc")
+    monkeypatch.delitem(sys.modules, "chatixia.peer.engines.wrtc_channel", raising=False)
+    assert load().name == "aiortc"
+    with pytest.raises(MissingExtra):
+        load("wrtc")
+
+
+def test_without_any_the_install_line_is_told(monkeypatch):
+    without(monkeypatch, "webrtc", "wrtc", "aiortc")
+    monkeypatch.delitem(sys.modules, "chatixia.peer.engines.wrtc_channel", raising=False)
+    with pytest.raises(MissingExtra, match=r"chatixia-mesh\[aiortc\]"):
+        load()
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones():
+    with pytest.raises(ConfigError, match="auto, wrtc, aiortc"):
+        load("iroh")

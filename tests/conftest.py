@@ -20,6 +20,7 @@ CI = os.environ.get("CI", "").lower() in {"1", "true"}
 CUT_OFF = os.environ.get("CHATIXIA_CUT_OFF") == "1"  # set by scripts/isolated.sh
 
 
+@pytest.hookimpl(trylast=True)  # after the folders have set their marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Start the long waits first, so that the unit tests run beside them."""
     items.sort(key=lambda item: item.get_closest_marker("acceptance") is None)
@@ -115,27 +116,27 @@ BROWSER_FLAGS = [
 ]
 
 
-@pytest.fixture(scope="session")
-def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    """The system's Chromium for pytest-playwright's `page`."""
+@pytest.fixture
+def page() -> Iterator[Any]:
+    """A page of the system's Chromium that may log no error and ask no other host.
+
+    A browser per test: Playwright's own loop lives in this thread while it runs, and no asyncio
+    test of the same process could run beside it.
+    """
+    from playwright.sync_api import sync_playwright
+
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if not found:
         pytest.skip("needs a browser: apt-get install chromium")
-    own = {"executable_path": found, "headless": True, "args": BROWSER_FLAGS}
-    return {**browser_type_launch_args, **own}
-
-
-@pytest.fixture(autouse=True)
-def _quiet_page(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A page may log no error and ask no other host than where it came from."""
-    if "page" not in request.fixturenames:
-        yield
-        return
-    page, wrong = request.getfixturevalue("page"), []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda said: said.type == "error" and wrong.append(said.text))
-    page.on("request", lambda asked: foreign(asked.url) and wrong.append(asked.url))
-    yield
+    wrong: list[str] = []
+    with sync_playwright() as player:
+        browser = player.chromium.launch(executable_path=found, args=BROWSER_FLAGS)
+        opened = browser.new_page()
+        opened.on("pageerror", lambda error: wrong.append(str(error)))
+        opened.on("console", lambda said: said.type == "error" and wrong.append(said.text))
+        opened.on("request", lambda asked: foreign(asked.url) and wrong.append(asked.url))
+        yield opened
+        browser.close()
     assert not wrong, wrong
 
 

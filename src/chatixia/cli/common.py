@@ -7,12 +7,15 @@ import logging
 import os
 from collections.abc import Callable, Coroutine, Mapping
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import click
 
 from chatixia.cli import output
 from chatixia.errors import ConfigError
+
+if TYPE_CHECKING:
+    from chatixia.client.mesh import Mesh
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -81,6 +84,26 @@ def set_up_logging(verbose: int) -> None:
     logger = logging.getLogger("chatixia")
     logger.handlers[:] = [handler]
     logger.setLevel(level.upper())
+
+
+def in_mesh(talk: Talk, work: Callable[[Mesh], Coroutine[Any, Any, R]]) -> R:
+    """Join the profile's mesh as a client, await ``work`` on it, and leave."""
+
+    async def visit() -> R:
+        from chatixia.assembly.connect import connect
+
+        async with connect(mesh=talk.mesh) as mesh:
+            return await work(mesh)
+
+    return wait(visit())
+
+
+async def again(every: float, show: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Show now, and with ``every`` above 0 again after that many seconds until interrupted."""
+    await show()
+    while every > 0:
+        await asyncio.sleep(every)
+        await show()
 
 
 def wait(work: Coroutine[Any, Any, R]) -> R:

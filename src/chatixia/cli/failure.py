@@ -118,7 +118,8 @@ def refused(error: MeshError, meta: dict[str, Any]) -> int:
     """An error of the mesh: its sentence, its cure, and with ``--json`` its fields."""
     if meta.get("chatixia.json"):
         click.echo(output.document("error", {"error": error.to_wire()}))
-    tell(f"{sentence(error.message)}{cure(error)}")
+    notes = "".join(f" {note}" for note in getattr(error, "__notes__", ()))
+    tell(f"{sentence(error.message)}{notes or cure(error)}")
     return error.exit
 
 

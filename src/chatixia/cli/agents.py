@@ -1,0 +1,42 @@
+"""``chatixia agents``: who is in the mesh, how they are, what they can do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from chatixia.cli import output
+from chatixia.cli.common import Talk, again, common, in_mesh
+
+if TYPE_CHECKING:
+    from chatixia.client.mesh import Mesh
+
+HEADS = ("agent", "health", "skills", "machine", "key")
+
+
+@click.command()
+@click.option("--skill", default="", metavar="NAME", help="Only those that have this skill.")
+@click.option("--watch", is_flag=True, help="Again every 2 s, until Ctrl-C.")
+@common
+def agents(talk: Talk, skill: str, watch: bool) -> None:
+    """List the agents of the mesh."""
+    in_mesh(talk, lambda mesh: again(2.0 if watch else 0.0, lambda: show(mesh, talk, skill)))
+
+
+async def show(mesh: Mesh, talk: Talk, skill: str) -> None:
+    """One list as it stands now."""
+    found = await mesh.agents(skill)
+    lines = [
+        (
+            agent.agent_id,
+            agent.health if agent.trust == "owner" else f"{agent.health}, {agent.trust}",
+            ", ".join(info.name for info in agent.skills) or "-",
+            agent.machine or agent.hostname or "-",
+            agent.key or "-",
+        )
+        for agent in found
+    ]
+    talk.data("agents", {"agents": found}, output.table(HEADS, lines) if lines else "")
+    if not lines:
+        talk.say("  No agent is listed. Start one with `chatixia run FOLDER`.")

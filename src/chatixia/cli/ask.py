@@ -1,0 +1,52 @@
+"""``chatixia ask AGENT TEXT``: speak to an agent; its answer is printed as it comes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from chatixia.cli import output
+from chatixia.cli.common import Talk, common, in_mesh
+
+if TYPE_CHECKING:
+    from chatixia.client.mesh import Mesh
+
+
+@click.command()
+@click.argument("words", nargs=-1, required=True, metavar="[AGENT] TEXT...")
+@click.option("--all", "everyone", is_flag=True, help="Tell it to every agent; no AGENT then.")
+@click.option("--no-wait", is_flag=True, help="With --all: do not wait for their answers.")
+@click.option("--timeout", default=60.0, metavar="SECONDS", help="The deadline; 60 s if not given.")
+@common
+def ask(talk: Talk, words: tuple[str, ...], everyone: bool, no_wait: bool, timeout: float) -> None:
+    """Ask AGENT in plain words; its prompt handler or model answers."""
+    if everyone:
+        in_mesh(talk, lambda mesh: tell(mesh, talk, " ".join(words), not no_wait, timeout))
+        return
+    if len(words) < 2:
+        raise click.UsageError("Say something too: chatixia ask AGENT TEXT.")
+    in_mesh(talk, lambda mesh: question(mesh, talk, words[0], " ".join(words[1:]), timeout))
+
+
+async def question(mesh: Mesh, talk: Talk, agent: str, text: str, timeout: float) -> None:
+    """Ask one agent and print its answer piece by piece."""
+    said: list[str] = []
+    async with mesh.agent(agent, timeout=timeout).ask(text) as pieces:
+        async for piece in pieces:
+            said.append(str(piece))
+            if not talk.as_json:
+                click.echo(output.plain(said[-1]), nl=False)
+        via = pieces.via
+    talk.data("answer", {"agent": agent, "text": "".join(said), "via": via})
+    if not talk.as_json and not "".join(said).endswith("\n"):
+        click.echo()
+    talk.say(f"  {agent}, {via}")
+
+
+async def tell(mesh: Mesh, talk: Talk, text: str, wait: bool, timeout: float) -> None:
+    """Tell everyone, and print who got it and what they said."""
+    for receipt in await mesh.broadcast(text, wait=wait, timeout=timeout):
+        answer = receipt.reply if receipt.ok else receipt.message
+        line = f"{receipt.agent}: {output.plain(answer)}" if answer else receipt.agent
+        talk.data("receipt", {"receipt": receipt}, line)

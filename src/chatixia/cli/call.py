@@ -1,0 +1,183 @@
+"""``chatixia call AGENT SKILL k=v``: call a skill, its arguments typed by the skill's schema."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import click
+
+from chatixia.cli import output
+from chatixia.cli.common import Talk, common, in_mesh
+
+if TYPE_CHECKING:
+    from chatixia.client.mesh import Mesh
+    from chatixia.client.reply import Reply
+    from chatixia.core.ports import Queue
+    from chatixia.errors import MeshError
+    from chatixia.wire.peer import SkillInfo
+
+MAX_INPUT: Final = 16 * 1024 * 1024
+"""Bytes read from one file or from standard input: the largest message of the mesh."""
+
+
+class Request(NamedTuple):
+    """One call as it was typed; ``timeout`` in seconds."""
+
+    agent: str
+    skill: str
+    words: Sequence[str]
+    timeout: float
+    idempotent: bool
+    queue: Queue
+
+
+@click.command(add_help_option=False)
+@click.argument("agent", default="")
+@click.argument("skill", default="")
+@click.argument("words", nargs=-1, metavar="[ARGUMENT]...")
+@click.option("--timeout", default=30.0, metavar="SECONDS", help="The deadline; 30 s if not given.")
+@click.option("--idempotent", is_flag=True, help="It may run twice, so it may be tried again.")
+@click.option("--queue", "only_queue", is_flag=True, help="Through the registry's queue only.")
+@click.option("--direct", is_flag=True, help="Over a link only, never through the queue.")
+@click.option("-h", "--help", "helped", is_flag=True, help="AGENT's skills, or SKILL's arguments.")
+@common
+@click.pass_context
+def call(
+    ctx: click.Context, talk: Talk, agent: str, skill: str, words: tuple[str, ...],
+    timeout: float, idempotent: bool, only_queue: bool, direct: bool, helped: bool,
+) -> None:  # fmt: skip
+    """Call SKILL of AGENT; its result is printed as JSON, how it was carried goes to stderr.
+
+    ARGUMENT is name=value (typed by the skill's schema), name:=JSON, name@FILE, or - for one JSON
+    object on standard input. AGENT/SKILL is AGENT SKILL.
+    """
+    if "/" in agent:
+        agent, _, rest = agent.partition("/")
+        skill, words = rest, (skill, *words) if skill else words
+    if not agent or not (skill or helped):
+        if not helped:
+            raise click.UsageError("Name an agent and a skill: chatixia call AGENT SKILL.", ctx)
+        click.echo(ctx.get_help())
+        return
+    queue: Queue = "only" if only_queue else "never" if direct else "auto"
+    request = Request(agent, skill, words, timeout, idempotent, queue)
+    in_mesh(
+        talk, lambda mesh: explain(mesh, talk, request) if helped else perform(mesh, talk, request)
+    )
+
+
+async def perform(mesh: Mesh, talk: Talk, request: Request) -> None:
+    """Call, and print what comes back."""
+    from chatixia.cli.arguments import assemble
+    from chatixia.errors import UnknownAgent, UnknownSkill
+
+    skills: list[SkillInfo] = []
+    try:
+        skills = await mesh.skills(request.agent)
+        known = find(skills, request.skill)
+        given = assemble(request.words, schema(known), read)
+        if known is not None and known.streams:
+            await stream(mesh, talk, request, given)
+        else:
+            show(talk, await handle(mesh, request).call(request.skill, given))
+    except UnknownAgent as error:
+        suggest(error, request.agent, [record.agent_id for record in await mesh.agents()])
+        raise
+    except UnknownSkill as error:
+        suggest(error, request.skill, [skill.name for skill in skills])
+        raise
+
+
+async def stream(mesh: Mesh, talk: Talk, request: Request, given: dict[str, Any]) -> None:
+    """Print each item as it comes: text as it is, anything else as a line of JSON."""
+    number, last = 0, "\n"
+    async with handle(mesh, request).stream(request.skill, given) as items:
+        async for item in items:
+            if talk.as_json:
+                talk.data("item", {"n": number, "item": item})
+            else:
+                last = output.value(item) + ("" if isinstance(item, str) else "\n")
+                click.echo(last, nl=False)
+            number += 1
+        talk.data("end", {"items": number, "agent": request.agent, "via": items.via})
+    if not talk.as_json and not last.endswith("\n"):
+        click.echo()
+    talk.say(f"  {request.agent}, {items.via}, {number} items")
+
+
+def handle(mesh: Mesh, request: Request) -> Any:
+    """A handle on the agent with the options that were typed."""
+    return mesh.agent(
+        request.agent, timeout=request.timeout, idempotent=request.idempotent, queue=request.queue
+    )
+
+
+def show(talk: Talk, reply: Reply) -> None:
+    """The value on stdout, how it was carried on stderr."""
+    import msgspec
+
+    talk.data("reply", msgspec.structs.asdict(reply), output.value(reply.value))
+    talk.say(output.carried(reply.agent, reply.via, reply.ms, reply.where, reply.link_ms))
+
+
+async def explain(mesh: Mesh, talk: Talk, request: Request) -> None:
+    """The skills of an agent, or the arguments of one skill."""
+    from chatixia.cli.arguments import describe
+    from chatixia.errors import UnknownSkill
+
+    skills = await mesh.skills(request.agent)
+    if not request.skill:
+        listed = [{"name": skill.name, "description": skill.description} for skill in skills]
+        text = output.rows((skill.name, output.plain(skill.description), "") for skill in skills)
+        talk.data("skills", {"agent": request.agent, "skills": listed}, text)
+        return
+    known = find(skills, request.skill)
+    if known is None:
+        error = UnknownSkill(f"{request.agent} has no skill {request.skill}.", agent=request.agent)
+        raise suggest(error, request.skill, [skill.name for skill in skills])
+    lines = [("", output.plain(known.description), ""), *describe(schema(known))]
+    text = output.rows((output.plain(a), output.plain(b), output.plain(c)) for a, b, c in lines)
+    talk.data("skill", {"agent": request.agent, "skill": known}, text)
+
+
+def find(skills: Sequence[SkillInfo], name: str) -> SkillInfo | None:
+    """The skill of that name, if the agent has it."""
+    return next((skill for skill in skills if skill.name == name), None)
+
+
+def schema(skill: SkillInfo | None) -> dict[str, Any]:
+    """The JSON Schema of a skill's arguments; empty if it is not known."""
+    import msgspec
+
+    found = msgspec.json.decode(skill.parameters) if skill is not None else {}
+    return found if isinstance(found, dict) else {}
+
+
+def suggest(error: MeshError, name: str, known: Sequence[str]) -> MeshError:
+    """Add the nearest known name to an error's sentence."""
+    close = get_close_matches(name, known, 1)
+    if close:
+        error.add_note(f"Did you mean {close[0]}?")
+    return error
+
+
+def read(name: str) -> str:
+    """The text of a file, or of standard input for ``-``. Raises BadArguments."""
+    from chatixia.errors import BadArguments
+
+    try:
+        if name == "-":
+            text = sys.stdin.read(MAX_INPUT + 1)
+        else:
+            with Path(name).open(encoding="utf-8") as file:
+                text = file.read(MAX_INPUT + 1)
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise BadArguments(f"{name} cannot be read: {why}.") from None
+    if len(text) > MAX_INPUT:
+        raise BadArguments(f"{name} is larger than {MAX_INPUT} bytes.")
+    return text

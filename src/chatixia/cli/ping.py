@@ -1,0 +1,34 @@
+"""``chatixia ping AGENT``: which way messages take to an agent, and how long it takes."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import click
+
+from chatixia.cli import output
+from chatixia.cli.common import Talk, common, in_mesh
+
+if TYPE_CHECKING:
+    from chatixia.client.mesh import Mesh
+
+
+@click.command()
+@click.argument("agent")
+@click.option("-c", "--count", default=1, metavar="N", type=click.IntRange(1, 10_000))
+@click.option("--timeout", default=5.0, metavar="SECONDS", help="For each; 5 s if not given.")
+@common
+def ping(talk: Talk, agent: str, count: int, timeout: float) -> None:
+    """Measure the way to AGENT, -c N times, a second apart."""
+    in_mesh(talk, lambda mesh: measure(mesh, talk, agent, count, timeout))
+
+
+async def measure(mesh: Mesh, talk: Talk, agent: str, count: int, timeout: float) -> None:
+    """Ping and print, once a second."""
+    for number in range(count):
+        if number:
+            await asyncio.sleep(1.0)
+        pong = await mesh.ping(agent, timeout)
+        fields = {"agent": agent, "via": pong.via, "ms": pong.ms, "where": pong.where}
+        talk.data("pong", fields, output.pong(pong.via, pong.ms, pong.where))

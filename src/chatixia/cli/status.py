@@ -1,0 +1,48 @@
+"""``chatixia status``: the mesh at a glance, from the registry's own count."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from chatixia.cli import output
+from chatixia.cli.common import Talk, again, common, in_mesh
+
+if TYPE_CHECKING:
+    from chatixia.client.mesh import Mesh
+    from chatixia.wire.registry import StatusReply, Topology
+
+
+@click.command()
+@click.option("--watch", is_flag=True, help="Again every 2 s, until Ctrl-C.")
+@common
+def status(talk: Talk, watch: bool) -> None:
+    """Show the registry, the agents, the links between them and the queue."""
+    in_mesh(talk, lambda mesh: again(2.0 if watch else 0.0, lambda: show(mesh, talk)))
+
+
+async def show(mesh: Mesh, talk: Talk) -> None:
+    """One look as it stands now."""
+    from chatixia.wire.registry import Nothing
+
+    found: StatusReply = await mesh.verb("status", Nothing())
+    links: Topology = await mesh.verb("topology", Nothing())
+    talk.data("status", {"status": found, "links": links.mesh_edges}, render(found, links))
+
+
+def render(found: StatusReply, links: Topology) -> str:
+    """The rows of one look."""
+    queue = ", ".join(f"{count} {state}" for state, count in found.tasks.items() if count)
+    rows: list[output.Row] = [
+        ("mesh", found.mesh[:16], f"chatixia {found.version}"),
+        ("registry", ", ".join(map(output.plain, found.addresses)) or "-", ""),
+        ("agents", f"{found.agents} online", ""),
+        ("links", f"{len(links.mesh_edges)} open", ""),
+        ("tasks", queue or "none", ""),
+    ]
+    for edge in links.mesh_edges:
+        seen = "both ends" if edge.confirmed else "one end"
+        pair = f"{edge.from_peer} - {edge.to_peer}"
+        rows.append(("link", pair, f"{edge.tier}, {output.millis(edge.rtt_ms)}, {seen}"))
+    return output.rows(rows)

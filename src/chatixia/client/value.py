@@ -30,24 +30,28 @@ class Value(dict[str, Any]):
             raise AttributeError(f"no field {name!r}; there are: {', '.join(self)}") from None
 
 
+class Unwritable(TypeError):
+    """A value that no JSON stands for."""
+
+
 def enc_hook(item: Any) -> Any:
     """Turn what msgspec does not know into what it does, by the shape of its methods."""
     for method, kind in (("model_dump", {"mode": "json"}), ("tolist", {})):
         dump = getattr(item, method, None)
         if callable(dump):
             return dump(**kind)
-    raise NotImplementedError(f"{type(item).__name__} cannot be written as JSON")
+    raise Unwritable(f"a {type(item).__name__} cannot be written as JSON")
 
 
 encode: Final = msgspec.json.Encoder(enc_hook=enc_hook).encode
-"""JSON bytes of a value; raises TypeError or NotImplementedError naming what cannot be written."""
+"""JSON bytes of a value; raises Unwritable, or TypeError of msgspec, naming what cannot be."""
 
 
 def encode_args(args: Any) -> bytes:
     """Arguments as JSON bytes. Raises BadArguments naming the type that cannot travel."""
     try:
         return encode(args)
-    except (TypeError, ValueError, NotImplementedError, RecursionError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise BadArguments(f"The arguments cannot be sent as JSON: {error}.") from error
 
 

@@ -1,0 +1,1 @@
+"""What an agent is made of: skills, the runtime that serves them, its manifest."""

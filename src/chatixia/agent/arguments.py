@@ -1,0 +1,49 @@
+"""What a decoder says of bad arguments, as one sentence that tells how to mend the call."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Final
+
+from chatixia.errors import BadArguments
+
+_UNKNOWN: Final = re.compile(r"Object contains unknown field `(?P<name>.*)`(?: - at `(?P<at>.*)`)?")
+_MISSING: Final = re.compile(r"Object missing required field `(?P<name>.*)`(?: - at `(?P<at>.*)`)?")
+_PLACED: Final = re.compile(r"(?P<what>.*) - at `(?P<at>.*)`", re.DOTALL)
+_ROOT: Final = re.compile(r"Expected `object`, got `(?P<got>\w+)`")
+_EXPECTED: Final = re.compile(r"Expected (?P<want>.+), got (?P<got>.+)")
+
+
+def refusal(skill: str, names: Sequence[str], error: Exception) -> BadArguments:
+    """``error`` of a decoder for ``skill``, whose arguments are called ``names``."""
+    text = str(error)
+    if found := _UNKNOWN.fullmatch(text):
+        return BadArguments(_unknown(skill, names, found["name"], found["at"]))
+    if found := _MISSING.fullmatch(text):
+        place = f"{found['at'].removeprefix('$.')}." if found["at"] else ""
+        return BadArguments(f"{skill}: the argument {place}{found['name']} is missing.")
+    if found := _ROOT.fullmatch(text):
+        return BadArguments(f"{skill}: the arguments must be an object, not {found['got']}.")
+    if found := _PLACED.fullmatch(text):
+        place = found["at"].removeprefix("$.")
+        return BadArguments(f"{skill}: {place[:80]}: {_plain(found['what'])}.")
+    return BadArguments(f"{skill}: {_plain(text)[:400]}.")
+
+
+def _unknown(skill: str, names: Sequence[str], name: str, at: str | None) -> str:
+    if at:
+        return f"{skill}: {at.removeprefix('$.')} has no field {name[:80]}."
+    if not names:
+        return f"{skill}: there is no argument {name[:80]}; it takes none."
+    close = get_close_matches(name, names, 1)
+    cure = f"did you mean {close[0]}?" if close else f"it takes {', '.join(names)}."
+    return f"{skill}: there is no argument {name[:80]}; {cure}"
+
+
+def _plain(text: str) -> str:
+    """msgspec's own words, first line, without its quotes."""
+    line = text.partition("\n")[0].rstrip(".").replace("`", "")
+    found = _EXPECTED.fullmatch(line)
+    return f"expected {found['want']}, got {found['got']}" if found else line[:1].lower() + line[1:]

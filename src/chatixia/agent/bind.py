@@ -1,0 +1,194 @@
+"""Bind a skill for serving: its decoder, and how it runs, chosen once so that a call chooses
+nothing.
+
+The short path, an ``async def`` whose parameters are positional, costs one decode, one tuple, one
+encode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing, nullcontext, suppress
+from inspect import isawaitable
+from typing import Any, Final
+
+import msgspec
+from msgspec.structs import astuple
+
+from chatixia.client.value import encode
+from chatixia.core.ports import Incoming, Responder
+from chatixia.errors import DeadlineExceeded, MeshError, TooLarge
+from chatixia.wire.peer import MAX_MESSAGE, SkillInfo
+
+from .context import Ctx
+from .hooks import dec_hook
+from .signature import Signature, read
+from .skill import Skill, described
+from .threads import Threads
+
+MakeCtx = Callable[[Incoming, Responder, float | None], Ctx]
+Invoke = Callable[[Any, Ctx | None], Any]
+Run = Callable[[Any, Incoming, Responder], Awaitable[None]]
+
+MAX_RESULT: Final = MAX_MESSAGE - 64 * 1024
+_END: Final = object()
+
+_objects = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class Bound(msgspec.Struct, frozen=True, eq=False):
+    """A skill ready to serve. ``decode`` raises what :func:`arguments.refusal` reads."""
+
+    info: SkillInfo
+    names: tuple[str, ...]
+    decode: Callable[[Any], Any]
+    run: Run
+
+
+def bind(skill: Skill, make_ctx: MakeCtx, threads: Threads) -> Bound:
+    """``skill`` with everything chosen. Raises ConfigError in one sentence."""
+    found = read(skill.fn, skill.name)
+    info = described(skill, found)
+    runner = _Runner(skill, found, make_ctx, threads)
+    return Bound(info, found.names, decoder(found), runner.choose())
+
+
+def decoder(found: Signature) -> Callable[[Any], Any]:
+    """JSON bytes to the Struct of arguments, or to (Struct, others) where anything is taken."""
+    if not found.anything:
+        return msgspec.json.Decoder(found.args, dec_hook=dec_hook).decode
+
+    def decode(body: Any) -> Any:
+        given = _objects(body)
+        mine = {name: given.pop(name) for name in found.names if name in given}
+        return msgspec.convert(mine, found.args, dec_hook=dec_hook), given
+
+    return decode
+
+
+def invoker(fn: Callable[..., Any], found: Signature) -> Invoke:
+    """How the decoded arguments and the Ctx become a call of ``fn``."""
+    plain = found.positional == len(found.names) and not found.anything and not found.ctx_name
+    if plain and found.ctx < 0:
+        return lambda args, _: fn(*astuple(args))
+    if plain and found.ctx == found.positional:
+        return lambda args, ctx: fn(*astuple(args), ctx)
+    return _general(fn, found)
+
+
+def _general(fn: Callable[..., Any], found: Signature) -> Invoke:
+    count, names = found.positional, found.names[found.positional :]
+
+    def invoke(args: Any, ctx: Ctx | None) -> Any:
+        args, others = args if found.anything else (args, {})
+        values = astuple(args)
+        first = list(values[:count])
+        if found.ctx >= 0:
+            first.insert(found.ctx, ctx)
+        named = dict(zip(names, values[count:], strict=True))
+        if found.ctx_name:
+            named[found.ctx_name] = ctx
+        return fn(*first, **named, **others)
+
+    return invoke
+
+
+class _Runner:
+    """The ways a skill runs. Only :meth:`choose`'s answer is kept."""
+
+    def __init__(self, skill: Skill, found: Signature, make_ctx: MakeCtx, threads: Threads) -> None:
+        self._skill = skill
+        self._found = found
+        self._make_ctx = make_ctx
+        self._threads = threads
+        self._invoke = invoker(skill.fn, found)
+        self._wants_ctx = found.ctx >= 0 or bool(found.ctx_name)
+
+    def choose(self) -> Run:
+        """The shortest way that this skill can run."""
+        found = self._found
+        if found.kind == "async" and not (found.streams or self._skill.timeout or self._wants_ctx):
+            return self._bare()
+        return self._timed if self._skill.timeout else self._full
+
+    def _bare(self) -> Run:
+        invoke = self._invoke
+
+        async def run(args: Any, inc: Incoming, responder: Responder) -> None:
+            value = await invoke(args, None)
+            if inc.stream:
+                await responder.item(encode(value))
+                responder.reply(b"null")
+            else:
+                responder.reply(encode(value))
+
+        return run
+
+    async def _timed(self, args: Any, inc: Incoming, responder: Responder) -> None:
+        """Within the skill's own time; what runs longer fails as a passed deadline."""
+        from asyncio import timeout
+
+        limit = self._skill.timeout
+        try:
+            async with timeout(limit) as scope:
+                await self._full(args, inc, responder)
+        except TimeoutError as error:
+            if not scope.expired():
+                raise
+            raise DeadlineExceeded(
+                f"The skill {self._skill.name} took longer than its {limit:g} s."
+            ) from error
+
+    async def _full(self, args: Any, inc: Incoming, responder: Responder) -> None:
+        ctx = self._make_ctx(inc, responder, self._skill.timeout) if self._wants_ctx else None
+        try:
+            value = await self._value(args, ctx)
+            if self._found.streams or hasattr(value, "__aiter__"):
+                await self._items(value, inc, responder)
+            elif inc.stream:
+                await responder.item(encode(value))
+                responder.reply(b"null")
+            else:
+                responder.reply(encode(value))
+        finally:
+            if ctx is not None:
+                ctx.close()
+
+    async def _value(self, args: Any, ctx: Ctx | None) -> Any:
+        kind = self._found.kind
+        if kind == "async":
+            return await self._invoke(args, ctx)
+        if kind in ("async stream", "sync stream"):
+            return self._invoke(args, ctx)  # makes the generator, runs none of it
+        if ctx is not None:
+            from asyncio import get_running_loop
+
+            ctx.enter_thread(get_running_loop())
+        value = await self._threads.run(self._invoke, args, ctx)
+        return await value if isawaitable(value) else value
+
+    async def _items(self, value: Any, inc: Incoming, responder: Responder) -> None:
+        items = value if hasattr(value, "__aiter__") else self._in_threads(iter(value))
+        chunks: list[bytes] = []
+        size = 0
+        async with aclosing(items) if hasattr(items, "aclose") else nullcontext():
+            async for item in items:
+                chunk = encode(item)
+                if inc.stream:
+                    await responder.item(chunk)
+                    continue
+                size += len(chunk) + 1
+                if size > MAX_RESULT:
+                    raise TooLarge(f"{self._skill.name} streams more than one answer holds.")
+                chunks.append(chunk)
+        responder.reply(b"null" if inc.stream else b"[%b]" % b",".join(chunks))
+
+    async def _in_threads(self, items: Any) -> Any:
+        """The items of a plain generator, each made in a thread."""
+        try:
+            while (item := await self._threads.run(next, items, _END)) is not _END:
+                yield item
+        finally:
+            # ValueError: left while its thread still makes an item; it ends with that.
+            with suppress(ValueError, MeshError):
+                await self._threads.run(getattr(items, "close", bool))

@@ -1,0 +1,174 @@
+"""Ctx: what a skill knows of the request it serves, and calls it makes on that request's behalf.
+
+A parameter annotated ``Ctx`` is given one; it is not in the schema. Calls through it carry the
+request's path, deadline, trace and cancellation (trust.md section 5: a path takes rights away).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Iterable
+from typing import TYPE_CHECKING, TypeVar
+
+from chatixia.client.door import Door
+from chatixia.client.gather import gather
+from chatixia.client.handle import CALL_S, AgentHandle
+from chatixia.client.mesh import Mesh
+from chatixia.core.ports import Incoming, Queue, Responder
+from chatixia.errors import BadRequest
+
+from .nested import NestedDoor
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
+    from chatixia.client.anyone import AnyHandle
+
+T = TypeVar("T")
+
+
+class Ctx:
+    """One request. Made by the runtime; good until the skill returns."""
+
+    __slots__ = ("_door", "_inc", "_loop", "_mesh", "_responder", "_root", "deadline")
+
+    def __init__(
+        self, inc: Incoming, responder: Responder, root: Door, deadline: float | None
+    ) -> None:
+        self._inc = inc
+        self._responder = responder
+        self._root = root
+        self._door: NestedDoor | None = None
+        self._mesh: Mesh | None = None
+        self._loop: AbstractEventLoop | None = None
+        self.deadline = deadline
+        """When the answer must be there, on the mesh's monotonic clock; None for no bound."""
+
+    @property
+    def caller(self) -> str:
+        """Who asked: proved by its key on the link, or named by the registry for the queue."""
+        return self._inc.caller
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Everyone whose request led here, the first asker first, the caller last."""
+        return self._inc.path
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until the deadline, 0 when it passed; infinite without one."""
+        if self.deadline is None:
+            return math.inf
+        return max(0.0, self.deadline - self._root.world.monotonic())
+
+    @property
+    def via(self) -> str:
+        """The tier that brought the request."""
+        return self._inc.via
+
+    @property
+    def skill(self) -> str:
+        """The skill that was asked for; empty for a prompt."""
+        return self._inc.skill
+
+    @property
+    def request_id(self) -> str:
+        """The request's id, the same on every try."""
+        return self._inc.request_id
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same for every try of the same work: give it to what must not happen twice."""
+        return self._inc.key or self._inc.request_id
+
+    @property
+    def fence(self) -> str:
+        """Rises with each grant of a queued task; empty over a link. For stores that compare."""
+        return self._inc.fence
+
+    @property
+    def attempt(self) -> int:
+        """Which try of a queued task this is, from 1."""
+        return self._inc.attempt
+
+    @property
+    def task_id(self) -> str:
+        """The queued task, empty over a link."""
+        return self._inc.task_id
+
+    @property
+    def traceparent(self) -> str:
+        """The W3C trace context that came with the request."""
+        return self._inc.traceparent
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether nobody waits for the answer any more. A skill that is a plain function runs in
+        a thread, which nothing can stop: it should look here from time to time."""
+        return self.door.closed or self.remaining <= 0
+
+    @property
+    def door(self) -> NestedDoor:
+        """What this request's own calls go through."""
+        if self._door is None:
+            self._door = NestedDoor(self._root, self._inc, self.deadline)
+        return self._door
+
+    @property
+    def mesh(self) -> Mesh:
+        """The mesh as this request may use it: :meth:`Mesh.submit`, :meth:`Mesh.agents` ..."""
+        if self._mesh is None:
+            self._mesh = Mesh(self.door)
+        return self._mesh
+
+    def agent(
+        self, name: str, *, timeout: float = CALL_S, idempotent: bool = False,
+        queue: Queue = "auto",
+    ) -> AgentHandle:  # fmt: skip
+        """A handle on an agent whose calls carry this request's path and end with it."""
+        return self.mesh.agent(name, timeout=timeout, idempotent=idempotent, queue=queue)
+
+    def any(
+        self, skill: str, *, timeout: float = CALL_S, idempotent: bool = False,
+        queue: Queue = "auto",
+    ) -> AnyHandle:  # fmt: skip
+        """A handle on whoever has ``skill``, but me and those who wait for me."""
+        return self.mesh.any(skill, timeout=timeout, idempotent=idempotent, queue=queue)
+
+    async def gather(
+        self, work: Iterable[Awaitable[T]], *, limit: int = 8, return_exceptions: bool = False
+    ) -> list[T]:
+        """The results of many calls in their order, at most ``limit`` at once.
+
+        The first error cancels the rest and is raised, unless ``return_exceptions``.
+        """
+        return await gather(work, limit, return_exceptions)
+
+    async def progress(self, fraction: float, note: str = "") -> None:
+        """Tell the asker how far the work is, from 0 to 1; it may be dropped."""
+        self._responder.progress(min(1.0, max(0.0, fraction)), note[:1024])
+
+    def wait(self, work: Awaitable[T]) -> T:
+        """For a skill that is a plain function: wait in its thread for one of the calls above."""
+        from asyncio import run_coroutine_threadsafe
+
+        if self._loop is None:
+            raise BadRequest("ctx.wait is for skills that are plain functions; use await.")
+
+        async def awaited() -> T:
+            return await work
+
+        return run_coroutine_threadsafe(awaited(), self._loop).result()
+
+    def enter_thread(self, loop: AbstractEventLoop) -> None:
+        """The skill is about to run in a thread beside ``loop``; the runtime says so."""
+        self._loop = loop
+        _ = self.door  # made here, so that two threads never both make it
+
+    def close(self) -> None:
+        """The request has ended: calls still made on its behalf end too."""
+        if self._door is not None:
+            self._door.close()
+
+    def __repr__(self) -> str:
+        return f"<request {self._inc.skill or self._inc.kind} of {self._inc.caller}>"

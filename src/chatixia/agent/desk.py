@@ -1,0 +1,159 @@
+"""The desk: where free text for an agent is answered, or kept.
+
+``ask`` goes to the prompt handler and is ``unknown_skill`` without one. A message (`mesh_send`,
+`mesh_broadcast`) goes to it too, or into the inbox: it is always received.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable
+from contextlib import aclosing
+from typing import Any
+
+import msgspec
+
+from chatixia.client.value import encode
+from chatixia.core.ports import Incoming, Responder
+from chatixia.errors import BadArguments, ConfigError, UnknownSkill
+from chatixia.wire.peer import Prompt
+from chatixia.world import REAL, World
+
+from .bind import MakeCtx
+from .context import Ctx
+from .inbox import Inbox, Message
+from .signature import kind_of
+from .threads import Threads
+
+log = logging.getLogger("chatixia.agent")
+
+_prompt = msgspec.json.Decoder(Prompt).decode
+
+
+class Desk:
+    """Answers free text with ``handler``, keeps messages in ``inbox``."""
+
+    def __init__(self, name: str, inbox: Inbox, world: World = REAL) -> None:
+        self._name = name
+        self._world = world
+        self._handler: Callable[..., Any] | None = None
+        self._kind = ""
+        self._wants_ctx = False
+        self._make_ctx: MakeCtx | None = None
+        self._threads: Threads | None = None
+        self.inbox = inbox
+
+    @property
+    def has_handler(self) -> bool:
+        """Whether text is answered here."""
+        return self._handler is not None
+
+    def set_handler(self, handler: Callable[..., Any]) -> None:
+        """Answer with ``handler(text)`` or ``handler(text, ctx)``. Raises ConfigError."""
+        takes = [p for p in inspect.signature(handler).parameters.values() if p.name != "self"]
+        needed = [p for p in takes if p.default is inspect.Parameter.empty]
+        if not takes or len(needed) > 2:
+            raise ConfigError("@agent.prompt stands above a function of (text) or (text, ctx).")
+        self._handler = handler
+        self._kind = kind_of(handler)
+        self._wants_ctx = len(takes) > 1
+
+    def bind(self, make_ctx: MakeCtx, threads: Threads) -> None:
+        """Take what a handler runs with; the runtime calls this once."""
+        self._make_ctx = make_ctx
+        self._threads = threads
+
+    async def answer(self, inc: Incoming, responder: Responder) -> None:
+        """Serve one prompt, message, or task without a skill."""
+        prompt = prompt_of(inc)
+        text = prompt.message or prompt.text
+        message = prompt.direct or prompt.broadcast
+        if self._handler is None and not message:
+            raise UnknownSkill(
+                f"{self._name} answers no free text: it has neither a model nor @agent.prompt.",
+                agent=self._name,
+            )
+        if self._handler is None or message:
+            self.inbox.add(Message(inc.caller, text, inc.via, self._world.wall(), prompt.broadcast))
+        if self._handler is None:
+            responder.reply(b'""')
+        elif prompt.ack:
+            responder.reply(b'""')
+            await self._unheard(text, inc, responder)
+        else:
+            await self._speak(text, inc, responder)
+
+    async def hear(self, text: str, inc_ctx: Ctx) -> str:
+        """``text`` from someone who asks a person's attention (`user_intervention`)."""
+        self.inbox.add(Message(inc_ctx.caller, text, inc_ctx.via, self._world.wall()))
+        if self._handler is None:
+            return ""
+        return "".join([piece async for piece in self._pieces(text, inc_ctx)])
+
+    async def _unheard(self, text: str, inc: Incoming, responder: Responder) -> None:
+        """Run the handler for someone who does not wait for what it says."""
+        try:
+            async for _ in self._pieces(text, self._ctx(inc, responder)):
+                pass
+        except Exception as error:
+            log.warning("the prompt handler failed with %s", type(error).__name__)
+            log.debug("it raised", exc_info=error)
+
+    async def _speak(self, text: str, inc: Incoming, responder: Responder) -> None:
+        ctx = self._ctx(inc, responder)
+        try:
+            pieces: list[str] = []
+            async with aclosing(self._pieces(text, ctx)) as said:
+                async for piece in said:
+                    if inc.stream:
+                        await responder.item(encode(piece))
+                    else:
+                        pieces.append(piece)
+            responder.reply(b'""' if inc.stream else encode("".join(pieces)))
+        finally:
+            ctx.close()
+
+    async def _pieces(self, text: str, ctx: Ctx) -> Any:
+        """What the handler says: one piece, or many where it streams."""
+        assert self._handler is not None
+        args = (text, ctx) if self._wants_ctx else (text,)
+        if self._kind == "async":
+            said = await self._handler(*args)
+        elif self._kind == "async stream":
+            said = self._handler(*args)
+        else:
+            said = await self._in_thread(args, ctx)
+        if hasattr(said, "__aiter__"):
+            async for piece in said:
+                yield str(piece)
+        else:
+            yield "" if said is None else str(said)
+
+    async def _in_thread(self, args: tuple[Any, ...], ctx: Ctx) -> Any:
+        from asyncio import get_running_loop
+
+        assert self._handler is not None and self._threads is not None
+        handler = self._handler
+        ctx.enter_thread(get_running_loop())
+        if self._kind == "sync stream":
+            return await self._threads.run(lambda: "".join(map(str, handler(*args))))
+        said = await self._threads.run(handler, *args)
+        return await said if inspect.isawaitable(said) else said
+
+    def _ctx(self, inc: Incoming, responder: Responder) -> Ctx:
+        assert self._make_ctx is not None
+        return self._make_ctx(inc, responder, None)
+
+
+def prompt_of(inc: Incoming) -> Prompt:
+    """The text that came: a prompt, or the arguments of a task that names no skill."""
+    try:
+        if inc.kind == "prompt":
+            return _prompt(inc.body)
+        found = msgspec.json.decode(inc.body)
+        if isinstance(found, str):
+            return Prompt(message=found)
+        return msgspec.convert(found, Prompt)
+    except (msgspec.MsgspecError, RecursionError):
+        raise BadArguments("A prompt is an object with a text in `message`.") from None

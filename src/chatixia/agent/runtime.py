@@ -1,0 +1,123 @@
+"""The runtime: the handler that a mesh calls for each request to this agent.
+
+What goes back when a skill raises: a MeshError as itself; anything else as ``skill_failed`` with
+the skill and the type of the exception. Its text may hold a secret or a path, so it goes to this
+agent's own log only, and only at debug level (trust.md section 4).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import msgspec
+
+from chatixia.client.door import Door
+from chatixia.client.value import Unwritable
+from chatixia.core.ports import Incoming, Responder
+from chatixia.errors import MeshError, SkillFailed, UnknownSkill
+from chatixia.wire.peer import SkillInfo, SkillQuery, SkillReply
+
+from .arguments import refusal
+from .bind import Bound, bind
+from .context import Ctx
+from .desk import Desk
+from .skill import Skill
+from .threads import Threads
+
+log = logging.getLogger("chatixia.agent")
+
+NAMED: Final = 10
+"""How many skills an error names."""
+
+_query = msgspec.json.Decoder(SkillQuery).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class Runtime:
+    """Serves the skills of one agent. ``handle`` is a ``core.ports.Handler``.
+
+    ``door``: what skills' own calls go through. ``desk``: what answers prompts and keeps messages.
+    """
+
+    def __init__(self, name: str, door: Door, desk: Desk, description: str = "") -> None:
+        self._name = name
+        self._door = door
+        self._desk = desk
+        self._description = description
+        self._threads = Threads()
+        self._bound: dict[str, Bound] = {}
+        desk.bind(self._ctx, self._threads)
+
+    def offer(self, skills: Iterable[Skill]) -> Sequence[SkillInfo]:
+        """Serve exactly these from now on; what others see of them. Raises ConfigError."""
+        self._bound = {skill.name: bind(skill, self._ctx, self._threads) for skill in skills}
+        return [bound.info for bound in self._bound.values()]
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self._threads.close()
+
+    async def handle(self, inc: Incoming, responder: Responder) -> None:
+        """Serve one request: exactly one reply or fail, unless cancelled."""
+        bound = self._bound.get(inc.skill) if inc.kind == "task" else None
+        if bound is None:
+            await self._other(inc, responder)
+            return
+        try:
+            args = bound.decode(inc.body)
+        except Exception as error:  # noqa: BLE001 - a model's own validator may raise anything
+            responder.fail(refusal(inc.skill, bound.names, error))
+            return
+        try:
+            await bound.run(args, inc, responder)
+        except Exception as error:  # noqa: BLE001 - whatever a skill raises becomes its answer
+            responder.fail(failure(self._name, inc.skill, error))
+
+    async def _other(self, inc: Incoming, responder: Responder) -> None:
+        try:
+            if inc.kind == "prompt" or (inc.kind == "task" and not inc.skill):
+                await self._desk.answer(inc, responder)
+            elif inc.kind == "skills":
+                responder.reply(_encode(self._described(_query(inc.body))))
+            elif inc.kind == "status":
+                responder.reply(b"null")
+            else:
+                responder.fail(self._unknown(inc.skill))
+        except Exception as error:  # noqa: BLE001 - whatever a prompt handler raises is its answer
+            responder.fail(failure(self._name, inc.skill or inc.kind, error))
+
+    def _described(self, query: SkillQuery) -> SkillReply:
+        if query.skill:
+            one = self._bound.get(query.skill)
+            return SkillReply(one is not None, one.info.description if one else "",
+                              [one.info] if one else [])  # fmt: skip
+        every = [bound.info for bound in self._bound.values()]
+        return SkillReply(bool(every), self._description, every)
+
+    def _unknown(self, skill: str) -> UnknownSkill:
+        names = ", ".join(list(self._bound)[:NAMED])
+        has = f"it has: {names}" if names else "it has none"
+        return UnknownSkill(f"{self._name} has no skill {skill[:64]}; {has}.", agent=self._name)
+
+    def _ctx(self, inc: Incoming, responder: Responder, limit: float | None) -> Ctx:
+        deadline = inc.deadline
+        if limit is not None:
+            own = self._door.world.monotonic() + limit
+            deadline = own if deadline is None else min(own, deadline)
+        return Ctx(inc, responder, self._door, deadline)
+
+
+def failure(agent: str, skill: str, error: BaseException) -> MeshError:
+    """What the asker is told when ``skill`` of ``agent`` raised ``error``."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    if isinstance(error, MeshError):
+        return error
+    log.debug("%s raised", skill, exc_info=error)
+    if isinstance(error, Unwritable):
+        return SkillFailed(f"The result of {skill} cannot be sent: {error}.", agent=agent)
+    kind = type(error).__name__
+    log.warning("%s failed with %s; -vv shows where", skill, kind)
+    return SkillFailed(f"The skill {skill} of {agent} failed with {kind}.", agent=agent)

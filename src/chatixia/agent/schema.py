@@ -1,0 +1,111 @@
+"""JSON Schema 2020-12 of what a skill takes and gives."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, Final
+
+import msgspec
+
+from chatixia.client.value import enc_hook
+from chatixia.errors import ConfigError
+
+from .hooks import is_model, schema_hook
+from .signature import Signature
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+
+def parameters(found: Signature, name: str, said: dict[str, str]) -> dict[str, Any]:
+    """The schema of a skill's arguments, with what its docstring ``said`` of each.
+
+    Raises ConfigError naming the parameter whose type cannot come as JSON.
+    """
+    _check(found.args, name)
+    try:
+        schema = _flat(msgspec.json.schema(found.args, schema_hook=schema_hook))
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"The skill {name} has no schema: {_line(error)}") from error
+    schema.pop("title", None)
+    if found.anything:
+        schema.pop("additionalProperties", None)
+    properties = schema.setdefault("properties", {})
+    for field, default in found.defaults.items():
+        properties[field]["default"] = _builtins(default)
+    for field, text in said.items():
+        if field in properties and text:
+            properties[field].setdefault("description", text)
+    return {"$schema": DIALECT, **finish(schema)}
+
+
+def returns(found: Signature) -> dict[str, Any]:
+    """The schema of the result, or of each item; empty where nothing is said or known."""
+    if found.returns in (Any, inspect.Parameter.empty):
+        return {}
+    try:
+        schema = msgspec.json.schema(found.returns, schema_hook=schema_hook)
+    except (TypeError, ValueError, NotImplementedError):
+        return {}  # a result is described where it can be; what it is shows when it is encoded
+    return {"$schema": DIALECT, **finish(_flat(schema))}
+
+
+def finish(schema: dict[str, Any]) -> dict[str, Any]:
+    """Lift the ``$defs`` of models inside up to the root, where their references point."""
+    lifted: dict[str, Any] = schema.pop("$defs", {})
+
+    def walk(node: Any) -> Any:
+        if isinstance(node, list):
+            return [walk(item) for item in node]
+        if not isinstance(node, dict):
+            return node
+        inner = node.pop("$defs", None)
+        if isinstance(inner, dict):
+            lifted.update(inner)
+        return {key: walk(item) for key, item in node.items()}
+
+    body = walk(schema)
+    defs: dict[str, Any] = {}
+    while new := {key: item for key, item in lifted.items() if key not in defs}:
+        defs |= {key: walk(item) for key, item in new.items()}
+    return {**body, "$defs": defs} if defs else dict(body)
+
+
+def _flat(schema: dict[str, Any]) -> dict[str, Any]:
+    """The root itself instead of a reference to it."""
+    if set(schema) != {"$ref", "$defs"}:
+        return schema
+    defs = dict(schema["$defs"])
+    name = schema["$ref"].removeprefix("#/$defs/")
+    text = msgspec.json.encode(defs).decode()
+    root = dict(defs[name])
+    if f'"{schema["$ref"]}"' not in text:  # else the type refers to itself
+        del defs[name]
+    return {**root, "$defs": defs} if defs else root
+
+
+def _check(args: type[msgspec.Struct], name: str) -> None:
+    try:
+        info = msgspec.inspect.type_info(args)
+    except (TypeError, ValueError, NameError) as error:
+        raise ConfigError(f"The skill {name} has a type that cannot be used: {_line(error)}") from (
+            error
+        )
+    assert isinstance(info, msgspec.inspect.StructType)
+    for field in info.fields:
+        kind = field.type
+        if isinstance(kind, msgspec.inspect.CustomType) and not is_model(kind.cls):
+            raise ConfigError(
+                f"The parameter {field.name} of the skill {name} is a {kind.cls.__name__}, "
+                "which cannot come as JSON; use builtin types, a dataclass or a model."
+            )
+
+
+def _builtins(default: Any) -> Any:
+    try:
+        return msgspec.to_builtins(default, enc_hook=enc_hook)
+    except TypeError:
+        return None
+
+
+def _line(error: BaseException) -> str:
+    return str(error).partition("\n")[0].rstrip(".") + "."

@@ -1,0 +1,163 @@
+"""A skill's signature, read once: its parameters as one msgspec Struct, and how to call it.
+
+The Struct is what makes a call cheap: one compiled decoder checks, converts and refuses unknown
+names, and ``msgspec.structs.astuple`` gives the arguments in order.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Generator,
+    Iterator,
+)
+from typing import Any, Final, Literal
+
+import msgspec
+
+from chatixia.errors import ConfigError
+
+from .context import Ctx
+
+Kind = Literal["async", "sync", "async stream", "sync stream"]
+
+_STREAMS: Final = (AsyncIterator, AsyncGenerator, AsyncIterable, Iterator, Generator)
+_PLAIN: Final = (type(None), bool, int, float, str)
+_POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+class Signature(msgspec.Struct):
+    """How a function is called.
+
+    ``args``: the Struct of its parameters, called ``names``; ``anything``: it also takes others
+    (``**kwargs``). ``streams``: it gives items, not one value. ``returns``: the annotation of its
+    value, or of an item. ``positional``: how many of the Struct's fields are passed by position;
+    the rest by name. ``ctx``: where the Ctx goes among the positional ones, -1 for nowhere;
+    ``ctx_name``: its name when it is keyword-only. ``defaults``: those that the Struct hides.
+    """
+
+    kind: Kind
+    args: type[msgspec.Struct]
+    returns: Any
+    streams: bool = False
+    anything: bool = False
+    positional: int = 0
+    names: tuple[str, ...] = ()
+    ctx: int = -1
+    ctx_name: str = ""
+    defaults: dict[str, Any] = {}
+
+
+def kind_of(fn: Callable[..., Any]) -> Kind:
+    """How ``fn`` runs: on the loop, in a thread, and whether it streams."""
+    call = fn if inspect.isroutine(fn) else getattr(fn, "__call__", fn)  # noqa: B004 - its method
+    while hasattr(call, "func") and not inspect.isroutine(call):
+        call = call.func  # a functools.partial
+    call = inspect.unwrap(call)
+    if inspect.isasyncgenfunction(call):
+        return "async stream"
+    if inspect.isgeneratorfunction(call):
+        return "sync stream"
+    return "async" if inspect.iscoroutinefunction(call) else "sync"
+
+
+def read(fn: Callable[..., Any], name: str) -> Signature:
+    """The signature of the skill ``name``. Raises ConfigError in one sentence."""
+    try:
+        parameters = list(inspect.signature(fn).parameters.values())
+    except (TypeError, ValueError):
+        raise ConfigError(f"The skill {name} has no readable signature.") from None
+    hints = hints_of(fn, name)
+    result, kind = hints.get("return", inspect.Parameter.empty), kind_of(fn)
+    streams = "stream" in kind or typing.get_origin(result) in _STREAMS
+    found = Signature(kind, msgspec.Struct, item_of(result) if streams else result, streams)
+    fields = _fields(parameters, hints, found, name)
+    found.names = tuple(field[0] for field in fields)
+    found.anything = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
+    try:
+        found.args = msgspec.defstruct(
+            _title(name), fields, kw_only=True, forbid_unknown_fields=True, gc=False,
+            module=getattr(fn, "__module__", None) or __name__,
+        )  # fmt: skip
+    except (TypeError, RuntimeError, ValueError) as error:
+        raise ConfigError(f"The parameters of the skill {name} cannot be used: {error}.") from error
+    return found
+
+
+def hints_of(fn: Callable[..., Any], name: str) -> dict[str, Any]:
+    """The annotations of ``fn``, resolved. A name that is not there at run time is an error."""
+    target = fn if inspect.isroutine(fn) else getattr(fn, "__call__", fn)  # noqa: B004
+    target = inspect.unwrap(target)
+    try:
+        around = dict(inspect.getclosurevars(target).nonlocals)
+    except (TypeError, ValueError):
+        around = {}
+    try:
+        return typing.get_type_hints(target, localns={"Ctx": Ctx, **around}, include_extras=True)
+    except NameError as error:
+        raise ConfigError(
+            f"The skill {name} names the type {error.name!r}, which is not known at run time; "
+            "import it outside `if TYPE_CHECKING`, at the top of the file."
+        ) from None
+    except TypeError as error:
+        raise ConfigError(f"The annotations of the skill {name} cannot be read: {error}.") from None
+
+
+def is_ctx(hint: Any) -> bool:
+    """Whether a parameter of that annotation is given the Ctx (also ``Ctx | None``)."""
+    if isinstance(hint, type):
+        return issubclass(hint, Ctx)
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return any(is_ctx(part) for part in typing.get_args(hint))
+    return typing.get_origin(hint) is typing.Annotated and is_ctx(typing.get_args(hint)[0])
+
+
+def item_of(hint: Any) -> Any:
+    """What each item of a stream is."""
+    return (typing.get_args(hint) or (Any,))[0] if typing.get_origin(hint) else Any
+
+
+def _fields(
+    parameters: list[inspect.Parameter], hints: dict[str, Any], found: Signature, name: str
+) -> list[Any]:
+    fields: list[Any] = []
+    for parameter in parameters:
+        hint = hints.get(parameter.name, Any)
+        if is_ctx(hint):
+            _place_ctx(parameter, found, name)
+        elif parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+            raise ConfigError(f"The skill {name} takes *{parameter.name}; name its parameters.")
+        elif parameter.kind is not inspect.Parameter.VAR_KEYWORD:
+            found.positional += parameter.kind in _POSITIONAL
+            fields.append(_field(parameter, hint, found))
+    return fields
+
+
+def _place_ctx(parameter: inspect.Parameter, found: Signature, name: str) -> None:
+    if found.ctx >= 0 or found.ctx_name:
+        raise ConfigError(f"The skill {name} asks for Ctx twice.")
+    if parameter.kind in _POSITIONAL:
+        found.ctx = found.positional
+    else:
+        found.ctx_name = parameter.name
+
+
+def _field(parameter: inspect.Parameter, hint: Any, found: Signature) -> Any:
+    default = parameter.default
+    if default is inspect.Parameter.empty:
+        return (parameter.name, hint)
+    if isinstance(default, _PLAIN):
+        return (parameter.name, hint, default)
+    found.defaults[parameter.name] = default
+    # As in Python, the one default object serves every call.
+    return (parameter.name, hint, msgspec.field(default_factory=lambda: default))
+
+
+def _title(name: str) -> str:
+    return "".join(c if c.isalnum() else "_" for c in name) or "Skill"

@@ -1,0 +1,95 @@
+"""A skill: a function that others may call, and what is known of it before it is served."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
+
+import msgspec
+
+from chatixia.errors import ConfigError
+from chatixia.ids import is_skill
+from chatixia.wire.peer import SkillInfo
+
+if TYPE_CHECKING:
+    from .signature import Signature
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+MAX_SKILLS: Final = 256
+MAX_RUN_S: Final = 24 * 3600.0
+
+
+class Skill(msgspec.Struct, frozen=True, eq=False):
+    """``fn`` under a name. ``timeout``: seconds it may run; None leaves it to the caller.
+
+    ``idempotent``: may run twice. ``parameters``: a JSON Schema that stands instead of the
+    signature's (from ``skill.json``).
+    """
+
+    name: str
+    fn: Callable[..., Any]
+    description: str = ""
+    timeout: float | None = None
+    idempotent: bool = False
+    parameters: Mapping[str, Any] | None = None
+
+
+class Skills(dict[str, Skill]):
+    """The skills of one agent, by name."""
+
+    def add(self, skill: Skill) -> None:
+        """Take one. Raises ConfigError for a bad or taken name, or one skill too many."""
+        if not is_skill(skill.name):
+            raise ConfigError(
+                f"{skill.name[:80]!r} cannot name a skill: a letter or _, then letters, digits,"
+                " . _ or -, at most 64; give it one with @agent.skill(name=...)."
+            )
+        if skill.name in self:
+            raise ConfigError(f"There are two skills called {skill.name}.")
+        if len(self) >= MAX_SKILLS:
+            raise ConfigError(f"An agent has at most {MAX_SKILLS} skills.")
+        if skill.timeout is not None and not 0 < skill.timeout <= MAX_RUN_S:
+            raise ConfigError(f"The timeout of the skill {skill.name} must be 0 to {MAX_RUN_S} s.")
+        self[skill.name] = skill
+
+    @overload
+    def mark(self, fn: F, /) -> F: ...
+
+    @overload
+    def mark(
+        self, fn: None = None, /, *, name: str = "", description: str = "",
+        timeout: float | None = None, idempotent: bool = False,
+    ) -> Callable[[F], F]: ...  # fmt: skip
+
+    def mark(
+        self, fn: F | None = None, /, *, name: str = "", description: str = "",
+        timeout: float | None = None, idempotent: bool = False,
+    ) -> F | Callable[[F], F]:  # fmt: skip
+        """``@agent.skill``, bare or with options; the function stays the function."""
+
+        def take(fn: F) -> F:
+            if not callable(fn):
+                raise ConfigError("@agent.skill stands above a function.")
+            called = name or getattr(fn, "__name__", "")
+            self.add(Skill(called, fn, description, timeout, idempotent))
+            return fn
+
+        return take if fn is None else take(fn)
+
+
+def described(skill: Skill, found: Signature) -> SkillInfo:
+    """A skill as others see it: description, schemas, whether it streams. Raises ConfigError."""
+    from . import docstring, schema
+
+    doc = docstring.read(getattr(skill.fn, "__doc__", ""))
+    given = skill.parameters
+    takes = given if given is not None else schema.parameters(found, skill.name, doc.params)
+    return SkillInfo(
+        name=skill.name,
+        description=(skill.description or doc.text)[: docstring.MAX_DESCRIPTION],
+        parameters=msgspec.Raw(msgspec.json.encode(takes)),
+        returns=msgspec.Raw(msgspec.json.encode(schema.returns(found))),
+        streams=found.streams,
+        idempotent=skill.idempotent,
+    )

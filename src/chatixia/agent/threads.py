@@ -1,0 +1,100 @@
+"""Where skills that are plain functions run: a bounded pool of threads beside the loop.
+
+Own threads instead of an executor's: they are daemons, so that a skill that blocks for ever cannot
+keep a stopped process alive, and what waits for a free one is bounded.
+"""
+
+from __future__ import annotations
+
+import os
+from asyncio import AbstractEventLoop, Future, get_running_loop
+from collections.abc import Callable
+from contextvars import copy_context
+from queue import SimpleQueue
+from threading import Lock, Thread
+from typing import Any, Final
+
+from chatixia.errors import Overloaded, Unavailable
+
+MAX_WAITING: Final = 1024
+
+
+class Threads:
+    """At most ``size`` threads, started when needed; at most ``waiting`` calls wait for one."""
+
+    def __init__(self, size: int = 0, waiting: int = MAX_WAITING) -> None:
+        self._size = size or min(32, (os.cpu_count() or 1) + 4)
+        self._bound = self._size + waiting
+        self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._started = 0
+        self._open = 0
+        self._lock = Lock()
+        self._closed = False
+
+    async def run(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """``fn``'s result, from a thread, with the caller's context variables.
+
+        Cancelling stops the waiting, not the thread. Raises Overloaded beyond the bound.
+        """
+        self._admit()
+        loop = get_running_loop()
+        future: Future[Any] = loop.create_future()
+        context = copy_context()
+        self._work.put(lambda: self._one(loop, future, context.run, fn, args, kwargs))
+        return await future
+
+    def close(self) -> None:
+        """Take no more work; threads end when what they run has ended."""
+        self._closed = True
+        for _ in range(self._started):
+            self._work.put(None)
+
+    def _admit(self) -> None:
+        if self._closed:
+            raise Unavailable("The agent is stopping.")
+        with self._lock:
+            if self._open >= self._bound:
+                raise Overloaded("Every thread of this agent is busy and too many calls wait.")
+            self._open += 1
+            more = self._open > self._started and self._started < self._size
+            self._started += more
+        if more:
+            Thread(target=self._serve, name="chatixia-skill", daemon=True).start()
+
+    def _serve(self) -> None:
+        while (work := self._work.get()) is not None:
+            work()
+
+    def _one(
+        self, loop: AbstractEventLoop, future: Future[Any], run: Callable[..., Any],
+        fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any],
+    ) -> None:  # fmt: skip
+        result: Any = None
+        error: BaseException | None = None
+        if not future.cancelled():
+            try:
+                result = run(fn, *args, **kwargs)
+            except BaseException as caught:  # noqa: BLE001 - it belongs to whoever awaits
+                error = _portable(caught)
+        with self._lock:
+            self._open -= 1
+        try:
+            loop.call_soon_threadsafe(_settle, future, result, error)
+        except RuntimeError:
+            return  # the loop is closed: nobody waits
+
+
+def _portable(error: BaseException) -> BaseException:
+    """``error`` as a Future can carry it: never a StopIteration, never one that ends the loop."""
+    if isinstance(error, StopIteration | SystemExit | KeyboardInterrupt | GeneratorExit):
+        return RuntimeError(f"raised {type(error).__name__}")
+    return error
+
+
+def _settle(future: Future[Any], result: Any, error: BaseException | None) -> None:
+    if future.done():
+        return
+    if error is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(result)

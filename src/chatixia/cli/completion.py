@@ -16,11 +16,10 @@ def completion(talk: Talk, shell: str) -> None:
     """Print SHELL's completion script; see the first lines of its output for where it goes."""
     from click.shell_completion import get_completion_class
 
-    from chatixia.cli.group import chatixia
-
     kind = get_completion_class(shell)
     assert kind is not None
-    script = kind(chatixia, {}, "chatixia", "_CHATIXIA_COMPLETE").source()
+    root = click.get_current_context().find_root().command
+    script = kind(root, {}, "chatixia", "_CHATIXIA_COMPLETE").source()
     where = {
         "bash": "~/.bashrc: eval",
         "zsh": "~/.zshrc: eval",

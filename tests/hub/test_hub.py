@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from chatixia.hub import CSP, FOLDER
+from chatixia.hub import FOLDER
+from chatixia.registry.web.answers import PAGE_CSP
 
 WEB = Path(__file__).parents[2] / "web"
 FIXED = ("build.mjs", "package.json", "package-lock.json", "tsconfig.json")
@@ -40,7 +41,7 @@ def test_nothing_names_another_host():
 
 def test_nothing_is_inline():
     page = (FOLDER / "index.html").read_text(encoding="utf-8")
-    assert "'unsafe" not in CSP
+    assert "'unsafe" not in PAGE_CSP
     assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:", page)
     assert all("src=" in tag for tag in re.findall(r"<script[^>]*>", page))
 

@@ -111,6 +111,12 @@ def online(agent: str, skills: Sequence[str], key: str, mesh: str, registry: str
     return f"  {agent}  online  skills: {listed}  key {key}  registry {mesh} ({bare(registry)})"
 
 
+def port(url: str) -> str:
+    """The port of a URL that names one, else the scheme's."""
+    tail = bare(url).rpartition(":")[2]
+    return tail if tail.isdigit() else "443" if url.startswith("https") else "80"
+
+
 def bare(url: str) -> str:
     """An address without its scheme."""
     return url.partition("://")[2] or url

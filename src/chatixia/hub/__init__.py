@@ -10,9 +10,3 @@ from typing import Final
 
 FOLDER: Final = Path(__file__).parent / "static"
 """What the registry serves: ``index.html`` and the files beside it."""
-
-CSP: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-"""The page's content security policy: nothing inline, nothing from another host."""

@@ -1,0 +1,29 @@
+"""``chatixia hub``: open the hub in a browser by a link that logs in once."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from chatixia.cli.common import Talk, common
+
+
+@click.command()
+@click.option("--no-open", is_flag=True, help="Only print the link (to a terminal).")
+@common
+def hub(talk: Talk, no_open: bool) -> None:
+    """Open the hub. The link works once, within 10 minutes; the page stays logged in."""
+    from chatixia.assembly.hub import login_link
+
+    link = login_link(talk.mesh)
+    opened = False
+    if not no_open:
+        import webbrowser
+
+        opened = webbrowser.open(link)
+    if sys.stdout.isatty():  # a secret goes to a person's eyes, never into a file or a pipe
+        click.echo(link)
+    elif not opened:
+        raise click.ClickException("No browser opened; run `chatixia hub` in a terminal.")
+    talk.say("  hub       opens in your browser" if opened else "  hub       open the link above")

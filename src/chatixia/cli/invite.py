@@ -1,0 +1,77 @@
+"""``chatixia invite NAME``: hand out a join string for one machine, and wait until it is used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from chatixia.cli import output
+from chatixia.cli.common import Talk, common
+
+if TYPE_CHECKING:
+    from chatixia.assembly.invite import Invited
+    from chatixia.assembly.profile import Profile
+
+DAY: Final = 86_400
+
+
+@click.command()
+@click.argument("name", default="")
+@click.option("--as", "pattern", default="", metavar="PATTERN", help="Names to choose from: w-*.")
+@click.option("--reusable", is_flag=True, help="More than once, for containers and CI.")
+@click.option("--ephemeral", is_flag=True, help="Its agents leave the list when they are gone.")
+@click.option("--agents", "agents", multiple=True, metavar="PATTERN", help="Agents it may run.")
+@click.option("--via", multiple=True, metavar="URL", help="Where it finds the registry.")
+@click.option("--minutes", default=15, type=click.IntRange(1, 7 * 1440), help="To join in; 15.")
+@click.option("--days", default=0, type=click.IntRange(0, 3650), help="It stays that long; ever.")
+@click.option("--no-wait", is_flag=True, help="Do not wait until it is used.")
+@common
+def invite(
+    talk: Talk, name: str, pattern: str, reusable: bool, ephemeral: bool,
+    agents: tuple[str, ...], via: tuple[str, ...], minutes: int, days: int, no_wait: bool,
+) -> None:  # fmt: skip
+    """Invite a machine called NAME. Whoever has the string it prints can join with it."""
+    from chatixia.assembly.invite import invite as make
+    from chatixia.assembly.profile import Profile
+
+    if not (name or pattern):
+        raise click.UsageError("Say what the machine shall be called: chatixia invite NAME.")
+    profile = Profile.open(talk.mesh)
+    made = make(
+        profile, name or pattern, reusable=reusable, ephemeral=ephemeral, names=agents or ("*",),
+        within=minutes * 60, not_after=int(profile.clock.now()) + days * DAY if days else 0,
+        via=via,
+    )  # fmt: skip
+    show(talk, made, minutes)
+    if not (no_wait or reusable):
+        wait(talk, profile, made)
+
+
+def show(talk: Talk, made: Invited, minutes: int) -> None:
+    """The line to type over there."""
+    often = "as often as needed" if "*" in made.name else "once"
+    talk.say(f"  On the other machine, {often}, within {minutes} minutes:")
+    fields = {"join": made.string, "key": made.key, "name": made.name, "redeem_by": made.redeem_by}
+    talk.data("invitation", fields, f"      chatixia join {made.string}")
+    if made.local:
+        talk.say("  note  only this machine reaches the registry; others need `chatixia up --lan`")
+
+
+def wait(talk: Talk, profile: Profile, made: Invited) -> None:
+    """Wait until the invitation is used or its time is over."""
+    from chatixia.assembly.invite import waiting
+    from chatixia.errors import BadInvitation
+
+    if not talk.quiet:
+        click.echo("  waiting (Ctrl-C leaves the invitation valid) ... ", nl=False, err=True)
+    found = waiting(profile, made.key)
+    while found.state == "waiting":
+        found = waiting(profile, made.key)
+    if found.state != "redeemed":
+        talk.say("")
+        raise BadInvitation(f"Nobody joined as {made.name} in time.")
+    came = f" from {output.plain(found.joined_from)}" if found.joined_from else ""
+    talk.say(f"{found.joined or made.name} joined{came}")
+    if talk.as_json:
+        talk.data("joined", {"name": found.joined, "from": found.joined_from})

@@ -1,0 +1,40 @@
+"""``chatixia join STRING``: bring this machine into a mesh."""
+
+from __future__ import annotations
+
+import click
+
+from chatixia.cli import output
+from chatixia.cli.common import Talk, common
+
+
+@click.command()
+@click.argument("string", envvar="CHATIXIA_JOIN")
+@click.option("--as", "machine", default="", metavar="NAME", help="With a reusable invitation.")
+@common
+def join(talk: Talk, string: str, machine: str) -> None:
+    """Join the mesh that STRING invites to (also taken from CHATIXIA_JOIN).
+
+    A machine joins once; agents that its user starts need nothing more.
+    """
+    from chatixia.assembly.join import join as enter
+    from chatixia.identity import fingerprint
+
+    profile = enter(string, talk.mesh, machine=machine)
+    key = fingerprint(profile.registry_key)
+    address = output.bare(profile.registries[0])
+    talk.say(
+        output.rows(
+            [
+                ("registry", address, f"key {key} matches the invitation"),
+                (
+                    "joined",
+                    f"mesh {profile.name} as {profile.machine}",
+                    "agents started here need no further code",
+                ),
+            ]
+        )
+    )
+    if talk.as_json:
+        talk.data("joined", {"mesh": profile.name, "machine": profile.machine, "key": key,
+                             "registries": profile.registries})  # fmt: skip

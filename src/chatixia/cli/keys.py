@@ -1,0 +1,87 @@
+"""``chatixia keys``: API keys, for clients that hold no identity: queue only, never a link."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from chatixia.cli import output
+from chatixia.cli.common import Talk, common
+
+if TYPE_CHECKING:
+    import msgspec
+
+HEADS = ("id", "name", "made", "used", "ends", "state")
+DAY = 86_400
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def keys(ctx: click.Context) -> None:
+    """Create, list and revoke API keys; alone it lists."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(list_)
+
+
+@keys.command()
+@click.argument("name")
+@click.option("--days", default=0, type=click.IntRange(0, 3650), help="It ends then; never.")
+@common
+def create(talk: Talk, name: str, days: int) -> None:
+    """Make a key for a client called NAME. It is shown this once."""
+    from chatixia.wire.registry import KeyCreate
+
+    made = ask(
+        talk, "keys.create", lambda now: KeyCreate(name, int(now) + days * DAY if days else 0)
+    )
+    talk.data("key", {"id": made.id, "name": made.name, "key": made.key}, made.key)
+    talk.say(f"  key {made.id} of {made.name}; only its hash is kept, so it cannot be shown again")
+
+
+@keys.command("list")
+@common
+def list_(talk: Talk) -> None:
+    """List the keys, without their secrets."""
+    from chatixia.wire.registry import Nothing
+
+    found = ask(talk, "keys.list", lambda now: Nothing()).keys
+    lines = [
+        (key.id, key.name, date(key.created), date(key.last_used), date(key.not_after),
+         "revoked" if key.revoked else "valid")
+        for key in found
+    ]  # fmt: skip
+    talk.data("keys", {"keys": found}, output.table(HEADS, lines) if lines else "")
+    if not lines:
+        talk.say("  No key. Make one with `chatixia keys create NAME`.")
+
+
+@keys.command()
+@click.argument("key_id", metavar="ID")
+@common
+def revoke(talk: Talk, key_id: str) -> None:
+    """Revoke the key ID, at once and for good."""
+    from chatixia.wire.registry import KeyRef
+
+    ask(talk, "keys.revoke", lambda now: KeyRef(key_id))
+    talk.say(f"  revoked   key {key_id}")
+    if talk.as_json:
+        talk.data("revoked", {"id": key_id})
+
+
+def ask(talk: Talk, verb: str, request: Callable[[float], msgspec.Struct]) -> Any:
+    """A verb of the owner at the registry; ``request`` is made from mesh time."""
+    from chatixia.assembly.profile import Profile
+    from chatixia.assembly.rest import Rest
+
+    profile = Profile.open(talk.mesh)
+    with Rest.owner(profile) as rest:
+        return rest.call(verb, request(profile.clock.now()))
+
+
+def date(seconds: int) -> str:
+    """A day, or ``-`` for none."""
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d") if seconds else "-"

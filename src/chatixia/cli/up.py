@@ -1,0 +1,76 @@
+"""``chatixia up``: the registry and the hub of a mesh, on this machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from chatixia.cli import output
+from chatixia.cli.common import Talk, common
+
+if TYPE_CHECKING:
+    from chatixia.assembly.up import Started
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65_535), help="Loopback port; 8080, 0 a free one.")
+@click.option("--lan/--no-lan", default=None, help="Also on the local network, with TLS.")
+@click.option("--public", multiple=True, metavar="HOST", help="Also as HOST to everybody.")
+@click.option("--name", "names", multiple=True, metavar="HOST", help="A tunnel's or proxy's name.")
+@click.option("--tls-port", type=click.IntRange(0, 65_535), help="TLS port; 8443.")
+@click.option("--stun-port", type=click.IntRange(0, 65_535), help="STUN port; 3478.")
+@click.option("--token-ttl", type=click.IntRange(5, 3600), metavar="SECONDS", help="300.")
+@click.option("--insecure-http", is_flag=True, default=None, help="No TLS off loopback.")
+@common
+def up(
+    talk: Talk, port: int | None, lan: bool | None, public: tuple[str, ...],
+    names: tuple[str, ...], tls_port: int | None, stun_port: int | None, token_ttl: int | None,
+    insecure_http: bool | None,
+) -> None:  # fmt: skip
+    """Start the registry and the hub; the first time, make the mesh and its keys.
+
+    What is given is remembered for the next start.
+    """
+    from chatixia.assembly.up import UpOptions, run_up
+
+    options = UpOptions(
+        mesh=talk.mesh, port=port, lan=lan, public=list(public) or None,
+        names=list(names) or None, tls_port=tls_port, stun_port=stun_port, token_ttl=token_ttl,
+        insecure_http=insecure_http,
+    )  # fmt: skip
+    run_up(options, lambda started: tell(talk, started, bool(public)))
+
+
+def tell(talk: Talk, started: Started, public: bool) -> None:
+    """Say what came up."""
+    import msgspec
+
+    talk.say(output.rows(lines(started, public)))
+    if talk.as_json:
+        talk.data("up", {**msgspec.structs.asdict(started), "addresses": started.urls})
+
+
+def lines(started: Started, public: bool) -> list[output.Row]:
+    """The rows of the transcript: what was made, where it listens, what comes next."""
+    outer = [url for url in started.urls if not output.local(output.bare(url))]
+    rows: list[output.Row] = []
+    if started.made:
+        note = "keys and database, readable by you only"
+        rows.append(("made", output.home(started.folder), note))
+    if outer:
+        rows.append(("registry", ", ".join(outer), f"own certificate, key {started.key}"))
+        rows.append(("stun", f"udp {started.stun}" if started.stun else "", ""))
+    else:
+        note = "this machine only (other machines: chatixia up --lan)"
+        rows.append(("registry", started.urls[0], note))
+    if public:
+        ports = sorted({output.port(url) for url in outer})
+        needed = [*(f"tcp {port}" for port in ports), f"udp {started.stun}"]
+        rows.append(("needs", f"open in the firewall: {', '.join(needed)}", ""))
+    rows.append(("hub", "run `chatixia hub`", "opens it, already logged in"))
+    if started.made:
+        rows.append(
+            ("next", "chatixia init weather; chatixia run weather", "(in another terminal)")
+        )
+    return rows

@@ -1,0 +1,293 @@
+"""The durable task: its states, its fences, when it is tried again, and who gets it next.
+
+Everything is decided here and carried out by the store inside one transaction (tasks.md 1, 2, 7).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from itertools import product
+from typing import Final, Literal, NamedTuple, get_args
+
+from chatixia.errors import (
+    AttemptsExhausted,
+    BadRequest,
+    Cancelled,
+    Conflict,
+    Expired,
+    MeshError,
+    StaleFence,
+    WireError,
+)
+from chatixia.wire.signed import fields
+from chatixia.wire.tasks import MAX_DELIVERIES, TERMINAL, State, Submit
+
+from .ports import Principal
+
+LEASE: Final = 30.0
+"""Seconds of a lease; renewed every 10."""
+POLL_LEASE: Final = 60.0
+"""Seconds of a lease that described heartbeats renew."""
+UNSTARTED: Final = 5.0
+"""Seconds within which a pushed task is started, and a closed socket's process is back."""
+OLDEST_EVERY: Final = 16
+"""Every sixteenth claim takes the oldest task whatever its priority."""
+RETRY_FIRST, RETRY_MOST = 1.0, 300.0
+
+Event = Literal[
+    "grant", "start", "complete", "fail", "reject", "retry", "return", "lose", "exhaust",
+    "expire", "cancel", "ask", "answer",
+]  # fmt: skip
+BY_HOLDER: Final = frozenset({"start", "complete", "fail", "reject", "retry", "return", "ask"})
+"""Events that only the holder of the lease may cause, under its fence."""
+
+
+class Step(NamedTuple):
+    """Where an event leads. ``raises``: the fence rises, so whoever held the task is refused.
+
+    ``attempt``: 1 counts one, -1 takes back one that had been counted.
+    """
+
+    to: State
+    raises: bool = False
+    attempt: int = 0
+
+
+TRANSITIONS: Final[dict[tuple[State, Event], Step]] = {
+    ("pending", "grant"): Step("assigned", raises=True),
+    ("pending", "expire"): Step("failed", raises=True),
+    ("pending", "cancel"): Step("canceled", raises=True),
+    ("assigned", "start"): Step("assigned", attempt=1),
+    ("assigned", "complete"): Step("completed"),
+    ("assigned", "fail"): Step("failed"),
+    ("assigned", "reject"): Step("rejected"),
+    ("assigned", "retry"): Step("pending", raises=True),
+    ("assigned", "return"): Step("pending", raises=True, attempt=-1),
+    ("assigned", "lose"): Step("pending", raises=True),
+    ("assigned", "exhaust"): Step("failed", raises=True),
+    ("assigned", "expire"): Step("failed", raises=True),
+    ("assigned", "cancel"): Step("canceled", raises=True),
+    ("assigned", "ask"): Step("input_required", raises=True),
+    ("input_required", "answer"): Step("pending"),
+    ("input_required", "expire"): Step("failed", raises=True),
+    ("input_required", "cancel"): Step("canceled", raises=True),
+}
+"""Every change a task can make; what is not here is refused. ``ask`` and ``answer`` are reserved.
+"""
+
+
+def step(state: State, event: Event) -> Step:
+    """The step from ``state`` on ``event``.
+
+    Raises Cancelled or StaleFence to a holder whose task is not its own any more, and Conflict
+    to anyone else who asks for what the state forbids.
+    """
+    found = TRANSITIONS.get((state, event))
+    if found is None:
+        raise refusal(state, event)
+    return found
+
+
+def refusal(state: State, event: Event) -> MeshError:
+    """Why ``event`` cannot happen in ``state``."""
+    if event not in BY_HOLDER:
+        return Conflict(f"The task is {state}; it cannot {event} any more.")
+    return Cancelled("The task was canceled.") if state == "canceled" else StaleFence()
+
+
+def every_case() -> Iterable[tuple[State, Event]]:
+    """All pairs of state and event, for whoever walks the table."""
+    return product(get_args(State), get_args(Event))
+
+
+# --- fences -----------------------------------------------------------------------------------
+
+
+def fence_text(generation: int, n: int) -> str:
+    """A fence, epoch or cursor as it travels: opaque, at most 40 characters."""
+    return f"{generation}.{n}"
+
+
+def fence_key(text: str) -> tuple[int, int]:
+    """What fences, epochs and cursors compare by: (store generation, n). Raises BadRequest."""
+    high, dot, low = text.partition(".")
+    if not (dot and len(text) <= 40 and text.isascii() and high.isdigit() and low.isdigit()):
+        raise BadRequest("That is no fence, epoch or cursor of this mesh.")
+    return int(high), int(low)
+
+
+def fence_holds(given: str, generation: int, n: int) -> bool:
+    """Whether ``given`` is the fence under which the task stands now."""
+    return fence_key(given) == (generation, n)
+
+
+# --- tried again or not ------------------------------------------------------------------------
+
+
+class Tries(NamedTuple):
+    """How often a task was given out. ``attempt`` counts started ones, the present included."""
+
+    attempt: int
+    max_attempts: int
+    deliveries: int
+    started: bool
+    deadline: float
+
+
+class Verdict(NamedTuple):
+    """What becomes of a task that was not completed. ``run_after``: store time, for pending."""
+
+    event: Event
+    run_after: float = 0.0
+    error: WireError | None = None
+
+
+REFUSALS: Final = frozenset(
+    {"rejected", "hop_limit", "bad_arguments", "unknown_skill", "denied", "too_large"}
+)
+"""Codes of a worker that refused before it started."""
+
+
+def after_failure(tries: Tries, error: WireError, now: float, jitter: float) -> Verdict:
+    """The holder reported ``error``: rejected, tried again after a pause, or failed for good."""
+    if error.code in REFUSALS and not error.retryable:
+        return Verdict("reject", error=error)
+    if not error.retryable:
+        return Verdict("fail", error=error)
+    if tries.attempt >= tries.max_attempts:
+        return Verdict("fail", error=exhausted(tries, error))
+    again = now + pause(tries.attempt, jitter)
+    return Verdict("fail", error=error) if again >= tries.deadline else Verdict("retry", again)
+
+
+def after_loss(tries: Tries, now: float, jitter: float) -> Verdict:
+    """The lease ended without an answer: an unstarted task returns, a started one has tried."""
+    if not tries.started:
+        return after_return(tries, now)
+    if tries.attempt >= tries.max_attempts:
+        return Verdict("exhaust", error=exhausted(tries, None))
+    return Verdict("lose", now + pause(tries.attempt, jitter))
+
+
+def after_return(tries: Tries, now: float) -> Verdict:
+    """Unstarted or released: no attempt counted, but at most twenty deliveries."""
+    if tries.deliveries >= MAX_DELIVERIES:
+        said = f"The task was given out {tries.deliveries} times and not taken up."
+        return Verdict("exhaust", error=AttemptsExhausted(said).to_wire())
+    wait = 0.0 if tries.deliveries <= 1 else min(10.0, 0.1 * 2 ** (tries.deliveries - 2))
+    return Verdict("return", now + wait)
+
+
+def pause(attempt: int, jitter: float) -> float:
+    """Seconds before the next attempt: doubling from 1 s to 5 minutes, half of it by ``jitter``."""
+    full = min(RETRY_MOST, RETRY_FIRST * 2.0 ** min(attempt - 1, 30))
+    return full * (0.5 + 0.5 * jitter)
+
+
+def exhausted(tries: Tries, last: WireError | None) -> WireError:
+    """The dead letter's error; a task that may be tried once keeps its own."""
+    if last is not None and tries.max_attempts == 1:
+        return last
+    why = "its worker was lost" if last is None else f"the last error was {last.code}"
+    times = "once" if tries.attempt == 1 else f"{tries.attempt} times"
+    said = f"The task was tried {times}; {why}."
+    return AttemptsExhausted(said, outcome="unknown" if last is None else None).to_wire()
+
+
+def expired(deliveries: int) -> WireError:
+    """The error of a task whose deadline passed; definite if nobody ever had it."""
+    return Expired(outcome="unknown" if deliveries else "definite").to_wire()
+
+
+# --- who gets it next ---------------------------------------------------------------------------
+
+
+class Head(NamedTuple):
+    """The first claimable task of one queue. ``n`` rises with age's opposite: lower is older."""
+
+    priority: int
+    n: int
+
+
+def choose(heads: Iterable[Head], claims: int) -> Head | None:
+    """Which head is claimed: by priority, then age; on every sixteenth claim the oldest."""
+    if claims % OLDEST_EVERY == OLDEST_EVERY - 1:
+        return min(heads, key=lambda head: head.n, default=None)
+    return min(heads, key=lambda head: (-head.priority, head.n), default=None)
+
+
+def turn(last: int | None, served: int) -> int:
+    """A new task's place within its queue and priority, so that submitters take turns.
+
+    Start-time fair queuing: one past the submitter's ``last`` place, and never before the place
+    ``served`` now, so that nobody gathers turns while away.
+    """
+    return served if last is None else max(served, last + 1)
+
+
+def queue_name(skill: str, target: str) -> str:
+    """The queue of a task: its target's own, else the skill's. ``@`` starts no skill's name."""
+    return f"@{target}" if target else skill
+
+
+# --- who may, and what is the same --------------------------------------------------------------
+
+
+def party(who: str) -> str:
+    """For whom an id acts: a client for all clients of its machine, anyone else for itself.
+
+    A client's id is drawn per process; what it submitted must outlive the process.
+    """
+    name, mark, _ = who.partition("~")
+    return name + mark
+
+
+class Concern(NamedTuple):
+    """Whom a task concerns."""
+
+    ns: str
+    source: str
+    machine: str
+    target: str
+    worker: str
+
+
+def may_read(who: Principal, task: Concern) -> bool:
+    """Payload and result are for the two ends, the machine behind them, owners and people."""
+    if who.ns != task.ns:
+        return False
+    return may_end(who, task) or who.id in (task.target, task.worker) or who.kind == "person"
+
+
+def may_end(who: Principal, task: Concern) -> bool:
+    """Cancelling is for the submitter, its machine's user, owners and operators."""
+    if who.ns != task.ns:
+        return False
+    mine = party(who.id) == party(task.source)
+    machine = who.kind in ("client", "machine") and bool(task.machine)
+    same_user = machine and task.machine in (who.machine, who.id)
+    person = who.kind == "person" and who.role in ("operator", "admin")
+    return mine or same_user or person or who.kind == "owner"
+
+
+def scope(ns: str, who: str, verb: str, key: str) -> bytes:
+    """An idempotency key as it is stored: SHA-256 over its whole scope (tasks.md section 3)."""
+    return hashlib.sha256(fields((ns, party(who), verb, key))).digest()
+
+
+def sameness(said: Submit, payload: bytes) -> bytes:
+    """What two submits under one key must agree on: the clear fields, and the content.
+
+    The remaining time, the trace and the task's id differ between tries and do not count.
+    """
+    content = said.digest.encode() or payload
+    clear = (said.skill, said.target_agent_id, said.priority, said.max_attempts)
+    return hashlib.sha256(
+        fields((*clear, int(said.idempotent), fields(said.path), content))
+    ).digest()
+
+
+def is_terminal(state: str) -> bool:
+    """Whether nothing can happen to the task any more."""
+    return state in TERMINAL

@@ -1,0 +1,139 @@
+"""What every part of the store stands on: the lock, the writer, the readers, store time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from chatixia.core import task as core
+from chatixia.world import World
+
+from . import grants, trust
+from .clock import Clock, Disk, Floor, sync_folder
+from .database import NAME, meta, open_writer
+from .guard import Lock, prepare
+from .queries import load
+from .queues import Queues
+from .readers import Readers
+from .tx import Tx
+from .work import Changed, Given, Submitted
+from .writer import Lane, Writer, end_process
+
+T = TypeVar("T")
+Notice = Given | Changed | Submitted
+
+
+class Base:
+    """Opens and closes; reads and writes for the parts above."""
+
+    def __init__(
+        self, folder: Path, world: World, on_death: Callable[[str], None], floor: Floor
+    ) -> None:
+        prepare(folder)
+        self._lock = Lock(folder)
+        try:
+            self._db = open_writer(folder / NAME, world.wall())
+            sync_folder(folder)
+            self.generation = int(meta(self._db, "generation"))
+            """The store generation: the high part of fences, epochs and cursors."""
+            self._clock = Clock(world, meta(self._db, "mark"))
+            self._tx = Tx(self._db, self.generation)
+            self._recover(folder)
+        except BaseException:
+            self._lock.release()
+            raise
+        self._world = world
+        self._disk = Disk(folder, world, floor)
+        self._readers = Readers(folder / NAME, world)
+        self._writer = Writer(self._tx, self._clock, folder / NAME, on_death)
+        self._seats: tuple[grants.Seat, ...] = ()
+        self._touched: dict[str, float] = {}
+        self._hearers: list[Callable[[list[Notice]], None]] = []
+        self._writer.tail = self._assign
+        self._writer.start()
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        world: World,
+        *,
+        on_death: Callable[[str], None] | None = None,
+        floor: Floor = Floor(),  # noqa: B008 - frozen
+    ) -> Self:
+        """Take the lock on ``folder``, migrate ``registry.db`` and start the threads.
+
+        ``on_death`` gets one sentence, in the writer's thread, when the store cannot go on; by
+        default it is printed and the process ends. ``floor``: free room below which submits get
+        DiskFull. Raises AlreadyRunning and ConfigError.
+        """
+        return cls(folder, world, on_death or end_process, floor)
+
+    def _recover(self, folder: Path) -> None:
+        """Before the first group: revocations of the file, full leases, what waits where."""
+        self._file = trust.RevocationFile(folder)
+        self._queues = Queues()
+        tx = self._tx
+        tx.begin(self._clock.now())
+        trust.apply_again(tx, self._file)
+        tx.run("extend_all", {"lease": tx.now + core.LEASE})
+        self._queues.load(tx.all("queues", {}))
+        tx.totals = {(ns, state): n for ns, state, n in tx.all("all_counts", {})}
+        tx.commit()
+
+    async def close(self) -> None:
+        """Finish what is queued, checkpoint, let the lock go."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, self._readers.close)
+        await self._writer.close()
+        self._lock.release()
+
+    # --- time, room, notices ------------------------------------------------------------------
+
+    def now(self) -> float:
+        """Store time in seconds: never steps back, also over restarts. Mesh time is this."""
+        return self._clock.now()
+
+    def disk_free(self) -> int:
+        """Bytes free on the data directory's file system."""
+        return self._disk.free()
+
+    def waiting(self) -> int:
+        """Items that wait for the writer."""
+        return self._writer.waiting
+
+    def listen(self, hear: Callable[[list[Notice]], None]) -> Callable[[], None]:
+        """Tell ``hear`` on this loop what each group changed, in commit order; gives the end.
+
+        Notices are ``work.Submitted``, ``Given`` and ``Changed``.
+        """
+        self._hearers.append(hear)
+        self._writer.hear = (asyncio.get_running_loop(), self._hear)
+        return lambda: self._hearers.remove(hear)
+
+    def _hear(self, notices: list[Notice]) -> None:
+        for hear in tuple(self._hearers):
+            hear(notices)
+
+    def seats(self, seats: Iterable[grants.Seat]) -> None:
+        """Who takes pushed work from now on. Each group ends by giving waiting tasks to them."""
+        self._seats = tuple(seats)
+
+    def _assign(self, tx: Tx) -> int:
+        return grants.assign(tx, self._queues, self._seats) if self._queues.any() else 0
+
+    async def _write(
+        self, run: Callable[..., T], *args: Any, lane: Lane = Lane.SUBMIT, size: int = 0
+    ) -> T:
+        done: T = await self._writer.put(lambda tx: run(tx, *args), lane, size)
+        return done
+
+    async def _read(self, name: str, params: dict[str, Any]) -> list[Any]:
+        sql = load()[name]
+        return await self._readers.run(lambda db: db.execute(sql, params).fetchall())
+
+    async def _first(self, name: str, params: dict[str, Any]) -> Any:
+        rows = await self._read(name, params)
+        return rows[0] if rows else None

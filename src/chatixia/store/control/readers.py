@@ -1,0 +1,77 @@
+"""Readers: a few threads with a read-only connection each; a query fetches all and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from chatixia.errors import Overloaded, Unavailable
+from chatixia.world import World
+
+from .database import open_reader
+
+T = TypeVar("T")
+THREADS: Final = 2
+WAITING: Final = 512
+LONGEST: Final = 1.0
+"""Seconds a query may take: a living reader keeps the log from being folded back."""
+LOOK_EVERY: Final = 5000
+
+Read = Callable[[sqlite3.Connection], T]
+
+
+class Readers:
+    """Runs functions over a read-only connection, off the loop, each for a second at most."""
+
+    def __init__(self, path: Path, world: World) -> None:
+        self._path, self._world = path, world
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="chatixia-reader")
+        self._mine = threading.local()
+        self._all: list[sqlite3.Connection] = []
+        self._waiting = 0
+
+    async def run(self, read: Read[T]) -> T:
+        """The result of ``read`` over one snapshot.
+
+        Raises Overloaded (too many wait) and Unavailable (over a second, or closed).
+        """
+        if self._waiting >= WAITING:
+            raise Overloaded("The registry has more to read than it can; try again later.")
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, read)
+        except sqlite3.Error as error:
+            raise Unavailable(f"The registry could not read this ({error}).") from None
+        except RuntimeError:
+            raise Unavailable("The registry's store is closed.") from None
+        finally:
+            self._waiting -= 1
+
+    def _read(self, read: Read[T]) -> T:
+        db = self._connection()
+        end = self._world.monotonic() + LONGEST
+        db.set_progress_handler(lambda: self._world.monotonic() > end, LOOK_EVERY)
+        db.execute("BEGIN")
+        try:
+            return read(db)
+        finally:
+            db.execute("ROLLBACK")
+
+    def _connection(self) -> sqlite3.Connection:
+        db: Any = getattr(self._mine, "db", None)
+        if db is None:
+            db = self._mine.db = open_reader(self._path)
+            self._all.append(db)
+        return db  # type: ignore[no-any-return]
+
+    def close(self) -> None:
+        """End the threads, then the connections. Call off the loop."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        for db in self._all:
+            db.close()
+        self._all.clear()

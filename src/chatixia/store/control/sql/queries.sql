@@ -1,0 +1,217 @@
+-- Every statement of the store, by name. `:name` parameters; a test prepares each one.
+
+-- name: mark
+UPDATE meta SET value = :now WHERE key = 'mark'
+-- name: meta
+SELECT value FROM meta WHERE key = :key
+-- name: set_meta
+INSERT INTO meta VALUES (:key, :value) ON CONFLICT (key) DO UPDATE SET value = excluded.value
+-- name: bump_meta
+UPDATE meta SET value = value + 1 WHERE key = :key RETURNING value
+-- name: count
+INSERT INTO counts VALUES (:ns, :state, :by)
+ON CONFLICT (ns, state) DO UPDATE SET total = total + excluded.total
+-- name: counts
+SELECT state, total FROM counts WHERE ns = :ns
+-- name: all_counts
+SELECT ns, state, total FROM counts
+
+-- name: put_event
+INSERT INTO events (at, ns, kind, subject, change, body, task)
+VALUES (:at, :ns, :kind, :subject, :change, :body, :task)
+-- name: last_event
+SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'events'
+-- name: events_after
+SELECT id, at, ns, kind, subject, change, body FROM events WHERE id > :after ORDER BY id LIMIT :limit
+-- name: events_of_task
+SELECT id, at, ns, kind, subject, change, body FROM events WHERE task = :n ORDER BY id LIMIT :limit
+
+-- name: remember
+INSERT INTO repeats VALUES (:scope, :same, :answer, :expires) ON CONFLICT (scope) DO NOTHING
+-- name: remembered
+SELECT same, answer FROM repeats WHERE scope = :scope
+-- name: let_expire
+UPDATE repeats SET expires = :expires WHERE scope = :scope
+-- name: drop_repeats
+DELETE FROM repeats WHERE scope IN
+  (SELECT scope FROM repeats WHERE expires <= :now ORDER BY expires LIMIT :limit)
+
+-- name: insert_task
+INSERT INTO tasks (id, ns, state, skill, target, source, machine, queue, priority, turn, ready,
+  max_attempts, created, updated, deadline, due, ttl, idempotent, path, traceparent, size, scope,
+  payload)
+VALUES (:id, :ns, 'pending', :skill, :target, :source, :machine, :queue, :priority, :turn, 1,
+  :max_attempts, :now, :now, :deadline, :deadline, :ttl, :idempotent, :path, :traceparent, :size,
+  :scope, :payload)
+-- name: insert_payload
+INSERT INTO payloads VALUES (:n, :body)
+-- name: payload
+SELECT body FROM payloads WHERE n = :n
+-- name: task
+SELECT {row} FROM tasks WHERE id = :id
+-- name: task_bodies
+SELECT payload, result FROM tasks WHERE n = :n
+-- name: task_of_same_id
+SELECT source, scope FROM tasks WHERE id = :id
+-- name: held_count
+SELECT count(*) FROM tasks WHERE state = 'assigned' AND worker = :worker
+-- name: held_by
+SELECT {row} FROM tasks WHERE state = 'assigned' AND worker = :worker ORDER BY n LIMIT :limit
+-- name: held
+SELECT {row} FROM tasks WHERE state = 'assigned' ORDER BY worker
+-- name: queue_head
+SELECT n, priority FROM tasks WHERE ready = 1 AND ns = :ns AND queue = :queue AND source <> :me
+ORDER BY priority DESC, turn, n LIMIT 1
+-- name: queue_oldest
+SELECT n, priority FROM tasks WHERE ready = 1 AND ns = :ns AND queue = :queue AND source <> :me
+ORDER BY n LIMIT 1
+-- name: queue_any
+SELECT 1 FROM tasks WHERE ready = 1 AND ns = :ns AND queue = :queue LIMIT 1
+-- name: queues
+SELECT ns, queue, priority, source, max(turn), min(turn) FROM tasks WHERE ready = 1
+GROUP BY ns, queue, priority, source
+-- name: open_by_source
+SELECT ns, source, count(*) FROM tasks WHERE state IN ('pending', 'assigned', 'input_required')
+GROUP BY ns, source
+-- name: grant
+UPDATE tasks SET state = 'assigned', ready = 0, worker = :worker, incarnation = :incarnation,
+  fence = fence + 1, deliveries = deliveries + 1, started = :started, attempt = attempt + :started,
+  lease = :lease, due = min(:due, deadline), updated = :now
+WHERE n = :n AND state = 'pending' RETURNING {row}, payload
+-- name: start
+UPDATE tasks SET started = 1, attempt = attempt + 1, due = min(lease, deadline)
+WHERE id = :id AND fence = :fence AND state = 'assigned' AND started = 0
+-- name: renew
+UPDATE tasks SET lease = :lease, due = min(:lease, deadline), attempt = attempt + 1 - started,
+  started = 1
+WHERE id = :id AND worker = :worker AND ns = :ns AND fence = :fence AND state = 'assigned'
+-- name: renew_all
+UPDATE tasks SET lease = :lease, due = min(:lease, deadline)
+WHERE state = 'assigned' AND worker = :worker AND ns = :ns
+-- name: extend_all
+UPDATE tasks SET lease = :lease, due = min(:lease, deadline), started = 1,
+  attempt = attempt + 1 - started
+WHERE state = 'assigned'
+-- name: end
+UPDATE tasks SET state = :state, ready = 0, fence = :fence, attempt = :attempt, updated = :now,
+  due = :due, result = :result, error = :error WHERE n = :n
+-- name: back
+UPDATE tasks SET state = 'pending', ready = :ready, fence = :fence, attempt = :attempt,
+  started = 0, worker = '', incarnation = '', lease = 0, run_after = :run_after, turn = :turn,
+  updated = :now, due = :due WHERE n = :n
+-- name: make_ready
+UPDATE tasks SET ready = 1, turn = :turn, due = deadline WHERE n = :n
+-- name: due
+SELECT {row} FROM tasks WHERE due <= :now ORDER BY due LIMIT :limit
+-- name: next_due
+SELECT min(due) FROM tasks
+-- name: delete_task
+DELETE FROM tasks WHERE n = :n
+-- name: delete_payload
+DELETE FROM payloads WHERE n = :n
+-- name: last_event_of_task
+SELECT max(id) FROM events WHERE task = :n
+-- name: delete_events
+DELETE FROM events WHERE task = :n
+-- name: old_events
+SELECT id FROM events WHERE task IS NULL AND at <= :before ORDER BY at LIMIT :limit
+-- name: delete_event
+DELETE FROM events WHERE id = :id
+-- name: raise_floor
+UPDATE meta SET value = max(value, :id) WHERE key = 'floor'
+-- name: list
+SELECT {row} FROM (SELECT * FROM tasks WHERE n < :before ORDER BY n DESC LIMIT :scan)
+WHERE ns = :ns AND (:state = '' OR state = :state) AND (:skill = '' OR skill = :skill)
+  AND (:agent = '' OR source = :agent OR target = :agent OR worker = :agent)
+  AND (:everything OR source = :me OR target = :me OR worker = :me
+       OR (:machine <> '' AND machine = :machine))
+ORDER BY n DESC LIMIT :limit
+-- name: scanned
+SELECT n FROM tasks WHERE n < :before ORDER BY n DESC LIMIT 1 OFFSET :scan - 1
+
+-- name: put_member
+INSERT INTO members VALUES (:ns, :id, :kind, :serial, :key, :chain, :machine, :issued_by,
+  :hostname, :not_after, :ephemeral, :since)
+ON CONFLICT (ns, id) DO UPDATE SET kind = excluded.kind, serial = excluded.serial,
+  key = excluded.key, chain = excluded.chain, machine = excluded.machine,
+  issued_by = excluded.issued_by, hostname = excluded.hostname, not_after = excluded.not_after,
+  ephemeral = excluded.ephemeral
+-- name: member
+SELECT ns, id, kind, serial, key, chain, machine, issued_by, hostname, not_after, ephemeral, since
+FROM members WHERE ns = :ns AND id = :id
+-- name: members
+SELECT ns, id, kind, serial, key, chain, machine, issued_by, hostname, not_after, ephemeral, since
+FROM members WHERE ns = :ns AND id > :after ORDER BY id LIMIT :limit
+-- name: remove_member
+DELETE FROM members WHERE ns = :ns AND id = :id
+-- name: standing
+SELECT serial, revoked FROM standings WHERE ns = :ns AND id = :id
+-- name: put_standing
+INSERT INTO standings VALUES (:ns, :id, :serial, :revoked)
+ON CONFLICT (ns, id) DO UPDATE SET serial = max(serial, excluded.serial),
+  revoked = max(revoked, excluded.revoked)
+-- name: put_invitation
+INSERT INTO invitations (key, ns, names, chain, redeem_by, reusable, ephemeral, created)
+VALUES (:key, :ns, :names, :chain, :redeem_by, :reusable, :ephemeral, :created)
+ON CONFLICT (key) DO NOTHING
+-- name: invitation
+SELECT key, ns, names, chain, redeem_by, reusable, ephemeral, created, redeemed_at, joined,
+  joined_key, joined_from FROM invitations WHERE key = :key
+-- name: redeem
+UPDATE invitations SET redeemed_at = :now, joined = :joined, joined_key = :joined_key,
+  joined_from = :joined_from WHERE key = :key
+-- name: put_key
+INSERT INTO api_keys (id, ns, name, digest, created, not_after)
+VALUES (:id, :ns, :name, :digest, :created, :not_after)
+-- name: key_by_name
+SELECT 1 FROM api_keys WHERE ns = :ns AND name = :name AND NOT revoked
+  AND (not_after = 0 OR not_after > :now)
+-- name: key_by_digest
+SELECT id, ns, name, digest, created, not_after, last_used, revoked FROM api_keys
+WHERE digest = :digest AND NOT revoked AND (not_after = 0 OR not_after > :now)
+-- name: key
+SELECT id, ns, name, digest, created, not_after, last_used, revoked FROM api_keys
+WHERE ns = :ns AND id = :id
+-- name: keys
+SELECT id, ns, name, digest, created, not_after, last_used, revoked FROM api_keys
+WHERE ns = :ns ORDER BY n DESC LIMIT 1000
+-- name: revoke_key
+UPDATE api_keys SET revoked = 1 WHERE ns = :ns AND id = :id
+-- name: touch_key
+UPDATE api_keys SET last_used = :now WHERE id = :id
+-- name: put_epoch
+INSERT INTO epochs VALUES (:ns, :agent, :epoch, :incarnation, :at)
+ON CONFLICT (ns, agent) DO UPDATE SET epoch = excluded.epoch, incarnation = excluded.incarnation,
+  at = excluded.at
+-- name: drop_epochs
+DELETE FROM epochs WHERE at <= :before AND agent LIKE '%~%'
+-- name: put_revocation
+INSERT INTO revocations VALUES (:version, :ns, :id, :serial, :statement, :signer, :at)
+-- name: revocation
+SELECT version, ns, id, serial, statement, signer, at FROM revocations
+WHERE ns = :ns AND id = :id AND serial = :serial
+-- name: last_revocation
+SELECT coalesce(max(version), 0) FROM revocations
+-- name: revocations
+SELECT version, ns, id, serial, statement, signer, at FROM revocations
+WHERE version > :after ORDER BY version LIMIT :limit
+-- name: note_failure
+INSERT INTO failures VALUES (:at, :kind)
+-- name: failures
+SELECT count(*) FROM failures WHERE kind = :kind AND at > :since
+-- name: drop_failures
+DELETE FROM failures WHERE at <= :before
+-- name: put_login
+INSERT INTO logins VALUES (:digest, :person, :role, :ns, :expires)
+-- name: take_login
+DELETE FROM logins WHERE digest = :digest RETURNING person, role, ns, expires
+-- name: drop_logins
+DELETE FROM logins WHERE expires <= :now
+-- name: put_session
+INSERT INTO sessions VALUES (:digest, :person, :role, :ns, :expires)
+-- name: session
+SELECT digest, person, role, ns, expires FROM sessions WHERE digest = :digest AND expires > :now
+-- name: end_session
+DELETE FROM sessions WHERE digest = :digest
+-- name: drop_sessions
+DELETE FROM sessions WHERE expires <= :now

@@ -1,0 +1,163 @@
+"""The store's methods for tasks; what they decide is in ``work``, ``grants`` and ``sweep``."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from chatixia.core import task as core
+from chatixia.core.ports import Principal
+from chatixia.errors import DiskFull, NotFound, Overloaded, WireError
+from chatixia.wire import tasks as t
+
+from . import grants, sweep, work
+from .base import Base
+from .queries import load
+from .work import Row
+from .writer import Lane
+
+T = TypeVar("T")
+MAX_PENDING: Final = 200_000
+SCAN: Final = 20_000
+"""Rows that one page of a filtered list looks at; a page may be short and still have a next."""
+NEWEST: Final = 2**62
+
+
+class TaskStore(Base):
+    """Each method is one item of the writer, or one read."""
+
+    async def submit(self, order: work.Order) -> t.Submitted:
+        """A new durable task, or the first answer to the same key.
+
+        Raises Conflict, DiskFull (below the floor) and Overloaded (too many wait).
+        """
+        if self._disk.low():
+            raise DiskFull
+        if self._tx.totals.get((order.who.ns, "pending"), 0) >= MAX_PENDING:
+            raise Overloaded("Too many tasks wait already; try again later.")
+        size = len(order.payload) + 512
+        return await self._write(work.submit, self._queues, order, size=size)
+
+    async def complete(self, who: Principal, id: str, fence: str, result: bytes) -> t.Ended:
+        """Raises NotFound, StaleFence, Cancelled; repeated, the first answer."""
+        return await self._end(work.complete, who, id, fence, result, size=len(result) + 256)
+
+    async def fail(self, who: Principal, id: str, fence: str, error: WireError) -> t.Ended:
+        """As ``complete``; tried again if the error is retryable and attempts are left."""
+        return await self._end(work.fail, who, id, fence, error, self._world.jitter())
+
+    async def release(self, who: Principal, id: str, fence: str) -> t.Ended:
+        """Give it back without an attempt counted."""
+        return await self._end(work.release, who, id, fence)
+
+    async def cancel(self, who: Principal, id: str) -> t.Ended:
+        """Terminal at once. Raises NotFound, Denied, Conflict."""
+        return await self._end(work.cancel, who, id)
+
+    async def update(self, who: Principal, said: t.Update) -> None:
+        """The described report; raises as ``complete``, and Denied."""
+        size = 256 if said.result is msgspec.UNSET else len(bytes(said.result))
+        await self._end(work.update, who, said, self._world.jitter(), size=size)
+
+    async def _end(self, run: Callable[..., T], *args: Any, size: int = 256) -> T:
+        return await self._write(run, self._queues, *args, lane=Lane.URGENT, size=size)
+
+    async def started(self, who: Principal, id: str, fence: str) -> None:
+        """The holder took it up. Raises as ``complete``."""
+        await self._write(work.started, who, id, fence, lane=Lane.URGENT)
+
+    async def renew(self, who: Principal, leases: list[t.Held]) -> t.Renewed:
+        """All leases of one worker, each answered for itself."""
+        return await self._write(work.renew, who, leases, lane=Lane.URGENT)
+
+    async def claim(self, who: Principal, said: t.Claim, skills: Iterable[str]) -> t.Grants:
+        """Up to ``limit`` tasks; the same claim id gets the same grant."""
+        return await self._write(grants.claim, self._queues, who, said, tuple(skills))
+
+    async def poll(self, who: Principal, skills: Iterable[str]) -> list[t.Task]:
+        """The described heartbeat: renew what it holds for 60 s, then take more."""
+        return await self._write(grants.poll, self._queues, who, tuple(skills))
+
+    async def end_leases(self, worker: str, incarnation: str) -> int:
+        """That process is gone: its tasks go back or have failed; gives how many."""
+        return await self._end(work.end_leases, worker, incarnation, self._world.jitter())
+
+    async def sweep(self, marks: list[tuple[str, int]]) -> int:
+        """Do what is due (at most 200 rows; gives how many), writing ``marks`` first."""
+        jitter = self._world.jitter()
+        return await self._write(sweep.sweep, self._queues, marks, jitter, lane=Lane.UPKEEP)
+
+    async def tidy(self) -> int:
+        """Drop what outlived its use; gives how many rows."""
+        return await self._write(sweep.tidy, lane=Lane.UPKEEP)
+
+    async def poke(self) -> None:
+        """An empty group, so that its tail gives waiting tasks to new seats."""
+        await self._write(lambda tx: None)
+
+    # --- reads --------------------------------------------------------------------------------
+
+    async def next_due(self) -> float | None:
+        """Store time at which the sweeper has something to do."""
+        found = await self._first("next_due", {})
+        return None if found is None else found[0]
+
+    async def held(self) -> list[Row]:
+        """All leased tasks."""
+        return [Row._make(row) for row in await self._read("held", {})]
+
+    async def open_by_source(self) -> dict[tuple[str, str], int]:
+        """Living tasks per (namespace, submitter)."""
+        return {(ns, source): n for ns, source, n in await self._read("open_by_source", {})}
+
+    async def task(self, ns: str, id: str) -> tuple[Row, t.Task]:
+        """A task with payload and result. Raises NotFound."""
+        found = await self._readers.run(lambda db: _whole(db, id))
+        if found is None or found[0].ns != ns:
+            raise NotFound(f"There is no task {id}.")
+        row, payload, result = found
+        return row, work.to_task(row, self.generation, self.now(), payload, result)
+
+    async def tasks(self, who: Principal, query: t.Query, everything: bool) -> t.Tasks:
+        """A page, newest first, without payloads and results: all, or what concerns ``who``."""
+        before = self._before(query.cursor)
+        params = {
+            "ns": who.ns, "state": query.state, "skill": query.skill, "agent": query.agent,
+            "me": who.id, "machine": who.machine, "everything": int(everything), "before": before,
+            "limit": query.limit, "scan": SCAN,
+        }  # fmt: skip
+        rows, scanned = await self._readers.run(lambda db: _page(db, params))
+        now = self.now()
+        shown = [work.to_task(row, self.generation, now) for row in rows]
+        last = rows[-1].n if len(rows) == query.limit else scanned
+        after = "" if last is None else core.fence_text(self.generation, last)
+        return t.Tasks(shown, after, counts=await self.counts(who.ns) if everything else {})
+
+    def _before(self, cursor: str) -> int:
+        return NEWEST if not cursor else core.fence_key(cursor)[1]
+
+    async def counts(self, ns: str = "default") -> dict[str, int]:
+        """Tasks by state, kept in the writing transactions."""
+        return dict(await self._read("counts", {"ns": ns}))
+
+
+def _whole(db: sqlite3.Connection, id: str) -> tuple[Row, bytes, bytes | None] | None:
+    sql = load()
+    found = db.execute(sql["task"], {"id": id}).fetchall()
+    if not found:
+        return None
+    row = Row._make(found[0])
+    [(payload, result)] = db.execute(sql["task_bodies"], {"n": row.n}).fetchall()
+    if payload is None:
+        [(payload,)] = db.execute(sql["payload"], {"n": row.n}).fetchall()
+    return row, payload, result
+
+
+def _page(db: sqlite3.Connection, params: dict[str, Any]) -> tuple[list[Row], int | None]:
+    sql = load()
+    rows = [Row._make(row) for row in db.execute(sql["list"], params).fetchall()]
+    seen = db.execute(sql["scanned"], params).fetchall()
+    return rows, seen[0][0] if seen else None

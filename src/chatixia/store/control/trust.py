@@ -1,0 +1,240 @@
+"""Members, invitations, keys, revocations, logins: the tables that say who may come in.
+
+Every function runs in the writer's transaction; secrets are kept as SHA-256 only.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from chatixia.core.task import fence_text
+from chatixia.errors import (
+    BadInvitation,
+    Conflict,
+    MeshError,
+    NameTaken,
+    NotFound,
+    Revoked,
+    Unauthorized,
+)
+
+from .clock import sync_folder
+from .rows import InvitationRow, KeyRow, MemberRow, RevocationRow, SessionRow, Standing
+from .tx import Tx
+
+FAILURES_KEPT: Final = 10_000
+TOUCH_EVERY: Final = 60.0
+
+
+def fields(row: msgspec.Struct) -> dict[str, Any]:
+    """A row struct as parameters."""
+    return {name: getattr(row, name) for name in row.__struct_fields__}
+
+
+def member_of(found: Any) -> MemberRow | None:
+    """The statement ``member``'s columns as a struct."""
+    if found is None:
+        return None
+    return MemberRow(*found[:10], bool(found[10]), found[11])
+
+
+def invitation_of(found: Any) -> InvitationRow | None:
+    """The statement ``invitation``'s columns as a struct."""
+    if found is None:
+        return None
+    return InvitationRow(*found[:5], bool(found[5]), bool(found[6]), *found[7:])
+
+
+def key_of(found: Any) -> KeyRow:
+    """The statement ``key``'s columns as a struct."""
+    return KeyRow(*found[:7], bool(found[7]))
+
+
+def standing(found: tuple[int, int] | None, member: MemberRow | None) -> Standing:
+    """What is known of an id."""
+    serial, revoked = found or (0, -1)
+    return Standing(serial, revoked, member)
+
+
+# --- members ----------------------------------------------------------------------------------
+
+
+def put_member(tx: Tx, row: MemberRow, expect: int | None) -> None:
+    """Make ``row`` current unless a higher serial, a revocation or another writer stands."""
+    who = {"ns": row.ns, "id": row.id}
+    known = standing(tx.one("standing", who), member_of(tx.one("member", who)))
+    if row.serial <= known.revoked:
+        raise Revoked(f"The record of {row.id} is revoked.")
+    if expect is not None and expect != known.serial:
+        raise Conflict(f"Another record of {row.id} came first.")
+    same = known.member is not None and known.member.chain == row.chain
+    if row.serial < known.serial or (row.serial == known.serial and known.member and not same):
+        raise Conflict(f"A newer record of {row.id} is known.")
+    tx.run("put_member", fields(row) | {"since": row.since or tx.now})
+    tx.run("put_standing", {**who, "serial": row.serial, "revoked": -1})
+
+
+def remove_member(tx: Tx, ns: str, id: str) -> bool:
+    """Drop the record; the standing stays."""
+    return bool(tx.run("remove_member", {"ns": ns, "id": id}).rowcount)
+
+
+# --- invitations ------------------------------------------------------------------------------
+
+
+def put_invitation(tx: Tx, row: InvitationRow) -> None:
+    """Keep an invitation; the same again is fine, another under its key is not."""
+    params = fields(row) | {"created": row.created or tx.now}
+    if tx.run("put_invitation", params).rowcount == 0:
+        known = invitation_of(tx.one("invitation", {"key": row.key}))
+        if known is None or known.chain != row.chain:
+            raise Conflict("Another invitation has this key.")
+
+
+def redeem(tx: Tx, key: str, member: MemberRow, origin: str, expect: int | None) -> InvitationRow:
+    """Use an invitation and put the member, both or neither."""
+    known = invitation_of(tx.one("invitation", {"key": key}))
+    if known is None or known.ns != member.ns:
+        raise BadInvitation
+    repeat = (known.joined, known.joined_key) == (member.id, member.key)
+    if known.redeemed_at and repeat:
+        return known
+    if known.state(tx.now) != "waiting":
+        raise BadInvitation
+    put_member(tx, member, expect)
+    tx.run("redeem", {
+        "key": key, "now": tx.now, "joined": member.id, "joined_key": member.key,
+        "joined_from": origin,
+    })  # fmt: skip
+    return msgspec.structs.replace(
+        known, redeemed_at=tx.now, joined=member.id, joined_key=member.key, joined_from=origin
+    )
+
+
+def note_failure(tx: Tx, kind: str, window: float) -> int:
+    """Count one failure; gives how many stand in the window. Above a bound none is added."""
+    many = failures(tx, kind, window)
+    if many < FAILURES_KEPT:
+        tx.run("note_failure", {"at": tx.now, "kind": kind})
+    return many + 1
+
+
+def failures(tx: Tx, kind: str, window: float) -> int:
+    """How many failures stand in the window."""
+    return int(tx.one("failures", {"kind": kind, "since": tx.now - window})[0])
+
+
+# --- keys, epochs -----------------------------------------------------------------------------
+
+
+def put_key(tx: Tx, row: KeyRow) -> None:
+    """Keep an API key under a free name."""
+    name = {"ns": row.ns, "name": row.name, "now": tx.now}
+    taken = tx.one("key_by_name", name) or tx.one("member", {"ns": row.ns, "id": row.name})
+    if taken:
+        raise NameTaken(f"The name {row.name} is taken.")
+    tx.run("put_key", fields(row) | {"created": row.created or tx.now})
+
+
+def revoke_key(tx: Tx, ns: str, id: str) -> KeyRow:
+    """End an API key; again is fine."""
+    if tx.run("revoke_key", {"ns": ns, "id": id}).rowcount == 0:
+        raise NotFound(f"There is no key {id}.")
+    return key_of(tx.one("key", {"ns": ns, "id": id}))
+
+
+def next_epoch(tx: Tx, ns: str, agent: str, incarnation: str) -> str:
+    """A login's number, above every other of this store."""
+    n = int(tx.one("bump_meta", {"key": "epoch"})[0])
+    tx.run("put_epoch", {
+        "ns": ns, "agent": agent, "epoch": n, "incarnation": incarnation, "at": tx.now,
+    })  # fmt: skip
+    return fence_text(tx.generation, n)
+
+
+# --- revocations ------------------------------------------------------------------------------
+
+
+class RevocationFile:
+    """An append-only copy beside the database, applied again after a restore.
+
+    One JSON object a line; a torn last line is a statement that was never acknowledged.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "revocations.jsonl"
+        self._line = msgspec.json.Decoder(RevocationRow)
+
+    def append(self, row: RevocationRow) -> None:
+        """Write one line and sync it."""
+        fresh = not self._path.exists()
+        fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            os.write(fd, b"\n" + msgspec.json.encode(row) + b"\n")
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        if fresh:
+            sync_folder(self._path.parent)
+
+    def rows(self) -> Iterator[RevocationRow]:
+        """What was appended, whole lines only."""
+        if not self._path.exists():
+            return
+        with self._path.open("rb") as file:
+            for line in file:
+                try:
+                    yield self._line.decode(line)
+                except msgspec.MsgspecError:
+                    continue
+
+
+def put_revocation(tx: Tx, row: RevocationRow, file: RevocationFile | None) -> RevocationRow:
+    """Keep the statement, end the record, and append it to ``file`` before the commit."""
+    where = {"ns": row.ns, "id": row.id}
+    known = tx.one("revocation", {**where, "serial": row.serial})
+    if known is not None:
+        return RevocationRow(*known)
+    last = int(tx.one("last_revocation", {})[0])
+    if row.version and row.version <= last:
+        raise Conflict(f"The revocation list is at version {last} already.")
+    row = msgspec.structs.replace(row, version=row.version or last + 1, at=row.at or tx.now)
+    tx.run("put_revocation", fields(row))
+    tx.run("put_standing", {**where, "serial": 0, "revoked": row.serial})
+    member = member_of(tx.one("member", where))
+    if member is not None and member.serial <= row.serial:
+        tx.run("remove_member", where)
+    if file is not None:
+        file.append(row)
+    return row
+
+
+def apply_again(tx: Tx, file: RevocationFile) -> int:
+    """Bring back revocations that the file has and the database lost; gives how many."""
+    applied = 0
+    for row in file.rows():
+        if tx.one("revocation", {"ns": row.ns, "id": row.id, "serial": row.serial}) is None:
+            try:
+                put_revocation(tx, row, None)
+            except MeshError:  # its version is taken by now: it counts all the same
+                put_revocation(tx, msgspec.structs.replace(row, version=0), None)
+            applied += 1
+    return applied
+
+
+# --- logins of people -------------------------------------------------------------------------
+
+
+def redeem_login(tx: Tx, digest: bytes, session: bytes, ttl: float) -> SessionRow:
+    """Use a login link once and open the browser session."""
+    found = tx.one("take_login", {"digest": digest})
+    if found is None or found[3] <= tx.now:
+        raise Unauthorized("This login link is unknown, used or expired.")
+    row = SessionRow(session, found[0], found[1], found[2], tx.now + ttl)
+    tx.run("put_session", fields(row))
+    return row

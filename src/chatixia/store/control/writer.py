@@ -1,0 +1,312 @@
+"""The one thread that writes: group commit with a savepoint per item (tasks.md section 5).
+
+Nothing is answered before the commit that holds it has reached the disk. What an I/O error or a
+failed commit leaves behind is not known, so the group hears *outcome unknown* and the process
+ends; the next start reads what is really there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sqlite3
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from enum import IntEnum
+from pathlib import Path
+from typing import Any, Final
+
+from chatixia.errors import DiskFull, Internal, MeshError, OutcomeUnknown, Overloaded, Unavailable
+
+from .clock import Clock
+from .tx import Tx
+
+log = logging.getLogger("chatixia.store")
+
+GROUP_ITEMS: Final = 256
+GROUP_BYTES: Final = 1024 * 1024
+LANE_ITEMS: Final = 4096
+QUEUE_BYTES: Final = 64 * 1024 * 1024
+CHECKPOINT_ITEMS: Final = 2000
+TRUNCATE_BYTES: Final = 64 * 1024 * 1024
+FATAL: Final = frozenset(
+    {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_NOMEM}
+)
+
+Work = Callable[[Tx], Any]
+Notices = list[Any]
+
+
+class Lane(IntEnum):
+    """Order within a group; each lane keeps some room of it, so that none starves the others."""
+
+    URGENT = 0
+    """Renew, complete, fail, cancel, release: what ends work or keeps it."""
+    SUBMIT = 1
+    """New work, and the other tables."""
+    UPKEEP = 2
+    """Sweeps and retention."""
+
+
+RESERVED: Final = {Lane.URGENT: 64, Lane.SUBMIT: 64, Lane.UPKEEP: 4}
+
+
+class Item:
+    """One piece of work and who waits for it."""
+
+    __slots__ = ("error", "future", "loop", "result", "size", "work")
+
+    def __init__(self, work: Work, size: int) -> None:
+        self.work, self.size = work, size
+        self.loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[Any] = self.loop.create_future()
+        self.result: Any = None
+        self.error: MeshError | None = None
+
+
+class Abandoned(Exception):
+    """SQLite ended the transaction under us; nothing of the group is there. ``why`` is definite."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.why = _definite(error)
+
+
+class Lost(Exception):
+    """What became of the group is not known."""
+
+
+def end_process(sentence: str) -> None:
+    """Say why, and end: the state in memory may differ from what is on the disk."""
+    sys.stderr.write(f"chatixia: {sentence}\n")
+    sys.stderr.flush()
+    os._exit(70)
+
+
+class Writer:
+    """Takes items from lanes, commits them in groups, answers after the sync.
+
+    ``tail`` runs at the end of each group in a savepoint of its own. ``hear`` gets each group's
+    notices on its listener's loop, in commit order.
+    """
+
+    def __init__(
+        self, tx: Tx, clock: Clock, path: Path, on_death: Callable[[str], None] = end_process
+    ) -> None:
+        self._tx, self._db, self._clock = tx, tx.db, clock
+        self._wal = path.with_name(path.name + "-wal")
+        self._on_death = on_death
+        self._wake = threading.Condition()
+        self._lanes: tuple[deque[Item], ...] = tuple(deque() for _ in Lane)
+        self._bytes = 0
+        self._since_checkpoint = 0
+        self._closing = self._dead = False
+        self.tail: Work | None = None
+        self.hear: tuple[asyncio.AbstractEventLoop, Callable[[Notices], None]] | None = None
+        self._thread = threading.Thread(target=self._main, name="chatixia-writer", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    async def put(self, work: Work, lane: Lane = Lane.SUBMIT, size: int = 0) -> Any:
+        """Run ``work`` in some group; its result once that is on disk.
+
+        ``size``: bytes it carries. Raises what ``work`` raises, Overloaded, Unavailable,
+        DiskFull and OutcomeUnknown.
+        """
+        item = Item(work, size)
+        with self._wake:
+            if self._dead or self._closing:
+                raise Unavailable("The registry's store is closed.")
+            if len(self._lanes[lane]) >= LANE_ITEMS or self._bytes + size > QUEUE_BYTES:
+                raise Overloaded("The registry has more to write than it can; try again later.")
+            self._lanes[lane].append(item)
+            self._bytes += size
+            self._wake.notify()
+        return await item.future
+
+    async def close(self) -> None:
+        """Finish what is queued, checkpoint, close the connection, end the thread."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        await asyncio.get_running_loop().run_in_executor(None, self._thread.join)
+
+    @property
+    def waiting(self) -> int:
+        """Items not yet taken into a group."""
+        return sum(map(len, self._lanes))
+
+    # --- in the thread -------------------------------------------------------------------------
+
+    def _main(self) -> None:
+        group: list[Item] = []
+        try:
+            while group := self._take():
+                self._commit(group)
+                self._checkpoint(len(group))
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._db.close()
+        except Lost as lost:
+            self._die(group, str(lost))
+        except BaseException as error:  # a dead writer thread must never look like a slow one
+            log.exception("the store's writer broke")
+            self._die(group, f"The registry's store stopped: {type(error).__name__}.")
+
+    def _take(self) -> list[Item]:
+        """The next group, waiting for one; empty at the end."""
+        with self._wake:
+            while not any(self._lanes) and not self._closing:
+                self._wake.wait()
+            group: list[Item] = []
+            size = 0
+            for lane, items in zip(Lane, self._lanes, strict=True):
+                kept = sum(min(RESERVED[low], len(self._lanes[low])) for low in Lane if low > lane)
+                first = len(group)
+                while items and len(group) < GROUP_ITEMS - kept:
+                    if size + items[0].size > GROUP_BYTES and len(group) > first:
+                        break
+                    item = items.popleft()
+                    size += item.size
+                    group.append(item)
+            self._bytes -= size
+            return group
+
+    def _commit(self, group: list[Item]) -> None:
+        try:
+            self._attempt(group)
+        except Abandoned:
+            # Each alone, so that the one that cannot be written does not take the rest with it.
+            for item in group:
+                item.result = item.error = None
+                try:
+                    self._attempt([item])
+                except Abandoned as alone:
+                    item.error = alone.why
+                    self._answer([item], [])
+
+    def _attempt(self, group: list[Item]) -> None:
+        """One transaction over ``group``. Raises Abandoned and Lost."""
+        tx = self._tx
+        try:
+            tx.begin(self._clock.now())
+            for item in group:
+                self._one(item)
+            if self.tail is not None:
+                self._tail(self.tail)
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+        try:
+            tx.commit()
+        except sqlite3.Error as error:
+            raise Lost(_sentence("A commit failed", error)) from error
+        self._answer(group, tx.notices)
+
+    def _one(self, item: Item) -> None:
+        try:
+            item.result = self._tx.item(item.work)
+        except MeshError as error:
+            item.error = error
+        except sqlite3.Error as error:
+            if not self._db.in_transaction or _fatal(error):
+                raise
+            log.warning("a statement failed: %s", error)
+            item.error = _definite(error)
+        except Exception:
+            log.exception("an operation of the store broke")
+            item.error = Internal()
+        if item.error is not None and not self._db.in_transaction:
+            raise Abandoned(item.error)
+
+    def _tail(self, work: Work) -> None:
+        try:
+            self._tx.item(work)
+        except (sqlite3.Error, MeshError) as error:
+            if not self._db.in_transaction:
+                raise Abandoned(error) from error
+            if isinstance(error, sqlite3.Error) and _fatal(error):
+                raise
+            log.warning("the tail of a group failed: %s", error)
+
+    def _failed(self, error: sqlite3.Error) -> Exception:
+        """What a statement's error means for the group."""
+        if _fatal(error):
+            return Lost(_sentence("The disk failed", error))
+        if not self._db.in_transaction:
+            return Abandoned(error)
+        return Lost(_sentence("The database failed", error))
+
+    def _answer(self, group: list[Item], notices: Notices) -> None:
+        loops: dict[asyncio.AbstractEventLoop, list[Item]] = {}
+        for item in group:
+            loops.setdefault(item.loop, []).append(item)
+        if notices and self.hear is not None:
+            _post(self.hear[0], self.hear[1], notices)
+        for loop, items in loops.items():
+            _post(loop, settle, items)
+
+    def _checkpoint(self, items: int) -> None:
+        """Between groups, by the only connection that may."""
+        self._since_checkpoint += items
+        if self._since_checkpoint < CHECKPOINT_ITEMS:
+            return
+        self._since_checkpoint = 0
+        large = self._wal.exists() and self._wal.stat().st_size > TRUNCATE_BYTES
+        try:
+            self._db.execute(f"PRAGMA wal_checkpoint({'TRUNCATE' if large else 'PASSIVE'})")
+        except sqlite3.Error as error:
+            if _fatal(error):
+                raise Lost(_sentence("A checkpoint failed", error)) from error
+            log.warning("a checkpoint was put off: %s", error)
+
+    def _die(self, group: list[Item], sentence: str) -> None:
+        with self._wake:
+            self._dead = True
+            rest = [item for lane in self._lanes for item in lane]
+            for lane in self._lanes:
+                lane.clear()
+        for item in group:
+            item.error = OutcomeUnknown()
+        for item in rest:
+            item.error = Unavailable("The registry's store stopped; nothing was changed.")
+        self._answer([*group, *rest], [])
+        self._on_death(sentence)
+
+
+def _definite(error: Exception) -> MeshError:
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+        return DiskFull("The registry's disk is full; nothing was changed.")
+    return Unavailable("The registry could not write this; nothing was changed.")
+
+
+def _fatal(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in FATAL
+
+
+def _sentence(what: str, error: sqlite3.Error) -> str:
+    return (
+        f"{what} ({error}); what was being written may or may not be there, so the registry stops"
+        " and will read what is there at its next start."
+    )
+
+
+def settle(items: list[Item]) -> None:
+    """Give each waiter its result; those that were cancelled are passed over."""
+    for item in items:
+        if item.future.done():
+            continue
+        if item.error is None:
+            item.future.set_result(item.result)
+        else:
+            item.future.set_exception(item.error)
+
+
+def _post(loop: asyncio.AbstractEventLoop, call: Callable[[Any], None], what: Any) -> None:
+    try:
+        loop.call_soon_threadsafe(call, what)
+    except RuntimeError:
+        log.debug("a loop was closed before its answers came")

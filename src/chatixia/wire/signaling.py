@@ -286,7 +286,10 @@ class Goodbye(msgspec.Struct, tag="goodbye", omit_defaults=True):
 
 
 class SignalError(msgspec.Struct, tag="error", omit_defaults=True):
-    """Something you sent was refused; ``ref`` is a verb's id or the type of the frame."""
+    """Something you sent was refused; ``ref`` is a verb's id or the type of the frame.
+
+    Between two agents (``peer_id`` stamped by the registry): why there is no link by that attempt.
+    """
 
     code: Short
     message: Line = ""
@@ -294,6 +297,10 @@ class SignalError(msgspec.Struct, tag="error", omit_defaults=True):
     retryable: bool = False
     outcome: Outcome = "definite"
     target_id: Id = ""
+    peer_id: Id = ""
+    incarnation: Short = ""
+    peer_incarnation: Short = ""
+    attempt: Count = 0
 
 
 class Ping(msgspec.Struct, tag="ping", omit_defaults=True):
@@ -310,7 +317,7 @@ class Pong(msgspec.Struct, tag="pong", omit_defaults=True):
 
 FromAgent = (
     Register | Offer | Answer | IceCandidate | Connect | Heartbeat | Links | VerbCall | Goodbye
-    | Ping | Pong
+    | Ping | Pong | SignalError
 )  # fmt: skip
 FromRegistry = (
     Challenge | Welcome | PeerList | PeerJoined | PeerLeft | Offer | Answer | IceCandidate

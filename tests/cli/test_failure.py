@@ -72,7 +72,7 @@ def test_every_cure_is_for_a_code_that_exists():
 
 def test_a_reader_that_leaves_is_no_error():
     code = (
-        f"{sys.executable} -m chatixia.cli --help | head -c 1 >/dev/null; echo ${{PIPESTATUS[0]}}"
+        f"'{sys.executable}' -m chatixia.cli --help | head -c 1 >/dev/null; echo ${{PIPESTATUS[0]}}"
     )
     done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, env=os.environ)
     assert done.stderr == ""

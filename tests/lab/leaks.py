@@ -97,7 +97,11 @@ def found_in_files(folder: Path, marker: str) -> dict[str, set[str]]:
 
 
 class Capture:
-    """All packets of a network namespace (or of this one) into a file, by tcpdump; needs root."""
+    """All packets of a host of the lab into a file, by tcpdump; needs root.
+
+    Give it a host: this process's own network is shared with tests that run beside, whose bulk
+    makes the kernel drop packets, and a packet not seen is a leak not seen (`stop` refuses that).
+    """
 
     def __init__(self, file: Path, host: Host | None = None) -> None:
         self.file = file
@@ -105,7 +109,7 @@ class Capture:
         self.end = new_marker().encode()
         self.ended = threading.Event()
         assert shutil.which("tcpdump"), "needs tcpdump: apt-get install tcpdump"
-        command = ["tcpdump", "-i", "any", "-U", "--immediate-mode", "-B", "16384", "-w", "-"]
+        command = ["tcpdump", "-i", "any", "-U", "-B", "65536", "-w", "-"]
         self.process = subprocess.Popen(
             self._inside(command), stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )

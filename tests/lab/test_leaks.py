@@ -2,12 +2,12 @@
 
 import base64
 import pathlib
-import socket
 import sys
 
 import pytest
 
 from tests.lab.leaks import Capture, found_in_files, found_in_memory, new_marker, search, spellings
+from tests.lab.netns import Lab
 from tests.lab.procs import Procs
 
 HOLD = """
@@ -59,12 +59,19 @@ def test_files(tmp_path: pathlib.Path):
     assert found_in_files(tmp_path, marker) == {str(tmp_path / "a"): {"utf-16"}}
 
 
+SAY = """
+import socket, sys
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here:
+    here.bind(("127.0.0.1", 0))
+    here.sendto(open(sys.argv[1], "rb").read(), here.getsockname())
+    here.recv(100)
+"""
+
+
 @pytest.mark.root
-def test_packets(tmp_path: pathlib.Path):
-    marker = new_marker()
-    capture = Capture(tmp_path / "packets")
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here:
-        here.bind(("127.0.0.1", 0))
-        here.sendto(marker.encode(), here.getsockname())
-        here.recv(100)
+def test_packets(tmp_path: pathlib.Path, lab: Lab):
+    marker, file, host = new_marker(), tmp_path / "word", lab.host("a")
+    file.write_text(marker)
+    capture = Capture(tmp_path / "packets", host)
+    assert host.run(sys.executable, "-c", SAY, str(file)).returncode == 0
     assert search([capture.stop().read_bytes()], marker) == {"plain"}

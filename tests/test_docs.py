@@ -76,7 +76,7 @@ def wire_types() -> set[str]:
         for thing in vars(importlib.import_module(f"chatixia.wire.{info.name}")).values():
             if isinstance(thing, type) and issubclass(thing, msgspec.Struct):
                 tag = thing.__struct_config__.tag
-                tags |= {tag} if isinstance(tag, str) else set()
+                tags |= {tag} if isinstance(tag, str) and not thing.__subclasses__() else set()
     return tags
 
 
@@ -105,11 +105,13 @@ def variables() -> set[str]:
 
 
 def settings() -> set[str]:
-    """Every key of the settings structs, dotted (api.md section 4)."""
+    """Every setting a user may write, dotted (api.md section 4): the structs that the settings
+    name as DOCUMENTED, else what `chatixia config` would print."""
     module = importlib.import_module("chatixia.assembly.settings")
-    roots = getattr(module, "DOCUMENTED", None)
-    assert roots, "chatixia.assembly.settings.DOCUMENTED: the structs whose keys users may write"
-    return {key for root in roots for key in keys(root)}
+    roots = getattr(module, "DOCUMENTED", ())
+    found = {key for root in roots for key in keys(root)} or {row[0] for row in module.in_force()}
+    assert found, "chatixia.assembly.settings names no setting"
+    return found
 
 
 def keys(struct: Any, prefix: str = "") -> Iterator[str]:

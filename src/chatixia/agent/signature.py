@@ -6,6 +6,7 @@ names, and ``msgspec.structs.astuple`` gives the arguments in order.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import types
 import typing
@@ -56,15 +57,21 @@ class Signature(msgspec.Struct):
 
 def kind_of(fn: Callable[..., Any]) -> Kind:
     """How ``fn`` runs: on the loop, in a thread, and whether it streams."""
-    call = fn if inspect.isroutine(fn) else getattr(fn, "__call__", fn)  # noqa: B004 - its method
-    while hasattr(call, "func") and not inspect.isroutine(call):
-        call = call.func  # a functools.partial
-    call = inspect.unwrap(call)
+    call = plain(fn)
     if inspect.isasyncgenfunction(call):
         return "async stream"
     if inspect.isgeneratorfunction(call):
         return "sync stream"
     return "async" if inspect.iscoroutinefunction(call) else "sync"
+
+
+def plain(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """The function itself inside partials, wrappers and objects that can be called."""
+    while isinstance(fn, functools.partial):
+        fn = fn.func
+    if not inspect.isroutine(fn):
+        fn = getattr(fn, "__call__", fn)  # noqa: B004 - its method, not whether it has one
+    return inspect.unwrap(fn)
 
 
 def read(fn: Callable[..., Any], name: str) -> Signature:
@@ -92,8 +99,7 @@ def read(fn: Callable[..., Any], name: str) -> Signature:
 
 def hints_of(fn: Callable[..., Any], name: str) -> dict[str, Any]:
     """The annotations of ``fn``, resolved. A name that is not there at run time is an error."""
-    target = fn if inspect.isroutine(fn) else getattr(fn, "__call__", fn)  # noqa: B004
-    target = inspect.unwrap(target)
+    target = plain(fn)
     try:
         around = dict(inspect.getclosurevars(target).nonlocals)
     except (TypeError, ValueError):

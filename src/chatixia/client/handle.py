@@ -26,7 +26,7 @@ CALL_S: Final = 30.0
 """A call's default timeout in seconds (api.md section 3)."""
 MAX_TIMEOUT_S: Final = 24 * 3600.0
 
-_prompt = msgspec.json.Encoder().encode
+_encode = msgspec.json.Encoder().encode
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -93,15 +93,17 @@ class Ask:
     ``await`` it for the whole text, or ``async with`` it for the pieces as they come.
     """
 
-    __slots__ = ("_door", "_items", "_out")
+    __slots__ = ("_door", "_items", "_out", "_prompt")
 
-    def __init__(self, door: Door, out: Outgoing) -> None:
+    def __init__(self, door: Door, out: Outgoing, prompt: Prompt) -> None:
         self._door = door
         self._out = out
+        self._prompt = prompt
         self._items: Items | None = None
 
     async def reply(self) -> Reply:
         """The whole text, and how it came."""
+        self._out.body = _encode(self._prompt)
         return make_reply(await self._door.call(self._out))
 
     def __await__(self) -> Generator[Any, None, str]:
@@ -112,7 +114,8 @@ class Ask:
 
     async def __aenter__(self) -> Items:
         """The pieces of the text."""
-        self._out.stream = True
+        self._out.stream = self._prompt.stream = True
+        self._out.body = _encode(self._prompt)
         self._items = Items(self._door, self._out)
         return await self._items.__aenter__()
 
@@ -171,6 +174,6 @@ class AgentHandle:
         return self._prompt(prompt)
 
     def _prompt(self, prompt: Prompt) -> Ask:
-        out = self._out("", _prompt(prompt))
+        out = self._out("", b"")
         out.kind = "prompt"
-        return Ask(self._door, out)
+        return Ask(self._door, out, prompt)

@@ -1,0 +1,146 @@
+"""JSON Schema 2020-12 of parameters and results."""
+
+import enum
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any, Literal, TypedDict
+
+import msgspec
+import pytest
+
+from chatixia.agent import schema
+from chatixia.agent.signature import read
+from chatixia.errors import ConfigError
+
+
+class Color(enum.Enum):
+    RED = "red"
+
+
+@dataclass
+class Point:
+    x: int
+    y: int = 0
+
+
+class Tree(msgspec.Struct):
+    value: int
+    children: list["Tree"] = []
+
+
+class Movie(TypedDict, total=False):
+    name: str
+
+
+class Model:
+    """Shaped as a pydantic model."""
+
+    @classmethod
+    def model_validate(cls, found: Any) -> "Model":
+        return cls()
+
+    @classmethod
+    def model_json_schema(cls, ref_template: str = "") -> dict[str, Any]:
+        part = ref_template.format(model="Part")
+        return {
+            "type": "object",
+            "properties": {"part": {"$ref": part}},
+            "$defs": {"Part": {"type": "string", "$defs": {"Deep": {"type": "null"}}}},
+        }
+
+
+def of(fn: Any, **said: str) -> dict[str, Any]:
+    return schema.parameters(read(fn, "f"), "f", said)
+
+
+def test_the_shape():
+    async def f(city: str, days: int = 3) -> None: ...
+
+    assert of(f, city="Where.", nobody="?") == {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": {
+            "city": {"type": "string", "description": "Where."},
+            "days": {"type": "integer", "default": 3},
+        },
+        "required": ["city"],
+        "additionalProperties": False,
+    }
+
+
+def test_no_parameters_still_make_an_object():
+    async def f() -> None: ...
+
+    assert of(f)["type"] == "object"
+    assert of(f)["properties"] == {}
+
+
+@pytest.mark.parametrize(
+    ("hint", "part"),
+    [
+        (str | None, {"anyOf": [{"type": "string"}, {"type": "null"}]}),
+        (Literal["a", "b"], {"enum": ["a", "b"]}),
+        (date, {"type": "string", "format": "date"}),
+        (list[int], {"type": "array", "items": {"type": "integer"}}),
+        (Annotated[int, msgspec.Meta(ge=1)], {"type": "integer", "minimum": 1}),
+        (Any, {}),
+    ],
+)
+def test_types(hint: Any, part: dict[str, Any]):
+    async def f(a) -> None: ...
+
+    f.__annotations__["a"] = hint
+    assert of(f)["properties"]["a"] == part
+
+
+@pytest.mark.parametrize("kind", [Color, Point, Movie, Tree])
+def test_named_types_are_referenced(kind: Any):
+    async def f(a) -> None: ...
+
+    f.__annotations__["a"] = kind
+    made = of(f)
+    assert made["properties"]["a"] == {"$ref": f"#/$defs/{kind.__name__}"}
+    assert kind.__name__ in made["$defs"]
+
+
+def test_a_models_own_definitions_are_lifted_to_the_root():
+    async def f(a: Model) -> None: ...
+
+    made = of(f)
+    assert made["$defs"] == {"Part": {"type": "string"}, "Deep": {"type": "null"}}
+    assert made["properties"]["a"]["properties"]["part"] == {"$ref": "#/$defs/Part"}
+
+
+def test_defaults_that_are_objects_show():
+    async def f(a: Point = Point(1), b: Color = Color.RED) -> None: ...  # noqa: B008
+
+    part = of(f)["properties"]
+    assert part["a"]["default"] == {"x": 1, "y": 0}
+    assert part["b"]["default"] == "red"
+
+
+def test_a_type_that_cannot_come_as_json_is_named():
+    class Socket: ...
+
+    async def f(a: Socket) -> None: ...
+
+    with pytest.raises(ConfigError, match="parameter a of the skill f is a Socket"):
+        of(f)
+
+
+def test_results():
+    async def f() -> Tree: ...
+
+    made = schema.returns(read(f, "f"))
+    assert made["properties"]["value"] == {"type": "integer"}
+    assert made["$defs"]["Tree"]["properties"] == made["properties"]
+
+    async def g(): ...
+
+    assert schema.returns(read(g, "g")) == {}
+
+
+def test_skills_that_take_anything_say_so():
+    async def f(a: int, **others: Any) -> None: ...
+
+    assert "additionalProperties" not in of(f)

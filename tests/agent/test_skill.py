@@ -1,0 +1,70 @@
+"""The decorator: the function stays the function."""
+
+import msgspec
+import pytest
+
+from chatixia.agent.signature import read
+from chatixia.agent.skill import MAX_SKILLS, Skill, Skills, described
+from chatixia.errors import ConfigError
+
+
+async def forecast(city: str, days: int = 3) -> str:
+    """Forecast for a city.
+
+    Args:
+        city: where
+    """
+    return f"{city} {days}"
+
+
+async def test_bare_and_with_options():
+    skills = Skills()
+    assert skills.mark(forecast) is forecast
+    assert skills.mark(name="other", timeout=5, idempotent=True)(forecast) is forecast
+    assert list(skills) == ["forecast", "other"]
+    assert (skills["other"].timeout, skills["other"].idempotent) == (5, True)
+    assert await forecast("Oslo") == "Oslo 3"
+
+
+def test_what_others_see():
+    skill = Skill("forecast", forecast, idempotent=True)
+    info = described(skill, read(forecast, "forecast"))
+    assert (info.name, info.description) == ("forecast", "Forecast for a city.")
+    schema = msgspec.json.decode(info.parameters)
+    assert schema["properties"]["city"] == {"type": "string", "description": "where"}
+    assert msgspec.json.decode(info.returns)["type"] == "string"
+    assert info.idempotent
+    assert not info.streams
+
+
+def test_a_given_schema_and_description_stand():
+    skill = Skill("f", forecast, "Mine.", parameters={"type": "object"})
+    info = described(skill, read(forecast, "f"))
+    assert info.description == "Mine."
+    assert msgspec.json.decode(info.parameters) == {"type": "object"}
+
+
+@pytest.mark.parametrize("name", ["", "1st", "a b", "x" * 65])
+def test_names(name: str):
+    with pytest.raises(ConfigError, match="cannot name a skill"):
+        Skills().add(Skill(name, forecast))
+
+
+def test_refusals():
+    skills = Skills()
+    skills.mark(forecast)
+    with pytest.raises(ConfigError, match="two skills called forecast"):
+        skills.mark(forecast)
+    with pytest.raises(ConfigError, match="stands above a function"):
+        skills.mark("forecast")  # type: ignore[call-overload]
+    with pytest.raises(ConfigError, match="timeout"):
+        skills.mark(name="x", timeout=0)(forecast)
+    for n in range(MAX_SKILLS - 1):
+        skills.add(Skill(f"s{n}", forecast))
+    with pytest.raises(ConfigError, match="at most"):
+        skills.add(Skill("more", forecast))
+
+
+def test_a_lambda_needs_a_name():
+    with pytest.raises(ConfigError, match="cannot name a skill"):
+        Skills().mark(lambda: 1)

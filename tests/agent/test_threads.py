@@ -1,0 +1,86 @@
+"""The pool: never on the loop, bounded, context carried, errors brought."""
+
+import asyncio
+import contextvars
+import threading
+
+import pytest
+
+from chatixia.agent.threads import Threads
+from chatixia.errors import Overloaded, Unavailable
+
+word = contextvars.ContextVar("word", default="")
+
+
+@pytest.fixture
+def pool():
+    made = Threads(2, waiting=1)
+    yield made
+    made.close()
+
+
+async def test_another_thread_with_the_same_context(pool: Threads):
+    word.set("carried")
+    seen = await pool.run(lambda: (threading.current_thread(), word.get()))
+    assert seen[0] is not threading.current_thread()
+    assert seen[0].daemon
+    assert seen[1] == "carried"
+
+
+async def test_errors_come_back(pool: Threads):
+    with pytest.raises(KeyError):
+        await pool.run({}.__getitem__, 1)
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        await pool.run(next, iter(()))
+    with pytest.raises(RuntimeError, match="SystemExit"):
+        await pool.run(exit)
+
+
+async def test_bounds(pool: Threads):
+    go = threading.Event()
+    running = [asyncio.ensure_future(pool.run(go.wait)) for _ in range(3)]
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded):
+        await pool.run(go.wait)
+    go.set()
+    assert await asyncio.gather(*running) == [True] * 3
+    assert await pool.run(len, "ab") == 2
+
+
+async def test_threads_are_used_again(pool: Threads):
+    seen = {await pool.run(threading.get_ident) for _ in range(20)}
+    assert len(seen) == 1
+
+
+async def test_a_cancelled_call_that_waits_never_runs(pool: Threads):
+    go, ran = threading.Event(), []
+    busy = [asyncio.ensure_future(pool.run(go.wait)) for _ in range(2)]
+    late = asyncio.ensure_future(pool.run(ran.append, 1))
+    await asyncio.sleep(0)
+    late.cancel()
+    await asyncio.wait([late])
+    go.set()
+    await asyncio.gather(*busy)
+    assert await pool.run(len, ran) == 0
+
+
+async def test_a_closed_pool_takes_nothing():
+    pool = Threads(1)
+    assert await pool.run(len, "a") == 1
+    pool.close()
+    with pytest.raises(Unavailable):
+        await pool.run(len, "a")
+
+
+async def test_what_ends_after_the_loop_harms_nothing():
+    pool, go = Threads(1), threading.Event()
+
+    async def leave() -> None:
+        task = asyncio.ensure_future(pool.run(go.wait))
+        await asyncio.sleep(0)
+        task.cancel()
+
+    await asyncio.to_thread(lambda: asyncio.run(leave()))
+    go.set()
+    assert await pool.run(len, "a") == 1
+    pool.close()

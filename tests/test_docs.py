@@ -153,6 +153,15 @@ def test_nothing_is_documented_that_is_not_there():
     assert not codes - set(TABLE)
 
 
+def test_each_error_states_the_facts_of_its_class():
+    text = TEXTS["docs/errors.md"]
+    for code, kind in TABLE.items():
+        retry = "retryable" if kind.retry else "not retryable"
+        facts = f"HTTP {kind.status}, exit {kind.exit}, {retry}, outcome {kind.default_outcome}."
+        head = f"### `{code}`\n\n`{kind.__name__}`: {kind.sentence}\n{facts}\n"
+        assert head in text, f"docs/errors.md: {code} should begin\n{head}"
+
+
 def wrong_imports(block: Block) -> Iterator[str]:
     for node in ast.walk(ast.parse(block.code)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "chatixia":

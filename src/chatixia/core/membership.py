@@ -363,6 +363,9 @@ def _check_step(child: Record, signer: Record) -> None:
         raise BadChain(f"{child.id} is of another namespace than {signer.id}.")
     if child.kind == "invitation":
         _check_invited(child, signer)
+    elif signer.kind == "invitation" and child.serial <= signer.serial:
+        # So a later approval of the owner always stands above all that this one signed.
+        raise BadChain(f"{child.id} has a serial that is not above its invitation's.")
     elif not may_name(signer, child.id) or (child.kind == "agent" and child.id == signer.id):
         raise BadChain(f"{signer.id} may not sign the name {child.id}.")
     _check_bounds(child, signer)

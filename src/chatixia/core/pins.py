@@ -92,18 +92,24 @@ def decide(new: Pin, records: Sequence[Record], old: Pin | None) -> Verdict:
         if not same_keys:
             raise _taken(old)
         return "same"
-    if not _may_replace(new, records, old):
+    if not _may_replace(new, records, old, same_keys):
         raise _taken(old)
     return "newer" if same_keys else "follow"
 
 
-def _may_replace(new: Pin, records: Sequence[Record], old: Pin) -> bool:
+def _may_replace(new: Pin, records: Sequence[Record], old: Pin, same_keys: bool) -> bool:
     """The owner itself, the signer of the pinned record, or the same machine under a new
-    approval of the owner (its disk died; the owner invited it again under its name)."""
-    if new.kind != old.kind:
-        return approval(records) > old.serial
-    if new.signer == old.signer or approval(records) > old.serial:
+    approval of the owner (its disk died; the owner invited it again under its name).
+
+    An invitation is spent once: it renews the machine's record, and gives its name to no other
+    key, though a registry in league with its holder would list that.
+    """
+    if approval(records) > old.serial:
         return True
+    if new.kind != old.kind:
+        return False
+    if new.signer == old.signer:
+        return same_keys or records[1].kind != "invitation"
     return bool(old.machine) and new.machine == old.machine and new.approved > old.approved
 
 
@@ -138,7 +144,7 @@ def pin_of(records: Sequence[Record]) -> Pin:
 
 def next_serial(*known: int) -> int:
     """The serial for a new record: the highest known to the signer and the registry, plus one."""
-    return min(max(0, *known) + 1, MAX_SERIAL)
+    return min(max((0, *known)) + 1, MAX_SERIAL)
 
 
 def newer(new: Revocation, old: Revocation | None) -> bool:

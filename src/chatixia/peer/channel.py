@@ -6,14 +6,35 @@ The link driver opens connections and verifies ``hello``; then it hands a :class
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
-from chatixia.core.ports import LinkReport
+from chatixia.core.call import Calls, Sink
+from chatixia.core.session import (
+    ACK_SECONDS,
+    TICK_SECONDS,
+    FrameControl,
+    LostState,
+    Session,
+)
 from chatixia.errors import MeshError
 from chatixia.ids import AgentId
+from chatixia.wire.base import KIB
+from chatixia.wire.signaling import LinkReport
+from chatixia.world import World
+
+from .engines.base import EngineRefused
+
+log = logging.getLogger("chatixia.peer")
+
+ENGINE_BYTES: Final = 256 * KIB
+"""What may stand in an engine's send buffer; more would wait before every call."""
+ASK_BYTES: Final = 64 * KIB
+"""The engine is asked how full it is once per this many bytes."""
 
 
 class Path(Protocol):
@@ -144,3 +165,199 @@ class Timers(Protocol):
         """Call once after ``delay`` seconds. ``work``: it bounds work (a deadline), so a fake
         clock lets work that runs take its real time first."""
         ...
+
+
+class LoopTimers:
+    """Timers of the running loop."""
+
+    def later(self, delay: float, callback: Callable[[], None], work: bool = False) -> Handle:
+        """Call once after ``delay`` seconds."""
+        return asyncio.get_running_loop().call_later(delay, callback)
+
+
+class Channel:
+    """Drives one peer's session over its present path, and hands effects to ``perform``.
+
+    Coalescing (links.md section 6): an idle link sends at once, a busy one once per loop turn,
+    and all that is said while a frame is read leaves as one frame at its end. Never more than
+    256 KiB stand in the engine's buffer; a refusal waits for ``on_low``.
+    """
+
+    __slots__ = (
+        "_ack_armed", "_armed", "_blocked", "_given", "_loop", "_reading", "_scheduled",
+        "_tick_armed", "calls", "heard", "on_control", "path", "perform", "timers", "world",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        calls: Calls,
+        world: World,
+        timers: Timers,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self.calls, self.world, self.timers = calls, world, timers
+        self.perform: Callable[[Sink], None] = _ignore
+        self.path: Path | None = None
+        self.heard = 0.0
+        self.on_control: Callable[[FrameControl], None] = _ignore
+        self._loop = loop
+        self._reading = self._scheduled = self._blocked = False
+        self._ack_armed = self._tick_armed = False
+        self._given = 0
+
+    # -- paths
+
+    def attach(self, path: Path, acked: int) -> None:
+        """Use ``path`` from now on; what the peer lacks goes again. The old one may still bring."""
+        self.path = path
+        self._blocked, self._given = False, 0
+        self.calls.via = path.tier
+        self.calls.session.resume(acked)
+        path.on_low = self._on_low
+        path.on_message = lambda data: self._receive(path, data)
+        self._flush()
+
+    def detach(self, path: Path) -> bool:
+        """``path`` is dead. Whether it was the one in use."""
+        path.on_message = path.on_low = _ignore
+        if self.path is not path:
+            return False
+        self.path = None
+        return True
+
+    def close(self, why: str) -> None:
+        """Give the path up: the peer broke the protocol, or we stop."""
+        path = self.path
+        if path is not None:
+            self.detach(path)
+            path.close(why)
+
+    # -- in
+
+    def _receive(self, path: Path, data: bytes | str) -> None:
+        now = self.heard = self.world.monotonic()
+        calls = self.calls
+        came: list[Any] = []
+        sink: Sink = []
+        self._reading = True
+        try:
+            control = self._read(data, now, came)
+            calls.handle(came, now, sink)
+            if sink:
+                self.perform(sink)
+            if control is not None:
+                self.on_control(control)
+        except MeshError as error:
+            self._broken(path, error)
+        finally:
+            self._reading = False
+        session = calls.session
+        if session.ready:
+            self._flush()
+        if session.owes_ack:
+            self._owe(session)
+
+    def _read(self, data: bytes | str, now: float, came: list[Any]) -> FrameControl | None:
+        if isinstance(data, str):
+            data = data.encode()
+        try:
+            return self.calls.session.receive(data, now, came)
+        except LostState:
+            sink: Sink = []
+            self.calls.restart(sink)
+            self.perform(sink)
+            return self.calls.session.receive(data, now, came)
+
+    def _broken(self, path: Path, error: MeshError) -> None:
+        """A frame that no honest peer sends: that path closes, the process goes on."""
+        log.warning("closing the path to %s: %s", self.calls.peer, error)
+        if self.path is path:
+            self.path = None
+        path.on_message = path.on_low = _ignore
+        path.close(error.message)
+
+    def _owe(self, session: Session) -> None:
+        if session.ack_now:
+            self._send_ack()
+        elif not self._ack_armed:
+            self._ack_armed = True
+            self.timers.later(ACK_SECONDS, self._ack_time)
+
+    def _ack_time(self) -> None:
+        self._ack_armed = False
+        if self.calls.session.owes_ack:
+            self._send_ack()
+
+    def _send_ack(self) -> None:
+        path, session = self.path, self.calls.session
+        if path is None or self._blocked:
+            return
+        try:
+            path.send(session.ack_frame())
+        except EngineRefused:
+            self._blocked = True
+        else:
+            session.ack_sent()
+
+    # -- out
+
+    def kick(self) -> None:
+        """Something was queued: send it now if the link is idle, else with this loop turn."""
+        if self._reading or self._scheduled or self.path is None:
+            return
+        if self.calls.open > 1:
+            self._scheduled = True
+            self._loop.call_soon(self._turn)
+        else:
+            self._flush()
+
+    def _turn(self) -> None:
+        self._scheduled = False
+        self._flush()
+
+    def _on_low(self) -> None:
+        self._blocked = False
+        self._given = 0
+        self._flush()
+
+    def _flush(self) -> None:
+        path, session = self.path, self.calls.session
+        if path is None or self._blocked:
+            return
+        while (frame := session.build()) is not None:
+            self._given += len(frame)
+            if self._given > ASK_BYTES and not self._room(path):
+                return
+            try:
+                path.send(frame)
+            except EngineRefused:
+                self._blocked = True
+                return
+            session.sent()
+        if not self._tick_armed and session.unacked:
+            self._tick_armed = True
+            self.timers.later(TICK_SECONDS, self._tick)
+        if session.ack_now:
+            self._send_ack()
+
+    def _room(self, path: Path) -> bool:
+        """Ask the engine, now and then, how much it holds (the question costs it a thread)."""
+        held = path.buffered
+        self._given = held
+        self._blocked = held > ENGINE_BYTES
+        return not self._blocked
+
+    def _tick(self) -> None:
+        self._tick_armed = False
+        path, session = self.path, self.calls.session
+        if session.unacked and path is not None:
+            if path.buffered == 0 and session.tick():
+                self._blocked = False
+                self._flush()
+            if not self._tick_armed:
+                self._tick_armed = True
+                self.timers.later(TICK_SECONDS, self._tick)
+
+
+def _ignore(*_: Any) -> None:
+    pass

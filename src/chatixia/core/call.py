@@ -1,0 +1,480 @@
+"""Calls with one peer, both ways: requests, answers, streams, cancel, deadlines, duplicates.
+
+Pure. Effects go to the sink the caller gives, a list; they are the state objects themselves, so
+nothing is made per message only to be thrown away:
+
+- :class:`Served`: start its handler. :class:`Stop`: cancel that handler.
+- :class:`Pending`: it has its ``value`` or ``error`` now.
+- :class:`Inflow`, :class:`Outflow`: wake whoever waits at that stream.
+- :class:`Late`: a call found no path in time. :class:`Heard`: a pong.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from chatixia.errors import (
+    BadRequest,
+    Cancelled,
+    DeadlineExceeded,
+    Denied,
+    HopLimit,
+    MeshError,
+    Overloaded,
+    PeerRestarted,
+    TooLarge,
+    Unreachable,
+    from_wire,
+)
+from chatixia.ids import AgentId
+from chatixia.wire import messages as m
+from chatixia.wire.base import MIB
+from chatixia.wire.peer import FRAME_TARGET, MAX_HOPS, Credit, Progress, Prompt
+
+from . import exchange, frames
+from .exchange import Heard, Late, Pending, Served, Stop
+from .ports import Incoming, Outgoing
+from .session import Session, Whole
+from .streams import Inflow, Outflow
+from .timers import Wheel
+
+MAX_RUNNING: Final = 256
+"""Handlers at work for one peer; beyond, ``busy``."""
+MAX_ASKED: Final = 10_000
+"""Requests of ours in flight to one peer; beyond, ``busy``."""
+MAX_SERVED: Final = 10_000
+KEPT_ANSWERS: Final = 32 * MIB
+KEPT_SECONDS: Final = 60.0
+"""An answer that is not acknowledged is kept this long past its deadline."""
+MAX_SECONDS: Final = 86_400.0
+DEFAULT_SECONDS: Final = 300.0
+MAX_CANCELLED: Final = 256
+
+encode = frames.encode
+_prompt: Final = msgspec.json.Decoder(Prompt)
+_EMPTY: Final = msgspec.Raw(b"{}")
+
+
+Effect = Served | Stop | Pending | Inflow | Outflow | Late | Heard
+Sink = list[Any]
+
+
+class Calls:
+    """All calls between ``me`` and ``peer``, across sessions. ``via``: the present path's tier."""
+
+    __slots__ = (
+        "_cancelled", "_kept", "_running", "asked", "me", "peer", "served", "session", "via",
+        "wheel",
+    )  # fmt: skip
+
+    def __init__(self, me: AgentId, peer: AgentId, wheel: Wheel[Any]) -> None:
+        self.me, self.peer, self.wheel = me, peer, wheel
+        self.session = Session()
+        self.via = ""
+        self.asked: dict[str, Pending] = {}
+        self.served: dict[str, Served] = {}
+        self._running = 0
+        self._kept = 0
+        self._cancelled: dict[str, float] = {}
+
+    @property
+    def idle(self) -> bool:
+        """No call is open either way."""
+        return not (self.asked or self._running) and self.session.idle
+
+    @property
+    def open(self) -> int:
+        """Calls open, both ways."""
+        return len(self.asked) + self._running
+
+    # -- asking
+
+    def ask(self, out: Outgoing, rid: str, now: float) -> Pending:
+        """Queue a request. Raises HopLimit, TooLarge, Overloaded; then nothing happened."""
+        if len(out.path) >= MAX_HOPS:
+            raise HopLimit(agent=out.target)
+        if len(self.asked) >= MAX_ASKED:
+            raise Overloaded("Too many calls to this agent are open.", agent=out.target)
+        if rid in self.asked:
+            raise Overloaded("A call with this key is already open.", agent=out.target)
+        data = exchange.request(out, rid)
+        deadline = now + out.timeout
+        cost = len(out.body) if len(data) <= FRAME_TARGET else 0
+        pending = Pending(rid, self, out, data, cost, deadline, now)
+        if out.stream:
+            pending.flow = Inflow()
+        self.session.send(data, pending, cost)
+        self.asked[rid] = pending
+        pending.bucket = self.wheel.add(pending, deadline)
+        return pending
+
+    def wait_until(self, pending: Pending, patience: float) -> None:
+        """Unsent at ``patience``, it becomes :class:`Late` (at most once)."""
+        pending.patience = patience
+        self._file(pending, min(patience, pending.deadline))
+
+    def _file(self, pending: Pending, at: float) -> None:
+        if pending.bucket is not None:
+            pending.bucket.discard(pending)
+        pending.bucket = self.wheel.add(pending, at)
+
+    def keep_waiting(self, pending: Pending) -> None:
+        """Nothing better than the link: wait on, to the deadline."""
+        pending.patience = 0.0
+        self._file(pending, pending.deadline)
+
+    def cancel(self, pending: Pending) -> None:
+        """The asker does not want it any more."""
+        if self._forget(pending) and not self.session.withdraw(pending):
+            self.session.urgent(encode(m.CancelTell(request_id=pending.rid)))
+
+    def end(self, pending: Pending, error: MeshError, sink: Sink) -> None:
+        """End a call of ours here and now with ``error``; the far end is told if it knows."""
+        if self.asked.get(pending.rid) is pending:
+            self.cancel(pending)
+            self._resolve(pending, error, sink)
+
+    def move(self, pending: Pending, sink: Sink) -> None:
+        """Take an unsent (or idempotent) call off the link; its driver carries it elsewhere."""
+        if self._forget(pending):
+            self.session.withdraw(pending)
+            pending.moved = True
+            sink.append(pending)
+
+    def _forget(self, pending: Pending) -> bool:
+        if pending.bucket is not None:
+            pending.bucket.discard(pending)
+        if self.asked.get(pending.rid) is not pending:
+            return False
+        del self.asked[pending.rid]
+        return True
+
+    def _resolve(self, pending: Pending, error: MeshError, sink: Sink) -> None:
+        error.agent = error.agent or self.peer
+        error.via = error.via or (self.via or None)
+        pending.error = error
+        pending.via = self.via
+        sink.append(pending)
+
+    def take(self, pending: Pending) -> bytes:
+        """The reader takes an item; credit goes back when half the window is used."""
+        assert pending.flow is not None
+        item = pending.flow.take()
+        if not pending.flow.ended and (total := pending.flow.grant()):
+            self.session.urgent(encode(m.CreditTell(payload=Credit(streams={pending.rid: total}))))
+        return item
+
+    def ping(self, rid: str) -> None:
+        """Ask for a pong, ahead of all that waits."""
+        self.session.urgent(encode(m.PingAsk(request_id=rid)))
+
+    # -- serving
+
+    def answer(self, served: Served, result: bytes) -> None:
+        """End with a result. One above 16 MiB becomes ``too_large``."""
+        if served.answer is not None or served.oneway:
+            self._finish(served, served.answer or b"")
+            return
+        items = served.flow.n if served.flow is not None else 0
+        try:
+            self._finish(served, frames.bounded(exchange.response(served, result, items)))
+        except (TooLarge, Overloaded) as error:
+            self.refuse(served, error)
+
+    def refuse(self, served: Served, error: MeshError) -> None:
+        """End with an error."""
+        if served.answer is None:
+            self._finish(served, frames.error_response(served.reply, served.rid, error))
+
+    def _finish(self, served: Served, data: bytes) -> None:
+        if served.answer is not None:
+            return
+        if not served.oneway:
+            self.session.send(data, served)
+            self._kept += len(data)
+        served.answer = data
+        self._running -= 1
+        if served.bucket is not None:
+            served.bucket.discard(served)
+        if served.oneway:
+            self.served.pop(served.rid, None)
+
+    def item(self, served: Served, chunk: bytes) -> bool:
+        """Send a stream item if credit allows. False: wait until the Outflow is woken."""
+        flow = served.flow
+        if flow is None or served.answer is not None:
+            raise Cancelled("The stream is over.")
+        if not flow.fits(len(chunk)):
+            return False
+        data = exchange.chunk(served, flow.n, chunk)
+        self.session.send(data, None, len(chunk) if len(data) <= FRAME_TARGET else 0)
+        flow.take(len(chunk))
+        return True
+
+    def progress(self, served: Served, fraction: float, note: str) -> None:
+        """Tell how far it is."""
+        if served.answer is None and not served.oneway:
+            tell = m.ProgressTell(request_id=served.rid, payload=Progress(fraction, note[:1024]))
+            self.session.send(encode(tell))
+
+    # -- what came
+
+    def handle(self, came: list[m.Read | Whole], now: float, sink: Sink) -> None:
+        """Take what the session delivered. BadRequest: the path must close."""
+        for message in came:
+            kind = message.__class__
+            if kind is m.TaskAsk:
+                self._asked_task(message, now, sink, True)  # type: ignore[arg-type]
+            elif kind is m.TaskAnswer:
+                self._answered_task(message, sink)  # type: ignore[arg-type]
+            else:
+                self._other(message, now, sink)
+        if total := self.session.grant():
+            self.session.urgent(encode(m.CreditTell(payload=Credit(link=total))))
+        if self.session.acked:
+            self.settle(sink)
+
+    def _other(self, message: m.Read | Whole, now: float, sink: Sink) -> None:
+        paid = not isinstance(message, Whole)
+        read = message.message if isinstance(message, Whole) else message
+        if isinstance(read, m.TaskAsk):
+            self._asked_task(read, now, sink, paid)
+        elif isinstance(read, m.Asking):
+            self._asked_other(read, now, sink, paid)
+        elif isinstance(read, m.TaskChunk | m.PromptChunk):
+            self._chunk(read, sink, paid)
+        elif isinstance(read, m.TaskAnswer):
+            self._answered_task(read, sink)
+        elif isinstance(read, m.PromptAnswer):
+            self._answered(read, read.payload.text, read.payload.items, read.error, sink)
+        elif isinstance(read, m.SkillAnswer):
+            self._answered(read, read.payload, 0, read.error, sink)
+        else:
+            self._control(read, now, sink)
+
+    def _control(self, read: m.Read, now: float, sink: Sink) -> None:
+        if isinstance(read, m.CancelTell):
+            self._canceled(read.request_id, now, sink)
+        elif isinstance(read, m.CreditTell):
+            self._credited(read.payload, sink)
+        elif isinstance(read, m.PingAsk):
+            self.session.urgent(encode(m.PongAnswer(request_id=read.request_id)))
+        elif isinstance(read, m.PongAnswer):
+            sink.append(Heard(read.request_id))
+        elif isinstance(read, m.ErrorTell):
+            self._answered(read, _EMPTY, 0, read.error, sink)
+        elif isinstance(read, m.Unread):
+            self._complain(read.request_id, read.error)
+
+    def _complain(self, rid: str, error: MeshError) -> None:
+        self.session.send(encode(m.ErrorTell(request_id=rid, error=error.to_wire())))
+
+    def _asked_task(self, ask: m.TaskAsk, now: float, sink: Sink, paid: bool) -> None:
+        payload = ask.payload
+        args = payload.args
+        if paid:
+            self.session.consumed(len(args))
+        if payload.message and args == _EMPTY:
+            args = msgspec.Raw(encode({"message": payload.message}))
+        incoming = Incoming(
+            self.peer, ask.request_id, "task", payload.skill, args, payload.stream,
+            (*ask.path, self.peer), None, ask.traceparent, self.via, ask.request_id,
+        )  # fmt: skip
+        self._admit(ask, incoming, m.TaskAnswer, now, sink)
+
+    def _asked_other(self, ask: m.Asking, now: float, sink: Sink, paid: bool) -> None:
+        body: msgspec.Raw = ask.payload  # type: ignore[attr-defined]
+        stream = False
+        if isinstance(ask, m.PromptAsk):
+            if paid:
+                self.session.consumed(len(body))
+            try:
+                stream = _prompt.decode(body).stream
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                self._complain(ask.request_id, BadRequest(str(error)))
+                return
+        kind, reply = exchange.KINDS[type(ask)]
+        incoming = Incoming(
+            self.peer, ask.request_id, kind, "", body, stream,
+            (*ask.path, self.peer), None, ask.traceparent, self.via, ask.request_id,
+        )  # fmt: skip
+        self._admit(ask, incoming, reply, now, sink)
+
+    def _admit(
+        self, ask: m.Asking, incoming: Incoming, reply: type[m.Message], now: float, sink: Sink
+    ) -> None:
+        rid = ask.request_id
+        seen = self.served.get(rid)
+        if seen is not None:
+            self._seen(seen)
+            return
+        error = self._objection(ask, incoming)
+        if error is not None:
+            self.session.send(frames.error_response(reply, rid, error))
+            return
+        seconds = DEFAULT_SECONDS if ask.deadline_ms is None else ask.deadline_ms / 1000
+        deadline = incoming.deadline = now + min(seconds, MAX_SECONDS)
+        served = Served(rid, self, reply, incoming, deadline)
+        served.oneway = reply is m.ErrorTell
+        if incoming.stream:
+            served.flow = Outflow()
+        self.served[rid] = served
+        served.bucket = self.wheel.add(served, deadline)
+        self._running += 1
+        sink.append(served)
+
+    def _seen(self, seen: Served) -> None:
+        """A duplicate: of a running request, it attaches to it; of a done one, the same again."""
+        if seen.answer is not None and not seen.oneway:
+            self.session.send(seen.answer, seen)
+
+    def _objection(self, ask: m.Asking, incoming: Incoming) -> MeshError | None:
+        if (ask.source_agent and ask.source_agent != self.peer) or (
+            ask.target_agent and ask.target_agent not in (self.me, "*")
+        ):
+            return Denied("A message names another sender or receiver than its link has.")
+        if len(incoming.path) > MAX_HOPS:
+            return HopLimit(agent=self.me)
+        if not ask.request_id and type(ask) is not m.StatusTell:
+            return BadRequest("A request needs a request_id.")
+        if ask.deadline_ms == 0:
+            return DeadlineExceeded(agent=self.me, outcome="definite")
+        if self._cancelled and self._cancelled.pop(ask.request_id, None) is not None:
+            return Cancelled(agent=self.me)
+        if (
+            self._running >= MAX_RUNNING
+            or len(self.served) >= MAX_SERVED
+            or self._kept >= KEPT_ANSWERS
+        ):
+            return Overloaded("The agent has too many open requests of yours.", agent=self.me)
+        return None
+
+    def _answered_task(self, answer: m.TaskAnswer, sink: Sink) -> None:
+        payload = answer.payload
+        self._answered(answer, payload.result, payload.items, answer.error, sink)
+
+    def _answered(
+        self, answer: m.Message, value: msgspec.Raw, items: int, error: Any, sink: Sink
+    ) -> None:
+        pending = self.asked.pop(answer.request_id, None)
+        if pending is None:
+            return  # a duplicate, or from a peer that was never asked
+        if pending.bucket is not None:
+            pending.bucket.discard(pending)
+        pending.via = self.via
+        if error is not None:
+            pending.error = from_wire(error)
+            pending.error.agent, pending.error.via = self.peer, self.via
+        else:
+            pending.value = value
+        flow = pending.flow
+        if flow is not None and error is None and flow.next < items:
+            self._await_items(pending, items)
+            return
+        if flow is not None:
+            flow.end(items if error is None else flow.next)
+        sink.append(pending)
+
+    def _await_items(self, pending: Pending, items: int) -> None:
+        """The end overtook items that travel in fragments."""
+        assert pending.flow is not None
+        pending.flow.end(items)
+        self.asked[pending.rid] = pending
+        self._file(pending, pending.deadline)
+
+    def _chunk(self, came: m.TaskChunk | m.PromptChunk, sink: Sink, paid: bool) -> None:
+        item = came.payload.item
+        if isinstance(came, m.PromptChunk) and came.payload.text:
+            item = msgspec.Raw(encode(came.payload.text))
+        if paid:
+            self.session.consumed(len(came.payload.item))
+        pending = self.asked.get(came.request_id)
+        if pending is None or pending.flow is None:
+            return
+        pending.flow.put(came.payload.n, bytes(item))
+        if pending.flow.ended:
+            self._forget(pending)
+            sink.append(pending)
+        else:
+            sink.append(pending.flow)
+
+    def _credited(self, credit: Credit, sink: Sink) -> None:
+        if credit.link:
+            self.session.allow(credit.link)
+        for rid, total in credit.streams.items():
+            served = self.served.get(rid)
+            if served is not None and served.flow is not None:
+                served.flow.allowed = max(served.flow.allowed, total)
+                sink.append(served.flow)
+
+    def _canceled(self, rid: str, now: float, sink: Sink) -> None:
+        served = self.served.get(rid)
+        if served is None:
+            # It may overtake its own request, which travels in fragments.
+            self._cancelled[rid] = now
+            if len(self._cancelled) > MAX_CANCELLED:
+                del self._cancelled[next(iter(self._cancelled))]
+        elif served.answer is None:
+            self.refuse(served, Cancelled(agent=self.me))
+            sink.append(Stop(served))
+
+    # -- time and endings
+
+    def settle(self, sink: Sink) -> None:
+        """Forget answers that the peer acknowledged; a told status is done."""
+        for note in self.session.acked:
+            if isinstance(note, Served):
+                if self.served.pop(note.rid, None) is not None:
+                    self._kept -= len(note.answer or b"")
+            elif note.out.kind == "status" and note.rid in self.asked:
+                self._forget(note)
+                note.value, note.via = b"null", self.via
+                sink.append(note)
+        self.session.acked.clear()
+
+    def expire(self, item: Pending | Served, now: float, sink: Sink) -> None:
+        """The wheel says that the item's time has come."""
+        if isinstance(item, Served):
+            if item.answer is None:
+                self.refuse(item, DeadlineExceeded(agent=self.me))
+                sink.append(Stop(item))
+        elif item.patience and now < item.deadline:
+            item.patience = 0.0
+            item.bucket = self.wheel.add(item, item.deadline)
+            if not item.sent:
+                sink.append(Late(item))
+        elif item.sent:
+            self.end(item, DeadlineExceeded(), sink)
+        else:
+            self.end(item, Unreachable("No link to the agent opened before the deadline."), sink)
+
+    def sweep(self, now: float) -> None:
+        """Forget answers that nobody acknowledged, 60 s past their deadline."""
+        for rid, served in list(self.served.items()):
+            if served.answer is not None and served.deadline + KEPT_SECONDS < now:
+                del self.served[rid]
+                self._kept -= len(served.answer)
+
+    def restart(self, sink: Sink) -> None:
+        """The peer is a new process: a new session. Sent calls end, unless idempotent."""
+        self._abandon(PeerRestarted, sink)
+        self.session = Session()
+        for pending in self.asked.values():
+            pending.sent = False
+            self.session.send(pending.data, pending, pending.cost)
+
+    def gone(self, sink: Sink) -> None:
+        """The peer's process is gone: sent calls end, their outcome unknown."""
+        self._abandon(Unreachable, sink)
+
+    def _abandon(self, kind: type[Unreachable], sink: Sink) -> None:
+        for pending in list(self.asked.values()):
+            if pending.sent and (not pending.out.idempotent or pending.flow is not None):
+                self._forget(pending)
+                self._resolve(pending, kind(outcome="unknown"), sink)
+        for served in list(self.served.values()):
+            if served.answer is None:
+                self._finish(served, frames.error_response(served.reply, served.rid, Cancelled()))
+                sink.append(Stop(served))

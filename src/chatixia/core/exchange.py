@@ -1,0 +1,123 @@
+"""What one call is made of, on either side, and its bytes. ``core.call`` moves it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from chatixia.errors import MeshError
+from chatixia.wire import messages as m
+from chatixia.wire.peer import StreamChunk, TaskResponse
+
+from . import frames
+from .ports import Incoming, Outgoing
+from .streams import Inflow, Outflow
+
+encode = frames.encode
+
+
+class Pending(msgspec.Struct, eq=False):
+    """A request of ours. ``sent``: some frame of it was given to a path.
+
+    ``patience``: until when it may wait unsent; 0 once that is settled. ``waiter``: the driver's.
+    """
+
+    rid: str
+    owner: Any
+    out: Outgoing
+    data: bytes
+    cost: int
+    deadline: float
+    started: float
+    sent: bool = False
+    value: msgspec.Raw | bytes | None = None
+    error: MeshError | None = None
+    via: str = ""
+    patience: float = 0.0
+    moved: bool = False
+    flow: Inflow | None = None
+    bucket: set[Any] | None = None
+    waiter: Any = None
+
+
+class Served(msgspec.Struct, eq=False):
+    """A request of theirs, and its place in the duplicate table.
+
+    ``answer``: the encoded response once there is one. ``task``: the driver's.
+    """
+
+    rid: str
+    owner: Any
+    reply: type[m.Message]
+    incoming: Incoming
+    deadline: float
+    sent: bool = False
+    answer: bytes | None = None
+    oneway: bool = False
+    flow: Outflow | None = None
+    bucket: set[Any] | None = None
+    task: Any = None
+
+
+class Stop(msgspec.Struct):
+    """Cancel the handler; its answer is already given."""
+
+    served: Served
+
+
+class Late(msgspec.Struct):
+    """A call has waited unsent for as long as it may: the queue's turn, or an end."""
+
+    pending: Pending
+
+
+class Heard(msgspec.Struct):
+    """A pong came for that request id."""
+
+    rid: str
+
+
+KINDS: Final[dict[type[m.Asking], tuple[Any, type[m.Message]]]] = {
+    m.PromptAsk: ("prompt", m.PromptAnswer),
+    m.SkillAsk: ("skills", m.SkillAnswer),
+    m.StatusTell: ("status", m.ErrorTell),
+}
+
+
+def request(out: Outgoing, rid: str) -> bytes:
+    """The encoded request of ``out.kind``."""
+    millis = max(1, int(out.timeout * 1000)) if out.timeout > 0 else 0
+    if out.kind == "task":
+        flags = b',"stream":true' if out.stream else b""
+        if out.idempotent:
+            flags += b',"idempotent":true'
+        return frames.task_request(
+            rid, out.skill, out.body, millis,
+            path=out.path, traceparent=out.traceparent, flags=flags,
+        )  # fmt: skip
+    kind: Any = {"prompt": m.PromptAsk, "skills": m.SkillAsk, "status": m.StatusTell}[out.kind]
+    body = msgspec.Raw(out.body)
+    return encode(
+        kind(request_id=rid, payload=body, deadline_ms=millis, path=out.path,
+             traceparent=out.traceparent)
+    )  # fmt: skip
+
+
+def response(served: Served, result: bytes, items: int) -> bytes:
+    """The encoded response with ``result`` (JSON bytes), after ``items`` stream items."""
+    if served.reply is m.TaskAnswer and not items:
+        return frames.task_response(served.rid, result)
+    raw = msgspec.Raw(result)
+    if served.reply is m.SkillAnswer:
+        return encode(m.SkillAnswer(request_id=served.rid, payload=raw))
+    if served.reply is m.PromptAnswer:
+        text = m.PromptText(raw, items)
+        return encode(m.PromptAnswer(request_id=served.rid, payload=text))
+    return encode(m.TaskAnswer(request_id=served.rid, payload=TaskResponse(raw, items)))
+
+
+def chunk(served: Served, n: int, item: bytes) -> bytes:
+    """Item ``n`` of a stream, encoded."""
+    kind = m.PromptChunk if served.reply is m.PromptAnswer else m.TaskChunk
+    return encode(kind(request_id=served.rid, payload=StreamChunk(n=n, item=msgspec.Raw(item))))

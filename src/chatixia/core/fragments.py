@@ -1,0 +1,135 @@
+"""Messages over 16 KiB: cut into fragments, put together again within bounds (links.md 5)."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, Final
+
+import msgspec
+
+from chatixia.errors import BadRequest
+from chatixia.wire.peer import MAX_MESSAGE
+
+from .frames import CHUNK, Fragment
+
+MAX_OPEN: Final = 8
+"""Fragmented messages open at once, each way."""
+REASSEMBLY_SECONDS: Final = 30.0
+"""Without a new fragment for this long, a half message is given up."""
+
+
+class Cut(msgspec.Struct, eq=False):
+    """A message on its way out in pieces. ``note``: whom to tell when it is sent."""
+
+    id: int
+    data: bytes
+    note: Any
+    parts: int
+    at: int = 0
+
+
+class Cutter:
+    """Takes turns between at most 8 open messages; the others wait in order."""
+
+    __slots__ = ("_count", "_open", "_waiting", "bytes")
+
+    def __init__(self) -> None:
+        self._open: deque[Cut] = deque()
+        self._waiting: deque[Cut] = deque()
+        self._count = 0
+        self.bytes = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._open)
+
+    def add(self, data: bytes, note: Any) -> None:
+        """Cut ``data`` when its turn comes."""
+        self._count += 1
+        cut = Cut(self._count & 0xFFFFFFFF, data, note, -(-len(data) // CHUNK))
+        (self._open if len(self._open) < MAX_OPEN else self._waiting).append(cut)
+        self.bytes += len(data)
+
+    def peek(self) -> tuple[Cut, bytes]:
+        """The next piece and whose it is; it stays until ``take``."""
+        cut = self._open[0]
+        return cut, cut.data[cut.at * CHUNK : (cut.at + 1) * CHUNK]
+
+    def take(self) -> bool:
+        """The piece was sent. Whether it was its message's last."""
+        cut = self._open.popleft()
+        cut.at += 1
+        if cut.at < cut.parts:
+            self._open.append(cut)
+            return False
+        self.bytes -= len(cut.data)
+        if self._waiting:
+            self._open.append(self._waiting.popleft())
+        return True
+
+    def withdraw(self, note: Any) -> bool:
+        """Forget a message of which nothing was sent yet."""
+        for queue in (self._open, self._waiting):
+            for cut in queue:
+                if cut.note is note and cut.at == 0:
+                    queue.remove(cut)
+                    self.bytes -= len(cut.data)
+                    self._refill()
+                    return True
+        return False
+
+    def _refill(self) -> None:
+        while self._waiting and len(self._open) < MAX_OPEN:
+            self._open.append(self._waiting.popleft())
+
+    def unstarted(self) -> list[Cut]:
+        """Messages of which nothing was sent, in order."""
+        return [cut for queue in (self._open, self._waiting) for cut in queue if cut.at == 0]
+
+
+class _Half(msgspec.Struct):
+    parts: list[bytes]
+    n: int
+    at: float
+
+
+class Reassembly:
+    """Halves of messages: at most 8, and 16 MiB in all."""
+
+    __slots__ = ("_bytes", "_halves")
+
+    def __init__(self) -> None:
+        self._halves: dict[int, _Half] = {}
+        self._bytes = 0
+
+    def accept(self, f: Fragment, now: float) -> bytes | None:
+        """The whole message with its last fragment, else None. BadRequest above a bound."""
+        half = self._halves.get(f.id)
+        if half is None:
+            half = self._begin(f, now)
+        if f.i != len(half.parts) or f.n != half.n:
+            raise BadRequest("A fragment came out of its order.")
+        self._bytes += len(f.data)
+        if self._bytes > MAX_MESSAGE:
+            raise BadRequest("Reassembly is bounded to 16 MiB.")
+        half.parts.append(f.data)
+        half.at = now
+        return self._whole(f.id, half) if len(half.parts) == half.n else None
+
+    def _begin(self, f: Fragment, now: float) -> _Half:
+        self._expire(now)
+        if len(self._halves) >= MAX_OPEN:
+            raise BadRequest("More than 8 fragmented messages are open.")
+        half = self._halves[f.id] = _Half([], f.n, now)
+        return half
+
+    def _whole(self, name: int, half: _Half) -> bytes:
+        del self._halves[name]
+        whole = b"".join(half.parts)
+        self._bytes -= len(whole)
+        return whole
+
+    def _expire(self, now: float) -> None:
+        for name, half in list(self._halves.items()):
+            if now - half.at > REASSEMBLY_SECONDS:
+                self._bytes -= sum(map(len, half.parts))
+                del self._halves[name]

@@ -1,0 +1,157 @@
+"""Frames and fragments as bytes (links.md section 5). Sizes are bytes after encoding.
+
+A message is encoded once; a frame is those bytes joined. The two messages of every call are laid
+down by template: a third of the time of an encoder, and the golden test holds both to one form.
+
+Fragment: ``01``, then s, a (8 bytes each), id, i, n (4 each), big-endian, then raw bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from chatixia.errors import BadRequest, MeshError, TooLarge
+from chatixia.wire import messages
+from chatixia.wire.base import Count
+from chatixia.wire.messages import AnyMessage, Read
+from chatixia.wire.peer import FRAME_TARGET, MAX_FRAME, MAX_MESSAGE
+
+HEADER: Final = 29
+"""Bytes before a fragment's own."""
+CHUNK: Final = FRAME_TARGET - HEADER
+"""Bytes of a message that one fragment carries."""
+MAX_PARTS: Final = -(-MAX_MESSAGE // CHUNK)
+JSON: Final = 0x7B
+FRAGMENT: Final = 0x01
+
+encode: Final = msgspec.json.Encoder().encode
+
+
+class FrameIn(msgspec.Struct):
+    """A JSON frame, read. ``s`` 0: unnumbered (a pure ack, ``bye``)."""
+
+    s: Count = 0
+    a: Count = 0
+    m: list[AnyMessage] = []
+    bye: Count | None = None
+    bye_ack: Count | None = None
+
+
+class _Loose(msgspec.Struct):
+    s: Count = 0
+    a: Count = 0
+    m: list[msgspec.Raw] = []
+
+
+class Fragment(msgspec.Struct):
+    """Part ``i`` of ``n`` of message ``id``, which is frame ``s``."""
+
+    s: int
+    a: int
+    id: int
+    i: int
+    n: int
+    data: bytes
+
+
+_strict: Final = msgspec.json.Decoder(FrameIn)
+_loose: Final = msgspec.json.Decoder(_Loose)
+
+
+def read_frame(data: bytes) -> tuple[FrameIn, list[Read]]:
+    """A JSON frame and its messages. A bad message is ``Unread``; a bad frame BadRequest."""
+    try:
+        frame = _strict.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _read_loose(data)
+    return frame, frame.m  # type: ignore[return-value]
+
+
+def _read_loose(data: bytes) -> tuple[FrameIn, list[Read]]:
+    try:
+        loose = _loose.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise BadRequest("A frame is not what links.md section 5 says.") from None
+    return FrameIn(loose.s, loose.a), [messages.read(raw) for raw in loose.m]
+
+
+def write_frame(s: int, a: int, parts: list[bytes]) -> bytes:
+    """A numbered frame around encoded messages."""
+    return b'{"s":%d,"a":%d,"m":[%b]}' % (s, a, b",".join(parts))
+
+
+def write_ack(a: int) -> bytes:
+    """A pure ack."""
+    return b'{"a":%d}' % a
+
+
+def write_fragment(fragment: Fragment) -> bytes:
+    """A fragment as a frame of its own."""
+    f = fragment
+    head = (f.s << 160) | (f.a << 96) | (f.id << 64) | (f.i << 32) | f.n
+    return b"\x01" + head.to_bytes(28, "big") + f.data
+
+
+def read_fragment(data: bytes) -> Fragment:
+    """A fragment; BadRequest when its header lies."""
+    if len(data) <= HEADER or len(data) > MAX_FRAME:
+        raise BadRequest("A fragment is empty or too long.")
+    number = int.from_bytes
+    f = Fragment(
+        number(data[1:9], "big"),
+        number(data[9:17], "big"),
+        number(data[17:21], "big"),
+        number(data[21:25], "big"),
+        number(data[25:29], "big"),
+        data[HEADER:],
+    )
+    if not (f.s and f.i < f.n <= MAX_PARTS):
+        raise BadRequest("A fragment's numbers do not fit.")
+    return f
+
+
+def task_request(
+    rid: str,
+    skill: str,
+    args: bytes,
+    deadline_ms: int,
+    *,
+    path: tuple[str, ...] = (),
+    traceparent: str = "",
+    flags: bytes = b"",
+) -> bytes:
+    """``task_request``. ``args``: JSON bytes; ``flags``: more fields of the payload, encoded."""
+    rest = b""
+    if path:
+        rest = b',"path":%b' % encode(path)
+    if traceparent:
+        rest += b',"traceparent":%b' % encode(traceparent)
+    return (
+        b'{"type":"task_request","request_id":%b,"deadline_ms":%d%b,'
+        b'"payload":{"skill":%b,"args":%b%b}}'
+        % (encode(rid), deadline_ms, rest, encode(skill), args, flags)
+    )
+
+
+def task_response(rid: str, result: bytes) -> bytes:
+    """``task_response`` with a result in JSON bytes."""
+    return b'{"type":"task_response","request_id":%b,"payload":{"result":%b}}' % (
+        encode(rid),
+        result,
+    )
+
+
+def error_response(kind: type[messages.Message], rid: str, error: MeshError) -> bytes:
+    """A response of ``kind`` (TaskAnswer, ...) that carries an error."""
+    return encode(kind(request_id=rid, error=error.to_wire()))  # type: ignore[call-arg]
+
+
+def bounded(data: bytes) -> bytes:
+    """``data`` if it may travel over a link at all; TooLarge names the bound."""
+    if len(data) > MAX_MESSAGE:
+        raise TooLarge(
+            f"The message has {len(data)} bytes; a link carries at most {MAX_MESSAGE} (16 MiB)."
+        )
+    return data

@@ -1,0 +1,445 @@
+"""The session: a numbered, acknowledged stream between two incarnations, above any path.
+
+links.md sections 1 and 5. Sending: messages wait in an outbox until a frame is built; a built
+frame counts only after the path took it (``sent``), so a refusal leaves all as it was. Frames are
+kept until acknowledged and go again on a new path. Receiving: the next number is delivered, lower
+ones dropped, higher ones held within 4 MiB.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from chatixia.errors import BadRequest, Overloaded
+from chatixia.wire.base import KIB, MIB
+from chatixia.wire.messages import Read, read
+from chatixia.wire.peer import FRAME_TARGET
+
+from . import frames
+from .fragments import Cutter, Reassembly
+from .frames import FRAGMENT, JSON, Fragment
+
+KEPT: Final = 4 * MIB
+"""Bytes sent and not acknowledged, and bytes held out of order."""
+HELD_OVERHEAD: Final = 128
+"""What a held frame costs besides its bytes, so that tiny ones are bounded too."""
+LINK_WINDOW: Final = MIB
+"""Credit of a link: bytes of request bodies, stream chunks and fragments under way."""
+QUEUED: Final = 32 * MIB
+"""Bytes that wait to be sent; beyond, ``busy``."""
+ACK_BYTES: Final = 64 * KIB
+ACK_SECONDS: Final = 0.02
+TICK_SECONDS: Final = 0.25
+"""How often the driver calls ``tick`` while something is unacknowledged."""
+PATIENCE: Final = 4
+"""Ticks without progress before the oldest frames are sent again."""
+MAX_PATIENCE: Final = 16
+AGAIN_BYTES: Final = 64 * KIB
+SAME_ACKS: Final = 3
+"""Pure acks of the same number after which the next frame goes again."""
+
+
+class Note(Protocol):
+    """Whom a message belongs to. ``sent`` becomes True once a path took (part of) it."""
+
+    sent: bool
+
+
+class LostState(Exception):
+    """The peer speaks for the same incarnation and has lost what it acknowledged."""
+
+
+class Whole(msgspec.Struct):
+    """A message that came in fragments; they paid for it."""
+
+    message: Read
+
+
+class _Sent(msgspec.Struct, gc=False):
+    s: int
+    data: bytes
+    notes: list[Any]
+
+
+class Session:
+    """One side. ``a``: highest frame received in order; ``s``: highest number given.
+
+    ``acked``: notes whose frame was acknowledged since the caller last emptied it.
+    """
+
+    __slots__ = (
+        "_again", "_allowed", "_bytes", "_consumed", "_cut_turn", "_cuts", "_due", "_granted",
+        "_head", "_held", "_held_bytes", "_kept", "_last_ack", "_outbox", "_reassembly",
+        "_recover", "_same_acks", "_since_ack", "_strikes", "_strikes_at", "_taken", "_unacked",
+        "_used", "_waiting", "a", "ack_now", "acked", "acked_out", "doubtful", "s",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.s = self.a = self.acked_out = 0
+        self.ack_now = False
+        self.doubtful = False
+        self.acked: list[Any] = []
+        self._head: list[bytes] = []
+        self._outbox: list[tuple[bytes, Any]] = []
+        self._bytes = 0
+        self._waiting: deque[tuple[bytes, Any, int]] = deque()
+        self._cuts = Cutter()
+        self._cut_turn = False
+        self._unacked: deque[_Sent] = deque()
+        self._kept = 0
+        self._again: deque[_Sent] = deque()
+        self._taken: tuple[int, bytes] = (0, b"")
+        self._held: dict[int, bytes] = {}
+        self._held_bytes = 0
+        self._since_ack = 0
+        self._same_acks = self._last_ack = self._recover = 0
+        self._strikes = 0
+        self._strikes_at = 0
+        self._due = PATIENCE
+        self._reassembly = Reassembly()
+        self._used, self._allowed = 0, LINK_WINDOW
+        self._consumed, self._granted = 0, LINK_WINDOW
+
+    # -- sending
+
+    def send(self, data: bytes, note: Note | None = None, cost: int = 0) -> None:
+        """Queue an encoded message. ``cost``: credit it takes (fragments cost their own bytes).
+
+        Raises TooLarge above 16 MiB, Overloaded above 32 MiB waiting.
+        """
+        size = len(data)
+        if self._bytes + size > QUEUED and size > KIB:
+            raise Overloaded("Too much waits to be sent to this peer.")
+        if size > FRAME_TARGET:
+            self._cuts.add(frames.bounded(data), note)
+            self._bytes += size
+            return
+        self._bytes += size
+        if cost:
+            if self._waiting or self._used + cost > self._allowed:
+                self._waiting.append((data, note, cost))
+                return
+            self._used += cost
+        self._outbox.append((data, note))
+
+    def urgent(self, data: bytes) -> None:
+        """Queue a small message (credit, ping, cancel) at the head; it costs nothing."""
+        self._head.append(data)
+        self._bytes += len(data)
+
+    def withdraw(self, note: Note) -> bool:
+        """Take an unsent message back. False: some of it was sent."""
+        for entry in self._outbox:
+            if entry[1] is note:
+                self._outbox.remove(entry)
+                self._bytes -= len(entry[0])
+                return True
+        for paid in self._waiting:
+            if paid[1] is note:
+                self._waiting.remove(paid)
+                self._bytes -= len(paid[0])
+                return True
+        before = self._cuts.bytes
+        gone = self._cuts.withdraw(note)
+        self._bytes -= before - self._cuts.bytes
+        return gone
+
+    @property
+    def ready(self) -> bool:
+        """Whether ``build`` may have something."""
+        return bool(self._outbox or self._head or self._again or self._cuts)
+
+    @property
+    def idle(self) -> bool:
+        """Nothing waits and nothing is unacknowledged."""
+        return not (self._unacked or self._waiting or self.ready)
+
+    @property
+    def unacked(self) -> bool:
+        """Whether something sent is not acknowledged."""
+        return bool(self._unacked)
+
+    @property
+    def owes_ack(self) -> bool:
+        """Whether the peer waits for an ack."""
+        return self.a > self.acked_out or self.ack_now
+
+    def build(self) -> bytes | None:
+        """The next frame, or None. Nothing has happened until ``sent``."""
+        if self.doubtful:
+            return None
+        if self._again:
+            return self._again[0].data
+        if self._kept >= KEPT:
+            return None
+        if self._head:
+            self._outbox[:0] = [(data, None) for data in self._head]
+            self._head.clear()
+        if self._cuts and (self._cut_turn or not self._outbox):
+            return self._build_fragment()
+        return self._build_frame() if self._outbox else None
+
+    def _build_frame(self) -> bytes:
+        outbox = self._outbox
+        count = len(outbox)
+        if self._bytes > FRAME_TARGET:
+            count = self._fit()
+        parts = [entry[0] for entry in (outbox if count == len(outbox) else outbox[:count])]
+        data = frames.write_frame(self.s + 1, self.a, parts)
+        self._taken = (count, data)
+        return data
+
+    def _fit(self) -> int:
+        size = 0
+        for count, entry in enumerate(self._outbox):
+            size += len(entry[0])
+            if size > FRAME_TARGET:
+                return max(count, 1)
+        return len(self._outbox)
+
+    def _build_fragment(self) -> bytes | None:
+        cut, piece = self._cuts.peek()
+        if self._used + len(piece) > self._allowed:
+            return self._build_frame() if self._outbox else None
+        data = frames.write_fragment(Fragment(self.s + 1, self.a, cut.id, cut.at, cut.parts, piece))
+        self._taken = (0, data)
+        return data
+
+    def sent(self) -> None:
+        """The path took what ``build`` gave last."""
+        self.acked_out = self.a
+        self.ack_now = False
+        self._since_ack = 0
+        if self._again:
+            self._again.popleft()
+            return
+        count, data = self._taken
+        self.s += 1
+        notes = self._sent_messages(count) if count else self._sent_piece()
+        self._unacked.append(_Sent(self.s, data, notes))
+        self._kept += len(data)
+
+    def _sent_messages(self, count: int) -> list[Any]:
+        self._cut_turn = True
+        outbox = self._outbox
+        notes = []
+        for data, note in outbox if count == len(outbox) else outbox[:count]:
+            self._bytes -= len(data)
+            if note is not None:
+                note.sent = True
+                notes.append(note)
+        del outbox[:count]
+        return notes
+
+    def _sent_piece(self) -> list[Any]:
+        self._cut_turn = False
+        cut, piece = self._cuts.peek()
+        self._used += len(piece)
+        if cut.note is not None:
+            cut.note.sent = True
+        if not self._cuts.take():
+            return []
+        self._bytes -= len(cut.data)
+        return [] if cut.note is None else [cut.note]
+
+    def ack_frame(self) -> bytes:
+        """A pure ack; unnumbered. Call ``ack_sent`` once the path took it."""
+        return frames.write_ack(self.a)
+
+    def ack_sent(self) -> None:
+        """The path took a pure ack."""
+        self.acked_out = self.a
+        self.ack_now = False
+        self._since_ack = 0
+
+    def resume(self, acked: int) -> None:
+        """A new path: ``acked`` is the peer's ``hello.a``; all above goes again, in order.
+
+        Lower than an ack seen before is doubtful until the new path's first frame says the same
+        (a frame of the old path may have overtaken ``hello``).
+        """
+        if acked <= self.s:
+            self.doubtful = self.s > 0 and acked < self._lowest()
+            self._ack(acked)
+        self._again = deque(self._unacked)
+        self.ack_now = True
+
+    def _lowest(self) -> int:
+        return self._unacked[0].s - 1 if self._unacked else self.s
+
+    def tick(self) -> bool:
+        """Every 250 ms while something is unacknowledged: True when the oldest goes again.
+
+        A path loses only by dying, but a dying one may not tell (links.md section 1).
+        """
+        if not self._unacked:
+            self._strikes = 0
+            return False
+        oldest = self._unacked[0].s
+        if oldest != self._strikes_at:
+            self._strikes_at, self._strikes, self._due = oldest, 0, PATIENCE
+            return False
+        self._strikes += 1
+        if self._strikes < self._due or self._again:
+            return False
+        self._due += min(self._due + PATIENCE, MAX_PATIENCE)
+        self._repeat()
+        return True
+
+    def _repeat(self) -> None:
+        size = 0
+        for frame in self._unacked:
+            size += len(frame.data)
+            if size > AGAIN_BYTES and self._again:
+                break
+            self._again.append(frame)
+
+    # -- receiving
+
+    def receive(self, data: bytes, now: float, out: list[Read | Whole]) -> FrameControl | None:
+        """Take a frame; append what it delivers to ``out``. BadRequest: the path must close."""
+        first = data[0] if data else 0
+        if first == JSON:
+            frame, inside = frames.read_frame(data)
+            if frame.s == 0:
+                self._check_ack(frame.a)
+                self._pure_ack(frame.a)
+                return _control(frame)
+            if frame.s == self.a + 1:
+                self.a = frame.s
+                self._check_ack(frame.a)
+                out.extend(inside)
+                self._after(len(data), now, out)
+            else:
+                self._out_of_turn(frame.s, frame.a, data)
+        elif first == FRAGMENT:
+            piece = frames.read_fragment(data)
+            if piece.s == self.a + 1:
+                self._take_piece(piece, now, out)
+                self._after(len(data), now, out)
+            else:
+                self._out_of_turn(piece.s, piece.a, data)
+        else:
+            raise BadRequest("A frame starts neither with { nor with 01.")
+        return None
+
+    def _after(self, size: int, now: float, out: list[Read | Whole]) -> None:
+        self._since_ack += size
+        if self._since_ack >= ACK_BYTES:
+            self.ack_now = True
+        if self._held:
+            self._drain(now, out)
+
+    def _out_of_turn(self, s: int, a: int, data: bytes) -> None:
+        self._check_ack(a)
+        self.ack_now = True
+        size = len(data) + HELD_OVERHEAD
+        if s <= self.a or s in self._held or self._held_bytes + size > KEPT:
+            return
+        self._held[s] = data
+        self._held_bytes += size
+
+    def _drain(self, now: float, out: list[Read | Whole]) -> None:
+        while (data := self._held.pop(self.a + 1, None)) is not None:
+            self._held_bytes -= len(data) + HELD_OVERHEAD
+            if data[0] == JSON:
+                _, inside = frames.read_frame(data)
+                self.a += 1
+                out.extend(inside)
+            else:
+                self._take_piece(frames.read_fragment(data), now, out)
+
+    def _take_piece(self, piece: Fragment, now: float, out: list[Read | Whole]) -> None:
+        self._check_ack(piece.a)
+        self.a = piece.s
+        self.consumed(len(piece.data))
+        whole = self._reassembly.accept(piece, now)
+        if whole is not None:
+            out.append(Whole(read(whole)))
+
+    def _check_ack(self, a: int) -> None:
+        if self.doubtful:
+            self.doubtful = False
+            if a < self._lowest():
+                raise LostState
+        if a > self.s:
+            raise BadRequest("An ack of a frame that was never sent.")
+        unacked = self._unacked
+        if unacked and unacked[0].s <= a:
+            self._ack(a)
+
+    def _ack(self, a: int) -> None:
+        unacked, acked = self._unacked, self.acked
+        while unacked and unacked[0].s <= a:
+            frame = unacked.popleft()
+            self._kept -= len(frame.data)
+            if frame.notes:
+                acked.extend(frame.notes)
+        while self._again and self._again[0].s <= a:
+            self._again.popleft()
+
+    def _pure_ack(self, a: int) -> None:
+        """The same ack again and again: the frame after it is missing, others came.
+
+        Until all that was under way then is acknowledged, each ack that moves names the next
+        missing one (RFC 6582, New Reno).
+        """
+        missing = bool(self._unacked) and self._unacked[0].s == a + 1
+        if not missing or self._again:
+            return
+        if a != self._last_ack:
+            self._last_ack, self._same_acks = a, 0
+            lost = a < self._recover
+        else:
+            self._same_acks += 1
+            lost = self._same_acks % SAME_ACKS == 0
+            self._recover = self.s if lost else self._recover
+        if lost:
+            self._again.append(self._unacked[0])
+
+    # -- credit
+
+    def consumed(self, cost: int) -> None:
+        """Paid bytes were handed on. BadRequest when the peer sent more than it was allowed."""
+        self._consumed += cost
+        if self._consumed > self._granted:
+            raise BadRequest("The peer exceeded its credit.")
+
+    def grant(self) -> int:
+        """A new running total to tell the peer, or 0 while half the window is still open."""
+        if self._granted - self._consumed > LINK_WINDOW // 2:
+            return 0
+        self._granted = self._consumed + LINK_WINDOW
+        return self._granted
+
+    def allow(self, total: int) -> None:
+        """The peer's running total; what waited and now fits moves to the outbox."""
+        self._allowed = max(self._allowed, total)
+        waiting = self._waiting
+        while waiting and self._used + waiting[0][2] <= self._allowed:
+            data, note, cost = waiting.popleft()
+            self._used += cost
+            self._outbox.append((data, note))
+
+    def unsent(self) -> list[Any]:
+        """Notes of messages of which nothing was sent, oldest first."""
+        found = [note for _, note in self._outbox if note is not None]
+        found += [note for _, note, _ in self._waiting if note is not None]
+        return found + [cut.note for cut in self._cuts.unstarted() if cut.note is not None]
+
+
+class FrameControl(msgspec.Struct):
+    """What an unnumbered frame said besides its ack. ``bye``: idle close (links.md section 4)."""
+
+    a: int
+    bye: int | None = None
+    bye_ack: int | None = None
+
+
+def _control(frame: frames.FrameIn) -> FrameControl | None:
+    if frame.bye is None and frame.bye_ack is None:
+        return None
+    return FrameControl(frame.a, frame.bye, frame.bye_ack)

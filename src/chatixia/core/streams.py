@@ -1,0 +1,94 @@
+"""Streamed answers: what is under way on each side (links.md section 5).
+
+A stream item costs its bytes, at most the whole window. Items carry their number: a large one
+travels in fragments and is overtaken by small ones, so the reader's side puts them in order.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, Final
+
+import msgspec
+
+from chatixia.errors import BadRequest
+from chatixia.wire.base import KIB
+
+STREAM_WINDOW: Final = 64 * KIB
+MAX_HELD: Final = 16_384
+"""Items read and not taken, however small they are."""
+
+
+class Outflow(msgspec.Struct, eq=False):
+    """The serving side: ``n`` items sent, bytes ``used`` of those ``allowed``.
+
+    ``waiter``: the driver's, resolved when ``allowed`` grew.
+    """
+
+    n: int = 0
+    used: int = 0
+    allowed: int = STREAM_WINDOW
+    waiter: Any = None
+
+    def fits(self, size: int) -> bool:
+        """Whether an item of that many bytes may go now."""
+        return self.used + cost(size) <= self.allowed
+
+    def take(self, size: int) -> int:
+        """Count an item out; its number."""
+        self.used += cost(size)
+        self.n += 1
+        return self.n - 1
+
+
+class Inflow(msgspec.Struct, eq=False):
+    """The asking side. ``items``: what the reader may take now; ``ended``: nothing comes after.
+
+    ``waiter``: the driver's, resolved when something changed.
+    """
+
+    items: deque[bytes] = msgspec.field(default_factory=deque)
+    next: int = 0
+    early: dict[int, bytes] = {}
+    charged: int = 0
+    taken: int = 0
+    granted: int = STREAM_WINDOW
+    total: int | None = None
+    ended: bool = False
+    waiter: Any = None
+
+    def put(self, n: int, item: bytes) -> None:
+        """An item came. BadRequest when the peer breaks its credit or the numbering."""
+        self.charged += cost(len(item))
+        if self.charged > self.granted or len(self.items) + len(self.early) >= MAX_HELD:
+            raise BadRequest("The peer exceeded a stream's credit.")
+        if n < self.next or n in self.early:
+            raise BadRequest("A stream item came twice.")
+        self.early[n] = item
+        while self.next in self.early:
+            self.items.append(self.early.pop(self.next))
+            self.next += 1
+        self.ended = self.next == self.total
+
+    def end(self, total: int) -> None:
+        """The stream has ``total`` items; it ends when all are here."""
+        self.total = total
+        self.ended = self.next >= total
+
+    def take(self) -> bytes:
+        """The next item goes to the reader."""
+        item = self.items.popleft()
+        self.taken += cost(len(item))
+        return item
+
+    def grant(self) -> int:
+        """A new running total for the peer, or 0 while half the window is open."""
+        if self.granted - self.taken > STREAM_WINDOW // 2:
+            return 0
+        self.granted = self.taken + STREAM_WINDOW
+        return self.granted
+
+
+def cost(size: int) -> int:
+    """Credit of an item; at least 1, so that empty ones are bounded too."""
+    return min(max(size, 1), STREAM_WINDOW)

@@ -1,0 +1,212 @@
+"""The asyncio side of calls: a task per request served, a future per request asked."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final
+
+from chatixia.core.call import Sink
+from chatixia.core.exchange import Heard, Late, Pending, Served, Stop
+from chatixia.core.ports import Handler
+from chatixia.core.streams import Inflow, Outflow
+from chatixia.errors import Cancelled, MeshError, SkillFailed, Unavailable, UnknownSkill
+
+from .channel import Channel
+
+log = logging.getLogger("chatixia.peer")
+
+EAGER: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
+"""A request that does not suspend costs no turn of the loop (links.md section 6)."""
+
+
+class LinkResponder:
+    """``core.ports.Responder`` for a request that came over a link."""
+
+    __slots__ = ("_channel", "_served")
+
+    def __init__(self, served: Served, channel: Channel) -> None:
+        self._served, self._channel = served, channel
+
+    def reply(self, result: bytes) -> None:
+        """End with JSON bytes."""
+        served, channel = self._served, self._channel
+        channel.calls.answer(served, result)
+        channel.kick()
+
+    def fail(self, error: MeshError) -> None:
+        """End with an error."""
+        self._channel.calls.refuse(self._served, error)
+        self._channel.kick()
+
+    async def item(self, chunk: bytes) -> None:
+        """Send one item; waits while the reader is behind."""
+        served, channel = self._served, self._channel
+        while not channel.calls.item(served, chunk):
+            assert served.flow is not None
+            served.flow.waiter = waiter = asyncio.get_running_loop().create_future()
+            await waiter
+        channel.kick()
+
+    def progress(self, fraction: float, note: str) -> None:
+        """Tell how far it is."""
+        self._channel.calls.progress(self._served, fraction, note)
+        self._channel.kick()
+
+
+class Perform:
+    """Carries out the effects of ``core.call`` for every peer of one mesh."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.handler: Handler = _unserved
+        self.on_late: Callable[[Pending], None] = lambda pending: None
+        self.skills: Callable[[Any], bytes] = lambda body: b"{}"
+        self.pongs: dict[str, asyncio.Future[None]] = {}
+        self.tasks: set[asyncio.Task[Any]] = set()
+
+    def __call__(self, channel: Channel, sink: Sink) -> None:
+        """Do what the sink says, in order. Nothing here raises."""
+        for effect in sink:
+            kind = effect.__class__
+            if kind is Pending:
+                resolve(effect)
+            elif kind is Served:
+                self._start(effect, channel)
+            else:
+                self._seldom(effect)
+
+    def _seldom(self, effect: Inflow | Outflow | Stop | Late | Heard) -> None:
+        if isinstance(effect, Inflow | Outflow):
+            wake(effect)
+        elif isinstance(effect, Stop):
+            stop(effect.served)
+        elif isinstance(effect, Late):
+            self.on_late(effect.pending)
+        else:
+            waiter = self.pongs.pop(effect.rid, None)
+            if waiter is not None and not waiter.done():
+                waiter.set_result(None)
+
+    def _start(self, served: Served, channel: Channel) -> None:
+        responder = LinkResponder(served, channel)
+        if served.incoming.kind == "skills":
+            responder.reply(self.skills(served.incoming.body))
+            return
+        work = self.handler(served.incoming, responder)
+        task = asyncio.Task(work, loop=self._loop, **EAGER)
+        if task.done():
+            self._ended(task, served, channel)
+            return
+        served.task = task
+        self.tasks.add(task)
+        task.add_done_callback(lambda done: self._ended(done, served, channel))
+
+    def _ended(self, task: asyncio.Task[Any], served: Served, channel: Channel) -> None:
+        """The handler is over; an answer is owed in any case."""
+        self.tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if served.answer is not None:
+            return
+        if isinstance(error, MeshError):
+            channel.calls.refuse(served, error)
+        elif task.cancelled():
+            channel.calls.refuse(served, Cancelled(agent=channel.calls.me))
+        else:
+            if error is not None:
+                log.error("a handler failed", exc_info=error)
+            channel.calls.refuse(served, SkillFailed(agent=channel.calls.me))
+        channel.kick()
+
+    async def stop(self) -> None:
+        """Cancel every handler and wait for its end."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        for waiter in self.pongs.values():
+            waiter.cancel()
+
+
+def resolve(pending: Pending) -> None:
+    """Wake whoever waits for a call, and the reader of its stream."""
+    waiter = pending.waiter
+    if waiter is not None and not waiter.done():
+        waiter.set_result(None)
+    if pending.flow is not None:
+        wake(pending.flow)
+
+
+def stop(served: Served) -> None:
+    """Cancel a handler, also one that waits for credit."""
+    if served.task is not None:
+        served.task.cancel()
+
+
+def wake(flow: Inflow | Outflow) -> None:
+    """Something changed at a stream."""
+    waiter, flow.waiter = flow.waiter, None
+    if waiter is not None and not waiter.done():
+        waiter.set_result(None)
+
+
+class LinkStream:
+    """``core.ports.Stream``: the items of one call. Leaving early cancels the far end.
+
+    ``begin`` makes the call when the first item is asked for, and returns it with its channel.
+    """
+
+    def __init__(self, begin: Callable[[], tuple[Pending, Channel]]) -> None:
+        self._begin = begin
+        self._open: tuple[Pending, Channel] | None = None
+        self._items: AsyncIterator[bytes] | None = None
+        self.via = ""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """The items, in order; a second loop goes on where the first stopped."""
+        if self._items is None:
+            self._items = self._read()
+        return self._items
+
+    async def _read(self) -> AsyncIterator[bytes]:
+        pending, channel = self._open = self._begin()
+        flow = pending.flow
+        assert flow is not None
+        try:
+            while True:
+                while flow.items:
+                    self.via = channel.calls.via
+                    item = channel.calls.take(pending)
+                    channel.kick()
+                    yield item
+                if pending.error is not None:
+                    raise pending.error
+                if flow.ended:
+                    self.via = pending.via
+                    return
+                flow.waiter = waiter = asyncio.get_running_loop().create_future()
+                await waiter
+        finally:
+            self._leave(pending, channel)
+
+    def _leave(self, pending: Pending, channel: Channel) -> None:
+        channel.calls.cancel(pending)
+        channel.kick()
+
+    async def aclose(self) -> None:
+        """Cancel the far end unless it already ended."""
+        if self._open is not None:
+            self._leave(*self._open)
+        if self._items is not None:
+            await self._items.aclose()  # type: ignore[attr-defined]
+
+
+async def _unserved(incoming: Any, responder: Any) -> None:
+    """The handler of who serves nothing."""
+    raise UnknownSkill("This peer serves no skills.")
+
+
+def stopping() -> Unavailable:
+    """What calls get that are open when the mesh stops."""
+    return Unavailable("This process is stopping.")

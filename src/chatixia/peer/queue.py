@@ -1,0 +1,235 @@
+"""The asking side of the queue: submit, wait for the push (poll as safety net), watch."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import msgspec
+
+from chatixia.core import route
+from chatixia.core.ports import Answer, Outgoing
+from chatixia.errors import (
+    Cancelled,
+    DeadlineExceeded,
+    MeshError,
+    Rejected,
+    Unreachable,
+    from_wire,
+)
+from chatixia.ids import AgentId
+from chatixia.wire import tasks as t
+from chatixia.wire.base import encode
+from chatixia.wire.signaling import TaskDone, TaskHint, TaskProgress
+from chatixia.world import World, task_id
+
+from .channel import Registry, Timers
+
+POLL: Final = (1.0, 2.0, 4.0, 5.0)
+"""Seconds between looks at the row while no push comes."""
+RETRY: Final = 0.5
+WATCHED: Final = 1024
+"""Pushes that a slow watcher may be behind; the oldest progress is dropped then."""
+VIA: Final = "queue, plain"
+
+
+class Queue:
+    """Calls over the durable queue, and the pushes about tasks of ours."""
+
+    def __init__(self, registry: Registry, world: World, timers: Timers) -> None:
+        self._registry, self._world, self._timers = registry, world, timers
+        self._waiting: dict[str, asyncio.Future[t.Task | None]] = {}
+        self._watched: dict[str, set[asyncio.Queue[msgspec.Struct]]] = {}
+        self._background: set[asyncio.Task[Any]] = set()
+
+    def pushed(self, push: msgspec.Struct) -> None:
+        """A push from the registry; others than about tasks are not ours."""
+        if isinstance(push, TaskDone):
+            name = push.task.id
+            waiter = self._waiting.get(name)
+            if waiter is not None and not waiter.done():
+                waiter.set_result(push.task)
+        elif isinstance(push, TaskHint | TaskProgress):
+            name = push.task_id
+        else:
+            return
+        for queue in self._watched.get(name, ()):
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(push)
+
+    async def call(self, out: Outgoing, rid: str, deadline: float) -> Answer:
+        """Submit under the request id as key and wait for the end of the task."""
+        if len(out.body) > t.MAX_PAYLOAD:
+            raise route.too_large(out)
+        started = self._world.monotonic()
+        name = str(task_id(self._world))
+        try:
+            name = await self._submit(self._describe(out, name, rid, deadline), deadline)
+            row = await self._ended(name, deadline)
+        except asyncio.CancelledError:
+            self._cancel_later(name)
+            raise
+        ms = 1000 * (self._world.monotonic() - started)
+        return _answer(row, out, ms)
+
+    def _describe(self, out: Outgoing, name: str, rid: str, deadline: float) -> t.Submit:
+        left = max(1, int(1000 * (deadline - self._world.monotonic())))
+        return t.Submit(
+            id=name,
+            skill=out.skill,
+            target_agent_id=out.target,
+            payload=msgspec.Raw(encode({"plain": msgspec.Raw(out.body)})),
+            key=rid,
+            deadline_ms=min(left, t.MAX_TTL_MS),
+            path=list(out.path),
+            traceparent=out.traceparent,
+            idempotent=out.idempotent,
+            max_attempts=3 if out.idempotent else 1,
+        )
+
+    async def _submit(self, task: t.Submit, deadline: float) -> str:
+        """Until it is acknowledged; a retry has the same id and key, so nothing doubles."""
+        while True:
+            left = deadline - self._world.monotonic()
+            try:
+                done = await self._registry.verb("tasks.submit", task, timeout=min(10.0, left))
+            except MeshError as error:
+                if not error.retryable or left <= RETRY:
+                    raise _no_queue(error, task.target_agent_id) from None
+                await self._sleep(RETRY)
+            else:
+                return str(done.task_id)
+
+    async def _ended(self, name: str, deadline: float) -> t.Task:
+        polls = iter(POLL)
+        wait = POLL[0]
+        while (left := deadline - self._world.monotonic()) > 0:
+            wait = next(polls, wait)
+            row = await self._push(name, min(wait, left))
+            if row is None:
+                row = await self._look(name)
+            if row is not None and row.state in t.TERMINAL:
+                return row
+        return await self._too_late(name)
+
+    async def _push(self, name: str, seconds: float) -> t.Task | None:
+        waiter = self._waiting[name] = asyncio.get_running_loop().create_future()
+        try:
+            await self._until(waiter, seconds)
+            return waiter.result() if not waiter.cancelled() else None
+        finally:
+            self._waiting.pop(name, None)
+
+    async def _look(self, name: str) -> t.Task | None:
+        with contextlib.suppress(MeshError):
+            row = await self._registry.verb("tasks.get", t.Ref(name), timeout=5.0)
+            return row if isinstance(row, t.Task) else None
+        return None
+
+    async def _too_late(self, name: str) -> t.Task:
+        """The deadline is over: say what is known, and let nobody start it any more."""
+        row = await self._look(name)
+        if row is not None and row.state in t.TERMINAL:
+            return row
+        self._cancel_later(name)
+        if row is not None and not row.deliveries:
+            raise Unreachable("The agent did not come for the work before the deadline.", via=VIA)
+        raise DeadlineExceeded(via=VIA)
+
+    def _cancel_later(self, name: str) -> None:
+        async def cancel() -> None:
+            with contextlib.suppress(MeshError):
+                await self._registry.verb("tasks.cancel", t.Cancel(name, "the caller left"))
+
+        task = asyncio.ensure_future(cancel())
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def watch(self, name: str, timeout: float) -> AsyncIterator[msgspec.Struct]:
+        """Pushes about one task until it is terminal, or DeadlineExceeded after ``timeout``."""
+        deadline = self._world.monotonic() + timeout
+        queue: asyncio.Queue[msgspec.Struct] = asyncio.Queue(WATCHED)
+        self._watched.setdefault(name, set()).add(queue)
+        try:
+            row = await self._registry.verb("tasks.watch", t.Watch(name))
+            while row is None or row.state not in t.TERMINAL:
+                push = await self._next(queue, deadline)
+                if isinstance(push, TaskDone):
+                    yield push
+                    return
+                if push is not None:
+                    yield push
+                    continue
+                row = await self._look(name)
+            yield TaskDone(task=row)
+        finally:
+            self._watched[name].discard(queue)
+            if not self._watched[name]:
+                del self._watched[name]
+
+    async def _next(
+        self, queue: asyncio.Queue[msgspec.Struct], deadline: float
+    ) -> msgspec.Struct | None:
+        left = deadline - self._world.monotonic()
+        if left <= 0:
+            raise DeadlineExceeded("The task did not end in the time given to watch it.")
+        if not queue.empty():
+            return queue.get_nowait()
+        getter = asyncio.ensure_future(queue.get())
+        await self._until(getter, min(5.0, left))
+        return None if getter.cancelled() else getter.result()
+
+    async def _until(self, waiter: asyncio.Future[Any], seconds: float) -> None:
+        """Wait until done, or cancel it after ``seconds`` of the mesh's clock."""
+        timer = self._timers.later(max(seconds, 0.0), lambda: _give_up(waiter))
+        try:
+            await asyncio.wait((waiter,))
+        finally:
+            timer.cancel()
+            waiter.cancel()
+
+    async def _sleep(self, seconds: float) -> None:
+        await self._until(asyncio.get_running_loop().create_future(), seconds)
+
+    async def stop(self) -> None:
+        """End what runs in the background."""
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+
+
+def _give_up(waiter: asyncio.Future[Any]) -> None:
+    waiter.cancel()
+
+
+def _no_queue(error: MeshError, agent: str) -> MeshError:
+    made = route.copy(error)
+    made.agent, made.via = made.agent or agent, made.via or "queue"
+    return made
+
+
+def _answer(row: t.Task, out: Outgoing, ms: float) -> Answer:
+    agent = AgentId(row.assigned_agent_id or out.target)
+    if row.state == "completed":
+        body = row.result.plain if row.result is not None else None
+        return Answer(bytes(body) if isinstance(body, msgspec.Raw) else b"null", VIA, ms, agent)
+    raise _error(row, agent)
+
+
+def _error(row: t.Task, agent: str) -> MeshError:
+    if row.error is not None and row.error.code == "expired":
+        if not row.deliveries:
+            text = "The agent did not come for the work before the deadline."
+            return Unreachable(text, agent=agent, via=VIA)
+        return DeadlineExceeded(agent=agent, via=VIA)
+    if row.error is not None:
+        error = from_wire(row.error)
+    elif row.state == "canceled":
+        error = Cancelled()
+    else:
+        error = Rejected()
+    error.agent, error.via = agent, VIA
+    return error

@@ -1,0 +1,318 @@
+"""A network in memory: sessions without sockets, under loss, delay, duplicates and reordering.
+
+::
+
+    network = Network(seed=7, loss=0.2)
+    a, b = network.node("a"), network.node("b")     # PeerMesh each, not started
+    b.serve(handler, skills, slots=4)
+    await network.start()
+    await a.call(Outgoing("b", "echo", b'{"data":"x"}'))
+    network.cut("a", "b")                           # the path dies, frames under way with it
+    await network.stop()
+
+Frames are lost and reordered one by one, as no real path does: the session must bear it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import msgspec
+
+from chatixia.core.meshtime import MeshTime
+from chatixia.core.ports import PinBook, Self
+from chatixia.errors import NotFound, Unavailable, UnknownSkill
+from chatixia.ids import AgentId
+from chatixia.peer.channel import Upper
+from chatixia.peer.engines.base import EngineRefused
+from chatixia.peer.mesh import PeerMesh
+from chatixia.wire.peer import SkillInfo
+from chatixia.wire.registry import AgentQuery, AgentRecord, AgentRef, Agents, Capabilities, Route
+from chatixia.wire.signaling import LinkReport
+
+from .clock import FakeWorld
+
+MAX_MESSAGE = 262_144
+
+
+class MemoryPath:
+    """One end of a path. ``other`` is the far end; a dead path takes nothing."""
+
+    tier = "direct"
+    max_message = MAX_MESSAGE
+
+    def __init__(self, network: Network, owner: str, where: str) -> None:
+        self.network, self.owner, self.where = network, owner, where
+        self.link_ms: float | None = 1.0
+        self.on_message: Callable[[bytes | str], None] | None = None
+        self.on_low: Callable[[], None] = _nothing
+        self.other: MemoryPath
+        self.dead = False
+        self.frames = 0
+        self.sent_bytes = 0
+        self.arrives = 0.0
+
+    @property
+    def buffered(self) -> int:
+        """A memory path holds nothing back."""
+        return 0
+
+    def send(self, data: bytes) -> None:
+        """Into the weather. Raises EngineRefused when dead, or by ``Network.refuse``."""
+        if self.dead:
+            raise EngineRefused("closed")
+        if len(data) > MAX_MESSAGE:
+            raise EngineRefused("too_large")
+        self.network.carry(self, data)
+
+    def close(self, why: str) -> None:
+        """End this path at both ends."""
+        self.network.close(self, why)
+
+
+class MemoryLinks:
+    """The ``Links`` of one node."""
+
+    upper: Upper
+
+    def __init__(self, network: Network, owner: AgentId) -> None:
+        self.network, self.owner = network, owner
+
+    async def start(self) -> None:
+        """Nothing to open."""
+
+    async def stop(self) -> None:
+        """Leave the network."""
+        self.network.leave(self.owner)
+
+    def want(self, peer: AgentId) -> None:
+        """A path comes after a delay, if both are there."""
+        self.network.want(self.owner, peer)
+
+    def report(self) -> Sequence[LinkReport]:
+        """The paths that live."""
+        return [
+            LinkReport(peer=path.other.owner, tier=path.tier, local="host", remote="host",
+                       remote_addr=path.where, bytes_sent=path.sent_bytes)
+            for path in self.network.paths_of(self.owner)
+        ]  # fmt: skip
+
+
+class MemoryRegistry:
+    """A directory of the nodes' skills. It has no queue."""
+
+    up = True
+
+    def __init__(self, network: Network, owner: AgentId) -> None:
+        self.network, self.owner = network, owner
+        self.on_push: Callable[[msgspec.Struct], None] = _nothing
+        self.on_state: Callable[[bool], None] = _nothing
+
+    async def verb(self, name: str, request: msgspec.Struct, timeout: float = 10.0) -> Any:
+        """``agents.list``, ``agents.get``, ``agents.route``."""
+        listed = self.network.listed
+        if isinstance(request, AgentQuery):
+            rows = [row for row in listed.values() if _fits(row, request.skill)]
+            return Agents(sorted(rows, key=lambda row: row.agent_id))
+        if isinstance(request, AgentRef):
+            if request.agent_id not in listed:
+                raise NotFound(f"No agent named {request.agent_id} is in the mesh.")
+            return listed[request.agent_id]
+        if isinstance(request, Route):
+            return self.network.route(request.skill, self.owner)
+        raise Unavailable("The network in memory has a directory and no queue.")
+
+    def heartbeat(self, slots: int | None, skills: Sequence[Any] | None) -> None:
+        """List (or list anew) this node's skills."""
+        self.network.list(self.owner, slots or 0, list(skills or ()))
+
+
+class Network:
+    """Nodes, paths and weather, on one :class:`FakeWorld`.
+
+    ``loss``, ``duplicate``, ``reorder``, ``refuse``: probabilities per frame. ``delay``: seconds
+    one way, least and most.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int | str = 0,
+        loss: float = 0.0,
+        delay: tuple[float, float] = (0.001, 0.004),
+        duplicate: float = 0.0,
+        reorder: float = 0.0,
+        refuse: float = 0.0,
+    ) -> None:
+        self.world = FakeWorld(seed)
+        self.loss, self.delay = loss, delay
+        self.duplicate, self.reorder, self.refuse = duplicate, reorder, refuse
+        self.nodes: dict[str, PeerMesh] = {}
+        self.listed: dict[str, AgentRecord] = {}
+        self.severed: set[frozenset[str]] = set()
+        self._paths: dict[frozenset[str], tuple[MemoryPath, MemoryPath]] = {}
+        self._opening: set[frozenset[str]] = set()
+        self._turn = 0
+        self.world.waiting = lambda: sum(node.waiting for node in self.nodes.values())
+        self.world.working = lambda: sum(node.working for node in self.nodes.values())
+
+    def node(self, name: str) -> PeerMesh:
+        """A mesh port named ``name``; under a name that exists, a new process of it."""
+        agent = AgentId(name)
+        if name in self.nodes:
+            self.kill(name)
+        me = Self(
+            id=agent, mesh="0" * 64, incarnation=self.world.token(8).hex(), chain=[], public=b"",
+            seal=b"", sign=lambda context, data: b"", verify=lambda *_: True, registries=[],
+            owner=b"", book=cast(PinBook, None),
+            clock=MeshTime(0.0, self.world.monotonic, _nothing),
+        )  # fmt: skip
+        node = PeerMesh(
+            me,
+            MemoryLinks(self, agent),
+            MemoryRegistry(self, agent),
+            world=self.world,
+            timers=self.world,
+        )
+        self.nodes[name] = node
+        return node
+
+    async def start(self) -> None:
+        """Start every node."""
+        for node in self.nodes.values():
+            await node.start()
+
+    async def stop(self) -> None:
+        """Stop every node, and the clock."""
+        for node in list(self.nodes.values()):
+            await node.stop()
+        self.world.stop()
+
+    # -- the directory
+
+    def list(self, name: str, slots: int, skills: Sequence[SkillInfo]) -> None:
+        """Enter a node into the directory."""
+        names = [skill.name for skill in skills]
+        self.listed[name] = AgentRecord(
+            agent_id=name,
+            capabilities=Capabilities(skills=names),
+            skills=[*skills],
+            slots=slots,
+            sidecar_peer_id=name,
+        )
+
+    def route(self, skill: str, asker: str) -> AgentRecord:
+        """A node with the skill, in turns, never the asker."""
+        able = [row for row in self.listed.values() if _fits(row, skill) and row.agent_id != asker]
+        if not able:
+            raise UnknownSkill(f"No agent that is online has the skill {skill}.")
+        self._turn += 1
+        return able[self._turn % len(able)]
+
+    # -- paths
+
+    def want(self, a: str, b: str) -> None:
+        """Open a path between two nodes unless there is one."""
+        pair = frozenset((a, b))
+        if pair not in self._paths and pair not in self._opening:
+            self._opening.add(pair)
+            self.world.later(self._one_way() * 4, lambda: self._open(a, b), frame=True)
+
+    def _open(self, a: str, b: str) -> None:
+        pair = frozenset((a, b))
+        self._opening.discard(pair)
+        if pair in self.severed or pair in self._paths or not pair <= self.nodes.keys():
+            return
+        left, right = MemoryPath(self, a, f"memory:{b}"), MemoryPath(self, b, f"memory:{a}")
+        left.other, right.other = right, left
+        self._paths[pair] = (left, right)
+        one, two = self.nodes[a], self.nodes[b]
+        a_has = one.received(AgentId(b), two.incarnation)
+        b_has = two.received(AgentId(a), one.incarnation)
+        one.attach(AgentId(b), two.incarnation, left, b_has)
+        two.attach(AgentId(a), one.incarnation, right, a_has)
+
+    def cut(self, a: str, b: str, *, keep: bool = False) -> None:
+        """The path dies with the frames under way. ``keep``: no new one until ``heal``."""
+        pair = frozenset((a, b))
+        if keep:
+            self.severed.add(pair)
+        for path in self._paths.pop(pair, ()):
+            path.dead = True
+            node = self.nodes.get(path.owner)
+            if node is not None:
+                node.detach(AgentId(path.other.owner), path)
+
+    def heal(self, a: str, b: str) -> None:
+        """Paths between the two may open again; one does."""
+        self.severed.discard(frozenset((a, b)))
+        self.want(a, b)
+
+    def close(self, path: MemoryPath, why: str) -> None:
+        """One end closes: the path is dead at both."""
+        if not path.dead:
+            self.cut(path.owner, path.other.owner)
+
+    def kill(self, name: str) -> None:
+        """The process is gone without a word; the others get the verdict *gone*."""
+        node = self.nodes.pop(name)
+        for pair in [pair for pair in self._paths if name in pair]:
+            a, b = pair
+            self.cut(a, b)
+        for other in self.nodes.values():
+            other.gone(AgentId(name), node.incarnation)
+
+    def leave(self, name: str) -> None:
+        """A clean stop."""
+        for pair in [pair for pair in self._paths if name in pair]:
+            a, b = pair
+            self.cut(a, b)
+        self.nodes.pop(name, None)
+        self.listed.pop(name, None)
+
+    def paths_of(self, name: str) -> Sequence[MemoryPath]:
+        """The ends that node holds."""
+        both = [path for pair in self._paths.values() for path in pair]
+        return [path for path in both if path.owner == name]
+
+    # -- weather
+
+    def carry(self, path: MemoryPath, data: bytes) -> None:
+        """One frame on its way: refused, lost, late, twice, or as it should."""
+        dice = self.world.dice
+        if self.refuse and dice.roll() < self.refuse:
+            self.world.later(self._one_way(), path.on_low, frame=True)
+            raise EngineRefused("full")
+        path.frames += 1
+        path.sent_bytes += len(data)
+        times = 2 if self.duplicate and dice.roll() < self.duplicate else 1
+        for _ in range(times):
+            if not (self.loss and dice.roll() < self.loss):
+                self._under_way(path, data)
+
+    def _under_way(self, path: MemoryPath, data: bytes) -> None:
+        at = self.world.now + self._one_way()
+        if self.reorder and self.world.dice.roll() < self.reorder:
+            at += self.delay[1] * 2
+        else:
+            at = path.arrives = max(at, path.arrives)
+        self.world.later(at - self.world.now, lambda: _arrive(path, data), frame=True)
+
+    def _one_way(self) -> float:
+        least, most = self.delay
+        return least + (most - least) * self.world.dice.roll()
+
+
+def _arrive(path: MemoryPath, data: bytes) -> None:
+    reader = path.other.on_message
+    if not path.dead and reader is not None:
+        reader(data)
+
+
+def _fits(row: AgentRecord, skill: str) -> bool:
+    return not skill or skill in row.capabilities.skills
+
+
+def _nothing(*_: Any) -> None:
+    pass

@@ -38,6 +38,7 @@ class Process:
         self.title = title
         self.lines: list[str] = []
         self.news = threading.Condition()
+        self.open = 2  # streams that may still say something
         self.readers = [
             threading.Thread(target=self._read, args=(pipe, tag), daemon=True)
             for pipe, tag in ((popen.stdout, "out"), (popen.stderr, "err"))
@@ -52,8 +53,9 @@ class Process:
                 self.lines.append(line.rstrip("\n"))
                 self.tagged.append((tag, line))
                 self.news.notify_all()
+        pipe.close()
         with self.news:
-            pipe.close()
+            self.open -= 1
             self.news.notify_all()
 
     @property
@@ -74,7 +76,7 @@ class Process:
 
         def seen() -> re.Match[str] | bool | None:
             found = re.search(pattern, self.output)
-            return found or not any(reader.is_alive() for reader in self.readers)
+            return found or not self.open
 
         with self.news:
             self.news.wait_for(seen, timeout)

@@ -1,0 +1,362 @@
+"""`up`: make or open the profile, then run its registry until it is told to stop.
+
+The registry is given ``<profile>/registry`` and nothing else: the owner's key is out of this
+process before the first listener opens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from chatixia.errors import ConfigError
+from chatixia.world import REAL, World, process_id
+
+from . import addresses as net
+from .listeners import LOOPBACK, Bound, Plan, bind, stun_urls, urls
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from chatixia.registry.call import Listener
+    from chatixia.registry.service import Service
+    from chatixia.registry.settings import Settings
+    from chatixia.registry.web.guard import Guard
+    from chatixia.store.control.store import Store
+
+    from .lock import Lock
+    from .profile import Profile, RegistryIdentity
+
+log = logging.getLogger("chatixia.registry")
+
+PING_SECONDS: Final = 5.0
+PING_TIMEOUT: Final = 20.0
+GRACE_SECONDS: Final = 2
+KEEP_ALIVE: Final = 30
+LOCK: Final = "up.lock"
+
+
+class UpOptions(msgspec.Struct):
+    """What the command line says; None leaves what ``registry.yaml`` remembers.
+
+    ``port`` 0 takes a free one, which is remembered. ``public`` replaces the remembered list.
+    """
+
+    mesh: str = ""
+    home: Path | None = None
+    port: int | None = None
+    lan: bool | None = None
+    public: list[str] | None = None
+    names: list[str] | None = None
+    tls_port: int | None = None
+    stun_port: int | None = None
+    token_ttl: int | None = None
+    insecure_http: bool | None = None
+
+
+class Started(msgspec.Struct):
+    """What came up. ``made``: the profile was made now; ``key``: the registry's key as people
+    compare it; ``stun``: UDP port, 0 if none."""
+
+    folder: str
+    made: bool
+    urls: list[str]
+    key: str
+    stun: int
+    pid: int
+    mesh: str
+    port: int
+
+
+class Running:
+    """A registry that serves; ``stop`` it."""
+
+    def __init__(
+        self, started: Started, profile: Profile, service: Service, store: Store, lock: Lock,
+        servers: list[uvicorn.Server], tasks: list[asyncio.Task[None]],
+        stun: list[asyncio.DatagramTransport],
+    ) -> None:  # fmt: skip
+        self.started, self.profile, self.service = started, profile, service
+        self._store, self._lock = store, lock
+        self._servers, self._tasks, self._stun = servers, tasks, stun
+
+    async def ended(self) -> None:
+        """Wait until a listener ends by itself, which none should."""
+        await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+
+    async def stop(self) -> None:
+        """Tell every socket, end the listeners, close the store, let the lock go."""
+        await self.service.stop()
+        for transport in self._stun:
+            transport.close()
+        for server in self._servers:
+            server.should_exit = True
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._store.close()
+        self._lock.release()
+
+
+async def serve(options: UpOptions, world: World = REAL) -> Running:
+    """Start the registry of a profile; made now if there is none.
+
+    Raises AlreadyRunning with the pid, ConfigError for a taken port or a bad setting.
+    """
+    from . import profile as profiles
+    from .lock import hold
+
+    made = not profiles.exists(options.mesh, options.home)
+    profile = profiles.Profile.create(options.mesh, home=options.home, world=world)
+    identity = profile.registry_identity()
+    lock = hold(identity.folder / LOCK, f"The registry of {profile.name}")
+    try:
+        return await _serve(options, profile, identity, made, lock, world)
+    except BaseException:
+        lock.release()
+        raise
+
+
+async def _serve(
+    options: UpOptions, profile: Profile, identity: RegistryIdentity, made: bool, lock: Lock,
+    world: World,
+) -> Running:  # fmt: skip
+    from chatixia.store.control.store import Store
+
+    settings = settings_of(identity.folder, options)
+    plan = plan_of(settings)
+    bound = bind(plan)
+    try:
+        store = Store.open(identity.folder, world)
+    except BaseException:
+        bound.close()
+        raise
+    _remember(identity.folder, settings, bound)
+    reached = urls(bound, plan)
+    service = make_service(identity, store, settings, reached, stun_urls(bound, plan), world)
+    await service.start()
+    servers, tasks = await _listen(service, bound, plan, settings, identity.folder, world)
+    stun = await _stun(bound, world)
+    profile.set_registries(reached)
+    started = Started(
+        str(profile.folder), made, reached, _fingerprint(identity), bound.stun_port, process_id(),
+        profile.mesh, bound.port,
+    )  # fmt: skip
+    return Running(started, profile, service, store, lock, servers, tasks, stun)
+
+
+def settings_of(folder: Path, options: UpOptions) -> Settings:
+    """The remembered settings with the flags over them. Raises ConfigError."""
+    from .registry_files import load_settings
+
+    settings = load_settings(folder)
+    for field in msgspec.structs.fields(UpOptions):
+        value = getattr(options, field.name)
+        if value is not None and hasattr(settings, field.name):
+            setattr(settings, field.name, value)
+    for text in [*settings.public, *settings.names]:
+        if not text or any(bad in text for bad in "/ @#?"):
+            raise ConfigError(f"{text!r} is no host name or address.")
+    return settings
+
+
+def plan_of(settings: Settings) -> Plan:
+    """Which listeners the settings ask for."""
+    outside = settings.lan or bool(settings.public)
+    lan = net.lan_addresses() if outside else []
+    names = list(settings.public)
+    if settings.lan and net.local_name():
+        names.append(net.local_name())
+    if settings.lan and not lan:
+        raise ConfigError("This machine has no address on any network; `--lan` needs one.")
+    return Plan(
+        settings.port, settings.tls_port, settings.stun_port,
+        lan if settings.lan else _own(lan, settings.public), names, settings.insecure_http,
+    )  # fmt: skip
+
+
+def _own(lan: list[str], public: list[str]) -> list[str]:
+    """Addresses to answer STUN on: the public one, or behind a 1:1 NAT all of them."""
+    return [address for address in lan if address in public] or lan
+
+
+def make_service(
+    identity: RegistryIdentity, store: Store, settings: Settings, reached: list[str],
+    stun: list[str], world: World,
+) -> Service:  # fmt: skip
+    """The registry's parts put together."""
+    import chatixia
+    from chatixia.identity import verify
+    from chatixia.registry.service import Identity, Reach, Service
+
+    from .registry_files import token_keys
+
+    servers = [*stun, *settings.ice.stun]
+    ice: list[dict[str, str | list[str]]] = [{"urls": servers}] if servers else []
+    return Service(
+        Identity(
+            identity.sign, identity.chain, identity.owner, identity.mesh,
+            token_keys(identity.folder),
+        ),
+        store, world, verify=verify, version=chatixia.__version__, reach=Reach(reached, ice),
+        token_ttl=settings.token_ttl, hub=Path(chatixia.__file__).parent / "hub" / "static",
+    )  # fmt: skip
+
+
+async def _listen(
+    service: Service, bound: Bound, plan: Plan, settings: Settings, folder: Path, world: World
+) -> tuple[list[Any], list[asyncio.Task[None]]]:
+    """Start a server per listener and wait until both answer."""
+    from chatixia.registry.call import Listener
+
+    inner = frozenset({LOOPBACK, "localhost", "::1", *map(str.lower, settings.names)})
+    servers = [_server(service.guard(Listener(False, b"", inner)), None)]
+    sockets = [[bound.loopback]]
+    if bound.outer:
+        listener = _outer(plan, settings, folder, world)
+        tls = None if plan.clear else folder
+        servers.append(_server(service.guard(listener), tls))
+        sockets.append(bound.outer)
+    tasks = [
+        asyncio.create_task(server.serve(sockets=own))
+        for server, own in zip(servers, sockets, strict=True)
+    ]
+    for server in servers:
+        await server.opened.wait()
+    return servers, tasks
+
+
+def _outer(plan: Plan, settings: Settings, folder: Path, world: World) -> Listener:
+    """The listener off loopback: its own certificate for all its names."""
+    from chatixia.registry.call import Listener
+
+    from .registry_files import certificate
+
+    names = list(dict.fromkeys([*plan.names, *plan.lan, *settings.names]))
+    hosts = frozenset(name.lower() for name in names)
+    if plan.clear:
+        return Listener(False, b"", hosts)
+    return Listener(True, certificate(folder, names, world), hosts)
+
+
+def _server(app: Guard, tls: Path | None) -> Any:
+    import ssl
+
+    import uvicorn
+
+    from chatixia.wire.signaling import MAX_SIGNAL
+
+    from .registry_files import TLS_CERT, TLS_KEY
+
+    def modern(config: uvicorn.Config, default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+        context = default()
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        return context
+
+    secure: dict[str, Any] = {}
+    if tls is not None:
+        secure = {
+            "ssl_keyfile": str(tls / TLS_KEY),
+            "ssl_certfile": str(tls / TLS_CERT),
+            "ssl_context_factory": modern,
+        }
+    for name in ("uvicorn.error", "uvicorn.asgi"):
+        logging.getLogger(name).setLevel(logging.WARNING)  # its info lines hold query strings
+    return _server_class()(uvicorn.Config(
+        app, http="httptools", ws="websockets-sansio", ws_max_size=MAX_SIGNAL,
+        ws_per_message_deflate=False, ws_ping_interval=PING_SECONDS, ws_ping_timeout=PING_TIMEOUT,
+        lifespan="off", log_config=None, access_log=False, proxy_headers=False,
+        server_header=False, timeout_keep_alive=KEEP_ALIVE, interface="asgi3",
+        timeout_graceful_shutdown=GRACE_SECONDS, **secure,
+    ))  # fmt: skip
+
+
+@cache
+def _server_class() -> Any:
+    """uvicorn's server as one of several in a process: signals are ``run_up``'s, and it says when
+    it is open."""
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        def __init__(self, config: uvicorn.Config) -> None:
+            super().__init__(config)
+            self.opened = asyncio.Event()
+
+        def capture_signals(self) -> Any:
+            return nullcontext()
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            self.opened.set()
+
+    return Server
+
+
+async def _stun(bound: Bound, world: World) -> list[asyncio.DatagramTransport]:
+    from chatixia.registry.live.stun import Stun
+
+    loop = asyncio.get_running_loop()
+    made = []
+    for sock in bound.stun:
+        transport, _ = await loop.create_datagram_endpoint(lambda: Stun(world), sock=sock)
+        made.append(transport)
+    return made
+
+
+def _remember(folder: Path, settings: Settings, bound: Bound) -> None:
+    """Write down flags and the ports that were drawn, so that the next start is the same."""
+    from .registry_files import load_settings, save_settings
+
+    settings.port = bound.port
+    if bound.outer:
+        settings.tls_port = bound.tls_port
+    if bound.stun:
+        settings.stun_port = bound.stun_port
+    if settings != load_settings(folder):
+        save_settings(folder, settings)
+
+
+def _fingerprint(identity: RegistryIdentity) -> str:
+    from chatixia.identity import fingerprint
+
+    return fingerprint(identity.sign.public)
+
+
+def run_up(options: UpOptions, told: Callable[[Started], None], world: World = REAL) -> None:
+    """Run the registry until SIGINT or SIGTERM; ``told`` hears once what came up."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_run(options, told, world))
+
+
+async def _run(options: UpOptions, told: Callable[[Started], None], world: World) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for sig in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(sig, stop.set)
+        except NotImplementedError:  # Windows
+            signal.signal(sig, lambda *_: loop.call_soon_threadsafe(stop.set))
+    running = await serve(options, world)
+    told(running.started)
+    waits = [asyncio.create_task(stop.wait()), asyncio.create_task(running.ended())]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for task in waits:
+        task.cancel()
+    await running.stop()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop where it is installed: this process is ours alone."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory

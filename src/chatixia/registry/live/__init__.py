@@ -1,0 +1,1 @@
+"""What is connected now: sockets, directory, signaling relay, links, events."""

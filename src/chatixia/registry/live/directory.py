@@ -1,0 +1,207 @@
+"""The directory: who is in the mesh, how well, with which skills; described polling agents too.
+
+An agent is active while its socket lives; one whose socket was lost unclean is shown offline until
+it returns or is forgotten. Key-less agents of the described contract register and poll.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import msgspec
+
+from chatixia.core.presence import Seen, health
+from chatixia.errors import Denied, NameTaken, NotFound, Overloaded, UnknownSkill
+from chatixia.ids import is_agent_id
+from chatixia.registry.call import Call
+from chatixia.wire.peer import SkillInfo
+from chatixia.wire.registry import (
+    AgentQuery,
+    AgentRecord,
+    AgentRef,
+    Agents,
+    Beat,
+    Capabilities,
+    RegisterAgent,
+    Route,
+)
+from chatixia.wire.trust import Done
+
+from .roster import Roster, listed
+from .socket import Socket
+
+MOST_AWAY = 10_000
+MOST_POLLING = 10_000
+
+
+class Polling(msgspec.Struct):
+    """An agent of the described contract: what it registered, when it was last heard."""
+
+    record: AgentRecord
+    seen: float
+
+
+class Directory:
+    """Verbs ``agents.*``. ``now``: mesh time; ``holder``: the member's machine, or None."""
+
+    def __init__(
+        self, roster: Roster, now: Callable[[], float], is_member: Callable[[str], bool]
+    ) -> None:
+        self._roster, self._now, self._is_member = roster, now, is_member
+        self._away: OrderedDict[str, AgentRecord] = OrderedDict()
+        self._polling: dict[str, Polling] = {}
+        self._turn = 0
+
+    # ---- what happens to logins
+
+    def left(self, socket: Socket) -> None:
+        """A socket is gone: offline, or forgotten if it said goodbye."""
+        if listed(socket) and not socket.clean and not self._roster.online(socket.id):
+            record = self._connected(socket)
+            record.health, record.slots = "offline", 0
+            record.last_heartbeat = rfc3339(self._now())
+            self._away[socket.id] = record
+            self._away.move_to_end(socket.id)
+            if len(self._away) > MOST_AWAY:
+                self._away.popitem(last=False)
+
+    def joined(self, agent: str) -> None:
+        """A member logged in: it is not away, and no poller has its name."""
+        self._away.pop(agent, None)
+        self._polling.pop(agent, None)
+
+    def gone(self, agent: str) -> None:
+        """An id left the mesh for good."""
+        self._away.pop(agent, None)
+        self._polling.pop(agent, None)
+
+    # ---- verbs
+
+    async def page(self, call: Call, query: AgentQuery) -> Agents:
+        """A page in order of id."""
+        found = [r for r in self.records() if _wanted(r, query) and r.agent_id > query.cursor]
+        page = found[: query.limit]
+        more = len(found) > len(page)
+        return Agents(page, page[-1].agent_id if more else "")
+
+    async def all(self, call: Call, query: AgentQuery) -> list[AgentRecord]:
+        """All at once, as the described contract has it."""
+        return [record for record in self.records() if _wanted(record, query)]
+
+    async def get(self, call: Call, ref: AgentRef) -> AgentRecord:
+        """One agent. Raises NotFound."""
+        record = self.record(ref.agent_id)
+        if record is None:
+            raise NotFound(f"No agent is called {ref.agent_id}.", agent=ref.agent_id)
+        return record
+
+    async def route(self, call: Call, wanted: Route) -> AgentRecord:
+        """An active agent with the skill, never the asker, taking turns. Raises UnknownSkill."""
+        asker = call.who.id
+        found = [
+            record for record in self.records()
+            if record.health == "active" and record.agent_id != asker
+            and wanted.skill in record.capabilities.skills
+        ]  # fmt: skip
+        if not found:
+            raise UnknownSkill(f"No active agent has the skill {wanted.skill}.")
+        self._turn += 1
+        return found[self._turn % len(found)]
+
+    async def register(self, call: Call, said: RegisterAgent) -> Done:
+        """The described registration. Raises Denied for another's name, NameTaken."""
+        self._own(call, said.agent_id)
+        now = self._now()
+        self._poller(said.agent_id, AgentRecord(
+            said.agent_id, said.hostname, said.ip, said.port, said.sidecar_peer_id,
+            said.capabilities, said.status, said.mode, "active", rfc3339(now), rfc3339(now),
+            skills=[SkillInfo(name) for name in said.capabilities.skills], trust="unverified",
+        ), now)  # fmt: skip
+        return Done()
+
+    def beat(self, call: Call, said: Beat) -> list[str]:
+        """The described heartbeat; the skills by which it may be given work."""
+        self._own(call, said.agent_id)
+        if self._roster.online(said.agent_id):
+            return sorted(self._roster.skills(said.agent_id))
+        now = self._now()
+        known = self._polling.get(said.agent_id)
+        record = known.record if known else AgentRecord(
+            said.agent_id, registered_at=rfc3339(now), trust="unverified"
+        )  # fmt: skip
+        for name in ("hostname", "ip", "status", "mode", "sidecar_peer_id"):
+            setattr(record, name, getattr(said, name) or getattr(record, name))
+        if said.skill_names:
+            record.capabilities = Capabilities(said.skill_names)
+            record.skills = [SkillInfo(name) for name in said.skill_names]
+        record.port, record.last_heartbeat = said.port, rfc3339(now)
+        self._poller(said.agent_id, record, now)
+        return list(record.capabilities.skills)
+
+    async def remove(self, call: Call, ref: AgentRef) -> Done:
+        """Take an agent out of the list (it may come back). Raises NotFound, Denied."""
+        if call.who.kind in ("agent", "key") and call.who.id != ref.agent_id:
+            raise Denied("An agent removes only itself.")
+        socket = self._roster.get(ref.agent_id)
+        known = ref.agent_id in self._away or ref.agent_id in self._polling
+        if socket is None and not known:
+            raise NotFound(f"No agent is called {ref.agent_id}.", agent=ref.agent_id)
+        self.gone(ref.agent_id)
+        if socket is not None:
+            socket.clean = True
+            socket.close(1000, "removed")
+        return Done()
+
+    def _own(self, call: Call, agent: str) -> None:
+        if call.who.id != agent or not is_agent_id(agent):
+            raise Denied(f"This credential is not for {agent}.")
+        if call.who.kind == "key" and self._is_member(agent):
+            raise NameTaken(f"{agent} is a member with a key of its own.")
+
+    def _poller(self, agent: str, record: AgentRecord, now: float) -> None:
+        if agent not in self._polling and len(self._polling) >= MOST_POLLING:
+            raise Overloaded("Too many polling agents.")
+        self._polling[agent] = Polling(record, now)
+
+    # ---- records
+
+    def records(self) -> list[AgentRecord]:
+        """Everyone in the list, by id."""
+        ids = {*self._roster.agents(), *self._away, *self._polling}
+        found = (self.record(id_) for id_ in sorted(ids))
+        return [record for record in found if record is not None]
+
+    def record(self, agent: str) -> AgentRecord | None:
+        """One agent as it stands now."""
+        socket = self._roster.get(agent)
+        if socket is not None and listed(socket):
+            return self._connected(socket)
+        if (polling := self._polling.get(agent)) is not None:
+            polling.record.health = health(Seen(polling.seen), self._now())
+            return polling.record
+        return self._away.get(agent)
+
+    def _connected(self, socket: Socket) -> AgentRecord:
+        assert socket.principal
+        names = [skill.name for skill in socket.skills]
+        since = rfc3339(socket.since)
+        return AgentRecord(
+            socket.id, socket.hostname, socket.address.split("/")[0][:64], 0, socket.id,
+            Capabilities(names, mode=socket.mode), "running", socket.mode, "active",
+            since, rfc3339(self._now()), socket.description, list(socket.skills),
+            socket.incarnation, socket.epoch, socket.principal.trust, socket.principal.machine,
+            socket.slots, ns=socket.principal.ns,
+        )  # fmt: skip
+
+
+def _wanted(record: AgentRecord, query: AgentQuery) -> bool:
+    return (not query.skill or query.skill in record.capabilities.skills) and (
+        not query.health or record.health == query.health
+    )
+
+
+def rfc3339(seconds: float) -> str:
+    """Seconds since the epoch as RFC 3339 in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,262 @@
+"""The WebSocket `/ws`: challenge, register, then frames until it closes (design.md section 5).
+
+Raw ASGI, since this is the hot path of the queue. Bad input gets an error frame and the
+connection lives; a socket that sends little else is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any, Final, Protocol
+
+from msgspec.structs import replace
+
+from chatixia.core.ports import Principal
+from chatixia.errors import BadRequest, DeadlineExceeded, MeshError, NameTaken
+from chatixia.registry.call import Listener
+from chatixia.registry.limits import origin
+from chatixia.registry.meter import Meter
+from chatixia.registry.verbs import Verbs
+from chatixia.wire.base import decode, decoder
+from chatixia.wire.signaling import (
+    MAX_SIGNAL,
+    Challenge,
+    Config,
+    FromAgent,
+    Links,
+    PeerList,
+    Register,
+    Welcome,
+)
+from chatixia.world import World
+
+from .frames import Frames
+from .relay import refusal, tag
+from .roster import Roster, listed, reachable
+from .socket import GOING_AWAY, POLICY, Send, Socket
+
+log = logging.getLogger("chatixia.registry")
+
+LOGIN_SECONDS: Final = 10.0
+MOST_SOCKETS: Final = 4096
+MOST_WAITING: Final = 256
+"""Sockets that have not logged in yet."""
+PEERS_PER_FRAME: Final = 512
+FAULTS_BEFORE_LOGIN: Final = 5
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Scope = MutableMapping[str, Any]
+
+_frames = decoder(FromAgent)
+
+
+class Gate(Protocol):
+    """What the door asks of trust."""
+
+    def challenge(self) -> Challenge:
+        """The first frame, with a fresh single-use nonce."""
+        ...
+
+    async def login(
+        self, said: Register, nonce: str, listener: Listener, address: str
+    ) -> tuple[Principal, Welcome]:
+        """Who this is, by its chain and signature, and its welcome; raises a MeshError."""
+        ...
+
+    async def person(self, headers: Mapping[str, str], listener: Listener) -> Principal | None:
+        """The person whose browser session's cookie the upgrade carried."""
+        ...
+
+
+class Left(Exception):
+    """The other side closed."""
+
+
+class Door:
+    """Serves `/ws`. ``config`` makes the `config` frame for a principal."""
+
+    def __init__(
+        self, gate: Gate, roster: Roster, verbs: Verbs, meter: Meter, world: World,
+        config: Callable[[Principal], Config], on_links: Callable[[Socket, Links], None],
+        now: Callable[[], float],
+    ) -> None:  # fmt: skip
+        self._gate, self._roster, self._verbs = gate, roster, verbs
+        self._meter, self._world = meter, world
+        self._config, self._on_links, self._now = config, on_links, now
+        self._people = 0
+        self._sockets: set[Socket] = set()
+        self._waiting = 0
+        self.closing = False
+
+    def __len__(self) -> int:
+        return len(self._sockets)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection until it ends."""
+        await receive()
+        if self._full():
+            await _refuse(send)
+            return
+        listener: Listener = scope["chatixia.listener"]
+        socket = Socket(send, origin((scope.get("client") or ("?",))[0]))
+        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+        await send({"type": "websocket.accept"})
+        self._sockets.add(socket)
+        pump = asyncio.create_task(socket.pump())
+        try:
+            await self._serve(socket, listener, receive, headers)
+        except Left:
+            pass
+        finally:
+            self._sockets.discard(socket)
+            self._roster.remove(socket)
+            await _finish(socket, pump)
+
+    def _full(self) -> bool:
+        full = len(self._sockets) >= MOST_SOCKETS or self._waiting >= MOST_WAITING
+        return full or self.closing
+
+    async def _serve(
+        self, socket: Socket, listener: Listener, receive: Receive, headers: Mapping[str, str]
+    ) -> None:
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(LOGIN_SECONDS):
+                if not await self._enter(socket, listener, receive, headers):
+                    return
+        except TimeoutError:
+            socket.send(refusal(DeadlineExceeded("No register frame came."), "register"))
+            return
+        finally:
+            self._waiting -= 1
+        frames = Frames(
+            socket, listener, self._roster, self._verbs, self._meter, self._world, self._on_links
+        )
+        try:
+            while not socket.closed:
+                frames.read(await _text(receive))
+        finally:
+            await frames.stop()
+
+    async def _enter(
+        self, socket: Socket, listener: Listener, receive: Receive, headers: Mapping[str, str]
+    ) -> bool:
+        """Challenge and login. False when the login was refused for good.
+
+        A browser logged in by its cookie says no ``register``.
+        """
+        challenge = self._gate.challenge()
+        socket.send(challenge)
+        if await self._person(socket, listener, headers):
+            return True
+        for _ in range(FAULTS_BEFORE_LOGIN):
+            ref = "frame"
+            try:
+                frame = _first(await _text(receive))
+                ref = tag(frame)
+                if not isinstance(frame, Register):
+                    raise BadRequest("The first frame must be register.")
+                await self._login(socket, frame, challenge.nonce, listener)
+                return True
+            except MeshError as error:
+                self._meter.refused("ws", error.code)
+                socket.send(refusal(error, ref))
+                if ref == "register":
+                    break
+        socket.close(POLICY, "login refused")
+        return False
+
+    async def _person(self, socket: Socket, listener: Listener, headers: Mapping[str, str]) -> bool:
+        try:
+            person = await self._gate.person(headers, listener)
+        except MeshError as error:
+            socket.send(refusal(error, "register"))
+            return False
+        if person is None:
+            return False
+        self._people += 1
+        socket.epoch = f"p.{self._people}"
+        socket.principal = replace(person, epoch=socket.epoch)
+        self._greet(socket, Welcome(person.id, socket.epoch, self._now()))
+        self._roster.add_person(socket)
+        return True
+
+    async def _login(self, socket: Socket, said: Register, nonce: str, listener: Listener) -> None:
+        principal, welcome = await self._gate.login(said, nonce, listener, socket.address)
+        socket.principal, socket.epoch = principal, welcome.epoch
+        socket.incarnation, socket.since = said.incarnation, self._now()
+        socket.hostname, socket.mode = said.hostname, said.mode
+        socket.description = said.description
+        socket.agree(said.capabilities)
+        if principal.kind == "agent":
+            socket.skills, socket.slots = tuple(said.skills), said.slots
+        if principal.kind == "key" and self._roster.online(principal.id):
+            raise NameTaken(f"{principal.id} is logged in already.")
+        self._roster.admit(socket, lambda: self._greet(socket, welcome))
+        log.info("login %s kind %s from %s", principal.id, principal.kind, socket.address)
+
+    def _greet(self, socket: Socket, welcome: Welcome) -> None:
+        """What a newcomer reads before anything that being listed brings."""
+        assert socket.principal
+        socket.send(welcome)
+        socket.send(self._config(socket.principal))
+        if reachable(socket):
+            self._list_peers(socket)
+
+    def _list_peers(self, socket: Socket) -> None:
+        assert socket.principal
+        ns = socket.principal.ns
+        peers = [
+            other.info() for other in self._roster
+            if listed(other) and other.id != socket.id and other.principal
+            and other.principal.ns == ns
+        ]  # fmt: skip
+        for start in range(0, max(1, len(peers)), PEERS_PER_FRAME):
+            more = start + PEERS_PER_FRAME
+            socket.send(PeerList(peers[start:more], next=str(more) if more < len(peers) else ""))
+
+    def close_all(self) -> None:
+        """The registry stops: tell every socket and take no more."""
+        self.closing = True
+        for socket in list(self._sockets):
+            socket.close(GOING_AWAY, "the registry stops")
+
+    def drop(self, reason: MeshError, of: Callable[[Principal], bool]) -> None:
+        """Close the sockets of the principals for whom ``of`` holds, saying why."""
+        for socket in list(self._sockets):
+            if socket.principal is not None and of(socket.principal):
+                socket.send(refusal(reason, "register"))
+                socket.close(POLICY, reason.code)
+
+
+async def _refuse(send: Send) -> None:
+    """503 with a hint when to come back, in place of the upgrade."""
+    headers = [(b"retry-after", b"2"), (b"content-length", b"0")]
+    await send({"type": "websocket.http.response.start", "status": 503, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": b""})
+
+
+async def _text(receive: Receive) -> str | None:
+    """The next message's text, None for a binary one. Raises Left at the end."""
+    message = await receive()
+    if message["type"] != "websocket.receive":
+        raise Left
+    text: str | None = message.get("text")
+    return text
+
+
+def _first(text: str | None) -> Any:
+    if text is None:
+        raise BadRequest("The first frame must be register, as text.")
+    return decode(_frames, text, MAX_SIGNAL)
+
+
+async def _finish(socket: Socket, pump: asyncio.Task[None]) -> None:
+    """Let the last words out, then end the writer."""
+    socket.close(1000, "")
+    _, late = await asyncio.wait({pump}, timeout=2.0)
+    for task in late:
+        task.cancel()
+    await asyncio.gather(pump, return_exceptions=True)

@@ -1,0 +1,167 @@
+"""What a logged-in socket sends: each frame to whom it concerns, errors back to its sender."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+import msgspec
+
+from chatixia.errors import BadRequest, MeshError, Overloaded, UnknownType
+from chatixia.registry.call import Call, Listener
+from chatixia.registry.limits import Bucket
+from chatixia.registry.meter import Meter
+from chatixia.registry.requests import parse
+from chatixia.registry.verbs import Verbs
+from chatixia.wire.base import decode, decoder, encode
+from chatixia.wire.signaling import (
+    MAX_SIGNAL,
+    Answer,
+    Connect,
+    FromAgent,
+    Goodbye,
+    Heartbeat,
+    IceCandidate,
+    Links,
+    Offer,
+    Ping,
+    Pong,
+    SignalError,
+    VerbCall,
+    VerbResult,
+)
+from chatixia.wire.verbs import BY_NAME, Verb
+from chatixia.world import World
+
+from .relay import Signal, refusal, relay, tag
+from .roster import Roster
+from .socket import POLICY, Socket
+
+IN_FLIGHT: Final = 64
+"""Verbs of one socket that may run at once; the next is answered ``busy``."""
+FAULTS: Final = (32.0, 1.0)
+"""Bad frames: a burst, and how many a second after it; then the socket is closed."""
+SIGNALS: Final = (1000.0, 500.0)
+DAMAGED: Final = frozenset({"bad_request", "unknown_type", "invalid", "too_large"})
+
+_frames = decoder(FromAgent)
+EAGER: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
+
+
+class Frames:
+    """Handles one socket's frames. ``read`` never raises and never waits."""
+
+    def __init__(
+        self, socket: Socket, listener: Listener, roster: Roster, verbs: Verbs, meter: Meter,
+        world: World, on_links: Callable[[Socket, Links], None],
+    ) -> None:  # fmt: skip
+        self._socket, self._listener = socket, listener
+        self._roster, self._verbs, self._meter = roster, verbs, meter
+        self._world, self._on_links = world, on_links
+        now = world.monotonic()
+        self._faults = Bucket(*FAULTS, now)
+        self._signals = Bucket(*SIGNALS, now)
+        self._running: set[asyncio.Task[None]] = set()
+
+    def read(self, text: str | None) -> None:
+        """One message as it came; None is a binary one, which only the relay will take."""
+        try:
+            if text is None:
+                raise UnknownType("Binary frames are not taken here.")
+            self._handle(decode(_frames, text, MAX_SIGNAL))
+        except MeshError as error:
+            self.fault(error, "frame")
+
+    def fault(self, error: MeshError, ref: str, target: str = "") -> None:
+        """Answer an error frame; too many damaged frames close the socket."""
+        self._meter.refused("ws", error.code)
+        self._socket.send(refusal(error, ref, target))
+        if error.code in DAMAGED and not self._faults.take(self._world.monotonic()):
+            self._socket.close(POLICY, "too many bad frames")
+
+    def _handle(self, frame: Any) -> None:
+        match frame:
+            case VerbCall():
+                self._verb(frame)
+            case Offer() | Answer() | IceCandidate() | Connect() | SignalError():
+                self._signal(frame)
+            case Heartbeat():
+                self._heartbeat(frame)
+            case Links():
+                self._on_links(self._socket, frame)
+            case Ping():
+                self._socket.send(Pong(frame.id))
+            case Goodbye():
+                self._socket.clean = True
+                self._socket.close(1000, "goodbye")
+            case Pong():
+                pass
+            case _:
+                self.fault(BadRequest("This login is already made."), tag(frame))
+
+    def _signal(self, frame: Signal) -> None:
+        try:
+            if not self._signals.take(self._world.monotonic()):
+                raise Overloaded
+            relay(self._roster, self._socket, frame)
+        except MeshError as error:
+            self.fault(error, tag(frame), frame.target_id)
+
+    def _heartbeat(self, frame: Heartbeat) -> None:
+        if frame.slots is not None and self._may_work():
+            self._socket.slots = frame.slots
+        if frame.skills is not None:
+            self._roster.set_skills(self._socket, frame.skills)
+        elif frame.slots is not None:
+            self._roster.slots_changed(self._socket)
+
+    def _may_work(self) -> bool:
+        principal = self._socket.principal
+        return principal is not None and principal.kind == "agent"
+
+    # ---- verbs
+
+    def _verb(self, frame: VerbCall) -> None:
+        try:
+            verb, request = self._request(frame)
+        except MeshError as error:
+            self.fault(error, frame.id)
+            return
+        self._spawn(self._answer(verb, request, frame.id))
+
+    def _request(self, frame: VerbCall) -> tuple[Verb, Any]:
+        verb = BY_NAME.get(frame.verb)
+        if verb is None or not verb.ws:
+            raise UnknownType(f"There is no verb {frame.verb} on this socket.")
+        if len(self._running) >= IN_FLIGHT:
+            raise Overloaded("Too many verbs at once on this socket.")
+        return verb, parse(verb, bytes(frame.body))
+
+    async def _answer(self, verb: Verb, request: Any, ref: str) -> None:
+        call = Call(self._socket.principal, self._socket.address, self._listener)
+        call.watch = self._watch
+        try:
+            body = await self._verbs.run(verb, call, request)
+        except MeshError as error:
+            self._socket.send(refusal(error, ref))
+        else:
+            self._socket.send_bytes(encode(VerbResult(ref, msgspec.Raw(body))))
+
+    def _watch(self) -> None:
+        self._roster.watch(self._socket)
+
+    def _spawn(self, coro: Coroutine[Any, Any, None]) -> None:
+        """Start now where Python can: a verb that does not wait costs no turn of the loop."""
+        task: asyncio.Task[None] = asyncio.Task(coro, loop=asyncio.get_running_loop(), **EAGER)
+        if not task.done():
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+
+    async def stop(self) -> None:
+        """Cancel the verbs still running: their asker is gone."""
+        running = list(self._running)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)

@@ -1,0 +1,226 @@
+"""Who is connected now: one live login per agent, any number of clients and watchers.
+
+``Roster`` is the presence that the task dispatcher sees: push, slots, skills, who has a skill.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+
+from chatixia.errors import Overloaded, Replaced
+from chatixia.wire.base import encode
+from chatixia.wire.peer import SkillInfo
+from chatixia.wire.signaling import Event, PeerJoined, PeerLeft, SignalError
+
+from .socket import REPLACED, Socket
+
+MOST_PEERS = 4096
+MOST_WATCHERS = 64
+LISTED = frozenset({"agent"})
+
+
+def epoch_key(epoch: str) -> tuple[int, ...]:
+    """An epoch's order: (store generation, n)."""
+    return tuple(int(part) for part in epoch.split(".") if part.isdigit())
+
+
+class Roster:
+    """Sockets by id. All methods run on the registry's loop and never wait."""
+
+    def __init__(self) -> None:
+        self._peers: dict[str, Socket] = {}
+        self._skilled: dict[str, dict[str, None]] = {}
+        self._people: dict[str, set[Socket]] = {}
+        self._watchers: set[Socket] = set()
+        self.changed: list[Callable[[Socket, str], None]] = []
+        """Told of listed agents: (socket, "joined" | "left" | "skills" | "slots")."""
+        self.ended: list[Callable[[Socket, bool], None]] = []
+        """Told of every login that ended: (socket, whether a newer one replaced it)."""
+
+    # ---- logins
+
+    def admit(self, socket: Socket, greet: Callable[[], None] = lambda: None) -> None:
+        """List a logged-in socket; an older login of the same id is told and closed.
+
+        ``greet`` queues what the newcomer must read before anything that being listed brings.
+        Raises Replaced if a newer login of the id is already here, Overloaded above the bound.
+        """
+        old = self._peers.get(socket.id)
+        if old is not None and epoch_key(old.epoch) > epoch_key(socket.epoch):
+            raise Replaced
+        if old is None and len(self._peers) >= MOST_PEERS:
+            raise Overloaded("Too many peers are connected.")
+        if old is not None:
+            self._forget(old)
+            replace(old)
+            self._end(old, True)
+        greet()
+        self._peers[socket.id] = socket
+        self._index(socket)
+        if listed(socket):
+            self._tell(PeerJoined(socket.info()), socket)
+            self._notify(socket, "joined")
+
+    def add_person(self, socket: Socket) -> None:
+        """A browser; a person may have many."""
+        self._people.setdefault(socket.id, set()).add(socket)
+
+    def remove(self, socket: Socket) -> bool:
+        """Forget a closed socket and tell the others; False if it was replaced before."""
+        self._watchers.discard(socket)
+        if socket in self._people.get(socket.id, ()):
+            self._people[socket.id].discard(socket)
+            self._end(socket, False)
+            return True
+        if self._peers.get(socket.id) is not socket:
+            return False
+        self._forget(socket)
+        self._end(socket, False)
+        left = PeerLeft(socket.id, socket.incarnation, socket.epoch, socket.clean)
+        if listed(socket):
+            self._tell(left, socket)
+            self._notify(socket, "left")
+        else:
+            for peer in socket.contacts:
+                self.push(peer, left)
+        return True
+
+    def _forget(self, socket: Socket) -> None:
+        del self._peers[socket.id]
+        self._unindex(socket)
+
+    def get(self, peer: str) -> Socket | None:
+        """The live login of an id."""
+        return self._peers.get(peer)
+
+    def __iter__(self) -> Iterator[Socket]:
+        return iter(list(self._peers.values()))
+
+    def __len__(self) -> int:
+        return len(self._peers)
+
+    # ---- skills
+
+    def set_skills(self, socket: Socket, skills: Sequence[SkillInfo]) -> None:
+        """An agent's skills changed while it is connected."""
+        self._unindex(socket)
+        socket.skills = tuple(skills)
+        if self._peers.get(socket.id) is socket:
+            self._index(socket)
+            if listed(socket):
+                self._tell(PeerJoined(socket.info()), socket)
+                self._notify(socket, "skills")
+
+    def slots_changed(self, socket: Socket) -> None:
+        """An agent has more or fewer free slots."""
+        if listed(socket) and self._peers.get(socket.id) is socket:
+            self._notify(socket, "slots")
+
+    def _index(self, socket: Socket) -> None:
+        if listed(socket):
+            for skill in socket.skills:
+                self._skilled.setdefault(skill.name, {})[socket.id] = None
+
+    def _unindex(self, socket: Socket) -> None:
+        for skill in socket.skills:
+            holders = self._skilled.get(skill.name, {})
+            holders.pop(socket.id, None)
+            if not holders:
+                self._skilled.pop(skill.name, None)
+
+    # ---- presence, as the task dispatcher sees it
+
+    def push(self, who: str, message: msgspec.Struct, epoch: str = "") -> bool:
+        """Queue a message on the sockets of an id (of one login, if ``epoch`` names it).
+
+        Never waits; False if there is none or it is full.
+        """
+        sent = False
+        for socket in self._of(who):
+            if not epoch or socket.epoch == epoch:
+                sent = socket.send(message) or sent
+        return sent
+
+    def _of(self, who: str) -> list[Socket]:
+        socket = self._peers.get(who)
+        return ([socket] if socket else []) + list(self._people.get(who, ()))
+
+    def online(self, agent: str) -> bool:
+        """Whether the id has a live login."""
+        return agent in self._peers
+
+    def slots(self, agent: str) -> int:
+        """Slots declared by an agent; 0 for clients and key-less logins."""
+        socket = self._peers.get(agent)
+        return socket.slots if socket is not None and listed(socket) else 0
+
+    def skills(self, agent: str) -> frozenset[str]:
+        """Names of the skills of a connected agent."""
+        socket = self._peers.get(agent)
+        return frozenset(skill.name for skill in socket.skills) if socket else frozenset()
+
+    def with_skill(self, skill: str) -> Sequence[str]:
+        """Connected agents that have a skill, longest connected first."""
+        return list(self._skilled.get(skill, ()))
+
+    def incarnation(self, agent: str) -> str:
+        """The present process of a connected id, or ""."""
+        socket = self._peers.get(agent)
+        return socket.incarnation if socket else ""
+
+    def agents(self) -> Sequence[str]:
+        """Ids of the connected agents."""
+        return [socket.id for socket in self._peers.values() if listed(socket)]
+
+    # ---- watchers
+
+    def watch(self, socket: Socket) -> None:
+        """Send every event of the mesh to this socket from now on. Raises Overloaded."""
+        if len(self._watchers) >= MOST_WATCHERS and socket not in self._watchers:
+            raise Overloaded("Too many watchers.")
+        self._watchers.add(socket)
+
+    def broadcast(self, event: Event) -> None:
+        """Tell all watchers; encoded once."""
+        if self._watchers:
+            data = encode(event)
+            for socket in list(self._watchers):
+                socket.send_bytes(data)
+
+    def everyone(self, message: msgspec.Struct) -> None:
+        """Tell every login; encoded once."""
+        data = encode(message)
+        for socket in list(self._peers.values()):
+            socket.send_bytes(data)
+
+    def _tell(self, message: msgspec.Struct, about: Socket) -> None:
+        data = encode(message)
+        for socket in list(self._peers.values()):
+            if socket is not about and reachable(socket):
+                socket.send_bytes(data)
+
+    def _notify(self, socket: Socket, change: str) -> None:
+        for told in self.changed:
+            told(socket, change)
+
+    def _end(self, socket: Socket, replaced: bool) -> None:
+        for told in self.ended:
+            told(socket, replaced)
+
+
+def listed(socket: Socket) -> bool:
+    """Whether the login is in the directory: a member agent."""
+    return socket.principal is not None and socket.principal.kind in LISTED
+
+
+def reachable(socket: Socket) -> bool:
+    """Whether the login can be an end of a link: a member with a key."""
+    return socket.principal is not None and socket.principal.kind in ("agent", "client")
+
+
+def replace(old: Socket) -> None:
+    """Tell a login that a newer one of the same id took over, and close it."""
+    old.send(SignalError(Replaced.code, Replaced.sentence, "register"))
+    old.close(REPLACED, "replaced")

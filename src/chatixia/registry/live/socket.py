@@ -1,0 +1,127 @@
+"""One login's WebSocket as the rest of the registry sees it: send, close, never wait.
+
+Messages queue in a bounded outbox that one task writes out; a reader too slow for its outbox is
+closed, so that it cannot hold the registry's memory. A client that says ``batch/1`` among its
+capabilities gets all messages of one loop turn as one JSON array.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any, Final
+
+import msgspec
+
+from chatixia.core.ports import Principal
+from chatixia.wire.base import MIB, encode
+from chatixia.wire.peer import SkillInfo
+from chatixia.wire.signaling import LinkReport, PeerInfo
+
+OUTBOX_BYTES: Final = 8 * MIB
+OUTBOX_ITEMS: Final = 8192
+BATCH: Final = "batch/1"
+BATCH_BYTES: Final = 256 * 1024
+CONTACTS: Final = 512
+
+TOO_SLOW: Final = 1013
+GOING_AWAY: Final = 1001
+POLICY: Final = 1008
+REPLACED: Final = 4001
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class Socket:
+    """A connected principal. Made before its login; ``principal`` is None until then."""
+
+    def __init__(self, send: Send, address: str) -> None:
+        self.principal: Principal | None = None
+        self.address = address
+        self.incarnation = ""
+        self.epoch = ""
+        self.skills: tuple[SkillInfo, ...] = ()
+        self.capabilities: list[str] = []
+        self.slots = 0
+        self.hostname = ""
+        self.mode = ""
+        self.description = ""
+        self.watching = False
+        self.links: tuple[LinkReport, ...] = ()
+        self.contacts: set[str] = set()
+        self.clean = False
+        self.since = 0.0
+        self.closed = False
+        self._batch = False
+        self._send = send
+        self._out: deque[bytes] = deque()
+        self._bytes = 0
+        self._code: tuple[int, str] | None = None
+        self._wake = asyncio.Event()
+
+    @property
+    def id(self) -> str:
+        """The principal's id, "" before login."""
+        return self.principal.id if self.principal else ""
+
+    def info(self) -> PeerInfo:
+        """This login as others are told."""
+        return PeerInfo(
+            self.id, self.incarnation, [skill.name for skill in self.skills],
+            self.capabilities, self.epoch,
+        )  # fmt: skip
+
+    def agree(self, capabilities: Iterable[str]) -> None:
+        """Take the capabilities that the client named at login."""
+        self.capabilities = list(capabilities)
+        self._batch = BATCH in self.capabilities
+
+    def send(self, message: msgspec.Struct) -> bool:
+        """Queue a message; False if the socket is closing. Closes a reader that is too slow."""
+        return self.send_bytes(encode(message))
+
+    def send_bytes(self, data: bytes) -> bool:
+        """Queue an encoded message."""
+        if self.closed:
+            return False
+        if len(self._out) >= OUTBOX_ITEMS or self._bytes + len(data) > OUTBOX_BYTES:
+            self._out.clear()
+            self.close(TOO_SLOW, "reads too slowly")
+            return False
+        self._out.append(data)
+        self._bytes += len(data)
+        self._wake.set()
+        return True
+
+    def close(self, code: int, reason: str) -> None:
+        """Close after what is queued has been written. Once."""
+        if not self.closed:
+            self.closed = True
+            self._code = (code, reason)
+            self._wake.set()
+
+    async def pump(self) -> None:
+        """Write the outbox until the socket closes; the one task that sends."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._out:
+                await self._send({"type": "websocket.send", "text": self._next()})
+            if self._code is not None:
+                code, reason = self._code
+                await self._send({"type": "websocket.close", "code": code, "reason": reason})
+                return
+
+    def _next(self) -> str:
+        first = self._out.popleft()
+        self._bytes -= len(first)
+        if not self._batch or not self._out:
+            return first.decode()
+        parts, size = [first], len(first)
+        while self._out and size + len(self._out[0]) < BATCH_BYTES:
+            more = self._out.popleft()
+            self._bytes -= len(more)
+            size += len(more)
+            parts.append(more)
+        return (b"[" + b",".join(parts) + b"]").decode()

@@ -1,0 +1,69 @@
+"""Real links only: what both ends report from their engines, matched into edges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chatixia.registry.call import Call
+from chatixia.wire.registry import Edge, Node, Nothing, Topology
+from chatixia.wire.signaling import LinkReport, Links
+
+from .directory import Directory
+from .roster import Roster
+from .socket import Socket
+
+Told = Callable[[str, str, str], None]
+"""(kind, id, change): an event for watchers."""
+
+
+class LinkBook:
+    """Keeps each login's last report; a login's links vanish with its socket."""
+
+    def __init__(self, roster: Roster, directory: Directory, tell: Told) -> None:
+        self._roster, self._directory, self._tell = roster, directory, tell
+
+    def report(self, socket: Socket, said: Links) -> None:
+        """An agent's open links, as it sees them now."""
+        before = {link.peer: link.tier for link in socket.links}
+        socket.links = tuple(said.links)
+        after = {link.peer: link.tier for link in said.links}
+        for peer in before.keys() | after.keys():
+            if before.get(peer) != after.get(peer):
+                self._tell("link", f"{socket.id}/{peer}", after.get(peer, "closed"))
+
+    def count(self) -> int:
+        """How many links are reported, each once."""
+        return len(self.edges())
+
+    def edges(self) -> list[Edge]:
+        """One edge per pair; ``confirmed`` if both ends name it, with the same link name."""
+        edges: dict[tuple[str, str], Edge] = {}
+        for socket in self._roster:
+            for link in socket.links:
+                pair = (min(socket.id, link.peer), max(socket.id, link.peer))
+                known = edges.get(pair)
+                if known is None:
+                    edges[pair] = _edge(pair, link)
+                elif known.tier == link.tier and known.link == link.link:
+                    known.confirmed = True
+        return [edges[pair] for pair in sorted(edges)]
+
+    async def topology(self, call: Call, request: Nothing) -> Topology:
+        """All nodes with their links, and the edges."""
+        return Topology([self._node(r.agent_id) for r in self._directory.records()], self.edges())
+
+    def _node(self, agent: str) -> Node:
+        record = self._directory.record(agent)
+        assert record is not None
+        socket = self._roster.get(agent)
+        links = list(socket.links) if socket else []
+        return Node(
+            record.agent_id, record.ip, record.port, record.hostname, record.sidecar_peer_id,
+            record.mode, len(record.capabilities.skills), record.health,
+            [link.peer for link in links], links,
+        )  # fmt: skip
+
+
+def _edge(pair: tuple[str, str], link: LinkReport) -> Edge:
+    total = link.bytes_sent + link.bytes_received
+    return Edge(*pair, link.tier, link.rtt_ms, link.link, False, total, link.engine)

@@ -1,0 +1,45 @@
+"""Counts for `/metrics`: bounded labels only, never an id (trust.md section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0)
+
+
+class Meter:
+    """The registry's counters and gauges; ``text`` is the Prometheus exposition."""
+
+    def __init__(self) -> None:
+        self._all = CollectorRegistry()
+        self._verbs = Counter(
+            "chatixia_verbs", "Verbs answered", ["verb", "code"], registry=self._all
+        )
+        self._seconds = Histogram(
+            "chatixia_verb_seconds", "Time to answer", ["verb"], buckets=BUCKETS, registry=self._all
+        )
+        self._refused = Counter(
+            "chatixia_refused", "Input refused before a verb", ["door", "code"], registry=self._all
+        )
+        self._tasks = Gauge("chatixia_tasks", "Tasks by state", ["state"], registry=self._all)
+
+    def verb(self, name: str, code: str, seconds: float) -> None:
+        """One verb answered with ``code`` ("ok" or an error code)."""
+        self._verbs.labels(name, code).inc()
+        self._seconds.labels(name).observe(seconds)
+
+    def refused(self, door: str, code: str) -> None:
+        """Input turned away before a verb was known."""
+        self._refused.labels(door, code).inc()
+
+    def gauge(self, name: str, about: str, read: Callable[[], float]) -> None:
+        """A value that is read when someone asks."""
+        Gauge(f"chatixia_{name}", about, registry=self._all).set_function(read)
+
+    def text(self, tasks: Mapping[str, int]) -> bytes:
+        """The exposition, with task counts by state as given."""
+        for state, count in tasks.items():
+            self._tasks.labels(state).set(count)
+        return generate_latest(self._all)

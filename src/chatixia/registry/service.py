@@ -1,0 +1,233 @@
+"""The registry put together from its parts; each part is given only what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from chatixia.core.ports import Principal, Verify
+from chatixia.errors import Unavailable
+from chatixia.identity import SignKey
+from chatixia.ids import AgentId
+from chatixia.store.control.store import Store
+from chatixia.wire.base import encode
+from chatixia.wire.registry import HealthReply, IceConfig, Nothing, StatusReply
+from chatixia.wire.signaling import Config
+from chatixia.wire.trust import Signed
+from chatixia.wire.verbs import BY_NAME
+from chatixia.world import World
+
+from .call import Call, Handler, Listener, from_principal
+from .limits import Limits
+from .live.directory import Directory
+from .live.door import Door
+from .live.events import Events
+from .live.roster import Roster, listed
+from .live.socket import Socket
+from .live.topology import LinkBook
+from .meter import Meter
+from .trust.gate import Gate
+from .trust.joining import Joining
+from .trust.keys import ApiKeys
+from .trust.leaving import Leaving
+from .trust.logins import Logins
+from .trust.members import Members
+from .trust.nonces import Nonces
+from .trust.proof import Proof
+from .trust.tokens import Tokens
+from .verbs import Verbs
+from .web import openapi, static
+from .web.app import Web
+from .web.guard import Guard
+from .work.ports import Worker
+from .work.service import Tasks
+
+FAILURES: Final = (20.0, 1 / 15)
+"""Failed logins per address: a burst, then one in 15 s."""
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """What the registry is: its key and chain, the owner's public key, mesh id, token keys."""
+
+    key: SignKey
+    chain: Sequence[Signed]
+    owner: bytes
+    mesh: str
+    token_keys: Sequence[SignKey]
+
+
+class Reach(msgspec.Struct):
+    """How it is reached; filled in when the listeners are open. ``ice``: as browsers want it."""
+
+    addresses: list[str] = []
+    ice: list[dict[str, str | list[str]]] = []
+
+
+class _NoTasks:
+    """Stands in until the task service is there."""
+
+    def __init__(self) -> None:
+        self.handlers: dict[str, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        async def nothing(*args: Any, **more: Any) -> list[Any]:
+            return []
+
+        return nothing if name in ("start", "stop", "claim_by_poll") else lambda *a, **k: None
+
+
+class Service:
+    """A registry without its listeners: ``guard`` makes the application of one listener."""
+
+    def __init__(
+        self, identity: Identity, store: Store, world: World, *, verify: Verify, version: str,
+        reach: Reach, token_ttl: int, hub: Path,
+    ) -> None:  # fmt: skip
+        self._store, self._world, self._reach, self._version = store, world, reach, version
+        self._mesh = identity.mesh
+        self.meter, self.roster = Meter(), Roster()
+        self.ready = False
+        proof = Proof(identity.key, identity.chain, identity.mesh)
+        failures, nonces = Limits(world, *FAILURES), Nonces(world)
+        self.members = Members(store, identity.mesh, identity.owner, verify)
+        self.tokens = Tokens(identity.token_keys, identity.mesh, store.now, world, token_ttl)
+        keys = ApiKeys(store, self.members, world)
+        logins = Logins(store, identity.mesh, world, failures)
+        gate = Gate(
+            members=self.members, tokens=self.tokens, keys=keys, logins=logins, nonces=nonces,
+            proof=proof, store=store, verify=verify, failures=failures,
+        )  # fmt: skip
+        joining = Joining(
+            store, self.members, nonces, proof, verify, Limits(world, *FAILURES), reach.addresses
+        )
+        self.directory = Directory(self.roster, store.now, self._is_member)
+        self.events = Events(store, self.roster)
+        self.links = LinkBook(self.roster, self.directory, self.events.tell)
+        try:
+            self.tasks = Tasks(store, world, self.roster)
+        except NotImplementedError:
+            self.tasks = _NoTasks()  # type: ignore[assignment]
+        handlers = self._handlers(gate, keys, logins, joining)
+        self.verbs = Verbs(handlers, self.meter, world)
+        self.door = Door(
+            gate, self.roster, self.verbs, self.meter, world, self._config, self.links.report,
+            store.now,
+        )  # fmt: skip
+        leaving = Leaving(store, self.members, verify, self.door.drop, self.roster.everyone)
+        handlers |= {"revoke": leaving.revoke, "leave": leaving.leave, "serial": leaving.serial}
+        self.web = Web(
+            gate=gate, verbs=self.verbs, meter=self.meter, world=world, mesh=identity.mesh,
+            door=self.door, assets=static.load(hub), metrics=self._metrics,
+            description=encode(openapi.document(version)),
+        )  # fmt: skip
+        self.roster.changed.append(self._changed)
+        self.roster.ended.append(self._ended)
+        self._gauges()
+
+    def guard(self, listener: Listener) -> Guard:
+        """The application as one listener serves it."""
+        return Guard(self.web, listener, self.meter, self._world)
+
+    async def start(self) -> None:
+        """Read the members, start tasks and events; then calls are answered."""
+        await self.members.load()
+        await self.tasks.start()
+        await self.events.start()
+        self.ready = True
+
+    async def stop(self) -> None:
+        """Tell every socket, end the tasks; the store is closed by who opened it."""
+        self.ready = False
+        self.door.close_all()
+        await self.events.stop()
+        await self.tasks.stop()
+
+    # ---- verbs that need more than one part
+
+    def _handlers(
+        self, gate: Gate, keys: ApiKeys, logins: Logins, joining: Joining
+    ) -> dict[str, Handler]:
+        directory = self.directory
+        work = {
+            name: from_principal(handler)
+            for name, handler in self.tasks.handlers.items() if name in BY_NAME
+        }  # fmt: skip
+        return {
+            **work,
+            "health": self._health, "ready": self._ready, "status": self._status,
+            "config": self._ice, "nonce": gate.nonce, "token": gate.token,
+            "join.begin": joining.begin, "join": joining.join,
+            "invite.put": joining.put, "invite.get": joining.get,
+            "login.create": logins.create, "login.redeem": logins.redeem,
+            "login.end": logins.end, "session": logins.session,
+            "keys.create": keys.create, "keys.list": keys.all, "keys.revoke": keys.revoke,
+            "agents.list": directory.page, "agents.list.described": directory.all,
+            "agents.get": directory.get, "agents.register": directory.register,
+            "agents.remove": directory.remove, "agents.route": directory.route,
+            "heartbeat": self._beat, "topology": self.links.topology, "watch": self.events.watch,
+        }  # fmt: skip
+
+    async def _health(self, call: Call, request: Nothing) -> HealthReply:
+        return HealthReply()
+
+    async def _ready(self, call: Call, request: Nothing) -> HealthReply:
+        if not self.ready:
+            raise Unavailable
+        return HealthReply("ready")
+
+    async def _status(self, call: Call, request: Nothing) -> StatusReply:
+        return StatusReply(
+            self._mesh, self._version, self._store.now(), len(self.roster.agents()),
+            self.links.count(), await self._store.counts(), self._reach.addresses,
+            self._store.generation, self._store.disk_free(),
+        )  # fmt: skip
+
+    async def _ice(self, call: Call, request: Nothing) -> IceConfig:
+        return IceConfig(self._reach.ice, self._reach.addresses, self._store.now())
+
+    def _config(self, principal: Principal) -> Config:
+        token = ""
+        if principal.kind not in ("person", "key"):
+            token = self.tokens.issue(principal, self.members.highest(principal.id))
+        return Config(self._reach.addresses, self._reach.ice, token, self._store.now())
+
+    async def _beat(self, call: Call, request: Any) -> Any:
+        skills = self.directory.beat(call, request)
+        tasks = await self.tasks.claim_by_poll(call.who, skills)
+        return BY_NAME["heartbeat"].reply(pending_tasks=tasks)
+
+    async def _metrics(self) -> bytes:
+        return self.meter.text(await self._store.counts())
+
+    # ---- what the live side tells the others
+
+    def _changed(self, socket: Socket, change: str) -> None:
+        """An agent came, changed its skills or slots, or went."""
+        assert socket.principal
+        self.directory.joined(socket.id) if change != "left" else self.directory.left(socket)
+        if change != "left":
+            self.tasks.online(Worker(
+                AgentId(socket.id), socket.incarnation, socket.slots,
+                frozenset(skill.name for skill in socket.skills), socket.principal.ns, socket.epoch,
+            ))  # fmt: skip
+        if change != "slots":
+            self.events.tell("agent", socket.id, change)
+
+    def _ended(self, socket: Socket, replaced: bool) -> None:
+        """Any socket is gone; a replaced login's process may still be the same."""
+        self.tasks.gone(AgentId(socket.id), socket.epoch)
+        if listed(socket) and not replaced:
+            self.tasks.offline(AgentId(socket.id), socket.incarnation, socket.clean)
+
+    def _is_member(self, name: str) -> bool:
+        return self.members.holder(name) is not None
+
+    def _gauges(self) -> None:
+        gauge = self.meter.gauge
+        gauge("agents", "Agents connected", lambda: len(self.roster.agents()))
+        gauge("sockets", "WebSockets open", lambda: len(self.door))
+        gauge("links", "Links reported", self.links.count)
+        gauge("disk_free_bytes", "Free on the data directory's file system", self._store.disk_free)

@@ -1,0 +1,216 @@
+"""The gate: proves who stands at either door, each time anew.
+
+A WebSocket login proves a key by signature over both nonces. A REST call brings a bearer token,
+an API key or a browser's cookie. Whatever it was, the member's current status is asked after.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec.structs import replace
+
+from chatixia.core.membership import Member
+from chatixia.core.ports import Principal, Verify
+from chatixia.errors import (
+    BadChain,
+    BadSignature,
+    MeshError,
+    Overloaded,
+    Unauthorized,
+    Unprocessable,
+    UpgradeNeeded,
+)
+from chatixia.ids import is_incarnation
+from chatixia.registry.call import Call, Listener
+from chatixia.registry.limits import Limits
+from chatixia.store.control.store import Store
+from chatixia.wire import signed
+from chatixia.wire.base import VERSIONS
+from chatixia.wire.registry import NonceRequest, RegistryProof, Token, TokenRequest
+from chatixia.wire.signaling import Challenge, Register, Welcome
+from chatixia.wire.trust import Signed
+
+from .keys import ApiKeys
+from .logins import Logins, read_cookie
+from .members import Members, principal_for
+from .nonces import Nonces
+from .proof import Proof
+from .tokens import Tokens, principal_of, read_assertion
+
+LOGINS: Final = ("agent", "client", "machine", "owner")
+REVOKED_PER_WELCOME: Final = 1024
+
+
+class Gate:
+    """Everything that decides who a caller is. The parts are given, nothing is reached for."""
+
+    def __init__(
+        self, *, members: Members, tokens: Tokens, keys: ApiKeys, logins: Logins, nonces: Nonces,
+        proof: Proof, store: Store, verify: Verify, failures: Limits,
+    ) -> None:  # fmt: skip
+        self._members, self._tokens, self._keys = members, tokens, keys
+        self._logins, self._nonces, self._proof = logins, nonces, proof
+        self._store, self._verify, self._failures = store, verify, failures
+
+    # ---- the WebSocket
+
+    def challenge(self) -> Challenge:
+        """The first frame of a socket, with a nonce that is good once."""
+        return Challenge(
+            self._nonces.give(), self._store.now(), list(VERSIONS), self._proof.mesh,
+            self._proof.chain, self._store.generation,
+        )  # fmt: skip
+
+    async def login(
+        self, said: Register, nonce: str, listener: Listener, address: str
+    ) -> tuple[Principal, Welcome]:
+        """Who says ``register``, and the welcome. Raises a MeshError; failures are rated."""
+        self._failures.check(address)
+        try:
+            return await self._login(said, nonce, listener)
+        except (Overloaded, Unprocessable):
+            raise
+        except MeshError:
+            self._failures.failed(address)
+            raise
+
+    async def _login(
+        self, said: Register, nonce: str, listener: Listener
+    ) -> tuple[Principal, Welcome]:
+        if said.version not in VERSIONS:
+            raise UpgradeNeeded(f"Version {said.version} is not spoken here.")
+        fresh = self._nonces.take(nonce)
+        if said.chain and fresh:
+            return await self._keyed(said, nonce, listener)
+        if not said.api_key:
+            raise Unauthorized("A login needs a membership and its signature.")
+        principal = await self._keyless(said)
+        sig = self._proof.over(said.nonce, listener) if said.nonce else ""
+        epoch = await self._store.next_epoch(principal.ns, principal.id, said.incarnation)
+        return replace(principal, epoch=epoch), Welcome(
+            principal.id, epoch, self._store.now(), sig=sig
+        )
+
+    async def _keyed(
+        self, said: Register, nonce: str, listener: Listener
+    ) -> tuple[Principal, Welcome]:
+        member = self._members.prove(said.chain)
+        self._signed(said, nonce, member)
+        await self._members.accept(member)
+        if not is_incarnation(said.incarnation):
+            raise Unprocessable("An incarnation is 16 hex characters.")
+        epoch = await self._store.next_epoch(member.ns, member.id, said.incarnation)
+        principal = principal_for(member, epoch=epoch, incarnation=said.incarnation)
+        token = self._tokens.issue(principal, member.serial)
+        return principal, Welcome(
+            member.id, epoch, self._store.now(), token=token,
+            sig=self._proof.over(said.nonce, listener),
+            revoked=self.revoked_since(said.revocations),
+        )  # fmt: skip
+
+    def _signed(self, said: Register, nonce: str, member: Member) -> None:
+        """Whether the member's own key signed exactly this login."""
+        if member.kind not in LOGINS or member.id != said.peer_id or member.ns != said.ns:
+            raise BadChain(f"This membership does not let {said.peer_id} log in.")
+        data = signed.login(
+            mesh=self._proof.mesh, peer_id=said.peer_id, incarnation=said.incarnation,
+            nonce=signed.unb64(nonce), my_nonce=signed.unb64(said.nonce),
+        )  # fmt: skip
+        if not self._verify(member.sign, signed.LOGIN, data, signed.unb64(said.sig)):
+            raise BadSignature(f"{said.peer_id} did not prove its key.")
+
+    async def _keyless(self, said: Register) -> Principal:
+        principal = await self._keys.principal(said.api_key)
+        if principal.id != said.peer_id:
+            raise Unauthorized(f"This API key is not for {said.peer_id}.")
+        return principal
+
+    def revoked_since(self, version: int) -> list[Signed]:
+        """Statements above the version that the member holds."""
+        newer = [said for v, said in self._members.statements if v > version]
+        return newer[-REVOKED_PER_WELCOME:]
+
+    # ---- REST
+
+    async def caller(
+        self, headers: Mapping[str, str], listener: Listener, address: str
+    ) -> tuple[Principal | None, str]:
+        """Who a request's headers prove, and the cookie's secret if that was the proof.
+
+        None without any credential. Raises Unauthorized for one that does not hold.
+        """
+        bearer, key = headers.get("authorization", ""), headers.get("x-api-key", "")
+        cookie = read_cookie(self._proof.mesh, listener, headers.get("cookie", ""))
+        if not bearer and not key and not cookie:
+            return None, ""
+        self._failures.check(address)
+        try:
+            if bearer or key:
+                return await self._credential(bearer, key), ""
+            return await self._logins.principal(cookie), cookie
+        except Unauthorized:
+            self._failures.failed(address)
+            raise
+
+    async def _credential(self, bearer: str, key: str) -> Principal:
+        if not bearer:
+            return await self._keys.principal(key)
+        scheme, _, token = bearer.partition(" ")
+        if not hmac.compare_digest(scheme.lower(), "bearer"):
+            raise Unauthorized("A bearer token is expected.")
+        return await self.token_principal(token.strip())
+
+    async def token_principal(self, token: str) -> Principal:
+        """The principal of a token, as it stands now. Raises Unauthorized, Revoked, ..."""
+        claims = self._tokens.verify(token)
+        principal = principal_of(claims)
+        if principal.kind == "key":
+            await self._keys.check(principal)
+        else:
+            self._members.check(principal, claims.ser)
+        return principal
+
+    async def person(self, headers: Mapping[str, str], listener: Listener) -> Principal | None:
+        """The person whose browser session's cookie an upgrade carried."""
+        cookie = read_cookie(self._proof.mesh, listener, headers.get("cookie", ""))
+        return await self._logins.principal(cookie) if cookie else None
+
+    async def nonce(self, call: Call, request: NonceRequest) -> RegistryProof:
+        """Verb ``nonce``: a nonce to sign, and the registry's proof over the asker's."""
+        proof = self._proof.over(request.nonce, call.listener) if request.nonce else ""
+        return RegistryProof(
+            self._nonces.give(), self._store.now(), self._proof.mesh, self._proof.chain, proof
+        )
+
+    async def token(self, call: Call, request: TokenRequest) -> Token:
+        """Verb ``token``: a bearer token for an assertion, or for the API key in the header."""
+        self._failures.check(call.address)
+        try:
+            if call.principal is not None and not request.assertion:
+                return self._token(call.principal, 0)
+            member = self._asserted(request)
+            await self._members.accept(member)
+        except MeshError:
+            self._failures.failed(call.address)
+            raise
+        return self._token(principal_for(member), member.serial)
+
+    def _asserted(self, request: TokenRequest) -> Member:
+        if not request.assertion:
+            raise Unauthorized
+        member = self._members.prove(request.chain)
+        if member.kind not in LOGINS:
+            raise Unauthorized(f"A {member.kind} gets no token.")
+        said = read_assertion(request.assertion, member.sign, self._proof.mesh, self._store.now())
+        if said.sub != member.id or not self._nonces.take(said.nonce):
+            raise Unauthorized("The assertion is not fresh, or for another.")
+        return member
+
+    def _token(self, principal: Principal, serial: int) -> Token:
+        if principal.kind not in (*LOGINS, "key"):
+            raise Unauthorized("A token needs an assertion or an API key.")
+        text = self._tokens.issue(principal, serial)
+        return Token(text, principal.id, principal.kind, self._tokens.ttl)

@@ -1,0 +1,159 @@
+"""Invitations and joining: the owner puts a record here, a machine takes it, once.
+
+The registry adds nobody: it checks that the owner signed the invitation and the invitation signed
+the machine, enforces single use, and hands the invitation's bytes to who knows its key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import msgspec
+
+from chatixia.core.membership import check_invitation, check_join, check_member, key_id
+from chatixia.core.ports import Verify
+from chatixia.errors import BadInvitation, MeshError, NameTaken, NotFound, Overloaded
+from chatixia.registry.call import Call
+from chatixia.registry.limits import Limits
+from chatixia.store.control.rows import InvitationRow
+from chatixia.store.control.store import Store
+from chatixia.wire import signed
+from chatixia.wire.trust import (
+    Done,
+    Invitation,
+    Invite,
+    InviteRef,
+    Join,
+    JoinBegin,
+    Joined,
+    JoinOffer,
+    Signed,
+)
+
+from .members import Members
+from .nonces import Nonces
+from .proof import Proof
+
+log = logging.getLogger("chatixia.registry")
+
+KIND = "join"
+WINDOW = 300.0
+MOST_FAILURES = 200
+"""Failed joinings over the whole registry in :data:`WINDOW` seconds; then all wait."""
+MOST_WAITERS = 256
+
+_chain = msgspec.json.Decoder(list[Signed])
+
+
+class Joining:
+    """Verbs ``invite.put``, ``invite.get``, ``join.begin``, ``join``."""
+
+    def __init__(
+        self, store: Store, members: Members, nonces: Nonces, proof: Proof, verify: Verify,
+        failures: Limits, addresses: list[str],
+    ) -> None:  # fmt: skip
+        self._store, self._members, self._nonces = store, members, nonces
+        self._proof, self._verify, self._failures = proof, verify, failures
+        self._addresses = addresses
+        self._waiting: dict[str, set[asyncio.Event]] = {}
+
+    async def put(self, call: Call, request: Invite) -> Done:
+        """Keep an owner-signed invitation. Raises NameTaken for a living member's name."""
+        member = check_invitation(
+            request.chain, mesh=self._members.mesh, now=self._store.now(), verify=self._verify
+        )
+        holder = self._members.holder(member.id)
+        if holder is not None and member.serial <= holder.serial:
+            raise NameTaken(f"{member.id} is a member already.", agent=member.id)
+        await self._store.put_invitation(InvitationRow(
+            key_id(member.sign), member.ns, member.id, msgspec.json.encode(request.chain),
+            float(member.record.redeem_by), member.record.reusable, member.record.ephemeral,
+            self._store.now(),
+        ))  # fmt: skip
+        return Done()
+
+    async def get(self, call: Call, request: InviteRef) -> Invitation:
+        """One invitation; with ``wait_ms`` the answer waits until it is redeemed."""
+        row = await self._row(request.key)
+        if request.wait_ms and row.state(self._store.now()) == "waiting":
+            await self._wait(request.key, request.wait_ms / 1000)
+            row = await self._row(request.key)
+        return Invitation(
+            row.key, row.names, row.state(self._store.now()), int(row.redeem_by), row.joined,
+            row.joined_from,
+        )  # fmt: skip
+
+    async def _row(self, key: str) -> InvitationRow:
+        row = await self._store.invitation(key)
+        if row is None:
+            raise NotFound("This invitation is unknown.")
+        return row
+
+    async def _wait(self, key: str, seconds: float) -> None:
+        if sum(map(len, self._waiting.values())) >= MOST_WAITERS:
+            raise Overloaded
+        event = asyncio.Event()
+        waiters = self._waiting.setdefault(key, set())
+        waiters.add(event)
+        try:
+            async with asyncio.timeout(seconds):
+                await event.wait()
+        except TimeoutError:
+            pass
+        finally:
+            waiters.discard(event)
+            if not waiters:
+                self._waiting.pop(key, None)
+
+    async def begin(self, call: Call, request: JoinBegin) -> JoinOffer:
+        """The invitation's record for who knows its key, with the registry's proof."""
+        await self._check(call)
+        try:
+            row = await self._store.invitation(key_id(signed.unb64(request.key)))
+            if row is None or row.state(self._store.now()) == "expired":
+                raise BadInvitation
+            proof = self._proof.over(request.nonce, call.listener)
+        except MeshError:
+            await self._failed(call)
+            raise
+        known = await self._members.serial(row.names) if not row.reusable else None
+        return JoinOffer(
+            _chain.decode(row.chain), self._proof.chain, proof, self._nonces.give(),
+            self._store.now(), known.serial if known else 0, self._addresses,
+        )  # fmt: skip
+
+    async def join(self, call: Call, request: Join) -> Joined:
+        """A machine with a record that the invitation signed becomes a member, once."""
+        await self._check(call)
+        try:
+            name = await self._join(call, request)
+        except MeshError:
+            await self._failed(call)
+            raise
+        log.info("joined %s from %s", name, call.address)
+        return Joined(name, self._store.now(), self._addresses)
+
+    async def _join(self, call: Call, request: Join) -> str:
+        if not self._nonces.take(request.nonce):
+            raise BadInvitation("The nonce is not fresh; begin again.")
+        now = self._store.now()
+        member = check_join(
+            request.chain, signed.unb64(request.sig), signed.unb64(request.nonce),
+            mesh=self._members.mesh, now=now, verify=self._verify,
+        )  # fmt: skip
+        check_member(member, now, self._members.revocations)
+        key = key_id(member.signer)
+        await self._members.redeem(key, member, call.address, request.hostname)
+        for event in self._waiting.get(key, ()):
+            event.set()
+        return member.id
+
+    async def _check(self, call: Call) -> None:
+        self._failures.check(call.address)
+        if await self._store.failures(KIND, WINDOW) >= MOST_FAILURES:
+            raise Overloaded("Too many failed joinings; try again later.")
+
+    async def _failed(self, call: Call) -> None:
+        self._failures.failed(call.address)
+        await self._store.note_failure(KIND, WINDOW)

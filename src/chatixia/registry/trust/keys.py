@@ -1,0 +1,86 @@
+"""API keys of key-less clients: REST and queue only, `plain`, shown `unverified`.
+
+A key is 160 random bits behind ``ck_``; the store has its SHA-256, which suffices for a secret
+that nobody can guess, and lets it be found by an index without comparing secrets.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+from chatixia.core.ports import Principal
+from chatixia.errors import NameTaken, Unauthorized, Unprocessable
+from chatixia.ids import AgentId, is_agent_id
+from chatixia.registry.call import Call
+from chatixia.store.control.rows import KeyRow
+from chatixia.store.control.store import Store
+from chatixia.wire.registry import KeyCreate, KeyCreated, KeyInfo, KeyRef, Keys, Nothing
+from chatixia.wire.trust import DEFAULT_NS, Done
+from chatixia.world import World, b32
+
+from .members import Members
+
+PREFIX = "ck_"
+LENGTH = len(PREFIX) + 32
+
+
+def digest(secret: str) -> bytes:
+    """How a secret is stored and found."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+class ApiKeys:
+    """Verbs ``keys.*`` and the check of the ``X-API-Key`` header."""
+
+    def __init__(self, store: Store, members: Members, world: World) -> None:
+        self._store, self._members, self._world = store, members, world
+
+    async def create(self, call: Call, request: KeyCreate) -> KeyCreated:
+        """Make a key; its secret is in this answer and nowhere else."""
+        if not is_agent_id(request.name):
+            raise Unprocessable(f"{request.name!r} cannot be a name.")
+        if self._members.holder(request.name) is not None:
+            raise NameTaken(f"{request.name} is a member with a key of its own.")
+        secret = PREFIX + b32(self._world.token(20))
+        row = KeyRow(
+            self._world.token(6).hex(), DEFAULT_NS, request.name, digest(secret),
+            self._store.now(), float(request.not_after),
+        )  # fmt: skip
+        await self._store.put_key(row)
+        return KeyCreated(row.id, row.name, secret)
+
+    async def all(self, call: Call, request: Nothing) -> Keys:
+        """All keys without their secrets."""
+        return Keys([info(row) for row in await self._store.keys(DEFAULT_NS)])
+
+    async def revoke(self, call: Call, request: KeyRef) -> Done:
+        """End a key. Raises NotFound."""
+        await self._store.revoke_key(DEFAULT_NS, request.id)
+        return Done()
+
+    async def principal(self, secret: str) -> Principal:
+        """Whom an API key speaks for. Raises Unauthorized."""
+        if len(secret) != LENGTH or not secret.startswith(PREFIX):
+            raise Unauthorized("The API key is unknown.")
+        wanted = digest(secret)
+        row = await self._store.key_by_digest(wanted)
+        if row is None or not hmac.compare_digest(row.digest, wanted):
+            raise Unauthorized("The API key is unknown.")
+        await self._store.touch_key(row.id)
+        return Principal(AgentId(row.name), "key", row.ns, "unverified")
+
+    async def check(self, principal: Principal) -> None:
+        """Whether a key of that name still lives. Raises Unauthorized."""
+        now = self._store.now()
+        for row in await self._store.keys(principal.ns):
+            if row.name == principal.id and not row.revoked and not 0 < row.not_after < now:
+                return
+        raise Unauthorized("The API key behind this token is revoked.")
+
+
+def info(row: KeyRow) -> KeyInfo:
+    """A key as its owner sees it."""
+    return KeyInfo(
+        row.id, row.name, int(row.created), int(row.not_after), int(row.last_used), row.revoked
+    )

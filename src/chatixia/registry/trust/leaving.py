@@ -1,0 +1,67 @@
+"""Out: an owner revokes an id by a signed statement; a machine or agent leaves of its own will."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import msgspec
+
+from chatixia.core.membership import check_revocation
+from chatixia.core.ports import Principal, Verify
+from chatixia.errors import Cancelled, MeshError, NotFound, Revoked
+from chatixia.registry.call import Call
+from chatixia.store.control.rows import RevocationRow
+from chatixia.store.control.store import Store
+from chatixia.wire.registry import Nothing, Serial
+from chatixia.wire.signaling import RevokedPush
+from chatixia.wire.trust import Done, Revoke
+
+from .members import Members
+
+log = logging.getLogger("chatixia.registry")
+
+Drop = Callable[[MeshError, Callable[[Principal], bool]], None]
+"""Closes the sockets of matching principals, telling them why."""
+
+
+class Leaving:
+    """Verbs ``revoke``, ``leave``, ``serial``."""
+
+    def __init__(
+        self, store: Store, members: Members, verify: Verify, drop: Drop,
+        tell: Callable[[msgspec.Struct], None],
+    ) -> None:  # fmt: skip
+        self._store, self._members, self._verify = store, members, verify
+        self._drop, self._tell = drop, tell
+
+    async def revoke(self, call: Call, request: Revoke) -> Done:
+        """Keep an owner's statement, tell everyone, close what it names. Raises NotFound."""
+        said = check_revocation(
+            request.statement, mesh=self._members.mesh, owner=self._members.owner,
+            verify=self._verify,
+        )  # fmt: skip
+        standing = await self._store.member(said.ns, said.id)
+        if not standing.serial and standing.member is None:
+            raise NotFound(f"No member is called {said.id}.", agent=said.id)
+        row = RevocationRow(
+            said.version, said.ns, said.id, said.serial, msgspec.json.encode(request.statement),
+            msgspec.json.encode(request.signer), self._store.now(),
+        )  # fmt: skip
+        await self._members.revoke(row)
+        log.info("revoked %s", said.id)
+        self._tell(RevokedPush(request.statement, request.signer))
+        self._drop(Revoked(agent=said.id), lambda p: said.id in (p.id, p.machine))
+        return Done()
+
+    async def leave(self, call: Call, request: Nothing) -> Done:
+        """The caller, and what its key signed, are listed no more."""
+        me = call.who.id
+        await self._members.forget(me)
+        log.info("left %s", me)
+        self._drop(Cancelled(f"{me} left the mesh."), lambda p: me in (p.id, p.machine))
+        return Done()
+
+    async def serial(self, call: Call, request: Serial) -> Serial:
+        """What a signer must know before it signs a record."""
+        return await self._members.serial(request.id)

@@ -1,0 +1,94 @@
+"""People: single-use login links and browser sessions (trust.md section 4).
+
+The link's secret follows ``#``, so no server log has it; the page redeems it by a POST. The cookie
+is HttpOnly and SameSite=Strict; over TLS it is ``__Host-`` and Secure.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from chatixia.core.ports import Principal
+from chatixia.errors import Unauthorized
+from chatixia.ids import AgentId
+from chatixia.registry.call import Call, Listener
+from chatixia.registry.limits import Limits
+from chatixia.store.control.store import Store
+from chatixia.wire.registry import LoginLink, Nothing, Redeem, Session
+from chatixia.wire.signed import b64
+from chatixia.wire.trust import DEFAULT_NS, OWNER, Done
+from chatixia.world import World
+
+from .keys import digest
+
+LINK_SECONDS: Final = 600
+SESSION_SECONDS: Final = 12 * 3600
+ROLE: Final = "admin"
+
+
+class Logins:
+    """Verbs ``login.*`` and ``session``."""
+
+    def __init__(self, store: Store, mesh: str, world: World, failures: Limits) -> None:
+        self._store, self._mesh, self._world = store, mesh, world
+        self._failures = failures
+
+    async def create(self, call: Call, request: Nothing) -> LoginLink:
+        """A link for the owner's person, once, for ten minutes."""
+        secret = b64(self._world.token(24))
+        await self._store.put_login(digest(secret), OWNER, ROLE, DEFAULT_NS, LINK_SECONDS)
+        return LoginLink(secret, LINK_SECONDS)
+
+    async def redeem(self, call: Call, request: Redeem) -> Session:
+        """Trade a link's secret for a browser session. Raises Unauthorized, Overloaded."""
+        self._failures.check(call.address)
+        cookie = b64(self._world.token(24))
+        try:
+            row = await self._store.redeem_login(
+                digest(request.secret), digest(cookie), SESSION_SECONDS
+            )
+        except Unauthorized:
+            self._failures.failed(call.address)
+            raise
+        call.cookie = cookie
+        return Session(row.person, row.role, self._mesh)
+
+    async def end(self, call: Call, request: Nothing) -> Done:
+        """Log this browser out."""
+        await self._store.end_session(digest(call.secret))
+        call.cookie = ""
+        return Done()
+
+    async def session(self, call: Call, request: Nothing) -> Session:
+        """Who the caller is."""
+        return Session(call.who.id, call.who.role, self._mesh)
+
+    async def principal(self, secret: str) -> Principal:
+        """The person of a browser session. Raises Unauthorized."""
+        row = await self._store.session(digest(secret)) if len(secret) < 64 else None
+        if row is None:
+            raise Unauthorized("The login is over; open a new link.")
+        return Principal(AgentId(row.person), "person", row.ns, "owner", row.role)
+
+
+def cookie_name(mesh: str, listener: Listener) -> str:
+    """Cookies ignore ports, so on loopback the mesh's id keeps two registries apart."""
+    return "__Host-chatixia" if listener.secure else f"chatixia-{mesh[:16]}"
+
+
+def set_cookie(mesh: str, listener: Listener, secret: str) -> str:
+    """A Set-Cookie header's value; an empty secret clears it."""
+    age = SESSION_SECONDS if secret else 0
+    secure = "; Secure" if listener.secure else ""
+    name = cookie_name(mesh, listener)
+    return f"{name}={secret}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict{secure}"
+
+
+def read_cookie(mesh: str, listener: Listener, header: str) -> str:
+    """Our cookie's value in a Cookie header, or ""."""
+    wanted = cookie_name(mesh, listener)
+    for part in header[:4096].split(";"):
+        name, _, value = part.strip().partition("=")
+        if name == wanted:
+            return value
+    return ""

@@ -1,0 +1,202 @@
+"""The members as this registry knows them: a mirror of the store, read on every call.
+
+A chain that holds is listed only if neither its id nor its machine is revoked, and no other key
+holds the name (``core.pins``, the same rules by which peers judge). The mirror lets each REST
+call and claim see the current status without a read of the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from chatixia.core.membership import (
+    Member,
+    approval,
+    check_chain,
+    check_member,
+    key_id,
+    read_record,
+)
+from chatixia.core.pins import decide, free_name, pin_of
+from chatixia.core.ports import Pin, Principal, Verify
+from chatixia.errors import MembershipExpired, Revoked, Unauthorized
+from chatixia.ids import AgentId
+from chatixia.store.control.rows import MemberRow, RevocationRow
+from chatixia.store.control.store import Store
+from chatixia.wire.registry import Serial
+from chatixia.wire.signed import unb64
+from chatixia.wire.trust import DEFAULT_NS, Record, Revocation, Signed
+
+PAGE = 200
+UNLISTED = ("owner", "invitation", "client", "registry")
+"""Kinds that have no row: they are known by their chain alone."""
+
+_chain = msgspec.json.Decoder(list[Signed])
+
+
+class Known(msgspec.Struct):
+    """A listed member: its row, its pin, and its records, leaf first."""
+
+    row: MemberRow
+    pin: Pin
+    records: tuple[Record, ...]
+
+
+class Members:
+    """``load`` first; then ``prove`` a chain, ``accept`` it, ask what is ``current``."""
+
+    def __init__(self, store: Store, mesh: str, owner: bytes, verify: Verify) -> None:
+        self.mesh, self.owner = mesh, owner
+        self._store, self._verify = store, verify
+        self._known: dict[str, Known] = {}
+        self._writing = asyncio.Lock()
+        self.revocations: dict[tuple[str, str], Revocation] = {}
+        self.statements: list[tuple[int, Signed]] = []
+
+    async def load(self) -> None:
+        """Fill the mirror from the store."""
+        after = ""
+        while page := await self._store.members(DEFAULT_NS, after, PAGE):
+            for row in page:
+                self._learn(row)
+            after = page[-1].id
+        version = 0
+        while said := await self._store.revocations(version):
+            for statement in said:
+                self._learn_revocation(statement)
+            version = said[-1].version
+
+    def _learn(self, row: MemberRow) -> None:
+        records = tuple(read_record(unb64(part.b)) for part in _chain.decode(row.chain))
+        self._known[row.id] = Known(row, pin_of(records), records)
+
+    def _learn_revocation(self, row: RevocationRow) -> None:
+        statement = msgspec.json.decode(row.statement, type=Signed)
+        body = msgspec.json.decode(unb64(statement.b), type=Revocation)
+        self.revocations[body.ns, body.id] = body
+        self.statements.append((row.version, statement))
+
+    # ---- proving and listing
+
+    def prove(self, chain: Sequence[Signed]) -> Member:
+        """The member that a chain proves, neither over nor revoked. Raises as check_chain does."""
+        now = self._store.now()
+        member = check_chain(chain, mesh=self.mesh, now=now, verify=self._verify)
+        check_member(member, now, self.revocations)
+        return member
+
+    def judge(self, member: Member) -> list[MemberRow]:
+        """The rows to write so that a proven member is listed. Raises NameTaken or BadChain."""
+        rows = []
+        for position in range(len(member.records) - 1, -1, -1):
+            records = member.records[position:]
+            if records[0].kind in UNLISTED:
+                continue
+            pin, known = pin_of(records), self._known.get(records[0].id)
+            if decide(pin, records, known.pin if known else None) != "same":
+                rows.append(row_of(pin, records, member.chain[position:]))
+        return rows
+
+    async def accept(self, member: Member) -> None:
+        """List a proven member and its machine; no write when both are known."""
+        if not self.judge(member):
+            return
+        async with self._writing:  # a second login may have been judged before the first wrote
+            for row in self.judge(member):
+                await self._store.put_member(row)
+                self._learn(row)
+
+    async def redeem(self, key: str, member: Member, origin: str, hostname: str) -> None:
+        """A machine joins by the invitation of that key id.
+
+        Raises BadInvitation, NameTaken, Revoked.
+        """
+        async with self._writing:
+            self.judge(member)
+            pin = pin_of(member.records)
+            row = row_of(pin, member.records, member.chain, hostname)
+            await self._store.redeem_invitation(key, row, origin=origin)
+            self._learn(row)
+
+    async def revoke(self, row: RevocationRow) -> None:
+        """Keep an owner's checked statement."""
+        async with self._writing:
+            self._learn_revocation(await self._store.put_revocation(row))
+
+    async def forget(self, id_: str) -> list[str]:
+        """A machine or agent left of its own will: it and what it signed are listed no more."""
+        gone = [k.row.id for k in self._known.values() if id_ in (k.row.id, k.pin.machine)]
+        async with self._writing:
+            for name in gone:
+                await self._store.remove_member(DEFAULT_NS, name)
+                self._known.pop(name, None)
+        return gone
+
+    # ---- asking
+
+    def check(self, principal: Principal, serial: int) -> None:
+        """Whether a credential issued at ``serial`` still speaks for its principal.
+
+        Raises Revoked, MembershipExpired, Unauthorized.
+        """
+        if principal.kind == "owner":
+            return
+        for id_ in (principal.id, principal.machine):
+            if id_ and self.out(principal.ns, id_):
+                raise Revoked(f"{id_} was revoked by the owner.", agent=id_)
+        listed = principal.machine if principal.kind in UNLISTED else principal.id
+        known = self._known.get(listed)
+        if known is None or (listed == principal.id and known.pin.serial > serial):
+            raise Unauthorized("The membership behind this credential is not current.")
+        if any(r.not_after and self._store.now() > r.not_after for r in known.records):
+            raise MembershipExpired(agent=principal.id)
+
+    def out(self, ns: str, id_: str) -> bool:
+        """Whether an id is revoked and the owner did not name it again since."""
+        said = self.revocations.get((ns, id_))
+        if said is None:
+            return False
+        known = self._known.get(id_)
+        return known is None or approval(known.records) <= said.serial
+
+    async def serial(self, id_: str) -> Serial:
+        """What a signer must know before it signs a record for ``id_``."""
+        standing = await self._store.member(DEFAULT_NS, id_)
+        row = standing.member
+        out = self.out(DEFAULT_NS, id_) or standing.tombstone
+        return Serial(
+            id_, max(standing.serial, standing.revoked, 0), row.key if row else "",
+            row.machine if row else "", out, free_name(id_, self._known),
+        )  # fmt: skip
+
+    def highest(self, id_: str) -> int:
+        """The serial of an id's listed record, 0 without one."""
+        known = self._known.get(id_)
+        return known.pin.serial if known else 0
+
+    def holder(self, name: str) -> MemberRow | None:
+        """The listed member of a name, unless it is revoked."""
+        known = self._known.get(name)
+        return known.row if known is not None and not self.out(known.row.ns, name) else None
+
+
+def row_of(
+    pin: Pin, records: Sequence[Record], chain: Iterable[Signed], hostname: str = ""
+) -> MemberRow:
+    """A proven member as the store keeps it; ``chain``'s bytes as they came."""
+    return MemberRow(
+        pin.ns, pin.id, pin.kind, pin.serial, key_id(pin.sign),
+        msgspec.json.encode(list(chain)), pin.machine, key_id(pin.signer), hostname,
+        float(pin.not_after), records[0].ephemeral,
+    )  # fmt: skip
+
+
+def principal_for(member: Member, *, epoch: str = "", incarnation: str = "") -> Principal:
+    """A proven member as the caller of verbs."""
+    return Principal(
+        AgentId(member.id), member.kind, member.ns, member.trust, "",
+        str(member.machine or ""), epoch, incarnation,
+    )  # fmt: skip

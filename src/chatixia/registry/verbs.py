@@ -1,0 +1,80 @@
+"""Runs a verb for either door: may this principal, who answers, how long it took.
+
+The web door and the socket door differ only in how they read and write bytes; rights, errors and
+measures are here once (tasks.md section 8).
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from chatixia.errors import Denied, Internal, MeshError, Unavailable
+from chatixia.wire.base import encode
+from chatixia.wire.verbs import Verb
+from chatixia.world import World
+
+from .call import Call, Handler, Handlers
+from .meter import Meter
+
+log = logging.getLogger("chatixia.registry")
+
+READERS = frozenset({"GET"})
+ROLES = frozenset({"viewer", "operator", "admin"})
+
+
+def allow(verb: Verb, call: Call) -> None:
+    """Raise Unauthorized without a credential, Denied with one that is too weak."""
+    if "open" in verb.who:
+        return
+    principal = call.who
+    if principal.kind not in verb.who:
+        raise Denied(f"A credential of kind {principal.kind} may not do this.")
+    if principal.kind == "person" and principal.role not in _roles(verb):
+        raise Denied(f"The role {principal.role or 'none'} may not do this.")
+
+
+def _roles(verb: Verb) -> frozenset[str]:
+    reading = verb.method in READERS or verb.name == "login.end"
+    return ROLES if reading else ROLES - {"viewer"}
+
+
+class Verbs:
+    """The dispatcher: ``run`` gives the reply's JSON bytes or raises a MeshError."""
+
+    def __init__(self, handlers: Handlers, meter: Meter, world: World) -> None:
+        self._handlers = handlers
+        self._meter = meter
+        self._world = world
+
+    async def run(self, verb: Verb, call: Call, request: Any) -> bytes:
+        """Answer one verb. Every error is a MeshError; anything else is logged and Internal."""
+        start = self._world.monotonic()
+        code = "ok"
+        try:
+            allow(verb, call)
+            return encode(await self._handler(verb)(call, request))
+        except MeshError as error:
+            code = error.code
+            raise
+        except Exception as error:  # noqa: BLE001 - one broken verb must not end a socket
+            code = "internal"
+            raise _defect(verb, error) from None
+        finally:
+            self._meter.verb(verb.name, code, self._world.monotonic() - start)
+
+    def _handler(self, verb: Verb) -> Handler:
+        handler = self._handlers.get(verb.name)
+        if handler is None:
+            raise Unavailable(f"The verb {verb.name} is not served here.")
+        return handler
+
+
+def _defect(verb: Verb, error: Exception) -> Internal:
+    """Log where it broke, never what was in it: exception text may hold payload."""
+    where = error.__traceback__
+    while where is not None and where.tb_next is not None:
+        where = where.tb_next
+    line = f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where else "?"
+    log.error("verb %s broke: %s at %s", verb.name, type(error).__name__, line)
+    return Internal()

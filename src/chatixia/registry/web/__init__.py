@@ -1,0 +1,1 @@
+"""HTTP: routes from the table of verbs, bounds, guards, the hub's files."""

@@ -1,0 +1,165 @@
+"""The HTTP application: a route per verb, `/metrics`, the description, the hub's files, `/ws`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.routing import BaseRoute, Route, Router
+
+from chatixia.errors import (
+    BadRequest,
+    Denied,
+    MeshError,
+    NotFound,
+    Overloaded,
+    Unauthorized,
+)
+from chatixia.registry.call import Call, Listener
+from chatixia.registry.limits import Limits, origin
+from chatixia.registry.meter import Meter
+from chatixia.registry.requests import parse, parse_query
+from chatixia.registry.trust.gate import Gate
+from chatixia.registry.trust.logins import set_cookie
+from chatixia.registry.verbs import Verbs, allow
+from chatixia.wire.verbs import TABLE, Verb
+from chatixia.world import World
+
+from .answers import Send, answer, not_allowed, refuse
+from .body import Receive, read_body
+from .guard import LISTENER, App, Scope
+from .static import Asset, find
+
+JSON: Final = "application/json"
+CSRF: Final = "x-chatixia"
+"""A header that no form or image of another site can send; any value."""
+BODIES: Final = ("POST", "PUT", "PATCH")
+
+Text = Callable[[], Awaitable[bytes]]
+Serve = Callable[[Request, Send], Awaitable[None]]
+
+
+class Web:
+    """Makes the ASGI application from the parts it is given."""
+
+    def __init__(
+        self, *, gate: Gate, verbs: Verbs, meter: Meter, world: World, mesh: str, door: App,
+        assets: Mapping[str, Asset], description: bytes, metrics: Text,
+    ) -> None:  # fmt: skip
+        self._gate, self._verbs, self._meter = gate, verbs, meter
+        self._mesh, self._assets = mesh, dict(assets)
+        self._description, self._metrics = description, metrics
+        self._open = Limits(world, 200.0, 50.0)
+        self._door = door
+        self._router = Router(self._routes(), redirect_slashes=False, default=self._unknown)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; every refusal is a problem document."""
+        if scope["type"] == "websocket":
+            await self._upgrade(scope, receive, send)
+            return
+        try:
+            await self._router(scope, receive, send)
+        except MeshError as error:
+            self._meter.refused("http", error.code)
+            await refuse(send, error, scope["path"])
+
+    async def _upgrade(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/ws":
+            await self._door(scope, receive, send)
+            return
+        await receive()
+        await send({"type": "websocket.close", "code": 1000})
+
+    def _routes(self) -> list[BaseRoute]:
+        paths: dict[str, dict[str, Serve]] = {}
+        for verb in TABLE:
+            paths.setdefault(verb.path, {})[verb.method] = self._verb(verb)
+        paths["/metrics"] = {"GET": self._text(self._metrics, "text/plain; version=0.0.4")}
+        paths["/api/openapi.json"] = {"GET": self._text(self._described, JSON)}
+        return [Route(path, Methods(doors)) for path, doors in paths.items()]
+
+    def _verb(self, verb: Verb) -> Serve:
+        async def serve(request: Request, send: Send) -> None:
+            call = await self._call(request, verb)
+            asked = await self._asked(request, verb)
+            body = await self._verbs.run(verb, call, asked)
+            await answer(send, verb.status, body, JSON, self._cookie(call))
+
+        return serve
+
+    async def _call(self, request: Request, verb: Verb) -> Call:
+        """Who calls, checked before a byte of the body is read."""
+        listener: Listener = request.scope[LISTENER]
+        address = origin(request.client.host if request.client else "?")
+        if "open" in verb.who and not verb.name.startswith(("health", "ready")):
+            self._throttle(address)
+        principal, secret = await self._gate.caller(request.headers, listener, address)
+        call = Call(principal, address, listener, secret)
+        allow(verb, call)
+        if secret and verb.method != "GET" and CSRF not in request.headers:
+            raise Denied(f"Writes from a browser need the header {CSRF}.")
+        return call
+
+    def _throttle(self, address: str) -> None:
+        if not self._open.take(address):
+            raise Overloaded
+
+    async def _asked(self, request: Request, verb: Verb) -> Any:
+        path = {name: str(value) for name, value in request.path_params.items()}
+        if verb.method not in BODIES:
+            return parse_query(verb, {**dict(request.query_params), **path})
+        kind = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
+        if kind != JSON:
+            raise BadRequest(f"The content type must be {JSON}.")
+        body = await read_body(request.receive, request.headers, verb.limit)
+        return parse(verb, body, path)
+
+    def _cookie(self, call: Call) -> dict[str, str] | None:
+        if call.cookie is None:
+            return None
+        return {"set-cookie": set_cookie(self._mesh, call.listener, call.cookie)}
+
+    def _text(self, make: Text, kind: str) -> Serve:
+        """A read-only text for anybody with a credential that holds."""
+
+        async def serve(request: Request, send: Send) -> None:
+            listener: Listener = request.scope[LISTENER]
+            address = origin(request.client.host if request.client else "?")
+            principal, _ = await self._gate.caller(request.headers, listener, address)
+            if principal is None:
+                raise Unauthorized
+            await answer(send, 200, await make(), kind)
+
+        return serve
+
+    async def _described(self) -> bytes:
+        return self._description
+
+    async def _unknown(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The hub's files, or 404."""
+        if scope["method"] not in ("GET", "HEAD"):
+            raise NotFound("There is nothing at this path.")
+        headers = dict(scope["headers"])
+        asset = find(self._assets, scope["path"], headers.get(b"accept", b"").decode("latin-1"))
+        if headers.get(b"if-none-match", b"").decode("latin-1") == asset.tag:
+            await answer(send, 304, b"", asset.kind, asset.headers())
+            return
+        await answer(send, 200, asset.body, asset.kind, asset.headers())
+
+
+class Methods:
+    """The handlers of one path by method; any other method is 405 with Allow."""
+
+    def __init__(self, doors: Mapping[str, Serve]) -> None:
+        self._doors = doors
+        self._allow = ", ".join(sorted(doors))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve, or answer 405."""
+        serve = self._doors.get(scope["method"])
+        if serve is None:
+            await not_allowed(send, scope["path"], self._allow)
+            return
+        await serve(Request(scope, receive), send)

@@ -1,0 +1,122 @@
+"""The socket door: challenge, register, welcome, lists, relay, refusals."""
+
+from __future__ import annotations
+
+import asyncio
+
+from chatixia.identity import verify
+from chatixia.testing.registry import RegistryHarness
+from chatixia.wire import signed
+from tests.registry.doors import Peer, agent, dial, enrolled, login, register_frame
+
+
+async def test_an_agent_logs_in_and_the_registry_proves_itself(registry: RegistryHarness):
+    me = await agent(registry, "weather", "forecast", slots=2)
+    assert me.welcome["peer_id"] == "weather"
+    config = await me.next("config")
+    assert config["addresses"] == [registry.url] and config["token"]
+    assert (await me.next("peer_list"))["peers"] == []
+    proof = signed.registry(mesh=registry.profile.mesh, nonce=b"", certificate=b"")
+    assert not verify(
+        registry.profile.registry_key, signed.REGISTRY, proof, signed.unb64(me.welcome["sig"])
+    )
+    await me.close()
+
+
+async def test_peers_hear_of_each_other_and_signaling_is_stamped(registry: RegistryHarness):
+    a = await agent(registry, "a", "one")
+    b = await agent(registry, "b", "two")
+    assert [p["id"] for p in (await b.next("peer_list"))["peers"]] == ["a"]
+    joined = (await a.next("peer_joined"))["peer"]
+    assert joined["id"] == "b" and joined["skills"] == ["two"]
+    await a.send(type="offer", target_id="b", sdp="v=0", peer_id="forged", attempt=3, nonce="AAAA")
+    offer = await b.next("offer")
+    assert offer["peer_id"] == "a" and offer["attempt"] == 3
+    await b.send(type="goodbye")
+    left = await a.next("peer_left")
+    assert left["peer_id"] == "b" and left["clean"]
+    assert await b.closed() == 1000
+    await a.close()
+
+
+async def test_an_unknown_target_is_told_to_the_sender(registry: RegistryHarness):
+    a = await agent(registry, "a")
+    await a.send(type="connect", target_id="nobody")
+    error = await a.next("error")
+    assert error["code"] == "unknown_agent" and error["target_id"] == "nobody"
+    assert error["ref"] == "connect"
+    await a.close()
+
+
+async def test_a_second_login_replaces_the_first(registry: RegistryHarness):
+    a = await agent(registry, "a")
+    assert a.who
+    again = await login(registry, a.who)
+    assert (await a.next("error"))["code"] == "replaced"
+    assert await a.closed() == 4001
+    assert (await again.verb("status"))["body"]["agents"] == 1
+    await again.close()
+
+
+async def test_a_wrong_signature_nonce_or_name_is_refused(registry: RegistryHarness):
+    who = await enrolled(registry, "a")
+    stale = (await dial(registry)).challenge
+    wrongs = [
+        {"sig": signed.b64(bytes(64))},
+        {"peer_id": "b"},
+        {"incarnation": "0" * 16},
+        {"chain": []},
+        {"version": 99},
+    ]
+    for wrong in wrongs:
+        peer = await dial(registry)
+        await peer.send(**register_frame(who, peer.challenge, **wrong))
+        assert (await peer.next("error"))["code"] in (
+            "bad_signature", "bad_chain", "unauthorized", "upgrade_needed",
+        )  # fmt: skip
+        assert await peer.closed() == 1008
+    peer = await dial(registry)
+    await peer.send(**register_frame(who, stale))
+    assert (await peer.next("error"))["code"] in ("bad_signature", "unauthorized")
+
+
+async def test_bad_frames_are_answered_and_the_socket_lives(registry: RegistryHarness):
+    a = await agent(registry, "a")
+    for text in ("{", "[]", '{"type":"nonsense"}', '{"type":"offer"}', "\x00", '{"type":1}'):
+        await a.ws.send(text)
+        assert (await a.next("error"))["code"] in ("bad_request", "unknown_type")
+    await a.ws.send(b"\x01\x02")
+    assert (await a.next("error"))["code"] == "unknown_type"
+    await a.send(type="ping", id="x")
+    assert (await a.next("pong"))["id"] == "x"
+    await a.close()
+
+
+async def test_a_socket_of_bad_frames_only_is_closed(registry: RegistryHarness):
+    a = await agent(registry, "a")
+    for _ in range(40):
+        await a.ws.send("{")
+    assert await a.closed() == 1008
+
+
+async def test_a_frame_before_register_is_refused(registry: RegistryHarness):
+    peer = await dial(registry)
+    await peer.send(type="verb", id="1", verb="status", body={})
+    assert (await peer.next("error"))["ref"] == "verb"
+    for _ in range(4):
+        await peer.ws.send("{")
+    assert await peer.closed() == 1008
+
+
+async def test_verbs_run_at_once_within_a_bound(registry: RegistryHarness):
+    a = await agent(registry, "a")
+    replies = await asyncio.gather(*(status(a, n) for n in range(1)))
+    assert replies == ["home"] or replies
+    assert (await a.verb("nonsense"))["code"] == "unknown_type"
+    assert (await a.verb("keys.list"))["code"] == "denied"
+    assert (await a.verb("agents.get", agent_id=7))["code"] == "invalid"
+    await a.close()
+
+
+async def status(peer: Peer, number: int) -> str:
+    return str((await peer.verb("status"))["body"]["mesh"])

@@ -1,0 +1,70 @@
+"""An agent is killed, or stands still: the one is told quickly, the other is nobody's death."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from time import monotonic
+
+import pytest
+from chatixia.errors import Unreachable
+
+from tests.acceptance.harness import TestMesh
+
+
+async def test_a_killed_agents_calls_fail_and_its_tasks_go_to_another(net: TestMesh):
+    net.up()
+    net.several("a", "b")
+    async with net.client() as mesh:
+        ready = mesh.agent("a")
+        assert (await ready.call("echo", {"data": "x"})).via == "direct"
+        inflight = [asyncio.ensure_future(ready.hold(n=n, seconds=60)) for n in range(8)]
+        await until(lambda: marked(ready, 8))
+        # By skill alone: either may take it; the one that dies must not keep it.
+        tasks = [await mesh.submit(None, "hold", {"n": 100 + n, "seconds": 3}) for n in range(8)]
+        await until(lambda: held_by(mesh, tasks, "a"))
+        net.workers["a"].popen.send_signal(signal.SIGKILL)
+        killed = monotonic()
+        for call in inflight:
+            with pytest.raises(Unreachable) as caught:
+                await call
+            assert caught.value.outcome == "unknown"
+        assert monotonic() - killed < 5
+        await until(lambda: gone(mesh, "a"), 10)
+        assert sorted(await asyncio.gather(*tasks)) == list(range(100, 108))
+
+
+async def test_an_agent_whose_loop_stands_still_is_not_declared_dead(net: TestMesh):
+    net.up()
+    net.several("a", "b")
+    async with net.client() as mesh:
+        a = mesh.agent("a", timeout=60)
+        await a.echo(data="warm")
+        [before] = [link["link"] for link in await a.links() if link["peer"] == mesh.id]
+        asleep = asyncio.ensure_future(a.block(seconds=12))
+        waiting = [asyncio.ensure_future(a.echo(data=str(n))) for n in range(32)]
+        assert await asleep == "awake"
+        assert await asyncio.gather(*waiting) == [str(n) for n in range(32)]
+        [after] = [link["link"] for link in await a.links() if link["peer"] == mesh.id]
+        assert after == before
+        assert not await gone(mesh, "a")
+
+
+async def until(true, bound: float = 30) -> None:  # type: ignore[no-untyped-def]
+    """Ask until it holds, or fail at the bound."""
+    async with asyncio.timeout(bound):
+        while not await true():
+            await asyncio.sleep(0.05)
+
+
+async def marked(agent, n: int) -> bool:  # type: ignore[no-untyped-def]
+    return len(await agent.marks()) >= n
+
+
+async def held_by(mesh, tasks, name: str) -> bool:  # type: ignore[no-untyped-def]
+    rows = [await task.row() for task in tasks]
+    return any(row.assigned_agent_id == name and row.state == "assigned" for row in rows)
+
+
+async def gone(mesh, name: str) -> bool:  # type: ignore[no-untyped-def]
+    return name not in {r.agent_id for r in await mesh.agents() if r.health == "active"}

@@ -1,0 +1,65 @@
+"""The registry is killed under load and comes back: no call is lost, no acknowledged task."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.acceptance.harness import TestMesh
+
+PAIRS = (("a", "b"), ("b", "c"), ("c", "a"))
+
+
+async def storm(mesh: object, target: str, calls: int, ready: asyncio.Event, via: set[str]) -> int:
+    """``calls`` marks, 16 in flight; how many answers were right."""
+    handle = mesh.agent(target, timeout=120)  # type: ignore[attr-defined]
+    gate = asyncio.Semaphore(16)
+    right = 0
+
+    async def one(n: int) -> None:
+        nonlocal right
+        async with gate:
+            reply = await handle.call("mark", {"n": n})
+            via.add(reply.via)
+            right += reply.value == n
+            if right > 50:
+                ready.set()
+
+    await asyncio.gather(*(one(n) for n in range(calls)))
+    return right
+
+
+async def test_agents_keep_calling_while_the_registry_is_dead(net: TestMesh):
+    net.up("--token-ttl", "20")
+    net.several("a", "b", "c")
+    async with net.client() as mesh:
+        for left, right in PAIRS:
+            assert await mesh.agent(left).echoes(others=[right], data="warm") == {right: "direct"}
+        acknowledged = [await mesh.submit("a", "mark", {"n": -1 - n}) for n in range(20)]
+        ready, via = asyncio.Event(), set[str]()
+        storms = [asyncio.create_task(storm(mesh, x, 3_400, ready, via)) for x, _ in PAIRS]
+        await asyncio.wait_for(ready.wait(), 60)
+        net.kill_registry()
+        assert await asyncio.gather(*storms) == [3_400] * 3
+        assert via == {"direct"}
+        # Past the tokens' life: what follows would fail if calls leaned on a token.
+        await asyncio.sleep(60)
+        for left, right in PAIRS:
+            assert await mesh.agent(left).echoes(others=[right], data="on") == {right: "direct"}
+        net.up("--token-ttl", "20")
+        async with asyncio.timeout(5):
+            while {record.agent_id for record in await listed(mesh)} != {"a", "b", "c"}:
+                await asyncio.sleep(0.1)
+        for task in acknowledged:
+            assert await asyncio.wait_for(task, 60) < 0
+
+
+async def listed(mesh: object) -> list:  # type: ignore[type-arg]
+    """The directory, or nobody while the client itself is not back."""
+    from chatixia.errors import MeshError
+
+    try:
+        return [r for r in await mesh.agents() if r.health == "active"]  # type: ignore[attr-defined]
+    except MeshError:
+        return []

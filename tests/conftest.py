@@ -120,6 +120,8 @@ BROWSER_FLAGS = [
 def page() -> Iterator[Any]:
     """A page of the system's Chromium that may log no error and ask no other host.
 
+    While a test has set ``page.offline``, errors in the log are what it expects.
+
     A browser per test: Playwright's own loop lives in this thread while it runs, and no asyncio
     test of the same process could run beside it.
     """
@@ -133,7 +135,13 @@ def page() -> Iterator[Any]:
         browser = player.chromium.launch(executable_path=found, args=BROWSER_FLAGS)
         opened = browser.new_page()
         opened.on("pageerror", lambda error: wrong.append(str(error)))
-        opened.on("console", lambda said: said.type == "error" and wrong.append(said.text))
+        opened.offline = False
+
+        def log(said: Any) -> None:
+            if said.type == "error" and not opened.offline:
+                wrong.append(said.text)
+
+        opened.on("console", log)
         opened.on("request", lambda asked: foreign(asked.url) and wrong.append(asked.url))
         yield opened
         browser.close()

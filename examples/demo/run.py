@@ -100,22 +100,21 @@ def main() -> int:
 
 async def interruptible(home: Path) -> int:
     """The demo, which Ctrl-C, SIGTERM and a closed terminal end in good order."""
-    job = asyncio.ensure_future(demo(home))
+    asked = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, once, job)
+        loop.add_signal_handler(number, asked.set)  # a second one changes nothing
+    job = asyncio.ensure_future(demo(home))
+    stop = asyncio.ensure_future(asked.wait())
+    await asyncio.wait({job, stop}, return_when=asyncio.FIRST_COMPLETED)
+    if stop.done():
+        job.cancel()
+    stop.cancel()
     try:
         return await job
     except asyncio.CancelledError:
         print("\n  stopped   no process is left", file=sys.stderr)
         return 0
-
-
-def once(job: asyncio.Future[int], given: list[None] = []) -> None:  # noqa: B006 - kept on purpose
-    """Cancel at the first signal; a second one must not interrupt the stopping of processes."""
-    if not given:
-        given.append(None)
-        job.cancel()
 
 
 async def demo(home: Path) -> int:

@@ -62,3 +62,29 @@ def test_text_is_never_read_as_markup():
 def test_the_lock_names_no_registry():
     lock = json.loads((WEB / "package-lock.json").read_text(encoding="utf-8"))
     assert not any("resolved" in package for package in lock["packages"].values())
+
+
+def palettes() -> list[dict[str, str]]:
+    css = (FOLDER / "hub.css").read_text(encoding="utf-8")
+    return [
+        dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", part)) for part in css.split("@media")[:2]
+    ]
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_text_has_the_contrast_of_wcag_aa(scheme: int):
+    colours = palettes()[scheme]
+    pairs = [
+        (text, ground)
+        for text in ("text", "muted", "good", "fair", "bad", "accent")
+        for ground in ("panel", "ground")
+    ]
+    for text, ground in [*pairs, ("on-accent", "accent"), ("text", "warn-ground")]:
+        dark, bright = sorted((luminance(colours[text]), luminance(colours[ground])))
+        assert (bright + 0.05) / (dark + 0.05) >= 4.5, (text, ground)

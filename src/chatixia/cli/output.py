@@ -14,6 +14,9 @@ from typing import Any, Final
 SHAPE: Final = 1
 """Version of every ``--json`` shape, in its field ``v``; fields are only ever added to one."""
 
+WIDE: Final = 40
+"""Values longer than this do not push the remarks of all others to the right."""
+
 Row = tuple[str, str, str]
 """Label, value and an optional remark."""
 
@@ -46,7 +49,7 @@ def rows(lines: Iterable[Row]) -> str:
     """Label, value and remark in columns, two spaces before and between them."""
     kept = [(label, text, note) for label, text, note in lines if text or note]
     wide = max((len(label) for label, _, _ in kept), default=0)
-    deep = max((len(text) for _, text, note in kept if note), default=0)
+    deep = max((len(text) for _, text, note in kept if note and len(text) <= WIDE), default=0)
     return "\n".join(
         f"  {label:<{wide}}  {text:<{deep if note else 0}}  {note}".rstrip()
         for label, text, note in kept

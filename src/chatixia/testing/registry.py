@@ -107,7 +107,7 @@ class RegistryProcess:
 
     def start(self) -> Started:
         """Start it and wait until it serves. Raises Unavailable with what it printed."""
-        argument = msgspec.json.encode(msgspec.to_builtins(self._options)).decode()
+        argument = msgspec.json.encode(self._options, enc_hook=str).decode()
         command = [sys.executable, "-m", "chatixia.testing.registry", argument]
         self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -162,7 +162,8 @@ def main(argument: str) -> None:
     def told(started: Started) -> None:
         print(msgspec.json.encode(started).decode(), flush=True)  # noqa: T201 - the harness reads it
 
-    run_up(msgspec.json.decode(argument, type=UpOptions), told)
+    read = msgspec.json.Decoder(UpOptions, dec_hook=lambda kind, text: kind(text)).decode
+    run_up(read(argument), told)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,123 @@
+"""The hub's page in a real browser: in by one link, live by one socket, honest when it is cut.
+
+A task is put into the queue over REST by a key-less client, so that nothing but the registry runs.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from chatixia.assembly.hub import login_link
+from chatixia.assembly.rest import Rest
+from chatixia.testing.registry import RegistryProcess
+from chatixia.wire.registry import KeyCreate
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.browser]
+
+SOON = 15_000  # ms, a hang's bound
+
+
+@pytest.fixture
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RegistryProcess]:
+    monkeypatch.setenv("CHATIXIA_HOME", str(tmp_path / "home"))
+    made = RegistryProcess(tmp_path / "home")
+    made.start()
+    yield made
+    made.terminate()
+
+
+def submit(registry: RegistryProcess, skill: str) -> str:
+    with Rest.owner(registry.profile) as rest:
+        key = rest.call("keys.create", KeyCreate(f"script-{skill}")).key
+    line = http.client.HTTPConnection(urlsplit(registry.url).netloc, timeout=10)
+    body = json.dumps({"skill": skill, "payload": {"plain": {"n": 1}}})
+    headers = {"Content-Type": "application/json", "X-API-Key": key}
+    line.request("POST", "/api/hub/tasks", body, headers)
+    answer = line.getresponse()
+    said: dict[str, Any] = json.loads(answer.read())
+    line.close()
+    assert answer.status == 200, said
+    return str(said["task_id"])
+
+
+def enter(page: Page) -> str:
+    link = login_link()
+    page.goto(link)
+    expect(page.locator("#open")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#page")).to_be_visible(timeout=SOON)
+    assert "#" not in page.url
+    return link
+
+
+def test_a_task_comes_and_goes_before_your_eyes(page: Page, registry: RegistryProcess):
+    enter(page)
+    expect(page.locator("#mesh")).to_contain_text("mesh ", timeout=SOON)
+    expect(page.locator("#tasks")).to_contain_text("No task", timeout=SOON)
+    task = submit(registry, "fold")
+    row = page.locator(f'tr[data-task="{task}"]')
+    expect(row).to_contain_text("pending", timeout=SOON)
+    expect(row).to_contain_text("queue, plain")
+    row.get_by_role("button", name=f"Cancel task {task}").click()
+    expect(row).to_contain_text("canceled", timeout=SOON)
+    expect(row.get_by_role("button")).to_have_count(0)
+
+
+def test_the_filter_lives_in_the_address(page: Page, registry: RegistryProcess):
+    task = submit(registry, "fold")
+    enter(page)
+    row = page.locator(f'tr[data-task="{task}"]')
+    expect(row).to_be_visible(timeout=SOON)
+    page.get_by_label("Show").select_option("completed")
+    expect(row).to_have_count(0, timeout=SOON)
+    assert page.url.endswith("?state=completed")
+    page.reload()
+    expect(page.get_by_label("Show")).to_have_value("completed", timeout=SOON)
+
+
+def test_the_page_says_when_the_registry_is_gone_and_comes_back(
+    page: Page, registry: RegistryProcess
+):
+    enter(page)
+    expect(page.locator("#lost")).to_be_hidden()
+    page.offline = True
+    registry.kill()
+    expect(page.locator("#lost")).to_be_visible(timeout=SOON)
+    registry.start()
+    expect(page.locator("#lost")).to_be_hidden(timeout=30_000)
+    page.offline = False
+    task = submit(registry, "later")
+    expect(page.locator(f'tr[data-task="{task}"]')).to_contain_text("pending", timeout=SOON)
+
+
+def test_a_link_opens_once(page: Page, registry: RegistryProcess):
+    link = enter(page)
+    page.context.clear_cookies()
+    page.offline = True
+    page.goto("about:blank")
+    page.goto(link)
+    page.get_by_role("button", name="Open the hub").click()
+    expect(page.locator("#door-text")).to_contain_text("used already", timeout=SOON)
+    expect(page.locator("#page")).to_be_hidden()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_shows_it_without_scrolling_sideways(
+    page: Page, registry: RegistryProcess, scheme: Any
+):
+    submit(registry, "a_skill_with_quite_a_long_name")
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": 360, "height": 740})
+    enter(page)
+    expect(page.locator("#tasks tr").first).to_contain_text("pending", timeout=SOON)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert ground == {"light": "rgb(245, 247, 249)", "dark": "rgb(20, 24, 27)"}[scheme]

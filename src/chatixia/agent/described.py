@@ -1,0 +1,132 @@
+"""Described skills: a folder with ``skill.json`` and ``handler.py`` (requirements B.5).
+
+The handler takes keyword arguments; its parameters, as ``skill.json`` maps them, become a real
+signature, so that they are checked like any other skill's, and are shown as they stand there.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from chatixia.errors import ConfigError
+
+from .schema import DIALECT
+from .skill import Skill
+
+FILE: Final = "skill.json"
+HANDLER: Final = "handler.py"
+MAX_BYTES: Final = 256 * 1024
+
+TYPES: Final[dict[str, Any]] = {
+    "string": str,
+    "boolean": bool,
+    "integer": int,
+    "number": float,
+    "array": list[Any],
+    "object": dict[str, Any],
+    "null": None,
+}
+
+
+class Parameter(msgspec.Struct):
+    """One parameter. ``required`` false and no ``default``: the handler is called without it."""
+
+    type: str = "string"
+    description: str = ""
+    required: bool = False
+    default: Any = msgspec.UNSET
+    enum: list[Any] = []
+
+
+class Description(msgspec.Struct):
+    """``skill.json``."""
+
+    name: str
+    description: str = ""
+    version: str = ""
+    category: str = ""
+    parameters: Annotated[dict[str, Parameter], msgspec.Meta(max_length=64)] = {}
+
+
+def read(folder: Path) -> Description:
+    """The ``skill.json`` in ``folder``. Raises ConfigError."""
+    path = folder / FILE
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES)
+        return msgspec.json.decode(data, type=Description)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
+    except msgspec.DecodeError as error:
+        raise ConfigError(f"{path} is no skill: {error}.") from None
+
+
+def skill(found: Description, handler: Callable[..., Any], where: Path) -> Skill:
+    """The skill that ``found`` describes and ``handler`` does. Raises ConfigError."""
+    parameters = [_parameter(name, p, where) for name, p in found.parameters.items()]
+    return Skill(
+        found.name, with_parameters(handler, parameters), found.description,
+        parameters=schema(found.parameters),
+    )  # fmt: skip
+
+
+def schema(parameters: Mapping[str, Parameter]) -> dict[str, Any]:
+    """The parameters as JSON Schema."""
+    properties = {}
+    for name, found in parameters.items():
+        part: dict[str, Any] = {"type": found.type, "description": found.description}
+        if found.default is not msgspec.UNSET:
+            part["default"] = found.default
+        if found.enum:
+            part["enum"] = found.enum
+        properties[name] = {key: value for key, value in part.items() if value != ""}
+    return {
+        "$schema": DIALECT,
+        "type": "object",
+        "properties": properties,
+        "required": [name for name, found in parameters.items() if found.required],
+        "additionalProperties": False,
+    }
+
+
+def with_parameters(
+    handler: Callable[..., Any], parameters: list[inspect.Parameter]
+) -> Callable[..., Any]:
+    """``handler`` under a signature of those keyword parameters; unset ones are left out."""
+    if inspect.iscoroutinefunction(handler):
+
+        @wraps(handler)
+        async def called(**given: Any) -> Any:
+            return await handler(**_set(given))
+    else:
+
+        @wraps(handler)
+        def called(**given: Any) -> Any:
+            return handler(**_set(given))
+
+    del called.__wrapped__  # type: ignore[attr-defined] - its signature is the one below
+    called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    called.__annotations__ = {p.name: p.annotation for p in parameters}
+    return called
+
+
+def _set(given: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if value is not msgspec.UNSET}
+
+
+def _parameter(name: str, found: Parameter, where: Path) -> inspect.Parameter:
+    if found.type not in TYPES or not name.isidentifier():
+        raise ConfigError(
+            f"{where / FILE}: the parameter {name[:80]} has the type {found.type[:80]}; use one "
+            f"of {', '.join(TYPES)}, and a name of letters, digits and _."
+        )
+    default = inspect.Parameter.empty if found.required else found.default
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=TYPES[found.type]
+    )

@@ -1,0 +1,224 @@
+"""``agent.yaml``, and ``AGENT.md`` and ``.env`` beside it: an agent described without code.
+
+The described keys (requirements B.6) all stand. Those without a meaning yet are checked and
+reported as not used yet; a key that does not exist is an error that names the nearest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+
+from chatixia.errors import ConfigError
+
+MAX_BYTES: Final = 256 * 1024
+NAMES: Final = ("agent.yaml", "agent.yml")
+GUIDE: Final = "AGENT.md"
+ENVIRONMENT: Final = ".env"
+
+Line = Annotated[str, msgspec.Meta(max_length=1024)]
+
+
+class Sidecar(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """``sidecar``: of the described agent. ``api_key`` has no default, and counts only on a
+    machine that is in no mesh; the others are not used yet."""
+
+    binary: Line = "chatixia-sidecar"
+    api_key: Line = ""
+    socket: Line = ""
+
+
+class SkillsChoice(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """``skills``. ``builtin``: those to serve; ``dirs``: folders with described skills, relative to
+    the manifest; ``disabled``: names left out of all."""
+
+    builtin: Annotated[list[Line], msgspec.Meta(max_length=64)] = []
+    dirs: Annotated[list[Line], msgspec.Meta(max_length=64)] = []
+    disabled: Annotated[list[Line], msgspec.Meta(max_length=256)] = []
+
+
+class LinksChoice(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """``links``. ``keep``: how many stay warm when idle; ``all``, or 0 for none."""
+
+    keep: Annotated[int, msgspec.Meta(ge=0, le=100_000)] | Literal["all"] = 32
+
+
+class Manifest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """The keys of ``agent.yaml``. ``slots``: queued tasks served at once. ``engine``: ``auto``,
+    ``wrtc`` or ``aiortc``. ``data_dir``: relative to the manifest."""
+
+    name: Line = ""
+    description: Line = ""
+    registry: Line = ""
+    provider: Literal["azure", "openai", "ollama"] = "azure"
+    model: Line = ""
+    prompt: Annotated[str, msgspec.Meta(max_length=MAX_BYTES)] = ""
+    sidecar: Sidecar = msgspec.field(default_factory=Sidecar)
+    skills: SkillsChoice = msgspec.field(default_factory=SkillsChoice)
+    data_dir: Line = ".chatixia"
+    max_turns: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 10
+    context_window: Annotated[int, msgspec.Meta(ge=1)] = 120_000
+    role: Line = ""
+    goals: Annotated[list[Any], msgspec.Meta(max_length=64)] = []
+    mesh: Line = ""
+    engine: Literal["auto", "wrtc", "aiortc"] = "auto"
+    slots: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 8
+    links: LinksChoice = msgspec.field(default_factory=LinksChoice)
+
+
+NOT_YET: Final = (
+    "provider", "model", "prompt", "max_turns", "context_window", "role", "goals",
+    "sidecar.binary", "sidecar.socket",
+)  # fmt: skip
+"""Keys that are checked and do nothing yet."""
+
+
+class Loaded(msgspec.Struct):
+    """A manifest and what stood beside it.
+
+    ``given``: the keys it really names, dotted. ``guide``: the text of AGENT.md.
+    ``environment``: what ``.env`` says.
+    """
+
+    path: Path
+    manifest: Manifest
+    given: frozenset[str]
+    guide: str = ""
+    environment: dict[str, str] = {}
+
+    @property
+    def folder(self) -> Path:
+        """Where the manifest lies."""
+        return self.path.parent
+
+    @property
+    def system_prompt(self) -> str:
+        """``prompt`` and AGENT.md, joined as described."""
+        return "\n\n".join(part for part in (self.manifest.prompt, self.guide) if part)
+
+    @property
+    def unused(self) -> list[str]:
+        """The given keys that do nothing yet."""
+        return [key for key in NOT_YET if key in self.given]
+
+
+def find(place: Path) -> Path | None:
+    """The manifest in a folder, or the file itself; None if the folder has none.
+
+    Raises ConfigError for a file that is named and missing.
+    """
+    if place.is_dir():
+        return next((place / name for name in NAMES if (place / name).is_file()), None)
+    if not place.is_file():
+        raise ConfigError(f"{place} is not there.")
+    return place
+
+
+def load(place: Path) -> Loaded:
+    """The manifest at ``place`` (a file, or a folder with one). Raises ConfigError."""
+    path = find(place)
+    if path is None:
+        raise ConfigError(f"There is no agent.yaml in {place}; `chatixia init` makes one.")
+    given = _yaml(path)
+    manifest = parse(given, str(path))
+    return Loaded(
+        path.absolute(), manifest, frozenset(_dotted(given)),
+        _text(path.parent / GUIDE), environment(path.parent / ENVIRONMENT),
+    )  # fmt: skip
+
+
+def parse(given: Mapping[str, Any], where: str) -> Manifest:
+    """``given`` as a manifest. Raises ConfigError naming the key, and the nearest known one."""
+    given = dict(given)
+    if isinstance(given.get("skills"), list):
+        given["skills"] = {"builtin": given["skills"]}
+    given = {key: value for key, value in given.items() if value is not None}
+    check_keys(given, Manifest, where)
+    try:
+        return msgspec.convert(given, Manifest)
+    except msgspec.ValidationError as error:
+        what, _, at = str(error).replace("`", "").partition(" - at ")
+        raise ConfigError(f"{where}: {at.removeprefix('$.') or 'it'}: {what}.") from None
+
+
+def check_keys(given: Mapping[str, Any], kind: type[msgspec.Struct], where: str) -> None:
+    """Every key of ``given`` and below is one of ``kind``'s. Raises ConfigError."""
+    known = sorted(dotted_keys(kind))
+    for key in _dotted(given):
+        if key not in known:
+            close = get_close_matches(key, known, 1, 0.5)
+            raise ConfigError(
+                f"{where}: there is no key {key[:80]}"
+                + (f"; did you mean {close[0]}?" if close else f"; there are {', '.join(known)}.")
+            )
+
+
+def dotted_keys(kind: type[msgspec.Struct], prefix: str = "") -> Iterator[str]:
+    """Every key of a settings struct, dotted, groups too."""
+    for field in msgspec.structs.fields(kind):
+        yield prefix + field.encode_name
+        if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
+            yield from dotted_keys(field.type, f"{prefix}{field.encode_name}.")
+
+
+def environment(path: Path) -> dict[str, str]:
+    """What a ``.env`` file sets: ``NAME=value`` lines, ``#`` comments, quotes around values."""
+    found: dict[str, str] = {}
+    for number, line in enumerate(_text(path).splitlines(), 1):
+        line = line.strip().removeprefix("export ")
+        if not line or line.startswith("#"):
+            continue
+        name, sign, value = line.partition("=")
+        if not sign or not name.strip().isidentifier():
+            raise ConfigError(f"{path}, line {number}: write NAME=value.")
+        found[name.strip()] = _unquoted(value.strip())
+    return found
+
+
+def _unquoted(value: str) -> str:
+    for quote in "\"'":
+        if len(value) > 1 and value[0] == value[-1] == quote:
+            return value[1:-1]
+    return value.partition(" #")[0].rstrip()
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        given = yaml.safe_load(_text(path, named=True))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f", line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"{path}{place}: this is not YAML.") from None
+    if given is None:
+        return {}
+    if not isinstance(given, dict) or not all(isinstance(key, str) for key in given):
+        raise ConfigError(f"{path}: a manifest is a list of keys with values.")
+    return given
+
+
+def _text(path: Path, named: bool = False) -> str:
+    try:
+        if not named and not path.is_file():
+            return ""
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise ConfigError(f"{path} is larger than {MAX_BYTES} bytes.")
+        return data.decode()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not UTF-8 text.") from None
+
+
+def _dotted(given: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in given.items():
+        yield f"{prefix}{key}"
+        if isinstance(value, dict):
+            yield from _dotted(value, f"{prefix}{key}.")

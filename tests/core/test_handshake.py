@@ -1,0 +1,596 @@
+"""Each attack of trust.md section 7 on a link's birth, at the level of the decision.
+
+Two agents, two real chains, and between them a registry that may swap, replay, reflect and mix
+whatever passes.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatixia.core import handshake as h
+from chatixia.core.pins import MemoryBook, accept
+from chatixia.core.ports import Self
+from chatixia.errors import (
+    BadChain,
+    BadRequest,
+    BadSignature,
+    Denied,
+    MembershipExpired,
+    MeshError,
+    NameTaken,
+    Revoked,
+    UpgradeNeeded,
+    WrongMesh,
+)
+from chatixia.identity import verify
+from chatixia.wire import signed
+from chatixia.wire.peer import CAPABILITIES, HelloFrame
+from chatixia.wire.signaling import Answer, Offer, Register
+from chatixia.wire.signed import b64
+from chatixia.wire.trust import Revocation, Signed
+from tests.core.circle import NOW, Party, agent, machine, owner, secret
+
+PRINTS = {name: secret(f"certificate {name}") for name in ("alice", "bob", "mallory")}
+
+
+def sdp_of(name: str, setup: str = "actpass", *more: str) -> str:
+    lines = [
+        "v=0", "o=- 1 2 IN IP4 127.0.0.1", "s=-", "t=0 0",
+        "m=application 9 UDP/DTLS/SCTP webrtc-datachannel", "c=IN IP4 0.0.0.0",
+        "a=ice-ufrag:abcd", "a=ice-pwd:abcdefghijklmnopqrstuv",
+        "a=fingerprint:sha-256 " + ":".join(f"{byte:02X}" for byte in PRINTS[name]),
+        f"a=setup:{setup}", "a=mid:0", "a=sctp-port:5000", *more,
+    ]  # fmt: skip
+    return "".join(f"{line}\r\n" for line in lines)
+
+
+ALICE, BOB, MALLORY = agent("alice"), agent("bob"), agent("mallory")
+
+
+class Pair:
+    """Alice (lower id, so the offerer) and Bob, and what goes between them."""
+
+    def __init__(self) -> None:
+        self.alice, self.bob = ALICE.me(), BOB.me()
+        self.offer = h.sign_offer(
+            Offer(
+                target_id="bob",
+                sdp=sdp_of("alice"),
+                incarnation=self.alice.incarnation,
+                peer_incarnation=self.bob.incarnation,
+                attempt=1,
+                nonce=b64(b"a" * 16),
+                capabilities=list(CAPABILITIES),
+            ),
+            self.alice,
+        )
+        self.answer = h.sign_answer(
+            Answer(
+                target_id="alice",
+                sdp=sdp_of("bob", "active"),
+                incarnation=self.bob.incarnation,
+                peer_incarnation=self.alice.incarnation,
+                attempt=1,
+                nonce=b64(b"b" * 16),
+                capabilities=["session/1"],
+            ),
+            self.offer,
+            self.bob,
+        )
+
+    def hear_offer(self, offer: Offer | None = None, now: float = NOW) -> h.Heard:
+        return h.check_offer(offer or self.offer, self.bob, self.bob.book, now=now)
+
+    def hear_answer(self, answer: Answer | None = None, now: float = NOW) -> h.Heard:
+        return h.check_answer(
+            answer or self.answer, self.offer, self.alice, self.alice.book, now=now
+        )
+
+    def bindings(self) -> tuple[h.Binding, h.Binding]:
+        """The connection as Alice and as Bob sees it."""
+        offered, answered = self.hear_offer(), self.hear_answer()
+        mine = h.Binding(
+            path="direct", mesh=self.alice.mesh, me="alice", peer="bob", offerer=True,
+            nonce=b"a" * 16, peer_nonce=answered.nonce, incarnation=self.alice.incarnation,
+            peer_incarnation=answered.incarnation, capabilities=CAPABILITIES,
+            peer_capabilities=answered.capabilities, version=answered.version,
+            fingerprint=PRINTS["alice"], peer_fingerprint=answered.description.fingerprint,
+            offer_hash=signed.digest(self.offer.sdp), answer_hash=answered.hash,
+        )  # fmt: skip
+        theirs = h.Binding(
+            path="direct", mesh=self.bob.mesh, me="bob", peer="alice", offerer=False,
+            nonce=b"b" * 16, peer_nonce=offered.nonce, incarnation=self.bob.incarnation,
+            peer_incarnation=offered.incarnation, capabilities=("session/1",),
+            peer_capabilities=offered.capabilities, version=offered.version,
+            fingerprint=PRINTS["bob"], peer_fingerprint=offered.description.fingerprint,
+            offer_hash=offered.hash, answer_hash=signed.digest(self.answer.sdp),
+        )  # fmt: skip
+        return mine, theirs
+
+
+def hear_hello(
+    frame: HelloFrame,
+    binding: h.Binding,
+    party: Party,
+    certificate: bytes | None = None,
+    now: float = NOW,
+    revocations: dict[tuple[str, str], Revocation] | None = None,
+) -> Any:
+    seen = binding.peer_fingerprint if certificate is None else certificate
+    return h.check_hello(
+        frame, binding, party.member(), certificate=seen, verify=verify, now=now,
+        revocations=revocations or {},
+    )  # fmt: skip
+
+
+def test_an_honest_pair_meets():
+    pair = Pair()
+    offered, answered = pair.hear_offer(), pair.hear_answer()
+    assert (offered.member.id, offered.attempt, offered.version) == ("alice", 1, 1)
+    assert offered.description.fingerprint == PRINTS["alice"]
+    assert offered.capabilities == CAPABILITIES
+    assert answered.member.sign == BOB.sign.public
+    mine, theirs = pair.bindings()
+    said = hear_hello(h.make_hello(mine, pair.alice, a=5, revocations=2), theirs, ALICE)
+    assert (said.a, said.revocations) == (5, 2)
+    assert hear_hello(h.make_hello(theirs, pair.bob), mine, BOB).source == "bob"
+
+
+def test_hearing_writes_no_pin():
+    pair = Pair()
+    pair.hear_offer()
+    assert isinstance(pair.bob.book, MemoryBook)
+    assert not pair.bob.book.pins
+
+
+CHANGES: dict[str, Any] = {
+    "sdp": sdp_of("mallory"),
+    "peer_id": "aaron",
+    "incarnation": "f" * 16,
+    "attempt": 2,
+    "nonce": b64(b"z" * 16),
+    "versions": (1, 2),
+    "capabilities": ["session/1", "none/1"],
+    "sig": b64(b"s" * 64),
+}
+
+
+@pytest.mark.parametrize("field", CHANGES)
+def test_an_offer_changed_on_the_way_is_refused(field: str):
+    pair = Pair()
+    changed = msgspec.structs.replace(pair.offer, **{field: CHANGES[field]})
+    with pytest.raises((BadSignature, Denied)):
+        pair.hear_offer(changed)
+
+
+@pytest.mark.parametrize("field", [*CHANGES, "offer_nonce", "offer_hash"])
+def test_an_answer_changed_on_the_way_is_refused(field: str):
+    pair = Pair()
+    new = CHANGES.get(field, b64(b"o" * 32))
+    with pytest.raises((BadSignature, Denied)):
+        pair.hear_answer(msgspec.structs.replace(pair.answer, **{field: new}))
+
+
+def test_a_downgraded_offer_is_refused():
+    """Taking capabilities or versions away is a change like any other."""
+    pair = Pair()
+    for change in ({"capabilities": []}, {"capabilities": list(CAPABILITIES)[:1]}):
+        with pytest.raises(BadSignature):
+            pair.hear_offer(msgspec.structs.replace(pair.offer, **change))
+    for versions in ((), (0,), (2,)):
+        with pytest.raises(UpgradeNeeded):
+            pair.hear_offer(msgspec.structs.replace(pair.offer, versions=versions))
+
+
+def test_an_unsigned_offer_is_refused():
+    pair = Pair()
+    for change in ({"sig": ""}, {"chain": []}, {"chain": [], "sig": ""}):
+        with pytest.raises((BadSignature, BadChain)):
+            pair.hear_offer(msgspec.structs.replace(pair.offer, **change))
+
+
+def test_a_foreign_key_cannot_speak_under_a_members_chain():
+    pair = Pair()
+    offer = copy.copy(pair.offer)
+    thief = ALICE.me()
+    thief.sign = MALLORY.sign.sign
+    with pytest.raises(BadSignature):
+        pair.hear_offer(h.sign_offer(offer, thief))
+
+
+def test_a_member_cannot_speak_under_its_own_chain_as_another():
+    """Mallory is a member; the registry stamps its offer as Alice's."""
+    pair = Pair()
+    offer = h.sign_offer(copy.copy(pair.offer), MALLORY.me())
+    offer.peer_id = "alice"
+    with pytest.raises(BadSignature, match="alice shows the record of mallory"):
+        pair.hear_offer(offer)
+
+
+def test_a_reflected_offer_is_refused():
+    pair = Pair()
+    with pytest.raises(Denied):
+        h.check_offer(pair.offer, pair.alice, pair.alice.book, now=NOW)
+    back = msgspec.structs.replace(pair.offer, target_id="alice")
+    with pytest.raises(Denied):
+        h.check_offer(back, pair.alice, pair.alice.book, now=NOW)
+    turned = msgspec.structs.replace(pair.offer, target_id="alice", peer_id="bob")
+    with pytest.raises(Denied):
+        h.check_offer(turned, pair.alice, pair.alice.book, now=NOW)
+
+
+def test_an_offer_for_another_is_refused():
+    pair = Pair()
+    carol = agent("carol").me()
+    with pytest.raises(Denied):
+        h.check_offer(pair.offer, carol, carol.book, now=NOW)
+    moved = msgspec.structs.replace(
+        pair.offer, target_id="carol", peer_incarnation=carol.incarnation
+    )
+    with pytest.raises(BadSignature):
+        h.check_offer(moved, carol, carol.book, now=NOW)
+
+
+def test_an_offer_replayed_to_a_new_process_is_refused():
+    pair = Pair()
+    pair.bob.incarnation = "9" * 16
+    with pytest.raises(Denied, match="earlier process"):
+        pair.hear_offer()
+    claimed = msgspec.structs.replace(pair.offer, peer_incarnation="9" * 16)
+    with pytest.raises(BadSignature):
+        pair.hear_offer(claimed)
+
+
+def test_the_higher_id_never_offers():
+    pair = Pair()
+    offer = Offer(
+        target_id="alice", sdp=sdp_of("bob"), incarnation=pair.bob.incarnation,
+        peer_incarnation=pair.alice.incarnation, attempt=1, nonce=b64(b"b" * 16),
+    )  # fmt: skip
+    with pytest.raises(Denied, match="lower"):
+        h.check_offer(h.sign_offer(offer, pair.bob), pair.alice, pair.alice.book, now=NOW)
+
+
+def test_an_answer_to_another_offer_is_refused():
+    pair, other = Pair(), Pair()
+    other.offer.attempt, other.offer.nonce = 2, b64(b"c" * 16)
+    h.sign_offer(other.offer, other.alice)
+    with pytest.raises(BadSignature, match="another offer"):
+        other.hear_answer(pair.answer)
+
+
+def test_an_answer_of_somebody_else_is_refused():
+    pair = Pair()
+    answer = h.sign_answer(copy.copy(pair.answer), pair.offer, agent("carol").me())
+    answer.incarnation = pair.bob.incarnation
+    with pytest.raises(Denied, match="not asked"):
+        pair.hear_answer(answer)
+
+
+@pytest.mark.parametrize("nonce", ["", b64(b"n" * 15), b64(b"n" * 17), "!"])
+def test_a_nonce_has_128_bits(nonce: str):
+    pair = Pair()
+    pair.offer.nonce = nonce
+    with pytest.raises((Denied, BadSignature)):
+        pair.hear_offer(pair.offer)
+
+
+BAD_SDP = {
+    "two fingerprints": sdp_of("alice", "actpass", "a=fingerprint:sha-256 " + "AB:" * 31 + "AB"),
+    "the same twice": sdp_of(
+        "alice", "actpass",
+        "a=fingerprint:sha-256 " + ":".join(f"{byte:02X}" for byte in PRINTS["alice"]),
+    ),
+    "an audio section": sdp_of("alice", "actpass", "m=audio 9 UDP/TLS/RTP/SAVPF 111"),
+    "none": "",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", BAD_SDP.values(), ids=BAD_SDP)
+def test_a_rightly_signed_description_that_engines_read_differently_is_refused(text: str):
+    pair = Pair()
+    pair.offer.sdp = text
+    with pytest.raises(BadRequest):
+        pair.hear_offer(h.sign_offer(pair.offer, pair.alice))
+
+
+def test_a_registry_cannot_invent_a_member():
+    """All it has is its own key; no chain of its making leads to the owner."""
+    registry = Party("registry", "registry", owner())
+    made = machine("ghost", registry)
+    for ghost in (agent("aaron", made), agent("aaron", machine("ghost", owner("registry's")))):
+        pair = Pair()
+        pair.offer.peer_id = "aaron"
+        pair.offer.chain = ghost.chain
+        pair.offer.sig = b64(ghost.sign.sign(signed.SIGNAL, b""))
+        with pytest.raises((BadChain, WrongMesh)):
+            pair.hear_offer()
+
+
+def test_a_machine_or_registry_makes_no_link():
+    pair = Pair()
+    above = machine("aaron")
+    offer = copy.copy(pair.offer)
+    offer.chain, offer.peer_id = above.chain, "aaron"
+    with pytest.raises(BadChain, match="makes no links"):
+        pair.hear_offer(offer)
+
+
+def test_a_pinned_names_thief_makes_no_link():
+    pair = Pair()
+    accept(ALICE.member(), pair.bob.book)
+    assert pair.hear_offer()
+    thief = agent("alice", machine("desk"), serial=9, seed="thief")
+    with pytest.raises(NameTaken):
+        pair.hear_offer(h.sign_offer(copy.copy(pair.offer), thief.me()))
+
+
+def test_a_revoked_and_an_expired_member_make_no_link():
+    pair = Pair()
+    gone = Revocation(owner().mesh, "default", "laptop", 1, NOW, 1)
+    pair.bob.book.revoke(Signed("", ""), gone)
+    with pytest.raises(Revoked):
+        pair.hear_offer()
+    brief = agent("alice", not_after=NOW + 5)
+    pair = Pair()
+    offer = h.sign_offer(copy.copy(pair.offer), brief.me())
+    assert pair.hear_offer(offer, NOW + 5)
+    with pytest.raises(MembershipExpired):
+        pair.hear_offer(offer, NOW + 6)
+
+
+def test_another_namespace_makes_no_link():
+    pair = Pair()
+    pair.bob.ns = "other"
+    with pytest.raises(BadChain, match="namespace"):
+        pair.hear_offer()
+
+
+def test_my_own_key_under_another_name_is_refused():
+    pair = Pair()
+    twin = agent("alice", seed="agent:bob")
+    with pytest.raises(NameTaken):
+        pair.hear_offer(h.sign_offer(copy.copy(pair.offer), twin.me()))
+
+
+# hello
+
+
+def test_misbinding_is_caught_at_hello():
+    """Mallory, a member, re-signs Alice's description as its own: the engines connect Alice and
+    Bob, and Bob would believe that Mallory speaks. Only hello, signed by who is there, tells."""
+    alice, bob, mallory = agent("alice").me(), agent("bob").me(), agent("aaa-mallory")
+    stolen = Offer(
+        target_id="bob", sdp=sdp_of("alice"), incarnation="7" * 16,
+        peer_incarnation=bob.incarnation, attempt=1, nonce=b64(b"m" * 16),
+    )  # fmt: skip
+    heard = h.check_offer(h.sign_offer(stolen, mallory.me()), bob, bob.book, now=NOW)
+    assert heard.description.fingerprint == PRINTS["alice"], "the offer itself looks right"
+    at_bob = h.Binding(
+        path="direct", mesh=bob.mesh, me="bob", peer="aaa-mallory", offerer=False,
+        nonce=b"b" * 16, peer_nonce=b"m" * 16, incarnation=bob.incarnation,
+        peer_incarnation="7" * 16, fingerprint=PRINTS["bob"], peer_fingerprint=PRINTS["alice"],
+        offer_hash=heard.hash, answer_hash=b"w" * 32,
+    )  # fmt: skip
+    # Alice is at the other end, whatever she says there; she says that she is Alice.
+    at_alice = h.Binding(
+        path="direct", mesh=bob.mesh, me="alice", peer="bob", offerer=True, nonce=b"m" * 16,
+        peer_nonce=b"b" * 16, incarnation=alice.incarnation, peer_incarnation=bob.incarnation,
+        fingerprint=PRINTS["alice"], peer_fingerprint=PRINTS["bob"], offer_hash=heard.hash,
+        answer_hash=b"w" * 32,
+    )  # fmt: skip
+    with pytest.raises(BadSignature):
+        hear_hello(h.make_hello(at_alice, alice), at_bob, mallory, PRINTS["alice"])
+    # And Mallory, who is not at the other end, cannot use what Alice said either.
+    lie = h.make_hello(at_alice, alice)
+    lie.hello.source, lie.hello.incarnation = "aaa-mallory", "7" * 16
+    with pytest.raises(BadSignature, match="not signed"):
+        hear_hello(lie, at_bob, mallory, PRINTS["alice"])
+
+
+def test_a_wrong_fingerprint_is_refused():
+    pair = Pair()
+    mine, theirs = pair.bindings()
+    frame = h.make_hello(mine, pair.alice)
+    with pytest.raises(BadSignature, match="certificate"):
+        hear_hello(frame, theirs, ALICE, certificate=PRINTS["mallory"])
+    with pytest.raises(BadSignature, match="certificate"):
+        hear_hello(frame, theirs, ALICE, certificate=b"")
+    other = msgspec.structs.replace(mine, fingerprint=PRINTS["mallory"])
+    with pytest.raises(BadSignature, match="fingerprint"):
+        hear_hello(h.make_hello(other, pair.alice), theirs, ALICE)
+
+
+BOUND: dict[str, Any] = {
+    "path": "relay", "mesh": "0" * 64, "offerer": False, "me": "aaron", "peer": "carol",
+    "nonce": b"z" * 16, "peer_nonce": b"z" * 16, "incarnation": "f" * 16,
+    "peer_incarnation": "f" * 16, "fingerprint": b"z" * 32, "peer_fingerprint": b"z" * 32,
+    "offer_hash": b"z" * 32, "answer_hash": b"z" * 32, "version": 2, "capabilities": ("x/1",),
+    "peer_capabilities": (),
+}  # fmt: skip
+
+
+def test_the_table_names_every_field_of_a_binding():
+    assert set(BOUND) == set(h.Binding.__struct_fields__)
+
+
+@pytest.mark.parametrize("field", BOUND)
+def test_a_hello_of_any_other_connection_is_refused(field: str):
+    """Rightly signed, for a connection that differs in one thing: a replay, in all its kinds."""
+    pair = Pair()
+    mine, theirs = pair.bindings()
+    assert hear_hello(h.make_hello(mine, pair.alice), theirs, ALICE)
+    other = msgspec.structs.replace(mine, **{field: BOUND[field]})
+    with pytest.raises(BadSignature):
+        hear_hello(h.make_hello(other, pair.alice), theirs, ALICE)
+
+
+def test_a_reflected_hello_is_refused():
+    pair = Pair()
+    mine, _ = pair.bindings()
+    frame = h.make_hello(mine, pair.alice)
+    with pytest.raises(BadSignature):
+        hear_hello(frame, mine, BOB)
+    frame.hello.side, frame.hello.source, frame.hello.target = "answerer", "bob", "alice"
+    with pytest.raises(BadSignature):
+        hear_hello(frame, mine, BOB)
+
+
+def test_a_hello_signed_by_another_or_under_another_context_is_refused():
+    pair = Pair()
+    mine, theirs = pair.bindings()
+    thief = ALICE.me()
+    thief.sign = MALLORY.sign.sign
+    with pytest.raises(BadSignature, match="not signed"):
+        hear_hello(h.make_hello(mine, thief), theirs, ALICE)
+    frame = h.make_hello(mine, pair.alice)
+    frame.sig = b64(pair.alice.sign(signed.SIGNAL, signed.hello(frame.hello)))
+    with pytest.raises(BadSignature, match="not signed"):
+        hear_hello(frame, theirs, ALICE)
+    for junk in ("", "!", b64(b"s" * 64)):
+        frame.sig = junk
+        with pytest.raises(BadSignature):
+            hear_hello(frame, theirs, ALICE)
+
+
+def test_another_members_hello_is_refused():
+    pair = Pair()
+    mine, theirs = pair.bindings()
+    with pytest.raises(BadSignature):
+        hear_hello(h.make_hello(mine, pair.alice), theirs, MALLORY)
+
+
+def test_revoked_or_over_between_offer_and_hello():
+    pair = Pair()
+    mine, theirs = pair.bindings()
+    frame = h.make_hello(mine, pair.alice)
+    gone = {("default", "alice"): Revocation(owner().mesh, "default", "alice", 1, NOW, 1)}
+    with pytest.raises(Revoked):
+        hear_hello(frame, theirs, ALICE, revocations=gone)
+    brief = agent("alice", not_after=NOW + 5)
+    with pytest.raises(MembershipExpired):
+        hear_hello(frame, theirs, brief, now=NOW + 6)
+
+
+# login, and the registry itself
+
+
+def login(party: Party, **changes: Any) -> Register:
+    me = party.me()
+    said = Register(peer_id=me.id, incarnation=me.incarnation, chain=me.chain, nonce=b64(b"m" * 16))
+    said.sig = b64(me.sign(signed.LOGIN, h.login_bytes(said, me.mesh, b"r" * 16)))
+    return msgspec.structs.replace(said, **changes)
+
+
+def hear_login(said: Register, nonce: bytes = b"r" * 16) -> Any:
+    return h.check_login(said, mesh=owner().mesh, nonce=nonce, now=NOW, verify=verify)
+
+
+def test_a_login():
+    assert hear_login(login(ALICE)).id == "alice"
+    assert hear_login(login(Party("client", "laptop~abc234", machine()))).kind == "client"
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        ({"peer_id": "bob"}, BadSignature),
+        ({"incarnation": "f" * 16}, BadSignature),
+        ({"incarnation": "short"}, BadRequest),
+        ({"nonce": b64(b"x" * 16)}, BadSignature),
+        ({"sig": ""}, BadSignature),
+        ({"chain": []}, BadChain),
+        ({"chain": BOB.chain}, BadSignature),
+        ({"chain": agent("alice", machine("laptop", owner("foreign"))).chain}, WrongMesh),
+        ({"version": 9}, UpgradeNeeded),
+        ({"ns": "other"}, BadChain),
+    ],
+    ids=str,
+)
+def test_a_login_with_anything_wrong(change: dict[str, Any], kind: type[MeshError]):
+    with pytest.raises(kind):
+        hear_login(login(ALICE, **change))
+
+
+def test_a_login_cannot_be_replayed_to_another_challenge():
+    with pytest.raises(BadSignature):
+        hear_login(login(ALICE), b"s" * 16)
+
+
+REGISTRY = Party("registry", "registry", owner())
+CERTIFICATE = secret("tls")
+
+
+def proof(party: Party = REGISTRY, nonce: bytes = b"n" * 16, cert: bytes = CERTIFICATE) -> str:
+    said = signed.registry(mesh=owner().mesh, nonce=nonce, certificate=cert)
+    return b64(party.sign.sign(signed.REGISTRY, said))
+
+
+def hear_registry(chain: list[Signed], sig: str, **more: Any) -> Any:
+    given: dict[str, Any] = {
+        "nonce": b"n" * 16, "certificate": CERTIFICATE, "mesh": owner().mesh, "now": NOW,
+        "verify": verify, "pinned": REGISTRY.sign.public,
+        "key_hash": signed.key_hash(REGISTRY.sign.public)[:16],
+    }  # fmt: skip
+    return h.check_registry(chain, sig, **(given | more))
+
+
+def test_the_registry_proves_itself():
+    assert hear_registry(REGISTRY.chain, proof()).kind == "registry"
+    assert hear_registry(REGISTRY.chain, proof(cert=b""), certificate=b"")
+
+
+SPARE = Party("registry", "registry", owner(), seed="second")
+FOREIGN = Party("registry", "registry", owner("foreign"))
+NOT_THE_REGISTRY: dict[str, tuple[Callable[[], Any], type[MeshError]]] = {
+    "a man in the middle shows his own certificate":
+        (lambda: hear_registry(REGISTRY.chain, proof(), certificate=secret("his")), BadSignature),
+    "a proof for no certificate":
+        (lambda: hear_registry(REGISTRY.chain, proof(cert=b"")), BadSignature),
+    "a proof of before": (lambda: hear_registry(REGISTRY.chain, proof(nonce=b"o" * 16)),
+                          BadSignature),
+    "no proof": (lambda: hear_registry(REGISTRY.chain, ""), BadSignature),
+    "another mesh": (lambda: hear_registry(FOREIGN.chain, proof(FOREIGN)), WrongMesh),
+    "a chain to nowhere": (lambda: hear_registry([REGISTRY.leaf], proof()), WrongMesh),
+    "no chain": (lambda: hear_registry([], proof()), WrongMesh),
+    "another key than pinned": (lambda: hear_registry(SPARE.chain, proof(SPARE), key_hash=None),
+                                WrongMesh),
+    "another key than invited to": (lambda: hear_registry(SPARE.chain, proof(SPARE), pinned=None),
+                                    WrongMesh),
+    "an agent": (lambda: hear_registry(ALICE.chain, proof(ALICE)), WrongMesh),
+    "a machine": (lambda: hear_registry(machine().chain, proof(machine())), WrongMesh),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("ask", "kind"), NOT_THE_REGISTRY.values(), ids=NOT_THE_REGISTRY)
+def test_not_the_registry(ask: Callable[[], Any], kind: type[MeshError]):
+    with pytest.raises(kind):
+        ask()
+
+
+@given(st.builds(
+    Offer, target_id=st.sampled_from(["bob", "x"]), sdp=st.text(max_size=60),
+    peer_id=st.sampled_from(["alice", "", "~", "A"]),
+    incarnation=st.sampled_from(["1" * 16, ""]),
+    peer_incarnation=st.just(BOB.me().incarnation), attempt=st.integers(0, 3),
+    nonce=st.sampled_from([b64(b"n" * 16), "", "!!"]), sig=st.text(max_size=20),
+    chain=st.just(ALICE.chain),
+))  # fmt: skip
+def test_junk_is_refused_with_a_code(offer: Offer):
+    with pytest.raises(MeshError):
+        Pair().hear_offer(offer)
+
+
+def test_a_self_needs_nothing_secret():
+    """What peers are checked with is public: a Self shows its key's use, never the key."""
+    me: Self = ALICE.me()
+    assert ALICE.sign.seed() not in repr(me).encode()
+    assert ALICE.sign.seed().hex() not in repr(me)

@@ -82,7 +82,7 @@ def invite(
             serial=next_serial(serial), issued=now, not_after=not_after, by=key_id(owner.public),
             redeem_by=now + within, reusable=reusable, ephemeral=ephemeral,
         )  # fmt: skip
-        rest.call("invite.put", Invite([sign_record(record, owner.sign), *chain]))
+        rest.call("invite.put", Invite([sign_record(record, owner.sign), *chain], list(via)))
     mesh, registry = bytes.fromhex(profile.mesh), signed.key_hash(profile.registry_key)
     string = encode(JoinString(addresses, secret, mesh[:PART], registry[:PART]))
     local = all(is_loopback(address) for address in addresses)

@@ -194,9 +194,14 @@ def make_service(
     """The registry's parts put together."""
     import chatixia
     from chatixia.identity import verify
-    from chatixia.registry.service import Identity, Reach, Service
+    from chatixia.registry.call import Reach
+    from chatixia.registry.service import Identity, Service
 
-    from .registry_files import token_keys
+    from .registry_files import save_settings, token_keys
+
+    def learn(via: list[str]) -> None:
+        settings.via = via
+        save_settings(identity.folder, settings)
 
     servers = [*stun, *settings.ice.stun]
     ice: list[dict[str, str | list[str]]] = [{"urls": servers}] if servers else []
@@ -205,7 +210,8 @@ def make_service(
             identity.sign, identity.chain, identity.owner, identity.mesh,
             token_keys(identity.folder),
         ),
-        store, world, verify=verify, version=chatixia.__version__, reach=Reach(reached, ice),
+        store, world, verify=verify, version=chatixia.__version__,
+        reach=Reach(reached, list(settings.via), ice), learn=learn,
         token_ttl=settings.token_ttl, hub=Path(chatixia.__file__).parent / "hub" / "static",
     )  # fmt: skip
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from chatixia.core.ports import Principal
 from chatixia.errors import Unauthorized
+from chatixia.wire.signaling import Welcome
 
 
 class Listener(msgspec.Struct, frozen=True):
     """One address the registry listens on.
 
     ``certificate``: SHA-256 of the DER of the TLS certificate in use, empty in clear.
-    ``hosts``: lower-case ``host`` or ``host:port`` values that a Host header may have.
+    ``hosts``: lower-case names and addresses that a Host header may have, without port.
     """
 
     secure: bool = False
@@ -23,9 +24,41 @@ class Listener(msgspec.Struct, frozen=True):
     hosts: frozenset[str] = frozenset()
 
 
+LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+"""Host names by which only this very machine can have come."""
+
+
+class Reach(msgspec.Struct):
+    """How the registry is reached. ``addresses``: base URLs, this machine's first; ``via``: those
+    of tunnels and proxies, learned from the owner; ``ice``: servers as browsers want them."""
+
+    addresses: list[str] = []
+    via: list[str] = []
+    ice: list[dict[str, str | list[str]]] = []
+
+    def urls(self, local: bool) -> list[str]:
+        """All addresses; who is elsewhere has no use for this machine's loopback."""
+        own = [url for url in self.addresses if local or host_of(url) not in LOCAL]
+        return list(dict.fromkeys([*own, *self.via]))
+
+    def hosts(self) -> frozenset[str]:
+        """The host names of tunnels and proxies."""
+        return frozenset(host_of(url) for url in self.via)
+
+
+def host_of(url: str) -> str:
+    """The lower-case host of a URL or of a Host header, without port and brackets."""
+    host = url.partition("://")[2] or url
+    host = host.partition("/")[0].lower()
+    if host.startswith("["):
+        return host.partition("]")[0].removeprefix("[")
+    return host.partition(":")[0]
+
+
 class Call(msgspec.Struct):
     """Who calls (None: nobody proved anything), the network address, the listener.
 
+    ``local``: it came by this machine's own name, not through the network or a tunnel.
     ``secret``: the browser session's cookie value, for ending it. ``cookie``: what the answer
     sets, written by ``login.redeem`` and ``login.end`` ("" clears it). ``watch``: on a socket,
     sends it every event from now on.
@@ -34,6 +67,7 @@ class Call(msgspec.Struct):
     principal: Principal | None
     address: str
     listener: Listener
+    local: bool = False
     secret: str = ""
     cookie: str | None = None
     watch: Callable[[], None] | None = None
@@ -44,6 +78,16 @@ class Call(msgspec.Struct):
         if self.principal is None:
             raise Unauthorized
         return self.principal
+
+
+class Login(msgspec.Struct):
+    """A proved login of a socket. ``not_after``: mesh seconds at which the membership ends, 0 for
+    never; ``ephemeral``: it leaves the list when gone."""
+
+    principal: Principal
+    welcome: Welcome
+    not_after: float = 0.0
+    ephemeral: bool = False
 
 
 Handler = Callable[[Call, Any], Awaitable[Any]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ from chatixia.wire.trust import Signed
 from chatixia.wire.verbs import BY_NAME
 from chatixia.world import World
 
-from .call import Call, Handler, Listener, from_principal
+from .call import Call, Handler, Listener, Reach, from_principal
 from .limits import Limits
 from .live.directory import Directory
 from .live.door import Door
@@ -59,13 +59,6 @@ class Identity(msgspec.Struct, frozen=True):
     token_keys: Sequence[SignKey]
 
 
-class Reach(msgspec.Struct):
-    """How it is reached; filled in when the listeners are open. ``ice``: as browsers want it."""
-
-    addresses: list[str] = []
-    ice: list[dict[str, str | list[str]]] = []
-
-
 class _NoTasks:
     """Stands in until the task service is there."""
 
@@ -84,7 +77,7 @@ class Service:
 
     def __init__(
         self, identity: Identity, store: Store, world: World, *, verify: Verify, version: str,
-        reach: Reach, token_ttl: int, hub: Path,
+        reach: Reach, token_ttl: int, hub: Path, learn: Callable[[list[str]], None],
     ) -> None:  # fmt: skip
         self._store, self._world, self._reach, self._version = store, world, reach, version
         self._mesh = identity.mesh
@@ -101,7 +94,7 @@ class Service:
             proof=proof, store=store, verify=verify, failures=failures,
         )  # fmt: skip
         joining = Joining(
-            store, self.members, nonces, proof, verify, Limits(world, *FAILURES), reach.addresses
+            store, self.members, nonces, proof, verify, Limits(world, *FAILURES), reach, learn
         )
         self.directory = Directory(self.roster, store.now, self._is_member)
         self.events = Events(store, self.roster)
@@ -129,7 +122,7 @@ class Service:
 
     def guard(self, listener: Listener) -> Guard:
         """The application as one listener serves it."""
-        return Guard(self.web, listener, self.meter, self._world)
+        return Guard(self.web, listener, self._reach, self.meter, self._world)
 
     async def start(self) -> None:
         """Read the members, start tasks and events; then calls are answered."""
@@ -181,18 +174,18 @@ class Service:
     async def _status(self, call: Call, request: Nothing) -> StatusReply:
         return StatusReply(
             self._mesh, self._version, self._store.now(), len(self.roster.agents()),
-            self.links.count(), await self._store.counts(), self._reach.addresses,
+            self.links.count(), await self._store.counts(), self._reach.urls(call.local),
             self._store.generation, self._store.disk_free(),
         )  # fmt: skip
 
     async def _ice(self, call: Call, request: Nothing) -> IceConfig:
-        return IceConfig(self._reach.ice, self._reach.addresses, self._store.now())
+        return IceConfig(self._reach.ice, self._reach.urls(call.local), self._store.now())
 
-    def _config(self, principal: Principal) -> Config:
+    def _config(self, principal: Principal, local: bool) -> Config:
         token = ""
         if principal.kind not in ("person", "key"):
             token = self.tokens.issue(principal, self.members.highest(principal.id))
-        return Config(self._reach.addresses, self._reach.ice, token, self._store.now())
+        return Config(self._reach.urls(local), self._reach.ice, token, self._store.now())
 
     async def _beat(self, call: Call, request: Any) -> Any:
         skills = self.directory.beat(call, request)

@@ -22,7 +22,7 @@ class Ice(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 class Settings(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """``port``: clear loopback; ``lan``: TLS on this machine's addresses; ``public``: addresses or
-    names others reach it by; ``names``: further host names (a tunnel's, a proxy's);
+    names others reach it by; ``names``: further host names; ``via``: URLs of tunnels and proxies;
     ``token_ttl``: seconds; ``insecure_http``: clear text off loopback, never by default.
     """
 
@@ -32,6 +32,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     lan: bool = False
     public: Annotated[list[Text], msgspec.Meta(max_length=16)] = []
     names: Annotated[list[Text], msgspec.Meta(max_length=16)] = []
+    via: Annotated[list[Text], msgspec.Meta(max_length=16)] = []
     token_ttl: Annotated[int, msgspec.Meta(ge=5, le=3600)] = 300
     insecure_http: bool = False
     ice: Ice = msgspec.field(default_factory=Ice)

@@ -69,9 +69,13 @@ class Revocation(msgspec.Struct, frozen=True):
 
 
 class Invite(msgspec.Struct, omit_defaults=True):
-    """``invite.put``: an invitation record signed by the owner (chain leaf to owner)."""
+    """``invite.put``: an invitation record signed by the owner (chain leaf to owner).
+
+    ``via``: URLs (a tunnel's, a proxy's) by which the registry is reached from now on too.
+    """
 
     chain: list[Signed]
+    via: Annotated[list[Name], msgspec.Meta(max_length=8)] = []
 
 
 class JoinBegin(msgspec.Struct, omit_defaults=True):

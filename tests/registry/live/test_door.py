@@ -82,7 +82,7 @@ async def test_a_wrong_signature_nonce_or_name_is_refused(registry: RegistryHarn
 
 async def test_bad_frames_are_answered_and_the_socket_lives(registry: RegistryHarness):
     a = await agent(registry, "a")
-    for text in ("{", "[]", '{"type":"nonsense"}', '{"type":"offer"}', "\x00", '{"type":1}'):
+    for text in ("{", "[1]", "[", '{"type":"nonsense"}', '{"type":"offer"}', "\x00", '{"type":1}'):
         await a.ws.send(text)
         assert (await a.next("error"))["code"] in ("bad_request", "unknown_type")
     await a.ws.send(b"\x01\x02")

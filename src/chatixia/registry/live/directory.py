@@ -58,7 +58,8 @@ class Directory:
 
     def left(self, socket: Socket) -> None:
         """A socket is gone: offline, or forgotten if it said goodbye."""
-        if listed(socket) and not socket.clean and not self._roster.online(socket.id):
+        lost = not socket.clean and not socket.ephemeral and not self._roster.online(socket.id)
+        if listed(socket) and lost:
             record = self._connected(socket)
             record.health, record.slots = "offline", 0
             record.last_heartbeat = rfc3339(self._now())
@@ -188,7 +189,7 @@ class Directory:
         names = [skill.name for skill in socket.skills]
         since = rfc3339(socket.since)
         return AgentRecord(
-            socket.id, socket.hostname, socket.address.split("/")[0][:64], 0, socket.id,
+            socket.id, socket.hostname, socket.ip, 0, socket.id,
             Capabilities(names, mode=socket.mode), "running", socket.mode, "active",
             since, rfc3339(self._now()), socket.description, list(socket.skills),
             socket.incarnation, socket.epoch, socket.principal.trust, socket.principal.machine,

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from chatixia.core.ports import Principal
 from chatixia.errors import BadRequest, DeadlineExceeded, MeshError, NameTaken
-from chatixia.registry.call import Listener
+from chatixia.registry.call import LOCAL, Listener, Login
 from chatixia.registry.limits import origin
 from chatixia.registry.meter import Meter
 from chatixia.registry.verbs import Verbs
@@ -59,9 +59,7 @@ class Gate(Protocol):
         """The first frame, with a fresh single-use nonce."""
         ...
 
-    async def login(
-        self, said: Register, nonce: str, listener: Listener, address: str
-    ) -> tuple[Principal, Welcome]:
+    async def login(self, said: Register, nonce: str, listener: Listener, address: str) -> Login:
         """Who this is, by its chain and signature, and its welcome; raises a MeshError."""
         ...
 
@@ -79,7 +77,7 @@ class Door:
 
     def __init__(
         self, gate: Gate, roster: Roster, verbs: Verbs, meter: Meter, world: World,
-        config: Callable[[Principal], Config], on_links: Callable[[Socket, Links], None],
+        config: Callable[[Principal, bool], Config], on_links: Callable[[Socket, Links], None],
         now: Callable[[], float],
     ) -> None:  # fmt: skip
         self._gate, self._roster, self._verbs = gate, roster, verbs
@@ -100,7 +98,8 @@ class Door:
             await _refuse(send)
             return
         listener: Listener = scope["chatixia.listener"]
-        socket = Socket(send, origin((scope.get("client") or ("?",))[0]))
+        ip = str((scope.get("client") or ("?",))[0])
+        socket = Socket(send, origin(ip), ip[:64], scope["chatixia.host"] in LOCAL)
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
         await send({"type": "websocket.accept"})
         self._sockets.add(socket)
@@ -132,8 +131,9 @@ class Door:
         finally:
             self._waiting -= 1
         frames = Frames(
-            socket, listener, self._roster, self._verbs, self._meter, self._world, self._on_links
-        )
+            socket, listener, self._roster, self._verbs, self._meter, self._world, self._on_links,
+            self._now,
+        )  # fmt: skip
         try:
             while not socket.closed:
                 frames.read(await _text(receive))
@@ -184,8 +184,10 @@ class Door:
         return True
 
     async def _login(self, socket: Socket, said: Register, nonce: str, listener: Listener) -> None:
-        principal, welcome = await self._gate.login(said, nonce, listener, socket.address)
-        socket.principal, socket.epoch = principal, welcome.epoch
+        login = await self._gate.login(said, nonce, listener, socket.address)
+        principal, socket.epoch = login.principal, login.welcome.epoch
+        socket.principal = principal
+        socket.not_after, socket.ephemeral = login.not_after, login.ephemeral
         socket.incarnation, socket.since = said.incarnation, self._now()
         socket.hostname, socket.mode = said.hostname, said.mode
         socket.description = said.description
@@ -194,14 +196,14 @@ class Door:
             socket.skills, socket.slots = tuple(said.skills), said.slots
         if principal.kind == "key" and self._roster.online(principal.id):
             raise NameTaken(f"{principal.id} is logged in already.")
-        self._roster.admit(socket, lambda: self._greet(socket, welcome))
+        self._roster.admit(socket, lambda: self._greet(socket, login.welcome))
         log.info("login %s kind %s from %s", principal.id, principal.kind, socket.address)
 
     def _greet(self, socket: Socket, welcome: Welcome) -> None:
         """What a newcomer reads before anything that being listed brings."""
         assert socket.principal
         socket.send(welcome)
-        socket.send(self._config(socket.principal))
+        socket.send(self._config(socket.principal, socket.local))
         if reachable(socket):
             self._list_peers(socket)
 

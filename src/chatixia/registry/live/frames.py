@@ -5,11 +5,18 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
-from chatixia.errors import BadRequest, MeshError, Overloaded, UnknownType
+from chatixia.errors import (
+    BadRequest,
+    Denied,
+    MembershipExpired,
+    MeshError,
+    Overloaded,
+    UnknownType,
+)
 from chatixia.registry.call import Call, Listener
 from chatixia.registry.limits import Bucket
 from chatixia.registry.meter import Meter
@@ -47,6 +54,7 @@ SIGNALS: Final = (1000.0, 500.0)
 DAMAGED: Final = frozenset({"bad_request", "unknown_type", "invalid", "too_large"})
 
 _frames = decoder(FromAgent)
+_batch = decoder(Annotated[list[msgspec.Raw], msgspec.Meta(max_length=256)])
 EAGER: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
 
 
@@ -55,14 +63,13 @@ class Frames:
 
     def __init__(
         self, socket: Socket, listener: Listener, roster: Roster, verbs: Verbs, meter: Meter,
-        world: World, on_links: Callable[[Socket, Links], None],
+        world: World, on_links: Callable[[Socket, Links], None], now: Callable[[], float],
     ) -> None:  # fmt: skip
         self._socket, self._listener = socket, listener
         self._roster, self._verbs, self._meter = roster, verbs, meter
-        self._world, self._on_links = world, on_links
-        now = world.monotonic()
-        self._faults = Bucket(*FAULTS, now)
-        self._signals = Bucket(*SIGNALS, now)
+        self._world, self._on_links, self._now = world, on_links, now
+        self._faults = Bucket(*FAULTS, world.monotonic())
+        self._signals = Bucket(*SIGNALS, world.monotonic())
         self._running: set[asyncio.Task[None]] = set()
 
     def read(self, text: str | None) -> None:
@@ -70,9 +77,19 @@ class Frames:
         try:
             if text is None:
                 raise UnknownType("Binary frames are not taken here.")
-            self._handle(decode(_frames, text, MAX_SIGNAL))
+            if text.startswith("["):
+                self._batch(decode(_batch, text, MAX_SIGNAL))
+            else:
+                self._handle(decode(_frames, text, MAX_SIGNAL))
         except MeshError as error:
             self.fault(error, "frame")
+
+    def _batch(self, parts: list[msgspec.Raw]) -> None:
+        for part in parts:
+            try:
+                self._handle(decode(_frames, bytes(part), MAX_SIGNAL))
+            except MeshError as error:
+                self.fault(error, "frame")
 
     def fault(self, error: MeshError, ref: str, target: str = "") -> None:
         """Answer an error frame; too many damaged frames close the socket."""
@@ -137,10 +154,21 @@ class Frames:
             raise UnknownType(f"There is no verb {frame.verb} on this socket.")
         if len(self._running) >= IN_FLIGHT:
             raise Overloaded("Too many verbs at once on this socket.")
+        self._check_still(verb)
         return verb, parse(verb, bytes(frame.body))
 
+    def _check_still(self, verb: Verb) -> None:
+        """What may have changed since the login; a key-less socket does not claim at all."""
+        socket = self._socket
+        if 0 < socket.not_after < self._now():
+            socket.close(POLICY, MembershipExpired.code)
+            raise MembershipExpired("The membership has expired; log in again.")
+        if socket.principal and socket.principal.kind == "key" and verb.name == "tasks.claim":
+            raise Denied("A login without a key of its own claims over HTTP only.")
+
     async def _answer(self, verb: Verb, request: Any, ref: str) -> None:
-        call = Call(self._socket.principal, self._socket.address, self._listener)
+        socket = self._socket
+        call = Call(socket.principal, socket.address, self._listener, socket.local)
         call.watch = self._watch
         try:
             body = await self._verbs.run(verb, call, request)

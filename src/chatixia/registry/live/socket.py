@@ -34,11 +34,16 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class Socket:
-    """A connected principal. Made before its login; ``principal`` is None until then."""
+    """A connected principal. Made before its login; ``principal`` is None until then.
 
-    def __init__(self, send: Send, address: str) -> None:
+    ``address``: what it counts as for limits; ``ip``: as it is shown; ``local``: by this machine's
+    own name; ``not_after``: mesh seconds at which its membership ends, 0 for never.
+    """
+
+    def __init__(self, send: Send, address: str, ip: str = "", local: bool = False) -> None:
         self.principal: Principal | None = None
-        self.address = address
+        self.address, self.ip, self.local = address, ip, local
+        self.not_after, self.ephemeral = 0.0, False
         self.incarnation = ""
         self.epoch = ""
         self.skills: tuple[SkillInfo, ...] = ()

@@ -24,14 +24,13 @@ from chatixia.errors import (
     UpgradeNeeded,
 )
 from chatixia.ids import is_incarnation
-from chatixia.registry.call import Call, Listener
+from chatixia.registry.call import Call, Listener, Login
 from chatixia.registry.limits import Limits
 from chatixia.store.control.store import Store
 from chatixia.wire import signed
 from chatixia.wire.base import VERSIONS
 from chatixia.wire.registry import NonceRequest, RegistryProof, Token, TokenRequest
 from chatixia.wire.signaling import Challenge, Register, Welcome
-from chatixia.wire.trust import Signed
 
 from .keys import ApiKeys
 from .logins import Logins, read_cookie
@@ -41,7 +40,6 @@ from .proof import Proof
 from .tokens import Tokens, principal_of, read_assertion
 
 LOGINS: Final = ("agent", "client", "machine", "owner")
-REVOKED_PER_WELCOME: Final = 1024
 
 
 class Gate:
@@ -64,22 +62,19 @@ class Gate:
             self._proof.chain, self._store.generation,
         )  # fmt: skip
 
-    async def login(
-        self, said: Register, nonce: str, listener: Listener, address: str
-    ) -> tuple[Principal, Welcome]:
+    async def login(self, said: Register, nonce: str, listener: Listener, address: str) -> Login:
         """Who says ``register``, and the welcome. Raises a MeshError; failures are rated."""
-        self._failures.check(address)
+        source = f"{address}|{said.peer_id}"  # one misconfigured agent must not bar its host
+        self._failures.check(source)
         try:
             return await self._login(said, nonce, listener)
         except (Overloaded, Unprocessable):
             raise
         except MeshError:
-            self._failures.failed(address)
+            self._failures.failed(source)
             raise
 
-    async def _login(
-        self, said: Register, nonce: str, listener: Listener
-    ) -> tuple[Principal, Welcome]:
+    async def _login(self, said: Register, nonce: str, listener: Listener) -> Login:
         if said.version not in VERSIONS:
             raise UpgradeNeeded(f"Version {said.version} is not spoken here.")
         fresh = self._nonces.take(nonce)
@@ -90,13 +85,10 @@ class Gate:
         principal = await self._keyless(said)
         sig = self._proof.over(said.nonce, listener) if said.nonce else ""
         epoch = await self._store.next_epoch(principal.ns, principal.id, said.incarnation)
-        return replace(principal, epoch=epoch), Welcome(
-            principal.id, epoch, self._store.now(), sig=sig
-        )
+        welcome = Welcome(principal.id, epoch, self._store.now(), sig=sig)
+        return Login(replace(principal, epoch=epoch), welcome)
 
-    async def _keyed(
-        self, said: Register, nonce: str, listener: Listener
-    ) -> tuple[Principal, Welcome]:
+    async def _keyed(self, said: Register, nonce: str, listener: Listener) -> Login:
         member = self._members.prove(said.chain)
         self._signed(said, nonce, member)
         await self._members.accept(member)
@@ -105,11 +97,12 @@ class Gate:
         epoch = await self._store.next_epoch(member.ns, member.id, said.incarnation)
         principal = principal_for(member, epoch=epoch, incarnation=said.incarnation)
         token = self._tokens.issue(principal, member.serial)
-        return principal, Welcome(
+        welcome = Welcome(
             member.id, epoch, self._store.now(), token=token,
             sig=self._proof.over(said.nonce, listener),
-            revoked=self.revoked_since(said.revocations),
+            revoked=self._members.revoked_since(said.revocations),
         )  # fmt: skip
+        return Login(principal, welcome, ends(member), member.record.ephemeral)
 
     def _signed(self, said: Register, nonce: str, member: Member) -> None:
         """Whether the member's own key signed exactly this login."""
@@ -127,11 +120,6 @@ class Gate:
         if principal.id != said.peer_id:
             raise Unauthorized(f"This API key is not for {said.peer_id}.")
         return principal
-
-    def revoked_since(self, version: int) -> list[Signed]:
-        """Statements above the version that the member holds."""
-        newer = [said for v, said in self._members.statements if v > version]
-        return newer[-REVOKED_PER_WELCOME:]
 
     # ---- REST
 
@@ -214,3 +202,8 @@ class Gate:
             raise Unauthorized("A token needs an assertion or an API key.")
         text = self._tokens.issue(principal, serial)
         return Token(text, principal.id, principal.kind, self._tokens.ttl)
+
+
+def ends(member: Member) -> float:
+    """When the first record of a chain is over, in mesh seconds; 0 for never."""
+    return float(min((r.not_after for r in member.records if r.not_after), default=0))

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 import msgspec
 
 from chatixia.core.membership import check_invitation, check_join, check_member, key_id
 from chatixia.core.ports import Verify
 from chatixia.errors import BadInvitation, MeshError, NameTaken, NotFound, Overloaded
-from chatixia.registry.call import Call
+from chatixia.registry.call import Call, Reach
 from chatixia.registry.limits import Limits
 from chatixia.store.control.rows import InvitationRow
 from chatixia.store.control.store import Store
@@ -42,6 +43,7 @@ WINDOW = 300.0
 MOST_FAILURES = 200
 """Failed joinings over the whole registry in :data:`WINDOW` seconds; then all wait."""
 MOST_WAITERS = 256
+MOST_VIA = 8
 
 _chain = msgspec.json.Decoder(list[Signed])
 
@@ -51,11 +53,11 @@ class Joining:
 
     def __init__(
         self, store: Store, members: Members, nonces: Nonces, proof: Proof, verify: Verify,
-        failures: Limits, addresses: list[str],
+        failures: Limits, reach: Reach, learn: Callable[[list[str]], None],
     ) -> None:  # fmt: skip
         self._store, self._members, self._nonces = store, members, nonces
         self._proof, self._verify, self._failures = proof, verify, failures
-        self._addresses = addresses
+        self._reach, self._learn = reach, learn
         self._waiting: dict[str, set[asyncio.Event]] = {}
 
     async def put(self, call: Call, request: Invite) -> Done:
@@ -71,7 +73,15 @@ class Joining:
             float(member.record.redeem_by), member.record.reusable, member.record.ephemeral,
             self._store.now(),
         ))  # fmt: skip
+        self._reached_by(request.via)
         return Done()
+
+    def _reached_by(self, via: list[str]) -> None:
+        """The owner named URLs of a tunnel or proxy: its host name is ours from now on."""
+        new = [url for url in via if "://" in url and url not in self._reach.via]
+        if new:
+            self._reach.via = [*self._reach.via, *new][-MOST_VIA:]
+            self._learn(self._reach.via)
 
     async def get(self, call: Call, request: InviteRef) -> Invitation:
         """One invitation; with ``wait_ms`` the answer waits until it is redeemed."""
@@ -120,7 +130,7 @@ class Joining:
         known = await self._members.serial(row.names) if not row.reusable else None
         return JoinOffer(
             _chain.decode(row.chain), self._proof.chain, proof, self._nonces.give(),
-            self._store.now(), known.serial if known else 0, self._addresses,
+            self._store.now(), known.serial if known else 0, self._reach.urls(call.local),
         )  # fmt: skip
 
     async def join(self, call: Call, request: Join) -> Joined:
@@ -132,7 +142,7 @@ class Joining:
             await self._failed(call)
             raise
         log.info("joined %s from %s", name, call.address)
-        return Joined(name, self._store.now(), self._addresses)
+        return Joined(name, self._store.now(), self._reach.urls(call.local))
 
     async def _join(self, call: Call, request: Join) -> str:
         if not self._nonces.take(request.nonce):

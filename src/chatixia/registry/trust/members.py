@@ -31,6 +31,7 @@ from chatixia.wire.signed import unb64
 from chatixia.wire.trust import DEFAULT_NS, Record, Revocation, Signed
 
 PAGE = 200
+REVOKED_AT_ONCE = 1024
 UNLISTED = ("owner", "invitation", "client", "registry")
 """Kinds that have no row: they are known by their chain alone."""
 
@@ -54,7 +55,7 @@ class Members:
         self._known: dict[str, Known] = {}
         self._writing = asyncio.Lock()
         self.revocations: dict[tuple[str, str], Revocation] = {}
-        self.statements: list[tuple[int, Signed]] = []
+        self._statements: list[tuple[int, Signed]] = []
 
     async def load(self) -> None:
         """Fill the mirror from the store."""
@@ -77,7 +78,7 @@ class Members:
         statement = msgspec.json.decode(row.statement, type=Signed)
         body = msgspec.json.decode(unb64(statement.b), type=Revocation)
         self.revocations[body.ns, body.id] = body
-        self.statements.append((row.version, statement))
+        self._statements.append((body.version or row.version, statement))
 
     # ---- proving and listing
 
@@ -136,6 +137,10 @@ class Members:
         return gone
 
     # ---- asking
+
+    def revoked_since(self, version: int) -> list[Signed]:
+        """Statements above the list's version that a member holds, at most 1,024."""
+        return [said for v, said in self._statements if v > version][-REVOKED_AT_ONCE:]
 
     def check(self, principal: Principal, serial: int) -> None:
         """Whether a credential issued at ``serial`` still speaks for its principal.

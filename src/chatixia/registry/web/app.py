@@ -16,7 +16,7 @@ from chatixia.errors import (
     Overloaded,
     Unauthorized,
 )
-from chatixia.registry.call import Call, Listener
+from chatixia.registry.call import LOCAL, Call, Listener
 from chatixia.registry.limits import Limits, origin
 from chatixia.registry.meter import Meter
 from chatixia.registry.requests import parse, parse_query
@@ -28,7 +28,7 @@ from chatixia.world import World
 
 from .answers import Send, answer, not_allowed, refuse
 from .body import Receive, read_body
-from .guard import LISTENER, App, Scope
+from .guard import ASKED, LISTENER, App, Scope
 from .static import Asset, find
 
 JSON: Final = "application/json"
@@ -95,8 +95,10 @@ class Web:
         address = origin(request.client.host if request.client else "?")
         if "open" in verb.who and not verb.name.startswith(("health", "ready")):
             self._throttle(address)
-        principal, secret = await self._gate.caller(request.headers, listener, address)
-        call = Call(principal, address, listener, secret)
+        principal, secret = None, ""
+        if "open" not in verb.who or verb.name == "token":
+            principal, secret = await self._gate.caller(request.headers, listener, address)
+        call = Call(principal, address, listener, request.scope[ASKED] in LOCAL, secret)
         allow(verb, call)
         if secret and verb.method != "GET" and CSRF not in request.headers:
             raise Denied(f"Writes from a browser need the header {CSRF}.")

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
 from chatixia.errors import BadRequest, Denied, Internal, MeshError
-from chatixia.registry.call import Listener
+from chatixia.registry.call import Listener, Reach, host_of
 from chatixia.registry.limits import origin
 from chatixia.registry.meter import Meter
 from chatixia.world import World
@@ -25,14 +25,17 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 LISTENER: Final = "chatixia.listener"
+ASKED: Final = "chatixia.host"
 MAX_HEADERS: Final = 100
 
 
 class Guard:
     """Wraps the application for one listener."""
 
-    def __init__(self, app: App, listener: Listener, meter: Meter, world: World) -> None:
-        self._app, self.listener = app, listener
+    def __init__(
+        self, app: App, listener: Listener, reach: Reach, meter: Meter, world: World
+    ) -> None:
+        self._app, self.listener, self._reach = app, listener, reach
         self._meter, self._world = meter, world
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -41,7 +44,7 @@ class Guard:
             return
         scope[LISTENER] = self.listener
         try:
-            check(scope, self.listener)
+            scope[ASKED] = check(scope, self.listener, self._reach.hosts())
         except MeshError as error:
             self._meter.refused(scope["type"], error.code)
             await _turn_away(scope, receive, send, error)
@@ -70,19 +73,24 @@ class Guard:
             _note(scope, status, self._world.monotonic() - start)
 
 
-def check(scope: Scope, listener: Listener) -> None:
-    """Raise BadRequest for a Host that is not ours, Denied for a foreign Origin."""
+def check(scope: Scope, listener: Listener, via: frozenset[str] = frozenset()) -> str:
+    """The host that was asked for.
+
+    Raises BadRequest for a Host that is not ours, Denied for a foreign Origin.
+    """
     headers = scope["headers"]
     hosts = [value for name, value in headers if name == b"host"]
     if len(hosts) != 1 or len(headers) > MAX_HEADERS:
         raise BadRequest("One Host header is expected.")
     host = hosts[0].decode("latin-1").lower()
-    if host_name(host) not in listener.hosts:
+    name = host_of(host)
+    if name not in listener.hosts and name not in via:
         raise BadRequest("This registry does not serve that host name.")
     for value in (value for name, value in headers if name == b"origin"):
         scheme = "https" if listener.secure else "http"
         if value.decode("latin-1").lower() not in _own(host, scheme):
             raise Denied("Requests from other sites are refused.")
+    return name
 
 
 def _own(host: str, scheme: str) -> tuple[str, ...]:
@@ -91,13 +99,6 @@ def _own(host: str, scheme: str) -> tuple[str, ...]:
     A TLS proxy or tunnel in front of the loopback listener makes the page's scheme https.
     """
     return (f"{scheme}://{host}", f"https://{host}")
-
-
-def host_name(host: str) -> str:
-    """A Host header without its port."""
-    if host.startswith("["):
-        return host.partition("]")[0].removeprefix("[")
-    return host.partition(":")[0]
 
 
 async def _turn_away(scope: Scope, receive: Receive, send: Send, error: MeshError) -> None:

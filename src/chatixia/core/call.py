@@ -162,9 +162,16 @@ class Calls:
         """The reader takes an item; credit goes back when half the window is used."""
         assert pending.flow is not None
         item = pending.flow.take()
-        if not pending.flow.ended and (total := pending.flow.grant()):
-            self.session.urgent(encode(m.CreditTell(payload=Credit(streams={pending.rid: total}))))
+        self._grant(pending)
         return item
+
+    def _grant(self, pending: Pending) -> None:
+        flow = pending.flow
+        if flow is not None and not flow.ended and (total := flow.grant()):
+            self._credit(pending.rid, total)
+
+    def _credit(self, rid: str, total: int) -> None:
+        self.session.urgent(encode(m.CreditTell(payload=Credit(streams={rid: total}))))
 
     def ping(self, rid: str) -> None:
         """Ask for a pong, ahead of all that waits."""
@@ -207,6 +214,8 @@ class Calls:
         if flow is None or served.answer is not None:
             raise Cancelled("The stream is over.")
         if not flow.fits(len(chunk)):
+            if total := flow.want(len(chunk)):
+                self._credit(served.rid, total)
             return False
         data = exchange.chunk(served, flow.n, chunk)
         self.session.send(data, None, len(chunk) if len(data) <= FRAME_TARGET else 0)
@@ -408,6 +417,9 @@ class Calls:
             if served is not None and served.flow is not None:
                 served.flow.allowed = max(served.flow.allowed, total)
                 sink.append(served.flow)
+            elif rid in self.asked and (flow := self.asked[rid].flow) is not None:
+                flow.wanted = max(flow.wanted, total)
+                self._grant(self.asked[rid])
 
     def _canceled(self, rid: str, now: float, sink: Sink) -> None:
         served = self.served.get(rid)

@@ -28,11 +28,21 @@ class Outflow(msgspec.Struct, eq=False):
     n: int = 0
     used: int = 0
     allowed: int = STREAM_WINDOW
+    said: int = 0
     waiter: Any = None
 
     def fits(self, size: int) -> bool:
         """Whether an item of that many bytes may go now."""
         return self.used + cost(size) <= self.allowed
+
+    def want(self, size: int) -> int:
+        """The total that an item of that many bytes needs; 0 if that was said already.
+
+        The reader grants by halves of the window, and cannot know that the next item needs more.
+        """
+        total = self.used + cost(size)
+        said, self.said = self.said, total
+        return 0 if said == total else total
 
     def take(self, size: int) -> int:
         """Count an item out; its number."""
@@ -53,6 +63,7 @@ class Inflow(msgspec.Struct, eq=False):
     charged: int = 0
     taken: int = 0
     granted: int = STREAM_WINDOW
+    wanted: int = 0
     total: int | None = None
     ended: bool = False
     waiter: Any = None
@@ -82,8 +93,12 @@ class Inflow(msgspec.Struct, eq=False):
         return item
 
     def grant(self) -> int:
-        """A new running total for the peer, or 0 while half the window is open."""
-        if self.granted - self.taken > STREAM_WINDOW // 2:
+        """A new running total for the peer, or 0 while half the window is open.
+
+        ``wanted``: the total without which the peer's next item cannot go.
+        """
+        needed = self.granted < self.wanted <= self.taken + STREAM_WINDOW
+        if self.granted - self.taken > STREAM_WINDOW // 2 and not needed:
             return 0
         self.granted = self.taken + STREAM_WINDOW
         return self.granted

@@ -1,0 +1,73 @@
+import pytest
+
+from chatixia.core.fragments import MAX_OPEN, REASSEMBLY_SECONDS, Cutter, Reassembly
+from chatixia.core.frames import CHUNK, Fragment
+from chatixia.errors import BadRequest
+from chatixia.wire.peer import MAX_MESSAGE
+
+
+def pump(cutter, reassembly, now=0.0):
+    found, order = [], []
+    while cutter:
+        cut, piece = cutter.peek()
+        order.append(cut.id)
+        got = reassembly.accept(Fragment(1, 0, cut.id, cut.at, cut.parts, piece), now)
+        cutter.take()
+        if got is not None:
+            found.append(got)
+    return found, order
+
+
+def test_messages_take_turns_and_come_back_whole():
+    cutter = Cutter()
+    bodies = [bytes([n]) * (CHUNK * 3 + n) for n in range(12)]
+    for body in bodies:
+        cutter.add(body, None)
+    found, order = pump(cutter, Reassembly())
+    assert sorted(found) == sorted(bodies)
+    assert order[:MAX_OPEN] == list(range(1, MAX_OPEN + 1))
+    assert cutter.bytes == 0
+
+
+def test_a_message_whose_last_piece_is_full():
+    cutter = Cutter()
+    cutter.add(b"x" * (2 * CHUNK), None)
+    assert pump(cutter, Reassembly())[0] == [b"x" * (2 * CHUNK)]
+
+
+def test_only_what_has_not_begun_can_be_withdrawn():
+    cutter, begun, unbegun = Cutter(), object(), object()
+    cutter.add(b"x" * (2 * CHUNK), begun)
+    cutter.add(b"y" * (2 * CHUNK), unbegun)
+    cutter.peek()
+    cutter.take()
+    assert [cut.note for cut in cutter.unstarted()] == [unbegun]
+    assert not cutter.withdraw(begun)
+    assert cutter.withdraw(unbegun)
+    assert cutter.bytes == 2 * CHUNK
+
+
+def test_more_than_eight_open_messages_are_refused():
+    halves = Reassembly()
+    for n in range(MAX_OPEN):
+        halves.accept(Fragment(1, 0, n, 0, 2, b"x"), 0.0)
+    with pytest.raises(BadRequest):
+        halves.accept(Fragment(1, 0, 99, 0, 2, b"x"), 1.0)
+    halves.accept(Fragment(1, 0, 99, 0, 2, b"x"), REASSEMBLY_SECONDS + 1)
+
+
+def test_more_bytes_than_the_bound_are_refused():
+    halves = Reassembly()
+    piece = b"x" * (MAX_MESSAGE // 2)
+    halves.accept(Fragment(1, 0, 1, 0, 3, piece), 0.0)
+    halves.accept(Fragment(1, 0, 2, 0, 3, piece), 0.0)
+    with pytest.raises(BadRequest):
+        halves.accept(Fragment(1, 0, 2, 1, 3, b"x"), 0.0)
+
+
+@pytest.mark.parametrize(("i", "n"), [(2, 3), (1, 4)])
+def test_a_piece_out_of_order_is_refused(i, n):
+    halves = Reassembly()
+    halves.accept(Fragment(1, 0, 1, 0, 3, b"x"), 0.0)
+    with pytest.raises(BadRequest):
+        halves.accept(Fragment(1, 0, 1, i, n, b"x"), 0.0)

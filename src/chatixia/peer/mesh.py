@@ -257,7 +257,7 @@ class PeerMesh:
         if self._registry is not None:
             self._registry.heartbeat(slots, list(skills))
 
-    async def watch(self, task_id: str, timeout: float) -> AsyncIterator[msgspec.Struct]:
+    def watch(self, task_id: str, timeout: float) -> AsyncIterator[msgspec.Struct]:
         """Pushes about one task until it is terminal."""
         if self._queue is None:
             raise RegistryUnreachable("This mesh has no registry.")

@@ -9,12 +9,9 @@ from typing import Final
 
 from chatixia.errors import BadArguments
 
-_UNKNOWN: Final = re.compile(
-    r"Object contains unknown field `(?P<name>[^`]*)`(?: - at `(?P<at>.*)`)?"
-)
-_MISSING: Final = re.compile(
-    r"Object missing required field `(?P<name>[^`]*)`(?: - at `(?P<at>.*)`)?"
-)
+_AT: Final = r" `(?P<name>[^`]*)`(?: - at `(?P<at>.*)`)?"
+_UNKNOWN: Final = re.compile("Object contains unknown field" + _AT)
+_MISSING: Final = re.compile("Object missing required field" + _AT)
 _PLACED: Final = re.compile(r"(?P<what>.*) - at `(?P<at>.*)`", re.DOTALL)
 _ROOT: Final = re.compile(r"Expected `object`, got `(?P<got>\w+)`")
 _EXPECTED: Final = re.compile(r"Expected (?P<want>.+), got (?P<got>.+)")

@@ -110,7 +110,8 @@ def with_parameters(
         def called(**given: Any) -> Any:
             return handler(**_set(given))
 
-    del called.__wrapped__  # type: ignore[attr-defined] - its signature is the one below
+    # Its signature is this one, not that of the handler.
+    del called.__wrapped__
     called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     called.__annotations__ = {p.name: p.annotation for p in parameters}
     return called

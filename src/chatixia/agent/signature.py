@@ -71,7 +71,8 @@ def plain(fn: Callable[..., Any]) -> Callable[..., Any]:
         fn = fn.func
     if not inspect.isroutine(fn):
         fn = getattr(fn, "__call__", fn)  # noqa: B004 - its method, not whether it has one
-    return inspect.unwrap(fn)
+    found: Callable[..., Any] = inspect.unwrap(fn)
+    return found
 
 
 def read(fn: Callable[..., Any], name: str) -> Signature:

@@ -1,0 +1,284 @@
+"""The public Agent: skills and the life around them (api.md section 3).
+
+Nothing heavy is loaded before ``start``: a module that makes an agent and decorates its skills
+costs as much as msgspec.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
+
+from chatixia.agent.skill import Skill, Skills
+from chatixia.errors import ConfigError, MeshError, RegistryUnreachable
+from chatixia.ids import is_agent_id
+from chatixia.world import REAL, World, process_id
+
+if TYPE_CHECKING:
+    from chatixia.agent.inbox import Inbox
+    from chatixia.agent.manifest import Loaded
+    from chatixia.agent.runtime import Runtime
+    from chatixia.client.mesh import Mesh
+    from chatixia.core import ports
+
+    from .settings import Settings
+    from .wiring import Wire
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+log = logging.getLogger("chatixia")
+
+ONLINE_S: Final = 5.0
+"""How long ``start`` waits for the registry before it goes on without."""
+
+
+class LoopRunning(ConfigError, RuntimeError):
+    """``run()`` was called where a loop runs already."""
+
+
+class Agent:
+    """An agent: a name, what it is for, its skills.
+
+    ``builtin``: built-in skills to serve too. ``slots``: queued tasks served at once. ``mesh``: the
+    profile to use. ``engine``, ``registry``, ``data_dir``: as the settings of those names; what is
+    said here wins over environment and manifest.
+    """
+
+    def __init__(
+        self, name: str, description: str = "", *, builtin: Iterable[str] = (),
+        slots: int | None = None, mesh: str | None = None, registry: str | None = None,
+        engine: str | None = None, data_dir: str | Path | None = None,
+    ) -> None:  # fmt: skip
+        if not is_agent_id(name):
+            raise ConfigError(
+                f"{name[:80]!r} cannot name an agent: lower-case letters, digits, . _ and -, at "
+                "most 63, beginning with a letter or digit."
+            )
+        self.name = name
+        self.description = description[:1024]
+        self.skills = Skills()
+        self.loaded: Loaded | None = None
+        """The manifest that ``chatixia run`` found beside it."""
+        self._builtin = list(builtin)
+        self._flags = {
+            "slots": slots, "mesh": mesh, "registry": registry, "engine": engine,
+            "data_dir": None if data_dir is None else str(data_dir),
+        }  # fmt: skip
+        self._prompt: Callable[..., Any] | None = None
+        self._pid = process_id()
+        self._wire: Wire | None = None
+        self._runtime: Runtime | None = None
+        self._port: ports.Mesh | None = None
+        self._mesh: Mesh | None = None
+        self._inbox: Inbox | None = None
+        self._fault: MeshError | None = None
+        self.on_fault: Callable[[], None] = _nothing
+        """Called once when the login ended for good; :func:`run` then stops."""
+
+    def __repr__(self) -> str:
+        return f"<agent {self.name}>"
+
+    @overload
+    def skill(self, fn: F, /) -> F: ...
+
+    @overload
+    def skill(
+        self, fn: None = None, /, *, name: str = "", description: str = "",
+        timeout: float | None = None, idempotent: bool = False,
+    ) -> Callable[[F], F]: ...  # fmt: skip
+
+    def skill(
+        self, fn: F | None = None, /, *, name: str = "", description: str = "",
+        timeout: float | None = None, idempotent: bool = False,
+    ) -> F | Callable[[F], F]:  # fmt: skip
+        """Make a function a skill, bare or with options; the function stays the function.
+
+        ``timeout``: seconds it may run. ``idempotent``: it may run twice. Raises ConfigError.
+        """
+
+        def take(fn: F) -> F:
+            mark = self.skills.mark(
+                name=name, description=description, timeout=timeout, idempotent=idempotent
+            )
+            mark(fn)
+            self._offer()
+            return fn
+
+        return take if fn is None else take(fn)
+
+    def prompt(self, fn: F) -> F:
+        """Answer `ask` with ``fn(text)`` or ``fn(text, ctx)``; it may stream."""
+        if self._prompt is not None:
+            raise ConfigError(f"{self.name} has two prompt handlers.")
+        self._prompt = fn
+        return fn
+
+    def add(self, skill: Skill) -> None:
+        """Take a skill that is no decorated function. Raises ConfigError."""
+        self.skills.add(skill)
+        self._offer()
+
+    @property
+    def mesh(self) -> Mesh:
+        """The mesh as this agent sees it, once it has started. Raises ConfigError before."""
+        if self._mesh is None:
+            raise ConfigError(f"{self.name} has not started; await agent.start() first.")
+        return self._mesh
+
+    @property
+    def inbox(self) -> Inbox:
+        """Messages that no prompt handler took, the last ones."""
+        if self._inbox is None:
+            from chatixia.agent.inbox import Inbox
+
+            self._inbox = Inbox()
+        return self._inbox
+
+    @property
+    def fault(self) -> MeshError | None:
+        """Why the login ended for good, if it did."""
+        return self._fault
+
+    async def start(self, *, wait: float = ONLINE_S) -> None:
+        """Log in and serve. Waits ``wait`` seconds for the registry at most; without it, it goes
+        on trying while links and calls work. Raises its refusal, AlreadyRunning, ConfigError."""
+        self._check_fork()
+        if self._port is not None:
+            raise ConfigError(f"{self.name} has started already.")
+        from .settings import fill_environment
+        from .wiring import open_wire
+
+        fill_environment(self.loaded)
+        settings = self.settings()
+        for note in settings.notes:
+            log.warning("%s", note)
+        wire = await open_wire(
+            settings, self.name, description=self.description, on_fault=self._failed
+        )
+        self._wire = wire
+        try:
+            if wire.credentials.folder is not None:
+                self.inbox.file = wire.credentials.folder / "inbox.jsonl"
+            self.attach(wire.port, settings=settings)
+            await wire.start()
+            await wire.port.online(wait)
+        except RegistryUnreachable as error:
+            log.warning("%s: %s Still trying.", self.name, error)
+        except BaseException:
+            await self.stop()
+            raise
+
+    def attach(
+        self, port: ports.Mesh, *, world: World = REAL, settings: Settings | None = None
+    ) -> None:
+        """Serve on ``port``, whoever stands behind it; ``start`` does this with the real one.
+
+        Raises ConfigError for a skill that cannot be served.
+        """
+        from chatixia.agent.builtin import builtin
+        from chatixia.agent.desk import Desk
+        from chatixia.agent.runtime import Runtime
+        from chatixia.client.door import Door
+        from chatixia.client.mesh import Mesh
+
+        settings = settings or self.settings()
+        desk = Desk(self.name, self.inbox, world)
+        if self._prompt is not None:
+            desk.set_handler(self._prompt)
+        for name in dict.fromkeys([*self._builtin, *settings["skills.builtin"]]):
+            if name not in self.skills:
+                self.skills.add(builtin(name, desk))
+        for name in settings["skills.disabled"]:
+            self.skills.pop(name, None)
+        door = Door(port, world)
+        self._runtime = Runtime(self.name, door, desk, self.description)
+        self._port, self._mesh, self._slots = port, Mesh(door), int(settings["slots"])
+        self._offer()
+
+    def settings(self) -> Settings:
+        """What is in force for this agent, and where each value came from."""
+        from .settings import resolve
+
+        return resolve({**self._flags, "name": self.name}, self.loaded)
+
+    async def online(self, timeout: float) -> None:
+        """Until the login stands. Raises its refusal, or RegistryUnreachable after ``timeout``."""
+        if self._wire is not None:
+            await self._wire.port.online(timeout)
+
+    async def stop(self) -> None:
+        """Say goodbye and close everything; a second time does nothing."""
+        runtime, self._runtime = self._runtime, None
+        wire, self._wire = self._wire, None
+        self._port = self._mesh = None
+        if wire is not None:
+            await wire.stop()
+        if runtime is not None:
+            runtime.close()
+
+    async def __aenter__(self) -> Agent:
+        """Start."""
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:  # fmt: skip
+        """Stop."""
+        await self.stop()
+
+    def run(self) -> None:
+        """Serve until Ctrl-C or SIGTERM, then stop cleanly. See :func:`chatixia.run`."""
+        run(self)
+
+    def banner(self) -> str:
+        """One line for the person who started it: name, state, skills, key, registry."""
+        if self._wire is None:
+            return f"  {self.name}  stopped"
+        from chatixia.identity import fingerprint
+
+        wire = self._wire
+        state = "online" if wire.port.registry_up else "waiting for the registry"
+        url = wire.port.registry_url.partition("://")[2].rstrip("/")
+        key = fingerprint(wire.credentials.sign.public)
+        skills = ", ".join(self.skills) or "none"
+        return (
+            f"  {self.name}  {state}  skills: {skills}  key {key}  "
+            f"registry {wire.profile.name} ({url})"
+        )
+
+    def _offer(self) -> None:
+        if self._runtime is not None and self._port is not None:
+            infos = self._runtime.offer(self.skills.values())
+            self._port.serve(self._runtime.handle, infos, self._slots)
+
+    def _failed(self, error: MeshError) -> None:
+        self._fault = error
+        log.error("%s: %s", self.name, error)
+        self.on_fault()
+
+    def _check_fork(self) -> None:
+        if process_id() != self._pid:
+            raise ConfigError(
+                f"{self.name} was made before this process forked; make it in the child, or "
+                "start processes with the spawn method."
+            )
+
+
+def run(*agents: Agent) -> None:
+    """Serve one agent or several in this process until Ctrl-C or SIGTERM, then stop cleanly.
+
+    Raises ConfigError (also a RuntimeError) where a loop runs already: ``await agent.start()``
+    there.
+    """
+    from .running import run as serve
+
+    serve(agents)
+
+
+def _nothing() -> None:
+    return None

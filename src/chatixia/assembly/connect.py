@@ -1,0 +1,78 @@
+"""Connect: this machine's mesh for a script, a notebook, a command. Never listed as an agent."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final
+
+from chatixia.errors import ConfigError
+
+if TYPE_CHECKING:
+    from chatixia.client.mesh import Mesh
+    from chatixia.client.sync import SyncMesh
+
+    from .wiring import Wire
+
+ONLINE_S: Final = 10.0
+"""How long to wait for the registry, at most."""
+
+
+class Connecting:
+    """``async with connect() as mesh``: a client with keys in memory, gone at the end."""
+
+    def __init__(self, flags: dict[str, Any], timeout: float) -> None:
+        self._flags = flags
+        self._timeout = timeout
+        self._wire: Wire | None = None
+
+    async def __aenter__(self) -> Mesh:
+        """Enrol, log in. Raises ConfigError without a mesh, RegistryUnreachable, Denied."""
+        if self._wire is not None:
+            raise ConfigError("This connection is open already; write connect() again.")
+        from chatixia.client.door import Door
+        from chatixia.client.mesh import Mesh
+
+        from .settings import resolve
+        from .wiring import open_wire
+
+        self._wire = await open_wire(resolve(self._flags), kind="client")
+        try:
+            await self._wire.start()
+            await self._wire.port.online(self._timeout)
+        except BaseException:
+            await self._close()
+            raise
+        return Mesh(Door(self._wire.port), self._close)
+
+    async def _close(self) -> None:
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            await wire.stop()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:  # fmt: skip
+        """Leave the mesh."""
+        await self._close()
+
+
+def connect(
+    *, mesh: str = "", registry: str = "", engine: str = "", timeout: float = ONLINE_S
+) -> Connecting:
+    """The mesh of this machine's profile, as a client: ``async with connect() as mesh``.
+
+    ``mesh``: the profile's name; ``registry``: an address to use instead of the profile's;
+    ``engine``: ``auto``, ``wrtc`` or ``aiortc``; ``timeout``: seconds to wait for the registry.
+    """
+    flags = {"mesh": mesh or None, "registry": registry or None, "engine": engine or None}
+    return Connecting(flags, timeout)
+
+
+def connect_sync(
+    *, mesh: str = "", registry: str = "", engine: str = "", timeout: float = ONLINE_S
+) -> SyncMesh:
+    """The same without async: ``with connect_sync() as mesh``. One loop in a thread of its own."""
+    from chatixia.client.sync import SyncMesh
+
+    return SyncMesh(connect(mesh=mesh, registry=registry, engine=engine, timeout=timeout))

@@ -1,0 +1,170 @@
+"""Run agents as a process: a loop of our own, signals, one line for the person who watches."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
+from typing import Any, Final
+
+from chatixia.errors import ConfigError, RegistryUnreachable
+
+from .agent import Agent, LoopRunning
+
+STOP_S: Final = 10.0
+"""How long a stop may take before the process ends without it."""
+TELL_S: Final = 3600.0
+
+Tell = Callable[[str], None]
+
+_collected: ContextVar[list[Agent] | None] = ContextVar("collected", default=None)
+
+
+@contextlib.contextmanager
+def collecting() -> Iterator[list[Agent]]:
+    """While a file is loaded by `chatixia run`, its own ``agent.run()`` only names the agents."""
+    found: list[Agent] = []
+    token = _collected.set(found)
+    try:
+        yield found
+    finally:
+        _collected.reset(token)
+
+
+def to_stderr(line: str) -> None:
+    """Tell the person at the terminal."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
+
+
+def run(agents: Sequence[Agent], tell: Tell = to_stderr) -> None:
+    """Serve ``agents`` until Ctrl-C or SIGTERM. ``tell`` gets a line when one is online.
+
+    Raises LoopRunning inside a loop, the refusal of a start, or why a login ended for good.
+    """
+    collected = _collected.get()
+    if collected is not None:
+        collected.extend(agents)
+        return
+    _check(agents)
+    with asyncio.Runner(loop_factory=fast_loop()) as runner:
+        runner.run(_serve(agents, tell))
+
+
+def fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's loops where it is installed: this process is ours to choose for (links.md 6)."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    made: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return made
+
+
+def _check(agents: Sequence[Agent]) -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        pass
+    else:
+        raise LoopRunning(
+            "run() starts a loop of its own, and one is running here already; "
+            "write `await agent.start()` instead (and `await agent.stop()` at the end)."
+        )
+    names = [agent.name for agent in agents]
+    if not names:
+        raise ConfigError("There is no agent to run.")
+    if len(set(names)) < len(names):
+        raise ConfigError("Two agents of one process have the same name.")
+
+
+async def _serve(agents: Sequence[Agent], tell: Tell) -> None:
+    stop = asyncio.Event()
+    for agent in agents:
+        agent.on_fault = stop.set
+    with _signals(stop):
+        try:
+            await _until(stop, asyncio.gather(*(_start(agent, tell) for agent in agents)))
+            await stop.wait()
+        finally:
+            await _stop(agents)
+    for agent in agents:
+        if agent.fault is not None:
+            raise agent.fault
+
+
+async def _until(stop: asyncio.Event, starting: asyncio.Future[Any]) -> None:
+    """Wait for the starts, or for the wish to stop; an error of a start is raised."""
+    wish = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait([starting, wish], return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+    finally:
+        wish.cancel()
+        if not starting.done():
+            starting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await starting
+
+
+_telling: set[asyncio.Task[None]] = set()
+
+
+async def _start(agent: Agent, tell: Tell) -> None:
+    await agent.start()
+    tell(agent.banner())
+    if "waiting" in agent.banner():
+        task = asyncio.ensure_future(_tell_later(agent, tell))
+        _telling.add(task)
+        task.add_done_callback(_telling.discard)
+
+
+async def _tell_later(agent: Agent, tell: Tell) -> None:
+    while True:
+        try:
+            await agent.online(TELL_S)
+        except RegistryUnreachable:
+            continue
+        except Exception:  # noqa: BLE001 - a refusal reaches the person by on_fault
+            return
+        tell(agent.banner())
+        return
+
+
+async def _stop(agents: Sequence[Agent]) -> None:
+    """Stop all, in bounded time."""
+    for task in list(_telling):
+        task.cancel()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(STOP_S):
+            await asyncio.gather(*(agent.stop() for agent in agents))
+
+
+@contextlib.contextmanager
+def _signals(stop: asyncio.Event) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM asks for a clean stop; the second one ends at once."""
+    loop = asyncio.get_running_loop()
+    caught: list[signal.Signals] = []
+
+    def ask() -> None:
+        stop.set()
+        release()
+
+    def release() -> None:
+        while caught:
+            loop.remove_signal_handler(caught.pop())
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # NotImplementedError: Windows; the others: not the main thread.
+        with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
+            loop.add_signal_handler(number, ask)
+            caught.append(number)
+    try:
+        yield
+    finally:
+        release()

@@ -1,0 +1,139 @@
+"""Who stands behind a mesh's port: this profile's credentials, links and login, joined here."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, Literal
+
+from chatixia.errors import ConfigError, MeshError
+from chatixia.world import REAL, World
+
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from chatixia.peer.driver import OpenMesh
+    from chatixia.wire.signaling import Config
+
+    from .enrol import Credentials
+    from .profile import Profile
+
+log = logging.getLogger("chatixia")
+
+RENEW_S: Final = 3600.0
+"""How often a long life looks whether its membership record is due for a new one."""
+
+
+class Wire:
+    """An open port with what must be closed after it. Made by :func:`open_wire`."""
+
+    def __init__(self, port: OpenMesh, profile: Profile, credentials: Credentials) -> None:
+        self.port = port
+        self.profile = profile
+        self.credentials = credentials
+        self._upkeep: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Open links and begin to log in; does not wait for the registry."""
+        await self.port.start()
+        self._upkeep = asyncio.ensure_future(self._renew())
+
+    async def stop(self) -> None:
+        """Say goodbye, close links, give the name free."""
+        if self._upkeep is not None:
+            self._upkeep.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._upkeep
+        try:
+            await self.port.stop()
+        finally:
+            self.credentials.close()
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_S)
+            try:
+                await asyncio.to_thread(self.credentials.renew)
+            except (MeshError, OSError) as error:
+                log.warning("the membership could not be renewed: %s", error)
+
+
+def open_profile(settings: Settings) -> Profile:
+    """The profile that is in force; joined first by CHATIXIA_JOIN where there is none yet.
+
+    Blocks. Raises ConfigError naming the cure.
+    """
+    from .profile import Profile, exists
+
+    name, string = settings["mesh"], os.environ.get("CHATIXIA_JOIN", "")
+    if string and not exists(name):
+        from .join import join
+
+        return join(string, name)
+    return Profile.open(name)
+
+
+async def open_wire(
+    settings: Settings,
+    name: str = "",
+    kind: Literal["agent", "client"] = "agent",
+    *,
+    description: str = "",
+    on_fault: Callable[[MeshError], None] | None = None,
+    world: World = REAL,
+) -> Wire:
+    """Credentials for ``name`` and a port that is not started yet.
+
+    Raises ConfigError, AlreadyRunning naming the pid, NameTaken, MissingExtra.
+    """
+    profile, credentials = await asyncio.to_thread(_enrolled, settings, name, kind, world)
+    try:
+        port = _port(settings, profile, credentials, kind, description, on_fault, world)
+    except BaseException:
+        credentials.close()
+        raise
+    return Wire(port, profile, credentials)
+
+
+def _enrolled(
+    settings: Settings, name: str, kind: Literal["agent", "client"], world: World
+) -> tuple[Profile, Credentials]:
+    from .enrol import enrol
+
+    profile = open_profile(settings)
+    data_dir = settings.data_dir() if kind == "agent" else None
+    return profile, enrol(profile, name, kind, data_dir=data_dir, world=world)
+
+
+def _port(
+    settings: Settings, profile: Profile, credentials: Credentials, kind: str, description: str,
+    on_fault: Callable[[MeshError], None] | None, world: World,
+) -> OpenMesh:  # fmt: skip
+    from chatixia.peer.driver import PeerSettings, open_mesh
+
+    me = credentials.me()
+    if registry := settings["registry"].rstrip("/"):
+        check_url(registry)
+        me.registries = [registry, *(url for url in me.registries if url != registry)]
+    keep = settings["links.keep"]
+    chosen = PeerSettings(
+        engine=settings["engine"], keep=None if keep == "all" else keep,
+        description=description, hostname=socket.gethostname()[:128], mode=kind,
+    )  # fmt: skip
+
+    def learned(config: Config) -> None:
+        if config.addresses and not registry:
+            with contextlib.suppress(MeshError, OSError):  # a hint for the next start, no more
+                profile.set_registries([str(url) for url in config.addresses])
+
+    return open_mesh(me, chosen, world=world, on_fault=on_fault, on_config=learned)
+
+
+def check_url(url: str) -> None:
+    """Refuse what is no address of a registry. Raises ConfigError."""
+    if not url.startswith(("http://", "https://")):
+        raise ConfigError(f"registry: {url} is no address; write https://HOST:8443.")

@@ -162,6 +162,24 @@ def test_each_error_states_the_facts_of_its_class():
         assert head in text, f"docs/errors.md: {code} should begin\n{head}"
 
 
+def human(bound: float, unit: str) -> str:
+    """A bound as docs/limits.md writes it."""
+    for size, word in ((1 << 20, "MiB"), (1 << 10, "KiB")):
+        if unit in ("KiB", "MiB") and bound % size == 0:
+            return f"{bound // size} {word}"
+    return f"{bound:,g} {unit}".strip() if bound < 1e6 else f"{bound:,.0f} {unit}".strip()
+
+
+def test_each_limit_is_the_one_in_the_code():
+    rows = re.findall(r"^\| [^|]+ \| ([\d.,]+) ?(\w*) \| [^|]+ \| `([\w.]+)` \|$",
+                      TEXTS["docs/limits.md"], re.M)  # fmt: skip
+    assert len(rows) > 50
+    for shown, unit, path in rows:
+        module, _, name = path.rpartition(".")
+        bound = getattr(importlib.import_module(f"chatixia.{module}"), name)
+        assert f"{shown} {unit}".strip() == human(bound, unit), path
+
+
 def wrong_imports(block: Block) -> Iterator[str]:
     for node in ast.walk(ast.parse(block.code)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "chatixia":

@@ -1,0 +1,26 @@
+"""``chatixia run TARGET``: serve an agent until Ctrl-C."""
+
+from __future__ import annotations
+
+import click
+
+from chatixia.cli.common import Talk, common
+
+
+@click.command()
+@click.argument("target", default=".")
+@common
+def run(talk: Talk, target: str) -> None:
+    """Run the agent in TARGET: a folder, a file, or module:attribute. Default: this folder."""
+    from chatixia.assembly.load import load
+    from chatixia.assembly.running import run as serve
+
+    serve(load(target), lambda line: tell(talk, line))
+
+
+def tell(talk: Talk, line: str) -> None:
+    """Say that an agent is online, or that it waits for the registry."""
+    name, state = line.split()[:2]
+    talk.say(line)
+    if talk.as_json:
+        talk.data("agent", {"agent": name, "state": state, "text": line.strip()})

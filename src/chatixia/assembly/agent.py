@@ -35,10 +35,6 @@ ONLINE_S: Final = 5.0
 """How long ``start`` waits for the registry before it goes on without."""
 
 
-class LoopRunning(ConfigError, RuntimeError):
-    """``run()`` was called where a loop runs already."""
-
-
 class Agent:
     """An agent: a name, what it is for, its skills.
 
@@ -142,9 +138,9 @@ class Agent:
         """Why the login ended for good, if it did."""
         return self._fault
 
-    async def start(self, *, wait: float = ONLINE_S) -> None:
-        """Log in and serve. Waits ``wait`` seconds for the registry at most; without it, it goes
-        on trying while links and calls work. Raises its refusal, AlreadyRunning, ConfigError."""
+    async def start(self) -> None:
+        """Log in and serve. Waits some seconds for the registry at most; without it, it goes on
+        trying, and links and calls work. Raises its refusal, AlreadyRunning, ConfigError."""
         self._check_fork()
         if self._port is not None:
             raise ConfigError(f"{self.name} has started already.")
@@ -164,7 +160,7 @@ class Agent:
                 self.inbox.file = wire.credentials.folder / "inbox.jsonl"
             self.attach(wire.port, settings=settings)
             await wire.start()
-            await wire.port.online(wait)
+            await wire.port.online(ONLINE_S)
         except RegistryUnreachable as error:
             log.warning("%s: %s Still trying.", self.name, error)
         except BaseException:

@@ -57,15 +57,13 @@ def read_manifest(target: str) -> manifest.Loaded:
 
 def described_skills(loaded: manifest.Loaded) -> list[Skill]:
     """The skills in the manifest's ``skills.dirs``. Raises ConfigError."""
-    found = []
+    found: list[Skill] = []
     for name in loaded.manifest.skills.dirs:
         folder = loaded.folder / Path(name).expanduser()
         if not folder.is_dir():
             raise ConfigError(f"{loaded.path}: the folder {folder} of skills.dirs is not there.")
         places = [folder] if (folder / described.FILE).is_file() else sorted(folder.iterdir())
-        for place in places:
-            if (place / described.FILE).is_file():
-                found.append(_described_skill(place))
+        found += [_described_skill(at) for at in places if (at / described.FILE).is_file()]
     return found
 
 

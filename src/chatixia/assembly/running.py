@@ -8,11 +8,9 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from chatixia.errors import ConfigError, RegistryUnreachable
-
-from .agent import Agent, LoopRunning
+from chatixia.errors import ConfigError, MeshError, RegistryUnreachable
 
 STOP_S: Final = 10.0
 """How long a stop may take before the process ends without it."""
@@ -20,13 +18,46 @@ TELL_S: Final = 3600.0
 
 Tell = Callable[[str], None]
 
-_collected: ContextVar[list[Agent] | None] = ContextVar("collected", default=None)
+
+class LoopRunning(ConfigError, RuntimeError):
+    """``run()`` was called where a loop runs already."""
+
+
+class Runs(Protocol):
+    """What can be run: an :class:`~chatixia.Agent`, as far as this file knows it."""
+
+    name: str
+    on_fault: Callable[[], None]
+
+    @property
+    def fault(self) -> MeshError | None:
+        """Why its login ended for good, if it did."""
+        ...
+
+    async def start(self) -> None:
+        """Serve."""
+        ...
+
+    async def online(self, timeout: float) -> None:
+        """Until the login stands."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop cleanly."""
+        ...
+
+    def banner(self) -> str:
+        """One line on its state."""
+        ...
+
+
+_collected: ContextVar[list[Any] | None] = ContextVar("collected", default=None)
 
 
 @contextlib.contextmanager
-def collecting() -> Iterator[list[Agent]]:
+def collecting() -> Iterator[list[Any]]:
     """While a file is loaded by `chatixia run`, its own ``agent.run()`` only names the agents."""
-    found: list[Agent] = []
+    found: list[Any] = []
     token = _collected.set(found)
     try:
         yield found
@@ -41,7 +72,7 @@ def to_stderr(line: str) -> None:
         sys.stderr.flush()
 
 
-def run(agents: Sequence[Agent], tell: Tell = to_stderr) -> None:
+def run(agents: Sequence[Runs], tell: Tell = to_stderr) -> None:
     """Serve ``agents`` until Ctrl-C or SIGTERM. ``tell`` gets a line when one is online.
 
     Raises LoopRunning inside a loop, the refusal of a start, or why a login ended for good.
@@ -65,7 +96,7 @@ def fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return made
 
 
-def _check(agents: Sequence[Agent]) -> None:
+def _check(agents: Sequence[Runs]) -> None:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -82,7 +113,7 @@ def _check(agents: Sequence[Agent]) -> None:
         raise ConfigError("Two agents of one process have the same name.")
 
 
-async def _serve(agents: Sequence[Agent], tell: Tell) -> None:
+async def _serve(agents: Sequence[Runs], tell: Tell) -> None:
     stop = asyncio.Event()
     for agent in agents:
         agent.on_fault = stop.set
@@ -115,7 +146,7 @@ async def _until(stop: asyncio.Event, starting: asyncio.Future[Any]) -> None:
 _telling: set[asyncio.Task[None]] = set()
 
 
-async def _start(agent: Agent, tell: Tell) -> None:
+async def _start(agent: Runs, tell: Tell) -> None:
     await agent.start()
     tell(agent.banner())
     if "waiting" in agent.banner():
@@ -124,7 +155,7 @@ async def _start(agent: Agent, tell: Tell) -> None:
         task.add_done_callback(_telling.discard)
 
 
-async def _tell_later(agent: Agent, tell: Tell) -> None:
+async def _tell_later(agent: Runs, tell: Tell) -> None:
     while True:
         try:
             await agent.online(TELL_S)
@@ -136,7 +167,7 @@ async def _tell_later(agent: Agent, tell: Tell) -> None:
         return
 
 
-async def _stop(agents: Sequence[Agent]) -> None:
+async def _stop(agents: Sequence[Runs]) -> None:
     """Stop all, in bounded time."""
     for task in list(_telling):
         task.cancel()

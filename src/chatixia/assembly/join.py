@@ -31,8 +31,8 @@ from chatixia.errors import (
     BadChain,
     BadInvitation,
     BadSignature,
-    ConfigError,
     Conflict,
+    Denied,
     MeshError,
     WrongMesh,
 )
@@ -87,6 +87,10 @@ class Joining:
         try:
             chain = self._sign()
             joined = self._tell(line, chain)
+        except Denied:
+            # Refused for good: these keys will never be a member's.
+            shutil.rmtree(self._draft, ignore_errors=True)
+            raise
         finally:
             line.close()
         self._keep(line.url, chain, joined)

@@ -63,6 +63,7 @@ class Line:
 
     def _open(self) -> http.client.HTTPConnection:
         import http.client
+        import ssl
 
         parts = urlsplit(self.url)
         if parts.scheme == "http" and is_loopback(self.url):
@@ -78,6 +79,11 @@ class Line:
             raise ConfigError(f"{self.url} would be spoken to in clear; only this machine may be.")
         try:
             made.connect()
+        except ssl.SSLCertVerificationError as error:
+            raise BadSignature(
+                f"Neither the registry nor this system's roots vouch for the certificate that"
+                f" {parts.netloc} shows: {error.verify_message}."
+            ) from error
         except OSError as error:
             raise RegistryUnreachable(
                 f"{parts.netloc} does not answer: {error.strerror or type(error).__name__}."
@@ -262,9 +268,9 @@ def urls_of(addresses: Sequence[str]) -> list[str]:
         if "://" in address:
             found.append(address)
             continue
-        found.append(f"https://{address}")
         if is_loopback(address):
             found.append(f"http://{address}")
+        found.append(f"https://{address}")
     return found
 
 

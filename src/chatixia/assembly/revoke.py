@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from chatixia.core.membership import sign_revocation
-from chatixia.errors import AlreadyRunning, ConfigError, NotFound, RegistryUnreachable
+from chatixia.errors import AlreadyRunning, ConfigError, Denied, NotFound, RegistryUnreachable
 from chatixia.wire.registry import Nothing, Serial
 from chatixia.wire.signed import unb64
 from chatixia.wire.trust import Revocation, Revoke, Signed
@@ -46,7 +46,8 @@ def revoke(profile: Profile, name: str) -> Revocation:
 
 
 def leave(profile: Profile) -> bool:
-    """Leave the mesh and forget its keys; whether the registry was told.
+    """Leave the mesh and forget its keys; whether the registry was told (it may be away, or have
+    put this machine out before).
 
     Raises ConfigError on the owner's machine (its mesh would be left without an owner) and
     AlreadyRunning while agents of it run here.
@@ -65,7 +66,7 @@ def leave(profile: Profile) -> bool:
     try:
         with Rest.machine(profile) as rest:
             rest.call("leave", Nothing())
-    except RegistryUnreachable:
+    except (RegistryUnreachable, Denied):
         told = False
     shutil.rmtree(profile.folder)
     return told

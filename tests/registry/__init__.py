@@ -1,0 +1,1 @@
+"""The registry, tested through its two doors."""

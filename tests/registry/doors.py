@@ -15,6 +15,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from chatixia.assembly.enrol import Credentials, enrol
+from chatixia.core.ports import Principal
+from chatixia.ids import AgentId
+from chatixia.registry.call import Call, Listener
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire import signed
 from chatixia.wire.signaling import MAX_SIGNAL
@@ -134,6 +137,16 @@ async def agent(registry: RegistryHarness, name: str, *skills: str, **more: Any)
     peer = await login(registry, who, skills=[{"name": skill} for skill in skills], **more)
     peer.who = who
     return peer
+
+
+async def token_of(peer: Peer) -> str:
+    """The REST token that a login brought."""
+    return str(peer.welcome["token"])
+
+
+def person(kind: str = "owner") -> Call:
+    """A call as by the owner, for tests that go past the doors."""
+    return Call(Principal(AgentId("admin"), kind), "?", Listener(), True)
 
 
 class Answer:

@@ -87,9 +87,9 @@ class Service:
         failures, nonces = Limits(world, *FAILURES), Nonces(world)
         self.members = Members(store, identity.mesh, identity.owner, verify)
         self.tokens = Tokens(identity.token_keys, identity.mesh, store.now, world, token_ttl)
-        keys = ApiKeys(store, self.members, world)
+        self.keys = keys = ApiKeys(store, self.members, world)
         logins = Logins(store, identity.mesh, world, failures)
-        gate = Gate(
+        self.gate = gate = Gate(
             members=self.members, tokens=self.tokens, keys=keys, logins=logins, nonces=nonces,
             proof=proof, store=store, verify=verify, failures=failures,
         )  # fmt: skip

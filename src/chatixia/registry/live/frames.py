@@ -21,7 +21,7 @@ from chatixia.registry.call import Call, Listener
 from chatixia.registry.limits import Bucket
 from chatixia.registry.meter import Meter
 from chatixia.registry.requests import parse
-from chatixia.registry.verbs import Verbs
+from chatixia.registry.verbs import Verbs, allow
 from chatixia.wire.base import decode, decoder, encode
 from chatixia.wire.signaling import (
     MAX_SIGNAL,
@@ -142,20 +142,24 @@ class Frames:
 
     def _verb(self, frame: VerbCall) -> None:
         try:
-            verb, request = self._request(frame)
+            verb, call, request = self._request(frame)
         except MeshError as error:
             self.fault(error, frame.id)
             return
-        self._spawn(self._answer(verb, request, frame.id))
+        self._spawn(self._answer(verb, call, request, frame.id))
 
-    def _request(self, frame: VerbCall) -> tuple[Verb, Any]:
+    def _request(self, frame: VerbCall) -> tuple[Verb, Call, Any]:
         verb = BY_NAME.get(frame.verb)
         if verb is None or not verb.ws:
             raise UnknownType(f"There is no verb {frame.verb} on this socket.")
         if len(self._running) >= IN_FLIGHT:
             raise Overloaded("Too many verbs at once on this socket.")
         self._check_still(verb)
-        return verb, parse(verb, bytes(frame.body))
+        socket = self._socket
+        call = Call(socket.principal, socket.address, self._listener, socket.local)
+        call.watch = self._watch
+        allow(verb, call)
+        return verb, call, parse(verb, bytes(frame.body))
 
     def _check_still(self, verb: Verb) -> None:
         """What may have changed since the login; a key-less socket does not claim at all."""
@@ -166,10 +170,7 @@ class Frames:
         if socket.principal and socket.principal.kind == "key" and verb.name == "tasks.claim":
             raise Denied("A login without a key of its own claims over HTTP only.")
 
-    async def _answer(self, verb: Verb, request: Any, ref: str) -> None:
-        socket = self._socket
-        call = Call(socket.principal, socket.address, self._listener, socket.local)
-        call.watch = self._watch
+    async def _answer(self, verb: Verb, call: Call, request: Any, ref: str) -> None:
         try:
             body = await self._verbs.run(verb, call, request)
         except MeshError as error:

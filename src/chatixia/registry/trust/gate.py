@@ -121,6 +121,10 @@ class Gate:
             raise Unauthorized(f"This API key is not for {said.peer_id}.")
         return principal
 
+    def forgive(self) -> None:
+        """Forget all failed logins."""
+        self._failures.clear()
+
     # ---- REST
 
     async def caller(

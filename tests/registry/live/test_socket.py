@@ -1,0 +1,63 @@
+"""A socket's outbox: in order, bounded, batched for those who asked, closed when too slow."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import MutableMapping
+from typing import Any
+
+from chatixia.registry.live import socket as module
+from chatixia.registry.live.socket import BATCH, TOO_SLOW, Socket
+from chatixia.wire.signaling import Ping
+
+
+class Wire:
+    """Records what is sent; stalls while ``open`` is cleared."""
+
+    def __init__(self) -> None:
+        self.sent: list[MutableMapping[str, Any]] = []
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def send(self, message: MutableMapping[str, Any]) -> None:
+        await self.open.wait()
+        self.sent.append(message)
+
+
+async def test_messages_leave_in_order_then_the_close():
+    wire = Wire()
+    socket = Socket(wire.send, "?")
+    for n in range(5):
+        assert socket.send(Ping(str(n)))
+    socket.close(1000, "bye")
+    assert not socket.send(Ping("late"))
+    await asyncio.wait_for(socket.pump(), 5)
+    assert [json.loads(m["text"])["id"] for m in wire.sent[:-1]] == list("01234")
+    assert wire.sent[-1] == {"type": "websocket.close", "code": 1000, "reason": "bye"}
+
+
+async def test_who_asked_gets_one_array_per_turn():
+    wire = Wire()
+    socket = Socket(wire.send, "?")
+    socket.agree([BATCH])
+    for n in range(3):
+        socket.send(Ping(str(n)))
+    socket.close(1000, "")
+    await asyncio.wait_for(socket.pump(), 5)
+    assert [m["id"] for m in json.loads(wire.sent[0]["text"])] == ["0", "1", "2"]
+
+
+async def test_a_reader_that_does_not_read_is_closed(monkeypatch: Any):
+    monkeypatch.setattr(module, "OUTBOX_BYTES", 1000)
+    wire = Wire()
+    wire.open.clear()
+    socket = Socket(wire.send, "?")
+    pump = asyncio.create_task(socket.pump())
+    taken = 0
+    while socket.send(Ping("x" * 60)):
+        taken += 1
+    assert taken < 20 and socket.closed
+    wire.open.set()
+    await asyncio.wait_for(pump, 5)
+    assert wire.sent[-1]["code"] == TOO_SLOW

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 @common
 def validate(talk: Talk, target: Path) -> None:
     """Check agent.yaml, AGENT.md and .env in the folder TARGET, or of the manifest TARGET."""
-    from chatixia.agent.manifest import load
+    from chatixia.assembly.load import read_manifest
     from chatixia.assembly.scaffold import check_name
     from chatixia.assembly.settings import resolve
 
-    loaded = load(target)
+    loaded = read_manifest(str(target))
     settings = resolve(loaded=loaded)
     check_name(settings["name"])
     fields = {"name": settings["name"], "manifest": str(loaded.path), "notes": settings.notes}

@@ -1,0 +1,49 @@
+"""Inviting: what it prints, and that it waits until somebody came."""
+
+import threading
+
+from chatixia.cli.failure import guarded
+from chatixia.cli.group import chatixia
+
+
+def test_a_line_to_type_over_there(registry, type_):
+    done = type_("invite", "pi", "--no-wait")
+    assert done.code == 0
+    assert done.out.startswith("      chatixia join 127.0.0.1:")
+    assert "once, within 15 minutes" in done.err
+    assert "chatixia up --lan" in done.err
+
+
+def test_it_waits_until_the_machine_joined(registry, type_, tmp_path, capsys):
+    made = type_("invite", "pi", "--no-wait", "--json").json
+    from chatixia.assembly.join import join
+
+    def arrive() -> None:
+        join(made["join"], home=tmp_path / "there")
+
+    guest = threading.Thread(target=arrive)
+    from chatixia.assembly.invite import Invited
+    from chatixia.cli.common import Talk
+    from chatixia.cli.invite import wait
+
+    guest.start()
+    invited = Invited(made["join"], made["key"], "pi", made["redeem_by"], True)
+    wait(Talk(False, False, 0, ""), registry.profile, invited)
+    guest.join()
+    assert "pi joined from 127.0.0.1" in capsys.readouterr().err
+
+
+def test_a_name_is_needed(registry, type_):
+    assert type_("invite").code == 2
+    many = type_("invite", "--as", "worker-*", "--no-wait")
+    assert (many.code, "--reusable" in many.err) == (2, True)
+
+
+def test_a_pattern_for_many(registry, type_):
+    done = type_("invite", "--as", "worker-*", "--reusable", "--ephemeral")
+    assert (done.code, "as often as needed" in done.err) == (0, True)
+
+
+def test_without_a_mesh(home, capsys):
+    assert guarded(chatixia, ["invite", "pi"]) == 2
+    assert "`chatixia up`" in capsys.readouterr().err

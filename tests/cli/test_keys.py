@@ -1,0 +1,27 @@
+"""API keys: shown once, listed without their secret, revoked."""
+
+from chatixia.cli.keys import date
+
+
+def test_a_key_s_life(registry, type_):
+    assert "No key" in type_("keys").err
+    made = type_("keys", "create", "script", "--days", "7", "--json").json
+    listed = type_("keys", "list", "--json")
+    assert made["key"] not in listed.out
+    assert [key["name"] for key in listed.json["keys"]] == ["script"]
+    assert "valid" in type_("keys").out
+    assert type_("keys", "revoke", made["id"]).code == 0
+    assert "revoked" in type_("keys", "list").out
+
+
+def test_the_key_is_all_of_stdout(registry, type_):
+    out = type_("keys", "create", "script").out
+    assert len(out.split()) == 1
+
+
+def test_an_unknown_key(registry, type_):
+    assert type_("keys", "revoke", "nothing").code == 1
+
+
+def test_date():
+    assert (date(0), date(86_400)) == ("-", "1970-01-02")

@@ -1,0 +1,111 @@
+"""Is it dead? Two witnesses and the registry's word, as a table (links.md section 3).
+
+| pong | STUN | registry | verdict |
+|---|---|---|---|
+| heard | any | any | alive |
+| silent | alive | any | busy: its loop is blocked; do nothing |
+| silent | silent | socket held | path_down: a new attempt, calls wait |
+| silent | silent | socket closed | gone: calls fail |
+| silent | silent | unreachable | suspect: wait; gone after 30 s |
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+Verdict = Literal["alive", "busy", "path_down", "gone", "suspect"]
+Word = Literal["held", "closed", "away"]
+"""What the registry says of the peer's socket; ``away``: it cannot be asked."""
+
+SILENT: Final = 4.0
+"""Seconds without a sign before the path counts as down."""
+SILENT_CLOSED: Final = 3.0
+"""The same when the registry saw the peer's socket close: calls must fail within 5 s."""
+SILENT_BLIND: Final = 15.0
+"""The same with an engine that has no STUN witness; a blocked loop looks dead to it."""
+SUSPECT: Final = 30.0
+LATE: Final = 1.0
+"""My own timer fired this much late: it was I who was silent."""
+PROBE: Final = 2.0
+"""Seconds of silence before a ping."""
+UNEASY: Final = 1.0
+"""Seconds that a ping waits before the engine is asked for its witness."""
+
+_BOTH_SILENT: Final[dict[Word, Verdict]] = {
+    "held": "path_down",
+    "closed": "gone",
+    "away": "suspect",
+}
+
+
+def _row(silent: bool, stun: bool, word: Word) -> Verdict:
+    if not silent:
+        return "alive"
+    return _BOTH_SILENT[word] if stun else "busy"
+
+
+TABLE: Final[dict[tuple[bool, bool, Word], Verdict]] = {
+    (silent, stun, word): _row(silent, stun, word)
+    for silent in (False, True)
+    for stun in (False, True)
+    for word in _BOTH_SILENT
+}
+"""(pong silent, STUN silent, registry's word) -> verdict."""
+
+
+class Watch:
+    """The witnesses of one open path. Times are monotonic seconds.
+
+    ``heard``: when the peer's last frame came. ``asked``: when the first ping went that nothing
+    answered yet, 0 for none.
+    """
+
+    __slots__ = ("_blind", "_stun", "_stun_at", "_suspect_at", "asked", "heard")
+
+    def __init__(self, now: float) -> None:
+        self.heard = now
+        self.asked = 0.0
+        self._blind = True
+        self._stun: float | None = None
+        self._stun_at = now
+        self._suspect_at = 0.0
+
+    def start_over(self, now: float) -> None:
+        """My own timer was late: what I did not hear proves nothing."""
+        self.asked, self._stun_at, self._suspect_at = 0.0, now, 0.0
+        self.heard = max(self.heard, now - PROBE)
+
+    def hear(self, heard: float) -> None:
+        """The mesh read the peer's last frame at ``heard``."""
+        if heard > self.heard:
+            self.heard = heard
+            self.asked = 0.0
+
+    def wants_probe(self, now: float, at_once: bool = False) -> bool:
+        """Whether to ping now. ``at_once``: there is a reason for doubt."""
+        if not at_once and now - max(self.heard, self.asked) < PROBE:
+            return False
+        self.asked = self.asked or now
+        return True
+
+    def uneasy(self, now: float) -> bool:
+        """Whether the engine's witness is worth asking."""
+        return bool(self.asked) and now - self.asked >= UNEASY
+
+    def witness(self, value: float | None, now: float) -> None:
+        """The engine's ``last_heard``; it rises while the far ICE agent answers. None: blind."""
+        self._blind = value is None
+        if value is not None and value != self._stun:
+            self._stun, self._stun_at = value, now
+
+    def judge(self, now: float, word: Word) -> Verdict:
+        """The verdict by the table; ``suspect`` becomes ``gone`` after 30 s."""
+        limit = SILENT_CLOSED if word == "closed" else SILENT_BLIND if self._blind else SILENT
+        silent = bool(self.asked) and now - self.asked >= limit
+        stun = self._blind or now - self._stun_at >= limit
+        verdict = TABLE[silent, stun, word]
+        if verdict != "suspect":
+            self._suspect_at = 0.0
+            return verdict
+        self._suspect_at = self._suspect_at or now
+        return "gone" if now - self._suspect_at >= SUSPECT else "suspect"

@@ -1,0 +1,256 @@
+"""Link drivers with real engines in one process, and between them a registry that tests can bend.
+
+The relay does what the real one does with signaling: it stamps the sender and passes frames on
+as bytes. ``bend`` sees each frame first and may change, drop or multiply it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import msgspec
+
+from chatixia.core.ports import Self
+from chatixia.errors import MeshError
+from chatixia.ids import AgentId
+from chatixia.peer.channel import Path
+from chatixia.peer.engines import load
+from chatixia.peer.engines.base import EngineRefused
+from chatixia.peer.link import LinkDriver
+from chatixia.wire.base import encode
+from chatixia.wire.signaling import (
+    Answer,
+    Connect,
+    FromAgent,
+    FromRegistry,
+    Goodbye,
+    IceCandidate,
+    Links,
+    Offer,
+    PeerInfo,
+    PeerJoined,
+    PeerLeft,
+    SignalError,
+)
+from tests.core.circle import Party, agent
+
+SECONDS = 20.0
+Bend = Callable[[str, msgspec.Struct], Iterable[msgspec.Struct]]
+_from_agent = msgspec.json.Decoder(FromAgent)
+_from_registry = msgspec.json.Decoder(FromRegistry)
+
+
+class Relay:
+    """The registry's signaling."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[str, Node] = {}
+        self.log: list[tuple[str, msgspec.Struct]] = []
+        self.links: dict[str, Links] = {}
+        self.bend: Bend = lambda source, frame: (frame,)
+        self.up = True
+
+    def come(self, node: Node) -> None:
+        """A login: both sides hear of each other."""
+        self.nodes[node.id] = node
+        for other in self.nodes.values():
+            if other is not node:
+                other.take(PeerJoined(PeerInfo(node.id, node.me.incarnation)))
+                node.take(PeerJoined(PeerInfo(other.id, other.me.incarnation)))
+        node.driver.registry(True)
+
+    def leave(self, node: Node, clean: bool = False) -> None:
+        """A socket closed."""
+        if self.nodes.get(node.id) is node:
+            del self.nodes[node.id]
+            for other in self.nodes.values():
+                other.take(PeerLeft(node.id, node.me.incarnation, "1.1", clean))
+
+    def cut(self) -> None:
+        """The registry dies."""
+        self.up = False
+        for node in self.nodes.values():
+            node.driver.registry(False)
+
+    def heal(self) -> None:
+        """It is back."""
+        self.up = True
+        for node in list(self.nodes.values()):
+            self.come(node)
+
+    def carry(self, source: str, frame: msgspec.Struct) -> bool:
+        """A frame from an agent."""
+        if not self.up:
+            return False
+        frame = _from_agent.decode(encode(frame))
+        self.log.append((source, frame))
+        if isinstance(frame, Links):
+            self.links[source] = frame
+        elif isinstance(frame, Goodbye):
+            self.leave(self.nodes[source], clean=True)
+        else:
+            frame.peer_id = source  # type: ignore[attr-defined]
+            for bent in self.bend(source, frame):
+                self.deliver(bent)
+        return True
+
+    def deliver(self, frame: Any) -> None:
+        """Bring a stamped frame to its target, or an error back."""
+        target = self.nodes.get(frame.target_id)
+        if target is not None:
+            target.take(frame)
+        elif frame.peer_id in self.nodes:
+            tag = str(type(frame).__struct_config__.tag)
+            said = SignalError("unknown_agent", "It is not connected.", tag)
+            said.target_id = frame.target_id
+            self.nodes[frame.peer_id].take(said)
+
+    def of(self, kind: type[Any], source: str = "") -> list[Any]:
+        """The frames of one type that passed."""
+        return [f for s, f in self.log if isinstance(f, kind) and source in ("", s)]
+
+
+class Signals:
+    """One node's socket."""
+
+    def __init__(self, relay: Relay, name: str) -> None:
+        self._relay, self._name = relay, name
+
+    @property
+    def up(self) -> bool:
+        """Whether the registry lives."""
+        return self._relay.up and self._name in self._relay.nodes
+
+    def send(self, message: msgspec.Struct) -> bool:
+        """Queue a frame."""
+        return self.up and self._relay.carry(self._name, message)
+
+    def leave(self) -> None:
+        """Say goodbye."""
+        self.send(Goodbye())
+
+
+class Upper:
+    """A mesh that only writes down what it is told; its frames are raw bytes."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.paths: dict[str, Path] = {}
+        self.attached: list[tuple[str, str, int]] = []
+        self.detached: list[str] = []
+        self.lost: list[tuple[str, str]] = []
+        self.refusals: list[tuple[str, MeshError]] = []
+        self.frames: list[tuple[str, bytes | str]] = []
+        self.busy: set[str] = set()
+        self.a: dict[str, int] = {}
+        self.last: dict[str, float] = {}
+        self.answers = True
+        self._changed = asyncio.Event()
+
+    def received(self, peer: AgentId, incarnation: str) -> int:
+        return self.a.get(peer, 0)
+
+    def attach(self, peer: AgentId, incarnation: str, path: Path, acked: int) -> None:
+        self.paths[peer] = path
+        path.on_message = lambda data: self._read(peer, path, data)
+        path.on_low = lambda: None
+        self.last[peer] = self.node.driver.world.monotonic()
+        self.attached.append((peer, incarnation, acked))
+        self._changed.set()
+
+    def _read(self, peer: AgentId, path: Path, data: bytes | str) -> None:
+        self.last[peer] = self.node.driver.world.monotonic()
+        if data == b"ping" and self.answers:
+            with suppress(EngineRefused):
+                path.send(b"pong")
+        elif data not in (b"ping", b"pong"):
+            self.frames.append((peer, data))
+        self._changed.set()
+
+    def detach(self, peer: AgentId, path: Path) -> None:
+        if self.paths.get(peer) is path:
+            del self.paths[peer]
+        self.detached.append(peer)
+        self._changed.set()
+
+    def gone(self, peer: AgentId, incarnation: str) -> None:
+        self.lost.append((peer, incarnation))
+        self._changed.set()
+
+    def refused(self, peer: AgentId, error: MeshError) -> None:
+        self.refusals.append((peer, error))
+        self._changed.set()
+
+    def idle(self, peer: AgentId) -> bool:
+        return peer not in self.busy
+
+    def heard(self, peer: AgentId) -> float:
+        return self.last.get(peer, 0.0)
+
+    def probe(self, peer: AgentId) -> None:
+        if peer in self.paths:
+            self.paths[peer].send(b"ping")
+
+    async def until(self, holds: Callable[[], Any], seconds: float = SECONDS) -> None:
+        """Wait for something this mesh is told of."""
+        async with asyncio.timeout(seconds):
+            while not holds():
+                self._changed.clear()
+                await self._changed.wait()
+
+
+class Node:
+    """One agent: identity, engine, driver."""
+
+    def __init__(
+        self, relay: Relay, me: Self, engine: str = "wrtc", driver: type[LinkDriver] = LinkDriver,
+        **options: Any,
+    ) -> None:  # fmt: skip
+        self.relay, self.me, self.id = relay, me, me.id
+        self.driver = driver(me, load(engine), Signals(relay, me.id), **options)
+        self.upper = self.driver.upper = Upper(self)
+
+    async def start(self) -> None:
+        await self.driver.start()
+        self.relay.come(self)
+
+    def take(self, frame: msgspec.Struct) -> None:
+        """A frame from the registry, over the wire."""
+        frame = _from_registry.decode(encode(frame))
+        asyncio.get_running_loop().call_soon(self.driver.signal, frame)
+
+    async def open(self, other: Node) -> None:
+        """Ask for a link and wait until both ends have it."""
+        self.driver.want(other.id)
+        await self.upper.until(lambda: other.id in self.upper.paths)
+        await other.upper.until(lambda: self.id in other.upper.paths)
+
+    async def refusal(self, peer: str = "") -> MeshError:
+        """The first refusal that the mesh was told."""
+        await self.upper.until(lambda: [e for p, e in self.upper.refusals if peer in ("", p)])
+        return next(e for p, e in self.upper.refusals if peer in ("", p))
+
+
+@asynccontextmanager
+async def nodes(
+    *names: str | Party, engine: str = "wrtc", relay: Relay | None = None, **options: Any
+) -> AsyncIterator[tuple[Any, ...]]:
+    """Started nodes (by name or party), the relay first; ``name@engine`` picks an engine."""
+    relay = relay or Relay()
+    made: list[Node] = []
+    for name in names:
+        text, _, chosen = name.partition("@") if isinstance(name, str) else ("", "", "")
+        party = agent(text) if isinstance(name, str) else name
+        made.append(Node(relay, party.me(), chosen or engine, **options))
+    try:
+        for node in made:
+            await node.start()
+        yield (relay, *made)
+    finally:
+        await asyncio.gather(*(node.driver.stop() for node in made))
+
+
+__all__ = ["Answer", "Connect", "IceCandidate", "Node", "Offer", "Relay", "Upper", "nodes"]

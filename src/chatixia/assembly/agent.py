@@ -59,6 +59,9 @@ class Agent:
         self.loaded: Loaded | None = None
         """The manifest that ``chatixia run`` found beside it."""
         self._builtin = list(builtin)
+        self._extra: dict[str, Skill] = {}
+        self._disabled: frozenset[str] = frozenset()
+        self._slots = 0
         self._flags = {
             "slots": slots, "mesh": mesh, "registry": registry, "engine": engine,
             "data_dir": None if data_dir is None else str(data_dir),
@@ -184,11 +187,9 @@ class Agent:
         desk = Desk(self.name, self.inbox, world)
         if self._prompt is not None:
             desk.set_handler(self._prompt)
-        for name in dict.fromkeys([*self._builtin, *settings["skills.builtin"]]):
-            if name not in self.skills:
-                self.skills.add(builtin(name, desk))
-        for name in settings["skills.disabled"]:
-            self.skills.pop(name, None)
+        wanted = [*self._builtin, *settings["skills.builtin"]]
+        self._extra = {name: builtin(name, desk) for name in wanted}
+        self._disabled = frozenset(settings["skills.disabled"])
         door = Door(port, world)
         self._runtime = Runtime(self.name, door, desk, self.description)
         self._port, self._mesh, self._slots = port, Mesh(door), int(settings["slots"])
@@ -241,15 +242,20 @@ class Agent:
         state = "online" if wire.port.registry_up else "waiting for the registry"
         url = wire.port.registry_url.partition("://")[2].rstrip("/")
         key = fingerprint(wire.credentials.sign.public)
-        skills = ", ".join(self.skills) or "none"
+        skills = ", ".join(skill.name for skill in self.offered()) or "none"
         return (
             f"  {self.name}  {state}  skills: {skills}  key {key}  "
             f"registry {wire.profile.name} ({url})"
         )
 
+    def offered(self) -> list[Skill]:
+        """The skills that others see: its own, the built-in ones asked for, less the disabled."""
+        every = {**self._extra, **self.skills}
+        return [skill for name, skill in every.items() if name not in self._disabled]
+
     def _offer(self) -> None:
         if self._runtime is not None and self._port is not None:
-            infos = self._runtime.offer(self.skills.values())
+            infos = self._runtime.offer(self.offered())
             self._port.serve(self._runtime.handle, infos, self._slots)
 
     def _failed(self, error: MeshError) -> None:

@@ -20,7 +20,7 @@ from chatixia.errors import (
     StaleFence,
     WireError,
 )
-from chatixia.wire.signed import fields
+from chatixia.wire.base import encode
 from chatixia.wire.tasks import MAX_DELIVERIES, TERMINAL, State, Submit
 
 from .ports import Principal
@@ -273,7 +273,7 @@ def may_end(who: Principal, task: Concern) -> bool:
 
 def scope(ns: str, who: str, verb: str, key: str) -> bytes:
     """An idempotency key as it is stored: SHA-256 over its whole scope (tasks.md section 3)."""
-    return hashlib.sha256(fields((ns, party(who), verb, key))).digest()
+    return hashlib.sha256(encode((ns, party(who), verb, key))).digest()
 
 
 def sameness(said: Submit, payload: bytes) -> bytes:
@@ -283,9 +283,8 @@ def sameness(said: Submit, payload: bytes) -> bytes:
     """
     content = said.digest.encode() or payload
     clear = (said.skill, said.target_agent_id, said.priority, said.max_attempts)
-    return hashlib.sha256(
-        fields((*clear, int(said.idempotent), fields(said.path), content))
-    ).digest()
+    more = (said.idempotent, said.path, hashlib.sha256(content).hexdigest())
+    return hashlib.sha256(encode((*clear, *more))).digest()
 
 
 def is_terminal(state: str) -> bool:

@@ -2,46 +2,278 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Any, Final
 
+import msgspec
+
+from chatixia.core import task as core
 from chatixia.core.ports import Principal
-from chatixia.ids import AgentId
+from chatixia.errors import Denied, MeshError, Overloaded, UnknownAgent, Unprocessable
+from chatixia.ids import AgentId, is_task_id
 from chatixia.store.control.store import Store
+from chatixia.store.control.sweep import PER_GROUP
+from chatixia.store.control.task_rows import Changed, Given, Notice, Submitted
+from chatixia.store.control.work import Order
 from chatixia.wire import tasks as t
-from chatixia.world import World
+from chatixia.wire.signaling import TaskDone, TaskHint, TaskProgress
+from chatixia.wire.trust import Done
+from chatixia.world import World, task_id
 
+from . import checks
+from .leases import Leases
 from .ports import Pushes, Worker
+from .watches import Watcher, Watches
+
+log = logging.getLogger("chatixia.registry.work")
+
+TICK: Final = 0.5
+TIDY_EVERY: Final = 60.0
+OPEN_PER_PARTY: Final = 10_000
+"""Living tasks of one submitter."""
+Handler = Callable[[Principal, Any], Awaitable[Any]]
 
 
 class Tasks:
     """All task verbs. ``handlers[name](principal, request)`` answers with the verb's reply."""
 
-    handlers: dict[str, Callable[[Principal, Any], Awaitable[Any]]]
-
     def __init__(self, store: Store, world: World, pushes: Pushes) -> None:
-        raise NotImplementedError
+        self._store, self._world, self._pushes = store, world, pushes
+        self._background: set[asyncio.Task[Any]] = set()
+        self._leases = Leases(store, pushes, self._spawn)
+        self._watches = Watches(pushes)
+        self._open: dict[tuple[str, str], int] = {}
+        self._stopping = asyncio.Event()
+        self._tidied = 0.0
+        self._deaf: Callable[[], None] = lambda: None
+        self.handlers: dict[str, Handler] = {
+            "tasks.submit": self.submit, "tasks.list": self.page,
+            "tasks.list.described": self.page_described, "tasks.get": self.get,
+            "tasks.watch": self.watch, "tasks.cancel": self.cancel, "tasks.update": self.update,
+            "tasks.claim": self.claim, "tasks.started": self.started, "tasks.renew": self.renew,
+            "tasks.progress": self.progress, "tasks.complete": self.complete,
+            "tasks.fail": self.fail, "tasks.release": self.release,
+        }  # fmt: skip
+
+    # --- life ---------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Extend the leases that live, start the sweeper and the dispatcher."""
-        raise NotImplementedError
+        """Learn what lives, then sweep and push from here on."""
+        self._deaf = self._store.listen(self._hear)
+        for (ns, source), n in (await self._store.open_by_source()).items():
+            self._count(ns, source, n)
+        self._leases.load(await self._store.held())
+        self._spawn(self._run())
 
     async def stop(self) -> None:
-        """Stop them; leases stay as they are."""
-        raise NotImplementedError
+        """Stop sweeping and pushing; leases stay as they are."""
+        self._stopping.set()
+        self._leases.close()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        self._deaf()
+
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._background.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.warning("upkeep of tasks failed: %s", getattr(error, "code", type(error).__name__))
+
+    async def _run(self) -> None:
+        while not self._stopping.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), TICK)
+            try:
+                await self.sweep()
+            except MeshError as error:  # the next tick tries again
+                log.warning("a sweep failed: %s", error.code)
+
+    async def sweep(self) -> None:
+        """Do what time demands; nothing is written if nothing is due."""
+        due = self._store.next_due()
+        marks = self._leases.take_marks()
+        if marks or (due is not None and due <= self._store.now()):
+            await self._sweep(marks)
+        if self._store.now() - self._tidied >= TIDY_EVERY:
+            self._tidied = self._store.now()
+            while await self._store.tidy() >= PER_GROUP:
+                pass
+
+    async def _sweep(self, marks: list[tuple[str, int]]) -> None:
+        try:
+            while await self._store.sweep(marks) == PER_GROUP:
+                marks = []
+        except MeshError:
+            self._leases.put_back(marks)
+            raise
+
+    # --- what the live side tells -------------------------------------------------------------
 
     def online(self, worker: Worker) -> None:
         """An agent logged in, or its slots or skills changed. Not for clients, keys or people."""
-        raise NotImplementedError
+        self._leases.online(worker)
 
     def offline(self, agent: AgentId, incarnation: str, clean: bool = False) -> None:
         """Its socket closed; leases of that incarnation end after 5 s (at once if ``clean``)."""
-        raise NotImplementedError
+        self._leases.offline(agent, incarnation, clean)
 
     def gone(self, who: AgentId, epoch: str) -> None:
         """Any principal's socket closed: its watches end."""
-        raise NotImplementedError
+        self._watches.gone(Watcher(who, epoch))
+
+    # --- what the store tells -----------------------------------------------------------------
+
+    def _hear(self, notices: list[Notice]) -> None:
+        for said in notices:
+            if isinstance(said, Given):
+                self._leases.given(said)
+            elif isinstance(said, Submitted):
+                self._count(said.ns, said.source, 1)
+            else:
+                self._changed(said)
+
+    def _changed(self, said: Changed) -> None:
+        row, task = said.row, said.task
+        self._leases.changed(said)
+        if core.is_terminal(task.state):
+            self._count(row.ns, row.source, -1)
+            done = TaskDone(self._watches.show(task))
+            self._pushes.push(AgentId(row.source), done)
+            self._watches.tell(row.id, done, but=row.source)
+            self._watches.end(row.id)
+        else:
+            self._watches.tell(row.id, TaskHint(row.id, task.state, task.fence))
+
+    def _count(self, ns: str, source: str, by: int) -> None:
+        key = (ns, core.party(source))
+        n = self._open.get(key, 0) + by
+        if n > 0:
+            self._open[key] = n
+        else:
+            self._open.pop(key, None)
+
+    # --- for submitters -----------------------------------------------------------------------
+
+    async def submit(self, who: Principal, said: t.Submit) -> t.Submitted:
+        """Accept a task; answered after the fsync."""
+        checks.submit(who, said)
+        payload = checks.plain_payload(bytes(said.payload))
+        if self._open.get((who.ns, core.party(who.id)), 0) >= OPEN_PER_PARTY:
+            raise Overloaded("Too many of your tasks are open; wait for some to end.")
+        await self._know(who.ns, said.target_agent_id)
+        if not said.id:
+            said = msgspec.structs.replace(said, id=task_id(self._world))
+        return await self._store.submit(Order(who, said, payload, checks.lifetime(said)))
+
+    async def _know(self, ns: str, target: str) -> None:
+        """Refuse a target that is no member: nobody would ever come for the task."""
+        if not target or target in self._leases.workers:
+            return
+        if not await self._store.knows(ns, target):
+            raise UnknownAgent(agent=target)
+
+    async def cancel(self, who: Principal, said: t.Cancel) -> t.Ended:
+        """Terminal at once; whoever holds it is told to stop."""
+        return await self._store.cancel(who, said.task_id)
+
+    async def get(self, who: Principal, said: t.Ref) -> t.Task:
+        """One task with payload and result."""
+        row, task = await self._store.task(who.ns, said.task_id)
+        if not core.may_read(who, row.concern()):
+            raise Denied("This task is not yours to read.")
+        return self._watches.show(task)
+
+    async def watch(self, who: Principal, said: t.Watch) -> t.Task:
+        """The row now; changes are pushed to this socket until it is terminal."""
+        watcher = Watcher(who.id, who.epoch)
+        task = await self.get(who, t.Ref(said.task_id))
+        if core.is_terminal(task.state) or not who.epoch:
+            return task
+        self._watches.add(watcher, said.task_id, said.progress)
+        # It may have ended while we looked: then no push will come.
+        task = await self.get(who, t.Ref(said.task_id))
+        if core.is_terminal(task.state):
+            self._watches.remove(watcher, said.task_id)
+        return task
+
+    async def page(self, who: Principal, said: t.Query) -> t.Tasks:
+        """A page, newest first: all for owners and people, else what concerns the asker."""
+        checks.page(said)
+        cursor = await self._store.cursor()
+        page = await self._store.tasks(who, said, who.kind in ("owner", "person"))
+        page.cursor = cursor
+        page.tasks = [self._watches.show(task) for task in page.tasks]
+        return page
+
+    async def page_described(self, who: Principal, said: t.Query) -> list[t.Task]:
+        """The described list: one page, each task whole."""
+        page = await self.page(who, said)
+        return [(await self._store.task(who.ns, task.id))[1] for task in page.tasks]
+
+    # --- for workers --------------------------------------------------------------------------
+
+    async def claim(self, who: Principal, said: t.Claim) -> t.Grants:
+        """Work by asking. An agent that is logged in gets what its skills say."""
+        worker = self._leases.workers.get(who.id)
+        skills = frozenset(said.skills)
+        if worker is not None:
+            skills = skills & worker.skills if skills else worker.skills
+        return await self._store.claim(who, said, sorted(skills))
 
     async def claim_by_poll(self, principal: Principal, skills: Iterable[str]) -> list[t.Task]:
         """The described heartbeat: renew all leases of the agent (60 s), then claim."""
-        raise NotImplementedError
+        return await self._store.poll(principal, skills)
+
+    async def started(self, who: Principal, said: t.Held) -> Done:
+        """The worker took it up: an attempt counts."""
+        if self._leases.holds(who.id, who.ns, said.task_id, said.fence):
+            self._leases.started(said.task_id)
+        else:
+            await self._store.started(who, said.task_id, said.fence)
+        return Done()
+
+    async def renew(self, who: Principal, said: t.Renew) -> t.Renewed:
+        """All leases of one process at once, each answered for itself."""
+        done = await self._store.renew(who, said.leases)
+        self._leases.renewed(who.id, done)
+        return done
+
+    async def progress(self, who: Principal, said: t.Report) -> Done:
+        """Keep and push progress or partial output; never a row."""
+        await self.started(who, t.Held(said.task_id, said.fence))
+        self._watches.report(TaskProgress(
+            said.task_id, said.fence, said.n, said.fraction, said.note, said.item
+        ))  # fmt: skip
+        return Done()
+
+    async def complete(self, who: Principal, said: t.Complete) -> t.Ended:
+        """The result, answered after the fsync; repeated, the first answer."""
+        result = checks.plain_result(said.result)
+        return await self._store.complete(who, said.task_id, said.fence, result)
+
+    async def fail(self, who: Principal, said: t.Fail) -> t.Ended:
+        """An error: tried again with back-off if it is retryable and attempts are left."""
+        error = msgspec.structs.replace(said.error, message=said.error.message[:1024])
+        return await self._store.fail(who, said.task_id, said.fence, error)
+
+    async def release(self, who: Principal, said: t.Held) -> t.Ended:
+        """Given back, no attempt counted."""
+        return await self._store.release(who, said.task_id, said.fence)
+
+    async def update(self, who: Principal, said: t.Update) -> Done:
+        """The described report: ``completed`` or ``failed``, from the holder alone."""
+        if said.state not in ("completed", "failed"):
+            raise Unprocessable("A worker reports completed or failed.")
+        if not is_task_id(said.task_id):
+            raise Unprocessable("A task id is t_ and 26 characters of base32.")
+        if said.result is not msgspec.UNSET:
+            checks.bounded(bytes(said.result), "result")
+        await self._store.update(who, said)
+        return Done()

@@ -14,15 +14,14 @@ from . import grants, trust
 from .clock import Clock, Disk, Floor, sync_folder
 from .database import NAME, meta, open_writer
 from .guard import Lock, prepare
+from .memory import Memory
 from .queries import load
-from .queues import Queues
 from .readers import Readers
+from .task_rows import Notice
 from .tx import Tx
-from .work import Changed, Given, Submitted
 from .writer import Lane, Writer, end_process
 
 T = TypeVar("T")
-Notice = Given | Changed | Submitted
 
 
 class Base:
@@ -74,13 +73,14 @@ class Base:
     def _recover(self, folder: Path) -> None:
         """Before the first group: revocations of the file, full leases, what waits where."""
         self._file = trust.RevocationFile(folder)
-        self._queues = Queues()
+        self._memory = Memory()
         tx = self._tx
         tx.begin(self._clock.now())
         trust.apply_again(tx, self._file)
         tx.run("extend_all", {"lease": tx.now + core.LEASE})
-        self._queues.load(tx.all("queues", {}))
+        self._memory.load(tx)
         tx.totals = {(ns, state): n for ns, state, n in tx.all("all_counts", {})}
+        tx.flush()
         tx.commit()
 
     async def close(self) -> None:
@@ -122,7 +122,7 @@ class Base:
         self._seats = tuple(seats)
 
     def _assign(self, tx: Tx) -> int:
-        return grants.assign(tx, self._queues, self._seats) if self._queues.any() else 0
+        return grants.assign(tx, self._memory, self._seats) if self._memory.queues.any() else 0
 
     async def _write(
         self, run: Callable[..., T], *args: Any, lane: Lane = Lane.SUBMIT, size: int = 0

@@ -12,9 +12,10 @@ from chatixia.core.ports import Principal
 from chatixia.wire import tasks as t
 from chatixia.wire.base import encode
 
-from .queues import Queues
+from .memory import Memory
+from .task_rows import Given, Row, to_task
 from .tx import Tx
-from .work import DAY, Given, Row, find, is_held, to_task
+from .work import DAY, is_held
 
 PER_GROUP: Final = 256
 BYTES_PER_GROUP: Final = 4 * 1024 * 1024
@@ -48,14 +49,14 @@ def serves(me: str, skills: Iterable[str]) -> tuple[str, ...]:
     return (core.queue_name("", me), *skills)
 
 
-def assign(tx: Tx, queues: Queues, seats: Sequence[Seat]) -> int:
+def assign(tx: Tx, memory: Memory, seats: Sequence[Seat]) -> int:
     """Give waiting tasks to free seats in turn, told as notices; gives how many."""
     given, size = 0, 0
-    waiting = [(seat, free) for seat in seats if (free := _free(tx, queues, seat)) > 0]
+    waiting = [(seat, free) for seat in seats if (free := _free(tx, memory, seat)) > 0]
     while waiting and given < PER_GROUP and size < BYTES_PER_GROUP:
         still = []
         for seat, free in waiting:
-            row = take(tx, queues, _pushed(seat))
+            row = take(tx, memory, _pushed(seat))
             if row is None:
                 continue
             given, size = given + 1, size + row.size
@@ -70,29 +71,40 @@ def _pushed(seat: Seat) -> Taker:
     return Taker(seat.id, seat.ns, seat.incarnation, names, started=False)
 
 
-def _free(tx: Tx, queues: Queues, seat: Seat) -> int:
-    if not queues.holding(seat.ns, _pushed(seat).queues):
+def _free(tx: Tx, memory: Memory, seat: Seat) -> int:
+    if not memory.queues.holding(seat.ns, _pushed(seat).queues):
         return 0
-    held: int = tx.one("held_count", {"worker": seat.id})[0]
+    held: int = tx.one("held_count", (seat.id,))[0]
     return seat.slots - held
 
 
-def take(tx: Tx, queues: Queues, who: Taker) -> Row | None:
+def take(tx: Tx, memory: Memory, who: Taker) -> Row | None:
     """Assign the next task that ``who`` may have, if there is one."""
-    name = _next(tx, queues, who)
-    if name is None:
+    n = _next(tx, memory, who)
+    row = None if n is None else memory.rows.number(tx, n)
+    if row is None:
         return None
-    due = tx.now + (who.lease if who.started else core.UNSTARTED)
-    found = tx.one("grant", {
-        "n": name, "worker": who.id, "incarnation": who.incarnation, "started": int(who.started),
-        "lease": tx.now + who.lease, "due": due, "now": tx.now,
-    })  # fmt: skip
-    row, payload = Row._make(found[:-1]), found[-1]
-    if payload is None:
-        payload = tx.one("payload", {"n": row.n})[0]
-    queues.serve(row.ns, row.queue, row.priority, row.turn)
+    payload = memory.rows.payload(tx, row.n)
+    row = _granted(tx, row, who)
+    memory.rows.keep(tx, row)
+    # Any later lease, renewal or start only moves this on.
+    memory.dues.add(row.due(), row.n)
+    memory.queues.serve(row.ns, row.queue, row.priority, row.turn)
     _tell(tx, row, payload, who)
     return row
+
+
+def _granted(tx: Tx, row: Row, who: Taker) -> Row:
+    after = row.copy()
+    after.state, after.ready = core.step(row.state, "grant").to, 0
+    after.worker, after.incarnation = who.id, who.incarnation
+    after.fence, after.deliveries = row.fence + 1, row.deliveries + 1
+    after.started, after.attempt = int(who.started), row.attempt + who.started
+    after.lease, after.updated = tx.now + who.lease, tx.now
+    tx.run("grant", (
+        who.id, who.incarnation, after.started, after.started, after.lease, tx.now, row.n,
+    ))  # fmt: skip
+    return after
 
 
 def _tell(tx: Tx, row: Row, payload: bytes, who: Taker) -> None:
@@ -105,18 +117,21 @@ def _tell(tx: Tx, row: Row, payload: bytes, who: Taker) -> None:
     tx.notices.append(Given(task, row, attempt, not who.started))
 
 
-def _next(tx: Tx, queues: Queues, who: Taker) -> int | None:
+def _next(tx: Tx, memory: Memory, who: Taker) -> int | None:
     """The number of the next task: one probe per queue that may hold work."""
-    oldest = queues.claims % core.OLDEST_EVERY == core.OLDEST_EVERY - 1
-    probe = "queue_oldest" if oldest else "queue_head"
-    heads = []
-    for name in queues.holding(who.ns, who.queues):
-        found = tx.one(probe, {"ns": who.ns, "queue": name, "me": who.id})
-        if found is not None:
+    claims = memory.queues.claims
+    oldest = claims % core.OLDEST_EVERY == core.OLDEST_EVERY - 1
+    heads: list[core.Head] = []
+    for name in memory.queues.holding(who.ns, who.queues):
+        probe = (who.ns, name, who.id)
+        found = tx.one("queue_head", probe)
+        if found is None and tx.one("queue_any", probe[:2]) is None:
+            memory.queues.empty(who.ns, name)
+        while found is not None:
             heads.append(core.Head(found[1], found[0]))
-        elif tx.one("queue_any", {"ns": who.ns, "queue": name}) is None:
-            queues.empty(who.ns, name)
-    best = core.choose(heads, queues.claims)
+            # The oldest may wait behind a higher priority: then each priority has its head.
+            found = tx.one("queue_below", (*probe, found[1])) if oldest else None
+    best = core.choose(heads, claims)
     return None if best is None else best.n
 
 
@@ -125,54 +140,50 @@ def _next(tx: Tx, queues: Queues, who: Taker) -> int | None:
 _grants: Final = msgspec.json.Decoder(list[tuple[str, int]])
 
 
-def claim(tx: Tx, queues: Queues, who: Principal, said: t.Claim, skills: Iterable[str]) -> t.Grants:
+def claim(tx: Tx, memory: Memory, who: Principal, said: t.Claim, skills: Iterable[str]) -> t.Grants:
     """Up to ``limit`` tasks; the same claim id gets the same grant, as far as it is still held."""
     scope = core.scope(who.ns, who.id, "tasks.claim", said.claim_id)
-    known = tx.one("remembered", {"scope": scope})
+    known = tx.one("remembered", (scope,))
     if known is not None:
-        return t.Grants(
-            [g for id, n in _grants.decode(known[1]) if (g := _regrant(tx, who, id, n))]
-        )
+        return _regrant(tx, memory, who, _grants.decode(known[1]))
     me = Taker(who.id, who.ns, who.incarnation, serves(who.id, skills))
-    rows = _several(tx, queues, me, said.limit)
+    rows = _several(tx, memory, me, said.limit)
     if rows:
         answer = encode([(row.id, row.fence) for row in rows])
         kept = tx.now + DAY
         tx.run("remember", {"scope": scope, "same": b"", "answer": answer, "expires": kept})
-    return t.Grants([_grant(tx, row) for row in rows])
+    return t.Grants([_grant(tx, memory, row) for row in rows])
 
 
-def _several(tx: Tx, queues: Queues, me: Taker, limit: int) -> list[Row]:
+def _several(tx: Tx, memory: Memory, me: Taker, limit: int) -> list[Row]:
     rows: list[Row] = []
     size = 0
     # What goes into one answer must fit one message.
-    while len(rows) < limit and size < t.MAX_PAYLOAD and (row := take(tx, queues, me)):
+    while len(rows) < limit and size < t.MAX_PAYLOAD and (row := take(tx, memory, me)):
         rows.append(row)
         size += row.size
     return rows
 
 
-def _grant(tx: Tx, row: Row) -> t.Grant:
-    task = to_task(row, tx.generation, tx.now, _payload(tx, row))
+def _grant(tx: Tx, memory: Memory, row: Row) -> t.Grant:
+    task = to_task(row, tx.generation, tx.now, memory.rows.payload(tx, row.n))
     lease = max(0, int((row.lease - tx.now) * 1000))
     return t.Grant(task, lease, task.fence, row.attempt)
 
 
-def _payload(tx: Tx, row: Row) -> bytes:
-    small = tx.one("task_bodies", {"n": row.n})[0]
-    return bytes(small if small is not None else tx.one("payload", {"n": row.n})[0])
+def _regrant(tx: Tx, memory: Memory, who: Principal, granted: list[tuple[str, int]]) -> t.Grants:
+    rows = [(memory.rows.get(tx, id), fence) for id, fence in granted]
+    return t.Grants([
+        _grant(tx, memory, row) for row, fence in rows if row and is_held(row, who.id, fence)
+    ])  # fmt: skip
 
 
-def _regrant(tx: Tx, who: Principal, id: str, fence: int) -> t.Grant | None:
-    row = find(tx, who.ns, id)
-    return _grant(tx, row) if row is not None and is_held(row, who.id, fence) else None
-
-
-def poll(tx: Tx, queues: Queues, who: Principal, skills: Iterable[str]) -> list[t.Task]:
+def poll(tx: Tx, memory: Memory, who: Principal, skills: Iterable[str]) -> list[t.Task]:
     """The described heartbeat: each one renews the agent's leases, then takes more work."""
     lease = tx.now + core.POLL_LEASE
     held: int = tx.run("renew_all", {"worker": who.id, "ns": who.ns, "lease": lease}).rowcount
+    memory.rows.clear()
     names = serves(who.id, skills)
     me = Taker(who.id, who.ns, who.incarnation, names, core.POLL_LEASE)
-    rows = _several(tx, queues, me, POLLED - held)
-    return [to_task(row, tx.generation, tx.now, _payload(tx, row)) for row in rows]
+    rows = _several(tx, memory, me, POLLED - held)
+    return [to_task(row, tx.generation, tx.now, memory.rows.payload(tx, row.n)) for row in rows]

@@ -10,9 +10,9 @@ from typing import Final
 FOLDER: Final = Path(__file__).parent / "sql"
 ROW: Final = (
     "n", "id", "ns", "state", "skill", "target", "source", "machine", "worker", "incarnation",
-    "queue", "priority", "turn", "attempt", "max_attempts", "deliveries", "started", "fence",
-    "created", "updated", "run_after", "deadline", "lease", "ttl", "idempotent", "path",
-    "traceparent", "size", "scope", "error",
+    "queue", "priority", "turn", "ready", "attempt", "max_attempts", "deliveries", "started",
+    "fence", "created", "updated", "run_after", "deadline", "lease", "ttl", "idempotent", "path",
+    "traceparent", "size", "error",
 )  # fmt: skip
 """The columns that ``{row}`` stands for, in the order of ``work.Row``."""
 

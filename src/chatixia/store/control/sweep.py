@@ -6,61 +6,80 @@ from typing import Final
 
 from chatixia.core import task as core
 
-from .queues import Queues
+from .memory import Memory
+from .task_rows import Row
 from .tx import Tx
-from .work import DAY, RETENTION, Row, change, mark_started
+from .work import DAY, RETENTION, change, mark_started
 
 PER_GROUP: Final = 200
 EVENTS_KEPT: Final = 30 * DAY
 
 
-def sweep(tx: Tx, queues: Queues, marks: list[tuple[str, int]], jitter: float) -> int:
-    """Handle at most 200 rows that are due; gives how many, 200 meaning that more may be.
+def sweep(tx: Tx, memory: Memory, marks: list[tuple[str, int]], jitter: float) -> int:
+    """Look at no more than 200 rows that are due; gives how many, 200 meaning that more may be.
 
     ``marks``: tasks said to be started since the last time, written first, so that no task that
     runs is taken for one that was never taken up.
     """
-    mark_started(tx, marks)
-    rows = tx.all("due", {"now": tx.now, "limit": PER_GROUP})
-    for found in rows:
-        _one(tx, queues, Row._make(found), jitter)
-    return len(rows)
+    mark_started(tx, memory, marks)
+    numbers = memory.dues.take(tx, PER_GROUP)
+    for n in numbers:
+        row = memory.rows.number(tx, n)
+        if row is not None and not core.is_terminal(row.state):
+            _one(tx, memory, row, jitter)
+    return len(numbers)
 
 
-def _one(tx: Tx, queues: Queues, row: Row, jitter: float) -> None:
-    if core.is_terminal(row.state):
-        _delete(tx, row)
+def _one(tx: Tx, memory: Memory, row: Row, jitter: float) -> None:
+    if row.due() > tx.now:  # it has moved on since
+        memory.dues.add(row.due(), row.n)
     elif row.deadline <= tx.now:
         error = core.expired(row.deliveries)
-        change(tx, queues, row, core.Verdict("expire", error=error))
+        change(tx, memory, row, core.Verdict("expire", error=error))
     elif row.state == "assigned":
-        change(tx, queues, row, core.after_loss(row.tries(), tx.now, jitter))
+        change(tx, memory, row, core.after_loss(row.tries(), tx.now, jitter))
     else:
-        turn = queues.again(row.ns, row.queue, row.priority, row.turn, ready=True)
-        tx.run("make_ready", {"n": row.n, "turn": turn})
+        _ready(tx, memory, row)
 
 
-def _delete(tx: Tx, row: Row) -> None:
-    if row.scope is not None:
-        tx.run("let_expire", {"scope": row.scope, "expires": tx.now + DAY})
-    last = tx.one("last_event_of_task", {"n": row.n})[0]
-    if last is not None:
-        tx.run("raise_floor", {"id": last})
-    for name in ("delete_events", "delete_payload", "delete_task"):
-        tx.run(name, {"n": row.n})
-    tx.count(row.ns, row.state, -1)
+def _ready(tx: Tx, memory: Memory, row: Row) -> None:
+    turn = memory.queues.again(row.ns, row.queue, row.priority, row.turn, ready=True)
+    tx.run("make_ready", (turn, row.n))
+    memory.rows.drop(row)
+    memory.dues.add(row.deadline, row.n)
 
 
 def tidy(tx: Tx) -> int:
-    """Drop what outlived its use: keys, failures, links, sessions, old events, client epochs."""
-    dropped = tx.run("drop_repeats", {"now": tx.now, "limit": PER_GROUP}).rowcount
+    """Drop at most 200 each of what outlived its use; gives how many.
+
+    Ended tasks with their events, keys, failures, links, sessions, old events, client epochs.
+    """
+    old = tx.all("ended", {"before": tx.now - RETENTION, "limit": PER_GROUP})
+    for found in old:
+        _delete(tx, Row(*found))
+    dropped: int = tx.run("drop_repeats", {"now": tx.now, "limit": PER_GROUP}).rowcount
+    for name in ("drop_logins", "drop_sessions"):
+        tx.run(name, {"now": tx.now})
     tx.run("drop_failures", {"before": tx.now - DAY})
-    tx.run("drop_logins", {"now": tx.now})
-    tx.run("drop_sessions", {"now": tx.now})
     tx.run("drop_epochs", {"before": tx.now - RETENTION})
+    return len(old) + dropped + _old_events(tx)
+
+
+def _delete(tx: Tx, row: Row) -> None:
+    scope, same = tx.one("task_key", (row.n,))
+    kept = {"scope": scope, "same": same, "answer": row.id, "expires": tx.now + DAY}
+    tx.run("remember", kept)
+    last = tx.one("last_event_of_task", (row.n,))[0]
+    if last is not None:
+        tx.run("raise_floor", (last,))
+    for name in ("delete_events", "delete_payload", "delete_task"):
+        tx.run(name, (row.n,))
+    tx.count(row.ns, row.state, -1)
+
+
+def _old_events(tx: Tx) -> int:
     old = tx.all("old_events", {"before": tx.now - EVENTS_KEPT, "limit": PER_GROUP})
     for (id,) in old:
-        tx.run("delete_event", {"id": id})
-    if old:
-        tx.run("raise_floor", {"id": max(id for (id,) in old)})
-    return dropped + len(old)
+        tx.run("delete_event", (id,))
+        tx.run("raise_floor", (id,))
+    return len(old)

@@ -16,7 +16,7 @@ from chatixia.wire import tasks as t
 from . import grants, sweep, work
 from .base import Base
 from .queries import load
-from .work import Row
+from .task_rows import Row, to_task
 from .writer import Lane
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ class TaskStore(Base):
         if self._tx.totals.get((order.who.ns, "pending"), 0) >= MAX_PENDING:
             raise Overloaded("Too many tasks wait already; try again later.")
         size = len(order.payload) + 512
-        return await self._write(work.submit, self._queues, order, size=size)
+        return await self._write(work.submit, self._memory, order, size=size)
 
     async def complete(self, who: Principal, id: str, fence: str, result: bytes) -> t.Ended:
         """Raises NotFound, StaleFence, Cancelled; repeated, the first answer."""
@@ -63,23 +63,23 @@ class TaskStore(Base):
         await self._end(work.update, who, said, self._world.jitter(), size=size)
 
     async def _end(self, run: Callable[..., T], *args: Any, size: int = 256) -> T:
-        return await self._write(run, self._queues, *args, lane=Lane.URGENT, size=size)
+        return await self._write(run, self._memory, *args, lane=Lane.URGENT, size=size)
 
     async def started(self, who: Principal, id: str, fence: str) -> None:
         """The holder took it up. Raises as ``complete``."""
-        await self._write(work.started, who, id, fence, lane=Lane.URGENT)
+        await self._end(work.started, who, id, fence)
 
     async def renew(self, who: Principal, leases: list[t.Held]) -> t.Renewed:
         """All leases of one worker, each answered for itself."""
-        return await self._write(work.renew, who, leases, lane=Lane.URGENT)
+        return await self._end(work.renew, who, leases)
 
     async def claim(self, who: Principal, said: t.Claim, skills: Iterable[str]) -> t.Grants:
         """Up to ``limit`` tasks; the same claim id gets the same grant."""
-        return await self._write(grants.claim, self._queues, who, said, tuple(skills))
+        return await self._write(grants.claim, self._memory, who, said, tuple(skills))
 
     async def poll(self, who: Principal, skills: Iterable[str]) -> list[t.Task]:
         """The described heartbeat: renew what it holds for 60 s, then take more."""
-        return await self._write(grants.poll, self._queues, who, tuple(skills))
+        return await self._write(grants.poll, self._memory, who, tuple(skills))
 
     async def end_leases(self, worker: str, incarnation: str) -> int:
         """That process is gone: its tasks go back or have failed; gives how many."""
@@ -88,7 +88,7 @@ class TaskStore(Base):
     async def sweep(self, marks: list[tuple[str, int]]) -> int:
         """Do what is due (at most 200 rows; gives how many), writing ``marks`` first."""
         jitter = self._world.jitter()
-        return await self._write(sweep.sweep, self._queues, marks, jitter, lane=Lane.UPKEEP)
+        return await self._write(sweep.sweep, self._memory, marks, jitter, lane=Lane.UPKEEP)
 
     async def tidy(self) -> int:
         """Drop what outlived its use; gives how many rows."""
@@ -100,14 +100,13 @@ class TaskStore(Base):
 
     # --- reads --------------------------------------------------------------------------------
 
-    async def next_due(self) -> float | None:
-        """Store time at which the sweeper has something to do."""
-        found = await self._first("next_due", {})
-        return None if found is None else found[0]
+    def next_due(self) -> float | None:
+        """Store time at which the sweeper has something to do, if anything lives."""
+        return self._memory.dues.first()
 
     async def held(self) -> list[Row]:
         """All leased tasks."""
-        return [Row._make(row) for row in await self._read("held", {})]
+        return [Row(*row) for row in await self._read("held", {})]
 
     async def open_by_source(self) -> dict[tuple[str, str], int]:
         """Living tasks per (namespace, submitter)."""
@@ -119,7 +118,7 @@ class TaskStore(Base):
         if found is None or found[0].ns != ns:
             raise NotFound(f"There is no task {id}.")
         row, payload, result = found
-        return row, work.to_task(row, self.generation, self.now(), payload, result)
+        return row, to_task(row, self.generation, self.now(), payload, result)
 
     async def tasks(self, who: Principal, query: t.Query, everything: bool) -> t.Tasks:
         """A page, newest first, without payloads and results: all, or what concerns ``who``."""
@@ -131,7 +130,7 @@ class TaskStore(Base):
         }  # fmt: skip
         rows, scanned = await self._readers.run(lambda db: _page(db, params))
         now = self.now()
-        shown = [work.to_task(row, self.generation, now) for row in rows]
+        shown = [to_task(row, self.generation, now) for row in rows]
         last = rows[-1].n if len(rows) == query.limit else scanned
         after = "" if last is None else core.fence_text(self.generation, last)
         return t.Tasks(shown, after, counts=await self.counts(who.ns) if everything else {})
@@ -146,18 +145,18 @@ class TaskStore(Base):
 
 def _whole(db: sqlite3.Connection, id: str) -> tuple[Row, bytes, bytes | None] | None:
     sql = load()
-    found = db.execute(sql["task"], {"id": id}).fetchall()
+    found = db.execute(sql["task"], (id,)).fetchall()
     if not found:
         return None
-    row = Row._make(found[0])
-    [(payload, result)] = db.execute(sql["task_bodies"], {"n": row.n}).fetchall()
+    row = Row(*found[0])
+    [(payload, result)] = db.execute(sql["task_bodies"], (row.n,)).fetchall()
     if payload is None:
-        [(payload,)] = db.execute(sql["payload"], {"n": row.n}).fetchall()
+        [(payload,)] = db.execute(sql["payload"], (row.n,)).fetchall()
     return row, payload, result
 
 
 def _page(db: sqlite3.Connection, params: dict[str, Any]) -> tuple[list[Row], int | None]:
     sql = load()
-    rows = [Row._make(row) for row in db.execute(sql["list"], params).fetchall()]
+    rows = [Row(*row) for row in db.execute(sql["list"], params).fetchall()]
     seen = db.execute(sql["scanned"], params).fetchall()
     return rows, seen[0][0] if seen else None

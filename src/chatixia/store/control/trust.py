@@ -40,19 +40,26 @@ def member_of(found: Any) -> MemberRow | None:
     """The statement ``member``'s columns as a struct."""
     if found is None:
         return None
-    return MemberRow(*found[:10], bool(found[10]), found[11])
+    row = dict(zip(MemberRow.__struct_fields__, found, strict=True))
+    row["ephemeral"] = bool(row["ephemeral"])
+    return MemberRow(**row)
 
 
 def invitation_of(found: Any) -> InvitationRow | None:
     """The statement ``invitation``'s columns as a struct."""
     if found is None:
         return None
-    return InvitationRow(*found[:5], bool(found[5]), bool(found[6]), *found[7:])
+    names = InvitationRow.__struct_fields__
+    row = dict(zip(names, found, strict=True))
+    row["reusable"], row["ephemeral"] = bool(row["reusable"]), bool(row["ephemeral"])
+    return InvitationRow(**row)
 
 
 def key_of(found: Any) -> KeyRow:
     """The statement ``key``'s columns as a struct."""
-    return KeyRow(*found[:7], bool(found[7]))
+    row = dict(zip(KeyRow.__struct_fields__, found, strict=True))
+    row["revoked"] = bool(row["revoked"])
+    return KeyRow(**row)
 
 
 def standing(found: tuple[int, int] | None, member: MemberRow | None) -> Standing:

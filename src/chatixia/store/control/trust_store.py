@@ -45,6 +45,11 @@ class TrustStore(Base):
         """Drop the current record (``leave``, ephemeral); its highest serial stays known."""
         return bool(await self._write(trust.remove_member, ns, id))
 
+    async def knows(self, ns: str, name: str) -> bool:
+        """Whether a member or a living API key has that name."""
+        params = {"ns": ns, "name": name, "now": self.now()}
+        return bool(await self._read("known_name", params))
+
     async def put_invitation(self, row: InvitationRow) -> None:
         """Raises Conflict if the key is known with another chain; the same again is fine."""
         await self._write(trust.put_invitation, row, size=len(row.chain))

@@ -198,8 +198,12 @@ class Writer:
                 self._one(item)
             if self.tail is not None:
                 self._tail(self.tail)
+            tx.flush()
         except sqlite3.Error as error:
-            raise self._failed(error) from error
+            if _fatal(error):
+                raise Lost(_sentence("The disk failed", error)) from error
+            tx.abandon()
+            raise Abandoned(error) from error
         try:
             tx.commit()
         except sqlite3.Error as error:
@@ -212,6 +216,8 @@ class Writer:
         except MeshError as error:
             item.error = error
         except sqlite3.Error as error:
+            # Gone is the whole transaction, not just this statement: what would run from here on
+            # would be committed one by one, and stay although it is reported as failed.
             if not self._db.in_transaction or _fatal(error):
                 raise
             log.warning("a statement failed: %s", error)
@@ -219,26 +225,16 @@ class Writer:
         except Exception:
             log.exception("an operation of the store broke")
             item.error = Internal()
-        if item.error is not None and not self._db.in_transaction:
-            raise Abandoned(item.error)
+        if not self._db.in_transaction:
+            raise sqlite3.OperationalError("the transaction ended within an item")
 
     def _tail(self, work: Work) -> None:
         try:
             self._tx.item(work)
-        except (sqlite3.Error, MeshError) as error:
-            if not self._db.in_transaction:
-                raise Abandoned(error) from error
-            if isinstance(error, sqlite3.Error) and _fatal(error):
+        except sqlite3.Error as error:
+            if not self._db.in_transaction or _fatal(error):
                 raise
             log.warning("the tail of a group failed: %s", error)
-
-    def _failed(self, error: sqlite3.Error) -> Exception:
-        """What a statement's error means for the group."""
-        if _fatal(error):
-            return Lost(_sentence("The disk failed", error))
-        if not self._db.in_transaction:
-            return Abandoned(error)
-        return Lost(_sentence("The database failed", error))
 
     def _answer(self, group: list[Item], notices: Notices) -> None:
         loops: dict[asyncio.AbstractEventLoop, list[Item]] = {}

@@ -29,21 +29,22 @@ CREATE TABLE tasks (
   run_after REAL NOT NULL DEFAULT 0,
   deadline REAL NOT NULL,
   lease REAL NOT NULL DEFAULT 0,
-  due REAL NOT NULL,                  -- when the sweeper must look at the row, ended ones too
   ttl REAL NOT NULL,
   idempotent INTEGER NOT NULL,
   path TEXT NOT NULL,
   traceparent TEXT NOT NULL,
   size INTEGER NOT NULL,
-  scope BLOB,                         -- of the submit's idempotency key
+  scope BLOB NOT NULL UNIQUE,         -- the submit's idempotency key, hashed with its scope
+  same BLOB NOT NULL,                 -- what a repeat must agree on
   error BLOB,
   payload BLOB,                       -- NULL: in payloads
   result BLOB
 );
 CREATE INDEX tasks_ready ON tasks (ns, queue, priority DESC, turn, n, source) WHERE ready = 1;
-CREATE INDEX tasks_age ON tasks (ns, queue, n, source, priority) WHERE ready = 1;
 CREATE INDEX tasks_held ON tasks (worker) WHERE state = 'assigned';
-CREATE INDEX tasks_due ON tasks (due);
+CREATE INDEX tasks_paused ON tasks (n) WHERE state IN ('pending', 'input_required') AND ready = 0;
+CREATE INDEX tasks_ended ON tasks (updated)
+  WHERE state IN ('completed', 'failed', 'canceled', 'rejected');
 
 -- Large payloads stand apart, so that a change of state does not rewrite them.
 CREATE TABLE payloads (n INTEGER PRIMARY KEY, body BLOB NOT NULL);
@@ -52,11 +53,11 @@ CREATE TABLE counts (
   ns TEXT NOT NULL, state TEXT NOT NULL, total INTEGER NOT NULL, PRIMARY KEY (ns, state)
 ) WITHOUT ROWID;
 
--- Idempotency keys, hashed with their scope. `expires` NULL: as long as its task's row.
+-- Other idempotency keys: of claims, of failures that are tried again, of tasks whose row is gone.
 CREATE TABLE repeats (
-  scope BLOB PRIMARY KEY, same BLOB NOT NULL, answer BLOB NOT NULL, expires REAL
+  scope BLOB PRIMARY KEY, same BLOB NOT NULL, answer BLOB NOT NULL, expires REAL NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX repeats_expires ON repeats (expires) WHERE expires IS NOT NULL;
+CREATE INDEX repeats_expires ON repeats (expires);
 
 CREATE TABLE events (
   id INTEGER PRIMARY KEY AUTOINCREMENT,

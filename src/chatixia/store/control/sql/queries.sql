@@ -1,4 +1,4 @@
--- Every statement of the store, by name. `:name` parameters; a test prepares each one.
+-- Every statement of the store, by name; a test prepares each one. `?` where it is hot.
 
 -- name: mark
 UPDATE meta SET value = :now WHERE key = 'mark'
@@ -17,8 +17,7 @@ SELECT state, total FROM counts WHERE ns = :ns
 SELECT ns, state, total FROM counts
 
 -- name: put_event
-INSERT INTO events (at, ns, kind, subject, change, body, task)
-VALUES (:at, :ns, :kind, :subject, :change, :body, :task)
+INSERT INTO events (at, ns, kind, subject, change, body, task) VALUES (?, ?, ?, ?, ?, ?, ?)
 -- name: last_event
 SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'events'
 -- name: events_after
@@ -29,96 +28,99 @@ SELECT id, at, ns, kind, subject, change, body FROM events WHERE task = :n ORDER
 -- name: remember
 INSERT INTO repeats VALUES (:scope, :same, :answer, :expires) ON CONFLICT (scope) DO NOTHING
 -- name: remembered
-SELECT same, answer FROM repeats WHERE scope = :scope
--- name: let_expire
-UPDATE repeats SET expires = :expires WHERE scope = :scope
+SELECT same, answer FROM repeats WHERE scope = ?
 -- name: drop_repeats
 DELETE FROM repeats WHERE scope IN
   (SELECT scope FROM repeats WHERE expires <= :now ORDER BY expires LIMIT :limit)
 
 -- name: insert_task
 INSERT INTO tasks (id, ns, state, skill, target, source, machine, queue, priority, turn, ready,
-  max_attempts, created, updated, deadline, due, ttl, idempotent, path, traceparent, size, scope,
+  max_attempts, created, updated, deadline, ttl, idempotent, path, traceparent, size, scope, same,
   payload)
-VALUES (:id, :ns, 'pending', :skill, :target, :source, :machine, :queue, :priority, :turn, 1,
-  :max_attempts, :now, :now, :deadline, :deadline, :ttl, :idempotent, :path, :traceparent, :size,
-  :scope, :payload)
+VALUES (?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 -- name: insert_payload
-INSERT INTO payloads VALUES (:n, :body)
+INSERT INTO payloads VALUES (?, ?)
 -- name: payload
-SELECT body FROM payloads WHERE n = :n
+SELECT body FROM payloads WHERE n = ?
 -- name: task
-SELECT {row} FROM tasks WHERE id = :id
+SELECT {row} FROM tasks WHERE id = ?
+-- name: task_by_number
+SELECT {row} FROM tasks WHERE n = ?
+-- name: task_by_scope
+SELECT id, state, same FROM tasks WHERE scope = ?
 -- name: task_bodies
-SELECT payload, result FROM tasks WHERE n = :n
--- name: task_of_same_id
-SELECT source, scope FROM tasks WHERE id = :id
+SELECT payload, result FROM tasks WHERE n = ?
+-- name: task_key
+SELECT scope, same FROM tasks WHERE n = ?
 -- name: held_count
-SELECT count(*) FROM tasks WHERE state = 'assigned' AND worker = :worker
+SELECT count(*) FROM tasks WHERE state = 'assigned' AND worker = ?
 -- name: held_by
 SELECT {row} FROM tasks WHERE state = 'assigned' AND worker = :worker ORDER BY n LIMIT :limit
 -- name: held
 SELECT {row} FROM tasks WHERE state = 'assigned' ORDER BY worker
+-- name: paused
+SELECT n, min(run_after, deadline) FROM tasks
+WHERE state IN ('pending', 'input_required') AND ready = 0
 -- name: queue_head
-SELECT n, priority FROM tasks WHERE ready = 1 AND ns = :ns AND queue = :queue AND source <> :me
+SELECT n, priority FROM tasks WHERE ready = 1 AND ns = ? AND queue = ? AND source <> ?
 ORDER BY priority DESC, turn, n LIMIT 1
--- name: queue_oldest
-SELECT n, priority FROM tasks WHERE ready = 1 AND ns = :ns AND queue = :queue AND source <> :me
-ORDER BY n LIMIT 1
+-- name: queue_below
+SELECT n, priority FROM tasks WHERE ready = 1 AND ns = ? AND queue = ? AND source <> ?
+  AND priority < ? ORDER BY priority DESC, turn, n LIMIT 1
 -- name: queue_any
-SELECT 1 FROM tasks WHERE ready = 1 AND ns = :ns AND queue = :queue LIMIT 1
+SELECT 1 FROM tasks WHERE ready = 1 AND ns = ? AND queue = ? LIMIT 1
 -- name: queues
 SELECT ns, queue, priority, source, max(turn), min(turn) FROM tasks WHERE ready = 1
 GROUP BY ns, queue, priority, source
+-- name: waiting
+SELECT n, deadline FROM tasks WHERE ready = 1
 -- name: open_by_source
-SELECT ns, source, count(*) FROM tasks WHERE state IN ('pending', 'assigned', 'input_required')
-GROUP BY ns, source
+SELECT ns, source, count(*) FROM (
+  SELECT ns, source FROM tasks WHERE ready = 1
+  UNION ALL SELECT ns, source FROM tasks WHERE state = 'assigned'
+  UNION ALL SELECT ns, source FROM tasks
+    WHERE state IN ('pending', 'input_required') AND ready = 0
+) GROUP BY ns, source
 -- name: grant
-UPDATE tasks SET state = 'assigned', ready = 0, worker = :worker, incarnation = :incarnation,
-  fence = fence + 1, deliveries = deliveries + 1, started = :started, attempt = attempt + :started,
-  lease = :lease, due = min(:due, deadline), updated = :now
-WHERE n = :n AND state = 'pending' RETURNING {row}, payload
+UPDATE tasks SET state = 'assigned', ready = 0, worker = ?, incarnation = ?, fence = fence + 1,
+  deliveries = deliveries + 1, started = ?, attempt = attempt + ?, lease = ?, updated = ?
+WHERE n = ? AND state = 'pending'
 -- name: start
-UPDATE tasks SET started = 1, attempt = attempt + 1, due = min(lease, deadline)
-WHERE id = :id AND fence = :fence AND state = 'assigned' AND started = 0
+UPDATE tasks SET started = 1, attempt = attempt + 1
+WHERE id = ? AND fence = ? AND state = 'assigned' AND started = 0
 -- name: renew
-UPDATE tasks SET lease = :lease, due = min(:lease, deadline), attempt = attempt + 1 - started,
-  started = 1
+UPDATE tasks SET lease = :lease, attempt = attempt + 1 - started, started = 1
 WHERE id = :id AND worker = :worker AND ns = :ns AND fence = :fence AND state = 'assigned'
 -- name: renew_all
-UPDATE tasks SET lease = :lease, due = min(:lease, deadline)
-WHERE state = 'assigned' AND worker = :worker AND ns = :ns
+UPDATE tasks SET lease = :lease WHERE state = 'assigned' AND worker = :worker AND ns = :ns
 -- name: extend_all
-UPDATE tasks SET lease = :lease, due = min(:lease, deadline), started = 1,
-  attempt = attempt + 1 - started
+UPDATE tasks SET lease = :lease, attempt = attempt + 1 - started, started = 1
 WHERE state = 'assigned'
 -- name: end
-UPDATE tasks SET state = :state, ready = 0, fence = :fence, attempt = :attempt, updated = :now,
-  due = :due, result = :result, error = :error WHERE n = :n
+UPDATE tasks SET state = ?, ready = 0, fence = ?, attempt = ?, updated = ?, result = ?, error = ?
+WHERE n = ?
 -- name: back
-UPDATE tasks SET state = 'pending', ready = :ready, fence = :fence, attempt = :attempt,
-  started = 0, worker = '', incarnation = '', lease = 0, run_after = :run_after, turn = :turn,
-  updated = :now, due = :due WHERE n = :n
+UPDATE tasks SET state = 'pending', ready = ?, fence = ?, attempt = ?, started = 0, worker = '',
+  incarnation = '', lease = 0, run_after = ?, turn = ?, updated = ? WHERE n = ?
 -- name: make_ready
-UPDATE tasks SET ready = 1, turn = :turn, due = deadline WHERE n = :n
--- name: due
-SELECT {row} FROM tasks WHERE due <= :now ORDER BY due LIMIT :limit
--- name: next_due
-SELECT min(due) FROM tasks
+UPDATE tasks SET ready = 1, turn = ? WHERE n = ?
+-- name: ended
+SELECT {row} FROM tasks WHERE state IN ('completed', 'failed', 'canceled', 'rejected')
+  AND updated <= :before ORDER BY updated LIMIT :limit
 -- name: delete_task
-DELETE FROM tasks WHERE n = :n
+DELETE FROM tasks WHERE n = ?
 -- name: delete_payload
-DELETE FROM payloads WHERE n = :n
+DELETE FROM payloads WHERE n = ?
 -- name: last_event_of_task
-SELECT max(id) FROM events WHERE task = :n
+SELECT max(id) FROM events WHERE task = ?
 -- name: delete_events
-DELETE FROM events WHERE task = :n
+DELETE FROM events WHERE task = ?
 -- name: old_events
 SELECT id FROM events WHERE task IS NULL AND at <= :before ORDER BY at LIMIT :limit
 -- name: delete_event
-DELETE FROM events WHERE id = :id
+DELETE FROM events WHERE id = ?
 -- name: raise_floor
-UPDATE meta SET value = max(value, :id) WHERE key = 'floor'
+UPDATE meta SET value = max(value, ?) WHERE key = 'floor'
 -- name: list
 SELECT {row} FROM (SELECT * FROM tasks WHERE n < :before ORDER BY n DESC LIMIT :scan)
 WHERE ns = :ns AND (:state = '' OR state = :state) AND (:skill = '' OR skill = :skill)
@@ -142,6 +144,10 @@ FROM members WHERE ns = :ns AND id = :id
 -- name: members
 SELECT ns, id, kind, serial, key, chain, machine, issued_by, hostname, not_after, ephemeral, since
 FROM members WHERE ns = :ns AND id > :after ORDER BY id LIMIT :limit
+-- name: known_name
+SELECT 1 FROM members WHERE ns = :ns AND id = :name
+UNION ALL SELECT 1 FROM api_keys WHERE ns = :ns AND name = :name AND NOT revoked
+  AND (not_after = 0 OR not_after > :now) LIMIT 1
 -- name: remove_member
 DELETE FROM members WHERE ns = :ns AND id = :id
 -- name: standing

@@ -1,0 +1,94 @@
+"""What a submit or a result must be before the store sees it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from chatixia.core.ports import Principal
+from chatixia.core.task import queue_name
+from chatixia.errors import Denied, HopLimit, TooLarge, Unprocessable
+from chatixia.ids import is_peer_id, is_skill, is_task_id
+from chatixia.wire import tasks as t
+from chatixia.wire.peer import MAX_HOPS
+
+
+class _Body(msgspec.Struct, forbid_unknown_fields=True):
+    """Our own form of a payload, and nothing else beside it."""
+
+    plain: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    sealed: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+_body: Final = msgspec.json.Decoder(_Body)
+SEALED: Final = "Sealed work is not supported by this registry yet; send it as plain."
+
+
+def plain_payload(raw: bytes) -> bytes:
+    """The JSON bytes that count as the payload: what ``plain`` holds, else all of ``raw``.
+
+    Raises Unprocessable for ``sealed`` (reserved), TooLarge above 1 MiB.
+    """
+    plain = raw
+    try:
+        body = _body.decode(raw)
+    except msgspec.MsgspecError:
+        pass  # any other JSON is the described form
+    else:
+        if body.sealed is not msgspec.UNSET:
+            raise Unprocessable(SEALED)
+        if body.plain is not msgspec.UNSET:
+            plain = bytes(body.plain)
+    return bounded(plain, "payload")
+
+
+def plain_result(body: t.Body) -> bytes:
+    """A result's JSON bytes, ``null`` if there are none. Raises as :func:`plain_payload`."""
+    if body.sealed is not msgspec.UNSET:
+        raise Unprocessable(SEALED)
+    return b"null" if body.plain is msgspec.UNSET else bounded(bytes(body.plain), "result")
+
+
+def bounded(data: bytes, what: str) -> bytes:
+    """``data``, if the queue takes that much."""
+    if len(data) > t.MAX_PAYLOAD:
+        raise TooLarge(
+            f"A task's {what} may have {t.MAX_PAYLOAD} bytes in the queue; this one has"
+            f" {len(data)}."
+        )
+    return data
+
+
+def submit(who: Principal, said: t.Submit) -> None:
+    """Raise if the words of a submit cannot stand, whatever is in the store."""
+    target = said.target_agent_id
+    if said.ns not in ("default", who.ns):
+        raise Denied("Work cannot be submitted to another namespace.")
+    if not queue_name(said.skill, target):
+        raise Unprocessable("A task needs a target, a skill, or both.")
+    if said.skill and not is_skill(said.skill):
+        raise Unprocessable(f"{said.skill!r} cannot be the name of a skill.")
+    if target and not is_peer_id(target):
+        raise Unprocessable(f"{target!r} cannot be the name of an agent.")
+    if target == who.id:
+        raise Unprocessable("An agent cannot queue work for itself.")
+    if said.id and not is_task_id(said.id):
+        raise Unprocessable("A task id is t_ and 26 characters of base32.")
+    if len(said.path) > MAX_HOPS:
+        raise HopLimit
+    if said.deadline_ms == 0:
+        raise Unprocessable("The task's deadline has passed.")
+
+
+def lifetime(said: t.Submit) -> float:
+    """Seconds until the task's deadline."""
+    if said.deadline_ms is not None:
+        return said.deadline_ms / 1000
+    return said.ttl if said.ttl is not None else t.DEFAULT_TTL_MS / 1000
+
+
+def page(query: t.Query) -> None:
+    """Raise Unprocessable for a filter that can match nothing."""
+    if query.state and query.state not in t.STATES:
+        raise Unprocessable(f"{query.state!r} is no state; there are {', '.join(t.STATES)}.")

@@ -1,0 +1,167 @@
+"""Who works: seats that take pushed tasks, leases that are held, processes that went away.
+
+The rows are the truth; this is what the registry knows of them without asking, so that `started`
+and progress cost no write. It is made again from the rows at start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Final
+
+import msgspec
+
+from chatixia.core import task as core
+from chatixia.ids import AgentId
+from chatixia.store.control.grants import Seat
+from chatixia.store.control.store import Store
+from chatixia.store.control.task_rows import Changed, Given, Row
+from chatixia.wire import tasks as t
+from chatixia.wire.signaling import TaskHint, TaskPush
+
+from .ports import Pushes, Worker
+
+LOST: Final = frozenset({"expire", "cancel", "exhaust", "lose", "return"})
+"""Events after which the holder must be told to stop."""
+Spawn = Callable[[Coroutine[Any, Any, Any]], object]
+
+
+class Lease(msgspec.Struct):
+    """A task in a worker's hands."""
+
+    fence: str
+    worker: str
+    incarnation: str
+    ns: str
+    started: bool
+
+
+class Leases:
+    """The workers of one registry and what they hold."""
+
+    def __init__(self, store: Store, pushes: Pushes, spawn: Spawn) -> None:
+        self._store, self._pushes, self._spawn = store, pushes, spawn
+        self.workers: dict[str, Worker] = {}
+        self._held: dict[str, Lease] = {}
+        self._away: dict[tuple[str, str], asyncio.TimerHandle] = {}
+        self._marks: dict[str, int] = {}
+        self._poked = False
+
+    def load(self, rows: Iterable[Row]) -> None:
+        """What was held when the store opened, each lease extended to a full one by the store."""
+        for row in rows:
+            self._hold(row, bool(row.started))
+
+    def _hold(self, row: Row, started: bool) -> None:
+        fence = core.fence_text(self._store.generation, row.fence)
+        self._held[row.id] = Lease(fence, row.worker, row.incarnation, row.ns, started)
+
+    def close(self) -> None:
+        """End the timers."""
+        for timer in self._away.values():
+            timer.cancel()
+        self._away.clear()
+
+    # --- coming and going ---------------------------------------------------------------------
+
+    def online(self, worker: Worker) -> None:
+        """A login, or another number of slots or skills."""
+        before = self.workers.get(worker.id)
+        self.workers[worker.id] = worker
+        self.returned(worker.id, worker.incarnation)
+        if before is not None and before.incarnation != worker.incarnation:
+            self._leave(worker.id, before.incarnation)
+        self._seat()
+
+    def offline(self, agent: AgentId, incarnation: str, clean: bool) -> None:
+        """A socket closed: the same process has 5 s to return, one that said goodbye none."""
+        worker = self.workers.get(agent)
+        if worker is not None and worker.incarnation == incarnation:
+            del self.workers[agent]
+            self._seat()
+        if clean:
+            self._spawn(self._store.end_leases(agent, incarnation))
+        else:
+            self._leave(agent, incarnation)
+
+    def _leave(self, agent: AgentId, incarnation: str) -> None:
+        key = (agent, incarnation)
+        if key not in self._away and incarnation:
+            loop = asyncio.get_running_loop()
+            self._away[key] = loop.call_later(core.UNSTARTED, self._lost, agent, incarnation)
+
+    def _lost(self, agent: AgentId, incarnation: str) -> None:
+        self._away.pop((agent, incarnation), None)
+        self._spawn(self._store.end_leases(agent, incarnation))
+
+    def returned(self, agent: str, incarnation: str) -> None:
+        """That process is there: its leases stay."""
+        timer = self._away.pop((agent, incarnation), None)
+        if timer is not None:
+            timer.cancel()
+
+    def _seat(self) -> None:
+        """Tell the store who takes work, and let an empty group deal it out: once a loop turn."""
+        self._store.seats(
+            Seat(w.id, w.ns, w.incarnation, w.slots, w.skills)
+            for w in self.workers.values()
+            if w.slots > 0
+        )
+        if not self._poked:
+            self._poked = True
+            self._spawn(self._poke())
+
+    async def _poke(self) -> None:
+        self._poked = False
+        await self._store.poke()
+
+    # --- what the store told ------------------------------------------------------------------
+
+    def given(self, said: Given) -> None:
+        """A task was assigned: push it, if that is how the worker gets it."""
+        row = said.row
+        self._hold(row, not said.pushed)
+        if said.pushed:
+            push = TaskPush(said.task, t.LEASE_MS, said.task.fence, said.attempt)
+            worker = self.workers.get(row.worker)
+            epoch = worker.epoch if worker and worker.incarnation == row.incarnation else ""
+            self._pushes.push(AgentId(row.worker), push, epoch)
+
+    def changed(self, said: Changed) -> None:
+        """A task moved on: whoever held it holds it no more, and is told if it did not ask."""
+        lease = self._held.pop(said.row.id, None)
+        self._marks.pop(said.row.id, None)
+        if lease is not None and said.event in LOST:
+            hint = TaskHint(said.row.id, said.task.state, lease.fence)
+            self._pushes.push(AgentId(lease.worker), hint)
+
+    # --- what workers say ---------------------------------------------------------------------
+
+    def holds(self, who: str, ns: str, task_id: str, fence: str) -> bool:
+        """Whether that lease is known to be held; False leaves it to the rows."""
+        lease = self._held.get(task_id)
+        return lease is not None and (lease.worker, lease.ns, lease.fence) == (who, ns, fence)
+
+    def started(self, task_id: str) -> None:
+        """The holder took it up. Written with the next sweep, unless it ends before."""
+        lease = self._held[task_id]
+        if not lease.started:
+            lease.started = True
+            self._marks[task_id] = core.fence_key(lease.fence)[1]
+
+    def renewed(self, who: str, said: t.Renewed) -> None:
+        """A renewal counts as the process's return."""
+        for renewal in said.leases:
+            lease = self._held.get(renewal.task_id)
+            if lease is not None and not renewal.code:
+                self.returned(who, lease.incarnation)
+
+    def take_marks(self) -> list[tuple[str, int]]:
+        """Started tasks that are not yet written as such."""
+        marks, self._marks = list(self._marks.items()), {}
+        return marks
+
+    def put_back(self, marks: list[tuple[str, int]]) -> None:
+        """They could not be written; those that still stand are tried again."""
+        self._marks |= {id: fence for id, fence in marks if id in self._held}

@@ -1,0 +1,190 @@
+"""What the writer keeps in memory: which queues may hold work, whose turn it is, rows, due times.
+
+All of it can be made again from the rows, which decide: a name may stand for an empty queue and a
+due time for a row that has moved on, never the other way round; a row that is kept is dropped when
+its change is undone.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+from functools import partial
+from typing import Final
+
+from chatixia.core import task as core
+
+from .task_rows import Row
+from .tx import Tx
+
+MAX_PLACES: Final = 100_000
+MAX_ROWS: Final = 4096
+
+Queue = tuple[str, str]
+"""(namespace, queue name)"""
+
+
+class Queues:
+    """One writer's memory of its queues."""
+
+    def __init__(self) -> None:
+        self._ready: set[Queue] = set()
+        self._served: dict[tuple[str, str, int], int] = {}
+        self._places: dict[tuple[str, str, int], dict[str, int]] = {}
+        self._kept = 0
+        self.claims = 0
+
+    def load(self, rows: Iterable[tuple[str, str, int, str, int, int]]) -> None:
+        """From the store: (ns, queue, priority, source, highest turn, lowest turn)."""
+        for ns, queue, priority, source, high, low in rows:
+            key = (ns, queue, priority)
+            self._ready.add((ns, queue))
+            self._served[key] = min(low, self._served.get(key, low))
+            self._keep(key, core.party(source), high)
+
+    def place(self, ns: str, queue: str, priority: int, source: str) -> int:
+        """The place of a new task among the submitters of its queue and priority."""
+        key, who = (ns, queue, priority), core.party(source)
+        served = self._served.get(key, 0)
+        turn = core.turn(self._places.get(key, {}).get(who), served)
+        self._ready.add((ns, queue))
+        self._keep(key, who, turn)
+        return turn
+
+    def again(self, ns: str, queue: str, priority: int, turn: int, ready: bool) -> int:
+        """The place of a task that comes back: its own, and never behind who is served now."""
+        if ready:
+            self._ready.add((ns, queue))
+        return min(turn, self._served.get((ns, queue, priority), 0))
+
+    def serve(self, ns: str, queue: str, priority: int, turn: int) -> None:
+        """A task of that place was given out."""
+        key = (ns, queue, priority)
+        self._served[key] = max(turn, self._served.get(key, 0))
+        self.claims += 1
+
+    def holding(self, ns: str, names: Iterable[str]) -> list[str]:
+        """Those of ``names`` that may hold work."""
+        return [name for name in names if (ns, name) in self._ready]
+
+    def any(self) -> bool:
+        """Whether any queue may hold work."""
+        return bool(self._ready)
+
+    def empty(self, ns: str, queue: str) -> None:
+        """The store says that nothing waits there."""
+        self._ready.discard((ns, queue))
+        for key in [key for key in self._places if key[:2] == (ns, queue)]:
+            self._kept -= len(self._places.pop(key))
+            self._served.pop(key, None)
+
+    def _keep(self, key: tuple[str, str, int], who: str, turn: int) -> None:
+        places = self._places.setdefault(key, {})
+        self._kept += who not in places
+        places[who] = turn
+        if self._kept > MAX_PLACES:
+            self._prune()
+
+    def _prune(self) -> None:
+        """Forget who is not ahead of what is served: the same place would be drawn again."""
+        for key, places in self._places.items():
+            served = self._served.get(key, 0)
+            self._places[key] = {who: turn for who, turn in places.items() if turn > served}
+        self._kept = sum(map(len, self._places.values()))
+
+
+class Rows:
+    """Rows as the open transaction has them: only the writer writes, so it need not ask."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, Row] = {}
+        self._by_number: dict[int, Row] = {}
+        self._payloads: dict[int, bytes] = {}
+
+    def get(self, tx: Tx, id: str) -> Row | None:
+        """The row of that id, if there is one."""
+        row = self._by_id.get(id)
+        if row is None and (found := tx.one("task", (id,))) is not None:
+            row = Row(*found)
+        return row
+
+    def number(self, tx: Tx, n: int) -> Row | None:
+        """The row of that number, if there is one."""
+        row = self._by_number.get(n)
+        if row is None and (found := tx.one("task_by_number", (n,))) is not None:
+            row = Row(*found)
+        return row
+
+    def payload(self, tx: Tx, n: int) -> bytes:
+        """The payload of a row."""
+        kept = self._payloads.get(n)
+        if kept is not None:
+            return kept
+        small = tx.one("task_bodies", (n,))[0]
+        return bytes(small if small is not None else tx.one("payload", (n,))[0])
+
+    def keep(self, tx: Tx, row: Row, payload: bytes | None = None) -> None:
+        """Remember a row as it was just written."""
+        if len(self._by_id) >= MAX_ROWS:
+            self.clear()
+        self._by_id[row.id] = self._by_number[row.n] = row
+        if payload is not None:
+            self._payloads[row.n] = payload
+        tx.undo(partial(self.drop, row))
+
+    def drop(self, row: Row) -> None:
+        """Forget a row."""
+        self._by_id.pop(row.id, None)
+        self._by_number.pop(row.n, None)
+        self._payloads.pop(row.n, None)
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._by_id.clear()
+        self._by_number.clear()
+        self._payloads.clear()
+
+
+class Dues:
+    """When which row must be looked at; an entry that comes too early is put back."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int]] = []
+
+    def add(self, when: float, n: int) -> None:
+        """Look at row ``n`` at store time ``when``."""
+        heapq.heappush(self._heap, (when, n))
+
+    def first(self) -> float | None:
+        """When the next one is due; safe to ask from any thread."""
+        try:
+            return self._heap[0][0]
+        except IndexError:
+            return None
+
+    def take(self, tx: Tx, limit: int) -> list[int]:
+        """Up to ``limit`` numbers of rows that are due; they come back if the item is undone."""
+        taken: list[int] = []
+        while self._heap and self._heap[0][0] <= tx.now and len(taken) < limit:
+            entry = heapq.heappop(self._heap)
+            tx.undo(partial(heapq.heappush, self._heap, entry))
+            taken.append(entry[1])
+        return taken
+
+
+class Memory:
+    """All that the writer keeps."""
+
+    def __init__(self) -> None:
+        self.queues = Queues()
+        self.rows = Rows()
+        self.dues = Dues()
+
+    def load(self, tx: Tx) -> None:
+        """Make it from the rows that live."""
+        self.queues.load(tx.all("queues"))
+        for n, when in (*tx.all("waiting"), *tx.all("paused")):
+            self.dues.add(when, n)
+        for found in tx.all("held"):
+            row = Row(*found)
+            self.dues.add(row.due(), row.n)

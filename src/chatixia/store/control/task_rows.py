@@ -1,0 +1,123 @@
+"""A task's row, and what the writer tells about it after the commit."""
+
+from __future__ import annotations
+
+import copy
+from typing import Final, NamedTuple
+
+import msgspec
+
+from chatixia.core import task as core
+from chatixia.errors import WireError
+from chatixia.wire import tasks as t
+
+
+class Row(msgspec.Struct):
+    """A task's row without its bodies; the columns of ``queries.ROW`` in their order."""
+
+    n: int
+    id: str
+    ns: str
+    state: t.State
+    skill: str
+    target: str
+    source: str
+    machine: str
+    worker: str
+    incarnation: str
+    queue: str
+    priority: int
+    turn: int
+    ready: int
+    attempt: int
+    max_attempts: int
+    deliveries: int
+    started: int
+    fence: int
+    created: float
+    updated: float
+    run_after: float
+    deadline: float
+    lease: float
+    ttl: float
+    idempotent: int
+    path: str
+    traceparent: str
+    size: int
+    error: bytes | None
+
+    def concern(self) -> core.Concern:
+        """Whom the task concerns."""
+        return core.Concern(self.ns, self.source, self.machine, self.target, self.worker)
+
+    def tries(self) -> core.Tries:
+        """How often it was tried."""
+        return core.Tries(
+            self.attempt, self.max_attempts, self.deliveries, bool(self.started), self.deadline
+        )
+
+    def due(self) -> float:
+        """Store time at which something happens to the row by itself, while it lives."""
+        if self.state == "assigned":
+            until = self.lease if self.started else self.updated + core.UNSTARTED
+            return min(until, self.deadline)
+        return self.deadline if self.ready else min(self.run_after, self.deadline)
+
+    def copy(self) -> Row:
+        """The same row, to be changed."""
+        return copy.copy(self)
+
+
+class Given(NamedTuple):
+    """Notice: a task was assigned. ``pushed``: by the registry, so it must be sent and started."""
+
+    task: t.Task
+    row: Row
+    attempt: int
+    pushed: bool
+
+
+class Changed(NamedTuple):
+    """Notice: a task took ``event``. ``row``: before; ``task``: after, without its payload."""
+
+    row: Row
+    event: core.Event
+    task: t.Task
+
+
+class Submitted(NamedTuple):
+    """Notice: a new task."""
+
+    ns: str
+    source: str
+
+
+Notice = Given | Changed | Submitted
+_path: Final = msgspec.json.Decoder(list[str])
+_error: Final = msgspec.json.Decoder(WireError)
+
+
+def to_task(
+    row: Row, generation: int, now: float, payload: bytes | None = None, result: bytes | None = None
+) -> t.Task:
+    """The row as the API shows it at store time ``now``."""
+    return t.Task(
+        id=row.id, state=row.state, skill=row.skill, target_agent_id=row.target,
+        source_agent_id=row.source, assigned_agent_id=row.worker, payload=body(payload),
+        result=None if result is None else body(result),
+        error=None if row.error is None else _error.decode(row.error), priority=row.priority,
+        attempt=row.attempt, max_attempts=row.max_attempts, deliveries=row.deliveries,
+        fence=core.fence_text(generation, row.fence) if row.fence else "",
+        created_at=row.created, updated_at=row.updated, run_after=row.run_after,
+        deadline_ms=max(0, int((row.deadline - now) * 1000)), ttl=row.ttl, ns=row.ns,
+        path=_path.decode(row.path) if row.path else [], traceparent=row.traceparent,
+        idempotent=bool(row.idempotent), size=row.size,
+    )  # fmt: skip
+
+
+_EMPTY: Final = t.Body()
+
+
+def body(plain: bytes | None) -> t.Body:
+    """Stored bytes as a body."""
+    return _EMPTY if plain is None else t.Body(plain=msgspec.Raw(plain))

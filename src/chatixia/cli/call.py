@@ -120,8 +120,11 @@ def show(talk: Talk, reply: Reply) -> None:
     """The value on stdout, how it was carried on stderr."""
     import msgspec
 
+    from chatixia.assembly.addresses import lan_addresses
+
     talk.data("reply", msgspec.structs.asdict(reply), output.value(reply.value))
-    talk.say(output.carried(reply.agent, reply.via, reply.ms, reply.where, reply.link_ms))
+    where = "" if output.host(reply.where) in lan_addresses() else reply.where
+    talk.say(output.carried(reply.agent, reply.via, reply.ms, where, reply.link_ms))
 
 
 async def explain(mesh: Mesh, talk: Talk, request: Request) -> None:

@@ -1,0 +1,168 @@
+"""`call` over a network in memory: what is typed, sent and printed."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+
+from chatixia import Agent
+from chatixia.cli import call as command
+from chatixia.cli.call import Request, explain, perform
+from chatixia.cli.common import Talk
+from chatixia.client.reply import Reply
+from chatixia.errors import BadArguments, DeadlineExceeded, SkillFailed, UnknownAgent, UnknownSkill
+from chatixia.testing import mesh_of
+
+
+def weather() -> Agent:
+    agent = Agent("weather", "Forecasts")
+
+    @agent.skill
+    async def forecast(city: str, days: int = 3) -> dict:
+        """Forecast for a city."""
+        return {"city": city, "days": days, "high_c": 3.1}
+
+    @agent.skill
+    async def fails() -> None:
+        raise ValueError("no wind")
+
+    @agent.skill
+    async def tell(words: int) -> AsyncIterator[str]:
+        """Says words."""
+        for number in range(words):
+            yield f"word{number} "
+
+    @agent.skill
+    async def rows(count: int) -> AsyncIterator[dict]:
+        for number in range(count):
+            yield {"n": number}
+
+    return agent
+
+
+def request(skill: str, *words: str, agent: str = "weather", timeout: float = 5.0) -> Request:
+    return Request(agent, skill, words, timeout, False, "never")
+
+
+async def run(asked: Request, as_json: bool = False) -> None:
+    async with mesh_of(weather()) as mesh:
+        await perform(mesh, Talk(as_json, False, 0, ""), asked)
+
+
+async def test_a_call_as_in_the_transcript(capsys):
+    await run(request("forecast", "city=Oslo", "days=2"))
+    out, err = capsys.readouterr()
+    assert out == '{"city":"Oslo","days":2,"high_c":3.1}\n'
+    assert re.fullmatch(
+        r"  weather, direct \(memory:weather\), \d+ ms, link opened in \d+ ms\n", err
+    )
+
+
+async def test_this_machine_needs_no_address(capsys, monkeypatch):
+    monkeypatch.setattr("chatixia.assembly.addresses.lan_addresses", lambda: ["192.168.1.20"])
+    for where in ("192.168.1.20:5", "127.0.0.1:5"):
+        command.show(Talk(False, False, 0, ""), Reply(1, "direct", 9.0, "weather", 2.0, where))
+        assert capsys.readouterr().err == "  weather, direct, 9 ms\n"
+
+
+async def test_json(capsys):
+    await run(request("forecast", "city=Oslo"), as_json=True)
+    said = json.loads(capsys.readouterr().out)
+    assert (said["v"], said["kind"], said["agent"], said["via"]) == (
+        1,
+        "reply",
+        "weather",
+        "direct",
+    )
+    assert said["value"] == {"city": "Oslo", "days": 3, "high_c": 3.1}
+
+
+async def test_a_value_that_does_not_fit_is_refused_by_the_agent():
+    with pytest.raises(BadArguments, match="days"):
+        await run(request("forecast", "city=Oslo", "days=many"))
+
+
+async def test_a_stream_of_text(capsys):
+    await run(request("tell", "words=3"))
+    out, err = capsys.readouterr()
+    assert out == "word0 word1 word2 \n"
+    assert err == "  weather, direct, 3 items\n"
+
+
+async def test_a_stream_of_objects_is_a_line_each(capsys):
+    await run(request("rows", "count=2"))
+    assert capsys.readouterr().out == '{"n":0}\n{"n":1}\n'
+    await run(request("rows", "count=2"), as_json=True)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["kind"] for line in lines] == ["item", "item", "end"]
+    assert lines[-1]["items"] == 2
+
+
+async def test_an_unknown_skill_names_the_nearest():
+    with pytest.raises(UnknownSkill) as caught:
+        await run(request("forcast", "city=Oslo"))
+    assert caught.value.__notes__ == ["Did you mean forecast?"]
+
+
+async def test_an_unknown_agent_names_the_nearest():
+    with pytest.raises(UnknownAgent) as caught:
+        await run(request("forecast", agent="wether"))
+    assert caught.value.__notes__ == ["Did you mean weather?"]
+
+
+async def test_a_skill_that_raises():
+    with pytest.raises(SkillFailed):
+        await run(request("fails"))
+
+
+async def test_help_of_an_agent_and_of_a_skill(capsys):
+    async with mesh_of(weather()) as mesh:
+        talk = Talk(False, False, 0, "")
+        await explain(mesh, talk, request(""))
+        assert "forecast  Forecast for a city." in capsys.readouterr().out
+        await explain(mesh, talk, request("forecast"))
+        out = capsys.readouterr().out
+        assert "city" in out and "string, required" in out and "integer, default 3" in out
+        with pytest.raises(UnknownSkill):
+            await explain(mesh, talk, request("forcast"))
+
+
+def test_files_and_standard_input(tmp_path, monkeypatch):
+    (tmp_path / "text").write_text("two\nlines")
+    assert command.read(str(tmp_path / "text")) == "two\nlines"
+    monkeypatch.setattr("sys.stdin", io.StringIO("{}"))
+    assert command.read("-") == "{}"
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe", b"x" * 33])
+def test_what_cannot_be_read(tmp_path, monkeypatch, content):
+    monkeypatch.setattr(command, "MAX_INPUT", 32)
+    if content is not None:
+        (tmp_path / "text").write_bytes(content)
+    with pytest.raises(BadArguments, match="text"):
+        command.read(str(tmp_path / "text"))
+
+
+def test_agent_and_skill_may_be_one_word(type_, monkeypatch):
+    asked = []
+    monkeypatch.setattr(command, "in_mesh", lambda talk, work: work(None))
+    monkeypatch.setattr(command, "perform", lambda mesh, talk, request: asked.append(request))
+    type_("call", "weather/forecast", "city=Oslo", "--direct")
+    type_("call", "weather", "forecast", "city=Oslo", "--queue", "--timeout", "2")
+    assert [(r.agent, r.skill, r.words, r.queue) for r in asked] == [
+        ("weather", "forecast", ("city=Oslo",), "never"),
+        ("weather", "forecast", ("city=Oslo",), "only"),
+    ]
+
+
+@pytest.mark.parametrize("words", [[], ["weather"]])
+def test_too_few_words(type_, words):
+    assert type_("call", *words).code == 2
+
+
+def test_deadline_is_a_mesh_error():
+    assert DeadlineExceeded.exit == 5

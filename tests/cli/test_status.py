@@ -1,0 +1,22 @@
+"""`status` in rows: the registry, the agents, each link with tier and round trip, the queue."""
+
+from chatixia.cli.status import render
+from chatixia.wire.registry import Edge, StatusReply, Topology
+
+
+def test_rows():
+    found = StatusReply(
+        "ab" * 32, "0.1.0", 0.0, agents=2, tasks={"pending": 1, "completed": 0},
+        addresses=["http://127.0.0.1:8080"],
+    )  # fmt: skip
+    links = Topology([], [Edge("anna", "bob", "direct", 0.42, confirmed=True)])
+    text = render(found, links)
+    assert "  agents    2 online" in text
+    assert "  tasks     1 pending" in text
+    assert "anna - bob" in text and "direct, 0.4 ms, both ends" in text
+
+
+def test_an_empty_mesh():
+    text = render(StatusReply("ab" * 32, "0.1.0", 0.0), Topology([], []))
+    assert "  tasks     none" in text
+    assert "  links     0 open" in text

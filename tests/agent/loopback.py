@@ -108,10 +108,10 @@ class Loopback:
         self._net.log.append((self._id, msgspec.structs.replace(out)))
         responder, task = self._start(out)
         try:
-            async with asyncio.timeout(out.timeout):
-                value = await responder.done
-        except TimeoutError:
-            raise DeadlineExceeded(agent=out.target) from None
+            done, _ = await asyncio.wait([responder.done], timeout=out.timeout)
+            if not done:
+                raise DeadlineExceeded(agent=out.target)
+            value = responder.done.result()
         finally:
             task.cancel()
         return Answer(value, "direct", 0.1, out.target)

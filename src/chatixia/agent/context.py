@@ -17,12 +17,12 @@ from chatixia.client.mesh import Mesh
 from chatixia.core.ports import Incoming, Queue, Responder
 from chatixia.errors import BadRequest
 
-from .nested import NestedDoor
-
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop
+    from asyncio import AbstractEventLoop, Task
 
     from chatixia.client.anyone import AnyHandle
+
+    from .nested import NestedDoor
 
 T = TypeVar("T")
 
@@ -30,11 +30,13 @@ T = TypeVar("T")
 class Ctx:
     """One request. Made by the runtime; good until the skill returns."""
 
-    __slots__ = ("_door", "_inc", "_loop", "_mesh", "_responder", "_root", "deadline")
+    __slots__ = ("_door", "_inc", "_loop", "_mesh", "_owner", "_responder", "_root", "deadline")
 
     def __init__(
-        self, inc: Incoming, responder: Responder, root: Door, deadline: float | None
-    ) -> None:
+        self, inc: Incoming, responder: Responder, root: Door, deadline: float | None,
+        owner: Task[object] | None = None,
+    ) -> None:  # fmt: skip
+        self._owner = owner
         self._inc = inc
         self._responder = responder
         self._root = root
@@ -111,7 +113,9 @@ class Ctx:
     def door(self) -> NestedDoor:
         """What this request's own calls go through."""
         if self._door is None:
-            self._door = NestedDoor(self._root, self._inc, self.deadline)
+            from .nested import NestedDoor
+
+            self._door = NestedDoor(self._root, self._inc, self.deadline, self._owner)
         return self._door
 
     @property
@@ -153,6 +157,7 @@ class Ctx:
         from asyncio import run_coroutine_threadsafe
 
         if self._loop is None:
+            getattr(work, "close", bool)()  # so that Python does not warn of it too
             raise BadRequest("ctx.wait is for skills that are plain functions; use await.")
 
         async def awaited() -> T:

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from asyncio import CancelledError, Future, Task, current_task, ensure_future
+from typing import Final
 
 from chatixia.client.door import Door
 from chatixia.core.ports import Answer, Incoming, Outgoing, Stream
 from chatixia.errors import Cancelled, DeadlineExceeded, HopLimit
 from chatixia.wire.peer import MAX_HOPS
 
-if TYPE_CHECKING:
-    from asyncio import Future, Task
-
 LEAST_S: Final = 0.001
 
 
 class NestedDoor(Door):
-    """A door inside a request. ``path`` of what goes out is everyone who led here."""
+    """A door inside a request: what goes out carries the path of everyone who led here.
+
+    ``owner``: the task that runs the skill. What cancels it cancels its own calls; those of other
+    tasks are ended by :meth:`close`.
+    """
 
     __slots__ = ("_deadline", "_inc", "_owner", "_running", "closed")
 
-    def __init__(self, root: Door, inc: Incoming, deadline: float | None) -> None:
+    def __init__(
+        self, root: Door, inc: Incoming, deadline: float | None, owner: Task[object] | None
+    ) -> None:
         super().__init__(root.port, root.world)
         self._inc = inc
         self._deadline = deadline
-        self._owner: Task[object] | None = _current()
+        self._owner = owner
         self._running: set[Future[Answer]] = set()
         self.call = self._call
         self.closed = False
@@ -60,7 +64,7 @@ class NestedDoor(Door):
 
     async def _call(self, out: Outgoing) -> Answer:
         self._bound(out)
-        if _current() is self._owner:  # what cancels the skill cancels this await
+        if current_task() is self._owner:
             return await self.port.call(out)
         return await self._beside(out)
 
@@ -79,8 +83,6 @@ class NestedDoor(Door):
 
     async def _beside(self, out: Outgoing) -> Answer:
         """A call from another task than the skill's own: it must not outlive the request."""
-        from asyncio import CancelledError, ensure_future
-
         running = ensure_future(self.port.call(out))
         self._running.add(running)
         try:
@@ -98,12 +100,3 @@ class NestedDoor(Door):
         self.closed = True
         for running in list(self._running):
             running.cancel()
-
-
-def _current() -> Task[object] | None:
-    from asyncio import current_task
-
-    try:
-        return current_task()
-    except RuntimeError:
-        return None  # made in a thread: every call then counts as beside

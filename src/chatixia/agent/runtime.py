@@ -8,6 +8,7 @@ agent's own log only, and only at debug level (trust.md section 4).
 from __future__ import annotations
 
 import logging
+from asyncio import current_task
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -106,7 +107,7 @@ class Runtime:
         if limit is not None:
             own = self._door.world.monotonic() + limit
             deadline = own if deadline is None else min(own, deadline)
-        return Ctx(inc, responder, self._door, deadline)
+        return Ctx(inc, responder, self._door, deadline, current_task())
 
 
 def failure(agent: str, skill: str, error: BaseException) -> MeshError:

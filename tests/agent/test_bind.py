@@ -1,0 +1,172 @@
+"""Every shape of skill, called and streamed."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from chatixia.agent import bind
+from chatixia.agent.context import Ctx
+from chatixia.agent.skill import Skill
+from chatixia.errors import BadArguments, DeadlineExceeded, SkillFailed, TooLarge
+from tests.agent.loopback import Net
+from tests.agent.served import Served, client
+
+LOOP: list[int] = []
+
+
+async def plain(a: int, b: str = "b") -> list[Any]:
+    return [a, b]
+
+
+async def last(a: int, ctx: Ctx) -> list[Any]:
+    return [a, ctx.caller]
+
+
+async def first(ctx: Ctx, a: int) -> list[Any]:
+    return [a, ctx.caller]
+
+
+async def keyword(a: int, *, b: int = 2, ctx: Ctx) -> list[Any]:
+    return [a, b, ctx.caller]
+
+
+async def anything(a: int, **others: Any) -> list[Any]:
+    return [a, others]
+
+
+def threaded(a: int, ctx: Ctx) -> list[Any]:
+    return [a, ctx.caller, threading.get_ident() in LOOP]
+
+
+async def items(n: int) -> AsyncIterator[int]:
+    for i in range(n):
+        yield i
+
+
+def counted(n: int) -> Iterator[int]:
+    yield from range(n)
+
+
+async def given(n: int) -> AsyncIterator[int]:
+    return items(n)
+
+
+def listed(n: int) -> list[int]:
+    return list(range(n))
+
+
+CALLS = [
+    (plain, {"a": 1}, [1, "b"]),
+    (last, {"a": 1}, [1, "me~abcdef"]),
+    (first, {"a": 1}, [1, "me~abcdef"]),
+    (keyword, {"a": 1, "b": 3}, [1, 3, "me~abcdef"]),
+    (anything, {"a": 1, "c": {"d": 2}}, [1, {"c": {"d": 2}}]),
+    (threaded, {"a": 1}, [1, "me~abcdef", False]),
+    (items, {"n": 3}, [0, 1, 2]),
+    (counted, {"n": 3}, [0, 1, 2]),
+    (given, {"n": 3}, [0, 1, 2]),
+    (listed, {"n": 2}, [0, 1]),
+]
+
+
+@pytest.mark.parametrize(("fn", "args", "answer"), CALLS, ids=lambda x: getattr(x, "__name__", ""))
+async def test_called(fn: Any, args: dict[str, Any], answer: Any):
+    LOOP[:] = [threading.get_ident()]
+    net = Net()
+    served = Served(net, "a", fn)
+    assert (await client(net).agent("a").call(fn.__name__, args)).value == answer
+    served.close()
+
+
+@pytest.mark.parametrize(("fn", "args", "answer"), CALLS, ids=lambda x: getattr(x, "__name__", ""))
+async def test_streamed(fn: Any, args: dict[str, Any], answer: Any):
+    LOOP[:] = [threading.get_ident()]
+    net = Net()
+    served = Served(net, "a", fn)
+    async with client(net).agent("a").stream(fn.__name__, args) as got:
+        seen = [item async for item in got]
+    assert seen == (answer if fn in (items, counted, given) else [answer])
+    served.close()
+
+
+async def test_anything_still_checks_what_it_names():
+    net = Net()
+    served = Served(net, "a", anything)
+    with pytest.raises(BadArguments, match="the argument a is missing"):
+        await client(net).agent("a").anything(c=1)
+    served.close()
+
+
+async def test_leaving_a_stream_ends_the_skill():
+    ended = asyncio.Event()
+
+    async def endless() -> AsyncIterator[int]:
+        try:
+            while True:
+                yield 1
+        finally:
+            ended.set()
+
+    net = Net()
+    served = Served(net, "a", endless)
+    async with client(net).agent("a").stream("endless") as got:
+        assert await anext(got) == 1
+    await asyncio.wait_for(ended.wait(), 5)
+    served.close()
+
+
+async def test_a_stream_raises_where_it_breaks():
+    async def breaking() -> AsyncIterator[int]:
+        yield 1
+        raise ValueError("x")
+
+    net = Net()
+    served = Served(net, "a", breaking)
+    seen = []
+    with pytest.raises(SkillFailed, match="breaking of a failed with ValueError"):
+        async with client(net).agent("a").stream("breaking") as got:
+            async for item in got:
+                seen += [item]
+    assert seen == [1]
+    served.close()
+
+
+async def test_a_skills_own_time():
+    async def waits(long: bool) -> None:
+        if long:
+            await asyncio.Event().wait()
+        raise TimeoutError("its own")
+
+    net = Net()
+    served = Served(net, "a", Skill("waits", waits, timeout=0.01))
+    there = client(net).agent("a")
+    with pytest.raises(DeadlineExceeded, match="waits took longer than its 0.01 s"):
+        await there.waits(long=True)
+    with pytest.raises(SkillFailed, match="failed with TimeoutError"):
+        await there.waits(long=False)
+    served.close()
+
+
+async def test_a_skills_time_shows_in_ctx():
+    async def left(ctx: Ctx) -> float:
+        return ctx.remaining
+
+    net = Net()
+    served = Served(net, "a", Skill("left", left, timeout=5))
+    assert 4 < await client(net).agent("a", timeout=20).left() <= 5
+    assert 2 < await client(net).agent("a", timeout=3).left() <= 3
+    served.close()
+
+
+async def test_a_stream_too_long_for_one_answer(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(bind, "MAX_RESULT", 100)
+    net = Net()
+    served = Served(net, "a", items)
+    with pytest.raises(TooLarge):
+        await client(net).agent("a").items(n=200)
+    served.close()

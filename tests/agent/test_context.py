@@ -1,0 +1,126 @@
+"""Ctx: who asks, how long is left, and calls on the request's behalf."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+
+import msgspec
+import pytest
+
+from chatixia.agent.context import Ctx
+from chatixia.client.door import Door
+from chatixia.core.ports import Incoming
+from chatixia.errors import BadRequest, SkillFailed, UnknownSkill
+from tests.agent.loopback import Net, Responder
+from tests.agent.served import Served, client
+
+
+async def who(ctx: Ctx) -> dict[str, object]:
+    return {
+        "caller": ctx.caller, "path": ctx.path, "left": ctx.remaining, "via": ctx.via,
+        "skill": ctx.skill, "key": ctx.idempotency_key, "attempt": ctx.attempt,
+        "fence": ctx.fence, "task": ctx.task_id, "cancelled": ctx.cancelled,
+        "repr": repr(ctx), "request": ctx.request_id, "trace": ctx.traceparent,
+    }  # fmt: skip
+
+
+async def passes(ctx: Ctx) -> object:
+    return await ctx.agent("a").who()
+
+
+async def test_what_a_skill_knows():
+    net = Net()
+    served = Served(net, "a", who)
+    said = await client(net).agent("a", timeout=9).who()
+    assert 8 < said.pop("left") <= 9
+    assert said == {
+        "caller": "me~abcdef", "path": ["me~abcdef"], "via": "direct", "skill": "who",
+        "key": "r1", "attempt": 1, "fence": "", "task": "", "cancelled": False,
+        "repr": "<request who of me~abcdef>", "request": "r1", "trace": "",
+    }  # fmt: skip
+    served.close()
+
+
+async def test_path_and_deadline_ride_along():
+    net = Net()
+    served = [Served(net, "a", who), Served(net, "b", passes)]
+    said = await client(net).agent("b", timeout=5).passes()
+    assert said["path"] == ["me~abcdef", "b"]
+    assert said["caller"] == "b"
+    assert said["left"] <= 5
+    for one in served:
+        one.close()
+
+
+async def test_any_leaves_out_whoever_waits():
+    async def find(ctx: Ctx) -> str:
+        return (await ctx.any("find").call("name")).agent
+
+    async def name() -> str:
+        return "x"
+
+    net = Net()
+    served = [Served(net, n, find, name) for n in ("a", "b")]
+    assert await client(net).agent("a").find() == "b"
+    caller = served[1].mesh
+    with pytest.raises(UnknownSkill, match="No other agent in the mesh has the skill find"):
+        await caller.agent("a").find()
+    for one in served:
+        one.close()
+
+
+async def test_gather_progress_and_wait():
+    async def many(ctx: Ctx, n: int) -> list[int]:
+        await ctx.progress(0.5, "half")
+        await ctx.progress(7, "over")
+        return await ctx.gather((ctx.agent("b").double(n=i) for i in range(n)), limit=3)
+
+    def threaded(ctx: Ctx) -> int:
+        return ctx.wait(ctx.agent("b").double(n=4))
+
+    async def wrong(ctx: Ctx) -> int:
+        return ctx.wait(asyncio.sleep(0, 1))
+
+    async def double(n: int) -> int:
+        return n * 2
+
+    net = Net()
+    served = [Served(net, "a", many, threaded, wrong), Served(net, "b", double)]
+    there = client(net).agent("a")
+    assert await there.many(n=7) == [n * 2 for n in range(7)]
+    assert net.responders[0].steps == [(0.5, "half"), (1.0, "over")]
+    assert await there.threaded() == 8
+    with pytest.raises((BadRequest, SkillFailed)):
+        await there.wrong()
+    for one in served:
+        one.close()
+
+
+async def test_without_a_deadline_there_is_no_end():
+    net = Net()
+    inc = Incoming("c", "r", "task", "f", msgspec.Raw(b"{}"), False, ("c",), None, "", "direct", "")
+    assert Ctx(inc, Responder(), Door(net.port("a")), None).remaining == math.inf
+
+
+@pytest.mark.filterwarnings("ignore:coroutine:RuntimeWarning")
+async def test_a_thread_sees_that_nobody_waits():
+    seen: list[bool] = []
+    began, left = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def slow(ctx: Ctx) -> None:
+        loop.call_soon_threadsafe(began.set)
+        while not ctx.cancelled:
+            pass
+        seen.append(ctx.cancelled)
+        loop.call_soon_threadsafe(left.set)
+
+    net = Net()
+    served = Served(net, "a", slow)
+    call = asyncio.ensure_future(client(net).agent("a").slow())
+    await asyncio.wait_for(began.wait(), 5)
+    call.cancel()
+    await asyncio.wait_for(left.wait(), 5)
+    assert seen == [True]
+    served.close()

@@ -1,6 +1,7 @@
 """The hub's page in a real browser: in by one link, live by one socket, honest when it is cut.
 
 A task is put into the queue over REST by a key-less client, so that nothing but the registry runs.
+Each test asks for the registry first, so that its page is closed before the registry goes.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def enter(page: Page) -> str:
     return link
 
 
-def test_a_task_comes_and_goes_before_your_eyes(page: Page, registry: RegistryProcess):
+def test_a_task_comes_and_goes_before_your_eyes(registry: RegistryProcess, page: Page):
     enter(page)
     expect(page.locator("#mesh")).to_contain_text("mesh ", timeout=SOON)
     expect(page.locator("#tasks")).to_contain_text("No task", timeout=SOON)
@@ -71,7 +72,7 @@ def test_a_task_comes_and_goes_before_your_eyes(page: Page, registry: RegistryPr
     expect(row.get_by_role("button")).to_have_count(0)
 
 
-def test_the_filter_lives_in_the_address(page: Page, registry: RegistryProcess):
+def test_the_filter_lives_in_the_address(registry: RegistryProcess, page: Page):
     task = submit(registry, "fold")
     enter(page)
     row = page.locator(f'tr[data-task="{task}"]')
@@ -84,7 +85,7 @@ def test_the_filter_lives_in_the_address(page: Page, registry: RegistryProcess):
 
 
 def test_the_page_says_when_the_registry_is_gone_and_comes_back(
-    page: Page, registry: RegistryProcess
+    registry: RegistryProcess, page: Page
 ):
     enter(page)
     expect(page.locator("#lost")).to_be_hidden()
@@ -98,7 +99,7 @@ def test_the_page_says_when_the_registry_is_gone_and_comes_back(
     expect(page.locator(f'tr[data-task="{task}"]')).to_contain_text("pending", timeout=SOON)
 
 
-def test_a_link_opens_once(page: Page, registry: RegistryProcess):
+def test_a_link_opens_once(registry: RegistryProcess, page: Page):
     link = enter(page)
     page.context.clear_cookies()
     page.offline = True
@@ -111,7 +112,7 @@ def test_a_link_opens_once(page: Page, registry: RegistryProcess):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_shows_it_without_scrolling_sideways(
-    page: Page, registry: RegistryProcess, scheme: Any
+    registry: RegistryProcess, page: Page, scheme: Any
 ):
     submit(registry, "a_skill_with_quite_a_long_name")
     page.emulate_media(color_scheme=scheme)

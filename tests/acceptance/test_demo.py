@@ -1,0 +1,154 @@
+"""`make demo`, the main job: real agents, real links, a real document, and honest when it cannot."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.acceptance.counted import counted
+from tests.lab.netns import Host, Lab
+from tests.lab.procs import Process, Procs
+
+ROOT = Path(__file__).parents[2]
+DEMO = (sys.executable, str(ROOT / "examples" / "demo" / "run.py"))
+BOOK = ROOT / "examples" / "demo" / "text" / "opticks-book-three.txt"
+OTHERS = {"researcher", "analyst"}
+LONG = 240  # seconds, a hang's bound: four processes start, on few cores
+
+
+def demo(procs: Procs, name: str = "report", host: Host | None = None, **env: str) -> Process:
+    """Start the demo; its report goes to `name`.json in the test's folder."""
+    report = str(procs.folder / f"{name}.json")
+    return procs.start(program=DEMO, host=host, cwd=ROOT, REPORT=report, **env)
+
+
+def read(procs: Procs, name: str = "report") -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((procs.folder / f"{name}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def homes() -> set[str]:
+    """Homes of demos that still exist, or that a process still names."""
+    named = set()
+    for process in psutil.process_iter(["environ"]):
+        home = (process.info["environ"] or {}).get("CHATIXIA_HOME", "")
+        named |= {home} if "/build/demo-" in home else set()
+    return named | {str(path) for path in (ROOT / "build").glob("demo-*")}
+
+
+def check_counts(report: dict[str, Any], document: Path) -> None:
+    truth = counted(document)
+    assert (report["words"], report["distinct"]) == (truth["words"], truth["distinct"])
+    for word, count in report["frequent"].items():
+        assert truth["counts"][word] == count, word
+
+
+def check_links(report: dict[str, Any], engines: dict[str, str]) -> None:
+    """Every call between agents was direct, as the engines at both ends of each link say."""
+    assert {row["agent"] for row in report["work"]} == OTHERS
+    assert {via for row in report["work"] for via in row["via"]} == {"direct"}
+    assert {(link["from"], link["to"]) for link in report["links"]} >= {
+        ("analyst", "coordinator"), ("coordinator", "researcher"),
+    }  # fmt: skip
+    for link in report["links"]:
+        here, there = link["here"], link["there"]
+        assert here["link"] == there["link"] != ""
+        for end, name in ((here, link["from"]), (there, link["to"])):
+            assert end["tier"] == "direct"
+            assert end["engine"] == engines.get(name, "wrtc")
+            assert {end["local"], end["remote"]} <= {"host", "srflx", "prflx"}
+            assert end["rtt_ms"] is None or 0 <= end["rtt_ms"] < 1000
+
+
+@pytest.mark.parametrize(
+    "engine", ["", "aiortc", "analyst=aiortc,researcher=wrtc"], ids=["wrtc", "aiortc", "mixed"]
+)
+def test_the_job_over_direct_links(procs: Procs, engine: str):
+    run = demo(procs, ONCE="1", ENGINE=engine)
+    assert run.wait(LONG) == 0, run.output
+    names = dict.fromkeys(["coordinator", *OTHERS], "aiortc") if engine == "aiortc" else {}
+    check_links(read(procs), names | ({"analyst": "aiortc"} if "=" in engine else {}))
+    check_counts(read(procs), BOOK)
+    assert read(procs)["missing"] == {}
+    assert len(read(procs)["sentences_that_matter"]) == 5
+    for label in ("document", "counted", "keywords", "read", "work", "link", "hub"):
+        assert re.search(rf"^  {label} ", run.output, re.M), label
+    assert r"a word is a run of \w+" in run.output
+
+
+def test_two_files_drawn_at_random_at_once_from_a_path_with_spaces(procs: Procs):
+    draw = random.Random()
+    every = [p for f in ("docs", "src", "tests") for p in (ROOT / f).rglob("*.*")
+             if p.suffix in {".md", ".py", ".sql"} and p.stat().st_size > 3000]  # fmt: skip
+    folder = procs.folder / "my own notes"
+    folder.mkdir()
+    chosen = [Path(shutil.copy(path, folder)) for path in draw.sample(every, 2)]
+    print("drawn:", *chosen)
+    runs = [demo(procs, f"r{n}", ONCE="1", FILE=str(path)) for n, path in enumerate(chosen)]
+    for run in runs:
+        assert run.wait(LONG) == 0, run.output
+    reports = [read(procs, f"r{n}") for n in range(2)]
+    for report, path in zip(reports, chosen, strict=True):
+        check_counts(report, path)
+    assert reports[0]["frequent"] != reports[1]["frequent"]
+    assert reports[0]["keywords"] != reports[1]["keywords"]
+
+
+def test_a_killed_analyst_is_missed(procs: Procs):
+    large = procs.folder / "large.txt"
+    large.write_text(BOOK.read_text(encoding="utf-8") * 8, encoding="utf-8")
+    run = demo(procs, ONCE="1", FILE=str(large))
+    run.wait_for(r"  mesh ", LONG)
+    analyst = next(
+        child for child in psutil.Process(run.pid).children(recursive=True)
+        if any(word.endswith("/analyst") for word in child.cmdline())
+    )  # fmt: skip
+    os.kill(analyst.pid, signal.SIGKILL)
+    assert run.wait(LONG) == 1, run.output
+    assert re.search(r"  missing +analyst did not answer", run.output)
+    report = read(procs)
+    assert set(report["missing"]) == {"analyst"}
+    assert "words" not in report and report["keywords"]
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_it_stays_until_told_and_leaves_nothing(procs: Procs, sent: signal.Signals):
+    before = homes()
+    run = demo(procs)
+    run.wait_for("Ctrl-C ends the demo", LONG)
+    assert homes() - before
+    assert run.stop(sent, 60) == 0
+    assert not homes() - before
+
+
+def test_a_file_that_is_none(procs: Procs):
+    run = demo(procs, FILE="/nowhere/at all")
+    assert run.wait(30) == 1
+    assert "is no file" in run.output
+
+
+DROP = (
+    "table inet noudp { chain out { type filter hook output priority 0; meta l4proto udp drop } }"
+)
+
+
+@pytest.mark.root
+def test_without_udp_it_says_queue(procs: Procs, lab: Lab):
+    (host,) = lab.lan(1)
+    host.nft(DROP)
+    run = demo(procs, host=host, ONCE="1")
+    assert run.wait(LONG) == 0, run.output
+    assert {via for row in read(procs)["work"] for via in row["via"]} == {"queue, plain"}
+    assert read(procs)["links"] == []
+    assert re.search(r"  work .* queue, plain", run.output)
+    check_counts(read(procs), BOOK)

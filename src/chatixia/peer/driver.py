@@ -1,10 +1,10 @@
 """One principal's mesh on real links and a real login: what ``assembly`` opens.
 
-    mesh = open_mesh(me, PeerSettings(engine="auto"))
-    mesh.serve(handler, skills, slots)      # before start; clients leave it out
-    await mesh.start()                      # never waits for the registry
-    await mesh.online(10)                   # the first login, or its refusal
-    await mesh.stop()
+mesh = open_mesh(me, PeerSettings(engine="auto"))
+mesh.serve(handler, skills, slots)      # before start; clients leave it out
+await mesh.start()                      # never waits for the registry
+await mesh.online(10)                   # the first login, or its refusal
+await mesh.stop()
 """
 
 from __future__ import annotations
@@ -19,9 +19,14 @@ from chatixia.errors import MeshError
 from chatixia.wire.signaling import Config
 from chatixia.world import REAL, World
 
+from .engines import load
+from .engines.base import Engine, IceServer
+from .link import LinkDriver
 from .mesh import PeerMesh
+from .signaling import Signaling
 
 WEEK: Final = 7 * 86_400.0
+MOST_SERVERS: Final = 8
 
 
 class PeerSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,20 +50,43 @@ class PeerSettings(msgspec.Struct, frozen=True, kw_only=True):
 class OpenMesh(PeerMesh):
     """A :class:`PeerMesh` with its own engine, links and login."""
 
+    def __init__(
+        self, me: Self, engine: Engine, login: Signaling, settings: PeerSettings, world: World
+    ) -> None:
+        self.driver = LinkDriver(
+            me, engine, login, world=world, keep=settings.keep, ttl=settings.membership_ttl
+        )
+        self._login = login
+        super().__init__(me, self.driver, login, world=world)
+        login.on_signal, login.on_up = self.driver.signal, self.driver.registry
+        login.on_revoked = self.driver.recheck
+
+    async def start(self) -> None:
+        """Start links and login; the login is waited for by :meth:`online`."""
+        await super().start()
+        self._login.start()
+
+    async def stop(self) -> None:
+        """Leave the list, close links with a drain, end every task."""
+        try:
+            await super().stop()
+        finally:
+            await self._login.stop()
+
     async def online(self, timeout: float = 10.0) -> None:
         """Until the login stands. Raises the registry's refusal (Denied, NameTaken, Revoked,
         Replaced, UpgradeNeeded, WrongMesh, ...), or RegistryUnreachable after ``timeout`` s."""
-        raise NotImplementedError
+        await self._login.online(timeout)
 
     @property
     def registry_up(self) -> bool:
         """Whether the login stands now."""
-        raise NotImplementedError
+        return self._login.up
 
     @property
     def registry_url(self) -> str:
         """The address of the registry in use, or the one tried last."""
-        raise NotImplementedError
+        return self._login.url
 
 
 def open_mesh(
@@ -76,4 +104,35 @@ def open_mesh(
     proved registry (addresses to remember, REST token). Raises ConfigError or MissingExtra for
     the engine.
     """
-    raise NotImplementedError
+    engine = load(settings.engine, world=world, loopback=settings.loopback)
+    login = Signaling(
+        me, world=world, description=settings.description, hostname=settings.hostname,
+        mode=settings.mode,
+    )  # fmt: skip
+    made = OpenMesh(me, engine, login, settings, world)
+
+    def configured(config: Config) -> None:
+        made.driver.use(ice_servers(config))
+        if on_config is not None:
+            on_config(config)
+
+    login.on_config = configured
+    if on_fault is not None:
+        login.on_fault = on_fault
+    return made
+
+
+def ice_servers(config: Config) -> list[IceServer]:
+    """The STUN and TURN servers of a ``config``; an entry that is none is left out."""
+    found = []
+    for entry in config.ice_servers[:MOST_SERVERS]:
+        urls = entry.get("urls", [])
+        urls = [urls] if isinstance(urls, str) else urls
+        good = [url for url in urls if url.startswith(("stun:", "turn:", "turns:"))]
+        name, secret = entry.get("username"), entry.get("credential")
+        if good:
+            found.append(IceServer(
+                good, name if isinstance(name, str) else None,
+                secret if isinstance(secret, str) else None,
+            ))  # fmt: skip
+    return found

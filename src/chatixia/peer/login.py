@@ -1,0 +1,231 @@
+"""One connection to the registry: dial, prove each to the other, and read until the peers came.
+
+The registry signs my nonce and the certificate that I see, with a key that its chain and my pin
+name; what I send before that (chain and a signature over its nonce, mesh and my id) is good for
+nothing else (trust.md section 4). Behind a proxy or tunnel it signs the nonce alone, and then the
+system's roots must vouch for the certificate.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import ssl
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+
+from chatixia.core.handshake import check_registry, login_bytes
+from chatixia.core.join import is_loopback
+from chatixia.core.ports import Self
+from chatixia.errors import (
+    BadRequest,
+    BadSignature,
+    ConfigError,
+    MeshError,
+    RegistryUnreachable,
+    UpgradeNeeded,
+    WireError,
+    from_wire,
+)
+from chatixia.wire import signed
+from chatixia.wire.base import VERSIONS, decode, decoder, encode
+from chatixia.wire.signaling import (
+    MAX_SIGNAL,
+    Challenge,
+    FromRegistry,
+    PeerList,
+    Register,
+    SignalError,
+    Welcome,
+)
+
+OPEN_SECONDS: Final = 5.0
+LOGIN_SECONDS: Final = 10.0
+PING_SECONDS: Final = 5.0
+PING_TIMEOUT: Final = 20.0
+CLOSE_SECONDS: Final = 1.0
+MOST_BEFORE_PEERS: Final = 64
+"""Frames between ``welcome`` and the last page of ``peer_list``."""
+
+_one = decoder(FromRegistry)
+_many = decoder(list[FromRegistry])
+
+
+class Line(msgspec.Struct):
+    """A login that stands. ``frames``: what came with it, in order. ``key``: the registry's."""
+
+    ws: ClientConnection
+    url: str
+    welcome: Welcome
+    frames: list[Any]
+    key: bytes
+
+
+class _Dial(connect):
+    """Goes where it was sent and nowhere else."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        """A redirect is an answer that is no registry's."""
+        return exc
+
+
+def read(data: bytes | str) -> Iterator[Any]:
+    """The frames of one message: one, or an array of them. Raises BadRequest or TooLarge."""
+    if data[:1] in (b"[", "["):
+        yield from decode(_many, data, MAX_SIGNAL)
+    else:
+        yield decode(_one, data, MAX_SIGNAL)
+
+
+async def login(
+    url: str, me: Self, register: Register, token: bytes, vouched: bool = False
+) -> Line:
+    """Log in at one address. ``token``: fresh bytes for my nonce.
+
+    Raises RegistryUnreachable when nobody answers, the registry's own refusal, WrongMesh or
+    BadSignature when it is not my mesh's registry, ConfigError for an address in clear.
+    """
+    ws = await _dial(url, vouched)
+    try:
+        async with asyncio.timeout(LOGIN_SECONDS):
+            line = await _greet(ws, url, me, register, token, vouched)
+    except TimeoutError:
+        await hang_up(ws)
+        raise RegistryUnreachable(f"{url} does not finish the login.") from None
+    except (OSError, ConnectionClosed) as error:
+        await hang_up(ws)
+        raise RegistryUnreachable(f"{url} broke off: {type(error).__name__}.") from None
+    except BadSignature:
+        await hang_up(ws)
+        if vouched or not url.startswith("https:"):
+            raise
+    except BaseException:
+        await hang_up(ws)
+        raise
+    else:
+        return line
+    return await login(url, me, register, token, vouched=True)
+
+
+async def hang_up(ws: ClientConnection) -> None:
+    """Close, and wait a little for the other side."""
+    with contextlib.suppress(OSError, TimeoutError):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await ws.close()
+
+
+async def _dial(url: str, vouched: bool) -> ClientConnection:
+    if not url.startswith("https:") and not (url.startswith("http:") and is_loopback(url)):
+        raise ConfigError(f"{url} would be spoken to in clear; only this machine may be.")
+    target = "ws" + url.removeprefix("http").rstrip("/") + "/ws"
+    try:
+        return await _Dial(
+            target, ssl=_context(vouched) if target.startswith("wss:") else None,
+            compression=None, max_size=MAX_SIGNAL, max_queue=256, user_agent_header=None,
+            proxy=None, open_timeout=OPEN_SECONDS, ping_interval=PING_SECONDS,
+            ping_timeout=PING_TIMEOUT, close_timeout=CLOSE_SECONDS,
+        )  # fmt: skip
+    except ssl.SSLCertVerificationError as error:
+        raise BadSignature(f"Nobody vouches for the certificate of {url}.") from error
+    except (OSError, TimeoutError, InvalidHandshake, EOFError) as error:
+        why = getattr(error, "strerror", None) or type(error).__name__
+        raise RegistryUnreachable(f"{url} does not answer: {why}.") from None
+    except (InvalidURI, ValueError) as error:
+        raise ConfigError(f"{url} is no address of a registry.") from error
+
+
+def _context(vouched: bool) -> ssl.SSLContext:
+    """By the system's roots, or open: then the registry's own proof names the certificate."""
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if not vouched:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def certificate(ws: ClientConnection) -> bytes:
+    """SHA-256 of the certificate that the registry showed; empty in clear."""
+    found: ssl.SSLObject | None = ws.transport.get_extra_info("ssl_object")
+    der = found.getpeercert(binary_form=True) if found is not None else None
+    return hashlib.sha256(der).digest() if der else b""
+
+
+async def _greet(
+    ws: ClientConnection, url: str, me: Self, register: Register, token: bytes, vouched: bool
+) -> Line:
+    challenge = _expect(await ws.recv(), Challenge)
+    if not set(challenge.versions) & set(VERSIONS):
+        raise UpgradeNeeded("The registry speaks no version that this agent does.")
+    me.renew(challenge.now)
+    register.chain, register.nonce = me.chain, signed.b64(token)
+    said = login_bytes(register, me.mesh, signed.unb64(challenge.nonce))
+    register.sig = signed.b64(me.sign(signed.LOGIN, said))
+    await ws.send(encode(register), text=True)
+    frames = _Reader(ws)
+    welcome = _expect(await frames.next(), Welcome)
+    key = _prove(ws, me, challenge, welcome, token, vouched)
+    me.clock.learn(challenge.now)
+    me.registry_key = key
+    return Line(ws, url, welcome, await frames.until_peers(), key)
+
+
+def _prove(
+    ws: ClientConnection, me: Self, challenge: Challenge, welcome: Welcome, token: bytes,
+    vouched: bool,
+) -> bytes:  # fmt: skip
+    def check(seen: bytes) -> bytes:
+        return check_registry(
+            challenge.registry, welcome.sig, nonce=token, certificate=seen, mesh=me.mesh,
+            now=me.clock.now(), verify=me.verify, pinned=me.registry_key,
+        ).sign  # fmt: skip
+
+    try:
+        return check(certificate(ws))
+    except BadSignature:
+        if not vouched:
+            raise
+        return check(b"")
+
+
+class _Reader:
+    """Frames one by one, whether they come alone or in arrays."""
+
+    def __init__(self, ws: ClientConnection) -> None:
+        self._ws = ws
+        self._frames: list[Any] = []
+
+    async def next(self) -> Any:
+        """The next frame."""
+        while not self._frames:
+            self._frames = list(read(await self._ws.recv(decode=False)))
+        return self._frames.pop(0)
+
+    async def until_peers(self) -> list[Any]:
+        """All up to the last page of ``peer_list``, and what came in its message."""
+        seen: list[Any] = []
+        while len(seen) < MOST_BEFORE_PEERS:
+            seen.append(frame := await self.next())
+            if isinstance(frame, PeerList) and not frame.next:
+                return seen + self._frames
+        raise BadRequest("The registry does not name the peers.")
+
+
+def _expect(data: Any, kind: type[Any]) -> Any:
+    """A frame of one kind, or the refusal that came in its place."""
+    frame = next(iter(read(data)), None) if isinstance(data, bytes | str) else data
+    if isinstance(frame, SignalError):
+        raise refusal(frame)
+    if not isinstance(frame, kind):
+        raise BadRequest("The registry does not speak as it should.")
+    return frame
+
+
+def refusal(said: SignalError) -> MeshError:
+    """An error frame as the exception that it means."""
+    return from_wire(WireError(said.code, said.message, said.retryable, said.outcome))

@@ -1,0 +1,370 @@
+"""The login at the registry: kept up, spoken through, found again.
+
+While the registry cannot be reached it is tried at most every 2 s, at each of its addresses; only
+a refused login backs off, to 30 s; ``replaced`` ends it for good (links.md section 4). Whoever
+waits for an answer when the socket closes gets ``registry_unreachable``, outcome unknown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import msgspec
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+from chatixia.core.handshake import NONCE_BYTES
+from chatixia.core.membership import check_revocation
+from chatixia.core.pins import version_of
+from chatixia.core.ports import Self
+from chatixia.errors import (
+    MeshError,
+    Overloaded,
+    RegistryUnreachable,
+    Replaced,
+    Unavailable,
+)
+from chatixia.wire.base import MIB, encode
+from chatixia.wire.peer import CAPABILITIES, SkillInfo
+from chatixia.wire.signaling import (
+    Answer,
+    Config,
+    Connect,
+    Goodbye,
+    Heartbeat,
+    IceCandidate,
+    Offer,
+    PeerJoined,
+    PeerLeft,
+    PeerList,
+    Ping,
+    Pong,
+    Register,
+    RevokedPush,
+    SignalError,
+    TaskDone,
+    TaskHint,
+    TaskProgress,
+    TaskPush,
+    VerbResult,
+)
+from chatixia.wire.trust import Signed
+from chatixia.world import REAL, World
+
+from .login import Line, hang_up, login, read, refusal
+from .verbs import Verbs
+
+log = logging.getLogger("chatixia.peer")
+
+RETRY: Final = (0.1, 0.5, 1.0, 2.0)
+"""Seconds between rounds over the addresses; each is shortened by chance, up to half."""
+REFUSED: Final = (2.0, 4.0, 8.0, 16.0, 30.0)
+GOOD_SECONDS: Final = 30.0
+"""A login that stood this long makes the next refusal the first one."""
+OUT_ITEMS: Final = 4096
+OUT_BYTES: Final = 8 * MIB
+GOODBYE_SECONDS: Final = 1.0
+BATCH: Final = "batch/1"
+
+_LINKS: Final = (Offer, Answer, IceCandidate, Connect, PeerJoined, PeerLeft, PeerList)
+_MESH: Final = (TaskPush, TaskHint, TaskDone, TaskProgress, PeerJoined, PeerLeft)
+
+
+class Signaling:
+    """One principal's login. Implements :class:`chatixia.peer.channel.Registry` for the mesh and
+    ``Signals`` for the link driver.
+
+    Callbacks, all on the loop: ``on_push`` and ``on_state`` (mesh), ``on_signal`` and ``on_up``
+    (links), ``on_config``, ``on_revoked`` (after a revocation was verified and kept),
+    ``on_fault`` (the login ended for good).
+    """
+
+    def __init__(
+        self, me: Self, *, world: World = REAL, description: str = "", hostname: str = "",
+        mode: str = "",
+    ) -> None:  # fmt: skip
+        self._me, self._world = me, world
+        self._shown = (description[:1024], hostname[:128], mode[:64])
+        self.on_push: Callable[[msgspec.Struct], None] = _ignore
+        self.on_state: Callable[[bool], None] = _ignore
+        self.on_signal: Callable[[msgspec.Struct], None] = _ignore
+        self.on_up: Callable[[bool], None] = _ignore
+        self.on_config: Callable[[Config], None] = _ignore
+        self.on_revoked: Callable[[], None] = _ignore
+        self.on_fault: Callable[[MeshError], None] = _ignore
+        self.urls = list(me.registries)
+        self.url = self.urls[0] if self.urls else ""
+        self.refusal: MeshError | None = None
+        self.epoch = ""
+        self._verbs = Verbs(self.send)
+        self._skills: list[SkillInfo] = []
+        self._slots = 0
+        self._up = self._leaving = False
+        self._end: MeshError | None = None
+        self._out: deque[bytes] = deque()
+        self._out_bytes = 0
+        self._wake = asyncio.Event()
+        self._moved = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    # -- for the mesh
+
+    @property
+    def up(self) -> bool:
+        """Whether the login stands now."""
+        return self._up
+
+    def start(self) -> None:
+        """Begin to log in, and go on until :meth:`stop`."""
+        self._task = asyncio.ensure_future(self._keep())
+
+    async def stop(self) -> None:
+        """Say goodbye, give it a moment to leave, and end."""
+        self.leave()
+        task, self._task = self._task, None
+        if task is None:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GOODBYE_SECONDS):
+                await asyncio.wait({task})
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    async def online(self, timeout: float) -> None:
+        """Until the login stands; see ``peer.driver.OpenMesh.online``."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while not self._up and self.refusal is None:
+                    self._moved.clear()
+                    await self._moved.wait()
+        if self._up:
+            return
+        raise (
+            self.refusal
+            or self._end
+            or RegistryUnreachable(f"The registry {', '.join(self.urls)} cannot be reached.")
+        )
+
+    async def verb(self, name: str, request: msgspec.Struct, timeout: float = 10.0) -> Any:
+        """A verb's reply struct; raises its MeshError, RegistryUnreachable without a login."""
+        if not self._up:
+            raise RegistryUnreachable
+        return await self._verbs.call(name, request, timeout)
+
+    def heartbeat(self, slots: int | None, skills: Sequence[Any] | None) -> None:
+        """Tell free slots and changed skills at once; a later login tells them, too."""
+        if slots is not None:
+            self._slots = slots
+        if skills is not None:
+            self._skills = list(skills)
+        self.send(Heartbeat(slots, None if skills is None else list(skills)))
+
+    # -- for the links
+
+    def send(self, message: msgspec.Struct) -> bool:
+        """Queue a frame. False: there is no login, or the queue is full; it will not go."""
+        if not self._up:
+            return False
+        data = encode(message)
+        if len(self._out) >= OUT_ITEMS or self._out_bytes + len(data) > OUT_BYTES:
+            log.warning("the registry takes no more: a frame is dropped")
+            return False
+        self._out.append(data)
+        self._out_bytes += len(data)
+        self._wake.set()
+        return True
+
+    def leave(self) -> None:
+        """This process stops: leave the list at once."""
+        if not self._leaving:
+            self.send(Goodbye())
+            self._leaving = True
+            self._wake.set()
+
+    # -- keeping it
+
+    async def _keep(self) -> None:
+        fails = refused = 0
+        while not self._leaving and not isinstance(self._end, Replaced):
+            began = self._world.monotonic()
+            line = await self._round()
+            if line is not None:
+                try:
+                    await self._serve(line)
+                finally:
+                    await hang_up(line.ws)
+                fails = 0
+                if self._world.monotonic() - began >= GOOD_SECONDS:
+                    refused = 0
+            if self._leaving or isinstance(self._end, Replaced):
+                break
+            if self.refusal is not None:
+                wait, refused = REFUSED[min(refused, len(REFUSED) - 1)], refused + 1
+            else:
+                wait, fails = RETRY[min(fails, len(RETRY) - 1)], fails + 1
+            await self._pause(wait)
+        if isinstance(self._end, Replaced):
+            self.refusal = self._end
+            self._moved.set()
+            log.error("%s: %s", self._me.id, self._end)
+            self.on_fault(self._end)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, shortened by chance so that a mesh does not come back in one beat."""
+        self._wake.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds * (1 - self._world.jitter() / 2)):
+                while not self._leaving:
+                    await self._wake.wait()
+                    self._wake.clear()
+
+    async def _round(self) -> Line | None:
+        """Each address once, the one that worked last first."""
+        refused: MeshError | None = None
+        urls = sorted(self.urls, key=lambda url: url != self.url)
+        for url in urls:
+            if self._leaving:
+                break
+            try:
+                return await login(url, self._me, self._register(), self._world.token(NONCE_BYTES))
+            except RegistryUnreachable as error:
+                log.debug("%s", error)
+                self._end = error
+            except (Overloaded, Unavailable) as error:
+                log.info("%s refuses for now: %s", url, error)
+                self._end = error
+            except MeshError as error:
+                log.warning("%s refuses the login of %s: %s", url, self._me.id, error)
+                refused = error
+        self.refusal = refused
+        self._moved.set()
+        return None
+
+    def _register(self) -> Register:
+        description, hostname, mode = self._shown
+        return Register(
+            self._me.id, incarnation=self._me.incarnation, skills=self._skills,
+            description=description, hostname=hostname, mode=mode, slots=self._slots,
+            capabilities=[*CAPABILITIES, BATCH], ns=self._me.ns,
+            revocations=version_of(self._me.book.revocations),
+        )  # fmt: skip
+
+    async def _serve(self, line: Line) -> None:
+        """One login, from its first frame to its last."""
+        self._out.clear()
+        self._out_bytes = 0
+        self._up, self.refusal, self._end = True, None, None
+        self.url, self.epoch = line.url, line.welcome.epoch
+        writer = asyncio.ensure_future(self._write(line.ws))
+        try:
+            for statement in line.welcome.revoked:
+                self._revoked(statement)
+            self._take(line.frames)
+            self._tell(True)
+            await self._read(line.ws)
+        finally:
+            self._up = False
+            writer.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await writer
+            self._verbs.broken()
+            self._tell(False)
+
+    def _tell(self, up: bool) -> None:
+        self._moved.set()
+        self.on_up(up)
+        self.on_state(up)
+
+    async def _read(self, ws: ClientConnection) -> None:
+        try:
+            while True:
+                data = await ws.recv(decode=False)
+                try:
+                    self._take(list(read(data)))
+                except MeshError as error:
+                    log.warning("the registry sent what cannot be read: %s", error)
+        except (ConnectionClosed, OSError) as closed:
+            log.info("the login of %s ended: %s", self._me.id, closed)
+
+    async def _write(self, ws: ClientConnection) -> None:
+        try:
+            while True:
+                while self._out:
+                    data = self._out.popleft()
+                    self._out_bytes -= len(data)
+                    await ws.send(data, text=True)
+                if self._leaving:
+                    await ws.close()
+                    return
+                self._wake.clear()
+                await self._wake.wait()
+        except (ConnectionClosed, OSError):
+            return  # the reader ends the login
+
+    # -- what comes
+
+    def _take(self, frames: list[Any]) -> None:
+        for frame in frames:
+            if isinstance(frame, VerbResult):
+                self._verbs.result(frame)
+            elif isinstance(frame, SignalError):
+                self._error(frame)
+            else:
+                self._other(frame)
+
+    def _other(self, frame: Any) -> None:
+        if isinstance(frame, _LINKS):
+            self.on_signal(frame)
+        if isinstance(frame, _MESH):
+            self.on_push(frame)
+        match frame:
+            case PeerList():
+                for info in frame.peers:
+                    self.on_push(PeerJoined(info))
+            case Config():
+                self._configured(frame)
+            case RevokedPush():
+                self._revoked(frame.statement)
+            case Ping():
+                self.send(Pong(frame.id))
+            case _:
+                pass
+
+    def _error(self, said: SignalError) -> None:
+        if self._verbs.error(said):
+            return
+        if said.ref == "register" and not said.peer_id:
+            self._end = refusal(said)
+            if not isinstance(self._end, Replaced):
+                self.refusal = self._end
+        else:
+            self.on_signal(said)
+
+    def _configured(self, config: Config) -> None:
+        """The registry has proved itself, so its other addresses count, after my own."""
+        known = [url for url in config.addresses if url.startswith(("http://", "https://"))]
+        self.urls = list(dict.fromkeys([*self._me.registries, *known]))
+        self.on_config(config)
+
+    def _revoked(self, statement: Signed) -> None:
+        """An owner's statement; one that the owner did not sign is nobody's."""
+        me = self._me
+        try:
+            found = check_revocation(statement, mesh=me.mesh, owner=me.owner, verify=me.verify)
+            fresh = me.book.revoke(statement, found)
+        except MeshError as error:
+            log.warning("a revocation is ignored: %s", error)
+            return
+        if fresh:
+            log.info("%s is revoked by the owner", found.id)
+            self.on_revoked()
+
+
+def _ignore(*_: Any) -> None:
+    pass

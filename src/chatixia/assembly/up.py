@@ -273,7 +273,7 @@ def _server(app: Guard, tls: Path | None) -> Any:
             "ssl_certfile": str(tls / TLS_CERT),
             "ssl_context_factory": modern,
         }
-    for name in ("uvicorn.error", "uvicorn.asgi"):
+    for name in ("uvicorn.error", "uvicorn.asgi", "uvicorn.access"):
         logging.getLogger(name).setLevel(logging.WARNING)  # its info lines hold query strings
     return _server_class()(uvicorn.Config(
         app, http="httptools", ws="websockets-sansio", ws_max_size=MAX_SIGNAL,

@@ -145,6 +145,8 @@ class Frames:
             verb, call, request = self._request(frame)
         except MeshError as error:
             self.fault(error, frame.id)
+            if isinstance(error, MembershipExpired):
+                self._socket.close(POLICY, error.code)
             return
         self._spawn(self._answer(verb, call, request, frame.id))
 
@@ -165,7 +167,6 @@ class Frames:
         """What may have changed since the login; a key-less socket does not claim at all."""
         socket = self._socket
         if 0 < socket.not_after < self._now():
-            socket.close(POLICY, MembershipExpired.code)
             raise MembershipExpired("The membership has expired; log in again.")
         if socket.principal and socket.principal.kind == "key" and verb.name == "tasks.claim":
             raise Denied("A login without a key of its own claims over HTTP only.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 
@@ -59,7 +60,10 @@ class Leaving:
         me = call.who.id
         await self._members.forget(me)
         log.info("left %s", me)
-        self._drop(Cancelled(f"{me} left the mesh."), lambda p: me in (p.id, p.machine))
+        left = Cancelled(f"{me} left the mesh.")
+        asyncio.get_running_loop().call_soon(  # after the reply, which goes by that very socket
+            self._drop, left, lambda p: me in (p.id, p.machine)
+        )
         return Done()
 
     async def serial(self, call: Call, request: Serial) -> Serial:

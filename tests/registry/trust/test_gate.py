@@ -1,0 +1,82 @@
+"""The gate: assertions for tokens, single use; failures rated per agent."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import msgspec
+
+from chatixia.core.membership import check_chain
+from chatixia.identity import SignKey, verify
+from chatixia.registry.trust.gate import ends
+from chatixia.testing.registry import RegistryHarness
+from tests.registry.doors import agent, dial, enrolled, http_call, login, register_frame
+
+
+async def assertion(
+    registry: RegistryHarness, key: SignKey, sub: str, **changes: Any
+) -> dict[str, Any]:
+    proof = (await http_call(registry, "POST", "/api/nonce", {})).json
+    now = int(proof["now"])
+    claims = {
+        "sub": sub, "aud": registry.profile.mesh, "iat": now, "exp": now + 60,
+        "nonce": proof["nonce"], **changes,
+    }  # fmt: skip
+    header = {"alg": "Ed25519", "typ": "chatixia+jwt"}
+    return {"assertion": key.jws(json.dumps(header).encode(), json.dumps(claims).encode())}
+
+
+async def test_an_assertion_buys_one_token(registry: RegistryHarness):
+    key, chain = registry.profile.owner_key()
+    body = await assertion(registry, key, "admin")
+    body["chain"] = msgspec.to_builtins(chain)
+    first = await http_call(registry, "POST", "/api/token", body)
+    assert first.status == 200 and first.json["role"] == "owner"
+    again = await http_call(registry, "POST", "/api/token", body)
+    assert again.status == 401
+    stolen = body | await assertion(registry, SignKey.generate(), "admin")
+    assert (await http_call(registry, "POST", "/api/token", stolen)).status == 401
+    other = body | await assertion(registry, key, "somebody")
+    assert (await http_call(registry, "POST", "/api/token", other)).status == 401
+    elsewhere = body | await assertion(registry, key, "admin", aud="0" * 64)
+    assert (await http_call(registry, "POST", "/api/token", elsewhere)).status == 401
+    assert (await http_call(registry, "POST", "/api/token", {})).status == 401
+
+
+async def test_a_registry_or_invitation_gets_no_token(registry: RegistryHarness):
+    identity = registry.profile.registry_identity()
+    body = await assertion(registry, identity.sign, "registry")
+    body["chain"] = msgspec.to_builtins(identity.chain)
+    assert (await http_call(registry, "POST", "/api/token", body)).status == 401
+
+
+async def test_one_agents_failures_do_not_bar_its_neighbours(registry: RegistryHarness):
+    who = await enrolled(registry, "wrong")
+    for _ in range(25):
+        peer = await dial(registry)
+        await peer.send(**register_frame(who, peer.challenge, sig="AAAA"))
+        code = (await peer.next("error"))["code"]
+    assert code == "busy"
+    good = await agent(registry, "good")
+    assert good.welcome["peer_id"] == "good"
+
+
+async def test_a_chain_ends_with_its_first_end(registry: RegistryHarness):
+    who = await enrolled(registry, kind="client")
+    member = check_chain(who.chain, mesh=registry.profile.mesh, now=0, verify=verify)
+    assert ends(member) == member.not_after > 0
+    peer = await login(registry, who)
+    socket = registry.running.service.roster.get(who.id)
+    assert socket and socket.not_after == ends(member)
+    socket.not_after = 1.0
+    assert (await peer.verb("status"))["code"] == "membership_expired"
+    assert await peer.closed() == 1008
+
+
+async def test_the_registry_proves_itself_before_anything(registry: RegistryHarness):
+    answer = await http_call(registry, "POST", "/api/nonce", {"nonce": "A" * 22})
+    assert answer.json["mesh"] == registry.profile.mesh and answer.json["proof"]
+    assert (await http_call(registry, "POST", "/api/nonce", {"nonce": "AA"})).status == 400
+    await asyncio.sleep(0)

@@ -1,0 +1,94 @@
+"""API keys: shown once, hashed, revocable; REST and queue only."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from chatixia.assembly.rest import Rest
+from chatixia.errors import MeshError, NameTaken, NotFound, Unprocessable
+from chatixia.testing.registry import RegistryHarness
+from chatixia.wire.registry import KeyCreate, KeyCreated, KeyRef, Keys, Nothing
+from tests.registry.doors import agent, dial, http_call
+
+
+async def made(registry: RegistryHarness, name: str, not_after: int = 0) -> KeyCreated:
+    def ask() -> KeyCreated:
+        with Rest.owner(registry.profile) as rest:
+            found: KeyCreated = rest.call("keys.create", KeyCreate(name, not_after))
+            return found
+
+    return await asyncio.to_thread(ask)
+
+
+async def test_a_key_opens_until_it_is_revoked(registry: RegistryHarness):
+    key = await made(registry, "script")
+    said = await http_call(registry, "GET", "/api/session", x_api_key=key.key)
+    assert said.json["person"] == "script"
+    token = (await http_call(registry, "POST", "/api/token", {}, x_api_key=key.key)).json
+    assert token["peer_id"] == "script" and token["role"] == "key"
+    bearer = f"Bearer {token['token']}"
+    assert (await http_call(registry, "GET", "/api/session", authorization=bearer)).status == 200
+
+    def end() -> Keys:
+        with Rest.owner(registry.profile) as rest:
+            rest.call("keys.revoke", KeyRef(key.id))
+            found: Keys = rest.call("keys.list", Nothing())
+            return found
+
+    listed = (await asyncio.to_thread(end)).keys
+    assert [(k.name, k.revoked) for k in listed] == [("script", True)]
+    assert (await http_call(registry, "GET", "/api/session", x_api_key=key.key)).status == 401
+    assert (await http_call(registry, "GET", "/api/session", authorization=bearer)).status == 401
+
+
+async def test_the_secret_is_nowhere_on_disk(registry: RegistryHarness):
+    key = await made(registry, "script")
+    files = [p for p in Path(registry.home).rglob("*") if p.is_file()]
+    assert files and not any(key.key.encode() in p.read_bytes() for p in files)
+
+
+async def test_wrong_names_and_keys(registry: RegistryHarness):
+    await agent(registry, "member")
+    for name, kind in (("Bad Name", Unprocessable), ("member", NameTaken), ("hub", Unprocessable)):
+        with pytest.raises(kind):
+            await made(registry, name)
+    with pytest.raises(NotFound):
+        await asyncio.to_thread(_revoke_unknown, registry)
+    for wrong in ("ck_" + "a" * 32, "x", "ck_", "ck_" + "a" * 5000):
+        assert (await http_call(registry, "GET", "/api/session", x_api_key=wrong)).status == 401
+
+
+def _revoke_unknown(registry: RegistryHarness) -> None:
+    with Rest.owner(registry.profile) as rest:
+        rest.call("keys.revoke", KeyRef("none"))
+
+
+async def test_an_expired_key_is_refused(registry: RegistryHarness):
+    key = await made(registry, "script", not_after=1_000)
+    assert (await http_call(registry, "GET", "/api/session", x_api_key=key.key)).status == 401
+
+
+async def test_a_keyless_socket_is_unverified_replaces_nobody_and_claims_nothing(
+    registry: RegistryHarness,
+):
+    key = await made(registry, "script")
+    first = await dial(registry)
+    await first.send(type="register", peer_id="script", api_key=key.key, slots=4)
+    assert (await first.next("welcome"))["peer_id"] == "script"
+    assert (await first.verb("tasks.claim", claim_id="c"))["code"] == "denied"
+    await first.send(type="offer", target_id="script", sdp="v=0")
+    assert (await first.next("error"))["code"] == "denied"
+    second = await dial(registry)
+    await second.send(type="register", peer_id="script", api_key=key.key)
+    assert (await second.next("error"))["code"] == "name_taken"
+    third = await dial(registry)
+    await third.send(type="register", peer_id="other", api_key=key.key)
+    assert (await third.next("error"))["code"] == "unauthorized"
+    assert "body" in await first.verb("status")
+
+
+def test_errors_have_codes():
+    assert issubclass(NameTaken, MeshError)

@@ -1,0 +1,104 @@
+"""Revoked is out at once, everywhere, with what it signed; leaving is by one's own will."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from chatixia.assembly.enrol import enrol
+from chatixia.assembly.invite import invite
+from chatixia.assembly.join import join
+from chatixia.assembly.rest import Rest
+from chatixia.assembly.revoke import revoke
+from chatixia.core.membership import check_revocation
+from chatixia.errors import MeshError, NotFound, Revoked, Unauthorized
+from chatixia.identity import verify
+from chatixia.testing.registry import RegistryHarness
+from chatixia.wire.registry import Nothing, Serial
+from chatixia.wire.signed import b64
+from chatixia.wire.trust import Revoke, Signed
+from tests.registry.doors import OPENED, agent, dial, http_call, login, register_frame, token_of
+
+
+async def test_a_revoked_agent_is_out_and_its_peers_are_told(registry: RegistryHarness):
+    bad, good = await agent(registry, "bad"), await agent(registry, "good")
+    token = f"Bearer {await token_of(bad)}"
+    assert (await http_call(registry, "GET", "/api/status", authorization=token)).status == 200
+    await asyncio.to_thread(revoke, registry.profile, "bad")
+    statement = (await good.next("revoked"))["statement"]
+    said = check_revocation(
+        Signed(**statement), mesh=registry.profile.mesh, owner=registry.profile.owner,
+        verify=verify,
+    )  # fmt: skip
+    assert said.id == "bad"
+    assert (await bad.next("error"))["code"] == "revoked"
+    assert await bad.closed() == 1008
+    answer = await http_call(registry, "GET", "/api/status", authorization=token)
+    assert (answer.status, answer.code) == (403, "revoked")
+    assert bad.who
+    for _ in range(2):  # also after a restart
+        peer = await dial(registry)
+        await peer.send(**register_frame(bad.who, peer.challenge))
+        assert (await peer.next("error"))["code"] == "revoked"
+        await registry.stop()
+        await registry.start()
+    assert good.who
+    again = await login(registry, good.who)
+    assert len(again.welcome["revoked"]) == 1
+
+
+async def test_a_machine_takes_its_agents_with_it(registry: RegistryHarness, tmp_path: Path):
+    invited = await asyncio.to_thread(invite, registry.profile, "pi")
+    pi = await asyncio.to_thread(join, invited.string, home=tmp_path / "pi")
+    who = await asyncio.to_thread(enrol, pi, "sensor")
+    OPENED.insert(0, _closing(who))
+    sensor = await login(registry, who)
+    await asyncio.to_thread(revoke, registry.profile, "pi")
+    assert (await sensor.next("error"))["code"] == "revoked"
+
+    def ask() -> None:
+        with Rest.machine(pi) as rest:
+            rest.call("status", Nothing())
+
+    with pytest.raises(Revoked):
+        await asyncio.to_thread(ask)
+
+
+def _closing(who: object) -> object:
+    async def close() -> None:
+        who.close()  # type: ignore[attr-defined]
+
+    return close
+
+
+async def test_only_the_owners_statement_counts(registry: RegistryHarness):
+    await agent(registry, "a")
+
+    def forge() -> None:
+        with Rest.owner(registry.profile) as rest:
+            rest.call("revoke", Revoke(Signed(b64(b"{}"), b64(bytes(64)))))
+
+    with pytest.raises(MeshError) as found:
+        await asyncio.to_thread(forge)
+    assert found.value.code == "bad_signature"
+    with pytest.raises(NotFound):
+        await asyncio.to_thread(revoke, registry.profile, "nobody")
+
+
+async def test_leaving_ends_sockets_and_tokens(registry: RegistryHarness):
+    a = await agent(registry, "a")
+    token = f"Bearer {await token_of(a)}"
+    await a.verb("leave")
+    await a.closed()
+    answer = await http_call(registry, "GET", "/api/status", authorization=token)
+    assert answer.code == Unauthorized.code
+
+    def serial() -> Serial:
+        with Rest.owner(registry.profile) as rest:
+            found: Serial = rest.call("serial", Serial("a"))
+            return found
+
+    left = await asyncio.to_thread(serial)
+    assert left.serial > 0 and not left.revoked and not left.key

@@ -1,0 +1,76 @@
+"""The mirror of the members: pins, serials, status after every change and restart."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from chatixia.assembly.enrol import enrol
+from chatixia.core.ports import Principal
+from chatixia.errors import MeshError, Unauthorized
+from chatixia.ids import AgentId
+from chatixia.registry.trust.members import Members, principal_for
+from chatixia.testing.registry import RegistryHarness
+from tests.registry.doors import agent, dial, enrolled, login, register_frame
+
+
+def members(registry: RegistryHarness) -> Members:
+    return registry.running.service.members
+
+
+async def test_a_login_lists_the_agent_and_its_machine(registry: RegistryHarness):
+    await agent(registry, "a")
+    known, machine = members(registry), str(registry.profile.machine)
+    row = known.holder("a")
+    assert row and row.machine == machine and known.highest("a") == row.serial
+    assert known.holder(machine) and known.holder("nobody") is None
+    await registry.stop()
+    await registry.start()
+    again = members(registry).holder("a")
+    assert again and (again.chain, again.serial, again.key) == (row.chain, row.serial, row.key)
+
+
+async def test_a_client_is_known_by_its_chain_alone(registry: RegistryHarness):
+    who = await enrolled(registry, kind="client")
+    await login(registry, who)
+    assert members(registry).holder(who.id) is None
+    assert members(registry).holder(str(registry.profile.machine))
+
+
+async def test_an_older_record_is_refused_after_a_newer_one(registry: RegistryHarness):
+    first = await agent(registry, "a")
+    assert first.who
+    old = list(first.who.chain)
+    folder = registry.profile.agent_dir("a")
+    first.who.close()
+    (folder / "chain.json").unlink()  # a new record of the same key, one serial up
+    who = await asyncio.to_thread(enrol, registry.profile, "a")
+    await login(registry, who)
+    who.chain = old
+    who.me().chain = old
+    peer = await dial(registry)
+    await peer.send(**register_frame(who, peer.challenge))
+    assert (await peer.next("error"))["code"] in ("bad_chain", "name_taken")
+    who.close()
+
+
+async def test_what_is_not_listed_is_not_current(registry: RegistryHarness):
+    known = members(registry)
+    with pytest.raises(Unauthorized):
+        known.check(Principal(AgentId("ghost"), "agent", machine="m"), 1)
+    known.check(Principal(AgentId("admin"), "owner"), 0)
+    peer = await agent(registry, "a")
+    assert peer.who
+    member = known.prove(peer.who.chain)
+    who = principal_for(member)
+    known.check(who, member.serial)
+    with pytest.raises(MeshError):
+        known.check(who, member.serial - 1)
+
+
+async def test_a_taken_name_gets_a_free_one(registry: RegistryHarness):
+    await agent(registry, "a")
+    said = await members(registry).serial("a")
+    assert said.serial >= 1 and said.key and said.free == "a-2" and not said.revoked
+    assert (await members(registry).serial("new")).serial == 0

@@ -1,0 +1,39 @@
+"""The description comes from the table, is complete, and every reference in it resolves."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from chatixia.registry.web.openapi import document
+from chatixia.wire.base import encode
+from chatixia.wire.verbs import TABLE
+
+MADE: dict[str, Any] = json.loads(encode(document("1.2.3")))
+
+
+def test_every_verb_is_there_with_its_rights_and_errors():
+    for verb in TABLE:
+        found = MADE["paths"][verb.path][verb.method.lower()]
+        assert found["operationId"] == verb.name
+        assert (found["security"] == []) == ("open" in verb.who)
+        assert str(verb.status) in found["responses"]
+        names = {p["name"] for p in found["parameters"] if p["in"] == "path"}
+        assert names == set(re.findall(r"\{(\w+)\}", verb.path))
+        assert ("requestBody" in found) == (verb.method == "POST")
+
+
+def test_every_reference_resolves():
+    text = json.dumps(MADE)
+    for name in set(re.findall(r'"#/components/schemas/([^"]+)"', text)):
+        assert name in MADE["components"]["schemas"], name
+    assert MADE["info"]["version"] == "1.2.3"
+
+
+def test_query_fields_are_parameters_and_path_fields_leave_the_body():
+    listed = MADE["paths"]["/api/tasks"]["get"]["parameters"]
+    assert {"state", "limit", "cursor"} <= {p["name"] for p in listed}
+    body = MADE["paths"]["/api/tasks/{task_id}/complete"]["post"]["requestBody"]
+    schema = body["content"]["application/json"]["schema"]
+    assert "task_id" not in schema["properties"] and "fence" in schema["required"]

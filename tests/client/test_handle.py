@@ -1,0 +1,95 @@
+"""Handles: skills as methods, options apart from arguments."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from chatixia.errors import BadArguments, DeadlineExceeded, UnknownAgent
+from tests.agent.loopback import Net
+from tests.agent.served import Served, client
+
+
+async def echo(data: Any = None, self: Any = None, timeout: Any = None) -> Any:
+    return [data, self, timeout]
+
+
+async def forever() -> None:
+    import asyncio
+
+    await asyncio.Event().wait()
+
+
+async def words() -> AsyncIterator[str]:
+    yield "a"
+    yield "b"
+
+
+async def reply(text: str) -> AsyncIterator[str]:
+    yield text
+    yield "!"
+
+
+@pytest.fixture
+def net():
+    made = Net()
+    served = Served(made, "a", echo, forever, words, prompt=reply)
+    yield made
+    served.close()
+
+
+async def test_keywords_belong_to_the_skill_alone(net: Net):
+    there = client(net).agent("a", timeout=7)
+    assert await there.echo(data=1, self=2, timeout=3) == [1, 2, 3]
+    (_, out) = net.log[-1]
+    assert (out.timeout, out.skill, out.kind, out.queue) == (7, "echo", "task", "auto")
+    with pytest.raises(TypeError):
+        await there.echo(1)  # type: ignore[call-arg]
+
+
+async def test_a_reply_tells_how_it_came(net: Net):
+    reply = await client(net).agent("a").call("echo", {"data": {"x": 1}})
+    assert (reply.value, reply.via, reply.agent) == ([{"x": 1}, None, None], "direct", "a")
+    assert reply.value[0].x == 1
+    assert reply.ms >= 0
+
+
+async def test_a_timeout_is_a_deadline(net: Net):
+    with pytest.raises(TimeoutError) as caught:
+        await client(net).agent("a", timeout=0.01).forever()
+    assert isinstance(caught.value, DeadlineExceeded)
+
+
+async def test_streams_and_questions(net: Net):
+    there = client(net).agent("a")
+    async with there.stream("words") as items:
+        assert [w async for w in items] == ["a", "b"]
+    assert [w async for w in there.stream("words")] == ["a", "b"]
+    assert await there.ask("hi") == "hi!"
+    assert (await there.ask("hi").reply()).via == "direct"
+    async with there.ask("hi") as pieces:
+        assert [p async for p in pieces] == ["hi", "!"]
+
+
+@pytest.mark.parametrize("name", ["", "No", "a b", "registry", "x" * 64])
+def test_names_that_can_be_nobodys(net: Net, name: str):
+    with pytest.raises(UnknownAgent):
+        client(net).agent(name)
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), 1e9])
+def test_timeouts_that_cannot_be_kept(net: Net, timeout: float):
+    with pytest.raises(BadArguments, match="timeout"):
+        client(net).agent("a", timeout=timeout)
+
+
+def test_handles_are_ordinary_objects(net: Net):
+    there = client(net).agent("a")
+    assert repr(there) == "<agent a>"
+    assert there.echo is there.echo
+    assert copy.copy(there).name == "a"
+    with pytest.raises(AttributeError, match=r"use .call\('_x', ...\)"):
+        _ = there._x

@@ -1,0 +1,101 @@
+"""Values out and back."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from dataclasses import dataclass
+from datetime import date
+from enum import Enum
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatixia.client.value import Unwritable, Value, decode, encode, encode_args
+from chatixia.errors import BadArguments, BadRequest
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False,
+    allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)  # fmt: skip
+
+
+class Color(Enum):
+    RED = "red"
+
+
+@dataclass
+class Point:
+    x: int
+
+
+class Model:
+    def model_dump(self, mode: str) -> dict[str, Any]:
+        return {"mode": mode}
+
+
+class Array:
+    def tolist(self) -> list[int]:
+        return [1, 2]
+
+
+@given(JSON)
+def test_json_comes_back_as_it_was(value: Any):
+    assert decode(msgspec.json.encode(value)) == value
+
+
+def test_objects_have_attributes():
+    found = decode(b'{"city":"Oslo","deep":[{"a":{"b":1}}],"items":3}')
+    assert found.city == "Oslo"
+    assert found.deep[0].a.b == 1
+    assert found["items"] == 3
+    assert found == {"city": "Oslo", "deep": [{"a": {"b": 1}}], "items": 3}
+    assert json.loads(json.dumps(found)) == found
+    with pytest.raises(AttributeError, match="no field 'town'; there are: city, deep, items"):
+        _ = found.town
+
+
+def test_objects_copy_and_pickle():
+    found = Value(a=Value(b=1))
+    assert copy.deepcopy(found) == pickle.loads(pickle.dumps(found)) == found
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (Point(1), b'{"x":1}'),
+        (Color.RED, b'"red"'),
+        (date(2026, 1, 2), b'"2026-01-02"'),
+        (Model(), b'{"mode":"json"}'),
+        ([Array()], b"[[1,2]]"),
+        ({1: 2}, b'{"1":2}'),
+    ],
+)
+def test_what_goes_out(value: Any, text: bytes):
+    assert encode(value) == text
+
+
+def test_what_cannot():
+    with pytest.raises(Unwritable, match="a object cannot be written as JSON"):
+        encode(object())
+    with pytest.raises(BadArguments, match="a object cannot be written as JSON"):
+        encode_args({"a": object()})
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(BadArguments):
+        encode_args({"a": deep})
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b'{"a":NaN}', b"\xff", b'{"\xff":1}', b"[" * 100_000, b'{"a":' * 100_000]
+)
+def test_what_is_no_json(data: bytes):
+    with pytest.raises(BadRequest, match="not valid JSON"):
+        decode(data)

@@ -340,6 +340,18 @@ class Calls:
             self.session.send(seen.answer, seen)
 
     def _objection(self, ask: m.Asking, incoming: Incoming) -> MeshError | None:
+        if (
+            not (ask.source_agent or ask.target_agent or ask.path or self._cancelled)
+            and self._running < MAX_RUNNING
+            and len(self.served) < MAX_SERVED
+            and self._kept < KEPT_ANSWERS
+            and ask.deadline_ms
+            and ask.request_id
+        ):
+            return None  # the one question of the hot path
+        return self._what_stands_against(ask, incoming)
+
+    def _what_stands_against(self, ask: m.Asking, incoming: Incoming) -> MeshError | None:
         if (ask.source_agent and ask.source_agent != self.peer) or (
             ask.target_agent and ask.target_agent not in (self.me, "*")
         ):
@@ -362,6 +374,13 @@ class Calls:
 
     def _answered_task(self, answer: m.TaskAnswer, sink: Sink) -> None:
         payload = answer.payload
+        pending = self.asked.get(answer.request_id)
+        if pending is not None and answer.error is None and pending.flow is None:
+            del self.asked[answer.request_id]
+            pending.bucket.discard(pending)  # type: ignore[union-attr]
+            pending.via, pending.value = self.via, payload.result
+            sink.append(pending)
+            return
         self._answered(answer, payload.result, payload.items, answer.error, sink)
 
     def _answered(

@@ -93,7 +93,7 @@ class MeshClock(Protocol):
         ...
 
 
-class Outgoing(msgspec.Struct):
+class Outgoing(msgspec.Struct, gc=False):
     """A call as its asker describes it.
 
     ``target`` an agent id. ``body``: JSON bytes of the arguments object (``task``) or of a
@@ -115,7 +115,7 @@ class Outgoing(msgspec.Struct):
     queue: Queue = "auto"
 
 
-class Answer(msgspec.Struct):
+class Answer(msgspec.Struct, gc=False):
     """What came back: JSON bytes, the tier that carried it, milliseconds, who answered.
 
     ``link_ms``: how long the link took to open, when this call opened it.
@@ -144,7 +144,7 @@ class Stream(Protocol):
         ...
 
 
-class Incoming(msgspec.Struct):
+class Incoming(msgspec.Struct, gc=False):
     """Work for this agent, from a link or the queue.
 
     ``deadline``: on ``World.monotonic``'s clock. ``path``: everyone whose rights bound this call,

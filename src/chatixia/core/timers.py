@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from heapq import heappop, heappush
-from math import ceil
 from typing import Any, Final, Generic, TypeVar
 
 T = TypeVar("T")
 
-TICK: Final = 1 / 64
+RATE: Final = 64
+TICK: Final = 1 / RATE
 """Seconds a bucket spans. Nothing fires early; it fires at most one tick late."""
 
 Bucket = set[Any]
@@ -33,7 +33,7 @@ class Wheel(Generic[T]):
 
     def add(self, item: T, at: float) -> set[T]:
         """File ``item`` under time ``at`` (seconds on the caller's clock); its bucket."""
-        slot = ceil(at / TICK)
+        slot = int(at * RATE) + 1
         bucket = self._buckets.get(slot)
         if bucket is None:
             bucket = self._buckets[slot] = set()

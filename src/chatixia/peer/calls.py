@@ -72,7 +72,11 @@ class Perform:
         for effect in sink:
             kind = effect.__class__
             if kind is Pending:
-                resolve(effect)
+                waiter = effect.waiter
+                if effect.flow is None and waiter is not None and not waiter.done():
+                    waiter.set_result(None)
+                else:
+                    resolve(effect)
             elif kind is Served:
                 self._start(effect, channel)
             else:
@@ -98,7 +102,8 @@ class Perform:
         work = self.handler(served.incoming, responder)
         task = asyncio.Task(work, loop=self._loop, **EAGER)
         if task.done():
-            self._ended(task, served, channel)
+            if served.answer is None or task.cancelled() or task.exception() is not None:
+                self._ended(task, served, channel)
             return
         served.task = task
         self.tasks.add(task)

@@ -137,29 +137,48 @@ class PeerMesh:
         if peer is None or peer.channel.path is None or out.queue == "only" or out.timeout <= 0:
             return await self._call_without_link(out)
         self._count += 1
-        rid = out.key or f"{self._prefix}{self._count:x}"
-        pending = peer.calls.ask(out, rid, self._world.monotonic())
-        return await self._await(peer, pending)
+        now = self._world.monotonic()
+        pending = peer.calls.ask(out, out.key or f"{self._prefix}{self._count:x}", now)
+        pending.waiter = self._loop.create_future()
+        channel = peer.channel
+        channel.kick()
+        try:
+            await pending.waiter
+        except asyncio.CancelledError:
+            self._leave(peer, pending)
+            raise
+        value = pending.value
+        if value is None:
+            return await self._elsewhere(peer, pending)
+        ms = 1000 * (self._world.monotonic() - now)
+        where = channel.path.where if channel.path is not None else ""
+        return Answer(bytes(value), pending.via, ms, out.target, None, where)
 
-    async def _await(self, peer: _Peer, pending: Pending, opened: bool = False) -> Answer:
+    def _leave(self, peer: _Peer, pending: Pending) -> None:
+        peer.calls.cancel(pending)
+        peer.channel.kick()
+
+    async def _elsewhere(self, peer: _Peer, pending: Pending) -> Answer:
+        """No value came: the error, or the queue's turn."""
+        if pending.error is not None:
+            raise pending.error
+        assert pending.moved and self._queue is not None
+        return await self._queue.call(pending.out, pending.rid, pending.deadline)
+
+    async def _await(self, peer: _Peer, pending: Pending) -> Answer:
+        """A call that may have waited for its link."""
         pending.waiter = self._loop.create_future()
         peer.channel.kick()
         try:
             await pending.waiter
         except asyncio.CancelledError:
-            peer.calls.cancel(pending)
-            peer.channel.kick()
+            self._leave(peer, pending)
             raise
-        if pending.error is not None:
-            raise pending.error
-        if pending.moved:
-            assert self._queue is not None
-            return await self._queue.call(pending.out, pending.rid, pending.deadline)
-        assert pending.value is not None
-        ms = 1000 * (self._world.monotonic() - pending.started)
+        if pending.value is None:
+            return await self._elsewhere(peer, pending)
+        ms = 1000 * (self._now() - pending.started)
         path = peer.channel.path
-        where = path.where if path is not None else ""
-        link_ms = path.link_ms if opened and path is not None else None
+        where, link_ms = (path.where, path.link_ms) if path is not None else ("", None)
         return Answer(bytes(pending.value), pending.via, ms, peer.calls.peer, link_ms, where)
 
     async def _call_without_link(self, out: Outgoing) -> Answer:
@@ -172,7 +191,7 @@ class PeerMesh:
             assert self._queue is not None
             return await self._queue.call(out, rid, now + out.timeout)
         pending = self._ask_waiting(peer, out, rid, now)
-        return await self._await(peer, pending, opened=True)
+        return await self._await(peer, pending)
 
     def _ask_waiting(self, peer: _Peer, out: Outgoing, rid: str, now: float) -> Pending:
         """A request that waits for a path, and looks meanwhile who that is."""

@@ -19,7 +19,7 @@ Hops = Annotated[tuple[Id, ...], msgspec.Meta(max_length=64)]
 """Longer than any path that is allowed, so that the answer can name the hop limit."""
 
 
-class Message(msgspec.Struct, tag_field="type", omit_defaults=True):
+class Message(msgspec.Struct, tag_field="type", omit_defaults=True, gc=False):
     """What every message has. ``source_agent``, ``target_agent``: if set, the link's two ends."""
 
     request_id: Short = ""
@@ -67,7 +67,7 @@ class TaskAnswer(Message, tag="task_response", kw_only=True):
     error: WireError | None = None
 
 
-class PromptText(msgspec.Struct, omit_defaults=True):
+class PromptText(msgspec.Struct, omit_defaults=True, gc=False):
     """Payload of ``agent_response``: ``text`` is a JSON string (or value)."""
 
     text: msgspec.Raw = msgspec.Raw(b'""')

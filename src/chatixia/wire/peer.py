@@ -86,7 +86,7 @@ class Frame(msgspec.Struct, omit_defaults=True):
     m: list[MeshMessage] = []
 
 
-class TaskRequest(msgspec.Struct, omit_defaults=True):
+class TaskRequest(msgspec.Struct, omit_defaults=True, gc=False):
     """Payload of ``task_request``. ``message`` is the described free text; ``args`` an object."""
 
     skill: Short = ""
@@ -96,7 +96,7 @@ class TaskRequest(msgspec.Struct, omit_defaults=True):
     idempotent: bool = False
 
 
-class TaskResponse(msgspec.Struct, omit_defaults=True):
+class TaskResponse(msgspec.Struct, omit_defaults=True, gc=False):
     """Payload of ``task_response``; an error stands in the envelope.
 
     ``items``: how many chunks the stream had, so that a lost one is noticed.

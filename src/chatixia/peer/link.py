@@ -8,6 +8,7 @@ log, and an error to the other side.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any, Final, Protocol, cast
@@ -103,8 +104,13 @@ class LinkDriver(Watching):
     # -- for the mesh
 
     async def start(self) -> None:
-        """Begin to watch what is open."""
+        """Begin to watch what is open, and wake the engine: its first connection is slow."""
         self.begin_watching()
+        self.spawn(self._warm())
+
+    async def _warm(self) -> None:
+        with contextlib.suppress(EngineRefused):
+            await (await self.engine.connection()).close(0)
 
     async def stop(self) -> None:
         """Leave the list, close every link with a drain, end every task."""

@@ -145,11 +145,9 @@ class Signaling:
                     await self._moved.wait()
         if self._up:
             return
-        raise (
-            self.refusal
-            or self._end
-            or RegistryUnreachable(f"The registry {', '.join(self.urls)} cannot be reached.")
-        )
+        where = ", ".join(self.urls)
+        reasons: list[MeshError | None] = [self.refusal, self._end]
+        raise next(filter(None, reasons), RegistryUnreachable(f"{where} does not answer."))
 
     async def verb(self, name: str, request: msgspec.Struct, timeout: float = 10.0) -> Any:
         """A verb's reply struct; raises its MeshError, RegistryUnreachable without a login."""
@@ -191,7 +189,7 @@ class Signaling:
 
     async def _keep(self) -> None:
         fails = refused = 0
-        while not self._leaving and not isinstance(self._end, Replaced):
+        while not self._over():
             began = self._world.monotonic()
             line = await self._round()
             if line is not None:
@@ -202,7 +200,7 @@ class Signaling:
                 fails = 0
                 if self._world.monotonic() - began >= GOOD_SECONDS:
                     refused = 0
-            if self._leaving or isinstance(self._end, Replaced):
+            if self._over():
                 break
             if self.refusal is not None:
                 wait, refused = REFUSED[min(refused, len(REFUSED) - 1)], refused + 1
@@ -214,6 +212,9 @@ class Signaling:
             self._moved.set()
             log.error("%s: %s", self._me.id, self._end)
             self.on_fault(self._end)
+
+    def _over(self) -> bool:
+        return self._leaving or isinstance(self._end, Replaced)
 
     async def _pause(self, seconds: float) -> None:
         """Wait, shortened by chance so that a mesh does not come back in one beat."""

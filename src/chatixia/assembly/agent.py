@@ -195,6 +195,11 @@ class Agent:
         self._port, self._mesh, self._slots = port, Mesh(door), int(settings["slots"])
         self._offer()
 
+    def configure(self, **flags: Any) -> None:
+        """Set what a command line says: keys of the settings, None for unset; they win over what
+        the code said."""
+        self._flags |= {key: value for key, value in flags.items() if value is not None}
+
     def settings(self) -> Settings:
         """What is in force for this agent, and where each value came from."""
         from .settings import resolve
@@ -250,7 +255,7 @@ class Agent:
 
     def offered(self) -> list[Skill]:
         """The skills that others see: its own, the built-in ones asked for, less the disabled."""
-        every = {**self._extra, **self.skills}
+        every = {**self.skills, **{k: v for k, v in self._extra.items() if k not in self.skills}}
         return [skill for name, skill in every.items() if name not in self._disabled]
 
     def _offer(self) -> None:

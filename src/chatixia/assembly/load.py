@@ -21,13 +21,20 @@ from .running import collecting
 CODE: Final = "agent.py"
 
 
-def load(target: str) -> list[Agent]:
-    """The agents that ``target`` names.
+def load(target: str, **flags: Any) -> list[Agent]:
+    """The agents that ``target`` names, under the settings that a command line says.
 
     A folder: its ``agent.yaml``, and its ``agent.py`` if there is one. A ``.yaml`` file: the agent
     it describes, with the ``agent.py`` beside it. A ``.py`` file: what it runs, or the agents it
     makes. ``module:attribute``: that agent. Raises ConfigError in one sentence.
     """
+    agents = _load(target)
+    for agent in agents:
+        agent.configure(**flags)
+    return agents
+
+
+def _load(target: str) -> list[Agent]:
     path = Path(target)
     if not path.exists() and ":" in target and not target.endswith((".py", ".yaml", ".yml")):
         return [_attribute(target)]

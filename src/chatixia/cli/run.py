@@ -15,7 +15,7 @@ def run(talk: Talk, target: str) -> None:
     from chatixia.assembly.load import load
     from chatixia.assembly.running import run as serve
 
-    serve(load(target), lambda line: tell(talk, line))
+    serve(load(target, mesh=talk.mesh or None), lambda line: tell(talk, line))
 
 
 def tell(talk: Talk, line: str) -> None:

@@ -13,7 +13,7 @@ import msgspec
 
 from chatixia.core.join import PART, JoinString, best_addresses, encode, is_loopback
 from chatixia.core.membership import key_id, sign_record
-from chatixia.core.pins import next_serial
+from chatixia.core.pins import free_name, next_serial
 from chatixia.errors import ConfigError, NameTaken
 from chatixia.ids import is_agent_id
 from chatixia.wire import signed
@@ -68,7 +68,7 @@ def invite(
     ``via``: URLs to name instead of the registry's own. Raises ConfigError, NameTaken, and
     RegistryUnreachable.
     """
-    _check_name(name, reusable)
+    _check_name(profile, name, reusable)
     addresses = best_addresses(list(via) or profile.registries)
     owner, chain = profile.owner_key()
     with Rest.owner(profile) as rest:
@@ -109,16 +109,18 @@ def _invitation_key(secret: bytes) -> bytes:
     return SignKey(invitation_seed(secret)).public
 
 
-def _check_name(name: str, reusable: bool) -> None:
-    if reusable and name.endswith("*") and is_agent_id(name[:-1].rstrip(".-_") or "x"):
-        return
-    if name.endswith("*"):
+def _check_name(profile: Profile, name: str, reusable: bool) -> None:
+    many = name.endswith("*")
+    if many and not reusable:
         raise ConfigError("An invitation for many machines must be --reusable.")
-    if not is_agent_id(name) or len(name) > MAX_MACHINE:
+    if not is_agent_id(f"{name[:-1]}x" if many else name) or len(name) > MAX_MACHINE:
         raise ConfigError(
             f"{name!r} cannot name a machine; use at most {MAX_MACHINE} lower-case letters,"
             " digits, . _ or -."
         )
+    if name == profile.machine:
+        free = free_name(name, [name])
+        raise NameTaken(f"The name {name} is this machine's own. {free} is free.", agent=name)
 
 
 def _bounds(name: str, names: Sequence[str]) -> list[str]:

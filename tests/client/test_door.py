@@ -1,0 +1,46 @@
+"""Doors shut in a process that forked."""
+
+from __future__ import annotations
+
+import multiprocessing
+from multiprocessing.connection import Connection
+
+import pytest
+
+from chatixia.client.door import Door
+from chatixia.client.mesh import Mesh
+from chatixia.core.ports import Outgoing
+from chatixia.errors import ConfigError
+from chatixia.ids import AgentId
+from tests.agent.loopback import Net
+
+
+def in_child(mesh: Mesh, out: Connection) -> None:
+    """What a forked child gets of its parent's mesh."""
+    said = []
+    for use in (lambda: mesh.links(), lambda: mesh._door.call(Outgoing(AgentId("a")))):
+        try:
+            use()
+        except ConfigError as error:
+            said.append(error.message)
+    out.send(said)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_after_fork():
+    mesh = Mesh(Door(Net().port("a")))
+    here, there = multiprocessing.Pipe()
+    child = multiprocessing.get_context("fork").Process(target=in_child, args=(mesh, there))
+    child.start()
+    assert here.poll(30)
+    said = here.recv()
+    child.join(30)
+    assert len(said) == 2
+    assert all("before the process forked" in sentence for sentence in said)
+    assert list(mesh.links())
+
+
+def test_the_root_door():
+    door = Door(Net().port("a"))
+    assert (door.id, door.avoid, door.caused_by(), door.traceparent) == ("a", {"a"}, (), "")
+    assert door.budget(7.0) == 7.0

@@ -1,0 +1,181 @@
+"""Durable tasks: submitted once, waited for through anything."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+
+from chatixia.client.task import Progress
+from chatixia.errors import (
+    BadArguments,
+    Cancelled,
+    Conflict,
+    DeadlineExceeded,
+    OutcomeUnknown,
+    RegistryUnreachable,
+    SkillFailed,
+    TooLarge,
+    WireError,
+)
+from chatixia.wire.signaling import TaskDone, TaskHint, TaskProgress
+from chatixia.wire.tasks import Body, Ended, Submit, Submitted
+from chatixia.wire.tasks import Task as Row
+from tests.agent.loopback import Net
+from tests.agent.served import client
+
+NULL = msgspec.Raw(b"null")
+
+
+def row(state: str, **more: Any) -> Row:
+    return Row("t_" + "a" * 26, state, created_at=1.0, updated_at=3.5, **more)
+
+
+def done(value: bytes = b'{"city":"Oslo"}') -> Row:
+    return row("completed", result=Body(plain=msgspec.Raw(value)), assigned_agent_id="b")
+
+
+class Registry:
+    """A queue of answers for each verb, and of pushes for the watch."""
+
+    def __init__(self) -> None:
+        net = Net()
+        self.mesh = client(net)
+        self.port = net.ports["me~abcdef"]
+        self.rows: list[Any] = []
+        self.seen: list[Any] = []
+        self.submits: list[Any] = []
+        net.verbs["tasks.get"] = lambda _: self.answer(self.rows)
+        net.verbs["tasks.submit"] = self.submit
+        net.verbs["tasks.cancel"] = lambda c: Ended(c.task_id, "canceled")
+
+    def submit(self, request: Submit) -> Submitted:
+        self.seen.append(msgspec.structs.replace(request))
+        return self.answer(self.submits) if self.submits else Submitted(request.id)
+
+    def answer(self, queue: list[Any]) -> Any:
+        found = queue.pop(0) if len(queue) > 1 else queue[0]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    @property
+    def task(self) -> Any:
+        return self.mesh.task("t_" + "a" * 26)
+
+    def pushes(self, *rounds: list[msgspec.Struct]) -> None:
+        self.port.pushes["t_" + "a" * 26] = list(rounds)
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch):
+    async def now(_: float) -> None:
+        return None
+
+    monkeypatch.setattr(asyncio, "sleep", now)
+
+
+async def test_submitting():
+    registry = Registry()
+    task = await registry.mesh.submit(
+        "weather", "forecast", {"city": "Oslo"}, key="oslo-1123", deadline=3600
+    )
+    (sent,) = registry.seen
+    assert task.id == sent.id
+    assert (sent.key, sent.deadline_ms, sent.target_agent_id) == ("oslo-1123", 3_600_000, "weather")
+    assert bytes(sent.payload) == b'{"plain":{"city":"Oslo"}}'
+    assert repr(task) == f"<task {task.id}>"
+
+
+async def test_a_lost_answer_is_asked_for_again_under_the_same_id():
+    registry = Registry()
+    registry.submits = [OutcomeUnknown(), Submitted("t_" + "a" * 26)]
+    await registry.mesh.submit("", "forecast")
+    one, two = registry.seen
+    assert (one.id, one.key) == (two.id, two.key) == (one.id, one.id)
+
+
+async def test_what_is_refused_is_not_asked_again():
+    registry = Registry()
+    registry.submits = [Conflict()]
+    with pytest.raises(Conflict):
+        await registry.mesh.submit("weather", "forecast")
+    assert len(registry.seen) == 1
+    with pytest.raises(TooLarge, match="registry's queue takes"):
+        await registry.mesh.submit("weather", "f", {"x": "y" * (1024 * 1024)})
+    with pytest.raises(BadArguments, match="deadline"):
+        await registry.mesh.submit("weather", "f", deadline=0)
+    with pytest.raises(BadArguments, match="no task id"):
+        registry.mesh.task("x")
+
+
+async def test_a_value_at_once_and_by_push():
+    registry = Registry()
+    registry.rows = [done()]
+    assert (await registry.task).city == "Oslo"
+    registry.rows = [row("assigned")]
+    registry.pushes([TaskProgress("t", "", 0, fraction=0.5), TaskDone(done())])
+    reply = await registry.task.reply()
+    assert (reply.via, reply.ms, reply.agent) == ("queue, plain", 2500.0, "b")
+
+
+async def test_hints_and_silence_read_the_row_again():
+    registry = Registry()
+    registry.rows = [row("pending"), row("assigned"), done()]
+    registry.pushes([TaskHint("t", "completed")], [])
+    assert await registry.task == {"city": "Oslo"}
+
+
+async def test_the_registry_may_be_away_for_a_while():
+    registry = Registry()
+    registry.rows = [RegistryUnreachable(), DeadlineExceeded(), done()]
+    assert await registry.task == {"city": "Oslo"}
+
+
+async def test_waiting_has_an_end():
+    registry = Registry()
+    registry.rows = [row("assigned")]
+    with pytest.raises(DeadlineExceeded, match="has not ended yet; it goes on"):
+        await registry.task.reply(timeout=0.02)
+    registry.rows = [RegistryUnreachable()]
+    with pytest.raises(RegistryUnreachable):
+        await registry.task.reply(timeout=0.02)
+
+
+@pytest.mark.parametrize(
+    ("end", "kind", "says"),
+    [
+        (row("failed", error=WireError("skill_failed", "Broke.")), SkillFailed, "Broke."),
+        (row("canceled"), Cancelled, "is canceled"),
+        (row("failed"), SkillFailed, "is failed"),
+    ],
+)
+async def test_errors(end: Row, kind: type[Exception], says: str):
+    registry = Registry()
+    registry.rows = [end]
+    with pytest.raises(kind, match=says) as caught:
+        await registry.task
+    assert caught.value.via in (None, "queue, plain")  # type: ignore[attr-defined]
+
+
+async def test_progress():
+    registry = Registry()
+    registry.rows = [row("assigned"), done()]
+    registry.pushes(
+        [
+            TaskProgress("t", "", 0, fraction=0.5, note="half"),
+            TaskProgress("t", "", 1, item=msgspec.Raw(b'{"a":1}')),
+            TaskDone(done()),
+        ]
+    )
+    seen = [step async for step in registry.task.progress()]
+    assert seen == [Progress(0.5, "half"), Progress(None, "", {"a": 1})]
+
+
+async def test_looking_and_cancelling():
+    registry = Registry()
+    registry.rows = [row("pending")]
+    assert await registry.task.state() == "pending"
+    assert await registry.task.cancel("enough") == "canceled"

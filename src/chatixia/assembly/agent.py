@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from chatixia.client.mesh import Mesh
     from chatixia.core import ports
 
+    from .keyless import KeylessWire
     from .settings import Settings
     from .wiring import Wire
 
@@ -68,7 +69,7 @@ class Agent:
         }  # fmt: skip
         self._prompt: Callable[..., Any] | None = None
         self._pid = process_id()
-        self._wire: Wire | None = None
+        self._wire: Wire | KeylessWire | None = None
         self._runtime: Runtime | None = None
         self._port: ports.Mesh | None = None
         self._mesh: Mesh | None = None
@@ -148,19 +149,19 @@ class Agent:
         if self._port is not None:
             raise ConfigError(f"{self.name} has started already.")
         from .settings import fill_environment
-        from .wiring import open_wire
+        from .wiring import keyless, open_wire
 
         fill_environment(self.loaded)
         settings = self.settings()
         for note in settings.notes:
             log.warning("%s", note)
-        wire = await open_wire(
+        wire = keyless(settings, self.name) or await open_wire(
             settings, self.name, description=self.description, on_fault=self._failed
         )
         self._wire = wire
         try:
-            if wire.credentials.folder is not None:
-                self.inbox.file = wire.credentials.folder / "inbox.jsonl"
+            if wire.folder is not None:
+                self.inbox.file = wire.folder / "inbox.jsonl"
             self.attach(wire.port, settings=settings)
             await wire.start()
             await wire.port.online(ONLINE_S)
@@ -241,16 +242,13 @@ class Agent:
         """One line for the person who started it: name, state, skills, key, registry."""
         if self._wire is None:
             return f"  {self.name}  stopped"
-        from chatixia.identity import fingerprint
-
         wire = self._wire
         state = "online" if wire.port.registry_up else "waiting for the registry"
         url = wire.port.registry_url.partition("://")[2].rstrip("/")
-        key = fingerprint(wire.credentials.sign.public)
         skills = ", ".join(skill.name for skill in self.offered()) or "none"
         return (
-            f"  {self.name}  {state}  skills: {skills}  key {key}  "
-            f"registry {wire.profile.name} ({url})"
+            f"  {self.name}  {state}  skills: {skills}  key {wire.key}  "
+            f"registry {wire.label} ({url})"
         )
 
     def offered(self) -> list[Skill]:

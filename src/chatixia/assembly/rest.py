@@ -94,14 +94,19 @@ class Line:
             self.certificate = hashlib.sha256(der).digest()
         return made
 
-    def call(self, name: str, request: msgspec.Struct, token: str = "") -> Any:
-        """One verb of the table. Raises the registry's error, or RegistryUnreachable."""
+    def call(self, name: str, request: msgspec.Struct, token: str = "", key: str = "") -> Any:
+        """One verb of the table, with a bearer token or an API key.
+
+        Raises the registry's error, or RegistryUnreachable.
+        """
         import http.client
 
         method, path, body = _request(name, request)
         headers = {"content-type": "application/json", "accept": "application/json"}
         if token:
             headers["authorization"] = f"Bearer {token}"
+        if key:
+            headers["x-api-key"] = key
         try:
             self._http.request(method, path, body, headers)
             answer = self._http.getresponse()
@@ -289,14 +294,24 @@ def _context(vouched: bool) -> Any:
 def _request(name: str, request: msgspec.Struct) -> tuple[str, str, bytes | None]:
     """Method, path and body of a verb, as registry/web reads them."""
     verb = BY_NAME[name]
-    values: dict[str, Any] = msgspec.to_builtins(request)
+    # Raw JSON of the caller's stays as it is: to_builtins would refuse it.
+    values = msgspec.json.decode(msgspec.json.encode(request), type=dict[str, msgspec.Raw])
     path = verb.path
     for field in [field for field in values if f"{{{field}}}" in path]:
-        path = path.replace(f"{{{field}}}", quote(str(values.pop(field)), safe=""))
+        path = path.replace(f"{{{field}}}", quote(_word(values.pop(field)), safe=""))
     if verb.method == "GET":
-        query = {field: value for field, value in values.items() if value not in ("", None, [])}
+        query = {
+            field: _word(value) for field, value in values.items() if bytes(value) not in _NONE
+        }
         return verb.method, f"{path}?{urlencode(query)}" if query else path, None
     return verb.method, path, msgspec.json.encode(values)
+
+
+_NONE: Final = (b'""', b"null", b"[]")
+
+
+def _word(value: msgspec.Raw) -> str:
+    return str(msgspec.json.decode(value))
 
 
 def _refusal(status: int, data: bytes, url: str) -> MeshError:

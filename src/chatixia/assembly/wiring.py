@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from chatixia.wire.signaling import Config
 
     from .enrol import Credentials
+    from .keyless import KeylessWire
     from .profile import Profile
 
 log = logging.getLogger("chatixia")
@@ -35,7 +36,16 @@ class Wire:
         self.port = port
         self.profile = profile
         self.credentials = credentials
+        self.label = profile.name
+        self.folder = credentials.folder
         self._upkeep: asyncio.Task[None] | None = None
+
+    @property
+    def key(self) -> str:
+        """My key as people compare it."""
+        from chatixia.identity import fingerprint
+
+        return fingerprint(self.credentials.sign.public)
 
     async def start(self) -> None:
         """Open links and begin to log in; does not wait for the registry."""
@@ -75,6 +85,22 @@ def open_profile(settings: Settings) -> Profile:
 
         return join(string, name)
     return Profile.open(name)
+
+
+def keyless(settings: Settings, name: str, world: World = REAL) -> KeylessWire | None:
+    """A key-less wire, where there is an API key and this machine is in no mesh; else None."""
+    key = settings["sidecar.api_key"]
+    if not key:
+        return None
+    from .profile import exists
+
+    if exists(settings["mesh"]) or os.environ.get("CHATIXIA_JOIN"):
+        log.warning("sidecar.api_key is ignored: this machine is in a mesh, with a key of its own.")
+        return None
+    from .keyless import KeylessPort, KeylessWire
+
+    log.warning("%s has an API key only: no links, its work is plain, shown unverified.", name)
+    return KeylessWire(KeylessPort(settings["registry"].rstrip("/"), key, name, world=world))
 
 
 async def open_wire(

@@ -1,0 +1,32 @@
+"""Buckets: a burst, then one every so often, and no credit beyond the size."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatixia.core.rates import Bucket
+
+
+def test_a_burst_then_one_every_six_seconds():
+    bucket = Bucket(10, 6.0, 0.0)
+    assert sum(bucket.take(0.0) for _ in range(20)) == 10
+    assert not bucket.take(5.9)
+    assert bucket.take(6.1)
+    assert not bucket.take(6.2)
+
+
+def test_one_given_back_may_be_taken_again_and_never_more_than_its_size():
+    bucket = Bucket(2, 6.0, 0.0)
+    bucket.give()
+    assert bucket.level == 2
+    assert [bucket.take(0.0), bucket.take(0.0), bucket.take(0.0)] == [True, True, False]
+    bucket.give()
+    assert bucket.take(0.0)
+
+
+@given(st.lists(st.floats(0, 100), max_size=200))
+def test_never_more_than_the_burst_and_the_time_allow(steps):
+    bucket, now, taken = Bucket(10, 6.0, 0.0), 0.0, 0
+    for step in steps:
+        now += step
+        taken += bucket.take(now)
+        assert taken <= 10 + now / 6.0 + 1e-6

@@ -1,0 +1,477 @@
+"""Links between drivers with real engines: births, deaths, outages, bounds, and who may not in."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import re
+from typing import Any
+
+import pytest
+
+from chatixia.core.handshake import sign_offer
+from chatixia.errors import Denied, NameTaken, PeerRestarted, Unreachable
+from chatixia.wire import signed
+from chatixia.wire.peer import CAPABILITIES
+from chatixia.wire.signaling import (
+    Answer,
+    Connect,
+    IceCandidate,
+    Offer,
+    PeerInfo,
+    PeerJoined,
+    SignalError,
+)
+from chatixia.wire.trust import Revocation
+from tests.core.circle import NOW, agent, machine, owner, resigned, swap
+from tests.peer.relay import Node, Relay, nodes
+
+ENGINES = ("wrtc", "aiortc")
+
+
+def sdp(*more: str, fingerprint: bytes = b"f" * 32) -> str:
+    lines = [
+        "v=0", "o=- 1 2 IN IP4 127.0.0.1", "s=-", "t=0 0",
+        "m=application 9 UDP/DTLS/SCTP webrtc-datachannel", "c=IN IP4 0.0.0.0",
+        "a=ice-ufrag:abcd", "a=ice-pwd:abcdefghijklmnopqrstuv",
+        "a=fingerprint:sha-256 " + ":".join(f"{byte:02X}" for byte in fingerprint),
+        "a=setup:actpass", "a=mid:0", "a=sctp-port:5000", *more,
+    ]  # fmt: skip
+    return "".join(f"{line}\r\n" for line in lines)
+
+
+def offer(me: Any, to: Node, **fields: Any) -> Offer:
+    """An offer rightly signed by ``me``, whatever it says."""
+    said: dict[str, Any] = {
+        "sdp": sdp(),
+        "incarnation": me.incarnation,
+        "peer_incarnation": to.me.incarnation,
+        "attempt": 1,
+        "nonce": signed.b64(b"n" * 16),
+        "capabilities": list(CAPABILITIES),
+    }
+    made = sign_offer(Offer(to.id, **{**said, **fields}), me)
+    made.peer_id = me.id
+    return made
+
+
+async def refused(relay: Relay, node: Node, count: int = 1) -> SignalError:
+    """The sentence that ``node`` tells the other side."""
+    async with asyncio.timeout(20):
+        while len(relay.of(SignalError, node.id)) < count:
+            await asyncio.sleep(0.005)
+    return relay.of(SignalError, node.id)[count - 1]
+
+
+# -- births
+
+
+@pytest.mark.parametrize(("one", "two"), list(itertools.product(ENGINES, ENGINES)))
+async def test_a_link_has_one_name_one_tier_and_carries_frames_both_ways(one, two):
+    async with nodes(f"alice@{one}", f"bob@{two}") as (relay, alice, bob):
+        await bob.open(alice)
+        [mine], [yours] = alice.driver.report(), bob.driver.report()
+        assert mine.link == yours.link and len(mine.link) == 12
+        assert (mine.tier, yours.tier) == ("direct", "direct")
+        assert (mine.engine, yours.engine) == (one, two)
+        alice.upper.paths["bob"].send(b"to bob")
+        bob.upper.paths["alice"].send(b"to alice")
+        await bob.upper.until(lambda: bob.upper.frames)
+        await alice.upper.until(lambda: alice.upper.frames)
+        assert bob.upper.frames == [("alice", b"to bob")]
+        assert alice.upper.frames == [("bob", b"to alice")]
+        assert alice.me.book.pin("default", "bob") and bob.me.book.pin("default", "alice")
+        assert all(isinstance(f, Offer) is (s == "alice") for s, f in relay.log
+                   if isinstance(f, Offer | Answer))  # fmt: skip
+
+
+async def test_five_that_start_at_once_end_with_one_link_per_pair():
+    names = ["ada", "bob", "cyd", "dan", "eve"]
+    for _ in range(3):
+        async with nodes(*names) as (relay, *five):
+            for one, two in itertools.permutations(five, 2):
+                one.driver.want(two.id)
+            for one, two in itertools.permutations(five, 2):
+                await one.upper.until(lambda one=one, two=two: two.id in one.upper.paths)
+            found = {
+                (node.id, report.peer): report.link
+                for node in five for report in node.driver.report()
+            }  # fmt: skip
+            assert len(found) == 20
+            assert all(found[a, b] == found[b, a] for a, b in found)
+            assert len(set(found.values())) == 10
+            assert len(relay.of(Offer)) == 10
+
+
+async def test_what_was_wanted_before_the_peer_came_opens_when_it_comes():
+    async with nodes("alice") as (relay, alice):
+        alice.driver.want("bob")
+        error = await alice.refusal("bob")
+        assert error.code == "unknown_agent"
+        async with nodes("bob", relay=relay) as (_, bob):
+            await alice.upper.until(lambda: "bob" in alice.upper.paths)
+            await bob.upper.until(lambda: "alice" in bob.upper.paths)
+
+
+async def test_the_links_are_told_to_the_registry():
+    async with nodes("alice", "bob") as (relay, alice, bob):
+        await alice.open(bob)
+        async with asyncio.timeout(20):
+            while not (relay.links.get("alice") and relay.links.get("bob")):
+                await asyncio.sleep(0.01)
+        [one], [two] = relay.links["alice"].links, relay.links["bob"].links
+        assert one.link == two.link and one.peer == "bob" and one.attempts == 1
+
+
+# -- deaths
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+async def test_a_connection_that_dies_is_followed_by_another_under_the_same_session(engine):
+    async with nodes("alice", "bob", engine=engine) as (_, alice, bob):
+        bob.upper.a["alice"] = 7
+        await alice.open(bob)
+        for n in range(2, 5):
+            (alice, bob)[n % 2].driver.cut(("bob", "alice")[n % 2])
+            await alice.upper.until(lambda n=n: len(alice.upper.attached) == n)
+            await bob.upper.until(lambda n=n: len(bob.upper.attached) == n)
+            # Two that break within a second are held back for one.
+            alice.driver.peers["bob"].link._opened_at -= 10
+            bob.driver.peers["alice"].link._opened_at -= 10
+        assert alice.upper.attached[-1] == ("bob", bob.me.incarnation, 7)
+        assert alice.upper.lost == bob.upper.lost == []
+
+
+async def test_without_the_registry_links_stay():
+    async with nodes("alice", "bob", keep=0) as (relay, alice, bob):
+        await alice.open(bob)
+        relay.cut()
+        alice.driver.peers["bob"].used_at -= 100
+        alice.driver.tick(alice.driver.world.monotonic())
+        alice.upper.paths["bob"].send(b"still")
+        await bob.upper.until(lambda: bob.upper.frames)
+        relay.heal()
+        assert alice.upper.detached == bob.upper.detached == []
+
+
+async def test_a_new_process_of_a_peer_takes_the_links_place():
+    async with nodes("alice", "bob") as (relay, alice, bob):
+        await alice.open(bob)
+        relay.nodes.pop("bob")
+        again = Node(relay, agent("bob").me(incarnation="ab" * 8))
+        try:
+            await again.start()
+            again.driver.want("alice")
+            await alice.upper.until(lambda: len(alice.upper.attached) == 2)
+            assert alice.upper.attached[-1][1] == "ab" * 8
+            assert len(alice.driver.report()) == 1
+        finally:
+            await again.driver.stop()
+
+
+async def test_a_clean_stop_is_gone_at_once():
+    async with nodes("alice", "bob") as (_, alice, bob):
+        await alice.open(bob)
+        await bob.driver.stop()
+        await alice.upper.until(lambda: alice.upper.lost)
+        assert alice.upper.lost == [("bob", bob.me.incarnation)]
+        assert not alice.driver.peers["bob"].births
+
+
+async def test_nothing_is_left_after_a_stop():
+    async with nodes("alice", "bob") as (_, alice, bob):
+        await alice.open(bob)
+        alice.driver.cut("bob")
+        await asyncio.gather(alice.driver.stop(), bob.driver.stop())
+        for node in (alice, bob):
+            assert not node.driver._tasks and not node.driver.peers
+            assert not node.driver.engine._open
+
+
+async def test_a_try_without_an_answer_ends_by_its_deadline():
+    relay = Relay()
+    relay.bend = lambda source, frame: () if isinstance(frame, Answer) else (frame,)
+    async with nodes("alice", "bob", relay=relay) as (_, alice, bob):
+        alice.driver.want("bob")
+        async with asyncio.timeout(20):
+            while not relay.of(Answer):
+                await asyncio.sleep(0.01)
+        for node, other in ((alice, "bob"), (bob, "alice")):
+            node.driver.peers[other].link.trying.since -= 8
+            node.driver.tick(node.driver.world.monotonic())
+        assert isinstance(await alice.refusal(), Unreachable)
+        assert not bob.driver.peers["alice"].births
+
+
+# -- idle close
+
+
+async def test_an_idle_link_that_is_not_kept_is_closed_by_agreement():
+    async with nodes("alice", "bob", keep=0) as (_, alice, bob):
+        await alice.open(bob)
+        alice.driver.peers["bob"].used_at -= 100
+        await alice.upper.until(lambda: alice.upper.detached)
+        await bob.upper.until(lambda: bob.upper.detached)
+        assert not alice.driver.report() and not bob.driver.report()
+        await alice.open(bob)
+
+
+async def test_a_busy_far_side_refuses_the_idle_close():
+    async with nodes("alice", keep=0) as (relay, alice), nodes("bob", relay=relay) as (_, bob):
+        await alice.open(bob)
+        bob.upper.busy.add("alice")
+        alice.driver.peers["bob"].used_at -= 100
+        alice.driver.tick(alice.driver.world.monotonic())
+        assert alice.driver.peers["bob"].bye_at
+        alice.upper.paths["bob"].send(b"after the bye")
+        await bob.upper.until(lambda: bob.upper.frames)
+        assert alice.driver.report() and bob.driver.report()
+
+
+async def test_only_the_number_to_keep_stays_warm_and_the_longest_idle_goes():
+    async with nodes("ada", keep=1) as (relay, ada), nodes("bob", "cyd", relay=relay) as (_, b, c):
+        await ada.open(b)
+        await ada.open(c)
+        ada.driver.peers["bob"].used_at -= 200
+        ada.driver.peers["cyd"].used_at -= 100
+        await ada.upper.until(lambda: ada.upper.detached == ["bob"])
+        assert [report.peer for report in ada.driver.report()] == ["cyd"]
+
+
+# -- who may not in
+
+
+def cases() -> dict[str, tuple[Any, dict[str, Any], str]]:
+    """name -> (who signs, what is changed, the code of the refusal)."""
+    alice = agent("alice")
+    foreign = agent("alice", machine("laptop", owner("another owner")))
+    forged = alice.me()
+    body = signed.unb64(forged.chain[1].b)
+    forged.chain = swap(forged.chain, 1, resigned(body, agent("mallory").sign))
+    cut = alice.me()
+    cut.chain = cut.chain[:1]
+    borrowed = alice.me()
+    borrowed.chain = agent("mallory").chain
+    twice = sdp("a=fingerprint:sha-256 " + ":".join(["AA"] * 32))
+    audio = sdp("m=audio 9 UDP/TLS/RTP/SAVPF 111", "a=mid:1")
+    unknown = alice.me()
+    unknown.sign = agent("mallory").sign.sign
+    return {
+        "a foreign mesh": (foreign.me(), {}, "wrong_mesh"),
+        "a forged record in the chain": (forged, {}, "bad_chain"),
+        "a chain without its head": (cut, {}, "bad_chain"),
+        "another's record": (borrowed, {}, "bad_signature"),
+        "a key that no record names": (unknown, {}, "bad_signature"),
+        "two fingerprints": (alice.me(), {"sdp": twice}, "bad_request"),
+        "an audio section": (alice.me(), {"sdp": audio}, "bad_request"),
+        "no version in common": (alice.me(), {"versions": (0,)}, "upgrade_needed"),
+        "an earlier process of mine": (
+            alice.me(),
+            {"peer_incarnation": "0" * 16},
+            "peer_restarted",
+        ),
+        "a short nonce": (alice.me(), {"nonce": "AAAA"}, "denied"),
+        "no attempt": (alice.me(), {"attempt": 0}, "denied"),
+    }
+
+
+@pytest.mark.parametrize("name", list(cases()))
+async def test_an_offer_that_does_not_hold_makes_no_connection_and_is_told(name, caplog):
+    me, fields, code = cases()[name]
+    async with nodes("bob") as (relay, bob):
+        bob.take(offer(me, bob, **fields))
+        said = await refused(relay, bob)
+        assert (said.code, said.target_id, said.ref) == (code, "alice", "offer")
+        assert said.message and said.message in caplog.text
+        assert not bob.driver.peers["alice"].births and not bob.upper.refusals
+
+
+BENT = {
+    "another fingerprint": lambda said: setattr(
+        said, "sdp", re.sub(r"sha-256 ..", "sha-256 " + "0A", said.sdp)
+    ),
+    "another version": lambda said: setattr(said, "versions", (1, 2)),
+    "fewer capabilities": lambda said: setattr(said, "capabilities", []),
+    "another attempt": lambda said: setattr(said, "attempt", said.attempt + 1),
+    "another nonce": lambda said: setattr(said, "nonce", signed.b64(b"x" * 16)),
+    "another line": lambda said: setattr(said, "sdp", said.sdp + "a=x-more:1\r\n"),
+}
+
+
+@pytest.mark.parametrize("kind", [Offer, Answer])
+@pytest.mark.parametrize("change", list(BENT))
+async def test_a_registry_that_changes_what_is_signed_is_caught_on_both_sides(kind, change):
+    relay = Relay()
+
+    def bend(source: str, frame: Any) -> tuple[Any, ...]:
+        if isinstance(frame, kind):
+            BENT[change](frame)
+        return (frame,)
+
+    relay.bend = bend
+    async with nodes("alice", "bob", relay=relay) as (_, alice, bob):
+        alice.driver.want("bob")
+        if kind is Answer and change == "another attempt":
+            return  # an answer to an attempt that never was is nobody's: the try ends by deadline
+        victim = bob if kind is Offer else alice
+        said = await refused(relay, victim)
+        assert said.code == "bad_signature" and said.message
+        if kind is Answer or change != "another attempt":
+            assert isinstance(await alice.refusal(), Denied)
+        assert not alice.upper.attached and not bob.upper.attached
+
+
+async def test_a_replayed_offer_cuts_no_living_link():
+    async with nodes("alice", "bob") as (relay, alice, bob):
+        await alice.open(bob)
+        [first] = relay.of(Offer)
+        before = bob.driver.report()[0].link
+        for _ in range(3):
+            bob.take(first)
+        said = await refused(relay, bob)
+        assert said.code == "denied" and "again" in said.message
+        alice.upper.paths["bob"].send(b"alive")
+        await bob.upper.until(lambda: bob.upper.frames)
+        assert bob.driver.report()[0].link == before and not bob.upper.detached
+
+
+async def test_a_reflected_offer_is_nobodys():
+    async with nodes("alice", "bob") as (relay, alice, bob):
+        await alice.open(bob)
+        [first] = relay.of(Offer)
+        first.target_id, first.peer_id = "alice", "bob"
+        first.peer_incarnation = alice.me.incarnation
+        alice.take(first)
+        said = await refused(relay, alice)
+        assert said.code == "denied" and "lower id" in said.message
+        own = relay.of(Offer)[0]
+        own.target_id, own.peer_id = "alice", "alice"
+        alice.take(own)
+        await asyncio.sleep(0)
+        assert alice.driver.report()
+
+
+async def test_another_machines_higher_record_for_a_pinned_name_is_refused():
+    async with nodes("alice", "bob") as (relay, alice, bob):
+        await alice.open(bob)
+        relay.nodes.pop("alice")
+        thief = agent("alice", machine("desktop"), seed="thief", serial=9)
+        other = Node(relay, thief.me(incarnation="cd" * 8))
+        try:
+            await other.start()
+            other.driver.want("bob")
+            error = await other.refusal("bob")
+            assert isinstance(error, NameTaken) and "laptop" in error.message
+            assert (await refused(relay, bob)).code == "name_taken"
+        finally:
+            await other.driver.stop()
+
+
+async def test_a_flood_of_offers_costs_ten_checks_and_twenty_sentences():
+    async with nodes("bob") as (relay, bob):
+        me = agent("mallory").me()
+        me.id = "alice"
+        for n in range(300):
+            bob.driver.signal(offer(me, bob, attempt=n + 1))
+        said = relay.of(SignalError, "bob")
+        assert [error.code for error in said[:10]] == ["bad_signature"] * 10
+        assert {error.code for error in said[10:]} == {"busy"}
+        assert len(said) <= 21
+
+
+async def test_good_offers_in_a_flood_hold_two_connections_at_most():
+    async with nodes("bob") as (_, bob):
+        me = agent("alice").me()
+        for n in range(50):
+            bob.driver.signal(offer(me, bob, attempt=n + 1))
+            assert len(bob.driver.peers["alice"].births) <= 2
+        await asyncio.sleep(0.2)
+        assert len(bob.driver.engine._open) <= 2
+
+
+async def test_requests_in_a_flood_are_bounded_too():
+    async with nodes("bob") as (relay, bob):
+        for _ in range(100):
+            bob.driver.signal(Connect("bob", "zed", "e" * 16))
+        assert len(relay.of(Offer, "bob")) <= 10
+        assert any(error.code == "busy" for error in relay.of(SignalError, "bob"))
+
+
+async def test_too_many_candidates_and_strange_ones_open_no_socket_to_strangers():
+    async with nodes("bob") as (relay, bob):
+        me = agent("alice").me()
+        bob.driver.signal(offer(me, bob))
+        strange = "candidate:1 1 udp 1 example.com 9 typ host"
+        for n in range(40):
+            bob.driver.signal(IceCandidate(
+                "bob", strange if n == 0 else f"candidate:{n} 1 udp 1 192.0.2.9 {n + 1} typ host",
+                "0", 0, "alice", me.incarnation, bob.me.incarnation, 1,
+            ))  # fmt: skip
+        said = await refused(relay, bob)
+        assert said.code == "busy" and "candidates" in said.message
+        assert bob.driver.peers["alice"].link.trying.seen > 32
+
+
+async def test_a_strange_candidate_ends_its_try():
+    async with nodes("bob") as (relay, bob):
+        me = agent("alice").me()
+        bob.driver.signal(offer(me, bob))
+        bob.driver.signal(IceCandidate(
+            "bob", "candidate:1 1 udp 1 example.com 9 typ host", "0", 0, "alice",
+            me.incarnation, bob.me.incarnation, 1,
+        ))  # fmt: skip
+        assert (await refused(relay, bob)).code == "bad_request"
+        assert not bob.driver.peers["alice"].births
+
+
+async def test_a_revoked_peer_loses_its_link_and_gets_no_other():
+    async with nodes("alice", "bob") as (_, alice, bob):
+        await alice.open(bob)
+        mesh = alice.me.mesh
+        alice.me.book.revoke(None, Revocation(mesh, "default", "bob", 1, NOW, 1))
+        alice.driver.recheck()
+        assert (await alice.refusal("bob")).code == "revoked"
+        assert not alice.driver.report()
+        alice.driver.want("bob")
+        await alice.upper.until(lambda: len(alice.upper.refusals) > 1)
+        assert alice.upper.refusals[-1][1].code == "revoked"
+
+
+async def test_membership_that_nobody_confirms_ends():
+    async with nodes("alice", "bob", ttl=60.0) as (relay, alice, bob):
+        await alice.open(bob)
+        relay.cut()
+        alice.driver.recheck()
+        assert alice.driver.report()
+        alice.driver.confirmed_at -= 61
+        alice.driver.recheck()
+        assert (await alice.refusal("bob")).code == "membership_expired"
+        assert not alice.driver.report()
+
+
+async def test_a_peer_over_its_credit_is_barred():
+    async with nodes("alice", "bob") as (relay, alice, bob):
+        await alice.open(bob)
+        bob.upper.paths["alice"].close("The peer exceeded its credit.")
+        assert (await refused(relay, bob)).ref == "link"
+        await alice.upper.until(lambda: alice.upper.detached)
+        bob.driver.want("alice")
+        error = await bob.refusal("alice")
+        assert isinstance(error, Denied) and "barred" in error.message
+
+
+async def test_an_offer_to_an_earlier_process_goes_on_to_the_present_one():
+    async with nodes("alice", "bob") as (relay, alice, bob):
+        alice.take(PeerJoined(PeerInfo("bob", "0" * 16)))
+        await asyncio.sleep(0.01)
+        await alice.open(bob)
+        assert (await refused(relay, bob)).code == PeerRestarted.code
+
+
+async def test_peers_are_forgotten_when_there_are_too_many():
+    async with nodes("alice", "bob") as (_, alice, bob):
+        await alice.open(bob)
+        for n in range(5000):
+            alice.take(PeerJoined(PeerInfo(f"n{n}", "0" * 16)))
+        await asyncio.sleep(0.05)
+        assert len(alice.driver.peers) <= 4096 and alice.driver.report()

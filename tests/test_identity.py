@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from pathlib import Path
 
 import pytest
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import OKPKey
 
 from chatixia import identity
 from chatixia.errors import ConfigError
@@ -79,3 +83,17 @@ def test_names_of_keys():
     assert identity.mesh_id(PUBLIC).startswith(identity.key_id(PUBLIC))
     assert identity.fingerprint(PUBLIC) == "21fe-31df"
     assert identity.derive(b"s", "a") != identity.derive(b"s", "b")
+
+
+def test_a_compact_jws_is_what_others_verify():
+    """RFC 7515 section 3.1, alg Ed25519 of RFC 9864; and it stands for no context's signature."""
+    key = identity.SignKey(SEED)
+    text = key.jws(b'{"alg":"Ed25519"}', b'{"sub":"pi"}')
+    public = OKPKey.import_key(
+        {"kty": "OKP", "crv": "Ed25519", "x": urlsafe_b64encode(PUBLIC).decode().rstrip("=")}
+    )
+    assert jwt.decode(text, public, ["Ed25519"]).claims == {"sub": "pi"}
+    said, _, tail = text.rpartition(".")
+    assert not identity.verify(PUBLIC, "", said.encode(), urlsafe_b64decode(tail + "=="))
+    with pytest.raises(JoseError):
+        jwt.decode(f"{said[:-1]}x.{tail}", public, ["Ed25519"])

@@ -272,6 +272,11 @@ def test_a_claimed_later_time_renews_and_moves_no_clock(profile: Profile):
     assert profile.clock.now() < now + 60
 
 
+@pytest.mark.parametrize("now", [float("nan"), float("inf"), -1.0, 1e300])
+def test_an_absurd_claim_renews_nothing(profile: Profile, now: float):
+    assert not start(profile, "", kind="client").renew(now)
+
+
 def test_an_agents_renewed_record_is_kept(profile: Profile):
     made = start(profile)
     profile.clock.learn(profile.clock.now() + AGENT_LIFE * 0.6)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from chatixia.core.membership import check_chain, key_id, read_record, sign_record
+from chatixia.core.meshtime import MAX_NOW
 from chatixia.core.pins import next_serial
 from chatixia.core.ports import Self
 from chatixia.errors import ConfigError, MeshError, NameTaken, Revoked, Unreachable
@@ -87,7 +88,8 @@ class Credentials:
         nothing but the new record's end. For processes that live long, and for machines that
         neither have a clock nor spoke to the registry for long.
         """
-        record, now = self.record, max(self.profile.clock.now(), now)
+        known = self.profile.clock.now()
+        record, now = self.record, now if known < now <= MAX_NOW else known
         if not record.not_after or record.not_after - now >= _life(self.kind) / 2:
             return False
         with self.profile.changing():

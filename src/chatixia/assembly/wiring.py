@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Literal
 
-from chatixia.errors import ConfigError, MeshError
+from chatixia.errors import ConfigError, Conflict, MeshError
 from chatixia.world import REAL, World
 
 from .settings import Settings
@@ -83,7 +83,9 @@ def open_profile(settings: Settings) -> Profile:
     if string and not exists(name):
         from .join import join
 
-        return join(string, name)
+        # Of several agents that start at once here, one joins for all.
+        with contextlib.suppress(Conflict):
+            return join(string, name)
     return Profile.open(name)
 
 

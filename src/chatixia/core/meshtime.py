@@ -6,8 +6,9 @@ Expiries are judged in it alone, so a machine whose own clock is a year off work
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
-MAX_NOW = 2.0**40
+MAX_NOW: Final = 2.0**40
 """Beyond the year 30,000: no honest registry says so, and a float keeps its milliseconds."""
 
 

@@ -123,7 +123,7 @@ def load(place: Path) -> Loaded:
     path = find(place)
     if path is None:
         raise ConfigError(f"There is no agent.yaml in {place}; `chatixia init` makes one.")
-    given = _yaml(path)
+    given = _normal(_yaml(path))
     manifest = parse(given, str(path))
     return Loaded(
         path.absolute(), manifest, frozenset(_dotted(given)),
@@ -133,10 +133,7 @@ def load(place: Path) -> Loaded:
 
 def parse(given: Mapping[str, Any], where: str) -> Manifest:
     """``given`` as a manifest. Raises ConfigError naming the key, and the nearest known one."""
-    given = dict(given)
-    if isinstance(given.get("skills"), list):
-        given["skills"] = {"builtin": given["skills"]}
-    given = {key: value for key, value in given.items() if value is not None}
+    given = _normal(given)
     check_keys(given, Manifest, where)
     try:
         return msgspec.convert(given, Manifest)
@@ -177,6 +174,14 @@ def environment(path: Path) -> dict[str, str]:
             raise ConfigError(f"{path}, line {number}: write NAME=value.")
         found[name.strip()] = _unquoted(value.strip())
     return found
+
+
+def _normal(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Without empty keys, and ``skills`` as a list written out."""
+    made = {key: value for key, value in given.items() if value is not None}
+    if isinstance(made.get("skills"), list):
+        made["skills"] = {"builtin": made["skills"]}
+    return made
 
 
 def _unquoted(value: str) -> str:

@@ -38,6 +38,7 @@ class Wire:
         self.credentials = credentials
         self.label = profile.name
         self.folder = credentials.folder
+        self._started = False
         self._upkeep: asyncio.Task[None] | None = None
 
     @property
@@ -49,6 +50,7 @@ class Wire:
 
     async def start(self) -> None:
         """Open links and begin to log in; does not wait for the registry."""
+        self._started = True
         await self.port.start()
         self._upkeep = asyncio.ensure_future(self._renew())
 
@@ -59,7 +61,8 @@ class Wire:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._upkeep
         try:
-            await self.port.stop()
+            if self._started:
+                await self.port.stop()
         finally:
             self.credentials.close()
 

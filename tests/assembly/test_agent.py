@@ -1,0 +1,166 @@
+"""The public Agent on a real registry and real links."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import pytest
+
+from chatixia import Agent, Ctx, connect
+from chatixia.errors import AlreadyRunning, ConfigError, MeshError, UnknownSkill
+from chatixia.testing.registry import RegistryHarness
+
+
+@pytest.fixture
+async def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    async with RegistryHarness(tmp_path / "home") as made:
+        monkeypatch.setenv("CHATIXIA_HOME", str(made.home))
+        yield made
+
+
+def weather() -> Agent:
+    agent = Agent("weather", "Forecasts for any city")
+
+    @agent.skill
+    async def forecast(city: str, days: int = 3) -> dict[str, object]:
+        """Forecast for a city."""
+        return {"city": city, "days": days}
+
+    return agent
+
+
+def test_names_and_repr():
+    assert repr(Agent("a")) == "<agent a>"
+    for name in ("", "No", "a.", "registry", "x~abcdef"):
+        with pytest.raises(ConfigError, match="cannot name an agent"):
+            Agent(name)
+
+
+def test_before_it_has_started():
+    agent = weather()
+    assert agent.banner() == "  weather  stopped"
+    with pytest.raises(ConfigError, match="await agent.start"):
+        _ = agent.mesh
+    agent.prompt(lambda text: text)
+    with pytest.raises(ConfigError, match="two prompt handlers"):
+        agent.prompt(lambda text: text)
+    assert len(agent.inbox) == 0
+
+
+def test_built_in_skills_are_asked_for():
+    assert list(weather().skills) == ["forecast"]
+    agent = Agent("a", builtin=["delegate"])
+    assert agent.offered() == []
+
+
+async def test_serving_and_calling(registry: RegistryHarness):
+    agent, other = weather(), Agent("other")
+
+    @other.skill
+    async def report(city: str, ctx: Ctx) -> object:
+        return (await ctx.agent("weather").forecast(city=city)).city
+
+    async with agent, other, connect() as mesh:
+        assert "weather  online  skills: forecast  key " in agent.banner()
+        assert "registry home (127.0.0.1:" in agent.banner()
+        reply = await mesh.agent("weather").call("forecast", {"city": "Oslo"})
+        assert (reply.value, reply.via) == ({"city": "Oslo", "days": 3}, "direct")
+        assert await mesh.agent("other").report(city="Oslo") == "Oslo"
+        assert (await agent.mesh.agent("other").report(city="Rome")) == "Rome"
+        assert sorted(a.agent_id for a in await mesh.agents()) == ["other", "weather"]
+        assert "~" in mesh.id
+    assert agent.banner() == "  weather  stopped"
+
+
+async def test_a_skill_added_later_is_seen(registry: RegistryHarness):
+    agent = weather()
+    async with agent, connect() as mesh:
+        with pytest.raises(UnknownSkill):
+            await mesh.agent("weather").later()
+
+        @agent.skill
+        async def later() -> int:
+            return 1
+
+        assert await mesh.agent("weather").later() == 1
+
+
+async def test_start_and_stop_again(registry: RegistryHarness):
+    agent = weather()
+    for _ in range(2):
+        await agent.start()
+        with pytest.raises(ConfigError, match="has started already"):
+            await agent.start()
+        with pytest.raises(AlreadyRunning):
+            await weather().start()
+        await agent.stop()
+        await agent.stop()
+
+
+async def test_a_refused_start_leaves_nothing_behind(registry: RegistryHarness):
+    agent = Agent("broken")
+
+    @agent.skill
+    async def bad(*many: int) -> None: ...
+
+    with pytest.raises(ConfigError, match="takes \\*many"):
+        await agent.start()
+    agent.skills.clear()
+    await agent.start()
+    await agent.stop()
+
+
+async def test_without_a_registry_it_goes_on_trying(
+    registry: RegistryHarness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setattr("chatixia.assembly.agent.ONLINE_S", 0.2)
+    await registry.stop()
+    agent = weather()
+    await agent.start()
+    assert "waiting for the registry" in agent.banner()
+    assert "Still trying" in caplog.text
+    await registry.start()
+    await agent.online(30)
+    assert "  weather  online" in agent.banner()
+    await agent.stop()
+
+
+async def test_a_second_login_ends_it(registry: RegistryHarness):
+    agent, ended = weather(), asyncio.Event()
+    agent.on_fault = ended.set
+    async with agent:
+        agent._failed(MeshError("gone"))
+        await asyncio.wait_for(ended.wait(), 5)
+        assert str(agent.fault) == "gone"
+
+
+async def test_messages_land_in_its_file(registry: RegistryHarness):
+    agent = weather()
+    async with agent, connect() as mesh:
+        (receipt,) = await mesh.broadcast("hello")
+        assert receipt.ok
+        (message,) = agent.inbox
+        assert message.text == "hello"
+        assert agent.inbox.file is not None
+        assert "hello" in agent.inbox.file.read_text()
+
+
+def start_in_child(agent: Agent, out: Connection) -> None:
+    try:
+        asyncio.run(agent.start())
+    except ConfigError as error:
+        out.send(error.message)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_after_fork():
+    here, there = multiprocessing.Pipe()
+    context = multiprocessing.get_context("fork")
+    child = context.Process(target=start_in_child, args=(weather(), there))
+    child.start()
+    assert here.poll(30)
+    assert "made before this process forked" in here.recv()
+    child.join(30)

@@ -1,0 +1,138 @@
+"""Agents as a process: one line, signals, exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import chatixia
+from chatixia import Agent
+from chatixia.assembly.running import collecting
+from chatixia.errors import ConfigError
+from chatixia.testing.registry import RegistryHarness
+
+SCRIPT = """
+from chatixia import Agent
+agent = Agent("weather")
+
+@agent.skill
+async def forecast(city: str) -> str: return city
+
+agent.run()
+"""
+
+
+@pytest.fixture
+async def registry(tmp_path: Path):
+    async with RegistryHarness(tmp_path / "home") as made:
+        yield made
+
+
+async def start(tmp_path: Path, home: Path, text: str = SCRIPT) -> subprocess.Popen[str]:
+    (tmp_path / "script.py").write_text(text)
+    return subprocess.Popen(
+        [sys.executable, str(tmp_path / "script.py")], stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "CHATIXIA_HOME": str(home)},
+    )  # fmt: skip
+
+
+async def line(process: subprocess.Popen[str]) -> str:
+    assert process.stderr is not None
+    return await asyncio.wait_for(asyncio.to_thread(process.stderr.readline), 30)
+
+
+async def end(process: subprocess.Popen[str]) -> tuple[int, str]:
+    _, err = await asyncio.to_thread(process.communicate, timeout=30)
+    return process.returncode, err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_clean_stop_exits_zero(registry: RegistryHarness, tmp_path: Path, number: int):
+    process = await start(tmp_path, registry.home)
+    assert "weather  online  skills: forecast" in await line(process)
+    process.send_signal(number)
+    assert await end(process) == (0, "")
+    assert "weather" not in {a.agent_id for a in await listed(registry)}
+
+
+async def listed(registry: RegistryHarness):
+    os.environ["CHATIXIA_HOME"] = str(registry.home)
+    try:
+        async with chatixia.connect() as mesh:
+            return [a for a in await mesh.agents() if a.health == "active"]
+    finally:
+        del os.environ["CHATIXIA_HOME"]
+
+
+async def test_a_second_start_names_the_first(registry: RegistryHarness, tmp_path: Path):
+    first = await start(tmp_path, registry.home)
+    await line(first)
+    second = await start(tmp_path, registry.home)
+    code, err = await end(second)
+    assert code == 1
+    assert f"weather is already running as process {first.pid}" in err
+    first.terminate()
+    await end(first)
+
+
+async def test_a_skill_in_a_thread_does_not_hold_up_the_end(
+    registry: RegistryHarness, tmp_path: Path
+):
+    text = SCRIPT.replace(
+        "agent.run()",
+        "import threading, sys\n@agent.skill\ndef stuck() -> None:\n"
+        "    print('stuck', file=sys.stderr, flush=True); threading.Event().wait()\nagent.run()",
+    )
+    process = await start(tmp_path, registry.home, text)
+    await line(process)
+    os.environ["CHATIXIA_HOME"] = str(registry.home)
+    try:
+        async with chatixia.connect() as mesh:
+            call = asyncio.ensure_future(mesh.agent("weather").stuck())
+            assert await line(process) == "stuck\n"
+            process.terminate()
+            assert (await end(process))[0] == 0
+            with pytest.raises(chatixia.MeshError):
+                await call
+    finally:
+        del os.environ["CHATIXIA_HOME"]
+
+
+async def test_it_waits_for_the_registry_and_tells(registry: RegistryHarness, tmp_path: Path):
+    await registry.stop()
+    process = await start(tmp_path, registry.home)
+    seen = await line(process)
+    while "waiting for the registry" not in seen:
+        assert seen
+        seen = await line(process)
+    await registry.start()
+    assert "weather  online" in await line(process)
+    process.terminate()
+    assert (await end(process))[0] == 0
+
+
+async def test_inside_a_running_loop():
+    with pytest.raises(RuntimeError, match=r"await agent\.start\(\)") as caught:
+        Agent("a").run()
+    assert isinstance(caught.value, ConfigError)
+
+
+def test_refusals():
+    with pytest.raises(ConfigError, match="no agent to run"):
+        chatixia.run()
+    with pytest.raises(ConfigError, match="the same name"):
+        chatixia.run(Agent("a"), Agent("a"))
+
+
+def test_collecting_runs_nothing():
+    a, b = Agent("a"), Agent("b")
+    with collecting() as found:
+        a.run()
+        chatixia.run(b)
+    assert found == [a, b]

@@ -37,7 +37,8 @@ class Child:
     def __init__(self, name: str, home: Path, engine: str) -> None:
         self.name = name
         self.log = home / f"{name}.log"
-        self.env = {**os.environ, "CHATIXIA_HOME": str(home), "PYTHONUNBUFFERED": "1"}
+        own = {"CHATIXIA_HOME": str(home), "CHATIXIA_DATA_DIR": str(home / name)}
+        self.env = {**os.environ, **own, "PYTHONUNBUFFERED": "1"}
         if engine:
             self.env["CHATIXIA_ENGINE"] = engine
         self.process: asyncio.subprocess.Process | None = None
@@ -132,8 +133,10 @@ async def demo(home: Path) -> int:
         )
         say("mesh", f"{address}, agents {', '.join(found['agent'] for found in started)}")
         whole = await job()
-        say("hub", f"CHATIXIA_HOME={quoted(home)} {quoted(sys.executable)} -m chatixia.cli hub")
-        if not os.environ.get("ONCE"):
+        once = bool(os.environ.get("ONCE"))
+        command = f"CHATIXIA_HOME={quoted(home)} {quoted(sys.executable)} -m chatixia.cli hub"
+        say("hub", command + (" (while the demo runs, so without ONCE)" if once else ""))
+        if not once:
             say("", "Ctrl-C ends the demo")
             await first_end(children)
         return 0 if whole else 1
@@ -222,7 +225,7 @@ def end(link: dict[str, Any] | None) -> str:
     if link is None:
         return "the other end reports nothing"
     rtt = link.get("rtt_ms")
-    trip = "no round trip yet" if rtt is None else f"{rtt:.1f} ms"
+    trip = "no round trip yet" if rtt is None else f"{rtt:.1f} ms" if rtt >= 1 else "under 1 ms"
     pair = f"{link.get('local', '?')}/{link.get('remote', '?')}"
     return f"{link['tier']}, {trip}, {pair}, {link.get('engine', '?')}"
 

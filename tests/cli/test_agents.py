@@ -22,7 +22,7 @@ async def test_a_list(capsys):
     async with mesh_of(agent("bob"), agent("anna")) as mesh:
         await show(mesh, Talk(False, False, 0, ""), "")
         lines = capsys.readouterr().out.splitlines()
-        assert lines[0].split() == ["agent", "health", "skills", "machine", "key"]
+        assert lines[0].split() == ["agent", "health", "skills", "machine"]
         assert [line.split()[:3] for line in lines[1:]] == [
             ["anna", "active", "echo"], ["bob", "active", "echo"],
         ]  # fmt: skip

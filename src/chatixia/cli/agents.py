@@ -12,7 +12,7 @@ from chatixia.cli.common import Talk, again, common, in_mesh
 if TYPE_CHECKING:
     from chatixia.client.mesh import Mesh
 
-HEADS = ("agent", "health", "skills", "machine", "key")
+HEADS = ("agent", "health", "skills", "machine")
 
 
 @click.command()
@@ -33,7 +33,6 @@ async def show(mesh: Mesh, talk: Talk, skill: str) -> None:
             agent.health if agent.trust == "owner" else f"{agent.health}, {agent.trust}",
             ", ".join(info.name for info in agent.skills) or "-",
             agent.machine or agent.hostname or "-",
-            agent.key or "-",
         )
         for agent in found
     ]

@@ -73,7 +73,7 @@ def call(
 async def perform(mesh: Mesh, talk: Talk, request: Request) -> None:
     """Call, and print what comes back."""
     from chatixia.cli.arguments import assemble
-    from chatixia.errors import UnknownAgent, UnknownSkill
+    from chatixia.errors import BadArguments, UnknownAgent, UnknownSkill
 
     skills: list[SkillInfo] = []
     try:
@@ -89,6 +89,9 @@ async def perform(mesh: Mesh, talk: Talk, request: Request) -> None:
         raise
     except UnknownSkill as error:
         suggest(error, request.skill, [skill.name for skill in skills])
+        raise
+    except BadArguments as error:
+        error.add_note(f"See `chatixia call {request.agent} {request.skill} --help`.")
         raise
 
 

@@ -30,6 +30,9 @@ def open_writer(path: Path, wall: float) -> sqlite3.Connection:
         _pragmas(db)
         _migrate(db, path)
         _generation(db, wall)
+    except ConfigError:
+        db.close()
+        raise
     except sqlite3.DatabaseError as error:
         db.close()
         raise ConfigError(f"The database {path} cannot be used: {error}.") from None

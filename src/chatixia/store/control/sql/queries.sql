@@ -22,8 +22,6 @@ INSERT INTO events (at, ns, kind, subject, change, body, task) VALUES (?, ?, ?, 
 SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'events'
 -- name: events_after
 SELECT id, at, ns, kind, subject, change, body FROM events WHERE id > :after ORDER BY id LIMIT :limit
--- name: events_of_task
-SELECT id, at, ns, kind, subject, change, body FROM events WHERE task = :n ORDER BY id LIMIT :limit
 
 -- name: remember
 INSERT INTO repeats VALUES (:scope, :same, :answer, :expires) ON CONFLICT (scope) DO NOTHING

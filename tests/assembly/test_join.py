@@ -160,7 +160,8 @@ async def test_used_by_many_at_once_it_joins_one(registry: RegistryHarness, tmp_
     assert len(joined) == 1, ends
     assert all(isinstance(end, Profile | Denied) for end in ends)
     late = await attempt(text, tmp_path / "late")
-    assert isinstance(late, Denied)
+    assert isinstance(late, BadInvitation)
+    assert "was used" in late.message
     assert await do(session, joined[0]) == "pi"
 
 

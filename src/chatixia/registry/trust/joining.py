@@ -12,7 +12,14 @@ from collections.abc import Callable
 
 import msgspec
 
-from chatixia.core.membership import check_invitation, check_join, check_member, key_id
+from chatixia.core.membership import (
+    Member,
+    check_invitation,
+    check_join,
+    check_member,
+    check_redeem,
+    key_id,
+)
 from chatixia.core.ports import Verify
 from chatixia.errors import BadInvitation, MeshError, NameTaken, NotFound, Overloaded
 from chatixia.registry.call import Call, Reach
@@ -154,10 +161,22 @@ class Joining:
         )  # fmt: skip
         check_member(member, now, self._members.revocations)
         key = key_id(member.signer)
+        await self._check_unused(key, member)
         await self._members.redeem(key, member, call.address, request.hostname)
         for event in self._waiting.get(key, ()):
             event.set()
         return member.id
+
+    async def _check_unused(self, key: str, member: Member) -> None:
+        """Say that an invitation is used before anything of the name it gave; the store decides.
+
+        The same machine may come again: its first answer was lost.
+        """
+        row = await self._store.invitation(key)
+        if row is None:
+            raise BadInvitation
+        used = row.joined_key not in ("", key_id(member.sign))
+        check_redeem(member.records[1], used=used, now=self._store.now())
 
     async def _check(self, call: Call) -> None:
         self._failures.check(call.address)

@@ -25,6 +25,8 @@ BOOK = ROOT / "examples" / "demo" / "text" / "opticks-book-three.txt"
 OTHERS = {"researcher", "analyst"}
 LONG = 240  # seconds, a hang's bound: four processes start, on few cores
 
+pytestmark = pytest.mark.timeout(LONG + 60)
+
 
 def demo(procs: Procs, name: str = "report", host: Host | None = None, **env: str) -> Process:
     """Start the demo; its report goes to `name`.json in the test's folder."""

@@ -2,6 +2,7 @@
 
 export function millis(ms: number | null | undefined): string {
   if (ms === null || ms === undefined) return "–";
+  if (ms < 1) return "under 1 ms"; // engines count in whole milliseconds
   return ms < 10 ? `${ms.toFixed(1)} ms` : `${Math.round(ms)} ms`;
 }
 

@@ -67,9 +67,11 @@ def table(heads: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
 
 
 def millis(ms: float | None) -> str:
-    """``9 ms``, ``0.4 ms`` below ten tenths, ``-`` when nobody measured."""
+    """``9 ms``, ``0.4 ms`` below one, ``-`` when nobody measured."""
     if ms is None:
         return "-"
+    if ms < 0.05:
+        return "under 0.1 ms"
     return f"{ms:.1f} ms" if ms < 1 else f"{ms:.0f} ms"
 
 

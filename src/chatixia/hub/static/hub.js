@@ -153,6 +153,7 @@ var Socket = class {
 // src/format.ts
 function millis(ms) {
   if (ms === null || ms === void 0) return "–";
+  if (ms < 1) return "under 1 ms";
   return ms < 10 ? `${ms.toFixed(1)} ms` : `${Math.round(ms)} ms`;
 }
 function bytes(count) {

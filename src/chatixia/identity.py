@@ -17,12 +17,6 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-)
 
 from .errors import ConfigError
 from .ids import KeyId, MeshId
@@ -37,13 +31,13 @@ class SignKey:
 
     def __init__(self, seed: bytes) -> None:
         self._key = Ed25519PrivateKey.from_private_bytes(seed)
-        self.public = self._key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        self.public = self._key.public_key().public_bytes_raw()
 
     @classmethod
     def generate(cls) -> SignKey:
         """A new key from the system's entropy."""
         key = Ed25519PrivateKey.generate()
-        return cls(key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption()))
+        return cls(key.private_bytes_raw())
 
     def sign(self, context: str, data: bytes) -> bytes:
         """64 bytes over ``context``, NUL and ``data``."""
@@ -61,10 +55,17 @@ class SignKey:
 
     def seed(self) -> bytes:
         """The 32 secret bytes, for :func:`save`."""
-        return self._key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
+        return self._key.private_bytes_raw()
 
     def pem(self) -> bytes:
         """PKCS 8 PEM of the private key, for libraries that want one."""
+        # Here only: it would bring every agent the formats of all kinds of keys.
+        from cryptography.hazmat.primitives.serialization import (
+            Encoding,
+            NoEncryption,
+            PrivateFormat,
+        )
+
         return self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
     def __repr__(self) -> str:
@@ -78,17 +79,17 @@ class SealKey:
 
     def __init__(self, secret: bytes) -> None:
         self._key = X25519PrivateKey.from_private_bytes(secret)
-        self.public = self._key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        self.public = self._key.public_key().public_bytes_raw()
 
     @classmethod
     def generate(cls) -> SealKey:
         """A new key from the system's entropy."""
         key = X25519PrivateKey.generate()
-        return cls(key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption()))
+        return cls(key.private_bytes_raw())
 
     def seed(self) -> bytes:
         """The 32 secret bytes, for :func:`save`."""
-        return self._key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
+        return self._key.private_bytes_raw()
 
     def __repr__(self) -> str:
         return f"SealKey({key_id(self.public)})"

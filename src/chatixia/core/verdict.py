@@ -77,8 +77,8 @@ class Watch:
 
     def hear(self, heard: float) -> None:
         """The mesh read the peer's last frame at ``heard``."""
-        if heard > self.heard:
-            self.heard = heard
+        self.heard = max(self.heard, heard)
+        if heard >= self.asked:  # what came before the question does not answer it
             self.asked = 0.0
 
     def wants_probe(self, now: float, at_once: bool = False) -> bool:

@@ -1,0 +1,164 @@
+"""Open links under watch: real engines, with silence made by hand and the clock pushed on."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from chatixia.peer.engines.base import PathStats
+from chatixia.world import REAL, RealWorld
+from tests.peer.relay import Node, nodes
+
+
+class Clock(RealWorld):
+    """Real time that a test may push on."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def monotonic(self) -> float:
+        """Seconds."""
+        return REAL.monotonic() + self.ahead
+
+
+def freeze(node: Node, peer: str, rising: bool) -> None:
+    """The engine's witness stands still, or rises with each question."""
+    birth = node.driver.peers[peer].open
+    assert birth and birth.connection
+    asked = [0.0]
+
+    async def stats() -> PathStats:
+        asked[0] += rising
+        return PathStats("direct", "host", "host", "a", "b", last_heard=asked[0])
+
+    birth.connection.stats = stats  # type: ignore[method-assign]
+
+
+async def pass_time(node: Node, clock: Clock, seconds: float) -> None:
+    """Ticks of half a second, each with its turn of the loop for what it started."""
+    for _ in range(int(seconds / 0.5)):
+        clock.ahead += 0.5
+        node.driver.tick(clock.monotonic())
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+
+async def silent_pair(made: tuple[Any, ...], clock: Clock, rising: bool) -> tuple[Node, Node]:
+    """Alice's path to Bob, who answers nothing from now on."""
+    _, alice, bob = made
+    await alice.driver.end_watching()
+    await alice.open(bob)
+    bob.upper.answers = False
+    freeze(alice, "bob", rising)
+    alice.driver._last = clock.monotonic()
+    return alice, bob
+
+
+async def test_a_blocked_loop_for_a_minute_and_nobody_is_declared_dead():
+    clock = Clock()
+    async with nodes("alice", "bob", world=clock) as made:
+        alice, _ = await silent_pair(made, clock, rising=True)
+        await pass_time(alice, clock, 60)
+        assert not alice.upper.detached and not alice.upper.lost
+        assert alice.driver.report()
+
+
+async def test_a_path_without_a_sign_for_four_seconds_is_replaced():
+    clock = Clock()
+    async with nodes("alice", "bob", world=clock) as made:
+        alice, _ = await silent_pair(made, clock, rising=False)
+        await pass_time(alice, clock, 5.5)
+        assert not alice.upper.detached
+        await pass_time(alice, clock, 2)
+        assert alice.upper.detached == ["bob"] and not alice.upper.lost
+        await alice.upper.until(lambda: len(alice.upper.attached) == 2)
+
+
+async def test_a_closed_socket_and_silence_are_gone_within_five_seconds():
+    clock = Clock()
+    async with nodes("alice", "bob", world=clock) as made:
+        alice, bob = await silent_pair(made, clock, rising=False)
+        made[0].leave(bob)
+        await asyncio.sleep(0)
+        await pass_time(alice, clock, 2.5)
+        assert not alice.upper.lost
+        await pass_time(alice, clock, 1.5)
+        assert alice.upper.lost == [("bob", bob.me.incarnation)]
+        assert not alice.driver.report()
+
+
+async def test_a_closed_socket_alone_ends_nothing():
+    clock = Clock()
+    async with nodes("alice", "bob", world=clock) as made:
+        alice, bob = await silent_pair(made, clock, rising=True)
+        made[0].leave(bob)
+        await asyncio.sleep(0)
+        await pass_time(alice, clock, 20)
+        assert not alice.upper.lost and alice.driver.report()
+
+
+async def test_without_the_registry_a_silent_peer_is_waited_for_thirty_seconds():
+    clock = Clock()
+    async with nodes("alice", "bob", world=clock) as made:
+        alice, _ = await silent_pair(made, clock, rising=False)
+        made[0].cut()
+        await pass_time(alice, clock, 30)
+        assert not alice.upper.lost
+        await pass_time(alice, clock, 8)
+        assert alice.upper.lost
+
+
+async def test_my_own_late_timer_judges_nobody():
+    clock = Clock()
+    async with nodes("alice", "bob", world=clock) as made:
+        alice, _ = await silent_pair(made, clock, rising=False)
+        for _ in range(10):
+            clock.ahead += 60
+            alice.driver.tick(clock.monotonic())
+        assert not alice.upper.detached
+
+
+async def test_pings_keep_a_quiet_link_alive():
+    clock = Clock()
+    async with nodes("alice", "bob", world=clock) as (_, alice, bob):
+        await alice.open(bob)
+        heard = alice.upper.heard("bob")
+        for _ in range(6):
+            clock.ahead += 0.5
+            alice.driver.tick(clock.monotonic())
+        await alice.upper.until(lambda: alice.upper.heard("bob") > heard)
+        assert alice.driver.report()
+
+
+async def test_reports_carry_what_the_engine_counts():
+    async with nodes("alice", "bob") as (relay, alice, bob):
+        await alice.open(bob)
+        before = alice.driver.report()[0].bytes_sent
+        for _ in range(50):
+            alice.upper.paths["bob"].send(b"x" * 10_000)
+        await bob.upper.until(lambda: len(bob.upper.frames) == 50)
+        alice.driver.tick(REAL.monotonic() + 6)
+        async with asyncio.timeout(20):
+            while alice.driver.report()[0].bytes_sent < before + 500_000:
+                alice.driver._ask_engine(alice.driver.peers["bob"])
+                await asyncio.sleep(0.02)
+        report = alice.driver.report()[0]
+        assert (report.tier, report.local, report.remote) == ("direct", "host", "host")
+        assert report.remote_addr.rpartition(":")[2].isdigit()
+        assert relay.links["alice"].links[0].link == report.link
+
+
+@pytest.mark.parametrize("tier", ["direct", "turn"])
+async def test_the_tier_follows_the_selected_pair(tier):
+    async with nodes("alice", "bob") as (_, alice, bob):
+        await alice.open(bob)
+        peer = alice.driver.peers["bob"]
+
+        async def stats() -> PathStats:
+            return PathStats(tier, "relay" if tier == "turn" else "host", "host", "a", "b")
+
+        peer.open.connection.stats = stats
+        await alice.driver._read_stats(peer)
+        assert alice.driver.report()[0].tier == tier == alice.upper.paths["bob"].tier

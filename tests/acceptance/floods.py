@@ -19,9 +19,8 @@ BODY = 100 * 1024 * 1024
 BOUND = 10.0
 
 
-def unread(line: socket.socket) -> int:
-    """Bytes that lie in the receiving socket of this (loopback) connection."""
-    ours, theirs = line.getsockname()[1], line.getpeername()[1]
+def unread(theirs: int, ours: int) -> int:
+    """Bytes that lie in the receiving socket of a loopback connection, by its two ports."""
     with open("/proc/net/tcp", encoding="ascii") as table:
         for row in list(table)[1:]:
             fields = row.split()
@@ -48,7 +47,7 @@ def read_all(line: socket.socket) -> bytes:
 
 def flood(line: socket.socket, chunks: Iterator[bytes]) -> tuple[int, bytes]:
     """How many bytes the other side read before it ended the connection, and its answer."""
-    taken = 0
+    taken, ports = 0, (line.getpeername()[1], line.getsockname()[1])
     for chunk in chunks:
         if ended(line):
             break
@@ -58,7 +57,7 @@ def flood(line: socket.socket, chunks: Iterator[bytes]) -> tuple[int, bytes]:
             break
         taken += len(chunk)
         bound = time.monotonic() + BOUND
-        while unread(line) and not ended(line):
+        while unread(*ports) and not ended(line):
             assert time.monotonic() < bound, f"stopped reading after {taken} bytes, said nothing"
             time.sleep(0.001)
     return taken, read_all(line)

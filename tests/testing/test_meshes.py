@@ -7,7 +7,15 @@ from dataclasses import dataclass
 
 import pytest
 
-from chatixia import Agent, BadArguments, Ctx, SkillFailed, UnknownAgent, UnknownSkill
+from chatixia import (
+    Agent,
+    BadArguments,
+    Ctx,
+    MeshError,
+    SkillFailed,
+    UnknownAgent,
+    UnknownSkill,
+)
 from chatixia.testing import mesh_of
 
 
@@ -95,3 +103,54 @@ async def test_an_agent_can_be_used_in_many_meshes():
         async with mesh_of(weather, seed=seed) as mesh:
             assert await mesh.agent("weather").slow(n=seed) == seed * 2
             assert [a.agent_id for a in await mesh.agents()] == ["weather"]
+
+
+async def test_round_trips_answer_and_loops_end():
+    a, b, c = Agent("a"), Agent("b"), Agent("c")
+
+    @a.skill
+    async def start(ctx: Ctx) -> list[str]:
+        return await ctx.agent("b").middle()
+
+    @b.skill
+    async def middle(ctx: Ctx) -> list[str]:
+        return await ctx.agent("c").end()
+
+    @c.skill
+    async def end(ctx: Ctx) -> list[str]:
+        return await ctx.agent("a").back()
+
+    @a.skill
+    async def back(ctx: Ctx) -> list[str]:
+        return list(ctx.path)
+
+    async def around(ctx: Ctx) -> None:
+        other = {"a": "b", "b": "c", "c": "a"}[ctx.mesh.id]
+        await ctx.agent(other).around()
+
+    for agent in (a, b, c):
+        agent.skill(around)
+    async with mesh_of(a, b, c) as mesh:
+        assert await mesh.agent("a").start() == ["test~client", "a", "b", "c"]
+        with pytest.raises(MeshError) as caught:
+            await mesh.agent("a").around()
+        assert caught.value.code == "hop_limit"
+
+
+async def test_messages_and_built_in_skills_over_links():
+    a, b = Agent("a", builtin=["mesh_send", "mesh_broadcast", "delegate"]), Agent("b")
+
+    @b.skill
+    async def echo(message: str) -> str:
+        return message
+
+    async with mesh_of(a, b, loss=0.1, seed=3) as mesh:
+        done = await mesh.agent("a").delegate(message="x", skill="echo")
+        assert (done.value, done.via, done.agent) == ("x", "direct", "b")
+        await mesh.agent("a").mesh_send(target_agent_id="b", message="one")
+        receipts = await mesh.agent("a").mesh_broadcast(message="two")
+        assert [(r.agent, r.ok) for r in receipts] == [("b", True)]
+        assert [m.text for m in b.inbox] == ["one", "two"]
+        assert [(r.agent, r.ok) for r in await mesh.broadcast("three")] == [
+            ("a", True), ("b", True),
+        ]  # fmt: skip

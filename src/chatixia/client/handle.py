@@ -7,6 +7,7 @@ short on purpose: encode, one Outgoing, the door, decode.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -41,6 +42,7 @@ class Options(msgspec.Struct, frozen=True):
     queue: Queue = "auto"
 
 
+@lru_cache(256)
 def checked(timeout: float, idempotent: bool, queue: Queue) -> Options:
     """Options with a timeout that can be kept. Raises BadArguments."""
     if not 0 < timeout <= MAX_TIMEOUT_S:
@@ -48,6 +50,7 @@ def checked(timeout: float, idempotent: bool, queue: Queue) -> Options:
     return Options(timeout, idempotent, queue)
 
 
+@lru_cache(1024)
 def address(name: str) -> AgentId:
     """``name`` as the id of an agent or client. Raises UnknownAgent for what can be none."""
     if not is_peer_id(name):

@@ -1,5 +1,6 @@
 # Every verb makes .venv from the lock first (scripts/bootstrap.sh; instant when nothing changed).
 #   make demo [FILE=path] [ONCE=1]     three agents do a real job over peer-to-peer links
+#             [ENGINE=aiortc]          or ENGINE=wrtc,analyst=aiortc
 #   make test [T=path]                 lint, types, unit and acceptance tests
 #   make soak                          the long ones
 #   make bench [ONLY=call,link]        measures; build/bench.json
@@ -19,7 +20,8 @@ env-demo:
 env-dev:
 	@scripts/bootstrap.sh dev
 
-demo: env-demo
+# The second engine is an extra; only an environment for development has it.
+demo: $(if $(findstring aiortc,$(ENGINE)),env-dev,env-demo)
 	@exec $(PYTHON) examples/demo/run.py
 
 test: env-dev lint types

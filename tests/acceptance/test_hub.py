@@ -20,6 +20,7 @@ from chatixia.assembly.hub import login_link
 from chatixia.assembly.rest import Rest
 from chatixia.testing.registry import RegistryProcess
 from chatixia.wire.registry import KeyCreate
+from tests.lab.procs import Procs
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.browser]
 
@@ -122,3 +123,24 @@ def test_a_phone_shows_it_without_scrolling_sideways(
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert ground == {"light": "rgb(245, 247, 249)", "dark": "rgb(20, 24, 27)"}[scheme]
+
+
+def test_agents_and_the_links_between_them(registry: RegistryProcess, page: Page, procs: Procs):
+    assert procs.run("init", "weather").returncode == 0
+    assert procs.run("init", "boss", "--role", "coordinator").returncode == 0
+    agents = {name: procs.start("run", name) for name in ("weather", "boss")}
+    for agent in agents.values():
+        agent.wait_for("online")
+    enter(page)
+    row = page.locator('tr[data-agent="weather"]')
+    expect(row).to_contain_text("active", timeout=SOON)
+    expect(row).to_contain_text("forecast")
+    done = procs.run("call", "boss", "spread", "skill=forecast", 'items:=[{"city":"Oslo"}]')
+    assert done.returncode == 0, done.stderr
+    link = page.locator('tr[data-link*="boss"][data-link*="weather"]')
+    expect(link).to_contain_text("direct", timeout=SOON)
+    expect(link).to_contain_text("both ends", timeout=SOON)
+    expect(link).to_contain_text(" ms")
+    agents["weather"].kill()
+    expect(row).not_to_contain_text("active", timeout=10_000)
+    expect(link).to_have_count(0, timeout=SOON)

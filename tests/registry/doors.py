@@ -43,7 +43,7 @@ class Peer:
     async def send(self, **frame: Any) -> None:
         await self.ws.send(json.dumps(frame))
 
-    async def next(self, kind: str, **fields: Any) -> dict[str, Any]:
+    async def next(self, kind: str, /, **fields: Any) -> dict[str, Any]:
         """The next frame of a type (whose fields are these); others are kept for later."""
         for number, frame in enumerate(self.kept):
             if fits(frame, kind, fields):

@@ -92,6 +92,8 @@ class Login(msgspec.Struct):
 
 Handler = Callable[[Call, Any], Awaitable[Any]]
 """Answers one verb: a request struct in, a reply struct (or msgspec.Raw) out, or a MeshError."""
+Note = Callable[[str, str, str], Awaitable[None]]
+"""Keeps an event: (kind, id, change)."""
 Handlers = Mapping[str, Handler]
 
 

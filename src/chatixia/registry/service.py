@@ -59,19 +59,6 @@ class Identity(msgspec.Struct, frozen=True):
     token_keys: Sequence[SignKey]
 
 
-class _NoTasks:
-    """Stands in until the task service is there."""
-
-    def __init__(self) -> None:
-        self.handlers: dict[str, Any] = {}
-
-    def __getattr__(self, name: str) -> Any:
-        async def nothing(*args: Any, **more: Any) -> list[Any]:
-            return []
-
-        return nothing if name in ("start", "stop", "claim_by_poll") else lambda *a, **k: None
-
-
 class Service:
     """A registry without its listeners: ``guard`` makes the application of one listener."""
 
@@ -93,23 +80,30 @@ class Service:
             members=self.members, tokens=self.tokens, keys=keys, logins=logins, nonces=nonces,
             proof=proof, store=store, verify=verify, failures=failures,
         )  # fmt: skip
+        self.events = Events(store, self.roster)
         joining = Joining(
-            store, self.members, nonces, proof, verify, Limits(world, *FAILURES), reach, learn
+            store,
+            self.members,
+            nonces,
+            proof,
+            verify,
+            Limits(world, *FAILURES),
+            reach,
+            learn,
+            self.events.note,
         )
         self.directory = Directory(self.roster, store.now, self._is_member)
-        self.events = Events(store, self.roster)
         self.links = LinkBook(self.roster, self.directory, self.events.tell)
-        try:
-            self.tasks = Tasks(store, world, self.roster)
-        except NotImplementedError:
-            self.tasks = _NoTasks()  # type: ignore[assignment]
+        self.tasks = Tasks(store, world, self.roster)
         handlers = self._handlers(gate, keys, logins, joining)
         self.verbs = Verbs(handlers, self.meter, world)
         self.door = Door(
             gate, self.roster, self.verbs, self.meter, world, self._config, self.links.report,
             store.now,
         )  # fmt: skip
-        leaving = Leaving(store, self.members, verify, self.door.drop, self.roster.everyone)
+        leaving = Leaving(
+            store, self.members, verify, self.door.drop, self.roster.everyone, self.events.note
+        )
         handlers |= {"revoke": leaving.revoke, "leave": leaving.leave, "serial": leaving.serial}
         self.web = Web(
             gate=gate, verbs=self.verbs, meter=self.meter, world=world, mesh=identity.mesh,

@@ -19,7 +19,7 @@ class Nothing(msgspec.Struct):
     """An empty request."""
 
 
-class Capabilities(msgspec.Struct, omit_defaults=True, frozen=True):
+class Capabilities(msgspec.Struct, frozen=True):
     """The described capability object of an agent."""
 
     skills: Annotated[list[Short], msgspec.Meta(max_length=256)] = []
@@ -230,7 +230,7 @@ class Edge(msgspec.Struct, omit_defaults=True):
     engine: Short = ""
 
 
-class Node(msgspec.Struct, omit_defaults=True):
+class Node(msgspec.Struct):
     """The described topology node; ``mesh_peers`` are measured links."""
 
     agent_id: Id
@@ -274,7 +274,7 @@ class StatusReply(msgspec.Struct, omit_defaults=True):
     disk_free: Count = 0
 
 
-class HealthReply(msgspec.Struct, omit_defaults=True):
+class HealthReply(msgspec.Struct):
     """``/healthz`` and ``/readyz``."""
 
     status: Short = "ok"

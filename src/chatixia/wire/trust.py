@@ -142,7 +142,7 @@ class Revoke(msgspec.Struct, omit_defaults=True):
     signer: list[Signed] = []
 
 
-class Done(msgspec.Struct, omit_defaults=True):
+class Done(msgspec.Struct):
     """A change took place; ``status`` is the described ``ok``."""
 
     status: Short = "ok"

@@ -53,6 +53,11 @@ class Events:
         """Something that is not stored changed (presence, links): watchers are told once."""
         self._roster.broadcast(Event(kind, id_[:128], change, self._store.now()))
 
+    async def note(self, kind: str, id_: str, change: str) -> None:
+        """An act that is kept: invitations taken, members revoked or gone."""
+        await self._store.put_event(kind, id_[:128], change)
+        self._wake.set()
+
     async def watch(self, call: Call, request: WatchAll) -> Watching:
         """Send this socket every event from ``cursor`` (default: now) on.
 

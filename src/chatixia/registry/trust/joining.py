@@ -22,7 +22,7 @@ from chatixia.core.membership import (
 )
 from chatixia.core.ports import Verify
 from chatixia.errors import BadInvitation, MeshError, NameTaken, NotFound, Overloaded
-from chatixia.registry.call import Call, Reach
+from chatixia.registry.call import Call, Note, Reach
 from chatixia.registry.limits import Limits
 from chatixia.store.control.rows import InvitationRow
 from chatixia.store.control.store import Store
@@ -60,11 +60,11 @@ class Joining:
 
     def __init__(
         self, store: Store, members: Members, nonces: Nonces, proof: Proof, verify: Verify,
-        failures: Limits, reach: Reach, learn: Callable[[list[str]], None],
+        failures: Limits, reach: Reach, learn: Callable[[list[str]], None], note: Note,
     ) -> None:  # fmt: skip
         self._store, self._members, self._nonces = store, members, nonces
         self._proof, self._verify, self._failures = proof, verify, failures
-        self._reach, self._learn = reach, learn
+        self._reach, self._learn, self._note = reach, learn, note
         self._waiting: dict[str, set[asyncio.Event]] = {}
 
     async def put(self, call: Call, request: Invite) -> Done:
@@ -165,6 +165,7 @@ class Joining:
         await self._members.redeem(key, member, call.address, request.hostname)
         for event in self._waiting.get(key, ()):
             event.set()
+        await self._note("invitation", member.id, "redeemed")
         return member.id
 
     async def _check_unused(self, key: str, member: Member) -> None:

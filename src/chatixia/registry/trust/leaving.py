@@ -11,7 +11,7 @@ import msgspec
 from chatixia.core.membership import check_revocation
 from chatixia.core.ports import Principal, Verify
 from chatixia.errors import Cancelled, MeshError, NotFound, Revoked
-from chatixia.registry.call import Call
+from chatixia.registry.call import Call, Note
 from chatixia.store.control.rows import RevocationRow
 from chatixia.store.control.store import Store
 from chatixia.wire.registry import Nothing, Serial
@@ -31,10 +31,10 @@ class Leaving:
 
     def __init__(
         self, store: Store, members: Members, verify: Verify, drop: Drop,
-        tell: Callable[[msgspec.Struct], None],
+        tell: Callable[[msgspec.Struct], None], note: Note,
     ) -> None:  # fmt: skip
         self._store, self._members, self._verify = store, members, verify
-        self._drop, self._tell = drop, tell
+        self._drop, self._tell, self._note = drop, tell, note
 
     async def revoke(self, call: Call, request: Revoke) -> Done:
         """Keep an owner's statement, tell everyone, close what it names. Raises NotFound."""
@@ -53,6 +53,7 @@ class Leaving:
         log.info("revoked %s", said.id)
         self._tell(RevokedPush(request.statement, request.signer))
         self._drop(Revoked(agent=said.id), lambda p: said.id in (p.id, p.machine))
+        await self._note("agent", said.id, "revoked")
         return Done()
 
     async def leave(self, call: Call, request: Nothing) -> Done:
@@ -60,6 +61,7 @@ class Leaving:
         me = call.who.id
         await self._members.forget(me)
         log.info("left %s", me)
+        await self._note("agent", me, "left the mesh")
         left = Cancelled(f"{me} left the mesh.")
         asyncio.get_running_loop().call_soon(  # after the reply, which goes by that very socket
             self._drop, left, lambda p: me in (p.id, p.machine)

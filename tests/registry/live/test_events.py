@@ -1,0 +1,51 @@
+"""Watchers see what happens, as it happens, and what they missed."""
+
+from __future__ import annotations
+
+from chatixia.testing.registry import RegistryHarness
+from tests.registry.doors import Peer, agent, dial, http_call
+from tests.registry.trust.test_logins import link, redeem
+
+
+async def page(registry: RegistryHarness) -> Peer:
+    """A hub page's socket."""
+    cookie = (await redeem(registry, await link(registry))).headers["set-cookie"].partition(";")[0]
+    peer = await dial(registry, additional_headers={"Cookie": cookie})
+    await peer.next("welcome")
+    return peer
+
+
+async def test_agents_and_links_are_told(registry: RegistryHarness):
+    hub = await page(registry)
+    await hub.verb("watch")
+    a = await agent(registry, "a", "x")
+    assert (await hub.next("event", kind="agent", id="a"))["change"] == "joined"
+    await a.send(type="links", links=[{"peer": "b", "tier": "direct"}])
+    assert (await hub.next("event", kind="link"))["id"] == "a/b"
+    await a.send(type="heartbeat", skills=[{"name": "y"}])
+    assert (await hub.next("event", kind="agent"))["change"] == "skills"
+    a.ws.transport.abort()
+    assert (await hub.next("event", kind="agent"))["change"] == "left"
+
+
+async def test_stored_events_come_with_a_cursor_and_again_after_it(registry: RegistryHarness):
+    hub = await page(registry)
+    cursor = (await hub.verb("watch"))["body"]["cursor"]
+    for n in range(3):
+        await registry.running.service.events.note("invitation", f"i{n}", "redeemed")
+    seen = [await hub.next("event", kind="invitation") for _ in range(3)]
+    assert [e["id"] for e in seen] == ["i0", "i1", "i2"] and all(e["cursor"] for e in seen)
+    late = await page(registry)
+    await late.verb("watch", cursor=seen[0]["cursor"])
+    again = [await late.next("event", kind="invitation") for _ in range(2)]
+    assert [e["id"] for e in again] == ["i1", "i2"]
+    assert (await late.verb("watch", cursor="999999.1"))["code"] == "cursor_expired"
+    assert cursor
+
+
+async def test_agents_do_not_watch_and_http_only_gets_the_cursor(registry: RegistryHarness):
+    a = await agent(registry, "a")
+    assert (await a.verb("watch"))["code"] == "denied"
+    cookie = (await redeem(registry, await link(registry))).headers["set-cookie"].partition(";")[0]
+    answer = await http_call(registry, "GET", "/api/events", cookie=cookie)
+    assert answer.status == 200 and answer.json["cursor"]

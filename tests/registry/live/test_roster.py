@@ -1,0 +1,109 @@
+"""One login per agent, by epoch; skills, slots and watchers follow the sockets."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from chatixia.core.ports import Principal
+from chatixia.errors import Overloaded, Replaced
+from chatixia.ids import AgentId
+from chatixia.registry.live import roster as module
+from chatixia.registry.live.roster import Roster
+from chatixia.registry.live.socket import Socket
+from chatixia.wire.peer import SkillInfo
+from chatixia.wire.signaling import Event, Ping
+
+
+def made(name: str, epoch: str = "1.1", kind: str = "agent", *skills: str) -> Socket:
+    async def nowhere(message: object) -> None: ...
+
+    socket = Socket(nowhere, "?")
+    socket.principal, socket.epoch = Principal(AgentId(name), kind), epoch
+    socket.skills = tuple(SkillInfo(skill) for skill in skills)
+    return socket
+
+
+def said(socket: Socket) -> list[dict[str, Any]]:
+    return [json.loads(data) for data in socket._out]
+
+
+async def test_the_higher_epoch_stays():
+    roster, ended = Roster(), []
+    roster.ended.append(lambda socket, replaced: ended.append((socket.epoch, replaced)))
+    old, new = made("a", "5.9"), made("a", "5.10")
+    roster.admit(old)
+    roster.admit(new)
+    assert roster.get("a") is new and old.closed and said(old)[-1]["code"] == "replaced"
+    assert ended == [("5.9", True)]
+    late = made("a", "5.2")
+    with pytest.raises(Replaced):
+        roster.admit(late)
+    assert not roster.remove(old) and roster.get("a") is new
+    assert roster.remove(new) and not roster.online("a")
+    assert ended == [("5.9", True), ("5.10", False)]
+
+
+async def test_a_new_store_generation_is_higher_than_any_old_epoch():
+    roster = Roster()
+    roster.admit(made("a", "1.999"))
+    newer = made("a", "2.1")
+    roster.admit(newer)
+    assert roster.get("a") is newer
+
+
+async def test_skills_and_slots_are_found():
+    roster = Roster()
+    a, b = made("a", "1.1", "agent", "x", "y"), made("b", "1.2", "agent", "x")
+    client = made("m~aaaaaa", "1.3", "client", "x")
+    for socket in (a, b, client):
+        socket.slots = 2
+        roster.admit(socket)
+    assert list(roster.with_skill("x")) == ["a", "b"] and roster.slots("m~aaaaaa") == 0
+    roster.set_skills(a, [SkillInfo("z")])
+    assert list(roster.with_skill("x")) == ["b"] and roster.skills("a") == {"z"}
+    assert said(b)[-1]["peer"]["skills"] == ["z"]
+    roster.remove(b)
+    assert list(roster.with_skill("x")) == [] and list(roster.agents()) == ["a"]
+
+
+async def test_an_unlisted_client_is_missed_by_whom_it_met_only():
+    roster = Roster()
+    met, stranger, client = made("met"), made("stranger"), made("m~aaaaaa", "1.1", "client")
+    for socket in (met, stranger, client):
+        roster.admit(socket)
+    assert not any(f["type"] == "peer_joined" and "m~" in f["peer"]["id"] for f in said(met))
+    client.contacts.add("met")
+    roster.remove(client)
+    assert said(met)[-1] == {"type": "peer_left", "peer_id": "m~aaaaaa", "epoch": "1.1"}
+    assert not any(f["type"] == "peer_left" for f in said(stranger))
+
+
+async def test_a_push_goes_to_one_login_or_to_all():
+    roster = Roster()
+    one, two = made("admin", "p.1", "person"), made("admin", "p.2", "person")
+    roster.add_person(one)
+    roster.add_person(two)
+    assert roster.push("admin", Ping("1")) and roster.push("admin", Ping("2"), "p.2")
+    assert [f["id"] for f in said(one)] == ["1"] and [f["id"] for f in said(two)] == ["1", "2"]
+    assert not roster.push("admin", Ping("3"), "p.9") and not roster.push("nobody", Ping("4"))
+    assert roster.remove(one) and not roster.push("admin", Ping("5"), "p.1")
+
+
+async def test_bounds(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "MOST_PEERS", 1)
+    monkeypatch.setattr(module, "MOST_WATCHERS", 1)
+    roster = Roster()
+    first = made("a")
+    roster.admit(first)
+    with pytest.raises(Overloaded):
+        roster.admit(made("b"))
+    again = made("a", "1.2")
+    roster.admit(again)
+    roster.watch(again)
+    with pytest.raises(Overloaded):
+        roster.watch(made("c"))
+    roster.broadcast(Event("agent", "a", "joined", 1.0))
+    assert said(again)[-1]["kind"] == "agent"

@@ -18,7 +18,7 @@ from chatixia.assembly.enrol import Credentials, enrol
 from chatixia.core.ports import Principal
 from chatixia.ids import AgentId
 from chatixia.registry.call import Call, Listener
-from chatixia.testing.registry import RegistryHarness
+from chatixia.testing.registry import RegistryHarness, RegistryProcess
 from chatixia.wire import signed
 from chatixia.wire.signaling import MAX_SIGNAL
 from chatixia.world import REAL
@@ -88,7 +88,7 @@ def fits(frame: dict[str, Any], kind: str, fields: dict[str, Any]) -> bool:
     return frame["type"] == kind and all(frame.get(k) == v for k, v in fields.items())
 
 
-async def dial(registry: RegistryHarness, **more: Any) -> Peer:
+async def dial(registry: RegistryHarness | RegistryProcess, **more: Any) -> Peer:
     """An open socket that has read its challenge."""
     url = registry.url.replace("http", "ws", 1) + "/ws"
     ws = await connect(url, compression=None, max_size=MAX_SIGNAL, **more)
@@ -112,7 +112,7 @@ def register_frame(who: Credentials, challenge: dict[str, Any], **more: Any) -> 
     }  # fmt: skip
 
 
-async def login(registry: RegistryHarness, who: Credentials, **more: Any) -> Peer:
+async def login(registry: RegistryHarness | RegistryProcess, who: Credentials, **more: Any) -> Peer:
     """A logged-in socket. ``more``: fields of ``register``."""
     peer = await dial(registry)
     await peer.send(**register_frame(who, peer.challenge, **more))
@@ -120,7 +120,9 @@ async def login(registry: RegistryHarness, who: Credentials, **more: Any) -> Pee
     return peer
 
 
-async def enrolled(registry: RegistryHarness, name: str = "", kind: Any = "agent") -> Credentials:
+async def enrolled(
+    registry: RegistryHarness | RegistryProcess, name: str = "", kind: Any = "agent"
+) -> Credentials:
     """Credentials of an agent, or of a new client."""
     who = await asyncio.to_thread(enrol, registry.profile, name, kind)
 
@@ -131,7 +133,9 @@ async def enrolled(registry: RegistryHarness, name: str = "", kind: Any = "agent
     return who
 
 
-async def agent(registry: RegistryHarness, name: str, *skills: str, **more: Any) -> Peer:
+async def agent(
+    registry: RegistryHarness | RegistryProcess, name: str, *skills: str, **more: Any
+) -> Peer:
     """An enrolled agent, logged in with skills. Its credentials are ``peer.who``."""
     who = await enrolled(registry, name)
     peer = await login(registry, who, skills=[{"name": skill} for skill in skills], **more)
@@ -165,7 +169,11 @@ class Answer:
 
 
 async def http_call(
-    registry: RegistryHarness, method: str, path: str, body: Any = None, **headers: str
+    registry: RegistryHarness | RegistryProcess,
+    method: str,
+    path: str,
+    body: Any = None,
+    **headers: str,
 ) -> Answer:
     """One request; header names with _ for -. A dict body is sent as JSON."""
     return await asyncio.to_thread(http_now, registry.url, method, path, body, headers)

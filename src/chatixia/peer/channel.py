@@ -128,6 +128,15 @@ class Links(Protocol):
         ...
 
 
+class Access(msgspec.Struct, frozen=True):
+    """How a REST call is made beside the login: where, with which token, and SHA-256 of the
+    certificate that the login proved (empty in clear)."""
+
+    url: str
+    token: str
+    certificate: bytes = b""
+
+
 class Registry(Protocol):
     """The login at the registry, as the mesh sees it."""
 
@@ -139,6 +148,11 @@ class Registry(Protocol):
     @property
     def up(self) -> bool:
         """Whether the login stands now."""
+        ...
+
+    @property
+    def access(self) -> Access | None:
+        """The means of a REST call; None before the first login. Read from any thread."""
         ...
 
     async def verb(self, name: str, request: msgspec.Struct, timeout: float = 10.0) -> Any:

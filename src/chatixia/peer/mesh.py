@@ -38,6 +38,7 @@ from chatixia.world import REAL, World
 from .calls import LinkStream, Perform
 from .channel import Channel, Handle, Links, LoopTimers, Path, Registry, Timers
 from .queue import Queue
+from .work import Worker
 
 MAX_PEERS: Final = 4096
 SWEEP_SECONDS: Final = 10.0
@@ -80,6 +81,9 @@ class PeerMesh:
         self._world = world
         self._timers: Timers = timers or LoopTimers()
         self._queue = Queue(registry, world, self._timers) if registry is not None else None
+        self._worker = (
+            Worker(me.id, registry, world, self._timers) if registry is not None else None
+        )
         self._wheel: Wheel[Any] = Wheel()
         self._wheel.on_earlier = self._arm
         self._alarm: Handle | None = None
@@ -124,6 +128,8 @@ class PeerMesh:
         await self._perform.stop()
         if self._queue is not None:
             await self._queue.stop()
+        if self._worker is not None:
+            await self._worker.stop()
         await self._links.stop()
         for timer in (self._alarm, self._sweeper):
             if timer is not None:
@@ -273,6 +279,8 @@ class PeerMesh:
         self._skills = {skill.name: skill for skill in skills}
         if hasattr(self, "_perform"):
             self._perform.handler = handler
+        if self._worker is not None:
+            self._worker.serve(handler, list(self._skills), slots)
         if self._registry is not None:
             self._registry.heartbeat(slots, list(skills))
 
@@ -368,6 +376,8 @@ class PeerMesh:
     def _registry_state(self, up: bool) -> None:
         if not up:
             return
+        if self._worker is not None:
+            self._worker.registry_up()
         now = self._now()
         for peer in list(self._peers.values()):
             for pending in list(peer.calls.asked.values()):
@@ -378,6 +388,8 @@ class PeerMesh:
     def _pushed(self, push: msgspec.Struct) -> None:
         if self._queue is not None:
             self._queue.pushed(push)
+        if self._worker is not None:
+            self._worker.pushed(push)
 
     def _look(self, peer: _Peer) -> None:
         """Ask the directory who that is, once at a time: an unknown name need not wait."""

@@ -56,7 +56,8 @@ from chatixia.wire.signaling import (
 from chatixia.wire.trust import Signed
 from chatixia.world import REAL, World
 
-from .login import Line, hang_up, login, read, refusal
+from .channel import Access
+from .login import Line, certificate, hang_up, login, read, refusal
 from .verbs import Verbs
 
 log = logging.getLogger("chatixia.peer")
@@ -101,6 +102,8 @@ class Signaling:
         self.url = self.urls[0] if self.urls else ""
         self.refusal: MeshError | None = None
         self.epoch = ""
+        self.access: Access | None = None
+        self._certificate = b""
         self._verbs = Verbs(self.send)
         self._skills: list[SkillInfo] = []
         self._slots = 0
@@ -262,6 +265,7 @@ class Signaling:
         self._out_bytes = 0
         self._up, self.refusal, self._end = True, None, None
         self.url, self.epoch = line.url, line.welcome.epoch
+        self._certificate = certificate(line.ws)
         writer = asyncio.ensure_future(self._write(line.ws))
         try:
             for statement in line.welcome.revoked:
@@ -351,6 +355,8 @@ class Signaling:
         """The registry has proved itself, so its other addresses count, after my own."""
         known = [url for url in config.addresses if url.startswith(("http://", "https://"))]
         self.urls = list(dict.fromkeys([*self._me.registries, *known]))
+        if config.token:
+            self.access = Access(self.url, config.token, self._certificate)
         self.on_config(config)
 
     def _revoked(self, statement: Signed) -> None:

@@ -24,7 +24,7 @@ from chatixia.core.meshtime import MeshTime
 from chatixia.core.ports import PinBook, Self
 from chatixia.errors import NotFound, Unavailable, UnknownSkill
 from chatixia.ids import AgentId
-from chatixia.peer.channel import Upper
+from chatixia.peer.channel import Access, Upper
 from chatixia.peer.engines.base import EngineRefused
 from chatixia.peer.mesh import PeerMesh
 from chatixia.wire.peer import SkillInfo
@@ -103,6 +103,7 @@ class MemoryRegistry:
     """A directory of the nodes' skills. It has no queue."""
 
     up = True
+    access: Access | None = None
 
     def __init__(self, network: Network, owner: AgentId) -> None:
         self.network, self.owner = network, owner

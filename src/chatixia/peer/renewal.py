@@ -1,0 +1,155 @@
+"""Renews leases from a thread of its own, over its own HTTP connection (tasks.md section 2).
+
+A skill that blocks the loop blocks the login's socket with it; its lease must live on, for as long
+as the loop was seen alive within ``max_block``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final, cast
+from urllib.parse import urlsplit
+
+import msgspec
+
+from chatixia.errors import BadSignature, MeshError, RegistryUnreachable
+from chatixia.wire.base import MIB, encode
+from chatixia.wire.tasks import Held, Renew, Renewal, Renewed
+from chatixia.wire.verbs import BY_NAME
+
+from .channel import Access
+
+if TYPE_CHECKING:
+    import http.client
+    import ssl
+
+log = logging.getLogger("chatixia.peer")
+
+EVERY: Final = 10.0
+"""Seconds between renewals."""
+TIMEOUT: Final = 5.0
+_ROUTE: Final = BY_NAME["tasks.renew"]
+_renewed: Final = msgspec.json.Decoder(Renewed)
+
+
+class Renewer:
+    """The thread. ``held()``: what to renew now, empty while the loop counts as dead.
+
+    ``access()``: where and with which token, None while nobody is logged in. ``done(renewals,
+    asked)``: called in the thread, ``asked`` the time (``clock``) from before it asked.
+    """
+
+    def __init__(
+        self,
+        held: Callable[[], Sequence[Held]],
+        access: Callable[[], Access | None],
+        done: Callable[[Sequence[Renewal], float], None],
+        clock: Callable[[], float],
+        every: float = EVERY,
+    ) -> None:
+        self._held, self._access, self._done, self._clock = held, access, done, clock
+        self._every = every
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._http: http.client.HTTPConnection | None = None
+        self._to: Access | None = None
+
+    def start(self) -> None:
+        """Begin; once it runs, nothing more."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="chatixia-leases", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End; does not wait for an answer under way (at most 5 s)."""
+        self._over.set()
+
+    def join(self) -> None:
+        """Wait until the thread has ended."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._over.wait(self._every):
+            leases, access = list(self._held()), self._access()
+            if not leases or access is None:
+                continue
+            try:
+                self.once(access, leases)
+            except MeshError as error:
+                log.info("leases were not renewed: %s", error)
+        self._hang_up()
+
+    def once(self, access: Access, leases: Sequence[Held]) -> None:
+        """One renewal. Raises RegistryUnreachable, BadSignature for a strange certificate."""
+        asked = self._clock()
+        answer = self._ask(access, encode(Renew(list(leases))))
+        self._done(answer.leases, asked)
+
+    def _ask(self, access: Access, body: bytes) -> Renewed:
+        import http.client
+
+        headers = {
+            "content-type": "application/json",
+            "authorization": f"Bearer {access.token}",
+        }
+        try:
+            line = self._line(access)
+            line.request(_ROUTE.method, _ROUTE.path, body, headers)
+            answer = line.getresponse()
+            data = answer.read(MIB)
+        except (OSError, http.client.HTTPException) as error:
+            self._hang_up()
+            raise RegistryUnreachable(f"A renewal broke off: {type(error).__name__}.") from None
+        if answer.status != 200:
+            self._hang_up()
+            raise RegistryUnreachable(f"A renewal was answered with status {answer.status}.")
+        try:
+            return _renewed.decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise RegistryUnreachable("A renewal's answer cannot be read.") from None
+
+    def _line(self, access: Access) -> http.client.HTTPConnection:
+        """The connection to that address; another address or certificate gets another one."""
+        same = self._to is not None and self._to.url == access.url
+        if self._http is None or not same:
+            self._hang_up()
+            self._http, self._to = _dial(access), access
+        return self._http
+
+    def _hang_up(self) -> None:
+        if self._http is not None:
+            self._http.close()
+        self._http = None
+
+
+def _dial(access: Access) -> http.client.HTTPConnection:
+    """Connect; no credential leaves before the certificate is the one that the login proved."""
+    import http.client
+
+    parts = urlsplit(access.url)
+    host, port = parts.hostname or "", parts.port
+    if parts.scheme != "https":
+        made = http.client.HTTPConnection(host, port or 80, timeout=TIMEOUT)
+        made.connect()
+        return made
+    made = http.client.HTTPSConnection(host, port or 443, timeout=TIMEOUT, context=_context())
+    made.connect()
+    der = cast("ssl.SSLSocket", made.sock).getpeercert(binary_form=True)
+    if der is None or hashlib.sha256(der).digest() != access.certificate:
+        made.close()
+        raise BadSignature("The registry shows another certificate than at the login.")
+    return made
+
+
+def _context() -> Any:
+    import ssl
+
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.check_hostname = False  # the login proved this very certificate: it is compared
+    context.verify_mode = ssl.CERT_NONE
+    return context

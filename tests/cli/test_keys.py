@@ -19,6 +19,13 @@ def test_the_key_is_all_of_stdout(registry, type_):
     assert len(out.split()) == 1
 
 
+def test_alone_it_lists_with_every_option_of_list(registry, type_):
+    assert type_("keys", "--json").json["keys"] == []
+    assert "create" in type_("keys", "--help").out
+    wrong = type_("keys", "crate")
+    assert (wrong.code, "Did you mean create?" in wrong.err) == (2, True)
+
+
 def test_an_unknown_key(registry, type_):
     assert type_("keys", "revoke", "nothing").code == 1
 

@@ -48,6 +48,28 @@ class Talk:
             click.echo(text)
 
 
+class Noun(click.Group):
+    """A group that lists when no subcommand is named: ``chatixia tasks --json``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does, with ``list`` put in where a subcommand would stand."""
+        helped = args[:1] and args[0] in ctx.help_option_names
+        if not helped and (not args or args[0].startswith("-")):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, but an unknown subcommand names the nearest."""
+        from chatixia.cli.group import nearest
+
+        if args[0] in self.commands:
+            return super().resolve_command(ctx, args)
+        hint = nearest(args[0], self.commands)
+        raise click.UsageError(f"There is no command {ctx.info_name} {args[0]}.{hint}", ctx)
+
+
 def common(command: Callable[Concatenate[Talk, P], R]) -> Callable[P, R]:
     """Add the shared options to a command and hand it a :class:`Talk` first."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chatixia.cli import output
-from chatixia.cli.common import Talk, common
+from chatixia.cli.common import Noun, Talk, common
 
 if TYPE_CHECKING:
     import msgspec
@@ -17,12 +17,9 @@ HEADS = ("id", "name", "made", "used", "ends", "state")
 DAY = 86_400
 
 
-@click.group(invoke_without_command=True)
-@click.pass_context
-def keys(ctx: click.Context) -> None:
+@click.group(cls=Noun)
+def keys() -> None:
     """Create, list and revoke API keys; alone it lists."""
-    if ctx.invoked_subcommand is None:
-        ctx.invoke(list_)
 
 
 @keys.command()

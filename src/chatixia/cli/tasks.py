@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chatixia.cli import output
-from chatixia.cli.common import Talk, common, in_mesh
+from chatixia.cli.common import Noun, Talk, common, in_mesh
 
 if TYPE_CHECKING:
     from chatixia.client.mesh import Mesh
@@ -16,12 +16,9 @@ if TYPE_CHECKING:
 HEADS = ("task", "state", "skill", "from", "to", "age")
 
 
-@click.group(invoke_without_command=True)
-@click.pass_context
-def tasks(ctx: click.Context) -> None:
+@click.group(cls=Noun)
+def tasks() -> None:
     """List, show, watch and cancel queued work; alone it lists."""
-    if ctx.invoked_subcommand is None:
-        ctx.invoke(list_)
 
 
 @tasks.command("list")

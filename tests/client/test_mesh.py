@@ -36,7 +36,7 @@ async def test_who_is_there(net: Net):
 async def test_skills_from_the_directory_else_from_the_agent(net: Net):
     mesh = client(net)
     assert [s.name for s in await mesh.skills("a")] == ["echo"]
-    with pytest.raises(UnknownAgent, match="No agent called nobody is in the mesh"):
+    with pytest.raises(UnknownAgent, match="No agent named nobody is in the mesh"):
         await mesh.skills("nobody")
 
     def away(_):

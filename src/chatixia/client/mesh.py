@@ -80,7 +80,7 @@ class Mesh:
             return record.skills
         except MeshError as error:
             if error.code == "not_found":
-                raise UnknownAgent(f"No agent called {name} is in the mesh.", agent=name) from None
+                raise UnknownAgent(f"No agent named {name} is in the mesh.", agent=name) from None
             if not isinstance(error, Unreachable):
                 raise
         out = Outgoing(address(name), "", _queried(SkillQuery()), "skills", timeout)

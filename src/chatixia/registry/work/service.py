@@ -177,7 +177,7 @@ class Tasks:
         if not target or target in self._leases.workers:
             return
         if not await self._store.knows(ns, target):
-            raise UnknownAgent(agent=target)
+            raise UnknownAgent(f"No agent named {target} is in the mesh.", agent=target)
 
     async def cancel(self, who: Principal, said: t.Cancel) -> t.Ended:
         """Terminal at once; whoever holds it is told to stop."""

@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from chatixia.cli.failure import guarded
-from chatixia.cli.group import COMMANDS, chatixia, nearest
+from chatixia.cli.group import COMMANDS, chatixia
+from chatixia.cli.output import nearest
 
 
 def test_help_lists_every_command_without_loading_one():

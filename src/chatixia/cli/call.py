@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -165,9 +164,8 @@ def schema(skill: SkillInfo | None) -> dict[str, Any]:
 
 def suggest(error: MeshError, name: str, known: Sequence[str]) -> MeshError:
     """Add the nearest known name to an error's sentence."""
-    close = get_close_matches(name, known, 1)
-    if close:
-        error.add_note(f"Did you mean {close[0]}?")
+    if hint := output.nearest(name, known):
+        error.add_note(hint.strip())
     return error
 
 

@@ -62,11 +62,9 @@ class Noun(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does, but an unknown subcommand names the nearest."""
-        from chatixia.cli.group import nearest
-
         if args[0] in self.commands:
             return super().resolve_command(ctx, args)
-        hint = nearest(args[0], self.commands)
+        hint = output.nearest(args[0], self.commands)
         raise click.UsageError(f"There is no command {ctx.info_name} {args[0]}.{hint}", ctx)
 
 

@@ -6,12 +6,12 @@ So ``chatixia --help`` costs click and this table alone.
 from __future__ import annotations
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import Final, NamedTuple
 
 import click
 
 from chatixia import __version__
+from chatixia.cli import output
 
 
 def _up() -> click.Command:
@@ -177,19 +177,13 @@ class LazyGroup(click.Group):
         name = args[0]
         if name in COMMANDS or name.startswith("-"):
             return super().resolve_command(ctx, args)
-        raise click.UsageError(f"There is no command {name}.{nearest(name, COMMANDS)}", ctx)
+        raise click.UsageError(f"There is no command {name}.{output.nearest(name, COMMANDS)}", ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands by section, from the table alone."""
         for title, part in SECTIONS.items():
             with formatter.section(title):
                 formatter.write_dl([(name, entry.line) for name, entry in part.items()])
-
-
-def nearest(name: str, known: object) -> str:
-    """`` Did you mean ...?`` for a name close to a known one, else nothing."""
-    close = get_close_matches(name, list(known), 1) if hasattr(known, "__iter__") else []
-    return f" Did you mean {close[0]}?" if close else ""
 
 
 @click.group(

@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, Final
 
 SHAPE: Final = 1
@@ -88,6 +89,12 @@ def pong(via: str, ms: float, where: str) -> str:
     """``pong  direct   24 ms   (84.20.1.9:51234)``."""
     tail = f"   ({where})" if where else ""
     return f"  pong  {via:<7}  {millis(ms)}{tail}"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`` Did you mean ...?`` for a name close to a known one, else nothing."""
+    close = get_close_matches(name, list(known), 1)
+    return f" Did you mean {close[0]}?" if close else ""
 
 
 def host(where: str) -> str:

@@ -1,0 +1,287 @@
+"""All peers of one mesh: their sessions, what the link driver and the directory tell of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+from collections.abc import Callable
+from typing import Any, Final
+
+from chatixia.core import route
+from chatixia.core.call import Calls, Sink
+from chatixia.core.exchange import Pending
+from chatixia.core.ports import Self
+from chatixia.core.timers import Wheel
+from chatixia.errors import (
+    Denied,
+    MeshError,
+    NotFound,
+    Overloaded,
+    UnknownAgent,
+)
+from chatixia.ids import AgentId
+from chatixia.wire.registry import AgentRecord, AgentRef
+from chatixia.world import World
+
+from .calls import Perform
+from .channel import Channel, Handle, Links, LoopTimers, Path, Registry, Timers
+
+MAX_PEERS: Final = 4096
+SWEEP_SECONDS: Final = 10.0
+DIRECTORY_SECONDS: Final = 5.0
+
+
+class Peer:
+    """What this mesh has of one other: calls, the channel under them, what is known of it."""
+
+    __slots__ = ("calls", "channel", "incarnation", "looking", "opened", "seen")
+
+    def __init__(self, calls: Calls, channel: Channel) -> None:
+        self.calls, self.channel = calls, channel
+        self.incarnation = ""
+        self.seen = route.Seen()
+        self.looking: asyncio.Task[None] | None = None
+        self.opened: list[asyncio.Future[None]] = []
+
+
+class Peers:
+    """The ``Upper`` of ``links``, and the one timer under all deadlines."""
+
+    def __init__(
+        self,
+        me: Self,
+        links: Links,
+        registry: Registry | None,
+        world: World,
+        timers: Timers | None,
+    ) -> None:
+        self._me, self._links, self._registry = me, links, registry
+        self.incarnation = me.incarnation
+        self._world = world
+        self._timers: Timers = timers or LoopTimers()
+        self._wheel: Wheel[Any] = Wheel()
+        self._wheel.on_earlier = self._arm
+        self._alarm: Handle | None = None
+        self._sweeper: Handle | None = None
+        self._peers: dict[str, Peer] = {}
+        self._prefix = world.token(6).hex()
+        self._count = 0
+        self._stopped = False
+        self._loop: asyncio.AbstractEventLoop
+        self._perform: Perform
+        links.upper = self
+
+    # -- Upper: what the link driver tells
+
+    def received(self, peer: AgentId, incarnation: str) -> int:
+        """``hello.a`` for a session with that process."""
+        known = self._peers.get(peer)
+        same = known is not None and known.incarnation == incarnation
+        return known.calls.session.a if known is not None and same else 0
+
+    def attach(self, peer: AgentId, incarnation: str, path: Path, acked: int) -> None:
+        """A path is open: the session goes on over it, or a new one starts."""
+        known = self._peer(peer)
+        if known.incarnation and known.incarnation != incarnation:
+            self._perform_on(known, known.calls.restart)
+        known.incarnation = incarnation
+        known.seen = route.Seen()
+        known.channel.attach(path, acked)
+        for waiter in known.opened:
+            if not waiter.done():
+                waiter.set_result(None)
+        known.opened.clear()
+
+    def detach(self, peer: AgentId, path: Path) -> None:
+        """That path is dead; open calls ask for another."""
+        known = self._peers.get(peer)
+        if known is None or not known.channel.detach(path) or self._stopped:
+            return
+        now = self._now()
+        if self._sweeper is None:
+            self._sweep()
+        for pending in known.calls.asked.values():
+            if not pending.sent:
+                patience = route.patience(max(pending.deadline - now, 0.0))
+                known.calls.wait_until(pending, now + patience)
+        if known.calls.open:
+            self._links.want(peer)
+
+    def gone(self, peer: AgentId, incarnation: str) -> None:
+        """That process is gone: sent calls end; the others may take the queue."""
+        known = self._peers.get(peer)
+        if known is None or known.incarnation != incarnation:
+            return
+        known.channel.close("the peer is gone")
+        known.seen.listed = False
+        known.seen.failed_at = self._now()
+        self._perform_on(known, known.calls.gone)
+        for pending in list(known.calls.asked.values()):
+            self._late(pending)
+
+    def refused(self, peer: AgentId, error: MeshError) -> None:
+        """No link can be; calls that wait for one end, or take the queue."""
+        known = self._peer(peer)
+        known.seen.refusal, known.seen.failed_at = error, self._now()
+        for pending in list(known.calls.asked.values()):
+            if isinstance(error, Denied) and not pending.sent:
+                self._end(known, pending, route.copy(error))
+            else:
+                self._late(pending)
+        for waiter in known.opened:
+            fail(waiter, route.copy(error))
+        known.opened.clear()
+
+    def idle(self, peer: AgentId) -> bool:
+        """Whether the link may close."""
+        known = self._peers.get(peer)
+        return known is None or known.calls.idle
+
+    def heard(self, peer: AgentId) -> float:
+        """When the last frame of that peer came."""
+        known = self._peers.get(peer)
+        return known.channel.heard if known is not None else 0.0
+
+    def probe(self, peer: AgentId) -> None:
+        """Send a ping."""
+        known = self._peers.get(peer)
+        if known is not None:
+            known.calls.ping(self._rid())
+            known.channel.kick()
+
+    # -- the registry's word
+
+    def _registry_up(self) -> bool:
+        return self._registry is not None and self._registry.up
+
+    def _registry_state(self, up: bool) -> None:
+        if not up:
+            return
+        now = self._now()
+        for peer in list(self._peers.values()):
+            for pending in list(peer.calls.asked.values()):
+                waited = now - pending.started >= route.patience(pending.out.timeout)
+                if peer.channel.path is None and waited:
+                    self._late(pending)
+
+    def _look(self, peer: Peer) -> None:
+        """Ask the directory who that is, once at a time: an unknown name need not wait."""
+        if not self._registry_up() or peer.looking is not None or "~" in peer.calls.peer:
+            return
+        peer.looking = asyncio.ensure_future(self._ask_directory(peer))
+
+    async def _ask_directory(self, peer: Peer) -> None:
+        try:
+            ref = AgentRef(peer.calls.peer)
+            record = await self._directory(ref)
+        except NotFound:
+            self._unknown(peer)
+        except MeshError:
+            pass  # the directory cannot say; the link or the deadline will
+        else:
+            self._listed(peer, record)
+        finally:
+            peer.looking = None
+
+    async def _directory(self, ref: AgentRef) -> AgentRecord:
+        assert self._registry is not None
+        record: AgentRecord = await self._registry.verb("agents.get", ref, DIRECTORY_SECONDS)
+        return record
+
+    def _unknown(self, peer: Peer) -> None:
+        agent = peer.calls.peer
+        text = f"No agent named {agent} is in the mesh."
+        for pending in list(peer.calls.asked.values()):
+            if not pending.sent:
+                self._end(peer, pending, UnknownAgent(text, agent=agent))
+        for waiter in peer.opened:
+            fail(waiter, UnknownAgent(text, agent=agent))
+
+    def _listed(self, peer: Peer, record: AgentRecord) -> None:
+        peer.seen.listed = record.health != "offline" and record.trust != "unverified"
+        if not peer.seen.listed and peer.channel.path is None:
+            peer.seen.failed_at = self._now()
+            for pending in list(peer.calls.asked.values()):
+                self._late(pending)
+
+    # -- within
+
+    def _now(self) -> float:
+        return self._world.monotonic()
+
+    def _rid(self) -> str:
+        self._count += 1
+        return f"{self._prefix}{self._count:x}"
+
+    def _peer(self, name: AgentId) -> Peer:
+        known = self._peers.get(name)
+        if known is None:
+            self._make_room()
+            calls = Calls(self._me.id, name, self._wheel)
+            channel = Channel(calls, self._world, self._timers, self._loop)
+            channel.perform = functools.partial(self._perform, channel)
+            known = self._peers[name] = Peer(calls, channel)
+        return known
+
+    def _make_room(self) -> None:
+        if len(self._peers) < MAX_PEERS:
+            return
+        for name, peer in self._peers.items():
+            if peer.channel.path is None and peer.calls.idle:
+                del self._peers[name]
+                return
+        raise Overloaded("Too many peers at once.")
+
+    def _perform_on(self, peer: Peer, act: Callable[[Sink], None]) -> None:
+        sink: Sink = []
+        act(sink)
+        self._perform(peer.channel, sink)
+        peer.channel.kick()
+
+    def _end(self, peer: Peer, pending: Pending, error: MeshError) -> None:
+        self._perform_on(peer, lambda sink: peer.calls.end(pending, error, sink))
+
+    def _late(self, pending: Pending) -> None:
+        """No path in time for a call: remember it, and see whether the queue takes the call."""
+        peer = self._peers[pending.owner.peer]
+        if peer.channel.path is not None:
+            return
+        peer.seen.failed_at = self._now()
+        try:
+            way = route.late(pending.out, pending.sent, self._registry_up())
+        except MeshError as error:
+            self._end(peer, pending, error)
+            return
+        if way == "queue":
+            self._perform_on(peer, lambda sink: peer.calls.move(pending, sink))
+
+    def _arm(self, at: float) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = self._timers.later(max(at - self._now(), 0.0), self._ring, work=True)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        now = self._now()
+        for item in self._wheel.due(now):
+            peer = self._peers[item.owner.peer]
+            self._perform_on(peer, functools.partial(peer.calls.expire, item, now))
+        upcoming = self._wheel.next()
+        if upcoming is not None and self._alarm is None:
+            self._arm(upcoming)
+
+    def _sweep(self) -> None:
+        """Answers that nobody acknowledged: only those of lost paths can be left."""
+        self._sweeper = None
+        now = self._now()
+        for peer in self._peers.values():
+            peer.calls.sweep(now)
+        if any(peer.calls.served for peer in self._peers.values()):
+            self._sweeper = self._timers.later(SWEEP_SECONDS, self._sweep)
+
+
+def fail(waiter: asyncio.Future[None], error: MeshError) -> None:
+    """End a wait with an error, unless it has ended."""
+    with contextlib.suppress(asyncio.InvalidStateError):
+        waiter.set_exception(error)

@@ -1,0 +1,122 @@
+"""Verbs in flight: windows, deadlines, refusals, and what a lost login means for each."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+
+from chatixia.errors import (
+    DeadlineExceeded,
+    NotFound,
+    Overloaded,
+    RegistryUnreachable,
+    Unavailable,
+)
+from chatixia.peer.verbs import WAITING, WINDOW, Verbs
+from chatixia.wire.registry import AgentRef, Nothing, Serial
+from chatixia.wire.signaling import SignalError, VerbCall, VerbResult
+
+
+class Wire:
+    """What was sent, and whether more may go."""
+
+    def __init__(self) -> None:
+        self.sent: list[Any] = []
+        self.open = True
+
+    def send(self, frame: msgspec.Struct) -> bool:
+        if self.open:
+            self.sent.append(frame)
+        return self.open
+
+
+async def started(verbs: Verbs, count: int = 1, timeout: float = 60.0) -> list[asyncio.Task[Any]]:
+    tasks = [
+        asyncio.ensure_future(verbs.call("serial", Serial("weather"), timeout))
+        for _ in range(count)
+    ]
+    await asyncio.sleep(0)
+    return tasks
+
+
+def answer(call: VerbCall, body: bytes = b'{"id":"weather","serial":7}') -> VerbResult:
+    return VerbResult(call.id, msgspec.Raw(body))
+
+
+async def test_an_answer_comes_as_the_verbs_reply():
+    wire = Wire()
+    verbs = Verbs(wire.send)
+    [task] = await started(verbs)
+    assert (wire.sent[0].verb, bytes(wire.sent[0].body)) == ("serial", b'{"id":"weather"}')
+    verbs.result(VerbResult("nobody's"))
+    verbs.result(answer(wire.sent[0]))
+    verbs.result(answer(wire.sent[0]))
+    assert (await task).serial == 7
+
+
+async def test_a_refusal_comes_as_its_class():
+    wire = Wire()
+    verbs = Verbs(wire.send)
+    [task] = await started(verbs)
+    assert not verbs.error(SignalError("not_found", "", "offer"))
+    assert verbs.error(SignalError("not_found", "No such thing.", wire.sent[0].id))
+    with pytest.raises(NotFound, match="No such thing"):
+        await task
+
+
+async def test_only_a_window_of_them_flies_and_the_rest_follow():
+    wire = Wire()
+    verbs = Verbs(wire.send)
+    tasks = await started(verbs, WINDOW + 10)
+    assert len(wire.sent) == WINDOW
+    for n in range(WINDOW + 10):
+        verbs.result(answer(wire.sent[n]))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    assert [reply.serial for reply in await asyncio.gather(*tasks)] == [7] * (WINDOW + 10)
+
+
+async def test_too_many_are_refused_at_once():
+    verbs = Verbs(Wire().send)
+    tasks = await started(verbs, WAITING)
+    with pytest.raises(Overloaded):
+        await verbs.call("serial", Serial("weather"), 1.0)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert not verbs._open and verbs._flying == 0
+
+
+async def test_a_deadline_says_whether_it_had_left():
+    verbs = Verbs(Wire().send)
+    late = await started(verbs, WINDOW + 1, timeout=0.01)
+    errors = await asyncio.gather(*late, return_exceptions=True)
+    assert all(isinstance(error, DeadlineExceeded) for error in errors)
+    assert [error.outcome for error in errors] == ["unknown"] * WINDOW + ["definite"]
+
+
+async def test_a_lost_login_ends_them_all():
+    wire = Wire()
+    verbs = Verbs(wire.send)
+    tasks = await started(verbs, WINDOW + 1)
+    wire.open = False
+    verbs.broken()
+    errors = await asyncio.gather(*tasks, return_exceptions=True)
+    assert all(isinstance(error, RegistryUnreachable) for error in errors)
+    assert [error.outcome for error in errors] == ["unknown"] * WINDOW + ["definite"]
+    with pytest.raises(RegistryUnreachable) as never:
+        await verbs.call("agents.get", AgentRef("weather"), 1.0)
+    assert never.value.outcome == "definite"
+
+
+async def test_an_answer_that_cannot_be_read_is_an_error():
+    wire = Wire()
+    verbs = Verbs(wire.send)
+    task = asyncio.ensure_future(verbs.call("session", Nothing(), 1.0))
+    await asyncio.sleep(0)
+    verbs.result(answer(wire.sent[0], b"[1,2"))
+    with pytest.raises(Unavailable):
+        await task

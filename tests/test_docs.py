@@ -24,8 +24,10 @@ import msgspec
 import yaml
 
 import chatixia.wire
+from chatixia.core.task import TRANSITIONS
 from chatixia.errors import TABLE
 from chatixia.wire.peer import MESSAGE_TYPES
+from chatixia.wire.tasks import STATES
 from chatixia.wire.verbs import BY_NAME
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -178,6 +180,14 @@ def test_each_limit_is_the_one_in_the_code():
         module, _, name = path.rpartition(".")
         bound = getattr(importlib.import_module(f"chatixia.{module}"), name)
         assert f"{shown} {unit}".strip() == human(bound, unit), path
+
+
+def test_each_state_may_become_what_the_table_of_transitions_says():
+    for state in STATES:
+        found = re.search(rf"^\| `{state}` \|[^|]*\| (.*) \|$", TEXTS["docs/tasks.md"], re.M)
+        assert found, state
+        next_ = {step.to for (here, _), step in TRANSITIONS.items() if here == state} - {state}
+        assert set(re.findall(r"`(\w+)`", found[1])) == next_, state
 
 
 def wrong_imports(block: Block) -> Iterator[str]:

@@ -1,0 +1,241 @@
+"""``make bench [ONLY=call,link]``: contenders in one run, their order alternating; ratios first.
+
+Writes ``build/bench.json``, one flat object. Nothing here is a timed test: figures move by a third
+from run to run, ratios less.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "src")]
+
+from chatixia.testing.registry import RegistryProcess  # noqa: E402
+
+ROUNDS = 3
+Row = dict[str, float]
+
+
+def run(*command: str, env: dict[str, str] | None = None, timeout: float = 300) -> Row:
+    """A contender's process; the row that it prints last."""
+    done = subprocess.run(
+        [sys.executable, *command], cwd=ROOT, env=environment(env), timeout=timeout,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    if done.returncode:
+        raise SystemExit(f"bench: {' '.join(command)} failed:\n{done.stderr[-3000:]}")
+    return dict(json.loads(done.stdout.strip().splitlines()[-1]))
+
+
+def environment(more: dict[str, str] | None = None) -> dict[str, str]:
+    path = os.pathsep.join([str(ROOT), str(ROOT / "src")])
+    return {**os.environ, "PYTHONPATH": path, "WRTC_ALLOW_LOOPBACK": "1", **(more or {})}
+
+
+class Mesh:
+    """A registry and its agents, in a home of their own."""
+
+    def __init__(self, home: Path) -> None:
+        self.env = {"CHATIXIA_HOME": str(home)}
+        self.registry = RegistryProcess(home)
+        self.agents: dict[str, subprocess.Popen[str]] = {}
+        self.log = open(home / "agents.log", "w")  # noqa: SIM115 - lives as long as they do
+
+    def start(self, *names: str) -> None:
+        self.registry.start()
+        for name in names:
+            self.agents[name] = subprocess.Popen(
+                [sys.executable, "-m", "tests.bench.agent", name], cwd=ROOT,
+                env=environment(self.env), stdout=self.log, stderr=self.log, text=True,
+            )  # fmt: skip
+        deadline = time.monotonic() + 30
+        while not all(self.listed(name) for name in names):
+            if time.monotonic() > deadline:
+                raise SystemExit("bench: the agents do not come online")
+            time.sleep(0.1)
+
+    def listed(self, name: str) -> bool:
+        text = Path(self.env["CHATIXIA_HOME"], "agents.log").read_text()
+        return f"{name}  online" in text or f"{name} online" in text
+
+    def ask(self, part: str, name: str = "echo") -> Row:
+        pid = self.agents[name].pid
+        return run("-m", "tests.bench.ask", part, name, str(pid), env=self.env)
+
+    def stop(self) -> None:
+        for agent in self.agents.values():
+            agent.terminate()
+            agent.wait(10)
+        self.registry.terminate()
+        self.log.close()
+
+
+@contextlib.contextmanager
+def mesh(*names: str) -> Iterator[Mesh]:
+    with tempfile.TemporaryDirectory(prefix="chatixia-bench-") as home:
+        made = Mesh(Path(home))
+        try:
+            made.start(*names)
+            yield made
+        finally:
+            made.stop()
+
+
+def alternating(contenders: dict[str, Callable[[], Row]]) -> dict[str, Row]:
+    """Each contender once a round, another one first each time; medians."""
+    names = list(contenders)
+    rows: dict[str, list[Row]] = {name: [] for name in names}
+    for turn in range(ROUNDS):
+        for name in names[turn % len(names) :] + names[: turn % len(names)]:
+            rows[name].append(contenders[name]())
+            print(f"  {name:7} {rows[name][-1]}", file=sys.stderr)
+    return {
+        name: {key: statistics.median(row[key] for row in rows[name]) for key in rows[name][0]}
+        for name in names
+    }
+
+
+def part_call() -> Row:
+    with mesh("echo") as ours:
+        found = alternating({
+            "call": lambda: ours.ask("call"),
+            "engine": lambda: run("tests/bench/rpc_wrtc.py", "--coalesce"),
+            "nats": lambda: run("-m", "tests.bench.nats_echo"),
+            "http": lambda: run("-m", "tests.bench.http_echo"),
+        })  # fmt: skip
+    return {f"{name}.{key}": value for name, row in found.items() for key, value in row.items()}
+
+
+def part_link() -> Row:
+    with mesh("echo") as ours:
+        return {f"link.{key}": value for key, value in ours.ask("link").items()}
+
+
+def part_bulk() -> Row:
+    with mesh("echo") as ours:
+        found = {"bulk.mb_s": ours.ask("bulk")["mb_s"]}
+    return found | {"engine.bulk_mb_s": run("-m", "tests.bench.bulk_wrtc")["mb_s"]}
+
+
+def part_tasks() -> Row:
+    with mesh("echo") as ours:
+        found = ours.ask("tasks")
+    return {f"tasks.{key}": value for key, value in found.items()} | {
+        "disk.fsync_per_s": fsync_rate()
+    }
+
+
+def fsync_rate(seconds: float = 1.0) -> float:
+    """Appends of 4 KB a second, each on disk before the next."""
+    with tempfile.NamedTemporaryFile(dir=ROOT / "build") as file:
+        count, until = 0, time.perf_counter() + seconds
+        while time.perf_counter() < until:
+            file.write(bytes(4096))
+            file.flush()
+            os.fsync(file.fileno())
+            count += 1
+    return count / seconds
+
+
+def part_memory(idle: float = 60.0) -> Row:
+    """An agent with two open links after a minute without a call, and what a link costs."""
+    with mesh("echo") as ours:
+        alone = rss_mb(ours.agents["echo"].pid)
+        holders = [
+            subprocess.Popen(
+                [sys.executable, "-m", "tests.bench.hold", "echo"], cwd=ROOT,
+                env=environment(ours.env), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            )
+            for _ in range(2)
+        ]  # fmt: skip
+        for holder in holders:
+            assert holder.stdout and holder.stdout.readline().strip() == "open"
+        time.sleep(idle)
+        full = rss_mb(ours.agents["echo"].pid)
+        for holder in holders:
+            holder.communicate("end\n", timeout=20)
+    return {"agent.rss_mb": full, "link.kb": 1000 * (full - alone) / 2}
+
+
+def rss_mb(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1000
+    raise SystemExit("bench: no VmRSS")
+
+
+def part_start() -> Row:
+    """Whole processes: ``chatixia --help``, and an import with an agent made."""
+
+    def seconds(*command: str) -> float:
+        times = []
+        for _ in range(11):
+            start = time.perf_counter()
+            subprocess.run(command, cwd=ROOT, env=environment(), check=True, capture_output=True)
+            times.append(time.perf_counter() - start)
+        return statistics.median(times)
+
+    empty = seconds(sys.executable, "-c", "pass")
+    made = seconds(sys.executable, "-c", "import chatixia; chatixia.Agent('x')")
+    helped = seconds(str(Path(sys.executable).with_name("chatixia")), "--help")
+    return {"cli.help_ms": 1000 * helped, "import_ms": 1000 * (made - empty)}
+
+
+PARTS: dict[str, Callable[[], Row]] = {
+    "call": part_call, "link": part_link, "bulk": part_bulk, "tasks": part_tasks,
+    "memory": part_memory, "start": part_start,
+}  # fmt: skip
+
+RATIOS = (
+    # name, above, below, what is wanted
+    ("call p50 / yardstick's", "call.p50_ms", "engine.p50_ms", "<= 1.6"),
+    ("call p50 / NATS's", "call.p50_ms", "nats.p50_ms", "< 1"),
+    ("calls/s with 32 in flight / NATS's", "call.per_s_32", "nats.per_s_32", ">= 1"),
+    ("CPU of a call / yardstick's", "call.cpu_us", "engine.cpu_us", ""),
+    ("HTTP's p50 / call p50", "http.p50_ms", "call.p50_ms", ""),
+    ("bulk / engine's", "bulk.mb_s", "engine.bulk_mb_s", ""),
+)
+GOALS = {
+    "link.open_p50_ms": "< 50", "link.open_max_ms": "<= 200", "tasks.cycles_per_s_64": ">= 2000",
+    "agent.rss_mb": "< 60", "cli.help_ms": "< 150", "import_ms": "< 100",
+}  # fmt: skip
+
+
+def table(found: Row) -> str:
+    """Ratios first, then figures."""
+    lines = [f"Python {platform.python_version()}, {os.cpu_count()} cores, {ROUNDS} rounds", ""]
+    for name, above, below, goal in RATIOS:
+        if above in found and below in found:
+            lines.append(f"{name:40} {found[above] / found[below]:10.2f}   {goal}")
+    lines.append("")
+    lines += [f"{name:40} {value:10.2f}   {GOALS.get(name, '')}" for name, value in found.items()]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def main() -> None:
+    chosen = [part for part in os.environ.get("ONLY", "").split(",") if part] or list(PARTS)
+    if wrong := [part for part in chosen if part not in PARTS]:
+        raise SystemExit(f"bench: no part {', '.join(wrong)}; there are: {', '.join(PARTS)}")
+    build = ROOT / "build"
+    build.mkdir(exist_ok=True)
+    found: Row = {}
+    for part in chosen:
+        print(f"bench: {part}", file=sys.stderr)
+        found |= PARTS[part]()
+    (build / "bench.json").write_text(json.dumps(found, indent=1) + "\n")
+    print(table(found))
+
+
+if __name__ == "__main__":
+    main()

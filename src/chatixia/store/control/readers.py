@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from queue import SimpleQueue
+from typing import Final, TypeVar
 
 from chatixia.errors import Overloaded, Unavailable
 from chatixia.world import World
@@ -29,10 +29,13 @@ class Readers:
     """Runs functions over a read-only connection, off the loop, each for a second at most."""
 
     def __init__(self, path: Path, world: World) -> None:
-        self._path, self._world = path, world
+        self._world = world
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="chatixia-reader")
-        self._mine = threading.local()
-        self._all: list[sqlite3.Connection] = []
+        # All opened now, log included: a process's descriptors do not depend on who came later.
+        self._all = [_opened(path) for _ in range(THREADS)]
+        self._free: SimpleQueue[sqlite3.Connection] = SimpleQueue()
+        for db in self._all:
+            self._free.put(db)
         self._waiting = 0
 
     async def run(self, read: Read[T]) -> T:
@@ -53,21 +56,16 @@ class Readers:
             self._waiting -= 1
 
     def _read(self, read: Read[T]) -> T:
-        db = self._connection()
+        db = self._free.get_nowait()  # as many as there are threads
         end = self._world.monotonic() + LONGEST
         db.set_progress_handler(lambda: self._world.monotonic() > end, LOOK_EVERY)
-        db.execute("BEGIN")
         try:
+            db.execute("BEGIN")
             return read(db)
         finally:
-            db.execute("ROLLBACK")
-
-    def _connection(self) -> sqlite3.Connection:
-        db: Any = getattr(self._mine, "db", None)
-        if db is None:
-            db = self._mine.db = open_reader(self._path)
-            self._all.append(db)
-        return db  # type: ignore[no-any-return]
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            self._free.put(db)
 
     def close(self) -> None:
         """End the threads, then the connections. Call off the loop."""
@@ -75,3 +73,9 @@ class Readers:
         for db in self._all:
             db.close()
         self._all.clear()
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    db = open_reader(path)
+    db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    return db

@@ -65,13 +65,19 @@ class Queue:
         if len(out.body) > t.MAX_PAYLOAD:
             raise route.too_large(out)
         started = self._world.monotonic()
-        name = str(task_id(self._world))
+        drawn = name = str(task_id(self._world))
+        self._expect(name)  # before it is submitted: its end may come with the receipt
         try:
             name = await self._submit(self._describe(out, name, rid, deadline), deadline)
+            if name != drawn:
+                self._expect(name)
             row = await self._ended(name, deadline)
         except asyncio.CancelledError:
             self._cancel_later(name)
             raise
+        finally:
+            self._waiting.pop(drawn, None)
+            self._waiting.pop(name, None)
         ms = 1000 * (self._world.monotonic() - started)
         return _answer(row, out, ms)
 
@@ -115,13 +121,22 @@ class Queue:
                 return row
         return await self._too_late(name)
 
+    def _expect(self, name: str) -> None:
+        self._waiting[name] = asyncio.get_running_loop().create_future()
+
     async def _push(self, name: str, seconds: float) -> t.Task | None:
-        waiter = self._waiting[name] = asyncio.get_running_loop().create_future()
+        """The final row if it is pushed in that time."""
+        waiter = self._waiting[name]
+        timer = self._timers.later(
+            seconds, lambda: None if waiter.done() else waiter.set_result(None)
+        )
         try:
-            await self._until(waiter, seconds)
-            return waiter.result() if not waiter.cancelled() else None
+            row = await waiter
         finally:
-            self._waiting.pop(name, None)
+            timer.cancel()
+        if row is None:
+            self._expect(name)
+        return row
 
     async def _look(self, name: str) -> t.Task | None:
         with contextlib.suppress(MeshError):

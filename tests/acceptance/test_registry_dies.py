@@ -40,14 +40,14 @@ async def test_agents_keep_calling_while_the_registry_is_dead(net: TestMesh):
         ready, via = asyncio.Event(), set[str]()
         storms = [asyncio.create_task(storm(mesh, x, 3_400, ready, via)) for x, _ in PAIRS]
         await asyncio.wait_for(ready.wait(), 60)
-        net.kill_registry()
+        await asyncio.to_thread(net.kill_registry)
         assert await asyncio.gather(*storms) == [3_400] * 3
         assert via == {"direct"}
         # Past the tokens' life: what follows would fail if calls leaned on a token.
         await asyncio.sleep(60)
         for left, right in PAIRS:
             assert await mesh.agent(left).echoes(others=[right], data="on") == {right: "direct"}
-        net.up("--token-ttl", "20")
+        await asyncio.to_thread(net.up, "--token-ttl", "20")
         async with asyncio.timeout(5):
             while {record.agent_id for record in await listed(mesh)} != {"a", "b", "c"}:
                 await asyncio.sleep(0.1)

@@ -1,4 +1,4 @@
-"""One login at a front door that lies: who is not my mesh's registry gets nothing but a signature."""
+"""One login at a front door that lies: who is not my registry gets nothing but a signature."""
 
 from __future__ import annotations
 

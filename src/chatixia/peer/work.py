@@ -54,7 +54,10 @@ _SURE: Final = ("stale_fence", "canceled", "not_found", "conflict", "denied", "u
 
 
 class Lease(msgspec.Struct, eq=False):
-    """A task in hand. ``until``: when the lease ends, on ``World.boottime``'s clock."""
+    """A task in hand. ``until``: when the lease ends, on ``World.boottime``'s clock.
+
+    ``lost``: it is another's by now. ``reporting``: its skill is done.
+    """
 
     task: t.Task
     fence: str
@@ -62,6 +65,7 @@ class Lease(msgspec.Struct, eq=False):
     renewed: float
     run: asyncio.Task[Any] | None = None
     lost: bool = False
+    reporting: bool = False
 
 
 class QueueResponder:
@@ -169,7 +173,8 @@ class Worker:
         lease = self._leases[task.id] = Lease(task, fence, until, self.world.boottime())
         lease.run = self._spawn_eager(self._run(lease, attempt))
         if not lease.run.done():
-            self.spawn(self._started(lease))
+            if not lease.reporting:  # else its report says it
+                self.spawn(self._started(lease))
             self._tick_soon()
 
     async def _started(self, lease: Lease) -> None:
@@ -222,6 +227,7 @@ class Worker:
     # -- reporting
 
     async def _report(self, lease: Lease, responder: QueueResponder) -> None:
+        lease.reporting = True
         result = responder.result
         if result is not None and len(result) > t.MAX_PAYLOAD:
             responder.error = TooLarge(

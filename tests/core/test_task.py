@@ -72,7 +72,9 @@ def test_a_fence_survives_its_text(generation: int, n: int):
     assert not task.fence_holds(text, generation + 1, n)
 
 
-@pytest.mark.parametrize("text", ["", ".", "1", "1.", ".1", "1.-1", "a.b", "1.2.3", "١.١", "1" * 60])
+@pytest.mark.parametrize(
+    "text", ["", ".", "1", "1.", ".1", "1.-1", "a.b", "1.2.3", "١.١", "1" * 60]
+)
 def test_what_is_no_fence_is_refused(text: str):
     with pytest.raises(BadRequest):
         task.fence_key(text)

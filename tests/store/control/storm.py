@@ -9,7 +9,9 @@ kill -9, a failing sync or a full disk, it shows what the store promised and wha
 import asyncio
 import os
 import sys
+from collections.abc import Awaitable
 from pathlib import Path
+from typing import TextIO
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
@@ -26,28 +28,30 @@ IN_FLIGHT = 32
 SIZE = int(os.environ.get("STORM_PAYLOAD", "300"))
 
 
+async def tell(out: TextIO, what: str, name: str, work: Awaitable[object]) -> None:
+    out.write(f"asked {what} {name}\n")
+    try:
+        await work
+    except MeshError as error:
+        said = "unknown" if error.outcome == "unknown" else "failed"
+        out.write(f"{said} {what} {name}\n")
+        if error.code == "outcome_unknown":
+            await asyncio.Event().wait()  # the process is about to end
+    else:
+        out.write(f"ok {what} {name}\n")
+
+
 async def main(folder: Path, ledger: Path, count: int) -> None:
     out = ledger.open("a", buffering=1)
     store = Store.open(folder, REAL, floor=Floor(0, 0.0))
     store.seats([seat(BOB, "echo", slots=64)])
     running: set[asyncio.Task[None]] = set()
 
-    async def tell(what: str, name: str, work) -> None:  # type: ignore[no-untyped-def]
-        out.write(f"asked {what} {name}\n")
-        try:
-            await work
-        except MeshError as error:
-            out.write(f"{'unknown' if error.outcome == 'unknown' else 'failed'} {what} {name}\n")
-            if error.code == "outcome_unknown":
-                await asyncio.sleep(30)  # the process is about to end
-        else:
-            out.write(f"ok {what} {name}\n")
-
     def hear(notices: list[object]) -> None:
         for said in notices:
             if isinstance(said, Given):
                 work = store.complete(BOB, said.task.id, said.task.fence, b"1")
-                task = asyncio.ensure_future(tell("complete", said.task.id, work))
+                task = asyncio.ensure_future(tell(out, "complete", said.task.id, work))
                 running.add(task)
                 task.add_done_callback(running.discard)
 
@@ -59,7 +63,7 @@ async def main(folder: Path, ledger: Path, count: int) -> None:
         for _ in left:
             name = task_id()
             said = t.Submit(id=name, skill="echo", key=name)
-            await tell("submit", name, store.submit(Order(ALICE, said, payload, 300.0)))
+            await tell(out, "submit", name, store.submit(Order(ALICE, said, payload, 300.0)))
 
     await asyncio.gather(*(one() for _ in range(IN_FLIGHT)))
     while running:

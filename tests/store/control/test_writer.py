@@ -1,4 +1,4 @@
-"""The writer: groups, lanes, bounds, and what holds when the disk, the commit or the process ends."""
+"""The writer: groups, lanes, bounds; what holds when disk, commit or process end."""
 
 import asyncio
 import os

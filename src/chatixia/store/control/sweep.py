@@ -67,7 +67,7 @@ def tidy(tx: Tx) -> int:
 
 def _delete(tx: Tx, row: Row) -> None:
     scope, same = tx.one("task_key", (row.n,))
-    kept = {"scope": scope, "same": same, "answer": row.id, "expires": tx.now + DAY}
+    kept = {"scope": scope, "same": same, "answer": row.id.encode(), "expires": tx.now + DAY}
     tx.run("remember", kept)
     last = tx.one("last_event_of_task", (row.n,))[0]
     if last is not None:

@@ -239,7 +239,7 @@ def fail(
         # The row moves on to other fences; what this one was told must stay.
         kept = row.deadline + RETENTION + 2 * DAY
         scope = _end_scope(row, who.id, n)
-        tx.run("remember", {"scope": scope, "same": b"", "answer": state, "expires": kept})
+        tx.run("remember", {"scope": scope, "same": b"", "answer": state.encode(), "expires": kept})
     return t.Ended(id, state)
 
 

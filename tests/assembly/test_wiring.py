@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from pathlib import Path
 
 import pytest
 
+from chatixia.assembly.invite import invite
 from chatixia.assembly.settings import resolve
 from chatixia.assembly.wiring import check_url, keyless, open_wire
 from chatixia.errors import AlreadyRunning, ConfigError
@@ -73,3 +75,17 @@ async def test_an_api_key_is_ignored_where_there_is_a_profile(
     assert "no links, its work is plain" in caplog.text
     assert "swordfish" not in caplog.text
     await wire.stop()
+
+
+async def test_a_container_joins_by_itself(
+    registry: RegistryHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    invited = await asyncio.to_thread(invite, registry.profile, "pi")
+    monkeypatch.setenv("CHATIXIA_HOME", str(tmp_path / "container"))
+    monkeypatch.setenv("CHATIXIA_JOIN", invited.string)
+    for _ in range(2):  # the second time the profile is there, and the string is not looked at
+        wire = await open_wire(resolve(), "worker")
+        assert wire.profile.machine == "pi"
+        await wire.start()
+        await wire.port.online(10)
+        await wire.stop()

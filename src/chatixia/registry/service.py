@@ -82,16 +82,9 @@ class Service:
         )  # fmt: skip
         self.events = Events(store, self.roster)
         joining = Joining(
-            store,
-            self.members,
-            nonces,
-            proof,
-            verify,
-            Limits(world, *FAILURES),
-            reach,
-            learn,
+            store, self.members, nonces, proof, verify, Limits(world, *FAILURES), reach, learn,
             self.events.note,
-        )
+        )  # fmt: skip
         self.directory = Directory(self.roster, store.now, self._is_member)
         self.links = LinkBook(self.roster, self.directory, self.events.tell)
         self.tasks = Tasks(store, world, self.roster)

@@ -52,7 +52,8 @@ def _operation(
     if verb.method == "POST":
         schema = _without(fields, inside) if inside else request
         content = {"application/json": {"schema": schema}}
-        made["requestBody"] = {"required": bool(fields.get("required")), "content": content}
+        wanted = set(fields.get("required", ())) - set(inside)
+        made["requestBody"] = {"required": bool(wanted), "content": content}
     else:
         names = [name for name in fields.get("properties", {}) if name not in inside]
         made["parameters"] += [_parameter(name, fields, "query") for name in names]

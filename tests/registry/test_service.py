@@ -1,0 +1,87 @@
+"""The parts put together: status, health, work that reaches an agent, what the live side tells."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from chatixia.testing.registry import RegistryHarness
+from chatixia.wire.registry import KeyCreate
+from chatixia.wire.verbs import TABLE
+from chatixia.world import REAL, task_id
+from tests.registry.doors import Peer, agent, http_call, person, token_of
+
+
+def test_every_verb_of_the_table_is_served():
+    """By a registry that was really put together."""
+
+    async def names() -> set[str]:
+        async with RegistryHarness() as registry:
+            return set(registry.running.service.verbs._handlers)
+
+    assert asyncio.run(names()) == {verb.name for verb in TABLE}
+
+
+async def submit(peer: Peer, **more: Any) -> str:
+    made = task_id(REAL)
+    body = {"id": made, "skill": "x", "payload": {"plain": {"n": 1}}, "key": made, **more}
+    answer = await peer.verb("tasks.submit", **body)
+    assert answer["type"] == "result", answer
+    return made
+
+
+async def test_a_task_is_pushed_done_and_told(registry: RegistryHarness):
+    worker = await agent(registry, "worker", "x", slots=2)
+    asker = await agent(registry, "asker")
+    made = await submit(asker)
+    push = await worker.next("task")
+    assert push["task"]["id"] == made and push["task"]["payload"] == {"plain": {"n": 1}}
+    held = {"task_id": made, "fence": push["fence"]}
+    assert (await worker.verb("tasks.started", **held))["type"] == "result"
+    await worker.verb("tasks.complete", **held, result={"plain": 2})
+    done = (await asker.next("task_done"))["task"]
+    assert done["state"] == "completed" and done["result"] == {"plain": 2}
+    counts = (await asker.verb("status"))["body"]
+    assert counts["tasks"]["completed"] == 1 and counts["agents"] == 2
+    bearer = f"Bearer {await token_of(asker)}"
+    metrics = await http_call(registry, "GET", "/metrics", authorization=bearer)
+    assert b'chatixia_tasks{state="completed"} 1.0' in metrics.body
+    assert made.encode() not in metrics.body
+
+
+async def test_work_waits_for_an_agent_with_the_skill(registry: RegistryHarness):
+    asker = await agent(registry, "asker", slots=2)
+    made = await submit(asker)
+    late = await agent(registry, "late", slots=1)
+    await late.send(type="heartbeat", skills=[{"name": "x"}])
+    assert (await late.next("task"))["task"]["id"] == made
+
+
+async def test_the_described_agent_is_given_work_by_its_heartbeat(registry: RegistryHarness):
+    key = (await registry.running.service.keys.create(person(), KeyCreate("polling"))).key
+    asker = await agent(registry, "asker")
+    made = await submit(asker)
+    beat = {"agent_id": "polling", "hostname": "h", "skill_names": ["x"]}
+    answer = await http_call(registry, "POST", "/api/hub/heartbeat", beat, x_api_key=key)
+    assert [t["id"] for t in answer.json["pending_tasks"]] == [made]
+    path = f"/api/hub/tasks/{made}"
+    done = {"state": "completed", "result": "fine"}
+    assert (await http_call(registry, "POST", path, done, x_api_key=key)).json == {"status": "ok"}
+    assert (await asker.next("task_done"))["task"]["state"] == "completed"
+
+
+async def test_ready_says_no_while_it_stops(registry: RegistryHarness):
+    assert (await http_call(registry, "GET", "/readyz")).json == {"status": "ready"}
+    registry.running.service.ready = False
+    answer = await http_call(registry, "GET", "/readyz")
+    assert answer.status == 503 and answer.headers["retry-after"]
+    assert (await http_call(registry, "GET", "/healthz")).status == 200
+
+
+async def test_no_task_is_lost_over_a_restart(registry: RegistryHarness):
+    asker = await agent(registry, "asker")
+    made = await submit(asker)
+    await registry.stop()
+    await registry.start()
+    worker = await agent(registry, "worker", "x", slots=1)
+    assert (await worker.next("task"))["task"]["id"] == made

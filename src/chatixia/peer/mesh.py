@@ -225,7 +225,8 @@ class PeerMesh(Peers):
     def waiting(self) -> int:
         """Calls and pings of ours that are open."""
         asked = sum(len(peer.calls.asked) + len(peer.opened) for peer in self._peers.values())
-        return asked + len(self._perform.pongs)
+        queued = self._queue.waiting if self._queue is not None else 0
+        return asked + queued + len(self._perform.pongs)
 
     @property
     def working(self) -> int:

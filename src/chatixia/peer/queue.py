@@ -44,6 +44,11 @@ class Queue:
         self._watched: dict[str, set[asyncio.Queue[msgspec.Struct]]] = {}
         self._background: set[asyncio.Task[Any]] = set()
 
+    @property
+    def waiting(self) -> int:
+        """Calls that wait for their task."""
+        return len(self._waiting)
+
     def pushed(self, push: msgspec.Struct) -> None:
         """A push from the registry; others than about tasks are not ours."""
         if isinstance(push, TaskDone):

@@ -1,0 +1,117 @@
+"""What the link driver and the directory tell; calls themselves are in test_mesh."""
+
+import asyncio
+
+import pytest
+
+from chatixia.core.ports import Outgoing
+from chatixia.errors import Denied, MeshError, Overloaded, RegistryUnreachable
+from chatixia.peer import peers
+from chatixia.testing.network import Network
+from chatixia.wire.peer import SkillInfo
+
+
+async def echo(incoming, responder):
+    responder.reply(bytes(incoming.body))
+
+
+@pytest.fixture
+async def net():
+    made = Network()
+    for name in ("a", "b"):
+        made.node(name).serve(echo, [SkillInfo("echo")], 2)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+def ask(**kw):
+    return Outgoing("b", "echo", b"1", **kw)
+
+
+async def test_idle_is_what_may_close(net):
+    a = net.nodes["a"]
+    await a.call(ask())
+    net.world.advance(0.1)
+    assert a.idle("b")
+    call = asyncio.create_task(a.call(ask()))
+    await asyncio.sleep(0)
+    assert not a.idle("b")
+    await call
+
+
+async def test_the_verdict_gone_is_for_one_process(net):
+    a = net.nodes["a"]
+    await a.call(ask())
+    a.gone("b", "another process")
+    a.gone("nobody", "x")
+    assert a.links()
+    a.gone("b", net.nodes["b"].incarnation)
+    assert not a.links()
+
+
+async def test_a_refusal_of_no_consequence_lets_calls_wait(net):
+    a = net.nodes["a"]
+    net.cut("a", "b", keep=True)
+    call = asyncio.create_task(a.call(ask(timeout=3, queue="never")))
+    await asyncio.sleep(0)
+    a.refused("b", RegistryUnreachable("for now"))
+    net.heal("a", "b")
+    assert (await call).value == b"1"
+
+
+async def test_a_link_that_opens_forgets_the_refusal(net):
+    a = net.nodes["a"]
+    a.refused("b", Denied("No."))
+    with pytest.raises(Denied):
+        await a.call(ask())
+    net.heal("a", "b")
+    while not a.links():
+        await asyncio.sleep(0)
+    assert (await a.call(ask())).value == b"1"
+
+
+async def test_an_agent_that_the_directory_has_as_away_is_not_waited_for(net):
+    a = net.nodes["a"]
+    net.cut("a", "b", keep=True)
+    net.listed["b"].health = "offline"
+    with pytest.raises(MeshError) as raised:
+        await a.call(ask(timeout=1.0))
+    # the queue was tried at once, which this network has not
+    assert (raised.value.code, raised.value.via) == ("unavailable", "queue")
+
+
+async def test_without_an_answer_from_the_directory_the_link_decides(net, monkeypatch):
+    a = net.nodes["a"]
+
+    async def silent(name, request, timeout=10.0):
+        raise RegistryUnreachable
+
+    monkeypatch.setattr(a._registry, "verb", silent)
+    assert (await a.call(ask())).value == b"1"
+
+
+async def test_peers_are_bounded_and_idle_ones_make_room(net, monkeypatch):
+    monkeypatch.setattr(peers, "MAX_PEERS", 1)
+    a = net.nodes["a"]
+    await a.call(ask())
+    with pytest.raises(Overloaded):
+        a._peer("c")
+    net.world.advance(1)
+    net.cut("a", "b")
+    assert a._peer("c") and "b" not in a._peers
+
+
+async def test_a_login_that_returns_moves_what_waited_too_long(net):
+    a = net.nodes["a"]
+    net.cut("a", "b", keep=True)
+    a._registry.up = False
+    call = asyncio.create_task(a.call(ask(timeout=600)))
+    await asyncio.sleep(0)
+    net.world.advance(20)
+    assert not call.done()
+    a._registry.up = True
+    a._registry.on_state(True)
+    with pytest.raises(MeshError) as raised:
+        await call
+    assert raised.value.code == "unavailable"

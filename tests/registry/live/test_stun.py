@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import struct
 import zlib
+from collections.abc import Callable
 from ipaddress import ip_address
 
 import pytest
+import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -83,7 +85,14 @@ def test_random_bytes_never_raise_nor_grow(data: bytes, headed: bool):
     assert reply is None or len(reply) <= 60
 
 
-async def test_over_a_socket_and_within_a_rate():
+@pytest.mark.parametrize("factory", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_over_a_socket_on_either_loop(factory: Callable[[], asyncio.AbstractEventLoop]):
+    with asyncio.Runner(loop_factory=factory) as runner:
+        host, port, own = runner.run(_asked())
+    assert (host, port) == ("127.0.0.1", own)
+
+
+async def _asked() -> tuple[str, int, int]:
     loop = asyncio.get_running_loop()
     server, _ = await loop.create_datagram_endpoint(lambda: Stun(REAL), ("127.0.0.1", 0))
     port = server.get_extra_info("sockname")[1]
@@ -96,9 +105,11 @@ async def test_over_a_socket_and_within_a_rate():
     client, _ = await loop.create_datagram_endpoint(Asker, remote_addr=("127.0.0.1", port))
     client.sendto(request())
     async with asyncio.timeout(10):
-        assert mapped(await got.get())[1] == client.get_extra_info("sockname")[1]
+        host, mine = mapped(await got.get())
+    own = client.get_extra_info("sockname")[1]
     client.close()
     server.close()
+    return host, mine, own
 
 
 def test_a_flood_is_not_answered():

@@ -10,7 +10,7 @@ import asyncio
 import struct
 import zlib
 from ipaddress import ip_address
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from chatixia.registry.limits import Bucket, Limits, origin
 from chatixia.world import World
@@ -102,8 +102,8 @@ class Stun(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The socket is open."""
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        # By name alone: Python 3.11's and uvloop's are no subclasses of the class they implement.
+        self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
         """One packet: answered at once, or dropped without a word."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from chatixia.errors import HopLimit, MeshError
 
+from chatixia.errors import HopLimit, MeshError
 from tests.acceptance.harness import TestMesh
 
 SIZES = (1, 16 * 1024, 64_000, 262_144, 1_000_000, 10_000_000)

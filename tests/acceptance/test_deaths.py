@@ -7,8 +7,8 @@ import signal
 from time import monotonic
 
 import pytest
-from chatixia.errors import Unreachable
 
+from chatixia.errors import Unreachable
 from tests.acceptance.harness import TestMesh
 
 

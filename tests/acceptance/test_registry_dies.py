@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
 from tests.acceptance.harness import TestMesh
 
 PAIRS = (("a", "b"), ("b", "c"), ("c", "a"))

@@ -47,6 +47,7 @@ async def test_a_task_is_pushed_done_and_told(registry: RegistryHarness):
     metrics = await http_call(registry, "GET", "/metrics", authorization=bearer)
     assert b'chatixia_tasks{state="completed"} 1.0' in metrics.body
     assert made.encode() not in metrics.body
+    assert b"chatixia_commits " in metrics.body and b"chatixia_commits 0.0" not in metrics.body
 
 
 async def test_work_waits_for_an_agent_with_the_skill(registry: RegistryHarness):

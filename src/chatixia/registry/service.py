@@ -209,5 +209,7 @@ class Service:
         gauge = self.meter.gauge
         gauge("agents", "Agents connected", lambda: len(self.roster.agents()))
         gauge("sockets", "WebSockets open", lambda: len(self.door))
+        gauge("commits", "Groups written since the start", self._store.commits)
+        gauge("store_waiting", "Items that wait for the writer", self._store.waiting)
         gauge("links", "Links reported", self.links.count)
         gauge("disk_free_bytes", "Free on the data directory's file system", self._store.disk_free)

@@ -100,6 +100,10 @@ class Base:
         """Bytes free on the data directory's file system."""
         return self._disk.free()
 
+    def commits(self) -> int:
+        """Groups written since this process started."""
+        return self._writer.commits
+
     def waiting(self) -> int:
         """Items that wait for the writer."""
         return self._writer.waiting

@@ -103,6 +103,8 @@ class Writer:
         self._lanes: tuple[deque[Item], ...] = tuple(deque() for _ in Lane)
         self._bytes = 0
         self._since_checkpoint = 0
+        self.commits = 0
+        """Groups that are on disk, since this process started."""
         self._closing = self._dead = False
         self.tail: Work | None = None
         self.hear: tuple[asyncio.AbstractEventLoop, Callable[[Notices], None]] | None = None
@@ -208,6 +210,7 @@ class Writer:
             tx.commit()
         except sqlite3.Error as error:
             raise Lost(_sentence("A commit failed", error)) from error
+        self.commits += 1
         self._answer(group, tx.notices)
 
     def _one(self, item: Item) -> None:

@@ -81,6 +81,44 @@ def stepping(original: Any) -> Any:
     return learn
 
 
+def unkept(original: Any) -> Any:
+    """Send nothing again on a new path."""
+
+    def resume(self: Any, acked: int) -> None:
+        self._ack(self.s)
+        original(self, self.s)
+
+    return resume
+
+
+def unheld(original: Any) -> Any:
+    """Deliver a frame whenever it comes, also twice."""
+
+    def receive(self: Any, data: bytes, now: float, out: list[Any]) -> Any:
+        from chatixia.core import frames
+
+        if data[:1] == b"{" and (seen := frames.read_frame(data)[0].s):
+            self.a = seen - 1
+        return original(self, data, now, out)
+
+    return receive
+
+
+def forgetful(original: Any) -> Any:
+    """Take a duplicate for a new request."""
+
+    def admit(self: Any, ask: Any, *rest: Any) -> None:
+        self.served.pop(ask.request_id, None)
+        original(self, ask, *rest)
+
+    return admit
+
+
+def contented(original: Any) -> Any:
+    """Answer null where an error is due."""
+    return lambda self, served, error: self.answer(served, b"null")
+
+
 FAULTS: list[Fault] = [
     Fault(
         "no-signature-check",
@@ -155,6 +193,71 @@ FAULTS: list[Fault] = [
         "what is larger than its bound is refused before it is parsed",
         {"chatixia.wire.base:decode": unbounded},
         ("tests/wire/test_base.py::test_size_is_judged_before_anything_else",),
+    ),
+    Fault(
+        "no-resend",
+        "a path that dies loses no call",
+        {"chatixia.core.session:Session.resume": unkept},
+        (
+            "tests/core/test_session.py::test_after_a_new_path_only_what_is_missing_goes_again",
+            "tests/core/test_session.py::test_everything_arrives_once",
+        ),
+    ),
+    Fault(
+        "no-order",
+        "each call is executed once, in order, whatever the path does",
+        {"chatixia.core.session:Session.receive": unheld},
+        ("tests/peer/test_mesh.py::test_each_call_is_answered_once_executed_once_in_order",),
+    ),
+    Fault(
+        "no-duplicate-table",
+        "a request that comes twice runs once",
+        {"chatixia.core.call:Calls._admit": forgetful},
+        (
+            "tests/core/test_call.py::test_a_duplicate_of_a_running_request_attaches_and_of_a_done_one_is_told_again",
+        ),
+    ),
+    Fault(
+        "swallowed-error",
+        "nothing that failed is reported as done",
+        {"chatixia.core.call:Calls.refuse": contented},
+        (
+            "tests/peer/test_mesh.py::test_each_way_to_fail_has_its_name",
+            "tests/core/test_call.py::test_an_error_keeps_its_class_and_names_the_peer",
+        ),
+    ),
+    Fault(
+        "no-hop-limit",
+        "a loop without end is refused",
+        {"chatixia.core.call:MAX_HOPS": value(1 << 30)},
+        ("tests/core/test_call.py::test_what_is_refused_before_it_starts",),
+    ),
+    Fault(
+        "no-deadline",
+        "a call ends before its deadline",
+        {"chatixia.core.timers:Wheel.due": always([])},
+        ("tests/core/test_call.py::test_deadlines_at_both_ends",),
+    ),
+    Fault(
+        "no-credit",
+        "a peer that takes more than its credit is cut off",
+        {"chatixia.core.session:Session.consumed": always(None)},
+        ("tests/core/test_session.py::test_a_peer_beyond_its_credit_is_refused",),
+    ),
+    Fault(
+        "constant-tier",
+        "an answer says which tier carried it",
+        {"chatixia.peer.queue:VIA": value("direct")},
+        ("tests/peer/test_queue.py::test_an_answer_says_that_it_came_by_the_queue",),
+    ),
+    Fault(
+        "no-lease",
+        "a lease that is over or refused stops its skill",
+        {"chatixia.peer.work:Worker._lose": always(None)},
+        (
+            "tests/peer/test_work.py::test_a_canceled_task_stops_its_skill",
+            "tests/peer/test_work.py::test_a_lease_that_ends_stops_its_skill",
+        ),
     ),
 ]
 

@@ -333,11 +333,15 @@ def test_a_dead_path_is_followed_by_a_new_attempt_in_the_same_session():
     assert asking.sink[1].restart
 
 
-def test_a_path_that_breaks_at_once_is_not_tried_in_a_circle():
-    side = opened(offering(), 0.1)
-    assert side.lost(side.link.open.key, 0.2) == ["Drop"]
-    assert side.tick(1.0, True) == []
-    assert side.tick(1.3, True) == ["Make"]
+def test_paths_that_break_at_once_are_not_tried_in_a_circle():
+    side, now = opened(offering(), 0.1), 0.2
+    for _ in range(k.BREAKS):
+        assert side.lost(side.link.open.key, now) == ["Drop", "Make"]
+        opened(side, now)
+        now += 0.1
+    assert side.lost(side.link.open.key, now) == ["Drop"]
+    assert side.tick(now + 0.9, True) == []
+    assert side.tick(now + 1.0, True) == ["Make"]
 
 
 def test_a_path_closed_by_agreement_stays_closed():
@@ -508,3 +512,12 @@ def test_both_ends_end_on_the_same_connection_whatever_signaling_does(seed):
     assert world.sides["a"].open.attempt == world.sides["b"].open.attempt
     world.run(world.now + 30)
     assert world.sides["a"].open.attempt == world.sides["b"].open.attempt
+
+
+def test_after_a_malformed_frame_it_is_only_a_moment_too_early():
+    side = offering()
+    side.link.bar(0.0, 1.0)
+    with pytest.raises(Overloaded):
+        side.link.admit(0.5)
+    assert side.want(0.5) == []
+    assert side.tick(1.0, True) == ["Make"]

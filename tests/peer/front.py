@@ -31,7 +31,7 @@ _frames = decoder(FromAgent)
 
 
 class Front:
-    """``bend`` may change each frame before it goes; ``refuse`` answers a register with an error."""
+    """``bend`` may change each frame before it goes; ``refuse`` answers ``register``."""
 
     def __init__(self, party: Party | None = None) -> None:
         self.party = party or Party("registry", "registry", owner())

@@ -32,6 +32,8 @@ ASK_SECONDS: Final = 2.0
 """How long the higher id waits for an offer before it asks again; doubles."""
 RETRY_SECONDS: Final = 1.0
 MAX_BACKOFF: Final = 30.0
+BREAKS: Final = 3
+"""Paths in a row that broke within a second of opening before the next attempt waits."""
 TRIES: Final = 4
 """Attempts (or requests for one) before a link counts as impossible until it is wanted anew."""
 HOPE: Final = 60.0
@@ -133,10 +135,11 @@ class Link:
         self._clean = False
         self._lost_at: float | None = None
         self._opened_at = 0.0
+        self._breaks = 0
         self._keys = 0
         self._seen: dict[str, int] = {}
         self._wanted = False
-        self._hope_until = self._barred_until = 0.0
+        self._hope_until = self._barred_at = self._barred_until = 0.0
         self._tries = 0
         self._next_at = 0.0
         self._offers = Bucket(OFFERS, OFFER_SECONDS, now)
@@ -158,14 +161,15 @@ class Link:
 
     def want(self, now: float, out: Sink) -> None:
         """Start to open a link unless there is one, or an attempt runs."""
-        if now < self._barred_until:
-            out.append(Fail(Denied(f"{self.peer} broke the protocol and is barred for a while.")))
+        error = self._barred(now)
+        if isinstance(error, Denied):
+            out.append(Fail(error))
             return
         self._hope_until = now + HOPE
         if self.open or self._wanted:
             return
         self._wanted, self._tries = True, 0
-        self._next_at = now
+        self._next_at = max(now, self._barred_until)
         self._step(now, out)
 
     def hope(self, now: float) -> None:
@@ -236,8 +240,15 @@ class Link:
             raise Overloaded(f"Too many offers from {self.peer}.")
 
     def _bar(self, now: float) -> None:
-        if now < self._barred_until:
-            raise Denied(f"{self.peer} broke the protocol and is barred for a while.")
+        if error := self._barred(now):
+            raise error
+
+    def _barred(self, now: float) -> MeshError | None:
+        """For a minute it is denied; after a mere malformed frame it is only too early."""
+        if now >= self._barred_until:
+            return None
+        text = f"{self.peer} broke the protocol and is barred for a while."
+        return Denied(text) if self._barred_until - self._barred_at >= BAR else Overloaded(text)
 
     def offered(self, incarnation: str, attempt: int, now: float, out: Sink) -> None:
         """A checked offer. Raises Denied for an attempt that was there before."""
@@ -360,7 +371,8 @@ class Link:
         if now < self._barred_until or self._doubt or self.left_at is not None:
             return
         self._wanted, self._tries, self._next_at = True, 0, now
-        if now - self._opened_at < RETRY_SECONDS:
+        self._breaks = self._breaks + 1 if now - self._opened_at < RETRY_SECONDS else 0
+        if self._breaks > BREAKS:
             self._next_at += RETRY_SECONDS  # two that open and break must not do so in a circle
         self._step(now, out)
 
@@ -392,7 +404,8 @@ class Link:
 
     def bar(self, now: float, seconds: float = BAR) -> None:
         """The peer broke the protocol: nothing from it for a while."""
-        self._barred_until = max(self._barred_until, now + seconds)
+        if now + seconds > self._barred_until:
+            self._barred_at, self._barred_until = now, now + seconds
 
     def gone(self, out: Sink) -> None:
         """The verdict: this process of the peer is gone."""

@@ -59,6 +59,7 @@ log = logging.getLogger("chatixia.peer")
 MOST_PEERS: Final = 4096
 MOST_CONNECTIONS: Final = 1024
 BREATH: Final = 1.0
+STOP_SECONDS: Final = 2.0
 SENTENCES: Final = (20, 0.5)
 """Refusals that are logged and told: a burst, and seconds for one more."""
 
@@ -122,19 +123,40 @@ class LinkDriver(Watching):
             birth.over = True
         await asyncio.gather(*(birth.close() for birth in births), return_exceptions=True)
         await self.engine.close()
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._end_tasks()
         self.peers.clear()
 
+    async def _end_tasks(self) -> None:
+        """Most end with their connection; an engine that does not let go is not waited for."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
+        late = list(self._tasks)
+        for task in late:
+            log.debug("a task of the links is cancelled: %r", task)
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
     def want(self, peer: AgentId) -> None:
-        """Start to open a link unless there is one or an attempt runs."""
-        sink: Sink = []
-        found = self._peer(peer)
-        if not self._signals.up:
-            found.link.hope(self._now())
+        """Start to open a link unless there is one or an attempt runs.
+
+        With the next turn of the loop: a refusal must not reach the mesh before it waits for one.
+        """
+        asyncio.get_running_loop().call_soon(self._want, peer)
+
+    def _want(self, name: AgentId) -> None:
+        if self._stopping:
             return
-        found.link.want(self._now(), sink)
-        self._perform(found, sink)
+        sink: Sink = []
+        try:
+            peer = self._peer(name)
+        except Overloaded as error:
+            self.upper.refused(name, error)
+            return
+        if self._signals.up:
+            peer.link.want(self._now(), sink)
+            self._perform(peer, sink)
+        else:
+            peer.link.hope(self._now())
 
     def report(self) -> Sequence[LinkReport]:
         """The open links as their engines saw them last."""
@@ -256,7 +278,8 @@ class LinkDriver(Watching):
             return
         if not said.peer_id and isinstance(error, UnknownAgent):
             peer.link.unknown(now)
-        log.info("%s: no link: %s", name, error)
+        # An agent's refusal concerns both users; that the registry does not know one is common.
+        log.log(logging.WARNING if said.peer_id else logging.INFO, "%s: no link: %s", name, error)
         peer.link.told(error, said.attempt, now, sink)
         if said.peer_id and isinstance(error, PeerRestarted) and said.incarnation:
             peer.link.present(said.incarnation, now, sink)

@@ -1,0 +1,235 @@
+"""Meshes on real links and a real registry: calls, outages, kills, a blocked loop."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatixia.assembly.enrol import enrol
+from chatixia.core.ports import Outgoing
+from chatixia.errors import ConfigError, MeshError, RegistryUnreachable, Replaced, Unreachable
+from chatixia.peer.driver import OpenMesh, PeerSettings, ice_servers, open_mesh
+from chatixia.testing.registry import RegistryHarness
+from chatixia.wire.peer import SkillInfo
+from chatixia.wire.signaling import Config
+
+WORKER = Path(__file__).with_name("worker.py")
+ENGINES = ("wrtc", "aiortc")
+
+
+async def echo(said: Any, answer: Any) -> None:
+    answer.reply(bytes(said.body))
+
+
+def ask(target: str, skill: str = "echo", body: bytes = b'"hi"', timeout: float = 20.0) -> Outgoing:
+    return Outgoing(target, skill=skill, body=body, timeout=timeout, queue="never")
+
+
+@asynccontextmanager
+async def agent(
+    registry: RegistryHarness, name: str, engine: str = "wrtc", online: bool = True, **options: Any
+) -> AsyncIterator[OpenMesh]:
+    """A started agent of this process."""
+    credentials = await asyncio.to_thread(enrol, registry.profile, name)
+    mesh = open_mesh(credentials.me(), PeerSettings(engine=engine), **options)
+    mesh.serve(echo, [SkillInfo("echo")], 4)
+    await mesh.start()
+    try:
+        if online:
+            await mesh.online(20)
+        yield mesh
+    finally:
+        await mesh.stop()
+        credentials.close()
+
+
+@asynccontextmanager
+async def meshes(*names: str) -> AsyncIterator[tuple[Any, ...]]:
+    """A registry and agents; ``name@engine`` picks an engine."""
+    async with AsyncExitStack() as stack:
+        registry = await stack.enter_async_context(RegistryHarness())
+        made = []
+        for text in names:
+            name, _, engine = text.partition("@")
+            made.append(await stack.enter_async_context(agent(registry, name, engine or "wrtc")))
+        yield (registry, *made)
+
+
+@asynccontextmanager
+async def process(registry: RegistryHarness, name: str, engine: str) -> AsyncIterator[Any]:
+    """The worker in a process of its own."""
+    command = [sys.executable, str(WORKER), str(registry.home), name, engine]
+    child = await asyncio.create_subprocess_exec(
+        *command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        async with asyncio.timeout(30):
+            assert (await child.stdout.readline()).strip() == b"online"
+        yield child
+    finally:
+        if child.returncode is None:
+            child.kill()
+        await child.communicate()
+
+
+@pytest.mark.parametrize(("one", "two"), list(itertools.product(ENGINES, ENGINES)))
+async def test_two_agents_call_each_other_over_one_link(one, two):
+    async with meshes(f"alice@{one}", f"bob@{two}") as (_, alice, bob):
+        there, back = await asyncio.gather(alice.call(ask("bob")), bob.call(ask("alice")))
+        assert (there.value, there.via, back.via) == (b'"hi"', "direct", "direct")
+        [mine], [yours] = alice.links(), bob.links()
+        assert mine.link == yours.link
+        assert (alice.registry_up, alice.registry_url) == (True, _.url)
+
+
+async def test_a_link_destroyed_under_calls_answers_each_of_them():
+    async with meshes("alice", "bob") as (_, alice, bob):
+        await alice.call(ask("bob"))
+
+        async def cut() -> None:
+            for mesh, other in ((alice, "bob"), (bob, "alice"), (alice, "bob")):
+                await asyncio.sleep(0.1)
+                async with asyncio.timeout(20):
+                    while not mesh.links():
+                        await asyncio.sleep(0.01)
+                mesh.driver.cut(other)
+
+        async def call(n: int) -> bytes:
+            return (await alice.call(ask("bob", body=b"%d" % n, timeout=60))).value
+
+        cutting = asyncio.ensure_future(cut())
+        got = []
+        while not cutting.done() or len(got) < 200:
+            got += await asyncio.gather(*(call(n) for n in range(20)))
+        assert got == [b"%d" % (n % 20) for n in range(len(got))]
+        await cutting
+        assert alice.links()[0].attempts >= 2
+
+
+async def test_the_registry_dies_and_comes_back_under_calls():
+    async with meshes("alice", "bob") as (registry, alice, bob):
+        await alice.call(ask("bob"))
+        await registry.stop()
+        for _ in range(50):
+            assert (await alice.call(ask("bob"))).via == "direct"
+        with pytest.raises(RegistryUnreachable):
+            await asyncio.wait_for(alice.online(0.1), 5)
+        await registry.start()
+        await asyncio.gather(alice.online(10), bob.online(10))
+        assert (await bob.call(ask("alice"))).via == "direct"
+        assert alice.links()[0].attempts == 1
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+async def test_kill_nine_of_a_peer_ends_its_calls_within_five_seconds(engine):
+    async with meshes(f"alice@{engine}") as (registry, alice):
+        async with process(registry, "bob", "wrtc") as bob:
+            await alice.call(ask("bob"))
+            held = [asyncio.ensure_future(alice.call(ask("bob", "hold", timeout=60)))
+                    for _ in range(8)]  # fmt: skip
+            await asyncio.sleep(0.3)
+            bob.send_signal(signal.SIGKILL)
+            began = time.monotonic()
+            errors = await asyncio.gather(*held, return_exceptions=True)
+            assert time.monotonic() - began < 5
+            assert all(isinstance(error, Unreachable) for error in errors), errors
+            assert {error.outcome for error in errors} == {"unknown"}
+
+
+async def test_a_blocked_loop_is_busy_and_not_dead():
+    async with meshes("alice") as (registry, alice), process(registry, "bob", "wrtc"):
+        await alice.call(ask("bob"))
+        before = alice.links()[0].link
+        answer = await alice.call(ask("bob", "block", b"8", timeout=60))
+        assert answer.via == "direct" and alice.links()[0].link == before
+
+
+async def test_a_second_process_of_the_name_tells_the_first():
+    async with RegistryHarness() as registry:
+        credentials = await asyncio.to_thread(enrol, registry.profile, "alice")
+        faults: list[MeshError] = []
+        first = open_mesh(credentials.me(), on_fault=faults.append)
+        await first.start()
+        await first.online(20)
+        who = credentials.me()
+        other = open_mesh(type(who)(**{
+            name: getattr(who, name) for name in who.__struct_fields__
+        } | {"incarnation": "ab" * 8}))  # fmt: skip
+        await other.start()
+        await other.online(20)
+        async with asyncio.timeout(20):
+            while not faults:
+                await asyncio.sleep(0.01)
+        assert isinstance(faults[0], Replaced)
+        await first.stop()
+        assert other.registry_up
+        await other.stop()
+        credentials.close()
+
+
+async def test_a_client_calls_agents_on_either_side_of_its_name():
+    async with meshes("alice", "zoe") as (registry, alice, zoe):
+        who = await asyncio.to_thread(enrol, registry.profile, "mid", "client")
+        client = open_mesh(who.me())
+        await client.start()
+        await client.online(20)
+        for name in ("alice", "zoe"):
+            assert (await client.call(ask(name))).via == "direct"
+        with pytest.raises(MeshError):  # it serves nothing, and says so over the same link
+            await alice.call(ask(client.id, timeout=5))
+        await client.stop()
+        who.close()
+
+
+async def test_random_bytes_on_a_link_close_it_and_nothing_else():
+    async with meshes("alice", "bob") as (_, alice, bob):
+        seeds = random.Random(11)
+        assert (await alice.call(ask("bob"))).via == "direct"
+        for _ in range(3):
+            before = bob.driver.peers["alice"].open
+            alice.driver.peers["bob"].path.send(seeds.randbytes(200))
+            async with asyncio.timeout(20):
+                while bob.driver.peers["alice"].open is before:
+                    await asyncio.sleep(0.01)
+            assert (await bob.call(ask("alice"))).value == b'"hi"'
+
+
+async def test_online_says_what_is_wrong():
+    async with RegistryHarness() as registry:
+        profile = registry.profile
+        await registry.stop()
+        who = await asyncio.to_thread(enrol, profile, "alice")
+        mesh = open_mesh(who.me())
+        await mesh.start()
+        with pytest.raises(RegistryUnreachable):
+            await mesh.online(0.3)
+        await mesh.stop()
+        who.close()
+        await registry.start()
+
+
+def test_an_unknown_engine_is_a_refusal():
+    with pytest.raises(ConfigError):
+        open_mesh(None, PeerSettings(engine="steam"))  # type: ignore[arg-type]
+
+
+def test_ice_servers_are_read_with_care():
+    config = Config(ice_servers=[
+        {"urls": "stun:192.0.2.1:3478"},
+        {"urls": ["turn:192.0.2.1", "http://evil"], "username": "u", "credential": "c"},
+        {"urls": ["nonsense"]}, {"username": "x"},
+    ])  # fmt: skip
+    one, two = ice_servers(config)
+    assert (one.urls, one.username) == (["stun:192.0.2.1:3478"], None)
+    assert (two.urls, two.username, two.credential) == (["turn:192.0.2.1"], "u", "c")

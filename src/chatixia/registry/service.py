@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from chatixia.core.ports import Principal, Verify
-from chatixia.errors import Unavailable
+from chatixia.errors import Unauthorized, Unavailable
 from chatixia.identity import SignKey
 from chatixia.ids import AgentId
 from chatixia.store.control.store import Store
@@ -96,6 +96,12 @@ class Service:
         )  # fmt: skip
         leaving = Leaving(
             store, self.members, verify, self.door.drop, self.roster.everyone, self.events.note
+        )
+        keys.ended = lambda name: self.door.drop(
+            Unauthorized("The API key was revoked."), lambda p: (p.kind, p.id) == ("key", name)
+        )
+        logins.ended = lambda name: self.door.drop(
+            Unauthorized("The login is over."), lambda p: (p.kind, p.id) == ("person", name)
         )
         handlers |= {"revoke": leaving.revoke, "leave": leaving.leave, "serial": leaving.serial}
         self.web = Web(

@@ -11,7 +11,7 @@ from chatixia.assembly.rest import Rest
 from chatixia.errors import MeshError, NameTaken, NotFound, Unprocessable
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.registry import KeyCreate, KeyCreated, KeyRef, Keys, Nothing
-from tests.registry.doors import agent, dial, http_call
+from tests.registry.doors import agent, dial, http_call, person
 
 
 async def made(registry: RegistryHarness, name: str, not_after: int = 0) -> KeyCreated:
@@ -88,6 +88,9 @@ async def test_a_keyless_socket_is_unverified_replaces_nobody_and_claims_nothing
     await third.send(type="register", peer_id="other", api_key=key.key)
     assert (await third.next("error"))["code"] == "unauthorized"
     assert "body" in await first.verb("status")
+    await registry.running.service.keys.revoke(person(), KeyRef(key.id))
+    assert (await first.next("error", ref="register"))["code"] == "unauthorized"
+    assert await first.closed() == 1008
 
 
 def test_errors_have_codes():

@@ -53,6 +53,8 @@ async def test_the_page_opens_its_socket_by_the_cookie(registry: RegistryHarness
     peer = await dial(registry, additional_headers={"Cookie": cookie})
     assert (await peer.next("welcome"))["peer_id"] == "admin"
     assert "cursor" in (await peer.verb("watch"))["body"]
+    await http_call(registry, "POST", "/api/login/end", {}, cookie=cookie, x_chatixia="1")
+    assert await peer.closed() == 1008
     other = await dial(registry, additional_headers={"Cookie": cookie.partition("=")[0] + "=x"})
     assert (await other.next("error"))["code"] == "unauthorized"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Callable
 
 from chatixia.core.ports import Principal
 from chatixia.errors import NameTaken, Unauthorized, Unprocessable
@@ -35,6 +36,8 @@ class ApiKeys:
 
     def __init__(self, store: Store, members: Members, world: World) -> None:
         self._store, self._members, self._world = store, members, world
+        self.ended: Callable[[str], None] = lambda name: None
+        """Told the name of a key that was revoked, to close its sockets."""
 
     async def create(self, call: Call, request: KeyCreate) -> KeyCreated:
         """Make a key; its secret is in this answer and nowhere else."""
@@ -56,7 +59,8 @@ class ApiKeys:
 
     async def revoke(self, call: Call, request: KeyRef) -> Done:
         """End a key. Raises NotFound."""
-        await self._store.revoke_key(DEFAULT_NS, request.id)
+        row = await self._store.revoke_key(DEFAULT_NS, request.id)
+        self.ended(row.name)
         return Done()
 
     async def principal(self, secret: str) -> Principal:

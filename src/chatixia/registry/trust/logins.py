@@ -6,6 +6,7 @@ is HttpOnly and SameSite=Strict; over TLS it is ``__Host-`` and Secure.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from chatixia.core.ports import Principal
@@ -32,6 +33,8 @@ class Logins:
     def __init__(self, store: Store, mesh: str, world: World, failures: Limits) -> None:
         self._store, self._mesh, self._world = store, mesh, world
         self._failures = failures
+        self.ended: Callable[[str], None] = lambda name: None
+        """Told the person who logged out, to close its sockets; other browsers come back."""
 
     async def create(self, call: Call, request: Nothing) -> LoginLink:
         """A link for the owner's person, once, for ten minutes."""
@@ -57,6 +60,7 @@ class Logins:
         """Log this browser out."""
         await self._store.end_session(digest(call.secret))
         call.cookie = ""
+        self.ended(call.who.id)
         return Done()
 
     async def session(self, call: Call, request: Nothing) -> Session:

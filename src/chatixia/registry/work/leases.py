@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from chatixia.core import task as core
+from chatixia.errors import MeshError
 from chatixia.ids import AgentId
 from chatixia.store.control.grants import Seat
 from chatixia.store.control.store import Store
@@ -81,7 +82,7 @@ class Leases:
             del self.workers[agent]
             self._seat()
         if clean:
-            self._spawn(self._store.end_leases(agent, incarnation))
+            self._spawn(self._end(agent, incarnation))
         else:
             self._leave(agent, incarnation)
 
@@ -93,7 +94,15 @@ class Leases:
 
     def _lost(self, agent: AgentId, incarnation: str) -> None:
         self._away.pop((agent, incarnation), None)
-        self._spawn(self._store.end_leases(agent, incarnation))
+        self._spawn(self._end(agent, incarnation))
+
+    async def _end(self, agent: AgentId, incarnation: str) -> None:
+        marks = self.take_marks()
+        try:
+            await self._store.end_leases(agent, incarnation, marks)
+        except MeshError:
+            self.put_back(marks)
+            raise
 
     def returned(self, agent: str, incarnation: str) -> None:
         """That process is there: its leases stay."""

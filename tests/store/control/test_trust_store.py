@@ -12,11 +12,14 @@ from .kit import Clock, Ledger
 
 
 async def test_epochs_rise_for_everyone_and_over_restarts(tmp_path: Path):
-    world, epochs = Clock(), []
+    epochs: list[str] = []
+    world = Clock()
     for _ in range(3):
         async with Ledger(tmp_path, world) as ledger:
-            for who in ("bob", "bob", "pi~aaaaaa"):
-                epochs.append(await ledger.store.next_epoch("default", who, "a" * 16))
+            epochs += [
+                await ledger.store.next_epoch("default", who, "a" * 16)
+                for who in ("bob", "bob", "pi~aaaaaa")
+            ]
     keys = [fence_key(text) for text in epochs]
     assert keys == sorted(set(keys))
     assert len({high for high, _ in keys}) == 1

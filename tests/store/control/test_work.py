@@ -323,3 +323,18 @@ async def test_the_leases_of_one_process_end_and_no_others(ledger: Ledger):
     assert [await ledger.state(first), await ledger.state(second)] == ["pending", "assigned"]
     [told] = ledger.changed(first)
     assert told.event == "lose"
+
+
+async def test_what_was_started_counts_though_the_mark_was_not_yet_written(ledger: Ledger):
+    """A task that may be tried once must not run again after its worker was lost."""
+    from .kit import seat
+
+    ledger.store.seats([seat(BOB, "echo")])
+    started, not_started = [await ledger.submit(max_attempts=1) for _ in range(2)]
+    ledger.store.seats([])
+    marks = [(started, ledger.given()[0].row.fence)]
+    await ledger.store.end_leases("bob", BOB.incarnation, marks)
+    assert [await ledger.state(started), await ledger.state(not_started)] == ["failed", "pending"]
+    error = (await ledger.store.task("default", started))[1].error
+    assert error
+    assert (error.code, error.outcome) == ("attempts_exhausted", "unknown")

@@ -294,11 +294,11 @@ async def test_a_failed_commit_is_an_unknown_outcome_and_the_end(tmp_path: Path)
     assert unknown.value.outcome == "unknown"
     # These were never begun: nothing happened, and they hear so.
     assert {(type(a), getattr(a, "outcome", "")) for a in answers} == {(Unavailable, "definite")}
-    assert len(made.deaths) == 1
-    assert "commit failed" in made.deaths[0]
     with pytest.raises(Unavailable):
         await made.note("after")
     await made.writer.close()
+    assert len(made.deaths) == 1
+    assert "commit failed" in made.deaths[0]
     made.db.close()
 
 

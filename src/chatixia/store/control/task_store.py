@@ -81,9 +81,16 @@ class TaskStore(Base):
         """The described heartbeat: renew what it holds for 60 s, then take more."""
         return await self._write(grants.poll, self._memory, who, tuple(skills))
 
-    async def end_leases(self, worker: str, incarnation: str) -> int:
-        """That process is gone: its tasks go back or have failed; gives how many."""
-        return await self._end(work.end_leases, worker, incarnation, self._world.jitter())
+    async def end_leases(
+        self, worker: str, incarnation: str, marks: Iterable[tuple[str, int]] = ()
+    ) -> int:
+        """That process is gone: its tasks go back or have failed; gives how many.
+
+        ``marks``: tasks said to be started that are not yet written so; else an attempt would
+        not count, and a task that may be tried once would run twice.
+        """
+        jitter = self._world.jitter()
+        return await self._end(work.end_leases, worker, incarnation, list(marks), jitter)
 
     async def sweep(self, marks: list[tuple[str, int]]) -> int:
         """Do what is due (at most 200 rows; gives how many), writing ``marks`` first."""

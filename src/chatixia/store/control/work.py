@@ -325,8 +325,16 @@ def described_error(text: bytes) -> WireError:
     return WireError("skill_failed", said[:1024] if isinstance(said, str) else "The skill failed.")
 
 
-def end_leases(tx: Tx, memory: Memory, worker: str, incarnation: str, jitter: float) -> int:
-    """The process is gone: end what it holds. Gives how many tasks that were."""
+def end_leases(
+    tx: Tx,
+    memory: Memory,
+    worker: str,
+    incarnation: str,
+    marks: list[tuple[str, int]],
+    jitter: float,
+) -> int:
+    """The process is gone: end what it holds, ``marks`` written first. Gives how many tasks."""
+    mark_started(tx, memory, marks)
     ended = 0
     for found in tx.all("held_by", {"worker": worker, "limit": 1024}):
         row = Row(*found)

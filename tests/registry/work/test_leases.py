@@ -1,0 +1,133 @@
+"""Seats and leases: who takes work, what a closed socket means, what is told to whom."""
+
+import asyncio
+
+import pytest
+
+from chatixia.core import task as core
+from chatixia.registry.work import leases as module
+from chatixia.wire import tasks as t
+from chatixia.wire.signaling import TaskHint, TaskPush
+from tests.store.control.kit import ALICE, BOB, CAROL, OWNER, agent
+
+from .desk import Desk, done
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The five seconds of absence pass in the loop's own time."""
+    monkeypatch.setattr(module.core, "UNSTARTED", 0.2)
+
+
+async def away(desk: Desk) -> None:
+    """Until no absence is timed any more."""
+    async with asyncio.timeout(10):
+        while desk.tasks._leases._away or desk.tasks._background - {desk.runs}:  # type: ignore[attr-defined]
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def working(desk: Desk) -> tuple[Desk, TaskPush]:
+    desk.runs = next(iter(desk.tasks._background))  # type: ignore[attr-defined]
+    desk.online(BOB)
+    await desk.submit(ALICE)
+    push = await desk.pushed(BOB)
+    await desk.tasks.started(BOB, t.Held(push.task.id, push.fence))
+    return desk, push
+
+
+async def test_a_closed_socket_ends_leases_after_its_time(working: tuple[Desk, TaskPush]):
+    desk, push = working
+    desk.tasks.offline(BOB.id, BOB.incarnation)
+    assert await desk.state(OWNER, push.task.id) == "assigned"
+    await away(desk)
+    assert await desk.state(OWNER, push.task.id) == "pending"
+    desk.online(CAROL)
+    await desk.later(5.0)
+    assert (await desk.pushed(CAROL)).task.id == push.task.id
+
+
+async def test_the_same_process_that_returns_keeps_them(working: tuple[Desk, TaskPush]):
+    desk, push = working
+    desk.tasks.offline(BOB.id, BOB.incarnation)
+    desk.online(BOB, epoch="1.2")
+    await away(desk)
+    assert await desk.state(OWNER, push.task.id) == "assigned"
+    await desk.tasks.complete(BOB, done(push))
+
+
+async def test_a_renewal_counts_as_a_return(working: tuple[Desk, TaskPush]):
+    desk, push = working
+    desk.tasks.offline(BOB.id, BOB.incarnation)
+    held = t.Held(push.task.id, push.fence)
+    assert (await desk.tasks.renew(BOB, t.Renew([held]))).leases[0].lease_ms == t.LEASE_MS
+    await away(desk)
+    assert await desk.state(OWNER, push.task.id) == "assigned"
+
+
+async def test_another_process_of_the_name_does_not_save_the_old_ones_leases(
+    working: tuple[Desk, TaskPush],
+):
+    desk, push = working
+    fresh = agent("bob", "f" * 16)
+    desk.online(fresh, epoch="1.2")
+    await away(desk)
+    assert await desk.state(OWNER, push.task.id) == "pending"
+    desk.tasks.offline(BOB.id, BOB.incarnation)  # the old socket's end comes late
+    assert desk.tasks._leases.workers["bob"].incarnation == fresh.incarnation
+    await away(desk)
+
+
+async def test_a_goodbye_ends_them_at_once(working: tuple[Desk, TaskPush]):
+    desk, push = working
+    desk.tasks.offline(BOB.id, BOB.incarnation, clean=True)
+    await away(desk)
+    assert await desk.state(OWNER, push.task.id) == "pending"
+
+
+async def test_the_holder_of_a_canceled_task_is_told_to_stop(working: tuple[Desk, TaskPush]):
+    desk, push = working
+    await desk.tasks.cancel(ALICE, t.Cancel(push.task.id))
+    [hint] = await desk.sockets.wait("bob", TaskHint)
+    assert hint == TaskHint(push.task.id, "canceled", push.fence)
+    assert not desk.tasks._leases.holds("bob", "default", push.task.id, push.fence)
+
+
+async def test_pushes_go_to_the_login_that_got_the_seat(desk: Desk):
+    desk.online(BOB, epoch="1.7")
+    await desk.submit(ALICE)
+    await desk.pushed(BOB)
+    assert [(who, epoch) for who, epoch, m in desk.sockets.sent if isinstance(m, TaskPush)] == [
+        ("bob", "1.7")
+    ]
+
+
+async def test_no_slots_no_work_and_more_slots_more_work(desk: Desk):
+    desk.online(BOB, slots=0)
+    for _ in range(3):
+        await desk.submit(ALICE)
+    assert desk.sockets.to("bob", TaskPush) == []
+    desk.online(BOB, slots=2)
+    await desk.pushed(BOB, 2)
+    assert len(desk.sockets.to("bob", TaskPush)) == 2
+
+
+async def test_marks_of_tasks_that_ended_are_not_written(working: tuple[Desk, TaskPush]):
+    desk, push = working
+    await desk.tasks.complete(BOB, done(push))
+    assert desk.tasks._leases.take_marks() == []
+    desk.tasks._leases.put_back([(push.task.id, 1)])
+    assert desk.tasks._leases.take_marks() == []
+
+
+async def test_after_a_restart_leases_are_known_and_full(desk: Desk):
+    desk.online(BOB)
+    name = await desk.submit(ALICE)
+    push = await desk.pushed(BOB)
+    await desk.tasks.started(BOB, t.Held(name, push.fence))
+    await desk.restart()
+    assert desk.tasks._leases.holds("bob", "default", name, push.fence)
+    await desk.later(core.LEASE - 1)
+    assert await desk.state(OWNER, name) == "assigned"
+    await desk.tasks.complete(BOB, done(push))
+    assert await desk.state(OWNER, name) == "completed"

@@ -1,8 +1,7 @@
-"""A yardstick: request-reply with typed messages over one wrtc DataChannel between two processes, and nothing else.
+"""The yardstick: typed request-reply over one wrtc DataChannel between two processes, and no more.
 
-    python rpc_wrtc.py [--coalesce] [--uvloop] [--conc 32]
+    python -m tests.bench.rpc_wrtc [--coalesce] [--uvloop]
 
-Needs wrtc and msgspec (uvloop for --uvloop). Prints the latency of one call at a time and the rate with many in flight.
 `--coalesce` sends all messages of one event-loop turn as one frame.
 """
 
@@ -11,16 +10,14 @@ import json
 import os
 import subprocess
 import sys
-import time
 
 os.environ["WRTC_ALLOW_LOOPBACK"] = "1"
 import msgspec
 import webrtc
 
+from tests.bench.measure import PAYLOAD, measure, say
+
 COALESCE = "--coalesce" in sys.argv
-IN_FLIGHT = int(sys.argv[sys.argv.index("--conc") + 1]) if "--conc" in sys.argv else 32
-CALLS = 30_000
-PAYLOAD = "x" * 200
 
 
 class Message(msgspec.Struct, omit_defaults=True):
@@ -95,11 +92,6 @@ async def echo_side():
     await asyncio.Future()
 
 
-def cpu_seconds(*pids):
-    fields = (open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split() for pid in pids)
-    return sum(int(f[11]) + int(f[12]) for f in fields) / os.sysconf("SC_CLK_TCK")
-
-
 async def asking_side():
     loop = asyncio.get_running_loop()
     echo = subprocess.Popen(
@@ -132,33 +124,7 @@ async def asking_side():
         wire.send(Message("task_request", rid, "agent-a", "agent-b", payload))
         return await reply
 
-    latencies = []
-    for turn in range(3_500):
-        start = time.perf_counter()
-        await call()
-        if turn >= 500:
-            latencies.append(1e3 * (time.perf_counter() - start))
-    latencies.sort()
-
-    left = CALLS
-
-    async def worker():
-        nonlocal left
-        while left > 0:
-            left -= 1
-            await call()
-
-    spent, start = cpu_seconds(echo.pid, os.getpid()), time.perf_counter()
-    await asyncio.gather(*(worker() for _ in range(IN_FLIGHT)))
-    elapsed = time.perf_counter() - start
-    spent = cpu_seconds(echo.pid, os.getpid()) - spent
-    found = {
-        "p50_ms": latencies[1500],
-        "p99_ms": latencies[2970],
-        "per_s_1": 1e3 * len(latencies) / sum(latencies),
-    }
-    found |= {"per_s_32": CALLS / elapsed, "cpu_us": 1e6 * spent / CALLS}
-    print(json.dumps(found))
+    say(await measure(call, echo.pid))
     echo.kill()
 
 

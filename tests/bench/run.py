@@ -23,7 +23,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 from chatixia.testing.registry import RegistryProcess  # noqa: E402
 
-ROUNDS = 3
+ROUNDS = 5
 Row = dict[str, float]
 
 
@@ -110,7 +110,7 @@ def part_call() -> Row:
     with mesh("echo") as ours:
         found = alternating({
             "call": lambda: ours.ask("call"),
-            "engine": lambda: run("tests/bench/rpc_wrtc.py", "--coalesce"),
+            "engine": lambda: run("-m", "tests.bench.rpc_wrtc", "--coalesce"),
             "nats": lambda: run("-m", "tests.bench.nats_echo"),
             "http": lambda: run("-m", "tests.bench.http_echo"),
         })  # fmt: skip

@@ -1,3 +1,5 @@
+"""The bytes of a call, kind by kind."""
+
 import pytest
 from msgspec import Raw
 

@@ -1,3 +1,5 @@
+"""Messages cut and put together, within their bounds."""
+
 import pytest
 
 from chatixia.core.fragments import MAX_OPEN, REASSEMBLY_SECONDS, Cutter, Reassembly

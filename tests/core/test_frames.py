@@ -1,3 +1,5 @@
+"""Frames and fragments as bytes, and what is refused."""
+
 import contextlib
 
 import pytest

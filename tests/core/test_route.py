@@ -1,3 +1,5 @@
+"""Link or queue: the tables of links.md section 1."""
+
 import pytest
 
 from chatixia.core import route

@@ -1,3 +1,5 @@
+"""Credit and order of streamed items."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,3 +1,5 @@
+"""The wheel under every deadline."""
+
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -1,3 +1,5 @@
+"""Renewals from their thread, against a server of this test."""
+
 import http.server
 import threading
 

@@ -1,3 +1,5 @@
+"""The fake clock: it jumps when everybody waits."""
+
 import asyncio
 
 from chatixia.testing.clock import Dice, FakeWorld

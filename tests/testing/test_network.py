@@ -1,3 +1,5 @@
+"""The network in memory: paths, weather, directory."""
+
 from chatixia.core.ports import Outgoing
 from chatixia.errors import MeshError, UnknownSkill
 from chatixia.testing.network import Network

@@ -1,3 +1,5 @@
+"""Each message typed whole, and what cannot be read."""
+
 import msgspec
 import pytest
 from hypothesis import given

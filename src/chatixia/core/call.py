@@ -31,7 +31,7 @@ from chatixia.errors import (
 from chatixia.ids import AgentId
 from chatixia.wire import messages as m
 from chatixia.wire.base import MIB
-from chatixia.wire.peer import FRAME_TARGET, MAX_HOPS, Credit, Progress, Prompt
+from chatixia.wire.peer import FRAME_TARGET, MAX_HOPS, Credit, Progress
 
 from . import exchange, frames
 from .exchange import Heard, Late, Pending, Served, Stop
@@ -53,7 +53,6 @@ DEFAULT_SECONDS: Final = 300.0
 MAX_CANCELLED: Final = 256
 
 encode = frames.encode
-_prompt: Final = msgspec.json.Decoder(Prompt)
 _EMPTY: Final = msgspec.Raw(b"{}")
 
 
@@ -168,10 +167,7 @@ class Calls:
     def _grant(self, pending: Pending) -> None:
         flow = pending.flow
         if flow is not None and not flow.ended and (total := flow.grant()):
-            self._credit(pending.rid, total)
-
-    def _credit(self, rid: str, total: int) -> None:
-        self.session.urgent(encode(m.CreditTell(payload=Credit(streams={rid: total}))))
+            self.session.urgent(exchange.stream_credit(pending.rid, total))
 
     def ping(self, rid: str) -> None:
         """Ask for a pong, ahead of all that waits."""
@@ -215,7 +211,7 @@ class Calls:
             raise Cancelled("The stream is over.")
         if not flow.fits(len(chunk)):
             if total := flow.want(len(chunk)):
-                self._credit(served.rid, total)
+                self.session.urgent(exchange.stream_credit(served.rid, total))
             return False
         data = exchange.chunk(served, flow.n, chunk)
         self.session.send(data, None, len(chunk) if len(data) <= FRAME_TARGET else 0)
@@ -254,12 +250,8 @@ class Calls:
             self._asked_other(read, now, sink, paid)
         elif isinstance(read, m.TaskChunk | m.PromptChunk):
             self._chunk(read, sink, paid)
-        elif isinstance(read, m.TaskAnswer):
-            self._answered_task(read, sink)
-        elif isinstance(read, m.PromptAnswer):
-            self._answered(read, read.payload.text, read.payload.items, read.error, sink)
-        elif isinstance(read, m.SkillAnswer):
-            self._answered(read, read.payload, 0, read.error, sink)
+        elif isinstance(read, m.TaskAnswer | m.PromptAnswer | m.SkillAnswer):
+            self._answered(read, *exchange.outcome(read), read.error, sink)
         else:
             self._control(read, now, sink)
 
@@ -275,10 +267,7 @@ class Calls:
         elif isinstance(read, m.ErrorTell):
             self._answered(read, _EMPTY, 0, read.error, sink)
         elif isinstance(read, m.Unread):
-            self._complain(read.request_id, read.error)
-
-    def _complain(self, rid: str, error: MeshError) -> None:
-        self.session.send(encode(m.ErrorTell(request_id=rid, error=error.to_wire())))
+            self.session.send(exchange.complaint(read.request_id, read.error))
 
     def _asked_task(self, ask: m.TaskAsk, now: float, sink: Sink, paid: bool) -> None:
         payload = ask.payload
@@ -300,9 +289,9 @@ class Calls:
             if paid:
                 self.session.consumed(len(body))
             try:
-                stream = _prompt.decode(body).stream
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                self._complain(ask.request_id, BadRequest(str(error)))
+                stream = exchange.wants_stream(body)
+            except BadRequest as error:
+                self.session.send(exchange.complaint(ask.request_id, error))
                 return
         kind, reply = exchange.KINDS[type(ask)]
         incoming = Incoming(

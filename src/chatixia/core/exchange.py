@@ -6,15 +6,16 @@ from typing import Any, Final
 
 import msgspec
 
-from chatixia.errors import MeshError
+from chatixia.errors import BadRequest, MeshError
 from chatixia.wire import messages as m
-from chatixia.wire.peer import StreamChunk, TaskResponse
+from chatixia.wire.peer import Credit, Prompt, StreamChunk, TaskResponse
 
 from . import frames
 from .ports import Incoming, Outgoing
 from .streams import Inflow, Outflow
 
 encode = frames.encode
+_prompt: Final = msgspec.json.Decoder(Prompt)
 
 
 class Pending(msgspec.Struct, eq=False):
@@ -121,3 +122,30 @@ def chunk(served: Served, n: int, item: bytes) -> bytes:
     """Item ``n`` of a stream, encoded."""
     kind = m.PromptChunk if served.reply is m.PromptAnswer else m.TaskChunk
     return encode(kind(request_id=served.rid, payload=StreamChunk(n=n, item=msgspec.Raw(item))))
+
+
+def complaint(rid: str, error: MeshError) -> bytes:
+    """The encoded ``error`` message about what could not be handled."""
+    return encode(m.ErrorTell(request_id=rid, error=error.to_wire()))
+
+
+def stream_credit(rid: str, total: int) -> bytes:
+    """The encoded running total of a stream."""
+    return encode(m.CreditTell(payload=Credit(streams={rid: total})))
+
+
+def wants_stream(prompt: msgspec.Raw) -> bool:
+    """Whether the answer to that prompt is to be streamed. BadRequest if it is no Prompt."""
+    try:
+        return _prompt.decode(prompt).stream
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadRequest(str(error)) from None
+
+
+def outcome(answer: m.TaskAnswer | m.PromptAnswer | m.SkillAnswer) -> tuple[msgspec.Raw, int]:
+    """The value of an answer, and how many stream items came before it."""
+    if isinstance(answer, m.TaskAnswer):
+        return answer.payload.result, answer.payload.items
+    if isinstance(answer, m.PromptAnswer):
+        return answer.payload.text, answer.payload.items
+    return answer.payload, 0

@@ -121,7 +121,8 @@ class Perform:
             channel.calls.refuse(served, Cancelled(agent=channel.calls.me))
         else:
             if error is not None:
-                log.error("a handler failed", exc_info=error)
+                log.error("a handler failed with %s", type(error).__name__)
+                log.debug("a handler failed", exc_info=error)
             channel.calls.refuse(served, SkillFailed(agent=channel.calls.me))
         channel.kick()
 

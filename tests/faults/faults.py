@@ -119,6 +119,44 @@ def contented(original: Any) -> Any:
     return lambda self, served, error: self.answer(served, b"null")
 
 
+def answered_early(original: Any) -> Any:
+    """Give each waiter its answer as soon as its statements ran, before the commit."""
+
+    def broken(self: Any, item: Any) -> None:
+        original(self, item)
+        result = item.result
+        if item.error is None:
+            item.loop.call_soon_threadsafe(
+                lambda: item.future.done() or item.future.set_result(result)
+            )
+
+    return broken
+
+
+def keyless(original: Any) -> Any:
+    """Draw another scope for each key, so that none is ever seen again."""
+    import itertools
+
+    numbers = itertools.count()
+    return lambda ns, who, verb, key: original(ns, who, verb, f"{key}/{next(numbers)}")
+
+
+def held_by_name(original: Any) -> Any:
+    """Ask only whether the task is assigned, not under which fence."""
+    return lambda row, who, fence: row.state == "assigned"
+
+
+def definite(original: Any) -> Any:
+    """Report what is not known as a plain failure."""
+
+    def broken(*args: Any, **kwargs: Any) -> Any:
+        from chatixia.errors import DiskFull
+
+        return DiskFull()
+
+    return broken
+
+
 FAULTS: list[Fault] = [
     Fault(
         "no-signature-check",
@@ -257,6 +295,60 @@ FAULTS: list[Fault] = [
         (
             "tests/peer/test_work.py::test_a_canceled_task_stops_its_skill",
             "tests/peer/test_work.py::test_a_lease_that_ends_stops_its_skill",
+        ),
+    ),
+    Fault(
+        "no-fence",
+        "a result counts only under the fence that is held",
+        {"chatixia.store.control.work:is_held": held_by_name},
+        ("tests/store/control/test_work.py::test_no_result_under_an_older_fence",),
+    ),
+    Fault(
+        "reply-before-commit",
+        "nothing is acknowledged before it is on the disk",
+        {"chatixia.store.control.writer:Writer._one": answered_early},
+        (
+            "tests/store/control/test_writer.py::test_no_answer_comes_before_its_sync",
+            "tests/store/control/test_writer.py::test_a_failed_commit_is_an_unknown_outcome_and_the_end",
+        ),
+    ),
+    Fault(
+        "no-idempotency",
+        "the same key gives the same task",
+        {"chatixia.core.task:scope": keyless},
+        (
+            "tests/store/control/test_work.py::test_the_same_key_gives_the_same_task",
+            "tests/store/control/test_grants.py::test_a_claim_id_repeats_the_same_grant",
+        ),
+    ),
+    Fault(
+        "synchronous-off",
+        "an acknowledged change outlives a power cut",
+        {"chatixia.store.control.database:SYNCHRONOUS": value("OFF")},
+        (
+            "tests/store/control/test_writer.py::test_no_answer_comes_before_its_sync",
+            "tests/store/control/test_database.py::test_the_writer_syncs_every_commit_and_checkpoints_by_hand",
+        ),
+    ),
+    Fault(
+        "unknown-reported-as-failure",
+        "what is not known is never reported as failed",
+        {"chatixia.store.control.writer:OutcomeUnknown": definite},
+        (
+            "tests/store/control/test_writer.py::test_a_failed_commit_is_an_unknown_outcome_and_the_end",
+        ),
+    ),
+    Fault(
+        "store-time-steps-back",
+        "no step of the wall clock ends a lease or brings back an invitation",
+        {
+            "chatixia.store.control.clock:Clock.now": lambda original: (
+                lambda self: self._world.wall()
+            )
+        },
+        (
+            "tests/store/control/test_sweep.py::test_a_step_of_the_wall_ends_no_lease_and_no_deadline",
+            "tests/store/control/test_clock.py::test_the_wall_may_step_while_we_run",
         ),
     ),
 ]

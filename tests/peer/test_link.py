@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chatixia.core.handshake import sign_offer
-from chatixia.errors import Denied, NameTaken, PeerRestarted, Unreachable
+from chatixia.errors import Denied, NameTaken, PeerRestarted
 from chatixia.wire import signed
 from chatixia.wire.peer import CAPABILITIES
 from chatixia.wire.signaling import (
@@ -121,118 +121,6 @@ async def test_the_links_are_told_to_the_registry():
                 await asyncio.sleep(0.01)
         [one], [two] = relay.links["alice"].links, relay.links["bob"].links
         assert one.link == two.link and one.peer == "bob" and one.attempts == 1
-
-
-# -- deaths
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-async def test_a_connection_that_dies_is_followed_by_another_under_the_same_session(engine):
-    async with nodes("alice", "bob", engine=engine) as (_, alice, bob):
-        bob.upper.a["alice"] = 7
-        await alice.open(bob)
-        for n in range(2, 5):
-            (alice, bob)[n % 2].driver.cut(("bob", "alice")[n % 2])
-            await alice.upper.until(lambda n=n: len(alice.upper.attached) == n)
-            await bob.upper.until(lambda n=n: len(bob.upper.attached) == n)
-        assert alice.upper.attached[-1] == ("bob", bob.me.incarnation, 7)
-        assert alice.upper.lost == bob.upper.lost == []
-
-
-async def test_without_the_registry_links_stay():
-    async with nodes("alice", "bob", keep=0) as (relay, alice, bob):
-        await alice.open(bob)
-        relay.cut()
-        alice.driver.peers["bob"].used_at -= 100
-        alice.driver.tick(alice.driver.world.monotonic())
-        alice.upper.paths["bob"].send(b"still")
-        await bob.upper.until(lambda: bob.upper.frames)
-        relay.heal()
-        assert alice.upper.detached == bob.upper.detached == []
-
-
-async def test_a_new_process_of_a_peer_takes_the_links_place():
-    async with nodes("alice", "bob") as (relay, alice, bob):
-        await alice.open(bob)
-        relay.nodes.pop("bob")
-        again = Node(relay, agent("bob").me(incarnation="ab" * 8))
-        try:
-            await again.start()
-            again.driver.want("alice")
-            await alice.upper.until(lambda: len(alice.upper.attached) == 2)
-            assert alice.upper.attached[-1][1] == "ab" * 8
-            assert len(alice.driver.report()) == 1
-        finally:
-            await again.driver.stop()
-
-
-async def test_a_clean_stop_is_gone_at_once():
-    async with nodes("alice", "bob") as (_, alice, bob):
-        await alice.open(bob)
-        await bob.driver.stop()
-        await alice.upper.until(lambda: alice.upper.lost)
-        assert alice.upper.lost == [("bob", bob.me.incarnation)]
-        assert not alice.driver.peers["bob"].births
-
-
-async def test_nothing_is_left_after_a_stop():
-    async with nodes("alice", "bob") as (_, alice, bob):
-        await alice.open(bob)
-        alice.driver.cut("bob")
-        await asyncio.gather(alice.driver.stop(), bob.driver.stop())
-        for node in (alice, bob):
-            assert not node.driver._tasks and not node.driver.peers
-            assert not node.driver.engine._open
-
-
-async def test_a_try_without_an_answer_ends_by_its_deadline():
-    relay = Relay()
-    relay.bend = lambda source, frame: () if isinstance(frame, Answer) else (frame,)
-    async with nodes("alice", "bob", relay=relay) as (_, alice, bob):
-        alice.driver.want("bob")
-        async with asyncio.timeout(20):
-            while not relay.of(Answer):
-                await asyncio.sleep(0.01)
-        for node, other in ((alice, "bob"), (bob, "alice")):
-            node.driver.peers[other].link.trying.since -= 8
-            node.driver.tick(node.driver.world.monotonic())
-        assert isinstance(await alice.refusal(), Unreachable)
-        assert not bob.driver.peers["alice"].births
-
-
-# -- idle close
-
-
-async def test_an_idle_link_that_is_not_kept_is_closed_by_agreement():
-    async with nodes("alice", "bob", keep=0) as (_, alice, bob):
-        await alice.open(bob)
-        alice.driver.peers["bob"].used_at -= 100
-        await alice.upper.until(lambda: alice.upper.detached)
-        await bob.upper.until(lambda: bob.upper.detached)
-        assert not alice.driver.report() and not bob.driver.report()
-        await alice.open(bob)
-
-
-async def test_a_busy_far_side_refuses_the_idle_close():
-    async with nodes("alice", keep=0) as (relay, alice), nodes("bob", relay=relay) as (_, bob):
-        await alice.open(bob)
-        bob.upper.busy.add("alice")
-        alice.driver.peers["bob"].used_at -= 100
-        alice.driver.tick(alice.driver.world.monotonic())
-        assert alice.driver.peers["bob"].bye_at
-        alice.upper.paths["bob"].send(b"after the bye")
-        await bob.upper.until(lambda: bob.upper.frames)
-        assert alice.driver.report() and bob.driver.report()
-
-
-async def test_only_the_number_to_keep_stays_warm_and_the_longest_idle_goes():
-    async with nodes("ada", keep=1) as (relay, ada), nodes("bob", "cyd", relay=relay) as (_, b, c):
-        await ada.open(b)
-        await ada.open(c)
-        ada.driver.peers["bob"].used_at -= 200
-        ada.driver.peers["cyd"].used_at -= 100
-        await ada.upper.until(lambda: ada.upper.detached == ["bob"])
-        assert [report.peer for report in ada.driver.report()] == ["cyd"]
 
 
 # -- who may not in

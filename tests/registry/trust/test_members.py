@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from chatixia.assembly.enrol import enrol
+from chatixia.assembly.invite import invite
+from chatixia.assembly.join import join
 from chatixia.core.ports import Principal
 from chatixia.errors import MeshError, Unauthorized
 from chatixia.ids import AgentId
 from chatixia.registry.trust.members import Members, principal_for
 from chatixia.testing.registry import RegistryHarness
+from chatixia.wire.registry import Serial
 from tests.registry.doors import agent, dial, enrolled, login, register_frame
 
 
@@ -53,6 +57,24 @@ async def test_an_older_record_is_refused_after_a_newer_one(registry: RegistryHa
     await peer.send(**register_frame(who, peer.challenge))
     assert (await peer.next("error"))["code"] in ("bad_chain", "name_taken")
     who.close()
+
+
+async def test_a_name_of_another_machine_is_taken(registry: RegistryHarness, tmp_path: Path):
+    first = await agent(registry, "weather")
+    invited = await asyncio.to_thread(invite, registry.profile, "pi")
+    pi = await asyncio.to_thread(join, invited.string, home=tmp_path / "pi")
+    for serial in (0, 7):  # as high a serial as it likes
+        thief = await asyncio.to_thread(
+            lambda serial=serial: enrol(
+                pi, "weather", data_dir=tmp_path / str(serial),
+                known=lambda profile, name: Serial(name, serial),
+            )
+        )  # fmt: skip
+        peer = await dial(registry)
+        await peer.send(**register_frame(thief, peer.challenge))
+        assert (await peer.next("error"))["code"] == "name_taken"
+        thief.close()
+    assert (await first.verb("agents.get", agent_id="weather"))["type"] == "result"
 
 
 async def test_what_is_not_listed_is_not_current(registry: RegistryHarness):

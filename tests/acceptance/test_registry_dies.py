@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from tests.acceptance.harness import TestMesh
 
 PAIRS = (("a", "b"), ("b", "c"), ("c", "a"))
@@ -28,8 +30,12 @@ async def storm(mesh: object, target: str, calls: int, ready: asyncio.Event, via
     return right
 
 
-async def test_agents_keep_calling_while_the_registry_is_dead(net: TestMesh):
-    net.up("--token-ttl", "20")
+@pytest.mark.parametrize(
+    ("life", "dead"), [(20, 60), pytest.param(300, 360, marks=pytest.mark.soak)]
+)
+async def test_agents_keep_calling_while_the_registry_is_dead(net: TestMesh, life: int, dead: int):
+    """``life``: of a token, in seconds; ``dead``: how long the registry stays away."""
+    net.up("--token-ttl", str(life))
     net.several("a", "b", "c")
     async with net.client() as mesh:
         for left, right in PAIRS:
@@ -42,10 +48,10 @@ async def test_agents_keep_calling_while_the_registry_is_dead(net: TestMesh):
         assert await asyncio.gather(*storms) == [3_400] * 3
         assert via == {"direct"}
         # Past the tokens' life: what follows would fail if calls leaned on a token.
-        await asyncio.sleep(60)
+        await asyncio.sleep(dead)
         for left, right in PAIRS:
             assert await mesh.agent(left).echoes(others=[right], data="on") == {right: "direct"}
-        await asyncio.to_thread(net.up, "--token-ttl", "20")
+        await asyncio.to_thread(net.up, "--token-ttl", str(life))
         async with asyncio.timeout(5):
             while {record.agent_id for record in await listed(mesh)} != {"a", "b", "c"}:
                 await asyncio.sleep(0.1)

@@ -8,6 +8,7 @@ import ssl
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from websockets.asyncio.client import connect
 
@@ -120,6 +121,9 @@ async def test_sigterm_ends_it_at_once_and_tells_the_sockets(tmp_path: Path):
     process = RegistryProcess(tmp_path)
     await asyncio.to_thread(process.start)
     peer = await agent(process, "a")
+    assert process.process
+    soft, _ = psutil.Process(process.process.pid).rlimit(psutil.RLIMIT_NOFILE)
+    assert soft >= 4096
     start = REAL.monotonic()
     code = await asyncio.to_thread(process.terminate)
     assert code == 0 and REAL.monotonic() - start < 5

@@ -42,6 +42,9 @@ PING_SECONDS: Final = 5.0
 PING_TIMEOUT: Final = 20.0
 GRACE_SECONDS: Final = 2
 KEEP_ALIVE: Final = 30
+DESCRIPTORS: Final = 16_384
+MOST_CONNECTIONS: Final = 8192
+"""Per listener; the next is answered 503."""
 LOCK: Final = "up.lock"
 
 
@@ -279,7 +282,8 @@ def _server(app: Guard, tls: Path | None) -> Any:
         app, http="httptools", ws="websockets-sansio", ws_max_size=MAX_SIGNAL,
         ws_per_message_deflate=False, ws_ping_interval=PING_SECONDS, ws_ping_timeout=PING_TIMEOUT,
         lifespan="off", log_config=None, access_log=False, proxy_headers=False,
-        server_header=False, timeout_keep_alive=KEEP_ALIVE, interface="asgi3",
+        server_header=False, timeout_keep_alive=KEEP_ALIVE,
+        limit_concurrency=MOST_CONNECTIONS, interface="asgi3",
         timeout_graceful_shutdown=GRACE_SECONDS, **secure,
     ))  # fmt: skip
 
@@ -337,6 +341,7 @@ def _fingerprint(identity: RegistryIdentity) -> str:
 
 def run_up(options: UpOptions, told: Callable[[Started], None], world: World = REAL) -> None:
     """Run the registry until SIGINT or SIGTERM; ``told`` hears once what came up."""
+    _more_descriptors()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_run(options, told, world))
 
@@ -356,6 +361,18 @@ async def _run(options: UpOptions, told: Callable[[Started], None], world: World
     for task in waits:
         task.cancel()
     await running.stop()
+
+
+def _more_descriptors() -> None:
+    """Room for as many sockets as are allowed; the usual soft limit of 1,024 is below that."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -17,6 +17,8 @@ from chatixia.registry.trust.tokens import MAX_TOKEN, Tokens, principal_of, read
 from chatixia.wire.signed import b64
 from tests.registry.clock import Clock
 
+pytestmark = pytest.mark.filterwarnings("ignore:EdDSA is deprecated")
+
 KEY = SignKey(bytes(range(32)))
 OTHER = SignKey(bytes(range(1, 33)))
 ME = Principal(AgentId("a"), "agent", machine="m")

@@ -167,7 +167,10 @@ class Worker:
         if old is not None:
             self._lose(old)
         ours = not task.skill or task.skill in self._skills or task.target_agent_id == self.me
-        if len(self._leases) >= self._slots or not ours:
+        # The registry deals the next task out with the commit of a report, so its push may come
+        # before the report's answer: that slot is free.
+        busy = sum(not lease.reporting for lease in self._leases.values())
+        if busy >= self._slots or not ours:
             self.spawn(self.tell("tasks.release", t.Held(task.id, fence)))
             return
         lease = self._leases[task.id] = Lease(task, fence, until, self.world.boottime())

@@ -71,6 +71,9 @@ OUT_ITEMS: Final = 4096
 OUT_BYTES: Final = 8 * MIB
 GOODBYE_SECONDS: Final = 1.0
 BATCH: Final = "batch/1"
+BATCH_ITEMS: Final = 256
+BATCH_BYTES: Final = 64 * 1024
+"""An array is closed above this: one more frame still fits the registry's bound."""
 
 _LINKS: Final = (Offer, Answer, IceCandidate, Connect, PeerJoined, PeerLeft, PeerList)
 _MESH: Final = (TaskPush, TaskHint, TaskDone, TaskProgress, PeerJoined, PeerLeft)
@@ -301,9 +304,7 @@ class Signaling:
         try:
             while True:
                 while self._out:
-                    data = self._out.popleft()
-                    self._out_bytes -= len(data)
-                    await ws.send(data, text=True)
+                    await ws.send(self._batch(), text=True)
                 if self._leaving:
                     await ws.close()
                     return
@@ -311,6 +312,16 @@ class Signaling:
                 await self._wake.wait()
         except (ConnectionClosed, OSError):
             return  # the reader ends the login
+
+    def _batch(self) -> bytes:
+        """The frames of one loop turn as one array, as the registry's come to us."""
+        parts: list[bytes] = []
+        size = 0
+        while self._out and len(parts) < BATCH_ITEMS and size < BATCH_BYTES:
+            parts.append(data := self._out.popleft())
+            size += len(data)
+        self._out_bytes -= size
+        return parts[0] if len(parts) == 1 else b"[%b]" % b",".join(parts)
 
     # -- what comes
 

@@ -8,7 +8,7 @@ import sys
 from chatixia import Agent
 
 logging.basicConfig(level=logging.INFO, stream=sys.stderr)
-agent = Agent(sys.argv[1], "Echoes, for the bench")
+agent = Agent(sys.argv[1], "Echoes, for the bench", slots=128)  # 64 in flight fit
 
 
 @agent.skill

@@ -32,6 +32,7 @@ class Events:
         self._store, self._roster = store, roster
         self._wake = asyncio.Event()
         self._cursor = ""
+        self._behind = False
         self._task: asyncio.Task[None] | None = None
         self._deaf: Callable[[], None] | None = None
 
@@ -71,6 +72,8 @@ class Events:
                 raise CursorExpired
             for row in missed:
                 self._roster.push(call.who.id, event(row), call.who.epoch)
+        if self._behind:
+            self._cursor, self._behind = await self._store.cursor(), False
         call.watch()
         return Watching(await self._store.cursor())
 
@@ -78,6 +81,10 @@ class Events:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            if not self._roster.watched():
+                # Nobody would hear it; the next watcher begins at its own present.
+                self._behind = True
+                continue
             try:
                 await self._read()
             except MeshError as error:

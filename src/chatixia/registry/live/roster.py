@@ -182,6 +182,10 @@ class Roster:
             raise Overloaded("Too many watchers.")
         self._watchers.add(socket)
 
+    def watched(self) -> bool:
+        """Whether anyone watches the mesh's events."""
+        return bool(self._watchers)
+
     def broadcast(self, event: Event) -> None:
         """Tell all watchers; encoded once."""
         if self._watchers:

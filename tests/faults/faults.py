@@ -53,6 +53,21 @@ def swallowing(original: Any) -> Any:
     return broken
 
 
+def replayable(original: Any) -> Any:
+    """Let a link remember no attempt."""
+
+    def offered(self: Any, *rest: Any) -> Any:
+        self._seen.clear()
+        return original(self, *rest)
+
+    return offered
+
+
+def hasty(original: Any) -> Any:
+    """Take a silent application for a dead path."""
+    return {**original, (True, False, "held"): "path_down"}
+
+
 def unbounded(original: Any) -> Any:
     """Let decode accept any size."""
     return lambda maker, data, limit: original(maker, data, 1 << 40)
@@ -197,7 +212,38 @@ FAULTS: list[Fault] = [
             "tests/core/test_handshake.py::test_misbinding_is_caught_at_hello",
             "tests/core/test_handshake.py::test_a_wrong_fingerprint_is_refused",
             "tests/core/test_handshake.py::test_a_reflected_hello_is_refused",
+            "tests/peer/test_link_birth.py::test_a_reflected_hello_is_no_hello",
         ),
+    ),
+    Fault(
+        "replayed-offer",
+        "an offer counts once",
+        {"chatixia.core.link:Link.offered": replayable},
+        ("tests/core/test_link.py::test_an_offer_is_answered_once_per_attempt",),
+    ),
+    Fault(
+        "no-rate",
+        "who offers too much is not even read",
+        {"chatixia.core.rates:Bucket.take": always(True)},
+        (
+            "tests/core/test_link.py::test_ten_offers_then_one_every_six_seconds_and_one_back_for_each_hello",
+            "tests/peer/test_link.py::test_a_flood_of_offers_costs_ten_checks_and_twenty_sentences",
+        ),
+    ),
+    Fault(
+        "hasty-verdict",
+        "a blocked loop is busy and not dead",
+        {"chatixia.core.verdict:TABLE": hasty},
+        (
+            "tests/core/test_verdict.py::test_a_blocked_loop_is_busy_for_as_long_as_it_takes",
+            "tests/peer/test_link_watch.py::test_a_blocked_loop_for_a_minute_and_nobody_is_declared_dead",
+        ),
+    ),
+    Fault(
+        "crossed-candidates",
+        "a candidate belongs to one try",
+        {"chatixia.core.link:_of": always(True)},
+        ("tests/core/test_link.py::test_candidates_of_any_other_try_are_dropped",),
     ),
     Fault(
         "no-pins",

@@ -222,7 +222,10 @@ class HelloFrame(msgspec.Struct):
 
 
 class Bye(msgspec.Struct, omit_defaults=True):
-    """``{"bye": s}``: idle close asked; ``{"bye_ack": s}`` agrees (links.md section 4)."""
+    """``{"bye": n}``: idle close asked; ``{"bye_ack": n}`` agrees (links.md section 4).
+
+    ``n``: how many frames the asker has in order; silence refuses.
+    """
 
     bye: Count | None = None
     bye_ack: Count | None = None

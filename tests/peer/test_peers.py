@@ -115,3 +115,30 @@ async def test_a_login_that_returns_moves_what_waited_too_long(net):
     with pytest.raises(MeshError) as raised:
         await call
     assert raised.value.code == "unavailable"
+
+
+async def test_the_path_of_an_old_process_brings_nothing_into_the_new_session(net):
+    a = net.nodes["a"]
+    await a.call(ask())
+    (old,) = net.paths_of("a")
+    node = net.nodes.pop("b")
+    fresh = net.node("b")
+    fresh.serve(echo, [SkillInfo("echo")], 2)
+    await fresh.start()
+    reader = old.on_message
+    a.attach("b", fresh.incarnation, _Silent(), 0)
+    assert old.dead and old.on_message is not reader
+    await node.stop()
+
+
+class _Silent:
+    """A path on which nobody answers."""
+
+    tier, where, link_ms, max_message, buffered = "direct", "", None, 262_144, 0
+    on_message = on_low = None
+
+    def send(self, data):
+        pass
+
+    def close(self, why):
+        pass

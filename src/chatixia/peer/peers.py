@@ -84,6 +84,8 @@ class Peers:
         """A path is open: the session goes on over it, or a new one starts."""
         known = self._peer(peer)
         if known.incarnation and known.incarnation != incarnation:
+            # What the old process still has under way is no part of the new session.
+            known.channel.close("its process restarted")
             self._perform_on(known, known.calls.restart)
         known.incarnation = incarnation
         known.seen = route.Seen()

@@ -256,8 +256,9 @@ async def test_a_registry_that_bends_what_it_relays_carries_no_link(scene: Scene
     # Swapped in the answer, it is the offerer who sees it.
     scene.liar.rewrite = lambda who, way, frame: [
         {**frame, "sdp": another_print(frame["sdp"])}
-        if (way, frame["type"]) == ("down", "answer") else frame
-    ]  # fmt: skip
+        if (way, frame["type"], frame.get("peer_id")) == ("down", "answer", "b")
+        else frame
+    ]
     assert await carried(scene) == "bad_signature"
     await scene.says("a", "no link to b: .*answer is not signed by b")
     await scene.says("b", "a: no link: ")
@@ -369,8 +370,10 @@ async def test_misbinding_is_seen_at_both_ends(scene: Scene):
     ]
     for name in ("a", "z"):
         said = await mallory.wire.next("error", peer_id=name)
-        assert said["code"] == "bad_signature" and "hello of m differs" in said["message"], said
-        await scene.says(name, "no link to m: The hello of m differs")
+        # The end that is second may find the connection, and its certificate, gone already.
+        sentence = "(The hello of m differs|m connected with another certificate)"
+        assert said["code"] == "bad_signature" and re.match(sentence, said["message"]), said
+        await scene.says(name, f"no link to m: {sentence}")
         assert "m" not in await scene.links(name)
     for each in passing:
         each.cancel()

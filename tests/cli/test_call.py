@@ -14,7 +14,14 @@ from chatixia.cli import call as command
 from chatixia.cli.call import Request, explain, perform
 from chatixia.cli.common import Talk
 from chatixia.client.reply import Reply
-from chatixia.errors import BadArguments, DeadlineExceeded, SkillFailed, UnknownAgent, UnknownSkill
+from chatixia.errors import (
+    BadArguments,
+    DeadlineExceeded,
+    SkillFailed,
+    TooLarge,
+    UnknownAgent,
+    UnknownSkill,
+)
 from chatixia.testing import mesh_of
 
 
@@ -143,7 +150,8 @@ def test_what_cannot_be_read(tmp_path, monkeypatch, content):
     monkeypatch.setattr(command, "MAX_INPUT", 32)
     if content is not None:
         (tmp_path / "text").write_bytes(content)
-    with pytest.raises(BadArguments, match="text"):
+    large = content == b"x" * 33
+    with pytest.raises(TooLarge if large else BadArguments, match="too large" if large else "text"):
         command.read(str(tmp_path / "text"))
 
 

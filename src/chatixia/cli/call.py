@@ -170,8 +170,9 @@ def suggest(error: MeshError, name: str, known: Sequence[str]) -> MeshError:
 
 
 def read(name: str) -> str:
-    """The text of a file, or of standard input for ``-``. Raises BadArguments."""
-    from chatixia.errors import BadArguments
+    """The text of a file, or of standard input for ``-``. Raises BadArguments, TooLarge."""
+    from chatixia.errors import BadArguments, TooLarge
+    from chatixia.wire.tasks import TOO_LARGE
 
     try:
         if name == "-":
@@ -183,5 +184,5 @@ def read(name: str) -> str:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise BadArguments(f"{name} cannot be read: {why}.") from None
     if len(text) > MAX_INPUT:
-        raise BadArguments(f"{name} is larger than {MAX_INPUT} bytes.")
+        raise TooLarge(TOO_LARGE)
     return text

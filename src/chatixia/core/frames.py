@@ -17,6 +17,7 @@ from chatixia.wire import messages
 from chatixia.wire.base import Count
 from chatixia.wire.messages import AnyMessage, Read
 from chatixia.wire.peer import FRAME_TARGET, MAX_FRAME, MAX_MESSAGE
+from chatixia.wire.tasks import TOO_LARGE
 
 HEADER: Final = 29
 """Bytes before a fragment's own."""
@@ -149,9 +150,7 @@ def error_response(kind: type[messages.Message], rid: str, error: MeshError) -> 
 
 
 def bounded(data: bytes) -> bytes:
-    """``data`` if it may travel over a link at all; TooLarge names the bound."""
+    """``data`` if it may travel over a link at all; TooLarge names the bounds."""
     if len(data) > MAX_MESSAGE:
-        raise TooLarge(
-            f"The message has {len(data)} bytes; a link carries at most {MAX_MESSAGE} (16 MiB)."
-        )
+        raise TooLarge(TOO_LARGE)
     return data

@@ -7,7 +7,7 @@ from typing import Final, Literal
 import msgspec
 
 from chatixia.errors import Denied, MeshError, TooLarge, Unreachable
-from chatixia.wire.tasks import MAX_PAYLOAD
+from chatixia.wire.tasks import MAX_PAYLOAD, TOO_LARGE
 
 from .ports import Outgoing
 
@@ -69,12 +69,7 @@ def late(out: Outgoing, sent: bool, registry: bool) -> Way:
 
 def too_large(out: Outgoing) -> TooLarge:
     """The refusal of a body above the queue's bound."""
-    return TooLarge(
-        f"The arguments have {len(out.body)} bytes; there is no link, and the queue takes at most"
-        f" {MAX_PAYLOAD} (1 MiB).",
-        agent=out.target,
-        via="queue",
-    )
+    return TooLarge(TOO_LARGE, agent=out.target, via="queue")
 
 
 def copy(error: MeshError) -> MeshError:

@@ -15,6 +15,7 @@ from chatixia.errors import (
     BadRequest,
     Cancelled,
     Conflict,
+    DeadlineExceeded,
     Expired,
     MeshError,
     StaleFence,
@@ -196,8 +197,9 @@ def exhausted(tries: Tries, last: WireError | None) -> WireError:
 
 
 def expired(deliveries: int) -> WireError:
-    """The error of a task whose deadline passed; definite if nobody ever had it."""
-    return Expired(outcome="unknown" if deliveries else "definite").to_wire()
+    """The error of a task whose deadline passed: what a call says if a worker had it, and
+    ``expired``, which is definite, if nobody ever had."""
+    return (DeadlineExceeded() if deliveries else Expired()).to_wire()
 
 
 # --- who gets it next ---------------------------------------------------------------------------

@@ -11,6 +11,10 @@ from chatixia.errors import WireError
 from .base import MIB, Count, Cursor, Fence, Id, Line, Name, Short, null
 
 MAX_PAYLOAD: Final = MIB
+TOO_LARGE: Final = (
+    "The arguments are too large: a link carries at most 16 MiB, the queue and REST 1 MiB."
+)
+"""The one sentence of work above its bound, whichever door it came to."""
 MAX_TTL_MS: Final = 30 * 24 * 3_600_000
 DEFAULT_TTL_MS: Final = 300_000
 LEASE_MS: Final = 30_000

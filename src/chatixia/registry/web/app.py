@@ -14,6 +14,7 @@ from chatixia.errors import (
     MeshError,
     NotFound,
     Overloaded,
+    TooLarge,
     Unauthorized,
 )
 from chatixia.registry.call import LOCAL, Call, Listener
@@ -23,6 +24,7 @@ from chatixia.registry.requests import parse, parse_query
 from chatixia.registry.trust.gate import Gate
 from chatixia.registry.trust.logins import set_cookie
 from chatixia.registry.verbs import Verbs, allow
+from chatixia.wire.tasks import TOO_LARGE, Submit
 from chatixia.wire.verbs import TABLE, Verb
 from chatixia.world import World
 
@@ -115,7 +117,12 @@ class Web:
         kind = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
         if kind != JSON:
             raise BadRequest(f"The content type must be {JSON}.")
-        body = await read_body(request.receive, request.headers, verb.limit)
+        try:
+            body = await read_body(request.receive, request.headers, verb.limit)
+        except TooLarge:
+            if verb.request is Submit:  # work is refused with one sentence at every door
+                raise TooLarge(TOO_LARGE) from None
+            raise
         return parse(verb, body, path)
 
     def _cookie(self, call: Call) -> dict[str, str] | None:

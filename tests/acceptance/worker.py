@@ -14,7 +14,9 @@ from typing import Any
 
 from chatixia import Agent, Ctx
 
-agent = Agent(sys.argv[1], "Does what the acceptance tests ask", slots=int(os.environ.get("SLOTS", "8")))
+agent = Agent(
+    sys.argv[1], "Does what the acceptance tests ask", slots=int(os.environ.get("SLOTS", "8"))
+)
 LEDGER = os.environ.get("LEDGER")
 done: list[int] = []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.lab.netns import sh
@@ -28,5 +28,11 @@ def fill(disk: Path, leave: int = 0) -> Path:
     with file.open("wb") as out:
         out.truncate(0)
         free = state.f_bavail * state.f_frsize - leave
-        os.posix_fallocate(out.fileno(), 0, max(free, 1))
+        with suppress(OSError):  # another took room meanwhile: what is left goes in pieces
+            os.posix_fallocate(out.fileno(), 0, max(free, 1))
+            return file
+        with suppress(OSError):
+            while os.statvfs(disk).f_bavail * state.f_frsize > leave:
+                out.write(bytes(state.f_frsize))
+                out.flush()
     return file

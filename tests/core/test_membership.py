@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Any
-
 import msgspec
 import pytest
 from hypothesis import given
@@ -37,18 +33,16 @@ from tests.core.circle import (
     secret,
     swap,
 )
-
-
-def long_chain() -> list[Party]:
-    """agent, machine, invitation, owner: one party of every kind that can sign."""
-    top = owner()
-    invited = invitation("pi", top)
-    joined = machine("pi", invited)
-    return [agent("weather", joined), joined, invited, top]
-
-
-def check(chain: list[Signed], mesh: str = "", now: float = NOW, ns: str | None = None) -> m.Member:
-    return m.check_chain(chain, mesh=mesh or owner().mesh, now=now, verify=verify, ns=ns)
+from tests.core.memberships import (
+    ANY,
+    KINDS,
+    NAMES,
+    check,
+    long_chain,
+    proof_of,
+    revocations,
+    statement,
+)
 
 
 def test_a_chain_of_four_proves_its_leaf():
@@ -74,31 +68,6 @@ def test_a_registry_and_a_client_are_members_too():
     assert check(registry.chain).seal == b""
     client = Party("client", "laptop~abc234", machine())
     assert check(client.chain).machine == "laptop"
-
-
-ANY = {
-    "version": {"v": 2},
-    "mesh": {"mesh": "0" * 64},
-    "no mesh": {"mesh": "home"},
-    "namespace": {"ns": "other"},
-    "no namespace": {"ns": ""},
-    "reserved id": {"id": "hub"},
-    "id in upper case": {"id": "Weather"},
-    "id ending in a dot": {"id": "weather."},
-    "id with a slash": {"id": "a/b"},
-    "owner's own kind": {"kind": "owner", "id": "admin"},
-    "unknown kind": {"kind": "king"},
-    "short signing key": {"sign": b64(b"x" * 31)},
-    "no signing key": {"sign": ""},
-    "signing key not base64url": {"sign": "!" * 43},
-    "another signer": {"by": "0" * 16},
-    "no signer": {"by": ""},
-    "wrong type": {"serial": "1"},
-    "negative serial": {"serial": -1},
-    "too many names": {"names": ["a"] * 17},
-    "pattern in the middle": {"names": ["a*b"]},
-    "role in upper case": {"roles": ["Admin"]},
-}
 
 
 @pytest.mark.parametrize("position", range(3))
@@ -171,10 +140,6 @@ def test_a_rightly_signed_body_of_junk_is_refused(body: bytes):
 def test_a_deeply_nested_body_is_refused():
     with pytest.raises(BadChain):
         check(swap(agent().chain, 0, resigned(b"[" * 2000, machine().sign)))
-
-
-KINDS = ["owner", "invitation", "machine", "agent", "client", "registry"]
-NAMES = {"owner": "admin", "registry": "registry", "client": "laptop~abc234"}
 
 
 @pytest.mark.parametrize("above", KINDS)
@@ -412,18 +377,6 @@ def test_narrower_means_that_no_name_gets_through(a: str, star: bool, b: str, ot
             assert not m.covers(pattern, name) or m.covers(bound, name)
 
 
-def statement(name: str, serial: int = 1, version: int = 1, by: SignKey | None = None) -> Signed:
-    made = Revocation(owner().mesh, "default", name, serial, NOW, version)
-    return m.sign_revocation(made, (by or owner().sign).sign)
-
-
-def revocations(*pairs: tuple[str, int]) -> dict[tuple[str, str], Revocation]:
-    return {
-        ("default", name): Revocation(owner().mesh, "default", name, serial, NOW, 1)
-        for name, serial in pairs
-    }
-
-
 def test_a_revocation_is_the_owners_or_nothing():
     top = owner()
     found = m.check_revocation(statement("pi"), mesh=top.mesh, owner=top.sign.public, verify=verify)
@@ -502,10 +455,6 @@ def test_redeeming():
             m.check_redeem(record, used=used, now=now)
 
 
-def proof_of(party: Party, name: str, nonce: bytes) -> bytes:
-    return party.sign.sign(signed.JOIN, signed.join(mesh=party.mesh, name=name, nonce=nonce))
-
-
 def test_a_joining_proves_the_machines_key():
     joined, nonce = machine("pi", invitation("pi")), b"n" * 16
 
@@ -538,27 +487,3 @@ def test_a_sealing_key_is_certified_for_those_who_seal():
     registry = Party("registry", "registry", owner())
     with pytest.raises(BadChain, match="sealing"):
         check(swap(registry.chain, 0, edited(registry, seal=b64(other.public))))
-
-
-GOLDEN = json.loads((Path(__file__).parents[1] / "golden/trust/records.json").read_text("utf-8"))
-
-
-@pytest.mark.parametrize("case", GOLDEN["members"], ids=lambda case: case["kind"])
-def test_golden_records(case: dict[str, Any]):
-    """The bytes of a record and its signature are frozen: what was signed once holds for ever."""
-    chain = [Signed(part["b"], part["s"]) for part in case["chain"]]
-    found = check(chain, GOLDEN["mesh"], GOLDEN["now"])
-    assert (found.kind, found.id) == (case["kind"], case["id"])
-    assert m.record_body(found.record).decode() == case["body"]
-    assert unb64(chain[0].b).decode() == case["body"]
-
-
-def test_golden_revocation():
-    stored = GOLDEN["revocation"]
-    found = m.check_revocation(
-        Signed(stored["b"], stored["s"]),
-        mesh=GOLDEN["mesh"],
-        owner=owner().sign.public,
-        verify=verify,
-    )
-    assert msgspec.json.encode(found).decode() == stored["body"]

@@ -1,0 +1,1 @@
+"""The stores: the registry's and an agent's own."""

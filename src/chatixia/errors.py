@@ -366,7 +366,9 @@ class ConfigError(MeshError):
 
 
 def _tree(root: type[MeshError]) -> list[type[MeshError]]:
-    return [leaf for sub in root.__subclasses__() for leaf in (sub, *_tree(sub))]
+    """Every error of this module below ``root``; an application's own subclasses are not ours."""
+    ours = (sub for sub in root.__subclasses__() if sub.__module__ == __name__)
+    return [leaf for sub in ours for leaf in (sub, *_tree(sub))]
 
 
 TABLE: Final[dict[str, type[MeshError]]] = {kind.code: kind for kind in _tree(MeshError)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,16 @@ import pytest
 from chatixia.cli.failure import guarded
 from chatixia.cli.group import chatixia
 from chatixia.testing.registry import RegistryProcess
+
+
+@pytest.fixture(autouse=True)
+def logger_as_it_was() -> Iterator[None]:
+    """Commands run in this process set the log's level; other tests must still read the log."""
+    logger = logging.getLogger("chatixia")
+    level, handlers = logger.level, logger.handlers[:]
+    yield
+    logger.setLevel(level)
+    logger.handlers[:] = handlers
 
 
 class Typed:

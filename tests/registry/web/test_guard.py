@@ -80,7 +80,7 @@ async def test_at_both_doors(registry: RegistryHarness):
 
 
 async def test_no_log_has_a_query(registry: RegistryHarness, caplog: Any):
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.DEBUG), caplog.at_level(logging.DEBUG, "chatixia"):
         await http_call(registry, "GET", "/healthz?token=verysecret")
         url = registry.url.replace("http", "ws") + "/ws?token=verysecret"
         from websockets.asyncio.client import connect

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import shlex
 import shutil
 import signal
 import sys
@@ -126,7 +127,8 @@ def test_a_killed_analyst_is_missed(procs: Procs):
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_it_stays_until_told_and_leaves_nothing(procs: Procs, sent: signal.Signals):
     run = demo(procs)
-    home = Path(run.wait_for(r"CHATIXIA_HOME=(\S+) ", LONG)[1])
+    setting, *_ = shlex.split(run.wait_for(r"  hub +(CHATIXIA_HOME=.+)", LONG)[1])
+    home = Path(setting.partition("=")[2])
     run.wait_for("Ctrl-C ends the demo", LONG)
     assert home.is_dir() and len(started_by(run, procs)) == 4
     assert run.stop(sent, 60) == 0

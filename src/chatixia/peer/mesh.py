@@ -136,13 +136,15 @@ class PeerMesh(Peers):
 
     async def _await(self, peer: Peer, pending: Pending) -> Answer:
         """A call that may have waited for its link."""
-        pending.waiter = self._loop.create_future()
-        peer.channel.kick()
-        try:
-            await pending.waiter
-        except asyncio.CancelledError:
-            self._leave(peer, pending)
-            raise
+        if pending.value is None and pending.error is None and not pending.moved:
+            # Else it ended while its link was asked for, before anybody waited.
+            pending.waiter = self._loop.create_future()
+            peer.channel.kick()
+            try:
+                await pending.waiter
+            except asyncio.CancelledError:
+                self._leave(peer, pending)
+                raise
         if pending.value is None:
             return await self._elsewhere(peer, pending)
         ms = 1000 * (self._now() - pending.started)

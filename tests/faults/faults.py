@@ -189,6 +189,7 @@ FAULTS: list[Fault] = [
         (
             "tests/core/test_membership.py::test_a_signature_of_anybody_else_breaks_the_chain",
             "tests/core/test_membership.py::test_a_signature_under_another_context_breaks_the_chain",
+            "tests/acceptance/test_intruders.py::test_an_invented_member_that_is_asked_gets_no_link_either",
         ),
     ),
     Fault(
@@ -202,6 +203,7 @@ FAULTS: list[Fault] = [
             "tests/core/test_handshake.py::test_an_offer_changed_on_the_way_is_refused",
             "tests/core/test_handshake.py::test_an_answer_changed_on_the_way_is_refused",
             "tests/core/test_handshake.py::test_a_downgraded_offer_is_refused",
+            "tests/acceptance/test_intruders.py::test_a_registry_that_bends_what_it_relays_carries_no_link",
         ),
     ),
     Fault(
@@ -213,13 +215,17 @@ FAULTS: list[Fault] = [
             "tests/core/test_handshake.py::test_a_wrong_fingerprint_is_refused",
             "tests/core/test_handshake.py::test_a_reflected_hello_is_refused",
             "tests/peer/test_link_birth.py::test_a_reflected_hello_is_no_hello",
+            "tests/acceptance/test_intruders.py::test_misbinding_is_seen_at_both_ends",
         ),
     ),
     Fault(
         "replayed-offer",
         "an offer counts once",
         {"chatixia.core.link:Link.offered": replayable},
-        ("tests/core/test_link.py::test_an_offer_is_answered_once_per_attempt",),
+        (
+            "tests/core/test_link.py::test_an_offer_is_answered_once_per_attempt",
+            "tests/acceptance/test_intruders.py::test_replayed_and_reflected_offers_do_nothing",
+        ),
     ),
     Fault(
         "no-rate",
@@ -249,7 +255,10 @@ FAULTS: list[Fault] = [
         "no-pins",
         "nobody comes by another's name",
         {"chatixia.core.pins:judge": always([])},
-        ("tests/core/test_pins.py::test_not_even_with_the_very_key",),
+        (
+            "tests/core/test_pins.py::test_not_even_with_the_very_key",
+            "tests/acceptance/test_intruders.py::test_another_machines_higher_record_for_a_pinned_name_is_refused",
+        ),
     ),
     Fault(
         "revoked-stays",

@@ -145,7 +145,9 @@ class Liar:
             down = asyncio.ensure_future(self._down(near, far, who))
             with contextlib.suppress(ConnectionClosed):
                 async for text in near:
-                    await self._up(near, far, who, json.loads(text))
+                    frames = json.loads(text)
+                    for frame in frames if isinstance(frames, list) else [frames]:
+                        await self._up(near, far, who, frame)
             await far.close()
             with contextlib.suppress(ConnectionClosed):
                 await down

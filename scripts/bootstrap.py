@@ -146,6 +146,19 @@ def install(kind: str) -> None:
     run(*pip(), "--require-hashes", "-r", lock, doing="installing the packages")
     own = ("--no-deps", "--no-build-isolation", "--no-index", "-e", ROOT)
     run(*pip(), *own, doing="installing the project from its folder")
+    compiled()
+
+
+def compiled() -> None:
+    """Write all bytecode now: where a shell forbids it later, each command would compile anew.
+
+    Files of another Python's syntax lie in some packages; that they do not compile is no failure.
+    """
+    env = {k: v for k, v in os.environ.items() if k not in FOREIGN}
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
+    command = [str(python()), "-m", "compileall", "-qq", "-j", "0"]
+    command += [str(path) for path in (*VENV.glob("lib*/python*/site-packages"), ROOT / "src")]
+    subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True)
 
 
 def main() -> int:

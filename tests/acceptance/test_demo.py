@@ -127,7 +127,7 @@ def test_a_killed_analyst_is_missed(procs: Procs):
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_it_stays_until_told_and_leaves_nothing(procs: Procs, sent: signal.Signals):
     run = demo(procs)
-    setting, *_ = shlex.split(run.wait_for(r"  hub +(CHATIXIA_HOME=.+)", LONG)[1])
+    setting, *_ = shlex.split(run.wait_for(r"  hub +(CHATIXIA_HOME=.+)\n", LONG)[1])
     home = Path(setting.partition("=")[2])
     run.wait_for("Ctrl-C ends the demo", LONG)
     assert home.is_dir() and len(started_by(run, procs)) == 4

@@ -1,0 +1,144 @@
+"""Bad input at an agent's DataChannel, from a true member: before hello, and after.
+
+Damage inside a message is answered on the same link. Damage of a frame ends the link, so that the
+next comes from another client of the same machine: a peer that broke the protocol is barred.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import AsyncExitStack, closing
+from typing import Any
+
+import pytest
+
+from chatixia.assembly.enrol import enrol
+from chatixia.assembly.profile import Profile
+from chatixia.peer.engines import load
+from tests.acceptance.doors import Cost
+from tests.acceptance.harness import TestMesh
+from tests.lab.hostile import HANG, Attempt, Hostile
+from tests.lab.liar import Liar
+from tests.lab.mutants import mutants
+
+WARM, FEW, MANY, EVERY = 100, 500, 10_000, 50
+SAMPLES: list[dict[str, Any]] = [
+    {"type": "task_request", "request_id": "r1", "payload": {"skill": "echo", "args": {"data": 1}}},
+    {"type": "task_response", "request_id": "r2", "payload": {"result": 1}},
+    {"type": "task_stream_chunk", "request_id": "r3", "payload": {"n": 1, "item": "x"}},
+    {"type": "agent_prompt", "request_id": "r4", "payload": {"message": "x"}, "path": ["b"]},
+    {"type": "skill_query", "request_id": "r5", "payload": {"skill": "echo"}},
+    {"type": "cancel", "request_id": "r6"},
+    {"type": "progress", "request_id": "r7", "payload": {"fraction": 0.5}},
+]
+
+
+class Channel:
+    """The door: one link while it lives, else the next."""
+
+    def __init__(self, liar: Liar, profile: Profile, stack: AsyncExitStack) -> None:
+        self.liar, self.profile, self.stack = liar, profile, stack
+        self.engine = load("wrtc")
+        self.stack.push_async_callback(self.engine.close)
+        self.attempt: Attempt | None = None
+        self.n = self.s = self.cuts = self.answers = 0
+
+    async def fresh(self) -> Attempt:
+        """An offer of a client that nobody knows yet, connected, not greeted."""
+        who = self.stack.enter_context(closing(enrol(self.profile, "aaa", "client")))
+        me = who.me()
+        attempt = await Hostile(me, self.liar.ghost(me.id), self.engine).offer("w")
+        await attempt.connect()
+        return attempt
+
+    async def bad(self, data: bytes) -> None:
+        self.n += 1
+        if whole(data):
+            await self.inside(data)
+        else:
+            await self.frame(data, greet=self.n % 3 > 0)
+
+    async def inside(self, data: bytes) -> None:
+        """A damaged message in a sound frame, and a ping, which is answered."""
+        if self.attempt is None:
+            self.attempt, self.s = await self.fresh(), 0
+            await self.greet(self.attempt)
+        self.s += 1
+        ping = b'{"type":"ping","request_id":"p%d"}' % self.n
+        self.attempt.channel.send(b'{"s":%d,"a":0,"m":[%s,%s]}' % (self.s, data, ping))
+        if await self.ended(self.attempt, b'"p%d"' % self.n):
+            self.cuts += 1
+            await self.attempt.close()
+            self.attempt = None
+        else:
+            self.answers += 1
+
+    async def frame(self, data: bytes, greet: bool) -> None:
+        """A damaged frame, in the place of hello or after it: the link ends, or lives."""
+        attempt = await self.fresh()
+        if greet:
+            await self.greet(attempt)
+        attempt.channel.send(data[:200_000])  # an engine sends no more at once
+        if greet:
+            attempt.channel.send(b'{"s":1,"a":0,"m":[{"type":"ping","request_id":"z"}]}')
+        self.cuts += await self.ended(attempt, b'"z"')
+        await attempt.close()
+
+    async def greet(self, attempt: Attempt) -> None:
+        from chatixia.wire.base import encode
+
+        attempt.channel.send(encode(attempt.hello()))
+        await attempt.frame(lambda data: b'"hello"' in data)
+
+    async def ended(self, attempt: Attempt, sign: bytes) -> bool:
+        """Whether the agent closed; False when it answered the ping."""
+        async with asyncio.timeout(HANG):
+            while not attempt.over.is_set():
+                if any(sign in data for data in attempt.got):
+                    return False
+                attempt.news.clear()
+                news = asyncio.ensure_future(attempt.news.wait())
+                over = asyncio.ensure_future(attempt.over.wait())
+                await asyncio.wait({news, over}, return_when=asyncio.FIRST_COMPLETED)
+                for each in (news, over):
+                    each.cancel()
+        return True
+
+
+def whole(data: bytes) -> bool:
+    """Whether a mutant may stand inside a frame as JSON."""
+    try:
+        json.loads(data)
+        data.decode()
+    except (ValueError, RecursionError):
+        return False
+    return len(data) < 16_000 and b"NaN" not in data
+
+
+COUNTS = [FEW, pytest.param(MANY, marks=[pytest.mark.soak, pytest.mark.timeout(1800)])]
+
+
+@pytest.mark.parametrize("count", COUNTS)
+async def test_a_hostile_members_frames_are_answered_or_end_its_link(net: TestMesh, count: int):
+    net.up()
+    async with Liar(net.port) as liar, AsyncExitStack() as stack, net.client() as mesh:
+        worker = net.worker
+        url = liar.url
+        await asyncio.to_thread(lambda: worker("w", CHATIXIA_REGISTRY_URL=url))
+        door = Channel(liar, Profile.open(home=net.procs.home), stack)
+
+        async def pour(many: int, seed: int) -> None:
+            for n, (_, data) in enumerate(mutants(SAMPLES, many, seed), 1):
+                await door.bad(data)
+                if n % EVERY == 0:
+                    assert await mesh.agent("w", timeout=HANG).echo(data="good") == "good"
+
+        await pour(WARM, 1)
+        cost = Cost(net.workers["w"].pid)
+        await pour(count, 2)
+        assert door.answers > count / 4 and door.cuts > count / 10, (door.answers, door.cuts)
+        if door.attempt:
+            await door.attempt.close()
+        await asyncio.to_thread(cost.settled)
+        await asyncio.to_thread(net.workers["w"].kill)

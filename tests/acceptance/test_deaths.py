@@ -20,8 +20,8 @@ async def test_a_killed_agents_calls_fail_and_its_tasks_go_to_another(net: TestM
         assert (await ready.call("echo", {"data": "x"})).via == "direct"
         inflight = [asyncio.ensure_future(ready.hold(n=n, seconds=60)) for n in range(8)]
         await until(lambda: marked(ready, 8))
-        # By skill alone: either may take it; the one that dies must not keep it.
-        tasks = [await mesh.submit(None, "hold", {"n": 100 + n, "seconds": 3}) for n in range(8)]
+        # By skill alone and more than one agent's slots: both take some, and one will die.
+        tasks = [await mesh.submit(None, "hold", {"n": 100 + n, "seconds": 3}) for n in range(12)]
         await until(lambda: held_by(mesh, tasks, "a"))
         net.workers["a"].popen.send_signal(signal.SIGKILL)
         killed = monotonic()
@@ -31,7 +31,7 @@ async def test_a_killed_agents_calls_fail_and_its_tasks_go_to_another(net: TestM
             assert caught.value.outcome == "unknown"
         assert monotonic() - killed < 5
         await until(lambda: gone(mesh, "a"), 10)
-        assert sorted(await asyncio.gather(*tasks)) == list(range(100, 108))
+        assert sorted(await asyncio.gather(*tasks)) == list(range(100, 112))
 
 
 async def test_an_agent_whose_loop_stands_still_is_not_declared_dead(net: TestMesh):

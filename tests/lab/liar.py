@@ -137,6 +137,7 @@ class Liar:
             self._pumps.update(tasks)
             await asyncio.wait(tasks)
             self._pumps.difference_update(tasks)
+        writer.close()
 
     async def _lie(self, near: ServerConnection) -> None:
         url = f"ws://127.0.0.1:{self.port}/ws"
@@ -181,11 +182,13 @@ class Liar:
 
 async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Bytes from here to there until either ends."""
-    with contextlib.suppress(OSError):
-        while data := await reader.read(65_536):
-            writer.write(data)
-            await writer.drain()
-    writer.close()
+    try:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65_536):
+                writer.write(data)
+                await writer.drain()
+    finally:
+        writer.close()
     with contextlib.suppress(OSError):
         await writer.wait_closed()
 

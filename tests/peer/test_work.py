@@ -76,14 +76,14 @@ async def test_a_loop_that_blocks_keeps_its_lease(monkeypatch):
     async def block(incoming, responder):
         await asyncio.sleep(0)
         if len(renewed) == 0:
-            while len(renewed) < 3:
+            while len(renewed) < 2:
                 time.sleep(0.01)
         responder.reply(b"%d" % incoming.attempt)
 
     # Registry and asker live in this loop too, so the answers come after; the requests go out.
     async with two(block) as (_, a, _b):
         assert (await a.call(queued("b"))).value == b"1"
-    assert len(renewed) >= 3
+    assert len(renewed) >= 2
 
 
 class Book:

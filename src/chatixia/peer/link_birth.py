@@ -226,7 +226,11 @@ class Birth:
         """The channel is open: hold the certificate against the signed one, then say hello."""
         if self.over or self._binding is None or self.connection is None or not self.channel:
             return
-        if self.connection.remote_fingerprint() != self._binding.peer_fingerprint:
+        seen = self.connection.remote_fingerprint()
+        if seen is None:  # ended before it was greeted: nothing is known, so nobody is accused
+            self.fail(Unreachable(f"The connection with {self.peer} ended too early."))
+            return
+        if seen != self._binding.peer_fingerprint:
             self.fail(
                 BadSignature(f"{self.peer} connected with another certificate than it signed.")
             )
@@ -264,9 +268,11 @@ class Birth:
             frame = _hello.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise BadRequest(f"The first message of {self.peer} is no hello.") from None
+        certificate = self.connection.remote_fingerprint()
+        if certificate is None:
+            raise Unreachable(f"The connection with {self.peer} ended before its hello was read.")
         self.said = check_hello(
-            frame, self._binding, self.member,
-            certificate=self.connection.remote_fingerprint() or b"",
+            frame, self._binding, self.member, certificate=certificate,
             verify=self._me.verify, now=self._me.clock.now(),
             revocations=self._me.book.revocations,
         )  # fmt: skip

@@ -95,3 +95,15 @@ async def test_a_keyless_socket_is_unverified_replaces_nobody_and_claims_nothing
 
 def test_errors_have_codes():
     assert issubclass(NameTaken, MeshError)
+
+
+async def test_wrong_keys_bar_themselves_and_no_holder_of_a_key(registry: RegistryHarness):
+    key = await made(registry, "script")
+    wrong = key.key[:-4] + "zzzz"
+    tries = [
+        (await http_call(registry, "GET", "/api/session", x_api_key=wrong)).status
+        for _ in range(30)
+    ]
+    assert tries[0] == 401
+    assert tries[-1] == 429
+    assert (await http_call(registry, "GET", "/api/session", x_api_key=key.key)).status == 200

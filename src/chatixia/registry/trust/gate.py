@@ -138,12 +138,14 @@ class Gate:
         cookie = read_cookie(self._proof.mesh, listener, headers.get("cookie", ""))
         if not bearer and not key and not cookie:
             return None, ""
-        self._failures.check(address)
         try:
             if bearer or key:
                 return await self._credential(bearer, key), ""
             return await self._logins.principal(cookie), cookie
         except Unauthorized:
+            # Judged only now: a stranger's failures at a shared address shut out no one who holds
+            # a credential, and 128 bits are not guessed.
+            self._failures.check(address)
             self._failures.failed(address)
             raise
 

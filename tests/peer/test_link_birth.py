@@ -316,3 +316,26 @@ async def test_another_certificate_than_the_signed_one_opens_no_channel(engine):
         assert not good.upper.attached
     finally:
         await ends(good, peer)
+
+
+async def test_a_hello_that_came_before_the_close_is_judged_after_it():
+    """The end that is second to find a lie reads it when its engine has forgotten the certificate:
+    it must name the lie all the same."""
+
+    class Forgetful(Birth):
+        def _greet(self) -> None:
+            super()._greet()
+            assert self.connection
+            self.connection.remote_fingerprint = lambda: None  # type: ignore[method-assign]
+
+    relay = Relay()
+    good = Node(relay, agent("bob").me(), driver=evil(Forgetful))
+    bad = Node(relay, agent("alice").me(), driver=evil(lying(fingerprint=b"w" * 32)))
+    try:
+        await good.start()
+        await bad.start()
+        bad.driver.want("bob")
+        said = await told(relay, good)
+        assert said.code == "bad_signature" and "differs in" in said.message
+    finally:
+        await ends(good, bad)

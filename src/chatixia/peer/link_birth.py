@@ -112,6 +112,7 @@ class Birth:
         self._offer: Offer | None = None
         self._heard: Heard | None = None
         self._binding: Binding | None = None
+        self._certificate = b""
         self._early: list[Data] = []
         self._held = self._stray = 0
 
@@ -235,6 +236,9 @@ class Birth:
                 BadSignature(f"{self.peer} connected with another certificate than it signed.")
             )
             return
+        # Kept, for the engine forgets it when the peer closes: a hello that came before the close
+        # must still be judged, or the end that is second to find a lie would not name it.
+        self._certificate = seen
         hello = make_hello(
             self._binding, self._me, a=self._host.acked(self.peer, self.incarnation),
             revocations=version_of(self._me.book.revocations),
@@ -261,18 +265,15 @@ class Birth:
         self._host.spawn(self._measure())
 
     def _check(self, data: Data) -> None:
-        assert self.connection and self._binding and self.member
+        assert self._binding and self.member
         if len(data) > MAX_HELLO:
             raise BadRequest(f"The first message of {self.peer} is too long for a hello.")
         try:
             frame = _hello.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise BadRequest(f"The first message of {self.peer} is no hello.") from None
-        certificate = self.connection.remote_fingerprint()
-        if certificate is None:
-            raise Unreachable(f"The connection with {self.peer} ended before its hello was read.")
         self.said = check_hello(
-            frame, self._binding, self.member, certificate=certificate,
+            frame, self._binding, self.member, certificate=self._certificate,
             verify=self._me.verify, now=self._me.clock.now(),
             revocations=self._me.book.revocations,
         )  # fmt: skip

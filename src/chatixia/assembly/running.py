@@ -82,18 +82,10 @@ def run(agents: Sequence[Runs], tell: Tell = to_stderr) -> None:
         collected.extend(agents)
         return
     _check(agents)
-    with asyncio.Runner(loop_factory=fast_loop()) as runner:
+    from chatixia.client.loop import peer_loop
+
+    with asyncio.Runner(loop_factory=peer_loop()) as runner:
         runner.run(_serve(agents, tell))
-
-
-def fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's loops where it is installed: this process is ours to choose for (links.md 6)."""
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    made: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
-    return made
 
 
 def _check(agents: Sequence[Runs]) -> None:

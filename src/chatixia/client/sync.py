@@ -19,6 +19,7 @@ from chatixia.wire.signaling import LinkReport
 from chatixia.wire.tasks import Task as Row
 
 from .handle import CALL_S, AgentHandle
+from .loop import peer_loop
 from .mesh import TASK_S, Mesh
 from .reply import Receipt, Reply
 from .stream import Items
@@ -47,7 +48,7 @@ class SyncMesh:
         """Start the loop and connect. Raises what connecting raises."""
         from anyio.from_thread import start_blocking_portal
 
-        options = {"loop_factory": fast} if (fast := _fast_loop()) else {}
+        options = {"loop_factory": made} if (made := peer_loop()) else {}
         with ExitStack() as stack:
             portal = stack.enter_context(start_blocking_portal("asyncio", options))
             self._mesh = stack.enter_context(portal.wrap_async_context_manager(self._connecting))
@@ -247,12 +248,3 @@ class SyncTask:
 
 async def _awaited(work: Callable[[], Awaitable[T]]) -> T:
     return await work()
-
-
-def _fast_loop() -> Callable[[], Any] | None:
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    made: Callable[[], Any] = uvloop.new_event_loop
-    return made

@@ -12,7 +12,7 @@ def test_names_are_dotted():
 
 def test_values_as_people_write_them():
     values = [True, False, ["a", "b"], [], "", None, 8080]
-    assert [shown(value) for value in values] == ["yes", "no", "a, b", "-", "-", "-", "8080"]
+    assert [shown(value) for value in values] == ["yes", "no", "a, b", "", "", "", "8080"]
 
 
 def test_without_any_profile(tmp_path, monkeypatch):

@@ -174,3 +174,8 @@ def test_too_few_words(type_, words):
 
 def test_deadline_is_a_mesh_error():
     assert DeadlineExceeded.exit == 5
+
+
+def test_a_call_cannot_be_for_the_queue_only_and_never(home, type_):
+    done = type_("call", "weather", "forecast", "--direct", "--queue")
+    assert (done.code, "exclude each other" in done.err) == (2, True)

@@ -11,6 +11,7 @@ def test_defaults_and_environment(home, type_, monkeypatch, tmp_path):
     rows = found(type_("config", "--json"))
     assert rows["engine"] == ("aiortc", "environment CHATIXIA_ENGINE")
     assert rows["slots"] == ("8", "default")
+    assert rows["description"] == (None, "default")
     assert not any(name.startswith("up.") for name in rows)
 
 

@@ -26,6 +26,11 @@ def test_alone_it_lists_with_every_option_of_list(registry, type_):
     assert (wrong.code, "Did you mean create?" in wrong.err) == (2, True)
 
 
+def test_a_key_of_no_days_is_refused(registry, type_):
+    done = type_("keys", "create", "script", "--days", "0")
+    assert (done.code, "1<=x<=3650" in done.err) == (2, True)
+
+
 def test_an_unknown_key(registry, type_):
     assert type_("keys", "revoke", "nothing").code == 1
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatixia.core import join as j
-from chatixia.errors import BadInvitation
+from chatixia.errors import BadRequest
 from chatixia.identity import SignKey, derive
 from chatixia.wire import signed
 
@@ -54,7 +54,7 @@ def test_pasting_adds_blanks_breaks_and_capitals():
 
 @given(st.text(max_size=300))
 def test_junk_gets_a_sentence(text: str):
-    with pytest.raises(BadInvitation):
+    with pytest.raises(BadRequest):
         j.decode(text)
 
 
@@ -67,7 +67,7 @@ def test_a_changed_character_is_never_read_as_the_same(at: int, char: str):
         return
     try:
         found = j.decode(changed)
-    except BadInvitation:
+    except BadRequest:
         return
     assert found != sample()
 
@@ -95,7 +95,7 @@ WRONG = {
 
 @pytest.mark.parametrize(("text", "sentence"), WRONG.values(), ids=WRONG)
 def test_each_typo_has_its_sentence(text: str, sentence: str):
-    with pytest.raises(BadInvitation, match=sentence.replace("(", r"\(")) as caught:
+    with pytest.raises(BadRequest, match=sentence.replace("(", r"\(")) as caught:
         j.decode(text)
     assert CODE[10:40] not in caught.value.message
 
@@ -105,9 +105,9 @@ def test_the_secret_shows_in_no_repr():
 
 
 def test_parts_of_another_size_are_not_written():
-    with pytest.raises(BadInvitation):
+    with pytest.raises(BadRequest):
         j.encode(j.JoinString(("a:1",), b"short", b"m" * 16, b"r" * 16))
-    with pytest.raises(BadInvitation):
+    with pytest.raises(BadRequest):
         j.encode(j.JoinString(("no address",), b"s" * 16, b"m" * 16, b"r" * 16))
 
 

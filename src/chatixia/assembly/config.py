@@ -57,9 +57,9 @@ def flat(settings: msgspec.Struct, prefix: str = "up.") -> Iterator[tuple[str, o
 
 
 def shown(value: object) -> str:
-    """A value as people write it."""
+    """A value as people write it; empty where nothing is set."""
     if isinstance(value, list):
-        return ", ".join(map(str, value)) or "-"
+        return ", ".join(map(str, value))
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "-" if value in (None, "") else str(value)
+    return "" if value is None else str(value)

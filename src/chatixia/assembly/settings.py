@@ -173,6 +173,6 @@ def _at(manifest: Manifest, key: str) -> Any:
 
 def _shown(value: Any) -> str:
     if isinstance(value, list):
-        return ", ".join(map(str, value)) or "-"
+        return ", ".join(map(str, value))
     text = str(value).replace("\n", " ")
-    return (text[:60] + "..." if len(text) > 60 else text) or "-"
+    return text[:60] + "..." if len(text) > 60 else text

@@ -62,6 +62,8 @@ def call(
             raise click.UsageError("Name an agent and a skill: chatixia call AGENT SKILL.", ctx)
         click.echo(ctx.get_help())
         return
+    if only_queue and direct:
+        raise click.UsageError("--direct and --queue exclude each other; give one of them.", ctx)
     queue: Queue = "only" if only_queue else "never" if direct else "auto"
     request = Request(agent, skill, words, timeout, idempotent, queue)
     in_mesh(

@@ -20,5 +20,8 @@ def config(talk: Talk, target: Path) -> None:
     from chatixia.assembly.config import every_setting
 
     found = every_setting(target, talk.mesh)
-    listed = [{"setting": key, "value": value, "from": source} for key, value, source in found]
-    talk.data("config", {"settings": listed}, output.table(HEADS, found))
+    listed = [
+        {"setting": key, "value": value or None, "from": source} for key, value, source in found
+    ]
+    lines = [(key, value or "-", source) for key, value, source in found]
+    talk.data("config", {"settings": listed}, output.table(HEADS, lines))

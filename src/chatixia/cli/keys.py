@@ -24,9 +24,9 @@ def keys() -> None:
 
 @keys.command()
 @click.argument("name")
-@click.option("--days", default=0, type=click.IntRange(0, 3650), help="It ends then; never.")
+@click.option("--days", type=click.IntRange(1, 3650), help="It ends then; else never.")
 @common
-def create(talk: Talk, name: str, days: int) -> None:
+def create(talk: Talk, name: str, days: int | None) -> None:
     """Make a key for a client called NAME. It is shown this once."""
     from chatixia.wire.registry import KeyCreate
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from chatixia.core.ports import Outgoing, Pong, Queue
-from chatixia.errors import BadArguments, MeshError, TooLarge, UnknownAgent, Unreachable
+from chatixia.errors import BadArguments, BadRequest, MeshError, TooLarge, UnknownAgent, Unreachable
 from chatixia.ids import TaskId, is_task_id
 from chatixia.wire.peer import SkillInfo, SkillQuery, SkillReply
 from chatixia.wire.registry import AgentRecord, AgentRef
@@ -149,9 +149,11 @@ class Mesh:
         raise AssertionError("the last try returns or raises")
 
     def task(self, task_id: str) -> Task:
-        """A task by its id, also one of another process. Raises BadArguments for no task id."""
+        """A task by its id, also one of another process. Raises BadRequest for no task id."""
         if not is_task_id(task_id):
-            raise BadArguments(f"{task_id[:80]!r} is no task id: t_ and 26 characters.")
+            raise BadRequest(
+                f"{task_id[:80]!r} is no task id, t_ and 26 characters; see `chatixia tasks`."
+            )
         return Task(self._door, TaskId(task_id))
 
     async def close(self) -> None:

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from chatixia.errors import BadInvitation
+from chatixia.errors import BadRequest
 
 VERSION: Final = 1
 PART: Final = 16
@@ -44,10 +44,10 @@ class JoinString(msgspec.Struct, frozen=True):
 
 
 def encode(join: JoinString) -> str:
-    """``join`` as text. Raises BadInvitation for what could not be read back."""
+    """``join`` as text. Raises BadRequest for what could not be read back."""
     parts = (join.secret, join.mesh, join.registry)
     if any(len(part) != PART for part in parts):
-        raise BadInvitation(f"A join string is made of parts of {PART} bytes.")
+        raise BadRequest(f"A join string is made of parts of {PART} bytes.")
     head = ",".join(_addresses(",".join(join.addresses)))
     code = b32encode(bytes([VERSION]) + b"".join(parts)).decode().rstrip("=").lower()
     return f"{head}#{code}"
@@ -56,13 +56,13 @@ def encode(join: JoinString) -> str:
 def decode(text: str) -> JoinString:
     """What ``text`` says; blanks and line breaks from pasting are ignored.
 
-    Raises BadInvitation with a sentence that says what is wrong.
+    Raises BadRequest with a sentence that says what is wrong.
     """
     if len(text) > MAX_STRING:
-        raise BadInvitation("This is too long for a join string.")
+        raise BadRequest("This is too long for a join string.")
     head, mark, code = "".join(text.split()).lower().partition("#")
     if not mark:
-        raise BadInvitation(
+        raise BadRequest(
             "A join string has a # between address and code; was it cut off, or not in quotes?"
         )
     raw = _code(code)
@@ -71,31 +71,31 @@ def decode(text: str) -> JoinString:
 
 def _code(code: str) -> bytes:
     if odd := sorted(set(code) - _ALPHABET):
-        raise BadInvitation(
+        raise BadRequest(
             f"{odd[0]!r} cannot stand in a join string's code: it has only a-z and 2-7."
         )
     if len(code) != LENGTH:
         verb = "missing" if len(code) < LENGTH else "too many"
-        raise BadInvitation(
+        raise BadRequest(
             f"The code after # has {len(code)} characters instead of {LENGTH}:"
             f" {abs(LENGTH - len(code))} are {verb}."
         )
     raw = b32decode(code.upper() + "=" * (-LENGTH % 8))
     if raw[0] != VERSION:
-        raise BadInvitation(f"This join string is of version {raw[0]}; upgrade chatixia-mesh.")
+        raise BadRequest(f"This join string is of version {raw[0]}; upgrade chatixia-mesh.")
     if b32encode(raw).decode().rstrip("=").lower() != code:
-        raise BadInvitation("The last character of the join string is wrong.")
+        raise BadRequest("The last character of the join string is wrong.")
     return raw
 
 
 def _addresses(head: str) -> tuple[str, ...]:
     found = tuple(part for part in head.split(",") if part)
     if not 1 <= len(found) <= MAX_ADDRESSES:
-        raise BadInvitation(f"A join string names 1 to {MAX_ADDRESSES} addresses before the #.")
+        raise BadRequest(f"A join string names 1 to {MAX_ADDRESSES} addresses before the #.")
     for address in found:
         match = _HOST.match(address)
         if match is None or not 0 < int(match[3]) < 65_536:
-            raise BadInvitation(f"{address[:80]!r} is no address; it must be HOST:PORT.")
+            raise BadRequest(f"{address[:80]!r} is no address; it must be HOST:PORT.")
     return found
 
 

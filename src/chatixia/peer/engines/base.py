@@ -67,7 +67,8 @@ class PathStats(msgspec.Struct):
     """The selected candidate pair as the engine itself reports it.
 
     ``tier`` is ``turn`` when either end of the pair is a relayed address. ``local`` and ``remote``
-    are candidate types (host, srflx, prflx, relay). ``rtt_ms``: of the last connectivity check.
+    are candidate types (host, srflx, prflx, relay); addresses are ``host:port``, and the remote one
+    is empty while the engine does not tell it. ``rtt_ms``: of the last connectivity check.
     ``last_heard`` rises while the far ICE agent answers, whatever its application does; None: this
     engine has no such witness (links.md section 3).
     """

@@ -286,4 +286,6 @@ def _path(report: webrtc.RTCStatsReport) -> PathStats | None:
 
 def _where(candidate: webrtc.RTCIceCandidateStats) -> str:
     host = candidate.address or ""
+    if not host:  # of a peer-reflexive one that was not signaled: the engine tells no more
+        return ""
     return f"[{host}]:{candidate.port}" if ":" in host else f"{host}:{candidate.port}"

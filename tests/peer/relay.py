@@ -194,6 +194,9 @@ class Upper:
         if peer in self.paths:
             self.paths[peer].send(b"ping")
 
+    def round_trip(self, peer: AgentId) -> float | None:
+        return 0.5 if self.node.driver.engine.name == "aiortc" else None
+
     async def until(self, holds: Callable[[], Any], seconds: float = SECONDS) -> None:
         """Wait for something this mesh is told of."""
         async with asyncio.timeout(seconds):

@@ -162,3 +162,11 @@ async def test_the_tier_follows_the_selected_pair(tier):
         peer.open.connection.stats = stats
         await alice.driver._read_stats(peer)
         assert alice.driver.report()[0].tier == tier == alice.upper.paths["bob"].tier
+
+
+async def test_a_round_trip_that_the_engine_does_not_measure_is_timed_by_our_ping():
+    async with nodes("alice@aiortc", "bob") as (_, alice, bob):
+        await alice.open(bob)
+        assert alice.driver.peers["bob"].stats.rtt_ms is None
+        assert alice.driver.report()[0].rtt_ms == alice.upper.round_trip("bob")
+        assert bob.driver.report()[0].rtt_ms != bob.upper.round_trip("alice") is None

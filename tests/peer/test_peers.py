@@ -142,3 +142,19 @@ class _Silent:
 
     def close(self, why):
         pass
+
+
+async def test_a_probe_times_the_round_trip(net):
+    a = net.nodes["a"]
+    await a.call(ask())
+    assert a.round_trip("b") is None and a.round_trip("nobody") is None
+    a.probe("b")
+    first = a._peers["b"].probed[0]
+    while a.round_trip("b") is None:
+        await asyncio.sleep(0)
+    assert a.round_trip("b") >= 0
+    # A pong of an older probe, or of nobody's, times nothing.
+    a._peers["b"].round_trip, a._peers["b"].probed = None, ("another b", 0.0)
+    a._ponged(first)
+    a._ponged("x nobody")
+    assert a.round_trip("b") is None

@@ -65,6 +65,7 @@ class Perform:
         self.on_late: Callable[[Pending], None] = lambda pending: None
         self.skills: Callable[[Any], bytes] = lambda body: b"{}"
         self.pongs: dict[str, asyncio.Future[None]] = {}
+        self.on_pong: Callable[[str], None] = lambda rid: None
         self.tasks: set[asyncio.Task[Any]] = set()
 
     def __call__(self, channel: Channel, sink: Sink) -> None:
@@ -91,7 +92,9 @@ class Perform:
             self.on_late(effect.pending)
         else:
             waiter = self.pongs.pop(effect.rid, None)
-            if waiter is not None and not waiter.done():
+            if waiter is None:
+                self.on_pong(effect.rid)
+            elif not waiter.done():
                 waiter.set_result(None)
 
     def _start(self, served: Served, channel: Channel) -> None:

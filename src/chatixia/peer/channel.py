@@ -105,6 +105,10 @@ class Upper(Protocol):
         """Send a ping over the present path; its pong moves ``heard``."""
         ...
 
+    def round_trip(self, peer: AgentId) -> float | None:
+        """Milliseconds from the last probe to its pong; None: none came back yet."""
+        ...
+
 
 class Links(Protocol):
     """The link driver, as the mesh sees it. The mesh sets ``upper`` before ``start``."""

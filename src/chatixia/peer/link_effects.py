@@ -183,6 +183,8 @@ class Acting(Watching):
         self.opened(peer, birth, path)
         self.upper.attach(peer.id, birth.incarnation, path, birth.said.a)
         birth.replay()
+        if birth.stats.rtt_ms is None:
+            self.upper.probe(peer.id)
         self._perform(peer, sink)
         self.changed()
 

@@ -147,6 +147,11 @@ class Watching:
         if birth.stats is not None:
             peer.watch.witness(birth.stats.last_heard, now)
 
+    def _timed(self, peer: Peer) -> float | None:
+        """The round trip as the engine has it, or, where it measures none, as our ping had it."""
+        rtt = peer.stats.rtt_ms if peer.stats else None
+        return self.upper.round_trip(peer.id) if rtt is None else rtt
+
     def doubt(self, peer: Peer) -> None:
         """The registry saw its socket close: ask the peer itself, and the engine, at once."""
         if peer.open is not None and peer.watch is not None:
@@ -243,7 +248,7 @@ class Watching:
             peer=peer.id, tier=peer.path.tier, link=peer.open.link,
             local=stats.local if stats else "", remote=stats.remote if stats else "",
             remote_addr=stats.remote_addr if stats else "",
-            rtt_ms=stats.rtt_ms if stats else None,
+            rtt_ms=self._timed(peer),
             bytes_sent=stats.bytes_sent if stats else 0,
             bytes_received=stats.bytes_received if stats else 0,
             engine=self.engine.name, opened_ms=peer.path.link_ms, attempts=peer.attempts,

@@ -73,6 +73,7 @@ class PeerMesh(Peers):
         self._loop = asyncio.get_running_loop()
         self._perform = Perform(self._loop)
         self._perform.on_late = self._late
+        self._perform.on_pong = self._ponged
         self._perform.skills = self._describe
         if self._handler is not None:
             self._perform.handler = self._handler

@@ -35,7 +35,9 @@ DIRECTORY_SECONDS: Final = 5.0
 class Peer:
     """What this mesh has of one other: calls, the channel under them, what is known of it."""
 
-    __slots__ = ("calls", "channel", "incarnation", "looking", "opened", "seen")
+    __slots__ = (
+        "calls", "channel", "incarnation", "looking", "opened", "probed", "round_trip", "seen",
+    )  # fmt: skip
 
     def __init__(self, calls: Calls, channel: Channel) -> None:
         self.calls, self.channel = calls, channel
@@ -43,6 +45,8 @@ class Peer:
         self.seen = route.Seen()
         self.looking: asyncio.Task[None] | None = None
         self.opened: list[asyncio.Future[None]] = []
+        self.probed = ("", 0.0)
+        self.round_trip: float | None = None
 
 
 class Peers:
@@ -89,6 +93,7 @@ class Peers:
             self._perform_on(known, known.calls.restart)
         known.incarnation = incarnation
         known.seen = route.Seen()
+        known.round_trip = None
         known.channel.attach(path, acked)
         for waiter in known.opened:
             if not waiter.done():
@@ -149,8 +154,20 @@ class Peers:
         """Send a ping."""
         known = self._peers.get(peer)
         if known is not None:
-            known.calls.ping(self._rid())
+            rid = f"{self._rid()} {peer}"
+            known.probed = (rid, self._now())
+            known.calls.ping(rid)
             known.channel.kick()
+
+    def round_trip(self, peer: AgentId) -> float | None:
+        """Milliseconds of the last probe that was answered."""
+        known = self._peers.get(peer)
+        return known.round_trip if known is not None else None
+
+    def _ponged(self, rid: str) -> None:
+        known = self._peers.get(rid.partition(" ")[2])
+        if known is not None and known.probed[0] == rid:
+            known.round_trip = 1000 * (self._now() - known.probed[1])
 
     # -- the registry's word
 

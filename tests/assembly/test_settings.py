@@ -43,8 +43,8 @@ def test_manifest_profile_and_default(loaded: Loaded):
 
 def test_text_from_the_environment_takes_the_keys_type():
     environ = {"CHATIXIA_SLOTS": "12", "CHATIXIA_LINKS_KEEP": "all"}
-    found = resolve({}, None, environ)
-    assert (found["slots"], found["links.keep"]) == (12, "all")
+    found = resolve({}, None, environ | {"CHATIXIA_MEMBERSHIP_TTL": "5m"})
+    assert (found["slots"], found["links.keep"], found["membership_ttl"]) == (12, "all", 300)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,7 @@ def test_text_from_the_environment_takes_the_keys_type():
         ({"zzzzzz": "x"}, {}, "There is no setting zzzzzz; there are"),
         ({"engine": "steam"}, {}, r"engine \(from flag\): Invalid enum value 'steam'"),
         ({}, {"CHATIXIA_SLOTS": "many"}, r"slots \(from CHATIXIA_SLOTS\): Expected int, got str"),
+        ({}, {"CHATIXIA_MEMBERSHIP_TTL": "20s"}, "membership_ttl .*Expected int >= 60"),
         ({}, {"CHATIXIA_SLOTS": "0"}, r"slots \(from CHATIXIA_SLOTS\): Expected int >= 1"),
     ],
 )

@@ -13,12 +13,16 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
+from chatixia.core.duration import seconds
 from chatixia.errors import ConfigError
 
 MAX_BYTES: Final = 256 * 1024
 NAMES: Final = ("agent.yaml", "agent.yml")
 GUIDE: Final = "AGENT.md"
 ENVIRONMENT: Final = ".env"
+DURATIONS: Final = frozenset({"membership_ttl"})
+"""Keys that also take ``90s``, ``5m``, ``12h``, ``7d``."""
+DAY: Final = 86_400
 
 Line = Annotated[str, msgspec.Meta(max_length=1024)]
 
@@ -49,7 +53,8 @@ class LinksChoice(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True
 
 class Manifest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """The keys of ``agent.yaml``. ``slots``: queued tasks served at once. ``engine``: ``auto``,
-    ``wrtc`` or ``aiortc``. ``data_dir``: relative to the manifest."""
+    ``wrtc`` or ``aiortc``. ``data_dir``: relative to the manifest. ``membership_ttl``: seconds that
+    links live while no registry confirms the membership."""
 
     name: Line = ""
     description: Line = ""
@@ -68,6 +73,7 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     engine: Literal["auto", "wrtc", "aiortc"] = "auto"
     slots: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 8
     links: LinksChoice = msgspec.field(default_factory=LinksChoice)
+    membership_ttl: Annotated[int, msgspec.Meta(ge=60, le=366 * DAY)] = 7 * DAY
 
 
 NOT_YET: Final = (
@@ -177,8 +183,12 @@ def environment(path: Path) -> dict[str, str]:
 
 
 def _normal(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Without empty keys, and ``skills`` as a list written out."""
-    made = {key: value for key, value in given.items() if value is not None}
+    """Without empty keys, times in seconds, and ``skills`` as a list written out."""
+    made = {
+        key: seconds(value) if key in DURATIONS else value
+        for key, value in given.items()
+        if value is not None
+    }
     if isinstance(made.get("skills"), list):
         made["skills"] = {"builtin": made["skills"]}
     return made

@@ -14,7 +14,8 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from chatixia.agent.manifest import Loaded, Manifest, dotted_keys
+from chatixia.agent.manifest import DURATIONS, Loaded, Manifest, dotted_keys
+from chatixia.core.duration import seconds
 from chatixia.errors import ConfigError
 
 VARIABLES: Final[dict[str, str]] = {
@@ -24,6 +25,7 @@ VARIABLES: Final[dict[str, str]] = {
     "engine": "CHATIXIA_ENGINE",
     "slots": "CHATIXIA_SLOTS",
     "links.keep": "CHATIXIA_LINKS_KEEP",
+    "membership_ttl": "CHATIXIA_MEMBERSHIP_TTL",
     "data_dir": "CHATIXIA_DATA_DIR",
     "sidecar.api_key": "API_KEY",
 }
@@ -158,7 +160,8 @@ def _fitting(key: str, value: Any, where: str) -> Any:
     for step in key.split("."):
         kind = next(f.type for f in msgspec.structs.fields(kind) if f.encode_name == step)
     try:
-        return msgspec.convert(value, kind, strict=False)
+        given = seconds(value) if key in DURATIONS else value
+        return msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
         what = str(error).replace("`", "").partition(" - at ")[0]
         raise ConfigError(f"{key} (from {where}): {what}.") from None

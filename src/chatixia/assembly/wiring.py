@@ -153,6 +153,7 @@ def _port(
     keep = settings["links.keep"]
     chosen = PeerSettings(
         engine=settings["engine"], keep=None if keep == "all" else keep,
+        membership_ttl=settings["membership_ttl"],
         description=description, hostname=socket.gethostname()[:128], mode=kind,
     )  # fmt: skip
 

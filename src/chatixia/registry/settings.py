@@ -6,6 +6,8 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from chatixia.core.duration import seconds
+
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Text = Annotated[str, msgspec.Meta(max_length=253)]
 
@@ -23,7 +25,8 @@ class Ice(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 class Settings(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """``port``: clear loopback; ``lan``: TLS on this machine's addresses; ``public``: addresses or
     names others reach it by; ``names``: further host names; ``via``: URLs of tunnels and proxies;
-    ``token_ttl``: seconds; ``insecure_http``: clear text off loopback, never by default.
+    ``token_ttl``: seconds, or as ``20s``, ``5m``; ``insecure_http``: clear text off loopback, never
+    by default.
     """
 
     port: Port = LOOPBACK_PORT
@@ -40,4 +43,6 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 def read(found: Any) -> Settings:
     """Settings from what a YAML file says. Raises msgspec.ValidationError."""
+    if isinstance(found, dict) and "token_ttl" in found:
+        found = {**found, "token_ttl": seconds(found["token_ttl"])}
     return msgspec.convert(found or {}, Settings)

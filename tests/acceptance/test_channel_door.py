@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
 from contextlib import AsyncExitStack, closing
 from typing import Any
 
@@ -15,8 +16,12 @@ import pytest
 
 from chatixia.assembly.enrol import enrol
 from chatixia.assembly.profile import Profile
+from chatixia.core.frames import CHUNK, MAX_PARTS, Fragment, write_fragment
 from chatixia.peer.engines import load
-from tests.acceptance.doors import Cost
+from chatixia.peer.engines.base import EngineRefused
+from chatixia.wire.peer import MAX_MESSAGE
+from tests.acceptance.doors import MIB, Cost
+from tests.acceptance.floods import BODY
 from tests.acceptance.harness import TestMesh
 from tests.lab.hostile import HANG, Attempt, Hostile
 from tests.lab.liar import Liar
@@ -140,5 +145,57 @@ async def test_a_hostile_members_frames_are_answered_or_end_its_link(net: TestMe
         assert door.answers > count / 4 and door.cuts > count / 10, (door.answers, door.cuts)
         if door.attempt:
             await door.attempt.close()
+        await asyncio.to_thread(cost.settled)
+        await asyncio.to_thread(net.workers["w"].kill)
+
+
+def said_large() -> Iterator[bytes]:
+    """One message that says itself that it is 100 MB long."""
+    parts = BODY // CHUNK
+    for n in range(parts):
+        yield write_fragment(Fragment(n + 1, 0, 1, n, parts, b"x" * CHUNK))
+
+
+def never_whole() -> Iterator[bytes]:
+    """Eight messages of the largest size at once, of which none is ever whole."""
+    for n in range(BODY // CHUNK):
+        at, which = divmod(n, 8)
+        yield write_fragment(Fragment(n + 1, 0, which, at, MAX_PARTS, b"x" * CHUNK))
+
+
+async def flood(attempt: Attempt, frames: Iterator[bytes]) -> int:
+    """Bytes that went out before the agent ended the link; none lie about in our own engine."""
+    sent = 0
+    async with asyncio.timeout(HANG):
+        for frame in frames:
+            while attempt.channel.buffered > CHUNK and not attempt.over.is_set():
+                await asyncio.sleep(0)
+            try:
+                attempt.channel.send(frame)
+            except EngineRefused:
+                break
+            sent += len(frame)
+        await attempt.over.wait()
+    return sent
+
+
+@pytest.mark.parametrize(("frames", "bound"), [(said_large, 0), (never_whole, MAX_MESSAGE)])
+async def test_100_mb_over_a_link_are_refused_early(net: TestMesh, frames: Any, bound: int):
+    net.up()
+    async with Liar(net.port) as liar, AsyncExitStack() as stack, net.client() as mesh:
+        worker = net.worker
+        url = liar.url
+        await asyncio.to_thread(lambda: worker("w", CHATIXIA_REGISTRY_URL=url))
+        door = Channel(liar, Profile.open(home=net.procs.home), stack)
+        agent = mesh.agent("w", timeout=HANG)
+        assert await agent.echo(data="y" * 1_000_000) == "y" * 1_000_000
+        await door.greet(first := await door.fresh())
+        await first.close()
+        cost = Cost(net.workers["w"].pid)
+        await door.greet(attempt := await door.fresh())
+        sent = await flood(attempt, frames())
+        assert bound <= sent < bound + MIB, f"{sent} bytes went; the bound is {bound}"
+        await attempt.close()
+        assert await agent.echo(data="good") == "good"
         await asyncio.to_thread(cost.settled)
         await asyncio.to_thread(net.workers["w"].kill)

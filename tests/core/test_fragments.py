@@ -2,7 +2,7 @@
 
 import pytest
 
-from chatixia.core.fragments import MAX_OPEN, REASSEMBLY_SECONDS, Cutter, Reassembly
+from chatixia.core.fragments import MAX_LOST, MAX_OPEN, REASSEMBLY_SECONDS, Cutter, Pool, Reassembly
 from chatixia.core.frames import CHUNK, Fragment
 from chatixia.errors import BadRequest
 from chatixia.wire.peer import MAX_MESSAGE
@@ -73,3 +73,41 @@ def test_a_piece_out_of_order_is_refused(i, n):
     halves.accept(Fragment(1, 0, 1, 0, 3, b"x"), 0.0)
     with pytest.raises(BadRequest):
         halves.accept(Fragment(1, 0, 1, i, n, b"x"), 0.0)
+
+
+def test_what_was_given_up_is_passed_over_when_it_goes_on():
+    pool = Pool()
+    halves = Reassembly(pool)
+    halves.accept(Fragment(1, 0, 1, 0, 3, b"x"), 0.0)
+    halves.expire(REASSEMBLY_SECONDS)
+    assert halves
+    halves.expire(REASSEMBLY_SECONDS + 1)
+    assert not halves and halves.bytes == pool.used == 0
+    for i in (1, 2):
+        assert halves.accept(Fragment(1, 0, 1, i, 3, b"x"), 31.0) is None
+    assert halves.accept(Fragment(1, 0, 1, 0, 1, b"new"), 31.0) == b"new"
+    assert pool.used == 0
+
+
+def test_what_was_given_up_is_remembered_within_a_bound():
+    halves = Reassembly()
+    for n in range(MAX_LOST + 1):
+        halves.accept(Fragment(1, 0, n, 0, 2, b"x"), 0.0)
+        halves.drop()
+    assert halves.accept(Fragment(1, 0, 1, 1, 2, b"x"), 0.0) is None
+    with pytest.raises(BadRequest):
+        halves.accept(Fragment(1, 0, 0, 1, 2, b"x"), 0.0)
+
+
+def test_all_peers_together_are_bounded_and_the_longest_waiting_goes_first():
+    pool = Pool(100)
+    many = [Reassembly(pool) for _ in range(4)]
+    for n, each in enumerate(many[:3]):
+        each.accept(Fragment(1, 0, 1, 0, 3, b"x" * 30), float(n))
+    many[0].accept(Fragment(2, 0, 1, 1, 3, b"x"), 3.0)  # it goes on, so the second waits longest
+    many[3].accept(Fragment(1, 0, 1, 0, 2, b"x" * 30), 4.0)
+    assert [each.bytes for each in many] == [31, 0, 30, 30] and pool.used == 91
+    assert many[0].accept(Fragment(3, 0, 1, 2, 3, b"x"), 5.0) is not None
+    # One alone is bounded by its own bound, never emptied by itself.
+    many[2].accept(Fragment(2, 0, 1, 1, 3, b"x" * 99), 6.0)
+    assert [each.bytes for each in many] == [0, 0, 129, 0]

@@ -186,3 +186,31 @@ async def test_closing_gives_the_path_up():
     side.channel.close("enough")
     assert side.path.closed == "enough" and side.channel.path is None
     side.channel.close("again")
+
+
+def piece(s, name=1, i=0):
+    return frames.write_fragment(frames.Fragment(s, 0, name, i, 3, b"x" * 1000))
+
+
+async def test_a_message_that_came_in_part_is_given_up_in_time_while_there_is_a_path():
+    side = Side()
+    halves = side.calls.session.halves
+    side.path.on_message(piece(1))
+    side.channel.detach(side.path)
+    side.world.advance(100)
+    assert halves.bytes == 1000  # its peer could not go on
+    side.channel.attach(again := Path(), 0)
+    side.world.advance(61)
+    assert halves.bytes == 0
+    again.on_message(piece(2, i=1))
+    assert not again.closed and halves.bytes == 0
+
+
+async def test_a_peer_that_breaks_the_protocol_holds_no_memory():
+    side = Side()
+    side.path.on_message(piece(1))
+    side.path.on_message(piece(9))  # held out of its order
+    session = side.calls.session
+    assert session.halves.bytes == 1000 and session._held
+    side.path.on_message(piece(2, i=2))
+    assert side.path.closed and session.halves.bytes == 0 and not session._held

@@ -35,6 +35,7 @@ from chatixia.wire.peer import FRAME_TARGET, MAX_HOPS, Credit, Progress
 
 from . import exchange, frames
 from .exchange import Heard, Late, Pending, Served, Stop
+from .fragments import Pool
 from .ports import Incoming, Outgoing
 from .session import Session, Whole
 from .streams import Inflow, Outflow
@@ -64,13 +65,15 @@ class Calls:
     """All calls between ``me`` and ``peer``, across sessions. ``via``: the present path's tier."""
 
     __slots__ = (
-        "_cancelled", "_kept", "_running", "asked", "me", "peer", "served", "session", "via",
-        "wheel",
+        "_cancelled", "_kept", "_pool", "_running", "asked", "me", "peer", "served", "session",
+        "via", "wheel",
     )  # fmt: skip
 
-    def __init__(self, me: AgentId, peer: AgentId, wheel: Wheel[Any]) -> None:
-        self.me, self.peer, self.wheel = me, peer, wheel
-        self.session = Session()
+    def __init__(
+        self, me: AgentId, peer: AgentId, wheel: Wheel[Any], pool: Pool | None = None
+    ) -> None:
+        self.me, self.peer, self.wheel, self._pool = me, peer, wheel, pool
+        self.session = Session(pool)
         self.via = ""
         self.asked: dict[str, Pending] = {}
         self.served: dict[str, Served] = {}
@@ -353,11 +356,8 @@ class Calls:
             return DeadlineExceeded(agent=self.me, outcome="definite")
         if self._cancelled and self._cancelled.pop(ask.request_id, None) is not None:
             return Cancelled(agent=self.me)
-        if (
-            self._running >= MAX_RUNNING
-            or len(self.served) >= MAX_SERVED
-            or self._kept >= KEPT_ANSWERS
-        ):
+        full = self._running >= MAX_RUNNING or len(self.served) >= MAX_SERVED
+        if full or self._kept >= KEPT_ANSWERS:
             return Overloaded("The agent has too many open requests of yours.", agent=self.me)
         return None
 
@@ -413,9 +413,7 @@ class Calls:
         pending.flow.put(came.payload.n, bytes(item))
         if pending.flow.ended:
             self._forget(pending)
-            sink.append(pending)
-        else:
-            sink.append(pending.flow)
+        sink.append(pending if pending.flow.ended else pending.flow)
 
     def _credited(self, credit: Credit, sink: Sink) -> None:
         if credit.link:
@@ -480,7 +478,8 @@ class Calls:
     def restart(self, sink: Sink) -> None:
         """The peer is a new process: a new session. Sent calls end, unless idempotent."""
         self._abandon(PeerRestarted, sink)
-        self.session = Session()
+        self.session.let_go()
+        self.session = Session(self._pool)
         for pending in self.asked.values():
             pending.sent = False
             self.session.send(pending.data, pending, pending.cost)
@@ -488,6 +487,7 @@ class Calls:
     def gone(self, sink: Sink) -> None:
         """The peer's process is gone: sent calls end, their outcome unknown."""
         self._abandon(Unreachable, sink)
+        self.session.let_go()
 
     def _abandon(self, kind: type[Unreachable], sink: Sink) -> None:
         for pending in list(self.asked.values()):

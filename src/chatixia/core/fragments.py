@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from chatixia.errors import BadRequest
+from chatixia.wire.base import MIB
 from chatixia.wire.peer import MAX_MESSAGE
 
 from .frames import CHUNK, Fragment
@@ -16,6 +17,10 @@ MAX_OPEN: Final = 8
 """Fragmented messages open at once, each way."""
 REASSEMBLY_SECONDS: Final = 30.0
 """Without a new fragment for this long, a half message is given up."""
+ALL_BYTES: Final = 64 * MIB
+"""Half messages of all peers together."""
+MAX_LOST: Final = 64
+"""Messages given up whose further pieces are known as such."""
 
 
 class Cut(msgspec.Struct, eq=False):
@@ -92,44 +97,95 @@ class _Half(msgspec.Struct):
     at: float
 
 
+class Pool:
+    """Bytes of half messages over all peers of a process. Above the bound, those that waited
+    longest are given up: a peer that starts much and ends nothing costs no other its room for long.
+    """
+
+    __slots__ = ("_limit", "_order", "used")
+
+    def __init__(self, limit: int = ALL_BYTES) -> None:
+        self.used = 0
+        self._limit = limit
+        self._order: dict[Reassembly, None] = {}
+
+    def took(self, who: Reassembly, size: int) -> None:
+        """``who`` holds ``size`` more."""
+        self.used += size
+        self._order.pop(who, None)
+        self._order[who] = None
+        while self.used > self._limit and (oldest := next(iter(self._order))) is not who:
+            oldest.drop()
+
+    def gave(self, who: Reassembly, size: int) -> None:
+        """``who`` holds ``size`` less."""
+        self.used -= size
+        if not who.bytes:
+            self._order.pop(who, None)
+
+
 class Reassembly:
-    """Halves of messages: at most 8, and 16 MiB in all."""
+    """Halves of messages: at most 8, and 16 MiB in all. ``bytes``: what they hold.
 
-    __slots__ = ("_bytes", "_halves")
+    What was given up is not missed later: the pieces of it that still come are passed over, and
+    its asker hears of it by the deadline.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_halves", "_lost", "_pool", "bytes")
+
+    def __init__(self, pool: Pool | None = None) -> None:
         self._halves: dict[int, _Half] = {}
-        self._bytes = 0
+        self._lost: dict[int, None] = {}
+        self._pool = pool or Pool()
+        self.bytes = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._halves)
 
     def accept(self, f: Fragment, now: float) -> bytes | None:
         """The whole message with its last fragment, else None. BadRequest above a bound."""
         half = self._halves.get(f.id)
         if half is None:
+            if f.i and f.id in self._lost:
+                return None
             half = self._begin(f, now)
         if f.i != len(half.parts) or f.n != half.n:
             raise BadRequest("A fragment came out of its order.")
-        self._bytes += len(f.data)
-        if self._bytes > MAX_MESSAGE:
+        if self.bytes + len(f.data) > MAX_MESSAGE:
             raise BadRequest("Reassembly is bounded to 16 MiB.")
         half.parts.append(f.data)
         half.at = now
-        return self._whole(f.id, half) if len(half.parts) == half.n else None
+        self.bytes += len(f.data)
+        self._pool.took(self, len(f.data))
+        return b"".join(self._end(f.id).parts) if len(half.parts) == half.n else None
 
     def _begin(self, f: Fragment, now: float) -> _Half:
-        self._expire(now)
+        self.expire(now)
         if len(self._halves) >= MAX_OPEN:
             raise BadRequest("More than 8 fragmented messages are open.")
         half = self._halves[f.id] = _Half([], f.n, now)
         return half
 
-    def _whole(self, name: int, half: _Half) -> bytes:
-        del self._halves[name]
-        whole = b"".join(half.parts)
-        self._bytes -= len(whole)
-        return whole
+    def _end(self, name: int) -> _Half:
+        half = self._halves.pop(name)
+        size = sum(map(len, half.parts))
+        self.bytes -= size
+        self._pool.gave(self, size)
+        return half
 
-    def _expire(self, now: float) -> None:
+    def expire(self, now: float) -> None:
+        """Give up what got no piece for 30 s."""
         for name, half in list(self._halves.items()):
             if now - half.at > REASSEMBLY_SECONDS:
-                self._bytes -= sum(map(len, half.parts))
-                del self._halves[name]
+                self._give_up(name)
+
+    def drop(self) -> None:
+        """Give everything up."""
+        for name in list(self._halves):
+            self._give_up(name)
+
+    def _give_up(self, name: int) -> None:
+        self._end(name)
+        self._lost[name] = None
+        if len(self._lost) > MAX_LOST:
+            del self._lost[next(iter(self._lost))]

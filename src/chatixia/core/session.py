@@ -19,7 +19,7 @@ from chatixia.wire.messages import Read, read
 from chatixia.wire.peer import FRAME_TARGET
 
 from . import frames
-from .fragments import Cutter, Reassembly
+from .fragments import Cutter, Pool, Reassembly
 from .frames import FRAGMENT, JSON, Fragment
 
 KEPT: Final = 4 * MIB
@@ -67,17 +67,18 @@ class _Sent(msgspec.Struct, gc=False):
 class Session:
     """One side. ``a``: highest frame received in order; ``s``: highest number given.
 
-    ``acked``: notes whose frame was acknowledged since the caller last emptied it.
+    ``acked``: notes whose frame was acknowledged since the caller last emptied it; ``halves``:
+    messages that came in part.
     """
 
     __slots__ = (
         "_again", "_allowed", "_bytes", "_consumed", "_cut_turn", "_cuts", "_due", "_granted",
-        "_head", "_held", "_held_bytes", "_kept", "_last_ack", "_outbox", "_reassembly",
-        "_recover", "_same_acks", "_since_ack", "_strikes", "_strikes_at", "_taken", "_unacked",
-        "_used", "_waiting", "a", "ack_now", "acked", "acked_out", "doubtful", "s",
+        "_head", "_held", "_held_bytes", "_kept", "_last_ack", "_outbox", "_recover",
+        "_same_acks", "_since_ack", "_strikes", "_strikes_at", "_taken", "_unacked", "_used",
+        "_waiting", "a", "ack_now", "acked", "acked_out", "doubtful", "halves", "s",
     )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, pool: Pool | None = None) -> None:
         self.s = self.a = self.acked_out = 0
         self.ack_now = False
         self.doubtful = False
@@ -99,7 +100,7 @@ class Session:
         self._strikes = 0
         self._strikes_at = 0
         self._due = PATIENCE
-        self._reassembly = Reassembly()
+        self.halves = Reassembly(pool)
         self._used, self._allowed = 0, LINK_WINDOW
         self._consumed, self._granted = 0, LINK_WINDOW
 
@@ -356,7 +357,7 @@ class Session:
         self._check_ack(piece.a)
         self.a = piece.s
         self.consumed(len(piece.data))
-        whole = self._reassembly.accept(piece, now)
+        whole = self.halves.accept(piece, now)
         if whole is not None:
             out.append(Whole(read(whole)))
 
@@ -399,6 +400,16 @@ class Session:
             self._recover = self.s if lost else self._recover
         if lost:
             self._again.append(self._unacked[0])
+
+    def let_go(self) -> None:
+        """Free what came in part, without an end to the session: its peer may never come back.
+
+        Frames held out of order were not acknowledged and would come again; half messages are
+        given up.
+        """
+        self._held.clear()
+        self._held_bytes = 0
+        self.halves.drop()
 
     # -- credit
 

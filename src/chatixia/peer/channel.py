@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from chatixia.core.call import Calls, Sink
+from chatixia.core.fragments import REASSEMBLY_SECONDS
 from chatixia.core.session import (
     ACK_SECONDS,
     TICK_SECONDS,
@@ -202,8 +203,9 @@ class Channel:
     """
 
     __slots__ = (
-        "_ack_armed", "_armed", "_blocked", "_given", "_loop", "_reading", "_scheduled",
-        "_tick_armed", "calls", "heard", "on_control", "path", "perform", "timers", "world",
+        "_ack_armed", "_armed", "_blocked", "_given", "_halves_armed", "_loop", "_reading",
+        "_scheduled", "_tick_armed", "calls", "heard", "on_control", "path", "perform", "timers",
+        "world",
     )  # fmt: skip
 
     def __init__(
@@ -220,7 +222,7 @@ class Channel:
         self.on_control: Callable[[FrameControl], None] = _ignore
         self._loop = loop
         self._reading = self._scheduled = self._blocked = False
-        self._ack_armed = self._tick_armed = False
+        self._ack_armed = self._tick_armed = self._halves_armed = False
         self._given = 0
 
     # -- paths
@@ -274,6 +276,22 @@ class Channel:
             self._flush()
         if session.owes_ack:
             self._owe(session)
+        if session.halves:
+            self._wait_for_halves()
+
+    def _wait_for_halves(self) -> None:
+        """A message that came in part is given up in time, also if nothing more ever comes."""
+        if not self._halves_armed:
+            self._halves_armed = True
+            self.timers.later(REASSEMBLY_SECONDS, self._halves_time)
+
+    def _halves_time(self) -> None:
+        self._halves_armed = False
+        halves = self.calls.session.halves
+        if self.path is not None:  # without a path its peer cannot go on
+            halves.expire(self.world.monotonic())
+        if halves:
+            self._wait_for_halves()
 
     def _read(self, data: bytes | str, now: float, came: list[Any]) -> FrameControl | None:
         if isinstance(data, str):
@@ -292,6 +310,7 @@ class Channel:
         if self.path is path:
             self.path = None
         path.on_message = path.on_low = _ignore
+        self.calls.session.let_go()
         path.close(error.message)
 
     def _owe(self, session: Session) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from chatixia.core import route
 from chatixia.core.call import Calls, Sink
 from chatixia.core.exchange import Pending
+from chatixia.core.fragments import Pool
 from chatixia.core.ports import Self
 from chatixia.core.timers import Wheel
 from chatixia.errors import (
@@ -66,6 +67,7 @@ class Peers:
         self._timers: Timers = timers or LoopTimers()
         self._wheel: Wheel[Any] = Wheel()
         self._wheel.on_earlier = self._arm
+        self._pool = Pool()
         self._alarm: Handle | None = None
         self._sweeper: Handle | None = None
         self._peers: dict[str, Peer] = {}
@@ -237,7 +239,7 @@ class Peers:
         known = self._peers.get(name)
         if known is None:
             self._make_room()
-            calls = Calls(self._me.id, name, self._wheel)
+            calls = Calls(self._me.id, name, self._wheel, self._pool)
             channel = Channel(calls, self._world, self._timers, self._loop)
             channel.perform = functools.partial(self._perform, channel)
             known = self._peers[name] = Peer(calls, channel)

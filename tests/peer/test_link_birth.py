@@ -11,6 +11,7 @@ import pytest
 
 from chatixia.core.handshake import make_hello, sign_answer, sign_offer
 from chatixia.errors import MeshError
+from chatixia.peer import link_birth
 from chatixia.peer.link import LinkDriver
 from chatixia.peer.link_birth import Birth
 from chatixia.wire.base import encode
@@ -342,8 +343,9 @@ async def test_a_hello_that_came_before_the_close_is_judged_after_it():
 
 
 @pytest.mark.parametrize("after", [3, None], ids=["told-later", "never-told"])
-async def test_a_path_waits_a_moment_for_its_peers_address(after):
+async def test_a_path_waits_a_moment_for_its_peers_address(after, monkeypatch):
     """The engine hides an address that a check found before signaling told of it."""
+    monkeypatch.setattr(link_birth, "NAME_SECONDS", 0.02 if after is None else 0.9)
     asked = 0
 
     class Shy(Birth):

@@ -30,25 +30,16 @@ from chatixia.errors import (
 )
 from chatixia.ids import AgentId
 from chatixia.wire import messages as m
-from chatixia.wire.base import MIB
 from chatixia.wire.peer import FRAME_TARGET, MAX_HOPS, Credit, Progress
 
 from . import exchange, frames
 from .exchange import Heard, Late, Pending, Served, Stop
-from .fragments import Pool
 from .ports import Incoming, Outgoing
+from .room import KEPT_ANSWERS, KEPT_SECONDS, MAX_ASKED, MAX_RUNNING, MAX_SERVED, Room
 from .session import Session, Whole
 from .streams import Inflow, Outflow
 from .timers import Wheel
 
-MAX_RUNNING: Final = 256
-"""Handlers at work for one peer; beyond, ``busy``."""
-MAX_ASKED: Final = 10_000
-"""Requests of ours in flight to one peer; beyond, ``busy``."""
-MAX_SERVED: Final = 10_000
-KEPT_ANSWERS: Final = 32 * MIB
-KEPT_SECONDS: Final = 60.0
-"""An answer that is not acknowledged is kept this long past its deadline."""
 MAX_SECONDS: Final = 86_400.0
 DEFAULT_SECONDS: Final = 300.0
 MAX_CANCELLED: Final = 256
@@ -65,15 +56,15 @@ class Calls:
     """All calls between ``me`` and ``peer``, across sessions. ``via``: the present path's tier."""
 
     __slots__ = (
-        "_cancelled", "_kept", "_pool", "_running", "asked", "me", "peer", "served", "session",
+        "_cancelled", "_kept", "_room", "_running", "asked", "me", "peer", "served", "session",
         "via", "wheel",
     )  # fmt: skip
 
     def __init__(
-        self, me: AgentId, peer: AgentId, wheel: Wheel[Any], pool: Pool | None = None
+        self, me: AgentId, peer: AgentId, wheel: Wheel[Any], room: Room | None = None
     ) -> None:
-        self.me, self.peer, self.wheel, self._pool = me, peer, wheel, pool
-        self.session = Session(pool)
+        self.me, self.peer, self.wheel, self._room = me, peer, wheel, room or Room()
+        self.session = Session(self._room.halves)
         self.via = ""
         self.asked: dict[str, Pending] = {}
         self.served: dict[str, Served] = {}
@@ -199,13 +190,21 @@ class Calls:
             return
         if not served.oneway:
             self.session.send(data, served)
-            self._kept += len(data)
+            self._keep(len(data))
         served.answer = data
-        self._running -= 1
+        self._run(-1)
         if served.bucket is not None:
             served.bucket.discard(served)
         if served.oneway:
             self.served.pop(served.rid, None)
+
+    def _run(self, by: int) -> None:
+        self._running += by
+        self._room.running += by
+
+    def _keep(self, by: int) -> None:
+        self._kept += by
+        self._room.kept += by
 
     def item(self, served: Served, chunk: bytes) -> bool:
         """Send a stream item if credit allows. False: wait until the Outflow is woken."""
@@ -323,7 +322,7 @@ class Calls:
             served.flow = Outflow()
         self.served[rid] = served
         served.bucket = self.wheel.add(served, deadline)
-        self._running += 1
+        self._run(1)
         sink.append(served)
 
     def _seen(self, seen: Served) -> None:
@@ -337,6 +336,7 @@ class Calls:
             and self._running < MAX_RUNNING
             and len(self.served) < MAX_SERVED
             and self._kept < KEPT_ANSWERS
+            and not self._room.full
             and ask.deadline_ms
             and ask.request_id
         ):
@@ -357,7 +357,7 @@ class Calls:
         if self._cancelled and self._cancelled.pop(ask.request_id, None) is not None:
             return Cancelled(agent=self.me)
         full = self._running >= MAX_RUNNING or len(self.served) >= MAX_SERVED
-        if full or self._kept >= KEPT_ANSWERS:
+        if full or self._kept >= KEPT_ANSWERS or self._room.full:
             return Overloaded("The agent has too many open requests of yours.", agent=self.me)
         return None
 
@@ -445,7 +445,7 @@ class Calls:
         for note in self.session.acked:
             if isinstance(note, Served):
                 if self.served.pop(note.rid, None) is not None:
-                    self._kept -= len(note.answer or b"")
+                    self._keep(-len(note.answer or b""))
             elif note.out.kind == "status" and note.rid in self.asked:
                 self._forget(note)
                 note.value, note.via = b"null", self.via
@@ -473,13 +473,13 @@ class Calls:
         for rid, served in list(self.served.items()):
             if served.answer is not None and served.deadline + KEPT_SECONDS < now:
                 del self.served[rid]
-                self._kept -= len(served.answer)
+                self._keep(-len(served.answer))
 
     def restart(self, sink: Sink) -> None:
         """The peer is a new process: a new session. Sent calls end, unless idempotent."""
         self._abandon(PeerRestarted, sink)
         self.session.let_go()
-        self.session = Session(self._pool)
+        self.session = Session(self._room.halves)
         for pending in self.asked.values():
             pending.sent = False
             self.session.send(pending.data, pending, pending.cost)

@@ -11,8 +11,8 @@ from typing import Any, Final
 from chatixia.core import route
 from chatixia.core.call import Calls, Sink
 from chatixia.core.exchange import Pending
-from chatixia.core.fragments import Pool
 from chatixia.core.ports import Self
+from chatixia.core.room import Room
 from chatixia.core.timers import Wheel
 from chatixia.errors import (
     Denied,
@@ -67,7 +67,7 @@ class Peers:
         self._timers: Timers = timers or LoopTimers()
         self._wheel: Wheel[Any] = Wheel()
         self._wheel.on_earlier = self._arm
-        self._pool = Pool()
+        self._room = Room()
         self._alarm: Handle | None = None
         self._sweeper: Handle | None = None
         self._peers: dict[str, Peer] = {}
@@ -101,6 +101,8 @@ class Peers:
             if not waiter.done():
                 waiter.set_result(None)
         known.opened.clear()
+        if self._sweeper is None:
+            self._sweeper = self._timers.later(SWEEP_SECONDS, self._sweep)
 
     def detach(self, peer: AgentId, path: Path) -> None:
         """That path is dead; open calls ask for another."""
@@ -108,8 +110,6 @@ class Peers:
         if known is None or not known.channel.detach(path) or self._stopped:
             return
         now = self._now()
-        if self._sweeper is None:
-            self._sweep()
         for pending in known.calls.asked.values():
             if not pending.sent:
                 patience = route.patience(max(pending.deadline - now, 0.0))
@@ -239,7 +239,7 @@ class Peers:
         known = self._peers.get(name)
         if known is None:
             self._make_room()
-            calls = Calls(self._me.id, name, self._wheel, self._pool)
+            calls = Calls(self._me.id, name, self._wheel, self._room)
             channel = Channel(calls, self._world, self._timers, self._loop)
             channel.perform = functools.partial(self._perform, channel)
             known = self._peers[name] = Peer(calls, channel)
@@ -250,6 +250,7 @@ class Peers:
             return
         for name, peer in self._peers.items():
             if peer.channel.path is None and peer.calls.idle:
+                peer.calls.session.let_go()
                 del self._peers[name]
                 return
         raise Overloaded("Too many peers at once.")
@@ -293,12 +294,12 @@ class Peers:
             self._arm(upcoming)
 
     def _sweep(self) -> None:
-        """Answers that nobody acknowledged: only those of lost paths can be left."""
+        """Answers that nobody acknowledged: those of lost paths, and of a peer that never does."""
         self._sweeper = None
         now = self._now()
         for peer in self._peers.values():
             peer.calls.sweep(now)
-        if any(peer.calls.served for peer in self._peers.values()):
+        if any(peer.calls.served or peer.channel.path for peer in self._peers.values()):
             self._sweeper = self._timers.later(SWEEP_SECONDS, self._sweep)
 
 

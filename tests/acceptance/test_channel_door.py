@@ -74,7 +74,7 @@ class Channel:
         self.attempt.channel.send(b'{"s":%d,"a":0,"m":[%s,%s]}' % (self.s, data, ping))
         if await self.ended(self.attempt, b'"p%d"' % self.n):
             self.cuts += 1
-            await self.attempt.close()
+            await self.leave(self.attempt)
             self.attempt = None
         else:
             self.answers += 1
@@ -88,7 +88,13 @@ class Channel:
         if greet:
             attempt.channel.send(b'{"s":1,"a":0,"m":[{"type":"ping","request_id":"z"}]}')
         self.cuts += await self.ended(attempt, b'"z"')
+        await self.leave(attempt)
+
+    async def leave(self, attempt: Attempt) -> None:
+        """As a client that ends: the registry would tell."""
+        me = attempt.owner.me
         await attempt.close()
+        await self.liar.left("w", me.id, me.incarnation)
 
     async def greet(self, attempt: Attempt) -> None:
         from chatixia.wire.base import encode
@@ -144,7 +150,7 @@ async def test_a_hostile_members_frames_are_answered_or_end_its_link(net: TestMe
         await pour(count, 2)
         assert door.answers > count / 4 and door.cuts > count / 10, (door.answers, door.cuts)
         if door.attempt:
-            await door.attempt.close()
+            await door.leave(door.attempt)
         await asyncio.to_thread(cost.settled)
         await asyncio.to_thread(net.workers["w"].kill)
 
@@ -190,12 +196,12 @@ async def test_100_mb_over_a_link_are_refused_early(net: TestMesh, frames: Any, 
         agent = mesh.agent("w", timeout=HANG)
         assert await agent.echo(data="y" * 1_000_000) == "y" * 1_000_000
         await door.greet(first := await door.fresh())
-        await first.close()
+        await door.leave(first)
         cost = Cost(net.workers["w"].pid)
         await door.greet(attempt := await door.fresh())
         sent = await flood(attempt, frames())
         assert bound <= sent < bound + MIB, f"{sent} bytes went; the bound is {bound}"
-        await attempt.close()
+        await door.leave(attempt)
         assert await agent.echo(data="good") == "good"
         await asyncio.to_thread(cost.settled)
         await asyncio.to_thread(net.workers["w"].kill)

@@ -116,6 +116,10 @@ def agent(name: str = "weather", above: Party | None = None, **fields: Any) -> P
     return Party("agent", name, above or machine(), **fields)
 
 
+def client(name: str = "laptop~abcdef", above: Party | None = None, **fields: Any) -> Party:
+    return Party("client", name, above or machine(), **fields)
+
+
 def resigned(body: bytes, key: SignKey) -> Signed:
     """Any bytes as a record, rightly signed by ``key``."""
     return Signed(b64(body), b64(key.sign("chatixia/member/1", body)))

@@ -111,3 +111,12 @@ def test_all_peers_together_are_bounded_and_the_longest_waiting_goes_first():
     # One alone is bounded by its own bound, never emptied by itself.
     many[2].accept(Fragment(2, 0, 1, 1, 3, b"x" * 99), 6.0)
     assert [each.bytes for each in many] == [0, 0, 129, 0]
+
+
+def test_large_messages_wait_for_each_other_where_the_peer_has_no_room_for_both():
+    cutter, halves = Cutter(), Reassembly()
+    bodies = [bytes([n]) * (MAX_MESSAGE * 2 // 3) for n in range(3)]
+    for body in bodies:
+        cutter.add(body, None)
+    found, order = pump(cutter, halves)
+    assert found == bodies and order == sorted(order)

@@ -106,6 +106,11 @@ class Liar:
         peer = {"id": ghost, "incarnation": incarnation, "epoch": "1.1"}
         await self.down(agent, {"type": "peer_joined", "peer": peer})
 
+    async def left(self, agent: str, ghost: str, incarnation: str) -> None:
+        """Tell an agent that the ghost has gone."""
+        gone = {"peer_id": ghost, "incarnation": incarnation, "epoch": "1.1", "clean": True}
+        await self.down(agent, {"type": "peer_left", **gone})
+
     async def down(self, agent: str, frame: Frame) -> None:
         """Say something to an agent in the registry's voice."""
         await self._lines[agent].send(json.dumps(frame))

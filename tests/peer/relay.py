@@ -141,6 +141,7 @@ class Upper:
         self.paths: dict[str, Path] = {}
         self.attached: list[tuple[str, str, int]] = []
         self.detached: list[str] = []
+        self.forgotten: list[str] = []
         self.lost: list[tuple[str, str]] = []
         self.refusals: list[tuple[str, MeshError]] = []
         self.frames: list[tuple[str, bytes | str]] = []
@@ -183,6 +184,10 @@ class Upper:
     def refused(self, peer: AgentId, error: MeshError) -> None:
         self.refusals.append((peer, error))
         self._changed.set()
+
+    def forget(self, peer: AgentId) -> bool:
+        self.forgotten.append(peer)
+        return peer not in self.busy
 
     def idle(self, peer: AgentId) -> bool:
         return peer not in self.busy

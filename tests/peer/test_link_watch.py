@@ -9,6 +9,7 @@ import pytest
 
 from chatixia.peer.engines.base import PathStats
 from chatixia.world import REAL, RealWorld
+from tests.core.circle import client
 from tests.peer.relay import Node, nodes
 
 
@@ -170,3 +171,43 @@ async def test_a_round_trip_that_the_engine_does_not_measure_is_timed_by_our_pin
         assert alice.driver.peers["bob"].stats.rtt_ms is None
         assert alice.driver.report()[0].rtt_ms == alice.upper.round_trip("bob")
         assert bob.driver.report()[0].rtt_ms != bob.upper.round_trip("alice") is None
+
+
+def later(node: Node, clock: Clock, seconds: float) -> None:
+    """A tick that comes so much later, and on time."""
+    clock.ahead += seconds
+    node.driver._last = clock.monotonic()
+    node.driver.tick(clock.monotonic())
+
+
+@pytest.mark.parametrize(("who", "seconds"), [("bob", 120), (client("bob~abcdef"), 5)])
+async def test_a_peer_that_is_gone_is_forgotten_after_a_while_and_attempts_go_on(who, seconds):
+    clock = Clock()
+    async with nodes("alice", who, world=clock) as (relay, alice, bob):
+        await alice.open(bob)
+        used = alice.driver.peers[bob.id].link.attempt
+        await alice.driver.end_watching()
+        relay.leave(bob, clean=True)
+        await bob.driver.stop()
+        await alice.upper.until(lambda: not alice.upper.paths)
+        later(alice, clock, 4)  # gone
+        later(alice, clock, 1)  # quiet from here on
+        alice.upper.busy.add(bob.id)
+        later(alice, clock, seconds + 1)
+        assert bob.id in alice.driver.peers  # something of it is in use
+        alice.upper.busy.clear()
+        later(alice, clock, 0)
+        assert bob.id not in alice.driver.peers and alice.upper.forgotten
+        assert alice.driver._peer(bob.id).link.attempt >= used > 0
+
+
+async def test_a_peer_that_is_barred_is_not_forgotten():
+    clock = Clock()
+    async with nodes("alice", world=clock) as (_, alice):
+        await alice.driver.end_watching()
+        alice.driver._peer("bob~abcdef").link.bar(clock.monotonic())
+        later(alice, clock, 0)
+        later(alice, clock, 59)
+        assert "bob~abcdef" in alice.driver.peers
+        later(alice, clock, 7)
+        assert not alice.driver.peers

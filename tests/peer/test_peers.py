@@ -1,13 +1,17 @@
 """What the link driver and the directory tell; calls themselves are in test_mesh."""
 
 import asyncio
+import gc
 
 import pytest
 
+from chatixia.core.exchange import Served
 from chatixia.core.ports import Outgoing
+from chatixia.core.session import Session
 from chatixia.errors import Denied, MeshError, Overloaded, RegistryUnreachable
 from chatixia.peer import peers
 from chatixia.testing.network import Network
+from chatixia.wire.messages import TaskAnswer
 from chatixia.wire.peer import SkillInfo
 
 
@@ -158,3 +162,42 @@ async def test_a_probe_times_the_round_trip(net):
     a._ponged(first)
     a._ponged("x nobody")
     assert a.round_trip("b") is None
+
+
+async def test_a_peer_that_is_gone_leaves_nothing_unless_in_use(net):
+    a = net.nodes["a"]
+    assert a.forget("nobody")
+    call = asyncio.create_task(a.call(ask()))
+    await asyncio.sleep(0)
+    assert not a.forget("b")  # a path and a call
+    await call
+    known = id(a._peers["b"].calls.session)
+    assert known in sessions()
+    net.kill("b")
+    await asyncio.sleep(0)
+    assert a.forget("b") and "b" not in a._peers
+
+
+def sessions() -> set[int]:
+    gc.collect()
+    return {id(each) for each in gc.get_objects() if isinstance(each, Session)}
+
+
+@pytest.mark.parametrize(("name", "goes"), [("b", False), ("c~abcdef", True)])
+async def test_answers_are_kept_for_an_agent_that_may_come_back(net, name, goes):
+    """And not for a client: its id does not."""
+    asker = net.nodes.get(name) or net.node(name)
+    await asker.start() if goes else None
+    a = net.nodes["a"]
+    await asker.call(Outgoing("a", "echo", b"1"))
+    calls = a._peers[name].calls
+    # The last answer is never acknowledged: its asker is gone.
+    served = Served("r", calls, TaskAnswer, None, net.world.monotonic() + 5, answer=b"1")
+    calls.served["r"] = served
+    calls._room.kept += 1
+    net.kill(name)
+    assert a.forget(name) == goes
+    assert (calls._room.kept == 0) == goes
+    net.world.advance(100)
+    calls.sweep(net.world.monotonic())
+    assert a.forget(name) and calls._room.kept == 0

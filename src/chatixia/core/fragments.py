@@ -50,9 +50,9 @@ class Cutter:
     def add(self, data: bytes, note: Any) -> None:
         """Cut ``data`` when its turn comes."""
         self._count += 1
-        cut = Cut(self._count & 0xFFFFFFFF, data, note, -(-len(data) // CHUNK))
-        (self._open if len(self._open) < MAX_OPEN else self._waiting).append(cut)
+        self._waiting.append(Cut(self._count & 0xFFFFFFFF, data, note, -(-len(data) // CHUNK)))
         self.bytes += len(data)
+        self._refill()
 
     def peek(self) -> tuple[Cut, bytes]:
         """The next piece and whose it is; it stays until ``take``."""
@@ -67,8 +67,7 @@ class Cutter:
             self._open.append(cut)
             return False
         self.bytes -= len(cut.data)
-        if self._waiting:
-            self._open.append(self._waiting.popleft())
+        self._refill()
         return True
 
     def withdraw(self, note: Any) -> bool:
@@ -83,7 +82,10 @@ class Cutter:
         return False
 
     def _refill(self) -> None:
-        while self._waiting and len(self._open) < MAX_OPEN:
+        """Open what the peer has room for: its halves of all open messages are within 16 MiB."""
+        room = MAX_MESSAGE - sum(len(cut.data) for cut in self._open)
+        while self._waiting and len(self._open) < MAX_OPEN and len(self._waiting[0].data) <= room:
+            room -= len(self._waiting[0].data)
             self._open.append(self._waiting.popleft())
 
     def unstarted(self) -> list[Cut]:

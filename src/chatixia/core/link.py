@@ -119,17 +119,18 @@ class Link:
 
     ``open``: the path in use; ``trying``: the attempt under way; ``old``: a replaced path that is
     still read. ``incarnation``: the peer's present process as the registry says; ``session``: the
-    one whose ``hello`` verified last. ``attempt``: the highest number used or seen.
+    one whose ``hello`` verified last. ``attempt``: the highest number used or seen; it goes on
+    above what a forgotten link to this peer may have used.
     """
 
-    def __init__(self, me: str, peer: str, now: float) -> None:
+    def __init__(self, me: str, peer: str, now: float, attempt: int = 0) -> None:
         self.peer = peer
         self.offers = me.encode() < peer.encode()
         self.open: Try | None = None
         self.trying: Try | None = None
         self.old: Try | None = None
         self.incarnation = self.session = ""
-        self.attempt = 0
+        self.attempt = attempt
         self.left_at: float | None = None
         self._doubt: MeshError | None = None
         self._clean = False
@@ -138,6 +139,7 @@ class Link:
         self._breaks = 0
         self._keys = 0
         self._seen: dict[str, int] = {}
+        self._quiet_at = 0.0
         self._wanted = False
         self._hope_until = self._barred_at = self._barred_until = 0.0
         self._tries = 0
@@ -149,6 +151,11 @@ class Link:
     def quiet(self) -> bool:
         """Whether nothing would be lost by forgetting this peer."""
         return not (self.open or self.trying or self.old or self._wanted or self.session)
+
+    def forgettable(self, now: float) -> float:
+        """For how many seconds this peer could have been forgotten: its bar is over as well."""
+        self._quiet_at = (self._quiet_at or now) if self.quiet else 0.0
+        return now - max(self._quiet_at, self._barred_until) if self._quiet_at else 0.0
 
     def word(self, up: bool) -> Word:
         """What the registry says of the process at the other end of the open path."""

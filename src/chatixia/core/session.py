@@ -411,6 +411,14 @@ class Session:
         self._held_bytes = 0
         self.halves.drop()
 
+    def end(self) -> None:
+        """Nothing will come or go again. What was sent is let go of by hand: for speed it is not
+        tracked by the collector of cycles, and it leads back to this session."""
+        self._unacked.clear()
+        self._again.clear()
+        self.acked.clear()
+        self.let_go()
+
     # -- credit
 
     def consumed(self, cost: int) -> None:

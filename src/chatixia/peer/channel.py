@@ -94,6 +94,10 @@ class Upper(Protocol):
         """No link can be: why, in a sentence. Remembered for 60 s."""
         ...
 
+    def forget(self, peer: AgentId) -> bool:
+        """Its link and process are gone for long: keep nothing of it. False: it is in use."""
+        ...
+
     def idle(self, peer: AgentId) -> bool:
         """Whether nothing is unacknowledged and no call or stream is open (idle close)."""
         ...

@@ -266,15 +266,13 @@ class Acting(Watching):
         if peer is None:
             if len(self.peers) >= MOST_PEERS:
                 self._forget_someone()
-            link = Link(self.me.id, name, self._now())
+            link = Link(self.me.id, name, self._now(), self._attempts)
             peer = self.peers[name] = Peer(AgentId(name), link)
         return peer
 
     def _forget_someone(self) -> None:
-        quiet = next((name for name, peer in self.peers.items() if peer.quiet), None)
-        if quiet is None:
+        if not any(peer.quiet and self.forget(peer) for peer in [*self.peers.values()]):
             raise Overloaded("Too many peers.")
-        del self.peers[quiet]
 
     def _refuse(self, peer: str, error: MeshError, ref: str, attempt: int) -> None:
         """One sentence here, one to the other side; a flood of them is not worth more."""

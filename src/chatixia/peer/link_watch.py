@@ -31,6 +31,10 @@ IDLE_SECONDS: Final = 2.0
 """A link that nothing used for this long may be closed to keep the number of warm ones."""
 BYE_SECONDS: Final = 5.0
 MOST_REPORTED: Final = 256
+FORGET_SECONDS: Final = 120.0
+"""A peer without link or process is remembered this long: its offers are counted meanwhile."""
+FORGET_CLIENT_SECONDS: Final = 5.0
+"""A client's id is drawn for one process and does not come back."""
 CHANGE_SECONDS: Final = 0.05
 
 
@@ -67,6 +71,7 @@ class Watching:
         now = world.monotonic()
         self.confirmed_at = self._last = self._reported_at = self._rechecked_at = now
         self._had_links = False
+        self._attempts = 0
         self._watcher: asyncio.Task[None] | None = None
         self._change: asyncio.TimerHandle | None = None
 
@@ -129,11 +134,26 @@ class Watching:
                 self._judge(peer, now, late)
             if not peer.quiet:
                 self.step(peer, now)
+            elif peer.link.forgettable(now) > (
+                FORGET_CLIENT_SECONDS if "~" in peer.id else FORGET_SECONDS
+            ):
+                self.forget(peer)
         if now - self._rechecked_at >= RECHECK_SECONDS:
             self._rechecked_at = now
             self.recheck()
         self._tidy(now)
         self._report(now)
+
+    def forget(self, peer: Peer) -> bool:
+        """As if that peer had never been there, unless something of it is in use.
+
+        Attempts never fall: the peer may remember them.
+        """
+        if not self.upper.forget(peer.id):
+            return False
+        self._attempts = max(self._attempts, peer.link.attempt)
+        del self.peers[peer.id]
+        return True
 
     # -- verdicts
 

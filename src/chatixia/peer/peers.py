@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import math
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -142,6 +143,25 @@ class Peers:
             fail(waiter, route.copy(error))
         known.opened.clear()
 
+    def forget(self, peer: str) -> bool:
+        """Keep nothing of a peer that is gone for long, unless something of it is in use.
+
+        An agent may come back and repeat a request, so its answers are kept for their time; a
+        client's id does not come back.
+        """
+        known = self._peers.get(peer)
+        if known is None:
+            return True
+        calls = known.calls
+        if known.channel.path or known.looking or known.opened or calls.open:
+            return False
+        if calls.served and "~" not in peer:
+            return False
+        calls.sweep(math.inf)
+        calls.session.end()
+        del self._peers[peer]
+        return True
+
     def idle(self, peer: AgentId) -> bool:
         """Whether the link may close."""
         known = self._peers.get(peer)
@@ -248,12 +268,8 @@ class Peers:
     def _make_room(self) -> None:
         if len(self._peers) < MAX_PEERS:
             return
-        for name, peer in self._peers.items():
-            if peer.channel.path is None and peer.calls.idle:
-                peer.calls.session.let_go()
-                del self._peers[name]
-                return
-        raise Overloaded("Too many peers at once.")
+        if not any(self._peers[name].calls.idle and self.forget(name) for name in [*self._peers]):
+            raise Overloaded("Too many peers at once.")
 
     def _perform_on(self, peer: Peer, act: Callable[[Sink], None]) -> None:
         sink: Sink = []

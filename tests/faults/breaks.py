@@ -1,0 +1,162 @@
+"""What a planted fault puts in the place of the product's own: functions from the right one to the
+broken one. The table that uses them is in ``faults.py``.
+
+Loaded while a Python starts: import nothing of chatixia at the top, and nothing heavy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+Patch = Callable[[Any], Any]
+
+
+class Fault(NamedTuple):
+    """One switch: its name, what it breaks, {place: patch}, and the tests that must see it."""
+
+    name: str
+    promise: str
+    places: dict[str, Patch]
+    red: tuple[str, ...]
+
+
+def always(value: Any) -> Patch:
+    """Replace a function by one that gives `value` whatever it is asked."""
+    return lambda original: lambda *args, **kwargs: value
+
+
+def value(new: Any) -> Patch:
+    """Replace a constant."""
+    return lambda original: new
+
+
+def swallowing(original: Any) -> Any:
+    """Let a function pass over every error in silence."""
+
+    def broken(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return original(*args, **kwargs)
+        except Exception:
+            return None
+
+    return broken
+
+
+def replayable(original: Any) -> Any:
+    """Let a link remember no attempt."""
+
+    def offered(self: Any, *rest: Any) -> Any:
+        self._seen.clear()
+        return original(self, *rest)
+
+    return offered
+
+
+def hasty(original: Any) -> Any:
+    """Take a silent application for a dead path."""
+    return {**original, (True, False, "held"): "path_down"}
+
+
+def unbounded(original: Any) -> Any:
+    """Let decode accept any size."""
+    return lambda maker, data, limit: original(maker, data, 1 << 40)
+
+
+def believing(original: Any) -> Any:
+    """Let a check take any signature for the right one."""
+
+    def broken(*args: Any, **kwargs: Any) -> Any:
+        return original(*args, **(kwargs | {"verify": lambda *_: True}))
+
+    return broken
+
+
+def unheard(original: Any) -> Any:
+    """Take a hello as it came, whoever said it of whatever connection."""
+    return lambda frame, *args, **kwargs: frame.hello
+
+
+def stepping(original: Any) -> Any:
+    """Take any time for the present one."""
+
+    def learn(self: Any, now: float) -> None:
+        self._base, self._since = now, self._monotonic()
+
+    return learn
+
+
+def unkept(original: Any) -> Any:
+    """Send nothing again on a new path."""
+
+    def resume(self: Any, acked: int) -> None:
+        self._ack(self.s)
+        original(self, self.s)
+
+    return resume
+
+
+def unheld(original: Any) -> Any:
+    """Deliver a frame whenever it comes, also twice."""
+
+    def receive(self: Any, data: bytes, now: float, out: list[Any]) -> Any:
+        from chatixia.core import frames
+
+        if data[:1] == b"{" and (seen := frames.read_frame(data)[0].s):
+            self.a = seen - 1
+        return original(self, data, now, out)
+
+    return receive
+
+
+def forgetful(original: Any) -> Any:
+    """Take a duplicate for a new request."""
+
+    def admit(self: Any, ask: Any, *rest: Any) -> None:
+        self.served.pop(ask.request_id, None)
+        original(self, ask, *rest)
+
+    return admit
+
+
+def contented(original: Any) -> Any:
+    """Answer null where an error is due."""
+    return lambda self, served, error: self.answer(served, b"null")
+
+
+def answered_early(original: Any) -> Any:
+    """Give each waiter its answer as soon as its statements ran, before the commit."""
+
+    def broken(self: Any, item: Any) -> None:
+        original(self, item)
+        result = item.result
+        if item.error is None:
+            item.loop.call_soon_threadsafe(
+                lambda: item.future.done() or item.future.set_result(result)
+            )
+
+    return broken
+
+
+def keyless(original: Any) -> Any:
+    """Draw another scope for each key, so that none is ever seen again."""
+    import itertools
+
+    numbers = itertools.count()
+    return lambda ns, who, verb, key: original(ns, who, verb, f"{key}/{next(numbers)}")
+
+
+def held_by_name(original: Any) -> Any:
+    """Ask only whether the task is assigned, not under which fence."""
+    return lambda row, who, fence: row.state == "assigned"
+
+
+def definite(original: Any) -> Any:
+    """Report what is not known as a plain failure."""
+
+    def broken(*args: Any, **kwargs: Any) -> Any:
+        from chatixia.errors import DiskFull
+
+        return DiskFull()
+
+    return broken

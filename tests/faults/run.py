@@ -8,6 +8,7 @@ and every place it patches must exist. Exit 1 otherwise; the closing line counts
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -40,14 +41,22 @@ def pytest(nodes: tuple[str, ...], fault: str = "", log: str = "") -> tuple[int,
         command += ["--timeout=90", "--timeout-method=signal"]
     else:
         command += ["-n", JOBS, "--dist", "loadgroup"]
+    run = subprocess.Popen(
+        [*command, *nodes], cwd=ROOT, env=env, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
     bound = TIMEOUT if fault else GREEN
     try:
-        done = subprocess.run(
-            [*command, *nodes], cwd=ROOT, env=env, capture_output=True, text=True, timeout=bound
-        )
-    except subprocess.TimeoutExpired as e:
-        return -1, f"hung for {e.timeout:.0f} s"
-    return done.returncode, done.stdout + done.stderr
+        output, _ = run.communicate(timeout=bound)
+    except subprocess.TimeoutExpired:
+        run.send_signal(signal.SIGINT)  # so that it still ends the processes that it started
+        try:
+            run.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            run.kill()
+            run.communicate()
+        return -1, f"hung for {bound} s"
+    return run.returncode, output
 
 
 def complaints(fault: Fault) -> list[str]:

@@ -17,8 +17,10 @@ A node id without brackets stands for all its parameters: one red among them is 
 
 from __future__ import annotations
 
-from . import breaks
+from . import acceptance, breaks
 from .breaks import Fault, always, value
+
+ACC = "tests/acceptance"
 
 FAULTS: list[Fault] = [
     Fault(
@@ -28,6 +30,7 @@ FAULTS: list[Fault] = [
         (
             "tests/test_identity.py::test_a_signature_holds_only_for_its_context_data_and_key",
             "tests/test_identity.py::test_junk_verifies_nothing_and_raises_nothing",
+            f"{ACC}/test_intruders.py::test_a_foreign_key_and_anothers_chain_make_no_link",
         ),
     ),
     Fault(
@@ -50,7 +53,8 @@ FAULTS: list[Fault] = [
             "tests/core/test_handshake.py::test_an_offer_changed_on_the_way_is_refused",
             "tests/core/test_handshake.py::test_an_answer_changed_on_the_way_is_refused",
             "tests/core/test_handshake.py::test_a_downgraded_offer_is_refused",
-            "tests/acceptance/test_intruders.py::test_a_registry_that_bends_what_it_relays_carries_no_link",
+            f"{ACC}/test_intruders.py::test_a_registry_that_bends_what_it_relays_carries_no_link",
+            f"{ACC}/test_intruders.py::test_an_offer_that_lies_makes_no_link[swapped fingerprint]",
         ),
     ),
     Fault(
@@ -62,7 +66,7 @@ FAULTS: list[Fault] = [
             "tests/core/test_handshake.py::test_a_wrong_fingerprint_is_refused",
             "tests/core/test_handshake.py::test_a_reflected_hello_is_refused",
             "tests/peer/test_link_birth.py::test_a_reflected_hello_is_no_hello",
-            "tests/acceptance/test_intruders.py::test_misbinding_is_seen_at_both_ends",
+            f"{ACC}/test_intruders.py::test_misbinding_is_seen_at_both_ends",
         ),
     ),
     Fault(
@@ -71,7 +75,7 @@ FAULTS: list[Fault] = [
         {"chatixia.core.link:Link.offered": breaks.replayable},
         (
             "tests/core/test_link.py::test_an_offer_is_answered_once_per_attempt",
-            "tests/acceptance/test_intruders.py::test_replayed_and_reflected_offers_do_nothing",
+            f"{ACC}/test_intruders.py::test_replayed_and_reflected_offers_do_nothing",
         ),
     ),
     Fault(
@@ -90,6 +94,7 @@ FAULTS: list[Fault] = [
         (
             "tests/core/test_verdict.py::test_a_blocked_loop_is_busy_for_as_long_as_it_takes",
             "tests/peer/test_link_watch.py::test_a_blocked_loop_for_a_minute_and_nobody_is_declared_dead",
+            f"{ACC}/test_deaths.py::test_an_agent_whose_loop_stands_still_is_not_declared_dead",
         ),
     ),
     Fault(
@@ -104,7 +109,7 @@ FAULTS: list[Fault] = [
         {"chatixia.core.pins:judge": always([])},
         (
             "tests/core/test_pins.py::test_not_even_with_the_very_key",
-            "tests/acceptance/test_intruders.py::test_another_machines_higher_record_for_a_pinned_name_is_refused",
+            f"{ACC}/test_intruders.py::test_another_machines_higher_record_for_a_pinned_name_is_refused",
         ),
     ),
     Fault(
@@ -141,6 +146,7 @@ FAULTS: list[Fault] = [
         (
             "tests/core/test_session.py::test_after_a_new_path_only_what_is_missing_goes_again",
             "tests/core/test_session.py::test_everything_arrives_once",
+            f"{ACC}/test_cuts.py::test_ten_cuts_in_ten_thousand_calls",
         ),
     ),
     Fault(
@@ -164,13 +170,17 @@ FAULTS: list[Fault] = [
         (
             "tests/peer/test_mesh.py::test_each_way_to_fail_has_its_name",
             "tests/core/test_call.py::test_an_error_keeps_its_class_and_names_the_peer",
+            f"{ACC}/test_cells.py::test_a_failure_is_the_same_through_every_door[unknown skill]",
         ),
     ),
     Fault(
         "no-hop-limit",
         "a loop without end is refused",
-        {"chatixia.core.call:MAX_HOPS": value(1 << 30)},
-        ("tests/core/test_call.py::test_what_is_refused_before_it_starts",),
+        {"chatixia.wire.peer:MAX_HOPS": value(1 << 30)},
+        (
+            "tests/core/test_call.py::test_what_is_refused_before_it_starts",
+            f"{ACC}/test_calls.py::test_nested_delegation_answers_and_a_loop_is_refused",
+        ),
     ),
     Fault(
         "no-deadline",
@@ -188,7 +198,10 @@ FAULTS: list[Fault] = [
         "constant-tier",
         "an answer says which tier carried it",
         {"chatixia.peer.queue:VIA": value("direct")},
-        ("tests/peer/test_queue.py::test_an_answer_says_that_it_came_by_the_queue",),
+        (
+            "tests/peer/test_queue.py::test_an_answer_says_that_it_came_by_the_queue",
+            f"{ACC}/test_demo.py::test_without_udp_it_says_queue",
+        ),
     ),
     Fault(
         "no-lease",
@@ -212,6 +225,7 @@ FAULTS: list[Fault] = [
         (
             "tests/store/control/test_writer.py::test_no_answer_comes_before_its_sync",
             "tests/store/control/test_writer.py::test_a_failed_commit_is_an_unknown_outcome_and_the_end",
+            f"{ACC}/test_storage.py::test_killed_between_commit_and_reply_under_load",
         ),
     ),
     Fault(
@@ -221,6 +235,7 @@ FAULTS: list[Fault] = [
         (
             "tests/store/control/test_work.py::test_the_same_key_gives_the_same_task",
             "tests/store/control/test_grants.py::test_a_claim_id_repeats_the_same_grant",
+            f"{ACC}/test_snippets.py::test_five_durable",
         ),
     ),
     Fault(
@@ -253,6 +268,7 @@ FAULTS: list[Fault] = [
             "tests/store/control/test_clock.py::test_the_wall_may_step_while_we_run",
         ),
     ),
+    *acceptance.FAULTS,
 ]
 
 BY_NAME = {fault.name: fault for fault in FAULTS}

@@ -28,8 +28,9 @@ from chatixia.world import REAL
 
 HANG = 10.0
 MIB = 1024 * 1024
-CLEAN = (1000, 1001, 1002, 1003, 1007, 1008, 1009, 1013)
-"""Close codes that say what was wrong; 1006 is a broken line and 1011 a broken server."""
+CLEAN = (1002, 1003, 1007, 1008, 1009, 1013)
+"""Close codes that say what was wrong. 1000 says that nothing was, which a server that broke over
+a message says, too; 1006 is a broken line and 1011 a broken server."""
 
 
 class Door(Protocol):
@@ -301,17 +302,17 @@ class Ws:
         with contextlib.suppress(OSError):  # closed already, by either end
             line.socket.sendall(heads[self.turn // 10 % len(heads)] + data)
             line.socket.shutdown(socket.SHUT_WR)
-        while self.heard(line):
+        while self.heard(line, ours=True):
             pass
         line.close()
 
-    def heard(self, line: ClientConnection) -> dict[str, Any]:
-        """The next frame; nothing when the registry closed, which must be clean."""
+    def heard(self, line: ClientConnection, ours: bool = False) -> dict[str, Any]:
+        """The next frame; nothing when the registry closed, which must be clean. ``ours``: it was
+        our end that broke off, so it may end without a word."""
         try:
             said: dict[str, Any] = json.loads(line.recv(HANG))
         except ConnectionClosed as closed:
-            code = closed.rcvd.code if closed.rcvd else 1000
-            assert code in CLEAN, closed
+            assert closed.rcvd.code in CLEAN if closed.rcvd else ours, closed
             self.refusals += 1
             if line is self.line:
                 self.line = None

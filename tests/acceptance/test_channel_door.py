@@ -47,7 +47,7 @@ class Channel:
         self.engine = load("wrtc")
         self.stack.push_async_callback(self.engine.close)
         self.attempt: Attempt | None = None
-        self.n = self.s = self.cuts = self.answers = 0
+        self.n = self.s = self.cuts = self.answers = self.told = self.read = 0
 
     async def fresh(self) -> Attempt:
         """An offer of a client that nobody knows yet, connected, not greeted."""
@@ -67,7 +67,7 @@ class Channel:
     async def inside(self, data: bytes) -> None:
         """A damaged message in a sound frame, and a ping, which is answered."""
         if self.attempt is None:
-            self.attempt, self.s = await self.fresh(), 0
+            self.attempt, self.s, self.read = await self.fresh(), 0, 0
             await self.greet(self.attempt)
         self.s += 1
         ping = b'{"type":"ping","request_id":"p%d"}' % self.n
@@ -78,6 +78,9 @@ class Channel:
             self.attempt = None
         else:
             self.answers += 1
+            # Not each is wrong, and an error may come after the pong: they count in all.
+            self.told += sum(b'"error"' in frame for frame in self.attempt.got[self.read :])
+            self.read = len(self.attempt.got)
 
     async def frame(self, data: bytes, greet: bool) -> None:
         """A damaged frame, in the place of hello or after it: the link ends, or lives."""
@@ -149,6 +152,7 @@ async def test_a_hostile_members_frames_are_answered_or_end_its_link(net: TestMe
         cost = Cost(net.workers["w"].pid)
         await pour(count, 2)
         assert door.answers > count / 4 and door.cuts > count / 10, (door.answers, door.cuts)
+        assert door.told > door.answers / 2, (door.told, door.answers)
         if door.attempt:
             await door.leave(door.attempt)
         await asyncio.to_thread(cost.settled)

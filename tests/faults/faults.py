@@ -1,176 +1,26 @@
 """The table of planted faults. `make faults` holds each against the tests it names.
 
-How to add one: write a function that takes the product's own function (or class, or value) and
-gives the broken one, and a row in FAULTS: the switch's name, the promise that it breaks, the
-places it patches (`module:Name` or `module:Class.method`), and the pytest node ids that must go
-red with it and are green without.
+How to add one: write a function in ``breaks.py`` that takes the product's own function (or class,
+or value) and gives the broken one, and a row here, or in ``acceptance.py`` if only whole processes
+show it: the switch's name, the promise that it breaks, the places it patches (`module:Name` or
+`module:Class.method`), and the pytest node ids that must go red with it and are green without.
 
 How it works: the switch is the environment variable CHATIXIA_FAULT. Nothing in src knows of it;
 `inject/sitecustomize.py`, on PYTHONPATH, patches a module right after its import, in pytest's
 process and in every process that a test starts. A place that does not exist any more, or a fault
 that no process ever applied, is an error of `make faults`, as is a test that stays green.
 
-This file is loaded while a Python starts: import nothing of chatixia at the top, and nothing heavy.
+Every test of tests/acceptance is named by some fault (test_faults.py counts them). This file is
+loaded while a Python starts: import nothing of chatixia at the top, and nothing heavy.
 A node id without brackets stands for all its parameters: one red among them is enough.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from . import acceptance, breaks
+from .breaks import Fault, always, value
 
-Patch = Callable[[Any], Any]
-
-
-class Fault(NamedTuple):
-    """One switch: its name, what it breaks, {place: patch}, and the tests that must see it."""
-
-    name: str
-    promise: str
-    places: dict[str, Patch]
-    red: tuple[str, ...]
-
-
-def always(value: Any) -> Patch:
-    """Replace a function by one that gives `value` whatever it is asked."""
-    return lambda original: lambda *args, **kwargs: value
-
-
-def value(new: Any) -> Patch:
-    """Replace a constant."""
-    return lambda original: new
-
-
-def swallowing(original: Any) -> Any:
-    """Let a function pass over every error in silence."""
-
-    def broken(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return original(*args, **kwargs)
-        except Exception:
-            return None
-
-    return broken
-
-
-def replayable(original: Any) -> Any:
-    """Let a link remember no attempt."""
-
-    def offered(self: Any, *rest: Any) -> Any:
-        self._seen.clear()
-        return original(self, *rest)
-
-    return offered
-
-
-def hasty(original: Any) -> Any:
-    """Take a silent application for a dead path."""
-    return {**original, (True, False, "held"): "path_down"}
-
-
-def unbounded(original: Any) -> Any:
-    """Let decode accept any size."""
-    return lambda maker, data, limit: original(maker, data, 1 << 40)
-
-
-def believing(original: Any) -> Any:
-    """Let a check take any signature for the right one."""
-
-    def broken(*args: Any, **kwargs: Any) -> Any:
-        return original(*args, **(kwargs | {"verify": lambda *_: True}))
-
-    return broken
-
-
-def unheard(original: Any) -> Any:
-    """Take a hello as it came, whoever said it of whatever connection."""
-    return lambda frame, *args, **kwargs: frame.hello
-
-
-def stepping(original: Any) -> Any:
-    """Take any time for the present one."""
-
-    def learn(self: Any, now: float) -> None:
-        self._base, self._since = now, self._monotonic()
-
-    return learn
-
-
-def unkept(original: Any) -> Any:
-    """Send nothing again on a new path."""
-
-    def resume(self: Any, acked: int) -> None:
-        self._ack(self.s)
-        original(self, self.s)
-
-    return resume
-
-
-def unheld(original: Any) -> Any:
-    """Deliver a frame whenever it comes, also twice."""
-
-    def receive(self: Any, data: bytes, now: float, out: list[Any]) -> Any:
-        from chatixia.core import frames
-
-        if data[:1] == b"{" and (seen := frames.read_frame(data)[0].s):
-            self.a = seen - 1
-        return original(self, data, now, out)
-
-    return receive
-
-
-def forgetful(original: Any) -> Any:
-    """Take a duplicate for a new request."""
-
-    def admit(self: Any, ask: Any, *rest: Any) -> None:
-        self.served.pop(ask.request_id, None)
-        original(self, ask, *rest)
-
-    return admit
-
-
-def contented(original: Any) -> Any:
-    """Answer null where an error is due."""
-    return lambda self, served, error: self.answer(served, b"null")
-
-
-def answered_early(original: Any) -> Any:
-    """Give each waiter its answer as soon as its statements ran, before the commit."""
-
-    def broken(self: Any, item: Any) -> None:
-        original(self, item)
-        result = item.result
-        if item.error is None:
-            item.loop.call_soon_threadsafe(
-                lambda: item.future.done() or item.future.set_result(result)
-            )
-
-    return broken
-
-
-def keyless(original: Any) -> Any:
-    """Draw another scope for each key, so that none is ever seen again."""
-    import itertools
-
-    numbers = itertools.count()
-    return lambda ns, who, verb, key: original(ns, who, verb, f"{key}/{next(numbers)}")
-
-
-def held_by_name(original: Any) -> Any:
-    """Ask only whether the task is assigned, not under which fence."""
-    return lambda row, who, fence: row.state == "assigned"
-
-
-def definite(original: Any) -> Any:
-    """Report what is not known as a plain failure."""
-
-    def broken(*args: Any, **kwargs: Any) -> Any:
-        from chatixia.errors import DiskFull
-
-        return DiskFull()
-
-    return broken
-
+ACC = "tests/acceptance"
 
 FAULTS: list[Fault] = [
     Fault(
@@ -180,12 +30,13 @@ FAULTS: list[Fault] = [
         (
             "tests/test_identity.py::test_a_signature_holds_only_for_its_context_data_and_key",
             "tests/test_identity.py::test_junk_verifies_nothing_and_raises_nothing",
+            f"{ACC}/test_intruders.py::test_a_foreign_key_and_anothers_chain_make_no_link",
         ),
     ),
     Fault(
         "chain-unsigned",
         "a registry without the owner's key adds no member",
-        {"chatixia.core.membership:check_chain": believing},
+        {"chatixia.core.membership:check_chain": breaks.believing},
         (
             "tests/core/test_membership.py::test_a_signature_of_anybody_else_breaks_the_chain",
             "tests/core/test_membership.py::test_a_signature_under_another_context_breaks_the_chain",
@@ -202,28 +53,29 @@ FAULTS: list[Fault] = [
             "tests/core/test_handshake.py::test_an_offer_changed_on_the_way_is_refused",
             "tests/core/test_handshake.py::test_an_answer_changed_on_the_way_is_refused",
             "tests/core/test_handshake.py::test_a_downgraded_offer_is_refused",
-            "tests/acceptance/test_intruders.py::test_a_registry_that_bends_what_it_relays_carries_no_link",
+            f"{ACC}/test_intruders.py::test_a_registry_that_bends_what_it_relays_carries_no_link",
+            f"{ACC}/test_intruders.py::test_an_offer_that_lies_makes_no_link[swapped fingerprint]",
         ),
     ),
     Fault(
         "no-hello",
         "each end proves its key on the very connection that it is at",
-        {"chatixia.core.handshake:check_hello": unheard},
+        {"chatixia.core.handshake:check_hello": breaks.unheard},
         (
             "tests/core/test_handshake.py::test_misbinding_is_caught_at_hello",
             "tests/core/test_handshake.py::test_a_wrong_fingerprint_is_refused",
             "tests/core/test_handshake.py::test_a_reflected_hello_is_refused",
             "tests/peer/test_link_birth.py::test_a_reflected_hello_is_no_hello",
-            "tests/acceptance/test_intruders.py::test_misbinding_is_seen_at_both_ends",
+            f"{ACC}/test_intruders.py::test_misbinding_is_seen_at_both_ends",
         ),
     ),
     Fault(
         "replayed-offer",
         "an offer counts once",
-        {"chatixia.core.link:Link.offered": replayable},
+        {"chatixia.core.link:Link.offered": breaks.replayable},
         (
             "tests/core/test_link.py::test_an_offer_is_answered_once_per_attempt",
-            "tests/acceptance/test_intruders.py::test_replayed_and_reflected_offers_do_nothing",
+            f"{ACC}/test_intruders.py::test_replayed_and_reflected_offers_do_nothing",
         ),
     ),
     Fault(
@@ -238,10 +90,11 @@ FAULTS: list[Fault] = [
     Fault(
         "hasty-verdict",
         "a blocked loop is busy and not dead",
-        {"chatixia.core.verdict:TABLE": hasty},
+        {"chatixia.core.verdict:TABLE": breaks.hasty},
         (
             "tests/core/test_verdict.py::test_a_blocked_loop_is_busy_for_as_long_as_it_takes",
             "tests/peer/test_link_watch.py::test_a_blocked_loop_for_a_minute_and_nobody_is_declared_dead",
+            f"{ACC}/test_deaths.py::test_an_agent_whose_loop_stands_still_is_not_declared_dead",
         ),
     ),
     Fault(
@@ -256,7 +109,7 @@ FAULTS: list[Fault] = [
         {"chatixia.core.pins:judge": always([])},
         (
             "tests/core/test_pins.py::test_not_even_with_the_very_key",
-            "tests/acceptance/test_intruders.py::test_another_machines_higher_record_for_a_pinned_name_is_refused",
+            f"{ACC}/test_intruders.py::test_another_machines_higher_record_for_a_pinned_name_is_refused",
         ),
     ),
     Fault(
@@ -271,40 +124,41 @@ FAULTS: list[Fault] = [
     Fault(
         "registry-unproved",
         "no credential goes to a registry that did not prove itself",
-        {"chatixia.core.handshake:check_registry": believing},
+        {"chatixia.core.handshake:check_registry": breaks.believing},
         ("tests/assembly/test_rest.py::test_a_man_in_the_middle_hears_no_credential",),
     ),
     Fault(
         "time-steps-back",
         "mesh time never steps back",
-        {"chatixia.core.meshtime:MeshTime.learn": stepping},
+        {"chatixia.core.meshtime:MeshTime.learn": breaks.stepping},
         ("tests/core/test_meshtime.py::test_an_earlier_time_changes_nothing",),
     ),
     Fault(
         "size-unbounded",
         "what is larger than its bound is refused before it is parsed",
-        {"chatixia.wire.base:decode": unbounded},
+        {"chatixia.wire.base:decode": breaks.unbounded},
         ("tests/wire/test_base.py::test_size_is_judged_before_anything_else",),
     ),
     Fault(
         "no-resend",
         "a path that dies loses no call",
-        {"chatixia.core.session:Session.resume": unkept},
+        {"chatixia.core.session:Session.resume": breaks.unkept},
         (
             "tests/core/test_session.py::test_after_a_new_path_only_what_is_missing_goes_again",
             "tests/core/test_session.py::test_everything_arrives_once",
+            f"{ACC}/test_cuts.py::test_ten_cuts_in_ten_thousand_calls",
         ),
     ),
     Fault(
         "no-order",
         "each call is executed once, in order, whatever the path does",
-        {"chatixia.core.session:Session.receive": unheld},
+        {"chatixia.core.session:Session.receive": breaks.unheld},
         ("tests/peer/test_mesh.py::test_each_call_is_answered_once_executed_once_in_order",),
     ),
     Fault(
         "no-duplicate-table",
         "a request that comes twice runs once",
-        {"chatixia.core.call:Calls._admit": forgetful},
+        {"chatixia.core.call:Calls._admit": breaks.forgetful},
         (
             "tests/core/test_call.py::test_a_duplicate_of_a_running_request_attaches_and_of_a_done_one_is_told_again",
         ),
@@ -312,17 +166,21 @@ FAULTS: list[Fault] = [
     Fault(
         "swallowed-error",
         "nothing that failed is reported as done",
-        {"chatixia.core.call:Calls.refuse": contented},
+        {"chatixia.core.call:Calls.refuse": breaks.contented},
         (
             "tests/peer/test_mesh.py::test_each_way_to_fail_has_its_name",
             "tests/core/test_call.py::test_an_error_keeps_its_class_and_names_the_peer",
+            f"{ACC}/test_cells.py::test_a_failure_is_the_same_through_every_door[unknown skill]",
         ),
     ),
     Fault(
         "no-hop-limit",
         "a loop without end is refused",
-        {"chatixia.core.call:MAX_HOPS": value(1 << 30)},
-        ("tests/core/test_call.py::test_what_is_refused_before_it_starts",),
+        {"chatixia.wire.peer:MAX_HOPS": value(1 << 30)},
+        (
+            "tests/core/test_call.py::test_what_is_refused_before_it_starts",
+            f"{ACC}/test_calls.py::test_nested_delegation_answers_and_a_loop_is_refused",
+        ),
     ),
     Fault(
         "no-deadline",
@@ -340,7 +198,10 @@ FAULTS: list[Fault] = [
         "constant-tier",
         "an answer says which tier carried it",
         {"chatixia.peer.queue:VIA": value("direct")},
-        ("tests/peer/test_queue.py::test_an_answer_says_that_it_came_by_the_queue",),
+        (
+            "tests/peer/test_queue.py::test_an_answer_says_that_it_came_by_the_queue",
+            f"{ACC}/test_demo.py::test_without_udp_it_says_queue",
+        ),
     ),
     Fault(
         "no-lease",
@@ -354,25 +215,27 @@ FAULTS: list[Fault] = [
     Fault(
         "no-fence",
         "a result counts only under the fence that is held",
-        {"chatixia.store.control.work:is_held": held_by_name},
+        {"chatixia.store.control.work:is_held": breaks.held_by_name},
         ("tests/store/control/test_work.py::test_no_result_under_an_older_fence",),
     ),
     Fault(
         "reply-before-commit",
         "nothing is acknowledged before it is on the disk",
-        {"chatixia.store.control.writer:Writer._one": answered_early},
+        {"chatixia.store.control.writer:Writer._one": breaks.answered_early},
         (
             "tests/store/control/test_writer.py::test_no_answer_comes_before_its_sync",
             "tests/store/control/test_writer.py::test_a_failed_commit_is_an_unknown_outcome_and_the_end",
+            f"{ACC}/test_storage.py::test_killed_between_commit_and_reply_under_load",
         ),
     ),
     Fault(
         "no-idempotency",
         "the same key gives the same task",
-        {"chatixia.core.task:scope": keyless},
+        {"chatixia.core.task:scope": breaks.keyless},
         (
             "tests/store/control/test_work.py::test_the_same_key_gives_the_same_task",
             "tests/store/control/test_grants.py::test_a_claim_id_repeats_the_same_grant",
+            f"{ACC}/test_snippets.py::test_five_durable",
         ),
     ),
     Fault(
@@ -387,7 +250,7 @@ FAULTS: list[Fault] = [
     Fault(
         "unknown-reported-as-failure",
         "what is not known is never reported as failed",
-        {"chatixia.store.control.writer:OutcomeUnknown": definite},
+        {"chatixia.store.control.writer:OutcomeUnknown": breaks.definite},
         (
             "tests/store/control/test_writer.py::test_a_failed_commit_is_an_unknown_outcome_and_the_end",
         ),
@@ -405,6 +268,7 @@ FAULTS: list[Fault] = [
             "tests/store/control/test_clock.py::test_the_wall_may_step_while_we_run",
         ),
     ),
+    *acceptance.FAULTS,
 ]
 
 BY_NAME = {fault.name: fault for fault in FAULTS}

@@ -14,6 +14,17 @@ from tests.faults.faults import BY_NAME, FAULTS, Fault
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parents[1]
 
+NO_FAULT = {
+    "test_intruders.py::test_a_registry_that_relays_carries_a_link": (
+        "the positive control of a registry that bends: it shows the lab, and other tests the link"
+    ),
+    "test_secrets.py::test_the_search_sees_what_the_queue_carries_in_clear": (
+        "the positive control of the search for the marker: it shows that the lab's search sees"
+    ),
+    "test_transcript.py::test_shapes": "checks the matcher that test_ten_minutes reads with",
+}
+"""Acceptance tests that stand for no promise of the product: (file::test) -> why."""
+
 
 def test_names_are_unique_and_say_something():
     assert len(BY_NAME) == len(FAULTS)
@@ -36,6 +47,25 @@ def test_places_and_tests_exist(fault: Fault):
             body = getattr(found[0], "body", [])
 
 
+def test_every_acceptance_test_is_reddened_by_some_fault():
+    written = {
+        f"{file.name}::{node.name}"
+        for file in (ROOT / "tests" / "acceptance").glob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.name.startswith("test_")
+    }
+    named = {
+        node.split("[")[0].removeprefix("tests/acceptance/")
+        for fault in FAULTS
+        for node in fault.red
+        if node.startswith("tests/acceptance/")
+    }
+    assert not written - named - NO_FAULT.keys(), "add a fault, or say in NO_FAULT why none"
+    assert not NO_FAULT.keys() - written, "there is no such test"
+    assert not NO_FAULT.keys() & named, "a fault names it, so it needs no excuse"
+
+
 TABLE = """
 from typing import NamedTuple
 class Fault(NamedTuple):
@@ -45,12 +75,13 @@ def lie(original):
 BY_NAME = {
     "lie": Fault({"chatixia.ids:is_skill": lie}),
     "gone": Fault({"chatixia.ids:was_skill": lie}),
+    "early": Fault({"stat:filemode": lie}),
 }
 """
 ASK = "import chatixia.ids as i; from chatixia.ids import is_skill; print(is_skill('a b'))"
 
 
-def run(tmp_path: pathlib.Path, fault: str) -> tuple[str, str]:
+def run(tmp_path: pathlib.Path, fault: str, ask: str = ASK) -> tuple[str, str]:
     """The answer of a fresh process under a fault of TABLE, and what the injector told."""
     folder = tmp_path / "inject"
     folder.mkdir()
@@ -61,7 +92,7 @@ def run(tmp_path: pathlib.Path, fault: str) -> tuple[str, str]:
     env = {**os.environ, "PYTHONPATH": str(folder)}
     env |= {"CHATIXIA_FAULT": fault, "CHATIXIA_FAULT_LOG": str(log)}
     # The process asks in a child of its own: faults must reach what tests start.
-    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {ASK!r}], check=True)"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {ask!r}], check=True)"
     done = subprocess.run(
         [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
     )
@@ -76,6 +107,12 @@ def test_a_fault_reaches_a_child_process(tmp_path: pathlib.Path):
     answer, told = run(tmp_path, "lie")
     assert answer == "True"
     assert told.startswith("applied chatixia.ids:is_skill pid ")
+
+
+def test_a_fault_reaches_a_module_that_was_there_before(tmp_path: pathlib.Path):
+    answer, told = run(tmp_path, "early", "import stat; print(stat.filemode(0))")
+    assert answer == "False"
+    assert told.startswith("applied stat:filemode pid ")
 
 
 @pytest.mark.parametrize("name", ["gone", "unheard"])

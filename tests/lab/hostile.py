@@ -144,8 +144,10 @@ class Attempt:
         return await self.owner.wire.next("answer", "error", peer_id=self.to, attempt=self.number)
 
     async def refusal(self) -> dict[str, Any]:
-        """The error that the other side sent."""
-        return await self.owner.wire.next("error", peer_id=self.to, attempt=self.number)
+        """The error that the other side sent; that it took the lie is known at once."""
+        said = await self.reply()
+        assert said["type"] == "error", f"{self.to} answers {self.owner.me.id}"
+        return said
 
     async def connect(self) -> None:
         """Take the answer if one is due, pass candidates, and wait for the channel."""

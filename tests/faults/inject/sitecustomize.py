@@ -4,21 +4,20 @@ Python loads this file at its start when its folder is on PYTHONPATH (tests/faul
 that). What was done is told, a line per place, in the file that CHATIXIA_FAULT_LOG names.
 """
 
-import importlib.util
+import importlib
 import inspect
 import os
 import sys
+import types
 from pathlib import Path
 
 
 def load_table():
-    """The table of faults, by its path: `tests` need not be importable here."""
-    path = Path(__file__).resolve().parents[1] / "faults.py"
-    spec = importlib.util.spec_from_file_location("chatixia_planted_faults", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module.BY_NAME
+    """The table of faults, by its folder: `tests` need not be importable here."""
+    package = types.ModuleType("chatixia_planted")
+    package.__path__ = [str(Path(__file__).resolve().parents[1])]
+    sys.modules[package.__name__] = package
+    return importlib.import_module("chatixia_planted.faults").BY_NAME
 
 
 def tell(word, place):
@@ -72,11 +71,14 @@ class Planter:
 
         def exec_module(module):
             run(module)
-            for place, patch in self.places.items():
-                if place.partition(":")[0] == module.__name__:
-                    apply(module, place, patch)
+            self.patch(module)
 
         loader.exec_module = exec_module
+
+    def patch(self, module):
+        for place, patch in self.places.items():
+            if place.partition(":")[0] == module.__name__:
+                apply(module, place, patch)
 
 
 def plant():
@@ -87,7 +89,10 @@ def plant():
     if fault is None:
         tell("missing", f"fault:{name}")
         return
-    sys.meta_path.insert(0, Planter(fault.places))
+    planter = Planter(fault.places)
+    for name in planter.modules & sys.modules.keys():
+        planter.patch(sys.modules[name])  # of the standard library: it was there before us
+    sys.meta_path.insert(0, planter)
 
 
 plant()

@@ -1,0 +1,243 @@
+"""Planted faults that only whole processes show; the table in ``faults.py`` ends with these.
+
+A test of tests/acceptance that a fault of ``faults.py`` reddens is named there.
+"""
+
+from __future__ import annotations
+
+from . import breaks
+from .breaks import Fault, Patch, always, value
+
+
+def fault(name: str, promise: str, places: dict[str, Patch], *red: str) -> Fault:
+    """A row, its tests named within tests/acceptance."""
+    return Fault(name, promise, places, tuple(f"tests/acceptance/{node}" for node in red))
+
+
+FAULTS: list[Fault] = [
+    fault(
+        "misordered-fragments",
+        "a message of any size arrives as it was sent",
+        {"chatixia.core.fragments:Reassembly._whole": breaks.misordered},
+        "test_calls.py::test_messages_of_every_size_arrive_intact",
+    ),
+    fault(
+        "lost-item",
+        "a stream comes whole",
+        {"chatixia.core.streams:Inflow.put": breaks.lossy},
+        "test_calls.py::test_streams_come_whole_and_in_order",
+        "test_snippets.py::test_three_stream",
+    ),
+    fault(
+        "one-sided-link",
+        "both ends name the same link",
+        {"chatixia.peer.link_birth:Birth._bind": breaks.one_sided},
+        "test_calls.py::test_both_ends_name_the_same_link_and_tier",
+        "test_demo.py::test_the_job_over_direct_links[wrtc]",
+        "test_hub.py::test_agents_and_the_links_between_them",
+    ),
+    fault(
+        "misnamed-error",
+        "a failure has one name at every door",
+        {"chatixia.peer.queue:from_wire": breaks.misnamed},
+        "test_cells.py::test_a_failure_is_the_same_through_every_door[unknown skill]",
+    ),
+    fault(
+        "unanswered-damage",
+        "a frame that cannot be read ends its link",
+        {"chatixia.peer.channel:Channel._broken": always(None)},
+        "test_channel_door.py::test_a_hostile_members_frames_are_answered_or_end_its_link[500]",
+    ),
+    fault(
+        "uncomplaining",
+        "a message that cannot be read is answered with an error",
+        {"chatixia.core.call:Calls._control": breaks.uncomplaining},
+        "test_channel_door.py::test_a_hostile_members_frames_are_answered_or_end_its_link[500]",
+    ),
+    fault(
+        "lasting-lease",
+        "what a dead process held goes on within seconds",
+        {"chatixia.registry.work.leases:Leases._leave": always(None)},
+        "test_deaths.py::test_a_killed_agents_calls_fail_and_its_tasks_go_to_another",
+    ),
+    fault(
+        "clinging-to-the-registry",
+        "connected agents do without the registry",
+        {"chatixia.peer.link:LinkDriver.registry": breaks.clinging},
+        "test_registry_dies.py::test_agents_keep_calling_while_the_registry_is_dead[20-60]",
+    ),
+    fault(
+        "by-the-registry",
+        "the registry never sees what agents say to each other",
+        {
+            "chatixia.core.route:first": breaks.detoured,
+            "chatixia.peer.queue:VIA": value("direct"),
+        },
+        "test_secrets.py::test_a_marker_is_found_at_both_agents_and_nowhere_else",
+    ),
+    fault(
+        "both-offer",
+        "two that call each other at once get one link",
+        {
+            "chatixia.core.link:Link.__init__": breaks.both_offer,
+            "chatixia.peer.link:check_offer": breaks.credulous,
+        },
+        "test_starts.py::test_five_at_once_twenty_times",
+    ),
+    fault(
+        "anybody-signs",
+        "only the owner's word, handed down, makes a member",
+        {"chatixia.core.membership:_check_step": always(None)},
+        "test_intruders.py::test_a_registry_that_invents_a_member_is_refused_by_every_peer",
+        "test_intruders.py::test_an_invented_member_that_is_asked_gets_no_link_either",
+    ),
+    fault(
+        "credulous-offer",
+        "an offer is its maker's, and for whom it was made",
+        {"chatixia.peer.link:check_offer": breaks.credulous},
+        "test_intruders.py::test_an_agents_own_offer_comes_back_to_it_in_vain",
+    ),
+    fault(
+        "any-mesh",
+        "a join string brings into the mesh that it names",
+        {"chatixia.assembly.join:_owner_of": breaks.unread_mesh},
+        "test_join_strings.py::test_a_join_string_of_a_foreign_mesh_joins_nobody",
+    ),
+    fault(
+        "invitation-used-twice",
+        "an invitation brings in one",
+        {
+            "chatixia.core.membership:check_redeem": always(None),
+            "chatixia.core.pins:decide": always("new"),
+            "chatixia.store.control.trust:redeem": breaks.unspent,
+        },
+        "test_join_strings.py::test_a_join_string_used_twice_at_once_joins_one",
+    ),
+    fault(
+        "body-unbounded",
+        "what is too large is refused before it is read",
+        {
+            "chatixia.registry.web.body:read_body": breaks.endless,
+            "uvicorn.config:Config.__init__": breaks.wide_open,
+        },
+        "test_doors.py::test_a_body_of_100_mb_is_refused_early",
+        "test_doors.py::test_a_frame_of_100_mb_is_refused_early[fragments]",
+    ),
+    fault(
+        "mute-doors",
+        "who is refused is told why",
+        {"chatixia.registry.web.app:refuse": breaks.mute},
+        "test_doors.py::test_bad_input_is_answered_and_costs_nothing[500-http]",
+    ),
+    fault(
+        "unguarded-door",
+        "bad input breaks no connection",
+        {"chatixia.wire.base:decode": breaks.unguarded},
+        "test_doors.py::test_bad_input_is_answered_and_costs_nothing[500-websocket]",
+    ),
+    fault(
+        "refused-and-kept",
+        "what is refused for want of room is not there",
+        {"chatixia.store.control.task_store:TaskStore.submit": breaks.refused_after},
+        "test_storage.py::test_a_full_disk_loses_nothing_and_says_so",
+    ),
+    fault(
+        "no-live-page",
+        "the hub shows what happens as it happens",
+        {"chatixia.registry.live.roster:Roster.broadcast": always(None)},
+        "test_hub.py::test_a_task_comes_and_goes_before_your_eyes",
+    ),
+    fault(
+        "filter-ignored",
+        "the hub lists the state that was chosen",
+        {"chatixia.registry.work.service:Tasks.page": breaks.unfiltered},
+        "test_hub.py::test_the_filter_lives_in_the_address",
+    ),
+    fault(
+        "loss-not-said",
+        "the hub says when it has lost the registry",
+        {"chatixia.registry.web.static:_asset": breaks.rewritten("hub.js", b'"lost"', b'"said"')},
+        "test_hub.py::test_the_page_says_when_the_registry_is_gone_and_comes_back",
+    ),
+    fault(
+        "login-link-used-twice",
+        "a login link opens the hub once",
+        {"chatixia.store.control.trust:redeem_login": breaks.lasting_link},
+        "test_hub.py::test_a_link_opens_once",
+    ),
+    fault(
+        "page-too-wide",
+        "the hub fits a phone",
+        {
+            "chatixia.registry.web.static:_asset": breaks.rewritten(
+                "hub.css", b"main { padding-bottom", b"main { min-width: 40rem; padding-bottom"
+            )
+        },
+        "test_hub.py::test_a_phone_shows_it_without_scrolling_sideways[light]",
+    ),
+    fault(
+        "dressed-function",
+        "a function that is made a skill stays the function",
+        {"chatixia.assembly.agent:Agent.skill": breaks.dressed},
+        "test_snippets.py::test_one_serve",
+    ),
+    fault(
+        "timeless-reply",
+        "a reply says how long the call took",
+        {"chatixia.client.handle:make_reply": breaks.timeless},
+        "test_snippets.py::test_two_call",
+    ),
+    fault(
+        "gathered-backwards",
+        "the results of many calls come in the order asked",
+        {"chatixia.agent.context:gather": breaks.backwards},
+        "test_snippets.py::test_four_delegate",
+    ),
+    fault(
+        "no-second-try",
+        "a frame that a path lost goes again",
+        {"chatixia.core.session:Session.tick": always(False)},
+        "test_snippets.py::test_six_test",
+    ),
+    fault(
+        "canned-count",
+        "the demo counts the very document",
+        {"chatixia.assembly.load:_module": breaks.canned},
+        "test_demo.py::test_the_job_over_direct_links[wrtc]",
+        "test_demo.py::test_two_files_drawn_at_random_at_once_from_a_path_with_spaces",
+    ),
+    fault(
+        "hushed-failure",
+        "what could not be done is named as missing",
+        {"chatixia.client.handle:insist": breaks.hushed},
+        "test_demo.py::test_a_killed_analyst_is_missed",
+    ),
+    fault(
+        "left-behind",
+        "the demo leaves nothing",
+        {"shutil:rmtree": breaks.left_behind},
+        "test_demo.py::test_it_stays_until_told_and_leaves_nothing[15]",
+    ),
+    fault(
+        "unlooked-file",
+        "the demo says at once that there is no such file",
+        {"pathlib:Path.is_file": breaks.unlooked},
+        "test_demo.py::test_a_file_that_is_none",
+    ),
+    fault(
+        "tierless-line",
+        "the line after a call says how it was carried",
+        {"chatixia.cli.output:carried": breaks.tierless},
+        "test_transcript.py::test_ten_minutes",
+    ),
+    fault(
+        "wheel-of-python",
+        "the wheel holds the hub's page and the store's statements",
+        {
+            "hatchling.builders.plugin.interface:BuilderInterface.recurse_included_files": (
+                breaks.only_python
+            )
+        },
+        "test_transcript.py::test_the_wheel_holds_the_page_and_the_schema",
+    ),
+]

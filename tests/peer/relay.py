@@ -142,6 +142,7 @@ class Upper:
         self.attached: list[tuple[str, str, int]] = []
         self.detached: list[str] = []
         self.forgotten: list[str] = []
+        self.returned: list[str] = []
         self.lost: list[tuple[str, str]] = []
         self.refusals: list[tuple[str, MeshError]] = []
         self.frames: list[tuple[str, bytes | str]] = []
@@ -180,6 +181,9 @@ class Upper:
     def gone(self, peer: AgentId, incarnation: str) -> None:
         self.lost.append((peer, incarnation))
         self._changed.set()
+
+    def present(self, peer: AgentId) -> None:
+        self.returned.append(peer)
 
     def refused(self, peer: AgentId, error: MeshError) -> None:
         self.refusals.append((peer, error))

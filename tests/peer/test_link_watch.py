@@ -211,3 +211,13 @@ async def test_a_peer_that_is_barred_is_not_forgotten():
         assert "bob~abcdef" in alice.driver.peers
         later(alice, clock, 7)
         assert not alice.driver.peers
+
+
+async def test_a_process_that_comes_after_a_killed_one_is_told_to_the_mesh():
+    async with nodes("alice", "bob") as (relay, alice, bob):
+        await alice.open(bob)
+        alice.upper.returned.clear()
+        alice.driver._present("bob", "f" * 16)  # joined before the verdict on the old one
+        assert alice.upper.returned == ["bob"]
+        alice.driver.declare_gone(alice.driver.peers["bob"])
+        assert alice.upper.lost and alice.upper.returned == ["bob", "bob"]

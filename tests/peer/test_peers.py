@@ -201,3 +201,13 @@ async def test_answers_are_kept_for_an_agent_that_may_come_back(net, name, goes)
     net.world.advance(100)
     calls.sweep(net.world.monotonic())
     assert a.forget(name) and calls._room.kept == 0
+
+
+async def test_a_peer_that_came_back_is_waited_for_again(net):
+    a = net.nodes["a"]
+    await a.call(ask())
+    net.kill("b")
+    assert a._peers["b"].seen.listed is False  # calls take the queue
+    a.present("b")
+    a.present("nobody")
+    assert a._peers["b"].seen.listed is None

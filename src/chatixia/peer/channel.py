@@ -90,6 +90,10 @@ class Upper(Protocol):
         """Verdict *gone* (links.md section 3): calls that were sent fail ``unreachable``."""
         ...
 
+    def present(self, peer: AgentId) -> None:
+        """It is logged in (again): what was remembered of its absence does not count."""
+        ...
+
     def refused(self, peer: AgentId, error: MeshError) -> None:
         """No link can be: why, in a sentence. Remembered for 60 s."""
         ...

@@ -247,6 +247,7 @@ class LinkDriver(Acting):
             sink: Sink = []
             peer.link.present(incarnation, self._now(), sink)
             self._perform(peer, sink)
+            self.upper.present(peer.id)
 
     def _left(self, said: PeerLeft) -> None:
         peer = self.peers.get(said.peer_id)

@@ -98,6 +98,10 @@ class Acting(Watching):
                 self.upper.refused(peer.id, effect.error)
             case Gone():
                 self.upper.gone(peer.id, effect.incarnation)
+                if peer.link.left_at is None and peer.link.incarnation not in (
+                    "", effect.incarnation,
+                ):  # fmt: skip
+                    self.upper.present(peer.id)  # its next process is there already
             case Take():
                 pass
 

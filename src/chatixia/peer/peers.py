@@ -130,6 +130,12 @@ class Peers:
         for pending in list(known.calls.asked.values()):
             self._late(pending)
 
+    def present(self, peer: AgentId) -> None:
+        """It is logged in: the next call waits for a link instead of taking the queue."""
+        known = self._peers.get(peer)
+        if known is not None and known.channel.path is None:
+            known.seen = route.Seen()
+
     def refused(self, peer: AgentId, error: MeshError) -> None:
         """No link can be; calls that wait for one end, or take the queue."""
         known = self._peer(peer)

@@ -27,7 +27,7 @@ from tests.lab.hostile import HANG, Attempt, Hostile
 from tests.lab.liar import Liar
 from tests.lab.mutants import mutants
 
-WARM, FEW, MANY, EVERY = 100, 500, 10_000, 50
+FEW, MANY, EVERY = 500, 10_000, 50
 SAMPLES: list[dict[str, Any]] = [
     {"type": "task_request", "request_id": "r1", "payload": {"skill": "echo", "args": {"data": 1}}},
     {"type": "task_response", "request_id": "r2", "payload": {"result": 1}},
@@ -148,7 +148,8 @@ async def test_a_hostile_members_frames_are_answered_or_end_its_link(net: TestMe
                 if n % EVERY == 0:
                     assert await mesh.agent("w", timeout=HANG).echo(data="good") == "good"
 
-        await pour(WARM, 1)
+        # Until the heap has its size: connections come and go faster than the engine frees them.
+        await pour(max(2 * FEW, count // 4), 1)
         cost = Cost(net.workers["w"].pid)
         await pour(count, 2)
         assert door.answers > count / 4 and door.cuts > count / 10, (door.answers, door.cuts)
@@ -200,6 +201,7 @@ async def test_100_mb_over_a_link_are_refused_early(net: TestMesh, frames: Any, 
         agent = mesh.agent("w", timeout=HANG)
         assert await agent.echo(data="y" * 1_000_000) == "y" * 1_000_000
         await door.greet(first := await door.fresh())
+        await flood(first, frames())  # the heap has its size from now on
         await door.leave(first)
         cost = Cost(net.workers["w"].pid)
         await door.greet(attempt := await door.fresh())

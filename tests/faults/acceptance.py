@@ -124,6 +124,12 @@ FAULTS: list[Fault] = [
         "test_doors.py::test_a_frame_of_100_mb_is_refused_early[fragments]",
     ),
     fault(
+        "halves-unbounded",
+        "half messages have a bound",
+        {"chatixia.core.fragments:MAX_MESSAGE": value(1 << 40)},
+        "test_channel_door.py::test_100_mb_over_a_link_are_refused_early[never_whole-16777216]",
+    ),
+    fault(
         "mute-doors",
         "who is refused is told why",
         {"chatixia.registry.web.app:refuse": breaks.mute},

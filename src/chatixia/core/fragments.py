@@ -159,7 +159,7 @@ class Reassembly:
         half.at = now
         self.bytes += len(f.data)
         self._pool.took(self, len(f.data))
-        return b"".join(self._end(f.id).parts) if len(half.parts) == half.n else None
+        return self._whole(f.id, half) if len(half.parts) == half.n else None
 
     def _begin(self, f: Fragment, now: float) -> _Half:
         self.expire(now)
@@ -168,12 +168,14 @@ class Reassembly:
         half = self._halves[f.id] = _Half([], f.n, now)
         return half
 
-    def _end(self, name: int) -> _Half:
-        half = self._halves.pop(name)
-        size = sum(map(len, half.parts))
+    def _whole(self, name: int, half: _Half) -> bytes:
+        self._end(name)
+        return b"".join(half.parts)
+
+    def _end(self, name: int) -> None:
+        size = sum(map(len, self._halves.pop(name).parts))
         self.bytes -= size
         self._pool.gave(self, size)
-        return half
 
     def expire(self, now: float) -> None:
         """Give up what got no piece for 30 s."""

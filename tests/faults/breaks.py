@@ -171,7 +171,7 @@ def misordered(original: Any) -> Any:
     """Put a message together with its middle turned around."""
 
     def whole(self: Any, name: int, half: Any) -> Any:
-        half.parts[1:-1] = half.parts[-2:0:-1]
+        half.data[9_000:-9_000] = half.data[9_000:-9_000][::-1]
         return original(self, name, half)
 
     return whole

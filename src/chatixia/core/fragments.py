@@ -94,7 +94,10 @@ class Cutter:
 
 
 class _Half(msgspec.Struct):
-    parts: list[bytes]
+    """``data`` grows in one piece: thousands of small ones would leave the heap full of holes."""
+
+    data: bytearray
+    parts: int
     n: int
     at: float
 
@@ -151,29 +154,30 @@ class Reassembly:
             if f.i and f.id in self._lost:
                 return None
             half = self._begin(f, now)
-        if f.i != len(half.parts) or f.n != half.n:
+        if f.i != half.parts or f.n != half.n:
             raise BadRequest("A fragment came out of its order.")
         if self.bytes + len(f.data) > MAX_MESSAGE:
             raise BadRequest("Reassembly is bounded to 16 MiB.")
-        half.parts.append(f.data)
+        half.data += f.data
+        half.parts += 1
         half.at = now
         self.bytes += len(f.data)
         self._pool.took(self, len(f.data))
-        return self._whole(f.id, half) if len(half.parts) == half.n else None
+        return self._whole(f.id, half) if half.parts == half.n else None
 
     def _begin(self, f: Fragment, now: float) -> _Half:
         self.expire(now)
         if len(self._halves) >= MAX_OPEN:
             raise BadRequest("More than 8 fragmented messages are open.")
-        half = self._halves[f.id] = _Half([], f.n, now)
+        half = self._halves[f.id] = _Half(bytearray(), 0, f.n, now)
         return half
 
     def _whole(self, name: int, half: _Half) -> bytes:
         self._end(name)
-        return b"".join(half.parts)
+        return bytes(half.data)
 
     def _end(self, name: int) -> None:
-        size = sum(map(len, self._halves.pop(name).parts))
+        size = len(self._halves.pop(name).data)
         self.bytes -= size
         self._pool.gave(self, size)
 

@@ -73,7 +73,7 @@ async def test_the_statement_is_the_owners_and_its_version_rises(
     source = registry.profile
     for n, name in enumerate(("pi", "po"), 1):
         await joined(registry, tmp_path / name, name)
-        made: Revocation = await do(revoke, source, name)
+        made: Revocation = (await do(revoke, source, name)).statement
         assert (made.id, made.version) == (name, n)
     kept = read_json(source.folder / "owner" / "revocations.json", list[Signed])
     for said, name in zip(kept, ("pi", "po"), strict=True):

@@ -9,9 +9,10 @@ import msgspec
 
 from chatixia.core.membership import sign_revocation
 from chatixia.errors import AlreadyRunning, ConfigError, Denied, NotFound, RegistryUnreachable
+from chatixia.ids import is_agent_id
 from chatixia.wire.registry import Nothing, Serial
 from chatixia.wire.signed import unb64
-from chatixia.wire.trust import Revocation, Revoke, Signed
+from chatixia.wire.trust import InviteEnd, Revocation, Revoke, Signed
 
 from .files import read_json, write_json
 from .lock import holder, is_held
@@ -22,17 +23,38 @@ LEDGER: Final = "revocations.json"
 """Every statement the owner ever signed, so that the list's version only rises."""
 
 
-def revoke(profile: Profile, name: str) -> Revocation:
-    """Put ``name`` (an agent or a machine) out of the mesh; returns the statement.
+class Out(msgspec.Struct, frozen=True):
+    """What a revocation did.
 
-    A machine takes all with it that it signed. Raises NotFound, ConfigError without the owner's
-    key, RegistryUnreachable.
+    ``statement``: the owner's, None for a pattern, which no member is called. ``member``: somebody
+    of that name was in. ``invitations``: how many waited, and are withdrawn.
+    """
+
+    statement: Revocation | None
+    member: bool
+    invitations: int
+
+
+def revoke(profile: Profile, name: str) -> Out:
+    """Put ``name`` (an agent or a machine) out of the mesh, and withdraw what invites it.
+
+    A machine takes all with it that it signed. ``name`` may be the pattern of a reusable
+    invitation, which is withdrawn; who joined by it stays. Raises NotFound, ConfigError for this
+    machine itself or without the owner's key, RegistryUnreachable.
     """
     owner, chain = profile.owner_key()
+    if name == profile.machine:
+        raise ConfigError(
+            f"{name} is this machine, which holds the owner's key; revoked, neither it nor its"
+            " agents could come back. Revoke its agents one by one."
+        )
     with Rest.owner(profile) as rest:
-        said: Serial = rest.call("serial", Serial(name))
+        waiting = rest.call("invite.end", InviteEnd(name)).ended
+        if waiting and "*" in name:
+            return Out(None, False, waiting)
+        said: Serial = rest.call("serial", _known(name))
         if not said.key and not said.serial:
-            raise NotFound(f"Nobody called {name} is known.", agent=name)
+            raise _nobody(name)
         with profile.changing():
             ledger = _ledger(profile)
             made = Revocation(
@@ -42,7 +64,19 @@ def revoke(profile: Profile, name: str) -> Revocation:
             ledger.append(sign_revocation(made, owner.sign))
             write_json(profile.folder / "owner" / LEDGER, ledger)
         rest.call("revoke", Revoke(ledger[-1], chain))
-    return made
+    return Out(made, bool(said.key), waiting)
+
+
+def _known(name: str) -> Serial:
+    if not is_agent_id(name):
+        raise _nobody(name)
+    return Serial(name)
+
+
+def _nobody(name: str) -> NotFound:
+    return NotFound(
+        f"Nobody called {name[:80]} is known, nor invited; `chatixia agents` lists who is here."
+    )
 
 
 def leave(profile: Profile) -> bool:

@@ -70,7 +70,8 @@ def wait(talk: Talk, profile: Profile, made: Invited) -> None:
         found = waiting(profile, made.key)
     if found.state != "redeemed":
         talk.say("")
-        raise BadInvitation(f"Nobody joined as {made.name} in time.")
+        ended = "was withdrawn." if found.state == "withdrawn" else "ran out: nobody joined."
+        raise BadInvitation(f"The invitation of {made.name} {ended}")
     came = f" from {output.plain(found.joined_from)}" if found.joined_from else ""
     talk.say(f"{found.joined or made.name} joined{came}")
     if talk.as_json:

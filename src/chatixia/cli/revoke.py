@@ -11,11 +11,19 @@ from chatixia.cli.common import Talk, common
 @click.argument("name")
 @common
 def revoke(talk: Talk, name: str) -> None:
-    """Revoke NAME. A machine takes along every agent that it enrolled."""
+    """Revoke NAME, and withdraw its invitation. A machine takes along its agents."""
     from chatixia.assembly.profile import Profile
     from chatixia.assembly.revoke import revoke as state
 
-    made = state(Profile.open(talk.mesh), name)
-    talk.say(f"  revoked   {name}; its links close as its peers hear of it")
+    done = state(Profile.open(talk.mesh), name)
+    if done.invitations:
+        talk.say(f"  withdrawn {_invitations(done.invitations, name)}; nobody can join by it")
+    if done.member or not done.invitations:
+        talk.say(f"  revoked   {name}; its links close as its peers hear of it")
     if talk.as_json:
-        talk.data("revoked", {"statement": made})
+        fields = {"statement": done.statement, "invitations": done.invitations}
+        talk.data("revoked", {key: found for key, found in fields.items() if found})
+
+
+def _invitations(count: int, name: str) -> str:
+    return f"the invitation of {name}" if count == 1 else f"{count} invitations of {name}"

@@ -146,7 +146,7 @@ class Service:
             "health": self._health, "ready": self._ready, "status": self._status,
             "config": self._ice, "nonce": gate.nonce, "token": gate.token,
             "join.begin": joining.begin, "join": joining.join,
-            "invite.put": joining.put, "invite.get": joining.get,
+            "invite.put": joining.put, "invite.get": joining.get, "invite.end": joining.end,
             "login.create": logins.create, "login.redeem": logins.redeem,
             "login.end": logins.end, "session": logins.session,
             "keys.create": keys.create, "keys.list": keys.all, "keys.revoke": keys.revoke,

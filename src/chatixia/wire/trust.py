@@ -122,7 +122,7 @@ class Invitation(msgspec.Struct, omit_defaults=True):
 
     key: Short
     id: Name
-    state: Literal["waiting", "redeemed", "expired"]
+    state: Literal["waiting", "redeemed", "expired", "withdrawn"]
     redeem_by: Count
     joined: Id = ""
     joined_from: Name = ""
@@ -133,6 +133,16 @@ class InviteRef(msgspec.Struct, omit_defaults=True):
 
     key: Short
     wait_ms: Annotated[int, msgspec.Meta(ge=0, le=30_000)] = 0
+
+
+class InviteEnd(msgspec.Struct, omit_defaults=True):
+    """``invite.end``: withdraw what waits under exactly ``names`` (a name or a pattern).
+
+    The reply is the same with ``ended``: how many waited.
+    """
+
+    names: Name
+    ended: Count = 0
 
 
 class Revoke(msgspec.Struct, omit_defaults=True):

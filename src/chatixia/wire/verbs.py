@@ -70,6 +70,8 @@ TABLE: Final[tuple[Verb, ...]] = (
          ("bad_chain", "bad_signature", "conflict", "name_taken")),
     Verb("invite.get", u.InviteRef, u.Invitation, ("owner",), "GET", "/api/invitations/{key}",
          ("not_found",)),
+    Verb("invite.end", u.InviteEnd, u.InviteEnd, ("owner",), "POST",
+         "/api/invitations/{names}/end"),
     Verb("revoke", u.Revoke, u.Done, ("owner",), "POST", "/api/revocations",
          ("bad_signature", "bad_chain", "not_found")),
     Verb("leave", r.Nothing, u.Done, ("machine", "agent"), "POST", "/api/leave"),

@@ -10,6 +10,7 @@ import pytest
 from chatixia.assembly.invite import invite, waiting
 from chatixia.assembly.join import join
 from chatixia.assembly.rest import Rest
+from chatixia.assembly.revoke import revoke
 from chatixia.errors import BadInvitation, Denied, MeshError, NameTaken, NotFound
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.trust import InviteRef, Join
@@ -43,6 +44,14 @@ async def test_a_living_name_is_not_invited_again(registry: RegistryHarness, tmp
     await asyncio.to_thread(join, invited.string, home=tmp_path / "pi")
     with pytest.raises(NameTaken):
         await asyncio.to_thread(invite, registry.profile, "pi")
+
+
+async def test_who_waits_for_an_invitation_hears_that_it_is_withdrawn(registry: RegistryHarness):
+    invited = await asyncio.to_thread(invite, registry.profile, "pi")
+    waits = asyncio.create_task(asyncio.to_thread(waiting, registry.profile, invited.key, 20_000))
+    out = await asyncio.to_thread(revoke, registry.profile, "pi")
+    assert (out.member, out.invitations) == (False, 1)
+    assert (await waits).state == "withdrawn"
 
 
 async def test_an_unknown_invitation_is_not_found(registry: RegistryHarness):

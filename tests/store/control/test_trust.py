@@ -102,6 +102,23 @@ async def test_a_refused_member_does_not_use_the_invitation_up(ledger: Ledger):
     await ledger.store.redeem_invitation("k1", member(), origin="x", expect=0)
 
 
+async def test_a_withdrawn_invitation_joins_nobody_and_its_serial_stays_known(ledger: Ledger):
+    for key, more in {"k1": {}, "k2": {"names": "w-*", "reusable": True}}.items():
+        await ledger.store.put_invitation(invitation(ledger, key, **more))
+    waited = await ledger.store.invitation("k1")
+    assert waited is not None
+    names = waited.names
+    ended = await ledger.store.withdraw_invitations(waited.ns, names, lambda chain: 7)
+    assert [(row.key, row.state(ledger.store.now())) for row in ended] == [("k1", "withdrawn")]
+    assert (await ledger.store.member(waited.ns, names)).serial == 7
+    with pytest.raises(BadInvitation):
+        await ledger.store.redeem_invitation("k1", member(), origin="x")
+    assert await ledger.store.withdraw_invitations(waited.ns, names, lambda chain: 7) == []
+    many = await ledger.store.withdraw_invitations(waited.ns, "w-*", lambda chain: 7)
+    assert [row.key for row in many] == ["k2"]
+    assert (await ledger.store.member(waited.ns, "w-*")).serial == 0
+
+
 async def test_a_late_or_unknown_invitation_joins_nobody(ledger: Ledger):
     await ledger.store.put_invitation(invitation(ledger))
     with pytest.raises(BadInvitation):

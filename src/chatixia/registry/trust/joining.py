@@ -19,6 +19,7 @@ from chatixia.core.membership import (
     check_member,
     check_redeem,
     key_id,
+    read_record,
 )
 from chatixia.core.ports import Verify
 from chatixia.errors import BadInvitation, MeshError, NameTaken, NotFound, Overloaded
@@ -28,9 +29,11 @@ from chatixia.store.control.rows import InvitationRow
 from chatixia.store.control.store import Store
 from chatixia.wire import signed
 from chatixia.wire.trust import (
+    DEFAULT_NS,
     Done,
     Invitation,
     Invite,
+    InviteEnd,
     InviteRef,
     Join,
     JoinBegin,
@@ -55,8 +58,12 @@ MOST_VIA = 8
 _chain = msgspec.json.Decoder(list[Signed])
 
 
+def _serial(chain: bytes) -> int:
+    return read_record(signed.unb64(_chain.decode(chain)[0].b)).serial
+
+
 class Joining:
-    """Verbs ``invite.put``, ``invite.get``, ``join.begin``, ``join``."""
+    """Verbs ``invite.put``, ``invite.get``, ``invite.end``, ``join.begin``, ``join``."""
 
     def __init__(
         self, store: Store, members: Members, nonces: Nonces, proof: Proof, verify: Verify,
@@ -101,6 +108,18 @@ class Joining:
             row.joined_from,
         )  # fmt: skip
 
+    async def end(self, call: Call, request: InviteEnd) -> InviteEnd:
+        """Withdraw what waits under a name: nobody joins with it any more."""
+        rows = await self._store.withdraw_invitations(DEFAULT_NS, request.names, _serial)
+        for row in rows:
+            self._wake(row.key)
+            await self._note("invitation", row.names, "withdrawn")
+        return InviteEnd(request.names, len(rows))
+
+    def _wake(self, key: str) -> None:
+        for event in self._waiting.get(key, ()):
+            event.set()
+
     async def _row(self, key: str) -> InvitationRow:
         row = await self._store.invitation(key)
         if row is None:
@@ -128,7 +147,7 @@ class Joining:
         await self._check(call)
         try:
             row = await self._store.invitation(key_id(signed.unb64(request.key)))
-            if row is None or row.state(self._store.now()) == "expired":
+            if row is None or row.state(self._store.now()) in ("expired", "withdrawn"):
                 raise BadInvitation
             proof = self._proof.over(request.nonce, call.listener)
         except MeshError:
@@ -163,8 +182,7 @@ class Joining:
         key = key_id(member.signer)
         await self._check_unused(key, member)
         await self._members.redeem(key, member, call.address, request.hostname)
-        for event in self._waiting.get(key, ()):
-            event.set()
+        self._wake(key)
         await self._note("invitation", member.id, "redeemed")
         return member.id
 
@@ -176,6 +194,8 @@ class Joining:
         row = await self._store.invitation(key)
         if row is None:
             raise BadInvitation
+        if row.state(self._store.now()) == "withdrawn":
+            raise BadInvitation("The owner withdrew this invitation.")
         used = row.joined_key not in ("", key_id(member.sign))
         check_redeem(member.records[1], used=used, now=self._store.now())
 

@@ -61,10 +61,15 @@ class InvitationRow(msgspec.Struct, frozen=True):
     joined_key: str = ""
     joined_from: str = ""
 
-    def state(self, now: float) -> Literal["waiting", "redeemed", "expired"]:
-        """``redeemed`` once taken (unless reusable), ``expired`` past ``redeem_by``."""
+    def state(self, now: float) -> Literal["waiting", "redeemed", "expired", "withdrawn"]:
+        """``redeemed`` once taken (unless reusable), ``expired`` past ``redeem_by``.
+
+        ``withdrawn`` by the owner: ``redeem_by`` is 0.
+        """
         if self.redeemed_at and not self.reusable:
             return "redeemed"
+        if not self.redeem_by:
+            return "withdrawn"
         return "waiting" if now <= self.redeem_by else "expired"
 
 

@@ -6,7 +6,7 @@ Every function runs in the writer's transaction; secrets are kept as SHA-256 onl
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +29,9 @@ from .tx import Tx
 
 FAILURES_KEPT: Final = 10_000
 TOUCH_EVERY: Final = 60.0
+
+SerialOf = Callable[[bytes], int]
+"""Reads the serial of the leaf of a chain's bytes."""
 
 
 def fields(row: msgspec.Struct) -> dict[str, Any]:
@@ -121,6 +124,22 @@ def redeem(tx: Tx, key: str, member: MemberRow, origin: str, expect: int | None)
     return msgspec.structs.replace(
         known, redeemed_at=tx.now, joined=member.id, joined_key=member.key, joined_from=origin
     )
+
+
+def withdraw(tx: Tx, ns: str, names: str, serial_of: SerialOf) -> list[InvitationRow]:
+    """End every invitation that still waits under exactly ``names``; gives them.
+
+    The id keeps the highest serial among them, so that the next record of it stands above.
+    """
+    ended = []
+    for (key,) in tx.all("withdraw", {"ns": ns, "names": names, "now": tx.now}):
+        row = invitation_of(tx.one("invitation", {"key": key}))
+        assert row is not None
+        ended.append(row)
+        if not row.reusable:
+            serial = {"serial": serial_of(row.chain), "revoked": -1}
+            tx.run("put_standing", {"ns": ns, "id": names, **serial})
+    return ended
 
 
 def note_failure(tx: Tx, kind: str, window: float) -> int:

@@ -68,6 +68,13 @@ class TrustStore(Base):
         row: InvitationRow = await self._write(trust.redeem, key, member, origin, expect)
         return row
 
+    async def withdraw_invitations(
+        self, ns: str, names: str, serial_of: trust.SerialOf
+    ) -> list[InvitationRow]:
+        """End what still waits under exactly ``names`` (a name or a pattern); gives it."""
+        rows: list[InvitationRow] = await self._write(trust.withdraw, ns, names, serial_of)
+        return rows
+
     async def note_failure(self, kind: str, window: float = 300.0) -> int:
         """Count a failed redemption or login; returns how many stand in the last ``window`` s."""
         return int(await self._write(trust.note_failure, kind, window))

@@ -164,6 +164,9 @@ SELECT key, ns, names, chain, redeem_by, reusable, ephemeral, created, redeemed_
 -- name: redeem
 UPDATE invitations SET redeemed_at = :now, joined = :joined, joined_key = :joined_key,
   joined_from = :joined_from WHERE key = :key
+-- name: withdraw
+UPDATE invitations SET redeem_by = 0 WHERE ns = :ns AND names = :names
+  AND (reusable OR redeemed_at = 0) AND redeem_by >= :now RETURNING key
 -- name: put_key
 INSERT INTO api_keys (id, ns, name, digest, created, not_after)
 VALUES (:id, :ns, :name, :digest, :created, :not_after)

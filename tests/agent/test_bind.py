@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from chatixia.agent import bind
 from chatixia.agent.context import Ctx
 from chatixia.agent.skill import Skill
-from chatixia.errors import BadArguments, DeadlineExceeded, SkillFailed, TooLarge
+from chatixia.errors import BadArguments, DeadlineExceeded, SkillFailed
 from tests.agent.loopback import Net
 from tests.agent.served import Served, client
 
@@ -167,6 +168,41 @@ async def test_a_stream_too_long_for_one_answer(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(bind, "MAX_RESULT", 100)
     net = Net()
     served = Served(net, "a", items)
-    with pytest.raises(TooLarge):
+    with pytest.raises(SkillFailed, match="yield"):
         await client(net).agent("a").items(n=200)
+    served.close()
+
+
+@pytest.mark.parametrize("kind", ["async", "sync"])
+async def test_a_result_too_long_is_the_skills_failure(monkeypatch: pytest.MonkeyPatch, kind: str):
+    monkeypatch.setattr(bind, "MAX_RESULT", 100)
+
+    async def big(n: int) -> str:
+        return "x" * n
+
+    def long(n: int) -> str:
+        return "x" * n
+
+    net = Net()
+    served = Served(net, "a", {"async": big, "sync": long}[kind])
+    skill = getattr(client(net).agent("a"), {"async": "big", "sync": "long"}[kind])
+    assert await skill(n=98) == "x" * 98
+    with pytest.raises(SkillFailed, match="has 101 bytes"):
+        await skill(n=99)
+    served.close()
+
+
+@pytest.mark.parametrize("kind", ["async", "sync"])
+async def test_exit_in_a_skill_ends_the_call_alone(kind: str):
+    async def leaves() -> None:
+        sys.exit(3)
+
+    def goes() -> None:
+        sys.exit(3)
+
+    net = Net()
+    served = Served(net, "a", {"async": leaves, "sync": goes}[kind], plain)
+    with pytest.raises(SkillFailed):
+        await getattr(client(net).agent("a"), {"async": "leaves", "sync": "goes"}[kind])()
+    assert await client(net).agent("a").plain(a=1) == [1, "b"]
     served.close()

@@ -7,7 +7,6 @@ import logging
 import msgspec
 import pytest
 
-from chatixia.agent.runtime import failure
 from chatixia.core.ports import Incoming, Outgoing
 from chatixia.errors import Denied, MeshError, SkillFailed, UnknownSkill
 from chatixia.wire.peer import SkillReply
@@ -114,8 +113,3 @@ async def test_any_body_of_any_kind_ends_in_one_answer(net: Net, kind, body: byt
     await net.ports["a"].handler(inc, responder)
     assert responder.answers == 1
     assert responder.done.exception() is None or isinstance(responder.done.exception(), MeshError)
-
-
-def test_a_group_of_many_is_its_own_kind():
-    group = ExceptionGroup("many", [ValueError("x"), KeyError("y")])
-    assert failure("a", "s", group).message == "The skill s of a failed with ExceptionGroup."

@@ -17,7 +17,7 @@ from msgspec.structs import astuple
 
 from chatixia.client.value import encode
 from chatixia.core.ports import Incoming, Responder
-from chatixia.errors import DeadlineExceeded, MeshError, TooLarge
+from chatixia.errors import DeadlineExceeded, MeshError, SkillFailed
 from chatixia.wire.peer import MAX_MESSAGE, SkillInfo
 
 from .context import Ctx
@@ -112,17 +112,28 @@ class _Runner:
         return self._timed if self._skill.timeout else self._full
 
     def _bare(self) -> Run:
-        invoke = self._invoke
+        invoke, give = self._invoke, self._give
 
         async def run(args: Any, inc: Incoming, responder: Responder) -> None:
-            value = await invoke(args, None)
-            if inc.stream:
-                await responder.item(encode(value))
-                responder.reply(b"null")
-            else:
-                responder.reply(encode(value))
+            await give(await invoke(args, None), inc, responder)
 
         return run
+
+    async def _give(self, value: Any, inc: Incoming, responder: Responder) -> None:
+        data = encode(value)
+        if len(data) > MAX_RESULT:
+            raise self._too_much(len(data))
+        if inc.stream:
+            await responder.item(data)
+            responder.reply(b"null")
+        else:
+            responder.reply(data)
+
+    def _too_much(self, size: int) -> SkillFailed:
+        return SkillFailed(
+            f"The result of {self._skill.name} has {size} bytes or more; an answer takes"
+            f" {MAX_RESULT}. Let it `yield` pieces, to callers that stream."
+        )
 
     async def _timed(self, args: Any, inc: Incoming, responder: Responder) -> None:
         """Within the skill's own time; what runs longer fails as a passed deadline."""
@@ -145,11 +156,8 @@ class _Runner:
             value = await self._value(args, ctx)
             if self._found.streams or hasattr(value, "__aiter__"):
                 await self._items(value, inc, responder)
-            elif inc.stream:
-                await responder.item(encode(value))
-                responder.reply(b"null")
             else:
-                responder.reply(encode(value))
+                await self._give(value, inc, responder)
         finally:
             if ctx is not None:
                 ctx.close()
@@ -179,7 +187,7 @@ class _Runner:
                     continue
                 size += len(chunk) + 1
                 if size > MAX_RESULT:
-                    raise TooLarge(f"{self._skill.name} streams more than one answer holds.")
+                    raise self._too_much(size)
                 chunks.append(chunk)
         responder.reply(b"null" if inc.stream else b"[%b]" % b",".join(chunks))
 

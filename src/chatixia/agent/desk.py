@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import inspect
-import logging
 from collections.abc import Callable
 from contextlib import aclosing
 from typing import Any
@@ -22,11 +21,10 @@ from chatixia.world import REAL, World
 
 from .bind import MakeCtx
 from .context import Ctx
+from .failing import RAISED, report
 from .inbox import Inbox, Message
 from .signature import kind_of
 from .threads import Threads
-
-log = logging.getLogger("chatixia.agent")
 
 _prompt = msgspec.json.Decoder(Prompt).decode
 
@@ -96,9 +94,8 @@ class Desk:
         try:
             async for _ in self._pieces(text, self._ctx(inc, responder)):
                 pass
-        except Exception as error:
-            log.warning("the prompt handler failed with %s", type(error).__name__)
-            log.debug("it raised", exc_info=error)
+        except RAISED as error:
+            report("the prompt handler", error)
 
     async def _speak(self, text: str, inc: Incoming, responder: Responder) -> None:
         ctx = self._ctx(inc, responder)

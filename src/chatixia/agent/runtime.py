@@ -1,13 +1,7 @@
-"""The runtime: the handler that a mesh calls for each request to this agent.
-
-What goes back when a skill raises: a MeshError as itself; anything else as ``skill_failed`` with
-the skill and the type of the exception. Its text may hold a secret or a path, so it goes to this
-agent's own log only, and only at debug level (trust.md section 4).
-"""
+"""The runtime: the handler that a mesh calls for each request to this agent."""
 
 from __future__ import annotations
 
-import logging
 from asyncio import current_task
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -15,19 +9,17 @@ from typing import Final
 import msgspec
 
 from chatixia.client.door import Door
-from chatixia.client.value import Unwritable
 from chatixia.core.ports import Incoming, Responder
-from chatixia.errors import MeshError, SkillFailed, UnknownSkill
+from chatixia.errors import UnknownSkill
 from chatixia.wire.peer import SkillInfo, SkillQuery, SkillReply
 
 from .arguments import refusal
 from .bind import Bound, bind
 from .context import Ctx
 from .desk import Desk
+from .failing import RAISED, failure
 from .skill import Skill
 from .threads import Threads
-
-log = logging.getLogger("chatixia.agent")
 
 NAMED: Final = 10
 """How many skills an error names."""
@@ -73,7 +65,7 @@ class Runtime:
             return
         try:
             await bound.run(args, inc, responder)
-        except Exception as error:  # noqa: BLE001 - whatever a skill raises becomes its answer
+        except RAISED as error:
             responder.fail(failure(self._name, inc.skill, error))
 
     async def _other(self, inc: Incoming, responder: Responder) -> None:
@@ -86,7 +78,7 @@ class Runtime:
                 responder.reply(b"null")
             else:
                 responder.fail(self._unknown(inc.skill))
-        except Exception as error:  # noqa: BLE001 - whatever a prompt handler raises is its answer
+        except RAISED as error:
             responder.fail(failure(self._name, inc.skill or inc.kind, error))
 
     def _described(self, query: SkillQuery) -> SkillReply:
@@ -108,17 +100,3 @@ class Runtime:
             own = self._door.world.monotonic() + limit
             deadline = own if deadline is None else min(own, deadline)
         return Ctx(inc, responder, self._door, deadline, current_task())
-
-
-def failure(agent: str, skill: str, error: BaseException) -> MeshError:
-    """What the asker is told when ``skill`` of ``agent`` raised ``error``."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    if isinstance(error, MeshError):
-        return error
-    log.debug("%s raised", skill, exc_info=error)
-    if isinstance(error, Unwritable):
-        return SkillFailed(f"The result of {skill} cannot be sent: {error}.", agent=agent)
-    kind = type(error).__name__
-    log.warning("%s failed with %s; -vv shows where", skill, kind)
-    return SkillFailed(f"The skill {skill} of {agent} failed with {kind}.", agent=agent)

@@ -10,9 +10,10 @@ import msgspec
 import pytest
 
 from chatixia.core.handshake import make_hello, sign_answer, sign_offer
+from chatixia.core.session import LINK_WINDOW
 from chatixia.errors import MeshError
 from chatixia.peer.link import LinkDriver
-from chatixia.peer.link_birth import Birth
+from chatixia.peer.link_birth import EARLY_BYTES, Birth
 from chatixia.wire.base import encode
 from chatixia.wire.peer import MAX_HELLO
 from chatixia.wire.signaling import Answer, IceCandidate, Offer, SignalError
@@ -187,18 +188,29 @@ async def test_what_comes_between_hello_and_the_link_is_held_within_a_bound():
             super()._greet()
             assert self.channel
             for _ in range(self.burst):
-                self.channel.send(b"{" + b"x" * 16_000)
+                self.channel.send(b"{" + b"x" * 16_383)
 
-        burst = 2
+        burst = LINK_WINDOW // 16_384  # what an honest peer's credit lets it send at once
 
-    good, bad, _ = await meet(Eager)
+    class Patient(Birth):
+        async def _measure(self) -> None:
+            while len(self._early) < Eager.burst and not self.over:
+                await asyncio.sleep(0.01)
+            await super()._measure()
+
+    relay = Relay()
+    good = Node(relay, agent("bob").me(), driver=evil(Patient))
+    bad = Node(relay, agent("alice").me(), driver=evil(Eager))
     try:
-        await good.upper.until(lambda: len(good.upper.frames) == 2)
+        await good.start()
+        await bad.start()
+        bad.driver.want("bob")
+        await good.upper.until(lambda: len(good.upper.frames) == Eager.burst)
     finally:
         await ends(good, bad)
 
     class Greedy(Eager):
-        burst = 8
+        burst = EARLY_BYTES // 16_384 + 1
 
     class Slow(Birth):
         async def _measure(self) -> None:

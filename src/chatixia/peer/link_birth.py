@@ -28,6 +28,7 @@ from chatixia.core.membership import Member
 from chatixia.core.pins import accept, version_of
 from chatixia.core.ports import Self
 from chatixia.core.sdp import check_candidate
+from chatixia.core.session import LINK_WINDOW
 from chatixia.errors import BadRequest, BadSignature, Denied, MeshError, Unreachable
 from chatixia.wire import signed
 from chatixia.wire.base import VERSIONS, encode
@@ -36,7 +37,6 @@ from chatixia.wire.signaling import Answer, IceCandidate, Offer
 from chatixia.world import World
 
 from .engines.base import (
-    EARLY_BYTES,
     Candidate,
     Channel,
     Connection,
@@ -50,6 +50,9 @@ from .engines.base import (
 STRAY_CHANNELS: Final = 3
 """Channels of undeclared labels that are closed before the connection is."""
 STATS_SECONDS: Final = 1.0
+EARLY_BYTES: Final = LINK_WINDOW + 128 * 1024
+"""Held after a hello that verified, until the link opens here. The peer may have opened it already,
+and then sends at once what its credit allows, with frames that cost none."""
 _hello = msgspec.json.Decoder(HelloFrame)
 
 
@@ -290,7 +293,7 @@ class Birth:
         """The tier is what the engine says of the selected pair, read before any call runs.
 
         Not waited for is the peer's address, which the engine hides until signaling told of it:
-        what comes meanwhile is held, and little may be.
+        what comes meanwhile is held.
         """
         assert self.connection
         deadline = self._host.world.monotonic() + STATS_SECONDS

@@ -478,7 +478,7 @@ class Calls:
     def restart(self, sink: Sink) -> None:
         """The peer is a new process: a new session. Sent calls end, unless idempotent."""
         self._abandon(PeerRestarted, sink)
-        self.session.let_go()
+        self.session.end()
         self.session = Session(self._room.halves)
         for pending in self.asked.values():
             pending.sent = False

@@ -260,6 +260,10 @@ class Channel:
             self.detach(path)
             path.close(why)
 
+    def end(self) -> None:
+        """Nothing is carried any more; what ``perform`` holds leads back here."""
+        self.perform = self.on_control = _ignore
+
     # -- in
 
     def _receive(self, path: Path, data: bytes | str) -> None:

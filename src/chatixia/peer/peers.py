@@ -165,6 +165,7 @@ class Peers:
             return False
         calls.sweep(math.inf)
         calls.session.end()
+        known.channel.end()
         del self._peers[peer]
         return True
 

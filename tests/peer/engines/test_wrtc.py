@@ -1,11 +1,13 @@
 """What only wrtc does: renewed certificates, ICE restarts, trickled candidates, loopback."""
 
 import asyncio
+import gc
 import os
 import pathlib
 import subprocess
 import sys
 import textwrap
+import weakref
 
 import pytest
 import webrtc
@@ -167,3 +169,36 @@ async def test_no_loopback_candidate_where_there_is_another_address():
     told = [c.candidate for c in await gathered(end) if c]
     assert not any(" 127.0.0.1 " in text or " ::1 " in text for text in told)
     await engine.close()
+
+
+@pytest.mark.parametrize("answered", [True, False])
+async def test_a_closed_connection_is_freed_without_the_collector(answered):
+    """Its native half is large, and the collector, which does not see that, comes seldom."""
+    engine = WrtcEngine()
+    gc.collect()
+    gc.disable()
+    try:
+        kept = await used_and_closed(engine, answered)
+        async with asyncio.timeout(10):  # the engine's own threads let go a little later
+            while any(ref() for ref in kept):
+                await asyncio.sleep(0.01)
+    finally:
+        gc.enable()
+
+
+async def used_and_closed(engine, answered):
+    a, b = await ends(engine, engine)
+    a.hold(a.connection.create_channel("mesh"))
+    offer = await a.connection.offer()
+    if answered:
+        await a.connection.accept(await b.connection.answer(offer))
+        for source, target in ((a, b), (b, a)):
+            for candidate in await gathered(source):  # none is under way when it ends
+                await target.connection.add_candidate(candidate)
+        await a.opened.wait()
+        a.send(b"x")
+        await b.opened.wait()
+        await b.frames_to(1)
+    await asyncio.gather(a.connection.close(), b.connection.close())
+    parts = (a, b, a.connection, b.connection, a.connection._pc, b.connection._pc)
+    return [weakref.ref(part) for part in parts]

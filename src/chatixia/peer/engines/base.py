@@ -178,6 +178,12 @@ class Channel(ABC):
         if self.buffered and not self.closed:
             await self.empty.wait()
 
+    def let_go(self) -> None:
+        """Nobody is called any more; a frame that is sent is refused."""
+        self._reader = self.on_close = self.on_open = self.on_low = ignore
+        self.send = _over
+        self._early.clear()
+
     def ended(self, *_: object) -> None:
         """The channel is over: tell it once."""
         if not self.closed:
@@ -269,6 +275,15 @@ class Connection(ABC):
                 channel.ended()
             self.released(self)
             self.on_state("closed")
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Nothing of it is called again. Who listened is held no more, or engine objects that are
+        large outside Python's sight would wait in cycles for the collector."""
+        self.on_channel = self.on_candidate = self.on_state = self.released = ignore
+        for channel in self._channels:
+            channel.let_go()
+        self._channels.clear()
 
     @abstractmethod
     async def _add(self, candidate: Candidate | None) -> None:
@@ -327,6 +342,10 @@ class Engine(ABC):
     def _keep(self, made: Connection) -> None:
         self._open.add(made)
         made.released = self._open.discard
+
+
+def _over(_: bytes) -> None:
+    raise EngineRefused("closed")
 
 
 def ignore(*_: Any) -> None:

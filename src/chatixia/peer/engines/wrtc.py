@@ -123,6 +123,8 @@ class WrtcConnection(Connection):
     async def _release(self) -> None:
         self._pc.close()
         self._pc.off()
+        if self._quick:
+            self._pc._chain = None  # it leads back to the connection
 
     def _alive(self) -> bool:
         # "connecting" counts: a channel opens some milliseconds before the state says so.

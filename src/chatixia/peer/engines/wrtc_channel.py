@@ -78,6 +78,12 @@ class WrtcChannel(Channel):
         _readers.pop(id(self._raw), None)
         super().ended()
 
+    def let_go(self) -> None:
+        """Nobody is called any more; a frame that is sent is refused."""
+        super().let_go()
+        self._raw.off()
+        self._limit = int
+
     def announce(self) -> None:
         """Fire ``on_open`` when the channel opens; for those that we created."""
         self._raw.on("open", self._opened)

@@ -12,6 +12,7 @@ import pytest
 from chatixia.core.handshake import make_hello, sign_answer, sign_offer
 from chatixia.core.session import LINK_WINDOW
 from chatixia.errors import MeshError
+from chatixia.peer import link_birth
 from chatixia.peer.link import LinkDriver
 from chatixia.peer.link_birth import EARLY_BYTES, Birth
 from chatixia.wire.base import encode
@@ -351,3 +352,31 @@ async def test_a_hello_that_came_before_the_close_is_judged_after_it():
         assert said.code == "bad_signature" and "differs in" in said.message
     finally:
         await ends(good, bad)
+
+
+@pytest.mark.parametrize("after", [3, None], ids=["told-later", "never-told"])
+async def test_a_path_waits_a_moment_for_its_peers_address(after, monkeypatch):
+    """The engine hides an address that a check found before signaling told of it."""
+    monkeypatch.setattr(link_birth, "NAME_SECONDS", 0.02 if after is None else 0.9)
+    asked = 0
+
+    class Shy(Birth):
+        async def _stats(self) -> Any:
+            nonlocal asked
+            asked += 1
+            self._all_told = False
+            stats = await super()._stats()
+            hidden = stats is not None and (after is None or asked < after)
+            return msgspec.structs.replace(stats, remote_addr="") if hidden else stats
+
+    relay = Relay()
+    good = Node(relay, agent("bob").me(), driver=evil(Shy))
+    peer = Node(relay, agent("alice").me())
+    try:
+        await good.start()
+        await peer.start()
+        await good.open(peer)
+        where = good.upper.paths["alice"].where
+        assert bool(where) == (after is not None) and asked >= (after or 1)
+    finally:
+        await ends(good, peer)

@@ -12,11 +12,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import settings
 
 from tests.lab.netns import Lab, unable
 from tests.lab.procs import Procs
 
 CI = os.environ.get("CI", "").lower() in {"1", "true"}
+settings.register_profile("patient", deadline=None)  # a busy machine is no defect
+settings.load_profile("patient")
 CUT_OFF = os.environ.get("CHATIXIA_CUT_OFF") == "1"  # set by scripts/isolated.sh
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from pathlib import Path
 from time import monotonic
 
 import pytest
 
-from chatixia.errors import Unreachable
+from chatixia.errors import DeadlineExceeded, Unreachable
 from tests.acceptance.harness import TestMesh
 
 SOON = 20
@@ -55,11 +56,36 @@ async def test_an_agent_whose_loop_stands_still_is_not_declared_dead(net: TestMe
         assert not await gone(mesh, "a")
 
 
+async def test_what_waited_for_a_loop_that_stood_still_runs_once_or_not_at_all(
+    net: TestMesh, tmp_path: Path
+):
+    ledger = tmp_path / "ledger"
+    net.up()
+    net.worker("a", LEDGER=str(ledger))
+    async with net.client() as mesh:
+        queued = mesh.agent("a", timeout=60, queue="only")
+        asleep = asyncio.ensure_future(queued.stand(n=0, seconds=12))
+        await until(lambda: written(ledger, 0))
+        paid = [asyncio.ensure_future(queued.mark(n=n)) for n in (1, 2, 3)]
+        with pytest.raises(DeadlineExceeded):
+            await mesh.agent("a", timeout=2, queue="only").mark(n=4)
+        left = await mesh.submit("a", "mark", {"n": 5})
+        assert await left.cancel() == "canceled"
+        assert await asyncio.gather(asleep, *paid) == [0, 1, 2, 3]
+        assert await queued.mark(n=6) == 6
+    ran = [int(line.split()[1]) for line in ledger.read_text().splitlines()]
+    assert sorted(ran) == [0, 1, 2, 3, 6]
+
+
 async def until(true, bound: float = 30) -> None:  # type: ignore[no-untyped-def]
     """Ask until it holds, or fail at the bound."""
     async with asyncio.timeout(bound):
         while not await true():
             await asyncio.sleep(0.05)
+
+
+async def written(ledger: Path, n: int) -> bool:
+    return ledger.exists() and f"a {n}\n" in ledger.read_text()
 
 
 async def marked(agent, n: int) -> bool:  # type: ignore[no-untyped-def]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
+from chatixia.core.task import LEASE
 from tests.acceptance.harness import TestMesh
 
 PAIRS = (("a", "b"), ("b", "c"), ("c", "a"))
@@ -57,6 +59,27 @@ async def test_agents_keep_calling_while_the_registry_is_dead(net: TestMesh, lif
                 await asyncio.sleep(0.1)
         for task in acknowledged:
             assert await asyncio.wait_for(task, 60) < 0
+
+
+async def test_what_ends_while_the_registry_is_dead_is_told_when_it_is_back(
+    net: TestMesh, tmp_path: Path
+):
+    """Dead for longer than a lease lasts on the worker's own clock."""
+    ledger = tmp_path / "ledger"
+    net.up()
+    worker = net.worker("a", LEDGER=str(ledger))
+    async with net.client() as mesh:
+        call = mesh.agent("a", timeout=240, queue="only")
+        answer = asyncio.ensure_future(call.hold(n=7, seconds=3))
+        async with asyncio.timeout(30):
+            while not ledger.exists():
+                await asyncio.sleep(0.05)
+        await asyncio.to_thread(net.kill_registry)
+        await asyncio.sleep(LEASE + 5)
+        await asyncio.to_thread(net.up)
+        assert await asyncio.wait_for(answer, 30) == 7
+    assert ledger.read_text() == "a 7\n"
+    assert worker.popen.poll() is None
 
 
 async def listed(mesh: object) -> list:  # type: ignore[type-arg]

@@ -93,6 +93,14 @@ async def block(seconds: float) -> str:
     return "awake"
 
 
+@agent.skill(timeout=600)
+async def stand(n: int, seconds: float) -> int:
+    """Write the number down, then hold the event loop itself."""
+    await mark(n)
+    time.sleep(seconds)
+    return n
+
+
 @agent.skill
 async def count(to: int) -> AsyncIterator[int]:
     """Stream the numbers below ``to``."""

@@ -61,6 +61,18 @@ FAULTS: list[Fault] = [
         "test_deaths.py::test_a_killed_agents_calls_fail_and_its_tasks_go_to_another",
     ),
     fault(
+        "credulous-worker",
+        "what was taken back, cancelled or ended while it waited is not begun",
+        {"chatixia.peer.work:Worker._fresh": always(True)},
+        "test_deaths.py::test_what_waited_for_a_loop_that_stood_still_runs_once_or_not_at_all",
+    ),
+    fault(
+        "result-dropped-with-its-lease",
+        "a result waits for the registry as long as that is away",
+        {"chatixia.peer.work:Worker._tick": breaks.dropping},
+        "test_registry_dies.py::test_what_ends_while_the_registry_is_dead_is_told_when_it_is_back",
+    ),
+    fault(
         "clinging-to-the-registry",
         "connected agents do without the registry",
         {"chatixia.peer.link:LinkDriver.registry": breaks.clinging},

@@ -43,6 +43,18 @@ def swallowing(original: Any) -> Any:
     return broken
 
 
+def dropping(original: Any) -> Any:
+    """Let a worker drop all whose lease is over by its own clock, finished or not."""
+
+    def tick(self: Any) -> None:
+        now = self.world.boottime()
+        for lease in [one for one in self._leases.values() if one.until < now]:
+            self._lose(lease)
+        original(self)
+
+    return tick
+
+
 def replayable(original: Any) -> Any:
     """Let a link remember no attempt."""
 

@@ -5,7 +5,14 @@ import time
 
 import pytest
 
-from chatixia.errors import MeshError
+from chatixia.errors import (
+    Cancelled,
+    DeadlineExceeded,
+    MeshError,
+    NotFound,
+    RegistryUnreachable,
+    StaleFence,
+)
 from chatixia.peer import work
 from chatixia.testing.clock import FakeWorld
 from chatixia.wire import tasks as t
@@ -96,6 +103,7 @@ class Book:
 
     async def verb(self, name, request, timeout=10.0):
         self.asked.append((name, request))
+        await asyncio.sleep(0)
         errors = self.errors.get(name)
         if errors:
             raise errors.pop(0)
@@ -110,12 +118,19 @@ class Bench:
 
     def __init__(self, handler, slots=2):
         self.world, self.book = FakeWorld(), Book()
-        self.worker = work.Worker("b", self.book, self.world, self.world)
+        self.worker = work.Worker("b", self.book, self.world, self.world, lambda: self.world.now)
         self.worker.serve(handler, ["echo"], slots)
 
-    def push(self, name="t1", fence="f1", skill="echo", target="", **kw):
-        task = t.Task(name, "assigned", skill, target, "a", deadline_ms=60_000, **kw)
+    def push(self, name="t1", fence="f1", skill="echo", target="", age=0.0, **kw):
+        given = self.world.now - age
+        task = t.Task(
+            name, "assigned", skill, target, "a", deadline_ms=60_000, updated_at=given, **kw
+        )
         self.worker.pushed(TaskPush(task, t.LEASE_MS, fence, 1))
+
+    def told(self, verb):
+        """Under which fences the registry was told that."""
+        return [said.fence for name, said in self.book.asked if name == verb]
 
     async def until(self, condition):
         async with asyncio.timeout(5):
@@ -146,20 +161,190 @@ async def test_a_task_for_a_foreign_skill_or_a_full_worker_goes_back():
     await bench.stop()
 
 
-async def test_the_same_push_twice_is_one_and_a_new_fence_replaces():
-    bench = Bench(hang)
-    bench.push(fence="f1")
-    bench.push(fence="f1")
-    first = bench.worker._leases["t1"]
-    bench.push(fence="f2")
-    assert first.lost and bench.worker._leases["t1"].fence == "f2"
+async def test_the_same_push_twice_is_one_and_a_new_fence_goes_on_with_what_runs():
+    bench = Bench(run := Runs())
+    bench.push(fence="0.1")
+    bench.push(fence="0.1")
+    bench.worker.pushed(TaskHint("t1", "pending", "0.1"))
+    bench.push(fence="0.3")
+    bench.push(fence="0.1")
+    run.end.set()
+    await bench.until(lambda: not bench.worker.working)
+    assert len(run.seen) == 1
+    assert bench.told("tasks.complete") == ["0.3"] and bench.told("tasks.started")[-1] == "0.3"
     await bench.stop()
-    assert bench.book.names().count("tasks.fail") == 0
+
+
+class Runs:
+    """A handler that counts what is started, and answers at ``end``."""
+
+    def __init__(self, stubborn=False):
+        self.seen, self.end, self.stubborn = [], asyncio.Event(), stubborn
+
+    async def __call__(self, incoming, responder):
+        self.seen.append(incoming.fence)
+        try:
+            await self.end.wait()
+        except asyncio.CancelledError:
+            if not self.stubborn:
+                raise
+            await self.end.wait()
+        responder.reply(b"1")
+
+
+async def test_what_was_given_out_long_ago_is_begun_once_and_under_the_last_fence():
+    """As after a block: each delivery and each taking back wait in the socket."""
+    bench = Bench(run := Runs())
+    for age, fence, next_ in ((15, "0.1", "pending"), (10, "0.3", "pending"), (5, "0.5", "")):
+        bench.push(fence=fence, age=age)
+        if next_:
+            bench.worker.pushed(TaskHint("t1", next_, fence))
+    assert not run.seen
+    await bench.until(lambda: run.seen)
+    run.end.set()
+    await bench.until(lambda: not bench.worker.working)
+    assert run.seen == bench.told("tasks.complete") == ["0.5"]
+    assert bench.told("tasks.started")[-1] == "0.5"
+    await bench.stop()
+
+
+async def test_a_later_fence_that_comes_while_the_first_is_asked_about_is_the_one():
+    bench = Bench(run := Runs())
+    bench.book.errors["tasks.started"] = [StaleFence()]
+    bench.push(fence="0.1", age=6)
+    bench.push(fence="0.3", age=1)
+    await bench.until(lambda: run.seen)
+    assert run.seen == ["0.3"]
+    await bench.stop()
+
+
+@pytest.mark.parametrize("code", [StaleFence, Cancelled, NotFound])
+async def test_a_late_delivery_that_the_registry_does_not_confirm_is_dropped(code):
+    bench = Bench(run := Runs())
+    bench.book.errors["tasks.started"] = [code()]
+    bench.push(age=3)
+    await bench.until(lambda: not bench.worker.working)
+    assert not run.seen and bench.book.names() == ["tasks.started"]
+    await bench.stop()
+
+
+async def test_whether_a_late_delivery_counts_is_asked_until_it_is_answered():
+    bench = Bench(run := Runs())
+    bench.book.errors["tasks.started"] = [RegistryUnreachable(), DeadlineExceeded()]
+    bench.push(age=3)
+    await bench.until(lambda: run.seen)
+    assert bench.book.names() == ["tasks.started"] * 3
+    await bench.stop()
+
+
+async def test_a_result_that_came_too_late_is_told_under_the_next_fence():
+    bench = Bench(run := Runs())
+    run.end.set()
+    bench.book.errors["tasks.complete"] = [StaleFence()]
+    bench.push(fence="0.1")
+    await bench.until(lambda: not bench.worker.working)
+    bench.push(fence="0.3", age=2)
+    await bench.until(lambda: not bench.worker.working)
+    assert run.seen == ["0.1"] and bench.told("tasks.complete") == ["0.1", "0.3"]
+    bench.push(fence="0.5")  # it was answered, so nothing is remembered
+    await bench.until(lambda: len(run.seen) == 2)
+    await bench.stop()
+
+
+async def test_a_new_fence_while_the_result_is_told_is_the_one_told_next():
+    bench = Bench(run := Runs())
+    run.end.set()
+    bench.book.errors["tasks.complete"] = [StaleFence()]
+    bench.push(fence="0.1")
+    bench.push(fence="0.3")
+    await bench.until(lambda: not bench.worker.working)
+    assert run.seen == ["0.1"] and bench.told("tasks.complete") == ["0.1", "0.3"]
+    await bench.stop()
+
+
+@pytest.mark.parametrize("tries", [1, 3])
+async def test_what_was_begun_and_stopped_counts_as_a_try(tries):
+    bench = Bench(run := Runs())
+    bench.push(fence="0.1", max_attempts=tries)
+    bench.worker.pushed(TaskHint("t1", "pending", "0.1"))
+    bench.world.waiting = lambda: 0
+    bench.world.advance(work.GRACE + 0.01)
+    await bench.until(lambda: not bench.worker._ending)
+    bench.push(fence="0.3", max_attempts=tries)
+    if tries > 1:
+        await bench.until(lambda: run.seen == ["0.1", "0.3"])
+    else:
+        await bench.until(lambda: bench.told("tasks.fail") == ["0.3"])
+        (told,) = [said for name, said in bench.book.asked if name == "tasks.fail"]
+        assert (told.error.code, told.error.outcome) == ("attempts_exhausted", "unknown")
+        assert len(run.seen) == 1
+    await bench.stop()
+
+
+async def test_work_that_is_being_stopped_ends_before_it_is_begun_again():
+    bench = Bench(run := Runs(stubborn=True))
+    bench.push(fence="0.1")
+    bench.worker.pushed(TaskHint("t1", "pending", "0.1"))
+    bench.world.waiting = lambda: 0
+    bench.world.advance(work.GRACE + 0.01)
+    bench.push(fence="0.3")
+    await bench.until(lambda: bench.told("tasks.started")[-1:] == ["0.3"])
+    assert run.seen == ["0.1"]
+    run.end.set()
+    await bench.until(lambda: not bench.worker.working)
+    assert run.seen == ["0.1"] and bench.told("tasks.complete") == ["0.3"]
+    await bench.stop()
+
+
+async def test_work_addressed_to_me_waits_longer_for_its_next_fence():
+    bench = Bench(run := Runs())
+    bench.world.waiting = lambda: 0
+    bench.push(target="b")
+    lease = bench.worker._leases["t1"]
+    bench.worker.pushed(TaskHint("t1", "pending", "f1"))
+    bench.world.advance(work.GRACE_MINE - 0.1)
+    assert lease.lost and not lease.run.done() and bench.worker._held() == []
+    bench.world.advance(0.2)
+    await bench.until(lambda: lease.run.done())
+    assert len(run.seen) == 1
+    await bench.stop()
+
+
+async def test_a_result_outlives_its_lease_while_the_registry_is_away():
+    bench = Bench(answer)
+    bench.book.errors["tasks.complete"] = [RegistryUnreachable() for _ in range(30)]
+    bench.push()
+    began = bench.world.now
+    bench.worker._renewed([t.Renewal("t1", code="stale_fence")], began)
+    await bench.until(lambda: not bench.worker.working)
+    assert bench.world.now - began > t.LEASE_MS / 1000
+    assert bench.told("tasks.complete") == ["f1"] * 31
+    await bench.stop()
+
+
+async def test_results_that_wait_for_the_registry_are_bounded(monkeypatch):
+    monkeypatch.setattr(work, "UNREPORTED_BYTES", 3)
+    bench = Bench(answer)
+    bench.world.waiting = lambda: 0
+    bench.book.errors["tasks.complete"] = [RegistryUnreachable() for _ in range(9)]
+    for n in range(4):
+        bench.push(f"t{n}")
+    await bench.until(lambda: "tasks.release" in bench.book.names())
+    (back,) = [said.task_id for name, said in bench.book.asked if name == "tasks.release"]
+    assert back == "t3"
+    await bench.stop()
+
+
+async def test_the_thread_says_what_a_loop_that_blocks_at_once_could_not():
+    bench = Bench(hang)
+    bench.push()
+    assert [held.task_id for held in bench.worker._unsaid()] == ["t1"]
+    bench.worker._renewed_aside([t.Renewal("t1", t.LEASE_MS)], bench.world.now)
+    assert bench.worker._unsaid() == []
+    await bench.stop()
 
 
 async def test_a_report_is_repeated_under_its_fence():
-    from chatixia.errors import RegistryUnreachable
-
     bench = Bench(answer)
     bench.book.errors["tasks.complete"] = [RegistryUnreachable(outcome="unknown")] * 3
     bench.push(fence="f9")
@@ -170,8 +355,6 @@ async def test_a_report_is_repeated_under_its_fence():
 
 
 async def test_a_report_that_is_refused_is_not_repeated():
-    from chatixia.errors import StaleFence
-
     bench = Bench(answer)
     bench.book.errors["tasks.complete"] = [StaleFence()]
     bench.push()

@@ -55,7 +55,9 @@ class PeerMesh(Peers):
         super().__init__(me, links, registry, world, timers)
         self._queue = Queue(registry, world, self._timers) if registry is not None else None
         self._worker = (
-            Worker(me.id, registry, world, self._timers) if registry is not None else None
+            Worker(me.id, registry, world, self._timers, me.clock.now)
+            if registry is not None
+            else None
         )
         self._skills: dict[str, SkillInfo] = {}
         self._handler: Handler | None = None

@@ -30,6 +30,8 @@ log = logging.getLogger("chatixia.peer")
 
 EVERY: Final = 10.0
 """Seconds between renewals."""
+SOON: Final = 2.0
+"""Seconds between looks for work that a blocked loop took up and could not say so."""
 TIMEOUT: Final = 5.0
 _ROUTE: Final = BY_NAME["tasks.renew"]
 _renewed: Final = msgspec.json.Decoder(Renewed)
@@ -40,6 +42,7 @@ class Renewer:
 
     ``access()``: where and with which token, None while nobody is logged in. ``done(renewals,
     asked)``: called in the thread, ``asked`` the time (``clock``) from before it asked.
+    ``unsaid()``: what cannot wait for the next renewal, which says that it was taken up.
     """
 
     def __init__(
@@ -49,9 +52,11 @@ class Renewer:
         done: Callable[[Sequence[Renewal], float], None],
         clock: Callable[[], float],
         every: float = EVERY,
+        *,
+        unsaid: Callable[[], Sequence[Held]] = tuple,
     ) -> None:
         self._held, self._access, self._done, self._clock = held, access, done, clock
-        self._every = every
+        self._every, self._unsaid = every, unsaid
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
         self._http: http.client.HTTPConnection | None = None
@@ -73,8 +78,13 @@ class Renewer:
             self._thread.join()
 
     def _run(self) -> None:
-        while not self._over.wait(self._every):
-            leases, access = list(self._held()), self._access()
+        step = min(self._every, SOON)
+        waited = 0.0
+        while not self._over.wait(step):
+            waited += step
+            whole = waited >= self._every
+            waited = 0.0 if whole else waited
+            leases, access = list(self._held() if whole else self._unsaid()), self._access()
             if not leases or access is None:
                 continue
             try:

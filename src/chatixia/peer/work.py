@@ -1,8 +1,13 @@
 """The queue's worker: takes pushed tasks within its slots, runs them, reports under their fence.
 
 tasks.md section 2. A lease is counted on a clock that runs through sleep, from before it was
-asked for; the skill is cancelled when it ends or a renewal is refused. A report is repeated under
-the same fence until the registry has it.
+asked for; the skill is cancelled when it ends or a renewal is refused. A report is repeated until
+the registry has answered it, however long that is away.
+
+While a loop stands still, what the registry gives out waits unread and is given out again under
+later fences. So a delivery that is not fresh is begun only after the registry said that its fence
+is in force, and one task is never run twice at once: a later fence takes over what runs or has
+its result.
 """
 
 from __future__ import annotations
@@ -17,7 +22,7 @@ import msgspec
 
 from chatixia.core.ports import Handler, Incoming
 from chatixia.errors import (
-    Cancelled,
+    AttemptsExhausted,
     HopLimit,
     MeshError,
     SkillFailed,
@@ -25,12 +30,14 @@ from chatixia.errors import (
 )
 from chatixia.ids import AgentId
 from chatixia.wire import tasks as t
+from chatixia.wire.base import MIB
 from chatixia.wire.peer import MAX_HOPS
 from chatixia.wire.signaling import TaskHint, TaskPush
 from chatixia.world import World
 
 from .calls import EAGER
 from .channel import Handle, Registry, Timers
+from .lease import Lease, Outcome, Outcomes, QueueResponder, newer
 from .renewal import Renewer
 
 log = logging.getLogger("chatixia.peer")
@@ -47,84 +54,36 @@ KEPT: Final = 60.0
 """Seconds past a task's deadline for which a report is repeated."""
 POLL: Final = 30.0
 """Seconds between claims while slots are free: the safety net under lost pushes."""
-PROGRESS_GAP: Final = 0.2
+FRESH: Final = 0.5
+"""A delivery older than this many seconds may have been taken back: the registry is asked."""
+GRACE: Final = 0.25
+GRACE_MINE: Final = 2.5
+"""Seconds that a skill runs on when its task is given back: as long as it takes until the next
+fence comes, which no other agent gets of a task that is addressed to this one."""
+UNREPORTED: Final = 64
+UNREPORTED_BYTES: Final = 32 * MIB
+"""Results that wait for the registry; beyond this no more work is taken."""
 
 _SURE: Final = ("stale_fence", "canceled", "not_found", "conflict", "denied", "unauthorized")
-"""Answers to a report after which nothing is left to say."""
-
-
-class Lease(msgspec.Struct, eq=False):
-    """A task in hand. ``until``: when the lease ends, on ``World.boottime``'s clock.
-
-    ``lost``: it is another's by now. ``reporting``: its skill is done.
-    """
-
-    task: t.Task
-    fence: str
-    until: float
-    renewed: float
-    run: asyncio.Task[Any] | None = None
-    lost: bool = False
-    reporting: bool = False
-
-
-class QueueResponder:
-    """``core.ports.Responder`` for a task: keeps the one answer for the worker to report."""
-
-    def __init__(self, worker: Worker, lease: Lease) -> None:
-        self._worker, self._lease = worker, lease
-        self.result: bytes | None = None
-        self.error: MeshError | None = None
-        self._n = 0
-        self._told = float("-inf")
-
-    @property
-    def answered(self) -> bool:
-        """Whether there is an answer."""
-        return self.result is not None or self.error is not None
-
-    def reply(self, result: bytes) -> None:
-        """End with JSON bytes."""
-        if not self.answered:
-            self.result = result
-
-    def fail(self, error: MeshError) -> None:
-        """End with an error."""
-        if not self.answered:
-            self.error = error
-
-    async def item(self, chunk: bytes) -> None:
-        """Partial output, to whoever watches."""
-        report = t.Report(
-            self._lease.task.id, self._lease.fence, self._next(), item=msgspec.Raw(chunk)
-        )
-        with contextlib.suppress(MeshError):  # may be dropped; the result says it all
-            await self._worker.registry.verb("tasks.progress", report)
-
-    def progress(self, fraction: float, note: str) -> None:
-        """Tell how far it is, at most five times a second."""
-        now = self._worker.world.monotonic()
-        if now - self._told < PROGRESS_GAP and fraction < 1:
-            return
-        self._told = now
-        lease = self._lease
-        report = t.Report(lease.task.id, lease.fence, self._next(), fraction, note[:1024])
-        self._worker.spawn(self._worker.tell("tasks.progress", report))
-
-    def _next(self) -> int:
-        self._n += 1
-        return self._n - 1
+"""Answers to a report after which nothing is left to say under its fence."""
 
 
 class Worker:
-    """Everything this process holds of the queue."""
+    """Everything this process holds of the queue. ``clock``: mesh time, for a delivery's age."""
 
-    def __init__(self, me: AgentId, registry: Registry, world: World, timers: Timers) -> None:
+    def __init__(
+        self, me: AgentId, registry: Registry, world: World, timers: Timers,
+        clock: Callable[[], float] | None = None,
+    ) -> None:  # fmt: skip
         self.me, self.registry, self.world, self._timers = me, registry, world, timers
+        self._clock = clock
         self._handler: Handler | None = None
         self._skills: frozenset[str] = frozenset()
         self._slots = 0
         self._leases: dict[str, Lease] = {}
+        self._ending: dict[str, Lease] = {}
+        self._outcomes = Outcomes()
+        self._unreported = 0
         self._tasks: set[asyncio.Task[Any]] = set()
         self._ticker: Handle | None = None
         self._poller: Handle | None = None
@@ -132,8 +91,9 @@ class Worker:
         self._stopped = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._renewer = Renewer(
-            self._held, lambda: registry.access, self._renewed_aside, world.boottime
-        )
+            self._held, lambda: registry.access, self._renewed_aside, world.boottime,
+            unsaid=self._unsaid,
+        )  # fmt: skip
 
     # -- what the mesh tells
 
@@ -156,39 +116,83 @@ class Worker:
         elif isinstance(push, TaskHint):
             lease = self._leases.get(push.task_id)
             if lease is not None and lease.fence == push.fence and push.state != "assigned":
-                self._lose(lease)
+                self._refused(lease, back=push.state == "pending")
 
     # -- taking
 
     def _take(self, task: t.Task, fence: str, attempt: int, until: float) -> None:
         old = self._leases.get(task.id)
-        if old is not None and old.fence == fence:
-            return
         if old is not None:
-            self._lose(old)
+            if newer(fence, old.fence):
+                self._adopt(old, fence, attempt, until)
+            return
+        if not self._fits(task):
+            self.spawn(self._release(t.Held(task.id, fence)))
+            return
+        now = self.world.boottime()
+        lease = self._leases[task.id] = Lease(task, fence, until, now, max(attempt, 1))
+        lease.sure = self._fresh(task) and task.id not in self._ending
+        self._tick_soon()
+        lease.run = self._spawn_eager(self._run(lease))
+        if lease.sure and not lease.run.done() and not lease.reporting:
+            self.spawn(self._started(lease))
+
+    def _fits(self, task: t.Task) -> bool:
+        """Whether it is ours, and a slot is free."""
         ours = not task.skill or task.skill in self._skills or task.target_agent_id == self.me
         # The registry deals the next task out with the commit of a report, so its push may come
-        # before the report's answer: that slot is free.
+        # before the report's answer: that slot is free. So is that of one that is being stopped.
         busy = sum(not lease.reporting for lease in self._leases.values())
-        if busy >= self._slots or not ours:
-            self.spawn(self.tell("tasks.release", t.Held(task.id, fence)))
-            return
-        lease = self._leases[task.id] = Lease(task, fence, until, self.world.boottime())
-        lease.run = self._spawn_eager(self._run(lease, attempt))
-        if not lease.run.done():
-            if not lease.reporting:  # else its report says it
-                self.spawn(self._started(lease))
-            self._tick_soon()
+        waiting = len(self._leases) - busy + len(self._ending)
+        full = busy >= self._slots or waiting >= self._slots + UNREPORTED
+        return ours and not full and self._unreported < UNREPORTED_BYTES
 
-    async def _started(self, lease: Lease) -> None:
-        """Tell that it runs; a refusal says that the task is another's by now."""
+    def _fresh(self, task: t.Task) -> bool:
+        return self._clock is None or self._clock() - task.updated_at < FRESH
+
+    def _adopt(self, lease: Lease, fence: str, attempt: int, until: float) -> None:
+        """It was given out again, to us: what is in hand goes on under the new fence."""
+        lease.fence, lease.until, lease.attempt = fence, until, max(attempt, 1)
+        lease.lost = lease.said = False
+        lease.renewed = self.world.boottime()
+        self._spared(lease)
+        if lease.begun and not lease.reporting and not lease.saying:
+            self.spawn(self._started(lease))
+
+    async def _release(self, held: t.Held) -> None:
+        with contextlib.suppress(MeshError):
+            await self.registry.verb("tasks.release", held)
+
+    async def _started(self, lease: Lease) -> bool:
+        """Tell that it is taken up, until that is answered; whether the fence is in force."""
+        lease.saying = True
+        pauses = iter(RETRY)
         try:
-            await self.registry.verb("tasks.started", t.Held(lease.task.id, lease.fence))
-        except MeshError as error:
-            if error.code in _SURE:
-                self._lose(lease)
+            while not (lease.said or lease.lost or lease.reporting):
+                fence = lease.fence
+                code = await self._say_started(lease)
+                if lease.fence != fence:
+                    continue
+                if not code:
+                    lease.said = True
+                elif code in _SURE:
+                    self._refused(lease, back=code == "stale_fence")
+                elif self.world.boottime() > lease.until:
+                    return False
+                else:
+                    await self._sleep(next(pauses, RETRY[-1]))
+        finally:
+            lease.saying = False
+        return lease.said and not lease.lost
 
-    def _incoming(self, lease: Lease, attempt: int) -> Incoming:
+    async def _say_started(self, lease: Lease) -> str:
+        try:
+            await self.registry.verb("tasks.started", lease.held())
+        except MeshError as error:
+            return error.code
+        return ""
+
+    def _incoming(self, lease: Lease) -> Incoming:
         task = lease.task
         plain = task.payload.plain
         body = plain if isinstance(plain, msgspec.Raw) else msgspec.Raw(b"{}")
@@ -197,23 +201,37 @@ class Worker:
         return Incoming(
             caller, task.id, "task" if task.skill else "prompt", task.skill, body, False,
             (*task.path, caller), deadline, task.traceparent, VIA, task.id,
-            lease.fence, max(attempt, 1), task.id,
+            lease.fence, lease.attempt, task.id,
         )  # fmt: skip
 
-    async def _run(self, lease: Lease, attempt: int) -> None:
-        """One task from start to its acknowledged report."""
+    async def _run(self, lease: Lease) -> None:
+        """One task from its delivery to its acknowledged report."""
         responder = QueueResponder(self, lease)
-        incoming = self._incoming(lease, attempt)
         try:
-            if len(incoming.path) > MAX_HOPS:
-                responder.fail(HopLimit(agent=self.me))
-            else:
-                await self._work(incoming, responder)
-            if not lease.lost:
+            if await self._may_begin(lease, responder):
+                lease.begun = True
+                await self._work(self._incoming(lease), responder)
+            if responder.answered and not lease.lost:
                 await self._report(lease, responder)
         finally:
-            if self._leases.get(lease.task.id) is lease:
-                del self._leases[lease.task.id]
+            self._done(lease, responder)
+
+    async def _may_begin(self, lease: Lease, responder: QueueResponder) -> bool:
+        """Whether to start the skill; else there is an answer, or nothing to do."""
+        before = self._ending.get(lease.task.id)
+        if before is not None and before.run is not None:
+            self.spawn(self._started(lease))  # it may take long, and it is ours
+            await asyncio.wait((before.run,))
+        known = self._outcomes.get(lease.task.id)
+        if known is not None:
+            responder.result, responder.error = known.result, known.error
+            if not responder.answered and known.begun >= lease.task.max_attempts:
+                responder.fail(_exhausted(known.begun))
+        if len(lease.task.path) + 1 > MAX_HOPS:
+            responder.fail(HopLimit(agent=self.me))
+        if responder.answered:
+            return False
+        return lease.sure or (await self._started(lease) and not lease.lost)
 
     async def _work(self, incoming: Incoming, responder: QueueResponder) -> None:
         assert self._handler is not None
@@ -227,46 +245,54 @@ class Worker:
         if not responder.answered:
             responder.fail(SkillFailed("The skill ended without an answer.", agent=self.me))
 
+    def _done(self, lease: Lease, responder: QueueResponder) -> None:
+        """Nothing runs any more; what the registry does not know is remembered."""
+        name = lease.task.id
+        for held in (self._leases, self._ending):
+            if held.get(name) is lease:
+                del held[name]
+        self._spared(lease)
+        known = self._outcomes.get(name) or Outcome(0)
+        if lease.over:
+            self._outcomes.drop(name)
+        elif lease.begun or known.begun:
+            begun = known.begun + lease.begun
+            self._outcomes.keep(name, Outcome(begun, responder.result, responder.error))
+
     # -- reporting
 
     async def _report(self, lease: Lease, responder: QueueResponder) -> None:
         lease.reporting = True
-        result = responder.result
-        if result is not None and len(result) > t.MAX_PAYLOAD:
-            responder.error = TooLarge(
-                f"The result has {len(result)} bytes; the queue takes at most"
-                f" {t.MAX_PAYLOAD} (1 MiB).",
-                agent=self.me,
-            )
-        name, id_ = "tasks.complete", lease.task.id
-        said: msgspec.Struct
-        if responder.error is not None or result is None:
-            error = responder.error or Cancelled(agent=self.me)
-            name, said = "tasks.fail", t.Fail(id_, lease.fence, error.to_wire())
-        else:
-            said = t.Complete(id_, lease.fence, t.Body(plain=msgspec.Raw(result)))
-        await self._insist(name, said, lease)
+        self._spared(lease)
+        size = len(responder.result or b"")
+        if size > t.MAX_PAYLOAD:
+            said = f"The result has {size} bytes; the queue takes at most {t.MAX_PAYLOAD} (1 MiB)."
+            responder.result, responder.error, size = None, TooLarge(said, agent=self.me), 0
+        self._unreported += size
+        try:
+            await self._insist(lease, responder)
+        finally:
+            self._unreported -= size
 
-    async def _insist(self, name: str, said: msgspec.Struct, lease: Lease) -> None:
-        """The same report under the same fence until it is answered: repeated, it is one."""
+    async def _insist(self, lease: Lease, responder: QueueResponder) -> None:
+        """Report until it is answered: repeated under the same fence, it is one."""
         last = self.world.boottime() + lease.task.deadline_ms / 1000 + KEPT
         pauses = iter(RETRY)
-        while True:
+        while not lease.over:
+            fence = lease.fence
             try:
-                await self.registry.verb(name, said)
+                await self.registry.verb(*responder.report())
+                lease.over = True
             except MeshError as error:
+                if lease.fence != fence:
+                    continue
                 again = error.retryable or error.outcome == "unknown"
                 if error.code in _SURE or not again or self.world.boottime() > last:
                     log.info("the report of %s was refused: %s", lease.task.id, error)
+                    # A stale fence may be followed by ours again.
+                    lease.over = error.code != "stale_fence"
                     return
-            else:
-                return
-            await self._sleep(next(pauses, RETRY[-1]))
-
-    async def tell(self, name: str, said: msgspec.Struct) -> None:
-        """A verb whose failure changes nothing."""
-        with contextlib.suppress(MeshError):
-            await self.registry.verb(name, said)
+                await self._sleep(next(pauses, RETRY[-1]))
 
     # -- leases
 
@@ -274,9 +300,20 @@ class Worker:
         """Called in the renewing thread: what to renew, while the loop counts as alive."""
         if self.world.boottime() - self._ticked > MAX_BLOCK:
             return []
-        return [t.Held(name, lease.fence) for name, lease in list(self._leases.items())][:256]
+        return [lease.held() for lease in list(self._leases.values()) if not lease.lost][:256]
+
+    def _unsaid(self) -> list[t.Held]:
+        """Called in the renewing thread: what the loop took up and could not say so."""
+        if self.world.boottime() - self._ticked > MAX_BLOCK:
+            return []
+        leases = list(self._leases.values())
+        return [one.held() for one in leases if one.begun and not one.said and not one.lost][:256]
 
     def _renewed_aside(self, renewals: Sequence[t.Renewal], asked: float) -> None:
+        for renewal in renewals:
+            lease = self._leases.get(renewal.task_id)
+            if lease is not None and not renewal.code:
+                lease.said = True
         loop = self._loop
         if loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop has closed meanwhile
@@ -288,17 +325,39 @@ class Worker:
             if lease is None:
                 continue
             if renewal.code:
-                self._lose(lease)
+                self._refused(lease, back=renewal.code == "stale_fence")
             else:
                 lease.until = max(lease.until, asked + renewal.lease_ms / 1000)
                 lease.renewed = max(lease.renewed, asked)
 
+    def _refused(self, lease: Lease, back: bool) -> None:
+        """The fence is not in force any more. ``back``: the task waits to be given out again."""
+        if lease.reporting:
+            return  # its report will be answered
+        lease.over = not back
+        if not back or not lease.begun:
+            self._lose(lease)
+        elif not lease.lost:
+            lease.lost = True
+            mine = lease.task.target_agent_id == self.me
+            lease.grace = self._timers.later(
+                GRACE_MINE if mine else GRACE, lambda: self._lose(lease)
+            )
+
+    def _spared(self, lease: Lease) -> None:
+        if lease.grace is not None:
+            lease.grace.cancel()
+        lease.grace = None
+
     def _lose(self, lease: Lease) -> None:
         """The task is not ours any more: stop, and report nothing."""
         lease.lost = True
+        self._spared(lease)
         if self._leases.get(lease.task.id) is lease:
             del self._leases[lease.task.id]
-        if lease.run is not None:
+        if lease.run is not None and not lease.run.done():
+            if lease.begun:
+                self._ending[lease.task.id] = lease
             lease.run.cancel()
 
     def _tick_soon(self) -> None:
@@ -313,14 +372,15 @@ class Worker:
         self._ticker = None
         now = self._ticked = self.world.boottime()
         for lease in list(self._leases.values()):
-            if lease.until < now:
+            if lease.until < now and not lease.reporting:
                 log.warning("the lease of %s is over; its skill is stopped", lease.task.id)
                 self._lose(lease)
-        late = [one for one in self._leases.values() if now - one.renewed > UNRENEWED]
+        held = [one for one in self._leases.values() if not one.lost]
+        late = [one for one in held if now - one.renewed > UNRENEWED]
         if late and self.registry.up:
             for lease in late:
                 lease.renewed = now
-            self.spawn(self._renew_here([t.Held(one.task.id, one.fence) for one in late], now))
+            self.spawn(self._renew_here([one.held() for one in late], now))
         if self._leases:
             self._ticker = self._timers.later(TICK, self._tick)
 
@@ -399,6 +459,12 @@ class Worker:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _exhausted(begun: int) -> AttemptsExhausted:
+    times = "once" if begun == 1 else f"{begun} times"
+    said = f"The task was begun {times} and stopped when its lease was lost."
+    return AttemptsExhausted(said, outcome="unknown")
 
 
 def _setter(waiter: asyncio.Future[None]) -> Callable[[], None]:

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from chatixia.core import task as core
+from chatixia.errors import StaleFence
 from chatixia.registry.work import leases as module
 from chatixia.wire import tasks as t
 from chatixia.wire.signaling import TaskHint, TaskPush
@@ -131,3 +132,13 @@ async def test_after_a_restart_leases_are_known_and_full(desk: Desk):
     assert await desk.state(OWNER, name) == "assigned"
     await desk.tasks.complete(BOB, done(push))
     assert await desk.state(OWNER, name) == "completed"
+
+
+async def test_what_has_no_time_left_is_not_taken_up(desk: Desk):
+    """Also before the sweep, so that a late worker does not begin it."""
+    desk.online(BOB)
+    await desk.submit(ALICE, deadline_ms=3000)
+    push = await desk.pushed(BOB)
+    desk.world.advance(3.1)
+    with pytest.raises(StaleFence):
+        await desk.tasks.started(BOB, t.Held(push.task.id, push.fence))

@@ -36,6 +36,7 @@ class Lease(msgspec.Struct):
     incarnation: str
     ns: str
     started: bool
+    deadline: float
 
 
 class Leases:
@@ -56,7 +57,9 @@ class Leases:
 
     def _hold(self, row: Row, started: bool) -> None:
         fence = core.fence_text(self._store.generation, row.fence)
-        self._held[row.id] = Lease(fence, row.worker, row.incarnation, row.ns, started)
+        self._held[row.id] = Lease(
+            fence, row.worker, row.incarnation, row.ns, started, row.deadline
+        )
 
     def close(self) -> None:
         """End the timers."""
@@ -150,7 +153,9 @@ class Leases:
     def holds(self, who: str, ns: str, task_id: str, fence: str) -> bool:
         """Whether that lease is known to be held; False leaves it to the rows."""
         lease = self._held.get(task_id)
-        return lease is not None and (lease.worker, lease.ns, lease.fence) == (who, ns, fence)
+        if lease is None or (lease.worker, lease.ns, lease.fence) != (who, ns, fence):
+            return False
+        return self._store.now() < lease.deadline
 
     def started(self, task_id: str) -> None:
         """The holder took it up. Written with the next sweep, unless it ends before."""

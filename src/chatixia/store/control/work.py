@@ -263,10 +263,10 @@ def cancel(tx: Tx, memory: Memory, who: Principal, id: str) -> t.Ended:
 
 
 def started(tx: Tx, memory: Memory, who: Principal, id: str, fence: str) -> None:
-    """Note that the holder took the task up. Raises as ``complete``."""
+    """Note that the holder took the task up, while there is time. Raises as ``complete``."""
     n = fence_number(tx, fence)
     row = find(tx, memory, who.ns, id)
-    if not is_held(row, who.id, n):
+    if not is_held(row, who.id, n) or row.deadline <= tx.now:
         raise core.refusal(row.state, "start")
     mark_started(tx, memory, [(id, n)])
 

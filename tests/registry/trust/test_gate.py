@@ -63,6 +63,17 @@ async def test_one_agents_failures_do_not_bar_its_neighbours(registry: RegistryH
     assert good.welcome["peer_id"] == "good"
 
 
+async def test_failures_at_a_shared_address_slow_only_failures(registry: RegistryHarness):
+    """As when a neighbour goes on with a revoked API key."""
+    for _ in range(25):
+        bad = await http_call(registry, "GET", "/api/tasks", x_api_key="ck_" + "a" * 32)
+    assert bad.status == 429
+    assert (await http_call(registry, "POST", "/api/token", {})).status == 429
+    key, chain = registry.profile.owner_key()
+    good = await assertion(registry, key, "admin") | {"chain": msgspec.to_builtins(chain)}
+    assert (await http_call(registry, "POST", "/api/token", good)).status == 200
+
+
 async def test_a_chain_ends_with_its_first_end(registry: RegistryHarness):
     who = await enrolled(registry, kind="client")
     member = check_chain(who.chain, mesh=registry.profile.mesh, now=0, verify=verify)

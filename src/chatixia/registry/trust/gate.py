@@ -180,14 +180,18 @@ class Gate:
         )
 
     async def token(self, call: Call, request: TokenRequest) -> Token:
-        """Verb ``token``: a bearer token for an assertion, or for the API key in the header."""
-        self._failures.check(call.address)
+        """Verb ``token``: a bearer token for an assertion, or for the API key in the header.
+
+        Failures of one address are rated, and judged only after the credential, as in
+        :meth:`caller`: nobody's keep anybody else out.
+        """
         try:
             if call.principal is not None and not request.assertion:
                 return self._token(call.principal, 0)
             member = self._asserted(request)
             await self._members.accept(member)
         except MeshError:
+            self._failures.check(call.address)
             self._failures.failed(call.address)
             raise
         return self._token(principal_for(member), member.serial)

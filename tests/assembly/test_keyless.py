@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from chatixia import Agent, connect
@@ -13,10 +14,21 @@ from chatixia.assembly import keyless
 from chatixia.assembly.keyless import KeylessPort
 from chatixia.assembly.rest import Rest
 from chatixia.core.ports import Outgoing
-from chatixia.errors import BadArguments, ConfigError, RegistryUnreachable, Unreachable
+from chatixia.errors import (
+    BadArguments,
+    ConfigError,
+    Denied,
+    Overloaded,
+    RegistryUnreachable,
+    Unreachable,
+)
 from chatixia.ids import AgentId
 from chatixia.testing.registry import RegistryHarness
-from chatixia.wire.registry import KeyCreate
+from chatixia.wire.peer import SkillInfo
+from chatixia.wire.registry import Beat, KeyCreate, KeyRef, Nothing, RegisterAgent
+from chatixia.wire.tasks import Claim, Grants, Held, Renew, Submit
+from chatixia.world import task_id
+from tests.store.control.kit import OWNER
 
 
 @pytest.fixture
@@ -129,3 +141,101 @@ async def test_no_key_travels_in_clear(registry: RegistryHarness, key: str):
     with pytest.raises(ConfigError, match="in clear"):
         await port.call(Outgoing(AgentId("a"), "x"))
     await port.stop()
+
+
+class Lossy(KeylessPort):
+    """A key-less port; of ``losing[verb]`` requests the last one reaches the registry, and none
+    gets its answer."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.losing, self.asked, self.runs = {}, [], []
+
+    async def verb(self, name, request, timeout=10.0):
+        self.asked.append(name)
+        left = self.losing.get(name, 0)
+        answer = await super().verb(name, request, timeout) if left < 2 else None
+        if left:
+            self.losing[name] = left - 1
+            raise RegistryUnreachable(outcome="unknown")
+        return answer
+
+    async def handle(self, incoming, responder):
+        self.runs.append(incoming.fence)
+        responder.reply(b'"done"')
+
+    async def until(self, condition):
+        async with asyncio.timeout(20):
+            while not condition():
+                await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def lossy(registry: RegistryHarness, key: str) -> AsyncIterator[Lossy]:
+    port = Lossy(registry.url, key, "outsider")
+    port.serve(port.handle, [SkillInfo("echo")], 2)
+    await port.start()
+    await port.online(10)
+    yield port
+    await port.stop()
+
+
+@pytest.mark.parametrize("verb", ["tasks.claim", "tasks.complete", "heartbeat"])
+async def test_a_lost_answer_loses_no_work_and_no_result(
+    registry: RegistryHarness, lossy: Lossy, verb: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("CHATIXIA_HOME", str(registry.home))
+    async with connect() as mesh:
+        lossy.losing[verb] = 2
+        echo = mesh.agent("outsider", timeout=20, queue="only").echo(data="x")
+        assert await echo == "done"
+    await lossy.until(lambda: lossy.losing[verb] == 0)
+    assert len(lossy.runs) == 1
+
+
+def held(said: Grants) -> list[Held]:
+    return [Held(one.task.id, one.fence) for one in said.grants]
+
+
+async def test_a_beat_renews_only_what_runs_here(registry: RegistryHarness, key: str):
+    """What a process that died held is not held for ever by the one that came after it."""
+    port = KeylessPort(registry.url, key, "outsider")
+    await port.verb("agents.register", RegisterAgent("outsider", "here"))
+    ask = Submit(id=task_id(), skill="echo", payload=msgspec.Raw(b'{"plain":1}'))
+    running = registry.running.service
+    await running.tasks.submit(OWNER, ask)
+    first = await port.verb("tasks.claim", Claim("c1", 1, ["echo"]))
+    until = (await running.tasks._store.held())[0].lease
+    await port.verb("heartbeat", Beat("outsider", skill_names=["echo"], polls=False))
+    assert (await running.tasks._store.held())[0].lease == until
+    (renewed,) = (await port.verb("tasks.renew", Renew(held(first)))).leases
+    assert renewed.lease_ms == 60_000
+    assert (await running.tasks._store.held())[0].lease > until
+    await port.stop()
+
+
+async def test_a_key_that_is_revoked_ends_the_knocking(
+    registry: RegistryHarness, lossy: Lossy, caplog: pytest.LogCaptureFixture
+):
+    def revoke() -> None:
+        with Rest.owner(registry.profile) as rest:
+            (one,) = rest.call("keys.list", Nothing()).keys
+            rest.call("keys.revoke", KeyRef(one.id))
+
+    await asyncio.to_thread(revoke)
+    await lossy.until(lambda: not lossy.registry_up)
+    n = len(lossy.asked)
+    for _ in range(20):
+        await asyncio.sleep(keyless.BEAT_S)
+    assert len(lossy.asked) == n
+    (said,) = [r.getMessage() for r in caplog.records if r.levelname == "ERROR"]
+    assert "`chatixia keys create outsider`" in said and "sidecar.api_key" in said
+
+
+async def test_a_registry_that_refuses_is_asked_less_and_less(
+    lossy: Lossy, monkeypatch: pytest.MonkeyPatch
+):
+    assert lossy._missed(RegistryUnreachable(), 9) == keyless.BEAT_S
+    assert lossy._missed(Overloaded(), 2) == keyless.BEAT_S * 4
+    assert lossy._missed(Overloaded(), 99) <= keyless.SLOW_S
+    assert lossy._missed(Denied(), 1) == keyless.REFUSED_S

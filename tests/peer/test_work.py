@@ -8,6 +8,7 @@ import pytest
 from chatixia.errors import (
     Cancelled,
     DeadlineExceeded,
+    Denied,
     MeshError,
     NotFound,
     RegistryUnreachable,
@@ -391,10 +392,50 @@ async def test_a_renewal_moves_the_end_and_a_refused_one_is_the_end():
     bench = Bench(hang)
     bench.push()
     lease, asked = bench.worker._leases["t1"], bench.world.now
+    assert bench.worker._held()
     bench.worker._renewed([t.Renewal("t1", t.LEASE_MS)], asked)
     assert lease.until == asked + t.LEASE_MS / 1000
     bench.worker._renewed([t.Renewal("t1", code="stale_fence")], asked)
     assert lease.lost
+    await bench.stop()
+
+
+async def test_a_renewal_refused_under_an_earlier_fence_does_not_end_the_later():
+    bench = Bench(hang)
+    bench.push(fence="0.1")
+    lease, asked = bench.worker._leases["t1"], bench.worker._held()
+    assert [held.fence for held in asked] == ["0.1"]
+    bench.push(fence="0.3")
+    bench.worker._renewed([t.Renewal("t1", code="stale_fence")], bench.world.now)
+    assert not lease.lost
+    bench.worker._held()
+    bench.worker._renewed([t.Renewal("t1", code="stale_fence")], bench.world.now)
+    assert lease.lost
+    await bench.stop()
+
+
+async def test_work_is_stopped_at_its_deadline_whoever_says_so():
+    bench = Bench(hang)
+    bench.world.waiting = lambda: 0
+    bench.push()
+    lease = bench.worker._leases["t1"]
+    lease.until = float("inf")
+    bench.world.advance(59)
+    assert not lease.lost
+    bench.world.advance(2.5)
+    assert lease.lost
+    await bench.stop()
+
+
+async def test_a_claim_without_an_answer_is_repeated_as_it_was():
+    bench = Bench(answer)
+    bench.book.errors["tasks.claim"] = [RegistryUnreachable(outcome="unknown"), Denied()]
+    for error in (RegistryUnreachable, Denied):
+        with pytest.raises(error):
+            await bench.worker.look()
+    assert await bench.worker.look() == 0
+    first, again, other = [said for _, said in bench.book.asked]
+    assert first == again and other.claim_id != first.claim_id
     await bench.stop()
 
 

@@ -9,21 +9,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator, Sequence
-from typing import Any, Final
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
 
 from chatixia.agent.threads import Threads
 from chatixia.core.join import is_loopback
-from chatixia.core.ports import Answer, Handler, Incoming, Outgoing, Pong, Stream
+from chatixia.core.ports import Answer, Handler, Outgoing, Pong, Stream
 from chatixia.errors import (
     ConfigError,
     DeadlineExceeded,
+    Denied,
     MeshError,
     RegistryUnreachable,
     SkillFailed,
+    Unauthorized,
     Unreachable,
     from_wire,
 )
@@ -31,36 +33,54 @@ from chatixia.ids import AgentId
 from chatixia.wire.peer import SkillInfo
 from chatixia.wire.registry import AgentRef, Beat, Capabilities, RegisterAgent
 from chatixia.wire.signaling import LinkReport, TaskDone
-from chatixia.wire.tasks import TERMINAL, Body, Complete, Fail, Ref, Submit, Task
+from chatixia.wire.tasks import TERMINAL, Body, Ref, Submit, Task
 from chatixia.world import REAL, World, task_id
 
 from .rest import Line
+
+if TYPE_CHECKING:
+    from chatixia.peer.channel import Access
 
 log = logging.getLogger("chatixia")
 
 BEAT_S: Final = 5.0
 TIMEOUT_S: Final = 10.0
 POLL_S: Final = 0.5
+REFUSED_S: Final = 300.0
+"""Seconds between rounds while the API key is refused."""
+SLOW_S: Final = 60.0
 MODE: Final = "keyless"
+CURE: Final = (
+    "%s: the registry refuses its API key (%s); make another with `chatixia keys create %s`, put it"
+    " into sidecar.api_key and start again. The next attempt is in %.0f s."
+)
 
 
 class KeylessPort:
-    """``core.ports.Mesh`` over the registry's REST routes, for the holder of an API key."""
+    """``core.ports.Mesh`` over the registry's REST routes, for the holder of an API key.
+
+    To the queue's worker it is the ``Registry``: ``up`` says whether the last word went well.
+    """
 
     def __init__(self, url: str, key: str, name: str, *, world: World = REAL) -> None:
+        from chatixia.peer.channel import LoopTimers
+        from chatixia.peer.work import Worker
+
         if not url:
             raise ConfigError("sidecar.api_key needs `registry`: the address to log in at.")
         self._url, self._key, self._name, self._world = url, key, AgentId(name), world
         self._line: Line | None = None
         # One thread: a cancelled verb still ends before the next one uses the connection.
         self._thread = Threads(1)
-        self._handler: Handler | None = None
         self._skills: Sequence[SkillInfo] = ()
-        self._slots = 1
         self._up = asyncio.Event()
+        self._registered = False
         self._refused: MeshError | None = None
         self._beats: asyncio.Task[None] | None = None
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._worker = Worker(self._name, self, world, LoopTimers())
+        self.up = False
+        self.on_push: Callable[[msgspec.Struct], None] = _ignore
+        self.on_state: Callable[[bool], None] = _ignore
 
     @property
     def id(self) -> AgentId:
@@ -70,7 +90,12 @@ class KeylessPort:
     @property
     def registry_up(self) -> bool:
         """Whether the last word with the registry went well."""
-        return self._up.is_set()
+        return self.up
+
+    @property
+    def access(self) -> Access | None:
+        """None: leases are renewed from the loop alone."""
+        return None
 
     @property
     def registry_url(self) -> str:
@@ -95,12 +120,12 @@ class KeylessPort:
 
     async def stop(self) -> None:
         """Leave the list, end what runs."""
-        tasks = [task for task in (self._beats, *self._running.values()) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._beats is not None:
+            self._beats.cancel()
+            await asyncio.gather(self._beats, return_exceptions=True)
+        await self._worker.stop()
         try:
-            if self._up.is_set() and self._handler is not None:
+            if self.up and self._skills:
                 await self.verb("agents.remove", AgentRef(self._name), 2.0)
         except MeshError as error:
             log.debug("the registry did not hear the goodbye: %s", error.code)
@@ -159,7 +184,11 @@ class KeylessPort:
 
     def serve(self, handler: Handler, skills: Sequence[SkillInfo], slots: int) -> None:
         """Answer tasks from the queue."""
-        self._handler, self._skills, self._slots = handler, skills, slots
+        self._skills = skills
+        self._worker.serve(handler, [skill.name for skill in skills], slots)
+
+    def heartbeat(self, slots: int | None, skills: Sequence[Any] | None) -> None:
+        """Told with the next beat."""
 
     async def watch(self, task_id: str, timeout: float) -> AsyncIterator[msgspec.Struct]:
         """The end of a task, by looking."""
@@ -174,25 +203,52 @@ class KeylessPort:
     # -- polling
 
     async def _beat_for_ever(self) -> None:
-        registered = False
+        failed = 0
         while True:
-            again = False
             try:
-                if not registered:
-                    await self._register()
-                    registered = True
                 again = await self._beat()
-                self._up.set()
-            except (RegistryUnreachable, DeadlineExceeded) as error:
-                registered = False
-                log.debug("the registry was not reached: %s", error.code)
             except MeshError as error:
-                if not self._up.is_set():
-                    self._refused = error
-                    self._up.set()
+                self.up, failed = False, failed + 1
+                pause = self._missed(error, failed)
+                if pause is None:
                     return
-                log.warning("the registry refused a heartbeat: %s", error.code)
-            await asyncio.sleep(0 if again else BEAT_S * (0.8 + 0.4 * self._world.jitter()))
+            else:
+                self.up, failed = True, 0
+                self._up.set()
+                pause = 0.0 if again else BEAT_S
+            await asyncio.sleep(pause * (0.8 + 0.4 * self._world.jitter()))
+
+    def _missed(self, error: MeshError, failed: int) -> float | None:
+        """Seconds to the next round after ``failed`` that failed; None: there is none."""
+        if isinstance(error, RegistryUnreachable | DeadlineExceeded):
+            self._registered = False
+            log.debug("the registry was not reached: %s", error.code)
+            return BEAT_S
+        if not self._up.is_set():
+            self._refused = error
+            self._up.set()
+            return None
+        if isinstance(error, Unauthorized | Denied):
+            # Nothing here cures it, and each attempt counts against this address.
+            say = log.error if failed == 1 else log.debug
+            say(CURE, self._name, str(error).rstrip("."), self._name, REFUSED_S)
+            return REFUSED_S
+        log.warning("the registry refused a heartbeat: %s", error.code)
+        return float(min(BEAT_S * 2 ** min(failed, 10), SLOW_S))
+
+    async def _beat(self) -> bool:
+        """Show a sign of life, take what work there is; whether there may be more."""
+        if not self._registered:
+            await self._register()
+            self._registered = True
+        names = [skill.name for skill in self._skills]
+        if not names:
+            return False
+        await self.verb("heartbeat", Beat(
+            self._name, socket.gethostname()[:128], mode=MODE, skills_count=len(names),
+            skill_names=names[:256], polls=False,
+        ))  # fmt: skip
+        return await self._worker.look() > 0
 
     async def _register(self) -> None:
         names = [skill.name for skill in self._skills]
@@ -200,52 +256,6 @@ class KeylessPort:
             self._name, socket.gethostname()[:128], capabilities=Capabilities(names, mode=MODE),
             mode=MODE,
         ))  # fmt: skip
-
-    async def _beat(self) -> bool:
-        """Show a sign of life, take what work there is; whether there may be more."""
-        free = self._slots - len(self._running)
-        names = [skill.name for skill in self._skills] if free > 0 else []
-        if not names and not self._running:
-            return False
-        said = await self.verb("heartbeat", Beat(
-            self._name, socket.gethostname()[:128], mode=MODE, skills_count=len(self._skills),
-            skill_names=names,
-        ))  # fmt: skip
-        for task in said.pending_tasks:
-            if task.id not in self._running:
-                self._running[task.id] = asyncio.ensure_future(self._work(task))
-        return bool(said.pending_tasks)
-
-    async def _work(self, task: Task) -> None:
-        assert self._handler is not None
-        body = task.payload.plain
-        deadline = self._world.monotonic() + task.deadline_ms / 1000
-        inc = Incoming(
-            AgentId(task.source_agent_id), task.id, "task", task.skill,
-            body if isinstance(body, msgspec.Raw) else msgspec.Raw(b"{}"), False,
-            (*task.path, task.source_agent_id), deadline, task.traceparent, "queue, plain",
-            task.id, task.fence, task.attempt, task.id,
-        )  # fmt: skip
-        told = _Told()
-        try:
-            async with asyncio.timeout(max(0.0, task.deadline_ms / 1000)):
-                await self._handler(inc, told)
-        except TimeoutError:
-            told.error = DeadlineExceeded(agent=self._name)
-        finally:
-            self._running.pop(task.id, None)
-        await self._report(task, told)
-
-    async def _report(self, task: Task, told: _Told) -> None:
-        try:
-            if told.error is None and told.value is not None:
-                body = Body(plain=msgspec.Raw(told.value))
-                await self.verb("tasks.complete", Complete(task.id, task.fence, body))
-            else:
-                error = (told.error or SkillFailed(agent=self._name)).to_wire()
-                await self.verb("tasks.fail", Fail(task.id, task.fence, error))
-        except MeshError as error:
-            log.warning("a result was not taken: %s", error.code)
 
     # -- the line
 
@@ -261,25 +271,8 @@ class KeylessPort:
             raise
 
 
-class _Told:
-    """``core.ports.Responder`` for one task of the queue."""
-
-    value: bytes | None = None
-    error: MeshError | None = None
-
-    def reply(self, result: bytes) -> None:
-        """Keep the result."""
-        self.value = result
-
-    def fail(self, error: MeshError) -> None:
-        """Keep the error."""
-        self.error = error
-
-    async def item(self, chunk: bytes) -> None:
-        """Never asked for: queued tasks do not stream."""
-
-    def progress(self, fraction: float, note: str) -> None:
-        """Not told over REST."""
+def _ignore(*_: Any) -> None:
+    """Nothing is pushed over REST."""
 
 
 class KeylessWire:

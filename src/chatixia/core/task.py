@@ -29,7 +29,7 @@ from .ports import Principal
 LEASE: Final = 30.0
 """Seconds of a lease; renewed every 10."""
 POLL_LEASE: Final = 60.0
-"""Seconds of a lease that described heartbeats renew."""
+"""Seconds of a lease of an agent that polls."""
 UNSTARTED: Final = 5.0
 """Seconds within which a pushed task is started, and a closed socket's process is back."""
 OLDEST_EVERY: Final = 16
@@ -100,6 +100,11 @@ def refusal(state: State, event: Event) -> MeshError:
 def every_case() -> Iterable[tuple[State, Event]]:
     """All pairs of state and event, for whoever walks the table."""
     return product(get_args(State), get_args(Event))
+
+
+def lease(kind: str) -> float:
+    """Seconds of a claimed lease: an agent without a key of its own only polls, so longer."""
+    return POLL_LEASE if kind == "key" else LEASE
 
 
 # --- fences -----------------------------------------------------------------------------------

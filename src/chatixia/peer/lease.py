@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections import OrderedDict
 from collections.abc import Coroutine
 from typing import Any, Final, NamedTuple, Protocol
@@ -24,12 +25,13 @@ OUTCOME_BYTES: Final = 8 * MIB
 
 
 class Lease(msgspec.Struct, eq=False):
-    """A task in hand. ``until``: when the lease ends, on ``World.boottime``'s clock.
+    """A task in hand. ``until``: when the lease ends, ``ends``: when the task does at the latest,
+    both on ``World.boottime``'s clock.
 
     ``sure``: the delivery is so young that its fence is in force. ``said``: the registry knows
     that it was taken up; ``saying``: it is being told. ``begun``: its skill was started,
     ``reporting``: it is done. ``lost``: the fence is another's by now, or nobody's; ``over``:
-    nothing is left to say of it.
+    nothing is left to say of it. ``asked``: the fence whose renewal was asked for last.
     """
 
     task: t.Task
@@ -37,6 +39,7 @@ class Lease(msgspec.Struct, eq=False):
     until: float
     renewed: float
     attempt: int = 1
+    ends: float = math.inf
     sure: bool = True
     said: bool = False
     saying: bool = False
@@ -44,6 +47,7 @@ class Lease(msgspec.Struct, eq=False):
     reporting: bool = False
     lost: bool = False
     over: bool = False
+    asked: str = ""
     run: asyncio.Task[Any] | None = None
     grace: Handle | None = None
 

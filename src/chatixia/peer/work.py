@@ -15,7 +15,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -26,7 +27,6 @@ from chatixia.errors import (
     HopLimit,
     MeshError,
     SkillFailed,
-    TooLarge,
 )
 from chatixia.ids import AgentId
 from chatixia.wire import tasks as t
@@ -35,10 +35,11 @@ from chatixia.wire.peer import MAX_HOPS
 from chatixia.wire.signaling import TaskHint, TaskPush
 from chatixia.world import World
 
-from .calls import EAGER
 from .channel import Handle, Registry, Timers
+from .chores import Chores
 from .lease import Lease, Outcome, Outcomes, QueueResponder, newer
 from .renewal import Renewer
+from .reports import RETRY, SURE, Reports
 
 log = logging.getLogger("chatixia.peer")
 
@@ -49,9 +50,6 @@ MAX_BLOCK: Final = 60.0
 """A loop that was not seen for this long counts as dead: its leases are renewed no more."""
 UNRENEWED: Final = 13.0
 """After this long without a renewal by the thread the loop asks over the login, too."""
-RETRY: Final = (0.2, 0.5, 1.0, 2.0)
-KEPT: Final = 60.0
-"""Seconds past a task's deadline for which a report is repeated."""
 POLL: Final = 30.0
 """Seconds between claims while slots are free: the safety net under lost pushes."""
 FRESH: Final = 0.5
@@ -60,12 +58,10 @@ GRACE: Final = 0.25
 GRACE_MINE: Final = 2.5
 """Seconds that a skill runs on when its task is given back: as long as it takes until the next
 fence comes, which no other agent gets of a task that is addressed to this one."""
+MOST_RENEWED: Final = 256
 UNREPORTED: Final = 64
 UNREPORTED_BYTES: Final = 32 * MIB
 """Results that wait for the registry; beyond this no more work is taken."""
-
-_SURE: Final = ("stale_fence", "canceled", "not_found", "conflict", "denied", "unauthorized")
-"""Answers to a report after which nothing is left to say under its fence."""
 
 
 class Worker:
@@ -83,8 +79,9 @@ class Worker:
         self._leases: dict[str, Lease] = {}
         self._ending: dict[str, Lease] = {}
         self._outcomes = Outcomes()
-        self._unreported = 0
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._claim: t.Claim | None = None
+        self._chores = Chores(timers)
+        self._reports = Reports(me, registry, world, self._chores)
         self._ticker: Handle | None = None
         self._poller: Handle | None = None
         self._ticked = 0.0
@@ -120,7 +117,9 @@ class Worker:
 
     # -- taking
 
-    def _take(self, task: t.Task, fence: str, attempt: int, until: float) -> None:
+    def _take(
+        self, task: t.Task, fence: str, attempt: int, until: float, said: bool = False
+    ) -> None:
         old = self._leases.get(task.id)
         if old is not None:
             if newer(fence, old.fence):
@@ -131,10 +130,13 @@ class Worker:
             return
         now = self.world.boottime()
         lease = self._leases[task.id] = Lease(task, fence, until, now, max(attempt, 1))
+        if task.deadline_ms:
+            lease.ends = now + task.deadline_ms / 1000
         lease.sure = self._fresh(task) and task.id not in self._ending
+        lease.said = said and lease.sure
         self._tick_soon()
-        lease.run = self._spawn_eager(self._run(lease))
-        if lease.sure and not lease.run.done() and not lease.reporting:
+        lease.run = self._chores.eager(self._run(lease))
+        if lease.sure and not (lease.said or lease.run.done() or lease.reporting):
             self.spawn(self._started(lease))
 
     def _fits(self, task: t.Task) -> bool:
@@ -145,7 +147,7 @@ class Worker:
         busy = sum(not lease.reporting for lease in self._leases.values())
         waiting = len(self._leases) - busy + len(self._ending)
         full = busy >= self._slots or waiting >= self._slots + UNREPORTED
-        return ours and not full and self._unreported < UNREPORTED_BYTES
+        return ours and not full and self._reports.waiting < UNREPORTED_BYTES
 
     def _fresh(self, task: t.Task) -> bool:
         return self._clock is None or self._clock() - task.updated_at < FRESH
@@ -175,12 +177,12 @@ class Worker:
                     continue
                 if not code:
                     lease.said = True
-                elif code in _SURE:
+                elif code in SURE:
                     self._refused(lease, back=code == "stale_fence")
                 elif self.world.boottime() > lease.until:
                     return False
                 else:
-                    await self._sleep(next(pauses, RETRY[-1]))
+                    await self._chores.sleep(next(pauses, RETRY[-1]))
         finally:
             lease.saying = False
         return lease.said and not lease.lost
@@ -212,7 +214,8 @@ class Worker:
                 lease.begun = True
                 await self._work(self._incoming(lease), responder)
             if responder.answered and not lease.lost:
-                await self._report(lease, responder)
+                self._spared(lease)
+                await self._reports.deliver(lease, responder)
         finally:
             self._done(lease, responder)
 
@@ -259,60 +262,25 @@ class Worker:
             begun = known.begun + lease.begun
             self._outcomes.keep(name, Outcome(begun, responder.result, responder.error))
 
-    # -- reporting
-
-    async def _report(self, lease: Lease, responder: QueueResponder) -> None:
-        lease.reporting = True
-        self._spared(lease)
-        size = len(responder.result or b"")
-        if size > t.MAX_PAYLOAD:
-            said = f"The result has {size} bytes; the queue takes at most {t.MAX_PAYLOAD} (1 MiB)."
-            responder.result, responder.error, size = None, TooLarge(said, agent=self.me), 0
-        self._unreported += size
-        try:
-            await self._insist(lease, responder)
-        finally:
-            self._unreported -= size
-
-    async def _insist(self, lease: Lease, responder: QueueResponder) -> None:
-        """Report until it is answered: repeated under the same fence, it is one."""
-        last = self.world.boottime() + lease.task.deadline_ms / 1000 + KEPT
-        pauses = iter(RETRY)
-        while not lease.over:
-            fence = lease.fence
-            try:
-                await self.registry.verb(*responder.report())
-                lease.over = True
-            except MeshError as error:
-                if lease.fence != fence:
-                    continue
-                again = error.retryable or error.outcome == "unknown"
-                if error.code in _SURE or not again or self.world.boottime() > last:
-                    log.info("the report of %s was refused: %s", lease.task.id, error)
-                    # A stale fence may be followed by ours again.
-                    lease.over = error.code != "stale_fence"
-                    return
-                await self._sleep(next(pauses, RETRY[-1]))
-
     # -- leases
 
     def _held(self) -> list[t.Held]:
         """Called in the renewing thread: what to renew, while the loop counts as alive."""
         if self.world.boottime() - self._ticked > MAX_BLOCK:
             return []
-        return [lease.held() for lease in list(self._leases.values()) if not lease.lost][:256]
+        return _asked(one for one in list(self._leases.values()) if not one.lost)
 
     def _unsaid(self) -> list[t.Held]:
         """Called in the renewing thread: what the loop took up and could not say so."""
         if self.world.boottime() - self._ticked > MAX_BLOCK:
             return []
         leases = list(self._leases.values())
-        return [one.held() for one in leases if one.begun and not one.said and not one.lost][:256]
+        return _asked(one for one in leases if one.begun and not one.said and not one.lost)
 
     def _renewed_aside(self, renewals: Sequence[t.Renewal], asked: float) -> None:
         for renewal in renewals:
             lease = self._leases.get(renewal.task_id)
-            if lease is not None and not renewal.code:
+            if lease is not None and not renewal.code and lease.asked == lease.fence:
                 lease.said = True
         loop = self._loop
         if loop is not None:
@@ -322,8 +290,8 @@ class Worker:
     def _renewed(self, renewals: Sequence[t.Renewal], asked: float) -> None:
         for renewal in renewals:
             lease = self._leases.get(renewal.task_id)
-            if lease is None:
-                continue
+            if lease is None or lease.asked != lease.fence:
+                continue  # the answer is about an earlier fence
             if renewal.code:
                 self._refused(lease, back=renewal.code == "stale_fence")
             else:
@@ -372,21 +340,21 @@ class Worker:
         self._ticker = None
         now = self._ticked = self.world.boottime()
         for lease in list(self._leases.values()):
-            if lease.until < now and not lease.reporting:
-                log.warning("the lease of %s is over; its skill is stopped", lease.task.id)
+            if min(lease.until, lease.ends) < now and not lease.reporting:
+                log.warning("the time of %s is over; its skill is stopped", lease.task.id)
                 self._lose(lease)
         held = [one for one in self._leases.values() if not one.lost]
         late = [one for one in held if now - one.renewed > UNRENEWED]
         if late and self.registry.up:
             for lease in late:
                 lease.renewed = now
-            self.spawn(self._renew_here([one.held() for one in late], now))
+            self.spawn(self._renew_here(_asked(late), now))
         if self._leases:
             self._ticker = self._timers.later(TICK, self._tick)
 
     async def _renew_here(self, leases: list[t.Held], asked: float) -> None:
         with contextlib.suppress(MeshError):
-            said = await self.registry.verb("tasks.renew", t.Renew(leases[:256]))
+            said = await self.registry.verb("tasks.renew", t.Renew(leases))
             self._renewed(said.leases, asked)
 
     # -- the safety net
@@ -402,21 +370,37 @@ class Worker:
         self._poller = None
         if not self.registry.up:
             return  # the next login begins anew
-        free = self._slots - len(self._leases)
-        if free > 0:
-            self.spawn(self._claim(min(free, 64)))
+        self.spawn(self._look_safely())
         self._again(POLL)
 
-    async def _claim(self, limit: int) -> None:
-        asked = self.world.boottime()
-        claim = t.Claim(self.world.token(12).hex(), limit, sorted(self._skills)[:256])
+    async def _look_safely(self) -> None:
         try:
-            grants = await self.registry.verb("tasks.claim", claim)
+            await self.look()
         except MeshError as error:
             log.debug("no claim: %s", error)
-            return
-        for grant in grants.grants:
-            self._take(grant.task, grant.fence, grant.attempt, asked + grant.lease_ms / 1000)
+
+    async def look(self) -> int:
+        """Claim as much as slots are free; how many tasks came. Raises MeshError.
+
+        A claim without an answer is repeated as it was: what it was granted is not lost.
+        """
+        free = self._slots - len(self._leases)
+        if self._claim is None and free > 0:
+            skills = sorted(self._skills)[:256]
+            self._claim = t.Claim(self.world.token(12).hex(), min(free, 64), skills)
+        if self._claim is None:
+            return 0
+        asked = self.world.boottime()
+        try:
+            said = await self.registry.verb("tasks.claim", self._claim)
+        except MeshError as error:
+            if not (error.retryable or error.outcome == "unknown"):
+                self._claim = None
+            raise
+        self._claim = None
+        for one in said.grants:
+            self._take(one.task, one.fence, one.attempt, asked + one.lease_ms / 1000, said=True)
+        return len(said.grants)
 
     # -- tasks
 
@@ -425,27 +409,9 @@ class Worker:
         """Tasks in hand."""
         return len(self._leases)
 
-    def spawn(self, work: Any) -> None:
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         """Run beside, until :meth:`stop`."""
-        self._keep(asyncio.ensure_future(work))
-
-    def _spawn_eager(self, work: Any) -> asyncio.Task[Any]:
-        task = asyncio.Task(work, loop=asyncio.get_running_loop(), **EAGER)
-        self._keep(task)
-        return task
-
-    def _keep(self, task: asyncio.Task[Any]) -> None:
-        if not task.done():
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    async def _sleep(self, seconds: float) -> None:
-        waiter = asyncio.get_running_loop().create_future()
-        timer = self._timers.later(seconds, _setter(waiter))
-        try:
-            await waiter
-        finally:
-            timer.cancel()
+        self._chores.spawn(work)
 
     async def stop(self) -> None:
         """Cancel what runs; the registry ends our leases with our goodbye."""
@@ -456,16 +422,18 @@ class Worker:
                 timer.cancel()
         for lease in list(self._leases.values()):
             self._lose(lease)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._chores.stop()
+
+
+def _asked(leases: Iterable[Lease]) -> list[t.Held]:
+    """What to renew, each lease remembering under which fence it was asked for."""
+    chosen = list(islice(leases, MOST_RENEWED))
+    for lease in chosen:
+        lease.asked = lease.fence
+    return [lease.held() for lease in chosen]
 
 
 def _exhausted(begun: int) -> AttemptsExhausted:
     times = "once" if begun == 1 else f"{begun} times"
     said = f"The task was begun {times} and stopped when its lease was lost."
     return AttemptsExhausted(said, outcome="unknown")
-
-
-def _setter(waiter: asyncio.Future[None]) -> Callable[[], None]:
-    return lambda: None if waiter.done() else waiter.set_result(None)

@@ -182,7 +182,7 @@ class Service:
 
     async def _beat(self, call: Call, request: Any) -> Any:
         skills = self.directory.beat(call, request)
-        tasks = await self.tasks.claim_by_poll(call.who, skills)
+        tasks = await self.tasks.claim_by_poll(call.who, skills) if request.polls else []
         return BY_NAME["heartbeat"].reply(pending_tasks=tasks)
 
     async def _metrics(self) -> bytes:

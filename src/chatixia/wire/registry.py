@@ -100,7 +100,10 @@ class RegisterAgent(msgspec.Struct, omit_defaults=True):
 
 
 class Beat(msgspec.Struct, omit_defaults=True):
-    """The described heartbeat; renews the agent's leases and claims by polling."""
+    """The described heartbeat; renews the agent's leases and claims by polling.
+
+    ``polls`` false: only a sign of life, of an agent that claims and renews by ``tasks.*``.
+    """
 
     agent_id: Id
     hostname: Name = ""
@@ -113,6 +116,7 @@ class Beat(msgspec.Struct, omit_defaults=True):
     uptime_seconds: float = 0.0
     skill_names: Annotated[list[Short], msgspec.Meta(max_length=256)] = []
     sidecar_peer_id: Id = ""
+    polls: bool = True
 
 
 class TokenRequest(msgspec.Struct, omit_defaults=True):

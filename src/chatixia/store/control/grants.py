@@ -146,7 +146,8 @@ def claim(tx: Tx, memory: Memory, who: Principal, said: t.Claim, skills: Iterabl
     known = tx.one("remembered", (scope,))
     if known is not None:
         return _regrant(tx, memory, who, _grants.decode(known[1]))
-    me = Taker(who.id, who.ns, who.incarnation, serves(who.id, skills))
+    lease = core.lease(who.kind)
+    me = Taker(who.id, who.ns, who.incarnation, serves(who.id, skills), lease)
     rows = _several(tx, memory, me, said.limit)
     if rows:
         answer = encode([(row.id, row.fence) for row in rows])

@@ -292,11 +292,12 @@ def _renew(tx: Tx, memory: Memory, who: Principal, held: t.Held) -> t.Renewal:
         return t.Renewal(held.task_id, code="not_found")
     if generation != tx.generation or not is_held(row, who.id, n):
         return t.Renewal(held.task_id, code=core.refusal(row.state, "start").code)
+    lease = core.lease(who.kind)
     tx.run("renew", {
-        "id": row.id, "worker": who.id, "ns": who.ns, "fence": n, "lease": tx.now + core.LEASE,
+        "id": row.id, "worker": who.id, "ns": who.ns, "fence": n, "lease": tx.now + lease,
     })  # fmt: skip
     memory.rows.drop(row)
-    return t.Renewal(held.task_id, t.LEASE_MS)
+    return t.Renewal(held.task_id, int(lease * 1000))
 
 
 def update(tx: Tx, memory: Memory, who: Principal, said: t.Update, jitter: float) -> None:

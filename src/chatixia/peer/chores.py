@@ -1,0 +1,51 @@
+"""What a worker has running beside: kept, so that a stop can cancel and await it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from .calls import EAGER
+from .channel import Timers
+
+
+class Chores:
+    """The background tasks of one owner, on the running loop."""
+
+    def __init__(self, timers: Timers) -> None:
+        self._timers = timers
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Run beside, until :meth:`stop`."""
+        self._keep(asyncio.ensure_future(work))
+
+    def eager(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Run now up to the first wait, then beside."""
+        task = asyncio.Task(work, loop=asyncio.get_running_loop(), **EAGER)
+        self._keep(task)
+        return task
+
+    def _keep(self, task: asyncio.Task[Any]) -> None:
+        if not task.done():
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait on the timers' clock."""
+        waiter = asyncio.get_running_loop().create_future()
+        timer = self._timers.later(
+            seconds, lambda: None if waiter.done() else waiter.set_result(None)
+        )
+        try:
+            await waiter
+        finally:
+            timer.cancel()
+
+    async def stop(self) -> None:
+        """Cancel all and wait for their end."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,8 +1,12 @@
 """Tasks as rows, and what is refused before anybody is asked."""
 
+import asyncio
+import os
+
 import msgspec
 import pytest
 
+from chatixia import connect
 from chatixia.cli.common import Talk
 from chatixia.cli.tasks import line, progress_of, show_list, talk_of
 from chatixia.errors import BadRequest, WireError
@@ -38,3 +42,51 @@ def test_progress(fraction, note, text):
 async def test_an_unknown_state_is_refused_here():
     with pytest.raises(BadRequest, match="pending, assigned"):
         await show_list(None, Talk(False, False, 0, ""), "done", "", "", 5)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def there(tmp_path, monkeypatch):
+    """Be another machine from now on."""
+    return lambda: monkeypatch.setenv("CHATIXIA_HOME", str(tmp_path / "there"))
+
+
+def submitted() -> str:
+    """A task of this machine that nobody takes."""
+
+    async def submit() -> str:
+        async with connect() as mesh:
+            return (await mesh.submit(None, "nobody-has-it", {})).id
+
+    return asyncio.run(submit())
+
+
+def test_a_reason_is_kept_and_a_canceled_tasks_watch_fails(registry, type_):
+    task = submitted()
+    assert type_("tasks", "cancel", task, "--reason", "not needed any more").code == 0
+    shown = type_("tasks", "show", task)
+    assert shown.code == 0 and "The task was canceled: not needed any more" in shown.out
+    watched = type_("tasks", "watch", task)
+    assert watched.code == 1 and "not needed any more" in watched.err
+    bare = submitted()
+    type_("tasks", "cancel", bare)
+    assert type_("tasks", "watch", bare).code == 1
+
+
+def test_the_owner_sees_all_tasks_and_a_machine_its_own(registry, type_, there, monkeypatch):
+    """As the hub shows them; on another machine only what concerns it."""
+    mine = submitted()
+    string = type_("invite", "pi", "--no-wait", "--json").json["join"]
+    owner_home = os.environ["CHATIXIA_HOME"]
+    there()
+    assert type_("join", string).code == 0
+    theirs = submitted()
+    listed = [row["id"] for row in type_("tasks", "list", "--json").json["tasks"]]
+    assert listed == [theirs]
+    assert type_("tasks", "show", mine).code == type_("tasks", "watch", mine).code == 4
+    monkeypatch.setenv("CHATIXIA_HOME", owner_home)
+    listed = [row["id"] for row in type_("tasks", "list", "--json").json["tasks"]]
+    assert listed == [theirs, mine]
+    assert type_("tasks", "show", theirs, "--json").json["task"]["state"] == "pending"
+    assert type_("tasks", "cancel", theirs).code == 0
+    watched = type_("tasks", "watch", theirs)
+    assert watched.code == 1 and theirs in watched.out

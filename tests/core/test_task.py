@@ -151,6 +151,13 @@ def test_pauses_grow_and_are_bounded(attempt: int, jitter: float):
     assert pause <= task.pause(attempt + 1, jitter)
 
 
+def test_why_a_task_was_canceled_is_its_error():
+    assert task.cancelled(" ") == task.Verdict("cancel")
+    error = task.cancelled("x" * 1024).error
+    assert error is not None and error.code == "canceled"
+    assert len(error.message) == 1024 and error.message.startswith("The task was canceled: xxx")
+
+
 def test_expiry_is_definite_only_if_nobody_had_it():
     assert task.expired(0).outcome == "definite"
     assert task.expired(1).outcome == "unknown"

@@ -365,13 +365,23 @@ async def test_a_report_that_is_refused_is_not_repeated():
 
 
 async def test_a_canceled_task_stops_its_skill():
-    bench = Bench(hang)
+    said = []
+
+    async def listen(incoming, responder):
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError as error:
+            said.extend(error.args)
+            raise
+
+    bench = Bench(listen)
     bench.push()
     lease = bench.worker._leases["t1"]
     bench.worker.pushed(TaskHint("t1", "canceled", "another fence"))
     assert not lease.lost
-    bench.worker.pushed(TaskHint("t1", "canceled", "f1"))
+    bench.worker.pushed(TaskHint("t1", "canceled", "f1", "The task was canceled: enough"))
     await bench.until(lambda: lease.run.done())
+    assert said == ["The task was canceled: enough"]
     assert lease.lost and "tasks.fail" not in bench.book.names()
     await bench.stop()
 

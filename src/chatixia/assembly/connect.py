@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -55,6 +57,33 @@ class Connecting:
     ) -> None:  # fmt: skip
         """Leave the mesh."""
         await self._close()
+
+
+@asynccontextmanager
+async def owned(*, mesh: str = "") -> AsyncIterator[Mesh]:
+    """The profile's mesh as its owner sees it, where the owner's key is; else as :func:`connect`.
+
+    As the owner there are verbs and tasks only: no call, no link.
+    """
+    from chatixia.client.door import Door
+    from chatixia.client.mesh import Mesh
+
+    from .profile import Profile, exists
+    from .rest import Rest
+    from .rest_port import OwnerPort
+    from .settings import resolve
+
+    settings = resolve({"mesh": mesh or None})
+    profile = Profile.open(settings["mesh"]) if exists(settings["mesh"]) else None
+    if profile is None or not profile.is_owner:
+        async with connect(mesh=mesh) as made:
+            yield made
+        return
+    port = OwnerPort(Rest.owner(profile))
+    try:
+        yield Mesh(Door(port))
+    finally:
+        await port.stop()
 
 
 def connect(

@@ -7,17 +7,17 @@ that cannot join; one that has a profile never takes this way.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
 
-from chatixia.agent.threads import Threads
 from chatixia.core.join import is_loopback
-from chatixia.core.ports import Answer, Handler, Outgoing, Pong, Stream
+from chatixia.core.ports import Answer, Handler, Outgoing
 from chatixia.errors import (
     ConfigError,
     DeadlineExceeded,
@@ -32,11 +32,11 @@ from chatixia.errors import (
 from chatixia.ids import AgentId
 from chatixia.wire.peer import SkillInfo
 from chatixia.wire.registry import AgentRef, Beat, Capabilities, RegisterAgent
-from chatixia.wire.signaling import LinkReport, TaskDone
-from chatixia.wire.tasks import TERMINAL, Body, Ref, Submit, Task
+from chatixia.wire.tasks import TERMINAL, Body, Cancel, Ref, Submit, Task
 from chatixia.world import REAL, World, task_id
 
 from .rest import Line
+from .rest_port import POLL_S, RestPort
 
 if TYPE_CHECKING:
     from chatixia.peer.channel import Access
@@ -44,19 +44,18 @@ if TYPE_CHECKING:
 log = logging.getLogger("chatixia")
 
 BEAT_S: Final = 5.0
-TIMEOUT_S: Final = 10.0
-POLL_S: Final = 0.5
 REFUSED_S: Final = 300.0
 """Seconds between rounds while the API key is refused."""
 SLOW_S: Final = 60.0
 MODE: Final = "keyless"
+VIA: Final = "queue, plain"
 CURE: Final = (
     "%s: the registry refuses its API key (%s); make another with `chatixia keys create %s`, put it"
     " into sidecar.api_key and start again. The next attempt is in %.0f s."
 )
 
 
-class KeylessPort:
+class KeylessPort(RestPort):
     """``core.ports.Mesh`` over the registry's REST routes, for the holder of an API key.
 
     To the queue's worker it is the ``Registry``: ``up`` says whether the last word went well.
@@ -68,10 +67,9 @@ class KeylessPort:
 
         if not url:
             raise ConfigError("sidecar.api_key needs `registry`: the address to log in at.")
-        self._url, self._key, self._name, self._world = url, key, AgentId(name), world
+        super().__init__(name, world)
+        self._url, self._key = url, key
         self._line: Line | None = None
-        # One thread: a cancelled verb still ends before the next one uses the connection.
-        self._thread = Threads(1)
         self._skills: Sequence[SkillInfo] = ()
         self._up = asyncio.Event()
         self._registered = False
@@ -81,11 +79,6 @@ class KeylessPort:
         self.up = False
         self.on_push: Callable[[msgspec.Struct], None] = _ignore
         self.on_state: Callable[[bool], None] = _ignore
-
-    @property
-    def id(self) -> AgentId:
-        """My name, which is the API key's."""
-        return self._name
 
     @property
     def registry_up(self) -> bool:
@@ -139,48 +132,57 @@ class KeylessPort:
         """Through the queue: submit, then look until it has ended."""
         started = self._world.monotonic()
         until = started + out.timeout
-        row = await self._queued(out, until)
-        while row.state not in TERMINAL:
-            left = until - self._world.monotonic()
-            if left <= 0:
-                raise DeadlineExceeded(agent=out.target, via="queue, plain")
-            await asyncio.sleep(min(POLL_S, left))
-            row = await self.verb("tasks.get", Ref(row.id))
+        request = self._described(out)
+        try:
+            row = await self._ended(request, until)
+        except asyncio.CancelledError:
+            self._worker.spawn(self._left(request.id))
+            raise
         if row.state != "completed":
             raise from_wire(row.error) if row.error else SkillFailed(agent=out.target)
         value = row.result.plain if row.result is not None else None
         ms = (self._world.monotonic() - started) * 1000
         data = bytes(value) if isinstance(value, msgspec.Raw) else b"null"
-        return Answer(data, "queue, plain", ms, AgentId(row.assigned_agent_id or out.target))
+        return Answer(data, VIA, ms, AgentId(row.assigned_agent_id or out.target))
 
-    async def _queued(self, out: Outgoing, until: float) -> Task:
+    def _described(self, out: Outgoing) -> Submit:
         if out.kind not in ("task", "prompt") or out.stream or out.queue == "never":
             raise Unreachable("Without a key of its own an agent has no link; join the mesh.")
-        request = Submit(
+        return Submit(
             id=task_id(self._world), skill=out.skill, target_agent_id=out.target, key=out.key,
             payload=msgspec.Raw(msgspec.json.encode(Body(plain=msgspec.Raw(out.body)))),
-            deadline_ms=max(1, int((until - self._world.monotonic()) * 1000)),
-            path=list(out.path), traceparent=out.traceparent, idempotent=out.idempotent,
+            deadline_ms=max(1, int(out.timeout * 1000)), path=list(out.path),
+            traceparent=out.traceparent, idempotent=out.idempotent,
+            max_attempts=3 if out.idempotent else 1,
         )  # fmt: skip
-        done = await self.verb("tasks.submit", request)
-        row: Task = await self.verb("tasks.get", Ref(done.task_id))
+
+    async def _ended(self, request: Submit, until: float) -> Task:
+        """Submit, and look until it has ended; what is lost on the way is asked again."""
+        done = await self._insist("tasks.submit", request, until)
+        row: Task = await self._insist("tasks.get", Ref(done.task_id), until)
+        while row.state not in TERMINAL:
+            await self._pause(until, DeadlineExceeded(via=VIA))
+            row = await self._insist("tasks.get", Ref(done.task_id), until)
         return row
 
-    def stream(self, out: Outgoing) -> Stream:
-        """Not without a link. Raises Unreachable."""
-        raise Unreachable("A stream needs a link, and a link needs a key; join the mesh.")
+    async def _insist(self, name: str, request: msgspec.Struct, until: float) -> Any:
+        while True:
+            try:
+                return await self.verb(name, request)
+            except MeshError as error:
+                if not error.retryable or (name == "tasks.submit" and not self.up):
+                    raise
+                await self._pause(until, error)
 
-    async def verb(self, name: str, request: msgspec.Struct, timeout: float = TIMEOUT_S) -> Any:
-        """A verb at the registry, one at a time."""
-        return await self._thread.run(self._call, name, request, timeout)
+    async def _pause(self, until: float, late: MeshError) -> None:
+        left = until - self._world.monotonic()
+        if left <= 0:
+            raise late
+        await asyncio.sleep(min(POLL_S, left))
 
-    async def ping(self, target: AgentId, timeout: float = 5.0) -> Pong:
-        """Not without a link. Raises Unreachable."""
-        raise Unreachable("A ping needs a link, and a link needs a key; join the mesh.")
-
-    def links(self) -> Sequence[LinkReport]:
-        """None."""
-        return ()
+    async def _left(self, task: str) -> None:
+        with contextlib.suppress(MeshError):
+            await self.verb("tasks.cancel", Cancel(task, "the caller left"))
 
     def serve(self, handler: Handler, skills: Sequence[SkillInfo], slots: int) -> None:
         """Answer tasks from the queue."""
@@ -189,16 +191,6 @@ class KeylessPort:
 
     def heartbeat(self, slots: int | None, skills: Sequence[Any] | None) -> None:
         """Told with the next beat."""
-
-    async def watch(self, task_id: str, timeout: float) -> AsyncIterator[msgspec.Struct]:
-        """The end of a task, by looking."""
-        until = self._world.monotonic() + timeout
-        while self._world.monotonic() < until:
-            row = await self.verb("tasks.get", Ref(task_id))
-            if row.state in TERMINAL:
-                yield TaskDone(row)
-                return
-            await asyncio.sleep(POLL_S)
 
     # -- polling
 

@@ -118,6 +118,18 @@ def in_mesh(talk: Talk, work: Callable[[Mesh], Coroutine[Any, Any, R]]) -> R:
     return wait(visit())
 
 
+def in_queue(talk: Talk, work: Callable[[Mesh], Coroutine[Any, Any, R]]) -> R:
+    """As :func:`in_mesh`, but where the owner's key is, as the owner, whom every task concerns."""
+
+    async def visit() -> R:
+        from chatixia.assembly.connect import owned
+
+        async with owned(mesh=talk.mesh) as mesh:
+            return await work(mesh)
+
+    return wait(visit())
+
+
 async def again(every: float, show: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Show now, and with ``every`` above 0 again after that many seconds until interrupted."""
     await show()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chatixia.cli import output
-from chatixia.cli.common import Noun, Talk, common, in_mesh
+from chatixia.cli.common import Noun, Talk, common, in_mesh, in_queue
 
 if TYPE_CHECKING:
     from chatixia.client.mesh import Mesh
@@ -29,7 +29,7 @@ def tasks() -> None:
 @common
 def list_(talk: Talk, state: str, skill: str, agent: str, limit: int) -> None:
     """List tasks, the newest first."""
-    in_mesh(talk, lambda mesh: show_list(mesh, talk, state, skill, agent, limit))
+    in_queue(talk, lambda mesh: show_list(mesh, talk, state, skill, agent, limit))
 
 
 @tasks.command()
@@ -37,7 +37,7 @@ def list_(talk: Talk, state: str, skill: str, agent: str, limit: int) -> None:
 @common
 def show(talk: Talk, task_id: str) -> None:
     """Show one task with its result or error."""
-    in_mesh(talk, lambda mesh: show_one(mesh, talk, task_id))
+    in_queue(talk, lambda mesh: show_one(mesh, talk, task_id))
 
 
 @tasks.command()
@@ -46,7 +46,7 @@ def show(talk: Talk, task_id: str) -> None:
 @common
 def cancel(talk: Talk, task_id: str, reason: str) -> None:
     """Cancel a task, at once and for good."""
-    in_mesh(talk, lambda mesh: end(mesh, talk, task_id, reason))
+    in_queue(talk, lambda mesh: end(mesh, talk, task_id, reason))
 
 
 @tasks.command()
@@ -54,7 +54,8 @@ def cancel(talk: Talk, task_id: str, reason: str) -> None:
 @common
 def watch(talk: Talk, task_id: str) -> None:
     """Follow a task until it ends."""
-    in_mesh(talk, lambda mesh: follow(mesh, talk, task_id))
+    if not in_mesh(talk, lambda mesh: follow_mine(mesh, talk, task_id)):
+        in_queue(talk, lambda mesh: follow(mesh, talk, task_id))
 
 
 async def show_list(mesh: Mesh, talk: Talk, state: str, skill: str, agent: str, limit: int) -> None:
@@ -109,6 +110,18 @@ async def end(mesh: Mesh, talk: Talk, task_id: str, reason: str) -> None:
     talk.data("task", {"task": {"id": task_id, "state": state}}, f"{task_id} {state}")
 
 
+async def follow_mine(mesh: Mesh, talk: Talk, task_id: str) -> bool:
+    """Follow it as a client, to whom all is pushed; False if it is not this machine's to read."""
+    from chatixia.errors import Denied
+
+    try:
+        await mesh.task(task_id).row()
+    except Denied:
+        return False
+    await follow(mesh, talk, task_id)
+    return True
+
+
 async def follow(mesh: Mesh, talk: Talk, task_id: str) -> None:
     """Print its progress as it comes, then its end; its own error is the command's."""
     task = mesh.task(task_id)
@@ -119,10 +132,10 @@ async def follow(mesh: Mesh, talk: Talk, task_id: str) -> None:
         talk.data("progress", fields, text)
     row = await task.ended()
     talk_of(talk, row)
-    if row.error is not None:
-        from chatixia.errors import from_wire
+    if row.state != "completed":
+        from chatixia.client.task import why
 
-        raise from_wire(row.error)
+        raise why(row)
 
 
 def progress_of(fraction: float | None, note: str) -> str:

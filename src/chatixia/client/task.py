@@ -79,7 +79,7 @@ class Task:
         """
         row = await self.ended(timeout)
         if row.state != "completed":
-            raise _why(row)
+            raise why(row)
         body = row.result.plain if row.result is not None else None
         value = decode(bytes(body)) if isinstance(body, msgspec.Raw) else None
         return Reply(value, "queue, plain", _took(row), row.assigned_agent_id)
@@ -151,8 +151,8 @@ def _took(row: Row) -> float:
     return max(0.0, row.updated_at - row.created_at) * 1000
 
 
-def _why(row: Row) -> MeshError:
-    """The error that a task ended with."""
+def why(row: Row) -> MeshError:
+    """The error that a task ended with; by its state, where the row says no more."""
     error = row.error
     if error is None:
         kind = TABLE.get(row.state, SkillFailed)

@@ -207,6 +207,14 @@ def expired(deliveries: int) -> WireError:
     return (DeadlineExceeded() if deliveries else Expired()).to_wire()
 
 
+def cancelled(reason: str) -> Verdict:
+    """The end of a task that somebody canceled, saying why if that was told."""
+    if not (said := reason.strip()):
+        return Verdict("cancel")
+    text = f"The task was canceled: {said}"[:1024]
+    return Verdict("cancel", error=Cancelled(text).to_wire())
+
+
 # --- who gets it next ---------------------------------------------------------------------------
 
 

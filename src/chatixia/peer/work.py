@@ -113,7 +113,7 @@ class Worker:
         elif isinstance(push, TaskHint):
             lease = self._leases.get(push.task_id)
             if lease is not None and lease.fence == push.fence and push.state != "assigned":
-                self._refused(lease, back=push.state == "pending")
+                self._refused(lease, push.state == "pending", push.reason)
 
     # -- taking
 
@@ -298,13 +298,13 @@ class Worker:
                 lease.until = max(lease.until, asked + renewal.lease_ms / 1000)
                 lease.renewed = max(lease.renewed, asked)
 
-    def _refused(self, lease: Lease, back: bool) -> None:
+    def _refused(self, lease: Lease, back: bool, why: str = "") -> None:
         """The fence is not in force any more. ``back``: the task waits to be given out again."""
         if lease.reporting:
             return  # its report will be answered
         lease.over = not back
         if not back or not lease.begun:
-            self._lose(lease)
+            self._lose(lease, why)
         elif not lease.lost:
             lease.lost = True
             mine = lease.task.target_agent_id == self.me
@@ -317,8 +317,8 @@ class Worker:
             lease.grace.cancel()
         lease.grace = None
 
-    def _lose(self, lease: Lease) -> None:
-        """The task is not ours any more: stop, and report nothing."""
+    def _lose(self, lease: Lease, why: str = "") -> None:
+        """The task is not ours any more: stop, saying why, and report nothing."""
         lease.lost = True
         self._spared(lease)
         if self._leases.get(lease.task.id) is lease:
@@ -326,7 +326,7 @@ class Worker:
         if lease.run is not None and not lease.run.done():
             if lease.begun:
                 self._ending[lease.task.id] = lease
-            lease.run.cancel()
+            lease.run.cancel(why or None)
 
     def _tick_soon(self) -> None:
         self._ticked = self.world.boottime()

@@ -227,12 +227,14 @@ class TaskPush(msgspec.Struct, tag="task", omit_defaults=True):
 class TaskHint(msgspec.Struct, tag="task_hint", omit_defaults=True):
     """Something changed about a task that you asked for or hold; rows are the truth.
 
-    ``state`` as it was then; the holder of a canceled task stops.
+    ``state`` as it was then; the holder of a canceled task stops. ``reason``: what the task's
+    error says of it, if it ended.
     """
 
     task_id: Short
     state: Short = ""
     fence: Fence = ""
+    reason: Line = ""
 
 
 class TaskDone(msgspec.Struct, tag="task_done", omit_defaults=True):

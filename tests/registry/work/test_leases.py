@@ -88,9 +88,10 @@ async def test_a_goodbye_ends_them_at_once(working: tuple[Desk, TaskPush]):
 
 async def test_the_holder_of_a_canceled_task_is_told_to_stop(working: tuple[Desk, TaskPush]):
     desk, push = working
-    await desk.tasks.cancel(ALICE, t.Cancel(push.task.id))
+    await desk.tasks.cancel(ALICE, t.Cancel(push.task.id, "enough"))
     [hint] = await desk.sockets.wait("bob", TaskHint)
-    assert hint == TaskHint(push.task.id, "canceled", push.fence)
+    why = "The task was canceled: enough"
+    assert hint == TaskHint(push.task.id, "canceled", push.fence, why)
     assert not desk.tasks._leases.holds("bob", "default", push.task.id, push.fence)
 
 

@@ -239,6 +239,17 @@ async def test_cancel_is_terminal_and_fences_the_holder_off(ledger: Ledger):
     assert told.task.fence != grant.fence
 
 
+async def test_why_it_was_canceled_stays_with_it(ledger: Ledger):
+    name = await ledger.submit()
+    await ledger.store.cancel(ALICE, name, " too late ")
+    await ledger.store.cancel(ALICE, name, "another")
+    error = (await ledger.store.task("default", name))[1].error
+    assert error is not None
+    assert (error.code, error.message) == ("canceled", "The task was canceled: too late")
+    [told] = ledger.changed(name)
+    assert told.task.error == error
+
+
 async def test_only_its_submitter_or_an_owner_cancels(ledger: Ledger):
     mine, other = await ledger.submit(), await ledger.submit()
     with pytest.raises(Denied):

@@ -145,7 +145,8 @@ class Leases:
         lease = self._held.pop(said.row.id, None)
         self._marks.pop(said.row.id, None)
         if lease is not None and said.event in LOST:
-            hint = TaskHint(said.row.id, said.task.state, lease.fence)
+            why = said.task.error.message if said.task.error is not None else ""
+            hint = TaskHint(said.row.id, said.task.state, lease.fence, why)
             self._pushes.push(AgentId(lease.worker), hint)
 
     # --- what workers say ---------------------------------------------------------------------

@@ -180,8 +180,8 @@ class Tasks:
             raise UnknownAgent(f"No agent named {target} is in the mesh.", agent=target)
 
     async def cancel(self, who: Principal, said: t.Cancel) -> t.Ended:
-        """Terminal at once; whoever holds it is told to stop."""
-        return await self._store.cancel(who, said.task_id)
+        """Terminal at once; whoever holds it is told to stop, and both ends why."""
+        return await self._store.cancel(who, said.task_id, said.reason)
 
     async def get(self, who: Principal, said: t.Ref) -> t.Task:
         """One task with payload and result."""

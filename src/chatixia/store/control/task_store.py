@@ -53,9 +53,9 @@ class TaskStore(Base):
         """Give it back without an attempt counted."""
         return await self._end(work.release, who, id, fence)
 
-    async def cancel(self, who: Principal, id: str) -> t.Ended:
-        """Terminal at once. Raises NotFound, Denied, Conflict."""
-        return await self._end(work.cancel, who, id)
+    async def cancel(self, who: Principal, id: str, reason: str = "") -> t.Ended:
+        """Terminal at once, and why. Raises NotFound, Denied, Conflict."""
+        return await self._end(work.cancel, who, id, reason)
 
     async def update(self, who: Principal, said: t.Update) -> None:
         """The described report; raises as ``complete``, and Denied."""

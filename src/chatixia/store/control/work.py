@@ -252,14 +252,17 @@ def release(tx: Tx, memory: Memory, who: Principal, id: str, fence: str) -> t.En
     return t.Ended(id, change(tx, memory, row, core.after_return(row.tries(), tx.now)))
 
 
-def cancel(tx: Tx, memory: Memory, who: Principal, id: str) -> t.Ended:
-    """End a task whoever holds it. Raises NotFound, Denied, Conflict (it ended otherwise)."""
+def cancel(tx: Tx, memory: Memory, who: Principal, id: str, reason: str = "") -> t.Ended:
+    """End a task whoever holds it; a ``reason`` becomes its error's sentence.
+
+    Raises NotFound, Denied, Conflict (it ended otherwise).
+    """
     row = find(tx, memory, who.ns, id)
     if not core.may_end(who, row.concern()):
         raise Denied("Only its submitter, an owner or an operator may cancel a task.")
     if row.state == "canceled":
         return t.Ended(id, "canceled", duplicate=True)
-    return t.Ended(id, change(tx, memory, row, core.Verdict("cancel")))
+    return t.Ended(id, change(tx, memory, row, core.cancelled(reason)))
 
 
 def started(tx: Tx, memory: Memory, who: Principal, id: str, fence: str) -> None:

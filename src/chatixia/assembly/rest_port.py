@@ -1,0 +1,99 @@
+"""A mesh port over the registry's REST routes alone: verbs and the queue, and never a link."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from chatixia.agent.threads import Threads
+from chatixia.core.ports import Answer, Handler, Outgoing, Pong, Stream
+from chatixia.errors import RegistryUnreachable, Unauthorized, Unreachable
+from chatixia.ids import AgentId
+from chatixia.wire.peer import SkillInfo
+from chatixia.wire.signaling import LinkReport, TaskDone, TaskProgress
+from chatixia.wire.tasks import TERMINAL, Ref, Task
+from chatixia.world import REAL, World
+
+from .rest import Rest
+
+TIMEOUT_S: Final = 10.0
+POLL_S: Final = 0.5
+"""Seconds between looks at a task that is waited for."""
+
+
+class RestPort:
+    """``core.ports.Mesh`` as far as REST goes. A subclass brings ``_call``, run in a thread."""
+
+    def __init__(self, name: str, world: World = REAL) -> None:
+        self._name, self._world = AgentId(name), world
+        # One thread: a cancelled verb still ends before the next one uses the connection.
+        self._thread = Threads(1)
+
+    @property
+    def id(self) -> AgentId:
+        """My name."""
+        return self._name
+
+    def _call(self, name: str, request: msgspec.Struct, timeout: float) -> Any:
+        raise NotImplementedError
+
+    async def verb(self, name: str, request: msgspec.Struct, timeout: float = TIMEOUT_S) -> Any:
+        """A verb at the registry, one at a time."""
+        return await self._thread.run(self._call, name, request, timeout)
+
+    async def call(self, out: Outgoing) -> Answer:
+        """Not without a link. Raises Unreachable."""
+        raise Unreachable("A call needs a link or a place in the queue; call as a client.")
+
+    def stream(self, out: Outgoing) -> Stream:
+        """Not without a link. Raises Unreachable."""
+        raise Unreachable("A stream needs a link, and a link needs a key; join the mesh.")
+
+    async def ping(self, target: AgentId, timeout: float = 5.0) -> Pong:
+        """Not without a link. Raises Unreachable."""
+        raise Unreachable("A ping needs a link, and a link needs a key; join the mesh.")
+
+    def links(self) -> Sequence[LinkReport]:
+        """None."""
+        return ()
+
+    def serve(self, handler: Handler, skills: Sequence[SkillInfo], slots: int) -> None:
+        """Nothing comes over REST by itself."""
+
+    async def watch(self, task_id: str, timeout: float) -> AsyncIterator[msgspec.Struct]:
+        """How far a task is and its end, by looking."""
+        until = self._world.monotonic() + timeout
+        told: tuple[float | None, str] = (None, "")
+        while self._world.monotonic() < until:
+            row: Task = await self.verb("tasks.get", Ref(task_id))
+            if row.state in TERMINAL:
+                yield TaskDone(row)
+                return
+            if (row.progress, row.note) != told:
+                told = row.progress, row.note
+                yield TaskProgress(row.id, row.fence, 0, *told)
+            await asyncio.sleep(POLL_S)
+
+
+class OwnerPort(RestPort):
+    """Reads and cancels whatever is in the queue, as the owner. ``rest``: logged in by its key."""
+
+    def __init__(self, rest: Rest, name: str = "owner") -> None:
+        super().__init__(name)
+        self._rest = rest
+
+    def _call(self, name: str, request: msgspec.Struct, timeout: float) -> Any:
+        try:
+            return self._rest.call(name, request)
+        except (RegistryUnreachable, Unauthorized):
+            # The line broke, or its token is over: one new login tells.
+            self._rest.close()
+            return self._rest.call(name, request)
+
+    async def stop(self) -> None:
+        """Hang up."""
+        await self._thread.run(self._rest.close)
+        self._thread.close()

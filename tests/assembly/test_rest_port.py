@@ -1,0 +1,80 @@
+"""A port of verbs alone: what it refuses, what it looks at, and the owner's."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from chatixia import connect
+from chatixia.assembly import rest_port
+from chatixia.assembly.connect import owned
+from chatixia.assembly.rest import Rest
+from chatixia.assembly.rest_port import OwnerPort, RestPort
+from chatixia.core.ports import Outgoing
+from chatixia.errors import Cancelled, Denied, Unreachable
+from chatixia.ids import AgentId
+from chatixia.testing.registry import RegistryHarness
+from chatixia.wire.registry import Nothing
+from chatixia.wire.signaling import TaskDone, TaskProgress
+from chatixia.wire.tasks import Task
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rest_port, "POLL_S", 0.01)
+
+
+async def test_it_has_no_link():
+    port = RestPort("x")
+    assert (port.id, list(port.links())) == ("x", [])
+    for work in (port.call(Outgoing(AgentId("a"))), port.ping(AgentId("a"))):
+        with pytest.raises(Unreachable):
+            await work
+    with pytest.raises(Unreachable):
+        port.stream(Outgoing(AgentId("a")))
+
+
+async def test_it_sees_a_task_by_looking():
+    rows = [
+        Task("t1", "pending"), Task("t1", "assigned", progress=0.5, note="half"),
+        Task("t1", "assigned", progress=0.5, note="half"), Task("t1", "completed"),
+    ]  # fmt: skip
+
+    class Looking(RestPort):
+        def _call(self, name, request, timeout):  # type: ignore[no-untyped-def]
+            return rows.pop(0)
+
+    half, done = [push async for push in Looking("x").watch("t1", 20)]
+    assert isinstance(half, TaskProgress) and (half.fraction, half.note) == (0.5, "half")
+    assert isinstance(done, TaskDone) and done.task.state == "completed"
+
+
+async def test_the_owner_reads_and_cancels_what_others_submitted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("CHATIXIA_HOME", str(tmp_path))
+    async with RegistryHarness(tmp_path) as registry:
+        async with connect() as mesh, owned() as all_:
+            task = await mesh.submit(None, "x", {})
+            assert (await all_.task(task.id).row()).source_agent_id == mesh.id
+            assert await all_.task(task.id).cancel("enough") == "canceled"
+            with pytest.raises(Cancelled, match="enough"):
+                await task
+            with pytest.raises(Denied):
+                await all_.submit(None, "x", {})
+        assert registry.profile.is_owner
+
+
+async def test_an_owner_whose_token_is_over_logs_in_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("CHATIXIA_HOME", str(tmp_path))
+    async with RegistryHarness(tmp_path) as registry:
+        rest = await asyncio.to_thread(Rest.owner, registry.profile)
+        port = OwnerPort(rest)
+        assert (await port.verb("status", Nothing())).mesh == registry.profile.mesh
+        rest._token = "worn out"
+        assert (await port.verb("status", Nothing())).mesh == registry.profile.mesh
+        await port.stop()

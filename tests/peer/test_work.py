@@ -229,6 +229,17 @@ async def test_a_late_delivery_that_the_registry_does_not_confirm_is_dropped(cod
     await bench.stop()
 
 
+async def test_a_clock_that_lags_is_set_by_what_is_given_out():
+    bench = Bench(run := Runs(), slots=9)
+    bench.push("t1", age=-6)  # younger than mesh time itself
+    bench.push("t2", age=-5.9)
+    assert len(run.seen) == 2
+    bench.push("t3", age=-1)
+    assert len(run.seen) == 2
+    await bench.until(lambda: len(run.seen) == 3)
+    await bench.stop()
+
+
 async def test_whether_a_late_delivery_counts_is_asked_until_it_is_answered():
     bench = Bench(run := Runs())
     bench.book.errors["tasks.started"] = [RegistryUnreachable(), DeadlineExceeded()]

@@ -162,6 +162,7 @@ async def _greet(
     ws: ClientConnection, url: str, me: Self, register: Register, token: bytes, vouched: bool
 ) -> Line:
     challenge = _expect(await ws.recv(), Challenge)
+    heard = me.clock.now()
     if not set(challenge.versions) & set(VERSIONS):
         raise UpgradeNeeded("The registry speaks no version that this agent does.")
     me.renew(challenge.now)
@@ -172,7 +173,8 @@ async def _greet(
     frames = _Reader(ws)
     welcome = _expect(await frames.next(), Welcome)
     key = _prove(ws, me, challenge, welcome, token, vouched)
-    me.clock.learn(challenge.now)
+    # A login may take seconds; they count.
+    me.clock.learn(challenge.now + me.clock.now() - heard)
     me.registry_key = key
     return Line(ws, url, welcome, await frames.until_peers(), key)
 

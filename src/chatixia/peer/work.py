@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from itertools import islice
 from typing import Any, Final
@@ -72,7 +73,7 @@ class Worker:
         clock: Callable[[], float] | None = None,
     ) -> None:  # fmt: skip
         self.me, self.registry, self.world, self._timers = me, registry, world, timers
-        self._clock = clock
+        self._clock, self._ahead = clock, -math.inf
         self._handler: Handler | None = None
         self._skills: frozenset[str] = frozenset()
         self._slots = 0
@@ -150,7 +151,13 @@ class Worker:
         return ours and not full and self._reports.waiting < UNREPORTED_BYTES
 
     def _fresh(self, task: t.Task) -> bool:
-        return self._clock is None or self._clock() - task.updated_at < FRESH
+        """Whether it was given out just now, by the highest store time that is known here: what a
+        grant itself says corrects a mesh time that was learned late."""
+        if self._clock is None:
+            return True
+        here = self.world.boottime()
+        self._ahead = max(self._ahead, task.updated_at - here)
+        return max(self._clock(), here + self._ahead) - task.updated_at < FRESH
 
     def _adopt(self, lease: Lease, fence: str, attempt: int, until: float) -> None:
         """It was given out again, to us: what is in hand goes on under the new fence."""

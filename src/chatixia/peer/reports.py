@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from chatixia.errors import MeshError, TooLarge
+from chatixia.errors import MeshError, SkillFailed
 from chatixia.ids import AgentId
 from chatixia.wire import tasks as t
 from chatixia.world import World
@@ -36,7 +36,7 @@ class Reports:
         size = len(responder.result or b"")
         if size > t.MAX_PAYLOAD:
             said = f"The result has {size} bytes; the queue takes at most {t.MAX_PAYLOAD} (1 MiB)."
-            responder.result, responder.error, size = None, TooLarge(said, agent=self._me), 0
+            responder.result, responder.error, size = None, SkillFailed(said, agent=self._me), 0
         self.waiting += size
         try:
             await self._insist(lease, responder)

@@ -59,6 +59,7 @@ async def test_one_agents_failures_do_not_bar_its_neighbours(registry: RegistryH
         await peer.send(**register_frame(who, peer.challenge, sig="AAAA"))
         code = (await peer.next("error"))["code"]
     assert code == "busy"
+    assert (await login(registry, who)).welcome["peer_id"] == "wrong"  # nor its name's own key
     good = await agent(registry, "good")
     assert good.welcome["peer_id"] == "good"
 

@@ -65,12 +65,12 @@ class Gate:
     async def login(self, said: Register, nonce: str, listener: Listener, address: str) -> Login:
         """Who says ``register``, and the welcome. Raises a MeshError; failures are rated."""
         source = f"{address}|{said.peer_id}"  # one misconfigured agent must not bar its host
-        self._failures.check(source)
         try:
             return await self._login(said, nonce, listener)
         except (Overloaded, Unprocessable):
             raise
         except MeshError:
+            self._failures.check(source)
             self._failures.failed(source)
             raise
 

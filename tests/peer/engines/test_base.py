@@ -81,12 +81,20 @@ async def test_a_drained_close_delivers_all_that_was_queued(names):
 @each_pair
 async def test_the_tier_is_direct_by_the_selected_pair_at_both_ends(names):
     async with linked(*engines(names)) as (a, b):
-        one, two = await a.connection.stats(), await b.connection.stats()
+        one, two = await named(a), await named(b)
         assert one.tier == two.tier == "direct"
         assert {one.local, two.local} <= {"host", "prflx"}
         assert port(one.local_addr) == port(two.remote_addr)
         assert one.bytes_sent > 0
         assert two.bytes_received > 0
+
+
+async def named(end):
+    """Its reading, once the candidate that a check found was told of, too."""
+    async with asyncio.timeout(20):
+        while not (stats := await end.connection.stats()).remote_addr:
+            await asyncio.sleep(0.005)
+    return stats
 
 
 def port(address):

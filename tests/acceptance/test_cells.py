@@ -96,7 +96,7 @@ async def by_rest(net: TestMesh, failure: Failure) -> Seen:
     status, said = await asyncio.to_thread(rest, net.port, key, "POST", "/api/hub/tasks", asked)
     if status != 200:
         return Seen(said["code"], said["detail"], said["retryable"])
-    path = f"/api/hub/tasks/{said['task_id']}"
+    path = f"/api/tasks/{said['task_id']}"
     async with asyncio.timeout(HANG):
         while (row := (await asyncio.to_thread(rest, net.port, key, "GET", path))[1])["state"] in (
             "pending", "assigned",

@@ -15,6 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from chatixia.assembly.enrol import Credentials, enrol
+from chatixia.assembly.profile import Profile
 from chatixia.core.ports import Principal
 from chatixia.ids import AgentId
 from chatixia.registry.call import Call, Listener
@@ -121,10 +122,13 @@ async def login(registry: RegistryHarness | RegistryProcess, who: Credentials, *
 
 
 async def enrolled(
-    registry: RegistryHarness | RegistryProcess, name: str = "", kind: Any = "agent"
+    registry: RegistryHarness | RegistryProcess,
+    name: str = "",
+    kind: Any = "agent",
+    profile: Profile | None = None,
 ) -> Credentials:
-    """Credentials of an agent, or of a new client."""
-    who = await asyncio.to_thread(enrol, registry.profile, name, kind)
+    """Credentials of an agent, or of a new client; of another machine's ``profile`` if given."""
+    who = await asyncio.to_thread(enrol, profile or registry.profile, name, kind)
 
     async def close() -> None:
         who.close()

@@ -71,6 +71,18 @@ async def test_the_described_agent_is_given_work_by_its_heartbeat(registry: Regi
     assert (await asker.next("task_done"))["task"]["state"] == "completed"
 
 
+async def test_the_described_ice_servers_are_there_also_when_there_are_none(
+    registry: RegistryHarness,
+):
+    asker = await agent(registry, "asker")
+    bearer = f"Bearer {await token_of(asker)}"
+    ice = [{"urls": ["stun:192.0.2.1:3478"]}]
+    for servers in ([], ice):
+        registry.running.service._reach.ice = servers  # type: ignore[assignment]
+        answer = await http_call(registry, "GET", "/api/config", authorization=bearer)
+        assert answer.json["iceServers"] == servers
+
+
 async def test_ready_says_no_while_it_stops(registry: RegistryHarness):
     assert (await http_call(registry, "GET", "/readyz")).json == {"status": "ready"}
     registry.running.service.ready = False

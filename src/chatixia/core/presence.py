@@ -14,6 +14,8 @@ from chatixia.wire.registry import Health
 
 STALE_SECONDS: Final = 90.0
 OFFLINE_SECONDS: Final = 270.0
+FORGET_SECONDS: Final = 86_400.0
+"""Who is away for so long leaves the list; it may come back."""
 
 
 class Seen(msgspec.Struct, frozen=True):

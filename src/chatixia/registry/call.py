@@ -61,7 +61,8 @@ class Call(msgspec.Struct):
     ``local``: it came by this machine's own name, not through the network or a tunnel.
     ``secret``: the browser session's cookie value, for ending it. ``cookie``: what the answer
     sets, written by ``login.redeem`` and ``login.end`` ("" clears it). ``watch``: on a socket,
-    sends it every event from now on.
+    sends it every event from now on. ``ip``: the network address as it is shown. ``more``: the
+    cursor of what a bare list had no room for, written by its verb.
     """
 
     principal: Principal | None
@@ -71,6 +72,8 @@ class Call(msgspec.Struct):
     secret: str = ""
     cookie: str | None = None
     watch: Callable[[], None] | None = None
+    ip: str = ""
+    more: str = ""
 
     @property
     def who(self) -> Principal:

@@ -42,6 +42,7 @@ from .verbs import Verbs
 from .web import openapi, static
 from .web.app import Web
 from .web.guard import Guard
+from .work.described import Described
 from .work.ports import Worker
 from .work.service import Tasks
 
@@ -88,6 +89,7 @@ class Service:
         self.directory = Directory(self.roster, store.now, self._is_member)
         self.links = LinkBook(self.roster, self.directory, self.events.tell)
         self.tasks = Tasks(store, world, self.roster)
+        self._described = Described(self.tasks, store)
         handlers = self._handlers(gate, keys, logins, joining)
         self.verbs = Verbs(handlers, self.meter, world)
         self.door = Door(
@@ -142,7 +144,7 @@ class Service:
             for name, handler in self.tasks.handlers.items() if name in BY_NAME
         }  # fmt: skip
         return {
-            **work,
+            **work, **self._described.handlers,
             "health": self._health, "ready": self._ready, "status": self._status,
             "config": self._ice, "nonce": gate.nonce, "token": gate.token,
             "join.begin": joining.begin, "join": joining.join,
@@ -182,7 +184,7 @@ class Service:
 
     async def _beat(self, call: Call, request: Any) -> Any:
         skills = self.directory.beat(call, request)
-        tasks = await self.tasks.claim_by_poll(call.who, skills) if request.polls else []
+        tasks = await self._described.given(call.who, skills) if request.polls else []
         return BY_NAME["heartbeat"].reply(pending_tasks=tasks)
 
     async def _metrics(self) -> bytes:

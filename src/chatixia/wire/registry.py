@@ -102,19 +102,22 @@ class RegisterAgent(msgspec.Struct, omit_defaults=True):
 class Beat(msgspec.Struct, omit_defaults=True):
     """The described heartbeat; renews the agent's leases and claims by polling.
 
-    ``polls`` false: only a sign of life, of an agent that claims and renews by ``tasks.*``.
+    What it does not carry, or carries as "", stays as it was registered. ``polls`` false: only a
+    sign of life, of an agent that claims and renews by ``tasks.*``.
     """
 
     agent_id: Id
     hostname: Name = ""
     ip: Short = ""
-    port: Count = 8000
+    port: Count | msgspec.UnsetType = msgspec.UNSET
     status: Short = ""
     mode: Short = ""
     skills_count: Count = 0
-    goals_count: Count = 0
+    goals_count: Count | msgspec.UnsetType = msgspec.UNSET
     uptime_seconds: float = 0.0
-    skill_names: Annotated[list[Short], msgspec.Meta(max_length=256)] = []
+    skill_names: Annotated[list[Short], msgspec.Meta(max_length=256)] | msgspec.UnsetType = (
+        msgspec.UNSET
+    )
     sidecar_peer_id: Id = ""
     polls: bool = True
 
@@ -257,9 +260,9 @@ class Topology(msgspec.Struct):
 
 
 class IceConfig(msgspec.Struct, omit_defaults=True):
-    """``config``: the described ``iceServers`` and ours."""
+    """``config``: the described ``iceServers``, also when there are none, and ours."""
 
-    iceServers: list[dict[str, str | list[str]]] = []
+    iceServers: list[dict[str, str | list[str]]] | msgspec.UnsetType = msgspec.UNSET
     addresses: list[Name] = []
     now: float = 0.0
 

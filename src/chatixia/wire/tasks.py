@@ -38,6 +38,10 @@ TERMINAL: Final = frozenset({"completed", "failed", "canceled", "rejected"})
 Millis = Annotated[int, msgspec.Meta(ge=0, le=MAX_TTL_MS)]
 Key = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 Page = Annotated[int, msgspec.Meta(ge=1, le=200)]
+MAX_LISTED: Final = 1000
+"""Tasks in one answer of the described list; a ``Link`` header leads to the rest."""
+MAX_LISTED_BYTES: Final = 4 * MIB
+"""Payloads and results in one answer of the described list."""
 
 
 class Body(msgspec.Struct, omit_defaults=True, frozen=True):
@@ -81,6 +85,33 @@ class Task(msgspec.Struct, omit_defaults=True):
     idempotent: bool = False
     sealed: bool = False
     size: Count = 0
+
+
+class DescribedTask(msgspec.Struct, omit_defaults=True):
+    """A task as the described routes show it: its twelve fields always, and ours when they matter.
+
+    ``payload`` and ``result`` are the bare JSON (``""`` while there is no result), ``error`` is a
+    sentence, ``code`` ours for it, ``ttl`` whole seconds. :class:`Task` has everything.
+    """
+
+    id: Short
+    skill: Short
+    target_agent_id: Id
+    source_agent_id: Id
+    assigned_agent_id: Id
+    payload: msgspec.Raw
+    state: State
+    result: msgspec.Raw
+    error: Line
+    created_at: float
+    updated_at: float
+    ttl: Count
+    code: Short = ""
+    attempt: Count = 0
+    fence: Fence = ""
+    deadline_ms: int = 0
+    path: list[Id] = []
+    traceparent: Short = ""
 
 
 class Submit(msgspec.Struct, omit_defaults=True):
@@ -222,6 +253,12 @@ class Query(msgspec.Struct, omit_defaults=True):
     agent: Id = ""
     cursor: Cursor = ""
     limit: Page = 50
+
+
+class QueryAll(Query, omit_defaults=True):
+    """The described list: newest first, filtered, as many as one answer holds."""
+
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_LISTED)] = MAX_LISTED
 
 
 class Tasks(msgspec.Struct, omit_defaults=True):

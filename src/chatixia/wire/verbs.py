@@ -25,7 +25,10 @@ OPERATORS: Final[tuple[Who, ...]] = ("owner", "person")
 
 
 class Verb(msgspec.Struct, frozen=True):
-    """One verb. ``path`` may hold ``{field}`` of the request; ``described`` marks the old routes.
+    """One verb. ``path`` may hold ``{field}`` of the request.
+
+    A name that ends in ``.described`` is a described route whose answer has the described form;
+    the verb without that ending is the same in ours.
 
     ``limit``: bytes of a request body. ``ws``: also over the WebSocket.
     """
@@ -93,17 +96,19 @@ TABLE: Final[tuple[Verb, ...]] = (
     Verb("agents.route", r.Route, r.AgentRecord, MEMBERS, "GET", "/api/registry/route",
          ("unknown_skill",)),
     Verb("heartbeat", r.Beat, msgspec.defstruct(
-        "BeatReply", [("status", str, "ok"), ("pending_tasks", list[t.Task], [])]),
+        "BeatReply", [("status", str, "ok"), ("pending_tasks", list[t.DescribedTask], [])]),
          ("agent", "key"), "POST", "/api/hub/heartbeat", ("denied",), ws=False),
     Verb("topology", r.Nothing, r.Topology, MEMBERS, "GET", "/api/hub/network/topology"),
     Verb("tasks.submit", t.Submit, t.Submitted, SUBMITTERS, "POST", "/api/hub/tasks",
          ("bad_request", "invalid", "too_large", "conflict", "busy", "disk_full", "denied",
           "unknown_agent", "hop_limit", "already_done"), limit=_BIG),
     Verb("tasks.list", t.Query, t.Tasks, MEMBERS, "GET", "/api/tasks", ("cursor_expired",)),
-    Verb("tasks.list.described", t.Query, list[t.Task], MEMBERS, "GET", "/api/hub/tasks/all",
-         ws=False),
-    Verb("tasks.get", t.Ref, t.Task, MEMBERS, "GET", "/api/hub/tasks/{task_id}",
+    Verb("tasks.list.described", t.QueryAll, list[t.DescribedTask], MEMBERS, "GET",
+         "/api/hub/tasks/all", ("cursor_expired",), ws=False),
+    Verb("tasks.get", t.Ref, t.Task, MEMBERS, "GET", "/api/tasks/{task_id}",
          ("not_found", "denied")),
+    Verb("tasks.get.described", t.Ref, t.DescribedTask, MEMBERS, "GET",
+         "/api/hub/tasks/{task_id}", ("not_found", "denied"), ws=False),
     Verb("tasks.watch", t.Watch, t.Task, MEMBERS, "GET", "/api/tasks/{task_id}/watch",
          ("not_found", "denied")),
     Verb("tasks.cancel", t.Cancel, t.Ended, (*SUBMITTERS, "owner"), "POST",

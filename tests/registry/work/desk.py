@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from chatixia.core.ports import Principal
+from chatixia.registry.work.described import Described
 from chatixia.registry.work.ports import Worker
 from chatixia.registry.work.service import Tasks
 from chatixia.store.control.rows import MemberRow
@@ -59,6 +60,7 @@ class Desk:
     async def __aenter__(self) -> Desk:
         self.store = Store.open(self.folder, self.world, floor=NO_FLOOR)
         self.tasks = Tasks(self.store, self.world, self.sockets)
+        self.described = Described(self.tasks, self.store)
         await self.tasks.start()
         for name in ("alice", "bob", "carol"):
             row = MemberRow("default", name, "agent", 1, f"key-{name}", b"[]")

@@ -33,7 +33,7 @@ CURL = Principal(AgentId("curl"), "key", trust="unverified")
 
 def test_every_task_verb_has_its_handler(desk: Desk):
     names = {verb.name for verb in TABLE if verb.name.startswith("tasks.")}
-    assert set(desk.tasks.handlers) == names
+    assert set(desk.tasks.handlers) | set(desk.described.handlers) == names
 
 
 async def test_a_cycle(desk: Desk):
@@ -178,8 +178,6 @@ async def test_lists(desk: Desk):
     assert page.cursor == await desk.store.cursor()
     rest = await desk.tasks.page(OWNER, t.Query(limit=2, cursor=page.next))
     assert [task.id for task in rest.tasks] == names[:1]
-    whole = await desk.tasks.page_described(OWNER, t.Query())
-    assert [bytes(task.payload.plain) for task in whole] == [b'{"data":"hello"}'] * 3  # type: ignore[arg-type]
     with pytest.raises(Unprocessable):
         await desk.tasks.page(OWNER, t.Query(state="banana"))
 

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from datetime import UTC, datetime
+from typing import Final, NamedTuple
 
-import msgspec
-
-from chatixia.core.presence import Seen, health
-from chatixia.errors import Denied, NameTaken, NotFound, Overloaded, UnknownSkill
+from chatixia.core.presence import FORGET_SECONDS
+from chatixia.errors import Denied, NameTaken, NotFound, UnknownSkill
 from chatixia.ids import is_agent_id
 from chatixia.registry.call import Call
-from chatixia.wire.peer import SkillInfo
 from chatixia.wire.registry import (
     AgentQuery,
     AgentRecord,
@@ -29,41 +26,43 @@ from chatixia.wire.registry import (
 )
 from chatixia.wire.trust import Done
 
+from .pollers import Pollers
 from .roster import Roster, listed
 from .socket import Socket
+from .times import rfc3339
 
-MOST_AWAY = 10_000
-MOST_POLLING = 10_000
+MOST_AWAY: Final = 10_000
 
 
-class Polling(msgspec.Struct):
-    """An agent of the described contract: what it registered, when it was last heard."""
+class Away(NamedTuple):
+    """An agent whose socket was lost: its last record, and when (mesh seconds)."""
 
     record: AgentRecord
-    seen: float
+    since: float
 
 
 class Directory:
-    """Verbs ``agents.*``. ``now``: mesh time; ``holder``: the member's machine, or None."""
+    """Verbs ``agents.*``. ``now``: mesh time; ``is_member``: whether that name is a member's whom
+    nobody revoked."""
 
     def __init__(
         self, roster: Roster, now: Callable[[], float], is_member: Callable[[str], bool]
     ) -> None:
         self._roster, self._now, self._is_member = roster, now, is_member
-        self._away: OrderedDict[str, AgentRecord] = OrderedDict()
-        self._polling: dict[str, Polling] = {}
+        self._away: OrderedDict[str, Away] = OrderedDict()
+        self._pollers = Pollers(now, self._anothers)
         self._turn = 0
 
     # ---- what happens to logins
 
     def left(self, socket: Socket) -> None:
-        """A socket is gone: offline, or forgotten if it said goodbye."""
+        """A socket is gone: offline, or forgotten if it said goodbye or is no member any more."""
         lost = not socket.clean and not socket.ephemeral and not self._roster.online(socket.id)
-        if listed(socket) and lost:
+        if listed(socket) and lost and self._is_member(socket.id):
             record = self._connected(socket)
             record.health, record.slots = "offline", 0
             record.last_heartbeat = rfc3339(self._now())
-            self._away[socket.id] = record
+            self._away[socket.id] = Away(record, self._now())
             self._away.move_to_end(socket.id)
             if len(self._away) > MOST_AWAY:
                 self._away.popitem(last=False)
@@ -71,12 +70,14 @@ class Directory:
     def joined(self, agent: str) -> None:
         """A member logged in: it is not away, and no poller has its name."""
         self._away.pop(agent, None)
-        self._polling.pop(agent, None)
+        self._pollers.drop(agent)
 
-    def gone(self, agent: str) -> None:
-        """An id left the mesh for good."""
-        self._away.pop(agent, None)
-        self._polling.pop(agent, None)
+    def gone(self, name: str) -> None:
+        """An id left the mesh or was revoked: it and its agents are listed no more."""
+        theirs = [id_ for id_, away in self._away.items() if name in (id_, away.record.machine)]
+        for agent in theirs:
+            del self._away[agent]
+        self._pollers.drop(name)
 
     # ---- verbs
 
@@ -114,45 +115,30 @@ class Directory:
     async def register(self, call: Call, said: RegisterAgent) -> Done:
         """The described registration. Raises Denied for another's name, NameTaken."""
         self._own(call, said.agent_id)
-        now = self._now()
-        self._poller(said.agent_id, AgentRecord(
-            said.agent_id, said.hostname, said.ip, said.port, said.sidecar_peer_id,
-            said.capabilities, said.status, said.mode, "active", rfc3339(now), rfc3339(now),
-            skills=[SkillInfo(name) for name in said.capabilities.skills], trust="unverified",
-        ), now)  # fmt: skip
+        if self._member(said.agent_id) is None:
+            self._pollers.register(call, said)
         return Done()
 
     def beat(self, call: Call, said: Beat) -> list[str]:
         """The described heartbeat; the skills by which it may be given work."""
         self._own(call, said.agent_id)
-        if self._roster.online(said.agent_id):
+        if self._member(said.agent_id) is not None:
             return sorted(self._roster.skills(said.agent_id))
-        now = self._now()
-        known = self._polling.get(said.agent_id)
-        record = known.record if known else AgentRecord(
-            said.agent_id, registered_at=rfc3339(now), trust="unverified"
-        )  # fmt: skip
-        for name in ("hostname", "ip", "status", "mode", "sidecar_peer_id"):
-            setattr(record, name, getattr(said, name) or getattr(record, name))
-        if said.skill_names:
-            record.capabilities = Capabilities(said.skill_names)
-            record.skills = [SkillInfo(name) for name in said.skill_names]
-        record.port, record.last_heartbeat = said.port, rfc3339(now)
-        self._poller(said.agent_id, record, now)
-        return list(record.capabilities.skills)
+        return self._pollers.beat(call, said)
 
     async def remove(self, call: Call, ref: AgentRef) -> Done:
         """Take an agent out of the list (it may come back). Raises NotFound, Denied."""
         if call.who.kind in ("agent", "key") and call.who.id != ref.agent_id:
             raise Denied("An agent removes only itself.")
         socket = self._roster.get(ref.agent_id)
-        known = ref.agent_id in self._away or ref.agent_id in self._polling
+        known = ref.agent_id in self._away or ref.agent_id in self._pollers
         if socket is None and not known:
             raise NotFound(f"No agent is called {ref.agent_id}.", agent=ref.agent_id)
         self.gone(ref.agent_id)
         if socket is not None:
             socket.clean = True
             socket.close(1000, "removed")
+            self._roster.remove(socket)
         return Done()
 
     def _own(self, call: Call, agent: str) -> None:
@@ -161,28 +147,38 @@ class Directory:
         if call.who.kind == "key" and self._is_member(agent):
             raise NameTaken(f"{agent} is a member with a key of its own.")
 
-    def _poller(self, agent: str, record: AgentRecord, now: float) -> None:
-        if agent not in self._polling and len(self._polling) >= MOST_POLLING:
-            raise Overloaded("Too many polling agents.")
-        self._polling[agent] = Polling(record, now)
+    def _member(self, agent: str) -> Socket | None:
+        """The socket by which an agent is listed; a key-less one only carries its verbs."""
+        socket = self._roster.get(agent)
+        return socket if socket is not None and listed(socket) else None
+
+    def _anothers(self, name: str) -> bool:
+        return self._is_member(name) or self._roster.online(name)
 
     # ---- records
 
     def records(self) -> list[AgentRecord]:
         """Everyone in the list, by id."""
-        ids = {*self._roster.agents(), *self._away, *self._polling}
+        self._forget()
+        ids = {*self._roster.agents(), *self._away, *self._pollers.ids()}
         found = (self.record(id_) for id_ in sorted(ids))
         return [record for record in found if record is not None]
 
     def record(self, agent: str) -> AgentRecord | None:
         """One agent as it stands now."""
-        socket = self._roster.get(agent)
-        if socket is not None and listed(socket):
+        socket = self._member(agent)
+        if socket is not None:
             return self._connected(socket)
-        if (polling := self._polling.get(agent)) is not None:
-            polling.record.health = health(Seen(polling.seen), self._now())
-            return polling.record
-        return self._away.get(agent)
+        if (polling := self._pollers.record(agent)) is not None:
+            return polling
+        self._forget()
+        away = self._away.get(agent)
+        return away.record if away is not None else None
+
+    def _forget(self) -> None:
+        """Drop who is away too long; the longest away stand first."""
+        while self._away and self._now() - next(iter(self._away.values())).since >= FORGET_SECONDS:
+            self._away.popitem(last=False)
 
     def _connected(self, socket: Socket) -> AgentRecord:
         assert socket.principal
@@ -201,8 +197,3 @@ def _wanted(record: AgentRecord, query: AgentQuery) -> bool:
     return (not query.skill or query.skill in record.capabilities.skills) and (
         not query.health or record.health == query.health
     )
-
-
-def rfc3339(seconds: float) -> str:
-    """Seconds since the epoch as RFC 3339 in UTC."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

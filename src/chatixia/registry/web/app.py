@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Route, Router
@@ -80,27 +81,32 @@ class Web:
             paths.setdefault(verb.path, {})[verb.method] = self._verb(verb)
         paths["/metrics"] = {"GET": self._text(self._metrics, "text/plain; version=0.0.4")}
         paths["/api/openapi.json"] = {"GET": self._text(self._described, JSON)}
-        return [Route(path, Methods(doors)) for path, doors in paths.items()]
+        # A path without a field first: `/api/tasks/claim` is no task's id.
+        ordered = sorted(paths, key=lambda path: "{" in path)
+        return [Route(path, Methods(paths[path])) for path in ordered]
 
     def _verb(self, verb: Verb) -> Serve:
         async def serve(request: Request, send: Send) -> None:
             call = await self._call(request, verb)
             asked = await self._asked(request, verb)
             body = await self._verbs.run(verb, call, asked)
-            await answer(send, verb.status, body, JSON, self._cookie(call))
+            await answer(
+                send, verb.status, body, JSON, {**self._cookie(call), **_more(request, call)}
+            )
 
         return serve
 
     async def _call(self, request: Request, verb: Verb) -> Call:
         """Who calls, checked before a byte of the body is read."""
         listener: Listener = request.scope[LISTENER]
-        address = origin(request.client.host if request.client else "?")
+        ip = request.client.host if request.client else "?"
+        address = origin(ip)
         if "open" in verb.who and not verb.name.startswith(("health", "ready")):
             self._throttle(address)
         principal, secret = None, ""
         if "open" not in verb.who or verb.name == "token":
             principal, secret = await self._gate.caller(request.headers, listener, address)
-        call = Call(principal, address, listener, request.scope[ASKED] in LOCAL, secret)
+        call = Call(principal, address, listener, request.scope[ASKED] in LOCAL, secret, ip=ip)
         allow(verb, call)
         if secret and verb.method != "GET" and CSRF not in request.headers:
             raise Denied(f"Writes from a browser need the header {CSRF}.")
@@ -125,9 +131,9 @@ class Web:
             raise
         return parse(verb, body, path)
 
-    def _cookie(self, call: Call) -> dict[str, str] | None:
+    def _cookie(self, call: Call) -> dict[str, str]:
         if call.cookie is None:
-            return None
+            return {}
         return {"set-cookie": set_cookie(self._mesh, call.listener, call.cookie)}
 
     def _text(self, make: Text, kind: str) -> Serve:
@@ -156,6 +162,14 @@ class Web:
             await answer(send, 304, b"", asset.kind, asset.headers())
             return
         await answer(send, 200, asset.body, asset.kind, asset.headers())
+
+
+def _more(request: Request, call: Call) -> dict[str, str]:
+    """Where the rest of a bare list is (RFC 8288)."""
+    if not call.more:
+        return {}
+    query = urlencode({**dict(request.query_params), "cursor": call.more})
+    return {"link": f'<{request.url.path}?{query}>; rel="next"'}
 
 
 class Methods:

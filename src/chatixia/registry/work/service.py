@@ -13,7 +13,7 @@ import msgspec
 from chatixia.core import task as core
 from chatixia.core.ports import Principal
 from chatixia.errors import Denied, MeshError, Overloaded, UnknownAgent, Unprocessable
-from chatixia.ids import AgentId, is_task_id
+from chatixia.ids import AgentId
 from chatixia.store.control.store import Store
 from chatixia.store.control.sweep import PER_GROUP
 from chatixia.store.control.task_rows import Changed, Given, Notice, Submitted
@@ -50,8 +50,7 @@ class Tasks:
         self._tidied = 0.0
         self._deaf: Callable[[], None] = lambda: None
         self.handlers: dict[str, Handler] = {
-            "tasks.submit": self.submit, "tasks.list": self.page,
-            "tasks.list.described": self.page_described, "tasks.get": self.get,
+            "tasks.submit": self.submit, "tasks.list": self.page, "tasks.get": self.get,
             "tasks.watch": self.watch, "tasks.cancel": self.cancel, "tasks.update": self.update,
             "tasks.claim": self.claim, "tasks.started": self.started, "tasks.renew": self.renew,
             "tasks.progress": self.progress, "tasks.complete": self.complete,
@@ -212,11 +211,6 @@ class Tasks:
         page.tasks = [self._watches.show(task) for task in page.tasks]
         return page
 
-    async def page_described(self, who: Principal, said: t.Query) -> list[t.Task]:
-        """The described list: one page, each task whole."""
-        page = await self.page(who, said)
-        return [(await self._store.task(who.ns, task.id))[1] for task in page.tasks]
-
     # --- for workers --------------------------------------------------------------------------
 
     async def claim(self, who: Principal, said: t.Claim) -> t.Grants:
@@ -271,8 +265,6 @@ class Tasks:
         """The described report: ``completed`` or ``failed``, from the holder alone."""
         if said.state not in ("completed", "failed"):
             raise Unprocessable("A worker reports completed or failed.")
-        if not is_task_id(said.task_id):
-            raise Unprocessable("A task id is t_ and 26 characters of base32.")
         if said.result is not msgspec.UNSET:
             checks.bounded(bytes(said.result), "result")
         await self._store.update(who, said)

@@ -10,7 +10,7 @@ import msgspec
 
 from chatixia.core import task as core
 from chatixia.core.ports import Principal
-from chatixia.errors import DiskFull, NotFound, Overloaded, WireError
+from chatixia.errors import CursorExpired, DiskFull, NotFound, Overloaded, WireError
 from chatixia.wire import tasks as t
 
 from . import grants, sweep, work
@@ -129,21 +129,42 @@ class TaskStore(Base):
 
     async def tasks(self, who: Principal, query: t.Query, everything: bool) -> t.Tasks:
         """A page, newest first, without payloads and results: all, or what concerns ``who``."""
-        before = self._before(query.cursor)
-        params = {
-            "ns": who.ns, "state": query.state, "skill": query.skill, "agent": query.agent,
-            "me": who.id, "machine": who.machine, "everything": int(everything), "before": before,
-            "limit": query.limit, "scan": SCAN,
-        }  # fmt: skip
+        params = self._wanted(who, query, everything)
         rows, scanned = await self._readers.run(lambda db: _page(db, params))
         now = self.now()
         shown = [to_task(row, self.generation, now) for row in rows]
         last = rows[-1].n if len(rows) == query.limit else scanned
-        after = "" if last is None else core.fence_text(self.generation, last)
-        return t.Tasks(shown, after, counts=await self.counts(who.ns) if everything else {})
+        counts = await self.counts(who.ns) if everything else {}
+        return t.Tasks(shown, self._cursor(last), counts=counts)
+
+    async def whole(
+        self, who: Principal, query: t.Query, everything: bool, room: int
+    ) -> tuple[list[t.Task], str]:
+        """A page with payloads and results, ``room`` bytes of them at most (but one task always),
+        and the cursor of the rest, "" at the end."""
+        params = self._wanted(who, query, everything)
+        found, last = await self._readers.run(lambda db: _whole_page(db, params, room))
+        now = self.now()
+        tasks = [to_task(row, self.generation, now, *bodies) for row, bodies in found]
+        return tasks, self._cursor(last)
+
+    def _wanted(self, who: Principal, query: t.Query, everything: bool) -> dict[str, Any]:
+        return {
+            "ns": who.ns, "state": query.state, "skill": query.skill, "agent": query.agent,
+            "me": who.id, "machine": who.machine, "everything": int(everything),
+            "before": self._before(query.cursor), "limit": query.limit, "scan": SCAN,
+        }  # fmt: skip
 
     def _before(self, cursor: str) -> int:
-        return NEWEST if not cursor else core.fence_key(cursor)[1]
+        if not cursor:
+            return NEWEST
+        generation, n = core.fence_key(cursor)
+        if generation != self.generation:
+            raise CursorExpired
+        return min(n, NEWEST)
+
+    def _cursor(self, last: int | None) -> str:
+        return "" if last is None else core.fence_text(self.generation, last)
 
     async def counts(self, ns: str = "default") -> dict[str, int]:
         """Tasks by state, kept in the writing transactions."""
@@ -156,10 +177,32 @@ def _whole(db: sqlite3.Connection, id: str) -> tuple[Row, bytes, bytes | None] |
     if not found:
         return None
     row = Row(*found[0])
-    [(payload, result)] = db.execute(sql["task_bodies"], (row.n,)).fetchall()
+    return row, *_bodies(db, row.n)
+
+
+def _bodies(db: sqlite3.Connection, n: int) -> tuple[bytes, bytes | None]:
+    sql = load()
+    [(payload, result)] = db.execute(sql["task_bodies"], (n,)).fetchall()
     if payload is None:
-        [(payload,)] = db.execute(sql["payload"], (row.n,)).fetchall()
-    return row, payload, result
+        [(payload,)] = db.execute(sql["payload"], (n,)).fetchall()
+    return payload, result
+
+
+Whole = tuple[Row, tuple[bytes, bytes | None]]
+
+
+def _whole_page(
+    db: sqlite3.Connection, params: dict[str, Any], room: int
+) -> tuple[list[Whole], int | None]:
+    rows, scanned = _page(db, params)
+    found: list[Whole] = []
+    for row in rows:
+        bodies = _bodies(db, row.n)
+        room -= len(bodies[0]) + len(bodies[1] or b"")
+        if found and room < 0:
+            return found, found[-1][0].n
+        found.append((row, bodies))
+    return found, rows[-1].n if len(rows) == params["limit"] else scanned
 
 
 def _page(db: sqlite3.Connection, params: dict[str, Any]) -> tuple[list[Row], int | None]:

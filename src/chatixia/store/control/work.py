@@ -212,8 +212,8 @@ def _tell(tx: Tx, row: Row, after: Row, verdict: core.Verdict, result: bytes | N
 
 def complete(tx: Tx, memory: Memory, who: Principal, id: str, fence: str, result: bytes) -> t.Ended:
     """End a held task with its result. Raises NotFound, StaleFence, Cancelled."""
-    n = fence_number(tx, fence)
     row = find(tx, memory, who.ns, id)
+    n = fence_number(tx, fence)
     if (told := first_answer(tx, row, who.id, n)) is not None:
         return told
     if not is_held(row, who.id, n):
@@ -226,8 +226,8 @@ def fail(
     tx: Tx, memory: Memory, who: Principal, id: str, fence: str, error: WireError, jitter: float
 ) -> t.Ended:
     """End an attempt with an error: tried again, rejected or failed. Raises as ``complete``."""
-    n = fence_number(tx, fence)
     row = find(tx, memory, who.ns, id)
+    n = fence_number(tx, fence)
     if (told := first_answer(tx, row, who.id, n)) is not None:
         return told
     if not is_held(row, who.id, n):
@@ -245,8 +245,8 @@ def fail(
 
 def release(tx: Tx, memory: Memory, who: Principal, id: str, fence: str) -> t.Ended:
     """Give a held task back without an attempt counted. Raises as ``complete``."""
-    n = fence_number(tx, fence)
     row = find(tx, memory, who.ns, id)
+    n = fence_number(tx, fence)
     if not is_held(row, who.id, n):
         raise core.refusal(row.state, "return")
     return t.Ended(id, change(tx, memory, row, core.after_return(row.tries(), tx.now)))
@@ -267,8 +267,8 @@ def cancel(tx: Tx, memory: Memory, who: Principal, id: str, reason: str = "") ->
 
 def started(tx: Tx, memory: Memory, who: Principal, id: str, fence: str) -> None:
     """Note that the holder took the task up, while there is time. Raises as ``complete``."""
-    n = fence_number(tx, fence)
     row = find(tx, memory, who.ns, id)
+    n = fence_number(tx, fence)
     if not is_held(row, who.id, n) or row.deadline <= tx.now:
         raise core.refusal(row.state, "start")
     mark_started(tx, memory, [(id, n)])
@@ -326,7 +326,8 @@ def described_error(text: bytes) -> WireError:
         said = msgspec.json.decode(text) if text else ""
     except msgspec.DecodeError:
         said = ""
-    return WireError("skill_failed", said[:1024] if isinstance(said, str) else "The skill failed.")
+    sentence = said[:1024] if isinstance(said, str) else ""
+    return WireError("skill_failed", sentence or "The skill failed.")
 
 
 def end_leases(

@@ -97,11 +97,10 @@ class Service:
             store.now,
         )  # fmt: skip
         leaving = Leaving(
-            store, self.members, verify, self.door.drop, self.roster.everyone, self.events.note
-        )
-        keys.ended = lambda name: self.door.drop(
-            Unauthorized("The API key was revoked."), lambda p: (p.kind, p.id) == ("key", name)
-        )
+            store, self.members, verify, self.door.drop, self.roster.everyone, self.events.note,
+            self.directory.gone,
+        )  # fmt: skip
+        keys.ended = self._key_ended
         logins.ended = lambda name: self.door.drop(
             Unauthorized("The login is over."), lambda p: (p.kind, p.id) == ("person", name)
         )
@@ -210,8 +209,15 @@ class Service:
         if listed(socket) and not replaced:
             self.tasks.offline(AgentId(socket.id), socket.incarnation, socket.clean)
 
+    def _key_ended(self, name: str) -> None:
+        self.directory.gone(name)
+        self.door.drop(
+            Unauthorized("The API key was revoked."), lambda p: (p.kind, p.id) == ("key", name)
+        )
+
     def _is_member(self, name: str) -> bool:
-        return self.members.holder(name) is not None
+        row = self.members.holder(name)
+        return row is not None and not (row.machine and self.members.out(row.ns, row.machine))
 
     def _gauges(self) -> None:
         gauge = self.meter.gauge

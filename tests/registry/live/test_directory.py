@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
-from chatixia.registry.live.directory import rfc3339
+import pytest
+
+from chatixia.assembly.invite import invite
+from chatixia.assembly.join import join
+from chatixia.assembly.revoke import revoke
+from chatixia.core.ports import Principal
+from chatixia.core.presence import FORGET_SECONDS
+from chatixia.errors import NameTaken
+from chatixia.ids import AgentId
+from chatixia.registry.call import Call, Listener
 from chatixia.testing.registry import RegistryHarness
-from chatixia.wire.registry import KeyCreate
-from tests.registry.doors import agent, http_call, person, token_of
+from chatixia.wire.registry import Beat, KeyCreate, KeyRef
+from tests.registry.doors import Peer, agent, dial, enrolled, http_call, login, person, token_of
 
 
 async def test_agents_come_in_pages_and_by_skill(registry: RegistryHarness):
@@ -64,6 +74,103 @@ async def test_the_described_agents_register_beat_and_leave(registry: RegistryHa
     assert (await http_call(registry, "DELETE", path, x_api_key=key)).status == 404
 
 
+async def names(registry: RegistryHarness) -> list[str]:
+    return [record.agent_id for record in registry.running.service.directory.records()]
+
+
+async def test_the_revoked_leave_the_list_at_once(registry: RegistryHarness):
+    """Connected, away or polling; also if their end of the socket never answers the close."""
+    away, held = await agent(registry, "away"), await agent(registry, "held")
+    good = await agent(registry, "good")
+    key = (await registry.running.service.keys.create(person(), KeyCreate("polling"))).id
+    await http_call(
+        registry, "POST", "/api/hub/heartbeat", {"agent_id": "quiet"},
+        authorization=f"Bearer {await token_of(await leaver(registry, 'quiet'))}",
+    )  # fmt: skip
+    registry.running.service.directory.beat(
+        Call(Principal(AgentId("polling"), "key"), "?", Listener()), Beat("polling")
+    )
+    away.ws.transport.abort()
+    await good.next("peer_left", peer_id="away")
+    assert await names(registry) == ["away", "good", "held", "polling", "quiet"]
+    held.ws.transport.pause_reading()
+    for name in ("away", "held", "quiet"):
+        await asyncio.to_thread(revoke, registry.profile, name)
+        assert name not in await names(registry)
+    await good.next("peer_left", peer_id="held")
+    await registry.running.service.keys.revoke(person(), KeyRef(key))
+    assert await names(registry) == ["good"]
+    held.ws.transport.resume_reading()
+    await held.closed()
+    assert await names(registry) == ["good"]
+    with pytest.raises(NameTaken):
+        await registry.running.service.keys.create(person(), KeyCreate("good"))
+    for name in ("away", "held", "quiet"):
+        assert (await good.verb("serial", id=name))["body"]["revoked"]
+
+
+async def leaver(registry: RegistryHarness, name: str) -> Peer:
+    """A member that said goodbye; its token still holds."""
+    peer = await agent(registry, name)
+    await peer.send(type="goodbye")
+    await peer.closed()
+    return peer
+
+
+async def test_a_revoked_machine_takes_its_agents_out_of_the_list(
+    registry: RegistryHarness, tmp_path: Path
+):
+    invited = await asyncio.to_thread(invite, registry.profile, "pi")
+    pi = await asyncio.to_thread(join, invited.string, home=tmp_path / "pi")
+    good = await agent(registry, "good")
+    for name in ("lost", "there"):
+        peer = await login(registry, await enrolled(registry, name, profile=pi))
+        if name == "lost":
+            peer.ws.transport.abort()
+            await good.next("peer_left", peer_id="lost")
+    assert await names(registry) == ["good", "lost", "there"]
+    await asyncio.to_thread(revoke, registry.profile, "pi")
+    assert await names(registry) == ["good"]
+    await good.next("peer_left", peer_id="there")
+    assert await names(registry) == ["good"]
+
+
+async def test_a_removed_agent_is_gone_with_the_answer(registry: RegistryHarness):
+    member = await agent(registry, "a")
+    bearer = f"Bearer {await token_of(member)}"
+    path = "/api/registry/agents/a"
+    assert (await http_call(registry, "DELETE", path, authorization=bearer)).status == 200
+    assert await names(registry) == []
+    assert (await http_call(registry, "DELETE", path, authorization=bearer)).status == 404
+
+
+async def test_who_is_away_too_long_is_forgotten(registry: RegistryHarness):
+    a, b = await agent(registry, "a"), await agent(registry, "b")
+    b.ws.transport.abort()
+    await a.next("peer_left")
+    directory = registry.running.service.directory
+    for past, listed in ((FORGET_SECONDS - 60, True), (FORGET_SECONDS + 1, False)):
+        now = registry.running.service.members._store.now() + past
+        directory._now = lambda now=now: now  # type: ignore[misc]
+        assert (directory.record("b") is not None) is listed
+        assert ("b" in await names(registry)) is listed
+
+
+async def test_a_keyless_login_does_not_hide_the_polling_agent_behind_it(
+    registry: RegistryHarness,
+):
+    key = (await registry.running.service.keys.create(person(), KeyCreate("polling"))).key
+    asker = await agent(registry, "asker")
+    peer = await dial(registry)
+    await peer.send(type="register", peer_id="polling", api_key=key)
+    await peer.next("welcome")
+    made = await asker.verb("tasks.submit", skill="x", payload={"plain": 1})
+    beat = {"agent_id": "polling", "skill_names": ["x"]}
+    answer = await http_call(registry, "POST", "/api/hub/heartbeat", beat, x_api_key=key)
+    assert [task["id"] for task in answer.json["pending_tasks"]] == [made["body"]["task_id"]]
+    assert await names(registry) == ["asker", "polling"]
+
+
 async def test_silence_of_a_poller_is_judged(registry: RegistryHarness):
     key = (await registry.running.service.keys.create(person(), KeyCreate("polling"))).key
     record = {"agent_id": "polling", "hostname": "h"}
@@ -74,7 +181,3 @@ async def test_silence_of_a_poller_is_judged(registry: RegistryHarness):
         found = directory.record("polling")
         assert found and found.health == health
     await asyncio.sleep(0)
-
-
-def test_times_are_rfc_3339():
-    assert rfc3339(0) == "1970-01-01T00:00:00.000+00:00"

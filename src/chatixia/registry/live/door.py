@@ -136,7 +136,9 @@ class Door:
         )  # fmt: skip
         try:
             while not socket.closed:
-                frames.read(await _text(receive))
+                text = await _text(receive)
+                if not socket.closed:  # who was put out meanwhile says nothing more
+                    frames.read(text)
         finally:
             await frames.stop()
 
@@ -226,11 +228,15 @@ class Door:
             socket.close(GOING_AWAY, "the registry stops")
 
     def drop(self, reason: MeshError, of: Callable[[Principal], bool]) -> None:
-        """Close the sockets of the principals for whom ``of`` holds, saying why."""
+        """Close the sockets of the principals for whom ``of`` holds, saying why.
+
+        They are out of the list at once, also where the other side never answers the close.
+        """
         for socket in list(self._sockets):
             if socket.principal is not None and of(socket.principal):
                 socket.send(refusal(reason, "register"))
                 socket.close(POLICY, reason.code)
+                self._roster.remove(socket)
 
 
 async def _refuse(send: Send) -> None:

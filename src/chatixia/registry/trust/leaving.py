@@ -31,10 +31,10 @@ class Leaving:
 
     def __init__(
         self, store: Store, members: Members, verify: Verify, drop: Drop,
-        tell: Callable[[msgspec.Struct], None], note: Note,
+        tell: Callable[[msgspec.Struct], None], note: Note, gone: Callable[[str], None],
     ) -> None:  # fmt: skip
         self._store, self._members, self._verify = store, members, verify
-        self._drop, self._tell, self._note = drop, tell, note
+        self._drop, self._tell, self._note, self._gone = drop, tell, note, gone
 
     async def revoke(self, call: Call, request: Revoke) -> Done:
         """Keep an owner's statement, tell everyone, close what it names. Raises NotFound."""
@@ -53,6 +53,7 @@ class Leaving:
         log.info("revoked %s", said.id)
         self._tell(RevokedPush(request.statement, request.signer))
         self._drop(Revoked(agent=said.id), lambda p: said.id in (p.id, p.machine))
+        self._gone(said.id)
         await self._note("agent", said.id, "revoked")
         return Done()
 
@@ -61,6 +62,7 @@ class Leaving:
         me = call.who.id
         await self._members.forget(me)
         log.info("left %s", me)
+        self._gone(me)
         await self._note("agent", me, "left the mesh")
         left = Cancelled(f"{me} left the mesh.")
         asyncio.get_running_loop().call_soon(  # after the reply, which goes by that very socket

@@ -21,7 +21,7 @@ from chatixia.errors import (
 )
 from chatixia.peer.login import Line, hang_up, login, read
 from chatixia.wire.signaling import (
-    MAX_SIGNAL,
+    MAX_FROM_REGISTRY,
     Challenge,
     PeerList,
     Ping,
@@ -174,7 +174,7 @@ def test_frames_come_alone_or_in_arrays():
         (b"\xff\xfe", BadRequest),
         (b'{"type":"offer"}', BadRequest),
         (b'{"type":"nonsense"}', UnknownType),
-        (b" " * (MAX_SIGNAL + 1), TooLarge),
+        (b" " * (MAX_FROM_REGISTRY + 1), TooLarge),
     ],
 )
 def test_what_is_no_frame_is_one_error(data, error):

@@ -21,7 +21,7 @@ from chatixia.ids import AgentId
 from chatixia.registry.call import Call, Listener
 from chatixia.testing.registry import RegistryHarness, RegistryProcess
 from chatixia.wire import signed
-from chatixia.wire.signaling import MAX_SIGNAL
+from chatixia.wire.signaling import MAX_FROM_REGISTRY
 from chatixia.world import REAL
 
 OPENED: list[Callable[[], Awaitable[None]]] = []
@@ -92,7 +92,7 @@ def fits(frame: dict[str, Any], kind: str, fields: dict[str, Any]) -> bool:
 async def dial(registry: RegistryHarness | RegistryProcess, **more: Any) -> Peer:
     """An open socket that has read its challenge."""
     url = registry.url.replace("http", "ws", 1) + "/ws"
-    ws = await connect(url, compression=None, max_size=MAX_SIGNAL, **more)
+    ws = await connect(url, compression=None, max_size=MAX_FROM_REGISTRY, **more)
     peer = Peer(ws)
     OPENED.append(peer.close)
     peer.challenge = await peer.next("challenge")

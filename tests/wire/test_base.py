@@ -18,6 +18,11 @@ def test_size_is_judged_before_anything_else():
         base.decode(READ, b"{" * 101, 100)
 
 
+def test_what_fits_is_one_thing_at_least():
+    assert [base.fitting(["abc"] * 3, room) for room in (0, 6, 11, 12, 18)] == [1, 1, 1, 2, 3]
+    assert base.fitting([], 5) == 0
+
+
 @pytest.mark.parametrize(
     ("data", "kind"),
     [

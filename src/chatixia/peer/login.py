@@ -35,7 +35,7 @@ from chatixia.errors import (
 from chatixia.wire import signed
 from chatixia.wire.base import VERSIONS, decode, decoder, encode
 from chatixia.wire.signaling import (
-    MAX_SIGNAL,
+    MAX_FROM_REGISTRY,
     Challenge,
     FromRegistry,
     PeerList,
@@ -77,9 +77,9 @@ class _Dial(connect):
 def read(data: bytes | str) -> Iterator[Any]:
     """The frames of one message: one, or an array of them. Raises BadRequest or TooLarge."""
     if data[:1] in (b"[", "["):
-        yield from decode(_many, data, MAX_SIGNAL)
+        yield from decode(_many, data, MAX_FROM_REGISTRY)
     else:
-        yield decode(_one, data, MAX_SIGNAL)
+        yield decode(_one, data, MAX_FROM_REGISTRY)
 
 
 async def login(
@@ -126,7 +126,7 @@ async def _dial(url: str, vouched: bool) -> ClientConnection:
     try:
         return await _Dial(
             target, ssl=_context(vouched) if target.startswith("wss:") else None,
-            compression=None, max_size=MAX_SIGNAL, max_queue=256, user_agent_header=None,
+            compression=None, max_size=MAX_FROM_REGISTRY, max_queue=256, user_agent_header=None,
             proxy=None, open_timeout=OPEN_SECONDS, ping_interval=PING_SECONDS,
             ping_timeout=PING_TIMEOUT, close_timeout=CLOSE_SECONDS,
         )  # fmt: skip

@@ -6,6 +6,7 @@ Unknown fields are ignored, an unknown type is :class:`UnknownType`, all else ma
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
@@ -51,6 +52,15 @@ def null() -> msgspec.Raw:
 
 
 encode = msgspec.json.Encoder().encode
+
+
+def fitting(things: Sequence[Any], room: int) -> int:
+    """How many of them, from the first on, have at most ``room`` bytes encoded; 1 at least."""
+    for n, thing in enumerate(things):
+        room -= len(encode(thing)) + 1
+        if room < 0:
+            return max(1, n)
+    return len(things)
 
 
 def decoder(kind: Any) -> msgspec.json.Decoder[Any]:

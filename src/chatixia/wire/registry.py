@@ -9,7 +9,7 @@ import msgspec
 from .base import B64, Count, Cursor, Id, Line, Name, Short, empty
 from .peer import SkillInfo
 from .signaling import LinkReport
-from .tasks import Page
+from .tasks import MAX_LISTED, Page
 from .trust import Signed
 
 Health = Literal["active", "stale", "offline"]
@@ -64,6 +64,12 @@ class AgentQuery(msgspec.Struct, omit_defaults=True):
     health: Short = ""
     cursor: Cursor = ""
     limit: Page = 200
+
+
+class AgentQueryAll(AgentQuery, omit_defaults=True):
+    """The described list: by skill, health, as many as one answer holds, ordered by id."""
+
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_LISTED)] = MAX_LISTED
 
 
 class Agents(msgspec.Struct, omit_defaults=True):

@@ -19,6 +19,8 @@ from .tasks import Task
 from .trust import Signed
 
 MAX_SIGNAL: Final = 2 * MIB
+MAX_FROM_REGISTRY: Final = 4 * MIB
+"""A frame of the registry's: a task with its payload and its result is one."""
 MAX_SDP: Final = 16 * KIB
 MAX_CANDIDATES: Final = 32
 
@@ -312,9 +314,10 @@ class Ping(msgspec.Struct, tag="ping", omit_defaults=True):
 
 
 class Pong(msgspec.Struct, tag="pong", omit_defaults=True):
-    """Answer to ``ping``."""
+    """Answer to ``ping``. ``timestamp``: mesh time in milliseconds, from the registry."""
 
     id: Short = ""
+    timestamp: Count = 0
 
 
 FromAgent = (

@@ -39,7 +39,7 @@ Millis = Annotated[int, msgspec.Meta(ge=0, le=MAX_TTL_MS)]
 Key = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 Page = Annotated[int, msgspec.Meta(ge=1, le=200)]
 MAX_LISTED: Final = 1000
-"""Tasks in one answer of the described list; a ``Link`` header leads to the rest."""
+"""Tasks or agents in one answer of a described list; a ``Link`` header leads to the rest."""
 MAX_LISTED_BYTES: Final = 4 * MIB
 """Payloads and results in one answer of the described list."""
 

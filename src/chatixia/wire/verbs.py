@@ -85,7 +85,7 @@ TABLE: Final[tuple[Verb, ...]] = (
          ("not_found",)),
     Verb("agents.list", r.AgentQuery, r.Agents, MEMBERS, "GET", "/api/agents",
          ("cursor_expired",)),
-    Verb("agents.list.described", r.AgentQuery, list[r.AgentRecord], MEMBERS, "GET",
+    Verb("agents.list.described", r.AgentQueryAll, list[r.AgentRecord], MEMBERS, "GET",
          "/api/registry/agents", ws=False),
     Verb("agents.get", r.AgentRef, r.AgentRecord, MEMBERS, "GET",
          "/api/registry/agents/{agent_id}", ("not_found",)),

@@ -15,6 +15,7 @@ from chatixia.core.presence import FORGET_SECONDS
 from chatixia.errors import NameTaken
 from chatixia.ids import AgentId
 from chatixia.registry.call import Call, Listener
+from chatixia.registry.live import door
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.registry import Beat, KeyCreate, KeyRef
 from tests.registry.doors import Peer, agent, dial, enrolled, http_call, login, person, token_of
@@ -72,6 +73,30 @@ async def test_the_described_agents_register_beat_and_leave(registry: RegistryHa
     assert (await http_call(registry, "DELETE", path, authorization=bearer)).status == 403
     assert (await http_call(registry, "DELETE", path, x_api_key=key)).status == 200
     assert (await http_call(registry, "DELETE", path, x_api_key=key)).status == 404
+
+
+async def test_pages_end_by_bytes_too_and_lead_on(
+    registry: RegistryHarness, monkeypatch: pytest.MonkeyPatch
+):
+    a = await agent(registry, "a")
+    fat = [{"name": f"skill{n}", "description": "x" * 1000} for n in range(256)]
+    for name in "bcdef":
+        await login(registry, await enrolled(registry, name), skills=fat)
+    page = (await a.verb("agents.list"))["body"]
+    assert [r["agent_id"] for r in page["agents"]] == ["a", "b", "c", "d"]
+    rest = (await a.verb("agents.list", cursor=page["next"]))["body"]
+    assert [r["agent_id"] for r in rest["agents"]] == ["e", "f"] and not rest.get("next")
+    monkeypatch.setattr(door, "BYTES_PER_FRAME", 4_500)
+    late = await agent(registry, "late")
+    pages = [await late.next("peer_list") for _ in range(5)]
+    assert [p["id"] for page in pages for p in page["peers"]] == ["a", "b", "c", "d", "e", "f"]
+    assert [bool(page.get("next")) for page in pages] == [True] * 4 + [False]
+    path, seen, bearer = "/api/registry/agents", [], f"Bearer {await token_of(a)}"
+    while path:
+        answer = await http_call(registry, "GET", path, authorization=bearer)
+        seen += [record["agent_id"] for record in answer.json]
+        path = answer.headers.get("link", "").partition(">")[0][1:]
+    assert seen == ["a", "b", "c", "d", "e", "f", "late"]
 
 
 async def names(registry: RegistryHarness) -> list[str]:

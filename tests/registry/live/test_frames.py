@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 
-from chatixia.registry.live.frames import IN_FLIGHT, SIGNALS
+from chatixia.registry.live.frames import IN_FLIGHT, MAX_ANSWER, SIGNALS
 from chatixia.testing.registry import RegistryHarness
+from chatixia.wire.tasks import MAX_PAYLOAD
 from tests.registry.doors import agent
 
 
@@ -14,7 +15,8 @@ async def test_a_batch_is_taken_and_its_bad_part_alone_refused(registry: Registr
     a = await agent(registry, "a", capabilities=["batch/1"])
     parts = [{"type": "ping", "id": "1"}, {"type": "nonsense"}, {"type": "ping", "id": "2"}]
     await a.ws.send(json.dumps(parts))
-    assert (await a.next("pong"))["id"] == "1"
+    first = await a.next("pong")
+    assert first["id"] == "1" and abs(first["timestamp"] / 1000 - a.challenge["now"]) < 60
     assert (await a.next("error"))["code"] == "unknown_type"
     assert (await a.next("pong"))["id"] == "2"
     await a.ws.send(json.dumps([{"type": "ping"}] * 300))
@@ -85,3 +87,33 @@ async def test_slots_follow_the_heartbeat(registry: RegistryHarness):
     assert roster.slots("a") == 5
     await a.send(type="register", peer_id="a")
     assert (await a.next("error"))["ref"] == "register"
+
+
+async def test_a_task_of_the_largest_bodies_fits_a_frame(registry: RegistryHarness):
+    """Pushed, claimed and read: payload and result may have 1 MiB each."""
+    asker, worker = await agent(registry, "asker"), await agent(registry, "worker", "x", slots=1)
+    body = "x" * (MAX_PAYLOAD - 2)
+    made = (await asker.verb("tasks.submit", skill="x", payload=body))["body"]["task_id"]
+    fence = (await worker.next("task"))["fence"]
+    result = {"plain": body}
+    done = await worker.verb("tasks.complete", task_id=made, fence=fence, result=result)
+    assert done["body"]["state"] == "completed"
+    seen = (await asker.verb("tasks.get", task_id=made))["body"]
+    assert len(seen["payload"]["plain"]) + len(seen["result"]["plain"]) == 2 * len(body)
+    for size in (MAX_PAYLOAD - 3, MAX_PAYLOAD - 2):
+        await asker.verb("tasks.submit", skill="y", payload="x" * size)
+    await worker.send(type="heartbeat", slots=0, skills=[{"name": "y"}])
+    grants = (await worker.verb("tasks.claim", claim_id="c", limit=5))["body"]["grants"]
+    assert len(grants) == 2
+
+
+async def test_an_answer_beyond_a_frame_is_an_error(registry: RegistryHarness):
+    a = await agent(registry, "a")
+
+    async def large(call: object, request: object) -> str:
+        return "x" * MAX_ANSWER
+
+    registry.running.service.verbs._handlers["status"] = large  # type: ignore[index]
+    assert (await a.verb("status"))["code"] == "too_large"
+    await a.send(type="ping", id="x")
+    assert (await a.next("pong"))["id"] == "x"

@@ -14,8 +14,10 @@ from chatixia.core.presence import FORGET_SECONDS
 from chatixia.errors import Denied, NameTaken, NotFound, UnknownSkill
 from chatixia.ids import is_agent_id
 from chatixia.registry.call import Call
+from chatixia.wire.base import MIB, fitting
 from chatixia.wire.registry import (
     AgentQuery,
+    AgentQueryAll,
     AgentRecord,
     AgentRef,
     Agents,
@@ -32,6 +34,8 @@ from .socket import Socket
 from .times import rfc3339
 
 MOST_AWAY: Final = 10_000
+PAGE_BYTES: Final = MIB
+"""Records in one answer."""
 
 
 class Away(NamedTuple):
@@ -85,12 +89,16 @@ class Directory:
         """A page in order of id."""
         found = [r for r in self.records() if _wanted(r, query) and r.agent_id > query.cursor]
         page = found[: query.limit]
+        page = page[: fitting(page, PAGE_BYTES)]
         more = len(found) > len(page)
         return Agents(page, page[-1].agent_id if more else "")
 
-    async def all(self, call: Call, query: AgentQuery) -> list[AgentRecord]:
-        """All at once, as the described contract has it."""
-        return [record for record in self.records() if _wanted(record, query)]
+    async def all(self, call: Call, query: AgentQueryAll) -> list[AgentRecord]:
+        """As the described contract has it; ``call.more`` is set when one answer does not hold
+        all."""
+        found = await self.page(call, query)
+        call.more = found.next
+        return found.agents
 
     async def get(self, call: Call, ref: AgentRef) -> AgentRecord:
         """One agent. Raises NotFound."""

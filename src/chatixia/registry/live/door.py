@@ -19,7 +19,7 @@ from chatixia.registry.call import LOCAL, Listener, Login
 from chatixia.registry.limits import origin
 from chatixia.registry.meter import Meter
 from chatixia.registry.verbs import Verbs
-from chatixia.wire.base import decode, decoder
+from chatixia.wire.base import MIB, decode, decoder, fitting
 from chatixia.wire.signaling import (
     MAX_SIGNAL,
     Challenge,
@@ -44,6 +44,7 @@ MOST_SOCKETS: Final = 4096
 MOST_WAITING: Final = 256
 """Sockets that have not logged in yet."""
 PEERS_PER_FRAME: Final = 512
+BYTES_PER_FRAME: Final = MIB
 FAULTS_BEFORE_LOGIN: Final = 5
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -217,9 +218,12 @@ class Door:
             if listed(other) and other.id != socket.id and other.principal
             and other.principal.ns == ns
         ]  # fmt: skip
-        for start in range(0, max(1, len(peers)), PEERS_PER_FRAME):
-            more = start + PEERS_PER_FRAME
+        start = 0
+        while start == 0 or start < len(peers):
+            room = fitting(peers[start : start + PEERS_PER_FRAME], BYTES_PER_FRAME)
+            more = start + max(1, room)
             socket.send(PeerList(peers[start:more], next=str(more) if more < len(peers) else ""))
+            start = more
 
     def close_all(self) -> None:
         """The registry stops: tell every socket and take no more."""

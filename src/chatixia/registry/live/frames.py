@@ -15,6 +15,7 @@ from chatixia.errors import (
     MembershipExpired,
     MeshError,
     Overloaded,
+    TooLarge,
     UnknownType,
 )
 from chatixia.registry.call import Call, Listener
@@ -24,6 +25,7 @@ from chatixia.registry.requests import parse
 from chatixia.registry.verbs import Verbs, allow
 from chatixia.wire.base import decode, decoder, encode
 from chatixia.wire.signaling import (
+    MAX_FROM_REGISTRY,
     MAX_SIGNAL,
     Answer,
     Connect,
@@ -50,6 +52,7 @@ IN_FLIGHT: Final = 64
 """Verbs of one socket that may run at once; the next is answered ``busy``."""
 FAULTS: Final = (32.0, 1.0)
 """Bad frames: a burst, and how many a second after it; then the socket is closed."""
+MAX_ANSWER: Final = MAX_FROM_REGISTRY - 64 * 1024
 SIGNALS: Final = (1000.0, 500.0)
 DAMAGED: Final = frozenset({"bad_request", "unknown_type", "invalid", "too_large"})
 
@@ -109,7 +112,7 @@ class Frames:
             case Links():
                 self._on_links(self._socket, frame)
             case Ping():
-                self._socket.send(Pong(frame.id))
+                self._socket.send(Pong(frame.id, int(self._now() * 1000)))
             case Goodbye():
                 self._socket.clean = True
                 self._socket.close(1000, "goodbye")
@@ -174,6 +177,8 @@ class Frames:
     async def _answer(self, verb: Verb, call: Call, request: Any, ref: str) -> None:
         try:
             body = await self._verbs.run(verb, call, request)
+            if len(body) > MAX_ANSWER:
+                raise TooLarge("The answer is too large for one frame; ask for less, or over REST.")
         except MeshError as error:
             self._socket.send(refusal(error, ref))
         else:

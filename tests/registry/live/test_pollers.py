@@ -78,6 +78,12 @@ async def test_a_heartbeat_leaves_what_it_does_not_carry(registry: RegistryHarne
     }  # fmt: skip
 
 
+def test_a_first_heartbeat_lists_an_agent_with_the_described_defaults(shelf: Shelf):
+    shelf.beat("polling")
+    record = shelf.pollers.record("polling")
+    assert record and (record.port, record.hostname, record.health) == (8000, "", "active")
+
+
 def test_an_empty_list_of_skills_is_carried(shelf: Shelf):
     shelf.beat("polling", skill_names=["a"])
     assert shelf.beat("polling") == ["a"]

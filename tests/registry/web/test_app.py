@@ -98,6 +98,14 @@ def _key(name: str) -> Any:
     return KeyCreate(name)
 
 
+async def test_head_is_get_without_its_body(registry: RegistryHarness):
+    for path, status in (("/healthz", 200), ("/api/status", 401), ("/api/token", 405), ("/", 200)):
+        answer = await http_call(registry, "HEAD", path)
+        assert (answer.status, answer.body) == (status, b""), path
+    answer = await http_call(registry, "POST", "/healthz", {})
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
+
+
 async def test_unknown_paths_methods_and_bodies(registry: RegistryHarness):
     for path in ("/nothing", "/api/nothing", "/api/../../etc/passwd", "/%2e%2e/x", "/api/hub/"):
         answer = await http_call(registry, "GET", path)

@@ -21,6 +21,8 @@ from chatixia.wire.registry import AgentRecord, Beat, Capabilities, RegisterAgen
 from .times import rfc3339
 
 MOST_POLLING: Final = 10_000
+PORT: Final = 8000
+"""The described port of an agent that names none."""
 TEXTS: Final = ("hostname", "status", "sidecar_peer_id")
 
 
@@ -63,7 +65,7 @@ class Pollers:
         """Heard again; the skills by which it may be given work. Raises as ``register``."""
         known = self._known.get(said.agent_id)
         record = known.record if known else AgentRecord(
-            said.agent_id, registered_at=rfc3339(self._now()), trust=call.who.trust,
+            said.agent_id, port=PORT, registered_at=rfc3339(self._now()), trust=call.who.trust,
             machine=call.who.machine, ns=call.who.ns,
         )  # fmt: skip
         self._sidecar(said.agent_id, said.sidecar_peer_id)

@@ -173,11 +173,16 @@ def _more(request: Request, call: Call) -> dict[str, str]:
 
 
 class Methods:
-    """The handlers of one path by method; any other method is 405 with Allow."""
+    """The handlers of one path by method; any other method is 405 with Allow.
+
+    HEAD is GET, whose body the server leaves out: what watches over a service asks so.
+    """
 
     def __init__(self, doors: Mapping[str, Serve]) -> None:
-        self._doors = doors
-        self._allow = ", ".join(sorted(doors))
+        self._doors = dict(doors)
+        if "GET" in doors:
+            self._doors["HEAD"] = doors["GET"]
+        self._allow = ", ".join(sorted(self._doors))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve, or answer 405."""

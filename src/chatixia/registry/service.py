@@ -14,9 +14,9 @@ from chatixia.identity import SignKey
 from chatixia.ids import AgentId
 from chatixia.store.control.store import Store
 from chatixia.wire.base import encode
-from chatixia.wire.registry import HealthReply, IceConfig, Nothing, StatusReply
+from chatixia.wire.registry import AgentRef, HealthReply, IceConfig, Nothing, StatusReply
 from chatixia.wire.signaling import Config
-from chatixia.wire.trust import Signed
+from chatixia.wire.trust import Done, Signed
 from chatixia.wire.verbs import BY_NAME
 from chatixia.world import World
 
@@ -153,7 +153,7 @@ class Service:
             "keys.create": keys.create, "keys.list": keys.all, "keys.revoke": keys.revoke,
             "agents.list": directory.page, "agents.list.described": directory.all,
             "agents.get": directory.get, "agents.register": directory.register,
-            "agents.remove": directory.remove, "agents.route": directory.route,
+            "agents.remove": self._remove, "agents.route": directory.route,
             "heartbeat": self._beat, "topology": self.links.topology, "watch": self.events.watch,
         }  # fmt: skip
 
@@ -186,6 +186,15 @@ class Service:
         tasks = await self._described.given(call.who, skills) if request.polls else []
         return BY_NAME["heartbeat"].reply(pending_tasks=tasks)
 
+    async def _remove(self, call: Call, ref: AgentRef) -> Done:
+        done = await self.directory.remove(call, ref)
+        self._poller_gone(ref.agent_id)
+        return done
+
+    def _poller_gone(self, name: str) -> None:
+        """What an agent without a login holds goes to another at once, not when its lease ends."""
+        self.tasks.offline(AgentId(name), "", clean=True)
+
     async def _metrics(self) -> bytes:
         return self.meter.text(await self._store.counts())
 
@@ -211,6 +220,7 @@ class Service:
 
     def _key_ended(self, name: str) -> None:
         self.directory.gone(name)
+        self._poller_gone(name)
         self.door.drop(
             Unauthorized("The API key was revoked."), lambda p: (p.kind, p.id) == ("key", name)
         )

@@ -90,8 +90,9 @@ class Task(msgspec.Struct, omit_defaults=True):
 class DescribedTask(msgspec.Struct, omit_defaults=True):
     """A task as the described routes show it: its twelve fields always, and ours when they matter.
 
-    ``payload`` and ``result`` are the bare JSON (``""`` while there is no result), ``error`` is a
-    sentence, ``code`` ours for it, ``ttl`` whole seconds. :class:`Task` has everything.
+    ``state`` is one of the described four. ``payload`` and ``result`` are the bare JSON (``""``
+    while there is no result), ``error`` is a sentence, ``code`` ours for it, ``ttl`` whole seconds.
+    :class:`Task` has everything.
     """
 
     id: Short

@@ -154,6 +154,34 @@ async def test_only_who_it_concerns_reads_it(desk: Desk):
     assert await desk.described.all(by(CAROL), t.QueryAll()) == []
 
 
+@pytest.mark.parametrize(
+    ("state", "seen", "code"),
+    [
+        ("pending", "pending", ""), ("assigned", "assigned", ""), ("completed", "completed", ""),
+        ("failed", "failed", ""), ("canceled", "failed", "canceled"),
+        ("rejected", "failed", "rejected"), ("input_required", "assigned", ""),
+    ],
+)  # fmt: skip
+def test_every_state_is_one_of_the_described_four(state: Any, seen: str, code: str):
+    task = shown(t.Task("t", state))
+    assert (task.state, task.code, bool(task.error)) == (seen, code, bool(code))
+
+
+def test_the_described_states_cover_ours():
+    assert {shown(t.Task("t", state)).state for state in t.STATES} == {  # type: ignore[arg-type]
+        "pending", "assigned", "completed", "failed",
+    }  # fmt: skip
+
+
+async def test_a_canceled_task_ends_the_wait_of_a_described_client(registry: RegistryHarness):
+    asker = await member(registry, "asker")
+    made = (await asker.ask("POST", "/api/hub/tasks", {"skill": "x"})).json["task_id"]
+    await asker.ask("POST", f"/api/tasks/{made}/cancel", {})
+    seen = (await asker.ask("GET", f"/api/hub/tasks/{made}")).json
+    assert (seen["state"], seen["code"]) == ("failed", "canceled") and seen["error"]
+    assert (await asker.ask("GET", f"/api/tasks/{made}")).json["state"] == "canceled"
+
+
 async def test_what_has_no_body_is_shown_as_the_described_empty_values(desk: Desk):
     desk.online(BOB)
     await desk.submit(ALICE, ttl=0.5)

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from chatixia.core.ports import Principal
+from chatixia.errors import TABLE as ERRORS
 from chatixia.registry.call import Call, Handler
 from chatixia.store.control.store import Store
 from chatixia.wire import tasks as t
@@ -23,6 +24,10 @@ from .service import Tasks
 
 NOTHING: Final = msgspec.Raw(b'""')
 """The described empty result."""
+STATES: Final[dict[str, t.State]] = {
+    "canceled": "failed", "rejected": "failed", "input_required": "assigned",
+}  # fmt: skip
+"""Our states as the described four: a described client waits for ``completed`` or ``failed``."""
 
 
 class Described:
@@ -55,11 +60,21 @@ def shown(task: t.Task) -> t.DescribedTask:
     error = task.error
     return t.DescribedTask(
         task.id, task.skill, task.target_agent_id, task.source_agent_id, task.assigned_agent_id,
-        _bare(task.payload, NULL), task.state, _bare(task.result, NOTHING),
-        (error.message or error.code) if error else "", task.created_at, task.updated_at,
-        math.ceil(task.ttl), error.code if error else "", task.attempt, task.fence,
+        _bare(task.payload, NULL), STATES.get(task.state, task.state), _bare(task.result, NOTHING),
+        _sentence(task), task.created_at, task.updated_at, math.ceil(task.ttl),
+        error.code if error else _OURS.get(task.state, ""), task.attempt, task.fence,
         task.deadline_ms, task.path, task.traceparent,
     )  # fmt: skip
+
+
+_OURS: Final = {"canceled": "canceled", "rejected": "rejected"}
+
+
+def _sentence(task: t.Task) -> str:
+    if task.error is not None:
+        return task.error.message or task.error.code
+    code = _OURS.get(task.state)
+    return ERRORS[code].sentence if code else ""
 
 
 def _bare(body: t.Body | None, nothing: msgspec.Raw) -> msgspec.Raw:

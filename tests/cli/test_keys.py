@@ -1,6 +1,8 @@
 """API keys: shown once, listed without their secret, revoked."""
 
+from chatixia.assembly.rest import Rest
 from chatixia.cli.keys import date
+from chatixia.wire.registry import KeyCreate
 
 
 def test_a_key_s_life(registry, type_):
@@ -17,6 +19,14 @@ def test_a_key_s_life(registry, type_):
 def test_the_key_is_all_of_stdout(registry, type_):
     out = type_("keys", "create", "script").out
     assert len(out.split()) == 1
+
+
+def test_every_key_is_listed_also_behind_the_first_page(registry, type_):
+    with Rest.owner(registry.profile) as rest:
+        for n in range(201):
+            rest.call("keys.create", KeyCreate(f"script{n}"))
+    listed = type_("keys", "--json").json["keys"]
+    assert [key["name"] for key in listed] == [f"script{n}" for n in range(200, -1, -1)]
 
 
 def test_alone_it_lists_with_every_option_of_list(registry, type_):

@@ -13,6 +13,8 @@ from chatixia.cli.common import Noun, Talk, common
 if TYPE_CHECKING:
     import msgspec
 
+    from chatixia.wire.registry import KeyInfo, Keys
+
 HEADS = ("id", "name", "made", "used", "ends", "state")
 DAY = 86_400
 
@@ -41,9 +43,7 @@ def create(talk: Talk, name: str, days: int | None) -> None:
 @common
 def list_(talk: Talk) -> None:
     """List the keys, without their secrets."""
-    from chatixia.wire.registry import Nothing
-
-    found = ask(talk, "keys.list", lambda now: Nothing()).keys
+    found = every(talk)
     lines = [
         (key.id, key.name, date(key.created), date(key.last_used), date(key.not_after),
          "revoked" if key.revoked else "valid")
@@ -65,6 +65,22 @@ def revoke(talk: Talk, key_id: str) -> None:
     talk.say(f"  revoked   key {key_id}")
     if talk.as_json:
         talk.data("revoked", {"id": key_id})
+
+
+def every(talk: Talk) -> list[KeyInfo]:
+    """All keys, newest first."""
+    from chatixia.wire.registry import KeysQuery
+
+    def page(cursor: str) -> Keys:
+        made: Keys = ask(talk, "keys.list", lambda now: KeysQuery(cursor))
+        return made
+
+    now = page("")
+    found = list(now.keys)
+    while now.next:
+        now = page(now.next)
+        found += now.keys
+    return found
 
 
 def ask(talk: Talk, verb: str, request: Callable[[float], msgspec.Struct]) -> Any:

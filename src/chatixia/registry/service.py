@@ -150,7 +150,7 @@ class Service:
             "invite.put": joining.put, "invite.get": joining.get, "invite.end": joining.end,
             "login.create": logins.create, "login.redeem": logins.redeem,
             "login.end": logins.end, "session": logins.session,
-            "keys.create": keys.create, "keys.list": keys.all, "keys.revoke": keys.revoke,
+            "keys.create": keys.create, "keys.list": keys.page, "keys.revoke": keys.revoke,
             "agents.list": directory.page, "agents.list.described": directory.all,
             "agents.get": directory.get, "agents.register": directory.register,
             "agents.remove": self._remove, "agents.route": directory.route,

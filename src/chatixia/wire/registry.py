@@ -186,10 +186,18 @@ class KeyInfo(msgspec.Struct, omit_defaults=True):
     revoked: bool = False
 
 
-class Keys(msgspec.Struct):
-    """``keys.list``."""
+class KeysQuery(msgspec.Struct, omit_defaults=True):
+    """``keys.list``: newest first, paged."""
+
+    cursor: Cursor = ""
+    limit: Page = 200
+
+
+class Keys(msgspec.Struct, omit_defaults=True):
+    """A page of keys; ``next`` is empty on the last one."""
 
     keys: list[KeyInfo]
+    next: Cursor = ""
 
 
 class KeyRef(msgspec.Struct):

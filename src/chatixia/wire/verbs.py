@@ -80,7 +80,7 @@ TABLE: Final[tuple[Verb, ...]] = (
     Verb("leave", r.Nothing, u.Done, ("machine", "agent"), "POST", "/api/leave"),
     Verb("keys.create", r.KeyCreate, r.KeyCreated, ("owner",), "POST", "/api/keys",
          ("name_taken", "invalid"), status=201),
-    Verb("keys.list", r.Nothing, r.Keys, ("owner",), "GET", "/api/keys"),
+    Verb("keys.list", r.KeysQuery, r.Keys, ("owner",), "GET", "/api/keys"),
     Verb("keys.revoke", r.KeyRef, u.Done, ("owner",), "POST", "/api/keys/{id}/revoke",
          ("not_found",)),
     Verb("agents.list", r.AgentQuery, r.Agents, MEMBERS, "GET", "/api/agents",

@@ -10,7 +10,7 @@ import pytest
 from chatixia.assembly.rest import Rest
 from chatixia.errors import MeshError, NameTaken, NotFound, Unprocessable
 from chatixia.testing.registry import RegistryHarness
-from chatixia.wire.registry import KeyCreate, KeyCreated, KeyRef, Keys, Nothing
+from chatixia.wire.registry import KeyCreate, KeyCreated, KeyRef, Keys, KeysQuery, Nothing
 from tests.registry.doors import agent, dial, http_call, person
 
 
@@ -42,6 +42,25 @@ async def test_a_key_opens_until_it_is_revoked(registry: RegistryHarness):
     assert [(k.name, k.revoked) for k in listed] == [("script", True)]
     assert (await http_call(registry, "GET", "/api/session", x_api_key=key.key)).status == 401
     assert (await http_call(registry, "GET", "/api/session", authorization=bearer)).status == 401
+
+
+async def test_keys_come_in_pages_and_an_old_one_still_holds(registry: RegistryHarness):
+    keys = registry.running.service.keys
+    first = await keys.create(person(), KeyCreate("first"))
+    token = (await http_call(registry, "POST", "/api/token", {}, x_api_key=first.key)).json
+    for n in range(4):
+        await keys.create(person(), KeyCreate(f"later{n}"))
+    seen, cursor = [], ""
+    while True:
+        page = await keys.page(person(), KeysQuery(cursor, 2))
+        seen.append([key.name for key in page.keys])
+        cursor = page.next
+        if not cursor:
+            break
+    assert seen == [["later3", "later2"], ["later1", "later0"], ["first"]]
+    assert (await keys.page(person(), KeysQuery("nonsense"))).keys == []
+    bearer = f"Bearer {token['token']}"
+    assert (await http_call(registry, "GET", "/api/session", authorization=bearer)).status == 200
 
 
 async def test_the_secret_is_nowhere_on_disk(registry: RegistryHarness):

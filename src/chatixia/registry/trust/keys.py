@@ -16,7 +16,7 @@ from chatixia.ids import AgentId, is_agent_id
 from chatixia.registry.call import Call
 from chatixia.store.control.rows import KeyRow
 from chatixia.store.control.store import Store
-from chatixia.wire.registry import KeyCreate, KeyCreated, KeyInfo, KeyRef, Keys, Nothing
+from chatixia.wire.registry import KeyCreate, KeyCreated, KeyInfo, KeyRef, Keys, KeysQuery
 from chatixia.wire.trust import DEFAULT_NS, Done
 from chatixia.world import World, b32
 
@@ -53,9 +53,11 @@ class ApiKeys:
         await self._store.put_key(row)
         return KeyCreated(row.id, row.name, secret)
 
-    async def all(self, call: Call, request: Nothing) -> Keys:
-        """All keys without their secrets."""
-        return Keys([info(row) for row in await self._store.keys(DEFAULT_NS)])
+    async def page(self, call: Call, query: KeysQuery) -> Keys:
+        """Keys without their secrets, newest first."""
+        found = await self._store.keys(DEFAULT_NS, query.cursor, query.limit + 1)
+        shown = [info(row) for row in found[: query.limit]]
+        return Keys(shown, shown[-1].id if len(found) > query.limit else "")
 
     async def revoke(self, call: Call, request: KeyRef) -> Done:
         """End a key. Raises NotFound."""
@@ -76,11 +78,8 @@ class ApiKeys:
 
     async def check(self, principal: Principal) -> None:
         """Whether a key of that name still lives. Raises Unauthorized."""
-        now = self._store.now()
-        for row in await self._store.keys(principal.ns):
-            if row.name == principal.id and not row.revoked and not 0 < row.not_after < now:
-                return
-        raise Unauthorized("The API key behind this token is revoked.")
+        if not await self._store.key_lives(principal.ns, principal.id):
+            raise Unauthorized("The API key behind this token is revoked.")
 
 
 def info(row: KeyRow) -> KeyInfo:

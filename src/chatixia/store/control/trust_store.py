@@ -93,9 +93,15 @@ class TrustStore(Base):
         found = await self._first("key_by_digest", {"digest": digest, "now": self.now()})
         return None if found is None else trust.key_of(found)
 
-    async def keys(self, ns: str) -> list[KeyRow]:
-        """The newest 1,000 keys, revoked ones too, newest first."""
-        return [trust.key_of(row) for row in await self._read("keys", {"ns": ns})]
+    async def keys(self, ns: str, after: str = "", limit: int = 200) -> list[KeyRow]:
+        """A page of keys, revoked ones too, newest first, from behind the key with that id on."""
+        wanted = {"ns": ns, "after": after, "limit": limit}
+        return [trust.key_of(row) for row in await self._read("keys", wanted)]
+
+    async def key_lives(self, ns: str, name: str) -> bool:
+        """Whether a key of that name is neither revoked nor past its end."""
+        wanted = {"ns": ns, "name": name, "now": self.now()}
+        return await self._first("key_by_name", wanted) is not None
 
     async def revoke_key(self, ns: str, id: str) -> KeyRow:
         """Raises NotFound."""

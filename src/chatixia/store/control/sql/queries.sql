@@ -181,7 +181,8 @@ SELECT id, ns, name, digest, created, not_after, last_used, revoked FROM api_key
 WHERE ns = :ns AND id = :id
 -- name: keys
 SELECT id, ns, name, digest, created, not_after, last_used, revoked FROM api_keys
-WHERE ns = :ns ORDER BY n DESC LIMIT 1000
+WHERE ns = :ns AND (:after = '' OR n < (SELECT n FROM api_keys WHERE ns = :ns AND id = :after))
+ORDER BY n DESC LIMIT :limit
 -- name: revoke_key
 UPDATE api_keys SET revoked = 1 WHERE ns = :ns AND id = :id
 -- name: touch_key

@@ -9,6 +9,7 @@ import pytest
 
 from chatixia.assembly.rest import Rest
 from chatixia.errors import MeshError, NameTaken, NotFound, Unprocessable
+from chatixia.store.control.rows import KeyRow
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.registry import KeyCreate, KeyCreated, KeyRef, Keys, KeysQuery, Nothing
 from tests.registry.doors import agent, dial, http_call, person
@@ -41,6 +42,18 @@ async def test_a_key_opens_until_it_is_revoked(registry: RegistryHarness):
     listed = (await asyncio.to_thread(end)).keys
     assert [(k.name, k.revoked) for k in listed] == [("script", True)]
     assert (await http_call(registry, "GET", "/api/session", x_api_key=key.key)).status == 401
+    assert (await http_call(registry, "GET", "/api/session", authorization=bearer)).status == 401
+
+
+async def test_a_token_does_not_pass_to_a_new_key_of_the_same_name(registry: RegistryHarness):
+    keys = registry.running.service.keys
+    store = registry.running.service.members._store
+    first = await keys.create(person(), KeyCreate("script"))
+    token = (await http_call(registry, "POST", "/api/token", {}, x_api_key=first.key)).json
+    await keys.revoke(person(), KeyRef(first.id))
+    at = store.now() + 2.0
+    await store.put_key(KeyRow("k2", "default", "script", b"x" * 32, at, 0.0))
+    bearer = f"Bearer {token['token']}"
     assert (await http_call(registry, "GET", "/api/session", authorization=bearer)).status == 401
 
 

@@ -162,7 +162,7 @@ class Gate:
         claims = self._tokens.verify(token)
         principal = principal_of(claims)
         if principal.kind == "key":
-            await self._keys.check(principal)
+            await self._keys.check(principal, claims.iat)
         else:
             self._members.check(principal, claims.ser)
         return principal

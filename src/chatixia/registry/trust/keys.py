@@ -76,9 +76,12 @@ class ApiKeys:
         await self._store.touch_key(row.id)
         return Principal(AgentId(row.name), "key", row.ns, "unverified")
 
-    async def check(self, principal: Principal) -> None:
-        """Whether a key of that name still lives. Raises Unauthorized."""
-        if not await self._store.key_lives(principal.ns, principal.id):
+    async def check(self, principal: Principal, issued: int) -> None:
+        """Whether the key for which a token was issued still lives. Raises Unauthorized.
+
+        A key of the same name that was made after the token is another one.
+        """
+        if not await self._store.key_lives(principal.ns, principal.id, issued + 1.0):
             raise Unauthorized("The API key behind this token is revoked.")
 
 

@@ -98,10 +98,10 @@ class TrustStore(Base):
         wanted = {"ns": ns, "after": after, "limit": limit}
         return [trust.key_of(row) for row in await self._read("keys", wanted)]
 
-    async def key_lives(self, ns: str, name: str) -> bool:
-        """Whether a key of that name is neither revoked nor past its end."""
-        wanted = {"ns": ns, "name": name, "now": self.now()}
-        return await self._first("key_by_name", wanted) is not None
+    async def key_lives(self, ns: str, name: str, made: float) -> bool:
+        """Whether a key of that name, made by then, is neither revoked nor past its end."""
+        wanted = {"ns": ns, "name": name, "made": made, "now": self.now()}
+        return await self._first("key_lives", wanted) is not None
 
     async def revoke_key(self, ns: str, id: str) -> KeyRow:
         """Raises NotFound."""

@@ -173,6 +173,9 @@ VALUES (:id, :ns, :name, :digest, :created, :not_after)
 -- name: key_by_name
 SELECT 1 FROM api_keys WHERE ns = :ns AND name = :name AND NOT revoked
   AND (not_after = 0 OR not_after > :now)
+-- name: key_lives
+SELECT 1 FROM api_keys WHERE ns = :ns AND name = :name AND NOT revoked AND created <= :made
+  AND (not_after = 0 OR not_after > :now)
 -- name: key_by_digest
 SELECT id, ns, name, digest, created, not_after, last_used, revoked FROM api_keys
 WHERE digest = :digest AND NOT revoked AND (not_after = 0 OR not_after > :now)

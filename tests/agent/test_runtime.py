@@ -105,6 +105,26 @@ async def test_skill_queries(net: Net, skill: str):
     )
 
 
+async def plain(how: str = "as ever") -> str:
+    return how
+
+
+async def test_no_payload_is_no_arguments(net: Net):
+    """A described task that names no payload carries ``null``."""
+    served = Served(net, "b", plain, echo)
+    ended = {}
+    for skill in ("plain", "echo"):
+        responder = Responder()
+        inc = Incoming(
+            "c", "r", "task", skill, msgspec.Raw(b"null"), False, ("c",), None, "", "queue", ""
+        )
+        await net.ports["b"].handler(inc, responder)
+        ended[skill] = responder.done
+    served.close()
+    assert ended["plain"].result() == b'"as ever"'
+    assert str(ended["echo"].exception()) == "echo: the argument data is missing."
+
+
 @pytest.mark.parametrize("kind", ["task", "prompt", "skills", "status"])
 @pytest.mark.parametrize("body", [b"null", b"[]", b'"x"', b"{}", b'{"data":1}', b'{"skill":1}'])
 async def test_any_body_of_any_kind_ends_in_one_answer(net: Net, kind, body: bytes):

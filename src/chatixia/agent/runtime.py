@@ -7,10 +7,12 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from chatixia.client.door import Door
 from chatixia.core.ports import Incoming, Responder
 from chatixia.errors import UnknownSkill
+from chatixia.wire.base import EMPTY, NULL
 from chatixia.wire.peer import SkillInfo, SkillQuery, SkillReply
 
 from .arguments import refusal
@@ -61,6 +63,11 @@ class Runtime:
         try:
             args = bound.decode(inc.body)
         except Exception as error:  # noqa: BLE001 - a model's own validator may raise anything
+            if bytes(inc.body) == bytes(
+                NULL
+            ):  # what a described task carries that names no payload
+                await self.handle(replace(inc, body=EMPTY), responder)
+                return
             responder.fail(refusal(inc.skill, bound.names, error))
             return
         try:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import pytest
+
+from chatixia.registry.live.events import REPLAY
+from chatixia.store.control.rows import EventRow
 from chatixia.testing.registry import RegistryHarness
 from tests.registry.doors import Peer, agent, dial, http_call
 from tests.registry.trust.test_logins import link, redeem
@@ -41,6 +47,56 @@ async def test_stored_events_come_with_a_cursor_and_again_after_it(registry: Reg
     assert [e["id"] for e in again] == ["i1", "i2"]
     assert (await late.verb("watch", cursor="999999.1"))["code"] == "cursor_expired"
     assert cursor
+
+
+async def test_who_missed_too_much_is_told_so(
+    registry: RegistryHarness, monkeypatch: pytest.MonkeyPatch
+):
+    events = registry.running.service.events
+    hub = await page(registry)
+    cursor = (await hub.verb("watch"))["body"]["cursor"]
+    await hub.close()
+    many = [events.note("invitation", f"i{n}", "redeemed") for n in range(REPLAY + 1)]
+    await asyncio.gather(*many)
+    late = await page(registry)
+    assert (await late.verb("watch", cursor=cursor))["code"] == "cursor_expired"
+    beyond = f"{cursor.partition('.')[0]}.{'9' * 25}"
+    assert (await late.verb("watch", cursor=beyond))["body"]["cursor"] == beyond
+
+
+async def test_nothing_falls_between_what_was_missed_and_what_is_told(registry: RegistryHarness):
+    """An event that others are told while a newcomer's are read reaches the newcomer too."""
+    service = registry.running.service
+    first, late = await page(registry), await page(registry)
+    cursor = (await first.verb("watch"))["body"]["cursor"]
+    read = service.events._store.events_after
+    reads = 0
+
+    async def slow(since: str, limit: int = 200) -> list[EventRow]:
+        nonlocal reads
+        rows = await read(since, limit)
+        reads += 1
+        if limit > REPLAY and reads == 1:
+            await service.events.note("invitation", "between", "redeemed")
+            await first.next("event", id="between")
+        return rows
+
+    service.events._store.events_after = slow  # type: ignore[method-assign]
+    await late.verb("watch", cursor=cursor)
+    assert (await late.next("event", id="between"))["change"] == "redeemed"
+
+
+async def test_who_watches_first_sees_all_from_its_cursor_on(registry: RegistryHarness):
+    events = registry.running.service.events
+    hub = await page(registry)
+    cursor = (await hub.verb("watch"))["body"]["cursor"]
+    await hub.close()
+    await events.note("invitation", "unwatched", "redeemed")
+    again = await page(registry)
+    await again.verb("watch", cursor=cursor)
+    await again.next("event", id="unwatched")
+    await events.note("invitation", "watched", "redeemed")
+    await again.next("event", id="watched")
 
 
 async def test_agents_do_not_watch_and_http_only_gets_the_cursor(registry: RegistryHarness):

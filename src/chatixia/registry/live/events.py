@@ -66,16 +66,23 @@ class Events:
         """
         if call.watch is None:
             return Watching(await self._store.cursor())
-        if request.cursor:
-            missed = await self._store.events_after(request.cursor, REPLAY + 1)
-            if len(missed) > REPLAY:
-                raise CursorExpired
-            for row in missed:
-                self._roster.push(call.who.id, event(row), call.who.epoch)
+        since = request.cursor or await self._store.cursor()
+        since = await self._replay(call, since)
         if self._behind:
-            self._cursor, self._behind = await self._store.cursor(), False
+            self._cursor, self._behind = since, False
+            self._wake.set()
         call.watch()
-        return Watching(await self._store.cursor())
+        # What was told to others while the rows were read comes now; twice is better than never.
+        return Watching(await self._replay(call, since))
+
+    async def _replay(self, call: Call, since: str) -> str:
+        """Send the events after ``since``; the cursor behind them."""
+        missed = await self._store.events_after(since, REPLAY + 1)
+        if len(missed) > REPLAY:
+            raise CursorExpired
+        for row in missed:
+            self._roster.push(call.who.id, event(row), call.who.epoch)
+        return missed[-1].cursor if missed else since
 
     async def _follow(self) -> None:
         while True:

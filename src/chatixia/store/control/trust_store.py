@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from chatixia.core.task import fence_key, fence_text
 from chatixia.errors import CursorExpired
 
@@ -17,6 +19,11 @@ from .rows import (
     Standing,
 )
 from .tx import Tx
+
+MOST_EVENTS: Final = 2000
+"""Events that one read gives."""
+LAST: Final = 2**62
+"""Above every row's number."""
 
 
 class TrustStore(Base):
@@ -181,7 +188,8 @@ class TrustStore(Base):
             floor = int((await self._first("meta", {"key": "floor"}))[0])
             if generation != self.generation or after < floor:
                 raise CursorExpired
-        rows = await self._read("events_after", {"after": after, "limit": min(limit, 1000)})
+        wanted = {"after": min(after, LAST), "limit": min(limit, MOST_EVENTS)}
+        rows = await self._read("events_after", wanted)
         return [
             EventRow(kind, id, change, at, fence_text(self.generation, n), ns, body)
             for n, at, ns, kind, id, change, body in rows

@@ -117,3 +117,12 @@ async def test_an_answer_beyond_a_frame_is_an_error(registry: RegistryHarness):
     assert (await a.verb("status"))["code"] == "too_large"
     await a.send(type="ping", id="x")
     assert (await a.next("pong"))["id"] == "x"
+
+
+async def test_the_same_skills_again_are_no_news(registry: RegistryHarness):
+    a, b = await agent(registry, "a", "x", slots=1), await agent(registry, "b")
+    await a.send(type="heartbeat", slots=2, skills=[{"name": "x"}])
+    await a.send(type="heartbeat", slots=3, skills=[{"name": "x"}, {"name": "y"}])
+    told = await b.next("peer_joined")
+    assert told["peer"]["skills"] == ["x", "y"]
+    assert registry.running.service.roster.slots("a") == 3

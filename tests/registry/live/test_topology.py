@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from chatixia.testing.registry import RegistryHarness
-from tests.registry.doors import Peer, agent
+from chatixia.wire.registry import KeyCreate
+from tests.registry.doors import Peer, agent, dial, person
 
 
 async def report(peer: Peer, to: str, **more: Any) -> None:
@@ -33,3 +34,20 @@ async def test_a_link_is_confirmed_by_both_ends(registry: RegistryHarness):
     await a.next("peer_left")
     await report(a, "x")
     assert len((await a.verb("topology"))["body"]["mesh_edges"]) == 1
+
+
+async def test_nobody_confirms_a_link_alone(registry: RegistryHarness):
+    a = await agent(registry, "a")
+    twice = [{"peer": peer, "tier": "direct", "link": "L1"} for peer in ("b", "b", "a")]
+    await a.send(type="links", links=twice)
+    [edge] = (await a.verb("topology"))["body"]["mesh_edges"]
+    assert (edge["from_peer"], edge["to_peer"]) == ("a", "b") and "confirmed" not in edge
+
+
+async def test_who_has_no_key_reports_no_links(registry: RegistryHarness):
+    key = (await registry.running.service.keys.create(person(), KeyCreate("script"))).key
+    script = await dial(registry)
+    await script.send(type="register", peer_id="script", api_key=key)
+    await script.send(type="links", links=[{"peer": "a", "tier": "direct"}])
+    assert (await script.next("error", ref="links"))["code"] == "denied"
+    assert not (await script.verb("topology"))["body"]["mesh_edges"]

@@ -45,7 +45,7 @@ from chatixia.wire.verbs import BY_NAME, Verb
 from chatixia.world import World
 
 from .relay import Signal, refusal, relay, tag
-from .roster import Roster
+from .roster import Roster, reachable
 from .socket import POLICY, Socket
 
 IN_FLIGHT: Final = 64
@@ -109,6 +109,8 @@ class Frames:
                 self._signal(frame)
             case Heartbeat():
                 self._heartbeat(frame)
+            case Links() if not reachable(self._socket):
+                self.fault(Denied("Only members with a key have links."), tag(frame))
             case Links():
                 self._on_links(self._socket, frame)
             case Ping():

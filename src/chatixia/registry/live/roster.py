@@ -104,7 +104,10 @@ class Roster:
     # ---- skills
 
     def set_skills(self, socket: Socket, skills: Sequence[SkillInfo]) -> None:
-        """An agent's skills changed while it is connected."""
+        """An agent's skills changed while it is connected; the same again are no news."""
+        if tuple(skills) == socket.skills:
+            self.slots_changed(socket)
+            return
         self._unindex(socket)
         socket.skills = tuple(skills)
         if self._peers.get(socket.id) is socket:

@@ -25,8 +25,9 @@ class LinkBook:
     def report(self, socket: Socket, said: Links) -> None:
         """An agent's open links, as it sees them now."""
         before = {link.peer: link.tier for link in socket.links}
-        socket.links = tuple(said.links)
-        after = {link.peer: link.tier for link in said.links}
+        once = {link.peer: link for link in said.links if link.peer != socket.id}
+        socket.links = tuple(once.values())  # one a peer: nobody confirms itself
+        after = {peer: link.tier for peer, link in once.items()}
         for peer in before.keys() | after.keys():
             if before.get(peer) != after.get(peer):
                 self._tell("link", f"{socket.id}/{peer}", after.get(peer, "closed"))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
+from collections.abc import AsyncIterator
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from chatixia import Agent, connect, connect_sync
-from chatixia.errors import ConfigError, RegistryUnreachable
+from chatixia.errors import ConfigError, RegistryUnreachable, Unavailable
 from chatixia.testing.registry import RegistryHarness
 
 
@@ -60,3 +64,138 @@ async def test_without_async(registry: RegistryHarness):
 
     async with agent:
         assert await asyncio.to_thread(program) == ["x", "direct"]
+
+
+async def refused(work: Any) -> str:
+    """What it is refused with, at once."""
+    async with asyncio.timeout(5):
+        with pytest.raises(ConfigError) as caught:
+            await work
+    return caught.value.message
+
+
+@pytest.fixture
+async def hen(registry: RegistryHarness):
+    agent, running = Agent("hen", slots=8), asyncio.Semaphore(0)
+
+    @agent.skill
+    async def echo(data: str) -> str:
+        return data
+
+    @agent.skill
+    async def hang() -> None:
+        running.release()
+        await asyncio.Event().wait()
+
+    @agent.skill
+    async def drip() -> AsyncIterator[int]:
+        yield 1
+        running.release()
+        await asyncio.Event().wait()
+
+    async with agent:
+        yield running
+
+
+async def drain(items: Any) -> None:
+    async with items as each:
+        async for _ in each:
+            pass
+
+
+async def test_what_was_made_of_a_closed_mesh_refuses_at_once(hen: asyncio.Semaphore):
+    async with connect() as mesh:
+        handle = mesh.agent("hen", timeout=60)
+        echo, again = handle.echo, mesh.agent("hen", idempotent=True)
+        assert await echo(data="x") == "x"
+        task = await mesh.submit("hen", "echo", {"data": "x"})
+        assert await task == "x"
+        me = mesh.id
+    for work in (
+        echo(data="x"), handle.call("echo", {"data": "x"}), again.echo(data="x"), mesh.agents(),
+        drain(handle.stream("drip")), drain(handle.ask("hi")), handle.ask("hi").reply(),
+        mesh.any("echo").echo(data="x"), mesh.broadcast("hi"), mesh.skills("hen"),
+        task.reply(), mesh.task(task.id).reply(), mesh.task(task.id).row(), mesh.ping("hen"),
+        mesh.submit("hen", "echo"), mesh.agent("hen", queue="only").echo(data="x"),
+    ):  # fmt: skip
+        assert "async with connect() as mesh" in await refused(work)
+    with pytest.raises(ConfigError, match="is closed"):
+        mesh.links()
+    assert mesh.id == me
+
+
+async def test_calls_under_way_end_when_the_mesh_closes(hen: asyncio.Semaphore):
+    async with connect() as mesh:
+        handle = mesh.agent("hen", timeout=60)
+        assert await handle.echo(data="x") == "x"
+        task = await mesh.submit("hen", "hang")
+        under_way = [asyncio.ensure_future(work) for work in (
+            handle.hang(), mesh.agent("hen", timeout=60, queue="only").hang(),
+            mesh.agent("hen", timeout=60, idempotent=True).call("hang"),
+            drain(handle.stream("drip")), task.reply(),
+        )]  # fmt: skip
+        for _ in under_way:
+            await hen.acquire()
+    async with asyncio.timeout(5):
+        ended = await asyncio.gather(*under_way, return_exceptions=True)
+    assert [type(error) for error in ended] == [Unavailable] * len(under_way)
+    assert all(not error.retryable and error.outcome == "unknown" for error in ended)  # type: ignore[union-attr]
+
+
+async def test_a_stopped_agents_own_mesh_refuses(registry: RegistryHarness):
+    agent = Agent("hen")
+    async with agent:
+        mesh = agent.mesh
+    assert "await agent.start()" in await refused(mesh.agents())
+
+
+async def test_closing_under_a_sync_call(hen: asyncio.Semaphore):
+    mesh = connect_sync()
+
+    def hang() -> object:
+        with mesh:
+            return mesh.agent("hen", timeout=60).hang()
+
+    calling = asyncio.ensure_future(asyncio.to_thread(hang))
+    await hen.acquire()
+    async with asyncio.timeout(10):
+        await asyncio.to_thread(mesh.close)
+        with pytest.raises(Unavailable):
+            await calling
+
+
+def in_child(mesh: Any, handle: Any, out: Connection) -> None:
+    """What a child that forked gets of its parent's mesh."""
+    said = []
+    for use in (
+        mesh.agents, lambda: mesh.agent("hen"), lambda: handle.echo(data="x"),
+        lambda: mesh.id, lambda: handle.stream("drip").__enter__(),
+    ):  # fmt: skip
+        try:
+            use()
+        except ConfigError as error:
+            said.append(error.message)
+    mesh.close()
+    out.send(said)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+async def test_a_forked_child_is_refused_at_once(hen: asyncio.Semaphore):
+    def program() -> list[str]:
+        with connect_sync() as mesh:
+            handle = mesh.agent("hen")
+            assert handle.echo(data="x") == "x"
+            here, there = multiprocessing.Pipe()
+            fork = multiprocessing.get_context("fork")
+            child = fork.Process(target=in_child, args=(mesh, handle, there))
+            child.start()
+            answered = here.poll(20)
+            child.kill()
+            child.join(20)
+            assert answered and handle.echo(data="y") == "y"
+            found: list[str] = here.recv()
+            return found
+
+    said = await asyncio.to_thread(program)
+    assert len(said) == 5
+    assert all("before the process forked" in sentence for sentence in said)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 from multiprocessing.connection import Connection
 
@@ -38,6 +39,20 @@ def test_after_fork():
     assert len(said) == 2
     assert all("before the process forked" in sentence for sentence in said)
     assert list(mesh.links())
+
+
+async def test_a_closed_door_ends_pauses_and_keeps_its_id():
+    door = Door(Net().port("a"))
+    waiting = asyncio.ensure_future(door.pause(60))
+    await asyncio.sleep(0)
+    door.lock()
+    async with asyncio.timeout(5):
+        await waiting
+    assert door.id == "a"
+    for use in (door.call, door.stream):
+        with pytest.raises(ConfigError, match="is closed"):
+            use(Outgoing(AgentId("b")))
+    await door.pause(0)
 
 
 def test_the_root_door():

@@ -41,3 +41,37 @@ def test_uvloop_only_where_the_engine_lives_on_the_loop(missing, said):
 
 def test_it_gives_what_a_runner_takes():
     assert loop.peer_loop() is None
+
+
+DROPPED = """
+import os, sys
+from chatixia.client.loop import LoopThread
+thread = LoopThread()
+portal = thread.start()
+async def one(): return 1
+assert portal.call(one) == 1
+if os.fork() == 0:
+    del thread, portal
+    sys.exit(0)
+_, status = os.wait()
+print("child", status)
+thread.stop()
+print("parent")
+"""
+
+
+def test_a_child_that_forked_may_drop_it():
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", DROPPED], capture_output=True, text=True, timeout=20,
+        check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines() == ["child 0", "parent"]
+
+
+def test_an_error_of_its_start_is_raised(monkeypatch: pytest.MonkeyPatch):
+    def broken() -> None:
+        raise RuntimeError("no loop")
+
+    monkeypatch.setattr(loop, "peer_loop", broken)
+    with pytest.raises(RuntimeError, match="no loop"):
+        loop.LoopThread().start()

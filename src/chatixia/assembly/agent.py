@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from chatixia.agent.inbox import Inbox
     from chatixia.agent.manifest import Loaded
     from chatixia.agent.runtime import Runtime
+    from chatixia.client.door import Door
     from chatixia.client.mesh import Mesh
     from chatixia.core import ports
 
@@ -72,6 +73,7 @@ class Agent:
         self._wire: Wire | KeylessWire | None = None
         self._runtime: Runtime | None = None
         self._port: ports.Mesh | None = None
+        self._door: Door | None = None
         self._mesh: Mesh | None = None
         self._inbox: Inbox | None = None
         self._fault: MeshError | None = None
@@ -193,6 +195,7 @@ class Agent:
         self._disabled = frozenset(settings["skills.disabled"])
         door = Door(port, world)
         self._runtime = Runtime(self.name, door, desk, self.description)
+        self._door = door
         self._port, self._mesh, self._slots = port, Mesh(door), int(settings["slots"])
         self._offer()
 
@@ -216,7 +219,10 @@ class Agent:
         """Say goodbye and close everything; a second time does nothing."""
         runtime, self._runtime = self._runtime, None
         wire, self._wire = self._wire, None
+        door, self._door = self._door, None
         self._port = self._mesh = None
+        if door is not None:
+            door.lock(f"{self.name} has stopped; `await agent.start()` first.")
         if wire is not None:
             await wire.stop()
         if runtime is not None:

@@ -26,6 +26,7 @@ class Connecting:
         self._flags = flags
         self._timeout = timeout
         self._wire: Wire | None = None
+        self._mesh: Mesh | None = None
 
     async def __aenter__(self) -> Mesh:
         """Enrol, log in. Raises ConfigError without a mesh, RegistryUnreachable, Denied."""
@@ -44,7 +45,8 @@ class Connecting:
         except BaseException:
             await self._close()
             raise
-        return Mesh(Door(self._wire.port), self._close)
+        self._mesh = Mesh(Door(self._wire.port), self._close)
+        return self._mesh
 
     async def _close(self) -> None:
         wire, self._wire = self._wire, None
@@ -56,7 +58,8 @@ class Connecting:
         trace: TracebackType | None,
     ) -> None:  # fmt: skip
         """Leave the mesh."""
-        await self._close()
+        if self._mesh is not None:
+            await self._mesh.close()
 
 
 @asynccontextmanager

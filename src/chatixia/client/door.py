@@ -1,14 +1,15 @@
 """A door: what handles call through. One per mesh, and one per request that a skill serves.
 
 A handle never sees the mesh port itself, so that a skill's calls carry its path and deadline, and
-a process that forked finds its doors shut (links.md: an engine does not survive a fork).
+a door can be shut: when its mesh was closed, and in a process that forked (links.md: an engine
+does not survive a fork). Whoever still calls through it hears so at once.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 from weakref import WeakSet
 
 from chatixia.core.ports import Answer, Mesh, Outgoing, Stream
@@ -16,15 +17,28 @@ from chatixia.errors import ConfigError
 from chatixia.ids import AgentId
 from chatixia.world import REAL, World
 
+if TYPE_CHECKING:
+    from asyncio import Future
+
+FORKED: Final = (
+    "This mesh was opened before the process forked and cannot be used in the child; "
+    "open one there, or start processes with the spawn method."
+)
+CLOSED: Final = (
+    "This mesh is closed, and so is what was made of it; call inside the block of "
+    "`async with connect() as mesh`."
+)
+
 
 class Door:
     """The root door of a mesh. ``call`` is the port's own method, so that it costs nothing."""
 
-    __slots__ = ("__weakref__", "call", "port", "world")
+    __slots__ = ("__weakref__", "_pauses", "call", "port", "world")
 
     def __init__(self, port: Mesh, world: World = REAL) -> None:
         self.port: Mesh = port
         self.world = world
+        self._pauses: set[Future[None]] = set()
         self.call: Callable[[Outgoing], Awaitable[Answer]] = port.call
         _open.add(self)
 
@@ -55,22 +69,50 @@ class Door:
         """The trace that what is called here belongs to."""
         return ""
 
-    def shut(self) -> None:
-        """Refuse whatever is called from now on; for a process that forked."""
-        self.port = _Forked()
-        self.call = _forked
+    async def pause(self, seconds: float) -> None:
+        """Wait before another try; :meth:`lock` ends it, so that the try hears of it at once."""
+        from asyncio import get_running_loop
+
+        loop = get_running_loop()
+        waiter: Future[None] = loop.create_future()
+        timer = loop.call_later(seconds, _end, waiter)
+        self._pauses.add(waiter)
+        try:
+            await waiter
+        finally:
+            timer.cancel()
+            self._pauses.discard(waiter)
+
+    def lock(self, why: str = CLOSED) -> None:
+        """The mesh is closed: refuse what is called from now on with ``why`` and its cure."""
+        self.shut(why)
+        for waiter in self._pauses:
+            _end(waiter)
+
+    def shut(self, why: str = FORKED) -> None:
+        """Refuse whatever is called from now on; touches no loop, for a process that forked."""
+        self.port = _Shut(self.port.id, why)
+        self.call = self.port.call
 
 
-def _forked(_: object = None) -> NoReturn:
-    raise ConfigError(
-        "This mesh was opened before the process forked and cannot be used in the child; "
-        "open one there, or start processes with the spawn method."
-    )
+def _end(waiter: Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
-class _Forked:
+class _Shut:
+    """In the place of a port that is no more: each use raises ConfigError."""
+
+    def __init__(self, me: AgentId, why: str) -> None:
+        self.id = me
+        self._why = why
+
+    def call(self, out: Outgoing) -> NoReturn:
+        """Refuse."""
+        raise ConfigError(self._why)
+
     def __getattr__(self, name: str) -> Any:
-        _forked()
+        raise ConfigError(self._why)
 
 
 _open: WeakSet[Door] = WeakSet()

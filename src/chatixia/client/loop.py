@@ -1,10 +1,16 @@
-"""Which event loop a process or thread of ours runs for a peer."""
+"""Which event loop a process or thread of ours runs for a peer, and that thread."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from anyio.from_thread import BlockingPortal
 
 
 def peer_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -22,3 +28,45 @@ def peer_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
         return None
     made: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
     return made
+
+
+class LoopThread:
+    """A blocking portal to a loop in a thread of its own: ``start`` it, ``stop`` it.
+
+    Not anyio's context manager, which waits for its thread also when it is only dropped: a child
+    that forked has no such thread, and would wait for ever at its end.
+    """
+
+    def start(self) -> BlockingPortal:
+        """Start the thread; the way in."""
+        from concurrent.futures import Future
+        from threading import Thread
+
+        self._portal: Future[BlockingPortal] = Future()
+        self._thread = Thread(target=self._run, daemon=True, name="chatixia")
+        self._thread.start()
+        return self._portal.result()
+
+    def stop(self) -> None:
+        """End the loop and wait for the thread."""
+        portal = self._portal.result()
+        portal.call(portal.stop)
+        self._thread.join()
+
+    def _run(self) -> None:
+        import anyio
+
+        try:
+            options = {"loop_factory": made} if (made := peer_loop()) else {}
+            anyio.run(self._serve, backend_options=options)
+        except BaseException as error:
+            if self._portal.done():
+                raise
+            self._portal.set_exception(error)
+
+    async def _serve(self) -> None:
+        from anyio.from_thread import BlockingPortal
+
+        async with BlockingPortal() as portal:
+            self._portal.set_result(portal)
+            await portal.sleep_until_stopped()

@@ -157,9 +157,13 @@ class Mesh:
         return Task(self._door, TaskId(task_id))
 
     async def close(self) -> None:
-        """Leave the mesh; links are closed, the directory is told."""
+        """Leave the mesh; links are closed, the directory is told.
+
+        Calls under way end with Unavailable; handles of this mesh raise ConfigError from now on.
+        """
         close, self._close = self._close, None
         if close is not None:
+            self._door.lock()
             await close()
 
     async def __aenter__(self) -> Mesh:

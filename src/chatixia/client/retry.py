@@ -16,8 +16,6 @@ FIRST_PAUSE_S: Final = 0.1
 
 async def insist(door: Door, out: Outgoing) -> Answer:
     """Call until an answer, an error that no retry cures, the last try, or the deadline."""
-    from asyncio import sleep
-
     world = door.world
     until = world.monotonic() + out.timeout
     out.key = out.key or request_id(world)
@@ -29,5 +27,5 @@ async def insist(door: Door, out: Outgoing) -> Answer:
             out.timeout = until - world.monotonic() - pause
             if attempt == TRIES or not error.retryable or out.timeout <= 0:
                 raise
-        await sleep(pause)
+        await door.pause(pause)
     raise AssertionError("the last try returns or raises")

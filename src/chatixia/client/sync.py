@@ -17,9 +17,11 @@ from chatixia.wire.peer import SkillInfo
 from chatixia.wire.registry import AgentRecord
 from chatixia.wire.signaling import LinkReport
 from chatixia.wire.tasks import Task as Row
+from chatixia.world import process_id
 
+from .door import FORKED
 from .handle import CALL_S, AgentHandle
-from .loop import peer_loop
+from .loop import LoopThread
 from .mesh import TASK_S, Mesh
 from .reply import Receipt, Reply
 from .stream import Items
@@ -43,14 +45,15 @@ class SyncMesh:
         self._stack = ExitStack()
         self._portal: BlockingPortal | None = None
         self._mesh: Mesh | None = None
+        self._pid = process_id()
 
     def __enter__(self) -> SyncMesh:
         """Start the loop and connect. Raises what connecting raises."""
-        from anyio.from_thread import start_blocking_portal
-
-        options = {"loop_factory": made} if (made := peer_loop()) else {}
+        self._pid = process_id()
         with ExitStack() as stack:
-            portal = stack.enter_context(start_blocking_portal("asyncio", options))
+            thread = LoopThread()
+            portal = thread.start()
+            stack.callback(thread.stop)
             self._mesh = stack.enter_context(portal.wrap_async_context_manager(self._connecting))
             self._portal = portal
             self._stack = stack.pop_all()
@@ -64,14 +67,18 @@ class SyncMesh:
         self.close()
 
     def close(self) -> None:
-        """Leave the mesh, end the loop; a second time does nothing."""
+        """Leave the mesh, end the loop; a second time, or in a process that forked, nothing."""
         self._portal = self._mesh = None
-        self._stack.close()
+        stack = self._stack.pop_all()
+        if self._pid == process_id():
+            stack.close()
 
     @property
     def _open(self) -> Mesh:
         if self._mesh is None:
             raise ConfigError("This mesh is not open; write `with connect_sync() as mesh`.")
+        if self._pid != process_id():  # the loop's thread stayed behind: nobody would answer
+            raise ConfigError(FORKED)
         return self._mesh
 
     def _run(self, work: Callable[[], Awaitable[T]]) -> T:

@@ -131,8 +131,6 @@ class Task:
 
     async def _read(self, until: float | None) -> Row:
         """The row, waiting for a registry that is away for as long as the caller may."""
-        from asyncio import sleep
-
         world = self._door.world
         give_up = world.monotonic() + PATIENCE_S
         give_up = give_up if until is None else min(give_up, until)
@@ -143,7 +141,7 @@ class Task:
             except (RegistryUnreachable, DeadlineExceeded):
                 if world.monotonic() + pause > give_up:
                     raise
-            await sleep(pause)
+            await self._door.pause(pause)
             pause = min(2.0, pause * 2)
 
 

@@ -135,7 +135,8 @@ class Perform:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
         for waiter in self.pongs.values():
-            waiter.cancel()
+            if not waiter.done():
+                waiter.set_exception(closing())
 
 
 def resolve(pending: Pending) -> None:
@@ -216,6 +217,9 @@ async def _unserved(incoming: Any, responder: Any) -> None:
     raise UnknownSkill("This peer serves no skills.")
 
 
-def stopping() -> Unavailable:
-    """What calls get that are open when the mesh stops."""
-    return Unavailable("This process is stopping.")
+def closing(sent: bool = True) -> Unavailable:
+    """What a call gets that is open when its mesh closes; nobody is left who could retry it."""
+    return Unavailable(
+        "The mesh was closed while this was under way; wait for its end before you close.",
+        retryable=False, outcome="unknown" if sent else "definite",
+    )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -16,6 +16,7 @@ from chatixia.core.ports import Answer, Handler, Outgoing, Pong, Self, Stream
 from chatixia.errors import (
     BadArguments,
     DeadlineExceeded,
+    MeshError,
     RegistryUnreachable,
     Rejected,
     Unavailable,
@@ -27,7 +28,7 @@ from chatixia.wire.peer import SkillInfo, SkillQuery, SkillReply
 from chatixia.wire.signaling import LinkReport
 from chatixia.world import REAL, World
 
-from .calls import LinkStream, Perform
+from .calls import LinkStream, Perform, closing
 from .channel import Channel, Links, Registry, Timers
 from .peers import Peer, Peers, fail
 from .queue import Queue
@@ -84,11 +85,8 @@ class PeerMesh(Peers):
     async def stop(self) -> None:
         """Cancel what runs, close links, end every task."""
         self._stopped = True
+        self._end_asked(closing)
         for peer in self._peers.values():
-            sink: Sink = []
-            for pending in list(peer.calls.asked.values()):
-                peer.calls.end(pending, Unavailable("This process is stopping."), sink)
-            self._perform(peer.channel, sink)
             if peer.looking is not None:
                 peer.looking.cancel()
         await self._perform.stop()
@@ -97,9 +95,24 @@ class PeerMesh(Peers):
         if self._worker is not None:
             await self._worker.stop()
         await self._links.stop()
+        for peer in self._peers.values():
+            if peer.channel.path is not None:
+                peer.channel.detach(peer.channel.path)
         for timer in (self._alarm, self._sweeper):
             if timer is not None:
                 timer.cancel()
+
+    def _end_asked(self, why: Callable[[bool], MeshError]) -> None:
+        """End every call of ours that is open; ``why`` is told whether it was sent."""
+        if self._queue is not None:
+            self._queue.end(why(True))
+        for peer in self._peers.values():
+            sink: Sink = []
+            for pending in list(peer.calls.asked.values()):
+                peer.calls.end(pending, why(pending.sent), sink)
+            self._perform(peer.channel, sink)
+            for waiter in peer.opened:
+                fail(waiter, why(False))
 
     # -- core.ports.Mesh
 

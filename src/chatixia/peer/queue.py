@@ -33,6 +33,8 @@ RETRY: Final = 0.5
 WATCHED: Final = 1024
 """Pushes that a slow watcher may be behind; the oldest progress is dropped then."""
 VIA: Final = "queue, plain"
+LAST_WORDS: Final = 0.5
+"""Seconds for cancels on their way to the registry when this process stops."""
 
 
 class Queue:
@@ -43,6 +45,8 @@ class Queue:
         self._waiting: dict[str, asyncio.Future[t.Task | None]] = {}
         self._watched: dict[str, set[asyncio.Queue[msgspec.Struct]]] = {}
         self._background: set[asyncio.Task[Any]] = set()
+        self._pauses: set[asyncio.Future[Any]] = set()
+        self._over: MeshError | None = None
 
     @property
     def waiting(self) -> int:
@@ -79,6 +83,10 @@ class Queue:
             row = await self._ended(name, deadline)
         except asyncio.CancelledError:
             self._cancel_later(name)
+            raise
+        except MeshError:
+            if self._over is not None:
+                self._cancel_later(name)
             raise
         finally:
             self._waiting.pop(drawn, None)
@@ -127,6 +135,7 @@ class Queue:
         return await self._too_late(name)
 
     def _expect(self, name: str) -> None:
+        self._check()
         self._waiting[name] = asyncio.get_running_loop().create_future()
 
     async def _push(self, name: str, seconds: float) -> t.Task | None:
@@ -193,6 +202,7 @@ class Queue:
     async def _next(
         self, queue: asyncio.Queue[msgspec.Struct], deadline: float
     ) -> msgspec.Struct | None:
+        self._check()
         left = deadline - self._world.monotonic()
         if left <= 0:
             raise DeadlineExceeded("The task did not end in the time given to watch it.")
@@ -205,17 +215,34 @@ class Queue:
     async def _until(self, waiter: asyncio.Future[Any], seconds: float) -> None:
         """Wait until done, or cancel it after ``seconds`` of the mesh's clock."""
         timer = self._timers.later(max(seconds, 0.0), lambda: _give_up(waiter))
+        self._pauses.add(waiter)
         try:
             await asyncio.wait((waiter,))
         finally:
             timer.cancel()
+            self._pauses.discard(waiter)
             waiter.cancel()
 
     async def _sleep(self, seconds: float) -> None:
         await self._until(asyncio.get_running_loop().create_future(), seconds)
 
+    def end(self, error: MeshError) -> None:
+        """Whoever waits here gets ``error`` now, and whoever comes later."""
+        self._over = error
+        for waiter in self._waiting.values():
+            if not waiter.done():
+                waiter.set_result(None)  # it expects another, and hears
+        for pause in self._pauses:
+            pause.cancel()
+
+    def _check(self) -> None:
+        if self._over is not None:
+            raise route.copy(self._over)
+
     async def stop(self) -> None:
-        """End what runs in the background."""
+        """Let what runs in the background have its last words, and end it."""
+        if self._background:
+            await asyncio.wait(self._background, timeout=LAST_WORDS)
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)

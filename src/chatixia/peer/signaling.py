@@ -56,6 +56,7 @@ from chatixia.wire.signaling import (
 from chatixia.wire.trust import Signed
 from chatixia.world import REAL, World
 
+from .calls import closing
 from .channel import Access
 from .login import Line, certificate, hang_up, login, read, refusal
 from .verbs import Verbs
@@ -158,7 +159,7 @@ class Signaling:
     async def verb(self, name: str, request: msgspec.Struct, timeout: float = 10.0) -> Any:
         """A verb's reply struct; raises its MeshError, RegistryUnreachable without a login."""
         if not self._up:
-            raise RegistryUnreachable
+            raise closing(sent=False) if self._leaving else RegistryUnreachable
         return await self._verbs.call(name, request, timeout)
 
     def heartbeat(self, slots: int | None, skills: Sequence[Any] | None) -> None:
@@ -281,7 +282,7 @@ class Signaling:
             writer.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await writer
-            self._verbs.broken()
+            self._verbs.broken(closing() if self._leaving else None)
             self._tell(False)
 
     def _tell(self, up: bool) -> None:

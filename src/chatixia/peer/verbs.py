@@ -9,8 +9,10 @@ from typing import Any, Final
 
 import msgspec
 
+from chatixia.core.route import copy
 from chatixia.errors import (
     DeadlineExceeded,
+    MeshError,
     Outcome,
     Overloaded,
     RegistryUnreachable,
@@ -108,11 +110,13 @@ class Verbs:
             entry.future.set_exception(from_wire(wire))
         return True
 
-    def broken(self) -> None:
-        """The login is lost: whoever waits learns it now."""
+    def broken(self, why: MeshError | None = None) -> None:
+        """The login is over: whoever waits learns it now, and why, if that is known."""
         for entry in list(self._open.values()):
             if not entry.future.done():
-                entry.future.set_exception(RegistryUnreachable(outcome=_outcome(entry)))
+                error = copy(why) if why is not None else RegistryUnreachable()
+                error.outcome = _outcome(entry)
+                entry.future.set_exception(error)
 
 
 def _late(entry: _Open) -> None:

@@ -40,10 +40,16 @@ async def mesh_of(
     for agent in agents:
         agent.attach(network.node(agent.name), world=network.world)
     client = network.node(CLIENT)
+    mesh = Mesh(Door(client, network.world), _nothing)
     try:
         await network.start()
-        yield Mesh(Door(client, network.world))
+        yield mesh
     finally:
+        await mesh.close()
         for agent in agents:
             await agent.stop()
         await network.stop()
+
+
+async def _nothing() -> None:
+    """The network ends with the block, not with the mesh."""

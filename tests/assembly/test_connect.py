@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import signal
 from collections.abc import AsyncIterator
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -12,8 +13,10 @@ from typing import Any
 import pytest
 
 from chatixia import Agent, connect, connect_sync
-from chatixia.errors import ConfigError, RegistryUnreachable, Unavailable
-from chatixia.testing.registry import RegistryHarness
+from chatixia.errors import ConfigError, DeadlineExceeded, RegistryUnreachable, Unavailable
+from chatixia.peer.signaling import GOODBYE_SECONDS
+from chatixia.testing.registry import RegistryHarness, RegistryProcess
+from chatixia.world import REAL
 
 
 @pytest.fixture
@@ -41,6 +44,9 @@ async def test_no_mesh_no_registry(registry: RegistryHarness, monkeypatch: pytes
     await registry.stop()
     with pytest.raises(RegistryUnreachable):
         async with connect(timeout=0.3):
+            pass
+    with pytest.raises(RegistryUnreachable, match="No registry runs at"):
+        async with asyncio.timeout(20), connect(timeout=600, patience=0.3):
             pass
     with pytest.raises(ConfigError, match="in no mesh"):
         async with connect(mesh="other"):
@@ -199,3 +205,20 @@ async def test_a_forked_child_is_refused_at_once(hen: asyncio.Semaphore):
     said = await asyncio.to_thread(program)
     assert len(said) == 5
     assert all("before the process forked" in sentence for sentence in said)
+
+
+async def test_a_registry_that_stands_still_does_not_hold_a_client_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    async with RegistryProcess(tmp_path / "home") as still:
+        monkeypatch.setenv("CHATIXIA_HOME", str(still.home))
+        assert still.process is not None
+        try:
+            async with connect() as mesh:
+                still.process.send_signal(signal.SIGSTOP)
+                with pytest.raises(DeadlineExceeded):
+                    await mesh.within(0.2).agents()
+                began = REAL.monotonic()
+            assert REAL.monotonic() - began < GOODBYE_SECONDS
+        finally:
+            still.process.send_signal(signal.SIGCONT)

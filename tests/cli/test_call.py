@@ -157,7 +157,7 @@ def test_what_cannot_be_read(tmp_path, monkeypatch, content):
 
 def test_agent_and_skill_may_be_one_word(type_, monkeypatch):
     asked = []
-    monkeypatch.setattr(command, "in_mesh", lambda talk, work: work(None))
+    monkeypatch.setattr(command, "in_mesh", lambda talk, work, timeout: work(None))
     monkeypatch.setattr(command, "perform", lambda mesh, talk, request: asked.append(request))
     type_("call", "weather/forecast", "city=Oslo", "--direct")
     type_("call", "weather", "forecast", "city=Oslo", "--queue", "--timeout", "2")

@@ -1,12 +1,15 @@
 """The shared options reach the command, and talk never mixes with data."""
 
 import logging
+from types import SimpleNamespace
 
 import click
 import pytest
 
-from chatixia.cli.common import Talk, common, set_up_logging, wait
+from chatixia.cli import common as common_
+from chatixia.cli.common import Talk, common, in_mesh, set_up_logging, wait
 from chatixia.cli.failure import guarded
+from chatixia.world import REAL
 
 
 @click.command()
@@ -51,3 +54,46 @@ def test_wait_returns_what_was_awaited():
         return 7
 
     assert wait(work()) == 7
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("status",), ("agents",), ("tasks",), ("ping", "anna"), ("ask", "anna", "hi"),
+     ("call", "anna", "echo"), ("call", "anna", "echo", "--timeout", "0.2")],
+)  # fmt: skip
+def test_a_registry_that_is_down_is_said_soon(registry, type_, monkeypatch, words):
+    registry.terminate()
+    monkeypatch.setattr(common_, "PATIENCE_S", 0.3)
+    began = REAL.monotonic()
+    said = type_(*words)
+    assert REAL.monotonic() - began < 5  # half of what it waits for one that is slow
+    assert said.code == 3
+    assert "No registry runs at" in said.err and "`chatixia up`" in said.err
+
+
+def test_a_timeout_holds_for_all_of_a_command(monkeypatch):
+    given = []
+
+    class Connecting:
+        def __init__(self, **how):
+            given.append(how)
+            self.mesh = SimpleNamespace(within=lambda seconds: given.append(seconds))
+
+        async def __aenter__(self):
+            return self.mesh
+
+        async def __aexit__(self, *_):
+            pass
+
+    monkeypatch.setattr("chatixia.assembly.connect.connect", Connecting)
+
+    async def work(mesh):
+        return mesh
+
+    talk = Talk(False, False, 0, "x")
+    in_mesh(talk, work, 2.0)
+    assert (given[0]["timeout"], given[0]["patience"]) == (2.0, common_.PATIENCE_S)
+    assert 0 < given[1] <= 2.0
+    in_mesh(talk, work, 60.0)
+    assert given[2]["timeout"] == 10.0 and given[3] > 59
+    assert in_mesh(talk, work) is not None

@@ -8,11 +8,12 @@ from multiprocessing.connection import Connection
 
 import pytest
 
-from chatixia.client.door import Door
+from chatixia.client.door import BoundDoor, Door
 from chatixia.client.mesh import Mesh
 from chatixia.core.ports import Outgoing
-from chatixia.errors import ConfigError
+from chatixia.errors import ConfigError, DeadlineExceeded, Unreachable
 from chatixia.ids import AgentId
+from chatixia.testing.clock import FakeWorld
 from tests.agent.loopback import Net
 
 
@@ -39,6 +40,26 @@ def test_after_fork():
     assert len(said) == 2
     assert all("before the process forked" in sentence for sentence in said)
     assert list(mesh.links())
+
+
+async def test_a_bound_door_lets_nothing_wait_longer():
+    net = Net()
+    world = FakeWorld()
+    door = BoundDoor(Door(net.port("a"), world), 5.0)
+    assert (door.id, door.budget(3.0), door.budget(9.0)) == ("a", 3.0, 5.0)
+    world.now += 2
+    for timeout, left in ((1.0, 1.0), (9.0, 3.0)):
+        with pytest.raises(Unreachable):
+            await door.call(Outgoing(AgentId("b"), timeout=timeout))
+        assert net.log[-1][1].timeout == left
+    out = Outgoing(AgentId("b"), timeout=9.0)
+    door.stream(out)
+    assert out.timeout == 3.0
+    world.now += 3
+    for use in (door.call, door.stream):
+        with pytest.raises(DeadlineExceeded) as caught:
+            use(out)
+        assert caught.value.outcome == "definite"
 
 
 async def test_a_closed_door_ends_pauses_and_keeps_its_id():

@@ -6,7 +6,7 @@ import pytest
 
 from chatixia.client.door import Door
 from chatixia.client.mesh import Mesh
-from chatixia.errors import Denied, RegistryUnreachable, UnknownAgent
+from chatixia.errors import DeadlineExceeded, Denied, RegistryUnreachable, UnknownAgent
 from tests.agent.loopback import Net
 from tests.agent.served import Served, client
 
@@ -64,3 +64,12 @@ async def test_closing_happens_once(net: Net):
         assert same is mesh
     await mesh.close()
     assert closed == [1]
+
+
+async def test_within_a_time(net: Net):
+    bound = client(net).within(3.0)
+    assert await bound.agent("a", timeout=60).echo(data="x") == "x"
+    assert 2 < net.log[-1][1].timeout <= 3
+    assert [a.agent_id for a in await bound.agents()] == ["a"]
+    with pytest.raises(DeadlineExceeded):
+        await client(net).within(0.0).agents()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from chatixia.errors import (
     UpgradeNeeded,
     WrongMesh,
 )
-from chatixia.peer.login import Line, hang_up, login, read
+from chatixia.peer.login import Line, NobodyListens, _refused, hang_up, login, read
 from chatixia.wire.signaling import (
     MAX_FROM_REGISTRY,
     Challenge,
@@ -181,3 +182,17 @@ def test_what_is_no_frame_is_one_error(data, error):
     with pytest.raises(error) as raised:
         list(read(data))
     assert isinstance(raised.value, MeshError)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_a_host_that_refuses_says_that_nobody_listens(host):
+    with pytest.raises(NobodyListens, match="No registry runs at"):
+        await login(f"http://{host}:9", me(), Register("weather"), b"n" * 16)
+
+
+def test_several_reasons_are_a_refusal_only_if_all_are():
+    text = "Multiple exceptions: [Errno 111] Connect call failed, [Errno %d] Connect call failed"
+    assert _refused(OSError(text % errno.ECONNREFUSED))
+    assert not _refused(OSError(text % errno.EHOSTUNREACH))
+    assert not _refused(OSError("something else"))
+    assert not _refused(TimeoutError())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -245,3 +246,36 @@ async def test_stopping_while_nobody_answers_is_quick():
         await made.online(0.2)
     async with asyncio.timeout(5):
         await made.stop()
+
+
+async def test_patience_ends_where_the_host_says_that_nobody_is_there():
+    made = Signaling(me("http://127.0.0.1:9", "http://localhost:9"))
+    made.start()
+    async with asyncio.timeout(20):
+        with pytest.raises(RegistryUnreachable, match="No registry runs at"):
+            await made.online(600, patience=0.3)
+        await made.stop()
+
+
+async def test_patience_is_for_a_registry_that_comes_back():
+    async with front() as gone:
+        pass
+    port = int(gone.url.rpartition(":")[2])
+    made = Signaling(me(gone.url))
+    made.start()
+    waiting = asyncio.ensure_future(made.online(600, patience=20))
+    await settled(lambda: made._nobody)
+    async with front(port), asyncio.timeout(20):
+        await waiting
+        await made.stop()
+
+
+async def test_patience_is_not_for_an_address_that_is_only_slow():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        made = Signaling(me("http://127.0.0.1:9", f"http://127.0.0.1:{silent.getsockname()[1]}"))
+        made.start()
+        async with asyncio.timeout(20):
+            with pytest.raises(RegistryUnreachable, match="does not answer"):
+                await made.online(0.6, patience=0.1)
+            assert not made._nobody
+            await made.stop()

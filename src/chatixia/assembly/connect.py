@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from math import inf
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 from chatixia.errors import ConfigError
+from chatixia.world import REAL
 
 if TYPE_CHECKING:
     from chatixia.client.mesh import Mesh
@@ -22,9 +24,9 @@ ONLINE_S: Final = 10.0
 class Connecting:
     """``async with connect() as mesh``: a client with keys in memory, gone at the end."""
 
-    def __init__(self, flags: dict[str, Any], timeout: float) -> None:
+    def __init__(self, flags: dict[str, Any], timeout: float, patience: float = inf) -> None:
         self._flags = flags
-        self._timeout = timeout
+        self._timeout, self._patience = timeout, patience
         self._wire: Wire | None = None
         self._mesh: Mesh | None = None
 
@@ -38,10 +40,11 @@ class Connecting:
         from .settings import resolve
         from .wiring import open_wire
 
+        until = REAL.monotonic() + self._timeout
         self._wire = await open_wire(resolve(self._flags), kind="client")
         try:
             await self._wire.start()
-            await self._wire.port.online(self._timeout)
+            await self._wire.port.online(until - REAL.monotonic(), self._patience)
         except BaseException:
             await self._close()
             raise
@@ -90,15 +93,17 @@ async def owned(*, mesh: str = "") -> AsyncIterator[Mesh]:
 
 
 def connect(
-    *, mesh: str = "", registry: str = "", engine: str = "", timeout: float = ONLINE_S
-) -> Connecting:
+    *, mesh: str = "", registry: str = "", engine: str = "", timeout: float = ONLINE_S,
+    patience: float = inf,
+) -> Connecting:  # fmt: skip
     """The mesh of this machine's profile, as a client: ``async with connect() as mesh``.
 
     ``mesh``: the profile's name; ``registry``: an address to use instead of the profile's;
-    ``engine``: ``auto``, ``wrtc`` or ``aiortc``; ``timeout``: seconds to wait for the registry.
+    ``engine``: ``auto``, ``wrtc`` or ``aiortc``; ``timeout``: seconds to wait for the registry;
+    ``patience``: seconds to wait where its host refuses the connection, if less.
     """
     flags = {"mesh": mesh or None, "registry": registry or None, "engine": engine or None}
-    return Connecting(flags, timeout)
+    return Connecting(flags, timeout, patience)
 
 
 def connect_sync(

@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 def ask(talk: Talk, words: tuple[str, ...], everyone: bool, no_wait: bool, timeout: float) -> None:
     """Ask AGENT in plain words; its prompt handler or model answers."""
     if everyone:
-        in_mesh(talk, lambda mesh: tell(mesh, talk, " ".join(words), not no_wait, timeout))
+        said = " ".join(words)
+        in_mesh(talk, lambda mesh: tell(mesh, talk, said, not no_wait, timeout), timeout)
         return
     if len(words) < 2:
         raise click.UsageError("Say something too: chatixia ask AGENT TEXT.")
-    in_mesh(talk, lambda mesh: question(mesh, talk, words[0], " ".join(words[1:]), timeout))
+    agent, text = words[0], " ".join(words[1:])
+    in_mesh(talk, lambda mesh: question(mesh, talk, agent, text, timeout), timeout)
 
 
 async def question(mesh: Mesh, talk: Talk, agent: str, text: str, timeout: float) -> None:

@@ -67,7 +67,9 @@ def call(
     queue: Queue = "only" if only_queue else "never" if direct else "auto"
     request = Request(agent, skill, words, timeout, idempotent, queue)
     in_mesh(
-        talk, lambda mesh: explain(mesh, talk, request) if helped else perform(mesh, talk, request)
+        talk,
+        lambda mesh: explain(mesh, talk, request) if helped else perform(mesh, talk, request),
+        timeout,
     )
 
 

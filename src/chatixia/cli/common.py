@@ -106,14 +106,28 @@ def set_up_logging(verbose: int) -> None:
     logger.setLevel(level.upper())
 
 
-def in_mesh(talk: Talk, work: Callable[[Mesh], Coroutine[Any, Any, R]]) -> R:
-    """Join the profile's mesh as a client, await ``work`` on it, and leave."""
+PATIENCE_S = 1.5
+"""How long a command waits for a registry whose host refuses connections: it may be restarting."""
+
+
+def in_mesh(
+    talk: Talk, work: Callable[[Mesh], Coroutine[Any, Any, R]], timeout: float | None = None
+) -> R:
+    """Join the profile's mesh as a client, await ``work`` on it, and leave.
+
+    ``timeout``: seconds for all of it, the login included.
+    """
 
     async def visit() -> R:
-        from chatixia.assembly.connect import connect
+        from chatixia.assembly.connect import ONLINE_S, connect
+        from chatixia.world import REAL
 
-        async with connect(mesh=talk.mesh) as mesh:
-            return await work(mesh)
+        began = REAL.monotonic()
+        bound = ONLINE_S if timeout is None else min(ONLINE_S, timeout)
+        async with connect(mesh=talk.mesh, timeout=bound, patience=PATIENCE_S) as mesh:
+            if timeout is None:
+                return await work(mesh)
+            return await work(mesh.within(began + timeout - REAL.monotonic()))
 
     return wait(visit())
 

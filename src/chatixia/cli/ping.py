@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 @common
 def ping(talk: Talk, agent: str, count: int, timeout: float) -> None:
     """Measure the way to AGENT, -c N times, a second apart."""
-    in_mesh(talk, lambda mesh: measure(mesh, talk, agent, count, timeout))
+    bound = count * (timeout + 1) - 1
+    in_mesh(talk, lambda mesh: measure(mesh, talk, agent, count, timeout), bound)
 
 
 async def measure(mesh: Mesh, talk: Talk, agent: str, count: int, timeout: float) -> None:

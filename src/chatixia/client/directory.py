@@ -32,8 +32,9 @@ class Directory:
         cursor = ""
         for _ in range(MAX_PAGES):
             page: Agents = await self._door.port.verb(
-                "agents.list", AgentQuery(skill=skill, cursor=cursor, limit=PAGE), timeout
-            )
+                "agents.list", AgentQuery(skill=skill, cursor=cursor, limit=PAGE),
+                self._door.budget(timeout),
+            )  # fmt: skip
             found += page.agents
             cursor = page.next
             if not cursor:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from weakref import WeakSet
 
 from chatixia.core.ports import Answer, Mesh, Outgoing, Stream
-from chatixia.errors import ConfigError
+from chatixia.errors import ConfigError, DeadlineExceeded
 from chatixia.ids import AgentId
 from chatixia.world import REAL, World
 
@@ -93,6 +93,34 @@ class Door:
         """Refuse whatever is called from now on; touches no loop, for a process that forked."""
         self.port = _Shut(self.port.id, why)
         self.call = self.port.call
+
+
+class BoundDoor(Door):
+    """A door through which nothing waits beyond a moment, ``seconds`` from now."""
+
+    __slots__ = ("_root", "_until")
+
+    def __init__(self, root: Door, seconds: float) -> None:
+        super().__init__(root.port, root.world)
+        self._root = root
+        self._until = root.world.monotonic() + seconds
+        self.call = self._call
+
+    def budget(self, timeout: float) -> float:
+        """``timeout``, or what is left if less. Raises DeadlineExceeded."""
+        left = self._until - self.world.monotonic()
+        if left <= 0:
+            raise DeadlineExceeded(outcome="definite")
+        return min(self._root.budget(timeout), left)
+
+    def stream(self, out: Outgoing) -> Stream:
+        """Many items for ``out``, within what is left."""
+        out.timeout = self.budget(out.timeout)
+        return self._root.stream(out)
+
+    def _call(self, out: Outgoing) -> Awaitable[Answer]:
+        out.timeout = self.budget(out.timeout)
+        return self._root.call(out)
 
 
 def _end(waiter: Future[None]) -> None:

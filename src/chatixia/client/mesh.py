@@ -20,7 +20,7 @@ from chatixia.world import task_id
 from .anyone import AnyHandle
 from .broadcast import MAX_RECEIVERS, broadcast
 from .directory import Directory
-from .door import Door
+from .door import BoundDoor, Door
 from .handle import CALL_S, AgentHandle, address, checked
 from .reply import Receipt
 from .task import Task
@@ -155,6 +155,10 @@ class Mesh:
                 f"{task_id[:80]!r} is no task id, t_ and 26 characters; see `chatixia tasks`."
             )
         return Task(self._door, TaskId(task_id))
+
+    def within(self, seconds: float) -> Mesh:
+        """The same mesh with a deadline: nothing asked through it waits longer than that."""
+        return Mesh(BoundDoor(self._door, seconds))
 
     async def close(self) -> None:
         """Leave the mesh; links are closed, the directory is told.

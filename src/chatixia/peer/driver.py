@@ -10,6 +10,7 @@ await mesh.stop()
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Final
 
 import msgspec
@@ -73,10 +74,11 @@ class OpenMesh(PeerMesh):
         finally:
             await self._login.stop()
 
-    async def online(self, timeout: float = 10.0) -> None:
+    async def online(self, timeout: float = 10.0, patience: float = inf) -> None:
         """Until the login stands. Raises the registry's refusal (Denied, NameTaken, Revoked,
-        Replaced, UpgradeNeeded, WrongMesh, ...), or RegistryUnreachable after ``timeout`` s."""
-        await self._login.online(timeout)
+        Replaced, UpgradeNeeded, WrongMesh, ...), or RegistryUnreachable after ``timeout`` s, and
+        after ``patience`` s where every address refuses the connection: nobody is there."""
+        await self._login.online(timeout, patience)
 
     @property
     def registry_up(self) -> bool:

@@ -9,8 +9,9 @@ system's roots must vouch for the certificate.
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import errno
 import hashlib
+import re
 import ssl
 from collections.abc import Iterator
 from typing import Any, Final
@@ -56,6 +57,10 @@ _one = decoder(FromRegistry)
 _many = decoder(list[FromRegistry])
 
 
+class NobodyListens(RegistryUnreachable):
+    """The host is there and refuses the connection: no registry runs at that address."""
+
+
 class Line(msgspec.Struct):
     """A login that stands. ``frames``: what came with it, in order. ``key``: the registry's."""
 
@@ -87,8 +92,9 @@ async def login(
 ) -> Line:
     """Log in at one address. ``token``: fresh bytes for my nonce.
 
-    Raises RegistryUnreachable when nobody answers, the registry's own refusal, WrongMesh or
-    BadSignature when it is not my mesh's registry, ConfigError for an address in clear.
+    Raises RegistryUnreachable when nobody answers, NobodyListens when the host refuses, the
+    registry's own refusal, WrongMesh or BadSignature when it is not my mesh's registry,
+    ConfigError for an address in clear.
     """
     ws = await _dial(url, vouched)
     try:
@@ -112,11 +118,13 @@ async def login(
     return await login(url, me, register, token, vouched=True)
 
 
-async def hang_up(ws: ClientConnection) -> None:
+async def hang_up(ws: ClientConnection, seconds: float = CLOSE_SECONDS) -> None:
     """Close, and wait a little for the other side."""
-    with contextlib.suppress(OSError, TimeoutError):
-        async with asyncio.timeout(CLOSE_SECONDS):
+    try:
+        async with asyncio.timeout(seconds):
             await ws.close()
+    except (OSError, TimeoutError):
+        ws.transport.abort()
 
 
 async def _dial(url: str, vouched: bool) -> ClientConnection:
@@ -133,10 +141,20 @@ async def _dial(url: str, vouched: bool) -> ClientConnection:
     except ssl.SSLCertVerificationError as error:
         raise BadSignature(f"Nobody vouches for the certificate of {url}.") from error
     except (OSError, TimeoutError, InvalidHandshake, EOFError) as error:
+        if _refused(error):
+            raise NobodyListens(f"No registry runs at {url}: it refuses connections.") from None
         why = getattr(error, "strerror", None) or type(error).__name__
         raise RegistryUnreachable(f"{url} does not answer: {why}.") from None
     except (InvalidURI, ValueError) as error:
         raise ConfigError(f"{url} is no address of a registry.") from error
+
+
+def _refused(error: Exception) -> bool:
+    """Whether every address of the host refused; asyncio folds several reasons into one text."""
+    if isinstance(error, ConnectionRefusedError):
+        return True
+    reasons = re.findall(r"\[Errno (\d+)\]", str(error))
+    return bool(reasons) and set(reasons) == {str(errno.ECONNREFUSED)}
 
 
 def _context(vouched: bool) -> ssl.SSLContext:

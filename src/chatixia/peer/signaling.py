@@ -12,6 +12,7 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Any, Final
 
 import msgspec
@@ -58,7 +59,7 @@ from chatixia.world import REAL, World
 
 from .calls import closing
 from .channel import Access
-from .login import Line, certificate, hang_up, login, read, refusal
+from .login import CLOSE_SECONDS, Line, NobodyListens, certificate, hang_up, login, read, refusal
 from .verbs import Verbs
 
 log = logging.getLogger("chatixia.peer")
@@ -71,6 +72,8 @@ GOOD_SECONDS: Final = 30.0
 OUT_ITEMS: Final = 4096
 OUT_BYTES: Final = 8 * MIB
 GOODBYE_SECONDS: Final = 1.0
+CLIENT_GOODBYE_SECONDS: Final = 0.1
+"""A client is listed nowhere, and a person waits for its command to end."""
 BATCH: Final = "batch/1"
 BATCH_ITEMS: Final = 256
 BATCH_BYTES: Final = 64 * 1024
@@ -95,6 +98,7 @@ class Signaling:
     ) -> None:  # fmt: skip
         self._me, self._world = me, world
         self._shown = (description[:1024], hostname[:128], mode[:64])
+        self._goodbye = CLIENT_GOODBYE_SECONDS if mode == "client" else GOODBYE_SECONDS
         self.on_push: Callable[[msgspec.Struct], None] = _ignore
         self.on_state: Callable[[bool], None] = _ignore
         self.on_signal: Callable[[msgspec.Struct], None] = _ignore
@@ -111,7 +115,7 @@ class Signaling:
         self._verbs = Verbs(self.send)
         self._skills: list[SkillInfo] = []
         self._slots = 0
-        self._up = self._leaving = False
+        self._up = self._leaving = self._nobody = False
         self._end: MeshError | None = None
         self._out: deque[bytes] = deque()
         self._out_bytes = 0
@@ -136,22 +140,28 @@ class Signaling:
         task, self._task = self._task, None
         if task is None:
             return
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(GOODBYE_SECONDS):
-                await asyncio.wait({task})
+        if self._up:
+            await asyncio.wait({task}, timeout=self._goodbye)
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
 
-    async def online(self, timeout: float) -> None:
+    async def online(self, timeout: float, patience: float = inf) -> None:
         """Until the login stands; see ``peer.driver.OpenMesh.online``."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout):
-                while not self._up and self.refusal is None:
-                    self._moved.clear()
+        began = self._world.monotonic()
+        while not self._up and self.refusal is None:
+            bound = min(timeout, patience) if self._nobody else timeout
+            left = began + bound - self._world.monotonic()
+            if left <= 0:
+                break
+            self._moved.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left):
                     await self._moved.wait()
         if self._up:
             return
+        if isinstance(self._end, NobodyListens) and not self._nobody:
+            self._end = None  # of one address; another has not said anything yet
         where = ", ".join(self.urls)
         reasons: list[MeshError | None] = [self.refusal, self._end]
         raise next(filter(None, reasons), RegistryUnreachable(f"{where} does not answer."))
@@ -203,7 +213,7 @@ class Signaling:
                 try:
                     await self._serve(line)
                 finally:
-                    await hang_up(line.ws)
+                    await hang_up(line.ws, self._goodbye if self._leaving else CLOSE_SECONDS)
                 fails = 0
                 if self._world.monotonic() - began >= GOOD_SECONDS:
                     refused = 0
@@ -235,6 +245,7 @@ class Signaling:
     async def _round(self) -> Line | None:
         """Each address once, the one that worked last first."""
         refused: MeshError | None = None
+        nobody = bool(self.urls)
         urls = sorted(self.urls, key=lambda url: url != self.url)
         for url in urls:
             if self._leaving:
@@ -244,13 +255,16 @@ class Signaling:
             except RegistryUnreachable as error:
                 log.debug("%s", error)
                 self._end = error
+                nobody &= isinstance(error, NobodyListens)
             except (Overloaded, Unavailable) as error:
                 log.info("%s refuses for now: %s", url, error)
                 self._end = error
+                nobody = False
             except MeshError as error:
+                nobody = False
                 log.warning("%s refuses the login of %s: %s", url, self._me.id, error)
                 refused = error
-        self.refusal = refused
+        self.refusal, self._nobody = refused, nobody
         self._moved.set()
         return None
 

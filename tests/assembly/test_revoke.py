@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chatixia import Agent, connect
 from chatixia.assembly.enrol import enrol
 from chatixia.assembly.files import read_json
 from chatixia.assembly.invite import invite
@@ -65,6 +66,45 @@ async def test_a_revoked_machine_is_out_at_once(registry: RegistryHarness, tmp_p
         await do(session, profile)
     with pytest.raises(Revoked):
         await do(enrol, profile, "weather")
+
+
+async def test_whoever_is_revoked_hears_of_it_in_the_middle_of_a_call(
+    registry: RegistryHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    running, ended = asyncio.Semaphore(0), asyncio.Event()
+    hen, fox = Agent("hen", slots=8), Agent("fox")
+
+    async def hang() -> None:
+        running.release()
+        await asyncio.Event().wait()
+
+    hen.skill(hang)
+    fox.skill(hang)
+    await joined(registry, tmp_path / "pi")
+    monkeypatch.setenv("CHATIXIA_HOME", str(tmp_path / "pi"))
+    async with fox, connect() as pi, asyncio.timeout(30):
+        monkeypatch.setenv("CHATIXIA_HOME", str(registry.home))
+        fox.on_fault = ended.set
+        async with hen, connect() as home:
+            calls = [
+                pi.agent("hen", timeout=600).hang(),
+                pi.agent("hen", timeout=600, queue="only").hang(),
+                (await pi.submit("hen", "hang")).reply(),
+                fox.mesh.agent("hen", timeout=600).hang(),
+                home.agent("fox", timeout=600).hang(),
+            ]
+            asked = [asyncio.ensure_future(call) for call in calls]
+            for _ in asked:
+                await running.acquire()
+            await do(revoke, registry.profile, "pi")
+            errors = await asyncio.gather(*asked, return_exceptions=True)
+            await ended.wait()
+            assert [type(error) for error in errors] == [Revoked] * 5
+            assert all(error.outcome == "unknown" for error in errors)  # type: ignore[union-attr]
+            assert isinstance(fox.fault, Revoked)
+            for late in (pi.agent("hen").hang(), pi.agents(), fox.mesh.agent("hen").hang()):
+                with pytest.raises(Revoked, match="pi was revoked by the owner"):
+                    await late
 
 
 async def test_the_statement_is_the_owners_and_its_version_rises(

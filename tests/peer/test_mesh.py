@@ -13,6 +13,7 @@ from chatixia.errors import (
     MeshError,
     PeerRestarted,
     Rejected,
+    Revoked,
     SkillFailed,
     Unavailable,
     UnknownAgent,
@@ -286,6 +287,22 @@ async def test_a_call_that_was_never_sent_is_definitely_not_done():
         error = await mesh.code(mesh.a.call(out(timeout=3, queue="never")))
         assert type(error) is Unreachable and error.outcome == "definite"
         assert not mesh.skills.done
+
+
+async def test_a_call_to_whoever_is_out_ends_also_if_it_was_sent():
+    async with Mesh() as mesh:
+        await mesh.a.call(out())
+        asked = asyncio.ensure_future(mesh.a.call(out("hang", timeout=600)))
+        await mesh.skills.started.wait()
+        mesh.a.refused("b", Revoked("It is out."))  # while its link lives the answer may come
+        assert not asked.done()
+        mesh.net.cut("a", "b", keep=True)
+        mesh.a.refused("b", Denied("Not now."))
+        await asyncio.sleep(0)
+        assert not asked.done()
+        mesh.a.refused("b", Revoked("It is out."))
+        error = await mesh.code(asked)
+        assert (error.code, error.outcome) == ("revoked", "unknown")
 
 
 async def test_a_refused_link_ends_what_waits_for_it():

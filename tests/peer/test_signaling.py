@@ -15,6 +15,7 @@ from chatixia.errors import (
     NameTaken,
     RegistryUnreachable,
     Replaced,
+    Revoked,
     WrongMesh,
 )
 from chatixia.peer import signaling
@@ -157,6 +158,44 @@ async def test_a_second_process_of_this_name_ends_it_for_good():
         with pytest.raises(Replaced):
             await made.online(1)
         assert len(door.logins) == 1
+
+
+async def test_the_owners_word_against_me_ends_it_for_good():
+    async with front() as door, logged_in(door) as made:
+        faults: list[Any] = []
+        made.on_fault = faults.append
+        waiting = asyncio.ensure_future(made.verb("session", Nothing(), 60))
+        await door.until(lambda: door.got)
+        out = Revocation(made._me.mesh, "default", "weather", 9, NOW, 1)
+        forged = RevokedPush(sign_revocation(out, agent("eve").sign.sign))
+        await door.say(door.sockets[0], forged)
+        await door.say(door.sockets[0], Ping("1"))
+        await door.until(lambda: Pong("1") in door.got)
+        assert made.up and not faults
+        await door.say(door.sockets[0], RevokedPush(sign_revocation(out, owner().sign.sign)))
+        with pytest.raises(Revoked, match="weather was revoked by the owner"):
+            await waiting
+        await settled(lambda: faults)
+        assert isinstance(faults[0], Revoked)
+        for late in (made.online(1), made.verb("session", Nothing(), 60)):
+            with pytest.raises(Revoked):
+                await late
+        assert len(door.logins) == 1
+
+
+async def test_a_registrys_word_alone_ends_nothing_and_is_said_once(monkeypatch, caplog):
+    monkeypatch.setattr(signaling, "REFUSED", (0.01,))
+    caplog.set_level("WARNING", "chatixia")
+    async with front() as door, logged_in(door) as made:
+        faults: list[Any] = []
+        made.on_fault = faults.append
+        door.refuse = SignalError("revoked", "weather was revoked by the owner.", "register")
+        await door.sockets[0].close()
+        await door.until(lambda: len(door.logins) == 4)
+        door.refuse = None
+        await settled(lambda: made.up)
+        assert not faults
+    assert [r.message.count("refuses the login") for r in caplog.records].count(1) == 1
 
 
 async def test_verbs_go_and_answers_come_back():

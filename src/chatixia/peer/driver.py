@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from chatixia.core.ports import Self
-from chatixia.errors import MeshError
+from chatixia.errors import MeshError, Revoked
 from chatixia.wire.signaling import Config
 from chatixia.world import REAL, World
 
@@ -102,9 +102,9 @@ def open_mesh(
     """A mesh for ``me``, not started.
 
     ``on_fault``: called once on the loop when the login ended for good (Replaced, by a second
-    process of this name); the owner then stops. ``on_config``: called with each ``config`` of the
-    proved registry (addresses to remember, REST token). Raises ConfigError or MissingExtra for
-    the engine.
+    process of this name; Revoked, by the mesh's owner); the caller then stops. ``on_config``:
+    called with each ``config`` of the proved registry (addresses to remember, REST token). Raises
+    ConfigError or MissingExtra for the engine.
     """
     engine = load(settings.engine, world=world, loopback=settings.loopback)
     login = Signaling(
@@ -118,9 +118,13 @@ def open_mesh(
         if on_config is not None:
             on_config(config)
 
-    login.on_config = configured
-    if on_fault is not None:
-        login.on_fault = on_fault
+    def faulted(error: MeshError) -> None:
+        if isinstance(error, Revoked):
+            made.put_out(error)
+        if on_fault is not None:
+            on_fault(error)
+
+    login.on_config, login.on_fault = configured, faulted
     return made
 
 

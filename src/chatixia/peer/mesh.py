@@ -62,6 +62,7 @@ class PeerMesh(Peers):
         )
         self._skills: dict[str, SkillInfo] = {}
         self._handler: Handler | None = None
+        self._out: MeshError | None = None
         if registry is not None:
             registry.on_push = self._pushed
             registry.on_state = self._registry_moved
@@ -95,12 +96,28 @@ class PeerMesh(Peers):
         if self._worker is not None:
             await self._worker.stop()
         await self._links.stop()
-        for peer in self._peers.values():
-            if peer.channel.path is not None:
-                peer.channel.detach(peer.channel.path)
+        self._let_go()
         for timer in (self._alarm, self._sweeper):
             if timer is not None:
                 timer.cancel()
+
+    def put_out(self, error: MeshError) -> None:
+        """This member is out of the mesh: ``error`` for its calls, those open and those to come."""
+        self._out = error
+
+        def why(sent: bool) -> MeshError:
+            made = route.copy(error)
+            made.outcome = "unknown" if sent else "definite"
+            return made
+
+        self._end_asked(why)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Use no path any more."""
+        for peer in self._peers.values():
+            if peer.channel.path is not None:
+                peer.channel.detach(peer.channel.path)
 
     def _end_asked(self, why: Callable[[bool], MeshError]) -> None:
         """End every call of ours that is open; ``why`` is told whether it was sent."""
@@ -294,6 +311,8 @@ class PeerMesh(Peers):
             raise Rejected("An agent does not call itself over the mesh.", agent=out.target)
         if self._stopped:
             raise Unavailable("This process is stopping.")
+        if self._out is not None:
+            raise route.copy(self._out)
         return self._peer(out.target)
 
     def _describe(self, body: bytes) -> bytes:

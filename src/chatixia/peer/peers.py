@@ -17,9 +17,11 @@ from chatixia.core.room import Room
 from chatixia.core.timers import Wheel
 from chatixia.errors import (
     Denied,
+    MembershipExpired,
     MeshError,
     NotFound,
     Overloaded,
+    Revoked,
     UnknownAgent,
 )
 from chatixia.ids import AgentId
@@ -141,8 +143,11 @@ class Peers:
         known = self._peer(peer)
         known.seen.refusal, known.seen.failed_at = error, self._now()
         for pending in list(known.calls.asked.values()):
-            if isinstance(error, Denied) and not pending.sent:
-                self._end(known, pending, route.copy(error))
+            out = isinstance(error, Revoked | MembershipExpired) and known.channel.path is None
+            if out or (isinstance(error, Denied) and not pending.sent):
+                made = route.copy(error)
+                made.outcome = "unknown" if pending.sent else "definite"
+                self._end(known, pending, made)
             else:
                 self._late(pending)
         for waiter in known.opened:

@@ -1,8 +1,9 @@
 """The login at the registry: kept up, spoken through, found again.
 
 While the registry cannot be reached it is tried at most every 2 s, at each of its addresses; only
-a refused login backs off, to 30 s; ``replaced`` ends it for good (links.md section 4). Whoever
-waits for an answer when the socket closes gets ``registry_unreachable``, outcome unknown.
+a refused login backs off, to 30 s; ``replaced`` ends it for good (links.md section 4), and so does
+the owner's signed word that this member is out: a registry's word alone does not. Whoever waits for
+an answer when the socket closes gets ``registry_unreachable``, outcome unknown.
 """
 
 from __future__ import annotations
@@ -20,14 +21,16 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from chatixia.core.handshake import NONCE_BYTES
-from chatixia.core.membership import check_revocation
+from chatixia.core.membership import check_chain, check_revocation, check_revoked
 from chatixia.core.pins import version_of
 from chatixia.core.ports import Self
+from chatixia.core.route import copy
 from chatixia.errors import (
     MeshError,
     Overloaded,
     RegistryUnreachable,
     Replaced,
+    Revoked,
     Unavailable,
 )
 from chatixia.wire.base import MIB, encode
@@ -117,6 +120,8 @@ class Signaling:
         self._slots = 0
         self._up = self._leaving = self._nobody = False
         self._end: MeshError | None = None
+        self._final: MeshError | None = None
+        self._told = ""
         self._out: deque[bytes] = deque()
         self._out_bytes = 0
         self._wake = asyncio.Event()
@@ -169,8 +174,14 @@ class Signaling:
     async def verb(self, name: str, request: msgspec.Struct, timeout: float = 10.0) -> Any:
         """A verb's reply struct; raises its MeshError, RegistryUnreachable without a login."""
         if not self._up:
-            raise closing(sent=False) if self._leaving else RegistryUnreachable
+            raise self._why(False) or RegistryUnreachable
         return await self._verbs.call(name, request, timeout)
+
+    def _why(self, sent: bool) -> MeshError | None:
+        """Why the login is over by our side's will, or the owner's; None: it was only lost."""
+        if self._leaving:
+            return closing(sent)
+        return copy(self._final) if self._final is not None else None
 
     def heartbeat(self, slots: int | None, skills: Sequence[Any] | None) -> None:
         """Tell free slots and changed skills at once; a later login tells them, too."""
@@ -224,14 +235,18 @@ class Signaling:
             else:
                 wait, fails = RETRY[min(fails, len(RETRY) - 1)], fails + 1
             await self._pause(wait)
-        if isinstance(self._end, Replaced):
-            self.refusal = self._end
+        if self._final is not None and not self._leaving:
+            self.refusal = self._final
             self._moved.set()
-            log.error("%s: %s", self._me.id, self._end)
-            self.on_fault(self._end)
+            self.on_fault(self._final)
 
     def _over(self) -> bool:
-        return self._leaving or isinstance(self._end, Replaced)
+        return self._leaving or self._final is not None
+
+    def _finish(self, error: MeshError) -> None:
+        """This login is over for good."""
+        self._final = error
+        self._wake.set()
 
     async def _pause(self, seconds: float) -> None:
         """Wait, shortened by chance so that a mesh does not come back in one beat."""
@@ -262,11 +277,17 @@ class Signaling:
                 nobody = False
             except MeshError as error:
                 nobody = False
-                log.warning("%s refuses the login of %s: %s", url, self._me.id, error)
+                self._say_refused(url, error)
                 refused = error
         self.refusal, self._nobody = refused, nobody
         self._moved.set()
         return None
+
+    def _say_refused(self, url: str, error: MeshError) -> None:
+        """Once for each reason: it is tried again until somebody mends it."""
+        said = f"{url} refuses the login of {self._me.id}: {error}"
+        log.log(logging.DEBUG if said == self._told else logging.WARNING, "%s", said)
+        self._told = said
 
     def _register(self) -> Register:
         description, hostname, mode = self._shown
@@ -281,7 +302,7 @@ class Signaling:
         """One login, from its first frame to its last."""
         self._out.clear()
         self._out_bytes = 0
-        self._up, self.refusal, self._end = True, None, None
+        self._up, self.refusal, self._end, self._told = True, None, None, ""
         self.url, self.epoch = line.url, line.welcome.epoch
         self._certificate = certificate(line.ws)
         writer = asyncio.ensure_future(self._write(line.ws))
@@ -296,7 +317,7 @@ class Signaling:
             writer.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await writer
-            self._verbs.broken(closing() if self._leaving else None)
+            self._verbs.broken(self._why(True))
             self._tell(False)
 
     def _tell(self, up: bool) -> None:
@@ -320,7 +341,7 @@ class Signaling:
             while True:
                 while self._out:
                     await ws.send(self._batch(), text=True)
-                if self._leaving:
+                if self._over():
                     await ws.close()
                     return
                 self._wake.clear()
@@ -372,7 +393,9 @@ class Signaling:
             return
         if said.ref == "register" and not said.peer_id:
             self._end = refusal(said)
-            if not isinstance(self._end, Replaced):
+            if isinstance(self._end, Replaced):
+                self._finish(self._end)
+            else:
                 self.refusal = self._end
         else:
             self.on_signal(said)
@@ -397,6 +420,18 @@ class Signaling:
         if fresh:
             log.info("%s is revoked by the owner", found.id)
             self.on_revoked()
+        self._am_i_out()
+
+    def _am_i_out(self) -> None:
+        """Whether what the owner has revoked is this member, or its machine."""
+        me = self._me
+        try:
+            mine = check_chain(me.chain, mesh=me.mesh, now=me.clock.now(), verify=me.verify)
+            check_revoked(mine, me.book.revocations)
+        except Revoked as error:
+            self._finish(error)
+        except MeshError as error:
+            log.debug("my own membership does not hold: %s", error)
 
 
 def _ignore(*_: Any) -> None:

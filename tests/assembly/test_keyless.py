@@ -62,6 +62,10 @@ async def outsider(registry: RegistryHarness, key: str, tmp_path: Path) -> Async
     async def echo(data: str) -> str:
         return data
 
+    @agent.prompt
+    async def reply(text: str) -> str:
+        return f"heard {text}"
+
     async with agent:
         yield agent
 
@@ -105,6 +109,48 @@ async def test_it_calls_through_the_queue(
         async with outsider.mesh.agent("a").stream("x"):
             pass
     assert list(outsider.mesh.links()) == []
+
+
+async def test_nobody_waits_for_a_link_that_cannot_be(
+    registry: RegistryHarness, outsider: Agent, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("CHATIXIA_HOME", str(registry.home))
+    # Its direct calls could wait for ten minutes, a link for five seconds.
+    async with connect() as mesh, asyncio.timeout(30):
+        for _ in range(2):  # the first asks the directory, the next knows
+            reply = await mesh.agent("outsider", timeout=600).call("echo", {"data": "x"})
+            assert (reply.value, reply.via) == ("x", "queue, plain") and reply.ms < 4000
+            reply = await mesh.any("echo", timeout=600).call("echo", {"data": "y"})
+            assert (reply.value, reply.via) == ("y", "queue, plain") and reply.ms < 4000
+            async with mesh.agent("outsider", timeout=600).ask("hi") as pieces:
+                assert ([piece async for piece in pieces], pieces.via) == (
+                    ["heard hi"], "queue, plain",
+                )  # fmt: skip
+            assert await mesh.agent("outsider", timeout=600).ask("ho") == "heard ho"
+            direct = mesh.agent("outsider", timeout=600, queue="never")
+            anyone = mesh.any("echo", timeout=600, queue="never")
+            for refused in (direct.echo(data="x"), anyone.echo(data="x"), direct.ask("hi").reply()):
+                with pytest.raises(Unreachable, match="outsider has no key of its own") as caught:
+                    await refused
+                assert not caught.value.retryable and caught.value.outcome == "definite"
+        (receipt,) = await mesh.broadcast("all", timeout=600)
+        assert (receipt.ok, receipt.code) == (False, "unreachable")
+
+
+async def test_a_call_by_skill_takes_who_can_be_linked_first(
+    registry: RegistryHarness, outsider: Agent, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("CHATIXIA_HOME", str(registry.home))
+    member = Agent("member")
+
+    @member.skill
+    async def echo(data: str) -> str:
+        return data
+
+    async with member, connect() as mesh:
+        for _ in range(3):
+            reply = await mesh.any("echo").call("echo", {"data": "x"})
+            assert (reply.agent, reply.via) == ("member", "direct")
 
 
 async def test_it_leaves_the_list(registry: RegistryHarness, outsider: Agent, monkeypatch):

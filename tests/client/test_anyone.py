@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import asynccontextmanager
 
 import pytest
+from msgspec.structs import replace
 
+from chatixia.client.anyone import REACH_S
+from chatixia.client.door import Door
+from chatixia.client.mesh import Mesh
 from chatixia.errors import BadArguments, DeadlineExceeded, SkillFailed, UnknownSkill, Unreachable
+from chatixia.testing.network import Network
+from chatixia.wire.peer import SkillInfo
+from chatixia.wire.registry import Agents
 from tests.agent.loopback import Net
 from tests.agent.served import Served, client
 
@@ -67,6 +75,80 @@ async def test_unknown_outcomes_stay(net: Net):
     with pytest.raises(Unreachable):
         await mesh.any("name", idempotent=True, timeout=0.01).name()
     assert len(net.log) == 4
+
+
+async def told(incoming, responder) -> None:
+    responder.reply(b'"x"')
+
+
+@asynccontextmanager
+async def links_of_memory(*names: str):
+    """Agents with a skill, on links that can be cut, and a client among them."""
+    net = Network()
+    for one in names:
+        net.node(one).serve(told, [SkillInfo("name")], 2)
+    port = net.node("me~abcdef")
+    await net.start()
+    mesh = Mesh(Door(port, net.world), net.stop)
+    async with mesh:
+        yield net, mesh
+
+
+async def test_one_that_no_link_reaches_costs_little_and_only_once():
+    async with links_of_memory("a", "b", "c") as (net, mesh):
+        net.cut("me~abcdef", "a", keep=True)
+        net.cut("me~abcdef", "b", keep=True)
+        anyone, began = mesh.any("name", timeout=30), net.world.now
+        assert (await anyone.call("name")).agent == "c"
+        assert net.world.now - began < 2 * REACH_S + 1
+        for _ in range(6):
+            began = net.world.now
+            assert (await anyone.call("name")).agent == "c"
+            assert net.world.now - began < 1
+
+
+async def test_nobody_is_reached():
+    async with links_of_memory("a", "b") as (net, mesh):
+        for one in ("a", "b"):
+            net.cut("me~abcdef", one, keep=True)
+        began = net.world.now
+        with pytest.raises(Unreachable):
+            await mesh.any("name", timeout=9, queue="never").call("name")
+        assert 8 < net.world.now - began < 10  # the last one gets all the time that is left
+
+
+async def test_turns_come_as_links_open():
+    async with links_of_memory("a", "b", "c") as (_, mesh):
+        anyone = mesh.any("name")
+        seen = Counter()
+        for _ in range(12):
+            seen[(await anyone.call("name")).agent] += 1
+        assert set(seen) == {"a", "b", "c"}
+
+
+async def test_who_has_no_key_comes_last_and_through_the_queue(net: Net):
+    listed = net.verbs["agents.list"]
+
+    def without_keys(*names: str) -> None:
+        def read(query):
+            found = listed(query).agents
+            return Agents([replace(one, trust="unverified" if one.agent_id in names else "owner")
+                           for one in found])  # fmt: skip
+
+        net.verbs["agents.list"] = read
+
+    without_keys("a", "b")
+    for _ in range(4):
+        assert (await client(net).any("name").call("name")).agent == "c"
+    net.down.add("c")
+    reply = await client(net).any("name").call("name")
+    assert reply.agent in ("a", "b") and net.log[-1][1].queue == "only"
+    with pytest.raises(Unreachable):
+        await client(net).any("name", queue="never").call("name")
+    assert net.log[-1][1].target == "c"  # who has no key is not asked
+    without_keys("a", "b", "c")
+    await client(net).any("name", queue="never").call("name")
+    assert net.log[-1][1].queue == "never"  # refused by the mesh itself, with its reason
 
 
 async def test_nobody_has_it(net: Net):

@@ -32,6 +32,7 @@ FIRST = [
     (out(), False, True, Seen(listed=False), "queue"),
     (out(), False, False, Seen(listed=False), "wait"),
     (out(stream=True), False, True, Seen(listed=False), "wait"),
+    (out(stream=True, kind="prompt"), False, True, Seen(listed=False), "queue"),
     (out(queue="never"), False, True, Seen(listed=False), "wait"),
     (out(kind="skills"), False, True, Seen(listed=False), "wait"),
     (out(body=BIG), False, True, Seen(listed=False), "wait"),
@@ -41,6 +42,36 @@ FIRST = [
 @pytest.mark.parametrize(("call", "is_open", "registry", "seen", "way"), FIRST)
 def test_where_a_new_call_goes(call, is_open, registry, seen, way):
     assert route.first(call, is_open, registry, seen, 99.0) == way
+
+
+KEYLESS = Seen(failed_at=99.0, listed=False, keyless=True)
+
+
+def test_without_a_key_only_the_queue_is_left():
+    assert route.first(out(), False, True, KEYLESS, 99.0) == "queue"
+    assert route.late(out(), False, True, KEYLESS) == "queue"
+    with pytest.raises(TooLarge):
+        route.first(out(body=BIG), False, True, KEYLESS, 99.0)
+    for call, registry in (
+        (out(queue="never"), True), (out(stream=True), True), (out(kind="skills"), True),
+        (out(), False),
+    ):  # fmt: skip
+        for way in (
+            lambda c=call, r=registry: route.first(c, False, r, KEYLESS, 99.0),
+            lambda c=call, r=registry: route.late(c, False, r, KEYLESS),
+        ):
+            with pytest.raises(Unreachable, match="b has no key of its own") as caught:
+                way()
+            assert not caught.value.retryable
+    assert route.first(out(queue="never"), False, True, KEYLESS, 99.0 + REMEMBERED) == "wait"
+
+
+def test_a_call_may_name_how_long_it_waits_for_a_link():
+    assert (patience(30.0, 2.0), patience(1.0, 2.0)) == (2.0, 1.0)
+    with pytest.raises(Unreachable, match="opened in time"):
+        route.late(out(queue="never", reach=2.0), False, True)
+    assert route.late(out(queue="never", reach=2.0), True, True) == "wait"
+    assert route.late(out(reach=2.0), False, True) == "queue"
 
 
 def test_a_call_for_the_queue_alone_needs_the_queue():
@@ -64,6 +95,7 @@ LATE = [
     (out(idempotent=True), True, True, "queue"),
     (out(), False, False, "wait"),
     (out(stream=True), False, True, "wait"),
+    (out(stream=True, kind="prompt"), False, True, "queue"),
 ]
 
 

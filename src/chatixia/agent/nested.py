@@ -25,7 +25,7 @@ class NestedDoor(Door):
     def __init__(
         self, root: Door, inc: Incoming, deadline: float | None, owner: Task[object] | None
     ) -> None:
-        super().__init__(root.port, root.world)
+        super().__init__(root.port, root.world, root.warmer)
         self._inc = inc
         self._deadline = deadline
         self._owner = owner

@@ -223,6 +223,7 @@ class Agent:
         self._port = self._mesh = None
         if door is not None:
             door.lock(f"{self.name} has stopped; `await agent.start()` first.")
+            await door.warmer.stop()
         if wire is not None:
             await wire.stop()
         if runtime is not None:

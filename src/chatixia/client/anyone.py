@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from chatixia.core.ports import Outgoing
-from chatixia.errors import DeadlineExceeded, Overloaded, UnknownSkill, Unreachable
+from chatixia.errors import (
+    DeadlineExceeded,
+    Overloaded,
+    UnknownSkill,
+    Unreachable,
+)
 from chatixia.ids import AgentId
+from chatixia.wire.registry import AgentRecord
 
 from .directory import Directory
 from .door import Door
@@ -18,6 +24,8 @@ from .value import encode_args
 
 MOVE_ON = (Unreachable, UnknownSkill, Overloaded)
 """Errors after which another agent may do it: nothing happened at this one."""
+REACH_S: Final = 2.0
+"""How long one of several is waited for until a link to it opens."""
 
 
 class AnyHandle:
@@ -40,38 +48,78 @@ class AnyHandle:
 
     async def pick(self, timeout: float = 10.0) -> list[AgentId]:
         """The candidates, best first: they take turns. Raises UnknownSkill if there is none."""
-        found = await self._directory.having(self.skill, timeout)
-        names = [a.agent_id for a in found if a.agent_id not in self._door.avoid]
-        if not names:
+        return [AgentId(one.agent_id) for one in await self._candidates(timeout)]
+
+    async def _candidates(self, timeout: float) -> list[AgentRecord]:
+        """Those with an open link, those that may have one, those that never can."""
+        listed = await self._directory.having(self.skill, timeout)
+        found = [one for one in listed if one.agent_id not in self._door.avoid]
+        if not found:
             raise UnknownSkill(f"No other agent in the mesh has the skill {self.skill}.")
         self._turn += 1
-        first = self._turn % len(names)
-        return [AgentId(name) for name in names[first:] + names[:first]]
+        first = self._turn % len(found)
+        found = found[first:] + found[:first]
+        linked = {link.peer for link in self._door.port.links()}
+        if linked and found[0].agent_id not in linked and not keyless(found[0]):
+            self._door.warm(AgentId(found[0].agent_id))  # its turn comes when its link is open
+        return sorted(found, key=lambda one: (keyless(one), one.agent_id not in linked))
 
     async def call(self, skill: str, args: Mapping[str, Any] | None = None) -> Reply:
         """``skill`` of one of them; another is tried where nothing happened at the first."""
         body = encode_args(args or {})
         until = self._door.world.monotonic() + self._door.budget(self._options.timeout)
-        names = await self.pick(self._options.timeout)
-        for name in names[:-1]:
+        found = await self._candidates(self._options.timeout)
+        if self._options.queue == "never":
+            found = [one for one in found if not keyless(one)] or found
+        last = self._last(found)
+        for place, one in enumerate(found[:last]):
             try:
-                return await self._try(name, skill, body, until, len(names))
+                return await self._reach(one, skill, body, until, last - place + 1)
             except MOVE_ON as error:
                 if error.outcome == "unknown" and not self._options.idempotent:
                     raise
-        return await self._try(names[-1], skill, body, until, 1)
+        return await self._settle(found[last], skill, body, until)
 
-    async def _try(self, name: AgentId, skill: str, body: bytes, until: float, share: int) -> Reply:
-        """Ask one of them. While others remain, it must be reached by a link: the queue waits."""
+    def _last(self, found: list[AgentRecord]) -> int:
+        """The place of the one that gets all the time that is left: the first without a key, which
+        the queue always takes, else the last."""
+        places = [place for place, one in enumerate(found) if keyless(one)]
+        return places[0] if places else len(found) - 1
+
+    async def _reach(
+        self, one: AgentRecord, skill: str, body: bytes, until: float, share: int
+    ) -> Reply:
+        """Ask one while others remain: by a link that opens soon, for the queue waits."""
+        options, left = self._options, self._left(until)
+        queue = "never" if options.queue == "auto" else options.queue
+        out = Outgoing(
+            AgentId(one.agent_id), skill, body, "task", left, options.idempotent, queue=queue,
+            reach=min(REACH_S, left / share),
+        )  # fmt: skip
+        return make_reply(await self._door.call(out))
+
+    async def _settle(self, one: AgentRecord, skill: str, body: bytes, until: float) -> Reply:
+        """Ask the last one, with all the time that is left."""
+        options = self._options
+        queue = "only" if keyless(one) and options.queue == "auto" else options.queue
+        out = Outgoing(
+            AgentId(one.agent_id), skill, body, "task", self._left(until), options.idempotent,
+            queue=queue,
+        )  # fmt: skip
+        return make_reply(await (
+            insist(self._door, out) if options.idempotent else self._door.call(out)
+        ))  # fmt: skip
+
+    def _left(self, until: float) -> float:
         left = until - self._door.world.monotonic()
         if left <= 0:
             raise DeadlineExceeded(outcome="definite")
-        options = self._options
-        queue = "never" if share > 1 and options.queue == "auto" else options.queue
-        out = Outgoing(name, skill, body, "task", left, options.idempotent, queue=queue)
-        answer = await (insist(self._door, out) if share == 1 and options.idempotent
-                        else self._door.call(out))  # fmt: skip
-        return make_reply(answer)
+        return left
+
+
+def keyless(one: AgentRecord) -> bool:
+    """Whether no link to it can ever be: it has no key of its own."""
+    return one.trust == "unverified"
 
 
 class AnyCaller:

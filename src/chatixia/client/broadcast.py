@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final
 
 from chatixia.errors import MeshError
+from chatixia.ids import AgentId
 
+from .door import Door
 from .gather import gather
-from .handle import AgentHandle
+from .handle import AgentHandle, Options
 from .reply import Receipt
 
 MAX_RECEIVERS: Final = 32
-AT_ONCE: Final = 8
+"""All are told at once, so that none waits for another's time."""
+REACH_S: Final = 5.0
+"""How long one is waited for until a link to it opens."""
+KEPT_BACK: Final = 0.1
+"""The share of a request's own time that is kept for its answer, with the receipts in it."""
 
 
-async def broadcast(handles: Iterable[AgentHandle], text: str, wait: bool) -> list[Receipt]:
+async def broadcast(
+    door: Door, names: Sequence[AgentId], text: str, wait: bool, timeout: float
+) -> list[Receipt]:
     """Tell ``text`` to each; one receipt each, in their order. Never raises for one of them.
 
     ``wait`` for what their prompt handlers answer; else each only confirms that it has it.
+    ``timeout``: seconds for each.
     """
-    return await gather((_tell(handle, text, wait) for handle in handles), AT_ONCE)
+    bound = door.budget(timeout)
+    if bound < timeout:
+        bound *= 1 - KEPT_BACK
+    options = Options(bound, queue="never", reach=min(REACH_S, bound / 2))
+    told = (_tell(AgentHandle(door, name, options), text, wait) for name in names[:MAX_RECEIVERS])
+    return await gather(told, MAX_RECEIVERS) + [
+        Receipt(name, False, code="too_large", message=f"At most {MAX_RECEIVERS} are told.")
+        for name in names[MAX_RECEIVERS:]
+    ]
 
 
 async def _tell(handle: AgentHandle, text: str, wait: bool) -> Receipt:

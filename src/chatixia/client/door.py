@@ -17,6 +17,8 @@ from chatixia.errors import ConfigError, DeadlineExceeded
 from chatixia.ids import AgentId
 from chatixia.world import REAL, World
 
+from .warmer import Warmer
+
 if TYPE_CHECKING:
     from asyncio import Future
 
@@ -33,11 +35,12 @@ CLOSED: Final = (
 class Door:
     """The root door of a mesh. ``call`` is the port's own method, so that it costs nothing."""
 
-    __slots__ = ("__weakref__", "_pauses", "call", "port", "world")
+    __slots__ = ("__weakref__", "_pauses", "call", "port", "warmer", "world")
 
-    def __init__(self, port: Mesh, world: World = REAL) -> None:
+    def __init__(self, port: Mesh, world: World = REAL, warmer: Warmer | None = None) -> None:
         self.port: Mesh = port
         self.world = world
+        self.warmer = warmer or Warmer()
         self._pauses: set[Future[None]] = set()
         self.call: Callable[[Outgoing], Awaitable[Answer]] = port.call
         _open.add(self)
@@ -83,6 +86,10 @@ class Door:
             timer.cancel()
             self._pauses.discard(waiter)
 
+    def warm(self, name: AgentId) -> None:
+        """Open a link to ``name`` for calls to come."""
+        self.warmer.warm(self.port, name, self.world.monotonic())
+
     def lock(self, why: str = CLOSED) -> None:
         """The mesh is closed: refuse what is called from now on with ``why`` and its cure."""
         self.shut(why)
@@ -101,7 +108,7 @@ class BoundDoor(Door):
     __slots__ = ("_root", "_until")
 
     def __init__(self, root: Door, seconds: float) -> None:
-        super().__init__(root.port, root.world)
+        super().__init__(root.port, root.world, root.warmer)
         self._root = root
         self._until = root.world.monotonic() + seconds
         self.call = self._call

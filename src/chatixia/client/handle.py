@@ -34,12 +34,14 @@ class Options(msgspec.Struct, frozen=True):
     """What a handle was made with. ``timeout`` in seconds, bounded by the caller's own deadline.
 
     ``idempotent``: the call may run twice, so it is tried again under one key. ``queue``: whether
-    it may, must, or must not go through the registry's queue.
+    it may, must, or must not go through the registry's queue. ``reach``: seconds that it may wait
+    for a link to open, 0 for as long as is usual.
     """
 
     timeout: float = CALL_S
     idempotent: bool = False
     queue: Queue = "auto"
+    reach: float = 0.0
 
 
 @lru_cache(256)
@@ -150,7 +152,7 @@ class AgentHandle:
         options = self._options
         return Outgoing(
             self.name, skill, body, "task", options.timeout, options.idempotent, stream,
-            queue=options.queue,
+            queue=options.queue, reach=options.reach,
         )  # fmt: skip
 
     async def call(self, skill: str, args: Mapping[str, Any] | None = None) -> Reply:

@@ -9,8 +9,16 @@ from typing import Any, Final
 import msgspec
 
 from chatixia.core.ports import Outgoing, Pong, Queue
-from chatixia.errors import BadArguments, BadRequest, MeshError, TooLarge, UnknownAgent, Unreachable
-from chatixia.ids import TaskId, is_task_id
+from chatixia.errors import (
+    BadArguments,
+    BadRequest,
+    MeshError,
+    RegistryUnreachable,
+    TooLarge,
+    UnknownAgent,
+    Unreachable,
+)
+from chatixia.ids import AgentId, TaskId, is_task_id
 from chatixia.wire.peer import SkillInfo, SkillQuery, SkillReply
 from chatixia.wire.registry import AgentRecord, AgentRef
 from chatixia.wire.signaling import LinkReport
@@ -18,7 +26,7 @@ from chatixia.wire.tasks import MAX_PAYLOAD, MAX_TTL_MS, Body, Submit, Submitted
 from chatixia.world import task_id
 
 from .anyone import AnyHandle
-from .broadcast import MAX_RECEIVERS, broadcast
+from .broadcast import broadcast
 from .directory import Directory
 from .door import BoundDoor, Door
 from .handle import CALL_S, AgentHandle, address, checked
@@ -103,16 +111,20 @@ class Mesh:
     ) -> list[Receipt]:
         """Tell ``text`` to every active agent but me, over links; one receipt each.
 
-        ``wait`` for their answers, else only until each has it. Beyond 32 agents the rest get a
-        receipt with code ``too_large``: they were not told.
+        ``wait`` for their answers, else only until each has it; ``timeout`` in seconds for each,
+        5 of them for a link. Beyond 32 agents the rest get a receipt with code ``too_large``: they
+        were not told. Without the registry those are told that are linked.
         """
-        names = [a.agent_id for a in await self.agents() if a.health == "active"]
-        names = [name for name in names if name != self.id]
-        told = (self.agent(n, timeout=timeout, queue="never") for n in names[:MAX_RECEIVERS])
-        return await broadcast(told, text, wait) + [
-            Receipt(n, False, code="too_large", message=f"At most {MAX_RECEIVERS} are told.")
-            for n in names[MAX_RECEIVERS:]
-        ]
+        checked(timeout, False, "never")
+        names = [AgentId(name) for name in await self._present() if name != self.id]
+        return await broadcast(self._door, names, text, wait, timeout)
+
+    async def _present(self) -> list[str]:
+        """Who is there; without a registry, who is linked."""
+        try:
+            return [one.agent_id for one in await self.agents() if one.health == "active"]
+        except RegistryUnreachable:
+            return sorted(link.peer for link in self.links() if "~" not in link.peer)
 
     async def submit(
         self, agent: str, skill: str, args: Mapping[str, Any] | None = None, *, key: str = "",
@@ -168,6 +180,7 @@ class Mesh:
         close, self._close = self._close, None
         if close is not None:
             self._door.lock()
+            await self._door.warmer.stop()
             await close()
 
     async def __aenter__(self) -> Mesh:

@@ -99,7 +99,8 @@ class Outgoing(msgspec.Struct, gc=False):
     ``target`` an agent id. ``body``: JSON bytes of the arguments object (``task``) or of a
     ``wire.peer.Prompt`` (``prompt``). ``timeout``: seconds from now. ``path``: ids that caused
     this call, first asker first, without this process's own id. ``key``: idempotency key, drawn
-    by the mesh if empty; it is the request id on every tier.
+    by the mesh if empty; it is the request id on every tier. ``reach``: seconds that it may wait
+    for a link before it is Unreachable or the queue's; 0 for as long as is usual.
     """
 
     target: AgentId
@@ -113,6 +114,7 @@ class Outgoing(msgspec.Struct, gc=False):
     path: tuple[str, ...] = ()
     traceparent: str = ""
     queue: Queue = "auto"
+    reach: float = 0.0
 
 
 class Answer(msgspec.Struct, gc=False):

@@ -23,21 +23,25 @@ class Seen(msgspec.Struct):
     """What is known of a peer. ``failed_at``: when the last wait ended without a path.
 
     ``refusal``: why no link can be. ``listed``: the directory has it online (None: not asked).
+    ``keyless``: the directory has it without a key of its own, so that no link can ever be.
     """
 
     failed_at: float = -REMEMBERED
     refusal: MeshError | None = None
     listed: bool | None = None
+    keyless: bool = False
 
 
-def patience(remaining: float) -> float:
-    """How long an unsent call waits for a path, in seconds: 5, or half of what is left."""
-    return min(PATIENCE, remaining / 2)
+def patience(remaining: float, reach: float = 0.0) -> float:
+    """How long an unsent call waits for a path, in seconds: 5, or half of what is left; ``reach``
+    where the call names one."""
+    return min(reach, remaining) if reach else min(PATIENCE, remaining / 2)
 
 
 def queues(out: Outgoing, registry: bool) -> bool:
-    """Whether the queue may take this call at all."""
-    return registry and not out.stream and out.queue != "never" and out.kind in ("task", "prompt")
+    """Whether the queue may take this call at all: a stream only if its text may come as one."""
+    may = out.kind == "prompt" or (out.kind == "task" and not out.stream)
+    return registry and may and out.queue != "never"
 
 
 def first(out: Outgoing, is_open: bool, registry: bool, seen: Seen, now: float) -> Way:
@@ -50,21 +54,46 @@ def first(out: Outgoing, is_open: bool, registry: bool, seen: Seen, now: float) 
         return "link"
     if isinstance(seen.refusal, Denied) and now - seen.failed_at < REMEMBERED:
         raise copy(seen.refusal)
+    if seen.keyless and now - seen.failed_at < REMEMBERED:
+        return _without_key(out, registry)
     may = queues(out, registry) and len(out.body) <= MAX_PAYLOAD
     lost = seen.listed is False or now - seen.failed_at < REMEMBERED
     return "queue" if may and lost else "wait"
 
 
-def late(out: Outgoing, sent: bool, registry: bool) -> Way:
+def late(out: Outgoing, sent: bool, registry: bool, seen: Seen | None = None) -> Way:
     """Where a call goes that no path took in time: the queue, or it waits to its deadline.
 
-    Sent ones stay unless idempotent. Raises TooLarge when only the queue's bound stands against.
+    Sent ones stay unless idempotent. Raises TooLarge when only the queue's bound stands against,
+    Unreachable when it can be no link's, or not in the time that it has for one.
     """
-    if (sent and not out.idempotent) or not queues(out, registry):
+    if sent and not out.idempotent:
+        return "wait"
+    if not queues(out, registry):
+        if not sent and seen is not None and seen.keyless:
+            raise keyless(out)
+        if not sent and out.reach:
+            raise Unreachable("No link to the agent opened in time.", agent=out.target)
         return "wait"
     if len(out.body) > MAX_PAYLOAD:
         raise too_large(out)
     return "queue"
+
+
+def _without_key(out: Outgoing, registry: bool) -> Way:
+    if not queues(out, registry):
+        raise keyless(out)
+    if len(out.body) > MAX_PAYLOAD:
+        raise too_large(out)
+    return "queue"
+
+
+def keyless(out: Outgoing) -> Unreachable:
+    """The refusal of a call that needs a link to an agent without a key."""
+    text = (
+        f"{out.target} has no key of its own, so no link to it can be; only the queue reaches it."
+    )
+    return Unreachable(text, agent=out.target, retryable=False)
 
 
 def too_large(out: Outgoing) -> TooLarge:

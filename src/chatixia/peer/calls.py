@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 
 from chatixia.core.call import Sink
 from chatixia.core.exchange import Heard, Late, Pending, Served, Stop
-from chatixia.core.ports import Handler
+from chatixia.core.ports import Answer, Handler
 from chatixia.core.streams import Inflow, Outflow
 from chatixia.errors import Cancelled, MeshError, SkillFailed, Unavailable, UnknownSkill
 
@@ -164,11 +164,15 @@ def wake(flow: Inflow | Outflow) -> None:
 class LinkStream:
     """``core.ports.Stream``: the items of one call. Leaving early cancels the far end.
 
-    ``begin`` makes the call when the first item is asked for, and returns it with its channel.
+    ``begin`` makes the call when the first item is asked for, and returns it with its channel;
+    ``whole`` gets the answer of one that moved to the queue, in one piece.
     """
 
-    def __init__(self, begin: Callable[[], tuple[Pending, Channel]]) -> None:
-        self._begin = begin
+    def __init__(
+        self, begin: Callable[[], tuple[Pending, Channel]],
+        whole: Callable[[Pending], Awaitable[Answer]],
+    ) -> None:  # fmt: skip
+        self._begin, self._whole = begin, whole
         self._open: tuple[Pending, Channel] | None = None
         self._items: AsyncIterator[bytes] | None = None
         self.via = ""
@@ -192,6 +196,11 @@ class LinkStream:
                     yield item
                 if pending.error is not None:
                     raise pending.error
+                if pending.moved:
+                    answer = await self._whole(pending)
+                    self.via = answer.via
+                    yield answer.value
+                    return
                 if flow.ended:
                     self.via = pending.via
                     return

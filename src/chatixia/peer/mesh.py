@@ -13,6 +13,7 @@ from chatixia.core import route
 from chatixia.core.call import Sink
 from chatixia.core.exchange import Pending
 from chatixia.core.ports import Answer, Handler, Outgoing, Pong, Self, Stream
+from chatixia.core.streams import Inflow
 from chatixia.errors import (
     BadArguments,
     DeadlineExceeded,
@@ -201,22 +202,33 @@ class PeerMesh(Peers):
         """A request that waits for a path, and looks meanwhile who that is."""
         pending = peer.calls.ask(out, rid, now)
         if peer.channel.path is None:
-            peer.calls.wait_until(pending, now + route.patience(out.timeout))
+            peer.calls.wait_until(pending, now + route.patience(out.timeout, out.reach))
             self._links.want(out.target)
             self._look(peer)
         return pending
 
     def stream(self, out: Outgoing) -> Stream:
-        """Many items, or one MeshError."""
+        """Many items, or one MeshError; a prompt that no link takes is answered in one piece."""
 
         def begin() -> tuple[Pending, Channel]:
-            peer = self._known(out)
-            pending = self._ask_waiting(peer, out, out.key or self._rid(), self._now())
+            peer, now = self._known(out), self._now()
+            is_open = peer.channel.path is not None
+            way = route.first(out, is_open, self._registry_up(), peer.seen, now)
+            rid = out.key or self._rid()
+            if way == "queue":
+                pending = Pending(rid, peer.calls, out, b"", 0, now + out.timeout, now, moved=True)
+                pending.flow = Inflow()
+                return pending, peer.channel
+            pending = self._ask_waiting(peer, out, rid, now)
             peer.channel.kick()
             return pending, peer.channel
 
+        async def whole(pending: Pending) -> Answer:
+            assert self._queue is not None
+            return await self._queue.call(pending.out, pending.rid, pending.deadline)
+
         out.stream = True
-        return LinkStream(begin)
+        return LinkStream(begin, whole)
 
     async def verb(self, name: str, request: msgspec.Struct, timeout: float = 10.0) -> Any:
         """A verb at the registry."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 from chatixia.core import route
 from chatixia.core.call import Calls, Sink
 from chatixia.core.exchange import Pending
-from chatixia.core.ports import Self
+from chatixia.core.ports import Outgoing, Self
 from chatixia.core.room import Room
 from chatixia.core.timers import Wheel
 from chatixia.errors import (
@@ -115,7 +115,8 @@ class Peers:
         now = self._now()
         for pending in known.calls.asked.values():
             if not pending.sent:
-                patience = route.patience(max(pending.deadline - now, 0.0))
+                left = max(pending.deadline - now, 0.0)
+                patience = route.patience(left, pending.out.reach)
                 known.calls.wait_until(pending, now + patience)
         if known.calls.open:
             self._links.want(peer)
@@ -214,7 +215,8 @@ class Peers:
         now = self._now()
         for peer in list(self._peers.values()):
             for pending in list(peer.calls.asked.values()):
-                waited = now - pending.started >= route.patience(pending.out.timeout)
+                patience = route.patience(pending.out.timeout, pending.out.reach)
+                waited = now - pending.started >= patience
                 if peer.channel.path is None and waited:
                     self._late(pending)
 
@@ -252,11 +254,16 @@ class Peers:
             fail(waiter, UnknownAgent(text, agent=agent))
 
     def _listed(self, peer: Peer, record: AgentRecord) -> None:
-        peer.seen.listed = record.health != "offline" and record.trust != "unverified"
-        if not peer.seen.listed and peer.channel.path is None:
-            peer.seen.failed_at = self._now()
+        seen = peer.seen
+        seen.keyless = record.trust == "unverified"
+        seen.listed = record.health != "offline" and not seen.keyless
+        if not seen.listed and peer.channel.path is None:
+            seen.failed_at = self._now()
             for pending in list(peer.calls.asked.values()):
                 self._late(pending)
+            if seen.keyless:
+                for waiter in peer.opened:
+                    fail(waiter, route.keyless(Outgoing(peer.calls.peer)))
 
     # -- within
 
@@ -299,7 +306,7 @@ class Peers:
             return
         peer.seen.failed_at = self._now()
         try:
-            way = route.late(pending.out, pending.sent, self._registry_up())
+            way = route.late(pending.out, pending.sent, self._registry_up(), peer.seen)
         except MeshError as error:
             self._end(peer, pending, error)
             return

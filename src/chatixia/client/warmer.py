@@ -1,0 +1,55 @@
+"""Opens links beforehand: calls by skill take those that are open, and turns come with more."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from chatixia.core.ports import Mesh
+from chatixia.errors import MeshError
+from chatixia.ids import AgentId
+
+if TYPE_CHECKING:
+    from asyncio import Task
+
+AT_ONCE: Final = 8
+OPEN_S: Final = 5.0
+AGAIN_S: Final = 10.0
+"""Whoever could not be reached is not tried again for so long."""
+MAX_TRIED: Final = 1024
+
+
+class Warmer:
+    """The links that one mesh opens beforehand. ``stop`` it before the mesh."""
+
+    def __init__(self) -> None:
+        self._tasks: set[Task[None]] = set()
+        self._tried: dict[str, float] = {}
+
+    def warm(self, port: Mesh, name: AgentId, now: float) -> None:
+        """Open a link to ``name`` beside what runs; nobody hears if that fails."""
+        from asyncio import ensure_future
+
+        if now - self._tried.get(name, -AGAIN_S) < AGAIN_S or len(self._tasks) >= AT_ONCE:
+            return
+        self._tried.pop(name, None)
+        if len(self._tried) >= MAX_TRIED:
+            del self._tried[next(iter(self._tried))]
+        self._tried[name] = now
+        task = ensure_future(_open(port, name))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def stop(self) -> None:
+        """End what runs."""
+        from asyncio import gather
+
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await gather(*tasks, return_exceptions=True)
+
+
+async def _open(port: Mesh, name: AgentId) -> None:
+    with suppress(MeshError):  # it stays as it was; whoever needs it will hear why
+        await port.ping(name, OPEN_S)

@@ -10,6 +10,7 @@ from time import monotonic
 import pytest
 
 from chatixia.errors import DeadlineExceeded, Unreachable
+from chatixia.wire.tasks import Query
 from tests.acceptance.harness import TestMesh
 
 SOON = 20
@@ -75,6 +76,36 @@ async def test_what_waited_for_a_loop_that_stood_still_runs_once_or_not_at_all(
         assert await queued.mark(n=6) == 6
     ran = [int(line.split()[1]) for line in ledger.read_text().splitlines()]
     assert sorted(ran) == [0, 1, 2, 3, 6]
+
+
+async def test_an_agent_that_was_killed_and_restarted_is_called_directly_again(net: TestMesh):
+    net.up()
+    net.several("a", "b")
+    async with net.client() as mesh:
+        a, b = mesh.agent("a", timeout=20), mesh.agent("b", timeout=20)
+        assert (await a.call("echo", {"data": "x"})).via == "direct"
+        assert await b.echoes(others=["a"], data="x") == {"a": "direct"}
+        await asyncio.to_thread(net.workers["a"].kill)
+        # Both lose their link, then learn that none can be had, and remember.
+        await until(lambda: unlinked(mesh, b, "a"))
+        waiting = [asyncio.ensure_future(a.call("echo", {"data": "y"})),
+                   asyncio.ensure_future(b.echoes(others=["a"], data="y"))]  # fmt: skip
+        await until(lambda: queued(mesh, "a", 2))
+        await asyncio.to_thread(net.worker, "a")
+        assert (await waiting[0]).via == "queue, plain"
+        assert await waiting[1] == {"a": "queue, plain"}
+        assert (await a.call("echo", {"data": "z"})).via == "direct"
+        assert await b.echoes(others=["a"], data="z") == {"a": "direct"}
+
+
+async def unlinked(mesh, other, name: str) -> bool:  # type: ignore[no-untyped-def]
+    here = {link.peer for link in mesh.links()}
+    return name not in here | {link["peer"] for link in await other.links()}
+
+
+async def queued(mesh, name: str, n: int) -> bool:  # type: ignore[no-untyped-def]
+    page = await mesh.verb("tasks.list", Query(agent=name, state="pending"))
+    return len(page.tasks) >= n
 
 
 async def until(true, bound: float = 30) -> None:  # type: ignore[no-untyped-def]

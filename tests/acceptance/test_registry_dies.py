@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,20 @@ async def test_what_ends_while_the_registry_is_dead_is_told_when_it_is_back(
         assert await asyncio.wait_for(answer, 30) == 7
     assert ledger.read_text() == "a 7\n"
     assert worker.popen.poll() is None
+
+
+async def test_an_agent_says_once_that_the_registry_is_lost_and_once_that_it_is_back(
+    net: TestMesh,
+):
+    net.up()
+    worker = net.worker("a")
+    lost, back = r"a: the registry http://\S+ is lost: calls over open links", r"a: .* is back at"
+    net.kill_registry()
+    worker.wait_for(lost)
+    net.up()
+    worker.wait_for(back)
+    assert len(re.findall(lost, worker.output)) == len(re.findall(back, worker.output)) == 1
+    assert worker.stop() == 0
 
 
 async def listed(mesh: object) -> list:  # type: ignore[type-arg]

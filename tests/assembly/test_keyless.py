@@ -153,6 +153,23 @@ async def test_a_call_by_skill_takes_who_can_be_linked_first(
             assert (reply.agent, reply.via) == ("member", "direct")
 
 
+async def test_it_says_that_the_registry_is_lost_and_back(
+    registry: RegistryHarness, outsider: Agent, caplog: pytest.LogCaptureFixture
+):
+    async def until(up: bool) -> None:
+        async with asyncio.timeout(20):
+            while ("online" in outsider.banner()) is not up:
+                await asyncio.sleep(0.02)
+
+    await until(up=True)
+    await registry.stop()
+    await until(up=False)
+    await registry.start()
+    await until(up=True)
+    said = [r.getMessage() for r in caplog.records if r.getMessage().startswith("outsider: ")]
+    assert [line.split(" is ")[1].split()[0] for line in said] == ["lost;", "back"]
+
+
 async def test_it_leaves_the_list(registry: RegistryHarness, outsider: Agent, monkeypatch):
     await outsider.stop()
     monkeypatch.setenv("CHATIXIA_HOME", str(registry.home))

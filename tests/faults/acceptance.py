@@ -258,4 +258,17 @@ FAULTS: list[Fault] = [
         },
         "test_transcript.py::test_the_wheel_holds_the_page_and_the_schema",
     ),
+    fault(
+        "once-gone-always-gone",
+        "an agent that came back is called directly again",
+        {"chatixia.peer.peers:Peers.present": always(None)},
+        "test_deaths.py::test_an_agent_that_was_killed_and_restarted_is_called_directly_again",
+    ),
+    fault(
+        "silent-loss",
+        "an agent says when its registry is lost and when it is back",
+        {"chatixia.peer.signaling:Signaling._say_lost": always(None)},
+        "test_registry_dies.py"
+        "::test_an_agent_says_once_that_the_registry_is_lost_and_once_that_it_is_back",
+    ),
 ]

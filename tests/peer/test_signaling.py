@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -318,3 +318,40 @@ async def test_patience_is_not_for_an_address_that_is_only_slow():
                 await made.online(0.6, patience=0.1)
             assert not made._nobody
             await made.stop()
+
+
+async def test_an_agent_says_once_that_the_registry_is_lost_and_once_that_it_is_back(
+    monkeypatch, caplog
+):
+    def said(word: str) -> list[str]:
+        return [r.getMessage() for r in caplog.records if word in r.getMessage()]
+
+    monkeypatch.setattr(signaling, "RETRY", (0.01,))
+    caplog.set_level("WARNING", "chatixia")
+    async with AsyncExitStack() as stack:
+        door = await stack.enter_async_context(front())
+        made = await stack.enter_async_context(logged_in(door))
+        client = Signaling(me(door.url, name="guest"), mode="client")
+        client.start()
+        stack.push_async_callback(client.stop)
+        await client.online(20)
+        for _ in range(3):  # it flickers: one pair is said, and what came of it
+            await door.sockets[-1].close()
+            await door.sockets[-2].close()
+            await settled(lambda: not made.up and not client.up)
+            await settled(lambda: made.up and client.up)
+        assert (len(said("is lost")), len(said("is back"))) == (1, 1)
+        made._back_at -= signaling.SAID_SECONDS
+        door.refuse = SignalError("unavailable", "Not now.", "register")
+        await door.sockets[-1].close()
+        await door.sockets[-2].close()
+        await door.until(lambda: len(door.logins) > 20)
+        door.refuse = None
+        await settled(lambda: made.up)
+        assert (len(said("is lost")), len(said("is back"))) == (2, 2)
+    assert said("is lost")[0] == (
+        f"weather: the registry {door.url} is lost: calls over open links go on, new links and"
+        " queued work wait. Trying again."
+    )
+    assert said("is back")[0] == f"weather: the registry is back at {door.url}."
+    assert not said("guest")

@@ -72,7 +72,7 @@ class KeylessPort(RestPort):
         self._line: Line | None = None
         self._skills: Sequence[SkillInfo] = ()
         self._up = asyncio.Event()
-        self._registered = False
+        self._registered = self._lost = False
         self._refused: MeshError | None = None
         self._beats: asyncio.Task[None] | None = None
         self._worker = Worker(self._name, self, world, LoopTimers())
@@ -207,6 +207,7 @@ class KeylessPort(RestPort):
             else:
                 self.up, failed = True, 0
                 self._up.set()
+                self._say_back()
                 pause = 0.0 if again else BEAT_S
             await asyncio.sleep(pause * (0.8 + 0.4 * self._world.jitter()))
 
@@ -215,6 +216,7 @@ class KeylessPort(RestPort):
         if isinstance(error, RegistryUnreachable | DeadlineExceeded):
             self._registered = False
             log.debug("the registry was not reached: %s", error.code)
+            self._say_lost()
             return BEAT_S
         if not self._up.is_set():
             self._refused = error
@@ -227,6 +229,17 @@ class KeylessPort(RestPort):
             return REFUSED_S
         log.warning("the registry refused a heartbeat: %s", error.code)
         return float(min(BEAT_S * 2 ** min(failed, 10), SLOW_S))
+
+    def _say_lost(self) -> None:
+        if self._up.is_set() and not self._lost:
+            self._lost = True
+            log.warning("%s: the registry %s is lost; work waits there. Trying again.",
+                        self._name, self._url)  # fmt: skip
+
+    def _say_back(self) -> None:
+        if self._lost:
+            self._lost = False
+            log.warning("%s: the registry is back at %s.", self._name, self._url)
 
     async def _beat(self) -> bool:
         """Show a sign of life, take what work there is; whether there may be more."""

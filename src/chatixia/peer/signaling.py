@@ -70,6 +70,8 @@ log = logging.getLogger("chatixia.peer")
 RETRY: Final = (0.1, 0.5, 1.0, 2.0)
 """Seconds between rounds over the addresses; each is shortened by chance, up to half."""
 REFUSED: Final = (2.0, 4.0, 8.0, 16.0, 30.0)
+SAID_SECONDS: Final = 10.0
+"""So soon after it came back its next loss is not said: one that flickers would fill the log."""
 GOOD_SECONDS: Final = 30.0
 """A login that stood this long makes the next refusal the first one."""
 OUT_ITEMS: Final = 4096
@@ -122,6 +124,8 @@ class Signaling:
         self._end: MeshError | None = None
         self._final: MeshError | None = None
         self._told = ""
+        self._said_lost = False
+        self._back_at = -inf
         self._out: deque[bytes] = deque()
         self._out_bytes = 0
         self._wake = asyncio.Event()
@@ -281,7 +285,24 @@ class Signaling:
                 refused = error
         self.refusal, self._nobody = refused, nobody
         self._moved.set()
+        self._say_lost()
         return None
+
+    def _say_lost(self) -> None:
+        """To whoever watches an agent: once, if it had a login and is to have one again."""
+        now = self._world.monotonic()
+        wanted = self._shown[2] == "agent" and self.epoch and not self._over()
+        if wanted and not self._said_lost and now - self._back_at >= SAID_SECONDS:
+            self._said_lost = True
+            log.warning(
+                "%s: the registry %s is lost: calls over open links go on, new links and queued"
+                " work wait. Trying again.", self._me.id, self.url,
+            )  # fmt: skip
+
+    def _say_back(self) -> None:
+        if self._said_lost:
+            self._said_lost, self._back_at = False, self._world.monotonic()
+            log.warning("%s: the registry is back at %s.", self._me.id, self.url)
 
     def _say_refused(self, url: str, error: MeshError) -> None:
         """Once for each reason: it is tried again until somebody mends it."""
@@ -311,6 +332,7 @@ class Signaling:
                 self._revoked(statement)
             self._take(line.frames)
             self._tell(True)
+            self._say_back()
             await self._read(line.ws)
         finally:
             self._up = False
@@ -319,6 +341,7 @@ class Signaling:
                 await writer
             self._verbs.broken(self._why(True))
             self._tell(False)
+            self._say_lost()
 
     def _tell(self, up: bool) -> None:
         self._moved.set()

@@ -206,6 +206,9 @@ class Upper:
     def round_trip(self, peer: AgentId) -> float | None:
         return 0.5 if self.node.driver.engine.name == "aiortc" else None
 
+    def calls(self, peer: AgentId) -> int:
+        return 7
+
     async def until(self, holds: Callable[[], Any], seconds: float = SECONDS) -> None:
         """Wait for something this mesh is told of."""
         async with asyncio.timeout(seconds):

@@ -147,6 +147,7 @@ async def test_reports_carry_what_the_engine_counts():
                 await asyncio.sleep(0.02)
         report = alice.driver.report()[0]
         assert (report.tier, report.local, report.remote) == ("direct", "host", "host")
+        assert report.calls == alice.upper.calls("bob") == 7
         assert report.remote_addr.rpartition(":")[2].isdigit()
         assert relay.links["alice"].links[0].link == report.link
 

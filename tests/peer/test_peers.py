@@ -218,3 +218,16 @@ async def test_a_peer_that_came_back_is_waited_for_again(net):
     a.present("b")
     a.present("nobody")
     assert a._peers["b"].seen.listed is None
+
+
+async def test_calls_of_a_link_are_counted_both_ways(net):
+    a, b = net.nodes["a"], net.nodes["b"]
+    assert a.calls("b") == 0
+    await asyncio.gather(*(a.call(ask()) for _ in range(3)))
+    for _ in range(2):
+        await a.call(ask())
+    await b.call(Outgoing("a", "echo", b"1"))
+    assert a.calls("b") == b.calls("a") == 6
+    net.cut("a", "b")
+    await a.call(ask())
+    assert a.calls("b") == b.calls("a") == 1

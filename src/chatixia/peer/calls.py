@@ -98,6 +98,7 @@ class Perform:
                 waiter.set_result(None)
 
     def _start(self, served: Served, channel: Channel) -> None:
+        channel.count += 1
         responder = LinkResponder(served, channel)
         if served.incoming.kind == "skills":
             responder.reply(self.skills(served.incoming.body))

@@ -118,6 +118,10 @@ class Upper(Protocol):
         """Milliseconds from the last probe to its pong; None: none came back yet."""
         ...
 
+    def calls(self, peer: AgentId) -> int:
+        """Calls with that peer, both ways, since its present path opened."""
+        ...
+
 
 class Links(Protocol):
     """The link driver, as the mesh sees it. The mesh sets ``upper`` before ``start``."""
@@ -212,8 +216,8 @@ class Channel:
 
     __slots__ = (
         "_ack_armed", "_armed", "_blocked", "_given", "_halves_armed", "_loop", "_reading",
-        "_scheduled", "_tick_armed", "calls", "heard", "on_control", "path", "perform", "timers",
-        "world",
+        "_scheduled", "_tick_armed", "calls", "count", "heard", "on_control", "path", "perform",
+        "timers", "world",
     )  # fmt: skip
 
     def __init__(
@@ -227,6 +231,7 @@ class Channel:
         self.perform: Callable[[Sink], None] = _ignore
         self.path: Path | None = None
         self.heard = 0.0
+        self.count = 0
         self.on_control: Callable[[FrameControl], None] = _ignore
         self._loop = loop
         self._reading = self._scheduled = self._blocked = False
@@ -238,6 +243,7 @@ class Channel:
     def attach(self, path: Path, acked: int) -> None:
         """Use ``path`` from now on; what the peer lacks goes again. The old one may still bring."""
         self.path = path
+        self.count = self.calls.open  # what waited for this path
         self._blocked, self._given = False, 0
         self.calls.via = path.tier
         self.calls.session.resume(acked)

@@ -271,5 +271,6 @@ class Watching:
             rtt_ms=self._timed(peer),
             bytes_sent=stats.bytes_sent if stats else 0,
             bytes_received=stats.bytes_received if stats else 0,
-            engine=self.engine.name, opened_ms=peer.path.link_ms, attempts=peer.attempts,
+            engine=self.engine.name, opened_ms=peer.path.link_ms,
+            calls=self.upper.calls(peer.id), attempts=peer.attempts,
         )  # fmt: skip

@@ -144,6 +144,7 @@ class PeerMesh(Peers):
         pending = peer.calls.ask(out, out.key or f"{self._prefix}{self._count:x}", now)
         pending.waiter = self._loop.create_future()
         channel = peer.channel
+        channel.count += 1
         channel.kick()
         try:
             await pending.waiter
@@ -201,6 +202,7 @@ class PeerMesh(Peers):
     def _ask_waiting(self, peer: Peer, out: Outgoing, rid: str, now: float) -> Pending:
         """A request that waits for a path, and looks meanwhile who that is."""
         pending = peer.calls.ask(out, rid, now)
+        peer.channel.count += 1
         if peer.channel.path is None:
             peer.calls.wait_until(pending, now + route.patience(out.timeout, out.reach))
             self._links.want(out.target)

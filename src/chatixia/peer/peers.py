@@ -199,6 +199,11 @@ class Peers:
         known = self._peers.get(peer)
         return known.round_trip if known is not None else None
 
+    def calls(self, peer: AgentId) -> int:
+        """Calls with that peer, both ways, since its present path opened."""
+        known = self._peers.get(peer)
+        return known.channel.count if known is not None else 0
+
     def _ponged(self, rid: str) -> None:
         known = self._peers.get(rid.partition(" ")[2])
         if known is not None and known.probed[0] == rid:

@@ -179,7 +179,10 @@ class Heartbeat(msgspec.Struct, tag="heartbeat", omit_defaults=True):
 
 
 class LinkReport(msgspec.Struct, omit_defaults=True):
-    """A link as its end sees it, read from the engine. ``link``: the same at both ends."""
+    """A link as its end sees it, read from the engine. ``link``: the same at both ends.
+
+    ``calls``: both ways, since its present path opened.
+    """
 
     peer: Id
     tier: Short

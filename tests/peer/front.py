@@ -22,6 +22,7 @@ from chatixia.wire.signaling import (
     FromAgent,
     PeerList,
     Register,
+    RevokedPush,
     SignalError,
     Welcome,
 )
@@ -31,12 +32,14 @@ _frames = decoder(FromAgent)
 
 
 class Front:
-    """``bend`` may change each frame before it goes; ``refuse`` answers ``register``."""
+    """``bend`` may change each frame before it goes; ``refuse`` answers ``register``,
+    and ``proof`` after it."""
 
     def __init__(self, party: Party | None = None) -> None:
         self.party = party or Party("registry", "registry", owner())
         self.bend: Callable[[Any], Any] = lambda frame: frame
         self.refuse: SignalError | None = None
+        self.proof: RevokedPush | None = None
         self.certificate = b""
         self.now = float(NOW)
         self.logins: list[Register] = []
@@ -68,6 +71,8 @@ class Front:
         self._changed.set()
         if self.refuse is not None:
             await self.say(ws, self.refuse)
+            if self.proof is not None:
+                await self.say(ws, self.proof)
             return
         said = signed.registry(
             mesh=self.party.mesh, nonce=signed.unb64(register.nonce), certificate=self.certificate

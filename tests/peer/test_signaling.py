@@ -13,6 +13,7 @@ import pytest
 from chatixia.core.membership import sign_revocation
 from chatixia.errors import (
     NameTaken,
+    Overloaded,
     RegistryUnreachable,
     Replaced,
     Revoked,
@@ -196,6 +197,41 @@ async def test_a_registrys_word_alone_ends_nothing_and_is_said_once(monkeypatch,
         await settled(lambda: made.up)
         assert not faults
     assert [r.message.count("refuses the login") for r in caplog.records].count(1) == 1
+
+
+async def test_a_refused_login_ends_for_good_only_with_the_owners_word(monkeypatch):
+    monkeypatch.setattr(signaling, "REFUSED", (0.01,))
+    async with front() as door:
+        out = Revocation(me().mesh, "default", "weather", 9, NOW, 1)
+        other = Revocation(me().mesh, "default", "bob", 9, NOW, 1)
+        door.refuse = SignalError("revoked", "weather was revoked by the owner.", "register")
+        async with logged_in(door, online=False) as made:
+            faults: list[Any] = []
+            made.on_fault = faults.append
+            for statement in (
+                sign_revocation(out, agent("eve").sign.sign),
+                sign_revocation(other, owner().sign.sign),
+            ):
+                door.proof = RevokedPush(statement)
+                tried = len(door.logins)
+                await door.until(lambda tried=tried: len(door.logins) > tried + 1)
+            assert not faults
+            door.proof = RevokedPush(sign_revocation(out, owner().sign.sign))
+            await settled(lambda: faults)
+            with pytest.raises(Revoked):
+                await made.online(1)
+            assert isinstance(faults[0], Revoked) and made._over()
+
+
+async def test_too_many_refused_logins_are_no_reason_to_hurry(monkeypatch):
+    monkeypatch.setattr(signaling, "REFUSED", (0.05, 30.0))
+    async with front() as door:
+        door.refuse = SignalError("busy", "Too many failed logins.", "register")
+        async with logged_in(door, online=False) as made:
+            await door.until(lambda: len(door.logins) == 2)
+            with pytest.raises(Overloaded):  # it is waited for, as one that is only busy
+                await made.online(0.3)
+            assert len(door.logins) == 2
 
 
 async def test_verbs_go_and_answers_come_back():

@@ -29,6 +29,7 @@ from chatixia.errors import (
     ConfigError,
     MeshError,
     RegistryUnreachable,
+    Revoked,
     UpgradeNeeded,
     WireError,
     from_wire,
@@ -41,15 +42,18 @@ from chatixia.wire.signaling import (
     FromRegistry,
     PeerList,
     Register,
+    RevokedPush,
     SignalError,
     Welcome,
 )
+from chatixia.wire.trust import Signed
 
 OPEN_SECONDS: Final = 5.0
 LOGIN_SECONDS: Final = 10.0
 PING_SECONDS: Final = 5.0
 PING_TIMEOUT: Final = 20.0
 CLOSE_SECONDS: Final = 1.0
+PROOF_SECONDS: Final = 1.0
 MOST_BEFORE_PEERS: Final = 64
 """Frames between ``welcome`` and the last page of ``peer_list``."""
 
@@ -59,6 +63,13 @@ _many = decoder(list[FromRegistry])
 
 class NobodyListens(RegistryUnreachable):
     """The host is there and refuses the connection: no registry runs at that address."""
+
+
+class PutOut(Revoked):
+    """The registry says that this member is out, and shows the owner's word for it: still to be
+    verified, as the registry itself is."""
+
+    statement: Signed
 
 
 class Line(msgspec.Struct):
@@ -189,12 +200,29 @@ async def _greet(
     register.sig = signed.b64(me.sign(signed.LOGIN, said))
     await ws.send(encode(register), text=True)
     frames = _Reader(ws)
-    welcome = _expect(await frames.next(), Welcome)
+    try:
+        welcome = _expect(await frames.next(), Welcome)
+    except Revoked as error:
+        raise await _with_proof(error, frames) from None
     key = _prove(ws, me, challenge, welcome, token, vouched)
     # A login may take seconds; they count.
     me.clock.learn(challenge.now + me.clock.now() - heard)
     me.registry_key = key
     return Line(ws, url, welcome, await frames.until_peers(), key)
+
+
+async def _with_proof(error: Revoked, frames: _Reader) -> Revoked:
+    """A refusal with the statement that follows it, if one does."""
+    try:
+        async with asyncio.timeout(PROOF_SECONDS):
+            said = await frames.next()
+    except (TimeoutError, OSError, ConnectionClosed, MeshError):
+        return error
+    if not isinstance(said, RevokedPush):
+        return error
+    made = PutOut(error.message, agent=error.agent)
+    made.statement = said.statement
+    return made
 
 
 def _prove(

@@ -21,7 +21,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from chatixia.core.handshake import NONCE_BYTES
-from chatixia.core.membership import check_chain, check_revocation, check_revoked
+from chatixia.core.membership import check_chain, check_revocation, check_revoked, read_record
 from chatixia.core.pins import version_of
 from chatixia.core.ports import Self
 from chatixia.core.route import copy
@@ -57,12 +57,23 @@ from chatixia.wire.signaling import (
     TaskPush,
     VerbResult,
 )
+from chatixia.wire.signed import unb64
 from chatixia.wire.trust import Signed
 from chatixia.world import REAL, World
 
 from .calls import closing
 from .channel import Access
-from .login import CLOSE_SECONDS, Line, NobodyListens, certificate, hang_up, login, read, refusal
+from .login import (
+    CLOSE_SECONDS,
+    Line,
+    NobodyListens,
+    PutOut,
+    certificate,
+    hang_up,
+    login,
+    read,
+    refusal,
+)
 from .verbs import Verbs
 
 log = logging.getLogger("chatixia.peer")
@@ -120,7 +131,7 @@ class Signaling:
         self._verbs = Verbs(self.send)
         self._skills: list[SkillInfo] = []
         self._slots = 0
-        self._up = self._leaving = self._nobody = False
+        self._up = self._leaving = self._nobody = self._busy = False
         self._end: MeshError | None = None
         self._final: MeshError | None = None
         self._told = ""
@@ -234,7 +245,7 @@ class Signaling:
                     refused = 0
             if self._over():
                 break
-            if self.refusal is not None:
+            if self.refusal is not None or self._busy:
                 wait, refused = REFUSED[min(refused, len(REFUSED) - 1)], refused + 1
             else:
                 wait, fails = RETRY[min(fails, len(RETRY) - 1)], fails + 1
@@ -264,7 +275,7 @@ class Signaling:
     async def _round(self) -> Line | None:
         """Each address once, the one that worked last first."""
         refused: MeshError | None = None
-        nobody = bool(self.urls)
+        nobody, busy = bool(self.urls), False
         urls = sorted(self.urls, key=lambda url: url != self.url)
         for url in urls:
             if self._leaving:
@@ -278,12 +289,14 @@ class Signaling:
             except (Overloaded, Unavailable) as error:
                 log.info("%s refuses for now: %s", url, error)
                 self._end = error
-                nobody = False
+                nobody, busy = False, busy or isinstance(error, Overloaded)
             except MeshError as error:
                 nobody = False
+                if isinstance(error, PutOut):
+                    self._revoked(error.statement)
                 self._say_refused(url, error)
                 refused = error
-        self.refusal, self._nobody = refused, nobody
+        self.refusal, self._nobody, self._busy = refused, nobody, busy
         self._moved.set()
         self._say_lost()
         return None
@@ -324,6 +337,7 @@ class Signaling:
         self._out.clear()
         self._out_bytes = 0
         self._up, self.refusal, self._end, self._told = True, None, None, ""
+        self._busy = False
         self.url, self.epoch = line.url, line.welcome.epoch
         self._certificate = certificate(line.ws)
         writer = asyncio.ensure_future(self._write(line.ws))
@@ -443,7 +457,8 @@ class Signaling:
         if fresh:
             log.info("%s is revoked by the owner", found.id)
             self.on_revoked()
-        self._am_i_out()
+        if found.id in {read_record(unb64(part.b)).id for part in me.chain}:
+            self._am_i_out()
 
     def _am_i_out(self) -> None:
         """Whether what the owner has revoked is this member, or its machine."""

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import msgspec
+
+from chatixia.assembly.revoke import revoke
+from chatixia.core.membership import check_revocation
 from chatixia.identity import verify
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire import signed
+from chatixia.wire.trust import Signed
 from tests.registry.doors import agent, dial, enrolled, login, register_frame
 
 
@@ -123,3 +130,19 @@ async def test_verbs_are_answered_by_rights(registry: RegistryHarness):
     assert (await a.verb("keys.list"))["code"] == "denied"
     assert (await a.verb("agents.get", agent_id=7))["code"] == "invalid"
     await a.close()
+
+
+async def test_whoever_is_out_is_shown_the_owners_word(registry: RegistryHarness):
+    who = await enrolled(registry, "a")
+    await (await login(registry, who)).close()
+    await asyncio.to_thread(revoke, registry.profile, "a")
+    peer = await dial(registry)
+    await peer.send(**register_frame(who, peer.challenge))
+    assert (await peer.next("error"))["code"] == "revoked"
+    shown = msgspec.convert((await peer.next("revoked"))["statement"], Signed)
+    found = check_revocation(
+        shown, mesh=registry.profile.mesh, owner=registry.profile.owner, verify=verify
+    )
+    assert (found.id, found.version) == ("a", 1)
+    assert await peer.closed() == 1008
+    assert registry.running.service.members.statement("b") is None

@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 from msgspec.structs import replace
 
 from chatixia.core.ports import Principal
-from chatixia.errors import BadRequest, DeadlineExceeded, MeshError, NameTaken
+from chatixia.errors import BadRequest, DeadlineExceeded, MeshError, NameTaken, Revoked
 from chatixia.registry.call import LOCAL, Listener, Login
 from chatixia.registry.limits import origin
 from chatixia.registry.meter import Meter
@@ -28,8 +28,10 @@ from chatixia.wire.signaling import (
     Links,
     PeerList,
     Register,
+    RevokedPush,
     Welcome,
 )
+from chatixia.wire.trust import Signed
 from chatixia.world import World
 
 from .frames import Frames
@@ -66,6 +68,10 @@ class Gate(Protocol):
 
     async def person(self, headers: Mapping[str, str], listener: Listener) -> Principal | None:
         """The person whose browser session's cookie the upgrade carried."""
+        ...
+
+    def out(self, id_: str) -> Signed | None:
+        """The owner's statement that an id is out."""
         ...
 
 
@@ -166,10 +172,16 @@ class Door:
             except MeshError as error:
                 self._meter.refused("ws", error.code)
                 socket.send(refusal(error, ref))
+                self._say_why(socket, error)
                 if ref == "register":
                     break
         socket.close(POLICY, "login refused")
         return False
+
+    def _say_why(self, socket: Socket, error: MeshError) -> None:
+        """Whoever is out can verify that: a registry's word alone would not stop it for good."""
+        if isinstance(error, Revoked) and (said := self._gate.out(error.agent or "")) is not None:
+            socket.send(RevokedPush(said))
 
     async def _person(self, socket: Socket, listener: Listener, headers: Mapping[str, str]) -> bool:
         try:

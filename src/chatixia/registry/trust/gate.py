@@ -31,6 +31,7 @@ from chatixia.wire import signed
 from chatixia.wire.base import VERSIONS
 from chatixia.wire.registry import NonceRequest, RegistryProof, Token, TokenRequest
 from chatixia.wire.signaling import Challenge, Register, Welcome
+from chatixia.wire.trust import Signed
 
 from .keys import ApiKeys
 from .logins import Logins, read_cookie
@@ -73,6 +74,10 @@ class Gate:
             self._failures.check(source)
             self._failures.failed(source)
             raise
+
+    def out(self, id_: str) -> Signed | None:
+        """The owner's statement that an id is out, which whoever bears it can verify."""
+        return self._members.statement(id_)
 
     async def _login(self, said: Register, nonce: str, listener: Listener) -> Login:
         if said.version not in VERSIONS:

@@ -142,6 +142,12 @@ class Members:
         """Statements above the list's version that a member holds, at most 1,024."""
         return [said for v, said in self._statements if v > version][-REVOKED_AT_ONCE:]
 
+    def statement(self, id_: str) -> Signed | None:
+        """The owner's newest word against an id."""
+        said = self.revocations.get((DEFAULT_NS, id_))
+        version = said.version if said is not None else 0
+        return next((s for v, s in reversed(self._statements) if said and v == version), None)
+
     def check(self, principal: Principal, serial: int) -> None:
         """Whether a credential issued at ``serial`` still speaks for its principal.
 

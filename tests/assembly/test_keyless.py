@@ -13,6 +13,7 @@ from chatixia import Agent, connect
 from chatixia.assembly import keyless
 from chatixia.assembly.keyless import KeylessPort
 from chatixia.assembly.rest import Rest
+from chatixia.core import route
 from chatixia.core.ports import Outgoing
 from chatixia.errors import (
     BadArguments,
@@ -115,13 +116,13 @@ async def test_nobody_waits_for_a_link_that_cannot_be(
     registry: RegistryHarness, outsider: Agent, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("CHATIXIA_HOME", str(registry.home))
-    # Its direct calls could wait for ten minutes, a link for five seconds.
-    async with connect() as mesh, asyncio.timeout(30):
+    monkeypatch.setattr(route, "PATIENCE", 600.0)  # how long it would wait for a link
+    async with connect() as mesh, asyncio.timeout(60):
         for _ in range(2):  # the first asks the directory, the next knows
             reply = await mesh.agent("outsider", timeout=600).call("echo", {"data": "x"})
-            assert (reply.value, reply.via) == ("x", "queue, plain") and reply.ms < 4000
+            assert (reply.value, reply.via) == ("x", "queue, plain")
             reply = await mesh.any("echo", timeout=600).call("echo", {"data": "y"})
-            assert (reply.value, reply.via) == ("y", "queue, plain") and reply.ms < 4000
+            assert (reply.value, reply.via) == ("y", "queue, plain")
             async with mesh.agent("outsider", timeout=600).ask("hi") as pieces:
                 assert ([piece async for piece in pieces], pieces.via) == (
                     ["heard hi"], "queue, plain",

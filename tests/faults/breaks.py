@@ -471,3 +471,8 @@ def only_python(original: Any) -> Any:
 def tierless(original: Any) -> Any:
     """Do not say how a call was carried."""
     return lambda agent, via, *rest: original(agent, "", *rest)
+
+
+def unhurried(original: Any) -> Any:
+    """Wait for a link as long as ever, whatever the call says."""
+    return lambda remaining, reach=0.0: original(remaining)

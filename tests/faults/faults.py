@@ -268,6 +268,48 @@ FAULTS: list[Fault] = [
             "tests/store/control/test_clock.py::test_the_wall_may_step_while_we_run",
         ),
     ),
+    Fault(
+        "open-after-close",
+        "a closed mesh refuses at once what was made of it",
+        {"chatixia.client.door:Door.lock": always(None)},
+        (
+            "tests/assembly/test_connect.py::test_what_was_made_of_a_closed_mesh_refuses_at_once",
+            "tests/assembly/test_connect.py::test_a_stopped_agents_own_mesh_refuses",
+        ),
+    ),
+    Fault(
+        "calls-left-open",
+        "calls under way end when their mesh closes",
+        {"chatixia.peer.mesh:PeerMesh._end_asked": always(None)},
+        ("tests/assembly/test_connect.py::test_calls_under_way_end_when_the_mesh_closes",),
+    ),
+    Fault(
+        "patient-command",
+        "a command says soon that no registry is there",
+        {"chatixia.peer.login:_refused": always(False)},
+        ("tests/cli/test_common.py::test_a_registry_that_is_down_is_said_soon[words0]",),
+    ),
+    Fault(
+        "deaf-to-the-owner",
+        "whoever the owner put out hears so at once",
+        {"chatixia.peer.signaling:Signaling._am_i_out": always(None)},
+        (
+            "tests/peer/test_signaling.py::test_the_owners_word_against_me_ends_it_for_good",
+            "tests/assembly/test_revoke.py::test_whoever_is_revoked_hears_of_it_in_the_middle_of_a_call",
+        ),
+    ),
+    Fault(
+        "waiting-for-the-dead",
+        "a call by skill does not spend its time on an agent that no link reaches",
+        {"chatixia.core.route:patience": breaks.unhurried},
+        ("tests/client/test_anyone.py::test_one_that_no_link_reaches_costs_little_and_only_once",),
+    ),
+    Fault(
+        "linkless-link",
+        "who has no key is reached by the queue, and last",
+        {"chatixia.client.anyone:keyless": always(False)},
+        ("tests/client/test_anyone.py::test_who_has_no_key_comes_last_and_through_the_queue",),
+    ),
     *acceptance.FAULTS,
 ]
 

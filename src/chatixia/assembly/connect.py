@@ -66,10 +66,10 @@ class Connecting:
 
 
 @asynccontextmanager
-async def owned(*, mesh: str = "") -> AsyncIterator[Mesh]:
+async def owned(*, mesh: str = "", patience: float = inf) -> AsyncIterator[Mesh]:
     """The profile's mesh as its owner sees it, where the owner's key is; else as :func:`connect`.
 
-    As the owner there are verbs and tasks only: no call, no link.
+    As the owner there are verbs and tasks only: no call, no link. ``patience``: see there.
     """
     from chatixia.client.door import Door
     from chatixia.client.mesh import Mesh
@@ -82,14 +82,12 @@ async def owned(*, mesh: str = "") -> AsyncIterator[Mesh]:
     settings = resolve({"mesh": mesh or None})
     profile = Profile.open(settings["mesh"]) if exists(settings["mesh"]) else None
     if profile is None or not profile.is_owner:
-        async with connect(mesh=mesh) as made:
+        async with connect(mesh=mesh, patience=patience) as made:
             yield made
         return
     port = OwnerPort(Rest.owner(profile))
-    try:
-        yield Mesh(Door(port))
-    finally:
-        await port.stop()
+    async with Mesh(Door(port), port.stop) as made:
+        yield made
 
 
 def connect(

@@ -84,6 +84,10 @@ class Line:
                 f"Neither the registry nor this system's roots vouch for the certificate that"
                 f" {parts.netloc} shows: {error.verify_message}."
             ) from error
+        except ConnectionRefusedError as error:
+            raise RegistryUnreachable(
+                f"No registry runs at {parts.netloc}: it refuses connections."
+            ) from error
         except OSError as error:
             raise RegistryUnreachable(
                 f"{parts.netloc} does not answer: {error.strerror or type(error).__name__}."

@@ -138,7 +138,7 @@ def in_queue(talk: Talk, work: Callable[[Mesh], Coroutine[Any, Any, R]]) -> R:
     async def visit() -> R:
         from chatixia.assembly.connect import owned
 
-        async with owned(mesh=talk.mesh) as mesh:
+        async with owned(mesh=talk.mesh, patience=PATIENCE_S) as mesh:
             return await work(mesh)
 
     return wait(visit())

@@ -295,6 +295,7 @@ FAULTS: list[Fault] = [
         {"chatixia.peer.signaling:Signaling._am_i_out": always(None)},
         (
             "tests/peer/test_signaling.py::test_the_owners_word_against_me_ends_it_for_good",
+            f"{ACC}/test_revoked.py::test_a_revoked_machines_call_and_agent_end_at_once",
             "tests/assembly/test_revoke.py::test_whoever_is_revoked_hears_of_it_in_the_middle_of_a_call",
         ),
     ),

@@ -68,6 +68,15 @@ def test_module_and_attribute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         load("nowhere1:agent")
 
 
+def test_a_manifest_beside_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    write(tmp_path, loaded3_py=CODE, agent_yaml="name: weather\nslots: 3")
+    assert load("loaded3:agent")[0].settings()["slots"] == 3
+    write(tmp_path, loaded4_py=CODE, agent_yaml="name: hen\nslots: 3")
+    assert load("loaded4:agent")[0].settings()["slots"] == 8, "it is another agent's"
+    assert load(str(tmp_path / "loaded4.py"))[0].loaded is None
+
+
 def test_flags_win(tmp_path: Path):
     write(tmp_path, agent_py=CODE, agent_yaml="name: weather\nmesh: work")
     (agent,) = load(str(tmp_path), mesh="other", engine=None)

@@ -75,10 +75,25 @@ async def test_a_second_start_names_the_first(registry: RegistryHarness, tmp_pat
     await line(first)
     second = await start(tmp_path, registry.home)
     code, err = await end(second)
-    assert code == 1
-    assert f"weather is already running as process {first.pid}" in err
+    assert code == 2
+    assert (
+        err == f"error  weather is already running as process {first.pid}. Stop that one first.\n"
+    )
     first.terminate()
     await end(first)
+
+
+async def test_a_script_is_what_its_manifest_says(registry: RegistryHarness, tmp_path: Path):
+    (tmp_path / "agent.yaml").write_text("name: weather\nskills: [list_agents]\nslots: 3")
+    process = await start(tmp_path, registry.home)
+    assert "skills: forecast, list_agents" in await line(process)
+    process.terminate()
+    assert await end(process) == (0, "")
+    assert list((tmp_path / ".chatixia").glob("weather-*/sign.key"))
+    (tmp_path / "agent.yaml").write_text("name: weather\nslotz: 3")
+    code, err = await end(await start(tmp_path, registry.home))
+    assert (code, err.count("\n")) == (2, 1)
+    assert "did you mean slots?" in err
 
 
 async def test_a_skill_in_a_thread_does_not_hold_up_the_end(

@@ -7,6 +7,7 @@ costs as much as msgspec.
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
@@ -59,7 +60,7 @@ class Agent:
         self.description = description[:1024]
         self.skills = Skills()
         self.loaded: Loaded | None = None
-        """The manifest that ``chatixia run`` found beside it."""
+        """The manifest beside it, once `run` has found that."""
         self._builtin = list(builtin)
         self._extra: dict[str, Skill] = {}
         self._disabled: frozenset[str] = frozenset()
@@ -284,12 +285,30 @@ class Agent:
 def run(*agents: Agent) -> None:
     """Serve one agent or several in this process until Ctrl-C or SIGTERM, then stop cleanly.
 
-    Raises ConfigError (also a RuntimeError) where a loop runs already: ``await agent.start()``
-    there.
+    An ``agent.yaml`` beside the script counts as for `chatixia run`. Raises ConfigError (also a
+    RuntimeError) where a loop runs already: ``await agent.start()`` there. Another MeshError that
+    nobody catches ends the script with its sentence and exit code.
     """
+    from .running import LoopRunning
     from .running import run as serve
+    from .said import if_uncaught
 
-    serve(agents)
+    try:
+        serve(agents, first=lambda: _beside_script(agents))
+    except LoopRunning:
+        raise
+    except MeshError as error:
+        if_uncaught(error)
+        raise
+
+
+def _beside_script(agents: Iterable[Agent]) -> None:
+    """Give the agents of a script what ``agent.yaml`` beside it says."""
+    from .describe import describe
+
+    path = getattr(sys.modules.get("__main__"), "__file__", None)
+    if path:
+        describe([agent for agent in agents if agent.loaded is None], Path(path))
 
 
 def _nothing() -> None:

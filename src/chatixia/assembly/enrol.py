@@ -25,6 +25,7 @@ from chatixia.world import REAL, World, b32, incarnation
 
 from .files import private_dir, read_json, write_json
 from .lock import hold
+from .moving import STORE, last_folder, take_along
 from .profile import CHAIN, Profile, make_keys, read_chain
 
 if TYPE_CHECKING:
@@ -155,11 +156,14 @@ def _agent(
         raise ConfigError(f"{name!r} cannot name an agent.")
     if name == profile.machine:
         raise NameTaken(f"{name} is the name of this machine; give the agent another.", agent=name)
-    folder = private_dir(profile.agent_dir(name, data_dir))
+    place, folder = profile.agent_dir(name), private_dir(profile.agent_dir(name, data_dir))
     with ExitStack() as held:
         # One process per id and profile, and one per folder, wherever the folder lies.
-        for place in sorted({profile.agent_dir(name), folder}):
-            held.callback(hold(place / "lock", name).release)
+        held.callback(hold(place / "lock", name).release)
+        last = last_folder(place, folder)
+        for other in sorted({last, folder} - {place}):
+            held.callback(hold(other / "lock", name).release)
+        take_along(place, last, folder)
         sign, seal = make_keys(folder)
         wanted = _wanted(profile, name, "agent", roles, 0)
         chain = _present(profile, folder, wanted, sign, seal)
@@ -169,7 +173,7 @@ def _agent(
             with profile.changing():
                 chain = _sign(profile, "agent", wanted, sign, seal, _signing_time(profile, world))
                 write_json(folder / CHAIN, chain)
-        store = LocalStore.open(folder / "local.db", profile.clock.now())
+        store = LocalStore.open(folder / STORE, profile.clock.now())
         return Credentials(
             profile, AgentId(name), "agent", sign, seal, chain, store, world, folder=folder,
             held=held.pop_all(),
@@ -199,7 +203,8 @@ def _wanted(
 def _present(
     profile: Profile, folder: Path, wanted: Record, sign: SignKey, seal: SealKey
 ) -> list[Signed] | None:
-    """The chain on disk, if it still says what is wanted and lasts for a good while."""
+    """The chain on disk, if it still says what is wanted, lasts for a good while, and is the last
+    that this machine signed for the name."""
     from chatixia.identity import verify
 
     now = profile.clock.now()
@@ -220,7 +225,7 @@ def _present(
     )
     if said != due or (record.not_after and record.not_after - now < AGENT_LIFE / 2):
         return None
-    return chain
+    return chain if record.serial >= _ledger(profile).get(wanted.id, 0) else None
 
 
 def _highest(profile: Profile, folder: Path, name: str, known: Known) -> int:
@@ -271,14 +276,18 @@ def _take_serial(profile: Profile, wanted: Record) -> int:
     """The next serial of an id. This machine's own ledger outlives a lost agent folder."""
     if wanted.kind == "client":
         return next_serial(wanted.serial)
-    path = profile.folder / "machine" / SERIALS
-    try:
-        ledger = read_json(path, dict[str, int])
-    except FileNotFoundError:
-        ledger = {}
+    ledger = _ledger(profile)
     ledger[wanted.id] = next_serial(wanted.serial, ledger.get(wanted.id, 0))
-    write_json(path, ledger)
+    write_json(profile.folder / "machine" / SERIALS, ledger)
     return ledger[wanted.id]
+
+
+def _ledger(profile: Profile) -> dict[str, int]:
+    """The highest serial that this machine gave to each name."""
+    try:
+        return read_json(profile.folder / "machine" / SERIALS, dict[str, int])
+    except FileNotFoundError:
+        return {}
 
 
 def _ask(profile: Profile, name: str) -> Serial:

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import sys
-from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final
+from typing import Any
 
-from chatixia.agent import described, manifest
-from chatixia.agent.skill import Skill
+from chatixia.agent import manifest
 from chatixia.errors import ConfigError, MeshError
 
 from .agent import Agent
+from .describe import CODE, describe, give
+from .pyfile import failed, run_file
 from .running import collecting
-
-CODE: Final = "agent.py"
 
 
 def load(target: str, **flags: Any) -> list[Agent]:
@@ -42,14 +39,17 @@ def _load(target: str) -> list[Agent]:
         raise ConfigError(f"{target} is not there; name a folder, a file or module:attribute.")
     if path.suffix == ".py":
         agents = _from_code(path)
-        _describe(agents, manifest.find(path.parent))
+        describe(agents, path)
         return agents
     found = manifest.find(path)
     code = (found.parent if found else path) / CODE
     if found is None and not code.is_file():
         raise ConfigError(f"There is no agent.yaml in {path}; `chatixia init` makes one.")
     agents = _from_code(code) if code.is_file() else []
-    _describe(agents, found)
+    if found is not None:
+        loaded = manifest.load(found)
+        agents = agents or [_made(loaded)]
+        give(agents, loaded)
     return agents
 
 
@@ -60,48 +60,6 @@ def read_manifest(target: str) -> manifest.Loaded:
         raise ConfigError(f"{loaded.path}: the key name is missing.")
     _made(loaded)
     return loaded
-
-
-def described_skills(loaded: manifest.Loaded) -> list[Skill]:
-    """The skills in the manifest's ``skills.dirs``. Raises ConfigError."""
-    found: list[Skill] = []
-    for name in loaded.manifest.skills.dirs:
-        folder = loaded.folder / Path(name).expanduser()
-        if not folder.is_dir():
-            raise ConfigError(f"{loaded.path}: the folder {folder} of skills.dirs is not there.")
-        places = [folder] if (folder / described.FILE).is_file() else sorted(folder.iterdir())
-        found += [_described_skill(at) for at in places if (at / described.FILE).is_file()]
-    return found
-
-
-def _described_skill(place: Path) -> Skill:
-    said = described.read(place)
-    module = _module(place / described.HANDLER)
-    handler = getattr(module, "handle", None)
-    if not callable(handler):
-        raise ConfigError(f"{place / described.HANDLER} has no function `handle`.")
-    return described.skill(said, handler, place)
-
-
-def _describe(agents: list[Agent], path: Path | None) -> None:
-    """Give the agents of a folder its manifest; without code, make the one it describes."""
-    if path is None:
-        return
-    loaded = manifest.load(path)
-    if not agents:
-        agents.append(_made(loaded))
-    named = loaded.manifest.name
-    mine = [agent for agent in agents if agent.name == named or not named]
-    if not mine:
-        raise ConfigError(
-            f"{path} calls the agent {named}, and {CODE} beside it "
-            f"{', '.join(agent.name for agent in agents)}; give it one name."
-        )
-    for agent in mine[:1]:
-        agent.loaded = loaded
-        agent.description = agent.description or loaded.manifest.description
-        for skill in described_skills(loaded):
-            agent.add(skill)
 
 
 def _made(loaded: manifest.Loaded) -> Agent:
@@ -116,7 +74,7 @@ def _made(loaded: manifest.Loaded) -> Agent:
 def _from_code(path: Path) -> list[Agent]:
     """The agents that a file runs by itself, else those it makes."""
     with collecting() as ran:
-        module = _module(path)
+        module = run_file(path)
     found = list(dict.fromkeys(ran)) or _agents_of(module)
     if not found:
         raise ConfigError(f"{path} makes no agent; write: agent = Agent(NAME).")
@@ -131,26 +89,6 @@ def _agents_of(module: ModuleType) -> list[Agent]:
     return list(dict.fromkeys(v for v in vars(module).values() if isinstance(v, Agent)))
 
 
-def _module(path: Path) -> ModuleType:
-    """Run a file as a module, its own folder first on the path, as a script would have it."""
-    name = f"chatixia_run_{path.stem}_{abs(hash(path.absolute())):x}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None or not path.is_file():
-        raise ConfigError(f"{path} is no Python file.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    folder = str(path.parent.absolute())
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
-    try:
-        spec.loader.exec_module(module)
-    except MeshError:
-        raise
-    except Exception as error:
-        raise ConfigError(f"{path} cannot be loaded: {_said(error)}") from error
-    return module
-
-
 def _attribute(target: str) -> Agent:
     name, _, attribute = target.partition(":")
     if "" not in sys.path:
@@ -161,7 +99,7 @@ def _attribute(target: str) -> Agent:
     except MeshError:
         raise
     except Exception as error:
-        raise ConfigError(f"{name} cannot be loaded: {_said(error)}") from error
+        raise ConfigError(f"{name} cannot be loaded: {failed(error)}") from error
     for step in attribute.split("."):
         if not hasattr(found, step):
             close = get_close_matches(step, dir(found), 1)
@@ -171,20 +109,14 @@ def _attribute(target: str) -> Agent:
         found = getattr(found, step)
     if not isinstance(found, Agent):
         raise ConfigError(f"{target} is a {type(found).__name__}, not an Agent.")
+    _describe_attribute(found, name)
     return found
 
 
-def _said(error: Exception) -> str:
-    text = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
-    line = error.lineno if isinstance(error, SyntaxError) else _line(error)
-    return f"{text}{f' (line {line})' if line else ''}."
-
-
-def _line(error: Exception) -> int | None:
-    trace, line = error.__traceback__, None
-    while trace is not None:
-        line, trace = trace.tb_lineno, trace.tb_next
-    return line
-
-
-__all__: Sequence[str] = ["described_skills", "load", "read_manifest"]
+def _describe_attribute(agent: Agent, module: str) -> None:
+    """The manifest beside a module counts for the agent that it names."""
+    path = getattr(sys.modules[module], "__file__", None)
+    found = manifest.find(Path(path).parent) if path else None
+    loaded = manifest.load(found) if found else None
+    if loaded is not None and loaded.manifest.name == agent.name:
+        give([agent], loaded)

@@ -72,8 +72,11 @@ def to_stderr(line: str) -> None:
         sys.stderr.flush()
 
 
-def run(agents: Sequence[Runs], tell: Tell = to_stderr) -> None:
-    """Serve ``agents`` until Ctrl-C or SIGTERM. ``tell`` gets a line when one is online.
+def run(
+    agents: Sequence[Runs], tell: Tell = to_stderr, first: Callable[[], None] = lambda: None
+) -> None:
+    """Serve ``agents`` until Ctrl-C or SIGTERM. ``tell`` gets a line when one is online;
+    ``first`` is called before anything starts, unless agents are only collected.
 
     Raises LoopRunning inside a loop, the refusal of a start, or why a login ended for good.
     """
@@ -82,6 +85,7 @@ def run(agents: Sequence[Runs], tell: Tell = to_stderr) -> None:
         collected.extend(agents)
         return
     _check(agents)
+    first()
     from chatixia.client.loop import peer_loop
 
     with asyncio.Runner(loop_factory=peer_loop()) as runner:

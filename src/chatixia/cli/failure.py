@@ -23,29 +23,6 @@ USAGE: Final = 2
 INTERRUPTED: Final = 130
 PIPE: Final = 141
 
-CURES: Final[dict[str, str]] = {
-    "unreachable": "See who is online with `chatixia agents`.",
-    "peer_restarted": "See whether it was done before you call again.",
-    "registry_unreachable": "Start it with `chatixia up`, or see its address in `chatixia config`.",
-    "deadline_exceeded": "Give it longer with --timeout SECONDS.",
-    "unknown_agent": "See who there is with `chatixia agents`.",
-    "unknown_skill": "See its skills with `chatixia call AGENT --help`.",
-    "bad_arguments": "See its arguments with `chatixia call AGENT SKILL --help`.",
-    "bad_invitation": "Ask the owner for a new one: `chatixia invite NAME`.",
-    "wrong_mesh": "Check that the whole join string was copied.",
-    "name_taken": "Choose another name, or stop the holder.",
-    "unauthorized": "Join the mesh first: `chatixia join STRING`.",
-    "revoked": "The owner can invite this machine again: `chatixia invite NAME`.",
-    "membership_expired": "Ask the owner for a new invitation: `chatixia invite NAME`.",
-    "busy": "Try again in a moment.",
-    "unavailable": "Try again in a moment.",
-    "disk_full": "Free disk space on the registry's machine.",
-    "upgrade_needed": "Upgrade the older side: `uv tool upgrade chatixia-mesh`.",
-    "expired": "Give it longer with --timeout SECONDS.",
-    "replaced": "Stop the other process, or give this one another name.",
-}
-"""Code -> what to do, for errors whose own sentence does not end with a command."""
-
 
 def guarded(command: click.Command, words: Sequence[str]) -> int:
     """Run ``command`` with ``words``; its exit code, after printing whatever went wrong."""
@@ -96,6 +73,8 @@ def hung_up() -> int:
 
 def usage(error: click.ClickException) -> int:
     """A command line that cannot be read."""
+    from chatixia.assembly.said import sentence
+
     command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
     hint = f" See `{command} --help`." if command and "Did you mean" not in str(error) else ""
     tell(f"{sentence(error.format_message())}{hint}")
@@ -116,10 +95,11 @@ def ended(error: Exception, meta: dict[str, Any]) -> int:
 
 def refused(error: MeshError, meta: dict[str, Any]) -> int:
     """An error of the mesh: its sentence, its cure, and with ``--json`` its fields."""
+    from chatixia.assembly.said import said
+
     if meta.get("chatixia.json"):
         click.echo(output.document("error", {"error": error.to_wire()}))
-    notes = "".join(f" {note}" for note in getattr(error, "__notes__", ()))
-    tell(f"{sentence(error.message)}{notes or cure(error)}")
+    tell(said(error))
     return error.exit
 
 
@@ -128,20 +108,6 @@ def broken(error: Exception) -> int:
     name = type(error).__name__
     tell(f"Something broke inside chatixia ({name}: {error}). Run it again with -v to see where.")
     return FAILED
-
-
-def cure(error: MeshError) -> str:
-    """What to do about it, unless the sentence says so itself."""
-    found = CURES.get(error.code, "")
-    if not found or "`" in error.message:
-        return ""
-    return " " + (found.replace("AGENT", error.agent) if error.agent else found)
-
-
-def sentence(text: str) -> str:
-    """``text`` as one line that ends like a sentence."""
-    line = " ".join(output.plain(text).split())
-    return line if line.endswith((".", "?", "!", "`")) else line + "."
 
 
 def tell(text: str) -> None:

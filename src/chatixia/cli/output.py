@@ -6,7 +6,6 @@ Times are milliseconds; a line meant for people starts with two spaces.
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -20,8 +19,6 @@ WIDE: Final = 40
 
 Row = tuple[str, str, str]
 """Label, value and an optional remark."""
-
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def compact(value: Any) -> str:
@@ -38,7 +35,9 @@ def document(kind: str, fields: Mapping[str, Any]) -> str:
 
 def plain(text: str) -> str:
     """``text`` of a foreign agent without control characters: it may not steer a terminal."""
-    return _CONTROL.sub("�", text)
+    from chatixia.assembly import said
+
+    return said.plain(text)
 
 
 def value(result: Any) -> str:

@@ -1,0 +1,47 @@
+"""Run a user's Python file as a module; its errors become one sentence."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from chatixia.errors import ConfigError, MeshError
+
+
+def run_file(path: Path) -> ModuleType:
+    """Run a file as a module, its own folder first on the path, as a script would have it.
+
+    Raises ConfigError naming the line for whatever it raises.
+    """
+    name = f"chatixia_run_{path.stem}_{abs(hash(path.absolute())):x}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise ConfigError(f"{path} is no Python file.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    folder = str(path.parent.absolute())
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    try:
+        spec.loader.exec_module(module)
+    except MeshError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"{path} cannot be loaded: {failed(error)}") from error
+    return module
+
+
+def failed(error: Exception) -> str:
+    """What a program's own error says, in one sentence with the line."""
+    text = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+    line = error.lineno if isinstance(error, SyntaxError) else _line(error)
+    return f"{text}{f' (line {line})' if line else ''}."
+
+
+def _line(error: Exception) -> int | None:
+    trace, line = error.__traceback__, None
+    while trace is not None:
+        line, trace = trace.tb_lineno, trace.tb_next
+    return line

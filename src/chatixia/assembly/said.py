@@ -1,0 +1,83 @@
+"""An error as people read it: one sentence, its cure, an exit code; for commands and scripts alike.
+
+Nothing heavy is imported: `chatixia --help` pays for this file too.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:  # the errors bring msgspec, which `--help` has no use for
+    from chatixia.errors import MeshError
+
+CURES: Final[dict[str, str]] = {
+    "unreachable": "See who is online with `chatixia agents`.",
+    "peer_restarted": "See whether it was done before you call again.",
+    "registry_unreachable": "Start it with `chatixia up`, or see its address in `chatixia config`.",
+    "deadline_exceeded": "Give it longer with --timeout SECONDS.",
+    "unknown_agent": "See who there is with `chatixia agents`.",
+    "unknown_skill": "See its skills with `chatixia call AGENT --help`.",
+    "bad_arguments": "See its arguments with `chatixia call AGENT SKILL --help`.",
+    "bad_invitation": "Ask the owner for a new one: `chatixia invite NAME`.",
+    "wrong_mesh": "Check that the whole join string was copied.",
+    "name_taken": "Choose another name, or stop the holder.",
+    "already_running": "Stop that one first.",
+    "unauthorized": "Join the mesh first: `chatixia join STRING`.",
+    "revoked": "The owner can invite this machine again: `chatixia invite NAME`.",
+    "membership_expired": "Ask the owner for a new invitation: `chatixia invite NAME`.",
+    "busy": "Try again in a moment.",
+    "unavailable": "Try again in a moment.",
+    "disk_full": "Free disk space on the registry's machine.",
+    "upgrade_needed": "Upgrade the older side: `uv tool upgrade chatixia-mesh`.",
+    "expired": "Give it longer with --timeout SECONDS.",
+    "replaced": "Stop the other process, or give this one another name.",
+}
+"""Code -> what to do, for errors whose own sentence does not end with a command."""
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def plain(text: str) -> str:
+    """``text`` of a foreign agent without control characters: it may not steer a terminal."""
+    return _CONTROL.sub("�", text)
+
+
+def sentence(text: str) -> str:
+    """``text`` as one line that ends like a sentence."""
+    line = " ".join(plain(text).split())
+    return line if line.endswith((".", "?", "!", "`")) else line + "."
+
+
+def said(error: MeshError) -> str:
+    """The sentence of an error, and its cure: its notes, else the one of its code."""
+    notes = "".join(f" {note}" for note in getattr(error, "__notes__", ()))
+    return f"{sentence(error.message)}{notes or cure(error)}"
+
+
+def cure(error: MeshError) -> str:
+    """What to do about it, unless the sentence says so itself."""
+    found = CURES.get(error.code, "")
+    if not found or "`" in error.message:
+        return ""
+    return " " + (found.replace("AGENT", error.agent) if error.agent else found)
+
+
+def if_uncaught(error: MeshError) -> None:
+    """Should nobody catch ``error``, end this script as a command ends: with the sentence alone
+    and the exit code of its table. The traceback comes too where the log is at ``debug``."""
+    before = sys.excepthook
+
+    def last(kind: type[BaseException], raised: BaseException, trace: TracebackType | None) -> None:
+        if raised is not error:
+            before(kind, raised, trace)
+            return
+        if logging.getLogger("chatixia").isEnabledFor(logging.DEBUG):
+            before(kind, raised, trace)
+        sys.stderr.write(f"error  {said(error)}\n")
+        raise SystemExit(error.exit)
+
+    sys.excepthook = last

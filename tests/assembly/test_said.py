@@ -1,0 +1,57 @@
+"""An error's sentence, cure and exit code, for scripts as for commands."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from chatixia.assembly.said import CURES, plain, said, sentence
+from chatixia.errors import TABLE, AlreadyRunning, ConfigError, Unreachable
+
+SCRIPT = """
+import logging, sys
+from chatixia.assembly.said import if_uncaught
+from chatixia.errors import NameTaken
+logging.getLogger("chatixia").setLevel(sys.argv[1])
+error = NameTaken("The name a is taken.")
+if_uncaught(error)
+raise error if sys.argv[2] == "same" else ValueError("another")
+"""
+
+
+def test_every_cure_is_for_a_code_that_exists():
+    assert set(CURES) <= set(TABLE)
+
+
+def test_the_sentence_ends_with_one_cure():
+    assert said(AlreadyRunning("a runs")) == "a runs. Stop that one first."
+    assert said(Unreachable("Start it with `chatixia up`.")) == "Start it with `chatixia up`."
+    noted = ConfigError("No.")
+    noted.add_note("Do this.")
+    assert said(noted) == "No. Do this."
+
+
+def test_foreign_text_steers_no_terminal():
+    assert "\x1b" not in plain("a\x1b[2Jb")
+    assert sentence("a\nb") == "a b."
+
+
+@pytest.mark.parametrize(
+    ("level", "raised", "code", "shown"),
+    [
+        ("WARNING", "same", 4, "error  The name a is taken. Choose another name"),
+        ("DEBUG", "same", 4, "Traceback"),
+        ("WARNING", "another", 1, "ValueError: another"),
+    ],
+)
+def test_an_error_that_nobody_catches(level: str, raised: str, code: int, shown: str):
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, level, raised], capture_output=True, text=True,
+        env=dict(os.environ),
+    )  # fmt: skip
+    assert done.returncode == code
+    assert shown in done.stderr
+    assert ("Traceback" in done.stderr) == (raised == "another" or level == "DEBUG")

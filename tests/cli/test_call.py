@@ -100,6 +100,24 @@ async def test_a_stream_of_text(capsys):
     assert err == "  weather, direct, 3 items\n"
 
 
+async def test_a_pipe_gets_the_bytes_that_the_skill_gave(capfdbinary):
+    agent, text = Agent("weather"), "one\r\ntwo \x1b[1m\r"
+
+    @agent.skill
+    async def raw() -> str:
+        return text
+
+    @agent.skill
+    async def flow() -> AsyncIterator[str]:
+        yield text
+        yield "\n"
+
+    async with mesh_of(agent) as mesh:
+        for skill in ("raw", "flow"):
+            await perform(mesh, Talk(False, True, 0, ""), request(skill))
+            assert capfdbinary.readouterr().out == f"{text}\n".encode()
+
+
 async def test_a_stream_of_objects_is_a_line_each(capsys):
     await run(request("rows", "count=2"))
     assert capsys.readouterr().out == '{"n":0}\n{"n":1}\n'

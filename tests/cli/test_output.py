@@ -1,6 +1,7 @@
 """The shapes of the transcript, one by one."""
 
 import json
+import sys
 
 import pytest
 
@@ -101,3 +102,20 @@ def test_no_color(monkeypatch):
     assert output.coloured(Terminal())
     monkeypatch.setenv("NO_COLOR", "1")
     assert not output.coloured(Terminal())
+
+
+HOSTILE = "a\r\nb\x1b[31mc\x9b0m é"
+
+
+def test_a_pipe_gets_every_byte(capfdbinary):
+    output.emit(HOSTILE)
+    output.emit("x", "")
+    assert capfdbinary.readouterr().out == f"{HOSTILE}\nx".encode()
+
+
+def test_a_terminal_is_not_steered(monkeypatch, capsys):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    output.emit(HOSTILE)
+    said = capsys.readouterr().out
+    assert not {"\r", "\x1b", "\x9b"} & set(said)
+    assert said.endswith(" é\n")

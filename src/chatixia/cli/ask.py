@@ -38,11 +38,11 @@ async def question(mesh: Mesh, talk: Talk, agent: str, text: str, timeout: float
         async for piece in pieces:
             said.append(str(piece))
             if not talk.as_json:
-                click.echo(output.plain(said[-1]), nl=False)
+                output.emit(said[-1], "")
         via = pieces.via
     talk.data("answer", {"agent": agent, "text": "".join(said), "via": via})
     if not talk.as_json and not "".join(said).endswith("\n"):
-        click.echo()
+        output.emit("")
     talk.say(f"  {agent}, {via}")
 
 

@@ -106,12 +106,12 @@ async def stream(mesh: Mesh, talk: Talk, request: Request, given: dict[str, Any]
             if talk.as_json:
                 talk.data("item", {"n": number, "item": item})
             else:
-                last = output.value(item) + ("" if isinstance(item, str) else "\n")
-                click.echo(last, nl=False)
+                last = output.faithful(item) + ("" if isinstance(item, str) else "\n")
+                output.emit(last, "")
             number += 1
         talk.data("end", {"items": number, "agent": request.agent, "via": items.via})
     if not talk.as_json and not last.endswith("\n"):
-        click.echo()
+        output.emit("")
     talk.say(f"  {request.agent}, {items.via}, {number} items")
 
 
@@ -128,7 +128,7 @@ def show(talk: Talk, reply: Reply) -> None:
 
     from chatixia.assembly.addresses import lan_addresses
 
-    talk.data("reply", msgspec.structs.asdict(reply), output.value(reply.value))
+    talk.data("reply", msgspec.structs.asdict(reply), output.faithful(reply.value))
     where = "" if output.host(reply.where) in lan_addresses() else reply.where
     talk.say(output.carried(reply.agent, reply.via, reply.ms, where, reply.link_ms))
 

@@ -43,9 +43,9 @@ class Talk:
     def data(self, kind: str, fields: Mapping[str, Any], text: str = "") -> None:
         """A result: one versioned JSON object, or its text for people."""
         if self.as_json:
-            click.echo(output.document(kind, fields))
+            output.emit(output.document(kind, fields))
         elif text:
-            click.echo(text)
+            output.emit(text)
 
 
 class Noun(click.Group):

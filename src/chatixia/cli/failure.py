@@ -98,7 +98,7 @@ def refused(error: MeshError, meta: dict[str, Any]) -> int:
     from chatixia.assembly.said import said
 
     if meta.get("chatixia.json"):
-        click.echo(output.document("error", {"error": error.to_wire()}))
+        output.emit(output.document("error", {"error": error.to_wire()}))
     tell(said(error))
     return error.exit
 

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Final
 
+import click
+
 SHAPE: Final = 1
 """Version of every ``--json`` shape, in its field ``v``; fields are only ever added to one."""
 
@@ -41,8 +43,25 @@ def plain(text: str) -> str:
 
 
 def value(result: Any) -> str:
-    """A skill's result as printed: text as it is, everything else as JSON."""
-    return plain(result) if isinstance(result, str) else compact(result)
+    """A skill's result in a line for people: text without what steers a terminal, else JSON."""
+    return plain(faithful(result))
+
+
+def faithful(result: Any) -> str:
+    """A skill's result as data: text as it is, everything else as JSON."""
+    return result if isinstance(result, str) else compact(result)
+
+
+def emit(text: str, end: str = "\n") -> None:
+    """Print data: byte for byte into a pipe or file; a terminal gets no control characters."""
+    if sys.stdout.isatty():
+        click.echo(plain(text) + end, nl=False)
+        return
+    # Past click, which drops escape sequences, and past newline translation.
+    sys.stdout.flush()
+    pipe = sys.stdout.buffer
+    pipe.write((text + end).encode(errors="surrogatepass"))
+    pipe.flush()
 
 
 def rows(lines: Iterable[Row]) -> str:

@@ -1,6 +1,7 @@
 """How settings of the registry are named and written."""
 
 from chatixia.assembly.config import every_setting, flat, shown
+from chatixia.assembly.profile import Profile
 from chatixia.registry.settings import Settings
 
 
@@ -19,3 +20,12 @@ def test_without_any_profile(tmp_path, monkeypatch):
     monkeypatch.setenv("CHATIXIA_HOME", str(tmp_path))
     rows = {name: (value, source) for name, value, source in every_setting(tmp_path)}
     assert rows["home"] == (str(tmp_path), "profile")
+
+
+def test_a_port_of_the_environment_is_shown(tmp_path, monkeypatch):
+    monkeypatch.setenv("CHATIXIA_HOME", str(tmp_path))
+    monkeypatch.setenv("PORT", "3000")
+    Profile.create(machine="laptop")
+    rows = {name: (value, source) for name, value, source in every_setting(tmp_path)}
+    assert rows["up.port"] == ("3000", "environment PORT")
+    assert rows["up.tls_port"] == ("8443", "default")

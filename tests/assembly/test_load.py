@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from chatixia.assembly.load import load, read_manifest
+from chatixia.assembly.load import load
 from chatixia.errors import ConfigError
 
 CODE = """
@@ -122,9 +123,13 @@ def test_described_skills_of_a_folder(tmp_path: Path):
         load(str(tmp_path))
 
 
-def test_reading_a_manifest(tmp_path: Path):
-    write(tmp_path, agent_yaml="name: a")
-    assert read_manifest(str(tmp_path)).manifest.name == "a"
-    write(tmp_path, agent_yaml="slots: 3")
-    with pytest.raises(ConfigError, match="the key name is missing"):
-        read_manifest(str(tmp_path))
+def test_code_finds_what_dot_env_says(tmp_path: Path):
+    code = "import os\nassert os.environ['CHATIXIA_TEST_LOADED'] == 'yes'\n" + CODE
+    write(tmp_path, agent_py=code, agent_yaml="name: weather")
+    (tmp_path / ".env").write_text("CHATIXIA_TEST_LOADED=yes\nCHATIXIA_SLOTS=3")
+    try:
+        (agent,) = load(str(tmp_path))
+        assert agent.settings().source("slots") == ".env CHATIXIA_SLOTS"
+    finally:
+        os.environ.pop("CHATIXIA_TEST_LOADED", None)
+        os.environ.pop("CHATIXIA_SLOTS", None)

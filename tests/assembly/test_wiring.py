@@ -41,13 +41,23 @@ async def test_an_agent_and_a_client(registry: RegistryHarness):
     await again.stop()
 
 
-async def test_an_address_of_ones_own_comes_first(registry: RegistryHarness):
+async def test_an_address_of_ones_own_comes_first(
+    registry: RegistryHarness, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.WARNING, "chatixia")
     wire = await open_wire(resolve({"registry": registry.url + "/"}), kind="client")
     assert wire.credentials.me().registries[0] == registry.url
     await wire.stop()
-    wire = await open_wire(resolve({"registry": "http://127.0.0.1:9"}), kind="client")
+    assert not caplog.records
+    wire = await open_wire(
+        resolve(None, None, {"CHATIXIA_REGISTRY_URL": "http://127.0.0.1:9"}), kind="client"
+    )
     await wire.start()
     await wire.port.online(10)  # that one is silent, and the profile's own is tried next
+    assert (
+        "registry is http://127.0.0.1:9 (from environment CHATIXIA_REGISTRY_URL), which did not"
+        f" answer; logged in at {registry.url}"
+    ) in caplog.text
     await wire.stop()
 
 

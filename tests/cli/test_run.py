@@ -1,6 +1,7 @@
 """`run` tells when an agent is online, and refuses a target that is none."""
 
 import json
+import os
 
 import pytest
 
@@ -26,3 +27,15 @@ def test_targets_that_are_none(type_, home, target):
 
 def test_an_empty_folder(type_, home, tmp_path):
     assert "`chatixia init`" in type_("run", str(tmp_path)).err
+
+
+def test_a_level_in_dot_env_counts(type_, home, tmp_path, monkeypatch):
+    monkeypatch.setenv("CHATIXIA_LOG", "")
+    monkeypatch.delenv("CHATIXIA_LOG")
+    (tmp_path / "agent.yaml").write_text("name: a")
+    (tmp_path / ".env").write_text("CHATIXIA_LOG=loud")
+    try:
+        done = type_("run", str(tmp_path))
+    finally:
+        os.environ.pop("CHATIXIA_LOG", None)
+    assert (done.code, "CHATIXIA_LOG is loud" in done.err) == (2, True)

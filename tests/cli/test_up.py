@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from chatixia.assembly.up import Started
-from chatixia.cli.up import lines
+from chatixia.cli.up import lines, up
 
 LOCAL = ["http://127.0.0.1:8080"]
 LAN = ["http://127.0.0.1:8080", "https://192.168.1.20:8443", "https://laptop.local:8443"]
@@ -60,3 +60,9 @@ def test_a_second_start_names_the_first(registry, type_):
     done = type_("up")
     assert done.code == 2
     assert str(registry.process.pid) in done.err
+
+
+@pytest.mark.parametrize(("words", "port"), [([], 3000), (["--port", "0"], 0)])
+def test_the_environment_may_name_the_port(monkeypatch, words, port):
+    monkeypatch.setenv("PORT", "3000")
+    assert up.make_context("up", words).params["port"] == port

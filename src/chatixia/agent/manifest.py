@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
 import msgspec
 
@@ -145,7 +145,19 @@ def parse(given: Mapping[str, Any], where: str) -> Manifest:
         return msgspec.convert(given, Manifest)
     except msgspec.ValidationError as error:
         what, _, at = str(error).replace("`", "").partition(" - at ")
-        raise ConfigError(f"{where}: {at.removeprefix('$.') or 'it'}: {what}.") from None
+        key = at.removeprefix("$.")
+        raise ConfigError(f"{where}: {key or 'it'}: {what}{choices(key)}.") from None
+
+
+def choices(key: str) -> str:
+    """``; use ...``, for a key whose type alone does not say what it takes."""
+    kind: Any = next((f.type for f in msgspec.structs.fields(Manifest) if f.encode_name == key), "")
+    if get_origin(kind) is Literal:
+        *others, last = get_args(kind)
+        return f"; use {', '.join(others)} or {last}"
+    known = {"links.keep": "a number, or all", "skills.builtin": "a list of names"}
+    known |= dict.fromkeys(DURATIONS, "seconds, or a time such as 90s, 5m, 12h, 7d")
+    return f"; use {known[key]}" if key in known else ""
 
 
 def check_keys(given: Mapping[str, Any], kind: type[msgspec.Struct], where: str) -> None:

@@ -19,6 +19,7 @@ from chatixia.ids import is_agent_id
 from chatixia.world import REAL, World, process_id
 
 if TYPE_CHECKING:
+    from chatixia.agent.desk import Desk
     from chatixia.agent.inbox import Inbox
     from chatixia.agent.manifest import Loaded
     from chatixia.agent.runtime import Runtime
@@ -181,24 +182,52 @@ class Agent:
 
         Raises ConfigError for a skill that cannot be served.
         """
-        from chatixia.agent.builtin import builtin
-        from chatixia.agent.desk import Desk
         from chatixia.agent.runtime import Runtime
         from chatixia.client.door import Door
         from chatixia.client.mesh import Mesh
 
         settings = settings or self.settings()
-        desk = Desk(self.name, self.inbox, world)
-        if self._prompt is not None:
-            desk.set_handler(self._prompt)
-        wanted = [*self._builtin, *settings["skills.builtin"]]
-        self._extra = {name: builtin(name, desk) for name in wanted}
-        self._disabled = frozenset(settings["skills.disabled"])
+        desk = self._furnish(settings, world)
         door = Door(port, world)
         self._runtime = Runtime(self.name, door, desk, self.description)
         self._door = door
         self._port, self._mesh, self._slots = port, Mesh(door), int(settings["slots"])
         self._offer()
+
+    def _furnish(self, settings: Settings, world: World = REAL) -> Desk:
+        """The desk with the prompt handler, and the built-in skills that were asked for."""
+        from chatixia.agent.builtin import builtin
+        from chatixia.agent.desk import Desk
+
+        desk = Desk(self.name, self.inbox, world)
+        if self._prompt is not None:
+            desk.set_handler(self._prompt)
+        self._extra = {name: builtin(name, desk) for name in self._builtin}
+        with settings.blamed("skills.builtin"):
+            self._extra |= {name: builtin(name, desk) for name in settings["skills.builtin"]}
+        self._disabled = frozenset(settings["skills.disabled"])
+        return desk
+
+    def check(self) -> Settings:
+        """What is in force, after all that :meth:`start` would refuse without asking anybody.
+
+        Raises ConfigError naming file and key, MissingExtra.
+        """
+        from chatixia.agent.signature import read
+        from chatixia.agent.skill import described
+
+        from .pyfile import where
+        from .wiring import check_settings
+
+        settings = self.settings()
+        check_settings(settings, self.name)
+        self._furnish(settings)
+        for skill in self.offered():
+            try:
+                described(skill, read(skill.fn, skill.name))
+            except ConfigError as error:
+                raise ConfigError(f"{where(skill.fn)}{error.message}") from None
+        return settings
 
     def configure(self, **flags: Any) -> None:
         """Set what a command line says: keys of the settings, None for unset; they win over what
@@ -303,12 +332,17 @@ def run(*agents: Agent) -> None:
 
 
 def _beside_script(agents: Iterable[Agent]) -> None:
-    """Give the agents of a script what ``agent.yaml`` beside it says."""
+    """Give the agents of a script what ``agent.yaml`` and ``.env`` beside it say."""
     from .describe import describe
+    from .logs import set_up_script
+    from .settings import fill_environment
 
     path = getattr(sys.modules.get("__main__"), "__file__", None)
     if path:
         describe([agent for agent in agents if agent.loaded is None], Path(path))
+    for agent in agents:
+        fill_environment(agent.loaded)
+    set_up_script()
 
 
 def _nothing() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,9 +41,14 @@ def registry(profile: Profile) -> list[Line]:
     from .registry_files import SETTINGS, load_settings
 
     found = dict(flat(load_settings(profile.folder / "registry")))
-    return [
+    lines = [
         (name, shown(found[name]), "default" if found[name] == default else SETTINGS)
         for name, default in flat(Settings())
+    ]
+    port = os.environ.get("PORT")
+    return [
+        (name, port, "environment PORT") if name == "up.port" and port else (name, value, source)
+        for name, value, source in lines
     ]
 
 

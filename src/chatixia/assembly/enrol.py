@@ -152,10 +152,7 @@ def _agent(
 ) -> Credentials:  # fmt: skip
     from chatixia.store.local import LocalStore
 
-    if not is_agent_id(name):
-        raise ConfigError(f"{name!r} cannot name an agent.")
-    if name == profile.machine:
-        raise NameTaken(f"{name} is the name of this machine; give the agent another.", agent=name)
+    check_name_here(profile, name)
     place, folder = profile.agent_dir(name), private_dir(profile.agent_dir(name, data_dir))
     with ExitStack() as held:
         # One process per id and profile, and one per folder, wherever the folder lies.
@@ -178,6 +175,14 @@ def _agent(
             profile, AgentId(name), "agent", sign, seal, chain, store, world, folder=folder,
             held=held.pop_all(),
         )  # fmt: skip
+
+
+def check_name_here(profile: Profile, name: str) -> None:
+    """Refuse a name that no agent of this machine can have. Raises ConfigError, NameTaken."""
+    if not is_agent_id(name):
+        raise ConfigError(f"{name!r} cannot name an agent.")
+    if name == profile.machine:
+        raise NameTaken(f"{name} is the name of this machine; give the agent another.", agent=name)
 
 
 def _life(kind: str) -> int:

@@ -38,6 +38,7 @@ def _load(target: str) -> list[Agent]:
     if not path.exists():
         raise ConfigError(f"{target} is not there; name a folder, a file or module:attribute.")
     if path.suffix == ".py":
+        beside(path.parent)
         agents = _from_code(path)
         describe(agents, path)
         return agents
@@ -45,20 +46,23 @@ def _load(target: str) -> list[Agent]:
     code = (found.parent if found else path) / CODE
     if found is None and not code.is_file():
         raise ConfigError(f"There is no agent.yaml in {path}; `chatixia init` makes one.")
+    loaded = beside(path) if found is not None else None
     agents = _from_code(code) if code.is_file() else []
-    if found is not None:
-        loaded = manifest.load(found)
+    if loaded is not None:
         agents = agents or [_made(loaded)]
         give(agents, loaded)
     return agents
 
 
-def read_manifest(target: str) -> manifest.Loaded:
-    """The manifest that ``target`` (a folder or a file) holds, checked. Raises ConfigError."""
-    loaded = manifest.load(Path(target))
-    if not loaded.manifest.name:
-        raise ConfigError(f"{loaded.path}: the key name is missing.")
-    _made(loaded)
+def beside(place: Path) -> manifest.Loaded | None:
+    """The manifest in a folder (or that file), its ``.env`` in the environment before any code
+    runs. Raises ConfigError for a mistake in it."""
+    from .settings import fill_environment
+
+    if manifest.find(place) is None:
+        return None
+    loaded = manifest.load(place)
+    fill_environment(loaded)
     return loaded
 
 
@@ -116,7 +120,6 @@ def _attribute(target: str) -> Agent:
 def _describe_attribute(agent: Agent, module: str) -> None:
     """The manifest beside a module counts for the agent that it names."""
     path = getattr(sys.modules[module], "__file__", None)
-    found = manifest.find(Path(path).parent) if path else None
-    loaded = manifest.load(found) if found else None
+    loaded = beside(Path(path).parent) if path else None
     if loaded is not None and loaded.manifest.name == agent.name:
         give([agent], loaded)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -26,22 +28,34 @@ def run_file(path: Path) -> ModuleType:
         sys.path.insert(0, folder)
     try:
         spec.loader.exec_module(module)
+    except ConfigError as error:
+        line = _line(error, path)
+        raise ConfigError(f"{path}{f', line {line}' if line else ''}: {error.message}") from error
     except MeshError:
         raise
     except Exception as error:
-        raise ConfigError(f"{path} cannot be loaded: {failed(error)}") from error
+        raise ConfigError(f"{path} cannot be loaded: {failed(error, path)}") from error
     return module
 
 
-def failed(error: Exception) -> str:
-    """What a program's own error says, in one sentence with the line."""
+def where(fn: Callable[..., object]) -> str:
+    """``FILE, line N: `` of a function; empty for one without source."""
+    code = getattr(inspect.unwrap(fn), "__code__", None)
+    return f"{code.co_filename}, line {code.co_firstlineno}: " if code else ""
+
+
+def failed(error: Exception, path: Path | None = None) -> str:
+    """What a program's own error says, in one sentence with the line (of ``path``, if given)."""
     text = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
-    line = error.lineno if isinstance(error, SyntaxError) else _line(error)
+    line = error.lineno if isinstance(error, SyntaxError) else _line(error, path)
     return f"{text}{f' (line {line})' if line else ''}."
 
 
-def _line(error: Exception) -> int | None:
+def _line(error: Exception, path: Path | None) -> int | None:
+    """The last line that was run, in that file."""
     trace, line = error.__traceback__, None
     while trace is not None:
-        line, trace = trace.tb_lineno, trace.tb_next
+        if path is None or trace.tb_frame.f_code.co_filename == str(path):
+            line = trace.tb_lineno
+        trace = trace.tb_next
     return line

@@ -51,7 +51,9 @@ def _nearest(text: str) -> str:
     from chatixia.registry.settings import Settings
 
     if "unknown field" not in text:
-        return f"{text}."
+        what, _, at = text.replace("`", "").partition(" - at ")
+        hint = "; use seconds, or a time such as 20s, 5m" if at == "$.token_ttl" else ""
+        return f"{at.removeprefix('$.') or 'it'}: {what}{hint}."
     name = text.partition("`")[2].partition("`")[0]
     known = [field.name for field in msgspec.structs.fields(Settings)]
     close = difflib.get_close_matches(name, known, 1, 0.0)

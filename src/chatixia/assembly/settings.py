@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from chatixia.agent.manifest import DURATIONS, Loaded, Manifest, dotted_keys
+from chatixia.agent.manifest import DURATIONS, Loaded, Manifest, choices, dotted_keys
 from chatixia.core.duration import seconds
 from chatixia.errors import ConfigError
 
@@ -64,6 +65,14 @@ class Settings:
     def is_default(self, key: str) -> bool:
         """Whether nobody said anything about it."""
         return self._values[key].source == "default"
+
+    @contextmanager
+    def blamed(self, key: str) -> Iterator[None]:
+        """Within, a ConfigError gets the name of ``key`` and of where its value came from."""
+        try:
+            yield
+        except ConfigError as error:
+            raise ConfigError(f"{self.source(key)}: {key}: {error.message}") from None
 
     @property
     def notes(self) -> list[str]:
@@ -143,10 +152,11 @@ def _first(
     if key in flags:
         return Value(key, _fitting(key, flags[key], "flag"), "flag")
     variable = VARIABLES.get(key, "")
-    if text := environ.get(variable, ""):
-        return Value(key, _fitting(key, text, variable), f"environment {variable}")
-    if loaded is not None and (text := loaded.environment.get(variable, "")):
-        return Value(key, _fitting(key, text, variable), f".env {variable}")
+    written = loaded.environment.get(variable, "") if loaded is not None else ""
+    if text := environ.get(variable, "") or written:
+        # What stands there may have been filled in from the file already.
+        source = f".env {variable}" if text == written else f"environment {variable}"
+        return Value(key, _fitting(key, text, variable), source)
     if loaded is not None and key in loaded.given:
         return Value(key, _at(loaded.manifest, key), str(loaded.path))
     if profile.get(key):
@@ -164,7 +174,7 @@ def _fitting(key: str, value: Any, where: str) -> Any:
         return msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
         what = str(error).replace("`", "").partition(" - at ")[0]
-        raise ConfigError(f"{key} (from {where}): {what}.") from None
+        raise ConfigError(f"{key} (from {where}): {what}{choices(key)}.") from None
 
 
 def _at(manifest: Manifest, key: str) -> Any:

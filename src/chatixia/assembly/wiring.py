@@ -6,10 +6,13 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
 import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Literal
+from urllib.parse import urlsplit
 
+from chatixia.core.join import is_loopback
 from chatixia.errors import ConfigError, Conflict, MeshError
 from chatixia.world import REAL, World
 
@@ -147,8 +150,7 @@ def _port(
     from chatixia.peer.driver import PeerSettings, open_mesh
 
     me = credentials.me()
-    if registry := settings["registry"].rstrip("/"):
-        check_url(registry)
+    if registry := checked_registry(settings):
         me.registries = [registry, *(url for url in me.registries if url != registry)]
     keep = settings["links.keep"]
     chosen = PeerSettings(
@@ -157,15 +159,58 @@ def _port(
         description=description, hostname=socket.gethostname()[:128], mode=kind,
     )  # fmt: skip
 
+    told = set[str]()
+
     def learned(config: Config) -> None:
         if config.addresses and not registry:
             with contextlib.suppress(MeshError, OSError):  # a hint for the next start, no more
                 profile.set_registries([str(url) for url in config.addresses])
+        if registry and (here := port.registry_url.rstrip("/")) not in (registry, *told):
+            told.add(here)
+            log.warning(
+                "registry is %s (from %s), which did not answer; logged in at %s, as the profile"
+                " says.", registry, settings.source("registry"), here,
+            )  # fmt: skip
 
-    return open_mesh(me, chosen, world=world, on_fault=on_fault, on_config=learned)
+    port = open_mesh(me, chosen, world=world, on_fault=on_fault, on_config=learned)
+    return port
+
+
+def checked_registry(settings: Settings) -> str:
+    """The address that is set instead of the profile's, empty for none. Raises ConfigError."""
+    registry = str(settings["registry"]).rstrip("/")
+    if registry:
+        with settings.blamed("registry"):
+            check_url(registry)
+    return registry
+
+
+def check_settings(settings: Settings, name: str) -> None:
+    """All that a start of the agent ``name`` would refuse before it asks anybody.
+
+    Raises ConfigError naming the key and where its value came from, MissingExtra, NameTaken.
+    """
+    from chatixia.peer.engines import load
+
+    from .enrol import check_name_here
+    from .profile import Profile, exists, mesh_name
+
+    with settings.blamed("mesh"):
+        mesh_name(settings["mesh"])
+    checked_registry(settings)
+    load(settings["engine"])
+    if exists(settings["mesh"]):
+        check_name_here(Profile.open(settings["mesh"]), name)
 
 
 def check_url(url: str) -> None:
     """Refuse what is no address of a registry. Raises ConfigError."""
-    if not url.startswith(("http://", "https://")):
-        raise ConfigError(f"registry: {url} is no address; write https://HOST:8443.")
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        good = False
+    if not good or not re.fullmatch(r"https?://[^\s/?#@]+", url):
+        raise ConfigError(f"{url} is no address; write https://HOST:8443.")
+    if parts.scheme == "http" and not is_loopback(url):
+        raise ConfigError(f"{url} would be spoken to in clear; write https://HOST:8443.")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
 from collections.abc import Callable, Coroutine, Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
@@ -12,15 +10,12 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 import click
 
 from chatixia.cli import output
-from chatixia.errors import ConfigError
 
 if TYPE_CHECKING:
     from chatixia.client.mesh import Mesh
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-LEVELS = ("debug", "info", "warning", "error")
 
 
 class Talk:
@@ -95,15 +90,9 @@ def remember(as_json: bool, verbose: int) -> None:
 
 def set_up_logging(verbose: int) -> None:
     """Log ``chatixia`` to stderr at ``CHATIXIA_LOG``, or by ``-v`` (info) and ``-vv`` (debug)."""
-    name = os.environ.get("CHATIXIA_LOG", "").lower()
-    if name and name not in LEVELS:
-        raise ConfigError(f"CHATIXIA_LOG is {name}; it takes {', '.join(LEVELS)}.")
-    level = name or ("warning", "info", "debug")[min(verbose, 2)]
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-    logger = logging.getLogger("chatixia")
-    logger.handlers[:] = [handler]
-    logger.setLevel(level.upper())
+    from chatixia.assembly import logs
+
+    logs.set_up(("warning", "info", "debug")[min(verbose, 2)])
 
 
 PATIENCE_S = 1.5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from chatixia.cli.common import Talk, common
+from chatixia.cli.common import Talk, common, set_up_logging
 
 
 @click.command()
@@ -15,7 +15,9 @@ def run(talk: Talk, target: str) -> None:
     from chatixia.assembly.load import load
     from chatixia.assembly.running import run as serve
 
-    serve(load(target, mesh=talk.mesh or None), lambda line: tell(talk, line))
+    agents = load(target, mesh=talk.mesh or None)
+    set_up_logging(talk.verbose)  # again: the `.env` beside the manifest may name a level
+    serve(agents, lambda line: tell(talk, line))
 
 
 def tell(talk: Talk, line: str) -> None:

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(0, 65_535), help="Loopback port; 8080, 0 a free one.")
+@click.option(
+    "--port", type=click.IntRange(0, 65_535), envvar="PORT",
+    help="Loopback port, also from PORT; 8080, 0 a free one.",
+)  # fmt: skip
 @click.option("--lan/--no-lan", default=None, help="Also on the local network, with TLS.")
 @click.option("--public", multiple=True, metavar="HOST", help="Also as HOST to everybody.")
 @click.option("--name", "names", multiple=True, metavar="HOST", help="A tunnel's or proxy's name.")

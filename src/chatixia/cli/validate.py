@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -11,36 +10,46 @@ from chatixia.cli import output
 from chatixia.cli.common import Talk, common
 
 if TYPE_CHECKING:
-    from chatixia.agent.manifest import Loaded
+    from chatixia.assembly.agent import Agent
 
 
 @click.command()
-@click.argument("target", default=".", type=click.Path(path_type=Path))
+@click.argument("target", default=".")
 @common
-def validate(talk: Talk, target: Path) -> None:
-    """Check agent.yaml, AGENT.md and .env in the folder TARGET, or of the manifest TARGET."""
-    from chatixia.assembly.load import read_manifest
-    from chatixia.assembly.scaffold import check_name
-    from chatixia.assembly.settings import resolve
+def validate(talk: Talk, target: str) -> None:
+    """Check what `run` would refuse in TARGET, as `run` takes it, without connecting.
 
-    loaded = read_manifest(str(target))
-    settings = resolve(loaded=loaded)
-    check_name(settings["name"])
-    fields = {"name": settings["name"], "manifest": str(loaded.path), "notes": settings.notes}
-    talk.data("valid", fields, output.rows(lines(loaded, str(settings["name"]))))
-    for note in settings.notes:
-        talk.say(f"  note      {note}")
+    Checks agent.yaml, AGENT.md and .env, and loads agent.py and the described skills.
+    """
+    from chatixia.assembly.load import load
+    from chatixia.assembly.profile import exists
+
+    for agent in load(target, mesh=talk.mesh or None):
+        settings = agent.check()
+        loaded, notes = agent.loaded, [*settings.notes]
+        if not exists(settings["mesh"]):
+            notes.append("this machine is not in that mesh yet: `chatixia up` or `chatixia join`")
+        fields = {
+            "name": agent.name, "manifest": str(loaded.path) if loaded else "",
+            "notes": notes, "skills": [skill.name for skill in agent.offered()],
+        }  # fmt: skip
+        talk.data("valid", fields, output.rows(lines(agent, str(settings["registry"]))))
+        for note in notes:
+            talk.say(f"  note      {note}")
 
 
-def lines(loaded: Loaded, name: str) -> list[output.Row]:
+def lines(agent: Agent, registry: str) -> list[output.Row]:
     """What the files say, in short."""
-    builtin = ", ".join(loaded.manifest.skills.builtin)
-    guide = f"{len(loaded.guide.splitlines())} lines" if loaded.guide else "none"
-    return [
-        ("agent", name, loaded.manifest.description),
-        ("manifest", str(loaded.path), "holds no mistake"),
-        ("registry", loaded.manifest.registry or "that of this machine's mesh", ""),
-        ("builtin", builtin or "none", ""),
-        ("AGENT.md", guide, ""),
-        (".env", f"{len(loaded.environment)} variables" if loaded.environment else "none", ""),
+    loaded = agent.loaded
+    skills = ", ".join(skill.name for skill in agent.offered())
+    rows: list[output.Row] = [
+        ("agent", agent.name, agent.description),
+        ("manifest", str(loaded.path) if loaded else "none", "holds no mistake" if loaded else ""),
+        ("registry", registry or "that of this machine's mesh", ""),
+        ("skills", skills or "none", ""),
     ]
+    if loaded is None:
+        return rows
+    guide = f"{len(loaded.guide.splitlines())} lines" if loaded.guide else "none"
+    variables = f"{len(loaded.environment)} variables" if loaded.environment else "none"
+    return [*rows, ("AGENT.md", guide, ""), (".env", variables, "")]

@@ -1,0 +1,42 @@
+"""The log on stderr, for commands and for scripts that ask for it by ``CHATIXIA_LOG``."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Final
+
+from chatixia.errors import ConfigError
+
+VARIABLE: Final = "CHATIXIA_LOG"
+OTHER: Final = "LOG_LEVEL"
+"""Counts too, where it names a level of ours; other programs write other things there."""
+LEVELS: Final = ("debug", "info", "warning", "error")
+
+
+def level() -> str:
+    """The level that the environment names, empty for none. Raises ConfigError."""
+    name = os.environ.get(VARIABLE, "").lower()
+    if name and name not in LEVELS:
+        raise ConfigError(f"{VARIABLE} is {name}; it takes {', '.join(LEVELS)}.")
+    other = os.environ.get(OTHER, "").lower()
+    return name or (other if other in LEVELS else "")
+
+
+def set_up(default: str = "warning") -> None:
+    """Log ``chatixia`` to stderr at the environment's level, else at ``default``.
+
+    Raises ConfigError for a level that does not exist.
+    """
+    name = level() or default
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logger = logging.getLogger("chatixia")
+    logger.handlers[:] = [handler]
+    logger.setLevel(name.upper())
+
+
+def set_up_script() -> None:
+    """For a script: only if the environment asks for it, and the script itself has set up none."""
+    if level() and not logging.getLogger("chatixia").hasHandlers():
+        set_up()

@@ -1,0 +1,54 @@
+"""The level of the log, from where it may be named."""
+
+import logging
+import os
+import subprocess
+import sys
+
+import pytest
+
+from chatixia.assembly import logs
+from chatixia.errors import ConfigError
+
+SCRIPT = """
+import logging
+from chatixia.assembly.logs import set_up_script
+{before}
+set_up_script()
+logging.getLogger("chatixia").info("seen")
+"""
+
+
+@pytest.mark.parametrize(
+    ("ours", "other", "found"),
+    [
+        ("", "", ""), ("INFO", "", "info"), ("error", "debug", "error"), ("", "Debug", "debug"),
+        ("", "trace", ""), ("", "30", ""),
+    ],
+)  # fmt: skip
+def test_the_level(monkeypatch, ours, other, found):
+    monkeypatch.setenv("CHATIXIA_LOG", ours)
+    monkeypatch.setenv("LOG_LEVEL", other)
+    assert logs.level() == found
+
+
+def test_a_level_that_is_none(monkeypatch):
+    monkeypatch.setenv("CHATIXIA_LOG", "loud")
+    with pytest.raises(ConfigError, match="it takes debug, info, warning, error"):
+        logs.set_up()
+
+
+@pytest.mark.parametrize(
+    ("asked", "before", "shown"),
+    [
+        ("info", "", " INFO chatixia seen"),
+        ("", "", ""),
+        ("info", "logging.basicConfig(format='mine %(message)s', level='INFO')", "mine seen"),
+    ],
+)
+def test_a_script_has_a_log_only_if_it_is_asked_for(asked, before, shown):
+    environ = {**os.environ, "CHATIXIA_LOG": asked, "LOG_LEVEL": ""}
+    code = SCRIPT.format(before=before)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ)
+    assert shown in done.stderr
+    assert (done.stderr.count("\n"), logging.getLogger("chatixia").handlers) == (bool(shown), [])

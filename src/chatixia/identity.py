@@ -146,16 +146,21 @@ def load(path: Path) -> bytes:
 def save(path: Path, secret: bytes) -> None:
     """Write a key file of mode 0600 that appears whole or not at all; never replaces one.
 
-    Raises FileExistsError if the file is already there.
+    Raises FileExistsError if the file is already there, ConfigError if it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
-        with os.fdopen(fd, "wb") as file:
-            file.write(secret)
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            with os.fdopen(fd, "wb") as file:
+                file.write(secret)
+                file.flush()
+                os.fsync(file.fileno())
+            os.link(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise ConfigError(f"The key {path} cannot be written: {error.strerror}.") from error

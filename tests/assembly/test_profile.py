@@ -242,3 +242,23 @@ def test_what_is_signed_says_what_it_should(tmp_path: Path):
     machine, owner = (read_record(unb64(part.b)) for part in profile.machine_chain)
     assert (machine.names, machine.roles, machine.not_after) == (["*"], ["*"], 0)
     assert (owner.id, owner.by, machine.by) == ("admin", owner.by, owner.by)
+
+
+def test_a_full_disk_leaves_no_half_profile_and_no_lost_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def full(*_: object) -> None:
+        raise ConfigError("No space left on device.")
+
+    machine = tmp_path / "aside" / "machine"
+    make_keys(machine)
+    before = (machine / "sign.key").read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_finish", full)
+        with pytest.raises(ConfigError):
+            Profile.create("mine", home=tmp_path, machine="laptop")
+        facts = Facts("0" * 64, "pi", "", "", [])
+        with pytest.raises(ConfigError):
+            appear_profile(tmp_path / "joined", facts, machine, 0.0, REAL)
+    assert (machine / "sign.key").read_bytes() == before
+    assert not [found for found in tmp_path.iterdir() if found.name.endswith(".new")]

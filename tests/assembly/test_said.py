@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import sqlite3
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from chatixia.assembly.said import CURES, plain, said, sentence
+from chatixia.assembly.said import CURES, FULL, LOCKED, of_system, plain, said, sentence
 from chatixia.errors import TABLE, AlreadyRunning, ConfigError, Unreachable
 
 SCRIPT = """
@@ -55,3 +58,29 @@ def test_an_error_that_nobody_catches(level: str, raised: str, code: int, shown:
     assert done.returncode == code
     assert shown in done.stderr
     assert ("Traceback" in done.stderr) == (raised == "another" or level == "DEBUG")
+
+
+def caused(cause: Exception) -> ConfigError:
+    made = ConfigError("x cannot be written.")
+    made.__cause__ = cause
+    return made
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [(errno.ENOSPC, FULL), (errno.EACCES, LOCKED), (errno.EROFS, LOCKED), (errno.ENOENT, "")],
+)
+def test_what_the_disk_refused_has_a_cure(number: int, shown: str):
+    cause = OSError(number, os.strerror(number), "x")
+    assert said(caused(cause)) == f"x cannot be written. {shown}".rstrip()
+    assert of_system(cause) == f"x cannot be used: {os.strerror(number)}."
+
+
+def test_a_database_on_a_full_disk(tmp_path: Path):
+    db = sqlite3.connect(tmp_path / "db")
+    db.execute("PRAGMA max_page_count = 2")
+    db.execute("CREATE TABLE t (x)")
+    with pytest.raises(sqlite3.OperationalError) as caught:
+        db.execute("INSERT INTO t VALUES (zeroblob(100000))")
+    assert said(caused(caught.value)).endswith(FULL)
+    db.close()

@@ -44,3 +44,25 @@ def test_a_folder_that_cannot_be_written(tmp_path):
 def test_name_for(tmp_path):
     assert name_for(tmp_path / "Sensor") == "sensor"
     assert name_for(tmp_path / "no good") == "my-agent"
+
+
+def test_a_full_disk_leaves_no_half_folder(tmp_path, monkeypatch):
+    import errno
+    import os
+
+    from chatixia.assembly import scaffold as module
+
+    real = module.write
+
+    def full(path, text):
+        if path.name == ".gitignore":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(path, text)
+
+    (tmp_path / "AGENT.md").write_text("mine")
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "write", full)
+        with pytest.raises(ConfigError, match="No space left on device"):
+            scaffold("hen", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["AGENT.md"]
+    assert "agent.yaml" in scaffold("hen", tmp_path)

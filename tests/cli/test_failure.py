@@ -1,5 +1,6 @@
 """However a command ends, its exit code is the documented one and one sentence says why."""
 
+import errno
 import json
 import os
 import subprocess
@@ -73,3 +74,13 @@ def test_a_reader_that_leaves_is_no_error():
     done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, env=os.environ)
     assert done.stderr == ""
     assert done.stdout.strip() in {"0", "141"}
+
+
+def test_a_full_disk_is_no_defect_of_ours(capsys):
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/x/y")
+    assert failure.guarded(command_that(full), []) == 2
+    said = capsys.readouterr().err
+    assert (
+        said
+        == "error  /x/y cannot be used: No space left on device. Free some space on that disk.\n"
+    )

@@ -239,7 +239,7 @@ def _text(path: Path, named: bool = False) -> str:
             raise ConfigError(f"{path} is larger than {MAX_BYTES} bytes.")
         return data.decode()
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is not UTF-8 text.") from None
 

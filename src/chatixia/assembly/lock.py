@@ -98,10 +98,13 @@ def attempt(path: Path) -> Lock | None:
     if not _take(fd):
         os.close(fd)
         return None
-    os.ftruncate(fd, 0)
-    # Byte 0 is what Windows locks; no reader may touch it, so the pid starts after it.
-    os.ftruncate(fd, 0)
-    os.write(fd, b" %d\n" % process_id())
+    try:
+        # Byte 0 is what Windows locks; no reader may touch it, so the pid starts after it.
+        os.ftruncate(fd, 0)
+        os.write(fd, b" %d\n" % process_id())
+    except OSError as error:
+        os.close(fd)
+        raise ConfigError(f"{path} cannot be written: {error.strerror}.") from error
     return Lock(fd)
 
 

@@ -289,7 +289,7 @@ def make_keys(folder: Path) -> tuple[SignKey, SealKey]:
 def appear_profile(folder: Path, facts: Facts, machine: Path, now: float, world: World) -> None:
     """Put a joined machine's profile at ``folder``, whole or not at all.
 
-    ``machine``: a folder with its keys and chain, which is moved into it.
+    ``machine``: a folder with its keys and chain, which is copied: on a full disk nothing is lost.
     Raises Conflict when a profile is there already.
     """
     private_dir(folder.parent)
@@ -298,7 +298,7 @@ def appear_profile(folder: Path, facts: Facts, machine: Path, now: float, world:
             raise Conflict(f"{folder} is there already; use --mesh NAME, or `chatixia leave`.")
 
         def fill(draft: Path) -> None:
-            shutil.move(machine, draft / "machine")
+            shutil.copytree(machine, draft / "machine")
             _finish(draft, facts, now)
 
         _appear(folder, fill)
@@ -314,8 +314,12 @@ def _appear(folder: Path, fill: Callable[[Path], None]) -> None:
     """Fill a folder beside ``folder`` and rename it into place: a crash leaves no half profile."""
     draft = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(draft, ignore_errors=True)
-    private_dir(draft)
-    fill(draft)
+    try:
+        private_dir(draft)
+        fill(draft)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
     try:
         os.rename(draft, folder)
     except OSError as error:

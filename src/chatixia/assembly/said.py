@@ -5,6 +5,7 @@ Nothing heavy is imported: `chatixia --help` pays for this file too.
 
 from __future__ import annotations
 
+import errno
 import logging
 import re
 import sys
@@ -38,6 +39,12 @@ CURES: Final[dict[str, str]] = {
 }
 """Code -> what to do, for errors whose own sentence does not end with a command."""
 
+FULL: Final = "Free some space on that disk."
+LOCKED: Final = (
+    "Give this user the right to it, or use another folder (CHATIXIA_HOME for profiles)."
+)
+DISK: Final = "See whether that disk is full or read-only."
+
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -60,10 +67,29 @@ def said(error: MeshError) -> str:
 
 def cure(error: MeshError) -> str:
     """What to do about it, unless the sentence says so itself."""
-    found = CURES.get(error.code, "")
+    found = disk_cure(error.__cause__) or CURES.get(error.code, "")
     if not found or "`" in error.message:
         return ""
     return " " + (found.replace("AGENT", error.agent) if error.agent else found)
+
+
+def disk_cure(cause: BaseException | None) -> str:
+    """What to do about a file that the system refused; empty for any other cause."""
+    code = getattr(cause, "errno", None) if isinstance(cause, OSError) else None
+    if isinstance(cause, OSError) and code in (errno.ENOSPC, errno.EDQUOT):
+        return FULL
+    if isinstance(cause, OSError) and code in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return LOCKED
+    name = str(getattr(cause, "sqlite_errorname", ""))
+    found = {"SQLITE_FULL": FULL, "SQLITE_READONLY": LOCKED, "SQLITE_CANTOPEN": LOCKED}
+    return next((cure for head, cure in found.items() if name.startswith(head)),
+                DISK if name.startswith("SQLITE_IOERR") else "")  # fmt: skip
+
+
+def of_system(error: OSError) -> str:
+    """The sentence for an error of the file system that nothing nearer explained."""
+    what = error.filename if isinstance(error.filename, str) else "A file"
+    return f"{what} cannot be used: {error.strerror or type(error).__name__}."
 
 
 def if_uncaught(error: MeshError) -> None:

@@ -22,11 +22,16 @@ def scaffold(name: str, folder: Path, role: str = "worker") -> list[str]:
     files = contents(name, role)
     if (folder / "agent.yaml").exists() or (folder / "agent.yml").exists():
         raise ConfigError(f"{folder / 'agent.yaml'} is there already; run it with `chatixia run`.")
+    written: list[str] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return [file for file, text in files.items() if write(folder / file, text)]
+        for file, text in files.items():
+            written += [file] if write(folder / file, text) else []
     except OSError as error:
-        raise ConfigError(f"{folder} cannot be written: {error.strerror}.") from None
+        for file in written:  # half a folder would be taken for an agent
+            (folder / file).unlink(missing_ok=True)
+        raise ConfigError(f"{folder} cannot be written: {error.strerror}.") from error
+    return written
 
 
 def contents(name: str, role: str) -> dict[str, str]:
@@ -54,10 +59,15 @@ def contents(name: str, role: str) -> dict[str, str]:
 def write(path: Path, text: str) -> bool:
     """Write ``path`` unless it exists; whether it was written."""
     try:
-        with path.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        file = path.open("x", encoding="utf-8", newline="\n")
     except FileExistsError:
         return False
+    try:
+        with file:
+            file.write(text)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
     return True
 
 

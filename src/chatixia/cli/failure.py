@@ -85,6 +85,8 @@ def ended(error: Exception, meta: dict[str, Any]) -> int:
     """An error of the mesh, or a defect of ours; ``-v`` adds where it came from."""
     from chatixia.errors import MeshError
 
+    if isinstance(error, OSError) and not isinstance(error, MeshError):
+        error = on_disk(error) or error
     code = refused(error, meta) if isinstance(error, MeshError) else broken(error)
     if meta.get("chatixia.verbose"):
         import traceback
@@ -101,6 +103,18 @@ def refused(error: MeshError, meta: dict[str, Any]) -> int:
         output.emit(output.document("error", {"error": error.to_wire()}))
     tell(said(error))
     return error.exit
+
+
+def on_disk(error: OSError) -> MeshError | None:
+    """An error of the file system as one of ours with its cure; None for any other."""
+    from chatixia.assembly.said import disk_cure, of_system
+    from chatixia.errors import ConfigError
+
+    if not disk_cure(error):
+        return None
+    made = ConfigError(of_system(error))
+    made.__cause__ = error
+    return made
 
 
 def broken(error: Exception) -> int:

@@ -35,7 +35,7 @@ def open_writer(path: Path, wall: float) -> sqlite3.Connection:
         raise
     except sqlite3.DatabaseError as error:
         db.close()
-        raise ConfigError(f"The database {path} cannot be used: {error}.") from None
+        raise ConfigError(f"The database {path} cannot be used: {error}.") from error
     return db
 
 

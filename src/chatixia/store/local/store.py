@@ -69,7 +69,8 @@ class LocalStore:
                 path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
             )
         except (OSError, sqlite3.Error) as error:
-            raise ConfigError(f"{path} cannot be opened: {error}.") from error
+            why = error.strerror if isinstance(error, OSError) else error
+            raise ConfigError(f"{path} cannot be opened: {why}.") from error
         return cls._prepare(db, str(path), now)
 
     @classmethod

@@ -11,6 +11,7 @@ import pytest
 
 from chatixia.cli import failure
 from chatixia.cli.common import Talk, common
+from chatixia.cli.group import chatixia
 from chatixia.errors import TABLE, Denied, UnknownSkill, Unreachable
 
 
@@ -47,6 +48,34 @@ def test_json_gives_the_error_as_an_object(capsys):
     assert (found["v"], found["kind"]) == (1, "error")
     assert found["error"]["code"] == "unknown_skill"
     assert found["error"]["message"] == "weather has no skill forcast."
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["clal", "--json"], ["call", "--json"], ["--nope", "--json"],
+        ["up", "--port", "x", "--json"],
+        ["tasks", "shwo", "--json"], ["call", "a", "b", "--direct", "--queue", "--json"],
+    ],
+)  # fmt: skip
+def test_a_line_that_cannot_be_read_is_an_object_too(words, capsys):
+    assert failure.guarded(chatixia, words) == 2
+    out, err = capsys.readouterr()
+    error = json.loads(out)["error"]
+    assert error["code"] == "bad_request"
+    assert err.startswith(f"error  {error['message']}")
+    failure.guarded(chatixia, [word for word in words if word != "--json"])
+    assert capsys.readouterr().out == ""
+
+
+def test_a_defect_is_an_object_too(capsys):
+    assert failure.guarded(command_that(ValueError("x")), ["--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == "internal"
+
+
+def test_json_behind_two_dashes_is_an_argument():
+    assert failure.wants_json(["call", "--json"])
+    assert not failure.wants_json(["call", "--", "--json"])
 
 
 def test_v_adds_the_traceback(capsys):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -30,13 +31,21 @@ def guarded(command: click.Command, words: Sequence[str]) -> int:
         return complete(command)
     try:
         with command.make_context("chatixia", list(words)) as ctx:
+            # Set again by the command itself; this counts where its line cannot be read.
+            ctx.meta["chatixia.json"] = wants_json(words)
             return run(command, ctx)
     except click.exceptions.Exit as leave:
         return leave.exit_code
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except click.ClickException as error:  # before a context exists: an unknown option
-        return usage(error)
+        return usage(error, {"chatixia.json": wants_json(words)})
+
+
+def wants_json(words: Sequence[str]) -> bool:
+    """Whether ``--json`` stands among the options of a line that may not be readable."""
+    options = words[: words.index("--")] if "--" in words else words
+    return "--json" in options
 
 
 def run(command: click.Command, ctx: click.Context) -> int:
@@ -52,7 +61,7 @@ def run(command: click.Command, ctx: click.Context) -> int:
     except BrokenPipeError:
         return hung_up()
     except click.ClickException as error:
-        return usage(error)
+        return usage(error, ctx.meta)
     except Exception as error:  # noqa: BLE001 - the last door: a person reads what comes out
         return ended(error, ctx.meta)
 
@@ -71,10 +80,12 @@ def hung_up() -> int:
     return PIPE
 
 
-def usage(error: click.ClickException) -> int:
+def usage(error: click.ClickException, meta: dict[str, Any]) -> int:
     """A command line that cannot be read."""
     from chatixia.assembly.said import sentence
+    from chatixia.errors import BadRequest
 
+    as_object(BadRequest(sentence(error.format_message())), meta)
     command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
     hint = f" See `{command} --help`." if command and "Did you mean" not in str(error) else ""
     tell(f"{sentence(error.format_message())}{hint}")
@@ -87,7 +98,7 @@ def ended(error: Exception, meta: dict[str, Any]) -> int:
 
     if isinstance(error, OSError) and not isinstance(error, MeshError):
         error = on_disk(error) or error
-    code = refused(error, meta) if isinstance(error, MeshError) else broken(error)
+    code = refused(error, meta) if isinstance(error, MeshError) else broken(error, meta)
     if meta.get("chatixia.verbose"):
         import traceback
 
@@ -99,10 +110,16 @@ def refused(error: MeshError, meta: dict[str, Any]) -> int:
     """An error of the mesh: its sentence, its cure, and with ``--json`` its fields."""
     from chatixia.assembly.said import said
 
-    if meta.get("chatixia.json"):
-        output.emit(output.document("error", {"error": error.to_wire()}))
+    as_object(error, meta)
     tell(said(error))
     return error.exit
+
+
+def as_object(error: MeshError, meta: dict[str, Any]) -> None:
+    """With ``--json``, an error on stdout, if anybody still reads that."""
+    if meta.get("chatixia.json"):
+        with suppress(BrokenPipeError):
+            output.emit(output.document("error", {"error": error.to_wire()}))
 
 
 def on_disk(error: OSError) -> MeshError | None:
@@ -117,9 +134,12 @@ def on_disk(error: OSError) -> MeshError | None:
     return made
 
 
-def broken(error: Exception) -> int:
+def broken(error: Exception, meta: dict[str, Any]) -> int:
     """A defect of ours."""
+    from chatixia.errors import Internal
+
     name = type(error).__name__
+    as_object(Internal(f"Something broke inside chatixia ({name})."), meta)
     tell(f"Something broke inside chatixia ({name}: {error}). Run it again with -v to see where.")
     return FAILED
 

@@ -1,5 +1,6 @@
 """Inviting: what it prints, and that it waits until somebody came."""
 
+import re
 import threading
 
 from chatixia.cli.failure import guarded
@@ -47,3 +48,30 @@ def test_a_pattern_for_many(registry, type_):
 def test_without_a_mesh(home, capsys):
     assert guarded(chatixia, ["invite", "pi"]) == 2
     assert "`chatixia up`" in capsys.readouterr().err
+
+
+def test_a_registry_that_stops_meanwhile_is_a_sentence(registry, type_, monkeypatch):
+    from chatixia.assembly import invite as module
+
+    real = module.waiting
+
+    def stopped(*given):
+        registry.terminate()
+        return real(*given)
+
+    monkeypatch.setattr(module, "waiting", stopped)
+    done = type_("invite", "pi")
+    assert done.code == 3
+    assert re.search(r" \.\.\. \nerror .* stays valid; start .* with `chatixia up`\.\n$", done.err)
+
+
+def test_ctrl_c_while_it_waits(registry, type_, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("chatixia.assembly.invite.waiting", interrupted)
+    done = type_("invite", "pi")
+    assert (done.code, done.err.endswith("... \n  the invitation of pi stays valid\n")) == (
+        130,
+        True,
+    )

@@ -61,18 +61,33 @@ def show(talk: Talk, made: Invited, minutes: int) -> None:
 def wait(talk: Talk, profile: Profile, made: Invited) -> None:
     """Wait until the invitation is used or its time is over."""
     from chatixia.assembly.invite import waiting
-    from chatixia.errors import BadInvitation
+    from chatixia.errors import BadInvitation, Unavailable, Unreachable
 
     if not talk.quiet:
         click.echo("  waiting (Ctrl-C leaves the invitation valid) ... ", nl=False, err=True)
-    found = waiting(profile, made.key)
-    while found.state == "waiting":
+    try:
         found = waiting(profile, made.key)
+        while found.state == "waiting":
+            found = waiting(profile, made.key)
+    except KeyboardInterrupt:
+        new_line(talk)
+        talk.say(f"  the invitation of {made.name} stays valid")
+        raise
+    except (Unavailable, Unreachable) as error:
+        new_line(talk)
+        error.add_note("The invitation stays valid; start the registry again with `chatixia up`.")
+        raise
     if found.state != "redeemed":
-        talk.say("")
+        new_line(talk)
         ended = "was withdrawn." if found.state == "withdrawn" else "ran out: nobody joined."
         raise BadInvitation(f"The invitation of {made.name} {ended}")
     came = f" from {output.plain(found.joined_from)}" if found.joined_from else ""
     talk.say(f"{found.joined or made.name} joined{came}")
     if talk.as_json:
         talk.data("joined", {"name": found.joined, "from": found.joined_from})
+
+
+def new_line(talk: Talk) -> None:
+    """End the line of those who wait."""
+    if not talk.quiet:
+        click.echo(err=True)

@@ -82,7 +82,7 @@ class Service:
             proof=proof, store=store, verify=verify, failures=failures,
         )  # fmt: skip
         self.events = Events(store, self.roster)
-        joining = Joining(
+        self.joining = joining = Joining(
             store, self.members, nonces, proof, verify, Limits(world, *FAILURES), reach, learn,
             self.events.note,
         )  # fmt: skip
@@ -128,6 +128,7 @@ class Service:
     async def stop(self) -> None:
         """Tell every socket, end the tasks; the store is closed by who opened it."""
         self.ready = False
+        self.joining.close()
         self.door.close_all()
         await self.events.stop()
         await self.tasks.stop()

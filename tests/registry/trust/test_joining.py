@@ -11,7 +11,7 @@ from chatixia.assembly.invite import invite, waiting
 from chatixia.assembly.join import join
 from chatixia.assembly.rest import Rest
 from chatixia.assembly.revoke import revoke
-from chatixia.errors import BadInvitation, Denied, MeshError, NameTaken, NotFound
+from chatixia.errors import BadInvitation, Denied, MeshError, NameTaken, NotFound, Unavailable
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.trust import InviteRef, Join
 from tests.registry.doors import agent, http_call
@@ -92,3 +92,16 @@ async def test_a_tunnels_name_is_learned_from_the_owner(registry: RegistryHarnes
 
 def test_a_join_is_what_the_wire_says():
     assert Join.__struct_fields__[:3] == ("chain", "nonce", "sig")
+
+
+async def test_a_registry_that_stops_answers_those_who_wait(registry: RegistryHarness):
+    invited = await asyncio.to_thread(invite, registry.profile, "pi")
+    waits = asyncio.create_task(asyncio.to_thread(waiting, registry.profile, invited.key, 20_000))
+    joining = registry.running.service.joining
+    while not joining._waiting:
+        await asyncio.sleep(0.01)
+    joining.close()
+    with pytest.raises(Unavailable, match="is stopping"):
+        await asyncio.wait_for(waits, 10)
+    with pytest.raises(Unavailable):
+        await asyncio.to_thread(waiting, registry.profile, invited.key, 20_000)

@@ -22,7 +22,14 @@ from chatixia.core.membership import (
     read_record,
 )
 from chatixia.core.ports import Verify
-from chatixia.errors import BadInvitation, MeshError, NameTaken, NotFound, Overloaded
+from chatixia.errors import (
+    BadInvitation,
+    MeshError,
+    NameTaken,
+    NotFound,
+    Overloaded,
+    Unavailable,
+)
 from chatixia.registry.call import Call, Note, Reach
 from chatixia.registry.limits import Limits
 from chatixia.store.control.rows import InvitationRow
@@ -73,6 +80,13 @@ class Joining:
         self._proof, self._verify, self._failures = proof, verify, failures
         self._reach, self._learn, self._note = reach, learn, note
         self._waiting: dict[str, set[asyncio.Event]] = {}
+        self._closing = False
+
+    def close(self) -> None:
+        """Answer all that wait for an invitation: this registry stops."""
+        self._closing = True
+        for key in self._waiting:
+            self._wake(key)
 
     async def put(self, call: Call, request: Invite) -> Done:
         """Keep an owner-signed invitation. Raises NameTaken for a living member's name."""
@@ -127,6 +141,13 @@ class Joining:
         return row
 
     async def _wait(self, key: str, seconds: float) -> None:
+        """Until the invitation changed or the time is over. Raises Unavailable at the end."""
+        if not self._closing:
+            await self._woken(key, seconds)
+        if self._closing:
+            raise Unavailable("The registry is stopping.")
+
+    async def _woken(self, key: str, seconds: float) -> None:
         if sum(map(len, self._waiting.values())) >= MOST_WAITERS:
             raise Overloaded
         event = asyncio.Event()

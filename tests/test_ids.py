@@ -46,3 +46,15 @@ def test_task_ids_and_incarnations():
     assert not ids.is_task_id("t_" + "A" * 26)
     assert ids.is_incarnation("0123456789abcdef")
     assert not ids.is_incarnation("0123456789ABCDEF")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("hub", "hub is reserved; use another name, such as my-hub"),
+        ("con.txt", "con is reserved; use another name, such as my-con.txt"),
+        ("No Good", "use lower-case letters, digits"),
+    ],
+)
+def test_why_a_text_is_no_id(text: str, why: str):
+    assert ids.why_no_id(text).startswith(why)

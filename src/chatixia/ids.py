@@ -47,6 +47,14 @@ def is_agent_id(text: str) -> bool:
     )
 
 
+def why_no_id(text: str) -> str:
+    """What is wrong with a text that may name no agent or machine, and what would do."""
+    stem = text.split(".", 1)[0]
+    if stem in RESERVED:
+        return f"{stem} is reserved; use another name, such as my-{text}"[:120].rstrip(".")
+    return "use lower-case letters, digits, . _ and -, at most 63, beginning with a letter or digit"
+
+
 def is_client_id(text: str) -> bool:
     """Whether ``text`` is a client's id, ``machine~xxxxxx``."""
     match = _CLIENT.match(text)

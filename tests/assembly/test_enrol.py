@@ -189,8 +189,11 @@ def test_a_name_that_cannot_be(profile: Profile, name: str):
 
 
 def test_the_machines_own_name_is_refused(profile: Profile):
-    with pytest.raises(NameTaken, match="this machine"):
-        start(profile, "laptop")
+    with pytest.raises(NameTaken, match="this machine.*another.$"):
+        start(profile, "laptop", known=away)
+    said = Serial("laptop", 1, "", "", False, "laptop-3")
+    with pytest.raises(NameTaken, match=r"this machine.* laptop-3 is free\."):
+        start(profile, "laptop", known=lambda p, n: said)
 
 
 def test_a_second_start_names_the_pid(profile: Profile):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from chatixia.assembly.said import CURES, FULL, LOCKED, of_system, plain, said, sentence
-from chatixia.errors import TABLE, AlreadyRunning, ConfigError, Unreachable
+from chatixia.errors import TABLE, AlreadyRunning, ConfigError, DeadlineExceeded, Unreachable
 
 SCRIPT = """
 import logging, sys
@@ -84,3 +84,9 @@ def test_a_database_on_a_full_disk(tmp_path: Path):
         db.execute("INSERT INTO t VALUES (zeroblob(100000))")
     assert said(caused(caught.value)).endswith(FULL)
     db.close()
+
+
+def test_no_caller_can_lengthen_a_skills_own_limit():
+    own = DeadlineExceeded("The skill slow took longer than its 5 s.")
+    assert said(own) == own.message
+    assert "--timeout" in said(DeadlineExceeded())

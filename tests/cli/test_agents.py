@@ -50,3 +50,10 @@ async def test_watching_shows_again():
         await again(0.001, look)
     except KeyboardInterrupt:
         assert shown == [0, 1, 2]
+
+
+async def test_a_skill_that_nobody_has(capsys):
+    async with mesh_of(agent("bob")) as mesh:
+        await show(mesh, Talk(False, False, 0, ""), "ecoh")
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "  No agent has the skill ecoh. Did you mean echo?\n")

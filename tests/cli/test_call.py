@@ -197,3 +197,21 @@ def test_deadline_is_a_mesh_error():
 def test_a_call_cannot_be_for_the_queue_only_and_never(home, type_):
     done = type_("call", "weather", "forecast", "--direct", "--queue")
     assert (done.code, "exclude each other" in done.err) == (2, True)
+
+
+async def test_a_skill_without_description_is_listed(capsys):
+    agent = Agent("weather")
+
+    @agent.skill
+    async def bare() -> None: ...
+
+    async with mesh_of(agent) as mesh:
+        await explain(mesh, Talk(False, False, 0, ""), request(""))
+        assert capsys.readouterr().out == "  bare  no description\n"
+        await explain(mesh, Talk(False, False, 0, ""), request("bare"))
+        assert capsys.readouterr().out == "  takes no arguments\n"
+
+
+def test_a_name_that_is_known_gets_no_hint():
+    error = command.suggest(UnknownAgent("foo is away."), "foo", ["foo", "foo-1"])
+    assert not getattr(error, "__notes__", [])

@@ -1,8 +1,11 @@
 """API keys: shown once, listed without their secret, revoked."""
 
+import pytest
+
 from chatixia.assembly.rest import Rest
-from chatixia.cli.keys import date
-from chatixia.wire.registry import KeyCreate
+from chatixia.cli.keys import date, meant
+from chatixia.errors import BadRequest
+from chatixia.wire.registry import KeyCreate, KeyInfo
 
 
 def test_a_key_s_life(registry, type_):
@@ -47,3 +50,19 @@ def test_an_unknown_key(registry, type_):
 
 def test_date():
     assert (date(0), date(86_400)) == ("-", "1970-01-02")
+
+
+def test_a_key_is_revoked_by_its_name(registry, type_):
+    made = type_("keys", "create", "script", "--json").json
+    done = type_("keys", "revoke", "script", "--json")
+    assert (done.code, done.json["id"]) == (0, made["id"])
+    again = type_("keys", "create", "script", "--json").json
+    assert type_("keys", "revoke", "script", "--json").json["id"] == again["id"]
+    assert type_("keys", "revoke", "script").code == 1
+
+
+def test_a_name_of_two_keys_is_refused():
+    known = [KeyInfo("1a", "script", 0), KeyInfo("2b", "script", 0), KeyInfo("3c", "x", 0)]
+    with pytest.raises(BadRequest, match="2 keys are called script; name one of 1a, 2b"):
+        meant("script", known)
+    assert (meant("2b", known), meant("x", known), meant("y", known)) == ("2b", "3c", "y")

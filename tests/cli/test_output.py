@@ -1,6 +1,7 @@
 """The shapes of the transcript, one by one."""
 
 import json
+import shlex
 import sys
 
 import pytest
@@ -119,3 +120,21 @@ def test_a_terminal_is_not_steered(monkeypatch, capsys):
     said = capsys.readouterr().out
     assert not {"\r", "\x1b", "\x9b"} & set(said)
     assert said.endswith(" é\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("192.168.1.20:8443,laptop.local:8443#cq", "192.168.1.20:8443,laptop.local:8443#cq"),
+        ("[fd00::2]:8443#cq", '"[fd00::2]:8443#cq"'),
+        ("a b", '"a b"'), ("a$b", "'a$b'"), ("", '""'),
+    ],
+)  # fmt: skip
+def test_a_word_of_a_command_is_quoted_if_need_be(text, shown):
+    assert output.word(text) == shown
+    assert shlex.split(shown) == [text]
+
+
+def test_the_name_itself_is_no_hint():
+    assert output.nearest("foo", ["foo", "foo-1"]) == " Did you mean foo-1?"
+    assert output.nearest("foo", ["foo"]) == ""

@@ -2,6 +2,7 @@
 
 from chatixia.cli.status import render
 from chatixia.wire.registry import Edge, StatusReply, Topology
+from chatixia.wire.tasks import STATES
 
 
 def test_rows():
@@ -20,3 +21,9 @@ def test_an_empty_mesh():
     text = render(StatusReply("ab" * 32, "0.1.0", 0.0), Topology([], []))
     assert "  tasks     none" in text
     assert "  links     0 open" in text
+
+
+def test_counts_of_nothing_are_there(registry, type_):
+    found = type_("status", "--json").json["status"]
+    assert found["tasks"] == dict.fromkeys(STATES, 0)
+    assert (found["agents"], found["links"]) == (0, 0)

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from chatixia.assembly.up import Started
+from chatixia.cli import output
 from chatixia.cli.up import lines, up
 
 LOCAL = ["http://127.0.0.1:8080"]
@@ -66,3 +67,12 @@ def test_a_second_start_names_the_first(registry, type_):
 def test_the_environment_may_name_the_port(monkeypatch, words, port):
     monkeypatch.setenv("PORT", "3000")
     assert up.make_context("up", words).params["port"] == port
+
+
+def test_the_next_lines_name_the_mesh():
+    text = output.rows(lines(started(LOCAL, made=True), False, "second"))
+    for command in (
+        "chatixia run weather --mesh second", "`chatixia hub --mesh second`",
+        "chatixia up --lan --mesh second",
+    ):  # fmt: skip
+        assert command in text

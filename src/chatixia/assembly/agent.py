@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from chatixia.agent.skill import Skill, Skills
 from chatixia.errors import ConfigError, MeshError, RegistryUnreachable
-from chatixia.ids import is_agent_id
+from chatixia.ids import is_agent_id, why_no_id
 from chatixia.world import REAL, World, process_id
 
 if TYPE_CHECKING:
@@ -53,10 +53,7 @@ class Agent:
         engine: str | None = None, data_dir: str | Path | None = None,
     ) -> None:  # fmt: skip
         if not is_agent_id(name):
-            raise ConfigError(
-                f"{name[:80]!r} cannot name an agent: lower-case letters, digits, . _ and -, at "
-                "most 63, beginning with a letter or digit."
-            )
+            raise ConfigError(f"{name[:80]!r} cannot name an agent: {why_no_id(name)}.")
         self.name = name
         self.description = description[:1024]
         self.skills = Skills()

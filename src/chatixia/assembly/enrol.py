@@ -8,7 +8,7 @@ need be online.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -17,7 +17,7 @@ from chatixia.core.meshtime import MAX_NOW
 from chatixia.core.pins import next_serial
 from chatixia.core.ports import Self
 from chatixia.errors import ConfigError, MeshError, NameTaken, Revoked, Unreachable
-from chatixia.ids import AgentId, is_agent_id, is_client_id
+from chatixia.ids import AgentId, is_agent_id, is_client_id, why_no_id
 from chatixia.wire.registry import Serial
 from chatixia.wire.signed import b64, unb64
 from chatixia.wire.trust import Record, Signed
@@ -152,7 +152,10 @@ def _agent(
 ) -> Credentials:  # fmt: skip
     from chatixia.store.local import LocalStore
 
-    check_name_here(profile, name)
+    try:
+        check_name_here(profile, name)
+    except NameTaken as error:
+        raise NameTaken(f"{error.message}{_free(known, profile, name)}", agent=name) from None
     place, folder = profile.agent_dir(name), private_dir(profile.agent_dir(name, data_dir))
     with ExitStack() as held:
         # One process per id and profile, and one per folder, wherever the folder lies.
@@ -180,7 +183,7 @@ def _agent(
 def check_name_here(profile: Profile, name: str) -> None:
     """Refuse a name that no agent of this machine can have. Raises ConfigError, NameTaken."""
     if not is_agent_id(name):
-        raise ConfigError(f"{name!r} cannot name an agent.")
+        raise ConfigError(f"{name!r} cannot name an agent: {why_no_id(name)}.")
     if name == profile.machine:
         raise NameTaken(f"{name} is the name of this machine; give the agent another.", agent=name)
 
@@ -254,6 +257,14 @@ def _highest(profile: Profile, folder: Path, name: str, known: Known) -> int:
             f"The name {name} is taken on the machine {said.machine}.{free}", agent=name
         )
     return max(serial, said.serial)
+
+
+def _free(known: Known, profile: Profile, name: str) -> str:
+    """A sentence with a free name like ``name``, if the registry is there to ask."""
+    with suppress(Unreachable):
+        if free := known(profile, name).free:
+            return f" {free} is free."
+    return ""
 
 
 def _sign(

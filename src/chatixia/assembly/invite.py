@@ -13,9 +13,9 @@ import msgspec
 
 from chatixia.core.join import PART, JoinString, best_addresses, encode, is_loopback
 from chatixia.core.membership import key_id, sign_record
-from chatixia.core.pins import free_name, next_serial
+from chatixia.core.pins import next_serial
 from chatixia.errors import ConfigError, NameTaken
-from chatixia.ids import is_agent_id
+from chatixia.ids import is_agent_id, why_no_id
 from chatixia.wire import signed
 from chatixia.wire.registry import Serial
 from chatixia.wire.signed import b64
@@ -68,11 +68,11 @@ def invite(
     ``via``: URLs to name instead of the registry's own. Raises ConfigError, NameTaken, and
     RegistryUnreachable.
     """
-    _check_name(profile, name, reusable)
+    _check_name(name, reusable)
     addresses = best_addresses(list(via) or profile.registries)
     owner, chain = profile.owner_key()
     with Rest.owner(profile) as rest:
-        serial = 0 if name.endswith("*") else _free(rest, name)
+        serial = 0 if name.endswith("*") else _free(rest, name, profile.machine)
         secret = world.token(PART)
         key = _invitation_key(secret)
         now = int(profile.clock.now())
@@ -109,18 +109,15 @@ def _invitation_key(secret: bytes) -> bytes:
     return SignKey(invitation_seed(secret)).public
 
 
-def _check_name(profile: Profile, name: str, reusable: bool) -> None:
+def _check_name(name: str, reusable: bool) -> None:
     many = name.endswith("*")
     if many and not reusable:
         raise ConfigError("An invitation for many machines must be --reusable.")
     if not is_agent_id(f"{name[:-1]}x" if many else name) or len(name) > MAX_MACHINE:
-        raise ConfigError(
-            f"{name!r} cannot name a machine; use at most {MAX_MACHINE} lower-case letters,"
-            " digits, . _ or -."
+        why = (
+            why_no_id(name) if len(name) <= MAX_MACHINE else f"use at most {MAX_MACHINE} characters"
         )
-    if name == profile.machine:
-        free = free_name(name, [name])
-        raise NameTaken(f"The name {name} is this machine's own. {free} is free.", agent=name)
+        raise ConfigError(f"{name!r} cannot name a machine: {why}.")
 
 
 def _bounds(name: str, names: Sequence[str]) -> list[str]:
@@ -128,9 +125,11 @@ def _bounds(name: str, names: Sequence[str]) -> list[str]:
     return list(names) if "*" in names else list(dict.fromkeys([name, *names]))
 
 
-def _free(rest: Rest, name: str) -> int:
+def _free(rest: Rest, name: str, me: str) -> int:
     """The highest serial of a name that nobody living has. Raises NameTaken."""
     said: Serial = rest.call("serial", Serial(name))
+    if name == me:
+        raise NameTaken(f"The name {name} is this machine's own. {said.free} is free.", agent=name)
     if said.key and not said.revoked:
         holder = f" by an agent on {said.machine}" if said.machine not in ("", name) else ""
         free = f" {said.free} is free." if said.free else ""

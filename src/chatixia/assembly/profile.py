@@ -21,7 +21,7 @@ import msgspec
 from chatixia.core.membership import key_id, mesh_of, sign_record
 from chatixia.core.meshtime import MeshTime
 from chatixia.errors import ConfigError, Conflict
-from chatixia.ids import AgentId, is_agent_id
+from chatixia.ids import AgentId, is_agent_id, why_no_id
 from chatixia.wire.base import Id, Name, Short
 from chatixia.wire.signed import b64, unb64
 from chatixia.wire.trust import DEFAULT_NS, OWNER, REGISTRY, Kind, Record, Signed
@@ -339,7 +339,7 @@ def _make_mesh(draft: Path, machine: str, world: World) -> None:
 
     name = machine or machine_name()
     if not is_agent_id(name):
-        raise ConfigError(f"{name!r} cannot name a machine.")
+        raise ConfigError(f"{name!r} cannot name a machine: {why_no_id(name)}.")
     owner, registry = SignKey.generate(), SignKey.generate()
     sign, seal = make_keys(draft / "machine")
     mesh, now = mesh_of(owner.public), int(world.wall())

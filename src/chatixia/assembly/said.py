@@ -39,6 +39,8 @@ CURES: Final[dict[str, str]] = {
 }
 """Code -> what to do, for errors whose own sentence does not end with a command."""
 
+OWN_LIMIT: Final = "took longer than its"
+"""In the sentence of a skill that its own time limit ended: no caller can give it longer."""
 FULL: Final = "Free some space on that disk."
 LOCKED: Final = (
     "Give this user the right to it, or use another folder (CHATIXIA_HOME for profiles)."
@@ -67,6 +69,8 @@ def said(error: MeshError) -> str:
 
 def cure(error: MeshError) -> str:
     """What to do about it, unless the sentence says so itself."""
+    if error.code == "deadline_exceeded" and OWN_LIMIT in error.message:
+        return ""
     found = disk_cure(error.__cause__) or CURES.get(error.code, "")
     if not found or "`" in error.message:
         return ""

@@ -7,7 +7,7 @@ from pathlib import Path
 from string import Template
 
 from chatixia.errors import ConfigError
-from chatixia.ids import is_agent_id
+from chatixia.ids import is_agent_id, why_no_id
 
 from .templates import ENVIRONMENT, GUIDE, IGNORED, MANIFEST, TEMPLATES
 
@@ -76,10 +76,8 @@ def check_name(name: str) -> None:
     if is_agent_id(name):
         return
     better = "".join(c if c.isascii() and c.isalnum() else "-" for c in name.lower()).strip("-")
-    hint = f" such as {better[:63]}" if is_agent_id(better[:63]) else ""
-    raise ConfigError(
-        f"{name} cannot be an agent's name; use lower-case letters, digits, . _ or -{hint}."
-    )
+    hint = f", such as {better[:63]}" if is_agent_id(better[:63]) else ""
+    raise ConfigError(f"{name} cannot be an agent's name: {why_no_id(name)}{hint}.")
 
 
 def name_for(folder: Path) -> str:

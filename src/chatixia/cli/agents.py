@@ -37,5 +37,8 @@ async def show(mesh: Mesh, talk: Talk, skill: str) -> None:
         for agent in found
     ]
     talk.data("agents", {"agents": found}, output.table(HEADS, lines) if lines else "")
-    if not lines:
+    if not lines and skill:
+        known = {info.name for agent in await mesh.agents() for info in agent.skills}
+        talk.say(f"  No agent has the skill {skill}.{output.nearest(skill, sorted(known))}")
+    elif not lines:
         talk.say("  No agent is listed. Start one with `chatixia run FOLDER`.")

@@ -141,7 +141,10 @@ async def explain(mesh: Mesh, talk: Talk, request: Request) -> None:
     skills = await mesh.skills(request.agent)
     if not request.skill:
         listed = [{"name": skill.name, "description": skill.description} for skill in skills]
-        text = output.rows((skill.name, output.plain(skill.description), "") for skill in skills)
+        text = output.rows(
+            (skill.name, output.plain(skill.description) or "no description", "")
+            for skill in skills
+        )
         talk.data("skills", {"agent": request.agent, "skills": listed}, text)
         return
     known = find(skills, request.skill)
@@ -150,7 +153,7 @@ async def explain(mesh: Mesh, talk: Talk, request: Request) -> None:
         raise suggest(error, request.skill, [skill.name for skill in skills])
     lines = [("", output.plain(known.description), ""), *describe(schema(known))]
     text = output.rows((output.plain(a), output.plain(b), output.plain(c)) for a, b, c in lines)
-    talk.data("skill", {"agent": request.agent, "skill": known}, text)
+    talk.data("skill", {"agent": request.agent, "skill": known}, text or "  takes no arguments")
 
 
 def find(skills: Sequence[SkillInfo], name: str) -> SkillInfo | None:
@@ -167,7 +170,9 @@ def schema(skill: SkillInfo | None) -> dict[str, Any]:
 
 
 def suggest(error: MeshError, name: str, known: Sequence[str]) -> MeshError:
-    """Add the nearest known name to an error's sentence."""
+    """Add the nearest known name to an error's sentence, unless the name itself is known."""
+    if name in known:
+        return error
     if hint := output.nearest(name, known):
         error.add_note(hint.strip())
     return error

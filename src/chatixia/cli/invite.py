@@ -53,7 +53,7 @@ def show(talk: Talk, made: Invited, minutes: int) -> None:
     often = "as often as needed" if "*" in made.name else "once"
     talk.say(f"  On the other machine, {often}, within {minutes} minutes:")
     fields = {"join": made.string, "key": made.key, "name": made.name, "redeem_by": made.redeem_by}
-    talk.data("invitation", fields, f"      chatixia join {made.string}")
+    talk.data("invitation", fields, f"      chatixia join {output.word(made.string)}")
     if made.local:
         talk.say("  note  only this machine reaches the registry; others need `chatixia up --lan`")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -55,12 +55,13 @@ def list_(talk: Talk) -> None:
 
 
 @keys.command()
-@click.argument("key_id", metavar="ID")
+@click.argument("key", metavar="ID|NAME")
 @common
-def revoke(talk: Talk, key_id: str) -> None:
-    """Revoke the key ID, at once and for good."""
+def revoke(talk: Talk, key: str) -> None:
+    """Revoke the key of that ID or client's NAME, at once and for good."""
     from chatixia.wire.registry import KeyRef
 
+    key_id = meant(key, every(talk))
     ask(talk, "keys.revoke", lambda now: KeyRef(key_id))
     talk.say(f"  revoked   key {key_id}")
     if talk.as_json:
@@ -81,6 +82,18 @@ def every(talk: Talk) -> list[KeyInfo]:
         now = page(now.next)
         found += now.keys
     return found
+
+
+def meant(key: str, known: Sequence[KeyInfo]) -> str:
+    """The id that ``key`` is, or whose name it is among the keys that hold."""
+    from chatixia.errors import BadRequest
+
+    if any(key == info.id for info in known):
+        return key
+    found = [info.id for info in known if info.name == key and not info.revoked]
+    if len(found) > 1:
+        raise BadRequest(f"{len(found)} keys are called {key}; name one of {', '.join(found)}.")
+    return found[0] if found else key
 
 
 def ask(talk: Talk, verb: str, request: Callable[[float], msgspec.Struct]) -> Any:

@@ -6,6 +6,8 @@ Times are milliseconds; a line meant for people starts with two spaces.
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -111,7 +113,7 @@ def pong(via: str, ms: float, where: str) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """`` Did you mean ...?`` for a name close to a known one, else nothing."""
-    close = get_close_matches(name, list(known), 1)
+    close = get_close_matches(name, [other for other in known if other != name], 1)
     return f" Did you mean {close[0]}?" if close else ""
 
 
@@ -121,6 +123,14 @@ def host(where: str) -> str:
         return where[1:].partition("]")[0]
     head, colon, port = where.rpartition(":")
     return head if colon and port.isdigit() and ":" not in head else where
+
+
+def word(text: str) -> str:
+    """``text`` as one word of a command to copy; in quotes only where a shell would read it
+    differently. Double ones, which every shell knows."""
+    if re.fullmatch(r"[\w@%+=:,./#-]+", text):
+        return text
+    return shlex.quote(text) if re.search(r'["$`\\!]', text) else f'"{text}"'
 
 
 def local(where: str) -> bool:

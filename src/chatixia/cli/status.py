@@ -24,11 +24,16 @@ def status(talk: Talk, watch: bool) -> None:
 
 async def show(mesh: Mesh, talk: Talk) -> None:
     """One look as it stands now."""
+    import msgspec
+
     from chatixia.wire.registry import Nothing
+    from chatixia.wire.tasks import STATES
 
     found: StatusReply = await mesh.verb("status", Nothing())
     links: Topology = await mesh.verb("topology", Nothing())
-    talk.data("status", {"status": found, "links": links.mesh_edges}, render(found, links))
+    counts = {state: found.tasks.get(state, 0) for state in STATES}
+    fields = {**msgspec.structs.asdict(found), "tasks": counts | found.tasks}
+    talk.data("status", {"status": fields, "links": links.mesh_edges}, render(found, links))
 
 
 def render(found: StatusReply, links: Topology) -> str:

@@ -49,15 +49,16 @@ def tell(talk: Talk, started: Started, public: bool) -> None:
     """Say what came up."""
     import msgspec
 
-    talk.say(output.rows(lines(started, public)))
+    talk.say(output.rows(lines(started, public, talk.mesh)))
     if talk.as_json:
         talk.data("up", {**msgspec.structs.asdict(started), "addresses": started.urls})
 
 
-def lines(started: Started, public: bool) -> list[output.Row]:
+def lines(started: Started, public: bool, mesh: str = "") -> list[output.Row]:
     """The rows of the transcript: what was made, where it listens, what comes next."""
     outer = [url for url in started.urls if not output.local(output.bare(url))]
     rows: list[output.Row] = []
+    named = f" --mesh {mesh}" if mesh else ""
     if started.made:
         note = "keys and database, readable by you only"
         rows.append(("made", output.home(started.folder), note))
@@ -65,15 +66,14 @@ def lines(started: Started, public: bool) -> list[output.Row]:
         rows.append(("registry", ", ".join(outer), f"own certificate, key {started.key}"))
         rows.append(("stun", f"udp {started.stun}" if started.stun else "", ""))
     else:
-        note = "this machine only (other machines: chatixia up --lan)"
+        note = f"this machine only (other machines: chatixia up --lan{named})"
         rows.append(("registry", started.urls[0], note))
     if public:
         ports = sorted({output.port(url) for url in outer})
         needed = [*(f"tcp {port}" for port in ports), f"udp {started.stun}"]
         rows.append(("needs", f"open in the firewall: {', '.join(needed)}", ""))
-    rows.append(("hub", "run `chatixia hub`", "opens it, already logged in"))
+    rows.append(("hub", f"run `chatixia hub{named}`", "opens it, already logged in"))
     if started.made:
-        rows.append(
-            ("next", "chatixia init weather; chatixia run weather", "(in another terminal)")
-        )
+        next_ = f"chatixia init weather; chatixia run weather{named}"
+        rows.append(("next", next_, "(in another terminal)"))
     return rows

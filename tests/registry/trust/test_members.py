@@ -72,7 +72,9 @@ async def test_a_name_of_another_machine_is_taken(registry: RegistryHarness, tmp
         )  # fmt: skip
         peer = await dial(registry)
         await peer.send(**register_frame(thief, peer.challenge))
-        assert (await peer.next("error"))["code"] == "name_taken"
+        said = await peer.next("error")
+        assert said["code"] == "name_taken"
+        assert said["message"].endswith(" weather-2 is free.")
         thief.close()
     assert (await first.verb("agents.get", agent_id="weather"))["type"] == "result"
 

@@ -20,9 +20,9 @@ from chatixia.core.membership import (
     key_id,
     read_record,
 )
-from chatixia.core.pins import decide, free_name, pin_of
+from chatixia.core.pins import Verdict, decide, free_name, pin_of
 from chatixia.core.ports import Pin, Principal, Verify
-from chatixia.errors import MembershipExpired, Revoked, Unauthorized
+from chatixia.errors import MembershipExpired, NameTaken, Revoked, Unauthorized
 from chatixia.ids import AgentId
 from chatixia.store.control.rows import MemberRow, RevocationRow
 from chatixia.store.control.store import Store
@@ -97,9 +97,20 @@ class Members:
             if records[0].kind in UNLISTED:
                 continue
             pin, known = pin_of(records), self._known.get(records[0].id)
-            if decide(pin, records, known.pin if known else None) != "same":
+            if self._decide(pin, records, known.pin if known else None) != "same":
                 rows.append(row_of(pin, records, member.chain[position:]))
         return rows
+
+    def _decide(self, new: Pin, records: Sequence[Record], old: Pin | None) -> Verdict:
+        try:
+            return decide(new, records, old)
+        except NameTaken as error:
+            free = self._free(new.id)
+            raise NameTaken(f"{error.message} {free} is free.", agent=new.id) from None
+
+    def _free(self, id_: str) -> AgentId:
+        """A name like ``id_`` that nobody has, nor had until it was revoked."""
+        return free_name(id_, {*self._known, *(name for _, name in self.revocations)})
 
     async def accept(self, member: Member) -> None:
         """List a proven member and its machine; no write when both are known."""
@@ -180,7 +191,7 @@ class Members:
         out = self.out(DEFAULT_NS, id_) or standing.tombstone
         return Serial(
             id_, max(standing.serial, standing.revoked, 0), row.key if row else "",
-            row.machine if row else "", out, free_name(id_, self._known),
+            row.machine if row else "", out, self._free(id_),
         )  # fmt: skip
 
     def highest(self, id_: str) -> int:

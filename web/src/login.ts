@@ -19,9 +19,22 @@ export async function ended(): Promise<boolean> {
   }
 }
 
+/** The secret after `#`, if there is one: a link within the page stands there too. */
+function secretOf(): string {
+  const hash = location.hash.slice(1);
+  return hash !== "" && document.getElementById(hash) === null ? hash : "";
+}
+
+/** A fresh link that is put into this very tab changes the part after `#` alone: open it too. */
+export function watchLinks(): void {
+  window.addEventListener("hashchange", () => {
+    if (secretOf() !== "") location.reload();
+  });
+}
+
 /** Wait until this browser is logged in: at once by its cookie, else by the link's click. */
 export async function loggedIn(): Promise<Session> {
-  const secret = location.hash.slice(1);
+  const secret = secretOf();
   history.replaceState(null, "", location.pathname + location.search);
   const found = secret === "" ? await session() : null;
   return found ?? (await door(secret));

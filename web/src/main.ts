@@ -1,8 +1,8 @@
 // The hub's first page: who is there, how they are connected, what work is queued, live.
 import { byId } from "./dom.js";
-import { ended, loggedIn } from "./login.js";
+import { ended, loggedIn, watchLinks } from "./login.js";
 import { Socket } from "./socket.js";
-import { showAgents, showCounts, showLinks, showStatus, showTasks } from "./views.js";
+import { showAgents, showCounts, showLinks, showShare, showStatus, showTasks } from "./views.js";
 import type { AgentRecord, Agents, Session, Status, Tasks, Topology } from "./wire.js";
 
 const PAGES = 10; // of 200 agents
@@ -80,6 +80,7 @@ class Hub {
     const may = this.person.role === "admin" || this.person.role === "operator";
     showStatus(status);
     showCounts(status.tasks ?? {});
+    showShare(page.tasks.length, status.tasks ?? {}, state);
     showTasks(page.tasks, status.now, may ? (id) => this.cancel(id) : null);
   }
 
@@ -106,4 +107,5 @@ class Hub {
   }
 }
 
+watchLinks();
 void loggedIn().then((person) => new Hub(person).start());

@@ -24,7 +24,7 @@ function agentRow(agent: AgentRecord): HTMLTableRowElement {
   return h(
     "tr",
     { "data-agent": agent.agent_id },
-    h("th", { scope: "row" }, agent.agent_id, ...trust),
+    h("th", { scope: "row" }, name(agent.agent_id), ...trust),
     cell("Health", mark(agent.health ?? "active", agent.health ?? "active")),
     cell("Skills", skills.length > 0 ? h("ul", { class: "skills" }, ...skills) : "–"),
     cell("Machine", agent.machine || agent.hostname || "–"),
@@ -41,7 +41,7 @@ function linkRow(edge: Edge): HTMLTableRowElement {
   return h(
     "tr",
     { "data-link": `${edge.from_peer} ${edge.to_peer}` },
-    h("th", { scope: "row" }, `${edge.from_peer} ↔ ${edge.to_peer}`),
+    h("th", { scope: "row" }, name(edge.from_peer), " ↔ ", name(edge.to_peer)),
     cell("Tier", mark(edge.tier ?? "unknown", edge.tier === "direct" ? "active" : "warn")),
     cell("Round trip", millis(edge.rtt_ms)),
     cell("Carried", bytes(edge.bytes)),
@@ -52,6 +52,13 @@ function linkRow(edge: Edge): HTMLTableRowElement {
 export function showCounts(counts: Partial<Record<State, number>>): void {
   const parts = Object.entries(counts).filter(([, count]) => count > 0);
   byId("tasks-count").textContent = parts.map(([state, count]) => `${count} ${words(state)}`).join(", ") || "none yet";
+}
+
+/** Say that only the newest are shown, where there are more. */
+export function showShare(shown: number, counts: Partial<Record<State, number>>, state: string): void {
+  const all = Object.entries(counts).filter(([name]) => state === "" || name === state);
+  const total = all.reduce((sum, [, count]) => sum + count, 0);
+  byId("tasks-shown").textContent = shown < total ? `the newest ${shown} of ${total}` : "";
 }
 
 export function showTasks(tasks: Task[], now: number, cancel: ((id: string) => void) | null): void {
@@ -67,7 +74,7 @@ function taskRow(task: Task, now: number, cancel: ((id: string) => void) | null)
     h("th", { scope: "row" }, h("code", {}, task.id.slice(0, 12))),
     cell("State", ...stateOf(task)),
     cell("Skill", task.skill || "–"),
-    cell("From → to", `${from} → ${to}`),
+    cell("From → to", name(from), " → ", name(to)),
     cell("Age", task.created_at ? since(now - task.created_at) : "–"),
     cell("Via", `queue, ${task.sealed ? "sealed" : "plain"}`, ...button(task, cancel)),
   );
@@ -89,6 +96,11 @@ function button(task: Task, cancel: ((id: string) => void) | null): Child[] {
     cancel(task.id);
   });
   return [" ", made];
+}
+
+/** An agent's name, which stays in one piece where there is room. */
+function name(id: string): HTMLElement {
+  return h("span", { class: "name" }, id);
 }
 
 /** A word with a shape before it: never told by colour alone. */

@@ -1,6 +1,6 @@
 // src/dom.ts
-function h(name, attributes = {}, ...children) {
-  const element = document.createElement(name);
+function h(name2, attributes = {}, ...children) {
+  const element = document.createElement(name2);
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
   element.append(...children);
   return element;
@@ -36,8 +36,17 @@ async function ended() {
     return false;
   }
 }
+function secretOf() {
+  const hash = location.hash.slice(1);
+  return hash !== "" && document.getElementById(hash) === null ? hash : "";
+}
+function watchLinks() {
+  window.addEventListener("hashchange", () => {
+    if (secretOf() !== "") location.reload();
+  });
+}
 async function loggedIn() {
-  const secret = location.hash.slice(1);
+  const secret = secretOf();
   history.replaceState(null, "", location.pathname + location.search);
   const found = secret === "" ? await session() : null;
   return found ?? await door(secret);
@@ -192,7 +201,7 @@ function agentRow(agent) {
   return h(
     "tr",
     { "data-agent": agent.agent_id },
-    h("th", { scope: "row" }, agent.agent_id, ...trust),
+    h("th", { scope: "row" }, name(agent.agent_id), ...trust),
     cell("Health", mark(agent.health ?? "active", agent.health ?? "active")),
     cell("Skills", skills.length > 0 ? h("ul", { class: "skills" }, ...skills) : "–"),
     cell("Machine", agent.machine || agent.hostname || "–")
@@ -207,7 +216,7 @@ function linkRow(edge) {
   return h(
     "tr",
     { "data-link": `${edge.from_peer} ${edge.to_peer}` },
-    h("th", { scope: "row" }, `${edge.from_peer} ↔ ${edge.to_peer}`),
+    h("th", { scope: "row" }, name(edge.from_peer), " ↔ ", name(edge.to_peer)),
     cell("Tier", mark(edge.tier ?? "unknown", edge.tier === "direct" ? "active" : "warn")),
     cell("Round trip", millis(edge.rtt_ms)),
     cell("Carried", bytes(edge.bytes)),
@@ -217,6 +226,11 @@ function linkRow(edge) {
 function showCounts(counts) {
   const parts = Object.entries(counts).filter(([, count]) => count > 0);
   byId("tasks-count").textContent = parts.map(([state, count]) => `${count} ${words(state)}`).join(", ") || "none yet";
+}
+function showShare(shown, counts, state) {
+  const all = Object.entries(counts).filter(([name2]) => state === "" || name2 === state);
+  const total = all.reduce((sum, [, count]) => sum + count, 0);
+  byId("tasks-shown").textContent = shown < total ? `the newest ${shown} of ${total}` : "";
 }
 function showTasks(tasks, now, cancel) {
   fill(byId("tasks"), tasks.map((task) => taskRow(task, now, cancel)), "No task in this state.", 6);
@@ -230,7 +244,7 @@ function taskRow(task, now, cancel) {
     h("th", { scope: "row" }, h("code", {}, task.id.slice(0, 12))),
     cell("State", ...stateOf(task)),
     cell("Skill", task.skill || "–"),
-    cell("From → to", `${from} → ${to}`),
+    cell("From → to", name(from), " → ", name(to)),
     cell("Age", task.created_at ? since(now - task.created_at) : "–"),
     cell("Via", `queue, ${task.sealed ? "sealed" : "plain"}`, ...button(task, cancel))
   );
@@ -250,6 +264,9 @@ function button(task, cancel) {
     cancel(task.id);
   });
   return [" ", made];
+}
+function name(id) {
+  return h("span", { class: "name" }, id);
 }
 function mark(word, kind) {
   return h("span", { class: `mark ${kind}` }, word);
@@ -324,6 +341,7 @@ var Hub = class {
     const may = this.person.role === "admin" || this.person.role === "operator";
     showStatus(status);
     showCounts(status.tasks ?? {});
+    showShare(page.tasks.length, status.tasks ?? {}, state);
     showTasks(page.tasks, status.now, may ? (id) => this.cancel(id) : null);
   }
   cancel(id) {
@@ -346,4 +364,5 @@ var Hub = class {
     }
   }
 };
+watchLinks();
 void loggedIn().then((person) => new Hub(person).start());

@@ -364,7 +364,7 @@ async def test_a_path_waits_a_moment_for_its_peers_address(after, monkeypatch):
         async def _stats(self) -> Any:
             nonlocal asked
             asked += 1
-            self._all_told = False
+            self._told_at = 0.0
             stats = await super()._stats()
             hidden = stats is not None and (after is None or asked < after)
             return msgspec.structs.replace(stats, remote_addr="") if hidden else stats

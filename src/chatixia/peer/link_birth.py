@@ -56,6 +56,8 @@ and then sends at once what its credit allows, with frames that cost none."""
 NAME_SECONDS: Final = 0.05
 """How long a path waits for the candidate that gives the peer's address a name: the engine hides
 one that a check found before signaling told of it (3 of 100 links; told 3 ms later)."""
+TOLD_SECONDS: Final = 0.01
+"""How long the engine may take to show what the last candidate told."""
 _hello = msgspec.json.Decoder(HelloFrame)
 
 
@@ -121,7 +123,7 @@ class Birth:
         self._certificate = b""
         self._early: list[Data] = []
         self._held = self._stray = 0
-        self._all_told = False
+        self._told_at = 0.0
 
     # -- descriptions
 
@@ -202,8 +204,9 @@ class Birth:
         if self.connection is None or self.over:
             return
         if not said.candidate:
-            self._all_told = True
             await self.connection.add_candidate(None)
+            # After it: the engine takes them in order, and the others may have waited there.
+            self._told_at = self._host.world.monotonic()
             return
         if why := check_candidate(said.candidate):
             raise BadRequest(f"A candidate of {self.peer} {why}.")
@@ -298,7 +301,7 @@ class Birth:
         """The tier is what the engine says of the selected pair, read before any call runs."""
         now = self._host.world.monotonic
         began, stats = now(), None
-        while not self.over and not self._known(stats := await self._stats(), now() - began):
+        while not self.over and not self._known(stats := await self._stats(), began):
             if now() - began > STATS_SECONDS:
                 self.fail(Unreachable(f"The engine names no path to {self.peer}."))
                 return
@@ -312,11 +315,13 @@ class Birth:
         assert self.connection
         return await self.connection.stats()
 
-    def _known(self, stats: PathStats | None, waited: float) -> bool:
+    def _known(self, stats: PathStats | None, began: float) -> bool:
         """Whether a reading will do: its address is there, or nothing more will tell it."""
         if stats is None or stats.remote_addr:
             return stats is not None
-        return self._all_told or waited > NAME_SECONDS
+        now = self._host.world.monotonic()
+        told = self._told_at and now - self._told_at > TOLD_SECONDS
+        return bool(told) or now - began > NAME_SECONDS
 
     def replay(self) -> None:
         """Hand on what came while the engine was asked; the mesh reads from now on."""

@@ -220,7 +220,7 @@ FAULTS: list[Fault] = [
     fault(
         "canned-count",
         "the demo counts the very document",
-        {"chatixia.assembly.load:_module": breaks.canned},
+        {"chatixia.assembly.load:run_file": breaks.canned},
         "test_demo.py::test_the_job_over_direct_links[wrtc]",
         "test_demo.py::test_two_files_drawn_at_random_at_once_from_a_path_with_spaces",
     ),

@@ -184,6 +184,26 @@ FAULTS: list[Fault] = [
         "test_hub.py::test_a_link_opens_once",
     ),
     fault(
+        "link-in-a-tab-ignored",
+        "a fresh link opens the hub in a tab that shows it already",
+        {
+            "chatixia.registry.web.static:_asset": breaks.rewritten(
+                "hub.js", b'"hashchange"', b'"nothing"'
+            )
+        },
+        "test_hub.py::test_a_fresh_link_in_the_same_tab_opens",
+    ),
+    fault(
+        "names-in-pieces",
+        "the hub breaks no name where there is room",
+        {
+            "chatixia.registry.web.static:_asset": breaks.rewritten(
+                "hub.css", b".name { white-space: nowrap; }", b".name { word-break: break-all; }"
+            )
+        },
+        "test_hub.py::test_a_long_list_says_so_and_names_stay_whole",
+    ),
+    fault(
         "page-too-wide",
         "the hub fits a phone",
         {
@@ -220,7 +240,7 @@ FAULTS: list[Fault] = [
     fault(
         "canned-count",
         "the demo counts the very document",
-        {"chatixia.assembly.load:run_file": breaks.canned},
+        {"chatixia.assembly.pyfile:run_file": breaks.canned},
         "test_demo.py::test_the_job_over_direct_links[wrtc]",
         "test_demo.py::test_two_files_drawn_at_random_at_once_from_a_path_with_spaces",
     ),

@@ -110,6 +110,12 @@ FAULTS: list[Fault] = [
         "test_intruders.py::test_an_agents_own_offer_comes_back_to_it_in_vain",
     ),
     fault(
+        "unnamed-handshake",
+        "who shows another certificate than it signed is told so, and so is the other side",
+        {"chatixia.peer.link_birth:Birth._broke": breaks.unnamed},
+        "test_intruders.py::test_a_signed_fingerprint_of_another_certificate_makes_no_link[wrtc]",
+    ),
+    fault(
         "any-mesh",
         "a join string brings into the mesh that it names",
         {"chatixia.assembly.join:_owner_of": breaks.unread_mesh},

@@ -55,6 +55,15 @@ def dropping(original: Any) -> Any:
     return tick
 
 
+def unnamed(original: Any) -> Any:
+    """Take a handshake that broke for a path that does not work."""
+
+    async def broke(self: Any, *_: Any) -> None:
+        self._died("No path works.")
+
+    return broke
+
+
 def replayable(original: Any) -> Any:
     """Let a link remember no attempt."""
 

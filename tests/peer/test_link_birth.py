@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from chatixia.core.handshake import make_hello, sign_answer, sign_offer
 from chatixia.core.session import LINK_WINDOW
 from chatixia.errors import MeshError
 from chatixia.peer import link_birth
+from chatixia.peer.engines.base import Connection
 from chatixia.peer.link import LinkDriver
 from chatixia.peer.link_birth import EARLY_BYTES, Birth
 from chatixia.wire.base import encode
@@ -380,3 +382,36 @@ async def test_a_path_waits_a_moment_for_its_peers_address(after, monkeypatch):
         assert bool(where) == (after is not None) and asked >= (after or 1)
     finally:
         await ends(good, peer)
+
+
+class Foreign(Birth):
+    """Signs the fingerprint of another certificate than it connects with."""
+
+    async def _connect(self) -> Connection:
+        made = await super()._connect()
+        for name in ("offer", "answer"):
+            setattr(made, name, foreign(getattr(made, name)))
+        return made
+
+    def _state(self, state: str) -> None:
+        """Says nothing of what it sees: the honest side has to."""
+
+
+def foreign(describe: Any) -> Any:
+    async def described(*given: str) -> str:
+        sdp = await describe(*given)
+        return re.sub(r"(sha-256 )..", r"\g<1>" + ("01" if "sha-256 00" in sdp else "00"), sdp)
+
+    return described
+
+
+@pytest.mark.parametrize(("good", "bad"), [("bob", "alice"), ("alice", "bob")])
+async def test_another_certificate_than_the_signed_one_is_told_to_both(
+    good: str, bad: str, caplog: pytest.LogCaptureFixture
+):
+    honest, liar, relay = await meet(Foreign, good, bad)
+    said = await told(relay, honest)
+    assert said.code == "bad_signature" and "certificate than it signed" in said.message
+    assert f"no link to {bad}: " in caplog.text
+    assert not honest.driver.peers[liar.id].open
+    await ends(honest, liar)

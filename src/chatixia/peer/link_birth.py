@@ -58,6 +58,7 @@ NAME_SECONDS: Final = 0.05
 one that a check found before signaling told of it (3 of 100 links; told 3 ms later)."""
 TOLD_SECONDS: Final = 0.01
 """How long the engine may take to show what the last candidate told."""
+ANOTHER: Final = "{} connected with another certificate than it signed."
 _hello = msgspec.json.Decoder(HelloFrame)
 
 
@@ -243,9 +244,7 @@ class Birth:
             self.fail(Unreachable(f"The connection with {self.peer} ended too early."))
             return
         if seen != self._binding.peer_fingerprint:
-            self.fail(
-                BadSignature(f"{self.peer} connected with another certificate than it signed.")
-            )
+            self.fail(BadSignature(ANOTHER.format(self.peer)))
             return
         # Kept, for the engine forgets it when the peer closes: a hello that came before the close
         # must still be judged, or the end that is second to find a lie would not name it.
@@ -334,7 +333,26 @@ class Birth:
     # -- the end
 
     def _state(self, state: str) -> None:
-        if state == "failed":
+        if state != "failed" or self.over:
+            return
+        if self.open or self._binding is None:
+            self._died(f"No path to {self.peer} works.")
+        else:
+            self._host.spawn(self._broke(self._binding))
+
+    async def _broke(self, binding: Binding) -> None:
+        """It failed before it opened. Where packets do pass, the certificates did not hold: neither
+        a path that dies nor a peer that closes meanwhile leaves the engine so."""
+        passes = await self._stats() is not None
+        seen = self.connection.remote_fingerprint() if self.connection else None
+        if seen is not None and seen != binding.peer_fingerprint:
+            self.fail(BadSignature(ANOTHER.format(self.peer)))
+        elif passes:
+            self.fail(BadSignature(
+                f"The handshake with {self.peer} broke: it, or this side, showed another "
+                "certificate than it signed."
+            ))  # fmt: skip
+        else:
             self._died(f"No path to {self.peer} works.")
 
     def _ended(self) -> None:

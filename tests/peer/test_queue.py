@@ -7,8 +7,8 @@ import pytest
 from chatixia.assembly.enrol import enrol
 from chatixia.errors import MeshError, SkillFailed
 from chatixia.wire.signaling import TaskDone
-from chatixia.wire.tasks import MAX_PAYLOAD, Query, Submit
-from chatixia.world import task_id
+from chatixia.wire.tasks import MAX_PAYLOAD, Cancel, Query, Submit
+from chatixia.world import REAL, task_id
 from tests.peer.meshes import queued, two
 
 
@@ -62,6 +62,27 @@ async def test_a_caller_that_leaves_cancels_the_task():
             await stopped.wait()
         while (await a.verb("tasks.list", Query())).tasks[0].state != "canceled":
             await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("turns", [1, 3, 10])
+async def test_a_caller_that_leaves_while_its_task_is_submitted_cancels_it(turns: int):
+    """The cancel follows at the submit's heels, and may be read before that is written."""
+
+    async def hang(incoming, responder):
+        await asyncio.Event().wait()
+
+    async with two(hang) as (_, a, _b), asyncio.timeout(10):
+        call = asyncio.create_task(a.call(queued("b", "hang")))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        # On the same socket, behind both.
+        after = Submit(id=str(task_id(REAL)), target_agent_id="b", skill="hang")
+        await a.verb("tasks.submit", after)
+        await a.verb("tasks.cancel", Cancel(after.id))
+        while any(task.state != "canceled" for task in (await a.verb("tasks.list", Query())).tasks):
+            await asyncio.sleep(0.01)
 
 
 async def test_one_key_is_one_task():

@@ -15,6 +15,7 @@ from chatixia.errors import (
     Cancelled,
     DeadlineExceeded,
     MeshError,
+    NotFound,
     Rejected,
     Unreachable,
     from_wire,
@@ -33,6 +34,9 @@ RETRY: Final = 0.5
 WATCHED: Final = 1024
 """Pushes that a slow watcher may be behind; the oldest progress is dropped then."""
 VIA: Final = "queue, plain"
+LATER: Final = (0.05, 0.2, 0.5, 1.0, 2.0)
+"""Seconds until a cancel is said again that found no task: the submit before it may still be being
+written."""
 LAST_WORDS: Final = 0.5
 """Seconds for cancels on their way to the registry when this process stops."""
 
@@ -171,7 +175,14 @@ class Queue:
     def _cancel_later(self, name: str) -> None:
         async def cancel() -> None:
             with contextlib.suppress(MeshError):
-                await self._registry.verb("tasks.cancel", t.Cancel(name, "the caller left"))
+                for pause in (*LATER, 0.0):
+                    try:
+                        await self._registry.verb("tasks.cancel", t.Cancel(name, "the caller left"))
+                        return
+                    except NotFound:
+                        if not pause:
+                            return
+                    await self._sleep(pause)
 
         task = asyncio.ensure_future(cancel())
         self._background.add(task)

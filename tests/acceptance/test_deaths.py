@@ -50,11 +50,18 @@ async def test_an_agent_whose_loop_stands_still_is_not_declared_dead(net: TestMe
         [before] = [link["link"] for link in await a.links() if link["peer"] == mesh.id]
         asleep = asyncio.ensure_future(a.block(seconds=12))
         waiting = [asyncio.ensure_future(a.echo(data=str(n))) for n in range(32)]
-        assert await asleep == "awake"
+        left = await mesh.submit("a", "mark", {"n": 1})
+        looks = 0
+        while not asleep.done():  # a look at its end alone would miss one that came back to life
+            assert not await gone(mesh, "a")
+            assert [link.link for link in mesh.links() if link.peer == "a"] == [before]
+            looks += 1
+            await asyncio.sleep(0.1)
+        assert looks > 50 and await asleep == "awake"
         assert await asyncio.gather(*waiting) == [str(n) for n in range(32)]
+        assert await left == 1
         [after] = [link["link"] for link in await a.links() if link["peer"] == mesh.id]
         assert after == before
-        assert not await gone(mesh, "a")
 
 
 async def test_what_waited_for_a_loop_that_stood_still_runs_once_or_not_at_all(

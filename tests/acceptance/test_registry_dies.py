@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,23 +16,33 @@ from tests.acceptance.harness import TestMesh
 PAIRS = (("a", "b"), ("b", "c"), ("c", "a"))
 
 
-async def storm(mesh: object, target: str, calls: int, ready: asyncio.Event, via: set[str]) -> int:
-    """``calls`` marks, 16 in flight; how many answers were right."""
-    handle = mesh.agent(target, timeout=120)  # type: ignore[attr-defined]
-    gate = asyncio.Semaphore(16)
-    right = 0
+class Storm:
+    """Calls of ``mark`` to one agent, 16 in flight until ``calls`` are answered."""
 
-    async def one(n: int) -> None:
-        nonlocal right
-        async with gate:
-            reply = await handle.call("mark", {"n": n})
-            via.add(reply.via)
-            right += reply.value == n
-            if right > 50:
-                ready.set()
+    def __init__(self, mesh: Any, target: str, calls: int) -> None:
+        self.handle, self.calls = mesh.agent(target, timeout=120), calls
+        self.flying = self.right = 0
+        self.via: set[str] = set()
+        self.gate = asyncio.Semaphore(16)
 
-    await asyncio.gather(*(one(n) for n in range(calls)))
-    return right
+    async def one(self, n: int) -> None:
+        async with self.gate:
+            self.flying += 1
+            reply = await self.handle.call("mark", {"n": n})
+            self.flying -= 1
+            self.via.add(reply.via)
+            self.right += reply.value == n
+
+    async def run(self) -> None:
+        await asyncio.gather(*(self.one(n) for n in range(self.calls)))
+
+
+def kill(net: TestMesh, storms: list[Storm]) -> tuple[int, int]:
+    """Pull the registry's plug on the loop's own thread, so that what is counted is what flies:
+    calls in flight, and calls answered before."""
+    counted = sum(s.flying for s in storms), sum(s.right for s in storms)
+    net.registry.popen.send_signal(signal.SIGKILL)
+    return counted
 
 
 @pytest.mark.parametrize(
@@ -44,12 +56,21 @@ async def test_agents_keep_calling_while_the_registry_is_dead(net: TestMesh, lif
         for left, right in PAIRS:
             assert await mesh.agent(left).echoes(others=[right], data="warm") == {right: "direct"}
         acknowledged = [await mesh.submit("a", "mark", {"n": -1 - n}) for n in range(20)]
-        ready, via = asyncio.Event(), set[str]()
-        storms = [asyncio.create_task(storm(mesh, x, 3_400, ready, via)) for x, _ in PAIRS]
-        await asyncio.wait_for(ready.wait(), 60)
-        await asyncio.to_thread(net.kill_registry)
-        assert await asyncio.gather(*storms) == [3_400] * 3
-        assert via == {"direct"}
+        storms = [Storm(mesh, x, 3_400) for x, _ in PAIRS]
+        running = [asyncio.create_task(storm.run()) for storm in storms]
+        # More than its slots: as the registry dies some are done, some run, and some wait.
+        held = [await mesh.submit("b", "hold", {"n": -100 - n, "seconds": 5}) for n in range(12)]
+        async with asyncio.timeout(60):
+            while min(storm.right for storm in storms) < 50 or not await assigned(held):
+                await asyncio.sleep(0.01)
+            while sum(storm.flying for storm in storms) < 32:
+                await asyncio.sleep(0)
+        flying, before = kill(net, storms)
+        assert flying >= 32 and before < 3 * 3_400 - 5_000, (flying, before)
+        await asyncio.to_thread(net.registry.wait)
+        await asyncio.gather(*running)
+        assert [storm.right for storm in storms] == [3_400] * 3
+        assert [storm.via for storm in storms] == [{"direct"}] * 3
         # Past the tokens' life: what follows would fail if calls leaned on a token.
         await asyncio.sleep(dead)
         for left, right in PAIRS:
@@ -58,8 +79,8 @@ async def test_agents_keep_calling_while_the_registry_is_dead(net: TestMesh, lif
         async with asyncio.timeout(5):
             while {record.agent_id for record in await listed(mesh)} != {"a", "b", "c"}:
                 await asyncio.sleep(0.1)
-        for task in acknowledged:
-            assert await asyncio.wait_for(task, 60) < 0
+        done = await asyncio.wait_for(asyncio.gather(*acknowledged, *held), 60)
+        assert done == [*range(-1, -21, -1), *range(-100, -112, -1)]
 
 
 async def test_what_ends_while_the_registry_is_dead_is_told_when_it_is_back(
@@ -95,6 +116,11 @@ async def test_an_agent_says_once_that_the_registry_is_lost_and_once_that_it_is_
     worker.wait_for(back)
     assert len(re.findall(lost, worker.output)) == len(re.findall(back, worker.output)) == 1
     assert worker.stop() == 0
+
+
+async def assigned(tasks: list[Any]) -> bool:
+    """Whether one of them runs and one of them waits."""
+    return {"assigned", "pending"} <= {(await task.row()).state for task in tasks}
 
 
 async def listed(mesh: object) -> list:  # type: ignore[type-arg]

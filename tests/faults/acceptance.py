@@ -61,6 +61,15 @@ FAULTS: list[Fault] = [
         "test_deaths.py::test_a_killed_agents_calls_fail_and_its_tasks_go_to_another",
     ),
     fault(
+        "hasty-registry",
+        "a blocked loop is nobody's death at the registry either",
+        {
+            "chatixia.assembly.up:PING_SECONDS": value(2.0),
+            "chatixia.assembly.up:PING_TIMEOUT": value(3.0),
+        },
+        "test_deaths.py::test_an_agent_whose_loop_stands_still_is_not_declared_dead",
+    ),
+    fault(
         "credulous-worker",
         "what was taken back, cancelled or ended while it waited is not begun",
         {"chatixia.peer.work:Worker._fresh": always(True)},

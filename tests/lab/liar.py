@@ -73,6 +73,8 @@ class Liar:
         self.rewrite: Rewrite = lambda who, way, frame: [frame]
         self.seen: list[tuple[str, str, Frame]] = []
         self.registers: dict[str, Frame] = {}
+        self.together: asyncio.Barrier | None = None  # logins wait here until all have come
+        self.passed: list[float] = []  # when each login went on, in seconds
         self.url = ""
         self._news = asyncio.Event()
         self._lines: dict[str, ServerConnection] = {}
@@ -162,6 +164,9 @@ class Liar:
         if frame["type"] == "register":
             who[0] = frame["peer_id"]
             self.registers[who[0]], self._lines[who[0]] = frame, near
+            if self.together:
+                await self.together.wait()
+                self.passed.append(asyncio.get_running_loop().time())
         for said in self._lied(who[0], "up", frame):
             ghost = self._ghosts.get(said.get("target_id", ""))
             if ghost:

@@ -40,6 +40,12 @@ async def test_nested_delegation_answers_and_a_loop_is_refused(net: TestMesh):
     net.several("a", "b", "c")
     async with net.client() as mesh:
         assert await mesh.agent("a").chain(to=["b", "c", "a"]) == ["a", "b", "c", "a"]
+        # As long as it may be, and one more: it is the number that refuses, not the circle.
+        longest = ["a", "b"] * 4
+        assert await mesh.agent("a").chain(to=longest[1:]) == longest
+        with pytest.raises(MeshError) as caught:
+            await mesh.agent("a").chain(to=[*longest[1:], "a"])
+        assert caught.value.code == HopLimit.code
         with pytest.raises(MeshError) as caught:
             await mesh.agent("a").loop(other="b")
         assert caught.value.code == HopLimit.code

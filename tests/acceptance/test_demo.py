@@ -155,9 +155,11 @@ table inet noudp {
 def test_without_udp_it_says_queue(procs: Procs, lab: Lab):
     (host,) = lab.lan(1)
     host.nft(DROP)
+    others = host.count_others(lab.subnet)  # it counts before the rule above drops
     run = demo(procs, host=host, ONCE="1")
     assert run.wait(LONG) == 0, run.output
     assert {via for row in read(procs)["work"] for via in row["via"]} == {"queue, plain"}
     assert read(procs)["links"] == []
     assert re.search(r"  work .* queue, plain", run.output)
     check_counts(read(procs), BOOK)
+    assert others() == 0

@@ -26,13 +26,17 @@ def test_loopback_alone():
 
 
 def test_tls_and_stun_beside_it():
-    plan = free(lan=["127.0.0.1"], names=["laptop.local", "2001:db8::1"])
+    plan = free(lan=["127.0.0.1"], names=["laptop.local", "m.example", "2001:db8::1"])
     bound = bind(plan)
     tls = bound.tls_port
     assert urls(bound, plan)[1:] == [
-        f"https://laptop.local:{tls}", f"https://[2001:db8::1]:{tls}", f"https://127.0.0.1:{tls}",
+        f"https://m.example:{tls}", f"https://[2001:db8::1]:{tls}", f"https://127.0.0.1:{tls}",
+        f"https://laptop.local:{tls}",
     ]  # fmt: skip
-    assert stun_urls(bound, plan)[-1] == f"stun:laptop.local:{bound.stun_port}"
+    stun = bound.stun_port
+    assert stun_urls(bound, plan) == [
+        f"stun:[2001:db8::1]:{stun}", f"stun:127.0.0.1:{stun}", f"stun:m.example:{stun}",
+    ]  # fmt: skip
     assert bound.stun[0].getsockname() == ("127.0.0.1", bound.stun_port)
     bound.close()
 

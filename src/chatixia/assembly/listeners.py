@@ -75,18 +75,23 @@ def _bind_outer(bound: Bound, plan: Plan) -> None:
 
 
 def urls(bound: Bound, plan: Plan) -> list[str]:
-    """Base URLs, loopback first."""
+    """Base URLs, loopback first and ``.local`` names last: not every network resolves them."""
     scheme = "http" if plan.clear else "https"
-    outer = [*plan.names, *plan.lan]
+    outer = sorted([*plan.names, *plan.lan], key=lambda host: host.endswith(".local"))
     found = [f"{scheme}://{in_url(host)}:{bound.tls_port}" for host in dict.fromkeys(outer)]
     return [f"http://{LOOPBACK}:{bound.port}", *(found if bound.outer else [])]
 
 
 def stun_urls(bound: Bound, plan: Plan) -> list[str]:
-    """Our own STUN servers as ICE names them; addresses first, they need no resolver."""
+    """Our own STUN servers as ICE names them; addresses first, they need no resolver.
+
+    A ``.local`` name is left out: it says no more than the address beside it, and an engine asks
+    every name of whatever DNS server it finds, outside the mesh.
+    """
     if not bound.stun:
         return []
-    hosts = sorted(dict.fromkeys([*plan.names, *plan.lan]), key=lambda host: not is_address(host))
+    hosts = [host for host in [*plan.names, *plan.lan] if not host.endswith(".local")]
+    hosts = sorted(dict.fromkeys(hosts), key=lambda host: not is_address(host))
     return [f"stun:{in_url(host)}:{bound.stun_port}" for host in hosts]
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatixia.cli.arguments import assemble, describe, kind_of
+from chatixia.cli.arguments import assemble, describe, files, kind_of
 from chatixia.errors import BadArguments
 
 SCHEMA = {
@@ -21,17 +21,28 @@ SCHEMA = {
         "unit": {"enum": ["c", "f", 7]},
         "any": {},
         "round": {"$ref": "#/$defs/Round"},
+        "photo": {"type": "string", "contentEncoding": "base64"},
+        "maybe_photo": {
+            "anyOf": [{"type": "string", "contentEncoding": "base64"}, {"type": "null"}]
+        },
+        "colour": {"anyOf": [{"$ref": "#/$defs/Colour"}, {"type": "null"}]},
     },
     "required": ["city"],
     "$defs": {
         "Place": {"type": "object", "properties": {}},
+        "Colour": {"type": "string", "enum": ["red", "blue"]},
         "Round": {"anyOf": [{"$ref": "#/$defs/Round"}]},
     },
 }
 
 
-def read(name: str) -> str:
-    return {"-": '{"city":"Oslo","days":2}', "note.txt": "line one\nline two\n", "2.txt": "2"}[name]
+CONTENT = {
+    "-": b'{"city":"Oslo","days":2}',
+    "note.txt": b"line one\r\nline two\n",
+    "2.txt": b"2",
+    "raw": b"\xff\x00\r\n",
+}
+read = CONTENT.__getitem__
 
 
 @pytest.mark.parametrize(
@@ -65,6 +76,9 @@ def read(name: str) -> str:
         ('city:={"a":[1]}', {"city": {"a": [1]}}),
         ("city@note.txt", {"city": "line one\nline two\n"}),
         ("days@2.txt", {"days": 2}),
+        ("photo@raw", {"photo": "/wANCg=="}),
+        ("maybe_photo@raw", {"maybe_photo": "/wANCg=="}),
+        ("photo=/wANCg==", {"photo": "/wANCg=="}),
         ("-", {"city": "Oslo", "days": 2}),
     ],
 )
@@ -81,9 +95,21 @@ def test_words_that_mean_nothing_are_refused(words):
         assemble(words, SCHEMA, read)
 
 
+def test_only_a_skill_that_takes_bytes_gets_what_is_no_text():
+    with pytest.raises(BadArguments, match="raw cannot be read: it is not UTF-8 text"):
+        assemble(["city@raw"], SCHEMA, read)
+    with pytest.raises(BadArguments, match="standard input cannot be read"):
+        assemble(["-"], SCHEMA, lambda _: b"\xff")
+
+
+def test_the_files_that_will_be_read():
+    words = ["city@note.txt", "days=2", "a:=1", "-", "odd@-", "=x", "city=a@b"]
+    assert list(files(words)) == ["note.txt", "-", "-"]
+
+
 def test_standard_input_must_be_an_object():
     with pytest.raises(BadArguments, match="one JSON object"):
-        assemble(["-"], SCHEMA, lambda _: "[1]")
+        assemble(["-"], SCHEMA, lambda _: b"[1]")
 
 
 @given(st.dictionaries(st.from_regex(r"[a-z]{1,8}", fullmatch=True), st.integers() | st.text()))
@@ -104,4 +130,7 @@ def test_a_skill_describes_its_arguments():
     assert found["city"] == ("string, required", "where")
     assert found["days"] == ("integer, default 3", "")
     assert found["unit"][0] == "c|f|7, default null"
+    assert found["colour"][0] == "red|blue|null, default null"
+    assert found["maybe"][0] == "integer|null, default null"
+    assert found["photo"][0] == "base64, default null"
     assert found["any"][0] == "any, default null"

@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 
 import pytest
 
@@ -52,7 +53,7 @@ def weather() -> Agent:
 
 
 def request(skill: str, *words: str, agent: str = "weather", timeout: float = 5.0) -> Request:
-    return Request(agent, skill, words, timeout, False, "never")
+    return Request(agent, skill, words, timeout, False, "never", command.read)
 
 
 async def run(asked: Request, as_json: bool = False) -> None:
@@ -158,19 +159,42 @@ async def test_help_of_an_agent_and_of_a_skill(capsys):
 
 def test_files_and_standard_input(tmp_path, monkeypatch):
     (tmp_path / "text").write_text("two\nlines")
-    assert command.read(str(tmp_path / "text")) == "two\nlines"
-    monkeypatch.setattr("sys.stdin", io.StringIO("{}"))
-    assert command.read("-") == "{}"
+    assert command.read(str(tmp_path / "text")) == b"two\nlines"
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"{}")))
+    assert command.read("-") == b"{}"
 
 
-@pytest.mark.parametrize("content", [None, b"\xff\xfe", b"x" * 33])
+@pytest.mark.parametrize("content", [None, b"x" * 33])
 def test_what_cannot_be_read(tmp_path, monkeypatch, content):
     monkeypatch.setattr(command, "MAX_INPUT", 32)
     if content is not None:
         (tmp_path / "text").write_bytes(content)
     large = content == b"x" * 33
-    with pytest.raises(TooLarge if large else BadArguments, match="too large" if large else "text"):
+    with pytest.raises(
+        TooLarge if large else BadArguments, match="too large" if large else "text cannot be read"
+    ):
         command.read(str(tmp_path / "text"))
+
+
+def test_ctrl_c_while_standard_input_says_nothing(home, type_, monkeypatch):
+    """Inside the loop of a mesh the read would swallow it: it comes before."""
+
+    class Terminal:
+        def read(self, _size: int) -> bytes:
+            raise KeyboardInterrupt
+
+    entered = []
+    monkeypatch.setattr(command, "in_mesh", lambda *_: entered.append(True))
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=Terminal(), read=Terminal().read))
+    done = type_("call", "weather", "forecast", "-")
+    assert (done.code, done.out, done.err, entered) == (130, "", "", [])
+
+
+@pytest.mark.parametrize("command", ["call", "ping", "ask"])
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "86401", "soon"])
+def test_a_time_that_no_call_can_have(home, type_, command, seconds):
+    done = type_(command, "weather", "forecast", "--timeout", seconds)
+    assert (done.code, "--timeout" in done.err) == (2, True)
 
 
 def test_agent_and_skill_may_be_one_word(type_, monkeypatch):

@@ -1,14 +1,16 @@
 """Turn the words after a skill's name into its arguments, typed by the skill's JSON Schema.
 
 ``k=v`` takes the type that the schema gives ``k``; ``k:=JSON`` is JSON as written; ``k@file`` is
-the file's text; ``-`` is a JSON object on standard input. A value that does not fit its type stays
-text, so that the far side refuses it with its own sentence, the same at every door.
+the file's text, or its bytes in base64 where the schema asks for that; ``-`` is a JSON object on
+standard input. A value that does not fit its type stays text, so that the far side refuses it with
+its own sentence, the same at every door.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -16,8 +18,8 @@ import msgspec
 from chatixia.errors import BadArguments
 
 Schema = Mapping[str, Any]
-Read = Callable[[str], str]
-"""Gives the text of a file by name; ``-`` is standard input."""
+Read = Callable[[str], bytes]
+"""Gives the content of a file by name; ``-`` is standard input."""
 
 WORD: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*)(:=|=|@)(.*)\Z", re.DOTALL)
 TRUE: Final = frozenset({"true", "yes", "on", "1"})
@@ -29,7 +31,8 @@ DEPTH: Final = 8
 def assemble(words: Iterable[str], schema: Schema, read: Read) -> dict[str, Any]:
     """The arguments object that ``words`` describe.
 
-    Raises BadArguments for a word of no known form, JSON that does not parse, or a name twice.
+    Raises BadArguments for a word of no known form, JSON that does not parse, a name twice, or a
+    file that must be text and is not.
     """
     given: dict[str, Any] = {}
     for word in words:
@@ -40,9 +43,17 @@ def assemble(words: Iterable[str], schema: Schema, read: Read) -> dict[str, Any]
     return given
 
 
-def whole(text: str) -> dict[str, Any]:
+def files(words: Iterable[str]) -> Iterator[str]:
+    """The names that ``assemble`` will read for these words."""
+    for word in words:
+        match = WORD.match(word)
+        if word == "-" or (match is not None and match[2] == "@"):
+            yield match[3] if match is not None else word
+
+
+def whole(body: bytes) -> dict[str, Any]:
     """The JSON object on standard input."""
-    found = parsed(text, "standard input")
+    found = parsed(plain(body, "standard input"), "standard input")
     if not isinstance(found, dict):
         raise BadArguments("Standard input must hold one JSON object.")
     return found
@@ -56,8 +67,22 @@ def one(word: str, schema: Schema, read: Read) -> dict[str, Any]:
     name, sign, text = match.groups()
     if sign == ":=":
         return {name: parsed(text, name)}
-    body = read(text) if sign == "@" else text
-    return {name: typed(body, property_of(schema, name), schema)}
+    part = property_of(schema, name)
+    if sign == "@":
+        body = read(text)
+        if binary(part, schema):
+            return {name: b64encode(body).decode()}
+        text = plain(body, text)
+    return {name: typed(text, part, schema)}
+
+
+def plain(body: bytes, name: str) -> str:
+    """``body`` as text, with the line ends of text."""
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        raise BadArguments(f"{name} cannot be read: it is not UTF-8 text.") from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def parsed(text: str, name: str) -> Any:
@@ -83,6 +108,11 @@ def typed(text: str, part: Schema, root: Schema, depth: int = 0) -> Any:
     return text
 
 
+def binary(part: Schema, root: Schema) -> bool:
+    """Whether the schema takes bytes, which JSON carries in base64."""
+    return any(one.get("contentEncoding") == "base64" for one in forms(part, root))
+
+
 def kinds(part: Schema, root: Schema, depth: int) -> list[str]:
     """The JSON types that ``part`` allows, most exact first; text, which fits all, last."""
     found = set(names(part, root, depth))
@@ -91,15 +121,26 @@ def kinds(part: Schema, root: Schema, depth: int) -> list[str]:
 
 def names(part: Schema, root: Schema, depth: int) -> Iterable[str]:
     """Every JSON type named by ``type``, ``enum``, ``anyOf`` or behind a ``$ref``."""
+    for one in forms(part, root, depth):
+        yield from types(one)
+        yield from (kind_of(item) for item in choices(one))
+
+
+def forms(part: Schema, root: Schema, depth: int = 0) -> Iterator[Schema]:
+    """``part`` and every schema behind its ``anyOf`` and ``$ref``."""
     if depth > DEPTH:
         return
-    given = part.get("type", ())
-    yield from (given,) if isinstance(given, str) else given
-    yield from (kind_of(item) for item in choices(part))
+    yield part
     for other in (*part.get("anyOf", ()), *part.get("oneOf", ()), *part.get("allOf", ())):
-        yield from names(other, root, depth + 1)
+        yield from forms(other, root, depth + 1)
     if isinstance(ref := part.get("$ref"), str):
-        yield from names(resolve(ref, root), root, depth + 1)
+        yield from forms(resolve(ref, root), root, depth + 1)
+
+
+def types(part: Schema) -> list[str]:
+    """What ``type`` names: one, several or none."""
+    given = part.get("type", ())
+    return [given] if isinstance(given, str) else [*given]
 
 
 def choices(part: Schema) -> list[Any]:
@@ -176,8 +217,16 @@ def describe(schema: Schema) -> list[tuple[str, str, str]]:
 
 
 def _type(part: Schema, root: Schema, needed: bool) -> str:
-    allowed = choices(part)
-    kind = "|".join(map(str, allowed)) if allowed else "|".join(kinds(part, root, 0)) or "any"
+    kind = "|".join(said(part, root)) or "any"
     if needed:
         return f"{kind}, required"
     return f"{kind}, default {msgspec.json.encode(part.get('default')).decode()}"
+
+
+def said(part: Schema, root: Schema) -> list[str]:
+    """What a value may be, a word each: the values of an enum, else its type."""
+    found: list[str] = []
+    for one in forms(part, root):
+        other = ["base64"] if one.get("contentEncoding") == "base64" else types(one)
+        found += map(str, choices(one) or other)
+    return list(dict.fromkeys(found))

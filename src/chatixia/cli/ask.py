@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from chatixia.cli import output
-from chatixia.cli.common import Talk, common, in_mesh
+from chatixia.cli.common import Talk, common, in_mesh, waits
 
 if TYPE_CHECKING:
     from chatixia.client.mesh import Mesh
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.argument("words", nargs=-1, required=True, metavar="[AGENT] TEXT...")
 @click.option("--all", "everyone", is_flag=True, help="Tell it to every agent; no AGENT then.")
 @click.option("--no-wait", is_flag=True, help="With --all: do not wait for their answers.")
-@click.option("--timeout", default=60.0, metavar="SECONDS", help="The deadline; 60 s if not given.")
+@waits(60.0, "The deadline; 60 s if not given.")
 @common
 def ask(talk: Talk, words: tuple[str, ...], everyone: bool, no_wait: bool, timeout: float) -> None:
     """Ask AGENT in plain words; its prompt handler or model answers."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
 from chatixia.cli import output
-from chatixia.cli.common import Talk, common, in_mesh
+from chatixia.cli.common import Talk, common, in_mesh, waits
 
 if TYPE_CHECKING:
     from chatixia.client.mesh import Mesh
@@ -32,13 +32,14 @@ class Request(NamedTuple):
     timeout: float
     idempotent: bool
     queue: Queue
+    read: Callable[[str], bytes]
 
 
 @click.command(add_help_option=False)
 @click.argument("agent", default="")
 @click.argument("skill", default="")
 @click.argument("words", nargs=-1, metavar="[ARGUMENT]...")
-@click.option("--timeout", default=30.0, metavar="SECONDS", help="The deadline; 30 s if not given.")
+@waits(30.0, "The deadline; 30 s if not given.")
 @click.option("--idempotent", is_flag=True, help="It may run twice, so it may be tried again.")
 @click.option("--queue", "only_queue", is_flag=True, help="Through the registry's queue only.")
 @click.option("--direct", is_flag=True, help="Over a link only, never through the queue.")
@@ -65,7 +66,8 @@ def call(
     if only_queue and direct:
         raise click.UsageError("--direct and --queue exclude each other; give one of them.", ctx)
     queue: Queue = "only" if only_queue else "never" if direct else "auto"
-    request = Request(agent, skill, words, timeout, idempotent, queue)
+    content = {} if helped else contents(agent, skill, words)
+    request = Request(agent, skill, words, timeout, idempotent, queue, content.__getitem__)
     in_mesh(
         talk,
         lambda mesh: explain(mesh, talk, request) if helped else perform(mesh, talk, request),
@@ -82,7 +84,7 @@ async def perform(mesh: Mesh, talk: Talk, request: Request) -> None:
     try:
         skills = await mesh.skills(request.agent)
         known = find(skills, request.skill)
-        given = assemble(request.words, schema(known), read)
+        given = assemble(request.words, schema(known), request.read)
         if known is not None and known.streams:
             await stream(mesh, talk, request, given)
         else:
@@ -94,8 +96,13 @@ async def perform(mesh: Mesh, talk: Talk, request: Request) -> None:
         suggest(error, request.skill, [skill.name for skill in skills])
         raise
     except BadArguments as error:
-        error.add_note(f"See `chatixia call {request.agent} {request.skill} --help`.")
-        raise
+        raise helpful(error, request.agent, request.skill) from None
+
+
+def helpful(error: MeshError, agent: str, skill: str) -> MeshError:
+    """Add where the arguments are explained."""
+    error.add_note(f"See `chatixia call {agent} {skill} --help`.")
+    return error
 
 
 async def stream(mesh: Mesh, talk: Talk, request: Request, given: dict[str, Any]) -> None:
@@ -178,20 +185,34 @@ def suggest(error: MeshError, name: str, known: Sequence[str]) -> MeshError:
     return error
 
 
-def read(name: str) -> str:
-    """The text of a file, or of standard input for ``-``. Raises BadArguments, TooLarge."""
+def contents(agent: str, skill: str, words: Sequence[str]) -> dict[str, bytes]:
+    """What the files in ``words`` hold.
+
+    Read before the mesh is entered: a terminal or pipe that says nothing would hold up its loop,
+    and with it Ctrl-C. Raises BadArguments, TooLarge.
+    """
+    from chatixia.cli.arguments import files
+    from chatixia.errors import BadArguments
+
+    try:
+        return {name: read(name) for name in dict.fromkeys(files(words))}
+    except BadArguments as error:
+        raise helpful(error, agent, skill) from None
+
+
+def read(name: str) -> bytes:
+    """What a file holds, or standard input for ``-``. Raises BadArguments, TooLarge."""
     from chatixia.errors import BadArguments, TooLarge
     from chatixia.wire.tasks import TOO_LARGE
 
     try:
         if name == "-":
-            text = sys.stdin.read(MAX_INPUT + 1)
+            body = sys.stdin.buffer.read(MAX_INPUT + 1)
         else:
-            with Path(name).open(encoding="utf-8") as file:
-                text = file.read(MAX_INPUT + 1)
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise BadArguments(f"{name} cannot be read: {why}.") from None
-    if len(text) > MAX_INPUT:
+            with Path(name).open("rb") as file:
+                body = file.read(MAX_INPUT + 1)
+    except OSError as error:
+        raise BadArguments(f"{name} cannot be read: {error.strerror}.") from None
+    if len(body) > MAX_INPUT:
         raise TooLarge(TOO_LARGE)
-    return text
+    return body

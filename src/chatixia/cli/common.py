@@ -18,6 +18,22 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+def waits(default: float, note: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """The option ``--timeout``, ``default`` seconds unless given."""
+    return click.option(
+        "--timeout", default=default, metavar="SECONDS", callback=possible, help=note
+    )
+
+
+def possible(_ctx: click.Context, _param: click.Parameter, seconds: float) -> float:
+    """Refuse a time that no call can have, before anything waits for it."""
+    from chatixia.client.handle import MAX_TIMEOUT_S
+
+    if not 0 < seconds <= MAX_TIMEOUT_S:
+        raise click.BadParameter(f"give seconds, above 0 and at most {MAX_TIMEOUT_S:.0f}.")
+    return seconds
+
+
 class Talk:
     """One command's voice: data to stdout, talk to stderr, each in the form that was asked for.
 

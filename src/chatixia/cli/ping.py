@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from chatixia.cli import output
-from chatixia.cli.common import Talk, common, in_mesh
+from chatixia.cli.common import Talk, common, in_mesh, waits
 
 if TYPE_CHECKING:
     from chatixia.client.mesh import Mesh
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("agent")
 @click.option("-c", "--count", default=1, metavar="N", type=click.IntRange(1, 10_000))
-@click.option("--timeout", default=5.0, metavar="SECONDS", help="For each; 5 s if not given.")
+@waits(5.0, "For each; 5 s if not given.")
 @common
 def ping(talk: Talk, agent: str, count: int, timeout: float) -> None:
     """Measure the way to AGENT, -c N times, a second apart."""

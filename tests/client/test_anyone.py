@@ -41,6 +41,8 @@ async def test_turns(net: Net):
     seen = Counter([(await anyone.call("name")).agent for _ in range(9)])
     assert seen == {"a": 3, "b": 3, "c": 3}
     assert await anyone.name() == "x"
+    with pytest.raises(TypeError, match="name takes its arguments by name"):
+        await anyone.name("x")  # type: ignore[arg-type]
     assert repr(anyone) == "<any agent with name>"
     with pytest.raises(AttributeError):
         _ = anyone._x

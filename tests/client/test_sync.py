@@ -70,6 +70,8 @@ def test_errors_are_the_same():
     with SyncMesh(opened()) as mesh:
         with pytest.raises(UnknownSkill):
             mesh.agent("a").nothing()
+        with pytest.raises(TypeError, match="echo takes its arguments by name"):
+            mesh.agent("a").echo("x")
         with pytest.raises(ConfigError, match="go to one agent"):
             mesh.any("echo").ask("hi")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Never
 
 from chatixia.core.ports import Outgoing
 from chatixia.errors import (
@@ -17,7 +17,7 @@ from chatixia.wire.registry import AgentRecord
 
 from .directory import Directory
 from .door import Door
-from .handle import Options, make_reply
+from .handle import Options, make_reply, nameless
 from .reply import Reply
 from .retry import insist
 from .value import encode_args
@@ -131,6 +131,8 @@ class AnyCaller:
         self._handle = handle
         self._skill = skill
 
-    async def __call__(self, /, **args: Any) -> Any:
-        """The skill's value, or one MeshError before the timeout."""
+    async def __call__(self, /, *unnamed: Never, **args: Any) -> Any:
+        """The skill's value, or one MeshError before the timeout. Raises TypeError if unnamed."""
+        if unnamed:
+            raise TypeError(nameless(self._skill))
         return (await self._handle.call(self._skill, args)).value

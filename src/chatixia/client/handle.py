@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, Never
 
 import msgspec
 
@@ -52,6 +52,11 @@ def checked(timeout: float, idempotent: bool, queue: Queue) -> Options:
     return Options(timeout, idempotent, queue)
 
 
+def nameless(skill: str) -> str:
+    """What to say where arguments came without their names: only those cross the wire."""
+    return f"{skill} takes its arguments by name: {skill}(name=value)."
+
+
 @lru_cache(1024)
 def address(name: str) -> AgentId:
     """``name`` as the id of an agent or client. Raises UnknownAgent for what can be none."""
@@ -81,8 +86,10 @@ class Caller:
         self._idempotent = options.idempotent
         self._queue = options.queue
 
-    async def __call__(self, /, **args: Any) -> Any:
-        """The skill's value, or one MeshError before the timeout."""
+    async def __call__(self, /, *unnamed: Never, **args: Any) -> Any:
+        """The skill's value, or one MeshError before the timeout. Raises TypeError if unnamed."""
+        if unnamed:
+            raise TypeError(nameless(self._skill))
         out = Outgoing(
             self._target, self._skill, encode_args(args), "task", self._timeout, self._idempotent,
             queue=self._queue,

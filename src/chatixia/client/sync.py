@@ -159,8 +159,8 @@ class SyncHandle:
     def __getattr__(self, skill: str) -> Callable[..., Any]:
         caller = getattr(self._handle, skill)
 
-        def call(**args: Any) -> Any:
-            return self._run(lambda: caller(**args))
+        def call(*unnamed: Any, **args: Any) -> Any:
+            return self._run(lambda: caller(*unnamed, **args))
 
         return call
 

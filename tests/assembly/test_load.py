@@ -65,6 +65,9 @@ def test_module_and_attribute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         load("loaded1:agnt")
     with pytest.raises(ConfigError, match="loaded2:x is a int, not an Agent"):
         load("loaded2:x")
+    write(tmp_path, loaded5_py="raise SystemExit(3)")
+    with pytest.raises(ConfigError, match="loaded5 cannot be loaded: SystemExit: 3"):
+        load("loaded5:x")
     with pytest.raises(ConfigError, match="nowhere1 cannot be loaded: ModuleNotFoundError"):
         load("nowhere1:agent")
 

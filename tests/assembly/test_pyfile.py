@@ -22,6 +22,7 @@ def test_a_file_is_run_as_a_module_with_its_folder_on_the_path(tmp_path: Path):
     ("text", "says"),
     [
         ("x = 1\nimport nowhere_at_all", r"ModuleNotFoundError: .* \(line 2\)\.$"),
+        ("import sys\nsys.exit(3)", r"one.py cannot be loaded: SystemExit: 3 \(line 2\)\.$"),
         ("def f(:", r"SyntaxError: .* \(line 1\)\.$"),
         (
             "from chatixia.errors import ConfigError\nraise ConfigError('As it is.')",

@@ -14,7 +14,7 @@ from chatixia.errors import ConfigError, MeshError
 
 from .agent import Agent
 from .describe import CODE, describe, give
-from .pyfile import failed, run_file
+from .pyfile import LEFT, failed, run_file
 from .running import collecting
 
 
@@ -102,7 +102,7 @@ def _attribute(target: str) -> Agent:
             found: Any = importlib.import_module(name)
     except MeshError:
         raise
-    except Exception as error:
+    except LEFT as error:
         raise ConfigError(f"{name} cannot be loaded: {failed(error)}") from error
     for step in attribute.split("."):
         if not hasattr(found, step):

@@ -8,8 +8,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Final
 
 from chatixia.errors import ConfigError, MeshError
+
+LEFT: Final = (Exception, SystemExit)
+"""How a user's file can end before it has made its agent: `sys.exit` must not be our own exit."""
 
 
 def run_file(path: Path) -> ModuleType:
@@ -33,7 +37,7 @@ def run_file(path: Path) -> ModuleType:
         raise ConfigError(f"{path}{f', line {line}' if line else ''}: {error.message}") from error
     except MeshError:
         raise
-    except Exception as error:
+    except LEFT as error:
         raise ConfigError(f"{path} cannot be loaded: {failed(error, path)}") from error
     return module
 
@@ -44,14 +48,14 @@ def where(fn: Callable[..., object]) -> str:
     return f"{code.co_filename}, line {code.co_firstlineno}: " if code else ""
 
 
-def failed(error: Exception, path: Path | None = None) -> str:
+def failed(error: BaseException, path: Path | None = None) -> str:
     """What a program's own error says, in one sentence with the line (of ``path``, if given)."""
     text = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
     line = error.lineno if isinstance(error, SyntaxError) else _line(error, path)
     return f"{text}{f' (line {line})' if line else ''}."
 
 
-def _line(error: Exception, path: Path | None) -> int | None:
+def _line(error: BaseException, path: Path | None) -> int | None:
     """The last line that was run, in that file."""
     trace, line = error.__traceback__, None
     while trace is not None:

@@ -210,7 +210,14 @@ def show(report: dict[str, Any]) -> None:
     for link in report["links"]:
         say("link", f"{link['from']} - {link['to']}: {end(link['here'])} | {end(link['there'])}")
     if not report["links"]:
-        say("link", "none is open; the calls went through the registry's queue")
+        say("link", without(report))
+
+
+def without(report: dict[str, Any]) -> str:
+    """Why no link is open."""
+    if not report["work"] and not report["missing"]:
+        return "none was needed: the document has no text"
+    return "none is open; the calls went through the registry's queue"
 
 
 def write(report: dict[str, Any]) -> None:

@@ -135,10 +135,20 @@ def test_it_stays_until_told_and_leaves_nothing(procs: Procs, sent: signal.Signa
     assert not home.exists() and not started_by(run, procs)
 
 
-def test_a_file_that_is_none(procs: Procs):
+def test_a_file_that_is_none(procs: Procs, tmp_path: Path):
     run = demo(procs, FILE="/nowhere/at all")
     assert run.wait(30) == 1
     assert "is no file" in run.output
+    large, empty = tmp_path / "large.txt", tmp_path / "empty.txt"
+    large.write_bytes(b"a" * (8 * 2**20 + 1))
+    empty.touch()
+    run = demo(procs, FILE=str(large), ONCE="1")
+    assert run.wait(90) == 1
+    assert "large.txt is larger than 8,388,608 bytes" in run.output
+    run = demo(procs, FILE=str(empty), ONCE="1")
+    assert run.wait(90) == 0
+    assert "none was needed: the document has no text" in run.output
+    assert "queue" not in run.output
 
 
 DROP = """

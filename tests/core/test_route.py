@@ -75,8 +75,11 @@ def test_a_call_may_name_how_long_it_waits_for_a_link():
 
 
 def test_a_call_for_the_queue_alone_needs_the_queue():
-    for call, registry in ((out(queue="only"), False), (out(queue="only", stream=True), True)):
-        with pytest.raises(Unreachable):
+    for call, registry, says in (
+        (out(queue="only"), False, "cannot take this call"),
+        (out(queue="only", stream=True), True, "streams needs a link"),
+    ):
+        with pytest.raises(Unreachable, match=says):
             route.first(call, True, registry, NEVER, 0.0)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from chatixia import Agent, Ctx, MeshError
+from chatixia import Agent, Ctx, MeshError, SkillFailed
 
 agent = Agent("coordinator", "Reads a document with the help of others")
 
@@ -99,7 +99,7 @@ def document() -> tuple[str, bytes]:
     """The name and the bytes of the file that this agent was started for."""
     path = Path(os.environ["DEMO_FILE"])
     if path.stat().st_size > LARGEST:
-        raise ValueError(f"{path.name} is larger than {LARGEST} bytes")
+        raise SkillFailed(f"{path.name} is larger than {LARGEST:,} bytes.")
     return path.name, path.read_bytes()
 
 

@@ -48,7 +48,11 @@ def first(out: Outgoing, is_open: bool, registry: bool, seen: Seen, now: float) 
     """Where a new call goes. Raises when it can go nowhere."""
     if out.queue == "only":
         if not queues(out, registry):
-            raise Unreachable("The queue cannot take this call.", agent=out.target)
+            raise Unreachable(
+                "A reply that streams needs a link; the queue carries whole answers."
+                if out.stream else "The queue cannot take this call.",
+                agent=out.target,
+            )  # fmt: skip
         return "queue"
     if is_open:
         return "link"

@@ -122,6 +122,8 @@ class Channel:
 
 def whole(data: bytes) -> bool:
     """Whether a mutant may stand inside a frame as JSON."""
+    if data.count(b"[") + data.count(b"{") > 400:
+        return False  # this very process shall not end up at the bound of its stack
     try:
         json.loads(data)
         data.decode()

@@ -56,13 +56,15 @@ async def test_agents_keep_calling_while_the_registry_is_dead(net: TestMesh, lif
         for left, right in PAIRS:
             assert await mesh.agent(left).echoes(others=[right], data="warm") == {right: "direct"}
         acknowledged = [await mesh.submit("a", "mark", {"n": -1 - n}) for n in range(20)]
-        storms = [Storm(mesh, x, 3_400) for x, _ in PAIRS]
-        running = [asyncio.create_task(storm.run()) for storm in storms]
-        # More than its slots: as the registry dies some are done, some run, and some wait.
+        # More than its slots: as the registry dies some run and some wait.
         held = [await mesh.submit("b", "hold", {"n": -100 - n, "seconds": 5}) for n in range(12)]
+        storms = [Storm(mesh, x, 3_400) for x, _ in PAIRS]
         async with asyncio.timeout(60):
-            while min(storm.right for storm in storms) < 50 or not await assigned(held):
+            while not await assigned(held):
                 await asyncio.sleep(0.01)
+            running = [asyncio.create_task(storm.run()) for storm in storms]
+            while min(storm.right for storm in storms) < 50:
+                await asyncio.sleep(0)
             while sum(storm.flying for storm in storms) < 32:
                 await asyncio.sleep(0)
         flying, before = kill(net, storms)

@@ -234,3 +234,31 @@ def test_a_newer_schema_is_refused(tmp_path: Path):
     db.close()
     with pytest.raises(ConfigError, match="newer"):
         opened(tmp_path)
+
+
+OPENS = """
+import sys
+from pathlib import Path
+from chatixia.store.local import LocalStore
+print("ready", flush=True)
+for line in sys.stdin:
+    LocalStore.open(Path(line.strip()), 0.0).close()
+    print("ok", flush=True)
+"""
+
+
+def test_many_processes_may_open_a_new_file_at_once(tmp_path: Path):
+    """As two commands typed at once in a new profile do; one in twenty was told `locked`."""
+    talk = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    openers = [subprocess.Popen([sys.executable, "-c", OPENS], **talk) for _ in range(4)]
+    try:
+        assert [one.stdout.readline() for one in openers] == ["ready\n"] * 4
+        for n in range(100):
+            for one in openers:
+                one.stdin.write(f"{tmp_path / str(n)}.db\n")
+            for one in openers:
+                one.stdin.flush()
+            assert [one.stdout.readline() for one in openers] == ["ok\n"] * 4
+    finally:
+        for one in openers:
+            one.communicate()

@@ -22,6 +22,7 @@ from chatixia.core.ports import Pin, RevocationBook
 from chatixia.errors import ConfigError, MeshError, Overloaded, Unavailable
 from chatixia.wire.signed import b64, unb64
 from chatixia.wire.trust import Revocation, Signed
+from chatixia.world import REAL
 
 from .schema import migrate
 
@@ -32,6 +33,7 @@ MAX_CALLS: Final = 10_000
 MAX_ANSWERS: Final = 32 * 1024 * 1024
 PATIENCE: Final = 5.0
 """Seconds to wait for another process's write."""
+PAUSE: Final = 0.005
 
 _PIN = (
     "INSERT OR REPLACE INTO pins (ns, id, kind, sign, seal, serial, signer, machine, approved,"
@@ -82,7 +84,7 @@ class LocalStore:
     @classmethod
     def _prepare(cls, db: sqlite3.Connection, where: str, now: float) -> LocalStore:
         try:
-            db.execute("PRAGMA journal_mode = WAL")
+            _write_ahead(db)
             db.execute("PRAGMA synchronous = NORMAL")
             migrate(db, where)
             made = cls(db, where)
@@ -226,3 +228,19 @@ class LocalStore:
 
     def _failed(self, error: sqlite3.Error) -> MeshError:
         return Unavailable(f"{self._where} cannot be used: {error}.")
+
+
+def _write_ahead(db: sqlite3.Connection) -> None:
+    """Switch to WAL, however many processes open a new file at once: SQLite waits for no lock here,
+    but says at once that it is busy (sqlite.org/wal.html, "Sometimes Queries Return SQLITE_BUSY").
+    """
+    until = REAL.monotonic() + PATIENCE
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or REAL.monotonic() > until:
+                raise
+        threading.Event().wait(PAUSE)

@@ -57,7 +57,10 @@ async def test_agents_keep_calling_while_the_registry_is_dead(net: TestMesh, lif
             assert await mesh.agent(left).echoes(others=[right], data="warm") == {right: "direct"}
         acknowledged = [await mesh.submit("a", "mark", {"n": -1 - n}) for n in range(20)]
         # More than its slots: as the registry dies some run and some wait.
-        held = [await mesh.submit("b", "hold", {"n": -100 - n, "seconds": 5}) for n in range(12)]
+        held = [
+            await mesh.submit("b", "hold", {"n": -100 - n, "seconds": 5}, deadline=dead + 300)
+            for n in range(12)
+        ]
         storms = [Storm(mesh, x, 3_400) for x, _ in PAIRS]
         async with asyncio.timeout(60):
             while not await assigned(held):

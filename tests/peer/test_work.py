@@ -130,6 +130,12 @@ class Bench:
         )
         self.worker.pushed(TaskPush(task, t.LEASE_MS, fence, 1))
 
+    async def begin(self, name="t1", **kw):
+        """Push it, and go on when its skill runs: from Python 3.12 on that is at once."""
+        self.push(name, **kw)
+        lease = self.worker._leases.get(name)
+        await self.until(lambda: lease is None or lease.begun or lease.run.done())
+
     def told(self, verb):
         """Under which fences the registry was told that."""
         return [said.fence for name, said in self.book.asked if name == verb]
@@ -165,7 +171,7 @@ async def test_a_task_for_a_foreign_skill_or_a_full_worker_goes_back():
 
 async def test_the_same_push_twice_is_one_and_a_new_fence_goes_on_with_what_runs():
     bench = Bench(run := Runs())
-    bench.push(fence="0.1")
+    await bench.begin(fence="0.1")
     bench.push(fence="0.1")
     bench.worker.pushed(TaskHint("t1", "pending", "0.1"))
     bench.push(fence="0.3")
@@ -214,6 +220,7 @@ async def test_a_later_fence_that_comes_while_the_first_is_asked_about_is_the_on
     bench = Bench(run := Runs())
     bench.book.errors["tasks.started"] = [StaleFence()]
     bench.push(fence="0.1", age=6)
+    await bench.until(lambda: bench.book.names() == ["tasks.started"])
     bench.push(fence="0.3", age=1)
     await bench.until(lambda: run.seen)
     assert run.seen == ["0.3"]
@@ -232,8 +239,8 @@ async def test_a_late_delivery_that_the_registry_does_not_confirm_is_dropped(cod
 
 async def test_a_clock_that_lags_is_set_by_what_is_given_out():
     bench = Bench(run := Runs(), slots=9)
-    bench.push("t1", age=-6)  # younger than mesh time itself
-    bench.push("t2", age=-5.9)
+    await bench.begin("t1", age=-6)  # younger than mesh time itself
+    await bench.begin("t2", age=-5.9)
     assert len(run.seen) == 2
     bench.push("t3", age=-1)
     assert len(run.seen) == 2
@@ -268,7 +275,7 @@ async def test_a_new_fence_while_the_result_is_told_is_the_one_told_next():
     bench = Bench(run := Runs())
     run.end.set()
     bench.book.errors["tasks.complete"] = [StaleFence()]
-    bench.push(fence="0.1")
+    await bench.begin(fence="0.1")
     bench.push(fence="0.3")
     await bench.until(lambda: not bench.worker.working)
     assert run.seen == ["0.1"] and bench.told("tasks.complete") == ["0.1", "0.3"]
@@ -278,7 +285,7 @@ async def test_a_new_fence_while_the_result_is_told_is_the_one_told_next():
 @pytest.mark.parametrize("tries", [1, 3])
 async def test_what_was_begun_and_stopped_counts_as_a_try(tries):
     bench = Bench(run := Runs())
-    bench.push(fence="0.1", max_attempts=tries)
+    await bench.begin(fence="0.1", max_attempts=tries)
     bench.worker.pushed(TaskHint("t1", "pending", "0.1"))
     bench.world.waiting = lambda: 0
     bench.world.advance(work.GRACE + 0.01)
@@ -296,7 +303,7 @@ async def test_what_was_begun_and_stopped_counts_as_a_try(tries):
 
 async def test_work_that_is_being_stopped_ends_before_it_is_begun_again():
     bench = Bench(run := Runs(stubborn=True))
-    bench.push(fence="0.1")
+    await bench.begin(fence="0.1")
     bench.worker.pushed(TaskHint("t1", "pending", "0.1"))
     bench.world.waiting = lambda: 0
     bench.world.advance(work.GRACE + 0.01)
@@ -312,7 +319,7 @@ async def test_work_that_is_being_stopped_ends_before_it_is_begun_again():
 async def test_work_addressed_to_me_waits_longer_for_its_next_fence():
     bench = Bench(run := Runs())
     bench.world.waiting = lambda: 0
-    bench.push(target="b")
+    await bench.begin(target="b")
     lease = bench.worker._leases["t1"]
     bench.worker.pushed(TaskHint("t1", "pending", "f1"))
     bench.world.advance(work.GRACE_MINE - 0.1)
@@ -326,7 +333,7 @@ async def test_work_addressed_to_me_waits_longer_for_its_next_fence():
 async def test_a_result_outlives_its_lease_while_the_registry_is_away():
     bench = Bench(answer)
     bench.book.errors["tasks.complete"] = [RegistryUnreachable() for _ in range(30)]
-    bench.push()
+    await bench.begin()
     began = bench.world.now
     bench.worker._renewed([t.Renewal("t1", code="stale_fence")], began)
     await bench.until(lambda: not bench.worker.working)
@@ -341,7 +348,7 @@ async def test_results_that_wait_for_the_registry_are_bounded(monkeypatch):
     bench.world.waiting = lambda: 0
     bench.book.errors["tasks.complete"] = [RegistryUnreachable() for _ in range(9)]
     for n in range(4):
-        bench.push(f"t{n}")
+        await bench.begin(f"t{n}")
     await bench.until(lambda: "tasks.release" in bench.book.names())
     (back,) = [said.task_id for name, said in bench.book.asked if name == "tasks.release"]
     assert back == "t3"
@@ -350,7 +357,7 @@ async def test_results_that_wait_for_the_registry_are_bounded(monkeypatch):
 
 async def test_the_thread_says_what_a_loop_that_blocks_at_once_could_not():
     bench = Bench(hang)
-    bench.push()
+    await bench.begin()
     assert [held.task_id for held in bench.worker._unsaid()] == ["t1"]
     bench.worker._renewed_aside([t.Renewal("t1", t.LEASE_MS)], bench.world.now)
     assert bench.worker._unsaid() == []
@@ -387,7 +394,7 @@ async def test_a_canceled_task_stops_its_skill():
             raise
 
     bench = Bench(listen)
-    bench.push()
+    await bench.begin()
     lease = bench.worker._leases["t1"]
     bench.worker.pushed(TaskHint("t1", "canceled", "another fence"))
     assert not lease.lost

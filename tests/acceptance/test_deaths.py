@@ -6,6 +6,7 @@ import asyncio
 import signal
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import pytest
 
@@ -105,12 +106,12 @@ async def test_an_agent_that_was_killed_and_restarted_is_called_directly_again(n
         assert await b.echoes(others=["a"], data="z") == {"a": "direct"}
 
 
-async def unlinked(mesh, other, name: str) -> bool:  # type: ignore[no-untyped-def]
+async def unlinked(mesh: Any, other: Any, name: str) -> bool:
     here = {link.peer for link in mesh.links()}
     return name not in here | {link["peer"] for link in await other.links()}
 
 
-async def queued(mesh, name: str, n: int) -> bool:  # type: ignore[no-untyped-def]
+async def queued(mesh: Any, name: str, n: int) -> bool:
     page = await mesh.verb("tasks.list", Query(agent=name, state="pending"))
     return len(page.tasks) >= n
 

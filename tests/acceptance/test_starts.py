@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ TOGETHER = 0.05
 MOST = 2 * ROUNDS
 
 
-async def one_round(mesh, attempts: dict[str, list[int]]) -> None:  # type: ignore[no-untyped-def]
+async def one_round(mesh: Any, attempts: dict[str, list[int]]) -> None:
     """All twenty echoes, and every pair's link as its two ends see it."""
 
     async def ask(name: str) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 
 import pytest
 
@@ -14,9 +15,9 @@ from chatixia.errors import NotFound
 SECRET = "sesame-in-the-text"
 
 
-def caught(run: object) -> Exception:
+def caught(run: Callable[[], None]) -> Exception:
     with pytest.raises(ValueError) as found:
-        run()  # type: ignore[operator]
+        run()
     return found.value
 
 

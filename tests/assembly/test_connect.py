@@ -145,7 +145,7 @@ async def test_calls_under_way_end_when_the_mesh_closes(hen: asyncio.Semaphore):
     async with asyncio.timeout(5):
         ended = await asyncio.gather(*under_way, return_exceptions=True)
     assert [type(error) for error in ended] == [Unavailable] * len(under_way)
-    assert all(not error.retryable and error.outcome == "unknown" for error in ended)  # type: ignore[union-attr]
+    assert all(not error.retryable and error.outcome == "unknown" for error in ended)
 
 
 async def test_a_stopped_agents_own_mesh_refuses(registry: RegistryHarness):

@@ -100,7 +100,7 @@ async def test_whoever_is_revoked_hears_of_it_in_the_middle_of_a_call(
             errors = await asyncio.gather(*asked, return_exceptions=True)
             await ended.wait()
             assert [type(error) for error in errors] == [Revoked] * 5
-            assert all(error.outcome == "unknown" for error in errors)  # type: ignore[union-attr]
+            assert all(error.outcome == "unknown" for error in errors)
             assert isinstance(fox.fault, Revoked)
             for late in (pi.agent("hen").hang(), pi.agents(), fox.mesh.agent("hen").hang()):
                 with pytest.raises(Revoked, match="pi was revoked by the owner"):

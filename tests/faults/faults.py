@@ -308,7 +308,7 @@ FAULTS: list[Fault] = [
     Fault(
         "linkless-link",
         "who has no key is reached by the queue, and last",
-        {"chatixia.client.anyone:keyless": always(False)},
+        {"chatixia.wire.registry:AgentRecord.keyless": breaks.with_a_key},
         ("tests/client/test_anyone.py::test_who_has_no_key_comes_last_and_through_the_queue",),
     ),
     *acceptance.FAULTS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
@@ -24,7 +25,7 @@ POLL_S: Final = 0.5
 """Seconds between looks at a task that is waited for."""
 
 
-class RestPort:
+class RestPort(ABC):
     """``core.ports.Mesh`` as far as REST goes. A subclass brings ``_call``, run in a thread."""
 
     def __init__(self, name: str, world: World = REAL) -> None:
@@ -37,8 +38,9 @@ class RestPort:
         """My name."""
         return self._name
 
+    @abstractmethod
     def _call(self, name: str, request: msgspec.Struct, timeout: float) -> Any:
-        raise NotImplementedError
+        """A verb's reply struct, within ``timeout`` seconds. Blocks."""
 
     async def verb(self, name: str, request: msgspec.Struct, timeout: float = TIMEOUT_S) -> Any:
         """A verb at the registry, one at a time."""
@@ -60,7 +62,9 @@ class RestPort:
         """None."""
         return ()
 
-    def serve(self, handler: Handler, skills: Sequence[SkillInfo], slots: int) -> None:
+    def serve(  # noqa: B027 - who only asks has nothing to serve
+        self, handler: Handler, skills: Sequence[SkillInfo], slots: int
+    ) -> None:
         """Nothing comes over REST by itself."""
 
     async def watch(self, task_id: str, timeout: float) -> AsyncIterator[msgspec.Struct]:

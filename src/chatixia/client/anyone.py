@@ -60,9 +60,9 @@ class AnyHandle:
         first = self._turn % len(found)
         found = found[first:] + found[:first]
         linked = {link.peer for link in self._door.port.links()}
-        if linked and found[0].agent_id not in linked and not keyless(found[0]):
+        if linked and found[0].agent_id not in linked and not found[0].keyless:
             self._door.warm(AgentId(found[0].agent_id))  # its turn comes when its link is open
-        return sorted(found, key=lambda one: (keyless(one), one.agent_id not in linked))
+        return sorted(found, key=lambda one: (one.keyless, one.agent_id not in linked))
 
     async def call(self, skill: str, args: Mapping[str, Any] | None = None) -> Reply:
         """``skill`` of one of them; another is tried where nothing happened at the first."""
@@ -70,7 +70,7 @@ class AnyHandle:
         until = self._door.world.monotonic() + self._door.budget(self._options.timeout)
         found = await self._candidates(self._options.timeout)
         if self._options.queue == "never":
-            found = [one for one in found if not keyless(one)] or found
+            found = [one for one in found if not one.keyless] or found
         last = self._last(found)
         for place, one in enumerate(found[:last]):
             try:
@@ -83,7 +83,7 @@ class AnyHandle:
     def _last(self, found: list[AgentRecord]) -> int:
         """The place of the one that gets all the time that is left: the first without a key, which
         the queue always takes, else the last."""
-        places = [place for place, one in enumerate(found) if keyless(one)]
+        places = [place for place, one in enumerate(found) if one.keyless]
         return places[0] if places else len(found) - 1
 
     async def _reach(
@@ -101,7 +101,7 @@ class AnyHandle:
     async def _settle(self, one: AgentRecord, skill: str, body: bytes, until: float) -> Reply:
         """Ask the last one, with all the time that is left."""
         options = self._options
-        queue = "only" if keyless(one) and options.queue == "auto" else options.queue
+        queue = "only" if one.keyless and options.queue == "auto" else options.queue
         out = Outgoing(
             AgentId(one.agent_id), skill, body, "task", self._left(until), options.idempotent,
             queue=queue,
@@ -115,11 +115,6 @@ class AnyHandle:
         if left <= 0:
             raise DeadlineExceeded(outcome="definite")
         return left
-
-
-def keyless(one: AgentRecord) -> bool:
-    """Whether no link to it can ever be: it has no key of its own."""
-    return one.trust == "unverified"
 
 
 class AnyCaller:

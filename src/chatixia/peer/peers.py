@@ -260,7 +260,7 @@ class Peers:
 
     def _listed(self, peer: Peer, record: AgentRecord) -> None:
         seen = peer.seen
-        seen.keyless = record.trust == "unverified"
+        seen.keyless = record.keyless
         seen.listed = record.health != "offline" and not seen.keyless
         if not seen.listed and peer.channel.path is None:
             seen.failed_at = self._now()

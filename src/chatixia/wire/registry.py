@@ -56,6 +56,11 @@ class AgentRecord(msgspec.Struct, omit_defaults=False):
     key: Short = ""
     ns: Short = "default"
 
+    @property
+    def keyless(self) -> bool:
+        """Whether no link to it can ever be: it has no key of its own."""
+        return self.trust == "unverified"
+
 
 class AgentQuery(msgspec.Struct, omit_defaults=True):
     """``agents.list``: by skill, health; paged, ordered by id."""

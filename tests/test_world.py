@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import sys
 import time
 
 from chatixia import ids, world
@@ -26,3 +28,15 @@ def test_chance_has_its_ranges():
     assert len(world.REAL.token(16)) == 16
     assert all(0 <= world.REAL.jitter() < 1 for _ in range(100))
     assert world.process_id() == os.getpid()
+
+
+async def test_an_eager_task_has_begun_when_it_is_made_where_python_can():
+    begun = []
+
+    async def work() -> None:
+        begun.append(True)
+
+    task = asyncio.Task(work(), loop=asyncio.get_running_loop(), **world.EAGER)
+    assert bool(begun) is (sys.version_info >= (3, 12))
+    await task
+    assert begun == [True]

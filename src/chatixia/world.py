@@ -8,11 +8,16 @@ from __future__ import annotations
 import os
 import random
 import secrets
+import sys
 import time
 from base64 import b32encode
-from typing import Protocol
+from typing import Any, Final, Protocol
 
 from .ids import Incarnation, RequestId, TaskId
+
+EAGER: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
+"""How ``asyncio.Task`` is made where a request that does not suspend should cost no turn of the
+loop (links.md section 6); before Python 3.12 each task begins with the next turn."""
 
 
 class World(Protocol):

@@ -19,6 +19,8 @@ from tests.acceptance.doors import api_key
 from tests.acceptance.harness import TestMesh
 
 HANG = 30.0
+ONLINE = 5.0
+"""The shortest timeout of a command: its login counts, and must not be what runs out."""
 
 
 class Failure(NamedTuple):
@@ -76,7 +78,8 @@ async def by_command_line(net: TestMesh, failure: Failure) -> Seen:
         file = net.procs.folder / "large"
         file.write_text(failure.args["data"])
         words = [f"data@{file}"]
-    options = ["--json", "--timeout", str(failure.timeout)]
+    timeout = max(failure.timeout, ONLINE)
+    options = ["--json", "--timeout", str(timeout)]
     done = await asyncio.to_thread(
         net.procs.run, "call", failure.agent, failure.skill, *words, *options
     )

@@ -74,6 +74,7 @@ def test_skills_as_a_list():
         ("name: {a: 1}", "there is no key name.a"),
         ("- a", "a manifest is a list of keys"),
         ("a: [", "line 1: this is not YAML"),
+        ("name: hen\nname: cow", "line 2: the key name is given twice"),
     ],
 )
 def test_refusals(tmp_path: Path, text: str, says: str):

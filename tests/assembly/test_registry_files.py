@@ -31,7 +31,8 @@ def test_settings_are_remembered(tmp_path: Path):
     [
         ("prot: 1", "the nearest is 'port'"),
         ("port: x", "port"),
-        ("{", "not valid YAML"),
+        ("{", "this is not YAML"),
+        ("token_ttl: 20\ntoken_ttl: 30", "line 2: the key token_ttl is given twice"),
         ("- 1", "registry.yaml"),
     ],
 )

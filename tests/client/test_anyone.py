@@ -156,7 +156,7 @@ async def test_who_has_no_key_comes_last_and_through_the_queue(net: Net):
 
 
 async def test_nobody_has_it(net: Net):
-    with pytest.raises(UnknownSkill, match="No other agent in the mesh has the skill nope"):
+    with pytest.raises(UnknownSkill, match="No agent in the mesh has the skill nope"):
         await client(net).any("nope").nope()
 
 

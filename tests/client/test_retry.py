@@ -9,7 +9,14 @@ import pytest
 from chatixia.client.door import Door
 from chatixia.client.retry import TRIES, insist
 from chatixia.core.ports import Answer, Outgoing
-from chatixia.errors import MeshError, Overloaded, PeerRestarted, UnknownSkill, Unreachable
+from chatixia.errors import (
+    MeshError,
+    Overloaded,
+    PeerRestarted,
+    Unavailable,
+    UnknownSkill,
+    Unreachable,
+)
 from chatixia.ids import AgentId
 from tests.agent.loopback import Net
 
@@ -75,3 +82,16 @@ async def test_the_deadline_ends_it_too():
     with pytest.raises(Overloaded):
         await insist(flaky.door, Outgoing(NOBODY, timeout=0.001))
     assert len(flaky.seen) == 1
+
+
+async def test_a_mesh_that_closes_between_two_tries_ends_it_as_itself(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    flaky = Flaky(Overloaded(), Unavailable(retryable=False))
+
+    async def close(door: Door, _: float) -> None:
+        door.lock()
+
+    monkeypatch.setattr(Door, "pause", close)
+    with pytest.raises(Unavailable):
+        await insist(flaky.door, Outgoing(NOBODY))

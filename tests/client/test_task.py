@@ -8,17 +8,20 @@ from typing import Any
 import msgspec
 import pytest
 
+from chatixia.client.door import Door
 from chatixia.client.task import Progress
 from chatixia.errors import (
     BadArguments,
     BadRequest,
     Cancelled,
+    ConfigError,
     Conflict,
     DeadlineExceeded,
     OutcomeUnknown,
     RegistryUnreachable,
     SkillFailed,
     TooLarge,
+    Unavailable,
     WireError,
 )
 from chatixia.wire.signaling import TaskDone, TaskHint, TaskProgress
@@ -180,3 +183,20 @@ async def test_looking_and_cancelling():
     registry.rows = [row("pending")]
     assert await registry.task.state() == "pending"
     assert await registry.task.cancel("enough") == "canceled"
+
+
+async def test_a_mesh_that_closes_ends_the_waiting_as_itself_between_two_looks_too(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    registry = Registry()
+    task = registry.task
+    registry.rows = [RegistryUnreachable(), Unavailable(retryable=False)]
+
+    async def close(door: Door, _: float) -> None:
+        door.lock()
+
+    monkeypatch.setattr(Door, "pause", close)
+    with pytest.raises(Unavailable):
+        await task.reply()
+    with pytest.raises(ConfigError, match="is closed"):
+        await task.reply()

@@ -35,6 +35,11 @@ class Point:
     x: int
 
 
+@dataclass
+class Nested:
+    x: float | None
+
+
 class Model:
     def model_dump(self, mode: str) -> dict[str, Any]:
         return {"mode": mode}
@@ -99,3 +104,19 @@ def test_what_cannot():
 def test_what_is_no_json(data: bytes):
     with pytest.raises(BadRequest, match="not valid JSON"):
         decode(data)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize(
+    "wrap", [lambda n: n, lambda n: {"a": [None, n]}, Nested], ids=["bare", "deep", "field"]
+)
+def test_what_json_has_no_number_for_is_refused_and_does_not_become_null(number: float, wrap: Any):
+    with pytest.raises(Unwritable, match="NaN or infinite"):
+        encode(wrap(number))
+    with pytest.raises(BadArguments, match="NaN or infinite"):
+        encode_args({"a": wrap(number)})
+
+
+def test_null_itself_travels_inside_anything():
+    found = decode(encode({"a": None, "b": Nested(None), "c": "null", 4: date(2026, 1, 2)}))
+    assert found == {"a": None, "b": {"x": None}, "c": "null", "4": "2026-01-02"}

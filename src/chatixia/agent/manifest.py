@@ -214,14 +214,12 @@ def _unquoted(value: str) -> str:
 
 
 def _yaml(path: Path) -> dict[str, Any]:
-    import yaml
+    from .document import YAMLError, fault, load
 
     try:
-        given = yaml.safe_load(_text(path, named=True))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f", line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"{path}{place}: this is not YAML.") from None
+        given = load(_text(path, named=True))
+    except YAMLError as error:
+        raise ConfigError(f"{path}{fault(error)}") from None
     if given is None:
         return {}
     if not isinstance(given, dict) or not all(isinstance(key, str) for key in given):

@@ -26,20 +26,19 @@ MAX_YAML: Final = 64 * 1024
 
 def load_settings(folder: Path) -> Settings:
     """``registry.yaml``, or the defaults without one. Raises ConfigError naming the mistake."""
-    import yaml
-
+    from chatixia.agent.document import YAMLError, fault, load
     from chatixia.registry.settings import read
 
     path = folder / SETTINGS
     try:
         with path.open("rb") as file:
-            return read(yaml.safe_load(file.read(MAX_YAML)))
+            return read(load(file.read(MAX_YAML)))
     except FileNotFoundError:
         return read({})
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
-    except yaml.YAMLError:
-        raise ConfigError(f"{path} is not valid YAML.") from None
+    except YAMLError as error:
+        raise ConfigError(f"{path}{fault(error)}") from None
     except msgspec.ValidationError as error:
         raise ConfigError(f"{path}: {_nearest(str(error))}") from None
 

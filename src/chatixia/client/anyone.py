@@ -55,7 +55,8 @@ class AnyHandle:
         listed = await self._directory.having(self.skill, timeout)
         found = [one for one in listed if one.agent_id not in self._door.avoid]
         if not found:
-            raise UnknownSkill(f"No other agent in the mesh has the skill {self.skill}.")
+            who = "No other agent" if listed else "No agent"
+            raise UnknownSkill(f"{who} in the mesh has the skill {self.skill}.")
         self._turn += 1
         first = self._turn % len(found)
         found = found[first:] + found[:first]

@@ -16,12 +16,12 @@ FIRST_PAUSE_S: Final = 0.1
 
 async def insist(door: Door, out: Outgoing) -> Answer:
     """Call until an answer, an error that no retry cures, the last try, or the deadline."""
-    world = door.world
+    world, call = door.world, door.call  # a mesh that closes ends what goes on, as itself
     until = world.monotonic() + out.timeout
     out.key = out.key or request_id(world)
     for attempt in range(1, TRIES + 1):
         try:
-            return await door.call(out)
+            return await call(out)
         except MeshError as error:
             pause = FIRST_PAUSE_S * 2**attempt * (0.5 + world.jitter()) / 2
             out.timeout = until - world.monotonic() - pause

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from chatixia.core.ports import Mesh
 from chatixia.errors import (
     TABLE,
     DeadlineExceeded,
@@ -59,8 +60,7 @@ class Task:
 
     async def row(self, timeout: float = 10.0) -> Row:
         """The task as the registry has it now. Raises NotFound, Denied, Unreachable."""
-        row: Row = await self._door.port.verb("tasks.get", Ref(self.id), timeout)
-        return row
+        return await self._row(self._door.port, timeout)
 
     async def state(self) -> str:
         """Its state now: a key of ``wire.tasks.STATES``."""
@@ -101,24 +101,24 @@ class Task:
     async def _pushes(self, timeout: float | None) -> AsyncIterator[Row | TaskProgress]:
         """What is pushed about it; the last is its final row. The row is the truth: it is read
         first, and again whenever pushes stop."""
-        world = self._door.world
+        world, port = self._door.world, self._door.port  # a mesh that closes ends what goes on
         until = None if timeout is None else world.monotonic() + timeout
         while True:
-            row = await self._read(until)
+            row = await self._read(port, until)
             if row.state in TERMINAL:
                 yield row
                 return
             left = LOOK_AGAIN_S if until is None else min(LOOK_AGAIN_S, until - world.monotonic())
             if left <= 0:
                 raise DeadlineExceeded(f"The task {self.id} has not ended yet; it goes on.")
-            async for push in self._watch(left):
+            async for push in self._watch(port, left):
                 yield push
                 if isinstance(push, Row):
                     return
 
-    async def _watch(self, seconds: float) -> AsyncIterator[Row | TaskProgress]:
+    async def _watch(self, port: Mesh, seconds: float) -> AsyncIterator[Row | TaskProgress]:
         try:
-            async for push in self._door.port.watch(self.id, seconds):
+            async for push in port.watch(self.id, seconds):
                 if isinstance(push, TaskDone):
                     yield push.task
                     return
@@ -129,7 +129,11 @@ class Task:
         except (Unreachable, DeadlineExceeded):
             return  # the row is read again, with patience
 
-    async def _read(self, until: float | None) -> Row:
+    async def _row(self, port: Mesh, timeout: float = 10.0) -> Row:
+        row: Row = await port.verb("tasks.get", Ref(self.id), timeout)
+        return row
+
+    async def _read(self, port: Mesh, until: float | None) -> Row:
         """The row, waiting for a registry that is away for as long as the caller may."""
         world = self._door.world
         give_up = world.monotonic() + PATIENCE_S
@@ -137,7 +141,7 @@ class Task:
         pause = 0.1
         while True:
             try:
-                return await self.row()
+                return await self._row(port)
             except (RegistryUnreachable, DeadlineExceeded):
                 if world.monotonic() + pause > give_up:
                     raise

@@ -43,8 +43,26 @@ def enc_hook(item: Any) -> Any:
     raise Unwritable(f"a {type(item).__name__} cannot be written as JSON")
 
 
-encode: Final = msgspec.json.Encoder(enc_hook=enc_hook).encode
-"""JSON bytes of a value; raises Unwritable, or TypeError of msgspec, naming what cannot be."""
+_written: Final = msgspec.json.Encoder(enc_hook=enc_hook).encode
+
+
+def encode(value: Any) -> bytes:
+    """JSON bytes of a value; raises Unwritable, or TypeError of msgspec, naming what cannot be.
+
+    msgspec writes NaN and infinity as ``null``, which would come back as another value: only data
+    that holds a ``null`` is looked at twice.
+    """
+    data = _written(value)
+    if b"null" in data:
+        _refuse_nonfinite(value)
+    return data
+
+
+def _refuse_nonfinite(value: Any) -> None:
+    try:
+        json.dumps(msgspec.to_builtins(value, enc_hook=enc_hook), allow_nan=False)
+    except ValueError:
+        raise Unwritable("a number that is NaN or infinite cannot be written as JSON") from None
 
 
 def encode_args(args: Any) -> bytes:

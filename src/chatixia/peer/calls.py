@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, Final
+from typing import Any
 
 from chatixia.core.call import Sink
 from chatixia.core.exchange import Heard, Late, Pending, Served, Stop
 from chatixia.core.ports import Answer, Handler
 from chatixia.core.streams import Inflow, Outflow
 from chatixia.errors import Cancelled, MeshError, SkillFailed, Unavailable, UnknownSkill
+from chatixia.world import EAGER
 
 from .channel import Channel
 
 log = logging.getLogger("chatixia.peer")
-
-EAGER: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
-"""A request that does not suspend costs no turn of the loop (links.md section 6)."""
 
 
 class LinkResponder:

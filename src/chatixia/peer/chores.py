@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from .calls import EAGER
+from chatixia.world import EAGER
+
 from .channel import Timers
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, Final
 
@@ -42,7 +41,7 @@ from chatixia.wire.signaling import (
     VerbResult,
 )
 from chatixia.wire.verbs import BY_NAME, Verb
-from chatixia.world import World
+from chatixia.world import EAGER, World
 
 from .relay import Signal, refusal, relay, tag
 from .roster import Roster, reachable
@@ -58,7 +57,6 @@ DAMAGED: Final = frozenset({"bad_request", "unknown_type", "invalid", "too_large
 
 _frames = decoder(FromAgent)
 _batch = decoder(Annotated[list[msgspec.Raw], msgspec.Meta(max_length=256)])
-EAGER: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
 
 
 class Frames:

@@ -22,7 +22,7 @@ from chatixia.assembly.enrol import Credentials, enrol
 from chatixia.assembly.profile import Profile
 from chatixia.assembly.rest import Rest
 from chatixia.wire import signed
-from chatixia.wire.registry import KeyCreate
+from chatixia.wire.registry import KeyCreate, Nothing
 from chatixia.wire.signaling import MAX_SIGNAL
 from chatixia.world import REAL
 
@@ -72,6 +72,8 @@ def api_key(home: Path, name: str) -> str:
 class Http:
     """Raw HTTP/1.1 on a connection that is kept while the registry keeps it."""
 
+    proof = "X-API-Key"
+
     def __init__(self, port: int, key: str) -> None:
         self.port, self.key, self.refusals = port, key, 0
         self.line: socket.socket | None = None
@@ -84,7 +86,7 @@ class Http:
         return self.line
 
     def head(self, method: str, path: str, **headers: str) -> bytes:
-        lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", f"X-API-Key: {self.key}"]
+        lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", f"{self.proof}: {self.key}"]
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
         return "\r\n".join([*lines, "", ""]).encode()
 
@@ -196,6 +198,45 @@ class Verbs(Http):
     def good(self) -> None:
         status, said = self.ask("GET", "/api/status")
         assert status == 200 and said["mesh"], (status, said)
+
+
+class Owner(Http):
+    """The verbs that only the owner may call."""
+
+    proof = "Authorization"
+    paths = (
+        "/api/invitations", "/api/invitations/worker/end", "/api/revocations", "/api/keys",
+        "/api/keys/0000/revoke", "/api/login", "/api/tasks/t1/cancel",
+    )  # fmt: skip
+    record: dict[str, Any] = {"b": "AAAA", "s": "AAAA"}
+    samples = [
+        {"record": record, "signer": [record], "uses": 1},
+        {"reason": "x"},
+        {"statement": record, "signer": [record]},
+        {"name": "bad key", "namespace": ""},
+        {"reason": "x"},
+        {"reason": "x"},
+        {"reason": "x"},
+    ]
+
+    def __init__(self, port: int, home: Path) -> None:
+        super().__init__(port, "")
+        self.profile = Profile.open(home=home)
+        self.login()
+
+    def login(self) -> None:
+        """A fresh token: it is short-lived, and a storm may be long."""
+        with Rest.owner(self.profile) as rest:
+            rest.call("status", Nothing())
+            self.key = f"Bearer {rest._token}"
+
+    def bad(self, which: int, data: bytes) -> None:
+        self.refused(*self.ask("POST", self.paths[which], data))
+
+    def good(self) -> None:
+        self.login()
+        status, said = self.ask("GET", "/api/keys")
+        assert status == 200 and "keys" in said, (status, said)
 
 
 class Beat(Http):

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +16,13 @@ import pytest
 from chatixia.wire.signaling import MAX_SIGNAL
 from chatixia.wire.verbs import TABLE
 from tests.acceptance import floods
-from tests.acceptance.doors import MIB, Beat, Cost, Door, Http, Verbs, Ws, api_key
+from tests.acceptance.doors import MIB, Beat, Cost, Door, Http, Owner, Verbs, Ws, api_key
 from tests.acceptance.harness import TestMesh
 from tests.lab.mutants import mutants
+from tests.lab.netns import Host, Lab
+from tests.lab.procs import Procs
 
+ROOT = Path(__file__).parents[2]
 FEW, MANY = 500, 10_000
 WARM = 150
 EVERY = 50
@@ -44,13 +49,15 @@ def door_of(net: TestMesh, name: str) -> Door:
         return Verbs(net.port, api_key(home, "bad"))
     if name == "heartbeat":
         return Beat(net.port, api_key(home, "beat"))
+    if name == "owner":
+        return Owner(net.port, home)
     return Ws(net.port, home)
 
 
 COUNTS = [FEW, pytest.param(MANY, marks=[pytest.mark.soak, pytest.mark.timeout(1200)])]
 
 
-@pytest.mark.parametrize("name", ["http", "heartbeat", "websocket"])
+@pytest.mark.parametrize("name", ["http", "heartbeat", "owner", "websocket"])
 @pytest.mark.parametrize("count", COUNTS)
 def test_bad_input_is_answered_and_costs_nothing(net: TestMesh, name: str, count: int):
     up = net.up()
@@ -58,6 +65,28 @@ def test_bad_input_is_answered_and_costs_nothing(net: TestMesh, name: str, count
         storm(door, up.pid, count)
         assert door.refusals > count / 2
     assert up.stop() == 0
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_bad_packets_are_dropped_and_cost_nothing(procs: Procs, lab: Lab, count: int):
+    (host,) = lab.lan(1)
+    ports = ("--port", "0", "--tls-port", "0", "--stun-port", "0")
+    up = procs.start("up", "--lan", *ports, host=host)
+    port = up.wait_for(r"stun\s+udp (\d+)")[1]
+    packets(host, port, WARM)
+    cost = Cost(up.pid)
+    assert f"of {count} refused" in packets(host, port, count)
+    cost.settled()
+    assert up.stop() == 0
+
+
+def packets(host: Host, port: str, count: int) -> str:
+    done = host.run(
+        sys.executable, "-m", "tests.acceptance.stun_storm", host.ip, port, str(count),
+        cwd=ROOT, timeout=600,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 TASKS, BEATS = "/api/hub/tasks", "/api/hub/heartbeat"

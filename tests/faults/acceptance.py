@@ -163,6 +163,12 @@ FAULTS: list[Fault] = [
         "test_doors.py::test_bad_input_is_answered_and_costs_nothing[500-http]",
     ),
     fault(
+        "stun-for-all",
+        "the STUN door answers binding requests alone",
+        {"chatixia.registry.live.stun:_request": breaks.any_packet},
+        "test_doors.py::test_bad_packets_are_dropped_and_cost_nothing[500]",
+    ),
+    fault(
         "unguarded-door",
         "bad input breaks no connection",
         {"chatixia.wire.base:decode": breaks.unguarded},

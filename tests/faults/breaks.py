@@ -406,6 +406,11 @@ def mute(original: Any) -> Any:
     return refuse
 
 
+def any_packet(original: Any) -> Any:
+    """Take whatever holds a transaction id for a request."""
+    return lambda packet: [] if len(packet) >= 20 else None
+
+
 def dressed(original: Any) -> Any:
     """Put the skill's record in the function's place."""
 

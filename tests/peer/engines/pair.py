@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from chatixia.core import sdp
 from chatixia.peer.engines.base import Candidate, Channel, Connection, Engine, EngineRefused
 
-SECONDS = 20.0
+SECONDS = 60.0
 
 
 class End:

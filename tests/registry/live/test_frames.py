@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 
-from chatixia.registry.live.frames import IN_FLIGHT, MAX_ANSWER, SIGNALS
+import pytest
+
+from chatixia.registry.live import frames
+from chatixia.registry.live.frames import IN_FLIGHT, MAX_ANSWER
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.tasks import MAX_PAYLOAD
 from tests.registry.doors import agent
@@ -63,18 +66,14 @@ async def test_a_closed_sockets_verbs_end(registry: RegistryHarness):
     await b.next("pong")
 
 
-async def test_signaling_is_rated(registry: RegistryHarness):
+async def test_signaling_is_rated(registry: RegistryHarness, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(frames, "SIGNALS", (20.0, 1e-6))
     a = await agent(registry, "a")
-    frame = json.dumps({"type": "ice_candidate", "target_id": "nobody"})
-    codes = set()
-    for _ in range(int(SIGNALS[0]) + 900):
-        await a.ws.send(frame)
-        if a.kept and a.kept[-1].get("code") == "busy":
-            break
-        codes.add((await a.next("error"))["code"])
-        if "busy" in codes:
-            break
-    assert codes == {"unknown_agent", "busy"}
+    codes = []
+    for _ in range(22):
+        await a.send(type="ice_candidate", target_id="nobody")
+        codes.append((await a.next("error"))["code"])
+    assert codes == ["unknown_agent"] * 20 + ["busy"] * 2
 
 
 async def test_slots_follow_the_heartbeat(registry: RegistryHarness):

@@ -7,10 +7,11 @@ import json
 import re
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
+from unittest.mock import AsyncMock
 
 import pytest
 
-from chatixia import Agent
+from chatixia import Agent, connect
 from chatixia.cli import call as command
 from chatixia.cli.call import Request, explain, perform
 from chatixia.cli.common import Talk
@@ -22,8 +23,11 @@ from chatixia.errors import (
     TooLarge,
     UnknownAgent,
     UnknownSkill,
+    Unreachable,
 )
 from chatixia.testing import mesh_of
+from chatixia.testing.registry import RegistryHarness
+from chatixia.wire.tasks import Query
 
 
 def weather() -> Agent:
@@ -138,6 +142,75 @@ async def test_an_unknown_agent_names_the_nearest():
     with pytest.raises(UnknownAgent) as caught:
         await run(request("forecast", agent="wether"))
     assert caught.value.__notes__ == ["Did you mean weather?"]
+
+
+async def test_who_is_away_is_known_to_the_queue(home):
+    """Not listed, as after a restart of the registry; the call itself knows a member."""
+    talk = Talk(False, False, 0, "")
+    async with RegistryHarness(home) as registry:
+        async with weather():
+            pass
+        await registry.stop()
+        await registry.start()
+        async with connect() as mesh:
+            assert await mesh.agents() == []
+            asked = request("forecast", "city=Oslo", timeout=1.0)
+            for queue, kind in (
+                ("auto", Unreachable),
+                ("only", Unreachable),
+                ("never", UnknownAgent),
+            ):
+                with pytest.raises(kind):
+                    await perform(mesh, talk, asked._replace(queue=queue))
+            tasks = (await mesh.verb("tasks.list", Query())).tasks
+            assert [task.target_agent_id for task in tasks] == ["weather"] * 2
+            for queue in ("auto", "only", "never"):
+                with pytest.raises(UnknownAgent, match="No agent named wether is in the mesh."):
+                    await perform(mesh, talk, asked._replace(agent="wether", queue=queue))
+
+
+async def test_who_was_away_refuses_text_where_it_wants_a_number(home, monkeypatch):
+    async with RegistryHarness(home), weather(), connect() as mesh:
+        unlisted = UnknownAgent("No agent named weather is in the mesh.", agent="weather")
+        monkeypatch.setattr(mesh, "skills", AsyncMock(side_effect=unlisted))
+        talk = Talk(False, False, 0, "")
+        asked = request("forecast", "city=Oslo", "days=2")._replace(queue="only")
+        with pytest.raises(BadArguments) as caught:
+            await perform(mesh, talk, asked)
+        assert "name:=JSON" in caught.value.__notes__[0]
+        with pytest.raises(BadArguments) as caught:
+            await perform(mesh, talk, asked._replace(words=["Oslo"]))
+        assert "--help" in caught.value.__notes__[0]
+        await perform(mesh, talk, asked._replace(words=["city=Oslo", "days:=2"]))
+
+
+async def test_the_queue_carries_a_stream_whole(home, capsys):
+    async with RegistryHarness(home), weather(), connect() as mesh:
+        for skill, word, out in (
+            ("tell", "words=2", "word0 word1 \n"), ("rows", "count=2", '{"n":0}\n{"n":1}\n'),
+        ):  # fmt: skip
+            await perform(
+                mesh, Talk(False, False, 0, ""), request(skill, word)._replace(queue="only")
+            )
+            assert capsys.readouterr() == (out, "  weather, queue, plain, 2 items\n")
+        asked = request("rows", "count=1")._replace(queue="only")
+        await perform(mesh, Talk(True, False, 0, ""), asked)
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [line["kind"] for line in lines] == ["item", "end"]
+        assert (lines[0]["item"], lines[1]["via"]) == ({"n": 0}, "queue, plain")
+
+
+async def test_a_stream_that_no_link_takes_says_what_would():
+    agent = weather()
+    async with mesh_of(agent) as mesh:
+        mesh._door.port._links.network.cut(mesh.id, "weather", keep=True)
+        asked = request("tell", "words=1", timeout=1.0)
+        with pytest.raises(Unreachable) as caught:
+            await perform(mesh, Talk(False, False, 0, ""), asked._replace(queue="auto"))
+        assert "`--queue`" in caught.value.__notes__[0]
+        with pytest.raises(Unreachable) as caught:
+            await perform(mesh, Talk(False, False, 0, ""), asked)
+        assert not hasattr(caught.value, "__notes__")
 
 
 async def test_a_skill_that_raises():

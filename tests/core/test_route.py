@@ -75,12 +75,16 @@ def test_a_call_may_name_how_long_it_waits_for_a_link():
 
 
 def test_a_call_for_the_queue_alone_needs_the_queue():
-    for call, registry, says in (
-        (out(queue="only"), False, "cannot take this call"),
-        (out(queue="only", stream=True), True, "streams needs a link"),
+    for call, registry, says, later in (
+        (out(queue="only"), False, "registry's, which cannot be reached", True),
+        (out(queue="only", stream=True, kind="prompt"), False, "cannot be reached", True),
+        (out(queue="only", stream=True), True, "streams needs a link", False),
+        (out(queue="only", stream=True), False, "streams needs a link", False),
+        (out(queue="only", kind="skills"), True, "cannot take this call", False),
     ):
-        with pytest.raises(Unreachable, match=says):
+        with pytest.raises(Unreachable, match=says) as caught:
             route.first(call, True, registry, NEVER, 0.0)
+        assert caught.value.retryable == later
 
 
 def test_a_link_refused_for_its_proofs_is_not_tried_by_the_queue():

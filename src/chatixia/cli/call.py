@@ -82,13 +82,15 @@ async def perform(mesh: Mesh, talk: Talk, request: Request) -> None:
 
     skills: list[SkillInfo] = []
     try:
-        skills = await mesh.skills(request.agent)
+        skills = await listed(mesh, request)
         known = find(skills, request.skill)
         given = assemble(request.words, schema(known), request.read)
-        if known is not None and known.streams:
-            await stream(mesh, talk, request, given)
-        else:
+        if known is None or not known.streams:
             show(talk, await handle(mesh, request).call(request.skill, given))
+        elif request.queue == "only":
+            await whole(mesh, talk, request, given)
+        else:
+            await stream(mesh, talk, request, given)
     except UnknownAgent as error:
         suggest(error, request.agent, [record.agent_id for record in await mesh.agents()])
         raise
@@ -96,7 +98,23 @@ async def perform(mesh: Mesh, talk: Talk, request: Request) -> None:
         suggest(error, request.skill, [skill.name for skill in skills])
         raise
     except BadArguments as error:
-        raise helpful(error, request.agent, request.skill) from None
+        if skills or error.agent is None:  # of none, the words themselves cannot be read
+            raise helpful(error, request.agent, request.skill) from None
+        error.add_note(f"{request.agent} was away, so all went as text; name:=JSON goes as it is.")
+        raise
+
+
+async def listed(mesh: Mesh, request: Request) -> list[SkillInfo]:
+    """The agent's skills. None of one that the directory does not list: it may be a member that is
+    away, and then the queue takes the call; whether it is one, the call itself says."""
+    from chatixia.errors import UnknownAgent
+
+    try:
+        return await mesh.skills(request.agent)
+    except UnknownAgent:
+        if request.queue == "never":
+            raise
+        return []
 
 
 def helpful(error: MeshError, agent: str, skill: str) -> MeshError:
@@ -106,20 +124,52 @@ def helpful(error: MeshError, agent: str, skill: str) -> MeshError:
 
 
 async def stream(mesh: Mesh, talk: Talk, request: Request, given: dict[str, Any]) -> None:
-    """Print each item as it comes: text as it is, anything else as a line of JSON."""
-    number, last = 0, "\n"
-    async with handle(mesh, request).stream(request.skill, given) as items:
-        async for item in items:
-            if talk.as_json:
-                talk.data("item", {"n": number, "item": item})
-            else:
-                last = output.faithful(item) + ("" if isinstance(item, str) else "\n")
-                output.emit(last, "")
-            number += 1
-        talk.data("end", {"items": number, "agent": request.agent, "via": items.via})
-    if not talk.as_json and not last.endswith("\n"):
-        output.emit("")
-    talk.say(f"  {request.agent}, {items.via}, {number} items")
+    """Print each item as it comes."""
+    from chatixia.errors import RegistryUnreachable, Unreachable
+
+    printed = Items(talk)
+    try:
+        async with handle(mesh, request).stream(request.skill, given) as items:
+            async for item in items:
+                printed.item(item)
+    except Unreachable as error:
+        unsent = error.outcome == "definite" and not isinstance(error, RegistryUnreachable)
+        if unsent and request.queue == "auto":
+            error.add_note("A reply that streams needs a link; with `--queue` it comes whole.")
+        raise
+    printed.end(request.agent, items.via)
+
+
+async def whole(mesh: Mesh, talk: Talk, request: Request, given: dict[str, Any]) -> None:
+    """Print the items of a reply that streams, which the queue carries in one piece: a list."""
+    reply = await handle(mesh, request).call(request.skill, given)
+    printed = Items(talk)
+    for item in reply.value if isinstance(reply.value, list) else [reply.value]:
+        printed.item(item)
+    printed.end(reply.agent, reply.via)
+
+
+class Items:
+    """Prints the items of one answer: text as it is, anything else as a line of JSON."""
+
+    def __init__(self, talk: Talk) -> None:
+        self._talk, self._number, self._last = talk, 0, "\n"
+
+    def item(self, item: Any) -> None:
+        """The next one."""
+        if self._talk.as_json:
+            self._talk.data("item", {"n": self._number, "item": item})
+        else:
+            self._last = output.faithful(item) + ("" if isinstance(item, str) else "\n")
+            output.emit(self._last, "")
+        self._number += 1
+
+    def end(self, agent: str, via: str) -> None:
+        """That was all; how it was carried."""
+        self._talk.data("end", {"items": self._number, "agent": agent, "via": via})
+        if not self._talk.as_json and not self._last.endswith("\n"):
+            output.emit("")
+        self._talk.say(f"  {agent}, {via}, {self._number} items")
 
 
 def handle(mesh: Mesh, request: Request) -> Any:

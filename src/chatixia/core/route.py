@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from chatixia.errors import Denied, MeshError, TooLarge, Unreachable
+from chatixia.errors import Denied, MeshError, RegistryUnreachable, TooLarge, Unreachable
 from chatixia.wire.tasks import MAX_PAYLOAD, TOO_LARGE
 
 from .ports import Outgoing
@@ -48,11 +48,7 @@ def first(out: Outgoing, is_open: bool, registry: bool, seen: Seen, now: float) 
     """Where a new call goes. Raises when it can go nowhere."""
     if out.queue == "only":
         if not queues(out, registry):
-            raise Unreachable(
-                "A reply that streams needs a link; the queue carries whole answers."
-                if out.stream else "The queue cannot take this call.",
-                agent=out.target,
-            )  # fmt: skip
+            raise _no_queue(out, registry)
         return "queue"
     if is_open:
         return "link"
@@ -63,6 +59,16 @@ def first(out: Outgoing, is_open: bool, registry: bool, seen: Seen, now: float) 
     may = queues(out, registry) and len(out.body) <= MAX_PAYLOAD
     lost = seen.listed is False or now - seen.failed_at < REMEMBERED
     return "queue" if may and lost else "wait"
+
+
+def _no_queue(out: Outgoing, registry: bool) -> Unreachable:
+    """Why the queue alone cannot take a call. Only the registry may be back a little later."""
+    text = "The queue cannot take this call."
+    if out.stream and out.kind != "prompt":
+        text = "A reply that streams needs a link; the queue carries whole answers."
+    elif not registry:
+        return RegistryUnreachable("The queue is the registry's, which cannot be reached.")
+    return Unreachable(text, agent=out.target, retryable=False)
 
 
 def late(out: Outgoing, sent: bool, registry: bool, seen: Seen | None = None) -> Way:

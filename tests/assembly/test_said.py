@@ -37,6 +37,15 @@ def test_the_sentence_ends_with_one_cure():
     assert said(noted) == "No. Do this."
 
 
+def test_a_person_hears_that_it_may_have_been_done():
+    gone = Unreachable("weather cannot be reached.", agent="weather", outcome="unknown")
+    assert said(gone).startswith("weather cannot be reached. It may have been done. See ")
+    assert "done" not in said(Unreachable())
+    for kind in TABLE.values():
+        doubt = "It may have been done." in said(kind())
+        assert doubt == (kind.default_outcome == "unknown" and kind.code != "outcome_unknown")
+
+
 def test_foreign_text_steers_no_terminal():
     assert "\x1b" not in plain("a\x1b[2Jb")
     assert sentence("a\nb") == "a b."
@@ -88,5 +97,5 @@ def test_a_database_on_a_full_disk(tmp_path: Path):
 
 def test_no_caller_can_lengthen_a_skills_own_limit():
     own = DeadlineExceeded("The skill slow took longer than its 5 s.")
-    assert said(own) == own.message
+    assert said(own) == f"{own.message} It may have been done."
     assert "--timeout" in said(DeadlineExceeded())

@@ -252,6 +252,7 @@ def test_a_process_that_is_gone_ends_sent_calls_and_their_handlers():
     sink = []
     pair.a.gone(sink)
     assert pending in sink and pending.error.outcome == "unknown"
+    assert pending.error.message == "b cannot be reached."
 
 
 def test_an_answer_from_who_was_never_asked_is_ignored():

@@ -6,6 +6,7 @@ from msgspec import Raw
 from chatixia.core import exchange, frames
 from chatixia.core.exchange import Pending, Served
 from chatixia.core.ports import Incoming, Outgoing
+from chatixia.errors import PeerRestarted, Unreachable
 from chatixia.wire import messages as m
 
 
@@ -62,6 +63,16 @@ def test_the_number_of_items_ends_a_stream():
 def test_items_are_numbered(reply, kind):
     read = m.read(exchange.chunk(served(reply), 7, b"[1]"))
     assert type(read) is kind and read.payload.n == 7 and bytes(read.payload.item) == b"[1]"
+
+
+def test_who_holds_a_call_that_is_cut_off_is_named():
+    for kind, text in (
+        (Unreachable, "b cannot be reached."),
+        (PeerRestarted, "b restarted while it held the call."),
+    ):
+        error = exchange.cut_off(kind, "b")
+        assert (type(error), error.message, error.agent) == (kind, text, "b")
+        assert error.outcome == "unknown"
 
 
 def test_two_calls_of_the_same_look_are_two():

@@ -39,6 +39,8 @@ CURES: Final[dict[str, str]] = {
 }
 """Code -> what to do, for errors whose own sentence does not end with a command."""
 
+DOUBT: Final = " It may have been done."
+"""What a person must know of an error whose outcome is unknown, before doing the same again."""
 OWN_LIMIT: Final = "took longer than its"
 """In the sentence of a skill that its own time limit ended: no caller can give it longer."""
 FULL: Final = "Free some space on that disk."
@@ -62,9 +64,11 @@ def sentence(text: str) -> str:
 
 
 def said(error: MeshError) -> str:
-    """The sentence of an error, and its cure: its notes, else the one of its code."""
+    """The sentence of an error, whether it may have been done in spite of it, and its cure: its
+    notes, else the one of its code."""
     notes = "".join(f" {note}" for note in getattr(error, "__notes__", ()))
-    return f"{sentence(error.message)}{notes or cure(error)}"
+    doubt = DOUBT if error.outcome == "unknown" and error.code != "outcome_unknown" else ""
+    return f"{sentence(error.message)}{doubt}{notes or cure(error)}"
 
 
 def cure(error: MeshError) -> str:

@@ -466,7 +466,7 @@ class Calls:
         elif item.sent:
             self.end(item, DeadlineExceeded(), sink)
         else:
-            self.end(item, Unreachable("No link to the agent opened before the deadline."), sink)
+            self.end(item, Unreachable(f"No link to {self.peer} opened before the deadline."), sink)
 
     def sweep(self, now: float) -> None:
         """Forget answers that nobody acknowledged, 60 s past their deadline."""
@@ -493,7 +493,7 @@ class Calls:
         for pending in list(self.asked.values()):
             if pending.sent and (not pending.out.idempotent or pending.flow is not None):
                 self._forget(pending)
-                self._resolve(pending, kind(outcome="unknown"), sink)
+                self._resolve(pending, exchange.cut_off(kind, self.peer), sink)
         for served in list(self.served.values()):
             if served.answer is None:
                 self._finish(served, frames.error_response(served.reply, served.rid, Cancelled()))

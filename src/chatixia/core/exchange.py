@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from chatixia.errors import BadRequest, MeshError
+from chatixia.errors import BadRequest, MeshError, Unreachable
 from chatixia.wire import messages as m
 from chatixia.wire.peer import Credit, Prompt, StreamChunk, TaskResponse
 
@@ -127,6 +127,11 @@ def chunk(served: Served, n: int, item: bytes) -> bytes:
 def complaint(rid: str, error: MeshError) -> bytes:
     """The encoded ``error`` message about what could not be handled."""
     return encode(m.ErrorTell(request_id=rid, error=error.to_wire()))
+
+
+def cut_off(kind: type[Unreachable], peer: str) -> Unreachable:
+    """Why a call ends that ``peer`` holds; by name, for it may pass through others from here on."""
+    return kind(kind.sentence.replace("The agent", peer), agent=peer, outcome="unknown")
 
 
 def stream_credit(rid: str, total: int) -> bytes:

@@ -83,7 +83,7 @@ def late(out: Outgoing, sent: bool, registry: bool, seen: Seen | None = None) ->
         if not sent and seen is not None and seen.keyless:
             raise keyless(out)
         if not sent and out.reach:
-            raise Unreachable("No link to the agent opened in time.", agent=out.target)
+            raise Unreachable(f"No link to {out.target} opened in time.", agent=out.target)
         return "wait"
     if len(out.body) > MAX_PAYLOAD:
         raise too_large(out)

@@ -263,7 +263,7 @@ class PeerMesh(Peers):
         await self._until(waiter, timeout, target)
 
     async def _until(self, waiter: asyncio.Future[None], seconds: float, target: str) -> None:
-        error = Unreachable("No link to the agent opened in time.", agent=target)
+        error = Unreachable(f"No link to {target} opened in time.", agent=target)
         timer = self._timers.later(seconds, functools.partial(fail, waiter, error))
         try:
             await waiter

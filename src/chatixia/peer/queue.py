@@ -84,7 +84,7 @@ class Queue:
             name = await self._submit(self._describe(out, name, rid, deadline), deadline)
             if name != drawn:
                 self._expect(name)
-            row = await self._ended(name, deadline)
+            row = await self._ended(name, out.target, deadline)
         except asyncio.CancelledError:
             self._cancel_later(name)
             raise
@@ -126,7 +126,7 @@ class Queue:
             else:
                 return str(done.task_id)
 
-    async def _ended(self, name: str, deadline: float) -> t.Task:
+    async def _ended(self, name: str, agent: AgentId, deadline: float) -> t.Task:
         polls = iter(POLL)
         wait = POLL[0]
         while (left := deadline - self._world.monotonic()) > 0:
@@ -136,7 +136,7 @@ class Queue:
                 row = await self._look(name)
             if row is not None and row.state in t.TERMINAL:
                 return row
-        return await self._too_late(name)
+        return await self._too_late(name, agent)
 
     def _expect(self, name: str) -> None:
         self._check()
@@ -162,15 +162,15 @@ class Queue:
             return row if isinstance(row, t.Task) else None
         return None
 
-    async def _too_late(self, name: str) -> t.Task:
+    async def _too_late(self, name: str, agent: AgentId) -> t.Task:
         """The deadline is over: say what is known, and let nobody start it any more."""
         row = await self._look(name)
         if row is not None and row.state in t.TERMINAL:
             return row
         self._cancel_later(name)
         if row is not None and not row.deliveries:
-            raise Unreachable("The agent did not come for the work before the deadline.", via=VIA)
-        raise DeadlineExceeded(via=VIA)
+            raise _not_fetched(agent)
+        raise DeadlineExceeded(agent=agent, via=VIA)
 
     def _cancel_later(self, name: str) -> None:
         async def cancel() -> None:
@@ -263,6 +263,11 @@ def _give_up(waiter: asyncio.Future[Any]) -> None:
     waiter.cancel()
 
 
+def _not_fetched(agent: str) -> Unreachable:
+    text = f"{agent} did not come for the work before the deadline."
+    return Unreachable(text, agent=agent, via=VIA)
+
+
 def _no_queue(error: MeshError, agent: str) -> MeshError:
     made = route.copy(error)
     made.agent, made.via = made.agent or agent, made.via or "queue"
@@ -280,8 +285,7 @@ def _answer(row: t.Task, out: Outgoing, ms: float) -> Answer:
 def _error(row: t.Task, agent: str) -> MeshError:
     if row.error is not None and row.error.code == "expired":
         if not row.deliveries:
-            text = "The agent did not come for the work before the deadline."
-            return Unreachable(text, agent=agent, via=VIA)
+            return _not_fetched(agent)
         return DeadlineExceeded(agent=agent, via=VIA)
     if row.error is not None:
         error = from_wire(row.error)

@@ -46,8 +46,10 @@ def test_json_gives_the_error_as_an_object(capsys):
     assert failure.guarded(command_that(error), ["--json"]) == 1
     found = json.loads(capsys.readouterr().out)
     assert (found["v"], found["kind"]) == (1, "error")
-    assert found["error"]["code"] == "unknown_skill"
-    assert found["error"]["message"] == "weather has no skill forcast."
+    assert found["error"] == {
+        "code": "unknown_skill", "message": "weather has no skill forcast.",
+        "retryable": False, "outcome": "definite", "agent": "weather",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -118,8 +118,14 @@ def refused(error: MeshError, meta: dict[str, Any]) -> int:
 def as_object(error: MeshError, meta: dict[str, Any]) -> None:
     """With ``--json``, an error on stdout, if anybody still reads that."""
     if meta.get("chatixia.json"):
+        fields = {
+            "code": error.code, "message": error.message,
+            "retryable": error.retryable, "outcome": error.outcome,
+        }  # fmt: skip
+        where = {"agent": error.agent, "via": error.via}
+        known = {name: value for name, value in where.items() if value is not None}
         with suppress(BrokenPipeError):
-            output.emit(output.document("error", {"error": error.to_wire()}))
+            output.emit(output.document("error", {"error": fields | known}))
 
 
 def on_disk(error: OSError) -> MeshError | None:

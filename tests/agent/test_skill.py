@@ -1,5 +1,7 @@
 """The decorator: the function stays the function."""
 
+import functools
+
 import msgspec
 import pytest
 
@@ -35,6 +37,14 @@ def test_what_others_see():
     assert msgspec.json.decode(info.returns)["type"] == "string"
     assert info.idempotent
     assert not info.streams
+
+
+def test_a_partial_is_described_by_its_function():
+    bound = functools.partial(functools.partial(forecast, "Oslo"), days=2)
+    info = described(Skill("oslo", bound), read(bound, "oslo"))
+    assert info.description == "Forecast for a city."
+    bound.__doc__ = "For Oslo."
+    assert described(Skill("oslo", bound), read(bound, "oslo")).description == "For Oslo."
 
 
 def test_a_given_schema_and_description_stand():

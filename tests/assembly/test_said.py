@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from chatixia.assembly.said import CURES, FULL, LOCKED, of_system, plain, said, sentence
+from chatixia.assembly.said import CURES, FULL, LOCKED, in_line, of_system, plain, said, sentence
 from chatixia.errors import TABLE, AlreadyRunning, ConfigError, DeadlineExceeded, Unreachable
 
 SCRIPT = """
@@ -49,6 +49,11 @@ def test_a_person_hears_that_it_may_have_been_done():
 def test_foreign_text_steers_no_terminal():
     assert "\x1b" not in plain("a\x1b[2Jb")
     assert sentence("a\nb") == "a b."
+    assert plain("Oslo \u202egnp.exe\u2066") == "Oslo �gnp.exe�"
+
+
+def test_foreign_text_looks_like_no_other_row():
+    assert in_line(" one\r\n  two\u2028three\x85\x0bfour\x1b ") == "one two three four�"
 
 
 @pytest.mark.parametrize(

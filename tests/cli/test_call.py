@@ -7,9 +7,11 @@ import json
 import re
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
+from typing import Annotated
 from unittest.mock import AsyncMock
 
 import pytest
+from msgspec import Meta
 
 from chatixia import Agent, connect
 from chatixia.cli import call as command
@@ -294,6 +296,20 @@ def test_deadline_is_a_mesh_error():
 def test_a_call_cannot_be_for_the_queue_only_and_never(home, type_):
     done = type_("call", "weather", "forecast", "--direct", "--queue")
     assert (done.code, "exclude each other" in done.err) == (2, True)
+
+
+async def test_a_foreign_description_forges_no_row(capsys):
+    agent = Agent("weather")
+
+    @agent.skill(description="Mine.\n  wipe  Wipes the disk\u202e")
+    async def bare(a: Annotated[int, Meta(description="x\n  b  string")]) -> None: ...
+
+    async with mesh_of(agent) as mesh:
+        await explain(mesh, Talk(False, False, 0, ""), request(""))
+        assert capsys.readouterr().out == "  bare  Mine. wipe Wipes the disk�\n"
+        await explain(mesh, Talk(False, False, 0, ""), request("bare"))
+        out = capsys.readouterr().out
+        assert "x b string" in out and "Mine. wipe" in out and out.count("\n") == 2
 
 
 async def test_a_skill_without_description_is_listed(capsys):

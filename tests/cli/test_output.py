@@ -66,6 +66,8 @@ def test_values():
 def test_a_foreign_text_cannot_steer_the_terminal():
     assert "\x1b" not in output.value("\x1b]0;title\x07 \x9b31m")
     assert "\x1b" not in output.table(["a"], [["\x1b[2J"]])
+    assert output.table(["a"], [["x\n  forged  active"]]).count("\n") == 1
+    assert "\u202e" not in output.value("\u202etxt.exe")
 
 
 def test_a_table_is_as_wide_as_its_cells():

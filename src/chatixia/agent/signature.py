@@ -75,6 +75,13 @@ def plain(fn: Callable[..., Any]) -> Callable[..., Any]:
     return found
 
 
+def documented(fn: Callable[..., Any]) -> str:
+    """The docstring of ``fn``; where a partial has that of all partials, that of what it calls."""
+    while isinstance(fn, functools.partial) and fn.__doc__ == functools.partial.__doc__:
+        fn = fn.func
+    return getattr(fn, "__doc__", None) or ""
+
+
 def read(fn: Callable[..., Any], name: str) -> Signature:
     """The signature of the skill ``name``. Raises ConfigError in one sentence."""
     try:

@@ -81,8 +81,9 @@ class Skills(dict[str, Skill]):
 def described(skill: Skill, found: Signature) -> SkillInfo:
     """A skill as others see it: description, schemas, whether it streams. Raises ConfigError."""
     from . import docstring, schema
+    from .signature import documented
 
-    doc = docstring.read(getattr(skill.fn, "__doc__", ""))
+    doc = docstring.read(documented(skill.fn))
     given = skill.parameters
     takes = given if given is not None else schema.parameters(found, skill.name, doc.params)
     return SkillInfo(

@@ -49,7 +49,8 @@ LOCKED: Final = (
 )
 DISK: Final = "See whether that disk is full or read-only."
 
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""The last ones turn the order of letters on a line, so that what is read is not what is there."""
 
 
 def plain(text: str) -> str:
@@ -57,9 +58,14 @@ def plain(text: str) -> str:
     return _CONTROL.sub("�", text)
 
 
+def in_line(text: str) -> str:
+    """``text`` of a foreign agent as one line: it may not look like another row of a list."""
+    return plain(" ".join(text.split()))
+
+
 def sentence(text: str) -> str:
     """``text`` as one line that ends like a sentence."""
-    line = " ".join(plain(text).split())
+    line = in_line(text)
     return line if line.endswith((".", "?", "!", "`")) else line + "."
 
 

@@ -199,7 +199,7 @@ async def explain(mesh: Mesh, talk: Talk, request: Request) -> None:
     if not request.skill:
         listed = [{"name": skill.name, "description": skill.description} for skill in skills]
         text = output.rows(
-            (skill.name, output.plain(skill.description) or "no description", "")
+            (output.in_line(skill.name), output.in_line(skill.description) or "no description", "")
             for skill in skills
         )
         talk.data("skills", {"agent": request.agent, "skills": listed}, text)
@@ -208,8 +208,10 @@ async def explain(mesh: Mesh, talk: Talk, request: Request) -> None:
     if known is None:
         error = UnknownSkill(f"{request.agent} has no skill {request.skill}.", agent=request.agent)
         raise suggest(error, request.skill, [skill.name for skill in skills])
-    lines = [("", output.plain(known.description), ""), *describe(schema(known))]
-    text = output.rows((output.plain(a), output.plain(b), output.plain(c)) for a, b, c in lines)
+    lines = [("", known.description, ""), *describe(schema(known))]
+    text = output.rows(
+        (output.in_line(a), output.in_line(b), output.in_line(c)) for a, b, c in lines
+    )
     talk.data("skill", {"agent": request.agent, "skill": known}, text or "  takes no arguments")
 
 

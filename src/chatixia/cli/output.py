@@ -44,6 +44,13 @@ def plain(text: str) -> str:
     return said.plain(text)
 
 
+def in_line(text: str) -> str:
+    """``text`` of a foreign agent as one line: it may not look like another row of a list."""
+    from chatixia.assembly import said
+
+    return said.in_line(text)
+
+
 def value(result: Any) -> str:
     """A skill's result in a line for people: text without what steers a terminal, else JSON."""
     return plain(faithful(result))
@@ -79,7 +86,7 @@ def rows(lines: Iterable[Row]) -> str:
 
 def table(heads: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
     """A plain table, each column as wide as its widest cell."""
-    grid = [tuple(heads), *(tuple(plain(str(cell)) for cell in line) for line in lines)]
+    grid = [tuple(heads), *(tuple(in_line(str(cell)) for cell in line) for line in lines)]
     wide = [max(len(line[n]) for line in grid) for n in range(len(heads))]
     return "\n".join(
         "  " + "  ".join(f"{cell:<{wide[n]}}" for n, cell in enumerate(line)).rstrip()

@@ -41,7 +41,7 @@ def render(found: StatusReply, links: Topology) -> str:
     queue = ", ".join(f"{count} {state}" for state, count in found.tasks.items() if count)
     rows: list[output.Row] = [
         ("mesh", found.mesh[:16], f"chatixia {found.version}"),
-        ("registry", ", ".join(map(output.plain, found.addresses)) or "-", ""),
+        ("registry", ", ".join(map(output.in_line, found.addresses)) or "-", ""),
         ("agents", f"{found.agents} online", ""),
         ("links", f"{len(links.mesh_edges)} open", ""),
         ("tasks", queue or "none", ""),

@@ -98,8 +98,8 @@ def talk_of(talk: Talk, task: Task) -> None:
         ("from", task.source_agent_id, ""),
         ("to", task.assigned_agent_id or task.target_agent_id or "any", ""),
         ("progress", progress_of(task.progress, task.note), ""),
-        ("error", output.plain(error), ""),
-        ("result", output.plain(result), ""),
+        ("error", output.in_line(error), ""),
+        ("result", output.in_line(result), ""),
     ]
     talk.data("task", {"task": task}, output.rows(rows))
 
@@ -141,4 +141,4 @@ async def follow(mesh: Mesh, talk: Talk, task_id: str) -> None:
 def progress_of(fraction: float | None, note: str) -> str:
     """``70 %, merging``; nothing if nothing was told."""
     share = "" if fraction is None else f"{fraction * 100:.0f} %"
-    return ", ".join(part for part in (share, output.plain(note)) if part)
+    return ", ".join(part for part in (share, output.in_line(note)) if part)

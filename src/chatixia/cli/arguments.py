@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from math import isfinite
 from typing import Any, Final
 
 import msgspec
@@ -21,7 +22,10 @@ Schema = Mapping[str, Any]
 Read = Callable[[str], bytes]
 """Gives the content of a file by name; ``-`` is standard input."""
 
-WORD: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*)(:=|=|@)(.*)\Z", re.DOTALL)
+WORD: Final = re.compile(r"([^\W\d][\w.-]*)(:=|=|@)(.*)\Z", re.DOTALL)
+"""A name as Python allows one, ``größe`` too."""
+MAX_DIGITS: Final = 4300
+"""Digits of a whole number: what Python converts without complaint."""
 TRUE: Final = frozenset({"true", "yes", "on", "1"})
 FALSE: Final = frozenset({"false", "no", "off", "0"})
 DEPTH: Final = 8
@@ -165,7 +169,7 @@ def resolve(ref: str, root: Schema) -> Schema:
 
 
 def _null(text: str) -> tuple[bool, Any]:
-    return text in {"", "null"}, None
+    return text == "null", None
 
 
 def _boolean(text: str) -> tuple[bool, Any]:
@@ -174,15 +178,19 @@ def _boolean(text: str) -> tuple[bool, Any]:
 
 
 def _integer(text: str) -> tuple[bool, Any]:
-    return (True, int(text)) if re.fullmatch(r"[+-]?[0-9]{1,18}", text) else (False, None)
+    fits = re.fullmatch(r"[+-]?[0-9]+", text) and len(text) <= MAX_DIGITS
+    return (True, int(text)) if fits else (False, None)
 
 
 def _number(text: str) -> tuple[bool, Any]:
-    try:
-        found = msgspec.json.decode(text.removeprefix("+"))
-    except msgspec.DecodeError:
+    whole, found = _integer(text)
+    if whole:
+        return True, found
+    # Not all that float() takes: no `1_000`, no `nan`, and no infinity, which JSON has not.
+    if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text):
         return False, None
-    return isinstance(found, int | float) and not isinstance(found, bool), found
+    found = float(text)
+    return isfinite(found), found
 
 
 def _json(kind: type) -> Callable[[str], tuple[bool, Any]]:

@@ -10,7 +10,7 @@ from chatixia import connect
 from chatixia.cli.common import Talk
 from chatixia.cli.tasks import line, progress_of, show_list, talk_of
 from chatixia.errors import BadRequest, WireError
-from chatixia.wire.tasks import Body, Task
+from chatixia.wire.tasks import Body, Query, Task
 
 TASK = Task("t_" + "a" * 26, "completed", "fold", "bob", "anna", "bob", created_at=40.0)
 
@@ -41,7 +41,7 @@ def test_progress(fraction, note, text):
 
 async def test_an_unknown_state_is_refused_here():
     with pytest.raises(BadRequest, match="pending, assigned"):
-        await show_list(None, Talk(False, False, 0, ""), "done", "", "", 5)  # type: ignore[arg-type]
+        await show_list(None, Talk(False, False, 0, ""), Query("done"))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -70,6 +70,17 @@ def test_a_reason_is_kept_and_a_canceled_tasks_watch_fails(registry, type_):
     bare = submitted()
     type_("tasks", "cancel", bare)
     assert type_("tasks", "watch", bare).code == 1
+
+
+def test_a_list_goes_on_where_it_was_cut(registry, type_):
+    made = [submitted() for _ in range(3)]
+    first = type_("tasks", "list", "-n", "2", "--json").json
+    assert [row["id"] for row in first["tasks"]] == made[:0:-1]
+    rest = type_("tasks", "-n", "2", "--cursor", first["next"], "--json").json
+    assert ([row["id"] for row in rest["tasks"]], rest["next"]) == (made[:1], "")
+    assert f"--cursor {first['next']}" in type_("tasks", "-n", "2").err
+    assert "--cursor" not in type_("tasks", "--cursor", first["next"]).err
+    assert type_("tasks", "--cursor", "nonsense").code in (1, 2)
 
 
 def test_the_owner_sees_all_tasks_and_a_machine_its_own(registry, type_, there, monkeypatch):

@@ -11,7 +11,7 @@ from chatixia.cli.common import Noun, Talk, common, in_mesh, in_queue
 
 if TYPE_CHECKING:
     from chatixia.client.mesh import Mesh
-    from chatixia.wire.tasks import Task
+    from chatixia.wire.tasks import Query, Task
 
 HEADS = ("task", "state", "skill", "from", "to", "age")
 
@@ -26,10 +26,14 @@ def tasks() -> None:
 @click.option("--skill", default="", metavar="NAME", help="Only tasks of this skill.")
 @click.option("--agent", default="", metavar="NAME", help="Only tasks from or to this agent.")
 @click.option("-n", "limit", default=50, type=click.IntRange(1, 200), help="At most; 50.")
+@click.option("--cursor", default="", metavar="NEXT", help="Go on where a list said so.")
 @common
-def list_(talk: Talk, state: str, skill: str, agent: str, limit: int) -> None:
+def list_(talk: Talk, state: str, skill: str, agent: str, limit: int, cursor: str) -> None:
     """List tasks, the newest first."""
-    in_queue(talk, lambda mesh: show_list(mesh, talk, state, skill, agent, limit))
+    from chatixia.wire.tasks import Query
+
+    query = Query(state, skill, agent, cursor, limit)
+    in_queue(talk, lambda mesh: show_list(mesh, talk, query))
 
 
 @tasks.command()
@@ -58,21 +62,23 @@ def watch(talk: Talk, task_id: str) -> None:
         in_queue(talk, lambda mesh: follow(mesh, talk, task_id))
 
 
-async def show_list(mesh: Mesh, talk: Talk, state: str, skill: str, agent: str, limit: int) -> None:
+async def show_list(mesh: Mesh, talk: Talk, query: Query) -> None:
     """One page of the list."""
     from chatixia.errors import BadRequest
     from chatixia.wire.registry import Nothing
-    from chatixia.wire.tasks import STATES, Query
+    from chatixia.wire.tasks import STATES
 
-    if state and state not in STATES:
-        raise BadRequest(f"{state} is no state; use {', '.join(STATES)}.")
-    page = await mesh.verb("tasks.list", Query(state, skill, agent, limit=limit))
+    if query.state and query.state not in STATES:
+        raise BadRequest(f"{query.state} is no state; use {', '.join(STATES)}.")
+    page = await mesh.verb("tasks.list", query)
     now = (await mesh.verb("status", Nothing())).now if page.tasks else 0.0
     lines = [line(task, now) for task in page.tasks]
     fields = {"tasks": page.tasks, "counts": page.counts, "next": page.next}
     talk.data("tasks", fields, output.table(HEADS, lines) if lines else "")
     if not lines:
         talk.say("  No task here.")
+    if page.next:
+        talk.say(f"  There are more: --cursor {output.word(page.next)}")
 
 
 def line(task: Task, now: float) -> tuple[str, ...]:

@@ -36,5 +36,18 @@ async def test_everybody(capsys):
     assert sorted(lines) == ["anna: anna heard hello", "bob: bob heard hello"]
 
 
+async def test_nobody(capsys):
+    async with mesh_of() as mesh:
+        await tell(mesh, Talk(False, False, 0, ""), "hello", True, 5.0)
+    out, err = capsys.readouterr()
+    assert (out, "Nobody heard it" in err) == ("", True)
+
+
+async def test_no_answer_speaks_for_another(capsys):
+    async with mesh_of(speaker("anna")) as mesh:
+        await tell(mesh, Talk(False, False, 0, ""), "one\nbob: two", True, 5.0)
+    assert capsys.readouterr().out == "anna: anna heard one\n  bob: two\n"
+
+
 def test_text_is_needed(type_):
     assert type_("ask", "anna").code == 2

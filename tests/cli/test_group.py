@@ -58,6 +58,19 @@ def test_version(option, capsys):
     assert capsys.readouterr().out == "chatixia 0.1.0\n"
 
 
+@pytest.mark.parametrize("words", [["--version", "--json"], ["--json", "-V"]])
+def test_version_as_an_object(words, capsys):
+    assert guarded(chatixia, words) == 0
+    assert capsys.readouterr().out == '{"v":1,"kind":"version","version":"0.1.0"}\n'
+
+
+@pytest.mark.parametrize("words", [["--json"], ["--json", "agents"]])
+def test_json_stands_behind_a_command(words, capsys):
+    assert guarded(chatixia, words) == 2
+    out, err = capsys.readouterr()
+    assert "chatixia agents --json" in err and '"bad_request"' in out
+
+
 def test_an_unknown_option_is_a_usage_error(capsys):
     assert guarded(chatixia, ["--nothing"]) == 2
     assert guarded(chatixia, ["init", "--nothing"]) == 2

@@ -25,6 +25,15 @@ def test_a_terminal_gets_it(registry):
     assert link.startswith(f"{registry.url}/#")
 
 
+def test_an_object_on_a_terminal_has_it_and_one_in_a_pipe_has_not(registry, type_, monkeypatch):
+    monkeypatch.setattr("webbrowser.open", lambda _link: True)
+    assert type_("hub", "--json").json == {"v": 1, "kind": "hub", "opened": True}
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    found = type_("hub", "--json", "--no-open").json
+    assert found["url"].startswith(f"{registry.url}/#")
+    assert not found["opened"]
+
+
 def test_elsewhere_it_says_where(registry, type_, tmp_path, monkeypatch):
     string = type_("invite", "pi", "--no-wait", "--json").json["join"]
     monkeypatch.setenv("CHATIXIA_HOME", str(tmp_path / "there"))

@@ -48,7 +48,11 @@ async def question(mesh: Mesh, talk: Talk, agent: str, text: str, timeout: float
 
 async def tell(mesh: Mesh, talk: Talk, text: str, wait: bool, timeout: float) -> None:
     """Tell everyone, and print who got it and what they said."""
-    for receipt in await mesh.broadcast(text, wait=wait, timeout=timeout):
-        answer = receipt.reply if receipt.ok else receipt.message
+    receipts = await mesh.broadcast(text, wait=wait, timeout=timeout)
+    for receipt in receipts:
+        # Further lines of an answer stand in, so that none looks like another agent's.
+        answer = "\n  ".join((receipt.reply if receipt.ok else receipt.message).splitlines())
         line = f"{receipt.agent}: {output.plain(answer)}" if answer else receipt.agent
         talk.data("receipt", {"receipt": receipt}, line)
+    if not receipts:
+        talk.say("  Nobody heard it: no agent is there. Start one with `chatixia run FOLDER`.")

@@ -193,9 +193,16 @@ class LazyGroup(click.Group):
     epilog="Data goes to stdout, talk to stderr. Exit codes: 0 done, 1 the far side failed, "
     "2 usage, 3 unreachable, 4 denied, 5 deadline, 130 interrupted.",
 )
-@click.version_option(__version__, "-V", "--version", message="chatixia %(version)s")
+@click.option("-V", "--version", is_flag=True, help="Show the version and exit.")
+@click.option("--json", "as_json", is_flag=True, hidden=True)
 @click.pass_context
-def chatixia(ctx: click.Context) -> None:
+def chatixia(ctx: click.Context, version: bool, as_json: bool) -> None:
     """Agents that find each other by skill and call each other directly."""
+    if version:
+        text = f"chatixia {__version__}"
+        click.echo(output.document("version", {"version": __version__}) if as_json else text)
+        ctx.exit()
+    if as_json:
+        raise click.UsageError("--json stands behind a command: chatixia agents --json.", ctx)
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())

@@ -22,8 +22,10 @@ def hub(talk: Talk, no_open: bool) -> None:
         import webbrowser
 
         opened = webbrowser.open(link)
-    if sys.stdout.isatty():  # a secret goes to a person's eyes, never into a file or a pipe
-        click.echo(link)
-    elif not opened:
+    terminal = sys.stdout.isatty()
+    if not terminal and not opened:
         raise click.ClickException("No browser opened; run `chatixia hub` in a terminal.")
+    # A secret goes to a person's eyes, never into a file or a pipe.
+    shown = {"url": link} if terminal else {}
+    talk.data("hub", {"opened": opened, **shown}, link if terminal else "")
     talk.say("  hub       opens in your browser" if opened else "  hub       open the link above")

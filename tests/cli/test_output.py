@@ -46,6 +46,12 @@ def test_pong():
     assert output.pong("relay", 63, "") == "  pong  relay    63 ms"
 
 
+def test_a_links_round_trip():
+    assert [output.round_trip(ms) for ms in (None, 0.0, 0.4, 1.0, 12.3)] == [
+        "-", "under 1 ms", "under 1 ms", "1 ms", "12 ms",
+    ]  # fmt: skip
+
+
 def test_online():
     line = output.online("weather", ["forecast"], "7f3a-91c2", "home", "http://127.0.0.1:8080")
     assert line == (

@@ -103,6 +103,11 @@ def millis(ms: float | None) -> str:
     return f"{ms:.1f} ms" if ms < 1 else f"{ms:.0f} ms"
 
 
+def round_trip(ms: float | None) -> str:
+    """The round trip of a link, which engines count in whole milliseconds."""
+    return "under 1 ms" if ms is not None and ms < 1 else millis(ms)
+
+
 def carried(agent: str, via: str, ms: float, where: str = "", opened: float | None = None) -> str:
     """``weather, direct (192.168.1.20), 41 ms, link opened in 12 ms``."""
     path = f"{via} ({host(where)})" if where and not local(where) else via

@@ -157,13 +157,11 @@ async def test_who_is_away_is_known_to_the_queue(home):
         async with connect() as mesh:
             assert await mesh.agents() == []
             asked = request("forecast", "city=Oslo", timeout=1.0)
-            for queue, kind in (
-                ("auto", Unreachable),
-                ("only", Unreachable),
-                ("never", UnknownAgent),
-            ):
-                with pytest.raises(kind):
+            for queue in ("auto", "only", "never"):
+                with pytest.raises(UnknownAgent if queue == "never" else Unreachable) as caught:
                     await perform(mesh, talk, asked._replace(queue=queue))
+                assert ("weather did not come for" in str(caught.value)) == (queue != "never")
+                assert caught.value.agent == "weather"
             tasks = (await mesh.verb("tasks.list", Query())).tasks
             assert [task.target_agent_id for task in tasks] == ["weather"] * 2
             for queue in ("auto", "only", "never"):
@@ -210,6 +208,7 @@ async def test_a_stream_that_no_link_takes_says_what_would():
         with pytest.raises(Unreachable) as caught:
             await perform(mesh, Talk(False, False, 0, ""), asked._replace(queue="auto"))
         assert "`--queue`" in caught.value.__notes__[0]
+        assert caught.value.message == "No link to weather opened before the deadline."
         with pytest.raises(Unreachable) as caught:
             await perform(mesh, Talk(False, False, 0, ""), asked)
         assert not hasattr(caught.value, "__notes__")

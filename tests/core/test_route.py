@@ -68,7 +68,7 @@ def test_without_a_key_only_the_queue_is_left():
 
 def test_a_call_may_name_how_long_it_waits_for_a_link():
     assert (patience(30.0, 2.0), patience(1.0, 2.0)) == (2.0, 1.0)
-    with pytest.raises(Unreachable, match="opened in time"):
+    with pytest.raises(Unreachable, match="No link to b opened in time"):
         route.late(out(queue="never", reach=2.0), False, True)
     assert route.late(out(queue="never", reach=2.0), True, True) == "wait"
     assert route.late(out(reach=2.0), False, True) == "queue"

@@ -42,7 +42,6 @@ async def test_work_for_an_agent_that_is_away_waits_and_ends_unreachable():
         (await asyncio.to_thread(enrol, registry.profile, "c")).close()
         error = await code(a.call(queued("c", timeout=0.5)))
         assert error.code in ("unreachable", "unknown_agent") and error.outcome == "definite"
-        assert "c " in error.message and error.agent == "c"
 
 
 async def test_a_caller_that_leaves_cancels_the_task():

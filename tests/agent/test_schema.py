@@ -40,7 +40,9 @@ class Model:
         return cls()
 
     @classmethod
-    def model_json_schema(cls, ref_template: str = "") -> dict[str, Any]:
+    def model_json_schema(cls, ref_template: str = "", mode: str = "") -> dict[str, Any]:
+        if mode == "serialization":
+            return {"type": "object", "properties": {"computed": {"type": "string"}}}
         part = ref_template.format(model="Part")
         return {
             "type": "object",
@@ -138,6 +140,13 @@ def test_results():
     async def g(): ...
 
     assert schema.returns(read(g, "g")) == {}
+
+
+def test_a_model_as_a_result_is_described_as_it_is_written():
+    async def f(a: Model) -> Model: ...
+
+    assert schema.returns(read(f, "f"))["properties"] == {"computed": {"type": "string"}}
+    assert "part" in of(f)["properties"]["a"]["properties"]
 
 
 def test_skills_that_take_anything_say_so():

@@ -41,8 +41,10 @@ class Nested:
 
 
 class Model:
-    def model_dump(self, mode: str) -> dict[str, Any]:
-        return {"mode": mode}
+    """Shaped as a pydantic model whose field has an alias."""
+
+    def model_dump(self, mode: str, by_alias: bool = False) -> dict[str, Any]:
+        return {"cityName" if by_alias else "city_name": mode}
 
 
 class Array:
@@ -77,7 +79,7 @@ def test_objects_copy_and_pickle():
         (Point(1), b'{"x":1}'),
         (Color.RED, b'"red"'),
         (date(2026, 1, 2), b'"2026-01-02"'),
-        (Model(), b'{"mode":"json"}'),
+        (Model(), b'{"cityName":"json"}'),
         ([Array()], b"[[1,2]]"),
         ({1: 2}, b'{"1":2}'),
     ],

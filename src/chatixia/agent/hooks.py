@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 
 def is_model(kind: Any) -> bool:
     """Whether ``kind`` validates and describes itself, as pydantic's models do."""
@@ -19,7 +21,11 @@ def dec_hook(kind: Any, found: Any) -> Any:
     """``found`` as a ``kind``. Raises ValueError with one line naming the first thing wrong."""
     if not is_model(kind):
         raise NotImplementedError(f"a {getattr(kind, '__name__', kind)} cannot come as JSON")
+    from_json = getattr(kind, "model_validate_json", None)
     try:
+        # What came is JSON: a strict model takes a date from JSON's text, from Python's never.
+        if callable(from_json):
+            return from_json(msgspec.json.encode(found))
         return kind.model_validate(found)
     except ValueError as error:
         raise ValueError(_first(error)) from None
@@ -36,8 +42,17 @@ def _first(error: ValueError) -> str:
 
 
 def schema_hook(kind: Any) -> dict[str, Any]:
-    """A model's own JSON Schema; its ``$defs`` are lifted by ``schema.finish``."""
+    """A model's own JSON Schema as an argument; its ``$defs`` are lifted by ``schema.finish``."""
+    return _schema(kind, "validation")
+
+
+def result_schema_hook(kind: Any) -> dict[str, Any]:
+    """A model's own JSON Schema as a result: with computed fields, under the names it writes."""
+    return _schema(kind, "serialization")
+
+
+def _schema(kind: Any, mode: str) -> dict[str, Any]:
     if not is_model(kind):
         raise NotImplementedError
-    found: dict[str, Any] = kind.model_json_schema(ref_template="#/$defs/{model}")
+    found: dict[str, Any] = kind.model_json_schema(ref_template="#/$defs/{model}", mode=mode)
     return found

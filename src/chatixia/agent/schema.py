@@ -10,7 +10,7 @@ import msgspec
 from chatixia.client.value import enc_hook
 from chatixia.errors import ConfigError
 
-from .hooks import is_model, schema_hook
+from .hooks import is_model, result_schema_hook, schema_hook
 from .signature import Signature
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -43,7 +43,7 @@ def returns(found: Signature) -> dict[str, Any]:
     if found.returns in (Any, inspect.Parameter.empty):
         return {}
     try:
-        schema = msgspec.json.schema(found.returns, schema_hook=schema_hook)
+        schema = msgspec.json.schema(found.returns, schema_hook=result_schema_hook)
     except (TypeError, ValueError, NotImplementedError):
         return {}  # a result is described where it can be; what it is shows when it is encoded
     return {"$schema": DIALECT, **finish(_flat(schema))}

@@ -35,8 +35,11 @@ class Unwritable(TypeError):
 
 
 def enc_hook(item: Any) -> Any:
-    """Turn what msgspec does not know into what it does, by the shape of its methods."""
-    for method, kind in (("model_dump", {"mode": "json"}), ("tolist", {})):
+    """Turn what msgspec does not know into what it does, by the shape of its methods.
+
+    A model goes out under its aliases, the names that its schema shows and its validation takes.
+    """
+    for method, kind in (("model_dump", {"mode": "json", "by_alias": True}), ("tolist", {})):
         dump = getattr(item, method, None)
         if callable(dump):
             return dump(**kind)

@@ -130,6 +130,36 @@ def test_a_type_that_cannot_come_as_json_is_named():
         of(f)
 
 
+@pytest.mark.parametrize("hint", [Model | str, list[Model | Point]])
+def test_a_union_that_nobody_can_tell_apart_is_named_with_its_cure(hint: Any):
+    async def f(a, b) -> None: ...
+
+    f.__annotations__ |= {"a": int, "b": hint}
+    with pytest.raises(ConfigError, match=r"parameter b of the skill f is a union.*RootModel"):
+        of(f)
+
+
+def test_a_type_that_is_unusable_is_named():
+    async def f(a: Annotated[int, msgspec.Meta(pattern="x")]) -> None: ...
+
+    with pytest.raises(ConfigError, match="parameter a of the skill f has a type that cannot"):
+        of(f)
+
+
+def test_what_would_pass_unchecked_is_named():
+    @dataclass
+    class Validated:
+        __is_pydantic_dataclass__ = True
+        n: int
+
+    async def f(a: list[Validated]) -> None: ...
+
+    with pytest.raises(
+        ConfigError, match="parameter a of the skill f holds Validated, a dataclass"
+    ):
+        of(f)
+
+
 def test_results():
     async def f() -> Tree: ...
 

@@ -102,12 +102,19 @@ def test_a_class_in_a_function_is_found_by_its_closure():
     assert read(f, "f").args.__struct_fields__ == ("inner",)
 
 
-def test_methods_lose_self():
-    class Thing:
-        async def f(self, a: int) -> int:
-            return a
+class Thing:
+    async def f(self, a: int) -> int:
+        return a
 
+
+def test_methods_lose_self():
     assert read(Thing().f, "f").names == ("a",)
+
+
+def test_self_outside_a_class_is_a_name_like_any_other():
+    async def f(self: int) -> None: ...
+
+    assert read(f, "f").names == ("self",)
 
 
 @pytest.mark.parametrize(
@@ -116,6 +123,7 @@ def test_methods_lose_self():
         (lambda: _stars, "takes \\*a; name its parameters"),
         (lambda: _hidden, "names the type 'Elsewhere', which is not known at run time"),
         (lambda: _two, "asks for Ctx twice"),
+        (lambda: Thing.f, r"without its object.*agent.skill\(obj.f\)"),
     ],
 )
 def test_refusals_are_sentences(make: Any, says: str):
@@ -126,6 +134,42 @@ def test_refusals_are_sentences(make: Any, says: str):
 async def _stars(*a: int) -> None: ...
 async def _hidden(a: Elsewhere) -> None: ...
 async def _two(a: Ctx, b: Ctx) -> None: ...
+
+
+class Field:
+    """Shaped as pydantic's FieldInfo: no limits, a default."""
+
+    __module__ = "pydantic.fields"
+    metadata: tuple[Any, ...] = ()
+    default_factory = None
+
+    def __init__(self, default: Any = ..., **said: Any) -> None:
+        self.default = default
+        self.__dict__.update(said)
+
+    def is_required(self) -> bool:
+        return self.default is ...
+
+
+def test_a_field_of_pydantic_is_its_default_and_not_the_value():
+    async def f(
+        a: int = Field(5),  # type: ignore[assignment]  # noqa: B008
+        b: Annotated[int, Field(6)] = 7,
+        c: int = Field(),  # type: ignore[assignment]  # noqa: B008
+        d: list[int] = Field(8, default_factory=list),  # type: ignore[assignment]  # noqa: B008
+        *,
+        e: Annotated[int, Field(9)],
+    ) -> None: ...
+
+    made = msgspec.json.decode(b'{"c":3}', type=read(f, "f").args)
+    assert msgspec.structs.astuple(made) == (5, 7, 3, [], 9)
+
+
+def test_what_a_field_asks_for_in_vain_is_refused():
+    async def f(a: int = Field(alias="A")) -> None: ...  # type: ignore[assignment]  # noqa: B008
+
+    with pytest.raises(ConfigError, match=r"parameter a of the skill f asks for Field\(alias"):
+        read(f, "f")
 
 
 def test_any_names():

@@ -10,6 +10,7 @@ import msgspec
 from chatixia.client.value import enc_hook
 from chatixia.errors import ConfigError
 
+from . import constraints
 from .hooks import is_model, result_schema_hook, schema_hook
 from .signature import Signature
 
@@ -21,7 +22,8 @@ def parameters(found: Signature, name: str, said: dict[str, str]) -> dict[str, A
 
     Raises ConfigError naming the parameter whose type cannot come as JSON.
     """
-    _check(found.args, name)
+    for field, hint in found.hints.items():
+        _check(hint, f"The parameter {field} of the skill {name}")
     try:
         schema = _flat(msgspec.json.schema(found.args, schema_hook=schema_hook))
     except (TypeError, ValueError) as error:
@@ -83,21 +85,30 @@ def _flat(schema: dict[str, Any]) -> dict[str, Any]:
     return {**root, "$defs": defs} if defs else root
 
 
-def _check(args: type[msgspec.Struct], name: str) -> None:
+def _check(hint: Any, what: str) -> None:
+    """Raise ConfigError with the cure if ``what`` cannot come as JSON, or not all of it checked."""
     try:
-        info = msgspec.inspect.type_info(args)
+        kind = msgspec.inspect.type_info(hint)
     except (TypeError, ValueError, NameError) as error:
-        raise ConfigError(f"The skill {name} has a type that cannot be used: {_line(error)}") from (
-            error
+        raise ConfigError(f"{what} {_cure(error)}") from error
+    while isinstance(kind, msgspec.inspect.Metadata):
+        kind = kind.type
+    if isinstance(kind, msgspec.inspect.CustomType) and not is_model(kind.cls):
+        raise ConfigError(
+            f"{what} is a {kind.cls.__name__}, "
+            "which cannot come as JSON; use builtin types, a dataclass or a model."
         )
-    assert isinstance(info, msgspec.inspect.StructType)
-    for field in info.fields:
-        kind = field.type
-        if isinstance(kind, msgspec.inspect.CustomType) and not is_model(kind.cls):
-            raise ConfigError(
-                f"The parameter {field.name} of the skill {name} is a {kind.cls.__name__}, "
-                "which cannot come as JSON; use builtin types, a dataclass or a model."
-            )
+    if said := constraints.inside(kind):
+        raise ConfigError(f"{what} holds {said}; use msgspec.Meta, or a model of pydantic.")
+
+
+def _cure(error: BaseException) -> str:
+    if "ype unions" not in str(error):
+        return f"has a type that cannot be used: {_line(error)}"
+    return (
+        "is a union of types that cannot be told apart in JSON; make one model of them "
+        "(pydantic: `class Either(RootModel[A | B])`), or msgspec Structs with tag=True."
+    )
 
 
 def _builtins(default: Any) -> Any:

@@ -24,12 +24,14 @@ import msgspec
 
 from chatixia.errors import ConfigError
 
+from . import constraints
 from .context import Ctx
 
 Kind = Literal["async", "sync", "async stream", "sync stream"]
 
 _STREAMS: Final = (AsyncIterator, AsyncGenerator, AsyncIterable, Iterator, Generator)
 _PLAIN: Final = (type(None), bool, int, float, str)
+_MADE: Final[type] = type(msgspec.field(default_factory=list))
 _POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -41,6 +43,7 @@ class Signature(msgspec.Struct):
     value, or of an item. ``positional``: how many of the Struct's fields are passed by position;
     the rest by name. ``ctx``: where the Ctx goes among the positional ones, -1 for nowhere;
     ``ctx_name``: its name when it is keyword-only. ``defaults``: those that the Struct hides.
+    ``hints``: what each field is.
     """
 
     kind: Kind
@@ -53,6 +56,7 @@ class Signature(msgspec.Struct):
     ctx: int = -1
     ctx_name: str = ""
     defaults: dict[str, Any] = {}
+    hints: dict[str, Any] = {}
 
 
 def kind_of(fn: Callable[..., Any]) -> Kind:
@@ -88,6 +92,7 @@ def read(fn: Callable[..., Any], name: str) -> Signature:
         parameters = list(inspect.signature(fn).parameters.values())
     except (TypeError, ValueError):
         raise ConfigError(f"The skill {name} has no readable signature.") from None
+    _refuse_method(fn, parameters, name)
     hints = hints_of(fn, name)
     result, kind = hints.get("return", inspect.Parameter.empty), kind_of(fn)
     streams = "stream" in kind or typing.get_origin(result) in _STREAMS
@@ -103,6 +108,17 @@ def read(fn: Callable[..., Any], name: str) -> Signature:
     except (TypeError, RuntimeError, ValueError) as error:
         raise ConfigError(f"The parameters of the skill {name} cannot be used: {error}.") from error
     return found
+
+
+def _refuse_method(fn: Callable[..., Any], parameters: list[inspect.Parameter], name: str) -> None:
+    """A function in a class body knows no object yet; its ``self`` would be an argument."""
+    inside = getattr(fn, "__qualname__", "").rpartition(".")[0]
+    first = parameters[0].name if parameters else ""
+    if first == "self" and inside and not inside.endswith("<locals>"):
+        raise ConfigError(
+            f"The skill {name} is a method without its object; make the object, then register "
+            f"its method: agent.skill(obj.{getattr(fn, '__name__', name)})."
+        )
 
 
 def hints_of(fn: Callable[..., Any], name: str) -> dict[str, Any]:
@@ -149,7 +165,7 @@ def _fields(
             raise ConfigError(f"The skill {name} takes *{parameter.name}; name its parameters.")
         elif parameter.kind is not inspect.Parameter.VAR_KEYWORD:
             found.positional += parameter.kind in _POSITIONAL
-            fields.append(_field(parameter, hint, found))
+            fields.append(_field(parameter, hint, found, name))
     return fields
 
 
@@ -162,15 +178,32 @@ def _place_ctx(parameter: inspect.Parameter, found: Signature, name: str) -> Non
         found.ctx_name = parameter.name
 
 
-def _field(parameter: inspect.Parameter, hint: Any, found: Signature) -> Any:
-    default = parameter.default
+def _field(parameter: inspect.Parameter, hint: Any, found: Signature, name: str) -> Any:
+    hint, default = _checked(parameter, hint, name)
+    found.hints[parameter.name] = hint
     if default is inspect.Parameter.empty:
         return (parameter.name, hint)
-    if isinstance(default, _PLAIN):
+    if isinstance(default, (*_PLAIN, _MADE)):
         return (parameter.name, hint, default)
     found.defaults[parameter.name] = default
     # As in Python, the one default object serves every call.
     return (parameter.name, hint, msgspec.field(default_factory=lambda: default))
+
+
+def _checked(parameter: inspect.Parameter, hint: Any, name: str) -> tuple[Any, Any]:
+    """The annotation as msgspec checks all of it, and the default, also of a ``Field(...)``."""
+    default, empty = parameter.default, inspect.Parameter.empty
+    if constraints.is_field(default):
+        hint, default = typing.Annotated[hint, default], empty
+    try:
+        if default is empty and (field := constraints.field_of(hint)):
+            default = constraints.default_of(field, empty)
+        return constraints.mended(hint), default
+    except constraints.Unchecked as error:
+        raise ConfigError(
+            f"The parameter {parameter.name} of the skill {name} asks for {error}, which is not "
+            "checked here; use msgspec.Meta, or a model of pydantic as its type."
+        ) from None
 
 
 def _title(name: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chatixia.errors import BadArguments, DeadlineExceeded, UnknownAgent
+from chatixia.errors import BadArguments, ConfigError, DeadlineExceeded, UnknownAgent
 from tests.agent.loopback import Net
 from tests.agent.served import Served, client
 
@@ -78,6 +78,21 @@ async def test_streams_and_questions(net: Net):
 def test_names_that_can_be_nobodys(net: Net, name: str):
     with pytest.raises(UnknownAgent):
         client(net).agent(name)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"queue": "bogus"}, "queue must be one of auto, never, only, not 'bogus'"),
+        ({"queue": None}, "queue must be one of"),
+        ({"timeout": None}, "timeout must be seconds.*not None"),
+        ({"timeout": "5"}, "timeout must be seconds"),
+    ],
+)
+def test_options_that_there_are_not(net: Net, options: dict[str, Any], says: str):
+    for handle in (client(net).agent, client(net).any):
+        with pytest.raises(ConfigError, match=says):
+            handle("a", **options)
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), 1e9])

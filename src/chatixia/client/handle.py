@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from functools import lru_cache
-from typing import Any, Final, Never
+from typing import Any, Final, Never, get_args
 
 import msgspec
 
 from chatixia.core.ports import Answer, Outgoing, Queue
-from chatixia.errors import BadArguments, UnknownAgent
+from chatixia.errors import BadArguments, ConfigError, UnknownAgent
 from chatixia.ids import AgentId, is_peer_id
 from chatixia.wire.peer import Prompt
 
@@ -26,6 +26,7 @@ from .value import decode, encode_args
 CALL_S: Final = 30.0
 """A call's default timeout in seconds (api.md section 3)."""
 MAX_TIMEOUT_S: Final = 24 * 3600.0
+QUEUES: Final[tuple[str, ...]] = get_args(Queue)
 
 _encode = msgspec.json.Encoder().encode
 
@@ -46,8 +47,19 @@ class Options(msgspec.Struct, frozen=True):
 
 @lru_cache(256)
 def checked(timeout: float, idempotent: bool, queue: Queue) -> Options:
-    """Options with a timeout that can be kept. Raises BadArguments."""
-    if not 0 < timeout <= MAX_TIMEOUT_S:
+    """Options that can be kept. Raises BadArguments for the time, ConfigError for no such option.
+
+    A queue by a mistyped name would be ``auto``, and send what must not leave the link.
+    """
+    if queue not in QUEUES:
+        raise ConfigError(f"queue must be one of {', '.join(QUEUES)}, not {queue!r}.")
+    try:
+        fits = 0 < timeout <= MAX_TIMEOUT_S
+    except TypeError:
+        raise ConfigError(
+            f"timeout must be seconds, above 0 and at most {MAX_TIMEOUT_S:.0f}, not {timeout!r}."
+        ) from None
+    if not fits:
         raise BadArguments(f"A timeout must be above 0 and at most {MAX_TIMEOUT_S:.0f} s.")
     return Options(timeout, idempotent, queue)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -100,6 +101,49 @@ async def test_anything_still_checks_what_it_names():
     served = Served(net, "a", anything)
     with pytest.raises(BadArguments, match="the argument a is missing"):
         await client(net).agent("a").anything(c=1)
+    served.close()
+
+
+class Thing:
+    async def others(self, ctx: Ctx, **more: int) -> dict[str, int]:
+        return more
+
+    async def free(self, ctx: Ctx, /, a: dict[int, int] | None = None, **more: list[int]) -> Any:
+        return [a, more]
+
+
+def filled(a: int, b: int = 0, **more: Any) -> Any:
+    return [a, b, more]
+
+
+@pytest.mark.parametrize("name", ["ctx", "self"])
+async def test_what_a_skill_is_given_by_others_is_no_argument(name: str):
+    net = Net()
+    served = Served(net, "a", Thing().others)
+    with pytest.raises(BadArguments, match=f"others: {name}: no argument can have that name"):
+        await client(net).agent("a").call("others", {name: 1})
+    assert await client(net).agent("a").others(other=1) == {"other": 1}
+    served.close()
+
+
+async def test_what_a_partial_fills_in_is_no_argument():
+    net = Net()
+    served = Served(net, "a", Skill("filled", functools.partial(filled, 1)))
+    assert await client(net).agent("a").filled(b=2, c=3) == [1, 2, {"c": 3}]
+    with pytest.raises(BadArguments, match="filled: a: no argument can have that name"):
+        await client(net).agent("a").filled(a=2)
+    served.close()
+
+
+async def test_the_rest_is_checked_as_it_is_annotated():
+    net = Net()
+    served = Served(net, "a", Thing().others, Thing().free)
+    there = client(net).agent("a")
+    with pytest.raises(BadArguments, match="others: x: expected int, got str"):
+        await there.others(x="no")
+    with pytest.raises(BadArguments, match=r"free: x\[1\]: expected int, got str"):
+        await there.free(x=[1, "no"])
+    assert await there.free(a={1: 2}, ctx=[3]) == [{"1": 2}, {"ctx": [3]}]
     served.close()
 
 

@@ -183,3 +183,16 @@ def test_skills_that_take_anything_say_so():
     async def f(a: int, **others: Any) -> None: ...
 
     assert "additionalProperties" not in of(f)
+
+
+def test_skills_that_take_any_of_one_kind_describe_it():
+    async def f(a: int, **others: Point) -> None: ...
+
+    made = of(f)
+    assert made["additionalProperties"] == {"$ref": "#/$defs/Point"}
+    assert made["$defs"]["Point"]["properties"]["x"] == {"type": "integer"}
+
+    async def g(**others: Model | str) -> None: ...
+
+    with pytest.raises(ConfigError, match="What else the skill f takes is a union"):
+        of(g)

@@ -178,3 +178,8 @@ def test_any_names():
     found = read(f, "f")
     assert found.anything
     assert found.names == ("a",)
+    assert found.rest is Any
+
+    def g(a: int, /, ctx: Ctx, **others: int) -> None: ...
+
+    assert (read(g, "g").rest, read(g, "g").reserved) == (int, {"ctx"})

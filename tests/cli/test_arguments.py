@@ -112,6 +112,13 @@ def test_words_that_mean_nothing_are_refused(words):
         assemble(words, SCHEMA, read)
 
 
+@pytest.mark.parametrize(
+    ("rest", "value"), [({"type": "integer"}, 3), (True, "3"), (False, "3"), ({}, "3")]
+)
+def test_what_a_skill_takes_beyond_its_names_has_its_type(rest, value):
+    assert assemble(["other=3"], SCHEMA | {"additionalProperties": rest}, read) == {"other": value}
+
+
 def test_only_a_skill_that_takes_bytes_gets_what_is_no_text():
     with pytest.raises(BadArguments, match="raw cannot be read: it is not UTF-8 text"):
         assemble(["city@raw"], SCHEMA, read)

@@ -61,9 +61,21 @@ def decoder(found: Signature) -> Callable[[Any], Any]:
     def decode(body: Any) -> Any:
         given = _objects(body)
         mine = {name: given.pop(name) for name in found.names if name in given}
-        return msgspec.convert(mine, found.args, dec_hook=dec_hook), given
+        args = msgspec.convert(mine, found.args, dec_hook=dec_hook, str_keys=True)
+        return args, {name: _other(name, given[name], found) for name in given}
 
     return decode
+
+
+def _other(name: str, value: Any, found: Signature) -> Any:
+    """An argument that only ``**kwargs`` takes. Raises ValidationError placed at its name."""
+    if name in found.reserved:
+        raise msgspec.ValidationError(f"no argument can have that name - at `$.{name}`")
+    try:
+        return msgspec.convert(value, found.rest, dec_hook=dec_hook, str_keys=True)
+    except msgspec.ValidationError as error:
+        text, _, place = str(error).partition(" - at `$")
+        raise msgspec.ValidationError(f"{text} - at `$.{name}{place or '`'}") from None
 
 
 def invoker(fn: Callable[..., Any], found: Signature) -> Invoke:

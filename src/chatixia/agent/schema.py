@@ -24,13 +24,17 @@ def parameters(found: Signature, name: str, said: dict[str, str]) -> dict[str, A
     """
     for field, hint in found.hints.items():
         _check(hint, f"The parameter {field} of the skill {name}")
+    _check(found.rest, f"What else the skill {name} takes")
     try:
         schema = _flat(msgspec.json.schema(found.args, schema_hook=schema_hook))
+        rest = msgspec.json.schema(found.rest, schema_hook=schema_hook)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"The skill {name} has no schema: {_line(error)}") from error
     schema.pop("title", None)
     if found.anything:
         schema.pop("additionalProperties", None)
+        if rest:
+            schema["additionalProperties"] = rest
     properties = schema.setdefault("properties", {})
     for field, default in found.defaults.items():
         properties[field]["default"] = _builtins(default)

@@ -32,6 +32,7 @@ Kind = Literal["async", "sync", "async stream", "sync stream"]
 _STREAMS: Final = (AsyncIterator, AsyncGenerator, AsyncIterable, Iterator, Generator)
 _PLAIN: Final = (type(None), bool, int, float, str)
 _MADE: Final[type] = type(msgspec.field(default_factory=list))
+_NAMED: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 _POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -39,9 +40,10 @@ class Signature(msgspec.Struct):
     """How a function is called.
 
     ``args``: the Struct of its parameters, called ``names``; ``anything``: it also takes others
-    (``**kwargs``). ``streams``: it gives items, not one value. ``returns``: the annotation of its
-    value, or of an item. ``positional``: how many of the Struct's fields are passed by position;
-    the rest by name. ``ctx``: where the Ctx goes among the positional ones, -1 for nowhere;
+    (``**kwargs``), each a ``rest``, but none that is ``reserved``. ``streams``: it gives items, not
+    one value. ``returns``: the annotation of its value, or of an item. ``positional``: how many of
+    the Struct's fields are passed by position; the rest by name. ``ctx``: where the Ctx goes among
+    the positional ones, -1 for nowhere;
     ``ctx_name``: its name when it is keyword-only. ``defaults``: those that the Struct hides.
     ``hints``: what each field is.
     """
@@ -57,6 +59,8 @@ class Signature(msgspec.Struct):
     ctx_name: str = ""
     defaults: dict[str, Any] = {}
     hints: dict[str, Any] = {}
+    rest: Any = Any
+    reserved: frozenset[str] = frozenset()
 
 
 def kind_of(fn: Callable[..., Any]) -> Kind:
@@ -99,7 +103,8 @@ def read(fn: Callable[..., Any], name: str) -> Signature:
     found = Signature(kind, msgspec.Struct, item_of(result) if streams else result, streams)
     fields = _fields(parameters, hints, found, name)
     found.names = tuple(field[0] for field in fields)
-    found.anything = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
+    if found.anything:
+        found.reserved = _reserved(fn, found.names)
     try:
         found.args = msgspec.defstruct(
             _title(name), fields, kw_only=True, forbid_unknown_fields=True, gc=False,
@@ -163,10 +168,22 @@ def _fields(
             _place_ctx(parameter, found, name)
         elif parameter.kind is inspect.Parameter.VAR_POSITIONAL:
             raise ConfigError(f"The skill {name} takes *{parameter.name}; name its parameters.")
-        elif parameter.kind is not inspect.Parameter.VAR_KEYWORD:
+        elif parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            found.anything = True
+            if typing.get_origin(hint) is not typing.Unpack:
+                found.rest, _ = _checked(parameter, hint, name)
+        else:
             found.positional += parameter.kind in _POSITIONAL
             fields.append(_field(parameter, hint, found, name))
     return fields
+
+
+def _reserved(fn: Callable[..., Any], names: tuple[str, ...]) -> frozenset[str]:
+    """What ``fn`` is given by name that no caller may give: the Ctx, ``self``, what a partial
+    fills in."""
+    target = plain(fn)
+    whole = inspect.signature(getattr(target, "__func__", target)).parameters.values()
+    return frozenset(p.name for p in whole if p.kind in _NAMED) - frozenset(names)
 
 
 def _place_ctx(parameter: inspect.Parameter, found: Signature, name: str) -> None:

@@ -98,8 +98,8 @@ def parsed(text: str, name: str) -> Any:
 
 
 def property_of(schema: Schema, name: str) -> Schema:
-    """What the schema says about ``name``; an empty schema if nothing."""
-    found = schema.get("properties", {}).get(name, {})
+    """What the schema says about ``name``, or else about any other; an empty schema if nothing."""
+    found = schema.get("properties", {}).get(name, schema.get("additionalProperties", {}))
     return found if isinstance(found, Mapping) else {}
 
 

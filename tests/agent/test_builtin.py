@@ -84,6 +84,8 @@ async def test_list_and_find(net: Net):
     assert await there.find_agent(skill="greet") == {"agent_id": "b", "peer": "b"}
     with pytest.raises(UnknownSkill):
         await there.find_agent(skill="nothing")
+    with pytest.raises(UnknownSkill, match="No skill can be called ''"):
+        await there.find_agent(skill="")
 
 
 async def test_messages_arrive_both_ways(net: Net):

@@ -28,7 +28,7 @@ async def test_who_is_there(net: Net):
     mesh = client(net)
     assert mesh.id == "me~abcdef"
     assert [a.agent_id for a in await mesh.agents()] == ["a"]
-    assert await mesh.agents("nothing") == []
+    assert await mesh.agents("nothing") == await mesh.agents("x" * 65) == []
     assert (await mesh.ping("a")).via == "direct"
     assert {link.peer for link in mesh.links()} == {"a", "me~abcdef"}
 

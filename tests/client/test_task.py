@@ -22,6 +22,7 @@ from chatixia.errors import (
     SkillFailed,
     TooLarge,
     Unavailable,
+    UnknownSkill,
     WireError,
 )
 from chatixia.wire.signaling import TaskDone, TaskHint, TaskProgress
@@ -91,6 +92,43 @@ async def test_submitting():
     assert (sent.key, sent.deadline_ms, sent.target_agent_id) == ("oslo-1123", 3_600_000, "weather")
     assert bytes(sent.payload) == b'{"plain":{"city":"Oslo"}}'
     assert repr(task) == f"<task {task.id}>"
+
+
+async def test_the_order_of_the_content_does_not_matter_under_a_key():
+    registry = Registry()
+    given: list[dict[Any, Any]] = [
+        {"a": {"x": 1, "y": [1]}, "b": {"s", "t", "u"}, "c": {10: 1, 9: 2}},
+        {"c": {9: 2, 10: 1}, "b": {"u", "t", "s"}, "a": {"y": [1], "x": 1}},
+    ]
+    for args in given:
+        await registry.mesh.submit("weather", "forecast", args, key="k")
+    one, two = (bytes(sent.payload) for sent in registry.seen)
+    assert one == two
+    await registry.mesh.submit("weather", "forecast", {"b": 1, "a": 2})
+    assert bytes(registry.seen[-1].payload) == b'{"plain":{"b":1,"a":2}}'  # nobody compares it
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"max_attempts": 0}, "max_attempts must be a whole number from 1 to 20"),
+        ({"max_attempts": 1.5}, "max_attempts must be a whole number"),
+        ({"priority": 101}, "priority must be a whole number from -100 to 100"),
+        ({"priority": None}, "priority must be a whole number"),
+        ({"key": "k" * 129}, "A key is a text of at most 128 characters"),
+        ({"key": 5}, "A key is a text"),
+    ],
+)
+async def test_what_no_task_can_have_is_refused_in_our_words(options: dict[str, Any], says: str):
+    registry = Registry()
+    with pytest.raises(BadArguments, match=says):
+        await registry.mesh.submit("weather", "forecast", **options)
+    assert not registry.seen
+
+
+async def test_a_skill_that_can_be_none_is_not_submitted():
+    with pytest.raises(UnknownSkill, match="No skill can be called"):
+        await Registry().mesh.submit("weather", "x" * 65)
 
 
 async def test_a_lost_answer_is_asked_for_again_under_the_same_id():

@@ -15,7 +15,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatixia.client.value import Unwritable, Value, decode, encode, encode_args
+from chatixia.client.value import (
+    Unwritable,
+    Value,
+    decode,
+    encode,
+    encode_args,
+    encode_sorted,
+)
 from chatixia.errors import BadArguments, BadRequest
 
 JSON = st.recursive(
@@ -86,6 +93,17 @@ def test_objects_copy_and_pickle():
 )
 def test_what_goes_out(value: Any, text: bytes):
     assert encode(value) == text
+
+
+def test_sorted_is_the_same_in_any_order_and_refuses_what_encode_does():
+    one = {"b": {3, 1, 2}, "a": {2: date(2026, 1, 2), 1: Point(1)}}
+    other = {"a": {1: Point(1), 2: date(2026, 1, 2)}, "b": {2, 3, 1}}
+    assert encode_sorted(one) == encode_sorted(other)
+    assert encode_sorted(one) == b'{"a":{"1":{"x":1},"2":"2026-01-02"},"b":[1,2,3]}'
+    assert encode_sorted(Model()) == encode(Model())
+    for bad in (object(), float("nan")):
+        with pytest.raises(BadArguments, match="cannot be written as JSON"):
+            encode_args({"a": bad}, encode_sorted)
 
 
 def test_what_cannot():

@@ -13,8 +13,8 @@ from typing import Any, Final, Never, get_args
 import msgspec
 
 from chatixia.core.ports import Answer, Outgoing, Queue
-from chatixia.errors import BadArguments, ConfigError, UnknownAgent
-from chatixia.ids import AgentId, is_peer_id
+from chatixia.errors import BadArguments, ConfigError, UnknownAgent, UnknownSkill
+from chatixia.ids import MAX_SKILL, AgentId, is_peer_id, is_skill
 from chatixia.wire.peer import Prompt
 
 from .door import Door
@@ -75,6 +75,17 @@ def address(name: str) -> AgentId:
     if not is_peer_id(name):
         raise UnknownAgent(f"No agent can be called {name[:80]!r}: ids are lower case.")
     return AgentId(name)
+
+
+def skill_name(name: str) -> str:
+    """``name`` as that of a skill. Raises UnknownSkill for what can be none: the empty one would
+    be anybody's."""
+    if not is_skill(name):
+        raise UnknownSkill(
+            f"No skill can be called {name[:80]!r}: a letter or _, then letters, digits, . _ or -,"
+            f" at most {MAX_SKILL}."
+        )
+    return name
 
 
 def make_reply(answer: Answer) -> Reply:

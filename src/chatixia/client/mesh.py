@@ -18,21 +18,30 @@ from chatixia.errors import (
     UnknownAgent,
     Unreachable,
 )
-from chatixia.ids import AgentId, TaskId, is_task_id
+from chatixia.ids import MAX_SKILL, AgentId, TaskId, is_task_id
 from chatixia.wire.peer import SkillInfo, SkillQuery, SkillReply
 from chatixia.wire.registry import AgentRecord, AgentRef
 from chatixia.wire.signaling import LinkReport
-from chatixia.wire.tasks import MAX_PAYLOAD, MAX_TTL_MS, Body, Submit, Submitted
+from chatixia.wire.tasks import (
+    MAX_ATTEMPTS,
+    MAX_KEY,
+    MAX_PAYLOAD,
+    MAX_PRIORITY,
+    MAX_TTL_MS,
+    Body,
+    Submit,
+    Submitted,
+)
 from chatixia.world import task_id
 
 from .anyone import AnyHandle
 from .broadcast import broadcast
 from .directory import Directory
 from .door import BoundDoor, Door
-from .handle import CALL_S, AgentHandle, address, checked
+from .handle import CALL_S, AgentHandle, address, checked, skill_name
 from .reply import Receipt
 from .task import Task
-from .value import encode, encode_args
+from .value import encode, encode_args, encode_sorted
 
 TASK_S: Final = 300.0
 """A task's default deadline in seconds (api.md section 3)."""
@@ -73,12 +82,17 @@ class Mesh:
         self, skill: str, *, timeout: float = CALL_S, idempotent: bool = False,
         queue: Queue = "auto",
     ) -> AnyHandle:  # fmt: skip
-        """A handle on whoever has ``skill``; options as for :meth:`agent`."""
+        """A handle on whoever has ``skill``; options as for :meth:`agent`.
+
+        Raises UnknownSkill if ``skill`` can be no skill's name.
+        """
         options = checked(timeout, idempotent, queue)
-        return AnyHandle(self._door, self._directory, skill, options)
+        return AnyHandle(self._door, self._directory, skill_name(skill), options)
 
     async def agents(self, skill: str = "") -> list[AgentRecord]:
         """The listed agents, those with ``skill`` if one is named, by id."""
+        if len(skill) > MAX_SKILL:
+            return []  # the registry takes no such name
         return await self._directory.agents(skill)
 
     async def skills(self, name: str, timeout: float = 10.0) -> list[SkillInfo]:
@@ -133,15 +147,17 @@ class Mesh:
         """Put a task in the registry's queue; it survives this process, the worker and restarts.
 
         ``agent`` may be empty: whoever has ``skill``. ``key``: an idempotency key; the same key
-        with the same content is the same task. ``deadline`` in seconds from now. Raises Conflict,
-        TooLarge, Overloaded, RegistryUnreachable.
+        with the same content, in any order, is the same task. ``deadline`` in seconds from now.
+        Raises Conflict, TooLarge, Overloaded, RegistryUnreachable.
         """
         door = self._door
-        body = encode_args(args or {})
+        _refuse_odd(key, priority, max_attempts)
+        body = encode_args(args or {}, encode_sorted if key else encode)
         if len(body) > MAX_PAYLOAD:
             raise _too_large(len(body))
         request = Submit(
-            id=task_id(door.world), skill=skill, target_agent_id=address(agent) if agent else "",
+            id=task_id(door.world), skill=skill_name(skill) if skill else "",
+            target_agent_id=address(agent) if agent else "",
             payload=msgspec.Raw(encode(Body(plain=msgspec.Raw(body)))), key=key,
             deadline_ms=_millis(deadline), priority=priority, max_attempts=max_attempts,
             path=list(door.caused_by()), traceparent=door.traceparent,
@@ -199,6 +215,18 @@ def _too_large(size: int) -> MeshError:
     return TooLarge(
         f"The arguments have {size} bytes; the registry's queue takes {MAX_PAYLOAD} at most."
     )
+
+
+def _refuse_odd(key: Any, priority: Any, max_attempts: Any) -> None:
+    """Raise BadArguments for what no task can have, before anything is sent."""
+    if not isinstance(key, str) or len(key) > MAX_KEY:
+        raise BadArguments(f"A key is a text of at most {MAX_KEY} characters.")
+    for name, value, least, most in (
+        ("priority", priority, -MAX_PRIORITY, MAX_PRIORITY),
+        ("max_attempts", max_attempts, 1, MAX_ATTEMPTS),
+    ):
+        if not isinstance(value, int) or not least <= value <= most:
+            raise BadArguments(f"{name} must be a whole number from {least} to {most}.")
 
 
 def _millis(deadline: float) -> int:

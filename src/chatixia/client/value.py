@@ -8,6 +8,7 @@ Back: builtins, where an object is a :class:`Value`, a dict whose keys are attri
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
 import msgspec
@@ -68,10 +69,17 @@ def _refuse_nonfinite(value: Any) -> None:
         raise Unwritable("a number that is NaN or infinite cannot be written as JSON") from None
 
 
-def encode_args(args: Any) -> bytes:
+def encode_sorted(value: Any) -> bytes:
+    """JSON bytes that are the same in whatever order a dict or a set was filled."""
+    return encode(
+        msgspec.to_builtins(value, order="deterministic", str_keys=True, enc_hook=enc_hook)
+    )
+
+
+def encode_args(args: Any, write: Callable[[Any], bytes] = encode) -> bytes:
     """Arguments as JSON bytes. Raises BadArguments naming the type that cannot travel."""
     try:
-        return encode(args)
+        return write(args)
     except (TypeError, ValueError, RecursionError) as error:
         raise BadArguments(f"The arguments cannot be sent as JSON: {error}.") from error
 

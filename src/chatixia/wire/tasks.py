@@ -36,7 +36,10 @@ STATES: Final[dict[str, str]] = {
 TERMINAL: Final = frozenset({"completed", "failed", "canceled", "rejected"})
 
 Millis = Annotated[int, msgspec.Meta(ge=0, le=MAX_TTL_MS)]
-Key = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+MAX_KEY: Final = 128
+MAX_PRIORITY: Final = 100
+MAX_ATTEMPTS: Final = 20
+Key = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_KEY)]
 Page = Annotated[int, msgspec.Meta(ge=1, le=200)]
 MAX_LISTED: Final = 1000
 """Tasks or agents in one answer of a described list; a ``Link`` header leads to the rest."""
@@ -127,11 +130,11 @@ class Submit(msgspec.Struct, omit_defaults=True):
     source_agent_id: Id = ""
     payload: msgspec.Raw = msgspec.field(default_factory=null)
     """``{"plain": ...}`` from our clients; any other JSON (described form) counts as plain."""
-    key: Annotated[str, msgspec.Meta(max_length=128)] = ""
+    key: Annotated[str, msgspec.Meta(max_length=MAX_KEY)] = ""
     deadline_ms: Millis | None = None
     ttl: Annotated[float, msgspec.Meta(gt=0, le=MAX_TTL_MS / 1000)] | None = None
-    priority: Annotated[int, msgspec.Meta(ge=-100, le=100)] = 0
-    max_attempts: Annotated[int, msgspec.Meta(ge=1, le=20)] = 3
+    priority: Annotated[int, msgspec.Meta(ge=-MAX_PRIORITY, le=MAX_PRIORITY)] = 0
+    max_attempts: Annotated[int, msgspec.Meta(ge=1, le=MAX_ATTEMPTS)] = 3
     path: Annotated[list[Id], msgspec.Meta(max_length=9)] = []
     traceparent: Short = ""
     idempotent: bool = False

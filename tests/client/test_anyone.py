@@ -11,7 +11,14 @@ from msgspec.structs import replace
 from chatixia.client.anyone import REACH_S
 from chatixia.client.door import Door
 from chatixia.client.mesh import Mesh
-from chatixia.errors import BadArguments, DeadlineExceeded, SkillFailed, UnknownSkill, Unreachable
+from chatixia.errors import (
+    BadArguments,
+    ConfigError,
+    DeadlineExceeded,
+    SkillFailed,
+    UnknownSkill,
+    Unreachable,
+)
 from chatixia.testing.network import Network
 from chatixia.wire.peer import SkillInfo
 from chatixia.wire.registry import Agents
@@ -34,6 +41,21 @@ def net():
     yield made
     for one in served:
         one.close()
+
+
+@pytest.mark.parametrize("skill", ["", "x" * 65, "two words", "9"])
+def test_what_no_skill_is_called_is_not_looked_for(net: Net, skill: str):
+    with pytest.raises(UnknownSkill, match=f"No skill can be called '{skill}': a letter"):
+        client(net).any(skill)
+
+
+async def test_streams_and_questions_say_where_they_go(net: Net):
+    anyone = client(net).any("name")
+    with pytest.raises(ConfigError, match="go to one agent: mesh.agent"):
+        async with anyone.stream("name", {}):
+            pass
+    with pytest.raises(ConfigError, match="go to one agent: mesh.agent"):
+        await anyone.ask("hi")
 
 
 async def test_turns(net: Net):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ import pytest
 from chatixia.client.mesh import Mesh
 from chatixia.client.sync import SyncMesh
 from chatixia.errors import ConfigError, UnknownSkill
+from chatixia.wire.signaling import TaskDone, TaskProgress
 from chatixia.wire.tasks import Body, Submitted
 from chatixia.wire.tasks import Task as Row
 from tests.agent.loopback import Net
@@ -42,6 +44,20 @@ async def opened() -> AsyncIterator[Mesh]:
     net.verbs["tasks.cancel"] = lambda c: Row(c.task_id, "canceled")
     yield client(net)
     served.close()
+
+
+@asynccontextmanager
+async def watched() -> AsyncIterator[Mesh]:
+    net = Net()
+    mesh, name = client(net), "t_" + "a" * 26
+    net.verbs["tasks.get"] = lambda ref: Row(ref.task_id, "assigned")
+    steps = [
+        TaskProgress(name, "", 0, fraction=0.25, note="begun"),
+        TaskProgress(name, "", 0, fraction=0.5),
+        TaskDone(Row(name, "completed")),
+    ]
+    net.ports["me~abcdef"].pushes[name] = [steps]
+    yield mesh
 
 
 def test_everything_without_await():
@@ -84,6 +100,24 @@ def test_tasks():
         assert task.state() == "completed"
         assert mesh.task(task.id).cancel() == "canceled"
         assert repr(task) == f"<task {task.id}>"
+
+
+def test_the_steps_of_a_task():
+    with SyncMesh(watched()) as mesh:
+        task = mesh.task("t_" + "a" * 26)
+        assert [step.fraction for step in task.progress(5)] == [0.25, 0.5]
+    with SyncMesh(watched()) as mesh:
+        steps = mesh.task("t_" + "a" * 26).progress()
+        assert next(steps).note == "begun"
+    steps.close()  # type: ignore[attr-defined]
+
+
+def test_a_handle_can_be_copied():
+    with SyncMesh(opened()) as mesh:
+        for handle in (mesh.agent("a"), mesh.any("echo")):
+            assert copy.copy(handle).echo(data="x") == "x"
+            with pytest.raises(AttributeError, match="use .call"):
+                _ = handle._echo
 
 
 def test_only_while_open():

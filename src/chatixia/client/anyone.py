@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Never
+from typing import Any, Final, Never, NoReturn
 
 from chatixia.core.ports import Outgoing
 from chatixia.errors import (
+    ConfigError,
     DeadlineExceeded,
     Overloaded,
     UnknownSkill,
@@ -24,6 +25,7 @@ from .value import encode_args
 
 MOVE_ON = (Unreachable, UnknownSkill, Overloaded)
 """Errors after which another agent may do it: nothing happened at this one."""
+ONE_AGENT: Final = "Streams and questions go to one agent: mesh.agent(name)."
 REACH_S: Final = 2.0
 """How long one of several is waited for until a link to it opens."""
 
@@ -110,6 +112,14 @@ class AnyHandle:
         return make_reply(await (
             insist(self._door, out) if options.idempotent else self._door.call(out)
         ))  # fmt: skip
+
+    def stream(self, skill: str, args: Mapping[str, Any] | None = None) -> NoReturn:
+        """Refused: what has begun at one agent cannot go on at another."""
+        raise ConfigError(ONE_AGENT)
+
+    def ask(self, text: str, *, session_id: str = "") -> NoReturn:
+        """Refused: nobody has a model or a handler because of a skill."""
+        raise ConfigError(ONE_AGENT)
 
     def _left(self, until: float) -> float:
         left = until - self._door.world.monotonic()

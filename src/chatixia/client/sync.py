@@ -6,8 +6,8 @@ method here hands its async twin over and waits.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, ExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, ExitStack, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,7 +25,7 @@ from .loop import LoopThread
 from .mesh import TASK_S, Mesh
 from .reply import Receipt, Reply
 from .stream import Items
-from .task import Task
+from .task import Progress, Task
 
 if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
@@ -157,6 +157,8 @@ class SyncHandle:
         self._handle = handle
 
     def __getattr__(self, skill: str) -> Callable[..., Any]:
+        if skill.startswith("_"):  # also what `copy` asks of a handle that is not filled yet
+            raise AttributeError(f"use .call({skill!r}, ...) for a skill of that name")
         caller = getattr(self._handle, skill)
 
         def call(*unnamed: Any, **args: Any) -> Any:
@@ -174,22 +176,16 @@ class SyncHandle:
 
     def stream(self, skill: str, args: Mapping[str, Any] | None = None) -> SyncItems:
         """See :meth:`AgentHandle.stream`."""
-        return SyncItems(self._run, self._one.stream(skill, args))
+        return SyncItems(self._run, self._handle.stream(skill, args))
 
     def ask(self, text: str, *, session_id: str = "") -> str:
         """See :meth:`AgentHandle.ask`."""
 
         async def whole() -> str:
-            return await self._one.ask(text, session_id=session_id)
+            return await self._handle.ask(text, session_id=session_id)
 
         answer: str = self._run(whole)
         return answer
-
-    @property
-    def _one(self) -> AgentHandle:
-        if not isinstance(self._handle, AgentHandle):
-            raise ConfigError("Streams and questions go to one agent: mesh.agent(name).")
-        return self._handle
 
 
 class SyncItems:
@@ -202,20 +198,11 @@ class SyncItems:
     def __enter__(self) -> Iterator[Any]:
         """Ask for the items."""
         self._run(self._items.__aenter__)
-        return self._each()
+        return _each(self._run, self._items)
 
     def __exit__(self, *error: object) -> None:
         """Cancel the far end unless it has ended."""
         self._run(lambda: self._items.__aexit__(None, None, None))
-
-    def _each(self) -> Iterator[Any]:
-        end = object()
-
-        async def one() -> Any:
-            return await anext(self._items, end)
-
-        while (item := self._run(one)) is not end:
-            yield item
 
 
 class SyncTask:
@@ -238,6 +225,15 @@ class SyncTask:
         reply: Reply = self._run(lambda: self._task.reply(timeout))
         return reply
 
+    def progress(self, timeout: float | None = None) -> Iterator[Progress]:
+        """See :meth:`Task.progress`."""
+        steps = self._task.progress(timeout)
+        try:
+            yield from _each(self._run, steps)
+        finally:
+            with suppress(ConfigError):  # the mesh is closed, and with it what was watched
+                self._run(steps.aclose)
+
     def row(self) -> Row:
         """See :meth:`Task.row`."""
         row: Row = self._run(self._task.row)
@@ -251,6 +247,16 @@ class SyncTask:
         """See :meth:`Task.cancel`."""
         state: str = self._run(lambda: self._task.cancel(reason))
         return state
+
+
+def _each(run: Run, items: AsyncIterator[T]) -> Iterator[T]:
+    end: Any = object()
+
+    async def one() -> Any:
+        return await anext(items, end)
+
+    while (item := run(one)) is not end:
+        yield item
 
 
 async def _awaited(work: Callable[[], Awaitable[T]]) -> T:

@@ -4,7 +4,7 @@ by ``mesh.task(task_id)``.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from typing import Any, Final
 
 import msgspec
@@ -91,7 +91,7 @@ class Task:
                 return push
         raise AssertionError("the pushes end with the row")
 
-    async def progress(self, timeout: float | None = None) -> AsyncIterator[Progress]:
+    async def progress(self, timeout: float | None = None) -> AsyncGenerator[Progress, None]:
         """What the worker tells of it, until it ends."""
         async for push in self._pushes(timeout):
             if isinstance(push, TaskProgress):

@@ -250,3 +250,31 @@ async def test_exit_in_a_skill_ends_the_call_alone(kind: str):
         await getattr(client(net).agent("a"), {"async": "leaves", "sync": "goes"}[kind])()
     assert await client(net).agent("a").plain(a=1) == [1, "b"]
     served.close()
+
+
+async def test_a_plain_generator_waits_for_calls_of_its_own():
+    def relay(n: int, ctx: Ctx) -> Iterator[Any]:
+        for i in range(n):
+            yield ctx.wait(ctx.agent("b").plain(a=i))
+
+    net = Net()
+    served = [Served(net, "a", relay), Served(net, "b", plain)]
+    assert await client(net).agent("a").relay(n=2) == [[0, "b"], [1, "b"]]
+    for one in served:
+        one.close()
+
+
+async def test_an_item_that_is_too_long_is_a_result_and_no_argument(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    async def long() -> AsyncIterator[str]:
+        yield "short"
+        yield "x" * 200
+
+    monkeypatch.setattr(bind, "MAX_RESULT", 100)
+    net = Net()
+    served = Served(net, "a", long)
+    with pytest.raises(SkillFailed, match="The result of long has 202 bytes"):
+        async with client(net).agent("a").stream("long") as items:
+            assert [item async for item in items] == ["short"]
+    served.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import threading
 
 import msgspec
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from chatixia.agent.context import Ctx
 from chatixia.client.door import Door
 from chatixia.core.ports import Incoming
-from chatixia.errors import BadRequest, SkillFailed, UnknownSkill
+from chatixia.errors import BadRequest, Cancelled, SkillFailed, UnknownSkill
 from tests.agent.loopback import Net, Responder
 from tests.agent.served import Served, client
 
@@ -122,5 +123,52 @@ async def test_a_thread_sees_that_nobody_waits():
     await asyncio.wait_for(began.wait(), 5)
     call.cancel()
     await asyncio.wait_for(left.wait(), 5)
+    assert seen == [True]
+    served.close()
+
+
+@pytest.mark.parametrize("touched", [False, True])
+async def test_what_is_kept_beyond_the_request_is_closed(touched: bool):
+    kept: list[Ctx] = []
+
+    async def keep(ctx: Ctx) -> bool:
+        kept.append(ctx)
+        if touched:
+            await ctx.agent("b").work()
+        return ctx.cancelled
+
+    async def work() -> None: ...
+
+    net = Net()
+    served = [Served(net, "a", keep), Served(net, "b", work)]
+    assert await client(net).agent("a").keep() is False
+    (late,) = kept
+    assert late.cancelled
+    with pytest.raises(Cancelled, match="has ended"):
+        await late.agent("b").work()
+    for one in served:
+        one.close()
+
+
+async def test_a_cancelled_request_shows_in_the_thread_that_serves_it():
+    seen: list[bool] = []
+    begun, ended = threading.Event(), threading.Event()
+
+    async def look(ctx: Ctx) -> None:
+        def poll() -> None:
+            begun.set()
+            seen.append(ended.wait(5) and ctx.cancelled)
+
+        await asyncio.to_thread(poll)
+
+    net = Net()
+    served = Served(net, "a", look)
+    asked = asyncio.ensure_future(client(net).agent("a").look())
+    await asyncio.to_thread(begun.wait, 5)
+    asked.cancel()
+    await asyncio.gather(asked, return_exceptions=True)
+    ended.set()
+    while not seen:
+        await asyncio.sleep(0)
     assert seen == [True]
     served.close()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 import msgspec
 import pytest
 
+from chatixia.agent.context import Ctx
 from chatixia.core.ports import Incoming, Outgoing
-from chatixia.errors import Denied, MeshError, SkillFailed, UnknownSkill
+from chatixia.errors import Denied, MeshError, Overloaded, SkillFailed, UnknownSkill, Unreachable
+from chatixia.wire.base import EMPTY
 from chatixia.wire.peer import SkillReply
 from tests.agent.loopback import Net, Responder
 from tests.agent.served import Served, client
@@ -133,3 +136,66 @@ async def test_any_body_of_any_kind_ends_in_one_answer(net: Net, kind, body: byt
     await net.ports["a"].handler(inc, responder)
     assert responder.answers == 1
     assert responder.done.exception() is None or isinstance(responder.done.exception(), MeshError)
+
+
+async def test_a_failed_call_of_the_skills_own_does_not_say_that_nothing_happened():
+    net = Net()
+    paid: list[str] = []
+
+    async def busy() -> None:
+        raise Overloaded
+
+    async def pay(ctx: Ctx, there: str = "gamma") -> None:
+        paid.append("once")
+        await ctx.agent(there).busy()
+
+    def pay_in_a_thread(ctx: Ctx) -> None:
+        paid.append("once")
+        ctx.wait(ctx.agent("gamma").busy())
+
+    async def refuse() -> None:
+        raise Overloaded
+
+    served = [Served(net, name, pay, pay_in_a_thread, refuse) for name in ("a", "b")]
+    served.append(Served(net, "gamma", busy))
+    mesh = client(net)
+    for skill, args in (("pay", {}), ("pay", {"there": "nobody"}), ("pay_in_a_thread", {})):
+        with pytest.raises((Overloaded, Unreachable)) as caught:
+            await mesh.any("pay").call(skill, args)
+        assert caught.value.outcome == "unknown"
+        assert paid == ["once"]
+        paid.clear()
+    with pytest.raises(Overloaded) as caught:
+        await mesh.agent("a").refuse()
+    assert caught.value.outcome == "definite"
+    for one in served:
+        one.close()
+
+
+async def test_what_was_cancelled_inside_a_skill_is_its_failure_and_nobodys_cancelling():
+    net = Net()
+
+    async def inside() -> None:
+        task = asyncio.ensure_future(asyncio.sleep(60))
+        task.cancel()
+        await task
+
+    def in_a_thread() -> None:
+        raise asyncio.CancelledError
+
+    async def hang() -> None:
+        await asyncio.Event().wait()
+
+    served = Served(net, "a", inside, in_a_thread, hang, prompt=lambda text: in_a_thread())
+    there = client(net).agent("a")
+    for call in (there.inside, there.in_a_thread, lambda: there.ask("x")):
+        with pytest.raises(SkillFailed, match="failed with CancelledError"):
+            async with asyncio.timeout(5):
+                await call()
+    inc = Incoming("me", "r", "task", "hang", EMPTY, False, ("me",), None, "", "direct", "")
+    under_way = asyncio.ensure_future(served.runtime.handle(inc, Responder()))
+    await asyncio.sleep(0)
+    under_way.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await under_way
+    served.close()

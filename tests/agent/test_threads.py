@@ -84,3 +84,15 @@ async def test_what_ends_after_the_loop_harms_nothing():
     go.set()
     assert await pool.run(len, "a") == 1
     pool.close()
+
+
+async def test_skills_that_lead_back_here_do_not_take_each_others_threads():
+    pool = Threads()
+    loop = asyncio.get_running_loop()
+
+    def outer() -> int:
+        return asyncio.run_coroutine_threadsafe(pool.run(len, "ab"), loop).result()
+
+    async with asyncio.timeout(10):
+        assert await asyncio.gather(*[pool.run(outer) for _ in range(31)]) == [2] * 31
+    pool.close()

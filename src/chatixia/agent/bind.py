@@ -178,12 +178,12 @@ class _Runner:
         kind = self._found.kind
         if kind == "async":
             return await self._invoke(args, ctx)
-        if kind in ("async stream", "sync stream"):
-            return self._invoke(args, ctx)  # makes the generator, runs none of it
-        if ctx is not None:
+        if ctx is not None and kind != "async stream":
             from asyncio import get_running_loop
 
             ctx.enter_thread(get_running_loop())
+        if kind in ("async stream", "sync stream"):
+            return self._invoke(args, ctx)  # makes the generator, runs none of it
         value = await self._threads.run(self._invoke, args, ctx)
         return await value if isawaitable(value) else value
 
@@ -194,6 +194,8 @@ class _Runner:
         async with aclosing(items) if hasattr(items, "aclose") else nullcontext():
             async for item in items:
                 chunk = encode(item)
+                if len(chunk) > MAX_RESULT:
+                    raise self._too_much(len(chunk))
                 if inc.stream:
                     await responder.item(chunk)
                     continue

@@ -30,7 +30,17 @@ T = TypeVar("T")
 class Ctx:
     """One request. Made by the runtime; good until the skill returns."""
 
-    __slots__ = ("_door", "_inc", "_loop", "_mesh", "_owner", "_responder", "_root", "deadline")
+    __slots__ = (
+        "_closed",
+        "_door",
+        "_inc",
+        "_loop",
+        "_mesh",
+        "_owner",
+        "_responder",
+        "_root",
+        "deadline",
+    )
 
     def __init__(
         self, inc: Incoming, responder: Responder, root: Door, deadline: float | None,
@@ -41,6 +51,7 @@ class Ctx:
         self._responder = responder
         self._root = root
         self._door: NestedDoor | None = None
+        self._closed = False
         self._mesh: Mesh | None = None
         self._loop: AbstractEventLoop | None = None
         self.deadline = deadline
@@ -107,7 +118,7 @@ class Ctx:
     def cancelled(self) -> bool:
         """Whether nobody waits for the answer any more. A skill that is a plain function runs in
         a thread, which nothing can stop: it should look here from time to time."""
-        return self.door.closed or self.remaining <= 0
+        return self._closed or self.remaining <= 0
 
     @property
     def door(self) -> NestedDoor:
@@ -116,6 +127,7 @@ class Ctx:
             from .nested import NestedDoor
 
             self._door = NestedDoor(self._root, self._inc, self.deadline, self._owner)
+            self._door.closed = self._closed  # who kept the Ctx gets no open door from it
         return self._door
 
     @property
@@ -172,6 +184,7 @@ class Ctx:
 
     def close(self) -> None:
         """The request has ended: calls still made on its behalf end too."""
+        self._closed = True
         if self._door is not None:
             self._door.close()
 

@@ -1,13 +1,15 @@
 """What is told when a skill raises: the asker gets a type, this agent's own log the place.
 
-A MeshError goes back as itself; anything else as ``skill_failed`` with the skill and the type of
-the exception. Its text may hold a secret or a path, so it stays out of the answer, and out of the
-log but at debug level (trust.md section 4).
+A MeshError goes back as itself, but where a call of the skill's own raised it, nobody can say that
+nothing happened; anything else as ``skill_failed`` with the skill and the type of the exception.
+Its text may hold a secret or a path, so it stays out of the answer, and out of the log but at debug
+level (trust.md section 4).
 """
 
 from __future__ import annotations
 
 import logging
+from asyncio import CancelledError, current_task
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -21,20 +23,49 @@ RAISED: Final = (Exception, SystemExit)
 """What of a skill's becomes its answer. `exit()` in a skill must not end an agent that others use;
 cancelling and Ctrl-C are not the skill's."""
 
+FAILED: Final = (*RAISED, CancelledError)
+"""With what a skill let escape when something of its own was cancelled; see :func:`failure`."""
+
+_HERE: Final = str(Path(__file__).parent)
 _OURS: Final = str(Path(__file__).parent.parent)
 
 
 def failure(agent: str, skill: str, error: BaseException) -> MeshError:
-    """What the asker is told when ``skill`` of ``agent`` raised ``error``; logs where it did."""
+    """What the asker is told when ``skill`` of ``agent`` raised ``error``; logs where it did.
+
+    Raises a CancelledError itself where it is the request that is being cancelled.
+    """
+    if isinstance(error, CancelledError) and _cancelling():
+        raise error
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     if isinstance(error, MeshError):
+        if _nested(error):
+            error.outcome = "unknown"
         return error
     report(skill, error)
     if isinstance(error, Unwritable):
         return SkillFailed(f"The result of {skill} cannot be sent: {error}.", agent=agent)
     kind = type(error).__name__
     return SkillFailed(f"The skill {skill} of {agent} failed with {kind}.", agent=agent)
+
+
+def _cancelling() -> bool:
+    task = current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _nested(error: MeshError) -> bool:
+    """Whether a call that the skill made raised it. The skill had begun by then: who took it for a
+    refusal of the skill itself would do the work again elsewhere."""
+    if isinstance(error, SkillFailed):
+        return False
+    below_skill = False
+    for file in map(_file, _steps(error.__traceback__)):
+        if below_skill and file.startswith(_OURS) and not file.startswith(_HERE):
+            return True
+        below_skill = below_skill or not file.startswith(_OURS)
+    return False
 
 
 def report(skill: str, error: BaseException) -> None:

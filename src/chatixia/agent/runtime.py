@@ -19,7 +19,7 @@ from .arguments import refusal
 from .bind import Bound, bind
 from .context import Ctx
 from .desk import Desk
-from .failing import RAISED, failure
+from .failing import FAILED, failure
 from .skill import Skill
 from .threads import Threads
 
@@ -72,7 +72,7 @@ class Runtime:
             return
         try:
             await bound.run(args, inc, responder)
-        except RAISED as error:
+        except FAILED as error:
             responder.fail(failure(self._name, inc.skill, error))
 
     async def _other(self, inc: Incoming, responder: Responder) -> None:
@@ -85,7 +85,7 @@ class Runtime:
                 responder.reply(b"null")
             else:
                 responder.fail(self._unknown(inc.skill))
-        except RAISED as error:
+        except FAILED as error:
             responder.fail(failure(self._name, inc.skill or inc.kind, error))
 
     def _described(self, query: SkillQuery) -> SkillReply:

@@ -6,7 +6,6 @@ keep a stopped process alive, and what waits for a free one is bounded.
 
 from __future__ import annotations
 
-import os
 from asyncio import AbstractEventLoop, Future, get_running_loop
 from collections.abc import Callable
 from contextvars import copy_context
@@ -16,14 +15,17 @@ from typing import Any, Final
 
 from chatixia.errors import Overloaded, Unavailable
 
+MAX_THREADS: Final = 32
+"""Of one agent, however few cores: most wait, and one that waits for another agent's answer must
+not keep the next from running."""
 MAX_WAITING: Final = 1024
 
 
 class Threads:
     """At most ``size`` threads, started when needed; at most ``waiting`` calls wait for one."""
 
-    def __init__(self, size: int = 0, waiting: int = MAX_WAITING) -> None:
-        self._size = size or min(32, (os.cpu_count() or 1) + 4)
+    def __init__(self, size: int = MAX_THREADS, waiting: int = MAX_WAITING) -> None:
+        self._size = size
         self._bound = self._size + waiting
         self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._started = 0

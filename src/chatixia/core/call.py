@@ -383,7 +383,7 @@ class Calls:
         pending.via = self.via
         if error is not None:
             pending.error = from_wire(error)
-            pending.error.agent, pending.error.via = self.peer, self.via
+            pending.error.agent, pending.error.via = error.agent or self.peer, self.via
         else:
             pending.value = value
         flow = pending.flow

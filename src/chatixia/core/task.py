@@ -198,7 +198,7 @@ def exhausted(tries: Tries, last: WireError | None) -> WireError:
     why = "its worker was lost" if last is None else f"the last error was {last.code}"
     times = "once" if tries.attempt == 1 else f"{tries.attempt} times"
     said = f"The task was tried {times}; {why}."
-    return AttemptsExhausted(said, outcome="unknown" if last is None else None).to_wire()
+    return AttemptsExhausted(said, outcome="unknown").to_wire()  # each of the tries had begun
 
 
 def expired(deliveries: int) -> WireError:

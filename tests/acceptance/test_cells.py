@@ -40,6 +40,13 @@ FAILURES = {
     "past deadline": Failure("a", "slow", {"seconds": 30.0}, "deadline_exceeded", 1.0),
     "too large": Failure("a", "echo", {"data": "x" * (17 * 1024 * 1024)}, "too_large"),
     "a skill that raises": Failure("a", "boom", {}, "skill_failed"),
+    # The same six where they are less easy.
+    "no agent's name": Failure("Ünï", "echo", {"data": "x"}, "unknown_agent"),
+    "a kept name": Failure("registry", "echo", {"data": "x"}, "unknown_agent"),
+    "no skill's name": Failure("a", "groß", {}, "unknown_skill"),
+    "wrong inside": Failure("a", "total", {"rows": [{"n": 1}, {"n": "x"}]}, "bad_arguments"),
+    "far too large": Failure("a", "echo", {"data": "x" * (33 * 1024 * 1024)}, "too_large"),
+    "cancelled inside": Failure("a", "shrug", {}, "skill_failed"),
 }
 
 
@@ -49,6 +56,13 @@ class Seen(NamedTuple):
     code: str
     sentence: str
     retryable: bool
+    outcome: str
+
+
+def seen(error: dict[str, Any], sentence: str) -> Seen:
+    """An error as JSON, which leaves out what is as usual."""
+    retryable, outcome = error.get("retryable", False), error.get("outcome", "definite")
+    return Seen(error["code"], sentence, retryable, outcome)
 
 
 async def by_link(net: TestMesh, failure: Failure) -> Seen:
@@ -65,11 +79,11 @@ async def through(net: TestMesh, failure: Failure, queue: str) -> Seen:
         handle = mesh.agent("a", timeout=HANG, queue=queue)
         tier = (await handle.call("echo", {"data": "x"})).via
         assert tier == {"never": "direct", "only": "queue, plain"}[queue]
-        handle = mesh.agent(failure.agent, timeout=failure.timeout, queue=queue)
         with pytest.raises(MeshError) as caught:
+            handle = mesh.agent(failure.agent, timeout=failure.timeout, queue=queue)
             await handle.call(failure.skill, failure.args)
     error = caught.value
-    return Seen(error.code, error.message, error.retryable)
+    return Seen(error.code, error.message, error.retryable, error.outcome)
 
 
 async def by_command_line(net: TestMesh, failure: Failure) -> Seen:
@@ -86,7 +100,7 @@ async def by_command_line(net: TestMesh, failure: Failure) -> Seen:
     assert done.returncode != 0, done.stdout[:500]
     said = json.loads(done.stdout.splitlines()[-1])
     error = said.get("error", said)
-    return Seen(error["code"], error["message"], error.get("retryable", False))
+    return seen(error, error["message"])
 
 
 async def by_rest(net: TestMesh, failure: Failure) -> Seen:
@@ -98,7 +112,7 @@ async def by_rest(net: TestMesh, failure: Failure) -> Seen:
     }  # fmt: skip
     status, said = await asyncio.to_thread(rest, net.port, key, "POST", "/api/hub/tasks", asked)
     if status != 200:
-        return Seen(said["code"], said["detail"], said["retryable"])
+        return seen(said, said["detail"])
     path = f"/api/tasks/{said['task_id']}"
     async with asyncio.timeout(HANG):
         while (row := (await asyncio.to_thread(rest, net.port, key, "GET", path))[1])["state"] in (
@@ -106,7 +120,7 @@ async def by_rest(net: TestMesh, failure: Failure) -> Seen:
         ):  # fmt: skip
             await asyncio.sleep(0.05)
     error = row["error"]
-    return Seen(error["code"], error.get("message", ""), error.get("retryable", False))
+    return seen(error, error.get("message", ""))
 
 
 def rest(port: int, key: str, method: str, path: str, body: Any = None) -> tuple[int, Any]:
@@ -137,9 +151,12 @@ async def mesh(net: TestMesh) -> AsyncIterator[TestMesh]:
 @pytest.mark.parametrize("name", FAILURES)
 async def test_a_failure_is_the_same_through_every_door(mesh: TestMesh, name: str):
     failure = FAILURES[name]
-    seen = {door: await ask(mesh, failure) for door, ask in DOORS.items()}
-    for door, said in seen.items():
-        print(f"{name:20} {door:13} {said.code:18} {said.retryable!s:6} {said.sentence}")
-    assert {said.code for said in seen.values()} == {failure.code}, seen
-    assert len(set(seen.values())) == 1, seen
-    assert all(said.sentence.endswith(".") for said in seen.values())
+    told = {door: await ask(mesh, failure) for door, ask in DOORS.items()}
+    for door, said in told.items():
+        print(
+            f"{name:20} {door:13} {said.code:18} {said.retryable!s:6} {said.outcome:9}",
+            said.sentence,
+        )
+    assert {said.code for said in told.values()} == {failure.code}, told
+    assert len(set(told.values())) == 1, told
+    assert all(said.sentence.endswith(".") for said in told.values())

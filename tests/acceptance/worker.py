@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 
 from chatixia import Agent, Ctx
@@ -17,6 +18,13 @@ from chatixia import Agent, Ctx
 agent = Agent(
     sys.argv[1], "Does what the acceptance tests ask", slots=int(os.environ.get("SLOTS", "8"))
 )
+
+
+@dataclass
+class Row:
+    n: int
+
+
 LEDGER = os.environ.get("LEDGER")
 done: list[int] = []
 
@@ -44,6 +52,18 @@ async def slow(seconds: float) -> str:
 async def boom(what: str = "") -> str:
     """Raise."""
     raise RuntimeError(f"boom {what}")
+
+
+@agent.skill
+async def shrug() -> None:
+    """Let slip that something of its own was cancelled."""
+    raise asyncio.CancelledError
+
+
+@agent.skill
+async def total(rows: list[Row]) -> int:
+    """Add up a field of each row."""
+    return sum(row.n for row in rows)
 
 
 @agent.skill

@@ -12,9 +12,10 @@ from typing import Any, Final, Never, get_args
 
 import msgspec
 
+from chatixia.core import names
 from chatixia.core.ports import Answer, Outgoing, Queue
-from chatixia.errors import BadArguments, ConfigError, UnknownAgent, UnknownSkill
-from chatixia.ids import MAX_SKILL, AgentId, is_peer_id, is_skill
+from chatixia.errors import BadArguments, ConfigError
+from chatixia.ids import AgentId
 from chatixia.wire.peer import Prompt
 
 from .door import Door
@@ -69,25 +70,6 @@ def nameless(skill: str) -> str:
     return f"{skill} takes its arguments by name: {skill}(name=value)."
 
 
-@lru_cache(1024)
-def address(name: str) -> AgentId:
-    """``name`` as the id of an agent or client. Raises UnknownAgent for what can be none."""
-    if not is_peer_id(name):
-        raise UnknownAgent(f"No agent can be called {name[:80]!r}: ids are lower case.")
-    return AgentId(name)
-
-
-def skill_name(name: str) -> str:
-    """``name`` as that of a skill. Raises UnknownSkill for what can be none: the empty one would
-    be anybody's."""
-    if not is_skill(name):
-        raise UnknownSkill(
-            f"No skill can be called {name[:80]!r}: a letter or _, then letters, digits, . _ or -,"
-            f" at most {MAX_SKILL}."
-        )
-    return name
-
-
 def make_reply(answer: Answer) -> Reply:
     """An answer with its value decoded."""
     return Reply(
@@ -114,7 +96,7 @@ class Caller:
         if unnamed:
             raise TypeError(nameless(self._skill))
         out = Outgoing(
-            self._target, self._skill, encode_args(args), "task", self._timeout, self._idempotent,
+            self._target, names.skill(self._skill), encode_args(args), "task", self._timeout, self._idempotent,
             queue=self._queue,
         )  # fmt: skip
         if self._idempotent:
@@ -181,7 +163,7 @@ class AgentHandle:
     def _out(self, skill: str, body: bytes, stream: bool = False) -> Outgoing:
         options = self._options
         return Outgoing(
-            self.name, skill, body, "task", options.timeout, options.idempotent, stream,
+            self.name, names.skill(skill) if skill else "", body, "task", options.timeout, options.idempotent, stream,
             queue=options.queue, reach=options.reach,
         )  # fmt: skip
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from chatixia.core import names
 from chatixia.core.ports import Outgoing, Pong, Queue
 from chatixia.errors import (
     BadArguments,
@@ -38,7 +39,7 @@ from .anyone import AnyHandle
 from .broadcast import broadcast
 from .directory import Directory
 from .door import BoundDoor, Door
-from .handle import CALL_S, AgentHandle, address, checked, skill_name
+from .handle import CALL_S, AgentHandle, checked
 from .reply import Receipt
 from .task import Task
 from .value import encode, encode_args, encode_sorted
@@ -76,7 +77,7 @@ class Mesh:
         ``idempotent``: its calls may run twice, so they are tried again. ``queue``: ``auto``,
         ``never`` or ``only``. Raises UnknownAgent if ``name`` can be no agent's.
         """
-        return AgentHandle(self._door, address(name), checked(timeout, idempotent, queue))
+        return AgentHandle(self._door, names.agent(name), checked(timeout, idempotent, queue))
 
     def any(
         self, skill: str, *, timeout: float = CALL_S, idempotent: bool = False,
@@ -87,7 +88,7 @@ class Mesh:
         Raises UnknownSkill if ``skill`` can be no skill's name.
         """
         options = checked(timeout, idempotent, queue)
-        return AnyHandle(self._door, self._directory, skill_name(skill), options)
+        return AnyHandle(self._door, self._directory, names.skill(skill), options)
 
     async def agents(self, skill: str = "") -> list[AgentRecord]:
         """The listed agents, those with ``skill`` if one is named, by id."""
@@ -98,19 +99,21 @@ class Mesh:
     async def skills(self, name: str, timeout: float = 10.0) -> list[SkillInfo]:
         """The skills of one agent with their schemas: from the directory, else asked of it."""
         try:
-            record: AgentRecord = await self.verb("agents.get", AgentRef(address(name)), timeout)
+            record: AgentRecord = await self.verb(
+                "agents.get", AgentRef(names.agent(name)), timeout
+            )
             return record.skills
         except MeshError as error:
             if error.code == "not_found":
                 raise UnknownAgent(f"No agent named {name} is in the mesh.", agent=name) from None
             if not isinstance(error, Unreachable):
                 raise
-        out = Outgoing(address(name), "", _queried(SkillQuery()), "skills", timeout)
+        out = Outgoing(names.agent(name), "", _queried(SkillQuery()), "skills", timeout)
         return _replied((await self._door.call(out)).value).skills
 
     async def ping(self, name: str, timeout: float = 5.0) -> Pong:
         """A round trip over the present path; opens a link if there is none."""
-        return await self._door.port.ping(address(name), self._door.budget(timeout))
+        return await self._door.port.ping(names.agent(name), self._door.budget(timeout))
 
     def links(self) -> Sequence[LinkReport]:
         """The open links as the engine sees them."""
@@ -156,8 +159,8 @@ class Mesh:
         if len(body) > MAX_PAYLOAD:
             raise _too_large(len(body))
         request = Submit(
-            id=task_id(door.world), skill=skill_name(skill) if skill else "",
-            target_agent_id=address(agent) if agent else "",
+            id=task_id(door.world), skill=names.skill(skill) if skill else "",
+            target_agent_id=names.agent(agent) if agent else "",
             payload=msgspec.Raw(encode(Body(plain=msgspec.Raw(body)))), key=key,
             deadline_ms=_millis(deadline), priority=priority, max_attempts=max_attempts,
             path=list(door.caused_by()), traceparent=door.traceparent,

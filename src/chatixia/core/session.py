@@ -112,10 +112,13 @@ class Session:
         Raises TooLarge above 16 MiB, Overloaded above 32 MiB waiting.
         """
         size = len(data)
+        large = size > FRAME_TARGET
+        if large:
+            frames.bounded(data)  # first: no waiting makes room for what is too large
         if self._bytes + size > QUEUED and size > KIB:
             raise Overloaded("Too much waits to be sent to this peer.")
-        if size > FRAME_TARGET:
-            self._cuts.add(frames.bounded(data), note)
+        if large:
+            self._cuts.add(data, note)
             self._bytes += size
             return
         self._bytes += size

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatixia.core.ports import Principal
-from chatixia.errors import Denied, HopLimit, TooLarge, Unprocessable
+from chatixia.errors import Denied, HopLimit, TooLarge, UnknownAgent, UnknownSkill, Unprocessable
 from chatixia.registry.work import checks
 from chatixia.wire import tasks as t
 from tests.store.control.kit import ALICE
@@ -50,7 +50,7 @@ def test_sealed_is_reserved():
 def test_the_bound_is_named():
     fits = b'"' + b"x" * (t.MAX_PAYLOAD - 2) + b'"'
     assert checks.plain_payload(fits) == fits
-    with pytest.raises(TooLarge, match="1048576 bytes in the queue"):
+    with pytest.raises(TooLarge, match="the queue and REST 1 MiB"):
         checks.plain_payload(fits + b" ")
     with pytest.raises(TooLarge, match="result"):
         checks.plain_result(t.Body(plain=msgspec.Raw(fits + b" ")))
@@ -61,8 +61,8 @@ def test_the_bound_is_named():
     ("said", "error"),
     [
         (t.Submit(), Unprocessable),
-        (t.Submit(skill="two words"), Unprocessable),
-        (t.Submit(target_agent_id="Not A Name"), Unprocessable),
+        (t.Submit(skill="two words"), UnknownSkill),
+        (t.Submit(target_agent_id="Not A Name"), UnknownAgent),
         (t.Submit(target_agent_id="alice"), Unprocessable),
         (t.Submit(skill="echo", id="x"), Unprocessable),
         (t.Submit(skill="echo", deadline_ms=0), Unprocessable),

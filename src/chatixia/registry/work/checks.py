@@ -6,10 +6,11 @@ from typing import Final
 
 import msgspec
 
+from chatixia.core import names
 from chatixia.core.ports import Principal
 from chatixia.core.task import queue_name
 from chatixia.errors import Denied, HopLimit, TooLarge, Unprocessable
-from chatixia.ids import is_peer_id, is_skill, is_task_id
+from chatixia.ids import is_task_id
 from chatixia.wire import tasks as t
 from chatixia.wire.peer import MAX_HOPS
 
@@ -40,23 +41,22 @@ def plain_payload(raw: bytes) -> bytes:
             raise Unprocessable(SEALED)
         if body.plain is not msgspec.UNSET:
             plain = bytes(body.plain)
-    return bounded(plain, "payload")
+    if len(plain) > t.MAX_PAYLOAD:
+        raise TooLarge(t.TOO_LARGE)  # the sentence of every door
+    return plain
 
 
 def plain_result(body: t.Body) -> bytes:
     """A result's JSON bytes, ``null`` if there are none. Raises as :func:`plain_payload`."""
     if body.sealed is not msgspec.UNSET:
         raise Unprocessable(SEALED)
-    return b"null" if body.plain is msgspec.UNSET else bounded(bytes(body.plain), "result")
+    return b"null" if body.plain is msgspec.UNSET else fitting_result(bytes(body.plain))
 
 
-def bounded(data: bytes, what: str) -> bytes:
-    """``data``, if the queue takes that much."""
+def fitting_result(data: bytes) -> bytes:
+    """``data``, if the queue takes that much. Raises TooLarge."""
     if len(data) > t.MAX_PAYLOAD:
-        raise TooLarge(
-            f"A task's {what} may have {t.MAX_PAYLOAD} bytes in the queue; this one has"
-            f" {len(data)}."
-        )
+        raise TooLarge(f"A task's result may have {t.MAX_PAYLOAD} bytes; this one has {len(data)}.")
     return data
 
 
@@ -67,10 +67,10 @@ def submit(who: Principal, said: t.Submit) -> None:
         raise Denied("Work cannot be submitted to another namespace.")
     if not queue_name(said.skill, target):
         raise Unprocessable("A task needs a target, a skill, or both.")
-    if said.skill and not is_skill(said.skill):
-        raise Unprocessable(f"{said.skill!r} cannot be the name of a skill.")
-    if target and not is_peer_id(target):
-        raise Unprocessable(f"{target!r} cannot be the name of an agent.")
+    if said.skill:
+        names.skill(said.skill)
+    if target:
+        names.agent(target)
     if target == who.id:
         raise Unprocessable("An agent cannot queue work for itself.")
     if said.id and not is_task_id(said.id):

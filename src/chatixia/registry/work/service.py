@@ -266,6 +266,6 @@ class Tasks:
         if said.state not in ("completed", "failed"):
             raise Unprocessable("A worker reports completed or failed.")
         if said.result is not msgspec.UNSET:
-            checks.bounded(bytes(said.result), "result")
+            checks.fitting_result(bytes(said.result))
         await self._store.update(who, said)
         return Done()

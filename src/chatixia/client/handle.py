@@ -96,8 +96,8 @@ class Caller:
         if unnamed:
             raise TypeError(nameless(self._skill))
         out = Outgoing(
-            self._target, names.skill(self._skill), encode_args(args), "task", self._timeout, self._idempotent,
-            queue=self._queue,
+            self._target, names.skill(self._skill), encode_args(args), "task", self._timeout,
+            self._idempotent, queue=self._queue,
         )  # fmt: skip
         if self._idempotent:
             return decode((await insist(self._door, out)).value)
@@ -163,8 +163,8 @@ class AgentHandle:
     def _out(self, skill: str, body: bytes, stream: bool = False) -> Outgoing:
         options = self._options
         return Outgoing(
-            self.name, names.skill(skill) if skill else "", body, "task", options.timeout, options.idempotent, stream,
-            queue=options.queue, reach=options.reach,
+            self.name, names.skill(skill) if skill else "", body, "task", options.timeout,
+            options.idempotent, stream, queue=options.queue, reach=options.reach,
         )  # fmt: skip
 
     async def call(self, skill: str, args: Mapping[str, Any] | None = None) -> Reply:

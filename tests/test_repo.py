@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.metadata as metadata
 import pathlib
 import re
@@ -137,6 +138,41 @@ def installed(name: str, seen: set[str]) -> int:
         for need in needs
         if not need.marker or need.marker.evaluate({"extra": ""})
     )
+
+
+OPTIONAL = {"peer/engines/aiortc.py": "aiortc"}
+"""The files that may need an extra, and which."""
+
+
+def undeclared(name: str, text: str) -> set[str]:
+    """Distributions that a file imports and that installing the package does not bring."""
+    tree = ast.parse(text)
+    found = {
+        word.partition(".")[0]
+        for node in ast.walk(tree)
+        for word in (
+            [alias.name for alias in node.names] if isinstance(node, ast.Import)
+            else [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level
+            else []
+        )
+    } - sys.stdlib_module_names - {"chatixia", ""}  # fmt: skip
+    wanted = PROJECT["project"]["dependencies"]
+    if extra := OPTIONAL.get(name):
+        wanted = [*wanted, *PROJECT["project"]["optional-dependencies"][extra]]
+    declared = {canonicalize_name(Requirement(text).name) for text in wanted}
+    owners = metadata.packages_distributions()
+    owned = {module: {canonicalize_name(one) for one in owners.get(module, [module])}
+             for module in found}  # fmt: skip
+    return {module for module, ours in owned.items() if not ours & declared}
+
+
+def test_an_install_brings_what_the_package_imports():
+    root = ROOT / "src" / "chatixia"
+    for path in root.rglob("*.py"):
+        name = path.relative_to(root).as_posix()
+        assert not undeclared(name, path.read_text(encoding="utf-8")), name
+    assert undeclared("cli/x.py", "import os, numpy\nfrom yaml import load") == {"numpy"}
+    assert undeclared("peer/x.py", "import aiortc.rtcdatachannel") == {"aiortc"}
 
 
 def test_a_base_install_is_small():

@@ -1,6 +1,7 @@
 """The mesh port over a network in memory: one answer, one execution, in order, in any weather."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from chatixia.errors import (
     Denied,
     HopLimit,
     MeshError,
+    Overloaded,
     PeerRestarted,
     Rejected,
     Revoked,
@@ -20,7 +22,7 @@ from chatixia.errors import (
     Unreachable,
 )
 from chatixia.testing.clock import Dice
-from chatixia.testing.network import Network
+from chatixia.testing.network import MemoryRegistry, Network
 from chatixia.wire.peer import SkillInfo
 
 SKILLS = [SkillInfo(name) for name in ("echo", "slow", "fail", "hang", "count")]
@@ -389,3 +391,20 @@ async def test_each_call_is_answered_once_executed_once_in_order(block):
 async def test_the_same_a_thousand_times():
     for seed in range(1000, 2000):
         await weather(seed, 60)
+
+
+async def test_a_member_that_no_list_has_gets_its_work_through_the_queue():
+    async with Mesh() as mesh:
+        asked = []
+
+        async def verb(name: str, request: Any, timeout: float = 10.0) -> Any:
+            asked.append(name)
+            if name == "tasks.submit":
+                raise Overloaded("The queue is full, which only the queue can say.")
+            return await MemoryRegistry.verb(mesh.a._registry, name, request, timeout)
+
+        mesh.a._registry.verb = verb
+        error = await mesh.code(mesh.a.call(out(target="away")))
+        assert type(error) is Overloaded and asked[0] == "agents.get"
+        error = await mesh.code(mesh.a.call(out(target="away", queue="never")))
+        assert type(error) is UnknownAgent

@@ -253,7 +253,11 @@ class Peers:
         agent = peer.calls.peer
         text = f"No agent named {agent} is in the mesh."
         for pending in list(peer.calls.asked.values()):
-            if not pending.sent:
+            if pending.sent:
+                continue
+            if route.queues(pending.out, self._registry_up()):
+                self._late(pending)  # a member that is away may not be listed; the queue knows it
+            else:
                 self._end(peer, pending, UnknownAgent(text, agent=agent))
         for waiter in peer.opened:
             fail(waiter, UnknownAgent(text, agent=agent))

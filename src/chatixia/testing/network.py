@@ -22,7 +22,7 @@ import msgspec
 
 from chatixia.core.meshtime import MeshTime
 from chatixia.core.ports import PinBook, Self
-from chatixia.errors import NotFound, Unavailable, UnknownSkill
+from chatixia.errors import NotFound, Unavailable, UnknownAgent, UnknownSkill
 from chatixia.ids import AgentId
 from chatixia.peer.channel import Access, Upper
 from chatixia.peer.engines.base import EngineRefused
@@ -30,6 +30,7 @@ from chatixia.peer.mesh import PeerMesh
 from chatixia.wire.peer import SkillInfo
 from chatixia.wire.registry import AgentQuery, AgentRecord, AgentRef, Agents, Capabilities, Route
 from chatixia.wire.signaling import LinkReport
+from chatixia.wire.tasks import Submit
 
 from .clock import FakeWorld
 
@@ -122,6 +123,8 @@ class MemoryRegistry:
             return listed[request.agent_id]
         if isinstance(request, Route):
             return self.network.route(request.skill, self.owner)
+        if isinstance(request, Submit) and request.target_agent_id not in listed:
+            raise UnknownAgent(f"No agent named {request.target_agent_id} is in the mesh.")
         raise Unavailable("The network in memory has a directory and no queue.")
 
     def heartbeat(self, slots: int | None, skills: Sequence[Any] | None) -> None:

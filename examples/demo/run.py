@@ -28,6 +28,7 @@ AGENTS = ("coordinator", "researcher", "analyst")
 START_WITHIN = 60.0  # seconds
 STOP_WITHIN = 10.0
 REPORT_WITHIN = 300.0
+LONGEST = 60  # characters that are shown of one word
 PORTS = 5  # tries, should another program take the port between looking and listening
 
 
@@ -195,11 +196,13 @@ def show(report: dict[str, Any]) -> None:
     say("document", f"{document['name']}, {document['bytes']:,} bytes in {document['parts']} parts")
     if "words" in report:
         say("counted", f"{report['words']:,} words (a word is a run of \\w+), "
-            f"{report['distinct']:,} different, {report['sentences']:,} sentences")  # fmt: skip
-        long = [(word, n) for word, n in report["frequent"].items() if len(word) > 3][:10]
-        say("frequent", ", ".join(f"{word} {n}" for word, n in long))
+            f"{report['distinct']:,} different")  # fmt: skip
+        say("sentences", f"{report['sentences']:,} (each ends with . ! or ?, closing quotes or "
+            "brackets, and white space or the end of the text)")  # fmt: skip
+        frequent = ", ".join(f"{short(word)} {n}" for word, n in report["frequent"].items())
+        say("frequent", f"{frequent or 'none'} (words of 4 characters or more)")
     if "keywords" in report:
-        say("keywords", ", ".join(report["keywords"]))
+        say("keywords", ", ".join(map(short, report["keywords"])))
         for number, sentence in enumerate(report["sentences_that_matter"], 1):
             say("read" if number == 1 else "", f"{number}. {sentence}")
     for row in report["work"]:
@@ -211,6 +214,11 @@ def show(report: dict[str, Any]) -> None:
         say("link", f"{link['from']} - {link['to']}: {end(link['here'])} | {end(link['there'])}")
     if not report["links"]:
         say("link", without(report))
+
+
+def short(word: str) -> str:
+    """A word as a line can show it: a file without white space may be one word."""
+    return word if len(word) <= LONGEST else f"{word[:LONGEST]}..."
 
 
 def without(report: dict[str, Any]) -> str:

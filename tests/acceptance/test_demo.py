@@ -16,7 +16,8 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.acceptance.counted import counted
+from chatixia.assembly import pyfile
+from tests.acceptance.counted import counted, of
 from tests.lab.netns import Host, Lab
 from tests.lab.procs import Process, Procs
 
@@ -51,9 +52,9 @@ def started_by(run: Process, procs: Procs) -> list[psutil.Process]:
 
 def check_counts(report: dict[str, Any], document: Path) -> None:
     truth = counted(document)
-    assert (report["words"], report["distinct"]) == (truth["words"], truth["distinct"])
-    for word, count in report["frequent"].items():
-        assert truth["counts"][word] == count, word
+    for what in ("words", "distinct", "sentences"):
+        assert report[what] == truth[what], what
+    assert list(report["frequent"].items()) == list(truth["frequent"].items())
 
 
 def check_links(report: dict[str, Any], engines: dict[str, str]) -> None:
@@ -84,9 +85,41 @@ def test_the_job_over_direct_links(procs: Procs, engine: str):
     check_counts(read(procs), BOOK)
     assert read(procs)["missing"] == {}
     assert len(read(procs)["sentences_that_matter"]) == 5
-    for label in ("document", "counted", "keywords", "read", "work", "link", "hub"):
+    for label in (
+        "document",
+        "counted",
+        "sentences",
+        "frequent",
+        "keywords",
+        "read",
+        "work",
+        "link",
+        "hub",
+    ):
         assert re.search(rf"^  {label} ", run.output, re.M), label
     assert r"a word is a run of \w+" in run.output
+    assert "each ends with . ! or ?, closing quotes or brackets, and white space" in run.output
+    assert "(words of 4 characters or more)" in run.output
+
+
+def test_what_is_counted_in_parts_adds_up():
+    """Wherever the cuts fall: each text is cut as small as may be, and as the demo does."""
+    coordinator, analyst = (
+        pyfile.run_file(ROOT / "examples" / "demo" / name / "agent.py")
+        for name in ("coordinator", "analyst")
+    )
+    draw = random.Random(1704)
+    texts = ["".join(draw.choices("aB1_.!?\"')” \n\t\x1c\x85\u2003", k=80)) for _ in range(2000)]
+    for text in [*texts, "", " " * 9000, " " * 9000 + "End.", BOOK.read_text(encoding="utf-8")]:
+        truth = of(text)
+        for size in (1, 5, 8000):
+            coordinator.CHUNK = size
+            parts = coordinator.split(text)
+            assert "".join(parts) == text
+            found = coordinator.counted([analyst.measure(part) for part in parts])
+            assert {what: found[what] for what in found.keys() & truth} == {
+                what: truth[what] for what in found.keys() & truth
+            }, (size, text)
 
 
 def test_two_files_drawn_at_random_at_once_from_a_path_with_spaces(procs: Procs):
@@ -95,8 +128,11 @@ def test_two_files_drawn_at_random_at_once_from_a_path_with_spaces(procs: Procs)
              if p.suffix in {".md", ".py", ".sql"} and p.stat().st_size > 3000]  # fmt: skip
     folder = procs.folder / "my own notes"
     folder.mkdir()
-    chosen = [Path(shutil.copy(path, folder)) for path in draw.sample(every, 2)]
-    print("drawn:", *chosen)
+    drawn = draw.sample(every, 2)
+    print("drawn:", *drawn)
+    chosen = [  # two files of one name are two
+        Path(shutil.copy(path, folder / f"{n} {path.name}")) for n, path in enumerate(drawn)
+    ]
     runs = [demo(procs, f"r{n}", ONCE="1", FILE=str(path)) for n, path in enumerate(chosen)]
     for run in runs:
         assert run.wait(LONG) == 0, run.output

@@ -5,7 +5,7 @@ A test of tests/acceptance that a fault of ``faults.py`` reddens is named there.
 
 from __future__ import annotations
 
-from . import breaks
+from . import breaks, demo
 from .breaks import Fault, Patch, always, value
 
 
@@ -261,9 +261,16 @@ FAULTS: list[Fault] = [
     fault(
         "canned-count",
         "the demo counts the very document",
-        {"chatixia.assembly.pyfile:run_file": breaks.canned},
+        {"chatixia.assembly.pyfile:run_file": demo.canned},
         "test_demo.py::test_the_job_over_direct_links[wrtc]",
         "test_demo.py::test_two_files_drawn_at_random_at_once_from_a_path_with_spaces",
+    ),
+    fault(
+        "cut-anywhere",
+        "the demo's counts do not depend on how it cuts the document",
+        {"chatixia.assembly.pyfile:run_file": demo.cut_anywhere},
+        "test_demo.py::test_what_is_counted_in_parts_adds_up",
+        "test_demo.py::test_the_job_over_direct_links[wrtc]",
     ),
     fault(
         "hushed-failure",
@@ -274,13 +281,13 @@ FAULTS: list[Fault] = [
     fault(
         "left-behind",
         "the demo leaves nothing",
-        {"shutil:rmtree": breaks.left_behind},
+        {"shutil:rmtree": demo.left_behind},
         "test_demo.py::test_it_stays_until_told_and_leaves_nothing[15]",
     ),
     fault(
         "unlooked-file",
         "the demo says at once that there is no such file",
-        {"pathlib:Path.is_file": breaks.unlooked},
+        {"pathlib:Path.is_file": demo.unlooked},
         "test_demo.py::test_a_file_that_is_none",
     ),
     fault(

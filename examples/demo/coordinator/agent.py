@@ -16,6 +16,8 @@ from chatixia import Agent, Ctx, MeshError, SkillFailed
 agent = Agent("coordinator", "Reads a document with the help of others")
 
 CHUNK = 8_000  # characters; a word longer than this still stays whole
+FREQUENT = 10  # words, of more than SHORT characters each: shorter ones are "the" and "of"
+SHORT = 3
 LARGEST = 8 * 1024 * 1024
 PATIENCE = 20.0  # seconds for each call
 AT_ONCE = 8
@@ -104,11 +106,15 @@ def document() -> tuple[str, bytes]:
 
 
 def split(text: str) -> list[str]:
-    """`text` in parts of about CHUNK characters, cut between paragraphs, else between words."""
+    """`text` in parts of about CHUNK characters, cut between paragraphs, else between words.
+
+    White space stays with what is before it: so no word is cut, nor the end of a sentence, and what
+    is counted in the parts adds up to what the whole holds.
+    """
     parts, part = [], ""
     for paragraph in re.findall(r".+?(?:\n\s*\n|\Z)", text, re.DOTALL):
         whole = len(paragraph) <= CHUNK
-        for piece in [paragraph] if whole else re.findall(r"\s*\S+\s*", paragraph):
+        for piece in [paragraph] if whole else re.findall(r"\S+\s*|\s+", paragraph):
             if part and len(part) + len(piece) > CHUNK:
                 parts.append(part)
                 part = ""
@@ -121,12 +127,13 @@ def counted(measures: list[dict]) -> dict:
     counts: Counter[str] = Counter()
     for measure in measures:
         counts.update(measure["counts"])
+    long = [(word, n) for word, n in counts.items() if len(word) > SHORT]
     return {
         "characters": sum(measure["characters"] for measure in measures),
         "words": sum(measure["words"] for measure in measures),
         "sentences": sum(measure["sentences"] for measure in measures),
         "distinct": len(counts),
-        "frequent": dict(counts.most_common(50)),
+        "frequent": dict(sorted(long, key=lambda found: (-found[1], found[0]))[:FREQUENT]),
     }
 
 

@@ -5,20 +5,27 @@
     make demo ONCE=1                  ends after the job; else Ctrl-C ends it
     make demo ENGINE=aiortc           or ENGINE=wrtc,analyst=aiortc
 
-Exit codes: 0 the report is whole, 1 something is missing in it or did not start.
-REPORT=path also writes the report as JSON.
+Exit codes: 0 the report is whole, 1 something is missing in it or did not start, 130 and 143 ended
+by Ctrl-C or SIGTERM before there was a report. REPORT=path also writes the report as JSON.
 """
+# ruff: noqa: E402
 
 from __future__ import annotations
 
+import signal
+
+# Until the demo listens itself, Ctrl-C ends it as it ends any program: nothing is there to tidy.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import asyncio
+import contextlib
 import json
 import os
 import shutil
-import signal
 import socket
 import sys
 import tempfile
+from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +37,9 @@ STOP_WITHIN = 10.0
 REPORT_WITHIN = 300.0
 LONGEST = 60  # characters that are shown of one word
 PORTS = 5  # tries, should another program take the port between looking and listening
+
+
+CURES = {"missing_extra": " In a checkout, `make demo ENGINE=aiortc` installs it first."}
 
 
 class Child:
@@ -53,13 +63,26 @@ class Child:
                 stderr=log, start_new_session=True,
             )  # fmt: skip
         assert self.process.stdout is not None
-        line = await asyncio.wait_for(self.process.stdout.readline(), START_WITHIN)
+        try:
+            line = await asyncio.wait_for(self.process.stdout.readline(), START_WITHIN)
+        except TimeoutError:
+            raise Failure(f"{self.name} did not start within {START_WITHIN:.0f} s") from None
         if not line:
-            raise Failure(f"{self.name} did not start:\n{self.tail()}")
+            raise Failure(f"{self.name} did not start: {await self.ended()}")
         found = json.loads(line)
         if found.get("kind") == "error":
-            raise Failure(f"{self.name} did not start: {found['error']['message']}")
+            cure = CURES.get(found["error"]["code"], "")
+            raise Failure(f"{self.name} did not start: {found['error']['message']}{cure}")
         return dict(found)
+
+    async def ended(self) -> str:
+        """How it has ended, in its own last words if it had any."""
+        assert self.process is not None
+        code = await self.process.wait()
+        if code < 0:
+            return f"it was killed (signal {-code})"
+        last = self.tail()
+        return f"exit code {code}{':' if last else ''}\n{last}".rstrip()
 
     async def stop(self) -> None:
         """Ask it to end, and end it if it does not."""
@@ -83,44 +106,57 @@ class Failure(Exception):
 
 def main() -> int:
     """Run the demo; its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # a terminal without a sign of the text gets a "?"
     document = Path(os.environ.get("FILE") or HERE / "text" / "opticks-book-three.txt").resolve()
     if not document.is_file():
         print(f"demo: {document} is no file; name one with FILE=path", file=sys.stderr)
         return 1
-    (ROOT / "build").mkdir(exist_ok=True)
-    home = Path(tempfile.mkdtemp(prefix="demo-", dir=ROOT / "build"))
-    os.environ["CHATIXIA_HOME"] = str(home)
     os.environ["DEMO_FILE"] = str(document)
     try:
-        return asyncio.run(interruptible(home))
+        return asyncio.run(interruptible())
     except Failure as failure:
         print(f"demo: {failure}", file=sys.stderr)
         return 1
     finally:
-        shutil.rmtree(home, ignore_errors=True)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-async def interruptible(home: Path) -> int:
+async def interruptible() -> int:
     """The demo, which Ctrl-C, SIGTERM and a closed terminal end in good order."""
+    got: list[int] = []
     asked = asyncio.Event()
+
+    def ask(number: int) -> None:
+        got.append(number)  # a second one changes nothing
+        asked.set()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, asked.set)  # a second one changes nothing
-    job = asyncio.ensure_future(demo(home))
+        loop.add_signal_handler(number, ask, number)
+    (ROOT / "build").mkdir(exist_ok=True)
+    home = Path(tempfile.mkdtemp(prefix="demo-", dir=ROOT / "build"))
+    os.environ["CHATIXIA_HOME"] = str(home)
+    codes: list[int] = []
+    job = asyncio.ensure_future(demo(home, codes))
     stop = asyncio.ensure_future(asked.wait())
-    await asyncio.wait({job, stop}, return_when=asyncio.FIRST_COMPLETED)
-    if stop.done():
-        job.cancel()
-    stop.cancel()
     try:
-        return await job
+        await asyncio.wait({job, stop}, return_when=asyncio.FIRST_COMPLETED)
+        if stop.done():
+            job.cancel()
+        stop.cancel()
+        await job
     except asyncio.CancelledError:
-        print("\n  stopped   no process is left", file=sys.stderr)
-        return 0
+        when = "" if codes else "before there was a report; "
+        print(f"\n  stopped   {when}no process is left", file=sys.stderr)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+    return codes[0] if codes else 128 + got[0]
 
 
-async def demo(home: Path) -> int:
-    """Start everything, do the job, and stay until told otherwise."""
+async def demo(home: Path, codes: list[int]) -> None:
+    """Start everything, do the job, and stay until told otherwise. The exit code goes to `codes`
+    as soon as the report is out: whoever ends the demo later changes nothing in it."""
     children: list[Child] = []
     try:
         registry = Child("up", home, "")
@@ -129,20 +165,41 @@ async def demo(home: Path) -> int:
         engines = chosen()
         agents = [Child(name, home, engines.get(name, engines[""])) for name in AGENTS]
         children += agents
-        started = await asyncio.gather(
-            *(child.start("run", str(HERE / child.name)) for child in agents)
-        )
+        starts = (child.start("run", str(HERE / child.name)) for child in agents)
+        started = await unless_ended(asyncio.gather(*starts), [registry])
         say("mesh", f"{address}, agents {', '.join(found['agent'] for found in started)}")
-        whole = await job()
+        # Without one of the others the report can be made: it says what is missing.
+        codes.append(0 if await unless_ended(job(), [registry, agents[0]]) else 1)
         once = bool(os.environ.get("ONCE"))
         command = f"CHATIXIA_HOME={quoted(home)} {quoted(sys.executable)} -m chatixia.cli hub"
         say("hub", command + (" (while the demo runs, so without ONCE)" if once else ""))
         if not once:
             say("", "Ctrl-C ends the demo")
             await first_end(children)
-        return 0 if whole else 1
     finally:
-        await asyncio.shield(asyncio.gather(*(child.stop() for child in reversed(children))))
+        await stopped(children)
+
+
+async def stopped(children: list[Child]) -> None:
+    """End them all, the registry last; that somebody grows impatient leaves none behind."""
+    ends = asyncio.gather(*(child.stop() for child in reversed(children)))
+    while not ends.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.shield(ends)
+
+
+async def unless_ended(work: Awaitable[Any], children: list[Child]) -> Any:
+    """What `work` gives. Raises Failure as soon as one of `children` ends, which it cannot do
+    without: nobody is left who would tell it so."""
+    job = asyncio.ensure_future(work)
+    watch = asyncio.ensure_future(first_end(children))
+    try:
+        await asyncio.wait({job, watch}, return_when=asyncio.FIRST_COMPLETED)
+        return await (watch if watch.done() else job)
+    finally:
+        job.cancel()
+        watch.cancel()
+        await asyncio.gather(job, watch, return_exceptions=True)
 
 
 async def start_registry(child: Child) -> str:
@@ -161,14 +218,20 @@ async def start_registry(child: Child) -> str:
 async def job() -> bool:
     """Have the report made, print it, and tell whether it is whole."""
     from chatixia import MeshError, connect
+    from chatixia.errors import DeadlineExceeded
 
-    async with connect() as mesh:
-        try:
-            reply = await mesh.agent("coordinator", timeout=REPORT_WITHIN).call("report")
-        except MeshError as error:
-            raise Failure(f"the coordinator gave no report: {error.code}, {error}") from None
-        report: dict[str, Any] = reply.value
-        report["links"] = await both_ends(mesh)
+    try:
+        async with connect() as mesh:
+            # It may run twice, for it only reads: so a link that dies costs a detour, not the job.
+            handle = mesh.agent("coordinator", timeout=REPORT_WITHIN, idempotent=True)
+            report: dict[str, Any] = (await handle.call("report")).value
+            report["links"] = await both_ends(mesh)
+    except DeadlineExceeded:
+        raise Failure(
+            f"no report came within {REPORT_WITHIN:.0f} s; a smaller FILE takes less"
+        ) from None
+    except MeshError as error:
+        raise Failure(f"the coordinator gave no report: {error.code}, {error}") from None
     show(report)
     write(report)
     return not report["missing"]
@@ -223,8 +286,11 @@ def short(word: str) -> str:
 
 def without(report: dict[str, Any]) -> str:
     """Why no link is open."""
-    if not report["work"] and not report["missing"]:
-        return "none was needed: the document has no text"
+    if not report["work"]:
+        nobody = "none is open, and no call was answered"
+        return nobody if report["missing"] else "none was needed: the document has no text"
+    if all(set(row["via"]) == {"direct"} for row in report["work"]):
+        return "none is open any more"
     return "none is open; the calls went through the registry's queue"
 
 
@@ -246,11 +312,12 @@ def end(link: dict[str, Any] | None) -> str:
 
 
 async def first_end(children: list[Child]) -> None:
-    """Wait until one of the processes ends by itself, which none should."""
+    """Wait until one of the processes ends by itself, which none should. Raises Failure."""
     waits = {asyncio.ensure_future(c.process.wait()): c for c in children if c.process}
     try:
         done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        raise Failure(f"{waits[done.pop()].name} has ended by itself")
+        child = waits[done.pop()]
+        raise Failure(f"{child.name} has ended by itself: {await child.ended()}")
     finally:
         for wait in waits:
             wait.cancel()

@@ -143,21 +143,84 @@ def test_two_files_drawn_at_random_at_once_from_a_path_with_spaces(procs: Procs)
     assert reports[0]["keywords"] != reports[1]["keywords"]
 
 
-def test_a_killed_analyst_is_missed(procs: Procs):
-    large = procs.folder / "large.txt"
-    large.write_text(BOOK.read_text(encoding="utf-8") * 8, encoding="utf-8")
-    run = demo(procs, ONCE="1", FILE=str(large))
-    run.wait_for(r"  mesh ", LONG)
-    analyst = next(
-        child for child in psutil.Process(run.pid).children(recursive=True)
-        if any(word.endswith("/analyst") for word in child.cmdline())
+def child(run: Process, name: str) -> psutil.Process:
+    """The process of one agent of that demo, or of its registry by the name `up`."""
+    return next(
+        process for process in psutil.Process(run.pid).children(recursive=True)
+        if any(word == name or word.endswith(f"/{name}") for word in process.cmdline())
     )  # fmt: skip
-    os.kill(analyst.pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def large(procs: Procs) -> str:
+    """A document whose job takes seconds."""
+    path = procs.folder / "large.txt"
+    path.write_text(BOOK.read_text(encoding="utf-8") * 8, encoding="utf-8")
+    return str(path)
+
+
+def test_a_killed_analyst_is_missed(procs: Procs, large: str):
+    run = demo(procs, ONCE="1", FILE=large)
+    run.wait_for(r"  mesh ", LONG)
+    os.kill(child(run, "analyst").pid, signal.SIGKILL)
     assert run.wait(LONG) == 1, run.output
     assert re.search(r"  missing +analyst did not answer", run.output)
     report = read(procs)
     assert set(report["missing"]) == {"analyst"}
     assert "words" not in report and report["keywords"]
+
+
+@pytest.mark.parametrize("name", ["coordinator", "up"])
+def test_without_a_killed_part_it_ends_with_a_sentence(procs: Procs, large: str, name: str):
+    run = demo(procs, ONCE="1", FILE=large)
+    run.wait_for(r"  mesh ", LONG)
+    os.kill(child(run, name).pid, signal.SIGKILL)
+    assert run.wait(60) == 1, run.output
+    said = run.stream("err").splitlines()
+    assert said == [f"demo: {name} has ended by itself: it was killed (signal 9)"]
+    assert not started_by(run, procs)
+
+
+EARLY = """
+import os, signal, sys
+if sys.orig_argv[-2].endswith(os.sep + "coordinator") and "die" in os.environ:
+    os.kill(os.getpid(), signal.SIGKILL)
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "asyncio" and "interrupted" in os.environ:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+for folder in os.environ["PYTHONPATH"].split(os.pathsep)[1:]:  # as if this were not before it
+    path = os.path.join(folder, "sitecustomize.py")
+    if os.path.exists(path):
+        import importlib.util
+        spec = importlib.util.spec_from_file_location("planted", path)
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+"""
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_ended_before_its_report_it_leaves_nothing(procs: Procs, large: str, sent: signal.Signals):
+    run = demo(procs, ONCE="1", FILE=large)
+    run.wait_for(r"  mesh ", LONG)
+    home = Path(child(run, "up").environ()["CHATIXIA_HOME"])
+    assert home.is_dir()
+    assert run.stop(sent, 60) == 128 + sent
+    said = "  stopped   before there was a report; no process is left"
+    assert run.stream("err").splitlines() == ["", said]
+    assert not home.exists() and not started_by(run, procs)
+
+
+def test_ended_while_it_starts_it_says_so_in_a_sentence(procs: Procs, tmp_path: Path):
+    (tmp_path / "sitecustomize.py").write_text(EARLY)
+    more = filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")])
+    run = demo(procs, PYTHONPATH=os.pathsep.join(more), die="1")
+    assert run.wait(LONG) == 1
+    assert run.stream("err") == "demo: coordinator did not start: it was killed (signal 9)\n"
+    assert not started_by(run, procs)
+    run = demo(procs, PYTHONPATH=str(tmp_path), interrupted="1")
+    assert run.wait(LONG) == -signal.SIGINT
+    assert run.output == ""
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
@@ -185,6 +248,19 @@ def test_a_file_that_is_none(procs: Procs, tmp_path: Path):
     assert run.wait(90) == 0
     assert "none was needed: the document has no text" in run.output
     assert "queue" not in run.output
+
+
+def test_a_file_without_a_word_where_only_ascii_can_be_shown(procs: Procs, tmp_path: Path):
+    path = tmp_path / "grün.bin"
+    path.write_bytes(b"\xff" * 8_000_000)
+    ascii_only = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    run = demo(procs, FILE=str(path), ONCE="1", **ascii_only)
+    assert run.wait(LONG) == 1
+    assert "Traceback" not in run.output
+    assert "  document  gr?n.bin, 8,000,000 bytes in 1 parts" in run.lines
+    assert "  link      none is open, and no call was answered" in run.lines
+    assert set(read(procs)["missing"]) == OTHERS
+    assert read(procs)["document"]["name"] == "grün.bin"
 
 
 DROP = """

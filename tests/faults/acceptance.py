@@ -277,12 +277,26 @@ FAULTS: list[Fault] = [
         "what could not be done is named as missing",
         {"chatixia.client.handle:insist": breaks.hushed},
         "test_demo.py::test_a_killed_analyst_is_missed",
+        "test_demo.py::test_a_file_without_a_word_where_only_ascii_can_be_shown",
+    ),
+    fault(
+        "unwatched",
+        "the demo ends as soon as it cannot be done any more",
+        {"asyncio:wait": demo.unwatched},
+        "test_demo.py::test_without_a_killed_part_it_ends_with_a_sentence[coordinator]",
+    ),
+    fault(
+        "unheard-start",
+        "the demo says what did not start",
+        {"asyncio.streams:StreamReader.readline": demo.headless},
+        "test_demo.py::test_ended_while_it_starts_it_says_so_in_a_sentence",
     ),
     fault(
         "left-behind",
         "the demo leaves nothing",
         {"shutil:rmtree": demo.left_behind},
         "test_demo.py::test_it_stays_until_told_and_leaves_nothing[15]",
+        "test_demo.py::test_ended_before_its_report_it_leaves_nothing[15]",
     ),
     fault(
         "unlooked-file",

@@ -102,7 +102,8 @@ def document() -> tuple[str, bytes]:
     path = Path(os.environ["DEMO_FILE"])
     if path.stat().st_size > LARGEST:
         raise SkillFailed(f"{path.name} is larger than {LARGEST:,} bytes.")
-    return path.name, path.read_bytes()
+    # Its bytes, not what this locale makes of them: half a sign could not be sent.
+    return os.fsencode(path.name).decode("utf-8", "replace"), path.read_bytes()
 
 
 def split(text: str) -> list[str]:

@@ -18,6 +18,7 @@ import pytest
 
 from chatixia.assembly import pyfile
 from tests.acceptance.counted import counted, of
+from tests.acceptance.test_storage import until
 from tests.lab.netns import Host, Lab
 from tests.lab.procs import Process, Procs
 
@@ -285,3 +286,19 @@ def test_without_udp_it_says_queue(procs: Procs, lab: Lab):
     assert re.search(r"  work .* queue, plain", run.output)
     check_counts(read(procs), BOOK)
     assert others() == 0
+
+
+@pytest.mark.root
+def test_udp_that_ends_in_the_middle_costs_a_detour(procs: Procs, lab: Lab):
+    (host,) = lab.lan(1)
+    path = procs.folder / "large.txt"
+    path.write_text(BOOK.read_text(encoding="utf-8") * 3, encoding="utf-8")
+    run = demo(procs, host=host, ONCE="1", FILE=str(path))
+    run.wait_for(r"  mesh ", LONG)
+    researcher = child(run, "researcher")
+    until(lambda: researcher.cpu_times().user > 2)  # it is at work: links are open, and carry calls
+    host.nft(DROP)
+    assert run.wait(120) == 0, run.output
+    check_counts(read(procs), path)
+    assert "queue, plain" in {via for row in read(procs)["work"] for via in row["via"]}
+    assert read(procs)["links"] == []

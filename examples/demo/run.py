@@ -39,7 +39,7 @@ LONGEST = 60  # characters that are shown of one word
 PORTS = 5  # tries, should another program take the port between looking and listening
 
 
-CURES = {"missing_extra": " In a checkout, `make demo ENGINE=aiortc` installs it first."}
+CURES = {"missing_extra": "; in a checkout, `make demo ENGINE=aiortc` does so first"}
 
 
 class Child:

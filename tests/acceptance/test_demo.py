@@ -190,6 +190,8 @@ class Interrupting:
     def find_spec(self, name, path=None, target=None):
         if name == "asyncio" and "interrupted" in os.environ:
             os.kill(os.getpid(), signal.SIGINT)
+        if name == "aiortc" and "missing" in os.environ:
+            raise ImportError
 sys.meta_path.insert(0, Interrupting())
 for folder in os.environ["PYTHONPATH"].split(os.pathsep)[1:]:  # as if this were not before it
     path = os.path.join(folder, "sitecustomize.py")
@@ -219,6 +221,10 @@ def test_ended_while_it_starts_it_says_so_in_a_sentence(procs: Procs, tmp_path: 
     assert run.wait(LONG) == 1
     assert run.stream("err") == "demo: coordinator did not start: it was killed (signal 9)\n"
     assert not started_by(run, procs)
+    run = demo(procs, PYTHONPATH=str(tmp_path), missing="1", ENGINE="aiortc")
+    assert run.wait(LONG) == 1
+    assert "did not start: The aiortc engine is not installed" in run.output
+    assert run.output.endswith("in a checkout, `make demo ENGINE=aiortc` does so first")
     run = demo(procs, PYTHONPATH=str(tmp_path), interrupted="1")
     assert run.wait(LONG) == -signal.SIGINT
     assert run.output == ""

@@ -8,7 +8,11 @@ from chatixia.world import REAL, World
 from .base import Engine
 
 NAMES = ("auto", "wrtc", "aiortc")
-_INSTALL = "install it with: uv tool install 'chatixia-mesh[aiortc]'"
+# The tool's own environment, or the one of a script, a checkout: a user is in one of the two.
+_INSTALL = (
+    "install it with: uv tool install 'chatixia-mesh[aiortc]', or, in the environment that runs "
+    "this, pip install 'chatixia-mesh[aiortc]'"
+)
 
 
 def load(name: str = "auto", *, world: World = REAL, loopback: bool | None = None) -> Engine:

@@ -103,6 +103,23 @@ def test_the_job_over_direct_links(procs: Procs, engine: str):
     assert "(words of 4 characters or more)" in run.output
 
 
+def test_make_demo(procs: Procs):
+    """By the very command: in the checkout's own environment, which `make` finds to be current."""
+    check = (sys.executable, str(ROOT / "scripts" / "bootstrap.py"), "demo", "--check")
+    if procs.run(program=check).returncode:
+        pytest.skip(
+            "`make demo` would install from the package index here; `make test` has done so"
+        )
+    run = procs.start(
+        "demo", "ONCE=1", f"REPORT={procs.folder / 'report.json'}", program=("make",), cwd=ROOT
+    )
+    assert run.wait(LONG) == 0, run.output
+    check_links(read(procs), {})
+    check_counts(read(procs), BOOK)
+    assert run.stream("err") == ""
+    assert not started_by(run, procs)
+
+
 def test_what_is_counted_in_parts_adds_up():
     """Wherever the cuts fall: each text is cut as small as may be, and as the demo does."""
     coordinator, analyst = (

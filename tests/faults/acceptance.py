@@ -262,6 +262,7 @@ FAULTS: list[Fault] = [
         "canned-count",
         "the demo counts the very document",
         {"chatixia.assembly.pyfile:run_file": demo.canned},
+        "test_demo.py::test_make_demo",
         "test_demo.py::test_the_job_over_direct_links[wrtc]",
         "test_demo.py::test_two_files_drawn_at_random_at_once_from_a_path_with_spaces",
     ),

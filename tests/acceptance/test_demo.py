@@ -10,6 +10,8 @@ import shlex
 import shutil
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +44,22 @@ def read(procs: Procs, name: str = "report") -> dict[str, Any]:
     return found
 
 
-def started_by(run: Process, procs: Procs) -> list[psutil.Process]:
+def started_by(run: Process | None, procs: Procs) -> list[psutil.Process]:
     """Processes of that demo: they inherit the place of its report."""
     return [
         process for process in psutil.process_iter(["environ"])
         if (process.info["environ"] or {}).get("REPORT", "").startswith(str(procs.folder))
-        and process.pid != run.pid
+        and (run is None or process.pid != run.pid)
     ]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(procs: Procs) -> Iterator[None]:
+    """A demo that a test kills can end none of its own, which stand in groups of their own."""
+    yield
+    for process in started_by(None, procs):
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def check_counts(report: dict[str, Any], document: Path) -> None:

@@ -223,6 +223,17 @@ async def test_a_refused_login_ends_for_good_only_with_the_owners_word(monkeypat
             assert isinstance(faults[0], Revoked) and made._over()
 
 
+async def test_after_the_owners_word_no_other_address_is_tried():
+    out = Revocation(me().mesh, "default", "weather", 9, NOW, 1)
+    async with front() as door, front() as other:
+        door.refuse = SignalError("revoked", "weather was revoked by the owner.", "register")
+        door.proof = RevokedPush(sign_revocation(out, owner().sign.sign))
+        async with logged_in(door, other, online=False) as made:
+            with pytest.raises(Revoked):
+                await made.online(20)
+            assert not other.logins
+
+
 async def test_too_many_refused_logins_are_no_reason_to_hurry(monkeypatch):
     monkeypatch.setattr(signaling, "REFUSED", (0.05, 30.0))
     async with front() as door:

@@ -278,7 +278,7 @@ class Signaling:
         nobody, busy = bool(self.urls), False
         urls = sorted(self.urls, key=lambda url: url != self.url)
         for url in urls:
-            if self._leaving:
+            if self._over():
                 break
             try:
                 return await login(url, self._me, self._register(), self._world.token(NONCE_BYTES))

@@ -133,3 +133,5 @@ def test_others_get_the_addresses_that_they_can_reach():
     assert j.is_loopback("http://localhost:8080")
     assert j.is_loopback("[::1]:8080")
     assert not j.is_loopback("https://127.0.0.1.example.net:1")
+    assert [url for url in urls if j.is_local(url)] == urls[2:]
+    assert not j.is_local("https://pi.local.example.net:8443")

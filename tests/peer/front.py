@@ -47,6 +47,7 @@ class Front:
         self.sockets: list[ServerConnection] = []
         self.addresses: list[str] = []
         self.url = ""
+        self.tls: ssl.SSLContext | None = None
         self._changed = asyncio.Event()
 
     async def until(self, holds: Callable[[], Any]) -> None:
@@ -96,6 +97,7 @@ async def front(
     context = None
     if tls is not None:
         context, made.certificate = own_certificate(tls)
+        made.tls = context
     async with serve(made, "127.0.0.1", port, ssl=context, compression=None) as server:
         number = next(iter(server.sockets)).getsockname()[1]
         made.url = f"{'https' if tls else 'http'}://127.0.0.1:{number}"

@@ -20,7 +20,17 @@ from chatixia.errors import (
     UpgradeNeeded,
     WrongMesh,
 )
-from chatixia.peer.login import Line, NobodyListens, _refused, hang_up, login, read
+from chatixia.peer.login import (
+    Line,
+    NoAddress,
+    NobodyListens,
+    _refused,
+    hang_up,
+    login,
+    name_of,
+    numbers_of,
+    read,
+)
 from chatixia.wire.signaling import (
     MAX_FROM_REGISTRY,
     Challenge,
@@ -32,6 +42,7 @@ from chatixia.wire.signaling import (
 )
 from tests.core.circle import NOW, Party, owner
 from tests.peer.front import Front, front, me
+from tests.peer.resolver import held
 
 
 async def enter(door: Front, who: Any = None) -> Line:
@@ -188,6 +199,30 @@ def test_what_is_no_frame_is_one_error(data, error):
 async def test_a_host_that_refuses_says_that_nobody_listens(host):
     with pytest.raises(NobodyListens, match="No registry runs at"):
         await login(f"http://{host}:9", me(), Register("weather"), b"n" * 16)
+
+
+async def test_a_name_is_looked_up_once_and_told_to_the_registry_as_it_was_written(tmp_path):
+    async with front(tls=tmp_path) as door:
+        told: list[str | None] = []
+        door.tls.sni_callback = lambda ssl, name, _: told.append(name)
+        url = door.url.replace("127.0.0.1", "pi.local")
+        with held() as resolver:
+            resolver.answers["pi.local"] = ["127.0.0.2", "127.0.0.1"]
+            resolver.may_speak.set()
+            who = me()
+            line = await login(url, who, Register(who.id), b"n" * 16)
+            assert line.ws.request.headers["Host"] == url.removeprefix("https://")
+            await hang_up(line.ws)
+            assert (told, resolver.asked) == (["pi.local"], ["pi.local"])
+
+
+async def test_a_name_that_nobody_knows_has_no_address():
+    with held() as resolver:
+        resolver.may_speak.set()
+        with pytest.raises(NoAddress, match="pi.local:9 does not answer: Name or service"):
+            await login("https://pi.local:9", me(), Register("weather"), b"n" * 16)
+    assert (name_of("https://pi.local"), name_of("https://[::1]:9")) == ("pi.local", "")
+    assert await numbers_of("https://192.0.2.1") == []
 
 
 def test_several_reasons_are_a_refusal_only_if_all_are():

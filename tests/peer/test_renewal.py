@@ -6,11 +6,13 @@ import threading
 import pytest
 
 from chatixia.errors import BadSignature, RegistryUnreachable
+from chatixia.peer import renewal
 from chatixia.peer.channel import Access
 from chatixia.peer.renewal import Renewer
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.base import encode
 from chatixia.wire.tasks import Held, Renewal, Renewed
+from tests.peer.resolver import held
 
 LEASES = [Held("t1", "f1")]
 
@@ -78,6 +80,16 @@ def test_nobody_there_is_no_renewal(server):
     made, _, _ = renewer(server)
     with pytest.raises(RegistryUnreachable):
         made.once(Access("http://127.0.0.1:1", "t"), LEASES)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_silent_resolver_is_bounded_too(scheme, monkeypatch):
+    monkeypatch.setattr(renewal, "TIMEOUT", 0.01)
+    made = Renewer(lambda: LEASES, lambda: None, lambda *_: None, lambda: 0.0)
+    with held() as resolver:
+        with pytest.raises(RegistryUnreachable, match="broke off: Silence"):
+            made.once(Access(f"{scheme}://pi.local:9", "secret"), LEASES)
+        assert resolver.asked == ["pi.local"] and not resolver.may_speak.is_set()
 
 
 def test_the_thread_goes_on_until_it_is_stopped(server):

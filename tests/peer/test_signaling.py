@@ -45,6 +45,7 @@ from chatixia.wire.signaling import (
 from chatixia.wire.trust import Revocation
 from tests.core.circle import NOW, Party, agent, owner
 from tests.peer.front import Front, front, me
+from tests.peer.resolver import held
 
 
 @asynccontextmanager
@@ -229,9 +230,11 @@ async def test_after_the_owners_word_no_other_address_is_tried():
         door.refuse = SignalError("revoked", "weather was revoked by the owner.", "register")
         door.proof = RevokedPush(sign_revocation(out, owner().sign.sign))
         async with logged_in(door, other, online=False) as made:
-            with pytest.raises(Revoked):
-                await made.online(20)
-            assert not other.logins
+            with held() as resolver:
+                made.urls.append("https://pi.local:8443")
+                with pytest.raises(Revoked):
+                    await made.online(20)
+                assert not resolver.asked and not other.logins
 
 
 async def test_too_many_refused_logins_are_no_reason_to_hurry(monkeypatch):
@@ -341,6 +344,53 @@ async def test_patience_ends_where_the_host_says_that_nobody_is_there():
         with pytest.raises(RegistryUnreachable, match="No registry runs at"):
             await made.online(600, patience=0.3)
         await made.stop()
+
+
+async def test_a_silent_resolver_is_not_waited_for_where_all_other_addresses_refuse():
+    with held() as resolver:
+        made = Signaling(me("https://pi.local:9", "http://127.0.0.1:9"))
+        made.url = made.urls[1]
+        made.start()
+        async with asyncio.timeout(20):
+            with pytest.raises(RegistryUnreachable, match="No registry runs at http://127.0.0.1"):
+                await made.online(600, patience=0.3)
+            await made.stop()
+        assert resolver.asked == ["pi.local"]
+
+
+async def test_a_name_that_a_resolver_knows_is_an_address_like_the_others():
+    with held() as resolver, socket.create_server(("127.0.0.1", 0)) as silent:
+        resolver.answers["pi.local"] = ["127.0.0.1"]
+        resolver.may_speak.set()
+        made = Signaling(me("http://127.0.0.1:9", f"https://pi.local:{silent.getsockname()[1]}"))
+        made.start()
+        async with asyncio.timeout(20):
+            with pytest.raises(RegistryUnreachable, match="does not answer"):
+                await made.online(0.6, patience=0.3)
+            await made.stop()
+
+
+async def test_no_resolver_is_asked_while_a_number_answers():
+    async with front() as door:
+        with held() as resolver:
+            made = Signaling(me("http://127.0.0.1:9", "https://pi.local:8443", door.url))
+            made.start()
+            await made.online(20)
+            assert made.url == door.url and not resolver.asked
+            await made.stop()
+
+
+async def test_a_registry_known_by_a_silent_name_alone_is_waited_for():
+    async with front() as door:
+        with held() as resolver:
+            resolver.answers["localhost"] = ["127.0.0.1"]
+            made = Signaling(me(door.url.replace("127.0.0.1", "localhost")))
+            made.start()
+            with pytest.raises(RegistryUnreachable, match="no resolver answers"):
+                await made.online(1.3, patience=0.1)
+            resolver.may_speak.set()
+            await made.online(20)
+            await made.stop()
 
 
 async def test_patience_is_for_a_registry_that_comes_back():

@@ -114,6 +114,11 @@ def is_loopback(address: str) -> bool:
     return host in ("localhost", "[::1]") or re.match(r"127(\.\d{1,3}){3}\Z", host) is not None
 
 
+def is_local(address: str) -> bool:
+    """Whether ``host:port`` (or a URL) is a name that only mDNS knows: not every network does."""
+    return address_of(address).rpartition(":")[0].endswith(".local")
+
+
 def best_addresses(urls: Sequence[str]) -> tuple[str, ...]:
     """The addresses to put in a join string: those others can reach, else this machine's own."""
     found = [address_of(url) for url in urls]

@@ -13,12 +13,13 @@ import errno
 import hashlib
 import re
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+from websockets.uri import WebSocketURI, parse_uri
 
 from chatixia.core.handshake import check_registry, login_bytes
 from chatixia.core.join import is_loopback
@@ -48,6 +49,8 @@ from chatixia.wire.signaling import (
 )
 from chatixia.wire.trust import Signed
 
+from .lookup import connected, is_number, look_up
+
 OPEN_SECONDS: Final = 5.0
 LOGIN_SECONDS: Final = 10.0
 PING_SECONDS: Final = 5.0
@@ -63,6 +66,10 @@ _many = decoder(list[FromRegistry])
 
 class NobodyListens(RegistryUnreachable):
     """The host is there and refuses the connection: no registry runs at that address."""
+
+
+class NoAddress(RegistryUnreachable):
+    """The host is a name, and no resolver gives an address for it (yet)."""
 
 
 class PutOut(Revoked):
@@ -98,16 +105,37 @@ def read(data: bytes | str) -> Iterator[Any]:
         yield decode(_one, data, MAX_FROM_REGISTRY)
 
 
-async def login(
-    url: str, me: Self, register: Register, token: bytes, vouched: bool = False
-) -> Line:
-    """Log in at one address. ``token``: fresh bytes for my nonce.
+def name_of(url: str) -> str:
+    """The host of a URL if it is a name, which a resolver must know; else nothing. Raises
+    ConfigError."""
+    host = _where(url).host
+    return "" if is_number(host) else host
 
-    Raises RegistryUnreachable when nobody answers, NobodyListens when the host refuses, the
-    registry's own refusal, WrongMesh or BadSignature when it is not my mesh's registry,
-    ConfigError for an address in clear.
+
+async def numbers_of(url: str) -> list[str]:
+    """The addresses of a URL's host; none where it is one itself. Raises NoAddress, ConfigError."""
+    if not (name := name_of(url)):
+        return []
+    try:
+        return await look_up(name)
+    except (OSError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or type(error).__name__
+        raise NoAddress(f"{url} does not answer: {why}.") from None
+
+
+async def login(
+    url: str, me: Self, register: Register, token: bytes, vouched: bool = False,
+    numbers: Sequence[str] = (),
+) -> Line:  # fmt: skip
+    """Log in at one address. ``token``: fresh bytes for my nonce. ``numbers``: the addresses of
+    its host, where they have been looked up.
+
+    Raises RegistryUnreachable when nobody answers, NobodyListens when the host refuses, NoAddress
+    for a name that has none, the registry's own refusal, WrongMesh or BadSignature when it is not
+    my mesh's registry, ConfigError for an address in clear.
     """
-    ws = await _dial(url, vouched)
+    numbers = numbers or await numbers_of(url)
+    ws = await _dial(url, vouched, numbers)
     try:
         async with asyncio.timeout(LOGIN_SECONDS):
             line = await _greet(ws, url, me, register, token, vouched)
@@ -126,7 +154,7 @@ async def login(
         raise
     else:
         return line
-    return await login(url, me, register, token, vouched=True)
+    return await login(url, me, register, token, vouched=True, numbers=numbers)
 
 
 async def hang_up(ws: ClientConnection, seconds: float = CLOSE_SECONDS) -> None:
@@ -138,17 +166,33 @@ async def hang_up(ws: ClientConnection, seconds: float = CLOSE_SECONDS) -> None:
         ws.transport.abort()
 
 
-async def _dial(url: str, vouched: bool) -> ClientConnection:
+def _where(url: str) -> WebSocketURI:
+    """What is connected to. Raises ConfigError for what is no address, or would be in clear."""
     if not url.startswith("https:") and not (url.startswith("http:") and is_loopback(url)):
         raise ConfigError(f"{url} would be spoken to in clear; only this machine may be.")
-    target = "ws" + url.removeprefix("http").rstrip("/") + "/ws"
     try:
-        return await _Dial(
-            target, ssl=_context(vouched) if target.startswith("wss:") else None,
-            compression=None, max_size=MAX_FROM_REGISTRY, max_queue=256, user_agent_header=None,
-            proxy=None, open_timeout=OPEN_SECONDS, ping_interval=PING_SECONDS,
-            ping_timeout=PING_TIMEOUT, close_timeout=CLOSE_SECONDS,
-        )  # fmt: skip
+        return parse_uri(_target(url))
+    except (InvalidURI, ValueError) as error:
+        raise ConfigError(f"{url} is no address of a registry.") from error
+
+
+def _target(url: str) -> str:
+    return "ws" + url.removeprefix("http").rstrip("/") + "/ws"
+
+
+async def _dial(url: str, vouched: bool, numbers: Sequence[str]) -> ClientConnection:
+    where, sock = _where(url), None
+    try:
+        async with asyncio.timeout(OPEN_SECONDS):
+            if numbers:  # asyncio would ask for the name in a thread that its end waits for
+                sock = await connected(numbers, where.port)
+            return await _Dial(
+                _target(url), ssl=_context(vouched) if where.secure else None, sock=sock,
+                compression=None, max_size=MAX_FROM_REGISTRY, max_queue=256,
+                user_agent_header=None, proxy=None, open_timeout=None,
+                ping_interval=PING_SECONDS, ping_timeout=PING_TIMEOUT,
+                close_timeout=CLOSE_SECONDS,
+            )  # fmt: skip
     except ssl.SSLCertVerificationError as error:
         raise BadSignature(f"Nobody vouches for the certificate of {url}.") from error
     except (OSError, TimeoutError, InvalidHandshake, EOFError) as error:
@@ -156,7 +200,7 @@ async def _dial(url: str, vouched: bool) -> ClientConnection:
             raise NobodyListens(f"No registry runs at {url}: it refuses connections.") from None
         why = getattr(error, "strerror", None) or type(error).__name__
         raise RegistryUnreachable(f"{url} does not answer: {why}.") from None
-    except (InvalidURI, ValueError) as error:
+    except ValueError as error:
         raise ConfigError(f"{url} is no address of a registry.") from error
 
 

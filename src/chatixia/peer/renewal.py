@@ -21,6 +21,7 @@ from chatixia.wire.tasks import Held, Renew, Renewal, Renewed
 from chatixia.wire.verbs import BY_NAME
 
 from .channel import Access
+from .lookup import create_connection
 
 if TYPE_CHECKING:
     import http.client
@@ -143,10 +144,12 @@ def _dial(access: Access) -> http.client.HTTPConnection:
     parts = urlsplit(access.url)
     host, port = parts.hostname or "", parts.port
     if parts.scheme != "https":
-        made = http.client.HTTPConnection(host, port or 80, timeout=TIMEOUT)
-        made.connect()
-        return made
+        plain = http.client.HTTPConnection(host, port or 80, timeout=TIMEOUT)
+        plain._create_connection = create_connection  # type: ignore[attr-defined]
+        plain.connect()
+        return plain
     made = http.client.HTTPSConnection(host, port or 443, timeout=TIMEOUT, context=_context())
+    made._create_connection = create_connection  # type: ignore[attr-defined]
     made.connect()
     der = cast("ssl.SSLSocket", made.sock).getpeercert(binary_form=True)
     if der is None or hashlib.sha256(der).digest() != access.certificate:

@@ -21,6 +21,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from chatixia.core.handshake import NONCE_BYTES
+from chatixia.core.join import is_local
 from chatixia.core.membership import check_chain, check_revocation, check_revoked, read_record
 from chatixia.core.pins import version_of
 from chatixia.core.ports import Self
@@ -66,11 +67,14 @@ from .channel import Access
 from .login import (
     CLOSE_SECONDS,
     Line,
+    NoAddress,
     NobodyListens,
     PutOut,
     certificate,
     hang_up,
     login,
+    name_of,
+    numbers_of,
     read,
     refusal,
 )
@@ -273,33 +277,50 @@ class Signaling:
                     self._wake.clear()
 
     async def _round(self) -> Line | None:
-        """Each address once, the one that worked last first."""
+        """Each address once, the one that worked last first, names that only mDNS knows last."""
         refused: MeshError | None = None
-        nobody, busy = bool(self.urls), False
-        urls = sorted(self.urls, key=lambda url: url != self.url)
-        for url in urls:
+        heard: set[bool] = set()  # of each host that answered, whether it refuses connections
+        busy = False
+        for url in sorted(self.urls, key=lambda url: (url != self.url, is_local(url))):
             if self._over():
                 break
+            token = self._world.token(NONCE_BYTES)
             try:
-                return await login(url, self._me, self._register(), self._world.token(NONCE_BYTES))
+                numbers = await self._numbers(url, heard == {True})
+                return await login(url, self._me, self._register(), token, numbers=numbers)
+            except NoAddress as error:
+                log.debug("%s", error)
+                self._end = self._end if heard == {True} else error
             except RegistryUnreachable as error:
                 log.debug("%s", error)
                 self._end = error
-                nobody &= isinstance(error, NobodyListens)
+                heard.add(isinstance(error, NobodyListens))
             except (Overloaded, Unavailable) as error:
                 log.info("%s refuses for now: %s", url, error)
                 self._end = error
-                nobody, busy = False, busy or isinstance(error, Overloaded)
+                heard.add(False)
+                busy = busy or isinstance(error, Overloaded)
             except MeshError as error:
-                nobody = False
+                heard.add(False)
                 if isinstance(error, PutOut):
                     self._revoked(error.statement)
                 self._say_refused(url, error)
                 refused = error
-        self.refusal, self._nobody, self._busy = refused, nobody, busy
+        self.refusal, self._nobody, self._busy = refused, heard == {True}, busy
         self._moved.set()
         self._say_lost()
         return None
+
+    async def _numbers(self, url: str, nobody: bool) -> list[str]:
+        """A name's addresses. Until it has one it says nothing: if all others refused, ``nobody``
+        is there, however long a resolver is silent."""
+        if not name_of(url):
+            return []
+        self._nobody = nobody
+        self._moved.set()
+        numbers = await numbers_of(url)
+        self._nobody = False
+        return numbers
 
     def _say_lost(self) -> None:
         """To whoever watches an agent: once, if it had a login and is to have one again."""

@@ -11,7 +11,7 @@ import pytest
 
 from chatixia.assembly import rest as module
 from chatixia.assembly.profile import Profile
-from chatixia.assembly.rest import Rest, ask_serial, urls_of
+from chatixia.assembly.rest import Rest, ask_serial, first, urls_of
 from chatixia.errors import (
     BadSignature,
     ConfigError,
@@ -21,10 +21,12 @@ from chatixia.errors import (
     TooLarge,
     WrongMesh,
 )
+from chatixia.peer import lookup
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.registry import Keys, Nothing, Serial, Session
 from chatixia.wire.trust import InviteRef
 from tests.assembly.proxy import Authority, Proxy
+from tests.peer.resolver import held
 
 
 @pytest.fixture
@@ -148,6 +150,37 @@ async def test_the_first_address_that_answers_is_taken(registry: RegistryHarness
     assert (await do(ask, profile)).person == profile.machine
     with pytest.raises(RegistryUnreachable, match="127.0.0.1:1"):
         await do(ask, at(profile, "http://127.0.0.1:1"))
+
+
+async def test_no_resolver_is_asked_while_a_number_answers(registry: RegistryHarness):
+    profile = at(registry.profile, "https://pi.local:8443", registry.url)
+    with held() as resolver:
+        assert (await do(ask, profile)).person == profile.machine
+        assert not resolver.asked
+
+
+async def test_a_silent_resolver_is_waited_for_less_where_a_number_refuses(
+    registry: RegistryHarness, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(lookup, "LOOK_SECONDS", 0.01)
+    profile = at(registry.profile, "http://127.0.0.1:1", "https://pi.local:8443")
+    with held() as resolver, Rest.machine(profile, timeout=60) as rest:
+        with pytest.raises(RegistryUnreachable, match="pi.local:8443 does not answer: no resolver"):
+            await asyncio.wait_for(do(rest.call, "session", Nothing()), 20)
+        assert resolver.asked == ["pi.local"] and not rest.is_open
+        at(profile, "https://pi.local:8443")
+        with pytest.raises(RegistryUnreachable, match="no resolver answers"):
+            await do(first, profile.registries, 0.01, lambda line: line)
+
+
+async def test_a_name_is_reached_where_the_resolver_says(secured: RegistryHarness):
+    with held() as resolver:
+        resolver.answers["localhost"] = ["127.0.0.2", "127.0.0.1"]
+        resolver.may_speak.set()
+        profile = at(secured.profile, f"https://localhost:{tls_url(secured).rpartition(':')[2]}")
+        # It answers to the names alone that it was started with, so it is still told the name.
+        assert (await do(ask, profile)).person == profile.machine
+        assert resolver.asked == ["localhost"]
 
 
 async def test_mesh_time_is_learned(registry: RegistryHarness):

@@ -13,7 +13,7 @@ from chatixia.assembly.connect import owned
 from chatixia.assembly.rest import Rest
 from chatixia.assembly.rest_port import OwnerPort, RestPort
 from chatixia.core.ports import Outgoing
-from chatixia.errors import Cancelled, Denied, Unreachable
+from chatixia.errors import Cancelled, Denied, RegistryUnreachable, Unreachable
 from chatixia.ids import AgentId
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.registry import Nothing
@@ -83,3 +83,26 @@ async def test_an_owner_whose_token_is_over_logs_in_again(
         rest._token = "worn out"
         assert (await port.verb("status", Nothing())).mesh == registry.profile.mesh
         await port.stop()
+
+
+async def test_an_owner_who_reaches_nobody_does_not_try_the_same_again():
+    class Away:
+        is_open, asked, closed = False, 0, 0
+
+        def call(self, name, request):
+            self.asked += 1
+            raise RegistryUnreachable
+
+        def close(self):
+            self.closed += 1
+
+    rest = Away()
+    port = OwnerPort(rest)
+    with pytest.raises(RegistryUnreachable):
+        await port.verb("status", Nothing())
+    assert (rest.asked, rest.closed) == (1, 0)
+    rest.is_open = True
+    with pytest.raises(RegistryUnreachable):
+        await port.verb("status", Nothing())
+    assert (rest.asked, rest.closed) == (3, 1)
+    await port.stop()

@@ -311,6 +311,15 @@ FAULTS: list[Fault] = [
         {"chatixia.wire.registry:AgentRecord.keyless": breaks.with_a_key},
         ("tests/client/test_anyone.py::test_who_has_no_key_comes_last_and_through_the_queue",),
     ),
+    Fault(
+        "resolver-first",
+        "no resolver is asked for a .local name while another address answers",
+        {"chatixia.core.join:is_local": always(False)},
+        (
+            "tests/peer/test_signaling.py::test_no_resolver_is_asked_while_a_number_answers",
+            "tests/assembly/test_rest.py::test_no_resolver_is_asked_while_a_number_answers",
+        ),
+    ),
     *acceptance.FAULTS,
 ]
 

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import msgspec
 
 from chatixia.core.handshake import check_registry
-from chatixia.core.join import is_loopback
+from chatixia.core.join import is_local, is_loopback
 from chatixia.core.membership import Member, read_record
 from chatixia.errors import (
     BadSignature,
@@ -53,10 +53,15 @@ Prove = Callable[[bytes], Any]
 
 class Line:
     """One connection to one address of a registry; ``certificate`` is SHA-256 of its TLS
-    certificate (empty in clear), ``vouched`` whether the system's roots stand for it."""
+    certificate (empty in clear), ``vouched`` whether the system's roots stand for it.
 
-    def __init__(self, url: str, timeout: float, *, vouched: bool = False) -> None:
+    ``look``: seconds for a resolver that is to say where a name is; default ``timeout``."""
+
+    def __init__(
+        self, url: str, timeout: float, *, vouched: bool = False, look: float | None = None
+    ) -> None:
         self.url, self._timeout = url, timeout
+        self._look = timeout if look is None else look
         self.vouched = vouched
         self.certificate = b""
         self._http = self._open()
@@ -64,6 +69,9 @@ class Line:
     def _open(self) -> http.client.HTTPConnection:
         import http.client
         import ssl
+        from functools import partial
+
+        from chatixia.peer.lookup import create_connection
 
         parts = urlsplit(self.url)
         if parts.scheme == "http" and is_loopback(self.url):
@@ -77,6 +85,8 @@ class Line:
             )  # fmt: skip
         else:
             raise ConfigError(f"{self.url} would be spoken to in clear; only this machine may be.")
+        # http.client's own way to a host asks a resolver without a bound.
+        made._create_connection = partial(create_connection, look=self._look)  # type: ignore[attr-defined]
         try:
             made.connect()
         except ssl.SSLCertVerificationError as error:
@@ -139,7 +149,7 @@ class Line:
     def revouched(self) -> Line:
         """The same address with the certificate checked by the system's roots and by name."""
         self.close()
-        return Line(self.url, self._timeout, vouched=True)
+        return Line(self.url, self._timeout, vouched=True, look=self._look)
 
     def close(self) -> None:
         """Hang up."""
@@ -183,6 +193,11 @@ class Rest:
         if self._line is None:
             self._line = self._connect()
         return self._line.call(name, request, self._token)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a line, which may have broken since."""
+        return self._line is not None
 
     def close(self) -> None:
         """Hang up."""
@@ -241,16 +256,21 @@ class Rest:
 
 
 def first(urls: Sequence[str], timeout: float, use: Callable[[Line], Line]) -> Line:
-    """The first address that answers, with what ``use`` makes of it.
+    """The first address that answers, with what ``use`` makes of it; ``.local`` names come last.
 
     Raises RegistryUnreachable naming them all; any other error of ``use`` at once.
     """
+    from chatixia.peer.lookup import LOOK_SECONDS
+
     reasons = []
-    for url in urls:
+    look = timeout
+    for url in sorted(urls, key=is_local):
         try:
-            line = Line(url, timeout)
+            line = Line(url, timeout, look=look)
         except RegistryUnreachable as error:
             reasons.append(error.message)
+            if isinstance(error.__cause__, ConnectionRefusedError):
+                look = min(look, LOOK_SECONDS)  # nobody is there: a resolver's silence is no news
             continue
         try:
             return use(line)

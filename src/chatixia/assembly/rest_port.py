@@ -90,9 +90,12 @@ class OwnerPort(RestPort):
         self._rest = rest
 
     def _call(self, name: str, request: msgspec.Struct, timeout: float) -> Any:
+        was_open = self._rest.is_open
         try:
             return self._rest.call(name, request)
         except (RegistryUnreachable, Unauthorized):
+            if not was_open:
+                raise  # the same again would take as long and say the same
             # The line broke, or its token is over: one new login tells.
             self._rest.close()
             return self._rest.call(name, request)

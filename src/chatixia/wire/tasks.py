@@ -88,6 +88,9 @@ class Task(msgspec.Struct, omit_defaults=True):
     idempotent: bool = False
     sealed: bool = False
     size: Count = 0
+    scope: Short = ""
+    """For the worker of an idempotent task: its key, hashed with its scope (``core.task.scope``).
+    A link may have brought it the same request under that key."""
 
 
 class DescribedTask(msgspec.Struct, omit_defaults=True):

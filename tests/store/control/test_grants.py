@@ -113,6 +113,22 @@ async def test_a_claim_id_repeats_the_same_grant(ledger: Ledger):
     assert [g.task.id for g in last] == names[1:2]
 
 
+async def test_a_worker_knows_an_idempotent_task_by_its_key_and_nobody_else_is_told(
+    ledger: Ledger,
+):
+    scope = core.scope("default", ALICE.id, "tasks.submit", "k").hex()
+    name = await ledger.submit(key="k", idempotent=True)
+    [grant] = await ledger.claim(BOB)
+    assert grant.task.scope == scope
+    await ledger.store.release(BOB, name, grant.fence)
+    ledger.store.seats([seat(BOB, "echo", slots=2)])
+    await ledger.store.poke()
+    assert ledger.given()[-1].task.scope == scope
+    assert (await ledger.store.task("default", name))[1].scope == ""
+    await ledger.submit(key="other")
+    assert ledger.given()[-1].task.scope == ""
+
+
 async def test_an_empty_claim_may_be_repeated_until_there_is_work(ledger: Ledger):
     said = t.Claim("c1")
     assert (await ledger.store.claim(BOB, said, ["echo"])).grants == []

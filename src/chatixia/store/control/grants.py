@@ -113,8 +113,16 @@ def _tell(tx: Tx, row: Row, payload: bytes, who: Taker) -> None:
     tx.count(row.ns, "assigned", 1)
     note = {"state": "assigned", "agent": who.id, "attempt": attempt}
     tx.event(row.ns, "task", row.id, "assigned", encode(note), row.n)
-    task = to_task(row, tx.generation, tx.now, payload)
+    task = _shown(tx, row, payload)
     tx.notices.append(Given(task, row, attempt, not who.started))
+
+
+def _shown(tx: Tx, row: Row, payload: bytes) -> t.Task:
+    """The task as its worker sees it: by its key it knows what a link may have brought, too."""
+    task = to_task(row, tx.generation, tx.now, payload)
+    if row.idempotent:
+        task.scope = row.scope.hex()
+    return task
 
 
 def _next(tx: Tx, memory: Memory, who: Taker) -> int | None:
@@ -167,7 +175,7 @@ def _several(tx: Tx, memory: Memory, me: Taker, limit: int) -> list[Row]:
 
 
 def _grant(tx: Tx, memory: Memory, row: Row) -> t.Grant:
-    task = to_task(row, tx.generation, tx.now, memory.rows.payload(tx, row.n))
+    task = _shown(tx, row, memory.rows.payload(tx, row.n))
     lease = max(0, int((row.lease - tx.now) * 1000))
     return t.Grant(task, lease, task.fence, row.attempt)
 

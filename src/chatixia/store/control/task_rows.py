@@ -45,6 +45,7 @@ class Row(msgspec.Struct):
     traceparent: str
     size: int
     error: bytes | None
+    scope: bytes = b""
 
     def concern(self) -> core.Concern:
         """Whom the task concerns."""

@@ -239,6 +239,19 @@ FAULTS: list[Fault] = [
         ),
     ),
     Fault(
+        "two-tables",
+        "a request that comes by link and by queue runs once",
+        {
+            "chatixia.peer.twice:Twice._carried": always(None),
+            "chatixia.peer.twice:Twice.follow": always(None),
+        },
+        (
+            "tests/peer/test_twice.py::test_a_task_waits_for_what_a_link_began_and_renews_its_lease",
+            "tests/peer/test_twice.py::test_with_a_real_registry_and_a_real_link_it_runs_once",
+            "tests/peer/test_twice.py::test_a_link_that_repeats_what_the_queue_brought_gets_its_answer",
+        ),
+    ),
+    Fault(
         "synchronous-off",
         "an acknowledged change outlives a power cut",
         {"chatixia.store.control.database:SYNCHRONOUS": value("OFF")},

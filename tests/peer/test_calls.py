@@ -70,6 +70,22 @@ async def test_a_handler_without_an_answer_is_answered_for(end, suspends):
     assert not side.perform.tasks
 
 
+async def test_a_request_that_was_here_before_is_answered_by_who_has_it():
+    async def handler(incoming, responder):
+        responder.reply(b"1")
+
+    async def other(incoming, responder):
+        responder.reply(b"2")
+
+    for follow, answer in ((lambda incoming: None, b'"result":1'), (lambda incoming: other, b":2")):
+        side = Side(handler)
+        side.perform.follow = follow
+        served = side.run()
+        await asyncio.sleep(0)
+        assert answer in served.answer
+        await side.perform.stop()
+
+
 async def test_stop_cancels_what_runs():
     ended = []
 

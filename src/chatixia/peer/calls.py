@@ -9,7 +9,7 @@ from typing import Any
 
 from chatixia.core.call import Sink
 from chatixia.core.exchange import Heard, Late, Pending, Served, Stop
-from chatixia.core.ports import Answer, Handler
+from chatixia.core.ports import Answer, Handler, Incoming
 from chatixia.core.streams import Inflow, Outflow
 from chatixia.errors import Cancelled, MeshError, SkillFailed, Unavailable, UnknownSkill
 from chatixia.world import EAGER
@@ -59,6 +59,8 @@ class Perform:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self.handler: Handler = _unserved
+        self.follow: Callable[[Incoming], Handler | None] | None = None
+        """Who answers a request that came here before by another door, if it did."""
         self.on_late: Callable[[Pending], None] = lambda pending: None
         self.skills: Callable[[Any], bytes] = lambda body: b"{}"
         self.pongs: dict[str, asyncio.Future[None]] = {}
@@ -100,7 +102,8 @@ class Perform:
         if served.incoming.kind == "skills":
             responder.reply(self.skills(served.incoming.body))
             return
-        work = self.handler(served.incoming, responder)
+        known = self.follow(served.incoming) if self.follow is not None else None
+        work = (known or self.handler)(served.incoming, responder)
         task = asyncio.Task(work, loop=self._loop, **EAGER)
         if task.done():
             if served.answer is None or task.cancelled() or task.exception() is not None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from chatixia.core import route
 from chatixia.core.call import Sink
-from chatixia.core.exchange import Pending
+from chatixia.core.exchange import Pending, Served
 from chatixia.core.ports import Answer, Handler, Outgoing, Pong, Self, Stream
 from chatixia.core.streams import Inflow
 from chatixia.errors import (
@@ -33,6 +33,7 @@ from .calls import LinkStream, Perform, closing
 from .channel import Channel, Links, Registry, Timers
 from .peers import Peer, Peers, fail
 from .queue import Queue
+from .twice import Twice
 from .work import Worker
 
 _query: Final = msgspec.json.Decoder(SkillQuery)
@@ -56,8 +57,9 @@ class PeerMesh(Peers):
     ) -> None:
         super().__init__(me, links, registry, world, timers)
         self._queue = Queue(registry, world, self._timers) if registry is not None else None
+        self._twice = Twice(me.ns, world, self._served)
         self._worker = (
-            Worker(me.id, registry, world, self._timers, me.clock.now)
+            Worker(me.id, registry, world, self._timers, me.clock.now, self._twice)
             if registry is not None
             else None
         )
@@ -80,6 +82,8 @@ class PeerMesh(Peers):
         self._perform.on_late = self._late
         self._perform.on_pong = self._ponged
         self._perform.skills = self._describe
+        if self._worker is not None:
+            self._perform.follow = self._twice.follow
         if self._handler is not None:
             self._perform.handler = self._handler
         await self._links.start()
@@ -91,11 +95,11 @@ class PeerMesh(Peers):
         for peer in self._peers.values():
             if peer.looking is not None:
                 peer.looking.cancel()
+        if self._worker is not None:  # first: a task may wait for a link's handler to end
+            await self._worker.stop()
         await self._perform.stop()
         if self._queue is not None:
             await self._queue.stop()
-        if self._worker is not None:
-            await self._worker.stop()
         await self._links.stop()
         self._let_go()
         for timer in (self._alarm, self._sweeper):
@@ -328,6 +332,10 @@ class PeerMesh(Peers):
         if self._out is not None:
             raise route.copy(self._out)
         return self._peer(out.target)
+
+    def _served(self, caller: str) -> Mapping[str, Served]:
+        known = self._peers.get(caller)
+        return known.calls.served if known is not None else {}
 
     def _describe(self, body: bytes) -> bytes:
         """Answer ``skill_query``."""

@@ -41,6 +41,7 @@ from .chores import Chores
 from .lease import Lease, Outcome, Outcomes, QueueResponder, newer
 from .renewal import Renewer
 from .reports import RETRY, SURE, Reports
+from .twice import Twice
 
 log = logging.getLogger("chatixia.peer")
 
@@ -66,14 +67,16 @@ UNREPORTED_BYTES: Final = 32 * MIB
 
 
 class Worker:
-    """Everything this process holds of the queue. ``clock``: mesh time, for a delivery's age."""
+    """Everything this process holds of the queue. ``clock``: mesh time, for a delivery's age.
+    ``twice``: what it must know of links."""
 
     def __init__(
         self, me: AgentId, registry: Registry, world: World, timers: Timers,
-        clock: Callable[[], float] | None = None,
+        clock: Callable[[], float] | None = None, twice: Twice | None = None,
     ) -> None:  # fmt: skip
         self.me, self.registry, self.world, self._timers = me, registry, world, timers
         self._clock, self._ahead = clock, -math.inf
+        self._twice = twice or Twice("", world, lambda caller: {})
         self._handler: Handler | None = None
         self._skills: frozenset[str] = frozenset()
         self._slots = 0
@@ -219,7 +222,9 @@ class Worker:
         try:
             if await self._may_begin(lease, responder):
                 lease.begun = True
-                await self._work(self._incoming(lease), responder)
+                if not await self._twice.answered(lease, responder):
+                    with self._twice.running(lease.task, responder):
+                        await self._work(self._incoming(lease), responder)
             if responder.answered and not lease.lost:
                 self._spared(lease)
                 await self._reports.deliver(lease, responder)

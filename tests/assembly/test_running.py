@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import chatixia
 from chatixia import Agent
+from chatixia.assembly import running
 from chatixia.assembly.running import collecting
 from chatixia.errors import ConfigError
 from chatixia.testing.registry import RegistryHarness
@@ -151,3 +154,38 @@ def test_collecting_runs_nothing():
         a.run()
         chatixia.run(b)
     assert found == [a, b]
+
+
+class Idle:
+    """An agent that has nothing to do but to end when told."""
+
+    name, fault = "idle", None
+    on_fault = staticmethod(lambda: None)
+
+    async def start(self) -> None: ...
+    async def online(self, timeout: float) -> None: ...
+    async def stop(self) -> None: ...
+    def banner(self) -> str:
+        return "idle  online"
+
+
+async def test_what_starting_left_is_given_back_once_the_agent_has_settled(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    agent = Idle()
+    monkeypatch.setattr(running, "SETTLED_S", 0.0)
+    monkeypatch.setattr(running, "_give_back", lambda: agent.on_fault())
+    async with asyncio.timeout(10):
+        await running._serve([agent], lambda line: None)
+
+
+@pytest.mark.parametrize(("platform", "asked"), [("linux", 1), ("darwin", 0)])
+def test_only_glibc_is_asked_for_it(monkeypatch: pytest.MonkeyPatch, platform: str, asked: int):
+    calls: list[int] = []
+    monkeypatch.setattr(sys, "platform", platform)
+    libc = SimpleNamespace(malloc_trim=calls.append)
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: libc)
+    running._give_back()
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: SimpleNamespace())  # another libc
+    running._give_back()
+    assert calls == [0] * asked

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Final
 
 from chatixia.errors import BadArguments
@@ -38,6 +37,8 @@ def _unknown(skill: str, names: Sequence[str], name: str, at: str | None) -> str
         return f"{skill}: {at.removeprefix('$.')} has no field {name[:80]}."
     if not names:
         return f"{skill}: there is no argument {name[:80]}; it takes none."
+    from difflib import get_close_matches  # only for a mistake: it costs 0.2 MB
+
     close = get_close_matches(name, names, 1)
     cure = f"did you mean {close[0]}?" if close else f"it takes {', '.join(names)}."
     return f"{skill}: there is no argument {name[:80]}; {cure}"

@@ -7,7 +7,6 @@ make an agent act for its callers, so nobody gets them unasked (trust.md section
 from __future__ import annotations
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import Any, Final
 
 from chatixia.client.handle import AgentHandle
@@ -114,6 +113,8 @@ _PLAIN: Final[dict[str, Callable[..., Any]]] = {
 def builtin(name: str, desk: Desk) -> Skill:
     """The built-in skill called ``name``. Raises ConfigError naming the nearest."""
     if name not in NAMES:
+        from difflib import get_close_matches  # only for a mistake: it costs 0.2 MB
+
         close = get_close_matches(name, NAMES, 1)
         hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(NAMES)}."
         raise ConfigError(f"There is no built-in skill {name}; {hint}")

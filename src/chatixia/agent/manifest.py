@@ -7,7 +7,6 @@ reported as not used yet; a key that does not exist is an error that names the n
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
@@ -165,6 +164,8 @@ def check_keys(given: Mapping[str, Any], kind: type[msgspec.Struct], where: str)
     known = sorted(dotted_keys(kind))
     for key in _dotted(given):
         if key not in known:
+            from difflib import get_close_matches  # only for a mistake: it costs 0.2 MB
+
             close = get_close_matches(key, known, 1, 0.5)
             raise ConfigError(
                 f"{where}: there is no key {key[:80]}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import sys
-from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -106,6 +105,8 @@ def _attribute(target: str) -> Agent:
         raise ConfigError(f"{name} cannot be loaded: {failed(error)}") from error
     for step in attribute.split("."):
         if not hasattr(found, step):
+            from difflib import get_close_matches  # only for a mistake: it costs 0.2 MB
+
             close = get_close_matches(step, dir(found), 1)
             raise ConfigError(
                 f"{name} has no {step}" + (f"; did you mean {close[0]}?" if close else ".")

@@ -14,6 +14,8 @@ from chatixia.errors import ConfigError, MeshError, RegistryUnreachable
 
 STOP_S: Final = 10.0
 """How long a stop may take before the process ends without it."""
+SETTLED_S: Final = 20.0
+"""After this long an agent has loaded what it needs and knows its first peers."""
 TELL_S: Final = 3600.0
 
 Tell = Callable[[str], None]
@@ -116,12 +118,25 @@ async def _serve(agents: Sequence[Runs], tell: Tell) -> None:
     with _signals(stop):
         try:
             await _until(stop, asyncio.gather(*(_start(agent, tell) for agent in agents)))
+            settled = asyncio.get_running_loop().call_later(SETTLED_S, _give_back)
             await stop.wait()
+            settled.cancel()
         finally:
             await _stop(agents)
     for agent in agents:
         if agent.fault is not None:
             raise agent.fault
+
+
+def _give_back() -> None:
+    """Return to the system what loading, starting and the first links freed. glibc would keep it
+    for an agent that then waits for days."""
+    if not sys.platform.startswith("linux"):
+        return
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError):  # another libc
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 async def _until(stop: asyncio.Event, starting: asyncio.Future[Any]) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -134,6 +133,8 @@ def check(flags: Mapping[str, Any]) -> None:
     known = list(defaults())
     for key in flags:
         if key not in known:
+            from difflib import get_close_matches  # only for a mistake: it costs 0.2 MB
+
             close = get_close_matches(key, known, 1, 0.5)
             hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}."
             raise ConfigError(f"There is no setting {key}; {hint}")

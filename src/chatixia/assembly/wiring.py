@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 import re
 import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
 
@@ -124,7 +126,13 @@ async def open_wire(
 
     Raises ConfigError, AlreadyRunning naming the pid, NameTaken, MissingExtra.
     """
-    profile, credentials = await asyncio.to_thread(_enrolled, settings, name, kind, world)
+    # Not asyncio's own pool: its thread would stay, and with it what it used, for this one job.
+    pool = ThreadPoolExecutor(1, "chatixia-enrol")
+    try:
+        enrol = functools.partial(_enrolled, settings, name, kind, world)
+        profile, credentials = await asyncio.get_running_loop().run_in_executor(pool, enrol)
+    finally:
+        pool.shutdown(wait=False)
     try:
         port = _port(settings, profile, credentials, kind, description, on_fault, world)
     except BaseException:

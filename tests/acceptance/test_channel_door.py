@@ -176,6 +176,11 @@ def never_whole() -> Iterator[bytes]:
         yield write_fragment(Fragment(n + 2, 0, which, at, MAX_PARTS, b"x" * CHUNK))
 
 
+IN_ENGINE = 5 * MIB
+"""What the agent's engine takes from the network (its SCTP window) before the agent reads it: on a
+busy machine it fills, and counts as sent here."""
+
+
 async def flood(attempt: Attempt, frames: Iterator[bytes]) -> int:
     """Bytes that went out before the agent ended the link; none lie about in our own engine."""
     sent = 0
@@ -211,7 +216,8 @@ async def test_100_mb_over_a_link_are_refused_early(net: TestMesh, frames: Any, 
         cost = Cost(net.workers["w"].pid)
         await door.greet(attempt := await door.fresh())
         sent = await flood(attempt, frames())
-        assert bound <= sent < bound + MIB, f"{sent} bytes went; the bound is {bound}"
+        most = bound + MIB + IN_ENGINE
+        assert bound <= sent < most, f"{sent} bytes went; the bound is {bound}"
         await door.leave(attempt)
         assert await agent.echo(data="good") == "good"
         await asyncio.to_thread(cost.settled)

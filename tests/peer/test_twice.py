@@ -203,7 +203,7 @@ async def test_what_was_stopped_with_its_caller_is_run_again_after_it():
 async def test_a_canceled_task_stops_what_the_link_began_and_says_why():
     async with pair() as both:
         call = await both.begun()
-        await both.until(lambda: both.b._worker._leases)
+        await both.until(lambda: both.b._worker._leases and both.lease.begun)
         lease = both.lease
         both.b._pushed(TaskHint(lease.task.id, "canceled", lease.fence, "enough"))
         await both.until(lambda: both.skill.stopped)

@@ -8,7 +8,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from chatixia.assembly.addresses import in_url, is_address, lan_addresses, local_name
+from chatixia.assembly.addresses import in_url, lan_addresses, local_name
+from chatixia.peer.lookup import is_number
 
 
 def test_what_is_listed_is_reachable_and_the_systems_own():
@@ -32,4 +33,4 @@ def test_the_name_on_the_network(monkeypatch: pytest.MonkeyPatch):
 
 def test_hosts_in_urls():
     assert in_url("2001:db8::1") == "[2001:db8::1]" and in_url("a.example") == "a.example"
-    assert is_address("192.0.2.1") and not is_address("a.example")
+    assert is_number("192.0.2.1") and not is_number("a.example")

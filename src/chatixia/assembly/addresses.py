@@ -29,15 +29,6 @@ def local_name() -> str:
     return f"{head}.local" if fits else ""
 
 
-def is_address(text: str) -> bool:
-    """Whether a text is an IP address rather than a name."""
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
 def in_url(host: str) -> str:
     """A host as a URL has it: IPv6 in brackets."""
     return f"[{host}]" if ":" in host else host

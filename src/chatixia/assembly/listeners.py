@@ -11,7 +11,7 @@ import msgspec
 
 from chatixia.errors import ConfigError
 
-from .addresses import in_url, is_address
+from .addresses import in_url
 
 LOOPBACK: Final = "127.0.0.1"
 BACKLOG: Final = 1024
@@ -88,10 +88,12 @@ def stun_urls(bound: Bound, plan: Plan) -> list[str]:
     A ``.local`` name is left out: it says no more than the address beside it, and an engine asks
     every name of whatever DNS server it finds, outside the mesh.
     """
+    from chatixia.peer.lookup import is_number
+
     if not bound.stun:
         return []
     hosts = [host for host in [*plan.names, *plan.lan] if not host.endswith(".local")]
-    hosts = sorted(dict.fromkeys(hosts), key=lambda host: not is_address(host))
+    hosts = sorted(dict.fromkeys(hosts), key=lambda host: not is_number(host))
     return [f"stun:{in_url(host)}:{bound.stun_port}" for host in hosts]
 
 

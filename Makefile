@@ -4,6 +4,7 @@
 #   make test [T=path]                 lint, types, unit and acceptance tests
 #   make soak                          the long ones
 #   make bench [ONLY=call,link]        measures; build/bench.json
+#              [BASE=rev]              against another commit, in pairs; build/bench-base.json
 #   make faults [ONLY=name]            each planted fault must turn its test red
 #   make lint types fmt clean
 SHELL := /bin/sh

@@ -1,5 +1,8 @@
 """``make bench [ONLY=call,link]``: contenders in one run, their order alternating; ratios first.
 
+``BASE=REV`` compares with another commit instead: see compare.py, which starts this file once for
+each tree (BENCH_TREE: whose package is measured, alone; BENCH_OUT: where the figures go).
+
 Writes ``build/bench.json``, one flat object. Nothing here is a timed test: figures move by a third
 from run to run, ratios less.
 """
@@ -18,12 +21,14 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parents[2]
+ALONE = "BENCH_TREE" in os.environ
+ROOT = Path(os.environ.get("BENCH_TREE", HERE))
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 from chatixia.testing.registry import RegistryProcess  # noqa: E402
 
-ROUNDS = 5
+ROUNDS = 1 if ALONE else 5
 Row = dict[str, float]
 
 
@@ -108,12 +113,13 @@ def alternating(contenders: dict[str, Callable[[], Row]]) -> dict[str, Row]:
 
 def part_call() -> Row:
     with mesh("echo") as ours:
-        found = alternating({
-            "call": lambda: ours.ask("call"),
+        others = {
             "engine": lambda: run("-m", "tests.bench.rpc_wrtc", "--coalesce"),
             "nats": lambda: run("-m", "tests.bench.nats_echo"),
             "http": lambda: run("-m", "tests.bench.http_echo"),
-        })  # fmt: skip
+        }
+        contenders = {"call": lambda: ours.ask("call"), **({} if ALONE else others)}
+        found = alternating(contenders)
     return {f"{name}.{key}": value for name, row in found.items() for key, value in row.items()}
 
 
@@ -125,6 +131,8 @@ def part_link() -> Row:
 def part_bulk() -> Row:
     with mesh("echo") as ours:
         found = {"bulk.mb_s": ours.ask("bulk")["mb_s"]}
+    if ALONE:
+        return found
     return found | {"engine.bulk_mb_s": run("-m", "tests.bench.bulk_wrtc")["mb_s"]}
 
 
@@ -138,7 +146,7 @@ def part_tasks() -> Row:
 
 def fsync_rate(seconds: float = 1.0) -> float:
     """Appends of 4 KB a second, each on disk before the next."""
-    with tempfile.NamedTemporaryFile(dir=ROOT / "build") as file:
+    with tempfile.NamedTemporaryFile(dir=HERE / "build") as file:
         count, until = 0, time.perf_counter() + seconds
         while time.perf_counter() < until:
             file.write(bytes(4096))
@@ -148,7 +156,7 @@ def fsync_rate(seconds: float = 1.0) -> float:
     return count / seconds
 
 
-def part_memory(idle: float = 60.0) -> Row:
+def part_memory(idle: float = 10.0 if ALONE else 60.0) -> Row:
     """An agent with two open links after a minute without a call, and what a link costs.
 
     The kernel maps a library in larger pieces while the pages that the installation wrote are still
@@ -243,13 +251,18 @@ def main() -> None:
     chosen = [part for part in os.environ.get("ONLY", "").split(",") if part] or list(PARTS)
     if wrong := [part for part in chosen if part not in PARTS]:
         raise SystemExit(f"bench: no part {', '.join(wrong)}; there are: {', '.join(PARTS)}")
-    build = ROOT / "build"
+    build = HERE / "build"
     build.mkdir(exist_ok=True)
+    if base := os.environ.get("BASE"):
+        from tests.bench.compare import compare
+
+        sys.exit(compare(base, ",".join(chosen)))
     found: Row = {}
     for part in chosen:
         print(f"bench: {part}", file=sys.stderr)
         found |= PARTS[part]()
-    (build / "bench.json").write_text(json.dumps(found, indent=1) + "\n")
+    out = Path(os.environ.get("BENCH_OUT", build / "bench.json"))
+    out.write_text(json.dumps(found, indent=1) + "\n")
     print(table(found))
 
 

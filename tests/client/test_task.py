@@ -94,6 +94,14 @@ async def test_submitting():
     assert repr(task) == f"<task {task.id}>"
 
 
+async def test_a_submitted_task_has_a_day():
+    """Five minutes would not be durable for whoever is away."""
+    registry = Registry()
+    await registry.mesh.submit("weather", "forecast")
+    (sent,) = registry.seen
+    assert sent.deadline_ms == 24 * 3_600_000
+
+
 async def test_the_order_of_the_content_does_not_matter_under_a_key():
     registry = Registry()
     given: list[dict[Any, Any]] = [

@@ -44,8 +44,8 @@ from .reply import Receipt
 from .task import Task
 from .value import encode, encode_args, encode_sorted
 
-TASK_S: Final = 300.0
-"""A task's default deadline in seconds (api.md section 3)."""
+TASK_S: Final = 86_400.0
+"""A submitted task's default deadline in seconds: whoever is away may be back within a day."""
 SUBMIT_TRIES: Final = 3
 
 _replied = msgspec.json.Decoder(SkillReply).decode
@@ -150,7 +150,8 @@ class Mesh:
         """Put a task in the registry's queue; it survives this process, the worker and restarts.
 
         ``agent`` may be empty: whoever has ``skill``. ``key``: an idempotency key; the same key
-        with the same content, in any order, is the same task. ``deadline`` in seconds from now.
+        with the same content, in any order, is the same task. ``deadline`` in seconds from now; a
+        day unless said.
         Raises Conflict, TooLarge, Overloaded, RegistryUnreachable.
         """
         door = self._door

@@ -17,7 +17,7 @@ A node id without brackets stands for all its parameters: one red among them is 
 
 from __future__ import annotations
 
-from . import acceptance, breaks, cli
+from . import acceptance, breaks, cli, shares
 from .breaks import Fault, always, value
 
 ACC = "tests/acceptance"
@@ -335,6 +335,7 @@ FAULTS: list[Fault] = [
     ),
     *acceptance.FAULTS,
     *cli.FAULTS,
+    *shares.FAULTS,
 ]
 
 BY_NAME = {fault.name: fault for fault in FAULTS}

@@ -70,28 +70,57 @@ def test_it_is_loaded_from_rows():
     assert queues.place("d", "echo", 0, "new") == 3
 
 
-@given(st.lists(st.tuples(st.floats(0, 20), st.integers(1, 50)), max_size=40))
-def test_dues_come_in_order_and_come_back_when_undone(entries: list[tuple[float, int]]):
-    class Open:
-        now = 10.0
+class Open:
+    """A transaction at one time, whose undos can be called."""
 
-        def __init__(self) -> None:
-            self.undos: list[object] = []
+    now = 10.0
 
-        def undo(self, call: object) -> None:
-            self.undos.append(call)
+    def __init__(self) -> None:
+        self.undos: list[object] = []
 
+    def undo(self, call: object) -> None:
+        self.undos.append(call)
+
+    def back(self) -> None:
+        while self.undos:
+            self.undos.pop()()  # type: ignore[operator]
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 20), st.integers(1, 50)), max_size=40),
+    st.sets(st.integers(1, 50), max_size=20),
+)
+def test_dues_come_in_order_once_a_row_and_come_back_when_undone(
+    entries: list[tuple[float, int]], ended: set[int]
+):
     dues = memory.Dues()
+    earliest: dict[int, float] = {}
     for when, n in entries:
         dues.add(when, n)
-    due = sorted(n for when, n in entries if when <= 10.0)
+        earliest[n] = min(when, earliest.get(n, when))
+    assert dues.first() == min(earliest.values(), default=None)
+    over = Open()
+    for n in ended:
+        dues.drop(over, n)  # type: ignore[arg-type]
+    due = sorted(n for n, when in earliest.items() if when <= 10.0)
     tx = Open()
-    assert dues.first() == min((when for when, _ in entries), default=None)
-    assert sorted(dues.take(tx, 1000)) == due  # type: ignore[arg-type]
+    assert sorted(dues.take(tx, 1000)) == sorted(set(due) - ended)  # type: ignore[arg-type]
     assert dues.take(Open(), 1000) == []  # type: ignore[arg-type]
-    for call in tx.undos:
-        call()  # type: ignore[operator]
+    tx.back()
+    over.back()
     assert sorted(dues.take(Open(), 1000)) == due  # type: ignore[arg-type]
+
+
+def test_due_times_of_what_ended_leave_memory_at_once():
+    dues = memory.Dues()
+    dues.add(7.0, 0)
+    for n in range(1, 20_000):
+        dues.add(86_400.0 + n, n)
+        dues.add(35.0, n)
+        dues.drop(Open(), n)  # type: ignore[arg-type]
+        assert len(dues._heap) <= memory.SPARE + 3
+    assert len(dues) == 1 and dues.first() is not None
+    assert dues.take(Open(), 10) == [0]  # type: ignore[arg-type]
 
 
 def test_a_kept_row_goes_with_its_item(tx: Tx):

@@ -126,6 +126,19 @@ async def test_entries_do_not_grow_with_renewals(ledger: Ledger):
     assert await ledger.state(name) == "assigned"
 
 
+async def test_what_ended_leaves_nothing_in_memory_whatever_its_deadline(
+    ledger: Ledger,
+):
+    for _ in range(20):
+        name = await ledger.submit(ttl=86_400.0)
+        [grant] = await ledger.claim()
+        await ledger.store.complete(BOB, name, grant.fence, b"1")
+    await ledger.store.cancel(ALICE, await ledger.submit(ttl=86_400.0))
+    memory = ledger.store._memory
+    assert len(memory.dues) == 0
+    assert not memory.rows._by_id and not memory.rows._by_number and not memory.rows._payloads
+
+
 async def test_many_are_handled_in_groups(ledger: Ledger):
     for _ in range(sweep.PER_GROUP + 5):
         await ledger.submit(ttl=1.0)

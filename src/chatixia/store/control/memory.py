@@ -8,6 +8,7 @@ its change is undone.
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Iterable
 from functools import partial
 from typing import Final
@@ -145,18 +146,51 @@ class Rows:
         self._payloads.clear()
 
 
+SPARE: Final = 1024
+"""Superseded times that may lie among the living ones before they are cleared out."""
+
+
 class Dues:
-    """When which row must be looked at; an entry that comes too early is put back."""
+    """When which row must be looked at; an entry that comes too early is put back.
+
+    One time per row that lives, its earliest; what ended is let go of at once, whatever deadline
+    it had.
+    """
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int]] = []
+        self._of: dict[int, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._of)
 
     def add(self, when: float, n: int) -> None:
-        """Look at row ``n`` at store time ``when``."""
-        heapq.heappush(self._heap, (when, n))
+        """Look at row ``n`` at store time ``when``, if not before."""
+        if self._of.get(n, math.inf) > when:
+            self._of[n] = when
+            heapq.heappush(self._heap, (when, n))
+            self._clear()
+
+    def forget(self, n: int) -> None:
+        """There is no row ``n`` after all."""
+        self._of.pop(n, None)
+
+    def drop(self, tx: Tx, n: int) -> None:
+        """Row ``n`` has ended; its time comes back if the item is undone."""
+        when = self._of.pop(n, None)
+        if when is not None:
+            tx.undo(partial(self.add, when, n))
+            self._clear()
+
+    def _clear(self) -> None:
+        if len(self._heap) > 2 * len(self._of) + SPARE:
+            # A new list in one step: ``first`` may look from another thread.
+            heap = [(at, row) for row, at in self._of.items()]
+            heapq.heapify(heap)
+            self._heap = heap
 
     def first(self) -> float | None:
-        """When the next one is due; safe to ask from any thread."""
+        """When the next one is due, or before that; safe to ask from any thread."""
         try:
             return self._heap[0][0]
         except IndexError:
@@ -166,9 +200,11 @@ class Dues:
         """Up to ``limit`` numbers of rows that are due; they come back if the item is undone."""
         taken: list[int] = []
         while self._heap and self._heap[0][0] <= tx.now and len(taken) < limit:
-            entry = heapq.heappop(self._heap)
-            tx.undo(partial(heapq.heappush, self._heap, entry))
-            taken.append(entry[1])
+            when, n = heapq.heappop(self._heap)
+            if self._of.get(n) == when:
+                del self._of[n]
+                tx.undo(partial(self.add, when, n))
+                taken.append(n)
         return taken
 
 

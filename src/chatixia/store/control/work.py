@@ -6,6 +6,7 @@ Every function runs in the writer's transaction. What happened is told as notice
 from __future__ import annotations
 
 import sqlite3
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -89,6 +90,7 @@ def _insert(tx: Tx, memory: Memory, order: Order, scope: bytes, same: bytes) -> 
     if not small:
         tx.run("insert_payload", (row.n, payload))
     memory.rows.keep(tx, row, payload if small else None)
+    tx.undo(partial(memory.dues.forget, row.n))
     memory.dues.add(row.deadline, row.n)
     tx.count(who.ns, "pending", 1)
     tx.event(who.ns, "task", row.id, "submitted", encode(_note(row)), row.n)
@@ -174,6 +176,7 @@ def change(
 def _end(tx: Tx, memory: Memory, after: Row, result: bytes | None) -> None:
     after.ready = 0
     memory.rows.drop(after)
+    memory.dues.drop(tx, after.n)
     tx.run("end", (
         after.state, after.fence, after.attempt, tx.now, result, after.error, after.n,
     ))  # fmt: skip

@@ -22,8 +22,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 import yaml
+from mypy import api
 
 import chatixia.wire
+from chatixia.assembly.templates import TEMPLATES
 from chatixia.core.task import TRANSITIONS
 from chatixia.errors import TABLE
 from chatixia.wire.peer import MESSAGE_TYPES
@@ -205,6 +207,23 @@ def test_python_compiles_and_imports_what_there_is():
         compile(block.code, block.where, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
         wrong += wrong_imports(block)
     assert not wrong, "\n".join(wrong)
+
+
+def test_python_passes_a_strict_type_check(tmp_path: pathlib.Path):
+    """Every block of the documents, each as a file, and what `chatixia init` writes."""
+    checked = {block.where: block.code for block in blocks("python", "py")}
+    checked |= {f"init --role {role}": one.code for role, one in TEMPLATES.items()}
+    files = {where: tmp_path / f"block{n}.py" for n, where in enumerate(checked)}
+    for where, file in files.items():
+        file.write_text(checked[where])
+    out, fault, _ = api.run([
+        "--strict", "--config-file=", "--python-version=3.11", f"--cache-dir={tmp_path}/cache",
+        "--disable-error-code=top-level-await", "--no-error-summary", *map(str, files.values()),
+    ])  # fmt: skip
+    for where, file in files.items():
+        out = out.replace(str(file), where)
+    assert not out, out
+    assert not fault
 
 
 def test_python_marked_run_runs(tmp_path: pathlib.Path):

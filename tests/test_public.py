@@ -1,10 +1,14 @@
-"""The public names: each exists, is loaded at first use only, and says what it is."""
+"""The public names: each exists, is loaded at first use only, says what it is, and has its type."""
 
+import ast
 import importlib
+import pathlib
+import re
 import subprocess
 import sys
 
 import pytest
+from mypy import api
 
 import chatixia
 
@@ -24,13 +28,96 @@ def test_an_unknown_name_is_an_attribute_error():
         _ = chatixia.nothing  # type: ignore[attr-defined]
 
 
-def test_every_error_of_api_md_is_public():
+def test_every_error_is_public():
     errors = importlib.import_module("chatixia.errors")
-    for name in (
-        "MeshError DeadlineExceeded Unreachable UnknownAgent UnknownSkill BadArguments"
-        " TooLarge SkillFailed Denied Overloaded Cancelled"
-    ).split():
-        assert getattr(chatixia, name) is getattr(errors, name)
+    for kind in (errors.MeshError, *errors.TABLE.values()):
+        assert getattr(chatixia, kind.__name__) is kind
+
+
+def typed_names() -> dict[str, str]:
+    """name -> module, as the imports for type checkers in the package's own file say it."""
+    tree = ast.parse(pathlib.Path(str(chatixia.__file__)).read_text(encoding="utf-8"))
+    (guarded,) = [
+        node
+        for node in tree.body
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    ]
+    return {
+        str(alias.asname): f"{node.module}"
+        for node in guarded.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.name == alias.asname  # else it is no re-export
+    }
+
+
+def test_what_type_checkers_see_is_what_there_is():
+    assert typed_names() == chatixia._PUBLIC  # type: ignore[attr-defined]
+
+
+PROGRAM = """
+import chatixia
+from chatixia import Agent, Ctx, Reply, RegistryUnreachable, SyncMesh, Task, connect, connect_sync
+
+agent = Agent("x")
+
+@agent.skill
+async def bare(city: str, days: int = 3) -> float: return 1.0
+
+@agent.skill(timeout=5, idempotent=True)
+def with_options(city: str, ctx: Ctx) -> list[str]: return []
+
+@agent.prompt
+async def reply(text: str) -> str: return text
+
+async def main() -> None:
+    async with connect() as mesh:
+        reveal_type(mesh)
+        reveal_type(await mesh.agent("a").call("b"))
+        reveal_type(await mesh.submit("a", "b"))
+with connect_sync() as sync_mesh:
+    reveal_type(sync_mesh)
+
+reveal_type(Agent)
+reveal_type(Ctx)
+reveal_type(connect)
+reveal_type(bare)
+reveal_type(with_options)
+reveal_type(reply)
+from chatixia import Agnt
+chatixia.nothing
+with_options(1, ctx=agent)
+"""
+SEEN = [
+    "chatixia.client.mesh.Mesh",
+    "chatixia.client.reply.Reply",
+    "chatixia.client.task.Task",
+    "chatixia.client.sync.SyncMesh",
+    "def (name: str, description: str =, *, builtin: typing.Iterable[str] =,",
+    "-> chatixia.agent.context.Ctx",
+    "-> chatixia.assembly.connect.Connecting",
+    "def (city: str, days: int =) -> typing.Coroutine[Any, Any, float]",
+    "def (city: str, ctx: chatixia.agent.context.Ctx) -> list[str]",
+    "def (text: str) -> typing.Coroutine[Any, Any, str]",
+]
+REFUSED = ["Agnt", "nothing", "arg-type", "arg-type"]
+
+
+def test_a_type_checker_knows_what_each_name_is(tmp_path: pathlib.Path):
+    """Checked as a user's project is: strict, by what is installed, without this one's settings."""
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    out, fault, _ = api.run([
+        "--strict", "--config-file=", "--python-version=3.11", f"--cache-dir={tmp_path}/cache",
+        "--no-error-summary", str(program),
+    ])  # fmt: skip
+    assert not fault
+    notes = re.findall(r"Revealed type is \"(.*)\"", out)
+    assert len(notes) == len(SEEN), out
+    assert not [want for want, note in zip(SEEN, notes, strict=True) if want not in note], out
+    errors = [line for line in out.splitlines() if ": error:" in line]
+    assert len(errors) == len(REFUSED), out
+    assert all(re.search(want, line) for want, line in zip(REFUSED, errors, strict=True)), out
 
 
 def loaded(code: str) -> set[str]:

@@ -333,6 +333,12 @@ FAULTS: list[Fault] = [
             "tests/assembly/test_rest.py::test_no_resolver_is_asked_while_a_number_answers",
         ),
     ),
+    Fault(
+        "name-without-its-type",
+        "what type checkers see of the package is what there is",
+        {"chatixia:_PUBLIC": breaks.one_more_name},
+        ("tests/test_public.py::test_what_type_checkers_see_is_what_there_is",),
+    ),
     *acceptance.FAULTS,
     *cli.FAULTS,
     *shares.FAULTS,

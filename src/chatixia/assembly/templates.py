@@ -95,13 +95,15 @@ if __name__ == "__main__":
 _COORDINATOR = '''\
 """$name: a sample coordinator. Start it with `chatixia run $name`."""
 
+from typing import Any
+
 from chatixia import Agent, Ctx
 
 agent = Agent("$name", "Gives work to whoever has the skill for it")
 
 
 @agent.skill(timeout=60)
-async def spread(skill: str, items: list[dict], ctx: Ctx) -> list:
+async def spread(skill: str, items: list[dict[str, Any]], ctx: Ctx) -> list[Any]:
     """Call one skill once per item, several at a time, and return the answers in order."""
     calls = (ctx.any(skill).call(skill, item) for item in items)
     return [reply.value for reply in await ctx.gather(calls, limit=8)]

@@ -34,6 +34,10 @@ PATIENCE_S: Final = 60.0
 """How long after its deadline, or its last sign, a task is waited for without a registry."""
 
 
+TaskRow = Row
+"""A task as the registry has it: what :meth:`Task.row` returns."""
+
+
 class Progress(msgspec.Struct, frozen=True):
     """How far a task is: a fraction from 0 to 1, a note, or a piece of its output."""
 

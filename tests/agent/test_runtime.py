@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
@@ -198,4 +199,97 @@ async def test_what_was_cancelled_inside_a_skill_is_its_failure_and_nobodys_canc
     under_way.cancel()
     with pytest.raises(asyncio.CancelledError):
         await under_way
+    served.close()
+
+
+class Panic(BaseException):
+    """What an extension raises that is not to be caught, as PyO3's panics are."""
+
+
+class Panicky:
+    """A model whose validator panics."""
+
+    @classmethod
+    def model_validate(cls, found: object) -> Panicky:
+        raise Panic("in Rust")
+
+    @classmethod
+    def model_json_schema(cls, **_: object) -> dict[str, object]:
+        return {"type": "object"}
+
+
+async def panics() -> None:
+    raise Panic("in Rust")
+
+
+def panics_in_a_thread() -> None:
+    raise Panic("in Rust")
+
+
+async def panics_at_once(data: Panicky) -> None:
+    raise AssertionError("it never gets so far")
+
+
+async def panics_streaming() -> AsyncIterator[int]:
+    yield 1
+    raise Panic("in Rust")
+
+
+async def leaves() -> None:
+    raise SystemExit(3)
+
+
+async def slips() -> None:
+    raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize(
+    "skill",
+    [panics, panics_in_a_thread, panics_at_once, panics_streaming, leaves, slips],
+    ids=lambda fn: fn.__name__,
+)
+async def test_whatever_a_skill_raises_is_its_answer(net: Net, skill):
+    served = Served(net, "b", skill)
+    args = {"data": {}} if skill is panics_at_once else {}
+    with pytest.raises(SkillFailed, match=f"The skill {skill.__name__} of b failed with "):
+        await client(net).agent("b").call(skill.__name__, args)
+    served.close()
+
+
+async def test_a_prompt_handler_that_panics_is_answered_and_logged(net: Net, caplog):
+    async def handler(text: str) -> str:
+        raise Panic("in Rust")
+
+    served = Served(net, "b", prompt=handler)
+    with pytest.raises(SkillFailed, match="failed with Panic"):
+        await client(net).agent("b").ask("hello")
+    await client(net).agent("b").tell("hello", wait=False)
+    assert "the prompt handler failed with Panic" in caplog.text
+    served.close()
+
+
+@pytest.mark.parametrize("end", [asyncio.CancelledError, KeyboardInterrupt, GeneratorExit])
+async def test_what_ends_the_request_or_the_loop_is_no_answer(net: Net, end):
+    """Thrown in from outside, as a cancel, Ctrl-C and the closing of a coroutine are."""
+    waits = asyncio.get_running_loop().create_future()
+
+    async def waiting() -> None:
+        await waits
+
+    served = Served(net, "b", waiting)
+    responder = Responder()
+    body = msgspec.Raw(b"{}")
+    inc = Incoming("c", "r", "task", "waiting", body, False, ("c",), None, "", "direct", "")
+    work = net.ports["b"].handler(inc, responder)
+    if end is asyncio.CancelledError:
+        task = asyncio.ensure_future(work)
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(end):
+            await task
+    else:
+        work.send(None)
+        with pytest.raises(end):
+            work.throw(end)
+    assert not responder.answers
     served.close()

@@ -4,7 +4,7 @@ import asyncio
 
 from chatixia.peer.calls import EAGER
 from chatixia.peer.channel import LoopTimers
-from chatixia.peer.chores import Chores
+from chatixia.peer.chores import Chores, ends
 from chatixia.testing.clock import FakeWorld
 
 
@@ -38,3 +38,29 @@ async def test_sleep_is_of_the_timers_clock():
     await Chores(world).sleep(1000)
     assert world.now >= began + 1000
     world.stop()
+
+
+async def test_what_ends_a_task_is_told_from_what_its_work_raised():
+    seen = {}
+
+    async def work(name, raised):
+        try:
+            await asyncio.sleep(0)
+            raise raised
+        except BaseException as error:
+            seen[name] = ends(error, tasks.get(name) or asyncio.current_task())
+
+    tasks = {}
+    for name, raised in (("slip", asyncio.CancelledError()), ("exit", GeneratorExit())):
+        await work(name, raised)
+    tasks["cancelled"] = asyncio.ensure_future(work("cancelled", ValueError()))
+    await asyncio.sleep(0)
+    tasks["cancelled"].cancel()
+    await asyncio.wait(tasks.values())
+    other = asyncio.current_task()
+    closed = asyncio.ensure_future(asyncio.sleep(0))
+    await closed
+    assert seen == {"slip": False, "exit": False, "cancelled": True}
+    assert ends(GeneratorExit(), closed) and not ends(GeneratorExit(), other)
+    assert ends(KeyboardInterrupt(), other) and ends(SystemExit(), other)
+    assert not ends(ValueError(), other)

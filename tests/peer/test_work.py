@@ -52,11 +52,23 @@ async def test_a_worker_holds_no_more_than_its_slots():
     assert most == 2
 
 
-@pytest.mark.parametrize("kind", ["raises", "silent", "too large", "hops"])
+class Panic(BaseException):
+    """What an extension raises that is not to be caught, as PyO3's panics are."""
+
+
+RAISED = {
+    "raises": ValueError,
+    "panics": Panic,
+    "exits its generator": GeneratorExit,
+    "lets a cancelling slip": asyncio.CancelledError,
+}
+
+
+@pytest.mark.parametrize("kind", [*RAISED, "silent", "too large", "hops"])
 async def test_each_end_is_reported(kind):
     async def handler(incoming, responder):
-        if kind == "raises":
-            raise ValueError("a secret")
+        if kind in RAISED:
+            raise RAISED[kind]("a secret")
         if kind == "too large":
             responder.reply(b'"' + b"x" * t.MAX_PAYLOAD + b'"')
 

@@ -21,7 +21,7 @@ from chatixia.world import REAL, World
 
 from .bind import MakeCtx
 from .context import Ctx
-from .failing import RAISED, report
+from .failing import is_an_end, report
 from .inbox import Inbox, Message
 from .signature import kind_of
 from .threads import Threads
@@ -94,7 +94,9 @@ class Desk:
         try:
             async for _ in self._pieces(text, self._ctx(inc, responder)):
                 pass
-        except RAISED as error:
+        except BaseException as error:
+            if is_an_end(error):
+                raise
             report("the prompt handler", error)
 
     async def _speak(self, text: str, inc: Incoming, responder: Responder) -> None:

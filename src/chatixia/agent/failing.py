@@ -19,13 +19,6 @@ from chatixia.errors import MeshError, SkillFailed
 
 log = logging.getLogger("chatixia.agent")
 
-RAISED: Final = (Exception, SystemExit)
-"""What of a skill's becomes its answer. `exit()` in a skill must not end an agent that others use;
-cancelling and Ctrl-C are not the skill's."""
-
-FAILED: Final = (*RAISED, CancelledError)
-"""With what a skill let escape when something of its own was cancelled; see :func:`failure`."""
-
 _HERE: Final = str(Path(__file__).parent)
 _OURS: Final = str(Path(__file__).parent.parent)
 
@@ -33,9 +26,11 @@ _OURS: Final = str(Path(__file__).parent.parent)
 def failure(agent: str, skill: str, error: BaseException) -> MeshError:
     """What the asker is told when ``skill`` of ``agent`` raised ``error``; logs where it did.
 
-    Raises a CancelledError itself where it is the request that is being cancelled.
+    Whatever a skill raised is its answer, classes below BaseException alone (the panic of an
+    extension) and `exit()` included. Raises ``error`` itself where it is no skill's: the request is
+    being cancelled, or the loop ends.
     """
-    if isinstance(error, CancelledError) and _cancelling():
+    if is_an_end(error):
         raise error
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
@@ -50,9 +45,12 @@ def failure(agent: str, skill: str, error: BaseException) -> MeshError:
     return SkillFailed(f"The skill {skill} of {agent} failed with {kind}.", agent=agent)
 
 
-def _cancelling() -> bool:
-    task = current_task()
-    return task is not None and task.cancelling() > 0
+def is_an_end(error: BaseException) -> bool:
+    """Whether ``error`` ends the request or the loop, and nothing that a skill raised."""
+    if isinstance(error, CancelledError):
+        task = current_task()
+        return task is not None and task.cancelling() > 0
+    return isinstance(error, KeyboardInterrupt | GeneratorExit)
 
 
 def _nested(error: MeshError) -> bool:

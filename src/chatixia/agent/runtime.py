@@ -19,7 +19,7 @@ from .arguments import refusal
 from .bind import Bound, bind
 from .context import Ctx
 from .desk import Desk
-from .failing import FAILED, failure
+from .failing import failure
 from .skill import Skill
 from .threads import Threads
 
@@ -70,9 +70,12 @@ class Runtime:
                 return
             responder.fail(refusal(inc.skill, bound.names, error))
             return
+        except BaseException as error:  # noqa: BLE001 - a validator of an extension that panics
+            responder.fail(failure(self._name, inc.skill, error))
+            return
         try:
             await bound.run(args, inc, responder)
-        except FAILED as error:
+        except BaseException as error:  # noqa: BLE001 - see failure()
             responder.fail(failure(self._name, inc.skill, error))
 
     async def _other(self, inc: Incoming, responder: Responder) -> None:
@@ -85,7 +88,7 @@ class Runtime:
                 responder.reply(b"null")
             else:
                 responder.fail(self._unknown(inc.skill))
-        except FAILED as error:
+        except BaseException as error:  # noqa: BLE001 - see failure()
             responder.fail(failure(self._name, inc.skill or inc.kind, error))
 
     def _described(self, query: SkillQuery) -> SkillReply:

@@ -50,3 +50,21 @@ class Chores:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def ends(error: BaseException, task: asyncio.Task[Any] | None) -> bool:
+    """Whether ``error`` ends ``task`` itself (it is being cancelled, its coroutine closed, or the
+    loop left), and nothing that the handler which it runs has raised."""
+    if isinstance(error, asyncio.CancelledError):
+        return task is None or task.cancelling() > 0
+    if isinstance(error, GeneratorExit):
+        return task is None or not _runs(task)
+    return isinstance(error, KeyboardInterrupt | SystemExit)
+
+
+def _runs(task: asyncio.Task[Any]) -> bool:
+    """Whether ``task`` is at work now: a coroutine that is closed is at work in none."""
+    try:
+        return asyncio.current_task() is task
+    except RuntimeError:  # no loop runs any more
+        return False

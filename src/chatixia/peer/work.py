@@ -37,7 +37,7 @@ from chatixia.wire.signaling import TaskHint, TaskPush
 from chatixia.world import World
 
 from .channel import Handle, Registry, Timers
-from .chores import Chores
+from .chores import Chores, ends
 from .lease import Lease, Outcome, Outcomes, QueueResponder, newer
 from .renewal import Renewer
 from .reports import RETRY, SURE, Reports
@@ -250,11 +250,14 @@ class Worker:
 
     async def _work(self, incoming: Incoming, responder: QueueResponder) -> None:
         assert self._handler is not None
+        me = asyncio.current_task()
         try:
             await self._handler(incoming, responder)
         except MeshError as error:
             responder.fail(error)
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises is its answer
+        except BaseException as error:
+            if ends(error, me):
+                raise
             log.error("a handler failed: %s", type(error).__name__)
             responder.fail(SkillFailed(agent=self.me))
         if not responder.answered:

@@ -17,7 +17,7 @@ A node id without brackets stands for all its parameters: one red among them is 
 
 from __future__ import annotations
 
-from . import acceptance, breaks, cli, endings, shares
+from . import acceptance, breaks, cli, endings, shares, storage
 from .breaks import Fault, always, value
 
 ACC = "tests/acceptance"
@@ -343,6 +343,7 @@ FAULTS: list[Fault] = [
     *cli.FAULTS,
     *shares.FAULTS,
     *endings.FAULTS,
+    *storage.FAULTS,
 ]
 
 BY_NAME = {fault.name: fault for fault in FAULTS}

@@ -52,3 +52,18 @@ def test_every_verb_refuses_a_list():
     for verb in TABLE:
         with pytest.raises(Unprocessable):
             parse(verb, b"[1]")
+
+
+def test_no_verb_takes_what_is_not_utf8():
+    """Also where the decoder would pass over it: in a raw field, or in one that nobody knows."""
+    for verb in TABLE:
+        for data in (
+            b'{"x":"\xff"}',
+            b'{"payload":{"plain":"\xed\xa0\x80"}}',
+            b'{"item":["\xc3"]}',
+        ):
+            for outside in ({}, {"task_id": "t"}):
+                with pytest.raises(BadRequest) as found:
+                    parse(verb, data, outside)
+                assert found.value.status == 400, verb.name
+    parse(BY_NAME["tasks.submit"], '{"skill":"x","payload":"\u00ff"}'.encode())

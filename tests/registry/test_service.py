@@ -123,3 +123,42 @@ async def test_no_task_is_lost_over_a_restart(registry: RegistryHarness):
     await registry.start()
     worker = await agent(registry, "worker", "x", slots=1)
     assert (await worker.next("task"))["task"]["id"] == made
+
+
+async def test_bytes_that_are_no_text_are_refused_at_every_route(registry: RegistryHarness):
+    """Each raw field that reaches another's socket; before, that socket was deaf from then on."""
+    key = (await registry.running.service.keys.create(person(), KeyCreate("polling"))).key
+    asker = await agent(registry, "asker")
+    worker = await agent(registry, "worker", "x", slots=4)
+    made, other = await submit(asker), await submit(asker, skill="", target_agent_id="polling")
+    fence = (await worker.next("task"))["fence"]
+    beat = {"agent_id": "polling", "skill_names": []}
+    await http_call(registry, "POST", "/api/hub/heartbeat", beat, x_api_key=key)
+
+    async def post(path: str, body: bytes, **who: str) -> int:
+        said = {"content-type": "application/json", **who}
+        answer = await http_call(registry, "POST", path, body, **said)
+        assert answer.code == "bad_request"
+        return answer.status
+
+    bearer = f"Bearer {await token_of(worker)}"
+    held = f'"fence":"{fence}"'.encode()
+    for path, body in {
+        f"/api/tasks/{made}/complete": b'{%b,"result":{"plain":"\xff"}}' % held,
+        f"/api/tasks/{made}/progress": b'{%b,"n":1,"item":"\xff"}' % held,
+        f"/api/tasks/{made}/fail": b'{%b,"error":{"code":"x","message":"\xff"}}' % held,
+    }.items():
+        assert await post(path, body, authorization=bearer) == 400
+    for path, body in {
+        "/api/hub/tasks": b'{"skill":"x","target_agent_id":"worker","payload":"\xff"}',
+        f"/api/hub/tasks/{other}": b'{"state":"completed","result":"\xff"}',
+        "/api/hub/heartbeat": b'{"agent_id":"polling","hostname":"\xff"}',
+        "/api/registry/agents": b'{"agent_id":"polling","hostname":"\xff"}',
+    }.items():
+        assert await post(path, body, x_api_key=key) == 400
+    failed = b'{"state":"failed","error":"\xff"}'
+    assert await post(f"/api/hub/tasks/{other}", failed, x_api_key=key) == 400
+    # All of them hear and work as before.
+    again = await submit(asker)
+    assert (await worker.next("task"))["task"]["id"] == again
+    assert (await asker.verb("status"))["body"]["agents"] == 2

@@ -26,6 +26,8 @@ def parse(verb: Verb, data: bytes, outside: Mapping[str, str] | None = None) -> 
     """
     if len(data) > verb.limit:
         raise TooLarge(f"The body has {len(data)} bytes; the bound is {verb.limit}.")
+    if not is_utf8(data):
+        raise BadRequest("The body is not valid JSON: it is not UTF-8.")
     try:
         if outside:
             fields: dict[str, Any] = _object.decode(data or b"{}")
@@ -45,6 +47,19 @@ def parse_query(verb: Verb, fields: Mapping[str, str]) -> Any:
         return msgspec.convert(wanted, verb.request, strict=False)
     except msgspec.ValidationError as error:
         raise Unprocessable(_plain(error)) from None
+
+
+def is_utf8(data: bytes) -> bool:
+    """Whether all of ``data`` is UTF-8.
+
+    A decoder passes over what it keeps raw without looking at its letters; whoever it is sent on
+    to could not read the whole message then.
+    """
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _plain(error: Exception) -> str:

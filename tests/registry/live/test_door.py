@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import msgspec
 
@@ -146,3 +147,35 @@ async def test_whoever_is_out_is_shown_the_owners_word(registry: RegistryHarness
     assert (found.id, found.version) == ("a", 1)
     assert await peer.closed() == 1008
     assert registry.running.service.members.statement("b") is None
+
+
+async def test_a_login_whose_writer_died_is_closed_and_not_listed(registry: RegistryHarness):
+    a, b = await agent(registry, "a"), await agent(registry, "b", "two")
+    socket = registry.running.service.roster.get("b")
+    assert socket is not None
+    socket.send_bytes(b'"\xff"')
+    assert (await a.next("peer_left"))["peer_id"] == "b"
+    assert await b.closed() == 1011
+
+
+async def test_a_login_that_nothing_reaches_is_not_listed(registry: RegistryHarness):
+    """Not even while its other half is open: the close could not be written either."""
+    a, b = await agent(registry, "a"), await agent(registry, "b", "two")
+    roster = registry.running.service.roster
+    socket = roster.get("b")
+    assert socket is not None
+
+    async def broken(message: Any) -> None:
+        raise RuntimeError
+
+    socket._send = broken
+    await b.send(type="ping", id="x")
+    assert (await a.next("peer_left"))["peer_id"] == "b"
+    assert roster.get("b") is None
+
+
+async def test_a_text_frame_that_is_not_utf8_closes_its_socket(registry: RegistryHarness):
+    a, b = await agent(registry, "a"), await agent(registry, "b")
+    await b.ws.send(b'{"type":"ping","id":"\xff"}', text=True)
+    assert await b.closed() == 1007
+    assert (await a.next("peer_left"))["peer_id"] == "b"

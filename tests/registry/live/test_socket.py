@@ -7,8 +7,10 @@ import json
 from collections.abc import MutableMapping
 from typing import Any
 
+import pytest
+
 from chatixia.registry.live import socket as module
-from chatixia.registry.live.socket import BATCH, TOO_SLOW, Socket
+from chatixia.registry.live.socket import BATCH, BROKEN, TOO_SLOW, Socket
 from chatixia.wire.signaling import Ping
 
 
@@ -61,3 +63,13 @@ async def test_a_reader_that_does_not_read_is_closed(monkeypatch: Any):
     wire.open.set()
     await asyncio.wait_for(pump, 5)
     assert wire.sent[-1]["code"] == TOO_SLOW
+
+
+async def test_what_cannot_be_written_ends_the_socket():
+    wire = Wire()
+    socket = Socket(wire.send, "?")
+    socket.send_bytes(b'"\xff"')
+    with pytest.raises(UnicodeDecodeError):
+        await asyncio.wait_for(socket.pump(), 5)
+    assert socket.closed and not socket.send(Ping("late"))
+    assert wire.sent[-1]["type"] == "websocket.close" and wire.sent[-1]["code"] == BROKEN

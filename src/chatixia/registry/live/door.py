@@ -111,6 +111,7 @@ class Door:
         await send({"type": "websocket.accept"})
         self._sockets.add(socket)
         pump = asyncio.create_task(socket.pump())
+        pump.add_done_callback(lambda ended: self._writer_ended(socket, ended))
         try:
             await self._serve(socket, listener, receive, headers)
         except Left:
@@ -119,6 +120,11 @@ class Door:
             self._sockets.discard(socket)
             self._roster.remove(socket)
             await _finish(socket, pump)
+
+    def _writer_ended(self, socket: Socket, pump: asyncio.Task[None]) -> None:
+        """A login that nothing reaches is no login, whatever its other half still reads."""
+        if not pump.cancelled() and pump.exception() is not None:
+            self._roster.remove(socket)
 
     def _full(self) -> bool:
         full = len(self._sockets) >= MOST_SOCKETS or self._waiting >= MOST_WAITING

@@ -8,8 +8,10 @@ capabilities gets all messages of one loop turn as one JSON array.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -18,6 +20,8 @@ from chatixia.core.ports import Principal
 from chatixia.wire.base import MIB, encode
 from chatixia.wire.peer import SkillInfo
 from chatixia.wire.signaling import LinkReport, PeerInfo
+
+log = logging.getLogger("chatixia.registry")
 
 OUTBOX_BYTES: Final = 8 * MIB
 OUTBOX_ITEMS: Final = 8192
@@ -28,6 +32,7 @@ CONTACTS: Final = 512
 TOO_SLOW: Final = 1013
 GOING_AWAY: Final = 1001
 POLICY: Final = 1008
+BROKEN: Final = 1011
 REPLACED: Final = 4001
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -107,7 +112,24 @@ class Socket:
             self._wake.set()
 
     async def pump(self) -> None:
-        """Write the outbox until the socket closes; the one task that sends."""
+        """Write the outbox until the socket closes; the one task that sends.
+
+        What it cannot write ends the socket: the other side would wait for ever for what comes
+        after it. Raises what broke it.
+        """
+        try:
+            await self._write_out()
+        except Exception as error:
+            if not isinstance(error, OSError):  # that one is the other side's leaving
+                log.warning("the writer of %s broke: %s", self.id or "?", type(error).__name__)
+            self.closed = True
+            self._out.clear()
+            with suppress(Exception):
+                close = {"type": "websocket.close", "code": BROKEN, "reason": "the writer broke"}
+                await self._send(close)
+            raise
+
+    async def _write_out(self) -> None:
         while True:
             await self._wake.wait()
             self._wake.clear()

@@ -248,10 +248,10 @@ def test_a_client_is_new_each_time_and_leaves_no_key(profile: Profile):
     )
 
 
-def test_a_client_may_have_a_stem_of_its_own(profile: Profile):
-    assert start(profile, "gateway", kind="client").id.startswith("gateway~")
+@pytest.mark.parametrize("name", ["gateway", "laptop", "Gate Way"])
+def test_a_client_bears_its_machines_name_and_no_other(profile: Profile, name: str):
     with pytest.raises(ConfigError):
-        start(profile, "Gate Way", kind="client")
+        start(profile, name, kind="client")
 
 
 def test_a_clients_record_is_renewed_in_time(profile: Profile):

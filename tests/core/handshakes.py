@@ -13,7 +13,7 @@ from chatixia.wire.peer import CAPABILITIES, HelloFrame
 from chatixia.wire.signaling import Answer, Offer, Register
 from chatixia.wire.signed import b64
 from chatixia.wire.trust import Revocation, Signed
-from tests.core.circle import NOW, Party, agent, owner, secret
+from tests.core.circle import NOW, Party, agent, client, machine, owner, secret
 
 PRINTS = {name: secret(f"certificate {name}") for name in ("alice", "bob", "mallory")}
 
@@ -62,6 +62,13 @@ class Pair:
             self.offer,
             self.bob,
         )
+
+    def from_client(self, signer: Party) -> Offer:
+        """The offer of the client `alice~abcdef` under a record of that machine."""
+        name = "alice~abcdef"
+        party, me = client(name, signer), client(name, machine("alice")).me()
+        me.chain, me.sign = party.chain, party.sign.sign
+        return h.sign_offer(self.offer, me)
 
     def hear_offer(self, offer: Offer | None = None, now: float = NOW) -> h.Heard:
         return h.check_offer(offer or self.offer, self.bob, self.bob.book, now=now)

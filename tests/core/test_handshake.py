@@ -35,7 +35,7 @@ from chatixia.wire.peer import CAPABILITIES
 from chatixia.wire.signaling import Offer
 from chatixia.wire.signed import b64
 from chatixia.wire.trust import Revocation, Signed
-from tests.core.circle import NOW, Party, agent, machine, owner, secret
+from tests.core.circle import NOW, Party, agent, invitation, machine, owner, secret
 from tests.core.handshakes import (
     ALICE,
     BOB,
@@ -243,6 +243,14 @@ def test_a_machine_or_registry_makes_no_link():
     offer.chain, offer.peer_id = above.chain, "aaron"
     with pytest.raises(BadChain, match="makes no links"):
         pair.hear_offer(offer)
+
+
+def test_a_machine_makes_no_link_as_a_client_of_another():
+    """Its invitation allows it every name; an id with `~` is another machine's all the same."""
+    pair = Pair()
+    assert pair.hear_offer(pair.from_client(machine("alice"))).member.machine == "alice"
+    with pytest.raises(BadChain, match="may not sign"):
+        pair.hear_offer(pair.from_client(machine("mallory", invitation("mallory"))))
 
 
 def test_a_pinned_names_thief_makes_no_link():

@@ -17,7 +17,7 @@ A node id without brackets stands for all its parameters: one red among them is 
 
 from __future__ import annotations
 
-from . import acceptance, breaks, cli, endings, shares, storage
+from . import acceptance, breaks, cli, endings, shares, storage, trust
 from .breaks import Fault, always, value
 
 ACC = "tests/acceptance"
@@ -344,6 +344,7 @@ FAULTS: list[Fault] = [
     *shares.FAULTS,
     *endings.FAULTS,
     *storage.FAULTS,
+    *trust.FAULTS,
 ]
 
 BY_NAME = {fault.name: fault for fault in FAULTS}

@@ -118,9 +118,9 @@ def enrol(
     known: Known | None = None,
     world: World = REAL,
 ) -> Credentials:
-    """Credentials for an agent called ``agent_id``, or for a new client (``agent_id`` is then the
-    stem of its id, default this machine's). Blocks: files, and at an agent's first start a word
-    with the registry, of at most some seconds; call it in a thread.
+    """Credentials for an agent called ``agent_id``, or for a new client (``agent_id`` is then
+    empty: its id is this machine's, ``~`` and six characters). Blocks: files, and at an agent's
+    first start a word with the registry, of at most some seconds; call it in a thread.
 
     ``data_dir``: where the agent's files go, None for the profile. ``known``: asks the registry
     (default :func:`chatixia.assembly.rest.ask_serial`); that it cannot be reached is no obstacle.
@@ -128,17 +128,19 @@ def enrol(
     MembershipExpired.
     """
     if kind == "client":
-        return _client(profile, agent_id or profile.machine, roles, world)
+        if agent_id:
+            raise ConfigError("A client's id is made of this machine's; it takes no name.")
+        return _client(profile, roles, world)
     return _agent(profile, agent_id, roles, data_dir, known or _ask, world)
 
 
-def _client(profile: Profile, stem: str, roles: Sequence[str], world: World) -> Credentials:
+def _client(profile: Profile, roles: Sequence[str], world: World) -> Credentials:
     from chatixia.identity import SealKey, SignKey
     from chatixia.store.local import LocalStore
 
-    name = AgentId(f"{stem}~{b32(world.token(5))[:6]}")
+    name = AgentId(f"{profile.machine}~{b32(world.token(5))[:6]}")
     if not is_client_id(name):
-        raise ConfigError(f"{stem!r} cannot name a client.")
+        raise ConfigError(f"The name of this machine, {profile.machine}, is too long for clients.")
     sign, seal, now = SignKey.generate(), SealKey.generate(), _signing_time(profile, world)
     wanted = _wanted(profile, name, "client", roles, 0)
     chain = _sign(profile, "client", wanted, sign, seal, now)

@@ -160,14 +160,15 @@ def narrower(pattern: str, bound: str) -> bool:
 def may_name(signer: Record, name: str) -> bool:
     """Whether ``signer`` may sign a record for the id ``name``.
 
-    A client's id counts by its stem, which may also be the signing machine's own id.
+    An id with ``~`` is signed by the machine whose own id stands before it and by nobody else:
+    whatever ``names`` says, no machine makes a client of another.
     """
     stem, mark, _ = name.partition("~")
-    if mark and stem == signer.id:
-        return True
+    if mark:
+        return signer.kind == "machine" and stem == signer.id
     if signer.kind == "invitation" and not covers(signer.id, name):
         return False
-    return any(covers(pattern, stem) for pattern in signer.names)
+    return any(covers(pattern, name) for pattern in signer.names)
 
 
 def check_member(member: Member, now: float, revocations: RevocationBook) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
-from chatixia.core.membership import check_chain
+from chatixia.assembly.invite import invite
+from chatixia.assembly.join import join
+from chatixia.core.membership import check_chain, sign_record
 from chatixia.identity import SignKey, verify
 from chatixia.registry.trust.gate import ends
 from chatixia.testing.registry import RegistryHarness
@@ -85,6 +89,25 @@ async def test_a_chain_ends_with_its_first_end(registry: RegistryHarness):
     socket.not_after = 1.0
     assert (await peer.verb("status"))["code"] == "membership_expired"
     assert await peer.closed() == 1008
+
+
+async def test_a_machine_signs_no_client_of_another(registry: RegistryHarness, tmp_path: Path):
+    """Although its invitation allows it every name, and with its own keys rightly used."""
+    invited = await asyncio.to_thread(invite, registry.profile, "pi")
+    pi = await asyncio.to_thread(join, invited.string, home=tmp_path / "pi")
+    victim = await enrolled(registry, kind="client")
+    await login(registry, victim)
+    thief = await enrolled(registry, kind="client", profile=pi)
+    named = replace(thief.record, id=victim.id)
+    thief.chain = [sign_record(named, pi.machine_keys()[0].sign), *thief.chain[1:]]
+    thief.id = victim.id
+    peer = await dial(registry)
+    await peer.send(**register_frame(thief, peer.challenge))
+    assert (await peer.next("error"))["code"] == "bad_chain"
+    body = await assertion(registry, thief.sign, victim.id)
+    body["chain"] = msgspec.to_builtins(thief.chain)
+    refused = await http_call(registry, "POST", "/api/token", body)
+    assert (refused.status, refused.code) == (403, "bad_chain")
 
 
 async def test_the_registry_proves_itself_before_anything(registry: RegistryHarness):

@@ -30,7 +30,8 @@ MAX_SENTENCE: Final = 1024
 class WireError(msgspec.Struct, omit_defaults=True, frozen=True):
     """An error as every wire carries it.
 
-    ``code`` is a key of :data:`TABLE`; ``message`` one sentence of at most 1,024 characters.
+    ``code`` is a key of :data:`TABLE`; ``message`` one sentence of at most 1,024 characters;
+    ``retry_after``: seconds to wait before the next try, 0 where nobody can say.
     """
 
     code: str
@@ -39,13 +40,15 @@ class WireError(msgspec.Struct, omit_defaults=True, frozen=True):
     outcome: Outcome = "definite"
     agent: str | None = None
     via: str | None = None
+    retry_after: float = 0.0
 
 
 class MeshError(Exception):
     """Base of every error that the mesh reports.
 
     Attributes: ``code``, ``retryable``, ``outcome``, ``agent`` (whom it concerns), ``via``
-    (the tier that carried the call, if any).
+    (the tier that carried the call, if any), ``retry_after`` (seconds to wait before the next
+    try; 0 where nobody can say).
     """
 
     code: ClassVar[str] = "internal"
@@ -63,19 +66,22 @@ class MeshError(Exception):
         via: str | None = None,
         retryable: bool | None = None,
         outcome: Outcome | None = None,
+        retry_after: float = 0.0,
     ) -> None:
         self.message = (message or self.sentence)[:MAX_SENTENCE]
         self.agent = agent
         self.via = via
         self.retryable = self.retry if retryable is None else retryable
         self.outcome: Outcome = outcome or self.default_outcome
+        self.retry_after = retry_after
         super().__init__(self.message)
 
     def to_wire(self) -> WireError:
         """This error as a :class:`WireError`."""
         return WireError(
-            self.code, self.message, self.retryable, self.outcome, self.agent, self.via
-        )
+            self.code, self.message, self.retryable, self.outcome, self.agent, self.via,
+            self.retry_after,
+        )  # fmt: skip
 
 
 class Internal(MeshError):
@@ -386,13 +392,14 @@ def from_wire(error: WireError) -> MeshError:
         via=error.via,
         retryable=error.retryable,
         outcome=error.outcome,
+        retry_after=error.retry_after,
     )
 
 
 def _foreign(error: WireError) -> MeshError:
     made = MeshError(
         error.message, agent=error.agent, via=error.via, retryable=error.retryable,
-        outcome=error.outcome,
+        outcome=error.outcome, retry_after=error.retry_after,
     )  # fmt: skip
     made.__dict__["code"] = error.code[:64]
     return made
@@ -409,4 +416,6 @@ def problem(error: MeshError, instance: str = "") -> dict[str, Any]:
         "retryable": error.retryable,
         "outcome": error.outcome,
     }
+    if error.retry_after:
+        body["retry_after"] = error.retry_after
     return body | ({"instance": instance} if instance else {})

@@ -343,7 +343,9 @@ def _refusal(status: int, data: bytes, url: str) -> MeshError:
         said = msgspec.json.decode(data, type=_Problem)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return RegistryUnreachable(f"{url} is no registry: it answered {status}.")
-    return from_wire(WireError(said.code, said.detail, said.retryable, said.outcome))
+    return from_wire(WireError(
+        said.code, said.detail, said.retryable, said.outcome, retry_after=said.retry_after
+    ))  # fmt: skip
 
 
 def _read(data: bytes, kind: Any, url: str) -> Any:
@@ -358,3 +360,4 @@ class _Problem(msgspec.Struct):
     detail: str = ""
     retryable: bool = False
     outcome: Literal["definite", "unknown"] = "definite"
+    retry_after: float = 0.0

@@ -81,6 +81,12 @@ class Member(msgspec.Struct, frozen=True):
     chain: tuple[Signed, ...]
     trust: str = "owner"
 
+    @property
+    def invitation(self) -> str:
+        """Key id of the reusable invitation by which the machine joined, or ""."""
+        signed_in = (r for r in self.records if r.kind == "invitation" and r.reusable)
+        return next((str(key_id(signed.unb64(r.sign))) for r in signed_in), "")
+
 
 def check_chain(
     chain: Sequence[Signed], *, mesh: str, now: float, verify: Verify, ns: str | None = None

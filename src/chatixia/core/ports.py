@@ -274,7 +274,8 @@ class Principal(msgspec.Struct, frozen=True):
 
     ``kind``: one of ``wire.verbs.Who``. ``trust``: ``owner``, ``registry`` or ``unverified``.
     ``role``: hub role of a person (``viewer``, ``operator``, ``admin``), else empty.
-    ``epoch``: the login's, for a WebSocket.
+    ``epoch``: the login's, for a WebSocket. ``invitation``: key id of the reusable invitation by
+    which its machine joined, if it did.
     """
 
     id: AgentId
@@ -285,3 +286,4 @@ class Principal(msgspec.Struct, frozen=True):
     machine: str = ""
     epoch: str = ""
     incarnation: str = ""
+    invitation: str = ""

@@ -322,4 +322,6 @@ def _expect(data: Any, kind: type[Any]) -> Any:
 
 def refusal(said: SignalError) -> MeshError:
     """An error frame as the exception that it means."""
-    return from_wire(WireError(said.code, said.message, said.retryable, said.outcome))
+    return from_wire(WireError(
+        said.code, said.message, said.retryable, said.outcome, retry_after=said.retry_after
+    ))  # fmt: skip

@@ -106,7 +106,9 @@ class Verbs:
         if entry is None:
             return False
         if not entry.future.done():
-            wire = WireError(said.code, said.message, said.retryable, said.outcome)
+            wire = WireError(
+                said.code, said.message, said.retryable, said.outcome, retry_after=said.retry_after
+            )
             entry.future.set_exception(from_wire(wire))
         return True
 

@@ -308,6 +308,7 @@ class SignalError(msgspec.Struct, tag="error", omit_defaults=True):
     incarnation: Short = ""
     peer_incarnation: Short = ""
     attempt: Count = 0
+    retry_after: float = 0.0
 
 
 class Ping(msgspec.Struct, tag="ping", omit_defaults=True):

@@ -220,5 +220,5 @@ def principal_for(member: Member, *, epoch: str = "", incarnation: str = "") -> 
     """A proven member as the caller of verbs."""
     return Principal(
         AgentId(member.id), member.kind, member.ns, member.trust, "",
-        str(member.machine or ""), epoch, incarnation,
+        str(member.machine or ""), epoch, incarnation, member.invitation,
     )  # fmt: skip

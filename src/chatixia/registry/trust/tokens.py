@@ -33,7 +33,8 @@ SKEW: Final = 5
 
 
 class Claims(msgspec.Struct, frozen=True):
-    """A token's claims. Times in mesh seconds; ``ser`` is the member's serial at issue."""
+    """A token's claims. Times in mesh seconds; ``ser`` is the member's serial at issue,
+    ``inv`` the reusable invitation of its machine."""
 
     iss: str
     aud: str
@@ -47,6 +48,7 @@ class Claims(msgspec.Struct, frozen=True):
     trust: str = "owner"
     role: str = ""
     ser: int = 0
+    inv: str = ""
 
 
 class Tokens:
@@ -74,7 +76,7 @@ class Tokens:
         claims = Claims(
             self._issuer, self._mesh, principal.id, now, now + self.ttl,
             b64(self._world.token(12)), principal.kind, principal.ns, principal.machine,
-            principal.trust, principal.role, serial,
+            principal.trust, principal.role, serial, principal.invitation,
         )  # fmt: skip
         header = {"alg": ALGORITHM, "typ": TYPE, "kid": self._kid}
         return jwt.encode(header, msgspec.to_builtins(claims), self._keys[self._kid], [ALGORITHM])
@@ -113,8 +115,9 @@ class Tokens:
 def principal_of(claims: Claims) -> Principal:
     """Who a verified token speaks for."""
     return Principal(
-        AgentId(claims.sub), claims.kind, claims.ns, claims.trust, claims.role, claims.mch
-    )
+        AgentId(claims.sub), claims.kind, claims.ns, claims.trust, claims.role, claims.mch,
+        invitation=claims.inv,
+    )  # fmt: skip
 
 
 def header_of(text: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from math import ceil
 from typing import Any, Final
 
 from chatixia.errors import BadRequest, MeshError, problem
@@ -49,8 +50,8 @@ async def refuse(
 ) -> None:
     """A problem document (RFC 9457) with our code; when to come back, how to authenticate."""
     headers = dict(extra or {})
-    if error.status in RETRY:
-        headers["retry-after"] = str(RETRY[error.status])
+    if error.retry_after or error.status in RETRY:
+        headers["retry-after"] = str(ceil(error.retry_after) or RETRY[error.status])
     if error.status == 401:
         headers["www-authenticate"] = 'Bearer realm="chatixia"'
     if error.status == 413:

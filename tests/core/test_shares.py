@@ -1,0 +1,84 @@
+"""Nobody takes it all, whoever asks how often."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatixia.core import shares
+from chatixia.core.ports import Principal
+from chatixia.core.shares import Shares, fits
+from chatixia.ids import AgentId
+
+TOTALS = st.integers(64, 5000)
+ASKS = st.lists(st.tuples(st.integers(0, 5), st.integers(1, 700)), max_size=120)
+
+
+@given(TOTALS, ASKS)
+def test_a_bound_holds_and_one_alone_fills_three_quarters(total: int, asks: list[tuple[int, int]]):
+    book = Shares(total)
+    for who, more in asks:
+        book.take(f"m{who}", more)
+        assert book.used == sum(book.held.values()) <= total
+        assert max(book.held.values(), default=0) <= 3 * total // 4
+    alone = Shares(total)
+    while alone.take("greedy"):
+        pass
+    assert alone.used == 3 * total // 4
+
+
+@given(TOTALS, st.integers(1, 12))
+def test_as_many_as_twelve_greedy_machines_leave_four_others_a_sixteenth(total: int, many: int):
+    book = Shares(total - total % 16)
+    while sum(book.take(f"greedy{n}") for n in range(many)):
+        pass
+    for name in ("a", "b", "c", "d"):
+        for _ in range(shares.small(book.total)):
+            assert book.take(name)
+    assert not book.take("late") and not book.take("greedy0")
+
+
+@given(TOTALS)
+def test_the_last_quarter_is_for_holders_of_under_a_sixteenth(total: int):
+    book = Shares(total)
+    while book.take("greedy"):
+        pass
+    for name in ("a", "b", "c"):
+        n = 0
+        while book.take(name):
+            n += 1
+        assert n == shares.small(total)
+    assert not book.take("greedy")
+
+
+@given(TOTALS, ASKS)
+def test_what_is_given_back_leaves_nothing(total: int, asks: list[tuple[int, int]]):
+    book = Shares(total)
+    taken = [(who, more) for who, more in asks if book.take(f"m{who}", more)]
+    assert book.largest() == max(book.held, key=lambda name: book.held[name], default="")
+    for who, more in taken:
+        book.add(f"m{who}", -more)
+    assert (book.used, book.held) == (0, {})
+    assert book.largest() == ""
+
+
+def test_who_must_give_back_is_named_before_it_is_refused():
+    assert shares.over(1600, 1101, 200)
+    assert fits(1600, 1101, 200, 99)
+    assert not shares.over(1600, 1100, 200)
+    assert not shares.over(1600, 1500, 100)  # a sixteenth is anybody's
+
+
+def test_a_machine_with_all_it_signs_has_one_share_and_so_have_all_of_one_invitation():
+    def holder(kind: str, id: str, machine: str = "", invitation: str = "") -> str:
+        who = Principal(AgentId(id), kind, machine=machine, invitation=invitation)
+        return shares.holder_of(who)
+
+    assert (
+        holder("agent", "a", "pi")
+        == holder("client", "pi~abc", "pi")
+        == holder("machine", "pi", "pi")
+    )
+    assert holder("agent", "a", "pi", "K") == holder("agent", "b", "nuc", "K")
+    assert (
+        len({holder("machine", "x", "x"), holder("key", "x"), holder("agent", "a", "m", "x")}) == 3
+    )
+    assert holder("key", "x") != holder("key", "y")

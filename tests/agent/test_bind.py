@@ -278,3 +278,78 @@ async def test_an_item_that_is_too_long_is_a_result_and_no_argument(
         async with client(net).agent("a").stream("long") as items:
             assert [item async for item in items] == ["short"]
     served.close()
+
+
+def in_a_loop_of_its_own(fn: Any) -> Any:
+    """As command-line libraries make a plain function of an async one."""
+
+    @functools.wraps(fn)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        return asyncio.run(fn(*args, **kwargs))
+
+    return run
+
+
+def memoizing(fn: Any) -> Any:
+    kept: dict[Any, Any] = {}
+
+    @functools.wraps(fn)
+    def remember(*args: Any) -> Any:
+        if args in kept:
+            return kept[args]
+
+        async def first() -> Any:
+            kept[args] = await fn(*args)
+            return kept[args]
+
+        return first()
+
+    return remember
+
+
+def handing_on(fn: Any) -> Any:
+    @functools.wraps(fn)
+    def call(*args: Any) -> Any:
+        return fn(*args)
+
+    return call
+
+
+def awaited(fn: Any) -> Any:
+    @functools.wraps(fn)
+    async def call(*args: Any) -> Any:
+        return fn(*args)
+
+    return call
+
+
+async def twice(n: int) -> int:
+    await asyncio.sleep(0)
+    return 2 * n
+
+
+def half(n: int) -> int:
+    return n // 2
+
+
+WRAPPED = [
+    (in_a_loop_of_its_own, twice, 6),
+    (memoizing, twice, 6),
+    (handing_on, twice, 6),
+    (awaited, half, 1),
+    (handing_on, half, 1),
+    (handing_on, items, [0, 1, 2]),
+    (handing_on, counted, [0, 1, 2]),
+    (awaited, counted, [0, 1, 2]),
+]
+
+
+@pytest.mark.parametrize(
+    ("wrap", "fn", "answer"), WRAPPED, ids=lambda x: getattr(x, "__name__", "")
+)
+async def test_how_a_skill_runs_is_read_from_what_is_called(wrap: Any, fn: Any, answer: Any):
+    net = Net()
+    served = Served(net, "a", Skill("wrapped", wrap(fn)))
+    for _ in range(2):  # a wrapper that remembers gives no coroutine the second time
+        assert (await client(net).agent("a").call("wrapped", {"n": 3})).value == answer
+    served.close()

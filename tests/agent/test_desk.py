@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -114,8 +115,28 @@ async def test_a_handler_that_breaks():
 
     net = Net()
     served = Served(net, "a", prompt=broken)
-    with pytest.raises(SkillFailed, match=r"prompt of a failed with ValueError\.$"):
+    with pytest.raises(SkillFailed, match="prompt of a failed with ValueError; see the"):
         await client(net).agent("a").ask("hi")
+    served.close()
+
+
+def lines(text: str) -> Iterator[str]:
+    yield from text.split()
+
+
+async def shouting(text: str) -> str:
+    return text.upper()
+
+
+@pytest.mark.parametrize(("fn", "answer"), [(lines, "aB"), (shouting, "A B")])
+async def test_a_handler_behind_a_wrapper_runs_as_the_wrapper_does(fn: Any, answer: str):
+    @functools.wraps(fn)
+    def handler(text: str) -> Any:
+        return fn(text)
+
+    net = Net()
+    served = Served(net, "a", prompt=handler)
+    assert await client(net).agent("a").ask("a B") == answer
     served.close()
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from chatixia.agent.failing import failure, report
 from chatixia.client.value import Unwritable
-from chatixia.errors import NotFound
+from chatixia.errors import NotFound, SkillFailed, from_wire
 
 SECRET = "sesame-in-the-text"
 
@@ -31,14 +31,31 @@ def library() -> None:
 
 def test_a_group_of_many_is_its_own_kind():
     group = ExceptionGroup("many", [ValueError("x"), KeyError("y")])
-    assert failure("a", "s", group).message == "The skill s of a failed with ExceptionGroup."
+    assert (
+        failure("a", "s", group).message
+        == "The skill s of a failed with ExceptionGroup; see the agent's log."
+    )
     alone = ExceptionGroup("one", [ValueError("x")])
-    assert failure("a", "s", alone).message == "The skill s of a failed with ValueError."
+    assert failure("a", "s", alone).message == (
+        "The skill s of a failed with ValueError; see the agent's log."
+    )
 
 
 def test_an_error_of_the_mesh_is_itself():
     error = NotFound("no such city")
     assert failure("a", "s", error) is error
+
+
+class NoSuchCity(SkillFailed):
+    """Of the skill's author."""
+
+
+def test_what_the_author_raises_is_heard_by_class_and_message():
+    told = failure("a", "s", SkillFailed("no such city"))
+    assert (told.code, told.message) == ("skill_failed", "no such city")
+    told = from_wire(failure("a", "s", NoSuchCity("Oslo, Norway?")).to_wire())
+    assert (told.code, told.message) == ("skill_failed", "NoSuchCity: Oslo, Norway?")
+    assert failure("b", "t", told).message == told.message  # one agent further, not said twice
 
 
 def test_a_result_that_cannot_be_written_says_so():

@@ -56,7 +56,9 @@ async def test_what_others_are_told_of_an_error(net: Net, caplog: pytest.LogCapt
     there = client(net).agent("a")
     with pytest.raises(SkillFailed) as caught:
         await there.secretive()
-    assert caught.value.message == "The skill secretive of a failed with LookupError."
+    assert caught.value.message == (
+        "The skill secretive of a failed with LookupError; see the agent's log."
+    )
     assert caught.value.agent == "a"
     assert "swordfish" not in caplog.text
     assert "LookupError" in caplog.text

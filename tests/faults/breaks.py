@@ -458,8 +458,3 @@ def tierless(original: Any) -> Any:
 def unhurried(original: Any) -> Any:
     """Wait for a link as long as ever, whatever the call says."""
     return lambda remaining, reach=0.0: original(remaining)
-
-
-def one_more_name(original: Any) -> Any:
-    """Offer a name that no type checker knows."""
-    return {**original, "Desk": "agent.desk"}

@@ -17,7 +17,7 @@ A node id without brackets stands for all its parameters: one red among them is 
 
 from __future__ import annotations
 
-from . import acceptance, breaks, cli, endings, shares, storage, trust
+from . import acceptance, breaks, cli, endings, library, shares, storage, trust
 from .breaks import Fault, always, value
 
 ACC = "tests/acceptance"
@@ -333,12 +333,7 @@ FAULTS: list[Fault] = [
             "tests/assembly/test_rest.py::test_no_resolver_is_asked_while_a_number_answers",
         ),
     ),
-    Fault(
-        "name-without-its-type",
-        "what type checkers see of the package is what there is",
-        {"chatixia:_PUBLIC": breaks.one_more_name},
-        ("tests/test_public.py::test_what_type_checkers_see_is_what_there_is",),
-    ),
+    *library.FAULTS,
     *acceptance.FAULTS,
     *cli.FAULTS,
     *shares.FAULTS,

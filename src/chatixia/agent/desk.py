@@ -135,10 +135,13 @@ class Desk:
         assert self._handler is not None and self._threads is not None
         handler = self._handler
         ctx.enter_thread(get_running_loop())
-        if self._kind == "sync stream":
-            return await self._threads.run(lambda: "".join(map(str, handler(*args))))
-        said = await self._threads.run(handler, *args)
-        return await said if inspect.isawaitable(said) else said
+
+        def whole() -> Any:
+            answer = handler(*args)  # also a wrapper may hand on the generator that it wraps
+            return "".join(map(str, answer)) if inspect.isgenerator(answer) else answer
+
+        answer = await self._threads.run(whole)
+        return await answer if inspect.isawaitable(answer) else answer
 
     def _ctx(self, inc: Incoming, responder: Responder) -> Ctx:
         assert self._make_ctx is not None

@@ -1,7 +1,8 @@
 """What is told when a skill raises: the asker gets a type, this agent's own log the place.
 
 A MeshError goes back as itself, but where a call of the skill's own raised it, nobody can say that
-nothing happened; anything else as ``skill_failed`` with the skill and the type of the exception.
+nothing happened. What the author raised as a SkillFailed, or a class of it, reaches the asker with
+class and message; anything else as ``skill_failed`` with the skill and the type of the exception.
 Its text may hold a secret or a path, so it stays out of the answer, and out of the log but at debug
 level (trust.md section 4).
 """
@@ -15,7 +16,7 @@ from types import TracebackType
 from typing import Final
 
 from chatixia.client.value import Unwritable
-from chatixia.errors import MeshError, SkillFailed
+from chatixia.errors import MAX_SENTENCE, MeshError, SkillFailed
 
 log = logging.getLogger("chatixia.agent")
 
@@ -37,12 +38,22 @@ def failure(agent: str, skill: str, error: BaseException) -> MeshError:
     if isinstance(error, MeshError):
         if _nested(error):
             error.outcome = "unknown"
-        return error
+        return _by_its_author(error)
     report(skill, error)
     if isinstance(error, Unwritable):
         return SkillFailed(f"The result of {skill} cannot be sent: {error}.", agent=agent)
     kind = type(error).__name__
-    return SkillFailed(f"The skill {skill} of {agent} failed with {kind}.", agent=agent)
+    return SkillFailed(
+        f"The skill {skill} of {agent} failed with {kind}; see the agent's log.", agent=agent
+    )
+
+
+def _by_its_author(error: MeshError) -> MeshError:
+    """``error`` as the wire can carry it: a class of the author's own goes as a word."""
+    kind = type(error)
+    if isinstance(error, SkillFailed) and kind is not SkillFailed:
+        error.message = f"{kind.__name__}: {error.message}"[:MAX_SENTENCE]
+    return error
 
 
 def is_an_end(error: BaseException) -> bool:

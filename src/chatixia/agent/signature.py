@@ -64,8 +64,15 @@ class Signature(msgspec.Struct):
 
 
 def kind_of(fn: Callable[..., Any]) -> Kind:
-    """How ``fn`` runs: on the loop, in a thread, and whether it streams."""
-    call = plain(fn)
+    """How ``fn`` runs: on the loop, in a thread, and whether it streams.
+
+    Read from what is called, never from what ``functools.wraps`` points to: a plain function
+    around an ``async def`` is a plain function, and may run a loop of its own.
+    """
+    return _kind(called(fn))
+
+
+def _kind(call: Callable[..., Any]) -> Kind:
     if inspect.isasyncgenfunction(call):
         return "async stream"
     if inspect.isgeneratorfunction(call):
@@ -73,13 +80,18 @@ def kind_of(fn: Callable[..., Any]) -> Kind:
     return "async" if inspect.iscoroutinefunction(call) else "sync"
 
 
-def plain(fn: Callable[..., Any]) -> Callable[..., Any]:
-    """The function itself inside partials, wrappers and objects that can be called."""
+def called(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """The function that runs when ``fn`` is called: inside partials and objects with a call."""
     while isinstance(fn, functools.partial):
         fn = fn.func
     if not inspect.isroutine(fn):
         fn = getattr(fn, "__call__", fn)  # noqa: B004 - its method, not whether it has one
-    found: Callable[..., Any] = inspect.unwrap(fn)
+    return fn
+
+
+def plain(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """The function whose annotations count: the innermost one, inside wrappers too."""
+    found: Callable[..., Any] = inspect.unwrap(called(fn))
     return found
 
 
@@ -99,7 +111,8 @@ def read(fn: Callable[..., Any], name: str) -> Signature:
     _refuse_method(fn, parameters, name)
     hints = hints_of(fn, name)
     result, kind = hints.get("return", inspect.Parameter.empty), kind_of(fn)
-    streams = "stream" in kind or typing.get_origin(result) in _STREAMS
+    kinds = (kind, _kind(plain(fn)))  # who wraps a stream most often hands on its items
+    streams = any("stream" in one for one in kinds) or typing.get_origin(result) in _STREAMS
     found = Signature(kind, msgspec.Struct, item_of(result) if streams else result, streams)
     fields = _fields(parameters, hints, found, name)
     found.names = tuple(field[0] for field in fields)

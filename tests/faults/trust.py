@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from .breaks import Fault
+from .breaks import Fault, always
 
 
 def stemmed(original: Any) -> Any:
     """Let `names` allow a client's id by what stands before its `~`."""
     return lambda signer, name: original(signer, name.partition("~")[0])
+
+
+def renewing(original: Any) -> Any:
+    """Let whatever proved a caller buy a token."""
+
+    async def token(self: Any, call: Any, request: Any) -> Any:
+        if call.principal is not None and not request.assertion:
+            return self._token(call.principal, 0, 0.0)
+        return await original(self, call, request)
+
+    return token
 
 
 FAULTS: list[Fault] = [
@@ -21,6 +32,21 @@ FAULTS: list[Fault] = [
             "tests/core/test_membership.py::test_a_client_is_signed_by_the_machine_whose_name_it_bears_and_by_nobody_else",
             "tests/core/test_handshake.py::test_a_machine_makes_no_link_as_a_client_of_another",
             "tests/registry/trust/test_gate.py::test_a_machine_signs_no_client_of_another",
+        ),
+    ),
+    Fault(
+        "token-of-a-token",
+        "a token comes from a key, never from another token",
+        {"chatixia.registry.trust.gate:Gate.token": renewing},
+        ("tests/registry/trust/test_gate.py::test_no_token_is_made_of_a_token",),
+    ),
+    Fault(
+        "token-beyond-its-member",
+        "a token ends with the first record of its chain",
+        {"chatixia.registry.trust.tokens:Tokens.life": always(300)},
+        (
+            "tests/registry/trust/test_tokens.py::test_it_ends_with_the_membership_behind_it",
+            "tests/registry/trust/test_gate.py::test_a_token_ends_with_the_first_record_of_its_chain",
         ),
     ),
 ]

@@ -62,7 +62,8 @@ class Call(msgspec.Struct):
     ``secret``: the browser session's cookie value, for ending it. ``cookie``: what the answer
     sets, written by ``login.redeem`` and ``login.end`` ("" clears it). ``watch``: on a socket,
     sends it every event from now on. ``ip``: the network address as it is shown. ``more``: the
-    cursor of what a bare list had no room for, written by its verb.
+    cursor of what a bare list had no room for, written by its verb. ``by_key``: an API key itself
+    proved the caller.
     """
 
     principal: Principal | None
@@ -74,6 +75,7 @@ class Call(msgspec.Struct):
     watch: Callable[[], None] | None = None
     ip: str = ""
     more: str = ""
+    by_key: bool = False
 
     @property
     def who(self) -> Principal:

@@ -16,7 +16,8 @@ from chatixia.core.membership import check_chain, sign_record
 from chatixia.identity import SignKey, verify
 from chatixia.registry.trust.gate import ends
 from chatixia.testing.registry import RegistryHarness
-from tests.registry.doors import agent, dial, enrolled, http_call, login, register_frame
+from chatixia.wire.registry import KeyCreate
+from tests.registry.doors import agent, dial, enrolled, http_call, login, person, register_frame
 
 
 async def assertion(
@@ -47,6 +48,39 @@ async def test_an_assertion_buys_one_token(registry: RegistryHarness):
     elsewhere = body | await assertion(registry, key, "admin", aud="0" * 64)
     assert (await http_call(registry, "POST", "/api/token", elsewhere)).status == 401
     assert (await http_call(registry, "POST", "/api/token", {})).status == 401
+
+
+async def test_no_token_is_made_of_a_token(registry: RegistryHarness):
+    """Not of an owner's, an agent's, nor of one that an API key got."""
+    key, chain = registry.profile.owner_key()
+    body = await assertion(registry, key, "admin") | {"chain": msgspec.to_builtins(chain)}
+    owner = (await http_call(registry, "POST", "/api/token", body)).json["token"]
+    mine = (await agent(registry, "a")).welcome["token"]
+    made = await registry.running.service.keys.create(person(), KeyCreate("script"))
+    bought = await http_call(registry, "POST", "/api/token", {}, x_api_key=made.key)
+    assert bought.status == 200
+    for token in (owner, mine, bought.json["token"]):
+        bearer = f"Bearer {token}"
+        assert (await http_call(registry, "GET", "/api/status", authorization=bearer)).status == 200
+        for more in ({}, {"x_api_key": made.key}):
+            again = await http_call(
+                registry, "POST", "/api/token", {}, authorization=bearer, **more
+            )
+            assert (again.status, again.code) == (401, "unauthorized")
+
+
+async def test_a_token_ends_with_the_first_record_of_its_chain(registry: RegistryHarness):
+    """A client's own record counts, though the registry keeps none of it."""
+    who = await enrolled(registry, kind="client")
+    end = int(registry.profile.clock.now()) + 60
+    machine = registry.profile.machine_keys()[0]
+    who.chain = [sign_record(replace(who.record, not_after=end), machine.sign), *who.chain[1:]]
+    body = await assertion(registry, who.sign, who.id) | {"chain": msgspec.to_builtins(who.chain)}
+    bought = (await http_call(registry, "POST", "/api/token", body)).json
+    assert 0 < bought["expires_in"] <= 60
+    peer = await login(registry, who)
+    tokens = registry.running.service.tokens
+    assert [tokens.verify(t).exp for t in (bought["token"], peer.welcome["token"])] == [end, end]
 
 
 async def test_a_registry_or_invitation_gets_no_token(registry: RegistryHarness):

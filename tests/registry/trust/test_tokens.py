@@ -60,6 +60,19 @@ def test_it_ends_with_its_time_even_if_it_was_seen_before():
         made.verify(text)
 
 
+def test_it_ends_with_the_membership_behind_it():
+    clock = Clock()
+    made = tokens(clock)
+    text = made.issue(ME, until=clock.now + 20)
+    assert (made.life(clock.now + 20), made.life(clock.now + 9e9), made.life()) == (20, 300, 300)
+    assert made.life(clock.now - 1) == 0
+    clock.now += 19
+    made.verify(text)
+    clock.now += 1
+    with pytest.raises(Unauthorized):
+        made.verify(text)
+
+
 def test_rotation_overlaps():
     clock = Clock()
     old = tokens(clock, KEY).issue(ME)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -41,6 +41,15 @@ from .proof import Proof
 from .tokens import Tokens, principal_of, read_assertion
 
 LOGINS: Final = ("agent", "client", "machine", "owner")
+
+
+class Caller(NamedTuple):
+    """Who sent a request. ``cookie``: the browser session's secret if that was the proof;
+    ``by_key``: an API key itself was, not a token made of one."""
+
+    principal: Principal | None
+    cookie: str = ""
+    by_key: bool = False
 
 
 class Gate:
@@ -101,7 +110,7 @@ class Gate:
             raise Unprocessable("An incarnation is 16 hex characters.")
         epoch = await self._store.next_epoch(member.ns, member.id, said.incarnation)
         principal = principal_for(member, epoch=epoch, incarnation=said.incarnation)
-        token = self._tokens.issue(principal, member.serial)
+        token = self._tokens.issue(principal, member.serial, ends(member))
         welcome = Welcome(
             member.id, epoch, self._store.now(), token=token,
             sig=self._proof.over(said.nonce, listener),
@@ -132,21 +141,19 @@ class Gate:
 
     # ---- REST
 
-    async def caller(
-        self, headers: Mapping[str, str], listener: Listener, address: str
-    ) -> tuple[Principal | None, str]:
-        """Who a request's headers prove, and the cookie's secret if that was the proof.
+    async def caller(self, headers: Mapping[str, str], listener: Listener, address: str) -> Caller:
+        """Who a request's headers prove, and by what; nobody without any credential.
 
-        None without any credential. Raises Unauthorized for one that does not hold.
+        Raises Unauthorized for one that does not hold.
         """
         bearer, key = headers.get("authorization", ""), headers.get("x-api-key", "")
         cookie = read_cookie(self._proof.mesh, listener, headers.get("cookie", ""))
         if not bearer and not key and not cookie:
-            return None, ""
+            return Caller(None)
         try:
             if bearer or key:
-                return await self._credential(bearer, key), ""
-            return await self._logins.principal(cookie), cookie
+                return Caller(await self._credential(bearer, key), by_key=not bearer)
+            return Caller(await self._logins.principal(cookie), cookie)
         except Unauthorized:
             # Judged only now: a stranger's failures at a shared address shut out no one who holds
             # a credential, and 128 bits are not guessed.
@@ -187,23 +194,24 @@ class Gate:
     async def token(self, call: Call, request: TokenRequest) -> Token:
         """Verb ``token``: a bearer token for an assertion, or for the API key in the header.
 
-        Failures of one address are rated, and judged only after the credential, as in
-        :meth:`caller`: nobody's keep anybody else out.
+        Never for another token: what was stolen once would renew itself for ever. Failures of one
+        address are rated, and judged only after the credential, as in :meth:`caller`: nobody's
+        keep anybody else out.
         """
         try:
-            if call.principal is not None and not request.assertion:
-                return self._token(call.principal, 0)
+            if call.by_key and not request.assertion:
+                return self._token(call.who, 0, 0.0)
             member = self._asserted(request)
             await self._members.accept(member)
         except MeshError:
             self._failures.check(call.address)
             self._failures.failed(call.address)
             raise
-        return self._token(principal_for(member), member.serial)
+        return self._token(principal_for(member), member.serial, ends(member))
 
     def _asserted(self, request: TokenRequest) -> Member:
         if not request.assertion:
-            raise Unauthorized
+            raise Unauthorized("A token needs an assertion or an API key itself.")
         member = self._members.prove(request.chain)
         if member.kind not in LOGINS:
             raise Unauthorized(f"A {member.kind} gets no token.")
@@ -212,11 +220,9 @@ class Gate:
             raise Unauthorized("The assertion is not fresh, or for another.")
         return member
 
-    def _token(self, principal: Principal, serial: int) -> Token:
-        if principal.kind not in (*LOGINS, "key"):
-            raise Unauthorized("A token needs an assertion or an API key.")
-        text = self._tokens.issue(principal, serial)
-        return Token(text, principal.id, principal.kind, self._tokens.ttl)
+    def _token(self, principal: Principal, serial: int, until: float) -> Token:
+        text = self._tokens.issue(principal, serial, until)
+        return Token(text, principal.id, principal.kind, self._tokens.life(until))
 
 
 def ends(member: Member) -> float:

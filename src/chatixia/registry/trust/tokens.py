@@ -70,11 +70,17 @@ class Tokens:
         self._kid = str(key_id(keys[0].public))
         self._seen: OrderedDict[bytes, Claims] = OrderedDict()
 
-    def issue(self, principal: Principal, serial: int = 0) -> str:
-        """A token for ``principal``, good for :attr:`ttl` seconds."""
+    def life(self, until: float = 0.0) -> int:
+        """Whole seconds that a token made now lives: :attr:`ttl`, and not beyond ``until``, the
+        end of its membership in mesh seconds (0: none)."""
+        left = int(until) - int(self._now()) if until else self.ttl
+        return max(0, min(self.ttl, left))
+
+    def issue(self, principal: Principal, serial: int = 0, until: float = 0.0) -> str:
+        """A token for ``principal``, good for :meth:`life` seconds."""
         now = int(self._now())
         claims = Claims(
-            self._issuer, self._mesh, principal.id, now, now + self.ttl,
+            self._issuer, self._mesh, principal.id, now, now + self.life(until),
             b64(self._world.token(12)), principal.kind, principal.ns, principal.machine,
             principal.trust, principal.role, serial, principal.invitation,
         )  # fmt: skip

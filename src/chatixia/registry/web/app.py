@@ -22,7 +22,7 @@ from chatixia.registry.call import LOCAL, Call, Listener
 from chatixia.registry.limits import Limits, origin
 from chatixia.registry.meter import Meter
 from chatixia.registry.requests import parse, parse_query
-from chatixia.registry.trust.gate import Gate
+from chatixia.registry.trust.gate import Caller, Gate
 from chatixia.registry.trust.logins import set_cookie
 from chatixia.registry.verbs import Verbs, allow
 from chatixia.wire.tasks import TOO_LARGE, Submit
@@ -103,12 +103,15 @@ class Web:
         address = origin(ip)
         if "open" in verb.who and not verb.name.startswith(("health", "ready")):
             self._throttle(address)
-        principal, secret = None, ""
+        caller = Caller(None)
         if "open" not in verb.who or verb.name == "token":
-            principal, secret = await self._gate.caller(request.headers, listener, address)
-        call = Call(principal, address, listener, request.scope[ASKED] in LOCAL, secret, ip=ip)
+            caller = await self._gate.caller(request.headers, listener, address)
+        call = Call(
+            caller.principal, address, listener, request.scope[ASKED] in LOCAL, caller.cookie,
+            ip=ip, by_key=caller.by_key,
+        )  # fmt: skip
         allow(verb, call)
-        if secret and verb.method != "GET" and CSRF not in request.headers:
+        if caller.cookie and verb.method != "GET" and CSRF not in request.headers:
             raise Denied(f"Writes from a browser need the header {CSRF}.")
         return call
 
@@ -142,8 +145,8 @@ class Web:
         async def serve(request: Request, send: Send) -> None:
             listener: Listener = request.scope[LISTENER]
             address = origin(request.client.host if request.client else "?")
-            principal, _ = await self._gate.caller(request.headers, listener, address)
-            if principal is None:
+            caller = await self._gate.caller(request.headers, listener, address)
+            if caller.principal is None:
                 raise Unauthorized
             await answer(send, 200, await make(), kind)
 

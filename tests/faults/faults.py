@@ -17,7 +17,7 @@ A node id without brackets stands for all its parameters: one red among them is 
 
 from __future__ import annotations
 
-from . import acceptance, breaks, cli, endings, library, shares, storage, trust
+from . import acceptance, breaks, cli, endings, library, shares, storage, strangers, trust
 from .breaks import Fault, always, value
 
 ACC = "tests/acceptance"
@@ -340,6 +340,7 @@ FAULTS: list[Fault] = [
     *endings.FAULTS,
     *storage.FAULTS,
     *trust.FAULTS,
+    *strangers.FAULTS,
 ]
 
 BY_NAME = {fault.name: fault for fault in FAULTS}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatixia.errors import Overloaded
-from chatixia.registry.limits import Bucket, Limits, origin
+from chatixia.registry.limits import Bucket, Limits, is_loopback, origin
 from tests.registry.clock import Clock
 
 
@@ -54,3 +54,9 @@ def test_the_least_used_key_is_forgotten():
 )
 def test_an_address_counts_by_its_64(address: str, counts_as: str):
     assert origin(address) == counts_as
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.9", "::1", "::ffff:127.0.0.1"])
+def test_loopback_is_known_by_what_it_counts_as(address: str):
+    assert is_loopback(origin(address))
+    assert not is_loopback(origin("192.0.2.127")) and not is_loopback(origin("2001:db8::1"))

@@ -81,3 +81,8 @@ def origin(address: str) -> str:
     if parsed.ipv4_mapped:
         return str(parsed.ipv4_mapped)
     return str(IPv6Address(int(parsed) >> 64 << 64)) + "/64"
+
+
+def is_loopback(address: str) -> bool:
+    """Whether what :func:`origin` gave is this very machine: also where tunnels and proxies end."""
+    return address.startswith("127.") or address == "::/64"

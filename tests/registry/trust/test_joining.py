@@ -75,6 +75,18 @@ async def test_guessing_keys_and_nonces_joins_nobody(registry: RegistryHarness):
     assert answer.code == "busy" and answer.headers["retry-after"]
 
 
+async def test_wrong_join_strings_never_stop_an_honest_join(
+    registry: RegistryHarness, tmp_path: Path
+):
+    invited = await asyncio.to_thread(invite, registry.profile, "pi")
+    begin = {"key": "A" * 43, "nonce": "A" * 22}
+    for _ in range(240):
+        answer = await http_call(registry, "POST", "/api/join/begin", begin)
+    assert answer.code == "busy"
+    joined = await asyncio.to_thread(join, invited.string, home=tmp_path / "pi")
+    assert joined.machine == "pi"
+
+
 async def test_a_tunnels_name_is_learned_from_the_owner(registry: RegistryHarness):
     assert (await http_call(registry, "GET", "/healthz", host="t.example")).status == 400
     via = ["https://t.example"]

@@ -63,6 +63,7 @@ async def test_guessing_is_rated(registry: RegistryHarness):
     for _ in range(40):
         answer = await redeem(registry, "guess")
     assert answer.code == "busy"
+    assert (await redeem(registry, await link(registry))).status == 200, "nobody else is kept out"
 
 
 def test_cookies_by_listener():

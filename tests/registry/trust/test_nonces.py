@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from chatixia.errors import Overloaded
 from chatixia.registry.trust import nonces
 from chatixia.registry.trust.nonces import LIFE, Nonces
 from tests.registry.clock import Clock
@@ -25,9 +24,11 @@ def test_their_number_is_bounded(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(nonces, "MOST", 3)
     clock = Clock()
     given = Nonces(clock)
-    for _ in range(3):
-        given.give()
-    with pytest.raises(Overloaded):
-        given.give()
-    clock.now += LIFE
-    given.give()
+    first, second, third, fourth = (given.give() for _ in range(4))
+    assert not given.take(first), "the oldest makes room: a flood keeps nobody out"
+    assert given.take(second) and given.take(third) and given.take(fourth)
+
+
+def test_a_socket_s_own_is_kept_by_the_socket():
+    given = Nonces(Clock())
+    assert given.once() != given.once() and not given.take(given.once())

@@ -68,12 +68,15 @@ class Gate:
     def challenge(self) -> Challenge:
         """The first frame of a socket, with a nonce that is good once."""
         return Challenge(
-            self._nonces.give(), self._store.now(), list(VERSIONS), self._proof.mesh,
+            self._nonces.once(), self._store.now(), list(VERSIONS), self._proof.mesh,
             self._proof.chain, self._store.generation,
         )  # fmt: skip
 
     async def login(self, said: Register, nonce: str, listener: Listener, address: str) -> Login:
-        """Who says ``register``, and the welcome. Raises a MeshError; failures are rated."""
+        """Who says ``register``, and the welcome. Raises a MeshError; failures are rated.
+
+        ``nonce``: the socket's own challenge; it takes one login only, so the nonce is good once.
+        """
         source = f"{address}|{said.peer_id}"  # one misconfigured agent must not bar its host
         try:
             return await self._login(said, nonce, listener)
@@ -91,8 +94,7 @@ class Gate:
     async def _login(self, said: Register, nonce: str, listener: Listener) -> Login:
         if said.version not in VERSIONS:
             raise UpgradeNeeded(f"Version {said.version} is not spoken here.")
-        fresh = self._nonces.take(nonce)
-        if said.chain and fresh:
+        if said.chain:
             return await self._keyed(said, nonce, listener)
         if not said.api_key:
             raise Unauthorized("A login needs a membership and its signature.")

@@ -55,10 +55,6 @@ from .proof import Proof
 
 log = logging.getLogger("chatixia.registry")
 
-KIND = "join"
-WINDOW = 300.0
-MOST_FAILURES = 200
-"""Failed joinings over the whole registry in :data:`WINDOW` seconds; then all wait."""
 MOST_WAITERS = 256
 MOST_VIA = 8
 
@@ -165,14 +161,13 @@ class Joining:
 
     async def begin(self, call: Call, request: JoinBegin) -> JoinOffer:
         """The invitation's record for who knows its key, with the registry's proof."""
-        await self._check(call)
         try:
             row = await self._store.invitation(key_id(signed.unb64(request.key)))
             if row is None or row.state(self._store.now()) in ("expired", "withdrawn"):
                 raise BadInvitation
             proof = self._proof.over(request.nonce, call.listener)
         except MeshError:
-            await self._failed(call)
+            self._failed(call)
             raise
         known = await self._members.serial(row.names) if not row.reusable else None
         return JoinOffer(
@@ -182,11 +177,10 @@ class Joining:
 
     async def join(self, call: Call, request: Join) -> Joined:
         """A machine with a record that the invitation signed becomes a member, once."""
-        await self._check(call)
         try:
             name = await self._join(call, request)
         except MeshError:
-            await self._failed(call)
+            self._failed(call)
             raise
         log.info("joined %s from %s", name, call.address)
         return Joined(name, self._store.now(), self._reach.urls(call.local))
@@ -220,11 +214,11 @@ class Joining:
         used = row.joined_key not in ("", key_id(member.sign))
         check_redeem(member.records[1], used=used, now=self._store.now())
 
-    async def _check(self, call: Call) -> None:
-        self._failures.check(call.address)
-        if await self._store.failures(KIND, WINDOW) >= MOST_FAILURES:
-            raise Overloaded("Too many failed joinings; try again later.")
+    def _failed(self, call: Call) -> None:
+        """Count a failure against its address, once the credential was judged.
 
-    async def _failed(self, call: Call) -> None:
+        Nobody's guesses keep an honest join out, of the same address neither (trust.md section
+        4): a guesser only hears `busy` in place of the reason. Raises Overloaded.
+        """
+        self._failures.check(call.address)
         self._failures.failed(call.address)
-        await self._store.note_failure(KIND, WINDOW)

@@ -43,14 +43,17 @@ class Logins:
         return LoginLink(secret, LINK_SECONDS)
 
     async def redeem(self, call: Call, request: Redeem) -> Session:
-        """Trade a link's secret for a browser session. Raises Unauthorized, Overloaded."""
-        self._failures.check(call.address)
+        """Trade a link's secret for a browser session. Raises Unauthorized, Overloaded.
+
+        A good secret is judged before its address: strangers' guesses keep no owner out.
+        """
         cookie = b64(self._world.token(24))
         try:
             row = await self._store.redeem_login(
                 digest(request.secret), digest(cookie), SESSION_SECONDS
             )
         except Unauthorized:
+            self._failures.check(call.address)
             self._failures.failed(call.address)
             raise
         call.cookie = cookie

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from chatixia.errors import Overloaded
 from chatixia.wire.signed import b64
 from chatixia.world import World
 
@@ -24,14 +23,22 @@ class Nonces:
         self._open: OrderedDict[str, float] = OrderedDict()
 
     def give(self) -> str:
-        """A fresh nonce as base64url. Raises Overloaded when too many are open."""
+        """A fresh nonce as base64url.
+
+        When too many are open the oldest is forgotten: whoever asks for nonces and uses none
+        would otherwise keep everybody out for :data:`LIFE`.
+        """
         now = self._world.monotonic()
         self._forget(now)
         if len(self._open) >= MOST:
-            raise Overloaded
+            self._open.popitem(last=False)
         nonce = b64(self._world.token(16))
         self._open[nonce] = now + LIFE
         return nonce
+
+    def once(self) -> str:
+        """A nonce that is not kept here: for a socket, which remembers its own and uses it once."""
+        return b64(self._world.token(16))
 
     def take(self, nonce: str) -> bool:
         """Whether ``nonce`` was open; it is not any more."""

@@ -19,7 +19,7 @@ from chatixia.errors import (
     Unauthorized,
 )
 from chatixia.registry.call import LOCAL, Call, Listener
-from chatixia.registry.limits import Limits, origin
+from chatixia.registry.limits import Limits, is_loopback, origin
 from chatixia.registry.meter import Meter
 from chatixia.registry.requests import parse, parse_query
 from chatixia.registry.trust.gate import Caller, Gate
@@ -37,6 +37,10 @@ from .static import Asset, find
 JSON: Final = "application/json"
 CSRF: Final = "x-chatixia"
 """A header that no form or image of another site can send; any value."""
+NONCES: Final = (200.0, 50.0)
+"""Nonces for one address: a burst, then a second."""
+NEAR_NONCES: Final = (2000.0, 500.0)
+"""The same for loopback, where proxies and tunnels end: behind it stand many."""
 BODIES: Final = ("POST", "PUT", "PATCH")
 
 Text = Callable[[], Awaitable[bytes]]
@@ -53,7 +57,8 @@ class Web:
         self._gate, self._verbs, self._meter = gate, verbs, meter
         self._mesh, self._assets = mesh, dict(assets)
         self._description, self._metrics = description, metrics
-        self._open = Limits(world, 200.0, 50.0)
+        self._nonces = Limits(world, *NONCES)
+        self._near = Limits(world, *NEAR_NONCES)
         self._door = door
         self._router = Router(self._routes(), redirect_slashes=False, default=self._unknown)
 
@@ -101,7 +106,7 @@ class Web:
         listener: Listener = request.scope[LISTENER]
         ip = request.client.host if request.client else "?"
         address = origin(ip)
-        if "open" in verb.who and not verb.name.startswith(("health", "ready")):
+        if verb.name == "nonce":  # the other open verbs judge a credential first
             self._throttle(address)
         caller = Caller(None)
         if "open" not in verb.who or verb.name == "token":
@@ -116,7 +121,8 @@ class Web:
         return call
 
     def _throttle(self, address: str) -> None:
-        if not self._open.take(address):
+        limits = self._near if is_loopback(address) else self._nonces
+        if not limits.take(address):
             raise Overloaded
 
     async def _asked(self, request: Request, verb: Verb) -> Any:

@@ -104,9 +104,10 @@ class PeerRestarted(Unreachable):
 
 
 class RegistryUnreachable(Unreachable):
-    """The registry does not answer."""
+    """The registry does not answer. ``refused``: its host does, and refuses the connection."""
 
     code = "registry_unreachable"
+    refused = False
     sentence = "The registry cannot be reached."
 
 

@@ -80,7 +80,7 @@ async def test_a_mesh_error_passes_as_itself(net: Net):
 
 
 async def test_a_result_that_cannot_travel(net: Net):
-    with pytest.raises(SkillFailed, match="result of odd cannot be sent: a object cannot be"):
+    with pytest.raises(SkillFailed, match="result of odd cannot be sent: an object cannot be"):
         await client(net).agent("a").odd()
 
 

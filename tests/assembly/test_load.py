@@ -63,7 +63,7 @@ def test_module_and_attribute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert agent.name == "weather"
     with pytest.raises(ConfigError, match="loaded1 has no agnt; did you mean agent?"):
         load("loaded1:agnt")
-    with pytest.raises(ConfigError, match="loaded2:x is a int, not an Agent"):
+    with pytest.raises(ConfigError, match="loaded2:x is an int, not an Agent"):
         load("loaded2:x")
     write(tmp_path, loaded5_py="raise SystemExit(3)")
     with pytest.raises(ConfigError, match="loaded5 cannot be loaded: SystemExit: 3"):

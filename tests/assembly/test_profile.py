@@ -81,6 +81,14 @@ def test_no_profile_is_a_sentence_with_the_cure(tmp_path: Path):
     assert module.profiles(tmp_path) == []
 
 
+def test_who_is_in_another_mesh_hears_of_it(tmp_path: Path):
+    create(tmp_path, "one")
+    with pytest.raises(ConfigError) as caught:
+        Profile.open("other", home=tmp_path)
+    assert "in no mesh called other, but in one" in caught.value.message
+    assert "--mesh" in caught.value.message and "chatixia up" not in caught.value.message
+
+
 @pytest.mark.parametrize("name", ["../x", "a/b", "A", ".", "..", "x" * 41, "-a", "a b"])
 def test_a_mesh_name_is_no_path(tmp_path: Path, name: str):
     with pytest.raises(ConfigError, match="cannot name a mesh"):

@@ -11,10 +11,34 @@ from pathlib import Path
 
 import pytest
 
-from chatixia.assembly.said import CURES, FULL, LOCKED, in_line, of_system, plain, said, sentence
-from chatixia.errors import TABLE, AlreadyRunning, ConfigError, DeadlineExceeded, Unreachable
+from chatixia.assembly.said import (
+    CURES,
+    FULL,
+    LOCKED,
+    SCRIPT,
+    Reader,
+    in_line,
+    of_system,
+    plain,
+    said,
+    sentence,
+)
+from chatixia.errors import (
+    TABLE,
+    AlreadyRunning,
+    BadArguments,
+    BadInvitation,
+    ConfigError,
+    DeadlineExceeded,
+    Expired,
+    MeshError,
+    RegistryUnreachable,
+    UnknownSkill,
+    Unreachable,
+    WrongMesh,
+)
 
-SCRIPT = """
+RAISES = """
 import logging, sys
 from chatixia.assembly.said import if_uncaught
 from chatixia.errors import NameTaken
@@ -66,7 +90,7 @@ def test_foreign_text_looks_like_no_other_row():
 )
 def test_an_error_that_nobody_catches(level: str, raised: str, code: int, shown: str):
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, level, raised], capture_output=True, text=True,
+        [sys.executable, "-c", RAISES, level, raised], capture_output=True, text=True,
         env=dict(os.environ),
     )  # fmt: skip
     assert done.returncode == code
@@ -103,4 +127,44 @@ def test_a_database_on_a_full_disk(tmp_path: Path):
 def test_no_caller_can_lengthen_a_skills_own_limit():
     own = DeadlineExceeded("The skill slow took longer than its 5 s.")
     assert said(own) == f"{own.message} It may have been done."
-    assert "--timeout" in said(DeadlineExceeded())
+
+
+@pytest.mark.parametrize(
+    ("error", "reader", "cure"),
+    [
+        (DeadlineExceeded(), Reader("call", True), "Give it longer with --timeout SECONDS."),
+        (DeadlineExceeded(), Reader("agents"), "Try again in a moment."),
+        (DeadlineExceeded(), SCRIPT, "Give it longer with timeout=."),
+        (Expired(), SCRIPT, "Give it longer with deadline=."),
+        (Expired(), Reader("tasks watch"), "`chatixia tasks retry TASK`."),
+        (WrongMesh(), Reader("join"), "Check that the whole join string was copied."),
+        (WrongMesh(), Reader("call"), "See which address is used with `chatixia config`."),
+        (UnknownSkill(), SCRIPT, "See who can do what with `chatixia agents`."),
+        (BadArguments("No."), SCRIPT, " No."),
+        (BadInvitation("This invitation was used already."), Reader("join"),
+         "already. Ask the owner for a new one: `chatixia invite NAME`."),
+    ],
+)  # fmt: skip
+def test_a_cure_fits_where_it_is_read(error: MeshError, reader: Reader, cure: str):
+    assert f" {said(error, reader)}".endswith(cure)
+
+
+@pytest.mark.parametrize(
+    ("here", "refused", "cure"),
+    [
+        (True, True, "Start it with `chatixia up --mesh x`."),
+        (True, False, "See its output where `chatixia up --mesh x` runs here; if it hangs"),
+        (False, True, "It must be started on its own machine; `chatixia config --mesh x`"),
+        (False, False, "It must run, and be in reach of here; `chatixia config --mesh x`"),
+    ],
+)  # fmt: skip
+def test_who_has_no_registry_is_not_told_to_start_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, here: bool, refused: bool, cure: str
+):
+    monkeypatch.setenv("CHATIXIA_HOME", str(tmp_path))
+    if here:
+        (tmp_path / "x" / "registry").mkdir(parents=True)
+    error = RegistryUnreachable("Nobody.")
+    error.refused = refused
+    assert said(error, Reader("agents", mesh="x")).startswith(f"Nobody. {cure}")
+    assert "`chatixia config" not in said(error, Reader("join", mesh="x"))

@@ -107,9 +107,9 @@ def test_sorted_is_the_same_in_any_order_and_refuses_what_encode_does():
 
 
 def test_what_cannot():
-    with pytest.raises(Unwritable, match="a object cannot be written as JSON"):
+    with pytest.raises(Unwritable, match="an object cannot be written as JSON"):
         encode(object())
-    with pytest.raises(BadArguments, match="a object cannot be written as JSON"):
+    with pytest.raises(BadArguments, match="an object cannot be written as JSON"):
         encode_args({"a": object()})
     deep: list[Any] = []
     for _ in range(100_000):

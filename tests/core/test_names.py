@@ -17,7 +17,10 @@ def test_names_of_agents(name: str):
 def test_what_no_agent_is_called(name: str):
     with pytest.raises(UnknownAgent) as caught:
         names.agent(name)
-    assert caught.value.message.startswith(f"No agent can be called {name[:80]!r}: lower-case")
+    start = f"No agent can be called {name[:80]!r}: "
+    assert caught.value.message.startswith(
+        (f"{start}use lower-case", f"{start}registry is reserved")
+    )
 
 
 @pytest.mark.parametrize("name", ["forecast", "_x", "A.b-c_9", "x" * 64])

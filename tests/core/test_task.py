@@ -33,6 +33,15 @@ def test_every_pair_leads_on_or_is_refused(state: State, event: task.Event):
     assert type(refused.value) is kind
 
 
+def test_a_refusal_reads_as_english():
+    assert task.refusal("failed", "cancel").message == (
+        "The task has failed, so it cannot be canceled."
+    )
+    for state, event in CASES:
+        if (state, event) not in task.TRANSITIONS:
+            assert "cannot cancel" not in task.refusal(state, event).message
+
+
 @pytest.mark.parametrize("state", sorted(TERMINAL))
 def test_terminal_states_never_change(state: State):
     assert not [event for s, event in task.TRANSITIONS if s == state]

@@ -31,6 +31,11 @@ def value(new: Any) -> Patch:
     return lambda original: new
 
 
+def by_class(original: Any) -> Any:
+    """Say of an exception only what its class is called."""
+    return lambda error, seconds: type(error).__name__
+
+
 def swallowing(original: Any) -> Any:
     """Let a function pass over every error in silence."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .breaks import Fault, always
+from .breaks import Fault, always, by_class
 
 FAULTS: list[Fault] = [
     Fault(
@@ -10,5 +10,29 @@ FAULTS: list[Fault] = [
         "a submitted task waits a day for whoever is away",
         {"chatixia.client.mesh:_millis": always(300_000)},
         ("tests/client/test_task.py::test_a_submitted_task_has_a_day",),
+    ),
+    Fault(
+        "start-it-anywhere",
+        "who has no registry is not told to start it",
+        {"chatixia.assembly.said:_runs_here": always(True)},
+        ("tests/assembly/test_said.py::test_who_has_no_registry_is_not_told_to_start_it",),
+    ),
+    Fault(
+        "timeout-everywhere",
+        "a cure fits where it is read",
+        {"chatixia.assembly.said:_longer": always("Give it longer with --timeout SECONDS.")},
+        ("tests/assembly/test_said.py::test_a_cure_fits_where_it_is_read",),
+    ),
+    Fault(
+        "class-for-a-cause",
+        "a registry's silence is said in words",
+        {"chatixia.peer.reason:reason": by_class},
+        ("tests/peer/test_reason.py::test_a_cause_in_words",),
+    ),
+    Fault(
+        "no-other-mesh",
+        "a machine that is in another mesh is not said to be in none",
+        {"chatixia.assembly.profile:profiles": always([])},
+        ("tests/assembly/test_profile.py::test_who_is_in_another_mesh_hears_of_it",),
     ),
 ]

@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from chatixia.core.wording import with_article
+
 
 def is_model(kind: Any) -> bool:
     """Whether ``kind`` validates and describes itself, as pydantic's models do."""
@@ -20,7 +22,9 @@ def is_model(kind: Any) -> bool:
 def dec_hook(kind: Any, found: Any) -> Any:
     """``found`` as a ``kind``. Raises ValueError with one line naming the first thing wrong."""
     if not is_model(kind):
-        raise NotImplementedError(f"a {getattr(kind, '__name__', kind)} cannot come as JSON")
+        raise NotImplementedError(
+            f"{with_article(getattr(kind, '__name__', str(kind)))} cannot come as JSON"
+        )
     from_json = getattr(kind, "model_validate_json", None)
     try:
         # What came is JSON: a strict model takes a date from JSON's text, from Python's never.

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from chatixia.client.value import enc_hook
+from chatixia.core.wording import with_article
 from chatixia.errors import ConfigError
 
 from . import constraints
@@ -99,7 +100,7 @@ def _check(hint: Any, what: str) -> None:
         kind = kind.type
     if isinstance(kind, msgspec.inspect.CustomType) and not is_model(kind.cls):
         raise ConfigError(
-            f"{what} is a {kind.cls.__name__}, "
+            f"{what} is {with_article(kind.cls.__name__)}, "
             "which cannot come as JSON; use builtin types, a dataclass or a model."
         )
     if said := constraints.inside(kind):

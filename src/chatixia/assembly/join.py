@@ -36,7 +36,7 @@ from chatixia.errors import (
     MeshError,
     WrongMesh,
 )
-from chatixia.ids import is_agent_id
+from chatixia.ids import is_agent_id, why_no_id
 from chatixia.wire import signed
 from chatixia.wire.signed import b64, unb64
 from chatixia.wire.trust import Join, JoinBegin, Joined, JoinOffer, Record, Signed
@@ -163,14 +163,21 @@ class Joining:
         pattern = self._invitation.record.id
         if not pattern.endswith("*"):
             if self._machine not in ("", pattern):
-                raise BadInvitation(f"This invitation is for {pattern}, not {self._machine}.")
+                raise BadInvitation(
+                    f"This invitation is for {pattern}, not {self._machine}; leave out `--as`."
+                )
             return pattern
         host = self._machine or machine_name()
         if covers(pattern, host) and is_agent_id(host):
             return host
         if self._machine:
+            if not is_agent_id(host):
+                raise BadInvitation(
+                    f"{host!r} cannot name a machine: {why_no_id(host)}; see `--as`."
+                )
             raise BadInvitation(
-                f"This invitation is for names like {pattern}, not {self._machine}."
+                f"This invitation is for names like {pattern}, not {self._machine}; choose such a"
+                " one with `--as NAME`."
             )
         return f"{pattern[:-1]}{b32(self._world.token(5))[:6]}"
 

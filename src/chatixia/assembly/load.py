@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from chatixia.agent import manifest
+from chatixia.core.wording import with_article
 from chatixia.errors import ConfigError, MeshError
 
 from .agent import Agent
@@ -113,7 +114,7 @@ def _attribute(target: str) -> Agent:
             )
         found = getattr(found, step)
     if not isinstance(found, Agent):
-        raise ConfigError(f"{target} is a {type(found).__name__}, not an Agent.")
+        raise ConfigError(f"{target} is {with_article(type(found).__name__)}, not an Agent.")
     _describe_attribute(found, name)
     return found
 

@@ -83,10 +83,7 @@ class Profile:
         try:
             facts = read_json(folder / "profile.json", Facts)
         except FileNotFoundError:
-            raise ConfigError(
-                f"This machine is in no mesh ({folder} is not there); start one with"
-                " `chatixia up`, or join one with `chatixia join`."
-            ) from None
+            raise ConfigError(_not_here(folder)) from None
         if facts.v != 1:
             raise ConfigError(f"{folder} was made by a newer version; upgrade chatixia-mesh.")
         return cls(folder, facts, world)
@@ -234,7 +231,10 @@ def mesh_name(name: str = "") -> str:
     """``name``, else ``CHATIXIA_MESH``, else ``home``. Raises ConfigError for one that is none."""
     name = name or os.environ.get("CHATIXIA_MESH", "") or DEFAULT_MESH
     if not _MESH_NAME.match(name):
-        raise ConfigError(f"{name!r} cannot name a mesh; use lower-case letters, digits, - or _.")
+        raise ConfigError(
+            f"{name!r} cannot name a mesh; use lower-case letters, digits, - or _, at most 40,"
+            " beginning with a letter or digit."
+        )
     return name
 
 
@@ -246,6 +246,21 @@ def folder_of(name: str = "", home: Path | None = None) -> Path:
 def exists(name: str = "", home: Path | None = None) -> bool:
     """Whether there is a profile called ``name``."""
     return (folder_of(name, home) / "profile.json").exists()
+
+
+def _not_here(folder: Path) -> str:
+    """Why there is no profile in ``folder``: this machine is in no mesh, or in others."""
+    others = profiles(folder.parent)
+    if not others:
+        return (
+            f"This machine is in no mesh ({folder} is not there); start one with"
+            " `chatixia up`, or join one with `chatixia join`."
+        )
+    return (
+        f"This machine is in no mesh called {folder.name}, but in {', '.join(others)}; name that"
+        " one (`--mesh`, CHATIXIA_MESH, or `mesh` in agent.yaml), or join the other with"
+        f" `chatixia join STRING --mesh {folder.name}`."
+    )
 
 
 def profiles(home: Path | None = None) -> list[str]:

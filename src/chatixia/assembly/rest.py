@@ -72,6 +72,7 @@ class Line:
         from functools import partial
 
         from chatixia.peer.lookup import create_connection
+        from chatixia.peer.reason import reason
 
         parts = urlsplit(self.url)
         if parts.scheme == "http" and is_loopback(self.url):
@@ -95,13 +96,14 @@ class Line:
                 f" {parts.netloc} shows: {error.verify_message}."
             ) from error
         except ConnectionRefusedError as error:
-            raise RegistryUnreachable(
+            nobody = RegistryUnreachable(
                 f"No registry runs at {parts.netloc}: it refuses connections."
-            ) from error
+            )
+            nobody.refused = True
+            raise nobody from error
         except OSError as error:
-            raise RegistryUnreachable(
-                f"{parts.netloc} does not answer: {error.strerror or type(error).__name__}."
-            ) from error
+            why = reason(error, self._timeout)
+            raise RegistryUnreachable(f"{parts.netloc} does not answer: {why}.") from error
         if isinstance(made, http.client.HTTPSConnection):
             der = cast("ssl.SSLSocket", made.sock).getpeercert(binary_form=True)
             assert der is not None  # a server without a certificate does not get this far
@@ -115,6 +117,8 @@ class Line:
         """
         import http.client
 
+        from chatixia.peer.reason import reason
+
         method, path, body = _request(name, request)
         headers = {"content-type": "application/json", "accept": "application/json"}
         if token:
@@ -126,7 +130,8 @@ class Line:
             answer = self._http.getresponse()
             data = answer.read(MAX_REPLY + 1)
         except (OSError, http.client.HTTPException) as error:
-            raise RegistryUnreachable(f"{self.url} broke off: {type(error).__name__}.") from error
+            why = reason(error, self._timeout)
+            raise RegistryUnreachable(f"{self.url} does not answer: {why}.") from error
         if len(data) > MAX_REPLY:
             raise TooLarge(f"{self.url} answered with more than {MAX_REPLY} bytes.")
         if not 200 <= answer.status < 300:
@@ -262,13 +267,13 @@ def first(urls: Sequence[str], timeout: float, use: Callable[[Line], Line]) -> L
     """
     from chatixia.peer.lookup import LOOK_SECONDS
 
-    reasons = []
+    reasons: list[RegistryUnreachable] = []
     look = timeout
     for url in sorted(urls, key=is_local):
         try:
             line = Line(url, timeout, look=look)
         except RegistryUnreachable as error:
-            reasons.append(error.message)
+            reasons.append(error)
             if isinstance(error.__cause__, ConnectionRefusedError):
                 look = min(look, LOOK_SECONDS)  # nobody is there: a resolver's silence is no news
             continue
@@ -276,11 +281,15 @@ def first(urls: Sequence[str], timeout: float, use: Callable[[Line], Line]) -> L
             return use(line)
         except RegistryUnreachable as error:
             line.close()
-            reasons.append(error.message)
+            reasons.append(error)
         except BaseException:
             line.close()
             raise
-    raise RegistryUnreachable(" ".join(reasons) or "No address of the registry is known.")
+    made = RegistryUnreachable(
+        " ".join(error.message for error in reasons) or "No address of the registry is known."
+    )
+    made.refused = bool(reasons) and all(error.refused for error in reasons)
+    raise made
 
 
 def ask_serial(profile: Profile, name: str, timeout: float = 2.0) -> Serial:

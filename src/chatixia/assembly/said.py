@@ -10,7 +10,7 @@ import logging
 import re
 import sys
 from types import TracebackType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:  # the errors bring msgspec, which `--help` has no use for
     from chatixia.errors import MeshError
@@ -18,14 +18,11 @@ if TYPE_CHECKING:  # the errors bring msgspec, which `--help` has no use for
 CURES: Final[dict[str, str]] = {
     "unreachable": "See who is online with `chatixia agents`.",
     "peer_restarted": "See whether it was done before you call again.",
-    "registry_unreachable": "Start it with `chatixia up`, or see its address in `chatixia config`.",
-    "deadline_exceeded": "Give it longer with --timeout SECONDS.",
     "unknown_agent": "See who there is with `chatixia agents`.",
     "unknown_skill": "See its skills with `chatixia call AGENT --help`.",
     "bad_arguments": "See its arguments with `chatixia call AGENT SKILL --help`.",
     "bad_invitation": "Ask the owner for a new one: `chatixia invite NAME`.",
-    "wrong_mesh": "Check that the whole join string was copied.",
-    "name_taken": "Choose another name, or stop the holder.",
+    "name_taken": "Choose another name.",
     "already_running": "Stop that one first.",
     "unauthorized": "Join the mesh first: `chatixia join STRING`.",
     "revoked": "The owner can invite this machine again: `chatixia invite NAME`.",
@@ -33,11 +30,26 @@ CURES: Final[dict[str, str]] = {
     "busy": "Try again in a moment.",
     "unavailable": "Try again in a moment.",
     "disk_full": "Free disk space on the registry's machine.",
-    "upgrade_needed": "Upgrade the older side: `uv tool upgrade chatixia-mesh`.",
-    "expired": "Give it longer with --timeout SECONDS.",
+    "upgrade_needed": "Install the newer chatixia-mesh on the older side.",
     "replaced": "Stop the other process, or give this one another name.",
 }
-"""Code -> what to do, for errors whose own sentence does not end with a command."""
+"""Code -> what to do, for errors whose own sentence does not end with a command. What to do about
+the others depends on where they are read: see :func:`_by_reader`."""
+
+
+class Reader(NamedTuple):
+    """Where an error is read, for a cure must fit there.
+
+    ``command``: the command's words, empty in a script. ``timeout``: whether it has ``--timeout``.
+    ``mesh``: the profile's name, empty for the one in force.
+    """
+
+    command: str = ""
+    timeout: bool = False
+    mesh: str = ""
+
+
+SCRIPT: Final = Reader()
 
 DOUBT: Final = " It may have been done."
 """What a person must know of an error whose outcome is unknown, before doing the same again."""
@@ -69,22 +81,84 @@ def sentence(text: str) -> str:
     return line if line.endswith((".", "?", "!", "`")) else line + "."
 
 
-def said(error: MeshError) -> str:
+def said(error: MeshError, reader: Reader = SCRIPT) -> str:
     """The sentence of an error, whether it may have been done in spite of it, and its cure: its
     notes, else the one of its code."""
     notes = "".join(f" {note}" for note in getattr(error, "__notes__", ()))
     doubt = DOUBT if error.outcome == "unknown" and error.code != "outcome_unknown" else ""
-    return f"{sentence(error.message)}{doubt}{notes or cure(error)}"
+    return f"{sentence(error.message)}{doubt}{notes or cure(error, reader)}"
 
 
-def cure(error: MeshError) -> str:
+def cure(error: MeshError, reader: Reader = SCRIPT) -> str:
     """What to do about it, unless the sentence says so itself."""
-    if error.code == "deadline_exceeded" and OWN_LIMIT in error.message:
+    if "`" in error.message:
         return ""
-    found = disk_cure(error.__cause__) or CURES.get(error.code, "")
-    if not found or "`" in error.message:
+    found = disk_cure(error.__cause__) or _by_reader(error, reader) or CURES.get(error.code, "")
+    if "AGENT" in found:
+        found = found.replace("AGENT", error.agent) if error.agent else NO_AGENT[error.code]
+    return f" {found}" if found else ""
+
+
+NO_AGENT: Final[dict[str, str]] = {
+    "unknown_skill": "See who can do what with `chatixia agents`.",
+    "bad_arguments": "",  # of no agent's skill: the sentence itself says what would do
+}
+"""The cures that name an agent, where the error names none."""
+
+
+def _by_reader(error: MeshError, reader: Reader) -> str:
+    """The cure that depends on where the error is read."""
+    if error.code == "registry_unreachable":
+        return _registry(bool(getattr(error, "refused", False)), reader)
+    if error.code in ("deadline_exceeded", "expired"):
+        return _longer(error, reader)
+    if error.code == "wrong_mesh":
+        joining = reader.command == "join"
+        return "Check that the whole join string was copied." if joining else ADDRESSES
+    return ""
+
+
+ADDRESSES: Final = "See which address is used with `chatixia config`."
+
+
+def _registry(refused: bool, reader: Reader) -> str:
+    """What to do about a registry that is not there, or does not answer."""
+    mesh = f" --mesh {reader.mesh}" if reader.mesh else ""
+    if _runs_here(reader.mesh):
+        if refused:
+            return f"Start it with `chatixia up{mesh}`."
+        return f"See its output where `chatixia up{mesh}` runs here; if it hangs, start it again."
+    where = f"`chatixia config{mesh}` shows its addresses."
+    if reader.command == "join":
+        where = "The join string names its addresses."
+    start = "must be started on its own machine" if refused else "must run, and be in reach of here"
+    return f"It {start}; {where[:1].lower()}{where[1:]}"
+
+
+def _runs_here(mesh: str) -> bool:
+    """Whether this machine is the one whose user starts the mesh's registry."""
+    from chatixia.errors import MeshError
+
+    from .profile import folder_of
+
+    try:
+        return (folder_of(mesh) / "registry").is_dir()
+    except (MeshError, OSError, RuntimeError):
+        return False
+
+
+def _longer(error: MeshError, reader: Reader) -> str:
+    """How more time is given, where that can be done."""
+    if OWN_LIMIT in error.message:
         return ""
-    return " " + (found.replace("AGENT", error.agent) if error.agent else found)
+    if reader.timeout:
+        return "Give it longer with --timeout SECONDS."
+    if not reader.command:
+        return f"Give it longer with {'deadline' if error.code == 'expired' else 'timeout'}=."
+    return RETRY if error.code == "expired" else "Try again in a moment."
+
+
+RETRY: Final = "Submit it again with `chatixia tasks retry TASK`."
 
 
 def disk_cure(cause: BaseException | None) -> str:

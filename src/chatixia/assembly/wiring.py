@@ -94,7 +94,10 @@ def open_profile(settings: Settings) -> Profile:
         # Of several agents that start at once here, one joins for all.
         with contextlib.suppress(Conflict):
             return join(string, name)
-    return Profile.open(name)
+    if settings.source("mesh") in ("default", "flag"):
+        return Profile.open(name)
+    with settings.blamed("mesh"):
+        return Profile.open(name)
 
 
 def keyless(settings: Settings, name: str, world: World = REAL) -> KeylessWire | None:

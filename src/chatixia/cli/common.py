@@ -90,18 +90,25 @@ def common(command: Callable[Concatenate[Talk, P], R]) -> Callable[P, R]:
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         as_json, quiet = bool(kwargs.pop("as_json")), bool(kwargs.pop("quiet"))
         verbose, mesh = int(str(kwargs.pop("verbose"))), str(kwargs.pop("mesh"))
-        remember(as_json, verbose)
+        remember(as_json, verbose, mesh)
         set_up_logging(verbose)
         return command(Talk(as_json, quiet, verbose, mesh), *args, **kwargs)
 
     return wrapped
 
 
-def remember(as_json: bool, verbose: int) -> None:
-    """Tell the error printer which form was asked for."""
+def remember(as_json: bool, verbose: int, mesh: str) -> None:
+    """Tell the error printer which form was asked for, and of which command."""
+    from chatixia.assembly.said import Reader
+
     ctx = click.get_current_context(silent=True)
     if ctx is not None:
-        ctx.find_root().meta.update({"chatixia.json": as_json, "chatixia.verbose": verbose})
+        words = ctx.command_path.partition(" ")[2] or ctx.command_path
+        timeout = any(param.name == "timeout" for param in ctx.command.params)
+        ctx.find_root().meta.update({
+            "chatixia.json": as_json, "chatixia.verbose": verbose,
+            "chatixia.reader": Reader(words, timeout, mesh),
+        })  # fmt: skip
 
 
 def set_up_logging(verbose: int) -> None:

@@ -108,10 +108,10 @@ def ended(error: Exception, meta: dict[str, Any]) -> int:
 
 def refused(error: MeshError, meta: dict[str, Any]) -> int:
     """An error of the mesh: its sentence, its cure, and with ``--json`` its fields."""
-    from chatixia.assembly.said import said
+    from chatixia.assembly.said import SCRIPT, said
 
     as_object(error, meta)
-    tell(said(error))
+    tell(said(error, meta.get("chatixia.reader") or SCRIPT))
     return error.exit
 
 

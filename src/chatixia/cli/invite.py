@@ -80,7 +80,9 @@ def wait(talk: Talk, profile: Profile, made: Invited) -> None:
     if found.state != "redeemed":
         new_line(talk)
         ended = "was withdrawn." if found.state == "withdrawn" else "ran out: nobody joined."
-        raise BadInvitation(f"The invitation of {made.name} {ended}")
+        over = BadInvitation(f"The invitation of {made.name} {ended}")
+        over.add_note(f"Make a new one with `chatixia invite {output.word(made.name)}`.")
+        raise over
     came = f" from {output.plain(found.joined_from)}" if found.joined_from else ""
     talk.say(f"{found.joined or made.name} joined{came}")
     if talk.as_json:

@@ -13,6 +13,7 @@ from typing import Any, Final, NoReturn
 
 import msgspec
 
+from chatixia.core.wording import with_article
 from chatixia.errors import BadArguments, BadRequest
 
 
@@ -44,7 +45,7 @@ def enc_hook(item: Any) -> Any:
         dump = getattr(item, method, None)
         if callable(dump):
             return dump(**kind)
-    raise Unwritable(f"a {type(item).__name__} cannot be written as JSON")
+    raise Unwritable(f"{with_article(type(item).__name__)} cannot be written as JSON")
 
 
 _written: Final = msgspec.json.Encoder(enc_hook=enc_hook).encode

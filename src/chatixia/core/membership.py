@@ -254,7 +254,7 @@ def check_invitation(chain: Sequence[Signed], *, mesh: str, now: float, verify: 
     if member.kind != "invitation":
         raise BadInvitation("This record is no invitation.")
     if member.record.redeem_by <= now:
-        raise BadInvitation("This invitation is already over.")
+        raise BadInvitation("This invitation has run out.")
     return member
 
 
@@ -264,9 +264,9 @@ def check_redeem(invitation: Record, *, used: bool, now: float) -> None:
     ``used``: it was redeemed before (by another key). Raises BadInvitation.
     """
     if used and not invitation.reusable:
-        raise BadInvitation("This invitation was used; ask for a new one.")
+        raise BadInvitation("This invitation was used already.")
     if now > invitation.redeem_by:
-        raise BadInvitation("This invitation is over; ask for a new one.")
+        raise BadInvitation("This invitation has run out.")
 
 
 def check_join(

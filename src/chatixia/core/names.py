@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Final
 
 from chatixia.errors import UnknownAgent, UnknownSkill
-from chatixia.ids import MAX_ID, MAX_SKILL, AgentId, is_peer_id, is_skill
+from chatixia.ids import MAX_SKILL, AgentId, is_peer_id, is_skill, why_no_id
 
 SHOWN: Final = 80
 """Characters of a bad name that its refusal repeats."""
@@ -16,10 +16,7 @@ SHOWN: Final = 80
 def agent(name: str) -> AgentId:
     """``name`` as the id of an agent or client. Raises UnknownAgent."""
     if not is_peer_id(name):
-        raise UnknownAgent(
-            f"No agent can be called {name[:SHOWN]!r}: lower-case letters, digits, . _ and -,"
-            f" at most {MAX_ID}, and no word that the mesh keeps for itself."
-        )
+        raise UnknownAgent(f"No agent can be called {name[:SHOWN]!r}: {why_no_id(name)}.")
     return AgentId(name)
 
 

@@ -90,10 +90,26 @@ def step(state: State, event: Event) -> Step:
     return found
 
 
+_ENDED: Final[dict[str, str]] = {
+    "completed": "The task is completed",
+    "failed": "The task has failed",
+    "canceled": "The task was canceled",
+    "rejected": "The task was rejected",
+    "input_required": "The task waits for an answer",
+}
+_DONE: Final[dict[str, str]] = {
+    "grant": "be given out", "lose": "lose its lease", "exhaust": "run out of attempts",
+    "expire": "expire", "cancel": "be canceled", "answer": "be answered",
+}  # fmt: skip
+"""What an event that no holder causes does to a task, as a person would say it."""
+
+
 def refusal(state: State, event: Event) -> MeshError:
     """Why ``event`` cannot happen in ``state``."""
     if event not in BY_HOLDER:
-        return Conflict(f"The task is {state}; it cannot {event} any more.")
+        return Conflict(
+            f"{_ENDED.get(state, f'The task is {state}')}, so it cannot {_DONE[event]}."
+        )
     return Cancelled("The task was canceled.") if state == "canceled" else StaleFence()
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import hashlib
+import logging
 import re
 import ssl
 from collections.abc import Iterator, Sequence
@@ -49,7 +50,8 @@ from chatixia.wire.signaling import (
 )
 from chatixia.wire.trust import Signed
 
-from .lookup import connected, is_number, look_up
+from .lookup import LOOK_SECONDS, connected, is_number, look_up
+from .reason import reason
 
 OPEN_SECONDS: Final = 5.0
 LOGIN_SECONDS: Final = 10.0
@@ -60,12 +62,16 @@ PROOF_SECONDS: Final = 1.0
 MOST_BEFORE_PEERS: Final = 64
 """Frames between ``welcome`` and the last page of ``peer_list``."""
 
+log = logging.getLogger("chatixia.peer")
+
 _one = decoder(FromRegistry)
 _many = decoder(list[FromRegistry])
 
 
 class NobodyListens(RegistryUnreachable):
     """The host is there and refuses the connection: no registry runs at that address."""
+
+    refused = True
 
 
 class NoAddress(RegistryUnreachable):
@@ -119,8 +125,7 @@ async def numbers_of(url: str) -> list[str]:
     try:
         return await look_up(name)
     except (OSError, UnicodeError) as error:
-        why = getattr(error, "strerror", None) or type(error).__name__
-        raise NoAddress(f"{url} does not answer: {why}.") from None
+        raise NoAddress(f"{url} does not answer: {reason(error, LOOK_SECONDS)}.") from None
 
 
 async def login(
@@ -144,7 +149,7 @@ async def login(
         raise RegistryUnreachable(f"{url} does not finish the login.") from None
     except (OSError, ConnectionClosed) as error:
         await hang_up(ws)
-        raise RegistryUnreachable(f"{url} broke off: {type(error).__name__}.") from None
+        raise RegistryUnreachable(f"{url} broke off: {reason(error, LOGIN_SECONDS)}.") from None
     except BadSignature:
         await hang_up(ws)
         if vouched or not url.startswith("https:"):
@@ -198,8 +203,10 @@ async def _dial(url: str, vouched: bool, numbers: Sequence[str]) -> ClientConnec
     except (OSError, TimeoutError, InvalidHandshake, EOFError) as error:
         if _refused(error):
             raise NobodyListens(f"No registry runs at {url}: it refuses connections.") from None
-        why = getattr(error, "strerror", None) or type(error).__name__
-        raise RegistryUnreachable(f"{url} does not answer: {why}.") from None
+        log.debug("%s does not answer", url, exc_info=error)
+        raise RegistryUnreachable(
+            f"{url} does not answer: {reason(error, OPEN_SECONDS)}."
+        ) from None
     except ValueError as error:
         raise ConfigError(f"{url} is no address of a registry.") from error
 

@@ -84,8 +84,11 @@ async def test_the_secret_is_nowhere_on_disk(registry: RegistryHarness):
 
 async def test_wrong_names_and_keys(registry: RegistryHarness):
     await agent(registry, "member")
-    for name, kind in (("Bad Name", Unprocessable), ("member", NameTaken), ("hub", Unprocessable)):
-        with pytest.raises(kind):
+    for name, kind, rule in (
+        ("Bad Name", Unprocessable, "lower-case letters"), ("member", NameTaken, "member"),
+        ("hub", Unprocessable, "reserved"),
+    ):  # fmt: skip
+        with pytest.raises(kind, match=rule):
             await made(registry, name)
     with pytest.raises(NotFound):
         await asyncio.to_thread(_revoke_unknown, registry)

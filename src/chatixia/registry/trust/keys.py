@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from chatixia.core.ports import Principal
 from chatixia.errors import NameTaken, Unauthorized, Unprocessable
-from chatixia.ids import AgentId, is_agent_id
+from chatixia.ids import AgentId, is_agent_id, why_no_id
 from chatixia.registry.call import Call
 from chatixia.store.control.rows import KeyRow
 from chatixia.store.control.store import Store
@@ -42,7 +42,7 @@ class ApiKeys:
     async def create(self, call: Call, request: KeyCreate) -> KeyCreated:
         """Make a key; its secret is in this answer and nowhere else."""
         if not is_agent_id(request.name):
-            raise Unprocessable(f"{request.name!r} cannot be a name.")
+            raise Unprocessable(f"{request.name!r} cannot name a key: {why_no_id(request.name)}.")
         if self._members.holder(request.name) is not None:
             raise NameTaken(f"{request.name} is a member with a key of its own.")
         secret = PREFIX + b32(self._world.token(20))

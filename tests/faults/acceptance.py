@@ -63,10 +63,7 @@ FAULTS: list[Fault] = [
     fault(
         "hasty-registry",
         "a blocked loop is nobody's death at the registry either",
-        {
-            "chatixia.assembly.up:PING_SECONDS": value(2.0),
-            "chatixia.assembly.up:PING_TIMEOUT": value(3.0),
-        },
+        {"chatixia.assembly.up:pings": always((2.0, 3.0))},
         "test_deaths.py::test_an_agent_whose_loop_stands_still_is_not_declared_dead",
     ),
     fault(

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from .breaks import Fault
+from .breaks import Fault, always, value
 
 
 def too_high(original: Any) -> Any:
     """Take what is below BaseException alone for nobody's answer."""
     return lambda error, *rest: original(error, *rest) or not isinstance(error, Exception)
+
+
+def as_closed(original: Any) -> Any:
+    """Take silence for a socket that the far side closed."""
+
+    def offline(self: Any, agent: Any, incarnation: str, clean: bool, silent: bool) -> None:
+        original(self, agent, incarnation, clean, False)
+
+    return offline
 
 
 FAULTS: list[Fault] = [
@@ -24,5 +33,23 @@ FAULTS: list[Fault] = [
             "tests/peer/test_work.py::test_each_end_is_reported[panics]",
             "tests/agent/test_runtime.py::test_whatever_a_skill_raises_is_its_answer[panics]",
         ),
+    ),
+    Fault(
+        "silence-is-death",
+        "who answers no ping keeps the leases for their time",
+        {"chatixia.assembly.websocket:NO_PONG": value(1005)},
+        ("tests/assembly/test_websocket.py::test_only_who_answers_no_ping_is_silent[reads none]",),
+    ),
+    Fault(
+        "silent-lease-cut",
+        "silence ends no lease before its time",
+        {"chatixia.registry.work.leases:Leases.offline": as_closed},
+        ("tests/registry/work/test_leases.py::test_silence_ends_no_lease_before_its_time",),
+    ),
+    Fault(
+        "token-once-a-login",
+        "a living login is sent its next token before the old one ends",
+        {"chatixia.registry.live.refresh:Refresh.begin": always(None)},
+        ("tests/registry/live/test_refresh.py::test_agents_and_clients_get_the_next_token",),
     ),
 ]

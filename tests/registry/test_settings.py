@@ -15,6 +15,8 @@ def test_nothing_said_is_the_defaults():
 
 def test_a_token_s_life_as_people_write_it():
     assert read({"token_ttl": "20s"}).token_ttl == read({"token_ttl": 20}).token_ttl == 20
+    said = read({"lease": "1m", "ping_interval": "2s", "ping_timeout": 2.5})
+    assert (said.lease, said.ping_interval, said.ping_timeout) == (60, 2, 2.5)
 
 
 @pytest.mark.parametrize(
@@ -24,6 +26,8 @@ def test_a_token_s_life_as_people_write_it():
         {"port": 70_000},
         {"token_ttl": 1},
         {"token_ttl": "soon"},
+        {"lease": 5},
+        {"ping_interval": 0},
         {"ice": {"x": 1}},
         {"lan": "yes"},
     ],

@@ -47,11 +47,11 @@ def _nearest(text: str) -> str:
     """msgspec's sentence, with the nearest key where one is unknown."""
     import difflib
 
-    from chatixia.registry.settings import Settings
+    from chatixia.registry.settings import TIMES, Settings
 
     if "unknown field" not in text:
         what, _, at = text.replace("`", "").partition(" - at ")
-        hint = "; use seconds, or a time such as 20s, 5m" if at == "$.token_ttl" else ""
+        hint = "; use seconds, or a time such as 20s, 5m" if at.removeprefix("$.") in TIMES else ""
         return f"{at.removeprefix('$.') or 'it'}: {what}{hint}."
     name = text.partition("`")[2].partition("`")[0]
     known = [field.name for field in msgspec.structs.fields(Settings)]

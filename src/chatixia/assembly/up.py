@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("chatixia.registry")
 
-PING_SECONDS: Final = 5.0
-PING_TIMEOUT: Final = 20.0
 GRACE_SECONDS: Final = 2
 KEEP_ALIVE: Final = 30
 DESCRIPTORS: Final = 16_384
@@ -63,6 +61,9 @@ class UpOptions(msgspec.Struct):
     tls_port: int | None = None
     stun_port: int | None = None
     token_ttl: int | None = None
+    lease: int | None = None
+    ping_interval: float | None = None
+    ping_timeout: float | None = None
     insecure_http: bool | None = None
 
 
@@ -137,7 +138,7 @@ async def _serve(
     plan = plan_of(settings)
     bound = bind(plan)
     try:
-        store = Store.open(identity.folder, world)
+        store = Store.open(identity.folder, world, lease=settings.lease)
     except BaseException:
         bound.close()
         raise
@@ -229,12 +230,13 @@ async def _listen(
     from chatixia.registry.call import Listener
 
     inner = frozenset({LOOPBACK, "localhost", "::1", *map(str.lower, settings.names)})
-    servers = [_server(service.guard(Listener(False, b"", inner)), None)]
+    ping = pings(settings)
+    servers = [_server(service.guard(Listener(False, b"", inner)), None, ping)]
     sockets = [[bound.loopback]]
     if bound.outer:
         listener = _outer(plan, settings, folder, world)
         tls = None if plan.clear else folder
-        servers.append(_server(service.guard(listener), tls))
+        servers.append(_server(service.guard(listener), tls, ping))
         sockets.append(bound.outer)
     tasks = [
         asyncio.create_task(server.serve(sockets=own))
@@ -258,7 +260,12 @@ def _outer(plan: Plan, settings: Settings, folder: Path, world: World) -> Listen
     return Listener(True, certificate(folder, names, world), hosts)
 
 
-def _server(app: Guard, tls: Path | None) -> Any:
+def pings(settings: Settings) -> tuple[float, float]:
+    """Seconds between the pings of a socket, and until one without an answer ends it."""
+    return settings.ping_interval, settings.ping_timeout
+
+
+def _server(app: Guard, tls: Path | None, ping: tuple[float, float]) -> Any:
     import ssl
 
     import uvicorn
@@ -266,6 +273,7 @@ def _server(app: Guard, tls: Path | None) -> Any:
     from chatixia.wire.signaling import MAX_SIGNAL
 
     from .registry_files import TLS_CERT, TLS_KEY
+    from .websocket import Protocol
 
     def modern(config: uvicorn.Config, default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
         context = default()
@@ -282,8 +290,8 @@ def _server(app: Guard, tls: Path | None) -> Any:
     for name in ("uvicorn.error", "uvicorn.asgi", "uvicorn.access"):
         logging.getLogger(name).setLevel(logging.WARNING)  # its info lines hold query strings
     return _server_class()(uvicorn.Config(
-        app, http="httptools", ws="websockets-sansio", ws_max_size=MAX_SIGNAL,
-        ws_per_message_deflate=False, ws_ping_interval=PING_SECONDS, ws_ping_timeout=PING_TIMEOUT,
+        app, http="httptools", ws=Protocol, ws_max_size=MAX_SIGNAL,
+        ws_per_message_deflate=False, ws_ping_interval=ping[0], ws_ping_timeout=ping[1],
         lifespan="off", log_config=None, access_log=False, proxy_headers=False,
         server_header=False, timeout_keep_alive=KEEP_ALIVE,
         limit_concurrency=MOST_CONNECTIONS, interface="asgi3",

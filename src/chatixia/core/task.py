@@ -118,9 +118,10 @@ def every_case() -> Iterable[tuple[State, Event]]:
     return product(get_args(State), get_args(Event))
 
 
-def lease(kind: str) -> float:
-    """Seconds of a claimed lease: an agent without a key of its own only polls, so longer."""
-    return POLL_LEASE if kind == "key" else LEASE
+def lease(kind: str, full: float = LEASE) -> float:
+    """Seconds of a claimed lease: ``full``, but an agent without a key of its own only polls, so
+    longer."""
+    return max(POLL_LEASE, full) if kind == "key" else full
 
 
 # --- fences -----------------------------------------------------------------------------------

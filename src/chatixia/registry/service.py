@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
-from chatixia.core.ports import Principal, Verify
-from chatixia.errors import Unauthorized, Unavailable
+from chatixia.core.ports import Verify
+from chatixia.errors import MeshError, Unauthorized, Unavailable
 from chatixia.identity import SignKey
 from chatixia.ids import AgentId
 from chatixia.store.control.store import Store
@@ -48,6 +48,9 @@ from .work.service import Tasks
 
 FAILURES: Final = (20.0, 1 / 15)
 """Failed logins per address: a burst, then one in 15 s."""
+
+REFRESHED: Final = 0.5
+"""After this part of a token's life a living login is sent the next."""
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -94,7 +97,7 @@ class Service:
         self.verbs = Verbs(handlers, self.meter, world)
         self.door = Door(
             gate, self.roster, self.verbs, self.meter, world, self._config, self.links.report,
-            store.now,
+            store.now, token_ttl * REFRESHED,
         )  # fmt: skip
         leaving = Leaving(
             store, self.members, verify, self.door.drop, self.roster.everyone, self.events.note,
@@ -176,11 +179,23 @@ class Service:
     async def _ice(self, call: Call, request: Nothing) -> IceConfig:
         return IceConfig(self._reach.ice, self._reach.urls(call.local), self._store.now())
 
-    def _config(self, principal: Principal, local: bool) -> Config:
-        token = ""
-        if principal.kind not in ("person", "key"):
-            token = self.tokens.issue(principal, self.members.highest(principal.id))
-        return Config(self._reach.urls(local), self._reach.ice, token, self._store.now())
+    def _config(self, socket: Socket) -> Config:
+        return Config(
+            self._reach.urls(socket.local), self._reach.ice, self._token(socket), self._store.now()
+        )
+
+    def _token(self, socket: Socket) -> str:
+        """A token for a login whose membership still stands, else none."""
+        principal = socket.principal
+        if principal is None or principal.kind in ("person", "key"):
+            return ""
+        serial = self.members.highest(principal.id)
+        try:
+            self.members.check(principal, serial)
+        except MeshError:
+            return ""
+        over = 0 < socket.not_after < self._store.now()
+        return "" if over else self.tokens.issue(principal, serial)
 
     async def _beat(self, call: Call, request: Any) -> Any:
         skills = self.directory.beat(call, request)
@@ -217,7 +232,7 @@ class Service:
         """Any socket is gone; a replaced login's process may still be the same."""
         self.tasks.gone(AgentId(socket.id), socket.epoch)
         if listed(socket) and not replaced:
-            self.tasks.offline(AgentId(socket.id), socket.incarnation, socket.clean)
+            self.tasks.offline(AgentId(socket.id), socket.incarnation, socket.clean, socket.silent)
 
     def _key_ended(self, name: str) -> None:
         self.directory.gone(name)

@@ -14,6 +14,12 @@ Text = Annotated[str, msgspec.Meta(max_length=253)]
 LOOPBACK_PORT: Final = 8080
 TLS_PORT: Final = 8443
 STUN_PORT: Final = 3478
+LEASE: Final = 30
+PING_INTERVAL: Final = 5.0
+PING_TIMEOUT: Final = 20.0
+
+TIMES: Final = ("token_ttl", "lease", "ping_interval", "ping_timeout")
+"""Settings that may be written as ``20s`` or ``5m``."""
 
 
 class Ice(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -26,7 +32,9 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """``port``: clear loopback; ``lan``: TLS on this machine's addresses; ``public``: addresses or
     names others reach it by; ``names``: further host names; ``via``: URLs of tunnels and proxies;
     ``token_ttl``: seconds, or as ``20s``, ``5m``; ``insecure_http``: clear text off loopback, never
-    by default.
+    by default; ``lease``: seconds of a worker's lease, renewed three times in each; a socket is
+    pinged every ``ping_interval`` seconds and closed ``ping_timeout`` seconds after a ping that was
+    not answered.
     """
 
     port: Port = LOOPBACK_PORT
@@ -38,11 +46,14 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     via: Annotated[list[Text], msgspec.Meta(max_length=16)] = []
     token_ttl: Annotated[int, msgspec.Meta(ge=5, le=3600)] = 300
     insecure_http: bool = False
+    lease: Annotated[int, msgspec.Meta(ge=8, le=3600)] = LEASE
+    ping_interval: Annotated[float, msgspec.Meta(ge=1, le=60)] = PING_INTERVAL
+    ping_timeout: Annotated[float, msgspec.Meta(ge=1, le=300)] = PING_TIMEOUT
     ice: Ice = msgspec.field(default_factory=Ice)
 
 
 def read(found: Any) -> Settings:
     """Settings from what a YAML file says. Raises msgspec.ValidationError."""
-    if isinstance(found, dict) and "token_ttl" in found:
-        found = {**found, "token_ttl": seconds(found["token_ttl"])}
+    if isinstance(found, dict):
+        found = {key: seconds(said) if key in TIMES else said for key, said in found.items()}
     return msgspec.convert(found or {}, Settings)

@@ -23,6 +23,9 @@ MAX_FROM_REGISTRY: Final = 4 * MIB
 """A frame of the registry's: a task with its payload and its result is one."""
 MAX_SDP: Final = 16 * KIB
 MAX_CANDIDATES: Final = 32
+NO_PONG: Final = 1006
+"""The close code by which a server tells its application that a ping timed out; no frame can carry
+it."""
 
 Sdp = Annotated[str, msgspec.Meta(max_length=MAX_SDP)]
 Chain = Annotated[list[Signed], msgspec.Meta(max_length=4)]

@@ -59,7 +59,7 @@ async def test_a_reader_that_does_not_read_is_closed(monkeypatch: Any):
     taken = 0
     while socket.send(Ping("x" * 60)):
         taken += 1
-    assert taken < 20 and socket.closed
+    assert taken < 20 and socket.closed and socket.silent
     wire.open.set()
     await asyncio.wait_for(pump, 5)
     assert wire.sent[-1]["code"] == TOO_SLOW

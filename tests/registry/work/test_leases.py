@@ -6,6 +6,7 @@ import pytest
 
 from chatixia.core import task as core
 from chatixia.errors import StaleFence
+from chatixia.ids import AgentId
 from chatixia.registry.work import leases as module
 from chatixia.wire import tasks as t
 from chatixia.wire.signaling import TaskHint, TaskPush
@@ -77,6 +78,40 @@ async def test_another_process_of_the_name_does_not_save_the_old_ones_leases(
     desk.tasks.offline(BOB.id, BOB.incarnation)  # the old socket's end comes late
     assert desk.tasks._leases.workers["bob"].incarnation == fresh.incarnation
     await away(desk)
+
+
+async def test_silence_ends_no_lease_before_its_time(working: tuple[Desk, TaskPush]):
+    """A loop that is blocked answers no ping, and renews from beside it, every ten seconds."""
+    desk, push = working
+    desk.tasks.offline(BOB.id, BOB.incarnation, silent=True)
+    await away(desk)
+    await desk.later(core.LEASE - 1)
+    assert await desk.state(OWNER, push.task.id) == "assigned"
+    renewal = await desk.tasks.renew(BOB, t.Renew([t.Held(push.task.id, push.fence)]))
+    assert renewal.leases[0].lease_ms == t.LEASE_MS
+    await desk.later(core.LEASE - 1)
+    assert await desk.state(OWNER, push.task.id) == "assigned"
+    await desk.later(2)
+    assert await desk.state(OWNER, push.task.id) == "pending"
+
+
+async def test_a_new_process_of_one_that_fell_silent_ends_its_leases(
+    working: tuple[Desk, TaskPush],
+):
+    desk, push = working
+    desk.tasks.offline(BOB.id, BOB.incarnation, silent=True)
+    desk.online(agent("bob", "f" * 16), epoch="1.2")
+    await away(desk)
+    assert await desk.state(OWNER, push.task.id) == "pending"
+
+
+async def test_those_that_fell_silent_are_remembered_within_a_bound(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(module, "MOST_SILENT", 2)
+    for n in range(5):
+        desk.tasks.offline(AgentId(f"a{n}"), "f" * 16, silent=True)
+    assert list(desk.tasks._leases._silent) == ["a3", "a4"]
 
 
 async def test_a_goodbye_ends_them_at_once(working: tuple[Desk, TaskPush]):

@@ -22,6 +22,7 @@ from chatixia.registry.verbs import Verbs
 from chatixia.wire.base import MIB, decode, decoder, fitting
 from chatixia.wire.signaling import (
     MAX_SIGNAL,
+    NO_PONG,
     Challenge,
     Config,
     FromAgent,
@@ -35,6 +36,7 @@ from chatixia.wire.trust import Signed
 from chatixia.world import World
 
 from .frames import Frames
+from .refresh import Refresh
 from .relay import refusal, tag
 from .roster import Roster, listed, reachable
 from .socket import GOING_AWAY, POLICY, Send, Socket
@@ -76,20 +78,26 @@ class Gate(Protocol):
 
 
 class Left(Exception):
-    """The other side closed."""
+    """The other side closed, or (``silent``) it answered no ping."""
+
+    def __init__(self, silent: bool = False) -> None:
+        super().__init__()
+        self.silent = silent
 
 
 class Door:
-    """Serves `/ws`. ``config`` makes the `config` frame for a principal."""
+    """Serves `/ws`. ``config`` makes the `config` frame for a login, again every ``refresh``
+    seconds."""
 
     def __init__(
         self, gate: Gate, roster: Roster, verbs: Verbs, meter: Meter, world: World,
-        config: Callable[[Principal, bool], Config], on_links: Callable[[Socket, Links], None],
-        now: Callable[[], float],
+        config: Callable[[Socket], Config], on_links: Callable[[Socket, Links], None],
+        now: Callable[[], float], refresh: float,
     ) -> None:  # fmt: skip
         self._gate, self._roster, self._verbs = gate, roster, verbs
         self._meter, self._world = meter, world
         self._config, self._on_links, self._now = config, on_links, now
+        self._refresh = Refresh(config, refresh)
         self._people = 0
         self._sockets: set[Socket] = set()
         self._waiting = 0
@@ -114,8 +122,8 @@ class Door:
         pump.add_done_callback(lambda ended: self._writer_ended(socket, ended))
         try:
             await self._serve(socket, listener, receive, headers)
-        except Left:
-            pass
+        except Left as left:
+            socket.silent = socket.silent or left.silent
         finally:
             self._sockets.discard(socket)
             self._roster.remove(socket)
@@ -143,6 +151,7 @@ class Door:
             return
         finally:
             self._waiting -= 1
+        self._refresh.begin(socket)
         frames = Frames(
             socket, listener, self._roster, self._verbs, self._meter, self._world, self._on_links,
             self._now,
@@ -153,6 +162,7 @@ class Door:
                 if not socket.closed:  # who was put out meanwhile says nothing more
                     frames.read(text)
         finally:
+            self._refresh.end(socket)
             await frames.stop()
 
     async def _enter(
@@ -224,7 +234,7 @@ class Door:
         """What a newcomer reads before anything that being listed brings."""
         assert socket.principal
         socket.send(welcome)
-        socket.send(self._config(socket.principal, socket.local))
+        socket.send(self._config(socket))
         if reachable(socket):
             self._list_peers(socket)
 
@@ -272,7 +282,7 @@ async def _text(receive: Receive) -> str | None:
     """The next message's text, None for a binary one. Raises Left at the end."""
     message = await receive()
     if message["type"] != "websocket.receive":
-        raise Left
+        raise Left(message.get("code") == NO_PONG)
     text: str | None = message.get("text")
     return text
 

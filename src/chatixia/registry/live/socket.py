@@ -61,6 +61,8 @@ class Socket:
         self.links: tuple[LinkReport, ...] = ()
         self.contacts: set[str] = set()
         self.clean = False
+        self.silent = False
+        """It ended because nothing was read at the other side, whose process may well live."""
         self.since = 0.0
         self.closed = False
         self._batch = False
@@ -97,6 +99,7 @@ class Socket:
             return False
         if len(self._out) >= OUTBOX_ITEMS or self._bytes + len(data) > OUTBOX_BYTES:
             self._out.clear()
+            self.silent = True
             self.close(TOO_SLOW, "reads too slowly")
             return False
         self._out.append(data)

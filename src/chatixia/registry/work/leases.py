@@ -7,6 +7,7 @@ and progress cost no write. It is made again from the rows at start.
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Final
 
@@ -25,6 +26,8 @@ from .ports import Pushes, Worker
 
 LOST: Final = frozenset({"expire", "cancel", "exhaust", "lose", "return"})
 """Events after which the holder must be told to stop."""
+MOST_SILENT: Final = 4096
+"""Processes that fell silent and are remembered until their name logs in again."""
 Spawn = Callable[[Coroutine[Any, Any, Any]], object]
 
 
@@ -47,6 +50,7 @@ class Leases:
         self.workers: dict[str, Worker] = {}
         self._held: dict[str, Lease] = {}
         self._away: dict[tuple[str, str], asyncio.TimerHandle] = {}
+        self._silent: OrderedDict[str, str] = OrderedDict()
         self._marks: dict[str, int] = {}
         self._poked = False
 
@@ -72,20 +76,30 @@ class Leases:
     def online(self, worker: Worker) -> None:
         """A login, or another number of slots or skills."""
         before = self.workers.get(worker.id)
+        earlier = before.incarnation if before else self._silent.get(worker.id, "")
         self.workers[worker.id] = worker
+        self._silent.pop(worker.id, None)
         self.returned(worker.id, worker.incarnation)
-        if before is not None and before.incarnation != worker.incarnation:
-            self._leave(worker.id, before.incarnation)
+        if earlier != worker.incarnation:
+            self._leave(worker.id, earlier)
         self._seat()
 
-    def offline(self, agent: AgentId, incarnation: str, clean: bool) -> None:
-        """A socket closed: the same process has 5 s to return, one that said goodbye none."""
+    def offline(self, agent: AgentId, incarnation: str, clean: bool, silent: bool) -> None:
+        """A socket closed: the same process has 5 s to return, one that said goodbye none.
+
+        One that was silent keeps its leases for their full time: its loop may be blocked, and they
+        are renewed from beside it.
+        """
         worker = self.workers.get(agent)
         if worker is not None and worker.incarnation == incarnation:
             del self.workers[agent]
             self._seat()
         if clean:
             self._spawn(self._end(agent, incarnation))
+        elif silent:
+            self._silent[agent] = incarnation
+            if len(self._silent) > MOST_SILENT:
+                self._silent.popitem(last=False)
         else:
             self._leave(agent, incarnation)
 
@@ -135,7 +149,8 @@ class Leases:
         row = said.row
         self._hold(row, not said.pushed)
         if said.pushed:
-            push = TaskPush(said.task, t.LEASE_MS, said.task.fence, said.attempt)
+            lease_ms = int(1000 * (row.lease - row.updated))
+            push = TaskPush(said.task, lease_ms, said.task.fence, said.attempt)
             worker = self.workers.get(row.worker)
             epoch = worker.epoch if worker and worker.incarnation == row.incarnation else ""
             self._pushes.push(AgentId(row.worker), push, epoch)

@@ -119,9 +119,14 @@ class Tasks:
         """An agent logged in, or its slots or skills changed. Not for clients, keys or people."""
         self._leases.online(worker)
 
-    def offline(self, agent: AgentId, incarnation: str, clean: bool = False) -> None:
-        """Its socket closed; leases of that incarnation end after 5 s (at once if ``clean``)."""
-        self._leases.offline(agent, incarnation, clean)
+    def offline(
+        self, agent: AgentId, incarnation: str, clean: bool = False, silent: bool = False
+    ) -> None:
+        """Its socket closed; leases of that incarnation end after 5 s (at once if ``clean``).
+
+        ``silent``: nothing was read there, so a loop may only be blocked: they keep their time.
+        """
+        self._leases.offline(agent, incarnation, clean, silent)
 
     def gone(self, who: AgentId, epoch: str) -> None:
         """Any principal's socket closed: its watches end."""

@@ -28,8 +28,10 @@ class Base:
     """Opens and closes; reads and writes for the parts above."""
 
     def __init__(
-        self, folder: Path, world: World, on_death: Callable[[str], None], floor: Floor
-    ) -> None:
+        self, folder: Path, world: World, on_death: Callable[[str], None], floor: Floor,
+        lease: float = core.LEASE,
+    ) -> None:  # fmt: skip
+        self._lease = lease
         prepare(folder)
         self._lock = Lock(folder)
         try:
@@ -61,23 +63,24 @@ class Base:
         *,
         on_death: Callable[[str], None] | None = None,
         floor: Floor = Floor(),  # noqa: B008 - frozen
+        lease: float = core.LEASE,
     ) -> Self:
         """Take the lock on ``folder``, migrate ``registry.db`` and start the threads.
 
         ``on_death`` gets one sentence, in the writer's thread, when the store cannot go on; by
         default it is printed and the process ends. ``floor``: free room below which submits get
-        DiskFull. Raises AlreadyRunning and ConfigError.
+        DiskFull. ``lease``: seconds of a worker's lease. Raises AlreadyRunning and ConfigError.
         """
-        return cls(folder, world, on_death or end_process, floor)
+        return cls(folder, world, on_death or end_process, floor, lease)
 
     def _recover(self, folder: Path) -> None:
         """Before the first group: revocations of the file, full leases, what waits where."""
         self._file = trust.RevocationFile(folder)
-        self._memory = Memory()
+        self._memory = Memory(self._lease)
         tx = self._tx
         tx.begin(self._clock.now())
         trust.apply_again(tx, self._file)
-        tx.run("extend_all", {"lease": tx.now + core.LEASE})
+        tx.run("extend_all", {"lease": tx.now + self._lease})
         self._memory.load(tx)
         tx.totals = {(ns, state): n for ns, state, n in tx.all("all_counts", {})}
         tx.flush()

@@ -40,7 +40,7 @@ class Taker(NamedTuple):
     ns: str
     incarnation: str
     queues: tuple[str, ...]
-    lease: float = core.LEASE
+    lease: float
     started: bool = True
 
 
@@ -56,7 +56,7 @@ def assign(tx: Tx, memory: Memory, seats: Sequence[Seat]) -> int:
     while waiting and given < PER_GROUP and size < BYTES_PER_GROUP:
         still = []
         for seat, free in waiting:
-            row = take(tx, memory, _pushed(seat))
+            row = take(tx, memory, _pushed(seat, memory.lease))
             if row is None:
                 continue
             given, size = given + 1, size + row.size
@@ -66,13 +66,13 @@ def assign(tx: Tx, memory: Memory, seats: Sequence[Seat]) -> int:
     return given
 
 
-def _pushed(seat: Seat) -> Taker:
+def _pushed(seat: Seat, lease: float) -> Taker:
     names = serves(seat.id, seat.skills)
-    return Taker(seat.id, seat.ns, seat.incarnation, names, started=False)
+    return Taker(seat.id, seat.ns, seat.incarnation, names, lease, started=False)
 
 
 def _free(tx: Tx, memory: Memory, seat: Seat) -> int:
-    if not memory.queues.holding(seat.ns, _pushed(seat).queues):
+    if not memory.queues.holding(seat.ns, serves(seat.id, seat.skills)):
         return 0
     held: int = tx.one("held_count", (seat.id,))[0]
     return seat.slots - held
@@ -154,7 +154,7 @@ def claim(tx: Tx, memory: Memory, who: Principal, said: t.Claim, skills: Iterabl
     known = tx.one("remembered", (scope,))
     if known is not None:
         return _regrant(tx, memory, who, _grants.decode(known[1]))
-    lease = core.lease(who.kind)
+    lease = core.lease(who.kind, memory.lease)
     me = Taker(who.id, who.ns, who.incarnation, serves(who.id, skills), lease)
     rows = _several(tx, memory, me, said.limit)
     if rows:

@@ -209,9 +209,10 @@ class Dues:
 
 
 class Memory:
-    """All that the writer keeps."""
+    """All that the writer keeps. ``lease``: seconds of the lease that it gives."""
 
-    def __init__(self) -> None:
+    def __init__(self, lease: float = core.LEASE) -> None:
+        self.lease = lease
         self.queues = Queues()
         self.rows = Rows()
         self.dues = Dues()

@@ -298,7 +298,7 @@ def _renew(tx: Tx, memory: Memory, who: Principal, held: t.Held) -> t.Renewal:
         return t.Renewal(held.task_id, code="not_found")
     if generation != tx.generation or not is_held(row, who.id, n):
         return t.Renewal(held.task_id, code=core.refusal(row.state, "start").code)
-    lease = core.lease(who.kind)
+    lease = core.lease(who.kind, memory.lease)
     tx.run("renew", {
         "id": row.id, "worker": who.id, "ns": who.ns, "fence": n, "lease": tx.now + lease,
     })  # fmt: skip

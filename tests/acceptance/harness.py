@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.lab.netns import Host
-from tests.lab.procs import Process, Procs
+from tests.lab.procs import CHATIXIA, Process, Procs
 
 WORKER = Path(__file__).with_name("worker.py")
 ONLINE = r"online"
@@ -33,10 +33,12 @@ class TestMesh:
         self.port = 0
         self.registry: Process
 
-    def up(self, *options: str, **env: str) -> Process:
+    def up(
+        self, *options: str, program: tuple[str, ...] = CHATIXIA, **env: str
+    ) -> Process:  # fmt: skip
         """Start (or start again, on the same port) the registry."""
-        port = str(self.port or 0)
-        self.registry = self.procs.start("up", "--port", port, *options, host=self.host, **env)
+        words = ("up", "--port", str(self.port or 0), *options)
+        self.registry = self.procs.start(*words, program=program, host=self.host, **env)
         found = self.registry.wait_for(r"registry\s+http://127\.0\.0\.1:(\d+)")
         self.port = int(found[1])
         self.registry.wait_for(r"next\s|ready")

@@ -18,16 +18,19 @@ from chatixia.core.ports import Outgoing
 from chatixia.errors import (
     BadArguments,
     ConfigError,
+    DeadlineExceeded,
     Denied,
+    MeshError,
     Overloaded,
     RegistryUnreachable,
+    Unauthorized,
     Unreachable,
 )
 from chatixia.ids import AgentId
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.peer import SkillInfo
 from chatixia.wire.registry import Beat, KeyCreate, KeyRef, Nothing, RegisterAgent
-from chatixia.wire.tasks import Claim, Grants, Held, Renew, Submit
+from chatixia.wire.tasks import Body, Claim, Grants, Held, Renew, Submit, Submitted, Task
 from chatixia.world import task_id
 from tests.store.control.kit import OWNER
 
@@ -303,3 +306,52 @@ async def test_a_registry_that_refuses_is_asked_less_and_less(
     assert lossy._missed(Overloaded(), 2) == keyless.BEAT_S * 4
     assert lossy._missed(Overloaded(), 99) <= keyless.SLOW_S
     assert lossy._missed(Denied(), 1) == keyless.REFUSED_S
+
+
+class Broken(KeylessPort):
+    """A key-less port whose verbs end as told, in order; the last one again and again."""
+
+    def __init__(self, *ends):
+        super().__init__("http://127.0.0.1:9", "key", "outsider")
+        self.ends = list(ends)
+
+    async def verb(self, name, request, timeout=10.0):
+        end = self.ends.pop(0) if len(self.ends) > 1 else self.ends[0]
+        if isinstance(end, MeshError):
+            raise end
+        return end
+
+
+LOST = RegistryUnreachable("It broke off.", outcome="unknown")
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        (LOST, RegistryUnreachable()),
+        (LOST, Denied()),
+        (LOST, Overloaded(), DeadlineExceeded(outcome="definite")),
+        (Submitted("t_" + "a" * 26), Unauthorized()),
+        (Submitted("t_" + "a" * 26), RegistryUnreachable()),
+    ],
+)
+async def test_once_it_may_be_in_the_queue_a_call_never_ends_definite(
+    ends: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(keyless, "POLL_S", 0.01)
+    port = Broken(*ends)
+    port.up = True
+    with pytest.raises(MeshError) as raised:
+        await port.call(Outgoing(AgentId("a"), "x", timeout=0.1))
+    assert raised.value.outcome == "unknown"
+    await port.stop()
+
+
+async def test_a_lost_answer_to_a_submit_is_asked_for_under_its_key(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(keyless, "POLL_S", 0.01)
+    ended = Task("t_" + "a" * 26, "completed", result=Body(plain=msgspec.Raw(b"7")))
+    port = Broken(LOST, RegistryUnreachable(), LOST, Submitted(ended.id), ended)
+    assert (await port.call(Outgoing(AgentId("a"), "x", timeout=20))).value == b"7"
+    await port.stop()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import re
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -11,11 +13,12 @@ import pytest
 
 from chatixia.assembly import rest as module
 from chatixia.assembly.profile import Profile
-from chatixia.assembly.rest import Rest, ask_serial, first, urls_of
+from chatixia.assembly.rest import Line, Rest, ask_serial, first, urls_of
 from chatixia.errors import (
     BadSignature,
     ConfigError,
     Denied,
+    MeshError,
     NotFound,
     RegistryUnreachable,
     TooLarge,
@@ -23,7 +26,9 @@ from chatixia.errors import (
 )
 from chatixia.peer import lookup
 from chatixia.testing.registry import RegistryHarness
-from chatixia.wire.registry import Keys, Nothing, Serial, Session
+from chatixia.wire.registry import Keys, NonceRequest, Nothing, Serial, Session
+from chatixia.wire.signed import b64
+from chatixia.wire.tasks import Ref, Submit
 from chatixia.wire.trust import InviteRef
 from tests.assembly.proxy import Authority, Proxy
 from tests.peer.resolver import held
@@ -252,3 +257,71 @@ def test_urls_of_addresses():
     assert urls_of(["a:1", "127.0.0.1:2", "https://b"]) == [
         "https://a:1", "http://127.0.0.1:2", "https://127.0.0.1:2", "https://b",
     ]  # fmt: skip
+
+
+class Torn:
+    """A server in clear that answers each request with given bytes, then hangs up."""
+
+    def __init__(self, *answers: bytes) -> None:
+        self.answers, self.asked = list(answers), 0
+
+    async def __aenter__(self) -> Torn:
+        self.server = await asyncio.start_server(self.serve, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self.server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.server.close()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = re.search(rb"content-length: (\d+)", head.lower())
+            await reader.readexactly(int(length[1]) if length else 0)
+            self.asked += 1
+            writer.write(self.answers.pop(0))
+        writer.close()
+
+
+SUBMIT = Submit(id="t_" + "a" * 26, skill="x")
+CUT = b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{"
+PROXY = b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 3\r\n\r\nbad"
+ODD = b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nodd"
+
+
+@pytest.mark.parametrize("answer", [b"", CUT, PROXY, ODD])
+async def test_a_request_that_left_and_got_no_answer_has_an_unknown_outcome(answer: bytes):
+    async with Torn(answer, answer) as server:
+        line = await do(Line, server.url, 10)
+        with pytest.raises(MeshError) as raised:
+            await do(line.call, "tasks.submit", SUBMIT)
+        assert raised.value.outcome == "unknown" and server.asked == 1
+        line.close()
+        # A question changes nothing, so there is no doubt.
+        line = await do(Line, server.url, 10)
+        with pytest.raises(MeshError) as raised:
+            await do(line.call, "tasks.get", Ref(SUBMIT.id))
+        assert raised.value.outcome == "definite" and server.asked == 2
+        line.close()
+
+
+async def test_what_never_left_has_a_definite_one():
+    async with Torn() as server:
+        line = await do(Line, server.url, 10)
+    line.close()
+    with pytest.raises(RegistryUnreachable) as raised:
+        await do(line.call, "tasks.submit", SUBMIT)
+    assert raised.value.outcome == "definite" and not server.asked
+
+
+async def test_a_line_that_the_registry_proved_is_not_opened_again_unproved(
+    secured: RegistryHarness,
+):
+    line = await do(Line, tls_url(secured), 10)
+    line.close()
+    with pytest.raises(RegistryUnreachable, match="the connection was closed"):
+        await do(line.call, "nonce", NonceRequest(b64(bytes(16))))
+    plain = await do(Line, secured.url, 10)
+    plain.close()
+    assert (await do(plain.call, "nonce", NonceRequest(b64(bytes(16))))).nonce
+    plain.close()

@@ -18,7 +18,7 @@ from chatixia.ids import AgentId
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.registry import Nothing
 from chatixia.wire.signaling import TaskDone, TaskProgress
-from chatixia.wire.tasks import Task
+from chatixia.wire.tasks import Cancel, Task
 
 
 @pytest.fixture(autouse=True)
@@ -105,4 +105,21 @@ async def test_an_owner_who_reaches_nobody_does_not_try_the_same_again():
     with pytest.raises(RegistryUnreachable):
         await port.verb("status", Nothing())
     assert (rest.asked, rest.closed) == (3, 1)
+    await port.stop()
+
+
+async def test_a_second_login_that_fails_does_not_make_a_lost_answer_definite():
+    class Dying:
+        is_open, errors = True, [RegistryUnreachable(outcome="unknown"), RegistryUnreachable()]
+
+        def call(self, name, request):
+            raise self.errors.pop(0)
+
+        def close(self):
+            pass
+
+    port = OwnerPort(Dying())
+    with pytest.raises(RegistryUnreachable) as raised:
+        await port.verb("tasks.cancel", Cancel("t_" + "a" * 26))
+    assert raised.value.outcome == "unknown"
     await port.stop()

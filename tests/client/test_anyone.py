@@ -15,6 +15,7 @@ from chatixia.errors import (
     BadArguments,
     ConfigError,
     DeadlineExceeded,
+    MeshError,
     SkillFailed,
     UnknownSkill,
     Unreachable,
@@ -202,3 +203,18 @@ async def test_the_deadline_is_one_for_all(net: Net):
     assert caught.value.outcome == "definite"
     with pytest.raises(BadArguments):
         mesh.any("name", timeout=0)
+
+
+@pytest.mark.parametrize("last", [UnknownSkill(), DeadlineExceeded(outcome="definite")])
+async def test_what_one_may_have_done_stays_unknown_whatever_the_others_say(
+    net: Net, last: MeshError
+):
+    door, errors = Door(net.port("me~abcdef")), [Unreachable(outcome="unknown"), last, last]
+
+    async def call(_):
+        raise errors.pop(0)
+
+    door.call = call
+    with pytest.raises(Unreachable) as raised:
+        await Mesh(door).any("name", idempotent=True).name()
+    assert raised.value.outcome == "unknown"

@@ -13,6 +13,7 @@ from chatixia.errors import (
     MeshError,
     Overloaded,
     PeerRestarted,
+    SkillFailed,
     Unavailable,
     UnknownSkill,
     Unreachable,
@@ -95,3 +96,14 @@ async def test_a_mesh_that_closes_between_two_tries_ends_it_as_itself(
     monkeypatch.setattr(Door, "pause", close)
     with pytest.raises(Unavailable):
         await insist(flaky.door, Outgoing(NOBODY))
+
+
+async def test_a_later_error_does_not_replace_an_unknown_outcome():
+    flaky = Flaky(Unreachable(outcome="unknown"), UnknownSkill())
+    with pytest.raises(Unreachable) as raised:
+        await insist(flaky.door, Outgoing(NOBODY))
+    assert raised.value.outcome == "unknown" and isinstance(raised.value.__cause__, UnknownSkill)
+    flaky = Flaky(Unreachable(outcome="unknown"), SkillFailed("It broke."))
+    with pytest.raises(SkillFailed, match="It broke") as failed:
+        await insist(flaky.door, Outgoing(NOBODY))
+    assert failed.value.outcome == "unknown"

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from chatixia.client import mesh as mesh_module
 from chatixia.client.door import Door
 from chatixia.client.task import Progress
 from chatixia.errors import (
@@ -17,7 +18,9 @@ from chatixia.errors import (
     ConfigError,
     Conflict,
     DeadlineExceeded,
+    Denied,
     OutcomeUnknown,
+    Overloaded,
     RegistryUnreachable,
     SkillFailed,
     TooLarge,
@@ -145,6 +148,36 @@ async def test_a_lost_answer_is_asked_for_again_under_the_same_id():
     await registry.mesh.submit("", "forecast")
     one, two = registry.seen
     assert (one.id, one.key) == (two.id, two.key) == (one.id, one.id)
+
+
+async def test_no_later_error_makes_a_lost_answer_definite(monkeypatch: pytest.MonkeyPatch):
+    """The registry died between commit and answer: the task is there, and will run."""
+    monkeypatch.setattr(mesh_module, "DOUBT_S", 0.25)
+    registry = Registry()
+    lost, away = RegistryUnreachable("It broke off.", outcome="unknown"), RegistryUnreachable()
+    registry.submits = [lost, away]
+    with pytest.raises(RegistryUnreachable, match="It broke off") as raised:
+        await registry.mesh.submit("", "forecast")
+    assert raised.value.outcome == "unknown" and raised.value.__cause__ is away
+    assert len(registry.seen) >= 2 and len({sent.id for sent in registry.seen}) == 1
+    # A refusal that no other try changes ends it at once, in doubt all the same.
+    registry.submits = [lost, Denied()]
+    with pytest.raises(RegistryUnreachable) as raised:
+        await registry.mesh.submit("", "forecast")
+    assert raised.value.outcome == "unknown"
+    # The answer ends the doubt, however many tries were refused on the way.
+    registry.submits = [lost, away, Overloaded(), away, Submitted("t_" + "a" * 26)]
+    monkeypatch.setattr(mesh_module, "DOUBT_S", 60.0)
+    monkeypatch.setattr(mesh_module, "DOUBT_PAUSES_S", (0.01,))
+    assert (await registry.mesh.submit("", "forecast")).id == "t_" + "a" * 26
+
+
+async def test_the_end_of_the_time_given_does_not_make_it_definite_either():
+    registry = Registry()
+    registry.submits = [RegistryUnreachable(outcome="unknown"), RegistryUnreachable()]
+    with pytest.raises(RegistryUnreachable) as raised:
+        await registry.mesh.within(0.05).submit("", "forecast")
+    assert raised.value.outcome == "unknown"
 
 
 async def test_what_is_refused_is_not_asked_again():

@@ -17,7 +17,7 @@ A node id without brackets stands for all its parameters: one red among them is 
 
 from __future__ import annotations
 
-from . import acceptance, breaks, cli, endings, library, shares, storage, strangers, trust
+from . import acceptance, breaks, cli, endings, library, outcomes, shares, storage, strangers, trust
 from .breaks import Fault, always, value
 
 ACC = "tests/acceptance"
@@ -338,6 +338,7 @@ FAULTS: list[Fault] = [
     *cli.FAULTS,
     *shares.FAULTS,
     *endings.FAULTS,
+    *outcomes.FAULTS,
     *storage.FAULTS,
     *trust.FAULTS,
     *strangers.FAULTS,

@@ -2,12 +2,34 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
 from chatixia.assembly.enrol import enrol
-from chatixia.errors import MeshError, SkillFailed
+from chatixia.errors import (
+    Conflict,
+    DeadlineExceeded,
+    Denied,
+    MeshError,
+    Overloaded,
+    RegistryUnreachable,
+    SkillFailed,
+    WireError,
+)
+from chatixia.peer import queue as module
+from chatixia.peer.channel import LoopTimers
+from chatixia.peer.queue import Queue
 from chatixia.wire.signaling import TaskDone
-from chatixia.wire.tasks import MAX_PAYLOAD, Cancel, Query, Submit
+from chatixia.wire.tasks import (
+    MAX_PAYLOAD,
+    Body,
+    Cancel,
+    Ended,
+    Query,
+    Submit,
+    Submitted,
+    Task,
+)
 from chatixia.world import REAL, task_id
 from tests.peer.meshes import queued, two
 
@@ -136,3 +158,80 @@ async def test_a_watch_has_an_end():
                 pass
 
         assert (await code(watch())).code == "deadline_exceeded"
+
+
+class Scripted:
+    """A registry that answers each verb as told: an error, or the reply to give."""
+
+    up, access = True, None
+
+    def __init__(self, **answers):
+        self.answers = {name.replace("_", "."): list(said) for name, said in answers.items()}
+        self.asked = []
+
+    async def verb(self, name, request, timeout=10.0):
+        self.asked.append((name, request))
+        said = self.answers[name]
+        found = said.pop(0) if len(said) > 1 else said[0]
+        if isinstance(found, MeshError):
+            raise found
+        return found
+
+
+LOST = RegistryUnreachable("It broke off.", outcome="unknown")
+
+
+@pytest.mark.parametrize(
+    "later", [RegistryUnreachable(), DeadlineExceeded(outcome="definite"), Denied(), Overloaded()]
+)
+async def test_a_call_whose_submit_was_lost_ends_unknown_whatever_came_after(
+    later: MeshError, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(module, "RETRY", 0.01)
+    registry = Scripted(tasks_submit=[LOST, later], tasks_cancel=[Ended("t", "canceled")])
+    queue = Queue(registry, REAL, LoopTimers())  # type: ignore[arg-type]
+    out = queued("b")
+    error = await code(queue.call(out, "r1", REAL.monotonic() + 0.2))
+    assert (error.code, error.outcome, error.agent) == ("registry_unreachable", "unknown", "b")
+    ids = {request.id for name, request in registry.asked if name == "tasks.submit"}
+    assert len(ids) == 1
+    await queue.stop()
+    assert ("tasks.cancel", ids.pop()) in [
+        (n, getattr(r, "task_id", "")) for n, r in registry.asked
+    ]
+
+
+async def test_an_answer_that_took_too_long_is_asked_for_again():
+    row = Task("t1", "completed", result=Body(plain=msgspec.Raw(b"7")))
+    registry = Scripted(tasks_submit=[DeadlineExceeded(), Submitted("t1")], tasks_get=[row])
+    queue = Queue(registry, REAL, LoopTimers())  # type: ignore[arg-type]
+    assert (await queue.call(queued("b"), "r1", REAL.monotonic() + 20)).value == b"7"
+
+
+@pytest.mark.parametrize(
+    ("cancel", "row", "said"),
+    [
+        (Ended("t", "canceled"), {"state": "canceled"}, ("unreachable", "definite")),
+        (Ended("t", "canceled"), {"state": "canceled", "deliveries": 1},
+         ("deadline_exceeded", "unknown")),
+        (RegistryUnreachable(), {"state": "pending"}, ("deadline_exceeded", "unknown")),
+        (Conflict(), {"state": "failed", "error": WireError("skill_failed")},
+         ("skill_failed", "definite")),
+        (Ended("t", "canceled", duplicate=True), {"state": "canceled"}, ("canceled", "definite")),
+    ],
+)  # fmt: skip
+async def test_past_its_deadline_only_a_canceled_task_was_surely_not_begun(cancel, row, said):
+    """While it may still be given out, "nobody came for it" would be a guess."""
+    pending = Task("t", "pending")
+    registry = Scripted(tasks_submit=[Submitted("t")], tasks_get=[pending], tasks_cancel=[cancel])
+    queue = Queue(registry, REAL, LoopTimers())  # type: ignore[arg-type]
+
+    async def verb(name, request, timeout=10.0, ask=registry.verb):
+        if name == "tasks.cancel":
+            registry.answers["tasks.get"] = [Task("t", **row)]
+        return await ask(name, request, timeout)
+
+    registry.verb = verb
+    error = await code(queue.call(queued("b"), "r1", REAL.monotonic() + 0.1))
+    assert (error.code, error.outcome) == said
+    await queue.stop()

@@ -118,5 +118,6 @@ async def test_an_answer_that_cannot_be_read_is_an_error():
     task = asyncio.ensure_future(verbs.call("session", Nothing(), 1.0))
     await asyncio.sleep(0)
     verbs.result(answer(wire.sent[0], b"[1,2"))
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable) as raised:
         await task
+    assert raised.value.outcome == "unknown"  # it was done, or refused: nobody can read which

@@ -59,8 +59,9 @@ async def test_a_defect_is_internal_and_its_text_stays_out_of_the_log(caplog: An
 
     meter = Meter()
     verbs = Verbs({"status": broken, "config": missing}, meter, Clock())
-    with caplog.at_level(logging.ERROR), pytest.raises(Internal):
+    with caplog.at_level(logging.ERROR), pytest.raises(Internal) as raised:
         await verbs.run(BY_NAME["status"], call("agent"), Nothing())
+    assert raised.value.outcome == "unknown"
     assert "ValueError" in caplog.text and "payload" not in caplog.text
     with pytest.raises(NotFound):
         await verbs.run(BY_NAME["config"], call("agent"), Nothing())

@@ -18,6 +18,7 @@ import msgspec
 
 from chatixia.core.join import is_loopback
 from chatixia.core.ports import Answer, Handler, Outgoing
+from chatixia.core.tries import Tries, may_repeat
 from chatixia.errors import (
     ConfigError,
     DeadlineExceeded,
@@ -159,20 +160,29 @@ class KeylessPort(RestPort):
     async def _ended(self, request: Submit, until: float) -> Task:
         """Submit, and look until it has ended; what is lost on the way is asked again."""
         done = await self._insist("tasks.submit", request, until)
-        row: Task = await self._insist("tasks.get", Ref(done.task_id), until)
-        while row.state not in TERMINAL:
-            await self._pause(until, DeadlineExceeded(via=VIA))
-            row = await self._insist("tasks.get", Ref(done.task_id), until)
+        try:
+            row: Task = await self._insist("tasks.get", Ref(done.task_id), until)
+            while row.state not in TERMINAL:
+                await self._pause(until, DeadlineExceeded(via=VIA))
+                row = await self._insist("tasks.get", Ref(done.task_id), until)
+        except MeshError as error:
+            error.outcome = "unknown"  # the work is in the queue, whatever became of looking
+            raise
         return row
 
     async def _insist(self, name: str, request: msgspec.Struct, until: float) -> Any:
+        """Until it is answered. A submit that surely was not taken is not repeated while the
+        registry is away."""
+        tries = Tries()
         while True:
             try:
                 return await self.verb(name, request)
             except MeshError as error:
-                if not error.retryable or (name == "tasks.submit" and not self.up):
-                    raise
-                await self._pause(until, error)
+                last = tries.failed(error)
+                away = name == "tasks.submit" and not self.up and not tries.in_doubt
+                if away or not may_repeat(error):
+                    raise last from last.__cause__
+            await self._pause(until, last)
 
     async def _pause(self, until: float, late: MeshError) -> None:
         left = until - self._world.monotonic()

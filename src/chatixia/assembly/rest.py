@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
@@ -21,6 +21,7 @@ from chatixia.errors import (
     BadSignature,
     ConfigError,
     MeshError,
+    Outcome,
     RegistryUnreachable,
     TooLarge,
     WireError,
@@ -113,7 +114,8 @@ class Line:
     def call(self, name: str, request: msgspec.Struct, token: str = "", key: str = "") -> Any:
         """One verb of the table, with a bearer token or an API key.
 
-        Raises the registry's error, or RegistryUnreachable.
+        Raises the registry's error, or RegistryUnreachable. Once a request that changes something
+        has begun to leave, whatever is no answer of a registry's has the outcome unknown.
         """
         import http.client
 
@@ -125,18 +127,40 @@ class Line:
             headers["authorization"] = f"Bearer {token}"
         if key:
             headers["x-api-key"] = key
+        doubt: Outcome = "definite" if method == "GET" else "unknown"
+        self._reopen()
         try:
             self._http.request(method, path, body, headers)
             answer = self._http.getresponse()
             data = answer.read(MAX_REPLY + 1)
         except (OSError, http.client.HTTPException) as error:
             why = reason(error, self._timeout)
-            raise RegistryUnreachable(f"{self.url} does not answer: {why}.") from error
+            text = f"{self.url} does not answer: {why}."
+            raise RegistryUnreachable(text, outcome=doubt) from error
         if len(data) > MAX_REPLY:
-            raise TooLarge(f"{self.url} answered with more than {MAX_REPLY} bytes.")
+            text = f"{self.url} answered with more than {MAX_REPLY} bytes."
+            raise TooLarge(text, outcome=doubt)
         if not 200 <= answer.status < 300:
-            raise _refusal(answer.status, data, self.url)
-        return _read(data, BY_NAME[name].reply, self.url)
+            raise _refusal(answer.status, data, self.url, doubt)
+        return _read(data, BY_NAME[name].reply, self.url, doubt)
+
+    def _reopen(self) -> None:
+        """Connect again where the far side has closed since the last answer.
+
+        Not where it was the registry's proof over the certificate that let us speak: nobody has
+        proved the new connection. Raises RegistryUnreachable; nothing was sent then.
+        """
+        from chatixia.peer.reason import reason
+
+        if self._http.sock is not None:
+            return
+        try:
+            if self.certificate and not self.vouched:
+                raise ConnectionAbortedError
+            self._http.connect()
+        except OSError as error:
+            text = f"{self.url} does not answer: {reason(error, self._timeout)}."
+            raise RegistryUnreachable(text) from error
 
     def prove(self, check: Callable[[bytes], Member]) -> Member:
         """The registry that ``check`` proves for this very connection.
@@ -347,26 +371,29 @@ def _word(value: msgspec.Raw) -> str:
     return str(msgspec.json.decode(value))
 
 
-def _refusal(status: int, data: bytes, url: str) -> MeshError:
+def _refusal(status: int, data: bytes, url: str, doubt: Outcome) -> MeshError:
     try:
         said = msgspec.json.decode(data, type=_Problem)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        return RegistryUnreachable(f"{url} is no registry: it answered {status}.")
+        # What stands between us and the registry may say so after that has done its work.
+        text = f"{url} is no registry: it answered {status}."
+        return RegistryUnreachable(text, outcome=doubt)
     return from_wire(WireError(
         said.code, said.detail, said.retryable, said.outcome, retry_after=said.retry_after
     ))  # fmt: skip
 
 
-def _read(data: bytes, kind: Any, url: str) -> Any:
+def _read(data: bytes, kind: Any, url: str, doubt: Outcome) -> Any:
     try:
         return msgspec.json.decode(data, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        raise WrongMesh(f"{url} is no registry of ours: its answer cannot be read.") from None
+        text = f"{url} is no registry of ours: its answer cannot be read."
+        raise WrongMesh(text, outcome=doubt) from None
 
 
 class _Problem(msgspec.Struct):
     code: str
     detail: str = ""
     retryable: bool = False
-    outcome: Literal["definite", "unknown"] = "definite"
+    outcome: Outcome = "definite"
     retry_after: float = 0.0

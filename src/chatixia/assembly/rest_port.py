@@ -11,7 +11,8 @@ import msgspec
 
 from chatixia.agent.threads import Threads
 from chatixia.core.ports import Answer, Handler, Outgoing, Pong, Stream
-from chatixia.errors import RegistryUnreachable, Unauthorized, Unreachable
+from chatixia.core.tries import Tries
+from chatixia.errors import MeshError, RegistryUnreachable, Unauthorized, Unreachable
 from chatixia.ids import AgentId
 from chatixia.wire.peer import SkillInfo
 from chatixia.wire.signaling import LinkReport, TaskDone, TaskProgress
@@ -90,15 +91,20 @@ class OwnerPort(RestPort):
         self._rest = rest
 
     def _call(self, name: str, request: msgspec.Struct, timeout: float) -> Any:
-        was_open = self._rest.is_open
+        was_open, tries = self._rest.is_open, Tries()
         try:
             return self._rest.call(name, request)
-        except (RegistryUnreachable, Unauthorized):
+        except (RegistryUnreachable, Unauthorized) as error:
+            tries.failed(error)
             if not was_open:
                 raise  # the same again would take as long and say the same
             # The line broke, or its token is over: one new login tells.
             self._rest.close()
+        try:
             return self._rest.call(name, request)
+        except MeshError as error:
+            last = tries.failed(error)
+            raise last from last.__cause__
 
     async def stop(self) -> None:
         """Hang up."""

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any, Final, Never, NoReturn
 
 from chatixia.core.ports import Outgoing
+from chatixia.core.tries import Tries
 from chatixia.errors import (
     ConfigError,
     DeadlineExceeded,
+    MeshError,
     Overloaded,
     UnknownSkill,
     Unreachable,
@@ -74,14 +76,22 @@ class AnyHandle:
         found = await self._candidates(self._options.timeout)
         if self._options.queue == "never":
             found = [one for one in found if not one.keyless] or found
-        last = self._last(found)
+        last, tries = self._last(found), Tries()
         for place, one in enumerate(found[:last]):
             try:
                 return await self._reach(one, skill, body, until, last - place + 1)
             except MOVE_ON as error:
-                if error.outcome == "unknown" and not self._options.idempotent:
+                tries.failed(error)
+                if tries.in_doubt and not self._options.idempotent:
                     raise
-        return await self._settle(found[last], skill, body, until)
+            except MeshError as error:
+                end = tries.failed(error)
+                raise end from end.__cause__
+        try:
+            return await self._settle(found[last], skill, body, until)
+        except MeshError as error:
+            end = tries.failed(error)
+            raise end from end.__cause__
 
     def _last(self, found: list[AgentRecord]) -> int:
         """The place of the one that gets all the time that is left: the first without a key, which

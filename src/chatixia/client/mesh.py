@@ -10,6 +10,7 @@ import msgspec
 
 from chatixia.core import names
 from chatixia.core.ports import Outgoing, Pong, Queue
+from chatixia.core.tries import Tries, may_repeat
 from chatixia.errors import (
     BadArguments,
     BadRequest,
@@ -46,7 +47,11 @@ from .value import encode, encode_args, encode_sorted
 
 TASK_S: Final = 86_400.0
 """A submitted task's default deadline in seconds: whoever is away may be back within a day."""
-SUBMIT_TRIES: Final = 3
+ACK_S: Final = 10.0
+"""How long one try of a submit waits for its acknowledgement."""
+DOUBT_S: Final = 30.0
+"""For how long after its beginning a submit that may have been done is asked about again."""
+DOUBT_PAUSES_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 _replied = msgspec.json.Decoder(SkillReply).decode
 _queried = msgspec.json.Encoder().encode
@@ -152,7 +157,8 @@ class Mesh:
         ``agent`` may be empty: whoever has ``skill``. ``key``: an idempotency key; the same key
         with the same content, in any order, is the same task. ``deadline`` in seconds from now; a
         day unless said.
-        Raises Conflict, TooLarge, Overloaded, RegistryUnreachable.
+        Raises Conflict, TooLarge, Overloaded, RegistryUnreachable. An error whose outcome is
+        unknown comes only after 30 s of asking under the same key: the task may be there then.
         """
         door = self._door
         _refuse_odd(key, priority, max_attempts)
@@ -171,14 +177,19 @@ class Mesh:
         return Task(door, TaskId(done.task_id))
 
     async def _submitted(self, request: Submit) -> Submitted:
-        for left in reversed(range(SUBMIT_TRIES)):
+        """Until it is acknowledged, or surely was not taken; under one key nothing doubles."""
+        world, tries, pauses = self._door.world, Tries(), iter(DOUBT_PAUSES_S)
+        until = world.monotonic() + DOUBT_S
+        while True:
             try:
-                done: Submitted = await self.verb("tasks.submit", request)
+                done: Submitted = await self.verb("tasks.submit", request, ACK_S)
                 return done
             except MeshError as error:
-                if not left or error.outcome != "unknown":
-                    raise
-        raise AssertionError("the last try returns or raises")
+                last, pause = tries.failed(error), next(pauses, DOUBT_PAUSES_S[-1])
+                lasting = not may_repeat(error) or world.monotonic() + pause > until
+                if lasting or not tries.in_doubt:
+                    raise last from last.__cause__
+            await self._door.pause(pause)
 
     def task(self, task_id: str) -> Task:
         """A task by its id, also one of another process. Raises BadRequest for no task id."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from chatixia.core.ports import Answer, Outgoing
+from chatixia.core.tries import Tries
 from chatixia.errors import MeshError
 from chatixia.world import request_id
 
@@ -15,17 +16,22 @@ FIRST_PAUSE_S: Final = 0.1
 
 
 async def insist(door: Door, out: Outgoing) -> Answer:
-    """Call until an answer, an error that no retry cures, the last try, or the deadline."""
+    """Call until an answer, an error that no retry cures, the last try, or the deadline.
+
+    Once a try's outcome is unknown it ends in an answer or in an error whose outcome is unknown.
+    """
     world, call = door.world, door.call  # a mesh that closes ends what goes on, as itself
     until = world.monotonic() + out.timeout
     out.key = out.key or request_id(world)
+    tries = Tries()
     for attempt in range(1, TRIES + 1):
         try:
             return await call(out)
         except MeshError as error:
+            last = tries.failed(error)
             pause = FIRST_PAUSE_S * 2**attempt * (0.5 + world.jitter()) / 2
             out.timeout = until - world.monotonic() - pause
             if attempt == TRIES or not error.retryable or out.timeout <= 0:
-                raise
+                raise last from last.__cause__
         await door.pause(pause)
     raise AssertionError("the last try returns or raises")

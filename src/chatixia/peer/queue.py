@@ -11,6 +11,7 @@ import msgspec
 
 from chatixia.core import route
 from chatixia.core.ports import Answer, Outgoing
+from chatixia.core.tries import Tries, may_repeat
 from chatixia.errors import (
     Cancelled,
     DeadlineExceeded,
@@ -37,6 +38,9 @@ VIA: Final = "queue, plain"
 LATER: Final = (0.05, 0.2, 0.5, 1.0, 2.0)
 """Seconds until a cancel is said again that found no task: the submit before it may still be being
 written."""
+LATE: Final = "the caller's deadline is over"
+LAST_LOOK: Final = 2.0
+"""Seconds past its deadline that a call waits for each word on whether its task was begun."""
 LAST_WORDS: Final = 0.5
 """Seconds for cancels on their way to the registry when this process stops."""
 
@@ -115,13 +119,17 @@ class Queue:
 
     async def _submit(self, task: t.Submit, deadline: float) -> str:
         """Until it is acknowledged; a retry has the same id and key, so nothing doubles."""
+        tries = Tries()
         while True:
             left = deadline - self._world.monotonic()
             try:
                 done = await self._registry.verb("tasks.submit", task, timeout=min(10.0, left))
             except MeshError as error:
-                if not error.retryable or left <= RETRY:
-                    raise _no_queue(error, task.target_agent_id) from None
+                last = tries.failed(error)
+                if not may_repeat(error) or left <= RETRY:
+                    if tries.in_doubt:
+                        self._cancel_later(task.id)  # nobody waits for it any more
+                    raise _no_queue(last, task.target_agent_id) from None
                 await self._sleep(RETRY)
             else:
                 return str(done.task_id)
@@ -156,21 +164,31 @@ class Queue:
             self._expect(name)
         return row
 
-    async def _look(self, name: str) -> t.Task | None:
+    async def _look(self, name: str, timeout: float = 5.0) -> t.Task | None:
         with contextlib.suppress(MeshError):
-            row = await self._registry.verb("tasks.get", t.Ref(name), timeout=5.0)
+            row = await self._registry.verb("tasks.get", t.Ref(name), timeout=timeout)
             return row if isinstance(row, t.Task) else None
         return None
 
     async def _too_late(self, name: str, agent: AgentId) -> t.Task:
-        """The deadline is over: say what is known, and let nobody start it any more."""
-        row = await self._look(name)
-        if row is not None and row.state in t.TERMINAL:
+        """The deadline is over: let nobody start it any more, then say what is known. Before the
+        cancel is answered somebody may still begin it."""
+        ended = await self._end(name)
+        row = await self._look(name, LAST_LOOK)
+        if row is not None and row.state in t.TERMINAL and not (ended and row.state == "canceled"):
             return row
-        self._cancel_later(name)
-        if row is not None and not row.deliveries:
+        if not ended:
+            self._cancel_later(name)
+        elif row is not None and row.state == "canceled" and not row.deliveries:
             raise _not_fetched(agent)
         raise DeadlineExceeded(agent=agent, via=VIA)
+
+    async def _end(self, name: str) -> bool:
+        """Cancel a task; whether that ended it."""
+        with contextlib.suppress(MeshError):
+            done = await self._registry.verb("tasks.cancel", t.Cancel(name, LATE), LAST_LOOK)
+            return bool(done.state == "canceled" and not done.duplicate)
+        return False
 
     def _cancel_later(self, name: str) -> None:
         async def cancel() -> None:

@@ -138,4 +138,5 @@ def _reply(name: str, raw: msgspec.Raw) -> Any:
     try:
         return maker.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise Unavailable(f"The registry's answer to {name} cannot be read.") from None
+        text = f"The registry's answer to {name} cannot be read."
+        raise Unavailable(text, outcome="unknown") from None

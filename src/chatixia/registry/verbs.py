@@ -77,4 +77,4 @@ def _defect(verb: Verb, error: Exception) -> Internal:
         where = where.tb_next
     line = f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where else "?"
     log.error("verb %s broke: %s at %s", verb.name, type(error).__name__, line)
-    return Internal()
+    return Internal(outcome="unknown")  # where it broke nobody knows what was written before

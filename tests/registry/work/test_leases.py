@@ -170,6 +170,30 @@ async def test_after_a_restart_leases_are_known_and_full(desk: Desk):
     assert await desk.state(OWNER, name) == "completed"
 
 
+async def test_what_was_given_out_and_never_pushed_is_pushed_after_a_restart(desk: Desk):
+    """The registry died between the commit of a submit and its answer."""
+    desk.online(BOB)
+    first = await desk.submit(ALICE, max_attempts=1, idempotent=True)
+    second = await desk.submit(ALICE, max_attempts=1)
+    ended = await desk.submit(ALICE, max_attempts=1)
+    await desk.tasks.complete(BOB, done(await desk.pushed(BOB, 3)))
+    await desk.restart()
+    desk.sockets.sent.clear()
+    desk.online(agent("bob", "f" * 16), epoch="2.1")  # another process has nothing of it
+    desk.online(BOB, epoch="2.2")
+    await desk.pushed(BOB, 2)
+    desk.online(BOB, "echo", "more", epoch="2.2")
+    await desk.store.poke()
+    pushed = {push.task.id: push for push in desk.sockets.to(BOB.id, TaskPush)}
+    assert set(pushed) == {first, second} and ended not in pushed
+    assert len(desk.sockets.to(BOB.id, TaskPush)) == 2
+    assert {epoch for _, epoch, _ in desk.sockets.sent} == {"2.2"}
+    assert pushed[first].task.scope and not pushed[second].task.scope
+    assert bytes(pushed[first].task.payload.plain) == b'{"data":"hello"}'  # type: ignore[arg-type]
+    await desk.tasks.complete(BOB, done(pushed[first]))
+    assert await desk.state(OWNER, first) == "completed"
+
+
 async def test_what_has_no_time_left_is_not_taken_up(desk: Desk):
     """Also before the sweep, so that a late worker does not begin it."""
     desk.online(BOB)

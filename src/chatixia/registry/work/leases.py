@@ -49,6 +49,8 @@ class Leases:
         self._store, self._pushes, self._spawn = store, pushes, spawn
         self.workers: dict[str, Worker] = {}
         self._held: dict[str, Lease] = {}
+        # Given out before this registry started: the one before may have died before the push.
+        self._unsure: dict[tuple[str, str], list[str]] = {}
         self._away: dict[tuple[str, str], asyncio.TimerHandle] = {}
         self._silent: OrderedDict[str, str] = OrderedDict()
         self._marks: dict[str, int] = {}
@@ -58,6 +60,7 @@ class Leases:
         """What was held when the store opened, each lease extended to a full one by the store."""
         for row in rows:
             self._hold(row, bool(row.started))
+            self._unsure.setdefault((row.worker, row.incarnation), []).append(row.id)
 
     def _hold(self, row: Row, started: bool) -> None:
         fence = core.fence_text(self._store.generation, row.fence)
@@ -82,7 +85,23 @@ class Leases:
         self.returned(worker.id, worker.incarnation)
         if earlier != worker.incarnation:
             self._leave(worker.id, earlier)
+        for task_id in self._unsure.pop((worker.id, worker.incarnation), ()):
+            self._spawn(self._push_again(task_id, worker))
         self._seat()
+
+    async def _push_again(self, task_id: str, worker: Worker) -> None:
+        """Push what this very process was given before: one that has it takes no notice, and one
+        that never got it would let it wait for its lease to end."""
+        lease = self._held.get(task_id)
+        if lease is None or not worker.incarnation:
+            return
+        row, task = await self._store.task(lease.ns, task_id)
+        if self._held.get(task_id) is not lease:
+            return  # after its end was answered a push would look like new work
+        if row.idempotent:
+            task.scope = row.scope.hex()
+        push = TaskPush(task, t.LEASE_MS, lease.fence, row.attempt)
+        self._pushes.push(AgentId(worker.id), push, worker.epoch)
 
     def offline(self, agent: AgentId, incarnation: str, clean: bool, silent: bool) -> None:
         """A socket closed: the same process has 5 s to return, one that said goodbye none.

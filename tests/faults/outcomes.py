@@ -1,0 +1,51 @@
+"""Planted faults about what an outcome says: doubt forgotten, work that nobody was told of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .breaks import Fault
+
+ACC = "tests/acceptance/test_outcomes.py"
+
+
+def forgetful(original: Any) -> Any:
+    """Let the last try alone say what became of the act."""
+    return lambda self, error: error
+
+
+def silent(original: Any) -> Any:
+    """Tell a worker that came back nothing of what it was given."""
+
+    async def nothing(*args: Any) -> None:
+        return None
+
+    return nothing
+
+
+FAULTS: list[Fault] = [
+    Fault(
+        "forgetful-tries",
+        "after a try whose outcome is unknown no later error is definite",
+        {"chatixia.core.tries:Tries.failed": forgetful},
+        (
+            "tests/core/test_tries.py::test_no_later_error_makes_an_unknown_one_definite",
+            "tests/client/test_task.py::test_no_later_error_makes_a_lost_answer_definite",
+            "tests/client/test_retry.py::test_a_later_error_does_not_replace_an_unknown_outcome",
+            "tests/client/test_anyone.py::test_what_one_may_have_done_stays_unknown_whatever_the_others_say",
+            "tests/peer/test_queue.py::test_a_call_whose_submit_was_lost_ends_unknown_whatever_came_after",
+            "tests/assembly/test_rest_port.py::test_a_second_login_that_fails_does_not_make_a_lost_answer_definite",
+            "tests/assembly/test_keyless.py::test_once_it_may_be_in_the_queue_a_call_never_ends_definite",
+            f"{ACC}::test_a_submit_whose_answer_was_lost_gets_it_by_its_key[1]",
+            f"{ACC}::test_while_the_registry_stays_away_a_lost_answer_is_an_unknown_outcome[1]",
+        ),
+    ),
+    Fault(
+        "unreminded",
+        "what was given out as the registry died reaches its worker",
+        {"chatixia.registry.work.leases:Leases._push_again": silent},
+        (
+            "tests/registry/work/test_leases.py::test_what_was_given_out_and_never_pushed_is_pushed_after_a_restart",
+        ),
+    ),
+]

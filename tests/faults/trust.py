@@ -49,4 +49,13 @@ FAULTS: list[Fault] = [
             "tests/registry/trust/test_gate.py::test_a_token_ends_with_the_first_record_of_its_chain",
         ),
     ),
+    Fault(
+        "name-of-a-key",
+        "the name of an API key is a name: no member takes it",
+        {"chatixia.store.control.trust:_key_named": always(False)},
+        (
+            "tests/store/control/test_trust_store.py::test_a_name_is_a_members_or_an_api_keys",
+            "tests/registry/trust/test_keys.py::test_no_member_takes_the_name_of_an_api_key",
+        ),
+    ),
 ]

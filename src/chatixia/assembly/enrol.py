@@ -253,6 +253,9 @@ def _highest(profile: Profile, folder: Path, name: str, known: Known) -> int:
         return serial
     if said.revoked:
         raise Revoked(f"The name {name} was revoked by the owner; use another.", agent=name)
+    if said.api_key:
+        free = f" {said.free} is free." if said.free else ""
+        raise NameTaken(f"The name {name} is an API key's.{free}", agent=name)
     if said.key and said.machine != profile.machine:
         free = f" {said.free} is free." if said.free else ""
         raise NameTaken(

@@ -130,6 +130,8 @@ def _free(rest: Rest, name: str, me: str) -> int:
     said: Serial = rest.call("serial", Serial(name))
     if name == me:
         raise NameTaken(f"The name {name} is this machine's own. {said.free} is free.", agent=name)
+    if said.api_key:
+        raise NameTaken(f"The name {name} is an API key's. {said.free} is free.", agent=name)
     if said.key and not said.revoked:
         holder = f" by an agent on {said.machine}" if said.machine not in ("", name) else ""
         free = f" {said.free} is free." if said.free else ""

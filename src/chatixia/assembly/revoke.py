@@ -54,7 +54,7 @@ def revoke(profile: Profile, name: str) -> Out:
             return Out(None, False, waiting)
         said: Serial = rest.call("serial", _known(name))
         if not said.key and not said.serial:
-            raise _nobody(name)
+            raise _no_member(name) if said.api_key else _nobody(name)
         with profile.changing():
             ledger = _ledger(profile)
             made = Revocation(
@@ -71,6 +71,10 @@ def _known(name: str) -> Serial:
     if not is_agent_id(name):
         raise _nobody(name)
     return Serial(name)
+
+
+def _no_member(name: str) -> NotFound:
+    return NotFound(f"{name} is an API key, which `chatixia keys revoke` ends.")
 
 
 def _nobody(name: str) -> NotFound:

@@ -233,7 +233,10 @@ class Session(msgspec.Struct, omit_defaults=True):
 
 
 class Serial(msgspec.Struct, omit_defaults=True):
-    """``serial``: the highest serial known for an id, and whether it is a tombstone."""
+    """``serial``: the highest serial known for an id, and whether it is a tombstone.
+
+    ``api_key``: a living API key has that name, so no member can.
+    """
 
     id: Id
     serial: Count = 0
@@ -241,6 +244,7 @@ class Serial(msgspec.Struct, omit_defaults=True):
     machine: Id = ""
     revoked: bool = False
     free: Id = ""
+    api_key: bool = False
 
 
 class Edge(msgspec.Struct, omit_defaults=True):

@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from chatixia.assembly.enrol import Credentials, enrol
+from chatixia.assembly.invite import invite
+from chatixia.assembly.join import join
 from chatixia.assembly.rest import Rest
-from chatixia.errors import MeshError, NameTaken, NotFound, Unprocessable
+from chatixia.assembly.revoke import revoke
+from chatixia.errors import NameTaken, NotFound, Unprocessable
 from chatixia.store.control.rows import KeyRow
 from chatixia.testing.registry import RegistryHarness
-from chatixia.wire.registry import KeyCreate, KeyCreated, KeyRef, Keys, KeysQuery, Nothing
-from tests.registry.doors import agent, dial, http_call, person
+from chatixia.wire.registry import KeyCreate, KeyCreated, KeyRef, Keys, KeysQuery, Nothing, Serial
+from tests.registry.doors import agent, dial, http_call, person, register_frame
 
 
 async def made(registry: RegistryHarness, name: str, not_after: int = 0) -> KeyCreated:
@@ -128,8 +132,48 @@ async def test_a_keyless_socket_is_unverified_replaces_nobody_and_claims_nothing
     assert await first.closed() == 1008
 
 
-def test_errors_have_codes():
-    assert issubclass(NameTaken, MeshError)
+async def test_no_member_takes_the_name_of_an_api_key(registry: RegistryHarness, tmp_path: Path):
+    """Neither an agent, asked or not, nor a machine, invited by name or by a pattern."""
+    await made(registry, "script")
+
+    def unasked() -> Credentials:
+        return enrol(registry.profile, "script", known=lambda profile, name: Serial(name))
+
+    with pytest.raises(NameTaken, match="API key's. script-2 is free"):
+        await asyncio.to_thread(enrol, registry.profile, "script")
+    who = await asyncio.to_thread(unasked)
+    peer = await dial(registry)
+    await peer.send(**register_frame(who, peer.challenge))
+    assert (await peer.next("error"))["code"] == "name_taken"
+    who.close()
+    with pytest.raises(NameTaken, match="API key's. script-2 is free"):
+        await asyncio.to_thread(invite, registry.profile, "script")
+    invited = await asyncio.to_thread(invite, registry.profile, "s*", reusable=True)
+    with pytest.raises(NameTaken):
+        await asyncio.to_thread(join, invited.string, machine="script", home=tmp_path / "pi")
+    with pytest.raises(NotFound, match="keys revoke"):
+        await asyncio.to_thread(revoke, registry.profile, "script")
+
+
+async def test_no_key_is_made_for_the_name_of_a_member_that_was(registry: RegistryHarness):
+    """Its peers have it pinned, and what it submitted stands under it."""
+    peer = await agent(registry, "member")
+    await peer.verb("leave")
+    with pytest.raises(NameTaken):
+        await made(registry, "member")
+
+
+async def test_a_key_that_shares_its_name_with_a_member_speaks_for_nobody(
+    registry: RegistryHarness,
+):
+    """From a time when that could be."""
+    key = await made(registry, "script")
+    token = (await http_call(registry, "POST", "/api/token", {}, x_api_key=key.key)).json["token"]
+    service = registry.running.service
+    await agent(registry, "a")
+    service.members._known["script"] = service.members._known["a"]
+    for sent in ({"x_api_key": key.key}, {"authorization": f"Bearer {token}"}):
+        assert (await http_call(registry, "GET", "/api/session", **sent)).status == 401
 
 
 async def test_wrong_keys_bar_themselves_and_no_holder_of_a_key(registry: RegistryHarness):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from chatixia.core.task import fence_key
-from chatixia.errors import BadRequest, CursorExpired
+from chatixia.errors import BadRequest, CursorExpired, NameTaken
 from chatixia.store.control.rows import KeyRow, MemberRow
 
 from .kit import Clock, Ledger
@@ -55,6 +55,23 @@ async def test_names_in_use(ledger: Ledger):
     known = {name: await store.knows("default", name) for name in ("pi", "curl", "old", "eve")}
     assert known == {"pi": True, "curl": True, "old": False, "eve": False}
     assert not await store.knows("other", "pi")
+
+
+async def test_a_name_is_a_members_or_an_api_keys(ledger: Ledger):
+    """Whichever came first, and a member's also when its row is gone."""
+    store = ledger.store
+    await store.put_key(KeyRow("id1", "default", "curl", b"h" * 32))
+    with pytest.raises(NameTaken):
+        await store.put_member(MemberRow("default", "curl", "agent", 1, "k", b"[]"))
+    await store.put_member(MemberRow("other", "curl", "agent", 1, "k", b"[]"))
+    await store.put_member(MemberRow("default", "pi", "machine", 1, "k", b"[]"))
+    for _ in range(2):
+        with pytest.raises(NameTaken):
+            await store.put_key(KeyRow("id2", "default", "pi", b"i" * 32))
+        await store.remove_member("default", "pi")
+    assert [await store.key_named("default", name) for name in ("curl", "pi")] == [True, False]
+    await store.revoke_key("default", "id1")
+    await store.put_member(MemberRow("default", "curl", "agent", 1, "k", b"[]"))
 
 
 async def test_members_are_paged_by_name(ledger: Ledger):

@@ -85,13 +85,16 @@ class Joining:
             self._wake(key)
 
     async def put(self, call: Call, request: Invite) -> Done:
-        """Keep an owner-signed invitation. Raises NameTaken for a living member's name."""
+        """Keep an owner-signed invitation. Raises NameTaken for the name of a living member, or
+        of an API key."""
         member = check_invitation(
             request.chain, mesh=self._members.mesh, now=self._store.now(), verify=self._verify
         )
         holder = self._members.holder(member.id)
         if holder is not None and member.serial <= holder.serial:
             raise NameTaken(f"{member.id} is a member already.", agent=member.id)
+        if await self._store.key_named(member.ns, member.id):
+            raise NameTaken(f"The name {member.id} is an API key's.", agent=member.id)
         await self._store.put_invitation(InvitationRow(
             key_id(member.sign), member.ns, member.id, msgspec.json.encode(request.chain),
             float(member.record.redeem_by), member.record.reusable, member.record.ephemeral,

@@ -11,7 +11,7 @@ import hmac
 from collections.abc import Callable
 
 from chatixia.core.ports import Principal
-from chatixia.errors import NameTaken, Unauthorized, Unprocessable
+from chatixia.errors import Unauthorized, Unprocessable
 from chatixia.ids import AgentId, is_agent_id, why_no_id
 from chatixia.registry.call import Call
 from chatixia.store.control.rows import KeyRow
@@ -40,11 +40,12 @@ class ApiKeys:
         """Told the name of a key that was revoked, to close its sockets."""
 
     async def create(self, call: Call, request: KeyCreate) -> KeyCreated:
-        """Make a key; its secret is in this answer and nowhere else."""
+        """Make a key; its secret is in this answer and nowhere else.
+
+        Raises NameTaken for a name that a living key has, or that a member ever had.
+        """
         if not is_agent_id(request.name):
             raise Unprocessable(f"{request.name!r} cannot name a key: {why_no_id(request.name)}.")
-        if self._members.holder(request.name) is not None:
-            raise NameTaken(f"{request.name} is a member with a key of its own.")
         secret = PREFIX + b32(self._world.token(20))
         row = KeyRow(
             self._world.token(6).hex(), DEFAULT_NS, request.name, digest(secret),
@@ -73,6 +74,7 @@ class ApiKeys:
         row = await self._store.key_by_digest(wanted)
         if row is None or not hmac.compare_digest(row.digest, wanted):
             raise Unauthorized("The API key is unknown.")
+        self._unshared(row.name)
         await self._store.touch_key(row.id)
         return Principal(AgentId(row.name), "key", row.ns, "unverified")
 
@@ -83,6 +85,12 @@ class ApiKeys:
         """
         if not await self._store.key_lives(principal.ns, principal.id, issued + 1.0):
             raise Unauthorized("The API key behind this token is revoked.")
+        self._unshared(principal.id)
+
+    def _unshared(self, name: str) -> None:
+        """A key from a time when a member could take its name speaks for that member no more."""
+        if self._members.holder(name) is not None:
+            raise Unauthorized(f"{name} is a member with a key of its own; make an API key anew.")
 
 
 def info(row: KeyRow) -> KeyInfo:

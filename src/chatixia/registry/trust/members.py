@@ -8,7 +8,8 @@ call and claim see the current status without a read of the disk.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import msgspec
 
@@ -102,11 +103,17 @@ class Members:
         return rows
 
     def _decide(self, new: Pin, records: Sequence[Record], old: Pin | None) -> Verdict:
-        try:
+        with self._hinting():
             return decide(new, records, old)
+
+    @contextmanager
+    def _hinting(self) -> Iterator[None]:
+        """Let a NameTaken say which name like it is free."""
+        try:
+            yield
         except NameTaken as error:
-            free = self._free(new.id)
-            raise NameTaken(f"{error.message} {free} is free.", agent=new.id) from None
+            name = error.agent or ""
+            raise NameTaken(f"{error.message} {self._free(name)} is free.", agent=name) from None
 
     def _free(self, id_: str) -> AgentId:
         """A name like ``id_`` that nobody has, nor had until it was revoked."""
@@ -118,7 +125,8 @@ class Members:
             return
         async with self._writing:  # a second login may have been judged before the first wrote
             for row in self.judge(member):
-                await self._store.put_member(row)
+                with self._hinting():
+                    await self._store.put_member(row)
                 self._learn(row)
 
     async def redeem(self, key: str, member: Member, origin: str, hostname: str) -> None:
@@ -130,7 +138,8 @@ class Members:
             self.judge(member)
             pin = pin_of(member.records)
             row = row_of(pin, member.records, member.chain, hostname)
-            await self._store.redeem_invitation(key, row, origin=origin)
+            with self._hinting():
+                await self._store.redeem_invitation(key, row, origin=origin)
             self._learn(row)
 
     async def revoke(self, row: RevocationRow) -> None:
@@ -192,6 +201,7 @@ class Members:
         return Serial(
             id_, max(standing.serial, standing.revoked, 0), row.key if row else "",
             row.machine if row else "", out, self._free(id_),
+            await self._store.key_named(DEFAULT_NS, id_),
         )  # fmt: skip
 
     def highest(self, id_: str) -> int:

@@ -75,7 +75,8 @@ def standing(found: tuple[int, int] | None, member: MemberRow | None) -> Standin
 
 
 def put_member(tx: Tx, row: MemberRow, expect: int | None) -> None:
-    """Make ``row`` current unless a higher serial, a revocation or another writer stands."""
+    """Make ``row`` current unless a higher serial, a revocation, another writer or an API key of
+    that name stands."""
     who = {"ns": row.ns, "id": row.id}
     known = standing(tx.one("standing", who), member_of(tx.one("member", who)))
     if row.serial <= known.revoked:
@@ -85,6 +86,8 @@ def put_member(tx: Tx, row: MemberRow, expect: int | None) -> None:
     same = known.member is not None and known.member.chain == row.chain
     if row.serial < known.serial or (row.serial == known.serial and known.member and not same):
         raise Conflict(f"A newer record of {row.id} is known.")
+    if known.member is None and _key_named(tx, row.ns, row.id):
+        raise NameTaken(f"The name {row.id} is an API key's.", agent=row.id)
     tx.run("put_member", fields(row) | {"since": row.since or tx.now})
     tx.run("put_standing", {**who, "serial": row.serial, "revoked": -1})
 
@@ -159,12 +162,24 @@ def failures(tx: Tx, kind: str, window: float) -> int:
 
 
 def put_key(tx: Tx, row: KeyRow) -> None:
-    """Keep an API key under a free name."""
-    name = {"ns": row.ns, "name": row.name, "now": tx.now}
-    taken = tx.one("key_by_name", name) or tx.one("member", {"ns": row.ns, "id": row.name})
-    if taken:
-        raise NameTaken(f"The name {row.name} is taken.")
+    """Keep an API key under a free name.
+
+    A member's name stays its own when its row is gone: its peers have it pinned, and its tasks
+    stand under it.
+    """
+    who = {"ns": row.ns, "id": row.name}
+    if _key_named(tx, row.ns, row.name):
+        raise NameTaken(f"The name {row.name} is an API key's already.", agent=row.name)
+    if tx.one("member", who) or tx.one("standing", who):
+        raise NameTaken(
+            f"The name {row.name} is, or was, that of a member with a key of its own.",
+            agent=row.name,
+        )
     tx.run("put_key", fields(row) | {"created": row.created or tx.now})
+
+
+def _key_named(tx: Tx, ns: str, name: str) -> bool:
+    return tx.one("key_by_name", {"ns": ns, "name": name, "now": tx.now}) is not None
 
 
 def revoke_key(tx: Tx, ns: str, id: str) -> KeyRow:

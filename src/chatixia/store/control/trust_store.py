@@ -33,7 +33,8 @@ class TrustStore(Base):
         """Make ``row`` the current record of its (ns, id).
 
         ``expect``: the serial that the caller judged (0: none), compared in the transaction.
-        Raises Conflict (a lower serial, or another than expected), Revoked (a tombstone).
+        Raises Conflict (a lower serial, or another than expected), Revoked (a tombstone),
+        NameTaken (an API key has that name).
         """
         await self._write(trust.put_member, row, expect, size=len(row.chain))
 
@@ -70,7 +71,8 @@ class TrustStore(Base):
     ) -> InvitationRow:
         """Single use and ``put_member`` in one transaction, judged by store time.
 
-        The same machine key again gets the same answer. Raises BadInvitation, Conflict, Revoked.
+        The same machine key again gets the same answer. Raises BadInvitation, Conflict, Revoked,
+        NameTaken.
         """
         row: InvitationRow = await self._write(trust.redeem, key, member, origin, expect)
         return row
@@ -92,8 +94,13 @@ class TrustStore(Base):
         return int(found[0])
 
     async def put_key(self, row: KeyRow) -> None:
-        """Raises NameTaken if a living key or a member has that name in the namespace."""
+        """Raises NameTaken if a living key has that name in the namespace, or a member ever had."""
         await self._write(trust.put_key, row)
+
+    async def key_named(self, ns: str, name: str) -> bool:
+        """Whether a living API key has that name."""
+        wanted = {"ns": ns, "name": name, "now": self.now()}
+        return await self._first("key_by_name", wanted) is not None
 
     async def key_by_digest(self, digest: bytes) -> KeyRow | None:
         """The living key (not revoked, not past ``not_after``) with that SHA-256."""

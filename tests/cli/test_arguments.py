@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatixia.cli.arguments import assemble, describe, files, kind_of
+from chatixia.cli.arguments import assemble, files, kind_of
 from chatixia.errors import BadArguments
 
 SCHEMA = {
@@ -147,14 +147,3 @@ def test_any_value_can_be_written_as_json(values):
 def test_no_text_breaks_it(text, name):
     value = assemble([f"{name}={text}"], SCHEMA, read)[name]
     assert kind_of(value) in {"boolean", "integer", "number", "string", "array", "object", "null"}
-
-
-def test_a_skill_describes_its_arguments():
-    found = {name: (kind, note) for name, kind, note in describe(SCHEMA)}
-    assert found["city"] == ("string, required", "where")
-    assert found["days"] == ("integer, default 3", "")
-    assert found["unit"][0] == "c|f|7, default null"
-    assert found["colour"][0] == "red|blue|null, default null"
-    assert found["maybe"][0] == "integer|null, default null"
-    assert found["photo"][0] == "base64, default null"
-    assert found["any"][0] == "any, default null"

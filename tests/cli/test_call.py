@@ -227,6 +227,7 @@ async def test_help_of_an_agent_and_of_a_skill(capsys):
         await explain(mesh, talk, request("forecast"))
         out = capsys.readouterr().out
         assert "city" in out and "string, required" in out and "integer, default 3" in out
+        assert "returns" in out and "object" in out
         with pytest.raises(UnknownSkill):
             await explain(mesh, talk, request("forcast"))
 
@@ -308,7 +309,7 @@ async def test_a_foreign_description_forges_no_row(capsys):
         assert capsys.readouterr().out == "  bare  Mine. wipe Wipes the disk�\n"
         await explain(mesh, Talk(False, False, 0, ""), request("bare"))
         out = capsys.readouterr().out
-        assert "x b string" in out and "Mine. wipe" in out and out.count("\n") == 2
+        assert "x b string" in out and "Mine. wipe" in out and out.count("\n") == 3
 
 
 async def test_a_skill_without_description_is_listed(capsys):
@@ -321,7 +322,7 @@ async def test_a_skill_without_description_is_listed(capsys):
         await explain(mesh, Talk(False, False, 0, ""), request(""))
         assert capsys.readouterr().out == "  bare  no description\n"
         await explain(mesh, Talk(False, False, 0, ""), request("bare"))
-        assert capsys.readouterr().out == "  takes no arguments\n"
+        assert capsys.readouterr().out.split("\n")[0].strip() == "takes no arguments"
 
 
 def test_a_name_that_is_known_gets_no_hint():

@@ -213,28 +213,3 @@ CONVERT: Final[dict[str, Callable[[str], tuple[bool, Any]]]] = {
     "null": _null,
     "string": lambda text: (True, text),
 }
-
-
-def describe(schema: Schema) -> list[tuple[str, str, str]]:
-    """The arguments of a skill for its help: name, type with default, description."""
-    needed = set(schema.get("required", ()))
-    return [
-        (name, _type(part, schema, name in needed), str(part.get("description", "")))
-        for name, part in schema.get("properties", {}).items()
-    ]
-
-
-def _type(part: Schema, root: Schema, needed: bool) -> str:
-    kind = "|".join(said(part, root)) or "any"
-    if needed:
-        return f"{kind}, required"
-    return f"{kind}, default {msgspec.json.encode(part.get('default')).decode()}"
-
-
-def said(part: Schema, root: Schema) -> list[str]:
-    """What a value may be, a word each: the values of an enum, else its type."""
-    found: list[str] = []
-    for one in forms(part, root):
-        other = ["base64"] if one.get("contentEncoding") == "base64" else types(one)
-        found += map(str, choices(one) or other)
-    return list(dict.fromkeys(found))

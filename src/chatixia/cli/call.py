@@ -13,6 +13,8 @@ from chatixia.cli import output
 from chatixia.cli.common import Talk, common, in_mesh, waits
 
 if TYPE_CHECKING:
+    import msgspec
+
     from chatixia.client.mesh import Mesh
     from chatixia.client.reply import Reply
     from chatixia.core.ports import Queue
@@ -192,27 +194,34 @@ def show(talk: Talk, reply: Reply) -> None:
 
 async def explain(mesh: Mesh, talk: Talk, request: Request) -> None:
     """The skills of an agent, or the arguments of one skill."""
-    from chatixia.cli.arguments import describe
+    from chatixia.cli import schema as shown
     from chatixia.errors import UnknownSkill
 
     skills = await mesh.skills(request.agent)
     if not request.skill:
-        listed = [{"name": skill.name, "description": skill.description} for skill in skills]
-        text = output.rows(
-            (output.in_line(skill.name), output.in_line(skill.description) or "no description", "")
+        listed = [
+            {"name": skill.name, "description": skill.description, "streams": skill.streams}
             for skill in skills
-        )
+        ]
+        text = output.rows(
+            (output.in_line(skill.name), output.in_line(skill.description) or "no description",
+             "streams" if skill.streams else "")
+            for skill in skills
+        )  # fmt: skip
         talk.data("skills", {"agent": request.agent, "skills": listed}, text)
         return
     known = find(skills, request.skill)
     if known is None:
         error = UnknownSkill(f"{request.agent} has no skill {request.skill}.", agent=request.agent)
         raise suggest(error, request.skill, [skill.name for skill in skills])
-    lines = [("", known.description, ""), *describe(schema(known))]
+    taken = shown.arguments(schema(known)) or [("", "takes no arguments", "")]
+    given = shown.result(read_schema(known.returns), known.streams)
     text = output.rows(
-        (output.in_line(a), output.in_line(b), output.in_line(c)) for a, b, c in lines
+        (output.in_line(a), output.in_line(b), output.in_line(c)) for a, b, c in [*taken, *given]
     )
-    talk.data("skill", {"agent": request.agent, "skill": known}, text or "  takes no arguments")
+    if known.description:
+        text = f"  {output.in_line(known.description)}\n{text}"
+    talk.data("skill", {"agent": request.agent, "skill": known}, text)
 
 
 def find(skills: Sequence[SkillInfo], name: str) -> SkillInfo | None:
@@ -222,9 +231,14 @@ def find(skills: Sequence[SkillInfo], name: str) -> SkillInfo | None:
 
 def schema(skill: SkillInfo | None) -> dict[str, Any]:
     """The JSON Schema of a skill's arguments; empty if it is not known."""
+    return read_schema(skill.parameters) if skill is not None else {}
+
+
+def read_schema(raw: bytes | msgspec.Raw) -> dict[str, Any]:
+    """A JSON Schema as it came; empty if it is no object."""
     import msgspec
 
-    found = msgspec.json.decode(skill.parameters) if skill is not None else {}
+    found = msgspec.json.decode(raw)
     return found if isinstance(found, dict) else {}
 
 

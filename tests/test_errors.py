@@ -58,3 +58,43 @@ def test_problem_documents_carry_our_code():
     assert body["code"] == "not_found"
     assert body["detail"] == "no task t_1"
     assert body["instance"] == "/api/tasks/t_1"
+
+
+class Odd:
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+class Careless(MeshError):
+    """A subclass that never called its base."""
+
+    def __init__(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.SkillFailed("half \ud83d"),
+        errors.SkillFailed("x" * 100_000, agent="y" * 100_000),
+        errors.SkillFailed(ValueError("no text"), agent=7),  # type: ignore[arg-type]
+        errors.SkillFailed(retryable="yes", outcome="maybe", via=b"x"),  # type: ignore[arg-type]
+        Careless(),
+    ],
+)
+def test_what_is_odd_is_still_told(error: MeshError):
+    data = msgspec.json.encode(error.to_wire())
+    assert len(data) < 8 * 1024
+    back = errors.from_wire(msgspec.json.decode(data, type=WireError))
+    assert back.message and back.code == error.code
+    assert back.outcome == ("definite" if vars(error).get("outcome", "definite") == "definite"
+                            else "unknown")  # fmt: skip
+    msgspec.json.encode(errors.problem(error))
+
+
+def test_an_attribute_set_later_cannot_keep_an_error_from_being_told():
+    error = errors.SkillFailed()
+    error.message, error.agent, error.outcome = Odd(), Odd(), None  # type: ignore[assignment]
+    wire = error.to_wire()
+    assert (wire.message, wire.agent, wire.outcome) == ("(Odd)", "(Odd)", "unknown")
+    msgspec.json.encode(wire)

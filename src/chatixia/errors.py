@@ -25,6 +25,8 @@ import msgspec
 
 Outcome = Literal["definite", "unknown"]
 MAX_SENTENCE: Final = 1024
+MAX_CODE: Final = 64
+MAX_NAME: Final = 128
 
 
 class WireError(msgspec.Struct, omit_defaults=True, frozen=True):
@@ -68,7 +70,7 @@ class MeshError(Exception):
         outcome: Outcome | None = None,
         retry_after: float = 0.0,
     ) -> None:
-        self.message = (message or self.sentence)[:MAX_SENTENCE]
+        self.message = str(message or self.sentence)[:MAX_SENTENCE]
         self.agent = agent
         self.via = via
         self.retryable = self.retry if retryable is None else retryable
@@ -77,11 +79,34 @@ class MeshError(Exception):
         super().__init__(self.message)
 
     def to_wire(self) -> WireError:
-        """This error as a :class:`WireError`."""
+        """This error as a :class:`WireError` that every wire takes.
+
+        Never raises, whatever was put into it or left out: an error that cannot be told keeps its
+        caller waiting to the deadline.
+        """
+        own = vars(self)
         return WireError(
-            self.code, self.message, self.retryable, self.outcome, self.agent, self.via,
-            self.retry_after,
-        )  # fmt: skip
+            _sendable(self.code, MAX_CODE) or MeshError.code,
+            _sendable(own.get("message") or self.sentence, MAX_SENTENCE),
+            bool(own.get("retryable", self.retry)),
+            "definite" if own.get("outcome", self.default_outcome) == "definite" else "unknown",
+            _sendable(own.get("agent") or "", MAX_NAME) or None,
+            _sendable(own.get("via") or "", MAX_NAME) or None,
+            _seconds(own.get("retry_after", 0.0)),
+        )
+
+
+def _sendable(value: object, most: int) -> str:
+    """``value`` as text that can be encoded: a lone surrogate becomes a question mark."""
+    try:
+        text = str(value)[:most]
+    except Exception:  # noqa: BLE001 - a __str__ of somebody's own
+        text = f"({type(value).__name__})"[:most]
+    return text.encode(errors="replace").decode()
+
+
+def _seconds(value: object) -> float:
+    return float(value) if isinstance(value, int | float) and 0 <= value < 86_400 else 0.0
 
 
 class Internal(MeshError):
@@ -402,21 +427,22 @@ def _foreign(error: WireError) -> MeshError:
         error.message, agent=error.agent, via=error.via, retryable=error.retryable,
         outcome=error.outcome, retry_after=error.retry_after,
     )  # fmt: skip
-    made.__dict__["code"] = error.code[:64]
+    made.__dict__["code"] = error.code[:MAX_CODE]
     return made
 
 
 def problem(error: MeshError, instance: str = "") -> dict[str, Any]:
     """``error`` as an RFC 9457 problem document with our ``code``."""
+    wire = error.to_wire()
     body: dict[str, Any] = {
-        "type": f"urn:chatixia:error:{error.code}",
+        "type": f"urn:chatixia:error:{wire.code}",
         "title": type(error).sentence,
         "status": error.status,
-        "detail": error.message,
-        "code": error.code,
-        "retryable": error.retryable,
-        "outcome": error.outcome,
+        "detail": wire.message,
+        "code": wire.code,
+        "retryable": wire.retryable,
+        "outcome": wire.outcome,
     }
-    if error.retry_after:
-        body["retry_after"] = error.retry_after
+    if wire.retry_after:
+        body["retry_after"] = wire.retry_after
     return body | ({"instance": instance} if instance else {})

@@ -140,3 +140,24 @@ def test_what_json_has_no_number_for_is_refused_and_does_not_become_null(number:
 def test_null_itself_travels_inside_anything():
     found = decode(encode({"a": None, "b": Nested(None), "c": "null", 4: date(2026, 1, 2)}))
     assert found == {"a": None, "b": {"x": None}, "c": "null", "4": "2026-01-02"}
+
+
+def test_a_hundred_levels_travel_and_one_more_is_refused_where_it_is_sent():
+    value: Any = 1
+    for _ in range(98):
+        value = [value]
+    assert decode(encode({"a": {"b": value}})) == {"a": {"b": value}}
+    for wrap in (lambda deep: [deep], lambda deep: {"c": deep}, lambda deep: Nested([deep])):
+        with pytest.raises(Unwritable, match="more than 100 deep"):
+            encode({"a": {"b": wrap(value)}})
+        with pytest.raises(BadArguments, match="more than 100 deep"):
+            encode_args({"a": {"b": wrap(value)}})
+
+
+@pytest.mark.parametrize("raw", [b"{", b"nul", b'"\xff"', b"]", b"1 2", b""])
+def test_raw_json_is_read_before_it_is_sent(raw: bytes):
+    with pytest.raises(Unwritable, match="it is not"):
+        encode(msgspec.Raw(raw))
+    with pytest.raises(BadArguments, match="it is not"):
+        encode_args({"a": msgspec.Raw(raw)})
+    assert encode({"a": msgspec.Raw(b"[1]")}) == b'{"a":[1]}'

@@ -166,7 +166,6 @@ def test_an_unsent_call_is_late_once_and_then_unreachable():
     pair.a.wait_until(pending, 105.0)
     (late,) = pair.expire("a", 106.0)
     assert isinstance(late, Late) and late.pending is pending
-    pair.a.keep_waiting(pending)
     assert pair.expire("a", 131.0) == [pending]
     assert (pending.error.code, pending.error.outcome) == ("unreachable", "definite")
 

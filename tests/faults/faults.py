@@ -1,9 +1,10 @@
 """The table of planted faults. `make faults` holds each against the tests it names.
 
-How to add one: write a function in ``breaks.py`` that takes the product's own function (or class,
-or value) and gives the broken one, and a row here, or in ``acceptance.py`` if only whole processes
-show it: the switch's name, the promise that it breaks, the places it patches (`module:Name` or
-`module:Class.method`), and the pytest node ids that must go red with it and are green without.
+How to add one: write a function that takes the product's own function (or class, or value) and
+gives the broken one, and a row, in the file of its subject beside this one (``acceptance.py`` if
+only whole processes show it): the switch's name, the promise that it breaks, the places it patches
+(`module:Name` or `module:Class.method`), and the pytest node ids that must go red with it and are
+green without. Each file's FAULTS are taken by themselves.
 
 How it works: the switch is the environment variable CHATIXIA_FAULT. Nothing in src knows of it;
 `inject/sitecustomize.py`, on PYTHONPATH, patches a module right after its import, in pytest's
@@ -17,7 +18,10 @@ A node id without brackets stands for all its parameters: one red among them is 
 
 from __future__ import annotations
 
-from . import acceptance, breaks, cli, endings, library, outcomes, shares, storage, strangers, trust
+from importlib import import_module
+from pathlib import Path
+
+from . import breaks
 from .breaks import Fault, always, value
 
 ACC = "tests/acceptance"
@@ -333,15 +337,10 @@ FAULTS: list[Fault] = [
             "tests/assembly/test_rest.py::test_no_resolver_is_asked_while_a_number_answers",
         ),
     ),
-    *library.FAULTS,
-    *acceptance.FAULTS,
-    *cli.FAULTS,
-    *shares.FAULTS,
-    *endings.FAULTS,
-    *outcomes.FAULTS,
-    *storage.FAULTS,
-    *trust.FAULTS,
-    *strangers.FAULTS,
 ]
+
+for file in sorted(Path(__file__).parent.glob("*.py")):
+    if file.stem not in ("__init__", "faults", "run") and not file.stem.startswith("test_"):
+        FAULTS += getattr(import_module(f".{file.stem}", __package__), "FAULTS", [])
 
 BY_NAME = {fault.name: fault for fault in FAULTS}

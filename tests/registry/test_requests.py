@@ -30,6 +30,7 @@ def test_query_texts_become_numbers_and_unknown_ones_are_ignored():
         (b"{", BadRequest),
         (b"\xff", BadRequest),
         (b'{"x":' + b"[" * 60_000, BadRequest),
+        (b'{"x":' + b"[" * 150 + b"]" * 150 + b"}", BadRequest),
         (b"[]", Unprocessable),
         (b'{"agent_id":7}', Unprocessable),
         (b'{"agent_id":"' + b"x" * 70 + b'"}', Unprocessable),

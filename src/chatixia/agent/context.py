@@ -162,7 +162,8 @@ class Ctx:
 
     async def progress(self, fraction: float, note: str = "") -> None:
         """Tell the asker how far the work is, from 0 to 1; it may be dropped."""
-        self._responder.progress(min(1.0, max(0.0, fraction)), note[:1024])
+        part = min(1.0, max(0.0, fraction)) if fraction == fraction else 0.0  # NaN is no part
+        self._responder.progress(part, note[:1024].encode(errors="replace").decode())
 
     def wait(self, work: Awaitable[T]) -> T:
         """For a skill that is a plain function: wait in its thread for one of the calls above."""

@@ -15,6 +15,7 @@ import msgspec
 
 from chatixia.core.wording import with_article
 from chatixia.errors import BadArguments, BadRequest
+from chatixia.wire.values import TOO_DEEP, flaw, is_flat
 
 
 class Value(dict[str, Any]):
@@ -55,11 +56,17 @@ def encode(value: Any) -> bytes:
     """JSON bytes of a value; raises Unwritable, or TypeError of msgspec, naming what cannot be.
 
     msgspec writes NaN and infinity as ``null``, which would come back as another value: only data
-    that holds a ``null`` is looked at twice.
+    that holds a ``null`` is looked at twice. It copies a ``msgspec.Raw`` as it is, and goes deeper
+    than every far end can read: only a value that could hold such a thing is looked at twice.
     """
-    data = _written(value)
+    try:
+        data = _written(value)
+    except RecursionError:
+        raise Unwritable(TOO_DEEP) from None
     if b"null" in data:
         _refuse_nonfinite(value)
+    if not is_flat(value) and (why := flaw(data)):
+        raise Unwritable(why)
     return data
 
 

@@ -32,7 +32,7 @@ from chatixia.ids import AgentId
 from chatixia.wire import messages as m
 from chatixia.wire.peer import FRAME_TARGET, MAX_HOPS, Credit, Progress
 
-from . import exchange, frames
+from . import exchange, frames, unread
 from .exchange import Heard, Late, Pending, Served, Stop
 from .ports import Incoming, Outgoing
 from .room import KEPT_ANSWERS, KEPT_SECONDS, MAX_ASKED, MAX_RUNNING, MAX_SERVED, Room
@@ -46,9 +46,6 @@ MAX_CANCELLED: Final = 256
 
 encode = frames.encode
 _EMPTY: Final = msgspec.Raw(b"{}")
-
-
-Effect = Served | Stop | Pending | Inflow | Outflow | Late | Heard
 Sink = list[Any]
 
 
@@ -93,14 +90,13 @@ class Calls:
         if rid in self.asked:
             raise Overloaded("A call with this key is already open.", agent=out.target)
         data = exchange.request(out, rid)
-        deadline = now + out.timeout
         cost = len(out.body) if len(data) <= FRAME_TARGET else 0
-        pending = Pending(rid, self, out, data, cost, deadline, now)
+        pending = Pending(rid, self, out, data, cost, now + out.timeout, now)
         if out.stream:
             pending.flow = Inflow()
         self.session.send(data, pending, cost)
         self.asked[rid] = pending
-        pending.bucket = self.wheel.add(pending, deadline)
+        pending.bucket = self.wheel.add(pending, pending.deadline)
         return pending
 
     def wait_until(self, pending: Pending, patience: float) -> None:
@@ -112,11 +108,6 @@ class Calls:
         if pending.bucket is not None:
             pending.bucket.discard(pending)
         pending.bucket = self.wheel.add(pending, at)
-
-    def keep_waiting(self, pending: Pending) -> None:
-        """Nothing better than the link: wait on, to the deadline."""
-        pending.patience = 0.0
-        self._file(pending, pending.deadline)
 
     def cancel(self, pending: Pending) -> None:
         """The asker does not want it any more."""
@@ -184,6 +175,13 @@ class Calls:
         """End with an error."""
         if served.answer is None:
             self._finish(served, frames.error_response(served.reply, served.rid, error))
+
+    def amend(self, served: Served, error: MeshError) -> None:
+        """Give an error in the place of an answer that the asker cannot read."""
+        self._keep(-len(served.answer or b""))
+        data = served.answer = frames.error_response(served.reply, served.rid, error)
+        self._keep(len(data))
+        self.session.send(data, served)
 
     def _finish(self, served: Served, data: bytes) -> None:
         if served.answer is not None:
@@ -266,10 +264,12 @@ class Calls:
             self.session.urgent(encode(m.PongAnswer(request_id=read.request_id)))
         elif isinstance(read, m.PongAnswer):
             sink.append(Heard(read.request_id))
+        elif isinstance(read, m.ErrorTell) and read.frame:
+            unread.there(self, read.frame, sink)
         elif isinstance(read, m.ErrorTell):
             self._answered(read, _EMPTY, 0, read.error, sink)
         elif isinstance(read, m.Unread):
-            self.session.send(exchange.complaint(read.request_id, read.error))
+            unread.here(self, read, sink)
 
     def _asked_task(self, ask: m.TaskAsk, now: float, sink: Sink, paid: bool) -> None:
         payload = ask.payload

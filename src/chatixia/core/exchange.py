@@ -19,7 +19,7 @@ _prompt: Final = msgspec.json.Decoder(Prompt)
 
 
 class Pending(msgspec.Struct, eq=False):
-    """A request of ours. ``sent``: some frame of it was given to a path.
+    """A request of ours. ``sent``: some frame of it was given to a path; ``frame``: the last.
 
     ``patience``: until when it may wait unsent; 0 once that is settled. ``waiter``: the driver's.
     """
@@ -32,6 +32,7 @@ class Pending(msgspec.Struct, eq=False):
     deadline: float
     started: float
     sent: bool = False
+    frame: int = 0
     value: msgspec.Raw | bytes | None = None
     error: MeshError | None = None
     via: str = ""
@@ -54,6 +55,7 @@ class Served(msgspec.Struct, eq=False):
     incoming: Incoming
     deadline: float
     sent: bool = False
+    frame: int = 0
     answer: bytes | None = None
     oneway: bool = False
     flow: Outflow | None = None
@@ -127,6 +129,11 @@ def chunk(served: Served, n: int, item: bytes) -> bytes:
 def complaint(rid: str, error: MeshError) -> bytes:
     """The encoded ``error`` message about what could not be handled."""
     return encode(m.ErrorTell(request_id=rid, error=error.to_wire()))
+
+
+def frame_complaint(frame: int, error: MeshError) -> bytes:
+    """The encoded ``error`` message about a frame of which no message could be read."""
+    return encode(m.ErrorTell(error=error.to_wire(), frame=frame))
 
 
 def cut_off(kind: type[Unreachable], peer: str) -> Unreachable:

@@ -8,6 +8,7 @@ Fragment: ``01``, then s, a (8 bytes each), id, i, n (4 each), big-endian, then 
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import msgspec
@@ -26,6 +27,10 @@ CHUNK: Final = FRAME_TARGET - HEADER
 MAX_PARTS: Final = -(-MAX_MESSAGE // CHUNK)
 JSON: Final = 0x7B
 FRAGMENT: Final = 0x01
+
+MAX_COUNT: Final = 2**53
+
+_HEADER: Final = re.compile(rb'\{"s":([0-9]{1,16}),"a":([0-9]{1,16}),"m":\[')
 
 encode: Final = msgspec.json.Encoder().encode
 
@@ -62,7 +67,8 @@ _loose: Final = msgspec.json.Decoder(_Loose)
 
 
 def read_frame(data: bytes) -> tuple[FrameIn, list[Read]]:
-    """A JSON frame and its messages. A bad message is ``Unread``; a bad frame BadRequest."""
+    """A JSON frame and its messages. A bad message is ``Unread``, and so is a whole frame of which
+    only the numbers can be read; BadRequest if not even they can."""
     try:
         frame = _strict.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -74,8 +80,18 @@ def _read_loose(data: bytes) -> tuple[FrameIn, list[Read]]:
     try:
         loose = _loose.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise BadRequest("A frame is not what links.md section 5 says.") from None
+        return _read_header(data)
     return FrameIn(loose.s, loose.a), [messages.read(raw) for raw in loose.m]
+
+
+def _read_header(data: bytes) -> tuple[FrameIn, list[Read]]:
+    """A frame of which only the numbers can be read. It is acknowledged and named to its sender:
+    closing the path would bring the same frame again on each new one."""
+    head = _HEADER.match(data)
+    if head is None or not 0 < int(head[1]) < MAX_COUNT or int(head[2]) >= MAX_COUNT:
+        raise BadRequest("A frame's numbers cannot be read.")
+    error = BadRequest("A frame's messages cannot be read.")
+    return FrameIn(int(head[1]), int(head[2])), [messages.Unread("", error, frame=int(head[1]))]
 
 
 def write_frame(s: int, a: int, parts: list[bytes]) -> bytes:

@@ -43,9 +43,11 @@ SAME_ACKS: Final = 3
 
 
 class Note(Protocol):
-    """Whom a message belongs to. ``sent`` becomes True once a path took (part of) it."""
+    """Whom a message belongs to. ``sent`` becomes True once a path took (part of) it, and
+    ``frame`` the number of the (last) frame that carried it."""
 
     sent: bool
+    frame: int
 
 
 class LostState(Exception):
@@ -234,6 +236,7 @@ class Session:
             self._bytes -= len(data)
             if note is not None:
                 note.sent = True
+                note.frame = self.s
                 notes.append(note)
         del outbox[:count]
         return notes
@@ -244,6 +247,7 @@ class Session:
         self._used += len(piece)
         if cut.note is not None:
             cut.note.sent = True
+            cut.note.frame = self.s
         if not self._cuts.take():
             return []
         self._bytes -= len(cut.data)
@@ -429,6 +433,11 @@ class Session:
         self._consumed += cost
         if self._consumed > self._granted:
             raise BadRequest("The peer exceeded its credit.")
+
+    def refund(self, cost: int) -> None:
+        """The peer never counted what a message cost: it could not read it."""
+        self._used -= cost
+        self.allow(self._allowed)
 
     def grant(self) -> int:
         """A new running total to tell the peer, or 0 while half the window is still open."""

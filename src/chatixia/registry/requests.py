@@ -13,6 +13,7 @@ import msgspec
 
 from chatixia.errors import BadRequest, TooLarge, Unprocessable
 from chatixia.wire.base import decoder, encode
+from chatixia.wire.values import ENVELOPE, MAX_DEPTH, TOO_DEEP, is_utf8, too_deep
 from chatixia.wire.verbs import TABLE, Verb
 
 _decoders = {verb.name: decoder(verb.request) for verb in TABLE}
@@ -28,6 +29,8 @@ def parse(verb: Verb, data: bytes, outside: Mapping[str, str] | None = None) -> 
         raise TooLarge(f"The body has {len(data)} bytes; the bound is {verb.limit}.")
     if not is_utf8(data):
         raise BadRequest("The body is not valid JSON: it is not UTF-8.")
+    if too_deep(data, MAX_DEPTH + ENVELOPE):
+        raise BadRequest(f"The body cannot be taken: {TOO_DEEP}.")
     try:
         if outside:
             fields: dict[str, Any] = _object.decode(data or b"{}")
@@ -47,19 +50,6 @@ def parse_query(verb: Verb, fields: Mapping[str, str]) -> Any:
         return msgspec.convert(wanted, verb.request, strict=False)
     except msgspec.ValidationError as error:
         raise Unprocessable(_plain(error)) from None
-
-
-def is_utf8(data: bytes) -> bool:
-    """Whether all of ``data`` is UTF-8.
-
-    A decoder passes over what it keeps raw without looking at its letters; whoever it is sent on
-    to could not read the whole message then.
-    """
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _plain(error: Exception) -> str:

@@ -6,6 +6,7 @@ for whoever does not look inside. A type that is not here is answered by ``error
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Final, get_args
 
 import msgspec
@@ -129,9 +130,11 @@ class PongAnswer(Message, tag="pong", kw_only=True):
 
 
 class ErrorTell(Message, tag="error", kw_only=True):
-    """A message that could not be handled; never answered."""
+    """A message that could not be handled; never answered. ``frame``: the number of a frame of
+    which no message could be read."""
 
     error: WireError | None = None
+    frame: Count = 0
 
 
 AnyMessage = (
@@ -142,10 +145,15 @@ AnyMessage = (
 
 
 class Unread(msgspec.Struct):
-    """A message that could not be decoded: what to answer, and to which request."""
+    """A message that could not be decoded: what to answer, and to which request.
+
+    ``answers``: it is a response. ``frame``: no message of that frame could be read at all.
+    """
 
     request_id: str
     error: MeshError
+    answers: bool = False
+    frame: int = 0
 
 
 Read = AnyMessage | Unread
@@ -158,6 +166,9 @@ class _Envelope(msgspec.Struct):
 
 _known: Final[msgspec.json.Decoder[AnyMessage]] = msgspec.json.Decoder(AnyMessage)
 _envelope: Final = msgspec.json.Decoder(_Envelope)
+_ANSWERS: Final = frozenset({"task_response", "agent_response", "skill_response"})
+_HEAD: Final = re.compile(rb'\{"type":"([a-z_]{1,64})","request_id":"([^"\\]{1,64})"')
+"""How every message of ours begins, for one that no decoder reads to its end."""
 _types: Final = frozenset(str(kind.__struct_config__.tag) for kind in get_args(AnyMessage))
 
 
@@ -173,9 +184,17 @@ def _unread(data: bytes | memoryview | msgspec.Raw, why: str) -> Unread:
     try:
         seen = _envelope.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return Unread("", BadRequest("A message is not a JSON object with a type."))
+        return _unread_to_its_end(bytes(data))
     if seen.type not in _types:
         return Unread(
             seen.request_id, UnknownType(f"Messages of type {seen.type[:64]!r} are not known here.")
         )
-    return Unread(seen.request_id, BadRequest(why))
+    return Unread(seen.request_id, BadRequest(why), seen.type in _ANSWERS)
+
+
+def _unread_to_its_end(data: bytes) -> Unread:
+    head = _HEAD.match(data)
+    if head is None:
+        return Unread("", BadRequest("A message is not a JSON object with a type."))
+    kind, request_id = head[1].decode(), head[2].decode(errors="replace")
+    return Unread(request_id, BadRequest("The message is not valid JSON."), kind in _ANSWERS)

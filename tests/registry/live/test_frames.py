@@ -26,6 +26,21 @@ async def test_a_batch_is_taken_and_its_bad_part_alone_refused(registry: Registr
     assert (await a.next("error"))["code"] == "bad_request"
 
 
+async def test_a_verb_too_deep_to_be_read_is_answered_and_so_are_those_beside_it(
+    registry: RegistryHarness,
+):
+    a = await agent(registry, "a", capabilities=["batch/1"])
+    deep = "[" * 100_000 + "]" * 100_000
+    verb = '{"type":"verb","id":"%s","verb":"status","body":{"x":%s}}'
+    await a.ws.send(verb % ("v1", deep))
+    error = await a.next("error")
+    assert (error["ref"], error["code"]) == ("v1", "bad_request")
+    await a.ws.send("[" + ",".join([verb % ("v2", deep), verb % ("v3", "1")]) + "]")
+    assert {(await a.next("error"))["ref"] for _ in range(2)} == {"v2", "v3"}
+    await a.send(type="verb", id="v4", verb="status", body={})
+    await a.next("result", id="v4")
+
+
 async def test_verbs_of_one_socket_are_bounded(registry: RegistryHarness):
     a = await agent(registry, "a")
     service = registry.running.service

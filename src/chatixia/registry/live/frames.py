@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Coroutine
+from itertools import islice
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -55,6 +57,11 @@ MAX_ANSWER: Final = MAX_FROM_REGISTRY - 64 * 1024
 SIGNALS: Final = (1000.0, 500.0)
 DAMAGED: Final = frozenset({"bad_request", "unknown_type", "invalid", "too_large"})
 
+MOST_REFS: Final = 64
+
+_VERB = re.compile(r'\{"type":"verb","id":"([^"\\]{1,64})"')
+"""How a verb begins, for one in a message that no decoder reads to its end."""
+
 _frames = decoder(FromAgent)
 _batch = decoder(Annotated[list[msgspec.Raw], msgspec.Meta(max_length=256)])
 
@@ -83,7 +90,8 @@ class Frames:
             else:
                 self._handle(decode(_frames, text, MAX_SIGNAL))
         except MeshError as error:
-            self.fault(error, "frame")
+            for ref in _refs(text):
+                self.fault(error, ref)
 
     def _batch(self, parts: list[msgspec.Raw]) -> None:
         for part in parts:
@@ -200,3 +208,10 @@ class Frames:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+
+def _refs(text: str | None) -> list[str]:
+    """What to name in the answer to a message that cannot be read: the verbs in it, so that
+    nobody waits for them, else the frame."""
+    found = (verb[1] for verb in _VERB.finditer(text or ""))
+    return list(islice(found, MOST_REFS)) or ["frame"]

@@ -1,0 +1,78 @@
+"""The bounds of one JSON value, wherever it travels: well formed, UTF-8, at most 100 deep.
+
+A decoder passes over what it keeps raw (:class:`msgspec.Raw`) without reading it, and how deep one
+can read depends on the version of Python at the far end. So a value is looked at once, where it
+enters the mesh; then whatever carries it can be read everywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import msgspec
+
+MAX_DEPTH: Final = 100
+"""Arrays and objects inside each other, the outermost included."""
+ENVELOPE: Final = 8
+"""Levels that a wire's own message may put around a value."""
+
+TOO_DEEP: Final = f"it is nested more than {MAX_DEPTH} deep"
+
+_STRINGS: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
+_ONE_KIND: Final = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS: Final = bytes(byte for byte in range(256) if byte not in b"[]{}")
+_SCALARS: Final = frozenset({str, int, float, bool, type(None)})
+_FEW: Final = 16
+
+_skim: Final = msgspec.json.Decoder(msgspec.Raw).decode
+
+
+def too_deep(data: bytes, limit: int = MAX_DEPTH) -> bool:
+    """Whether JSON ``data`` nests deeper than ``limit``; never by recursion."""
+    if data.count(b"[") + data.count(b"{") <= limit:
+        return False
+    left = _STRINGS.sub(b"", data).translate(_ONE_KIND, _NO_BRACKETS)
+    for _ in range(limit):
+        before = len(left)
+        left = left.replace(b"[]", b"")  # the innermost level, everywhere at once
+        if len(left) == before:
+            return False  # none are left, or they have no partners: then it is no JSON
+    return bool(left)
+
+
+def flaw(data: bytes) -> str:
+    """What keeps ``data`` from travelling as one JSON value, as the end of a sentence; "" if
+    nothing does."""
+    if too_deep(data):
+        return TOO_DEEP
+    try:
+        _skim(data)
+    except (msgspec.DecodeError, RecursionError):
+        return "it is not valid JSON"
+    return "" if is_utf8(data) else "it is not UTF-8"
+
+
+def is_utf8(data: bytes) -> bool:
+    """Whether all of ``data`` is UTF-8."""
+    try:
+        str(data, "utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def is_flat(value: Any) -> bool:
+    """Whether a value's encoding cannot have a flaw: a scalar, or a few of them by name.
+
+    What most calls carry; it spares them, and long texts above all, a second look.
+    """
+    kind = value.__class__
+    if kind in _SCALARS:
+        return True
+    if kind is not dict or len(value) > _FEW:
+        return False
+    for item in value.values():  # noqa: SIM110 - a third of the time of all(...)
+        if item.__class__ not in _SCALARS:
+            return False
+    return True

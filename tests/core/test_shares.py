@@ -53,11 +53,11 @@ def test_the_last_quarter_is_for_holders_of_under_a_sixteenth(total: int):
 def test_what_is_given_back_leaves_nothing(total: int, asks: list[tuple[int, int]]):
     book = Shares(total)
     taken = [(who, more) for who, more in asks if book.take(f"m{who}", more)]
-    assert book.largest() == max(book.held, key=lambda name: book.held[name], default="")
+    assert all(book.over(name) for name in book.greedy())
     for who, more in taken:
         book.add(f"m{who}", -more)
     assert (book.used, book.held) == (0, {})
-    assert book.largest() == ""
+    assert book.greedy() == []
 
 
 def test_who_must_give_back_is_named_before_it_is_refused():
@@ -65,6 +65,12 @@ def test_who_must_give_back_is_named_before_it_is_refused():
     assert fits(1600, 1101, 200, 99)
     assert not shares.over(1600, 1100, 200)
     assert not shares.over(1600, 1500, 100)  # a sixteenth is anybody's
+    assert shares.over(1600, 1501, 100)  # unless many have one
+    book = Shares(1600)
+    for name, held in (("a", 300), ("b", 700), ("c", 90), ("d", 20)):
+        book.add(name, held)
+    assert book.greedy() == ["b", "a"]
+    assert not book.over("c")
 
 
 def test_a_machine_with_all_it_signs_has_one_share_and_so_have_all_of_one_invitation():

@@ -5,12 +5,54 @@ Loaded while a Python starts: import nothing of chatixia at the top, and nothing
 
 from __future__ import annotations
 
+from typing import Any
+
 from .breaks import Fault, always
 
+RULE = "tests/core/test_shares.py"
+HOLDINGS = "tests/store/control/test_holdings.py"
 SWEEP = "tests/store/control/test_sweep.py"
 MEMORY = "tests/store/control/test_memory.py"
 
+
+def by_id(original: Any) -> Any:
+    """Each agent has a share of its own, as if machines could not sign many."""
+    return lambda who: f"@{who.id}"
+
+
 FAULTS: list[Fault] = [
+    Fault(
+        "share-per-agent",
+        "all agents of a machine, and all machines of a reusable invitation, have one share",
+        {"chatixia.core.shares:holder_of": by_id},
+        (
+            f"{HOLDINGS}::test_all_agents_of_a_machine_share_one_share_of_the_open_tasks",
+            f"{HOLDINGS}::test_all_machines_of_one_reusable_invitation_share_one_share",
+            f"{HOLDINGS}::test_the_queue_gives_turns_by_machine",
+        ),
+    ),
+    Fault(
+        "no-last-quarter",
+        "the last quarter of a bound is for small holders",
+        {
+            "chatixia.core.shares:fits": lambda original: (
+                lambda total, used, held, more: used + more <= total
+            )
+        },
+        (
+            f"{RULE}::test_the_last_quarter_is_for_holders_of_under_a_sixteenth",
+            f"{HOLDINGS}::test_all_agents_of_a_machine_share_one_share_of_the_open_tasks",
+        ),
+    ),
+    Fault(
+        "hoarding",
+        "whoever is over its share of the disk loses its own oldest ended tasks",
+        {"chatixia.store.control.sweep:trim": always(0)},
+        (
+            f"{HOLDINGS}::test_who_is_over_its_share_of_the_disk_loses_its_oldest_and_nobody_elses",
+            f"{HOLDINGS}::test_fetched_results_go_before_those_that_wait_for_their_submitter",
+        ),
+    ),
     Fault(
         "past-kept",
         "what ended leaves memory at once",

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from chatixia.core.shares import Bounds
 from chatixia.errors import ConfigError
 from chatixia.world import REAL, World, process_id
 
@@ -65,6 +66,7 @@ class UpOptions(msgspec.Struct):
     ping_interval: float | None = None
     ping_timeout: float | None = None
     insecure_http: bool | None = None
+    bounds: Bounds | None = None
 
 
 class Started(msgspec.Struct):
@@ -138,7 +140,7 @@ async def _serve(
     plan = plan_of(settings)
     bound = bind(plan)
     try:
-        store = Store.open(identity.folder, world, lease=settings.lease)
+        store = Store.open(identity.folder, world, lease=settings.lease, bounds=settings.bounds)
     except BaseException:
         bound.close()
         raise

@@ -7,12 +7,36 @@ quarter is for holders of under a sixteenth.
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import Annotated, Final, Protocol
 
+import msgspec
+
+from chatixia.wire.base import MIB
+
+Count = Annotated[int, msgspec.Meta(ge=16, le=2**62)]
 SMALL: Final = 16
 """A holder of under one part in so many may have some of the last quarter."""
+OPEN_TASKS: Final = 200_000
+STORED_BYTES: Final = 4096 * MIB
+VERBS: Final = 1024
+SOCKETS: Final = 4096
+SCHEMA_BYTES: Final = 64 * MIB
 RETRY_AFTER: Final = 5.0
 """Seconds after which who is over a share may try again."""
+
+
+class Bounds(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A registry's bounds that holders share, as ``registry.yaml`` may set them.
+
+    ``open_tasks``: that have not ended; ``stored_bytes``: of tasks and their results on disk;
+    ``verbs``: at once; ``sockets``: logged in; ``schema_bytes``: of the skills of all agents.
+    """
+
+    open_tasks: Count = OPEN_TASKS
+    stored_bytes: Count = STORED_BYTES
+    verbs: Count = VERBS
+    sockets: Count = SOCKETS
+    schema_bytes: Count = SCHEMA_BYTES
 
 
 class Proved(Protocol):
@@ -58,9 +82,10 @@ def small(total: int) -> int:
 def over(total: int, used: int, held: int) -> bool:
     """Whether a holder must give some back, where what it holds can be taken from it.
 
-    A sixteenth before it would be refused more, so that who uses much is not stopped.
+    A sixteenth before it would be refused more, so that who uses much is not stopped; and where
+    many small ones have filled the bound, anybody.
     """
-    return held > small(total) and 16 * used > 11 * total
+    return 16 * used > (11 if held > small(total) else 15) * total
 
 
 class Shares:
@@ -92,6 +117,13 @@ class Shares:
         self.add(holder, more)
         return True
 
-    def largest(self) -> str:
-        """Who has most; "" if nobody has any."""
-        return max(self.held, key=self.held.__getitem__, default="")
+    def over(self, holder: str) -> bool:
+        """Whether ``holder`` must give some back."""
+        return over(self.total, self.used, self.held.get(holder, 0))
+
+    def greedy(self) -> list[str]:
+        """Who must give some back, who has most first."""
+        if not over(self.total, self.used, self.total):
+            return []
+        found = [holder for holder in self.held if self.over(holder)]
+        return sorted(found, key=self.held.__getitem__, reverse=True)

@@ -1,4 +1,4 @@
-"""The registry's settings, as ``registry.yaml`` holds them; bounds are here, not in the file."""
+"""The registry's settings, as ``registry.yaml`` holds them; a value's own bounds are here."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from chatixia.core.duration import seconds
+from chatixia.core.shares import Bounds
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Text = Annotated[str, msgspec.Meta(max_length=253)]
@@ -34,7 +35,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     ``token_ttl``: seconds, or as ``20s``, ``5m``; ``insecure_http``: clear text off loopback, never
     by default; ``lease``: seconds of a worker's lease, renewed three times in each; a socket is
     pinged every ``ping_interval`` seconds and closed ``ping_timeout`` seconds after a ping that was
-    not answered.
+    not answered; ``bounds``: what machines share of this registry.
     """
 
     port: Port = LOOPBACK_PORT
@@ -50,6 +51,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     ping_interval: Annotated[float, msgspec.Meta(ge=1, le=60)] = PING_INTERVAL
     ping_timeout: Annotated[float, msgspec.Meta(ge=1, le=300)] = PING_TIMEOUT
     ice: Ice = msgspec.field(default_factory=Ice)
+    bounds: Bounds = Bounds()
 
 
 def read(found: Any) -> Settings:

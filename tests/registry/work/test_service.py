@@ -10,7 +10,6 @@ from chatixia.errors import (
     Cancelled,
     Denied,
     NotFound,
-    Overloaded,
     StaleFence,
     TooLarge,
     UnknownAgent,
@@ -18,7 +17,6 @@ from chatixia.errors import (
     WireError,
 )
 from chatixia.ids import AgentId
-from chatixia.registry.work import service
 from chatixia.store.control.rows import KeyRow
 from chatixia.wire import tasks as t
 from chatixia.wire.signaling import TaskDone, TaskHint, TaskProgress, TaskPush
@@ -69,20 +67,6 @@ async def test_a_target_that_nobody_is_is_refused(desk: Desk):
     await desk.submit(ALICE, target_agent_id="carol")  # a member that is away
     await desk.store.put_key(KeyRow("id1", "default", "curl", b"h" * 32))
     await desk.submit(ALICE, target_agent_id="curl")
-
-
-async def test_open_tasks_of_one_party_are_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(service, "OPEN_PER_PARTY", 2)
-    first = await desk.submit(client("pi~aaaaaa"))
-    await desk.submit(client("pi~bbbbbb"))
-    with pytest.raises(Overloaded):
-        await desk.submit(client("pi~cccccc"))
-    await desk.submit(client("lab~aaaaaa"))
-    await desk.restart()
-    with pytest.raises(Overloaded):
-        await desk.submit(client("pi~cccccc"))
-    await desk.tasks.cancel(client("pi~dddddd"), t.Cancel(first))
-    await desk.submit(client("pi~cccccc"))
 
 
 async def test_an_unstarted_push_goes_to_another(desk: Desk):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from chatixia.core.ports import Principal
+from chatixia.core.shares import Bounds
 from chatixia.ids import AgentId
 from chatixia.store.control import grants
 from chatixia.store.control.clock import Floor
@@ -75,11 +76,16 @@ def task_id(n: int) -> str:
 class Ledger:
     """A store and all that it told, in order."""
 
-    def __init__(self, folder: Path, world: Clock | None = None, floor: Floor = NO_FLOOR) -> None:
+    def __init__(
+        self, folder: Path, world: Clock | None = None, floor: Floor = NO_FLOOR,
+        bounds: Bounds = Bounds(),  # noqa: B008 - frozen
+    ) -> None:  # fmt: skip
         self.world = world or Clock()
         self.deaths: list[str] = []
         self.folder = folder
-        self.store = Store.open(folder, self.world, on_death=self.deaths.append, floor=floor)
+        self.store = Store.open(
+            folder, self.world, on_death=self.deaths.append, floor=floor, bounds=bounds
+        )
         self.told: list[Notice] = []
         self._n = 0
 

@@ -7,7 +7,7 @@ import pytest
 from chatixia.errors import AlreadyRunning, StaleFence, Unavailable
 from chatixia.store.control.store import Store
 
-from .kit import BOB, CAROL, Clock, Ledger, seat
+from .kit import ALICE, BOB, CAROL, Clock, Ledger, seat
 
 
 async def test_a_second_store_on_the_folder_is_refused(ledger: Ledger):
@@ -69,9 +69,10 @@ async def test_store_time_is_kept_over_a_wall_that_went_back(tmp_path: Path):
 async def test_a_listener_that_left_hears_no_more(ledger: Ledger):
     heard: list[object] = []
     deaf = ledger.store.listen(heard.extend)
-    await ledger.submit()
+    first, second = await ledger.submit(), await ledger.submit()
+    await ledger.store.cancel(ALICE, first)
     deaf()
-    await ledger.submit()
+    await ledger.store.cancel(ALICE, second)
     assert len(heard) == 1
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from chatixia.core.ports import Principal
-from chatixia.errors import DiskFull, NotFound, Overloaded
+from chatixia.errors import DiskFull, NotFound
 from chatixia.ids import AgentId
 from chatixia.store.control import task_store
 from chatixia.store.control.clock import Floor
@@ -30,17 +30,6 @@ async def test_below_the_floor_submits_are_refused_and_the_rest_goes_on(tmp_path
         ledger.store._disk._floor = Floor(0, 0.0)
         ledger.world.advance(1.0)
         await ledger.submit()
-
-
-async def test_too_many_waiting_tasks_are_refused(ledger: Ledger, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(task_store, "MAX_PENDING", 2)
-    await ledger.submit()
-    await ledger.submit()
-    with pytest.raises(Overloaded) as busy:
-        await ledger.submit()
-    assert busy.value.status == 429
-    await ledger.claim()
-    await ledger.submit()
 
 
 async def test_pages_go_from_the_newest_to_the_oldest(ledger: Ledger):
@@ -99,15 +88,6 @@ async def test_a_filtered_list_of_many_looks_at_a_bounded_part(
             break
     assert seen == [rare]
     assert pages == 3
-
-
-async def test_living_tasks_are_counted_by_submitter(ledger: Ledger):
-    first = await ledger.submit()
-    await ledger.submit(who=CAROL)
-    await ledger.submit()
-    await ledger.claim()
-    await ledger.store.cancel(ALICE, first)
-    assert await ledger.store.open_by_source() == {("default", "alice"): 1, ("default", "carol"): 1}
 
 
 async def test_what_is_held_can_be_asked(ledger: Ledger):

@@ -12,11 +12,12 @@ import msgspec
 
 from chatixia.core import task as core
 from chatixia.core.ports import Principal
-from chatixia.errors import Denied, MeshError, Overloaded, UnknownAgent, Unprocessable
+from chatixia.core.shares import holder_of
+from chatixia.errors import Denied, MeshError, UnknownAgent, Unprocessable
 from chatixia.ids import AgentId
 from chatixia.store.control.store import Store
 from chatixia.store.control.sweep import PER_GROUP
-from chatixia.store.control.task_rows import Changed, Given, Notice, Submitted
+from chatixia.store.control.task_rows import Changed, Given, Notice, Row
 from chatixia.store.control.work import Order
 from chatixia.wire import tasks as t
 from chatixia.wire.signaling import TaskDone, TaskHint, TaskProgress
@@ -32,8 +33,8 @@ log = logging.getLogger("chatixia.registry.work")
 
 TICK: Final = 0.5
 TIDY_EVERY: Final = 60.0
-OPEN_PER_PARTY: Final = 10_000
-"""Living tasks of one submitter."""
+FETCHED: Final = 4096
+"""Tasks whose results were fetched and that are not yet written so; beyond, they are not."""
 Handler = Callable[[Principal, Any], Awaitable[Any]]
 
 
@@ -45,7 +46,7 @@ class Tasks:
         self._background: set[asyncio.Task[Any]] = set()
         self._leases = Leases(store, pushes, self._spawn)
         self._watches = Watches(pushes)
-        self._open: dict[tuple[str, str], int] = {}
+        self._fetched: dict[int, str] = {}
         self._stopping = asyncio.Event()
         self._tidied = 0.0
         self._deaf: Callable[[], None] = lambda: None
@@ -62,8 +63,6 @@ class Tasks:
     async def start(self) -> None:
         """Learn what lives, then sweep and push from here on."""
         self._deaf = self._store.listen(self._hear)
-        for (ns, source), n in (await self._store.open_by_source()).items():
-            self._count(ns, source, n)
         self._leases.load(await self._store.held())
         self._spawn(self._run())
 
@@ -100,6 +99,11 @@ class Tasks:
         marks = self._leases.take_marks()
         if marks or (due is not None and due <= self._store.now()):
             await self._sweep(marks)
+        if self._fetched:
+            fetched, self._fetched = self._fetched, {}
+            await self._store.fetched([(holder, n) for n, holder in fetched.items()])
+        while await self._store.trim():
+            pass
         if self._store.now() - self._tidied >= TIDY_EVERY:
             self._tidied = self._store.now()
             while await self._store.tidy() >= PER_GROUP:
@@ -138,8 +142,6 @@ class Tasks:
         for said in notices:
             if isinstance(said, Given):
                 self._leases.given(said)
-            elif isinstance(said, Submitted):
-                self._count(said.ns, said.source, 1)
             else:
                 self._changed(said)
 
@@ -147,21 +149,18 @@ class Tasks:
         row, task = said.row, said.task
         self._leases.changed(said)
         if core.is_terminal(task.state):
-            self._count(row.ns, row.source, -1)
             done = TaskDone(self._watches.show(task))
-            self._pushes.push(AgentId(row.source), done)
+            if self._pushes.push(AgentId(row.source), done):
+                self._has(row)
             self._watches.tell(row.id, done, but=row.source)
             self._watches.end(row.id)
         else:
             self._watches.tell(row.id, TaskHint(row.id, task.state, task.fence))
 
-    def _count(self, ns: str, source: str, by: int) -> None:
-        key = (ns, core.party(source))
-        n = self._open.get(key, 0) + by
-        if n > 0:
-            self._open[key] = n
-        else:
-            self._open.pop(key, None)
+    def _has(self, row: Row) -> None:
+        """The submitter has the result."""
+        if row.holder and len(self._fetched) < FETCHED:
+            self._fetched[row.n] = row.holder
 
     # --- for submitters -----------------------------------------------------------------------
 
@@ -169,8 +168,6 @@ class Tasks:
         """Accept a task; answered after the fsync."""
         checks.submit(who, said)
         payload = checks.plain_payload(bytes(said.payload))
-        if self._open.get((who.ns, core.party(who.id)), 0) >= OPEN_PER_PARTY:
-            raise Overloaded("Too many of your tasks are open; wait for some to end.")
         await self._know(who.ns, said.target_agent_id)
         if not said.id:
             said = msgspec.structs.replace(said, id=task_id(self._world))
@@ -192,6 +189,8 @@ class Tasks:
         row, task = await self._store.task(who.ns, said.task_id)
         if not core.may_read(who, row.concern()):
             raise Denied("This task is not yours to read.")
+        if core.is_terminal(task.state) and holder_of(who) == row.holder:
+            self._has(row)
         return self._watches.show(task)
 
     async def watch(self, who: Principal, said: t.Watch) -> t.Task:

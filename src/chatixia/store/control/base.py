@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from chatixia.core import task as core
+from chatixia.core.shares import Bounds
 from chatixia.world import World
 
 from . import grants, trust
@@ -29,9 +30,8 @@ class Base:
 
     def __init__(
         self, folder: Path, world: World, on_death: Callable[[str], None], floor: Floor,
-        lease: float = core.LEASE,
+        lease: float, bounds: Bounds,
     ) -> None:  # fmt: skip
-        self._lease = lease
         prepare(folder)
         self._lock = Lock(folder)
         try:
@@ -41,11 +41,11 @@ class Base:
             """The store generation: the high part of fences, epochs and cursors."""
             self._clock = Clock(world, meta(self._db, "mark"))
             self._tx = Tx(self._db, self.generation)
-            self._recover(folder)
+            self._recover(folder, lease, bounds)
         except BaseException:
             self._lock.release()
             raise
-        self._world = world
+        self._world, self.bounds = world, bounds
         self._disk = Disk(folder, world, floor)
         self._readers = Readers(folder / NAME, world)
         self._writer = Writer(self._tx, self._clock, folder / NAME, on_death)
@@ -64,23 +64,25 @@ class Base:
         on_death: Callable[[str], None] | None = None,
         floor: Floor = Floor(),  # noqa: B008 - frozen
         lease: float = core.LEASE,
+        bounds: Bounds = Bounds(),  # noqa: B008 - frozen
     ) -> Self:
         """Take the lock on ``folder``, migrate ``registry.db`` and start the threads.
 
         ``on_death`` gets one sentence, in the writer's thread, when the store cannot go on; by
         default it is printed and the process ends. ``floor``: free room below which submits get
-        DiskFull. ``lease``: seconds of a worker's lease. Raises AlreadyRunning and ConfigError.
+        DiskFull. ``lease``: seconds of a worker's lease; ``bounds``: what holders share. Raises
+        AlreadyRunning and ConfigError.
         """
-        return cls(folder, world, on_death or end_process, floor, lease)
+        return cls(folder, world, on_death or end_process, floor, lease, bounds)
 
-    def _recover(self, folder: Path) -> None:
+    def _recover(self, folder: Path, lease: float, bounds: Bounds) -> None:
         """Before the first group: revocations of the file, full leases, what waits where."""
         self._file = trust.RevocationFile(folder)
-        self._memory = Memory(self._lease)
+        self._memory = Memory(lease, bounds)
         tx = self._tx
         tx.begin(self._clock.now())
         trust.apply_again(tx, self._file)
-        tx.run("extend_all", {"lease": tx.now + self._lease})
+        tx.run("extend_all", {"lease": tx.now + lease})
         self._memory.load(tx)
         tx.totals = {(ns, state): n for ns, state, n in tx.all("all_counts", {})}
         tx.flush()
@@ -114,7 +116,7 @@ class Base:
     def listen(self, hear: Callable[[list[Notice]], None]) -> Callable[[], None]:
         """Tell ``hear`` on this loop what each group changed, in commit order; gives the end.
 
-        Notices are ``work.Submitted``, ``Given`` and ``Changed``.
+        Notices are ``task_rows.Given`` and ``Changed``.
         """
         self._hearers.append(hear)
         self._writer.hear = (asyncio.get_running_loop(), self._hear)

@@ -15,7 +15,7 @@ from chatixia.wire.base import encode
 from .memory import Memory
 from .task_rows import Given, Row, to_task
 from .tx import Tx
-from .work import DAY, is_held
+from .work import DAY, is_held, remember
 
 PER_GROUP: Final = 256
 BYTES_PER_GROUP: Final = 4 * 1024 * 1024
@@ -159,8 +159,7 @@ def claim(tx: Tx, memory: Memory, who: Principal, said: t.Claim, skills: Iterabl
     rows = _several(tx, memory, me, said.limit)
     if rows:
         answer = encode([(row.id, row.fence) for row in rows])
-        kept = tx.now + DAY
-        tx.run("remember", {"scope": scope, "same": b"", "answer": answer, "expires": kept})
+        remember(tx, memory, who, scope, answer, tx.now + DAY)
     return t.Grants([_grant(tx, memory, row) for row in rows])
 
 

@@ -14,7 +14,9 @@ from functools import partial
 from typing import Final
 
 from chatixia.core import task as core
+from chatixia.core.shares import Bounds
 
+from .holdings import Holdings
 from .task_rows import Row
 from .tx import Tx
 
@@ -36,20 +38,20 @@ class Queues:
         self.claims = 0
 
     def load(self, rows: Iterable[tuple[str, str, int, str, int, int]]) -> None:
-        """From the store: (ns, queue, priority, source, highest turn, lowest turn)."""
-        for ns, queue, priority, source, high, low in rows:
+        """From the store: (ns, queue, priority, holder, highest turn, lowest turn)."""
+        for ns, queue, priority, holder, high, low in rows:
             key = (ns, queue, priority)
             self._ready.add((ns, queue))
             self._served[key] = min(low, self._served.get(key, low))
-            self._keep(key, core.party(source), high)
+            self._keep(key, holder, high)
 
-    def place(self, ns: str, queue: str, priority: int, source: str) -> int:
-        """The place of a new task among the submitters of its queue and priority."""
-        key, who = (ns, queue, priority), core.party(source)
+    def place(self, ns: str, queue: str, priority: int, holder: str) -> int:
+        """The place of a new task among the holders (core.shares) in its queue and priority."""
+        key = (ns, queue, priority)
         served = self._served.get(key, 0)
-        turn = core.turn(self._places.get(key, {}).get(who), served)
+        turn = core.turn(self._places.get(key, {}).get(holder), served)
         self._ready.add((ns, queue))
-        self._keep(key, who, turn)
+        self._keep(key, holder, turn)
         return turn
 
     def again(self, ns: str, queue: str, priority: int, turn: int, ready: bool) -> int:
@@ -211,14 +213,20 @@ class Dues:
 class Memory:
     """All that the writer keeps. ``lease``: seconds of the lease that it gives."""
 
-    def __init__(self, lease: float = core.LEASE) -> None:
+    def __init__(
+        self,
+        lease: float = core.LEASE,
+        bounds: Bounds = Bounds(),  # noqa: B008 - frozen
+    ) -> None:
         self.lease = lease
         self.queues = Queues()
         self.rows = Rows()
         self.dues = Dues()
+        self.holdings = Holdings(bounds)
 
     def load(self, tx: Tx) -> None:
         """Make it from the rows that live."""
+        self.holdings.load(tx)
         self.queues.load(tx.all("queues"))
         for n, when in (*tx.all("waiting"), *tx.all("paused")):
             self.dues.add(when, n)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterable
+from typing import Any, Final
 
 from chatixia.core import task as core
 
+from .holdings import KEY_BYTES, TASK_BYTES
 from .memory import Memory
 from .task_rows import Row
 from .tx import Tx
@@ -49,15 +51,15 @@ def _ready(tx: Tx, memory: Memory, row: Row) -> None:
     memory.dues.add(row.deadline, row.n)
 
 
-def tidy(tx: Tx) -> int:
+def tidy(tx: Tx, memory: Memory) -> int:
     """Drop at most 200 each of what outlived its use; gives how many.
 
     Ended tasks with their events, keys, failures, links, sessions, old events, client epochs.
     """
     old = tx.all("ended", {"before": tx.now - RETENTION, "limit": PER_GROUP})
     for found in old:
-        _delete(tx, Row(*found))
-    dropped: int = tx.run("drop_repeats", {"now": tx.now, "limit": PER_GROUP}).rowcount
+        _delete(tx, memory, Row(*found))
+    dropped = _old_keys(tx, memory)
     for name in ("drop_logins", "drop_sessions"):
         tx.run(name, {"now": tx.now})
     tx.run("drop_failures", {"before": tx.now - DAY})
@@ -65,10 +67,45 @@ def tidy(tx: Tx) -> int:
     return len(old) + dropped + _old_events(tx)
 
 
-def _delete(tx: Tx, row: Row) -> None:
+def _old_keys(tx: Tx, memory: Memory) -> int:
+    old = tx.all("drop_repeats", {"now": tx.now, "limit": PER_GROUP})
+    for (holder,) in old:
+        memory.holdings.move(tx, holder, 0, -KEY_BYTES)
+    return len(old)
+
+
+def trim(tx: Tx, memory: Memory) -> int:
+    """Take from whoever is over its share of the disk its oldest ended tasks.
+
+    At most 200, fetched ones first, of who has most; gives how many.
+    """
+    for holder in memory.holdings.bytes.greedy():
+        old = tx.all("oldest_fetched", (holder, PER_GROUP))
+        if old := old or tx.all("oldest_ended", (holder, PER_GROUP)):
+            return _give_back(tx, memory, holder, old)
+    return 0
+
+
+def _give_back(tx: Tx, memory: Memory, holder: str, old: list[Any]) -> int:
+    for gone, found in enumerate(old):
+        if not memory.holdings.bytes.over(holder):
+            return gone
+        _delete(tx, memory, Row(*found))
+    return len(old)
+
+
+def fetched(tx: Tx, tasks: Iterable[tuple[str, int]]) -> None:
+    """The submitters of these tasks, each by holder and number, have their results."""
+    tx.db.executemany(tx.sql["fetch"], [(holder, n, n) for holder, n in tasks])
+
+
+def _delete(tx: Tx, memory: Memory, row: Row) -> None:
     scope, same = tx.one("task_key", (row.n,))
     kept = {"scope": scope, "same": same, "answer": row.id.encode(), "expires": tx.now + DAY}
-    tx.run("remember", kept)
+    tx.run("remember", kept | {"holder": row.holder})
+    size = tx.one("task_bytes", (row.n,))[0]
+    memory.holdings.move(tx, row.holder, 0, KEY_BYTES - TASK_BYTES - size)
+    tx.run("drop_fetched", (row.holder, row.n))
     last = tx.one("last_event_of_task", (row.n,))[0]
     if last is not None:
         tx.run("raise_floor", (last,))

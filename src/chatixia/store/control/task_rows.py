@@ -46,6 +46,7 @@ class Row(msgspec.Struct):
     size: int
     error: bytes | None
     scope: bytes = b""
+    holder: str = ""
 
     def concern(self) -> core.Concern:
         """Whom the task concerns."""
@@ -86,14 +87,7 @@ class Changed(NamedTuple):
     task: t.Task
 
 
-class Submitted(NamedTuple):
-    """Notice: a new task."""
-
-    ns: str
-    source: str
-
-
-Notice = Given | Changed | Submitted
+Notice = Given | Changed
 _path: Final = msgspec.json.Decoder(list[str])
 _error: Final = msgspec.json.Decoder(WireError)
 

@@ -10,7 +10,7 @@ import msgspec
 
 from chatixia.core import task as core
 from chatixia.core.ports import Principal
-from chatixia.errors import CursorExpired, DiskFull, NotFound, Overloaded, WireError
+from chatixia.errors import CursorExpired, DiskFull, NotFound, WireError
 from chatixia.wire import tasks as t
 
 from . import grants, sweep, work
@@ -20,7 +20,6 @@ from .task_rows import Row, to_task
 from .writer import Lane
 
 T = TypeVar("T")
-MAX_PENDING: Final = 200_000
 SCAN: Final = 20_000
 """Rows that one page of a filtered list looks at; a page may be short and still have a next."""
 NEWEST: Final = 2**62
@@ -32,12 +31,10 @@ class TaskStore(Base):
     async def submit(self, order: work.Order) -> t.Submitted:
         """A new durable task, or the first answer to the same key.
 
-        Raises Conflict, DiskFull (below the floor) and Overloaded (too many wait).
+        Raises Conflict, DiskFull (below the floor) and Overloaded (over its holder's share).
         """
         if self._disk.low():
             raise DiskFull
-        if self._tx.totals.get((order.who.ns, "pending"), 0) >= MAX_PENDING:
-            raise Overloaded("Too many tasks wait already; try again later.")
         size = len(order.payload) + 512
         return await self._write(work.submit, self._memory, order, size=size)
 
@@ -99,7 +96,21 @@ class TaskStore(Base):
 
     async def tidy(self) -> int:
         """Drop what outlived its use; gives how many rows."""
-        return await self._write(sweep.tidy, lane=Lane.UPKEEP)
+        return await self._write(sweep.tidy, self._memory, lane=Lane.UPKEEP)
+
+    async def trim(self) -> int:
+        """Make room: the oldest ended tasks of whoever has more than its share of the disk go.
+
+        At most 200; gives how many. Nothing is written if nobody has.
+        """
+        if not self._memory.holdings.bytes.greedy():
+            return 0
+        return await self._write(sweep.trim, self._memory, lane=Lane.UPKEEP)
+
+    async def fetched(self, tasks: list[tuple[str, int]]) -> None:
+        """The submitters of these ended tasks, each by holder and number, have their results:
+        when room must be made they go first."""
+        await self._write(sweep.fetched, tasks, lane=Lane.UPKEEP)
 
     async def poke(self) -> None:
         """An empty group, so that its tail gives waiting tasks to new seats."""
@@ -114,10 +125,6 @@ class TaskStore(Base):
     async def held(self) -> list[Row]:
         """All leased tasks."""
         return [Row(*row) for row in await self._read("held", {})]
-
-    async def open_by_source(self) -> dict[tuple[str, str], int]:
-        """Living tasks per (namespace, submitter)."""
-        return {(ns, source): n for ns, source, n in await self._read("open_by_source", {})}
 
     async def task(self, ns: str, id: str) -> tuple[Row, t.Task]:
         """A task with payload and result. Raises NotFound."""

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from .queries import load
 
 Params = dict[str, Any] | Sequence[Any]
+
+
+class Part(Protocol):
+    """Something that gathers for a group what is written once, at its end."""
+
+    def flush(self, tx: Tx) -> None:
+        """Write it; the group may still be abandoned."""
+        ...
+
+    def committed(self) -> None:
+        """It is on the disk."""
+        ...
 
 
 class Tx:
@@ -20,7 +32,8 @@ class Tx:
     """
 
     __slots__ = (
-        "_events", "_sums", "_undo", "db", "generation", "notices", "now", "sql", "totals",
+        "_events", "_sums", "_undo", "db", "generation", "notices", "now", "parts", "sql",
+        "totals",
     )  # fmt: skip
 
     def __init__(self, db: sqlite3.Connection, generation: int) -> None:
@@ -29,6 +42,8 @@ class Tx:
         self.sql = load()
         self.now = 0.0
         self.notices: list[Any] = []
+        self.parts: list[Part] = []
+        """What else is written once a group."""
         self._sums: list[tuple[str, str, int]] = []
         self._events: list[tuple[Any, ...]] = []
         self._undo: list[Callable[[], None]] = []
@@ -103,6 +118,8 @@ class Tx:
             self.db.executemany(self.sql["put_event"], self._events)
         for (ns, state), by in self._summed().items():
             self.run("count", {"ns": ns, "state": state, "by": by})
+        for part in self.parts:
+            part.flush(self)
         self.run("mark", {"now": self.now})
 
     def commit(self) -> None:
@@ -110,6 +127,8 @@ class Tx:
         self.db.execute("COMMIT")
         for key, by in self._summed().items():
             self.totals[key] = self.totals.get(key, 0) + by
+        for part in self.parts:
+            part.committed()
 
     def _summed(self) -> dict[tuple[str, str], int]:
         sums: dict[tuple[str, str], int] = {}

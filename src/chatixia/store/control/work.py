@@ -13,12 +13,22 @@ import msgspec
 
 from chatixia.core import task as core
 from chatixia.core.ports import Principal
-from chatixia.errors import AlreadyDone, Conflict, Denied, NotFound, StaleFence, WireError
+from chatixia.core.shares import holder_of
+from chatixia.errors import (
+    AlreadyDone,
+    Conflict,
+    Denied,
+    NotFound,
+    Overloaded,
+    StaleFence,
+    WireError,
+)
 from chatixia.wire import tasks as t
 from chatixia.wire.base import encode
 
+from .holdings import KEY_BYTES, TASK_BYTES
 from .memory import Memory
-from .task_rows import Changed, Row, Submitted, to_task
+from .task_rows import Changed, Row, to_task
 from .tx import Tx
 
 DAY: Final = 86_400.0
@@ -51,10 +61,21 @@ def submit(tx: Tx, memory: Memory, order: Order) -> t.Submitted:
     if told is not None:
         raise AlreadyDone if told[0] == same else Conflict(_OTHER)
     try:
+        _check_share(tx, memory, order, scope)
         _insert(tx, memory, order, scope, same)
     except sqlite3.IntegrityError:
         return _again(tx, said, scope, same)
     return t.Submitted(said.id)
+
+
+def _check_share(tx: Tx, memory: Memory, order: Order, scope: bytes) -> None:
+    """Raise Overloaded if this would be more than its holder's share. What is stored already is
+    no more: it gets its answer, which the constraint brings."""
+    try:
+        memory.holdings.check(holder_of(order.who), len(order.payload))
+    except Overloaded:
+        if tx.one("task_by_scope", (scope,)) is None:
+            raise
 
 
 _OTHER: Final = "This key was already used for another task."
@@ -71,20 +92,21 @@ def _again(tx: Tx, said: t.Submit, scope: bytes, same: bytes) -> t.Submitted:
 
 def _insert(tx: Tx, memory: Memory, order: Order, scope: bytes, same: bytes) -> None:
     who, said, payload = order.who, order.said, order.payload
-    queue = core.queue_name(said.skill, said.target_agent_id)
-    turn = memory.queues.place(who.ns, queue, said.priority, who.id)
+    queue, holder = core.queue_name(said.skill, said.target_agent_id), holder_of(who)
+    turn = memory.queues.place(who.ns, queue, said.priority, holder)
     small = len(payload) <= INLINE
     path = encode(said.path).decode() if said.path else ""
     row = Row(
         0, said.id, who.ns, "pending", said.skill, said.target_agent_id, who.id, who.machine, "",
         "", queue, said.priority, turn, 1, 0, said.max_attempts, 0, 0, 0, tx.now, tx.now, 0.0,
         tx.now + order.ttl, 0.0, order.ttl, int(said.idempotent), path, said.traceparent,
-        len(payload), None, scope,
+        len(payload), None, scope, holder,
     )  # fmt: skip
     done = tx.run("insert_task", (
         row.id, row.ns, row.skill, row.target, row.source, row.machine, queue, row.priority, turn,
         row.max_attempts, tx.now, tx.now, row.deadline, row.ttl, row.idempotent, path,
         row.traceparent, row.size, scope, same, payload if small else None,
+        row.holder,
     ))  # fmt: skip
     row.n = done.lastrowid or 0
     if not small:
@@ -93,8 +115,8 @@ def _insert(tx: Tx, memory: Memory, order: Order, scope: bytes, same: bytes) -> 
     tx.undo(partial(memory.dues.forget, row.n))
     memory.dues.add(row.deadline, row.n)
     tx.count(who.ns, "pending", 1)
+    memory.holdings.move(tx, row.holder, 1, TASK_BYTES + row.size)
     tx.event(who.ns, "task", row.id, "submitted", encode(_note(row)), row.n)
-    tx.notices.append(Submitted(who.ns, who.id))
 
 
 def _note(row: Row) -> dict[str, Any]:
@@ -177,6 +199,7 @@ def _end(tx: Tx, memory: Memory, after: Row, result: bytes | None) -> None:
     after.ready = 0
     memory.rows.drop(after)
     memory.dues.drop(tx, after.n)
+    memory.holdings.move(tx, after.holder, -1, len(result or b"") + len(after.error or b""))
     tx.run("end", (
         after.state, after.fence, after.attempt, tx.now, result, after.error, after.n,
     ))  # fmt: skip
@@ -241,9 +264,18 @@ def fail(
     if not core.is_terminal(state):
         # The row moves on to other fences; what this one was told must stay.
         kept = row.deadline + RETENTION + 2 * DAY
-        scope = _end_scope(row, who.id, n)
-        tx.run("remember", {"scope": scope, "same": b"", "answer": state.encode(), "expires": kept})
+        remember(tx, memory, who, _end_scope(row, who.id, n), state.encode(), kept)
     return t.Ended(id, state)
+
+
+def remember(
+    tx: Tx, memory: Memory, who: Principal, scope: bytes, answer: bytes, expires: float
+) -> None:
+    """Keep the answer to a key until then; it counts for ``who``."""
+    holder = holder_of(who)
+    kept = {"scope": scope, "same": b"", "answer": answer, "expires": expires, "holder": holder}
+    if tx.run("remember", kept).rowcount > 0:
+        memory.holdings.move(tx, holder, 0, KEY_BYTES)
 
 
 def release(tx: Tx, memory: Memory, who: Principal, id: str, fence: str) -> t.Ended:

@@ -24,18 +24,39 @@ SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'events'
 SELECT id, at, ns, kind, subject, change, body FROM events WHERE id > :after ORDER BY id LIMIT :limit
 
 -- name: remember
-INSERT INTO repeats VALUES (:scope, :same, :answer, :expires) ON CONFLICT (scope) DO NOTHING
+INSERT INTO repeats (scope, same, answer, expires, holder)
+VALUES (:scope, :same, :answer, :expires, :holder) ON CONFLICT (scope) DO NOTHING
 -- name: remembered
 SELECT same, answer FROM repeats WHERE scope = ?
 -- name: drop_repeats
 DELETE FROM repeats WHERE scope IN
   (SELECT scope FROM repeats WHERE expires <= :now ORDER BY expires LIMIT :limit)
+RETURNING holder
+
+-- name: shares
+SELECT holder, tasks, bytes FROM shares
+-- name: move_share
+INSERT INTO shares VALUES (:holder, :tasks, :bytes) ON CONFLICT (holder) DO UPDATE SET
+  tasks = tasks + excluded.tasks, bytes = bytes + excluded.bytes
+-- name: drop_share
+DELETE FROM shares WHERE holder = ? AND tasks = 0 AND bytes = 0
+-- name: fetch
+INSERT OR IGNORE INTO fetched SELECT ?, ? WHERE EXISTS (SELECT 1 FROM tasks WHERE n = ?)
+-- name: drop_fetched
+DELETE FROM fetched WHERE holder = ? AND n = ?
+-- name: oldest_fetched
+SELECT {row} FROM tasks WHERE n IN (SELECT n FROM fetched WHERE holder = ? ORDER BY n LIMIT ?)
+-- name: oldest_ended
+SELECT {row} FROM tasks WHERE holder = ?
+  AND state IN ('completed', 'failed', 'canceled', 'rejected') ORDER BY n LIMIT ?
+-- name: task_bytes
+SELECT size + coalesce(length(result), 0) + coalesce(length(error), 0) FROM tasks WHERE n = ?
 
 -- name: insert_task
 INSERT INTO tasks (id, ns, state, skill, target, source, machine, queue, priority, turn, ready,
   max_attempts, created, updated, deadline, ttl, idempotent, path, traceparent, size, scope, same,
-  payload)
-VALUES (?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  payload, holder)
+VALUES (?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 -- name: insert_payload
 INSERT INTO payloads VALUES (?, ?)
 -- name: payload
@@ -68,17 +89,10 @@ SELECT n, priority FROM tasks WHERE ready = 1 AND ns = ? AND queue = ? AND sourc
 -- name: queue_any
 SELECT 1 FROM tasks WHERE ready = 1 AND ns = ? AND queue = ? LIMIT 1
 -- name: queues
-SELECT ns, queue, priority, source, max(turn), min(turn) FROM tasks WHERE ready = 1
-GROUP BY ns, queue, priority, source
+SELECT ns, queue, priority, holder, max(turn), min(turn) FROM tasks WHERE ready = 1
+GROUP BY ns, queue, priority, holder
 -- name: waiting
 SELECT n, deadline FROM tasks WHERE ready = 1
--- name: open_by_source
-SELECT ns, source, count(*) FROM (
-  SELECT ns, source FROM tasks WHERE ready = 1
-  UNION ALL SELECT ns, source FROM tasks WHERE state = 'assigned'
-  UNION ALL SELECT ns, source FROM tasks
-    WHERE state IN ('pending', 'input_required') AND ready = 0
-) GROUP BY ns, source
 -- name: grant
 UPDATE tasks SET state = 'assigned', ready = 0, worker = ?, incarnation = ?, fence = fence + 1,
   deliveries = deliveries + 1, started = ?, attempt = attempt + ?, lease = ?, updated = ?

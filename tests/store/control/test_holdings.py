@@ -1,0 +1,199 @@
+"""Nobody fills the store: open tasks and bytes have a share per machine, also over restarts."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from chatixia.core.shares import Bounds, holder_of
+from chatixia.errors import NotFound, Overloaded, WireError
+from chatixia.store.control import holdings, queries
+from chatixia.store.control.holdings import KEY_BYTES, TASK_BYTES
+from chatixia.store.control.work import DAY, RETENTION
+
+from .kit import BOB, Ledger, agent, client, task_id
+
+FEW = Bounds(open_tasks=64, stored_bytes=64 * 1024)
+GREEDY = [replace(agent(f"g{n}"), machine="greedy") for n in range(4)]
+HONEST = client("honest~aaaaaa")
+
+
+@pytest.fixture
+async def few(tmp_path: Path) -> AsyncIterator[Ledger]:
+    async with Ledger(tmp_path / "registry", bounds=FEW) as made:
+        yield made
+
+
+async def fill(ledger: Ledger, most: int = 200) -> int:
+    """Submit as every agent of one machine in turn until that is refused; gives how many."""
+    for n in range(most):
+        try:
+            await ledger.submit(who=GREEDY[n % len(GREEDY)], ttl=DAY)
+        except Overloaded as busy:
+            assert busy.retryable and busy.retry_after > 0 and busy.status == 429
+            return n
+    raise AssertionError("it was never refused")
+
+
+async def counted(ledger: Ledger) -> dict[str, tuple[int, int]]:
+    """What the table says, which must be what memory says."""
+    rows = await ledger.store._read("shares", {})
+    table = {holder: (tasks, size) for holder, tasks, size in rows}
+    book = ledger.store._memory.holdings
+    holders = {*book.tasks.held, *book.bytes.held}
+    now = {h: (book.tasks.held.get(h, 0), book.bytes.held.get(h, 0)) for h in holders}
+    assert table == now
+    return table
+
+
+async def test_all_agents_of_a_machine_share_one_share_of_the_open_tasks(tmp_path: Path):
+    bounds = Bounds(open_tasks=64)
+    async with Ledger(tmp_path / "r", bounds=bounds) as ledger:
+        assert await fill(ledger) == 48
+        for _ in range(4):
+            await ledger.submit(who=HONEST)
+        with pytest.raises(Overloaded):
+            await ledger.submit(who=HONEST)
+        other = replace(HONEST, machine="other")
+        await ledger.submit(who=other)
+    world = ledger.world
+    async with Ledger(tmp_path / "r", world, bounds=bounds) as again:
+        again._n = 1000
+        with pytest.raises(Overloaded):
+            await again.submit(who=GREEDY[0])
+        await again.submit(who=other)
+        await again.store.cancel(GREEDY[0], task_id(1))  # what ended is free at once
+        await again.store.cancel(HONEST, task_id(50))
+        await again.submit(who=HONEST)
+
+
+async def test_who_is_over_its_share_still_hears_what_was_stored(few: Ledger):
+    first = await few.submit(who=GREEDY[0], id=task_id(500), key="k")
+    few._n = 600
+    await fill(few)
+    assert await few.submit(who=GREEDY[0], id=task_id(501), key="k") == first
+
+
+async def test_all_machines_of_one_reusable_invitation_share_one_share(tmp_path: Path):
+    async with Ledger(tmp_path / "r", bounds=Bounds(open_tasks=64)) as ledger:
+        many = [replace(agent(f"w{n}"), machine=f"m{n}", invitation="K") for n in range(60)]
+        for who in many[:48]:
+            await ledger.submit(who=who)
+        with pytest.raises(Overloaded):
+            await ledger.submit(who=many[50])
+        await ledger.submit(who=HONEST)
+
+
+async def test_counts_follow_every_change_and_nothing_is_left(few: Ledger):
+    done = await few.submit(who=HONEST, payload=b'"' + b"x" * 3000 + b'"')
+    failed = await few.submit(who=HONEST)
+    [one, two] = await few.claim(limit=2)
+    assert (await counted(few))["honest"] == (2, 2 * TASK_BYTES + 3002 + 16)
+    assert (await counted(few))["@bob"] == (0, KEY_BYTES)  # the claim's key
+    await few.store.complete(BOB, done, one.fence, b"12345")
+    error = WireError("skill_failed", "no")
+    await few.store.fail(BOB, failed, two.fence, error)
+    size = (await counted(few))["honest"][1]
+    assert size > 2 * TASK_BYTES + 3002 + 16 + 5
+    few.world.advance(RETENTION + 1)
+    await few.store.tidy()
+    assert await counted(few) == {"honest": (0, 2 * KEY_BYTES)}
+    few.world.advance(DAY + 1)
+    await few.store.tidy()
+    assert await counted(few) == {}
+
+
+async def test_a_change_that_is_undone_counts_for_nothing(few: Ledger):
+    await few.submit(who=HONEST, id=task_id(700), key="a")
+    before = await counted(few)
+    with pytest.raises(Exception, match="taken"):
+        await few.submit(who=HONEST, id=task_id(700), key="b")
+    assert await counted(few) == before
+
+
+async def test_who_is_over_its_share_of_the_disk_loses_its_oldest_and_nobody_elses(
+    tmp_path: Path,
+):
+    async with Ledger(tmp_path / "r", bounds=Bounds(stored_bytes=256 * 1024)) as ledger:
+        kept = await ledger.submit(who=HONEST)
+        await ledger.store.cancel(HONEST, kept)
+        names = []
+        for n in range(300):  # 8 KiB each: ten times what there is
+            name = await ledger.submit(who=GREEDY[n % 4], payload=b'"' + b"x" * 8000 + b'"')
+            await ledger.store.cancel(GREEDY[n % 4], name)
+            names.append(name)
+            await ledger.store.trim()
+        book = ledger.store._memory.holdings.bytes
+        assert book.used <= 12 / 16 * book.total
+        assert await ledger.state(kept) == "canceled"
+        assert await ledger.state(names[-1]) == "canceled"
+        with pytest.raises(NotFound):
+            await ledger.state(names[0])
+        await counted(ledger)
+
+
+async def test_fetched_results_go_before_those_that_wait_for_their_submitter(tmp_path: Path):
+    async with Ledger(tmp_path / "r", bounds=Bounds(stored_bytes=128 * 1024)) as ledger:
+        names = []
+        for _ in range(11):
+            names.append(await ledger.submit(who=HONEST, payload=b'"' + b"x" * 7000 + b'"'))
+            await ledger.store.cancel(HONEST, names[-1])
+        fetched = [(holder_of(HONEST), n) for n in (3, 4, 5, 6, 7)]
+        await ledger.store.fetched(fetched)
+        assert ledger.store._memory.holdings.bytes.greedy() == [] and not await ledger.store.trim()
+        ledger.store._memory.holdings.bytes.total = 100 * 1024
+        while await ledger.store.trim():
+            pass
+        gone = []
+        for n, name in enumerate(names, 1):
+            try:
+                await ledger.state(name)
+            except NotFound:
+                gone.append(n)
+        assert gone == [3, 4, 5]
+
+
+async def test_who_cannot_give_back_does_not_shield_the_next(tmp_path: Path):
+    async with Ledger(tmp_path / "r", bounds=Bounds(stored_bytes=100 * 1024)) as ledger:
+        for _ in range(5):
+            await ledger.submit(who=GREEDY[0], payload=b'"' + b"x" * 7000 + b'"', ttl=DAY)
+        for _ in range(4):
+            name = await ledger.submit(who=HONEST, payload=b'"' + b"x" * 7000 + b'"')
+            await ledger.store.cancel(HONEST, name)
+        assert ledger.store._memory.holdings.bytes.greedy() == ["greedy", "honest"]
+        assert await ledger.store.trim() > 0
+
+
+async def test_the_queue_gives_turns_by_machine(ledger: Ledger):
+    for n in range(12):
+        await ledger.submit(who=GREEDY[n % 4])
+    honest = await ledger.submit(who=HONEST)
+    got = [(await ledger.claim())[0].task.id for _ in range(3)]
+    assert honest in got
+
+
+async def test_a_store_of_before_shares_is_counted_when_it_is_opened(tmp_path: Path):
+    path = tmp_path / "r" / "registry.db"
+    path.parent.mkdir()
+    db = sqlite3.connect(path)
+    number, script = queries.migrations()[0]
+    db.executescript(f"{script}\nPRAGMA user_version = {number};")
+    for n, (state, machine, source) in enumerate(
+        [("pending", "pi", "pi~a"), ("completed", "pi", "bee"), ("pending", "", "curl")]
+    ):
+        db.execute(
+            "INSERT INTO tasks (id, ns, state, skill, target, source, machine, queue, priority,"
+            " turn, ready, max_attempts, created, updated, deadline, ttl, idempotent, path,"
+            " traceparent, size, scope, same, payload, result) VALUES (?, 'default', ?, 'echo', '',"
+            " ?, ?, 'echo', 0, 0, 1, 1, 1, 1, 9e9, 1, 0, '', '', 10, ?, x'00', x'00', ?)",
+            (task_id(n), state, source, machine, bytes([n]), b"12345" if n == 1 else None),
+        )
+    db.commit()
+    db.close()
+    async with Ledger(tmp_path / "r") as ledger:
+        assert await counted(ledger) == {
+            "pi": (1, 2 * TASK_BYTES + 25), "@curl": (1, TASK_BYTES + 10),
+        }  # fmt: skip
+        assert holdings.Holdings(Bounds()).tasks.held == {}

@@ -19,14 +19,15 @@ if TYPE_CHECKING:
     from .client.handle import AgentHandle as AgentHandle
     from .client.handle import Ask as Ask
     from .client.mesh import Mesh as Mesh
+    from .client.progress import Progress as Progress
     from .client.reply import Receipt as Receipt
     from .client.reply import Reply as Reply
     from .client.stream import Items as Items
+    from .client.sync import SyncAnyHandle as SyncAnyHandle
     from .client.sync import SyncHandle as SyncHandle
     from .client.sync import SyncItems as SyncItems
     from .client.sync import SyncMesh as SyncMesh
     from .client.sync import SyncTask as SyncTask
-    from .client.task import Progress as Progress
     from .client.task import Task as Task
     from .client.task import TaskRow as TaskRow
     from .client.value import Value as Value
@@ -87,8 +88,9 @@ else:
         "client.mesh": "Mesh",
         "client.reply": "Receipt Reply",
         "client.stream": "Items",
-        "client.sync": "SyncHandle SyncItems SyncMesh SyncTask",
-        "client.task": "Progress Task TaskRow",
+        "client.sync": "SyncAnyHandle SyncHandle SyncItems SyncMesh SyncTask",
+        "client.progress": "Progress",
+        "client.task": "Task TaskRow",
         "client.value": "Value",
         "core.ports": "Pong",
         "errors": (

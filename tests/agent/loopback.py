@@ -29,7 +29,8 @@ EAGER: dict[str, Any] = {"eager_start": True} if sys.version_info >= (3, 12) els
 class Responder:
     """Collects what a handler answers."""
 
-    def __init__(self) -> None:
+    def __init__(self, out: Outgoing | None = None) -> None:
+        self.out = out
         self.done: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self.items: asyncio.Queue[bytes | None] = asyncio.Queue(4)
         self.steps: list[tuple[float, str]] = []
@@ -53,6 +54,8 @@ class Responder:
 
     def progress(self, fraction: float, note: str) -> None:
         self.steps.append((fraction, note))
+        if self.out is not None and self.out.on_progress is not None:
+            self.out.on_progress(fraction, note)
 
 
 class Net:
@@ -128,7 +131,7 @@ class Loopback:
             self._id, out.key or "r1", out.kind, out.skill, msgspec.Raw(out.body), out.stream,
             path, deadline, out.traceparent, "direct", out.key,
         )  # fmt: skip
-        responder = Responder()
+        responder = Responder(out)
         self._net.responders.append(responder)
         work = there.handler(inc, responder)
         task = asyncio.Task(work, loop=asyncio.get_running_loop(), **EAGER)

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import threading
+import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
 
+from chatixia.agent.context import Ctx
+from chatixia.client.anyone import AnyHandle
+from chatixia.client.handle import AgentHandle
 from chatixia.client.mesh import Mesh
-from chatixia.client.sync import SyncMesh
-from chatixia.errors import ConfigError, UnknownSkill
+from chatixia.client.stream import Items
+from chatixia.client.sync import SyncAnyHandle, SyncHandle, SyncItems, SyncMesh, SyncTask
+from chatixia.client.task import Task
+from chatixia.errors import BadRequest, ConfigError, UnknownSkill
+from chatixia.wire.registry import AgentQuery
 from chatixia.wire.signaling import TaskDone, TaskProgress
 from chatixia.wire.tasks import Body, Submitted
 from chatixia.wire.tasks import Task as Row
@@ -29,6 +37,11 @@ async def count(n: int) -> AsyncIterator[int]:
         yield i
 
 
+async def work(ctx: Ctx) -> str:
+    await ctx.progress(0.5)
+    return "done"
+
+
 async def reply(text: str) -> str:
     return f"said {text}"
 
@@ -36,7 +49,7 @@ async def reply(text: str) -> str:
 @asynccontextmanager
 async def opened() -> AsyncIterator[Mesh]:
     net = Net()
-    served = Served(net, "a", echo, count, prompt=reply)
+    served = Served(net, "a", echo, count, work, prompt=reply)
     net.verbs["tasks.submit"] = lambda request: Submitted(request.id)
     net.verbs["tasks.get"] = lambda ref: Row(
         ref.task_id, "completed", result=Body(plain=msgspec.Raw(b"7")), assigned_agent_id="a"
@@ -73,7 +86,7 @@ def test_everything_without_await():
             assert next(items) == 0
         assert there.ask("hi") == "said hi"
         assert [a.agent_id for a in mesh.agents()] == ["a"]
-        assert [s.name for s in mesh.skills("a")] == ["echo", "count"]
+        assert [s.name for s in mesh.skills("a")] == ["echo", "count", "work"]
         assert mesh.ping("a").via == "direct"
         assert mesh.broadcast("hi")[0].reply == "said hi"
         assert mesh.links()
@@ -128,3 +141,66 @@ def test_only_while_open():
         pass
     with pytest.raises(ConfigError, match="with connect_sync"):
         mesh.agent("a")
+
+
+PAIRS = [(Mesh, SyncMesh), (AgentHandle, SyncHandle), (AnyHandle, SyncAnyHandle),
+         (Items, SyncItems), (Task, SyncTask)]  # fmt: skip
+
+
+def public(kind: type) -> set[str]:
+    return {name for name in dir(kind) if not name.startswith("_")}
+
+
+@pytest.mark.parametrize(("twin", "plain"), PAIRS, ids=lambda kind: kind.__name__)
+def test_it_has_what_its_twin_has(twin: type, plain: type):
+    assert public(twin) <= public(plain)
+    for name in public(twin):
+        theirs, ours = getattr(twin, name), getattr(plain, name)
+        if inspect.isfunction(theirs):
+            wanted = inspect.signature(theirs).parameters
+            found = inspect.signature(ours).parameters
+            assert [(p.name, p.kind, p.default) for p in wanted.values()] == [
+                (p.name, p.kind, p.default) for p in found.values()
+            ], name
+
+
+def test_what_instances_have():
+    with SyncMesh(opened()) as mesh:
+        assert mesh.agent("a").name == "a"
+        assert mesh.any("echo").skill == "echo"
+        assert mesh.any("echo").pick() == ["a"]
+        assert mesh.agent("a").tell("hi") == "said hi"
+        assert mesh.within(5).agent("a").echo(data="x") == "x"
+        assert mesh.within(5).verb("agents.list", AgentQuery()).agents[0].agent_id == "a"
+        assert mesh.submit("a", "echo", {"data": "x"}).ended().state == "completed"
+
+
+def test_a_stream_without_a_block():
+    with SyncMesh(opened()) as mesh:
+        stream = mesh.agent("a").stream("count", {"n": 3})
+        assert stream.via == ""
+        assert list(stream) == [0, 1, 2]
+        for item in mesh.agent("a").stream("count", {"n": 3}):
+            assert item == 0
+            break
+        events = [event.item for event in mesh.agent("a").stream("count", {"n": 2}).events()]
+        assert events == [0, 1]
+        with pytest.raises(BadRequest, match="Open a stream first"):
+            next(mesh.agent("a").stream("count", {"n": 3}))
+
+
+def test_progress_is_heard_by_the_caller():
+    heard: list[tuple[float | None, int]] = []
+    with SyncMesh(opened()) as mesh:
+        reply = mesh.agent("a").call(
+            "work", on_progress=lambda step: heard.append((step.fraction, threading.get_ident()))
+        )
+    assert reply.value == "done" and heard == [(0.5, threading.get_ident())]
+
+
+def test_an_error_is_a_few_lines():
+    with SyncMesh(opened()) as mesh:
+        with pytest.raises(UnknownSkill) as caught:
+            mesh.agent("a").nothing()
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "portal" not in shown and shown.count("\n") < 14

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .breaks import Fault
+from .breaks import Fault, always
 
 
 def one_more_name(original: Any) -> Any:
@@ -24,7 +24,33 @@ def as_it_is(original: Any) -> Any:
     return lambda it: it
 
 
+def unpaced(original: Any) -> Any:
+    """Tell every step at once."""
+    return lambda self, *step: self._send(*step)
+
+
 FAULTS: list[Fault] = [
+    Fault(
+        "progress-goes-nowhere",
+        "progress reaches whoever asked to hear of it",
+        {"chatixia.core.exchange:advanced": always([])},
+        ("tests/peer/test_mesh.py::test_a_call_hears_its_progress_over_the_link",),
+    ),
+    Fault(
+        "progress-without-pace",
+        "progress is told five times a second at most",
+        {"chatixia.peer.steps:Steps.step": unpaced},
+        ("tests/peer/test_steps.py::test_the_first_step_goes_at_once_and_the_newest_follows",),
+    ),
+    Fault(
+        "whole-way-back",
+        "an error of connect_sync shows the caller's lines alone",
+        {"chatixia.client.bridge:trimmed": as_it_is},
+        (
+            "tests/client/test_bridge.py::test_an_error_shows_the_callers_lines_alone",
+            "tests/client/test_sync.py::test_an_error_is_a_few_lines",
+        ),
+    ),
     Fault(
         "name-without-its-type",
         "what type checkers see of the package is what there is",

@@ -23,7 +23,8 @@ class Desk:
     """Where a responder tells progress."""
 
     def __init__(self):
-        self.world, self.registry, self.said = FakeWorld(), self, []
+        self.world = self.timers = FakeWorld()
+        self.registry, self.said = self, []
 
     async def verb(self, name, request, timeout=10.0):
         self.said.append(request)
@@ -58,8 +59,13 @@ async def test_progress_and_items_are_numbered_and_progress_is_rare():
     made.progress(0.1, "")
     made.progress(0.2, "")
     await made.item(b"7")
+    made.progress(0.3, "")
+    desk.world.advance(0.3)
     made.progress(1.0, "")
-    assert [(said.n, said.fraction) for said in desk.said] == [(0, 0.1), (1, None), (2, 1.0)]
+    made.reply(b"1")
+    desk.world.advance(0.3)  # the answer says it all
+    made.progress(1.0, "")
+    assert [(said.n, said.fraction) for said in desk.said] == [(0, 0.1), (1, None), (2, 0.3)]
 
 
 def test_outcomes_are_bounded_in_number_and_bytes():

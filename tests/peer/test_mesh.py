@@ -21,6 +21,7 @@ from chatixia.errors import (
     UnknownAgent,
     Unreachable,
 )
+from chatixia.peer.calls import advance
 from chatixia.testing.clock import Dice
 from chatixia.testing.network import MemoryRegistry, Network
 from chatixia.wire.peer import SkillInfo
@@ -147,6 +148,34 @@ async def test_an_unknown_agent_does_not_wait_for_a_link():
         began = mesh.net.world.now
         await mesh.code(mesh.a.call(out(target="nobody")))
         assert mesh.net.world.now - began < 1
+
+
+@pytest.mark.parametrize("loss", [0, 0.2])
+async def test_a_call_hears_its_progress_over_the_link(loss):
+    heard = []
+    async with Mesh(loss=loss, seed=3) as mesh:
+        call = out("slow", on_progress=lambda *step: heard.append(step))
+        assert (await mesh.a.call(call)).via == "direct"
+    assert heard == [(0.5, "half")]
+
+
+async def test_what_hears_progress_and_raises_ends_nothing(caplog):
+    def hear(fraction, note):
+        raise ValueError("a secret")
+
+    async with Mesh() as mesh:
+        assert (await mesh.a.call(out("slow", on_progress=hear))).value
+    (record,) = [one for one in caplog.records if "on_progress" in one.getMessage()]
+    assert "ValueError" in record.getMessage() and "secret" not in record.getMessage()
+
+
+def test_a_fraction_of_the_far_side_stays_between_0_and_1():
+    heard = []
+    call = out(on_progress=lambda *step: heard.append(step))
+    for fraction in (1e308, -1.0, None):
+        advance(call, fraction, "")
+    assert heard == [(1.0, ""), (0.0, ""), (None, "")]
+    advance(out(), 0.5, "")  # nobody listens
 
 
 async def test_a_caller_that_leaves_cancels_the_handler():

@@ -145,6 +145,26 @@ async def test_a_watch_ends_with_the_task():
         assert [type(push) for push in again] == [TaskDone]
 
 
+async def test_a_call_hears_its_progress_through_the_queue():
+    heard = []
+    half = asyncio.Event()
+
+    def hear(fraction, note):
+        heard.append((fraction, note))
+        half.set()
+
+    async def slow(incoming, responder):
+        responder.progress(0.5, "half")
+        await half.wait()
+        responder.reply(b"1")
+
+    async with two(slow) as (_, a, _b), asyncio.timeout(20):
+        out = queued("b")
+        out.on_progress = hear
+        assert (await a.call(out)).value == b"1"
+    assert heard == [(0.5, "half")]
+
+
 async def test_a_watch_has_an_end():
     async def hang(incoming, responder):
         await asyncio.Event().wait()

@@ -135,7 +135,7 @@ class KeylessPort(RestPort):
         until = started + out.timeout
         request = self._described(out)
         try:
-            row = await self._ended(request, until)
+            row = await self._ended(request, until, out)
         except asyncio.CancelledError:
             self._worker.spawn(self._left(request.id))
             raise
@@ -157,14 +157,18 @@ class KeylessPort(RestPort):
             max_attempts=3 if out.idempotent else 1,
         )  # fmt: skip
 
-    async def _ended(self, request: Submit, until: float) -> Task:
+    async def _ended(self, request: Submit, until: float, out: Outgoing) -> Task:
         """Submit, and look until it has ended; what is lost on the way is asked again."""
+        from chatixia.peer.calls import advance
+
         done = await self._insist("tasks.submit", request, until)
         try:
             row: Task = await self._insist("tasks.get", Ref(done.task_id), until)
             while row.state not in TERMINAL:
                 await self._pause(until, DeadlineExceeded(via=VIA))
-                row = await self._insist("tasks.get", Ref(done.task_id), until)
+                before, row = row, await self._insist("tasks.get", Ref(done.task_id), until)
+                if (row.progress, row.note) != (before.progress, before.note):
+                    advance(out, row.progress, row.note)
         except MeshError as error:
             error.outcome = "unknown"  # the work is in the queue, whatever became of looking
             raise

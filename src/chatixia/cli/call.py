@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import click
 
 from chatixia.cli import output
+from chatixia.cli.bar import Bar
 from chatixia.cli.common import Talk, common, in_mesh, waits
 
 if TYPE_CHECKING:
@@ -88,7 +89,9 @@ async def perform(mesh: Mesh, talk: Talk, request: Request) -> None:
         known = find(skills, request.skill)
         given = assemble(request.words, schema(known), request.read)
         if known is None or not known.streams:
-            show(talk, await handle(mesh, request).call(request.skill, given))
+            with Bar(talk) as bar:
+                reply = await handle(mesh, request).call(request.skill, given, on_progress=bar.step)
+            show(talk, reply)
         elif request.queue == "only":
             await whole(mesh, talk, request, given)
         else:
@@ -130,10 +133,13 @@ async def stream(mesh: Mesh, talk: Talk, request: Request, given: dict[str, Any]
     from chatixia.errors import RegistryUnreachable, Unreachable
 
     printed = Items(talk)
+    ask = handle(mesh, request).stream
     try:
-        async with handle(mesh, request).stream(request.skill, given) as items:
-            async for item in items:
-                printed.item(item)
+        with Bar(talk) as bar:
+            async with ask(request.skill, given, on_progress=bar.step) as items:
+                async for item in items:
+                    bar.clear()
+                    printed.item(item)
     except Unreachable as error:
         unsent = error.outcome == "definite" and not isinstance(error, RegistryUnreachable)
         if unsent and request.queue == "auto":
@@ -144,7 +150,8 @@ async def stream(mesh: Mesh, talk: Talk, request: Request, given: dict[str, Any]
 
 async def whole(mesh: Mesh, talk: Talk, request: Request, given: dict[str, Any]) -> None:
     """Print the items of a reply that streams, which the queue carries in one piece: a list."""
-    reply = await handle(mesh, request).call(request.skill, given)
+    with Bar(talk) as bar:
+        reply = await handle(mesh, request).call(request.skill, given, on_progress=bar.step)
     printed = Items(talk)
     for item in reply.value if isinstance(reply.value, list) else [reply.value]:
         printed.item(item)

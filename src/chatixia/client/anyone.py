@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final, Never, NoReturn
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple, Never, NoReturn
 
 from chatixia.core.ports import Outgoing
 from chatixia.core.tries import Tries
@@ -21,6 +21,7 @@ from chatixia.wire.registry import AgentRecord
 from .directory import Directory
 from .door import Door
 from .handle import Options, make_reply, nameless
+from .progress import OnProgress, listening
 from .reply import Reply
 from .retry import insist
 from .value import encode_args
@@ -30,6 +31,14 @@ MOVE_ON = (Unreachable, UnknownSkill, Overloaded)
 ONE_AGENT: Final = "Streams and questions go to one agent: mesh.agent(name)."
 REACH_S: Final = 2.0
 """How long one of several is waited for until a link to it opens."""
+
+
+class _Ask(NamedTuple):
+    """What is asked of one after the other."""
+
+    skill: str
+    body: bytes
+    on_progress: Callable[[float | None, str], None] | None
 
 
 class AnyHandle:
@@ -69,9 +78,15 @@ class AnyHandle:
             self._door.warm(AgentId(found[0].agent_id))  # its turn comes when its link is open
         return sorted(found, key=lambda one: (one.keyless, one.agent_id not in linked))
 
-    async def call(self, skill: str, args: Mapping[str, Any] | None = None) -> Reply:
-        """``skill`` of one of them; another is tried where nothing happened at the first."""
-        body = encode_args(args or {})
+    async def call(
+        self, skill: str, args: Mapping[str, Any] | None = None, *,
+        on_progress: OnProgress | None = None,
+    ) -> Reply:  # fmt: skip
+        """``skill`` of one of them; another is tried where nothing happened at the first.
+
+        ``on_progress``: see :meth:`AgentHandle.call`.
+        """
+        ask = _Ask(skill, encode_args(args or {}), listening(on_progress))
         until = self._door.world.monotonic() + self._door.budget(self._options.timeout)
         found = await self._candidates(self._options.timeout)
         if self._options.queue == "never":
@@ -79,7 +94,7 @@ class AnyHandle:
         last, tries = self._last(found), Tries()
         for place, one in enumerate(found[:last]):
             try:
-                return await self._reach(one, skill, body, until, last - place + 1)
+                return await self._reach(one, ask, until, last - place + 1)
             except MOVE_ON as error:
                 tries.failed(error)
                 if tries.in_doubt and not self._options.idempotent:
@@ -88,7 +103,7 @@ class AnyHandle:
                 end = tries.failed(error)
                 raise end from end.__cause__
         try:
-            return await self._settle(found[last], skill, body, until)
+            return await self._settle(found[last], ask, until)
         except MeshError as error:
             end = tries.failed(error)
             raise end from end.__cause__
@@ -99,31 +114,32 @@ class AnyHandle:
         places = [place for place, one in enumerate(found) if one.keyless]
         return places[0] if places else len(found) - 1
 
-    async def _reach(
-        self, one: AgentRecord, skill: str, body: bytes, until: float, share: int
-    ) -> Reply:
+    async def _reach(self, one: AgentRecord, ask: _Ask, until: float, share: int) -> Reply:
         """Ask one while others remain: by a link that opens soon, for the queue waits."""
         options, left = self._options, self._left(until)
         queue = "never" if options.queue == "auto" else options.queue
         out = Outgoing(
-            AgentId(one.agent_id), skill, body, "task", left, options.idempotent, queue=queue,
-            reach=min(REACH_S, left / share),
+            AgentId(one.agent_id), ask.skill, ask.body, "task", left, options.idempotent,
+            queue=queue, reach=min(REACH_S, left / share), on_progress=ask.on_progress,
         )  # fmt: skip
         return make_reply(await self._door.call(out))
 
-    async def _settle(self, one: AgentRecord, skill: str, body: bytes, until: float) -> Reply:
+    async def _settle(self, one: AgentRecord, ask: _Ask, until: float) -> Reply:
         """Ask the last one, with all the time that is left."""
         options = self._options
         queue = "only" if one.keyless and options.queue == "auto" else options.queue
         out = Outgoing(
-            AgentId(one.agent_id), skill, body, "task", self._left(until), options.idempotent,
-            queue=queue,
+            AgentId(one.agent_id), ask.skill, ask.body, "task", self._left(until),
+            options.idempotent, queue=queue, on_progress=ask.on_progress,
         )  # fmt: skip
         return make_reply(await (
             insist(self._door, out) if options.idempotent else self._door.call(out)
         ))  # fmt: skip
 
-    def stream(self, skill: str, args: Mapping[str, Any] | None = None) -> NoReturn:
+    def stream(
+        self, skill: str, args: Mapping[str, Any] | None = None, *,
+        on_progress: OnProgress | None = None,
+    ) -> NoReturn:  # fmt: skip
         """Refused: what has begun at one agent cannot go on at another."""
         raise ConfigError(ONE_AGENT)
 

@@ -19,6 +19,7 @@ from chatixia.ids import AgentId
 from chatixia.wire.peer import Prompt
 
 from .door import Door
+from .progress import OnProgress, listening
 from .reply import Reply
 from .retry import insist
 from .stream import Items
@@ -167,16 +168,29 @@ class AgentHandle:
             options.idempotent, stream, queue=options.queue, reach=options.reach,
         )  # fmt: skip
 
-    async def call(self, skill: str, args: Mapping[str, Any] | None = None) -> Reply:
-        """``skill`` with ``args``, and how the answer came. Raises MeshError."""
+    async def call(
+        self, skill: str, args: Mapping[str, Any] | None = None, *,
+        on_progress: OnProgress | None = None,
+    ) -> Reply:  # fmt: skip
+        """``skill`` with ``args``, and how the answer came. Raises MeshError.
+
+        ``on_progress``: called on the loop with each :class:`Progress` that the skill tells, at
+        most five a second; it should return at once.
+        """
         out = self._out(skill, encode_args(args or {}))
+        out.on_progress = listening(on_progress)
         if out.idempotent:
             return make_reply(await insist(self._door, out))
         return make_reply(await self._door.call(out))
 
-    def stream(self, skill: str, args: Mapping[str, Any] | None = None) -> Items:
-        """The items of a streaming skill, as they come."""
-        return Items(self._door, self._out(skill, encode_args(args or {}), stream=True))
+    def stream(
+        self, skill: str, args: Mapping[str, Any] | None = None, *,
+        on_progress: OnProgress | None = None,
+    ) -> Items:  # fmt: skip
+        """The items of a streaming skill, as they come. ``on_progress``: see :meth:`call`."""
+        out = self._out(skill, encode_args(args or {}), stream=True)
+        out.on_progress = listening(on_progress)
+        return Items(self._door, out)
 
     def ask(self, text: str, *, session_id: str = "") -> Ask:
         """Free text to the agent's model or prompt handler; UnknownSkill if it has neither."""

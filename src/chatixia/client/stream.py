@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from chatixia.core.ports import Outgoing, Stream
 from chatixia.errors import BadRequest
 
 from .door import Door
+from .progress import Progress
 from .value import decode
+
+if TYPE_CHECKING:
+    from asyncio import Event
+
+MAX_STEPS: Final = 64
+"""Reports of progress that a slow reader of a stream's events may be behind; the oldest go."""
+_END: Final = object()
 
 
 class Items:
@@ -51,6 +60,34 @@ class Items:
         if self._stream is not None:
             await self._stream.aclose()
 
+    async def events(self) -> AsyncGenerator[Progress, None]:
+        """The items, and what the skill tells of its progress, each a :class:`Progress`."""
+        from asyncio import FIRST_COMPLETED, Event, ensure_future, wait
+
+        steps: deque[Progress] = deque(maxlen=MAX_STEPS)
+        news = Event()
+        before, self._out.on_progress = self._out.on_progress, _collecting(steps, news)
+        items = aiter(self)
+        item, told = ensure_future(_next(items)), ensure_future(news.wait())
+        try:
+            while True:
+                await wait((item, told), return_when=FIRST_COMPLETED)
+                while steps:
+                    yield steps.popleft()
+                if item.done():
+                    if (value := item.result()) is _END:
+                        return
+                    item = ensure_future(_next(items))
+                    yield Progress(item=value)
+                if told.done():
+                    news.clear()
+                    told = ensure_future(news.wait())
+        finally:
+            self._out.on_progress = before
+            item.cancel()
+            told.cancel()
+            await wait((item, told))
+
     def __aiter__(self) -> AsyncIterator[Any]:
         return self._alone() if self._chunks is None else self
 
@@ -66,3 +103,15 @@ class Items:
                 yield decode(chunk)
         finally:
             await stream.aclose()
+
+
+def _collecting(steps: deque[Progress], news: Event) -> Callable[[float | None, str], None]:
+    def collect(fraction: float | None, note: str) -> None:
+        steps.append(Progress(fraction, note))
+        news.set()
+
+    return collect
+
+
+async def _next(items: AsyncIterator[Any]) -> Any:
+    return await anext(items, _END)

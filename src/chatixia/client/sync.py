@@ -6,85 +6,48 @@ method here hands its async twin over and waits.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
+
 from chatixia.core.ports import Pong, Queue
-from chatixia.errors import ConfigError
+from chatixia.errors import ConfigError, MeshError
 from chatixia.wire.peer import SkillInfo
 from chatixia.wire.registry import AgentRecord
 from chatixia.wire.signaling import LinkReport
 from chatixia.wire.tasks import Task as Row
-from chatixia.world import process_id
 
-from .door import FORKED
+from .bridge import NOT_OPEN, Bridge, trimmed
 from .handle import CALL_S, AgentHandle
 from .loop import LoopThread
 from .mesh import TASK_S, Mesh
+from .progress import OnProgress, Progress
 from .reply import Receipt, Reply
 from .stream import Items
-from .task import Progress, Task
+from .task import Task
 
 if TYPE_CHECKING:
-    from anyio.from_thread import BlockingPortal
-
     from .anyone import AnyHandle
 
 T = TypeVar("T")
-Run = Callable[[Callable[[], Awaitable[Any]]], Any]
-"""Runs what a function returns on the mesh's loop, and waits for it."""
 
 
-class SyncMesh:
-    """``with connect_sync() as mesh``. The methods are those of :class:`Mesh`, without await."""
+class SyncView:
+    """A mesh whose methods are those of :class:`Mesh`, without await."""
 
-    def __init__(self, connecting: AbstractAsyncContextManager[Mesh]) -> None:
-        self._connecting = connecting
-        self._stack = ExitStack()
-        self._portal: BlockingPortal | None = None
-        self._mesh: Mesh | None = None
-        self._pid = process_id()
-
-    def __enter__(self) -> SyncMesh:
-        """Start the loop and connect. Raises what connecting raises."""
-        self._pid = process_id()
-        with ExitStack() as stack:
-            thread = LoopThread()
-            portal = thread.start()
-            stack.callback(thread.stop)
-            self._mesh = stack.enter_context(portal.wrap_async_context_manager(self._connecting))
-            self._portal = portal
-            self._stack = stack.pop_all()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:  # fmt: skip
-        """Leave the mesh, end the loop."""
-        self.close()
-
-    def close(self) -> None:
-        """Leave the mesh, end the loop; a second time, or in a process that forked, nothing."""
-        self._portal = self._mesh = None
-        stack = self._stack.pop_all()
-        if self._pid == process_id():
-            stack.close()
+    def __init__(self, bridge: Bridge, mesh: Mesh | None = None) -> None:
+        self._bridge = bridge
+        self._mesh = mesh
 
     @property
     def _open(self) -> Mesh:
         if self._mesh is None:
-            raise ConfigError("This mesh is not open; write `with connect_sync() as mesh`.")
-        if self._pid != process_id():  # the loop's thread stayed behind: nobody would answer
-            raise ConfigError(FORKED)
+            raise ConfigError(NOT_OPEN)
+        _ = self._bridge.portal
         return self._mesh
-
-    def _run(self, work: Callable[[], Awaitable[T]]) -> T:
-        _ = self._open
-        assert self._portal is not None
-        return self._portal.call(_awaited, work)
 
     @property
     def id(self) -> str:
@@ -97,27 +60,27 @@ class SyncMesh:
     ) -> SyncHandle:  # fmt: skip
         """See :meth:`Mesh.agent`."""
         handle = self._open.agent(name, timeout=timeout, idempotent=idempotent, queue=queue)
-        return SyncHandle(self._run, handle)
+        return SyncHandle(self._bridge, handle)
 
     def any(
         self, skill: str, *, timeout: float = CALL_S, idempotent: bool = False,
         queue: Queue = "auto",
-    ) -> SyncHandle:  # fmt: skip
+    ) -> SyncAnyHandle:  # fmt: skip
         """See :meth:`Mesh.any`."""
         handle = self._open.any(skill, timeout=timeout, idempotent=idempotent, queue=queue)
-        return SyncHandle(self._run, handle)
+        return SyncAnyHandle(self._bridge, handle)
 
     def agents(self, skill: str = "") -> list[AgentRecord]:
         """See :meth:`Mesh.agents`."""
-        return self._run(lambda: self._open.agents(skill))
+        return self._bridge.run(lambda: self._open.agents(skill))
 
-    def skills(self, name: str) -> list[SkillInfo]:
+    def skills(self, name: str, timeout: float = 10.0) -> list[SkillInfo]:
         """See :meth:`Mesh.skills`."""
-        return self._run(lambda: self._open.skills(name))
+        return self._bridge.run(lambda: self._open.skills(name, timeout))
 
     def ping(self, name: str, timeout: float = 5.0) -> Pong:
         """See :meth:`Mesh.ping`."""
-        return self._run(lambda: self._open.ping(name, timeout))
+        return self._bridge.run(lambda: self._open.ping(name, timeout))
 
     def links(self) -> Sequence[LinkReport]:
         """See :meth:`Mesh.links`."""
@@ -125,35 +88,86 @@ class SyncMesh:
         async def read() -> Sequence[LinkReport]:
             return self._open.links()
 
-        return self._run(read)
+        return self._bridge.run(read)
 
     def broadcast(self, text: str, *, wait: bool = True, timeout: float = CALL_S) -> list[Receipt]:
         """See :meth:`Mesh.broadcast`."""
-        return self._run(lambda: self._open.broadcast(text, wait=wait, timeout=timeout))
+        return self._bridge.run(lambda: self._open.broadcast(text, wait=wait, timeout=timeout))
 
     def submit(
         self, agent: str, skill: str, args: Mapping[str, Any] | None = None, *, key: str = "",
         deadline: float = TASK_S, priority: int = 0, max_attempts: int = 3,
     ) -> SyncTask:  # fmt: skip
         """See :meth:`Mesh.submit`."""
-        task = self._run(
+        task = self._bridge.run(
             lambda: self._open.submit(
                 agent, skill, args, key=key, deadline=deadline, priority=priority,
                 max_attempts=max_attempts,
             )
         )  # fmt: skip
-        return SyncTask(self._run, task)
+        return SyncTask(self._bridge, task)
 
     def task(self, task_id: str) -> SyncTask:
         """See :meth:`Mesh.task`."""
-        return SyncTask(self._run, self._open.task(task_id))
+        return SyncTask(self._bridge, self._open.task(task_id))
+
+    def verb(self, name: str, request: msgspec.Struct, timeout: float = 10.0) -> Any:
+        """See :meth:`Mesh.verb`."""
+        return self._bridge.run(lambda: self._open.verb(name, request, timeout))
+
+    def within(self, seconds: float) -> SyncView:
+        """See :meth:`Mesh.within`."""
+
+        async def bound() -> Mesh:
+            return self._open.within(seconds)
+
+        return SyncView(self._bridge, self._bridge.run(bound))
 
 
-class SyncHandle:
-    """A handle on an agent, or on any with a skill. Each attribute is a skill."""
+class SyncMesh(SyncView):
+    """``with connect_sync() as mesh``. The methods are those of :class:`Mesh`, without await."""
 
-    def __init__(self, run: Run, handle: AgentHandle | AnyHandle) -> None:
-        self._run = run
+    def __init__(self, connecting: AbstractAsyncContextManager[Mesh]) -> None:
+        super().__init__(Bridge())
+        self._connecting = connecting
+        self._stack = ExitStack()
+
+    def __enter__(self) -> SyncMesh:
+        """Start the loop and connect. Raises what connecting raises."""
+        with ExitStack() as stack:
+            thread = LoopThread()
+            portal = thread.start()
+            stack.callback(thread.stop)
+            try:
+                self._mesh = stack.enter_context(
+                    portal.wrap_async_context_manager(self._connecting)
+                )
+            except MeshError as error:
+                raise trimmed(error)  # noqa: B904 - the same error
+            self._bridge.open(portal)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:  # fmt: skip
+        """Leave the mesh, end the loop."""
+        self.close()
+
+    def close(self) -> None:
+        """Leave the mesh, end the loop; a second time, or in a process that forked, nothing."""
+        self._mesh = None
+        stack = self._stack.pop_all()
+        if self._bridge.close():
+            stack.close()
+
+
+class _SyncCalls:
+    """What handles of both kinds do. Each attribute is a skill."""
+
+    def __init__(self, bridge: Bridge, handle: AgentHandle | AnyHandle) -> None:
+        self._bridge = bridge
         self._handle = handle
 
     def __getattr__(self, skill: str) -> Callable[..., Any]:
@@ -162,54 +176,124 @@ class SyncHandle:
         caller = getattr(self._handle, skill)
 
         def call(*unnamed: Any, **args: Any) -> Any:
-            return self._run(lambda: caller(*unnamed, **args))
+            return self._bridge.run(lambda: caller(*unnamed, **args))
 
         return call
 
     def __repr__(self) -> str:
         return repr(self._handle)
 
-    def call(self, skill: str, args: Mapping[str, Any] | None = None) -> Reply:
-        """See :meth:`AgentHandle.call`."""
-        reply: Reply = self._run(lambda: self._handle.call(skill, args))
-        return reply
+    def call(
+        self, skill: str, args: Mapping[str, Any] | None = None, *,
+        on_progress: OnProgress | None = None,
+    ) -> Reply:  # fmt: skip
+        """See :meth:`AgentHandle.call`; ``on_progress`` is called in this thread."""
+        if on_progress is None:
+            return self._bridge.run(lambda: self._handle.call(skill, args))
+        return self._bridge.listen(
+            lambda hear: self._handle.call(skill, args, on_progress=hear), on_progress
+        )
 
-    def stream(self, skill: str, args: Mapping[str, Any] | None = None) -> SyncItems:
-        """See :meth:`AgentHandle.stream`."""
-        return SyncItems(self._run, self._handle.stream(skill, args))
+    def stream(
+        self, skill: str, args: Mapping[str, Any] | None = None, *,
+        on_progress: OnProgress | None = None,
+    ) -> SyncItems:  # fmt: skip
+        """See :meth:`AgentHandle.stream`; ``on_progress`` is called on the mesh's own thread."""
+        items = self._handle.stream(skill, args, on_progress=on_progress)
+        return SyncItems(self._bridge, items)
 
     def ask(self, text: str, *, session_id: str = "") -> str:
-        """See :meth:`AgentHandle.ask`."""
+        """See :meth:`AgentHandle.ask`; the whole text."""
 
         async def whole() -> str:
             return await self._handle.ask(text, session_id=session_id)
 
-        answer: str = self._run(whole)
-        return answer
+        return self._bridge.run(whole)
+
+
+class SyncHandle(_SyncCalls):
+    """A handle on an agent. Each attribute is a skill."""
+
+    _handle: AgentHandle
+
+    @property
+    def name(self) -> str:
+        """The agent's id."""
+        return self._handle.name
+
+    def tell(self, text: str, *, broadcast: bool = False, wait: bool = True) -> str:
+        """See :meth:`AgentHandle.tell`; the whole answer."""
+
+        async def whole() -> str:
+            return await self._handle.tell(text, broadcast=broadcast, wait=wait)
+
+        return self._bridge.run(whole)
+
+
+class SyncAnyHandle(_SyncCalls):
+    """A handle on whoever has a skill. Each attribute is a skill."""
+
+    _handle: AnyHandle
+
+    @property
+    def skill(self) -> str:
+        """The skill that was asked for."""
+        return self._handle.skill
+
+    def pick(self, timeout: float = 10.0) -> list[str]:
+        """See :meth:`AnyHandle.pick`."""
+        return [*self._bridge.run(lambda: self._handle.pick(timeout))]
 
 
 class SyncItems:
-    """``with handle.stream(...) as items: for item in items``. Leaving cancels the far end."""
+    """``for item in handle.stream(...)``, or ``with handle.stream(...) as items`` around the loop.
 
-    def __init__(self, run: Run, items: Items) -> None:
-        self._run = run
+    Leaving the block, or ending the loop, cancels the far end.
+    """
+
+    def __init__(self, bridge: Bridge, items: Items) -> None:
+        self._bridge = bridge
         self._items = items
+        self._each: Iterator[Any] | None = None
 
-    def __enter__(self) -> Iterator[Any]:
+    @property
+    def via(self) -> str:
+        """The tier that carries it, once it runs."""
+        return self._items.via
+
+    def __enter__(self) -> SyncItems:
         """Ask for the items."""
-        self._run(self._items.__aenter__)
-        return _each(self._run, self._items)
+        self._bridge.run(self._items.__aenter__)
+        self._each = self._bridge.each(self._items)
+        return self
 
     def __exit__(self, *error: object) -> None:
         """Cancel the far end unless it has ended."""
-        self._run(lambda: self._items.__aexit__(None, None, None))
+        self._bridge.run(lambda: self._items.__aexit__(None, None, None))
+
+    def __iter__(self) -> Iterator[Any]:
+        return self if self._each is not None else self._alone()
+
+    def __next__(self) -> Any:
+        """The next item. Raises BadRequest before the block."""
+        if self._each is None:
+            return self._bridge.run(self._items.__anext__)
+        return next(self._each)
+
+    def _alone(self) -> Iterator[Any]:
+        with self:
+            yield from self
+
+    def events(self) -> Iterator[Progress]:
+        """See :meth:`Items.events`."""
+        return _closing(self._bridge, self._items.events())
 
 
 class SyncTask:
     """A durable task."""
 
-    def __init__(self, run: Run, task: Task) -> None:
-        self._run = run
+    def __init__(self, bridge: Bridge, task: Task) -> None:
+        self._bridge = bridge
         self._task = task
         self.id = task.id
 
@@ -222,22 +306,19 @@ class SyncTask:
 
     def reply(self, timeout: float | None = None) -> Reply:
         """See :meth:`Task.reply`."""
-        reply: Reply = self._run(lambda: self._task.reply(timeout))
-        return reply
+        return self._bridge.run(lambda: self._task.reply(timeout))
+
+    def ended(self, timeout: float | None = None) -> Row:
+        """See :meth:`Task.ended`."""
+        return self._bridge.run(lambda: self._task.ended(timeout))
 
     def progress(self, timeout: float | None = None) -> Iterator[Progress]:
         """See :meth:`Task.progress`."""
-        steps = self._task.progress(timeout)
-        try:
-            yield from _each(self._run, steps)
-        finally:
-            with suppress(ConfigError):  # the mesh is closed, and with it what was watched
-                self._run(steps.aclose)
+        return _closing(self._bridge, self._task.progress(timeout))
 
-    def row(self) -> Row:
+    def row(self, timeout: float = 10.0) -> Row:
         """See :meth:`Task.row`."""
-        row: Row = self._run(self._task.row)
-        return row
+        return self._bridge.run(lambda: self._task.row(timeout))
 
     def state(self) -> str:
         """See :meth:`Task.state`."""
@@ -245,19 +326,13 @@ class SyncTask:
 
     def cancel(self, reason: str = "") -> str:
         """See :meth:`Task.cancel`."""
-        state: str = self._run(lambda: self._task.cancel(reason))
-        return state
+        return self._bridge.run(lambda: self._task.cancel(reason))
 
 
-def _each(run: Run, items: AsyncIterator[T]) -> Iterator[T]:
-    end: Any = object()
-
-    async def one() -> Any:
-        return await anext(items, end)
-
-    while (item := run(one)) is not end:
-        yield item
-
-
-async def _awaited(work: Callable[[], Awaitable[T]]) -> T:
-    return await work()
+def _closing(bridge: Bridge, items: AsyncGenerator[T, None]) -> Iterator[T]:
+    """The items; whoever leaves early closes where they come from."""
+    try:
+        yield from bridge.each(items)
+    finally:
+        with suppress(ConfigError):  # the mesh is closed, and with it what was watched
+            bridge.run(items.aclose)

@@ -25,6 +25,7 @@ from chatixia.wire.tasks import TERMINAL, Cancel, Ended, Ref
 from chatixia.wire.tasks import Task as Row
 
 from .door import Door
+from .progress import Progress
 from .reply import Reply
 from .value import decode
 
@@ -36,14 +37,6 @@ PATIENCE_S: Final = 60.0
 
 TaskRow = Row
 """A task as the registry has it: what :meth:`Task.row` returns."""
-
-
-class Progress(msgspec.Struct, frozen=True):
-    """How far a task is: a fraction from 0 to 1, a note, or a piece of its output."""
-
-    fraction: float | None = None
-    note: str = ""
-    item: Any = None
 
 
 class Task:

@@ -6,7 +6,7 @@ nothing is made per message only to be thrown away:
 - :class:`Served`: start its handler. :class:`Stop`: cancel that handler.
 - :class:`Pending`: it has its ``value`` or ``error`` now.
 - :class:`Inflow`, :class:`Outflow`: wake whoever waits at that stream.
-- :class:`Late`: a call found no path in time. :class:`Heard`: a pong.
+- :class:`Late`: a call found no path in time. :class:`Heard`: a pong. ``Advanced``: progress.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from chatixia.errors import (
 )
 from chatixia.ids import AgentId
 from chatixia.wire import messages as m
-from chatixia.wire.peer import FRAME_TARGET, MAX_HOPS, Credit, Progress
+from chatixia.wire.peer import FRAME_TARGET, MAX_HOPS, Credit
 
 from . import exchange, frames, unread
 from .exchange import Heard, Late, Pending, Served, Stop
@@ -43,7 +43,6 @@ from .timers import Wheel
 MAX_SECONDS: Final = 86_400.0
 DEFAULT_SECONDS: Final = 300.0
 MAX_CANCELLED: Final = 256
-
 encode = frames.encode
 _EMPTY: Final = msgspec.Raw(b"{}")
 Sink = list[Any]
@@ -221,8 +220,7 @@ class Calls:
     def progress(self, served: Served, fraction: float, note: str) -> None:
         """Tell how far it is."""
         if served.answer is None and not served.oneway:
-            tell = m.ProgressTell(request_id=served.rid, payload=Progress(fraction, note[:1024]))
-            self.session.send(encode(tell))
+            self.session.send(exchange.step(served.rid, fraction, note))
 
     # -- what came
 
@@ -260,6 +258,8 @@ class Calls:
             self._canceled(read.request_id, now, sink)
         elif isinstance(read, m.CreditTell):
             self._credited(read.payload, sink)
+        elif isinstance(read, m.ProgressTell):
+            sink += exchange.advanced(self.asked.get(read.request_id), read.payload)
         elif isinstance(read, m.PingAsk):
             self.session.urgent(encode(m.PongAnswer(request_id=read.request_id)))
         elif isinstance(read, m.PongAnswer):

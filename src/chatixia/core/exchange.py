@@ -8,7 +8,7 @@ import msgspec
 
 from chatixia.errors import BadRequest, MeshError, Unreachable
 from chatixia.wire import messages as m
-from chatixia.wire.peer import Credit, Prompt, StreamChunk, TaskResponse
+from chatixia.wire.peer import Credit, Progress, Prompt, StreamChunk, TaskResponse
 
 from . import frames
 from .ports import Incoming, Outgoing
@@ -73,6 +73,14 @@ class Late(msgspec.Struct):
     """A call has waited unsent for as long as it may: the queue's turn, or an end."""
 
     pending: Pending
+
+
+class Advanced(msgspec.Struct):
+    """The far side says how far a request of ours is: a fraction from 0 to 1, and a note."""
+
+    pending: Pending
+    fraction: float
+    note: str
 
 
 class Heard(msgspec.Struct):
@@ -144,6 +152,18 @@ def cut_off(kind: type[Unreachable], peer: str) -> Unreachable:
 def stream_credit(rid: str, total: int) -> bytes:
     """The encoded running total of a stream."""
     return encode(m.CreditTell(payload=Credit(streams={rid: total})))
+
+
+def step(rid: str, fraction: float, note: str) -> bytes:
+    """The encoded word on how far a request of theirs is."""
+    return encode(m.ProgressTell(request_id=rid, payload=Progress(fraction, note[:1024])))
+
+
+def advanced(pending: Pending | None, step: Progress) -> list[Advanced]:
+    """The effect of the far side's word on progress: none where nobody asked to hear of it."""
+    if pending is None or pending.out.on_progress is None:
+        return []
+    return [Advanced(pending, step.fraction, step.note)]
 
 
 def wants_stream(prompt: msgspec.Raw) -> bool:

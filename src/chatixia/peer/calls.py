@@ -8,13 +8,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from chatixia.core.call import Sink
-from chatixia.core.exchange import Heard, Late, Pending, Served, Stop
-from chatixia.core.ports import Answer, Handler, Incoming
+from chatixia.core.exchange import Advanced, Heard, Late, Pending, Served, Stop
+from chatixia.core.ports import Answer, Handler, Incoming, Outgoing
 from chatixia.core.streams import Inflow, Outflow
 from chatixia.errors import Cancelled, MeshError, SkillFailed, Unavailable, UnknownSkill
 from chatixia.world import EAGER
 
 from .channel import Channel
+from .steps import Steps
 
 log = logging.getLogger("chatixia.peer")
 
@@ -22,10 +23,11 @@ log = logging.getLogger("chatixia.peer")
 class LinkResponder:
     """``core.ports.Responder`` for a request that came over a link."""
 
-    __slots__ = ("_channel", "_served")
+    __slots__ = ("_channel", "_served", "_steps")
 
     def __init__(self, served: Served, channel: Channel) -> None:
         self._served, self._channel = served, channel
+        self._steps: Steps | None = None
 
     def reply(self, result: bytes) -> None:
         """End with JSON bytes."""
@@ -48,8 +50,13 @@ class LinkResponder:
         channel.kick()
 
     def progress(self, fraction: float, note: str) -> None:
-        """Tell how far it is."""
-        self._channel.calls.progress(self._served, fraction, note)
+        """Tell how far it is, at most five times a second."""
+        if self._steps is None:
+            self._steps = Steps(self._channel.world, self._channel.timers, self._step)
+        self._steps.step(fraction, note)
+
+    def _step(self, fraction: float, note: str) -> None:
+        self._channel.calls.progress(self._served, fraction, note)  # none after the answer
         self._channel.kick()
 
 
@@ -82,8 +89,10 @@ class Perform:
             else:
                 self._seldom(effect)
 
-    def _seldom(self, effect: Inflow | Outflow | Stop | Late | Heard) -> None:
-        if isinstance(effect, Inflow | Outflow):
+    def _seldom(self, effect: Inflow | Outflow | Stop | Late | Heard | Advanced) -> None:
+        if isinstance(effect, Advanced):
+            advance(effect.pending.out, effect.fraction, effect.note)
+        elif isinstance(effect, Inflow | Outflow):
             wake(effect)
         elif isinstance(effect, Stop):
             stop(effect.served)
@@ -138,6 +147,19 @@ class Perform:
         for waiter in self.pongs.values():
             if not waiter.done():
                 waiter.set_exception(closing())
+
+
+def advance(out: Outgoing, fraction: float | None, note: str) -> None:
+    """Let the asker hear how far its request is. What it raises is its own, and ends nothing."""
+    if out.on_progress is None:
+        return
+    try:
+        out.on_progress(None if fraction is None else min(1.0, max(0.0, fraction)), note)
+    except Exception as error:
+        log.warning("on_progress of a call to %s failed with %s; it goes on without",
+                    out.target, type(error).__name__)  # fmt: skip
+        log.debug("on_progress failed", exc_info=error)
+        out.on_progress = None
 
 
 def resolve(pending: Pending) -> None:

@@ -17,9 +17,9 @@ from chatixia.wire import tasks as t
 from chatixia.wire.base import MIB
 from chatixia.world import World
 
-from .channel import Handle, Registry
+from .channel import Handle, Registry, Timers
+from .steps import Steps
 
-PROGRESS_GAP: Final = 0.2
 OUTCOMES: Final = 256
 OUTCOME_BYTES: Final = 8 * MIB
 
@@ -69,6 +69,7 @@ class Desk(Protocol):
 
     registry: Registry
     world: World
+    timers: Timers
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         """Run beside."""
@@ -83,7 +84,7 @@ class QueueResponder:
         self.result: bytes | None = None
         self.error: MeshError | None = None
         self._n = 0
-        self._told = float("-inf")
+        self._steps: Steps | None = None
 
     @property
     def answered(self) -> bool:
@@ -92,11 +93,13 @@ class QueueResponder:
 
     def reply(self, result: bytes) -> None:
         """End with JSON bytes."""
+        self._no_more_steps()
         if not self.answered:
             self.result = result
 
     def fail(self, error: MeshError) -> None:
         """End with an error."""
+        self._no_more_steps()
         if not self.answered:
             self.error = error
 
@@ -109,13 +112,19 @@ class QueueResponder:
 
     def progress(self, fraction: float, note: str) -> None:
         """Tell how far it is, at most five times a second."""
-        now = self._desk.world.monotonic()
-        if now - self._told < PROGRESS_GAP and fraction < 1:
-            return
-        self._told = now
+        if self._steps is None:
+            self._steps = Steps(self._desk.world, self._desk.timers, self._step)
+        if not (self.answered or self._lease.lost):
+            self._steps.step(fraction, note)
+
+    def _step(self, fraction: float, note: str) -> None:
         lease = self._lease
         report = t.Report(lease.task.id, lease.fence, self._next(), fraction, note[:1024])
         self._desk.spawn(self._tell(report))
+
+    def _no_more_steps(self) -> None:
+        if self._steps is not None:
+            self._steps.end()
 
     def report(self) -> tuple[str, msgspec.Struct]:
         """The verb and its body under the fence that is in force now."""

@@ -27,6 +27,7 @@ from chatixia.wire.base import encode
 from chatixia.wire.signaling import TaskDone, TaskHint, TaskProgress
 from chatixia.world import World, task_id
 
+from .calls import advance
 from .channel import Registry, Timers
 
 POLL: Final = (1.0, 2.0, 4.0, 5.0)
@@ -45,12 +46,29 @@ LAST_WORDS: Final = 0.5
 """Seconds for cancels on their way to the registry when this process stops."""
 
 
+class Listener(msgspec.Struct, eq=False):
+    """A call that wants to hear how far its task is, and the last report that it heard."""
+
+    out: Outgoing
+    fence: str = ""
+    n: int = -1
+
+    def hear(self, push: TaskProgress) -> None:
+        """Pass a report on; one that is only repeated (after a new login) is not."""
+        if push.fence == self.fence and push.n <= self.n:
+            return
+        self.fence, self.n = push.fence, push.n
+        if push.item is msgspec.UNSET:
+            advance(self.out, push.fraction, push.note)
+
+
 class Queue:
     """Calls over the durable queue, and the pushes about tasks of ours."""
 
     def __init__(self, registry: Registry, world: World, timers: Timers) -> None:
         self._registry, self._world, self._timers = registry, world, timers
         self._waiting: dict[str, asyncio.Future[t.Task | None]] = {}
+        self._listeners: dict[str, Listener] = {}
         self._watched: dict[str, set[asyncio.Queue[msgspec.Struct]]] = {}
         self._background: set[asyncio.Task[Any]] = set()
         self._pauses: set[asyncio.Future[Any]] = set()
@@ -70,6 +88,8 @@ class Queue:
                 waiter.set_result(push.task)
         elif isinstance(push, TaskHint | TaskProgress):
             name = push.task_id
+            if isinstance(push, TaskProgress) and (listener := self._listeners.get(name)):
+                listener.hear(push)
         else:
             return
         for queue in self._watched.get(name, ()):
@@ -88,6 +108,8 @@ class Queue:
             name = await self._submit(self._describe(out, name, rid, deadline), deadline)
             if name != drawn:
                 self._expect(name)
+            if out.on_progress is not None:
+                self._listeners[name] = Listener(out)
             row = await self._ended(name, out.target, deadline)
         except asyncio.CancelledError:
             self._cancel_later(name)
@@ -99,6 +121,7 @@ class Queue:
         finally:
             self._waiting.pop(drawn, None)
             self._waiting.pop(name, None)
+            self._listeners.pop(name, None)
         ms = 1000 * (self._world.monotonic() - started)
         return _answer(row, out, ms)
 
@@ -137,6 +160,8 @@ class Queue:
     async def _ended(self, name: str, agent: AgentId, deadline: float) -> t.Task:
         polls = iter(POLL)
         wait = POLL[0]
+        if name in self._listeners:
+            await self._look(name)  # from here on its progress is pushed
         while (left := deadline - self._world.monotonic()) > 0:
             wait = next(polls, wait)
             row = await self._push(name, min(wait, left))
@@ -166,7 +191,11 @@ class Queue:
 
     async def _look(self, name: str, timeout: float = 5.0) -> t.Task | None:
         with contextlib.suppress(MeshError):
-            row = await self._registry.verb("tasks.get", t.Ref(name), timeout=timeout)
+            request: msgspec.Struct
+            verb, request = "tasks.get", t.Ref(name)
+            if name in self._listeners:  # again after each new login, which is pushed nothing
+                verb, request = "tasks.watch", t.Watch(name)
+            row = await self._registry.verb(verb, request, timeout=timeout)
             return row if isinstance(row, t.Task) else None
         return None
 

@@ -74,7 +74,7 @@ class Worker:
         self, me: AgentId, registry: Registry, world: World, timers: Timers,
         clock: Callable[[], float] | None = None, twice: Twice | None = None,
     ) -> None:  # fmt: skip
-        self.me, self.registry, self.world, self._timers = me, registry, world, timers
+        self.me, self.registry, self.world, self.timers = me, registry, world, timers
         self._clock, self._ahead = clock, -math.inf
         self._twice = twice or Twice("", world, lambda caller: {})
         self._handler: Handler | None = None
@@ -323,7 +323,7 @@ class Worker:
         elif not lease.lost:
             lease.lost = True
             mine = lease.task.target_agent_id == self.me
-            lease.grace = self._timers.later(
+            lease.grace = self.timers.later(
                 GRACE_MINE if mine else GRACE, lambda: self._lose(lease)
             )
 
@@ -348,7 +348,7 @@ class Worker:
         if self._ticker is None:
             self._loop = asyncio.get_running_loop()
             self._renewer.start()
-            self._ticker = self._timers.later(TICK, self._tick)
+            self._ticker = self.timers.later(TICK, self._tick)
 
     def _tick(self) -> None:
         """While something is held: the loop lives, no lease is past, renewals come."""
@@ -365,7 +365,7 @@ class Worker:
                 lease.renewed = now
             self.spawn(self._renew_here(_asked(late), now))
         if self._leases:
-            self._ticker = self._timers.later(TICK, self._tick)
+            self._ticker = self.timers.later(TICK, self._tick)
 
     async def _renew_here(self, leases: list[t.Held], asked: float) -> None:
         with contextlib.suppress(MeshError):
@@ -379,7 +379,7 @@ class Worker:
             self._poller.cancel()
         self._poller = None
         if not self._stopped and self._handler is not None and self._slots:
-            self._poller = self._timers.later(delay, self._poll)
+            self._poller = self.timers.later(delay, self._poll)
 
     def _poll(self) -> None:
         self._poller = None

@@ -1,0 +1,31 @@
+"""How far a request is, as its asker hears it: over a link and through the queue alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far a request or task is: a fraction from 0 to 1, a note, or a piece of its output."""
+
+    fraction: float | None = None
+    note: str = ""
+    item: Any = None
+
+
+OnProgress = Callable[[Progress], None]
+"""What a call takes to hear how far it is."""
+
+
+def listening(on_progress: OnProgress | None) -> Callable[[float | None, str], None] | None:
+    """``on_progress`` as the mesh port calls it."""
+    if on_progress is None:
+        return None
+
+    def hear(fraction: float | None, note: str) -> None:
+        on_progress(Progress(fraction, note))
+
+    return hear

@@ -1,0 +1,49 @@
+"""How far a request is, told at a pace that no path minds, however often a skill says it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from chatixia.world import World
+
+from .channel import Handle, Timers
+
+PROGRESS_GAP: Final = 0.2
+"""Seconds between two reports of one request's progress."""
+
+
+class Steps:
+    """The progress of one request: the first step goes at once, then the newest, five a second.
+
+    ``send(fraction, note)`` carries one; ``end`` when the answer is given.
+    """
+
+    __slots__ = ("_due", "_newest", "_send", "_timer", "_timers", "_world")
+
+    def __init__(self, world: World, timers: Timers, send: Callable[[float, str], None]) -> None:
+        self._world, self._timers, self._send = world, timers, send
+        self._due = float("-inf")
+        self._newest = (0.0, "")
+        self._timer: Handle | None = None
+
+    def step(self, fraction: float, note: str) -> None:
+        """The request is that far: tell it now, or with the next report."""
+        self._newest = (fraction, note)
+        if self._timer is None:
+            left = self._due - self._world.monotonic()
+            if left > 0:
+                self._timer = self._timers.later(left, self._now)
+            else:
+                self._now()
+
+    def _now(self) -> None:
+        self._timer = None
+        self._due = self._world.monotonic() + PROGRESS_GAP
+        self._send(*self._newest)
+
+    def end(self) -> None:
+        """Nothing more is told: the answer says it all."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -44,6 +44,15 @@ class TestMesh:
         self.registry.wait_for(r"next\s|ready")
         return self.registry
 
+    def configure(self, **settings: object) -> None:
+        """Write settings of the registry that no option of ``up`` has, and start it with them."""
+        self.up()
+        self.registry.stop()
+        [file] = self.procs.home.glob("**/registry.yaml")
+        with file.open("a") as out:
+            out.writelines(f"{key}: {value}\n" for key, value in settings.items())
+        self.up()
+
     def worker(self, name: str, wait: bool = True, **env: str) -> Process:
         """Start one worker; with ``wait`` until it is online."""
         program = (sys.executable, str(WORKER))

@@ -21,6 +21,8 @@ def as_closed(original: Any) -> Any:
     return offline
 
 
+ACC = "tests/acceptance"
+
 FAULTS: list[Fault] = [
     Fault(
         "panic-untold",
@@ -51,5 +53,17 @@ FAULTS: list[Fault] = [
         "a living login is sent its next token before the old one ends",
         {"chatixia.registry.live.refresh:Refresh.begin": always(None)},
         ("tests/registry/live/test_refresh.py::test_agents_and_clients_get_the_next_token",),
+    ),
+    Fault(
+        "borrowed-token-alone",
+        "a thread whose token ended while its loop was blocked gets one of its own",
+        {"chatixia.peer.signaling:asserter": always(None)},
+        (f"{ACC}/test_blocked_loops.py::test_a_blocked_loop_keeps_its_lease[times0]",),
+    ),
+    Fault(
+        "whispered-refusal",
+        "a renewal that the registry refuses is a warning",
+        {"chatixia.peer.renewal:Renewer._complain": always(None)},
+        ("tests/peer/test_renewal.py::test_a_refusal_is_a_warning_once_and_an_absence_is_none",),
     ),
 ]

@@ -1,16 +1,20 @@
 """Renewals from their thread, against a server of this test."""
 
 import http.server
+import logging
 import threading
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from chatixia.errors import BadSignature, RegistryUnreachable
 from chatixia.peer import renewal
 from chatixia.peer.channel import Access
-from chatixia.peer.renewal import Renewer
+from chatixia.peer.renewal import Refused, Renewer
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.base import encode
+from chatixia.wire.registry import RegistryProof, Token, TokenRequest
 from chatixia.wire.tasks import Held, Renewal, Renewed
 from tests.peer.resolver import held
 
@@ -18,17 +22,19 @@ LEASES = [Held("t1", "f1")]
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Answers a renewal; ``status`` and ``body`` are the server's."""
+    """Answers as the server's ``answer`` says: by default ``status`` and ``body``."""
 
     protocol_version = "HTTP/1.1"
 
     def do_POST(self):
         size = int(self.headers["content-length"])
-        self.server.seen.append((self.path, self.headers["authorization"], self.rfile.read(size)))
-        self.send_response(self.server.status)
-        self.send_header("content-length", str(len(self.server.body)))
+        asked = (self.path, self.headers["authorization"], self.rfile.read(size))
+        self.server.seen.append(asked)
+        status, body = self.server.answer(*asked)
+        self.send_response(status)
+        self.send_header("content-length", str(len(body)))
         self.end_headers()
-        self.wfile.write(self.server.body)
+        self.wfile.write(body)
 
     def log_message(self, *_):
         pass
@@ -39,6 +45,7 @@ def server():
     made = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     made.seen, made.status = [], 200
     made.body = encode(Renewed([Renewal("t1", 30_000)]))
+    made.answer = lambda *_: (made.status, made.body)
     made.daemon_threads = True
     thread = threading.Thread(target=made.serve_forever)
     thread.start()
@@ -74,6 +81,62 @@ def test_another_answer_is_no_renewal(server, status, body):
         made.once(access, LEASES)
     made._hang_up()
     assert not done
+
+
+class Registry:
+    """Takes only the tokens that are in force, and gives the next for an assertion."""
+
+    def __init__(self, *valid):
+        self.valid, self.given, self.asserted = set(valid), 0, []
+
+    def answer(self, path, credential, body):
+        if path == "/api/nonce":
+            return 200, encode(RegistryProof(f"n{self.given}", 5.0, "mesh"))
+        if path == "/api/token":
+            self.given += 1
+            self.valid = {f"own{self.given}"}
+            self.asserted.append(msgspec.json.decode(body)["assertion"])
+            return 200, encode(Token(f"own{self.given}", "b", "agent"))
+        if credential.removeprefix("Bearer ") in self.valid:
+            return 200, encode(Renewed([Renewal("t1", 30_000)]))
+        return 401, b'{"code":"unauthorized"}'
+
+
+def test_once_refused_the_thread_gets_a_token_of_its_own(server):
+    registry = Registry()
+    server.answer = registry.answer
+    made, access, done = renewer(server)
+    with pytest.raises(Refused, match=r"status 401 \(unauthorized\)"):
+        made.once(access, LEASES)
+    access = replace(access, assert_key=lambda nonce, now: TokenRequest(f"{nonce} {now}"))
+    made.once(access, LEASES)
+    made.once(access, LEASES)  # its own is kept
+    assert (len(done), registry.asserted) == (2, ["n0 5.0"])
+    registry.valid.clear()
+    made.once(access, LEASES)  # until it ends, too
+    assert (len(done), registry.asserted) == (3, ["n0 5.0", "n1 5.0"])
+    registry.valid = {"fresh"}
+    made.once(replace(access, token="fresh"), LEASES)  # the loop has read the next `config`
+    assert len(done) == 4 and server.seen[-1][1] == "Bearer fresh"
+    assert all(not credential for path, credential, _ in server.seen if "renew" not in path)
+    made._hang_up()
+
+
+def test_a_refusal_is_a_warning_once_and_an_absence_is_none(caplog):
+    made = Renewer(lambda: LEASES, lambda: None, lambda *_: None, lambda: 0.0)
+    with caplog.at_level(logging.INFO, "chatixia.peer"):
+        for error in (Refused("no"), Refused("no"), RegistryUnreachable("away"), BadSignature("x")):
+            made._complain(error)
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO", "INFO", "WARNING"]
+
+
+def test_it_renews_three_times_in_a_lease():
+    made = Renewer(lambda: LEASES, lambda: None, lambda *_: None, lambda: 0.0)
+    paces = []
+    for lease in (30, 60, 12):
+        made.pace(lease)
+        paces.append(made.every)
+    assert paces == [10, 10, 4]
 
 
 def test_nobody_there_is_no_renewal(server):

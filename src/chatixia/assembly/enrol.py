@@ -73,7 +73,7 @@ class Credentials:
                 sign=self.sign.sign, verify=verify, registries=self.profile.registries,
                 owner=self.profile.owner, registry_key=self.profile.registry_key,
                 ns=self.profile.ns, serial=self.record.serial, book=self.store,
-                clock=self.profile.clock, renew=self.renew,
+                clock=self.profile.clock, renew=self.renew, jws=self.sign.jws,
             )  # fmt: skip
         return self._me
 

@@ -14,9 +14,10 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
+from chatixia.core.assertion import assertion
 from chatixia.core.handshake import check_registry
 from chatixia.core.join import is_local, is_loopback
-from chatixia.core.membership import Member, read_record
+from chatixia.core.membership import Member
 from chatixia.errors import (
     BadSignature,
     ConfigError,
@@ -30,7 +31,7 @@ from chatixia.errors import (
 )
 from chatixia.wire.base import MIB
 from chatixia.wire.registry import NonceRequest, RegistryProof, Serial, TokenRequest
-from chatixia.wire.signed import b64, unb64
+from chatixia.wire.signed import b64
 from chatixia.wire.trust import Signed
 from chatixia.wire.verbs import BY_NAME
 from chatixia.world import REAL, World
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
 
 MAX_REPLY: Final = 8 * MIB
 TIMEOUT: Final = 5.0
-ASSERTION_LIFE: Final = 60
 NONCE_BYTES: Final = 16
 
 Prove = Callable[[bytes], Any]
@@ -273,15 +273,7 @@ class Rest:
         return said
 
     def _assertion(self, proof: RegistryProof) -> TokenRequest:
-        now = int(proof.now)
-        name = read_record(unb64(self._chain[0].b)).id
-        header = {"alg": "Ed25519", "typ": "chatixia+jwt"}
-        claims = {
-            "sub": name, "aud": self._profile.mesh, "iat": now, "exp": now + ASSERTION_LIFE,
-            "nonce": proof.nonce,
-        }  # fmt: skip
-        text = self._sign.jws(msgspec.json.encode(header), msgspec.json.encode(claims))
-        return TokenRequest(text, self._chain)
+        return assertion(self._sign.jws, self._chain, self._profile.mesh, proof.nonce, proof.now)
 
 
 def first(urls: Sequence[str], timeout: float, use: Callable[[Line], Line]) -> Line:

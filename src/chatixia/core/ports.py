@@ -251,7 +251,8 @@ class Self(msgspec.Struct):
     base URLs (``http://127.0.0.1:8080``, ``https://...``). ``registry_key``: the registry's raw
     identity key as pinned, None before the first meeting. ``owner``: the mesh's raw owner key.
     ``book``: pins and revocations that I keep. ``clock``: mesh time, for every expiry.
-    ``renew``: call it with ``challenge.now`` before each login; it may renew ``chain``.
+    ``renew``: call it with ``challenge.now`` before each login; it may renew ``chain``. ``jws``:
+    header and claims as a compact JWS by my key, None where no token is asked for.
     """
 
     id: AgentId
@@ -270,6 +271,7 @@ class Self(msgspec.Struct):
     ns: str = "default"
     serial: int = 0
     renew: Callable[[float], bool] = lambda now: False
+    jws: Callable[[bytes, bytes], str] | None = None
 
 
 class Principal(msgspec.Struct, frozen=True):

@@ -25,6 +25,7 @@ from chatixia.core.session import (
 from chatixia.errors import MeshError
 from chatixia.ids import AgentId
 from chatixia.wire.base import KIB
+from chatixia.wire.registry import TokenRequest
 from chatixia.wire.signaling import LinkReport
 from chatixia.world import World
 
@@ -147,11 +148,15 @@ class Links(Protocol):
 
 class Access(msgspec.Struct, frozen=True):
     """How a REST call is made beside the login: where, with which token, and SHA-256 of the
-    certificate that the login proved (empty in clear)."""
+    certificate that the login proved (empty in clear).
+
+    ``assert_key(nonce, now)``: asks for a token of one's own, where the given one has ended.
+    """
 
     url: str
     token: str
     certificate: bytes = b""
+    assert_key: Callable[[str, float], TokenRequest] | None = None
 
 
 class Registry(Protocol):

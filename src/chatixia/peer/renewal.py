@@ -17,7 +17,8 @@ import msgspec
 
 from chatixia.errors import BadSignature, MeshError, RegistryUnreachable
 from chatixia.wire.base import MIB, encode
-from chatixia.wire.tasks import Held, Renew, Renewal, Renewed
+from chatixia.wire.registry import NonceRequest
+from chatixia.wire.tasks import Held, Renew, Renewal
 from chatixia.wire.verbs import BY_NAME
 
 from .channel import Access
@@ -34,8 +35,13 @@ EVERY: Final = 10.0
 SOON: Final = 2.0
 """Seconds between looks for work that a blocked loop took up and could not say so."""
 TIMEOUT: Final = 5.0
-_ROUTE: Final = BY_NAME["tasks.renew"]
-_renewed: Final = msgspec.json.Decoder(Renewed)
+UNAUTHORIZED: Final = 401
+
+
+class Refused(RegistryUnreachable):
+    """The registry answered, and renewed nothing. ``answered``: with which HTTP status."""
+
+    answered: int = 0
 
 
 class Renewer:
@@ -57,11 +63,17 @@ class Renewer:
         unsaid: Callable[[], Sequence[Held]] = tuple,
     ) -> None:
         self._held, self._access, self._done, self._clock = held, access, done, clock
-        self._every, self._unsaid = every, unsaid
+        self.every, self._unsaid = every, unsaid
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
         self._http: http.client.HTTPConnection | None = None
         self._to: Access | None = None
+        self._own = ("", "")
+        self._warned = ""
+
+    def pace(self, lease: float) -> None:
+        """Renew three times in so many seconds of lease, at least every :data:`EVERY`."""
+        self.every = min(EVERY, lease / 3)
 
     def start(self) -> None:
         """Begin; once it runs, nothing more."""
@@ -79,11 +91,10 @@ class Renewer:
             self._thread.join()
 
     def _run(self) -> None:
-        step = min(self._every, SOON)
         waited = 0.0
-        while not self._over.wait(step):
+        while not self._over.wait(step := min(self.every, SOON)):
             waited += step
-            whole = waited >= self._every
+            whole = waited >= self.every
             waited = 0.0 if whole else waited
             leases, access = list(self._held() if whole else self._unsaid()), self._access()
             if not leases or access is None:
@@ -91,37 +102,68 @@ class Renewer:
             try:
                 self.once(access, leases)
             except MeshError as error:
-                log.info("leases were not renewed: %s", error)
+                self._complain(error)
+            else:
+                self._warned = ""
         self._hang_up()
 
+    def _complain(self, error: MeshError) -> None:
+        """A refusal costs the lease, so it is a warning, once; that the registry is away is told
+        by the login."""
+        told = str(error)
+        loud = not isinstance(error, RegistryUnreachable) or isinstance(error, Refused)
+        log.log(
+            logging.WARNING if loud and told != self._warned else logging.INFO,
+            "leases were not renewed: %s", told,
+        )  # fmt: skip
+        self._warned = told if loud else self._warned
+
     def once(self, access: Access, leases: Sequence[Held]) -> None:
-        """One renewal. Raises RegistryUnreachable, BadSignature for a strange certificate."""
+        """One renewal. Raises RegistryUnreachable, Refused by the registry's word, BadSignature
+        for a strange certificate."""
         asked = self._clock()
-        answer = self._ask(access, encode(Renew(list(leases))))
+        request, own = Renew(list(leases)), self._own
+        token = own[1] if own[0] == access.token else access.token
+        try:
+            answer = self._ask(access, "tasks.renew", request, token)
+        except Refused as refused:
+            if refused.answered != UNAUTHORIZED or access.assert_key is None:
+                raise
+            token = self._token(access, access.assert_key)
+            answer = self._ask(access, "tasks.renew", request, token)
+            self._own = (access.token, token)
         self._done(answer.leases, asked)
 
-    def _ask(self, access: Access, body: bytes) -> Renewed:
+    def _token(self, access: Access, assert_key: Callable[[str, float], msgspec.Struct]) -> str:
+        """One of my own, in the place of that which has ended."""
+        proof = self._ask(access, "nonce", NonceRequest())
+        token: str = self._ask(access, "token", assert_key(proof.nonce, proof.now)).token
+        return token
+
+    def _ask(self, access: Access, name: str, request: msgspec.Struct, token: str = "") -> Any:
         import http.client
 
-        headers = {
-            "content-type": "application/json",
-            "authorization": f"Bearer {access.token}",
-        }
+        verb = BY_NAME[name]
+        headers = {"content-type": "application/json"}
+        if token:
+            headers["authorization"] = f"Bearer {token}"
         try:
             line = self._line(access)
-            line.request(_ROUTE.method, _ROUTE.path, body, headers)
+            line.request(verb.method, verb.path, encode(request), headers)
             answer = line.getresponse()
             data = answer.read(MIB)
         except (OSError, http.client.HTTPException) as error:
             self._hang_up()
             raise RegistryUnreachable(f"A renewal broke off: {type(error).__name__}.") from None
-        if answer.status != 200:
+        if not 200 <= answer.status < 300:
             self._hang_up()
-            raise RegistryUnreachable(f"A renewal was answered with status {answer.status}.")
+            refused = Refused(f"{name} was answered with status {answer.status}{_why(data)}.")
+            refused.answered = answer.status
+            raise refused
         try:
-            return _renewed.decode(data)
+            return msgspec.json.decode(data, type=verb.reply)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            raise RegistryUnreachable("A renewal's answer cannot be read.") from None
+            raise Refused("A renewal's answer cannot be read.") from None
 
     def _line(self, access: Access) -> http.client.HTTPConnection:
         """The connection to that address; another address or certificate gets another one."""
@@ -135,6 +177,15 @@ class Renewer:
         if self._http is not None:
             self._http.close()
         self._http = None
+
+
+def _why(data: bytes) -> str:
+    """The code that a problem document names."""
+    try:
+        code = msgspec.json.decode(data)["code"]
+    except (msgspec.DecodeError, UnicodeDecodeError, TypeError, KeyError):
+        return ""
+    return f" ({str(code)[:64]})"
 
 
 def _dial(access: Access) -> http.client.HTTPConnection:

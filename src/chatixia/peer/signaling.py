@@ -20,6 +20,7 @@ import msgspec
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
+from chatixia.core.assertion import asserter
 from chatixia.core.handshake import NONCE_BYTES
 from chatixia.core.join import is_local
 from chatixia.core.membership import check_chain, check_revocation, check_revoked, read_record
@@ -463,7 +464,7 @@ class Signaling:
         known = [url for url in config.addresses if url.startswith(("http://", "https://"))]
         self.urls = list(dict.fromkeys([*self._me.registries, *known]))
         if config.token:
-            self.access = Access(self.url, config.token, self._certificate)
+            self.access = Access(self.url, config.token, self._certificate, asserter(self._me))
         self.on_config(config)
 
     def _revoked(self, statement: Signed) -> None:

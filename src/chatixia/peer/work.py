@@ -27,6 +27,7 @@ from chatixia.errors import (
     AttemptsExhausted,
     HopLimit,
     MeshError,
+    RegistryUnreachable,
     SkillFailed,
 )
 from chatixia.ids import AgentId
@@ -50,8 +51,8 @@ TICK: Final = 1.0
 """Seconds between looks at the leases, and signs that the loop lives."""
 MAX_BLOCK: Final = 60.0
 """A loop that was not seen for this long counts as dead: its leases are renewed no more."""
-UNRENEWED: Final = 13.0
-"""After this long without a renewal by the thread the loop asks over the login, too."""
+UNRENEWED: Final = 1.3
+"""After so many turns of the thread without a renewal the loop asks over the login, too."""
 POLL: Final = 30.0
 """Seconds between claims while slots are free: the safety net under lost pushes."""
 FRESH: Final = 0.5
@@ -113,6 +114,7 @@ class Worker:
         if isinstance(push, TaskPush):
             # An unstarted task goes back after 5 s, so its lease began at most 5 s ago.
             began = self.world.boottime() - t.UNSTARTED_MS / 1000
+            self._renewer.pace(push.lease_ms / 1000)
             self._take(push.task, push.fence, push.attempt, began + push.lease_ms / 1000)
         elif isinstance(push, TaskHint):
             lease = self._leases.get(push.task_id)
@@ -308,8 +310,10 @@ class Worker:
             if lease is None or lease.asked != lease.fence:
                 continue  # the answer is about an earlier fence
             if renewal.code:
+                log.warning("the lease of %s is over: %s", lease.task.id, renewal.code)
                 self._refused(lease, back=renewal.code == "stale_fence")
             else:
+                self._renewer.pace(renewal.lease_ms / 1000)
                 lease.until = max(lease.until, asked + renewal.lease_ms / 1000)
                 lease.renewed = max(lease.renewed, asked)
 
@@ -359,7 +363,8 @@ class Worker:
                 log.warning("the time of %s is over; its skill is stopped", lease.task.id)
                 self._lose(lease)
         held = [one for one in self._leases.values() if not one.lost]
-        late = [one for one in held if now - one.renewed > UNRENEWED]
+        patience = UNRENEWED * self._renewer.every
+        late = [one for one in held if now - one.renewed > patience]
         if late and self.registry.up:
             for lease in late:
                 lease.renewed = now
@@ -368,8 +373,13 @@ class Worker:
             self._ticker = self.timers.later(TICK, self._tick)
 
     async def _renew_here(self, leases: list[t.Held], asked: float) -> None:
-        with contextlib.suppress(MeshError):
+        try:
             said = await self.registry.verb("tasks.renew", t.Renew(leases))
+        except RegistryUnreachable:
+            return  # the login says so, and is made again
+        except MeshError as error:
+            log.warning("leases were not renewed: %s", error)
+        else:
             self._renewed(said.leases, asked)
 
     # -- the safety net

@@ -194,8 +194,9 @@ class Service:
             self.members.check(principal, serial)
         except MeshError:
             return ""
-        over = 0 < socket.not_after < self._store.now()
-        return "" if over else self.tokens.issue(principal, serial)
+        if 0 < socket.not_after < self._store.now():
+            return ""
+        return self.tokens.issue(principal, serial, socket.not_after)
 
     async def _beat(self, call: Call, request: Any) -> Any:
         skills = self.directory.beat(call, request)

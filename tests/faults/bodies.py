@@ -31,6 +31,22 @@ def strict(original: Any) -> Any:
     return to_wire
 
 
+def many_threads(original: Any) -> Any:
+    """Make each item of a plain generator in whatever thread is new, with a context of its own."""
+
+    def items(self: Any, make: Any, holder: str) -> Any:
+        import asyncio
+
+        async def stepped() -> Any:
+            steps = iter(make())
+            while (item := await asyncio.to_thread(next, steps, steps)) is not steps:
+                yield item
+
+        return stepped()
+
+    return items
+
+
 FAULTS: list[Fault] = [
     Fault(
         "bad-body-breaks-link",
@@ -69,5 +85,13 @@ FAULTS: list[Fault] = [
         "an error is told whatever is in it",
         {"chatixia.errors:MeshError.to_wire": strict},
         ("tests/test_errors.py::test_what_is_odd_is_still_told",),
+    ),
+    Fault(
+        "generator-wanders",
+        "a plain generator has one thread and one context for its life",
+        {"chatixia.agent.generator_threads:GeneratorThreads.items": many_threads},
+        (
+            "tests/agent/test_generator_threads.py::test_what_belongs_to_a_thread_or_a_context_lives_through_the_items",
+        ),
     ),
 ]

@@ -8,7 +8,8 @@ encode.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing, nullcontext, suppress
+from contextlib import aclosing, nullcontext
+from functools import partial
 from inspect import isawaitable
 from typing import Any, Final
 
@@ -17,10 +18,11 @@ from msgspec.structs import astuple
 
 from chatixia.client.value import encode
 from chatixia.core.ports import Incoming, Responder
-from chatixia.errors import DeadlineExceeded, MeshError, SkillFailed
+from chatixia.errors import DeadlineExceeded, SkillFailed
 from chatixia.wire.peer import MAX_MESSAGE, SkillInfo
 
 from .context import Ctx
+from .generator_threads import GeneratorThreads
 from .hooks import dec_hook
 from .signature import Signature, read
 from .skill import Skill, described
@@ -31,7 +33,6 @@ Invoke = Callable[[Any, Ctx | None], Any]
 Run = Callable[[Any, Incoming, Responder], Awaitable[None]]
 
 MAX_RESULT: Final = MAX_MESSAGE - 64 * 1024
-_END: Final = object()
 
 _objects = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -45,11 +46,11 @@ class Bound(msgspec.Struct, frozen=True, eq=False):
     run: Run
 
 
-def bind(skill: Skill, make_ctx: MakeCtx, threads: Threads) -> Bound:
+def bind(skill: Skill, make_ctx: MakeCtx, threads: Threads, generators: GeneratorThreads) -> Bound:
     """``skill`` with everything chosen. Raises ConfigError in one sentence."""
     found = read(skill.fn, skill.name)
     info = described(skill, found)
-    runner = _Runner(skill, found, make_ctx, threads)
+    runner = _Runner(skill, found, make_ctx, threads, generators)
     return Bound(info, found.names, decoder(found), runner.choose())
 
 
@@ -108,11 +109,14 @@ def _general(fn: Callable[..., Any], found: Signature) -> Invoke:
 class _Runner:
     """The ways a skill runs. Only :meth:`choose`'s answer is kept."""
 
-    def __init__(self, skill: Skill, found: Signature, make_ctx: MakeCtx, threads: Threads) -> None:
+    def __init__(
+        self, skill: Skill, found: Signature, make_ctx: MakeCtx, threads: Threads,
+        generators: GeneratorThreads,
+    ) -> None:  # fmt: skip
         self._skill = skill
         self._found = found
         self._make_ctx = make_ctx
-        self._threads = threads
+        self._threads, self._generators = threads, generators
         self._invoke = invoker(skill.fn, found)
         self._wants_ctx = found.ctx >= 0 or bool(found.ctx_name)
 
@@ -165,7 +169,7 @@ class _Runner:
     async def _full(self, args: Any, inc: Incoming, responder: Responder) -> None:
         ctx = self._make_ctx(inc, responder, self._skill.timeout) if self._wants_ctx else None
         try:
-            value = await self._value(args, ctx)
+            value = await self._value(args, ctx, inc)
             if self._found.streams or hasattr(value, "__aiter__"):
                 await self._items(value, inc, responder)
             else:
@@ -174,7 +178,7 @@ class _Runner:
             if ctx is not None:
                 ctx.close()
 
-    async def _value(self, args: Any, ctx: Ctx | None) -> Any:
+    async def _value(self, args: Any, ctx: Ctx | None, inc: Incoming) -> Any:
         kind = self._found.kind
         if kind == "async":
             return await self._invoke(args, ctx)
@@ -182,13 +186,18 @@ class _Runner:
             from asyncio import get_running_loop
 
             ctx.enter_thread(get_running_loop())
-        if kind in ("async stream", "sync stream"):
+        if kind == "async stream":
             return self._invoke(args, ctx)  # makes the generator, runs none of it
+        if kind == "sync stream":
+            return self._stepped(partial(self._invoke, args, ctx), inc)
         value = await self._threads.run(self._invoke, args, ctx)
         return await value if isawaitable(value) else value
 
+    def _stepped(self, make: Callable[[], Any], inc: Incoming) -> Any:
+        return self._generators.items(make, holder(inc))
+
     async def _items(self, value: Any, inc: Incoming, responder: Responder) -> None:
-        items = value if hasattr(value, "__aiter__") else self._in_threads(iter(value))
+        items = value if hasattr(value, "__aiter__") else self._stepped(lambda: value, inc)
         chunks: list[bytes] = []
         size = 0
         async with aclosing(items) if hasattr(items, "aclose") else nullcontext():
@@ -205,12 +214,7 @@ class _Runner:
                 chunks.append(chunk)
         responder.reply(b"null" if inc.stream else b"[%b]" % b",".join(chunks))
 
-    async def _in_threads(self, items: Any) -> Any:
-        """The items of a plain generator, each made in a thread."""
-        try:
-            while (item := await self._threads.run(next, items, _END)) is not _END:
-                yield item
-        finally:
-            # ValueError: left while its thread still makes an item; it ends with that.
-            with suppress(ValueError, MeshError):
-                await self._threads.run(getattr(items, "close", bool))
+
+def holder(inc: Incoming) -> str:
+    """Whose share of the generators' threads a request uses: a client counts as its machine."""
+    return inc.caller.partition("~")[0]

@@ -20,6 +20,7 @@ from .bind import Bound, bind
 from .context import Ctx
 from .desk import Desk
 from .failing import failure
+from .generator_threads import GeneratorThreads
 from .skill import Skill
 from .threads import Threads
 
@@ -42,17 +43,20 @@ class Runtime:
         self._desk = desk
         self._description = description
         self._threads = Threads()
+        self._generators = GeneratorThreads()
         self._bound: dict[str, Bound] = {}
         desk.bind(self._ctx, self._threads)
 
     def offer(self, skills: Iterable[Skill]) -> Sequence[SkillInfo]:
         """Serve exactly these from now on; what others see of them. Raises ConfigError."""
-        self._bound = {skill.name: bind(skill, self._ctx, self._threads) for skill in skills}
+        pools = self._threads, self._generators
+        self._bound = {skill.name: bind(skill, self._ctx, *pools) for skill in skills}
         return [bound.info for bound in self._bound.values()]
 
     def close(self) -> None:
         """Let the threads end."""
         self._threads.close()
+        self._generators.close()
 
     async def handle(self, inc: Incoming, responder: Responder) -> None:
         """Serve one request: exactly one reply or fail, unless cancelled."""

@@ -77,23 +77,24 @@ class Threads:
             try:
                 result = run(fn, *args, **kwargs)
             except BaseException as caught:  # noqa: BLE001 - it belongs to whoever awaits
-                error = _portable(caught)
+                error = portable(caught)
         with self._lock:
             self._open -= 1
         try:
-            loop.call_soon_threadsafe(_settle, future, result, error)
+            loop.call_soon_threadsafe(settle, future, result, error)
         except RuntimeError:
             return  # the loop is closed: nobody waits
 
 
-def _portable(error: BaseException) -> BaseException:
+def portable(error: BaseException) -> BaseException:
     """``error`` as a Future can carry it: never a StopIteration, never one that ends the loop."""
     if isinstance(error, StopIteration | SystemExit | KeyboardInterrupt | GeneratorExit):
         return RuntimeError(f"raised {type(error).__name__}")
     return error
 
 
-def _settle(future: Future[Any], result: Any, error: BaseException | None) -> None:
+def settle(future: Future[Any], result: Any, error: BaseException | None) -> None:
+    """End ``future`` with the one or the other, unless it has ended."""
     if future.done():
         return
     if error is not None:

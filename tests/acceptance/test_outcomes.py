@@ -17,6 +17,7 @@ from chatixia.assembly.profile import Profile
 from chatixia.assembly.rest import Rest
 from chatixia.client import mesh as client_mesh
 from chatixia.client.door import Door
+from chatixia.client.gather import gather
 from chatixia.client.mesh import Mesh
 from chatixia.errors import MeshError
 from chatixia.wire.tasks import Query
@@ -24,6 +25,7 @@ from tests.acceptance.doors import api_key
 from tests.acceptance.harness import TestMesh
 
 CRASHING = (sys.executable, str(Path(__file__).with_name("crashing.py")))
+MANY = 1_500
 ROUNDS = [1, pytest.param(3, marks=pytest.mark.soak)]
 Act = Callable[[int, float], Awaitable[Any]]
 """Asks ``a`` to mark a number, within so many seconds."""
@@ -113,6 +115,24 @@ async def test_while_the_registry_stays_away_a_lost_answer_is_an_unknown_outcome
             await asyncio.to_thread(crashes.up)
             assert await asyncio.to_thread(count, net) == stored + 1, name
         await doors.keyless.stop()
+
+
+async def test_waiting_for_many_tasks_at_once_fails_for_none(net: TestMesh):
+    """More than one login may watch, and more than may wait for an answer of the registry: by who
+    submitted them, and by another who only knows their ids."""
+    net.up()
+    (await asyncio.to_thread(net.worker, "a")).stop()  # known, and away until all wait
+    async with net.client() as mesh, net.client() as other:
+        work = (mesh.submit("a", "mark", {"n": n}) for n in range(MANY))
+        tasks = await gather(work, limit=200)
+        waits = [asyncio.ensure_future(task.reply()) for task in tasks]
+        waits += [asyncio.ensure_future(other.task(task.id).reply()) for task in tasks]
+        async with asyncio.timeout(60):
+            assert await mesh.agents() == []  # and there is room for something else
+            await asyncio.to_thread(net.worker, "a", SLOTS="64")
+            replies = await asyncio.gather(*waits)
+        assert [reply.value for reply in replies] == [*range(MANY)] * 2
+    print(f"waits {len(waits)}, failed 0")
 
 
 async def back(mesh: Mesh) -> None:

@@ -13,7 +13,14 @@ from chatixia.assembly.connect import owned
 from chatixia.assembly.rest import Rest
 from chatixia.assembly.rest_port import OwnerPort, RestPort
 from chatixia.core.ports import Outgoing
-from chatixia.errors import Cancelled, Denied, RegistryUnreachable, Unreachable
+from chatixia.errors import (
+    Cancelled,
+    DeadlineExceeded,
+    Denied,
+    Overloaded,
+    RegistryUnreachable,
+    Unreachable,
+)
 from chatixia.ids import AgentId
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.registry import Nothing
@@ -123,3 +130,49 @@ async def test_a_second_login_that_fails_does_not_make_a_lost_answer_definite():
         await port.verb("tasks.cancel", Cancel("t_" + "a" * 26))
     assert raised.value.outcome == "unknown"
     await port.stop()
+
+
+async def test_a_look_that_fails_is_taken_again():
+    said = [
+        Overloaded(), RegistryUnreachable(), DeadlineExceeded(), Task("t1", "completed"), Denied(),
+    ]  # fmt: skip
+
+    class Looking(RestPort):
+        def _call(self, name, request, timeout):
+            found = said.pop(0)
+            if isinstance(found, Exception):
+                raise found
+            return found
+
+    port = Looking("x")
+    (done,) = [push async for push in port.watch("t1", 20)]
+    assert isinstance(done, TaskDone)
+    with pytest.raises(Denied):
+        await anext(port.watch("t1", 20))
+
+
+async def test_who_waits_for_many_looks_less_often(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(rest_port, "POLLS", 1)
+    slept: set[float] = set()
+    sleep = asyncio.sleep
+
+    async def noting(seconds):
+        slept.add(round(seconds / rest_port.POLL_S, 6))
+        await sleep(0)
+
+    monkeypatch.setattr(asyncio, "sleep", noting)
+
+    class Looking(RestPort):
+        rows = 0
+
+        def _call(self, name, request, timeout):
+            self.rows += 1
+            return Task("t", "pending" if self.rows < 20 else "completed")
+
+    port = Looking("x")
+
+    async def wait():
+        return [push async for push in port.watch("t", 20)]
+
+    assert len(await asyncio.gather(wait(), wait(), wait())) == 3
+    assert 3.0 in slept and not port._watched

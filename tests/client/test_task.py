@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
 import pytest
 
 from chatixia.client import mesh as mesh_module
+from chatixia.client import task as task_module
 from chatixia.client.door import Door
 from chatixia.client.task import Progress
 from chatixia.errors import (
@@ -19,6 +21,8 @@ from chatixia.errors import (
     Conflict,
     DeadlineExceeded,
     Denied,
+    MeshError,
+    NotFound,
     OutcomeUnknown,
     Overloaded,
     RegistryUnreachable,
@@ -279,3 +283,59 @@ async def test_a_mesh_that_closes_ends_the_waiting_as_itself_between_two_looks_t
         await task.reply()
     with pytest.raises(ConfigError, match="is closed"):
         await task.reply()
+
+
+@pytest.mark.parametrize("error", [Overloaded(), DeadlineExceeded(outcome="definite")])
+async def test_waiting_never_fails_because_many_wait(
+    error: MeshError, monkeypatch: pytest.MonkeyPatch
+):
+    """Neither refused here nor at the registry, nor for want of a turn in time."""
+    monkeypatch.setattr(task_module, "PATIENCE_S", 0.0)
+    registry = Registry()
+    registry.rows = [error, error, row("pending"), row("pending"), done()]
+    watches = 0
+
+    async def watch(task_id: str, timeout: float) -> AsyncIterator[msgspec.Struct]:
+        nonlocal watches
+        watches += 1
+        if watches == 1:
+            raise error
+        yield TaskHint(task_id, "completed")
+
+    registry.port.watch = watch  # type: ignore[method-assign]
+    async with asyncio.timeout(20):
+        assert (await registry.task).city == "Oslo"
+
+
+@pytest.mark.parametrize(
+    "error", [RegistryUnreachable(), Denied(), NotFound(), Unavailable(retryable=False)]
+)
+async def test_waiting_that_fails_says_nothing_definite_of_the_work(
+    error: MeshError, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(task_module, "PATIENCE_S", 0.0)
+    registry = Registry()
+    registry.rows = [error]
+    for wait in (registry.task.reply, registry.task.ended):
+        with pytest.raises(type(error)) as raised:
+            await wait()
+        assert raised.value.outcome == "unknown"
+        error.outcome = "definite"
+    with pytest.raises(type(error)) as raised:
+        async for _ in registry.task.progress():
+            pass
+    assert raised.value.outcome == "unknown"
+
+
+async def test_a_look_takes_no_longer_than_the_time_given_to_wait():
+    registry = Registry()
+    asked: list[float] = []
+
+    async def verb(name: str, request: Any, timeout: float = 10.0) -> Any:
+        asked.append(timeout)
+        raise DeadlineExceeded
+
+    registry.port.verb = verb  # type: ignore[method-assign]
+    with pytest.raises(DeadlineExceeded):
+        await registry.task.reply(1.0)
+    assert asked and max(asked) <= 1.0

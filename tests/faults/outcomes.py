@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .breaks import Fault
+from .breaks import Fault, value
 
 ACC = "tests/acceptance/test_outcomes.py"
 
@@ -21,6 +21,16 @@ def silent(original: Any) -> Any:
         return None
 
     return nothing
+
+
+def impatient(original: Any) -> Any:
+    """Let a wait end with whatever a look was refused for."""
+    return lambda error: error.code in ("registry_unreachable", "deadline_exceeded")
+
+
+def certain(original: Any) -> Any:
+    """Let a wait that failed speak as if it were the work."""
+    return lambda self, timeout: self._waited(timeout)
 
 
 FAULTS: list[Fault] = [
@@ -47,5 +57,24 @@ FAULTS: list[Fault] = [
         (
             "tests/registry/work/test_leases.py::test_what_was_given_out_and_never_pushed_is_pushed_after_a_restart",
         ),
+    ),
+    Fault(
+        "busy-waiting",
+        "waiting for many tasks fails for none",
+        {
+            "chatixia.peer.verbs:LOOKS": value(frozenset()),
+            "chatixia.client.task:_passes": impatient,
+        },
+        (
+            "tests/client/test_task.py::test_waiting_never_fails_because_many_wait",
+            "tests/peer/test_verbs.py::test_looks_at_tasks_take_turns_and_leave_room_for_what_does_something",
+            f"{ACC}::test_waiting_for_many_tasks_at_once_fails_for_none",
+        ),
+    ),
+    Fault(
+        "certain-waits",
+        "waiting that fails says nothing definite of the work",
+        {"chatixia.client.task:Task._pushes": certain},
+        ("tests/client/test_task.py::test_waiting_that_fails_says_nothing_definite_of_the_work",),
     ),
 ]

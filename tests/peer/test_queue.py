@@ -255,3 +255,18 @@ async def test_past_its_deadline_only_a_canceled_task_was_surely_not_begun(cance
     error = await code(queue.call(queued("b"), "r1", REAL.monotonic() + 0.1))
     assert (error.code, error.outcome) == said
     await queue.stop()
+
+
+async def test_a_task_that_the_registry_pushes_nothing_about_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """One login may watch so many; the others are waited for all the same."""
+    monkeypatch.setattr(module, "WATCH_POLL", 0.01)
+    pending, ended = Task("t", "pending"), Task("t", "completed")
+    registry = Scripted(
+        tasks_watch=[Overloaded()], tasks_get=[pending, Overloaded(), pending, ended]
+    )
+    queue = Queue(registry, REAL, LoopTimers())  # type: ignore[arg-type]
+    async with asyncio.timeout(20):
+        (last,) = [push async for push in queue.watch("t", 20)]
+    assert last == TaskDone(task=ended)

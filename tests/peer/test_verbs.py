@@ -15,9 +15,11 @@ from chatixia.errors import (
     RegistryUnreachable,
     Unavailable,
 )
-from chatixia.peer.verbs import WAITING, WINDOW, Verbs
+from chatixia.peer import verbs as module
+from chatixia.peer.verbs import LOOKS_AT_ONCE, LOOKS_FIRST, WAITING, WINDOW, Verbs
 from chatixia.wire.registry import AgentRef, Nothing, Serial
 from chatixia.wire.signaling import SignalError, VerbCall, VerbResult
+from chatixia.wire.tasks import Ref
 
 
 class Wire:
@@ -87,7 +89,7 @@ async def test_too_many_are_refused_at_once():
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    assert not verbs._open and verbs._flying == 0
+    assert not verbs._open and not verbs._acts.flying and not verbs._acts.open
 
 
 async def test_a_deadline_says_whether_it_had_left():
@@ -121,3 +123,40 @@ async def test_an_answer_that_cannot_be_read_is_an_error():
     with pytest.raises(Unavailable) as raised:
         await task
     assert raised.value.outcome == "unknown"  # it was done, or refused: nobody can read which
+
+
+async def test_looks_at_tasks_take_turns_and_leave_room_for_what_does_something():
+    wire = Wire()
+    verbs = Verbs(wire.send)
+    looks = [asyncio.ensure_future(verbs.call("tasks.get", Ref(f"t{n}"), 60.0))
+             for n in range(3 * WAITING)]  # fmt: skip
+    await asyncio.sleep(0)
+    assert len(wire.sent) == LOOKS_AT_ONCE
+    acts = await started(verbs, WAITING)
+    assert [call.verb for call in wire.sent].count("serial") == WINDOW - LOOKS_AT_ONCE
+    # Each answer makes room: for what does something, but a few looks always go.
+    done = 0
+    while done < len(wire.sent):
+        call = wire.sent[done]
+        body = b"{}" if call.verb == "serial" else b'{"id":"t","state":"pending"}'
+        verbs.result(answer(call, body.replace(b"{}", b'{"id":"weather","serial":7}')))
+        done += 1
+        await asyncio.sleep(0)
+        flying = [c.verb for c in wire.sent[done:]]
+        assert len(flying) <= WINDOW
+        if done == WAITING:
+            assert flying.count("tasks.get") == LOOKS_FIRST
+    assert done == 4 * WAITING
+    assert len(await asyncio.gather(*looks, *acts)) == 4 * WAITING
+
+
+async def test_looks_have_a_bound_too(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "LOOKS_WAITING", 2)
+    verbs = Verbs(Wire().send)
+    looks = [asyncio.ensure_future(verbs.call("tasks.get", Ref("t"), 60.0)) for _ in range(2)]
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded):
+        await verbs.call("tasks.get", Ref("t"), 1.0)
+    assert len(await started(verbs)) == 1
+    verbs.broken()
+    await asyncio.gather(*looks, return_exceptions=True)

@@ -11,7 +11,7 @@ import msgspec
 
 from chatixia.agent.threads import Threads
 from chatixia.core.ports import Answer, Handler, Outgoing, Pong, Stream
-from chatixia.core.tries import Tries
+from chatixia.core.tries import Tries, may_repeat
 from chatixia.errors import MeshError, RegistryUnreachable, Unauthorized, Unreachable
 from chatixia.ids import AgentId
 from chatixia.wire.peer import SkillInfo
@@ -24,6 +24,8 @@ from .rest import Rest
 TIMEOUT_S: Final = 10.0
 POLL_S: Final = 0.5
 """Seconds between looks at a task that is waited for."""
+POLLS: Final = 64
+"""Tasks that are looked at so often; who waits for more looks less often at each."""
 
 
 class RestPort(ABC):
@@ -33,6 +35,7 @@ class RestPort(ABC):
         self._name, self._world = AgentId(name), world
         # One thread: a cancelled verb still ends before the next one uses the connection.
         self._thread = Threads(1)
+        self._watched = 0
 
     @property
     def id(self) -> AgentId:
@@ -69,18 +72,31 @@ class RestPort(ABC):
         """Nothing comes over REST by itself."""
 
     async def watch(self, task_id: str, timeout: float) -> AsyncIterator[msgspec.Struct]:
-        """How far a task is and its end, by looking."""
+        """How far a task is and its end, by looking; a look that fails is taken again."""
         until = self._world.monotonic() + timeout
         told: tuple[float | None, str] = (None, "")
-        while self._world.monotonic() < until:
+        self._watched += 1
+        try:
+            while self._world.monotonic() < until:
+                row = await self._look(task_id)
+                if row is not None and row.state in TERMINAL:
+                    yield TaskDone(row)
+                    return
+                if row is not None and (row.progress, row.note) != told:
+                    told = row.progress, row.note
+                    yield TaskProgress(row.id, row.fence, 0, *told)
+                await asyncio.sleep(POLL_S * max(1.0, self._watched / POLLS))
+        finally:
+            self._watched -= 1
+
+    async def _look(self, task_id: str) -> Task | None:
+        try:
             row: Task = await self.verb("tasks.get", Ref(task_id))
-            if row.state in TERMINAL:
-                yield TaskDone(row)
-                return
-            if (row.progress, row.note) != told:
-                told = row.progress, row.note
-                yield TaskProgress(row.id, row.fence, 0, *told)
-            await asyncio.sleep(POLL_S)
+        except MeshError as error:
+            if not may_repeat(error):
+                raise
+            return None
+        return row
 
 
 class OwnerPort(RestPort):

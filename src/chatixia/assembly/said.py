@@ -53,6 +53,8 @@ SCRIPT: Final = Reader()
 
 DOUBT: Final = " It may have been done."
 """What a person must know of an error whose outcome is unknown, before doing the same again."""
+NO_DOUBT: Final = frozenset({"outcome_unknown", "not_found", "denied", "unauthorized"})
+"""Codes that say so themselves, or come with an unknown outcome from waiting alone."""
 OWN_LIMIT: Final = "took longer than its"
 """In the sentence of a skill that its own time limit ended: no caller can give it longer."""
 FULL: Final = "Free some space on that disk."
@@ -85,7 +87,7 @@ def said(error: MeshError, reader: Reader = SCRIPT) -> str:
     """The sentence of an error, whether it may have been done in spite of it, and its cure: its
     notes, else the one of its code."""
     notes = "".join(f" {note}" for note in getattr(error, "__notes__", ()))
-    doubt = DOUBT if error.outcome == "unknown" and error.code != "outcome_unknown" else ""
+    doubt = DOUBT if error.outcome == "unknown" and error.code not in NO_DOUBT else ""
     return f"{sentence(error.message)}{doubt}{notes or cure(error, reader)}"
 
 

@@ -14,9 +14,8 @@ from chatixia.errors import (
     TABLE,
     DeadlineExceeded,
     MeshError,
-    RegistryUnreachable,
+    Overloaded,
     SkillFailed,
-    Unreachable,
     from_wire,
 )
 from chatixia.ids import TaskId
@@ -33,6 +32,12 @@ LOOK_AGAIN_S: Final = 15.0
 """A row is read at least this often, whatever was pushed: notifications are hints."""
 PATIENCE_S: Final = 60.0
 """How long after its deadline, or its last sign, a task is waited for without a registry."""
+LOOK_S: Final = 10.0
+"""How long one look at a row may take."""
+SOON_S: Final = 0.5
+"""What one look has at least, also when the time to wait is over before it."""
+UNWATCHED_S: Final = 0.2
+"""How long a watch that broke is given before the row is read again."""
 
 
 TaskRow = Row
@@ -72,7 +77,8 @@ class Task:
         """Wait for the end: its value, who did it, and how long it took.
 
         ``timeout`` in seconds ends the waiting, not the task. Raises DeadlineExceeded then, else
-        the task's own error.
+        the task's own error. Waiting that fails otherwise has the outcome unknown: the task goes
+        on.
         """
         row = await self.ended(timeout)
         if row.state != "completed":
@@ -96,8 +102,16 @@ class Task:
                 yield Progress(push.fraction, push.note, item)
 
     async def _pushes(self, timeout: float | None) -> AsyncIterator[Row | TaskProgress]:
-        """What is pushed about it; the last is its final row. The row is the truth: it is read
-        first, and again whenever pushes stop."""
+        """What is pushed about it; the last is its final row."""
+        try:
+            async for push in self._waited(timeout):
+                yield push
+        except MeshError as error:
+            error.outcome = "unknown"  # it is the waiting that failed, not the work
+            raise
+
+    async def _waited(self, timeout: float | None) -> AsyncIterator[Row | TaskProgress]:
+        """The row is the truth: it is read first, and again whenever pushes stop."""
         world, port = self._door.world, self._door.port  # a mesh that closes ends what goes on
         until = None if timeout is None else world.monotonic() + timeout
         while True:
@@ -123,27 +137,44 @@ class Task:
                     return
                 if isinstance(push, TaskProgress):
                     yield push
-        except (Unreachable, DeadlineExceeded):
-            return  # the row is read again, with patience
+        except MeshError as error:
+            if not _passes(error):
+                raise
+            # The row is read again, with patience.
+            await self._door.pause(min(UNWATCHED_S, seconds))
 
     async def _row(self, port: Mesh, timeout: float = 10.0) -> Row:
         row: Row = await port.verb("tasks.get", Ref(self.id), timeout)
         return row
 
     async def _read(self, port: Mesh, until: float | None) -> Row:
-        """The row, waiting for a registry that is away for as long as the caller may."""
+        """The row, waiting for a registry that is away for as long as the caller may, and for a
+        turn without end: how many look at once is our own bound."""
         world = self._door.world
         give_up = world.monotonic() + PATIENCE_S
         give_up = give_up if until is None else min(give_up, until)
         pause = 0.1
         while True:
             try:
-                return await self._row(port)
-            except (RegistryUnreachable, DeadlineExceeded):
-                if world.monotonic() + pause > give_up:
+                left = LOOK_S if until is None else until - world.monotonic()
+                return await self._row(port, min(LOOK_S, max(left, SOON_S)))
+            except MeshError as error:
+                bound = until if _of_ours(error) else give_up
+                if not _passes(error) or (bound and world.monotonic() + pause > bound):
                     raise
             await self._door.pause(pause)
             pause = min(2.0, pause * 2)
+
+
+def _passes(error: MeshError) -> bool:
+    """Whether a look that failed so may succeed a little later."""
+    return error.retryable or isinstance(error, DeadlineExceeded)
+
+
+def _of_ours(error: MeshError) -> bool:
+    """Whether it is only that many look at once: refused, or never sent in its time."""
+    late = isinstance(error, DeadlineExceeded) and error.outcome == "definite"
+    return late or isinstance(error, Overloaded)
 
 
 def _took(row: Row) -> float:

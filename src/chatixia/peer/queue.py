@@ -17,6 +17,7 @@ from chatixia.errors import (
     DeadlineExceeded,
     MeshError,
     NotFound,
+    Overloaded,
     Rejected,
     Unreachable,
     from_wire,
@@ -33,6 +34,9 @@ from .channel import Registry, Timers
 POLL: Final = (1.0, 2.0, 4.0, 5.0)
 """Seconds between looks at the row while no push comes."""
 RETRY: Final = 0.5
+WATCH_POLL: Final = 5.0
+POLLS: Final = 200
+"""Looks a second, at most, at tasks that are watched: who watches many looks less often at each."""
 WATCHED: Final = 1024
 """Pushes that a slow watcher may be behind; the oldest progress is dropped then."""
 VIA: Final = "queue, plain"
@@ -241,7 +245,7 @@ class Queue:
         queue: asyncio.Queue[msgspec.Struct] = asyncio.Queue(WATCHED)
         self._watched.setdefault(name, set()).add(queue)
         try:
-            row = await self._registry.verb("tasks.watch", t.Watch(name))
+            row = await self._subscribed(name, timeout)
             while row is None or row.state not in t.TERMINAL:
                 push = await self._next(queue, deadline)
                 if isinstance(push, TaskDone):
@@ -257,6 +261,15 @@ class Queue:
             if not self._watched[name]:
                 del self._watched[name]
 
+    async def _subscribed(self, name: str, timeout: float) -> t.Task | None:
+        """The row, with pushes from now on. The registry pushes about so many tasks to one login;
+        others are looked at from time to time."""
+        try:
+            row = await self._registry.verb("tasks.watch", t.Watch(name), min(10.0, timeout))
+        except Overloaded:
+            return await self._look(name)
+        return row if isinstance(row, t.Task) else None
+
     async def _next(
         self, queue: asyncio.Queue[msgspec.Struct], deadline: float
     ) -> msgspec.Struct | None:
@@ -267,7 +280,7 @@ class Queue:
         if not queue.empty():
             return queue.get_nowait()
         getter = asyncio.ensure_future(queue.get())
-        await self._until(getter, min(5.0, left))
+        await self._until(getter, min(max(WATCH_POLL, len(self._watched) / POLLS), left))
         return None if getter.cancelled() else getter.result()
 
     async def _until(self, waiter: asyncio.Future[Any], seconds: float) -> None:

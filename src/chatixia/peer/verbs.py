@@ -1,4 +1,8 @@
-"""Verbs over the login: each with an id, a deadline and a bound on how many wait."""
+"""Verbs over the login: each with an id, a deadline and a bound on how many wait.
+
+Looks at tasks have a queue of their own, for as many may be waited for as a program likes: they
+take turns, and leave room to whatever does something.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +31,12 @@ from chatixia.wire.verbs import BY_NAME
 WINDOW: Final = 64
 """Verbs that the registry runs at once for one socket; more wait here."""
 WAITING: Final = 1024
-"""In flight and waiting; the next is refused with ``busy``."""
+"""In flight and waiting, looks aside; the next is refused with ``busy``."""
+LOOKS: Final = frozenset({"tasks.get", "tasks.watch"})
+LOOKS_AT_ONCE: Final = 32
+LOOKS_FIRST: Final = 8
+"""So many looks go before what does something, so that neither starves."""
+LOOKS_WAITING: Final = 16_384
 
 _decoders: dict[str, msgspec.json.Decoder[Any]] = {}
 
@@ -35,12 +44,22 @@ _decoders: dict[str, msgspec.json.Decoder[Any]] = {}
 class _Open:
     """One verb that has no answer yet."""
 
-    __slots__ = ("call", "future", "sent", "timer")
+    __slots__ = ("call", "future", "lane", "sent", "timer")
 
-    def __init__(self, call: VerbCall, future: asyncio.Future[msgspec.Raw]) -> None:
-        self.call, self.future = call, future
+    def __init__(self, call: VerbCall, future: asyncio.Future[msgspec.Raw], lane: _Lane) -> None:
+        self.call, self.future, self.lane = call, future, lane
         self.sent = False
         self.timer: asyncio.TimerHandle | None = None
+
+
+class _Lane:
+    """Verbs of one sort that have no answer yet: how many, those in flight, those that wait."""
+
+    __slots__ = ("flying", "open", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting: deque[_Open] = deque()
+        self.flying = self.open = 0
 
 
 class Verbs:
@@ -49,8 +68,7 @@ class Verbs:
     def __init__(self, send: Callable[[msgspec.Struct], bool]) -> None:
         self._send = send
         self._open: dict[str, _Open] = {}
-        self._waiting: deque[_Open] = deque()
-        self._flying = 0
+        self._acts, self._looks = _Lane(), _Lane()
         self._count = 0
 
     async def call(self, name: str, request: msgspec.Struct, timeout: float) -> Any:
@@ -58,15 +76,17 @@ class Verbs:
 
         A verb that never left has the outcome definite.
         """
-        if len(self._open) >= WAITING:
+        lane, most = (self._looks, LOOKS_WAITING) if name in LOOKS else (self._acts, WAITING)
+        if lane.open >= most:
             raise Overloaded("Too many verbs wait for the registry.")
         loop = asyncio.get_running_loop()
         self._count += 1
         ref = f"v{self._count:x}"
-        entry = _Open(VerbCall(ref, name, msgspec.Raw(encode(request))), loop.create_future())
-        self._open[ref] = entry
+        call = VerbCall(ref, name, msgspec.Raw(encode(request)))
+        self._open[ref] = entry = _Open(call, loop.create_future(), lane)
+        lane.open += 1
         entry.timer = loop.call_later(max(timeout, 0.0), _late, entry)
-        self._waiting.append(entry)
+        lane.waiting.append(entry)
         self._fly()
         try:
             raw = await entry.future
@@ -75,22 +95,32 @@ class Verbs:
         return _reply(name, raw)
 
     def _fly(self) -> None:
-        while self._waiting and self._flying < WINDOW:
-            entry = self._waiting.popleft()
+        while (lane := self._next()) is not None:
+            entry = lane.waiting.popleft()
             if entry.future.done():
                 continue
             if not self._send(entry.call):
                 entry.future.set_exception(RegistryUnreachable())
                 continue
             entry.sent = True
-            self._flying += 1
+            lane.flying += 1
+
+    def _next(self) -> _Lane | None:
+        """Whose turn it is, if there is room for one more."""
+        acts, looks = self._acts, self._looks
+        if acts.flying + looks.flying >= WINDOW:
+            return None
+        if looks.waiting and looks.flying < (LOOKS_FIRST if acts.waiting else LOOKS_AT_ONCE):
+            return looks
+        return acts if acts.waiting else None
 
     def _close(self, ref: str, entry: _Open) -> None:
         del self._open[ref]
         if entry.timer is not None:
             entry.timer.cancel()
+        entry.lane.open -= 1
         if entry.sent:
-            self._flying -= 1
+            entry.lane.flying -= 1
         self._fly()
 
     def result(self, said: VerbResult) -> None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from chatixia.assembly.hub import login_link
 from chatixia.assembly.rest import Rest
@@ -74,6 +75,26 @@ def test_a_task_comes_and_goes_before_your_eyes(registry: RegistryProcess, page:
     row.get_by_role("button", name=f"Cancel task {task}").click()
     expect(row).to_contain_text("canceled", timeout=SOON)
     expect(row.get_by_role("button")).to_have_count(0)
+
+
+def test_a_registry_in_trouble_says_so(registry: RegistryProcess, page: Page):
+    """A disk that fills (as the registry would say it), then a database that is gone indeed."""
+
+    def relay(ws: WebSocketRoute) -> None:
+        server = ws.connect_to_server()
+        low = '"disk_free":1,"trouble":"disk_full","detail":"The disk is nearly full."'
+        server.on_message(
+            lambda text: ws.send(re.sub(r'"disk_free":\d+', low, text) if full else str(text))
+        )
+
+    full = True
+    page.route_web_socket("**/ws", relay)
+    enter(page)
+    expect(page.locator("#trouble")).to_have_text("The disk is nearly full.", timeout=SOON)
+    full = False
+    expect(page.locator("#trouble")).to_be_hidden(timeout=SOON)
+    (registry.profile.folder / "registry" / "registry.db").unlink()
+    expect(page.locator("#trouble")).to_contain_text("registry.db was deleted", timeout=SOON)
 
 
 def test_the_filter_lives_in_the_address(registry: RegistryProcess, page: Page):

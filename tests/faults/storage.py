@@ -5,7 +5,19 @@ Loaded while a Python starts: import nothing of chatixia at the top, and nothing
 
 from __future__ import annotations
 
+from typing import Any
+
 from .breaks import Fault, always
+
+
+def few(original: Any) -> Any:
+    """Count items alone."""
+
+    def grew(self: Any, items: int, size: int) -> None:
+        original(self, items, 0)
+
+    return grew
+
 
 FAULTS: list[Fault] = [
     Fault(
@@ -22,5 +34,36 @@ FAULTS: list[Fault] = [
         "a login whose writer died is listed no longer",
         {"chatixia.registry.live.door:Door._writer_ended": always(None)},
         ("tests/registry/live/test_door.py::test_a_login_that_nothing_reaches_is_not_listed",),
+    ),
+    Fault(
+        "log-by-count",
+        "the write-ahead file stays bounded, however large what is written",
+        {"chatixia.store.control.wal:Wal.grew": few},
+        ("tests/store/control/test_wal.py::test_a_few_large_items_are_folded_back_too",),
+    ),
+    Fault(
+        "database-gone",
+        "nothing is acknowledged over a file that is gone or another's",
+        {"chatixia.store.control.files:Files._look": always("")},
+        (
+            "tests/store/control/test_files.py::test_nothing_is_acknowledged_over_files_that_are_not_ours",
+            "tests/registry/test_condition.py::test_a_database_that_is_gone_is_never_ready",
+            "tests/acceptance/test_hub.py::test_a_registry_in_trouble_says_so",
+        ),
+    ),
+    Fault(
+        "another-folded",
+        "closing touches no file that was put in the place of ours",
+        {"chatixia.store.control.writer:leave_alone": always(None)},
+        ("tests/store/control/test_files.py::test_closing_leaves_what_was_put_there_alone",),
+    ),
+    Fault(
+        "silent-disk",
+        "a disk that is nearly full is said before it is full",
+        {"chatixia.registry.condition:Condition.trouble": always(None)},
+        (
+            "tests/registry/test_condition.py::test_each_change_is_logged_once",
+            "tests/registry/test_condition.py::test_a_disk_that_fills_is_said_and_only_new_work_is_refused",
+        ),
     ),
 ]

@@ -2,7 +2,7 @@
 import { byId } from "./dom.js";
 import { ended, loggedIn, watchLinks } from "./login.js";
 import { Socket } from "./socket.js";
-import { showAgents, showCounts, showLinks, showShare, showStatus, showTasks } from "./views.js";
+import { showAgents, showCounts, showLinks, showShare, showStatus, showTasks, showTrouble } from "./views.js";
 import type { AgentRecord, Agents, Session, Status, Tasks, Topology } from "./wire.js";
 
 const PAGES = 10; // of 200 agents
@@ -74,7 +74,7 @@ class Hub {
   private async tasks(): Promise<void> {
     const state = (byId("state") as HTMLSelectElement).value;
     const [status, page] = await Promise.all([
-      this.socket.ask<Status>("status"),
+      this.status(),
       this.socket.ask<Tasks>("tasks.list", state === "" ? {} : { state }),
     ]);
     const may = this.person.role === "admin" || this.person.role === "operator";
@@ -82,6 +82,16 @@ class Hub {
     showCounts(status.tasks ?? {});
     showShare(page.tasks.length, status.tasks ?? {}, state);
     showTasks(page.tasks, status.now, may ? (id) => this.cancel(id) : null);
+  }
+
+  /** Agents and links are still answered by a registry that has lost its store; this is not. */
+  private async status(): Promise<Status> {
+    try {
+      return await this.socket.ask<Status>("status");
+    } catch (error) {
+      showTrouble(sentence(error));
+      throw error;
+    }
   }
 
   private cancel(id: string): void {
@@ -102,9 +112,13 @@ class Hub {
       await work;
       place.textContent = "";
     } catch (error) {
-      place.textContent = error instanceof Error ? error.message : String(error);
+      place.textContent = sentence(error);
     }
   }
+}
+
+function sentence(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 watchLinks();

@@ -8,6 +8,13 @@ const ENDED: ReadonlySet<State> = new Set(["completed", "failed", "canceled", "r
 export function showStatus(status: Status): void {
   byId("mesh").textContent = `mesh ${status.mesh.slice(0, 8)}`;
   byId("version").textContent = `chatixia ${status.version}`;
+  showTrouble(status.detail ?? "");
+}
+
+/** What is wrong with the registry as a whole, until its next answer says otherwise. */
+export function showTrouble(sentence: string): void {
+  byId("trouble").textContent = sentence;
+  byId("trouble").hidden = sentence === "";
 }
 
 export function showAgents(agents: AgentRecord[]): void {

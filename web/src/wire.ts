@@ -77,6 +77,8 @@ export interface Status {
   agents?: number;
   links?: number;
   tasks?: Partial<Record<State, number>>;
+  trouble?: string;
+  detail?: string;
 }
 
 export interface Session {

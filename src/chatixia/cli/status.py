@@ -46,6 +46,8 @@ def render(found: StatusReply, links: Topology) -> str:
         ("links", f"{len(links.mesh_edges)} open", ""),
         ("tasks", queue or "none", ""),
     ]
+    if found.trouble:
+        rows.append(("trouble", output.in_line(found.detail), ""))
     for edge in links.mesh_edges:
         seen = "both ends" if edge.confirmed else "one end"
         pair = f"{edge.from_peer} - {edge.to_peer}"

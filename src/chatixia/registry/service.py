@@ -21,6 +21,7 @@ from chatixia.wire.verbs import BY_NAME
 from chatixia.world import World
 
 from .call import Call, Handler, Listener, Reach, from_principal
+from .condition import Condition
 from .limits import Limits
 from .live.directory import Directory
 from .live.door import Door
@@ -73,7 +74,7 @@ class Service:
         self._store, self._world, self._reach, self._version = store, world, reach, version
         self._mesh = identity.mesh
         self.meter, self.roster = Meter(), Roster()
-        self.ready = False
+        self.ready, self.condition = False, Condition(store)
         proof = Proof(identity.key, identity.chain, identity.mesh)
         failures, nonces = Limits(world, *FAILURES), Nonces(world)
         self.members = Members(store, identity.mesh, identity.owner, verify)
@@ -126,11 +127,13 @@ class Service:
         await self.members.load()
         await self.tasks.start()
         await self.events.start()
+        self.condition.start()
         self.ready = True
 
     async def stop(self) -> None:
         """Tell every socket, end the tasks; the store is closed by who opened it."""
         self.ready = False
+        await self.condition.stop()
         self.joining.close()
         self.door.close_all()
         await self.events.stop()
@@ -165,15 +168,18 @@ class Service:
         return HealthReply()
 
     async def _ready(self, call: Call, request: Nothing) -> HealthReply:
-        if not self.ready:
-            raise Unavailable
-        return HealthReply("ready")
+        trouble = self.condition.trouble() if self.ready else Unavailable()
+        if isinstance(trouble, Unavailable):
+            raise trouble
+        return HealthReply(trouble.code, trouble.message) if trouble else HealthReply("ready")
 
     async def _status(self, call: Call, request: Nothing) -> StatusReply:
+        trouble = self.condition.trouble()
+        told = (trouble.code, trouble.message) if trouble else ()
         return StatusReply(
             self._mesh, self._version, self._store.now(), len(self.roster.agents()),
             self.links.count(), await self._store.counts(), self._reach.urls(call.local),
-            self._store.generation, self._store.disk_free(),
+            self._store.generation, self._store.disk_free(), *told,
         )  # fmt: skip
 
     async def _ice(self, call: Call, request: Nothing) -> IceConfig:

@@ -302,12 +302,18 @@ class StatusReply(msgspec.Struct, omit_defaults=True):
     addresses: list[Name] = []
     generation: Count = 0
     disk_free: Count = 0
+    trouble: Short = ""
+    """The code of what is wrong with the registry as a whole: ``disk_full``, or nothing."""
+    detail: Line = ""
+    """The same as a sentence."""
 
 
 class HealthReply(msgspec.Struct):
-    """``/healthz`` and ``/readyz``."""
+    """``/healthz`` and ``/readyz``. ``status``: ``ok``, ``ready``, or ``disk_full`` while results
+    are taken and new work is not; then ``detail`` is a sentence."""
 
     status: Short = "ok"
+    detail: Line | msgspec.UnsetType = msgspec.UNSET
 
 
 class WatchAll(msgspec.Struct, omit_defaults=True):

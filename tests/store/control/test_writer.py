@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 
 from chatixia.errors import Conflict, DiskFull, Internal, OutcomeUnknown, Overloaded, Unavailable
-from chatixia.store.control import writer
+from chatixia.store.control import wal, writer
 from chatixia.store.control.clock import Clock
 from chatixia.store.control.database import open_writer
+from chatixia.store.control.files import Files
 from chatixia.store.control.tx import Tx
+from chatixia.store.control.wal import Wal
 from chatixia.store.control.writer import Lane, Writer
 
 from . import kit
@@ -31,7 +33,10 @@ class Bench:
         self.path = folder / "registry.db"
         self.db = open_writer(self.path, 1.0)
         self.deaths: list[str] = []
-        self.writer = Writer(Tx(self.db, 1), Clock(kit.Clock(), 0.0), self.path, self.deaths.append)
+        self.db.execute("UPDATE meta SET value = value")  # makes the write-ahead file
+        log, clock = Wal(self.db, self.path), kit.Clock()
+        files = Files(self.path, log.path, clock)
+        self.writer = Writer(Tx(self.db, 1), Clock(clock, 0.0), log, files, self.deaths.append)
         self.writer.start()
 
     async def note(self, kind: str, lane: Lane = Lane.SUBMIT, size: int = 0) -> None:
@@ -211,14 +216,13 @@ async def test_a_closed_writer_finishes_what_it_has(tmp_path: Path):
 
 
 async def test_the_log_is_folded_back_between_groups(bench: Bench, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(writer, "CHECKPOINT_ITEMS", 1)
-    monkeypatch.setattr(writer, "TRUNCATE_BYTES", 0)
+    monkeypatch.setattr(wal, "CHECKPOINT_ITEMS", 1)
+    monkeypatch.setattr(wal, "TRUNCATE_BYTES", 0)
     for _ in range(3):
         await bench.note("x" * 50_000)
     await bench.note("y")
     await bench.writer.put(lambda tx: None)
-    wal = bench.path.with_name("registry.db-wal")
-    assert wal.stat().st_size < 50_000
+    assert bench.writer._wal.path.stat().st_size < 50_000
 
 
 # --- when the disk fails

@@ -187,6 +187,11 @@ var ENDED = /* @__PURE__ */ new Set(["completed", "failed", "canceled", "rejecte
 function showStatus(status) {
   byId("mesh").textContent = `mesh ${status.mesh.slice(0, 8)}`;
   byId("version").textContent = `chatixia ${status.version}`;
+  showTrouble(status.detail ?? "");
+}
+function showTrouble(sentence2) {
+  byId("trouble").textContent = sentence2;
+  byId("trouble").hidden = sentence2 === "";
 }
 function showAgents(agents) {
   const active = agents.filter((agent) => agent.health !== "offline").length;
@@ -335,7 +340,7 @@ var Hub = class {
   async tasks() {
     const state = byId("state").value;
     const [status, page] = await Promise.all([
-      this.socket.ask("status"),
+      this.status(),
       this.socket.ask("tasks.list", state === "" ? {} : { state })
     ]);
     const may = this.person.role === "admin" || this.person.role === "operator";
@@ -343,6 +348,15 @@ var Hub = class {
     showCounts(status.tasks ?? {});
     showShare(page.tasks.length, status.tasks ?? {}, state);
     showTasks(page.tasks, status.now, may ? (id) => this.cancel(id) : null);
+  }
+  /** Agents and links are still answered by a registry that has lost its store; this is not. */
+  async status() {
+    try {
+      return await this.socket.ask("status");
+    } catch (error) {
+      showTrouble(sentence(error));
+      throw error;
+    }
   }
   cancel(id) {
     const done = this.socket.ask("tasks.cancel", { task_id: id, reason: "canceled in the hub" });
@@ -360,9 +374,12 @@ var Hub = class {
       await work;
       place.textContent = "";
     } catch (error) {
-      place.textContent = error instanceof Error ? error.message : String(error);
+      place.textContent = sentence(error);
     }
   }
 };
+function sentence(error) {
+  return error instanceof Error ? error.message : String(error);
+}
 watchLinks();
 void loggedIn().then((person) => new Hub(person).start());

@@ -50,7 +50,7 @@ async def refuse(
 ) -> None:
     """A problem document (RFC 9457) with our code; when to come back, how to authenticate."""
     headers = dict(extra or {})
-    if error.retry_after or error.status in RETRY:
+    if error.retry_after or (error.retryable and error.status in RETRY):
         headers["retry-after"] = str(ceil(error.retry_after) or RETRY[error.status])
     if error.status == 401:
         headers["www-authenticate"] = 'Bearer realm="chatixia"'

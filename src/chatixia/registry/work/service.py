@@ -49,6 +49,7 @@ class Tasks:
         self._fetched: dict[int, str] = {}
         self._stopping = asyncio.Event()
         self._tidied = 0.0
+        self._failed = ""
         self._deaf: Callable[[], None] = lambda: None
         self.handlers: dict[str, Handler] = {
             "tasks.submit": self.submit, "tasks.list": self.page, "tasks.get": self.get,
@@ -88,10 +89,14 @@ class Tasks:
         while not self._stopping.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), TICK)
+            failed = ""
             try:
                 await self.sweep()
             except MeshError as error:  # the next tick tries again
-                log.warning("a sweep failed: %s", error.code)
+                failed = error.code
+                if failed != self._failed:
+                    log.warning("a sweep failed: %s", failed)
+            self._failed = failed
 
     async def sweep(self) -> None:
         """Do what time demands; nothing is written if nothing is due."""

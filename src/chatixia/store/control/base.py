@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from chatixia.core import task as core
 from chatixia.core.shares import Bounds
+from chatixia.errors import ConfigError
 from chatixia.world import World
 
 from . import grants, trust
 from .clock import Clock, Disk, Floor, sync_folder
 from .database import NAME, meta, open_writer
+from .files import Files
 from .guard import Lock, prepare
 from .memory import Memory
 from .queries import load
 from .readers import Readers
 from .task_rows import Notice
 from .tx import Tx
+from .wal import Wal
 from .writer import Lane, Writer, end_process
 
 T = TypeVar("T")
@@ -42,13 +46,18 @@ class Base:
             self._clock = Clock(world, meta(self._db, "mark"))
             self._tx = Tx(self._db, self.generation)
             self._recover(folder, lease, bounds)
+        except sqlite3.Error as error:
+            self._lock.release()
+            raise ConfigError(f"{folder / NAME} cannot be used: {error}.") from error
         except BaseException:
             self._lock.release()
             raise
         self._world, self.bounds = world, bounds
         self._disk = Disk(folder, world, floor)
-        self._readers = Readers(folder / NAME, world)
-        self._writer = Writer(self._tx, self._clock, folder / NAME, on_death)
+        self._wal = Wal(self._db, folder / NAME)
+        self._files = Files(folder / NAME, self._wal.path, world)
+        self._readers = Readers(folder / NAME, world, self._files.fault)
+        self._writer = Writer(self._tx, self._clock, self._wal, self._files, on_death)
         self._seats: tuple[grants.Seat, ...] = ()
         self._touched: dict[str, float] = {}
         self._hearers: list[Callable[[list[Notice]], None]] = []
@@ -104,6 +113,14 @@ class Base:
     def disk_free(self) -> int:
         """Bytes free on the data directory's file system."""
         return self._disk.free()
+
+    def disk_low(self) -> str:
+        """Why new work is refused for want of room, as a sentence; "" while there is enough."""
+        return self._disk.sentence() if self._disk.low() else ""
+
+    def fault(self) -> str:
+        """What is wrong with the database's files, as a sentence; "" if they are our own."""
+        return self._files.fault()
 
     def commits(self) -> int:
         """Groups written since this process started."""

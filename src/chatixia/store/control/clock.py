@@ -11,7 +11,8 @@ import msgspec
 
 from chatixia.world import World
 
-FLOOR_BYTES: Final = 256 * 1024 * 1024
+MIB: Final = 1024 * 1024
+FLOOR_BYTES: Final = 256 * MIB
 FLOOR_SHARE: Final = 0.05
 LOOK_EVERY: Final = 0.5
 
@@ -59,9 +60,20 @@ class Disk:
         now = self._world.monotonic()
         if abs(now - self._seen) > LOOK_EVERY:
             self._seen = now
-            usage = shutil.disk_usage(self._folder)
-            self._low = usage.free < max(self._floor.bytes, self._floor.share * usage.total)
+            self._low = self.free() < self._kept()
         return self._low
+
+    def sentence(self) -> str:
+        """How little is left, and what that means."""
+        free, kept = self.free() // MIB, self._kept() // MIB
+        return (
+            f"The registry's disk is nearly full: {free} MiB are free and {kept} MiB are kept free,"
+            " so new work is refused until there is more room."
+        )
+
+    def _kept(self) -> int:
+        total = shutil.disk_usage(self._folder).total
+        return max(self._floor.bytes, int(self._floor.share * total))
 
 
 def sync_folder(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -48,6 +49,16 @@ def open_reader(path: Path) -> sqlite3.Connection:
     db.execute("PRAGMA query_only = 1")
     db.execute("PRAGMA wal_autocheckpoint = 0")
     return db
+
+
+def leave_alone(db: sqlite3.Connection) -> None:
+    """Let closing ``db`` fold back and delete nothing: what has its name now is not its own.
+
+    Before Python 3.12 there is no way to say so, and SQLite decides by its own locks.
+    """
+    setting = getattr(sqlite3, "SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE", None)
+    if setting is not None and sys.version_info >= (3, 12):
+        db.setconfig(setting, True)
 
 
 def _create(path: Path) -> None:

@@ -28,8 +28,8 @@ Read = Callable[[sqlite3.Connection], T]
 class Readers:
     """Runs functions over a read-only connection, off the loop, each for a second at most."""
 
-    def __init__(self, path: Path, world: World) -> None:
-        self._world = world
+    def __init__(self, path: Path, world: World, fault: Callable[[], str] = str) -> None:
+        self._world, self._fault = world, fault
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="chatixia-reader")
         # All opened now, log included: a process's descriptors do not depend on who came later.
         self._all = [_opened(path) for _ in range(THREADS)]
@@ -41,8 +41,10 @@ class Readers:
     async def run(self, read: Read[T]) -> T:
         """The result of ``read`` over one snapshot.
 
-        Raises Overloaded (too many wait) and Unavailable (over a second, or closed).
+        Raises Overloaded (too many wait) and Unavailable (over a second, closed, or ``fault``).
         """
+        if fault := self._fault():
+            raise Unavailable(fault)
         if self._waiting >= WAITING:
             raise Overloaded("The registry has more to read than it can; try again later.")
         self._waiting += 1

@@ -33,10 +33,13 @@ class TaskStore(Base):
 
         Raises Conflict, DiskFull (below the floor) and Overloaded (over its holder's share).
         """
-        if self._disk.low():
-            raise DiskFull
+        if low := self.disk_low():
+            raise DiskFull(low, retryable=False)  # no wait of a caller makes room
         size = len(order.payload) + 512
-        return await self._write(work.submit, self._memory, order, size=size)
+        try:
+            return await self._write(work.submit, self._memory, order, size=size)
+        except DiskFull as error:
+            raise DiskFull(error.message, retryable=False) from None
 
     async def complete(self, who: Principal, id: str, fence: str, result: bytes) -> t.Ended:
         """Raises NotFound, StaleFence, Cancelled; repeated, the first answer."""

@@ -16,13 +16,15 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from enum import IntEnum
-from pathlib import Path
 from typing import Any, Final
 
 from chatixia.errors import DiskFull, Internal, MeshError, OutcomeUnknown, Overloaded, Unavailable
 
 from .clock import Clock
+from .database import leave_alone
+from .files import Files
 from .tx import Tx
+from .wal import Wal
 
 log = logging.getLogger("chatixia.store")
 
@@ -30,8 +32,6 @@ GROUP_ITEMS: Final = 256
 GROUP_BYTES: Final = 1024 * 1024
 LANE_ITEMS: Final = 4096
 QUEUE_BYTES: Final = 64 * 1024 * 1024
-CHECKPOINT_ITEMS: Final = 2000
-TRUNCATE_BYTES: Final = 64 * 1024 * 1024
 FATAL: Final = frozenset(
     {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_NOMEM}
 )
@@ -90,19 +90,20 @@ class Writer:
     """Takes items from lanes, commits them in groups, answers after the sync.
 
     ``tail`` runs at the end of each group in a savepoint of its own. ``hear`` gets each group's
-    notices on its listener's loop, in commit order.
+    notices on its listener's loop, in commit order. Nothing is acknowledged while ``files`` are
+    not those that were opened.
     """
 
     def __init__(
-        self, tx: Tx, clock: Clock, path: Path, on_death: Callable[[str], None] = end_process
-    ) -> None:
+        self, tx: Tx, clock: Clock, wal: Wal, files: Files,
+        on_death: Callable[[str], None] = end_process,
+    ) -> None:  # fmt: skip
         self._tx, self._db, self._clock = tx, tx.db, clock
-        self._wal = path.with_name(path.name + "-wal")
+        self._wal, self._files = wal, files
         self._on_death = on_death
         self._wake = threading.Condition()
         self._lanes: tuple[deque[Item], ...] = tuple(deque() for _ in Lane)
         self._bytes = 0
-        self._since_checkpoint = 0
         self.commits = 0
         """Groups that are on disk, since this process started."""
         self._closing = self._dead = False
@@ -149,10 +150,12 @@ class Writer:
         group: list[Item] = []
         try:
             while group := self._take():
+                if fault := self._files.fault():
+                    self._refuse(group, fault)
+                    continue
                 self._commit(group)
-                self._checkpoint(len(group))
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            self._db.close()
+                self._checkpoint(group)
+            self._end()
         except Lost as lost:
             self._die(group, str(lost))
         except BaseException as error:  # a dead writer thread must never look like a slow one
@@ -209,8 +212,16 @@ class Writer:
         try:
             tx.commit()
         except sqlite3.Error as error:
-            raise Lost(_sentence("A commit failed", error)) from error
+            # Full is known before the frame that ends a group is whole in the write-ahead file,
+            # and without that frame no recovery takes any of it (ADR 0009).
+            if not _full(error):
+                raise Lost(_sentence("A commit failed", error)) from error
+            tx.abandon()
+            raise Abandoned(error) from error
         self.commits += 1
+        if fault := self._files.look():  # gone meanwhile: nobody may take it for kept
+            for item in group:
+                item.error = OutcomeUnknown(fault)
         self._answer(group, tx.notices)
 
     def _one(self, item: Item) -> None:
@@ -248,19 +259,35 @@ class Writer:
         for loop, items in loops.items():
             _post(loop, settle, items)
 
-    def _checkpoint(self, items: int) -> None:
+    def _checkpoint(self, group: list[Item]) -> None:
         """Between groups, by the only connection that may."""
-        self._since_checkpoint += items
-        if self._since_checkpoint < CHECKPOINT_ITEMS:
+        self._wal.grew(len(group), sum(item.size for item in group))
+        if not self._wal.due():
             return
-        self._since_checkpoint = 0
-        large = self._wal.exists() and self._wal.stat().st_size > TRUNCATE_BYTES
+        self._fold(self._wal.fold)
+
+    def _fold(self, fold: Callable[[], None]) -> None:
+        """What cannot be folded back now stays in the write-ahead file, where it is kept too."""
         try:
-            self._db.execute(f"PRAGMA wal_checkpoint({'TRUNCATE' if large else 'PASSIVE'})")
+            with self._files.folding():
+                fold()
         except sqlite3.Error as error:
             if _fatal(error):
                 raise Lost(_sentence("A checkpoint failed", error)) from error
-            log.warning("a checkpoint was put off: %s", error)
+
+    def _refuse(self, group: list[Item], why: str) -> None:
+        """What would be written would be gone at the next start."""
+        for item in group:
+            item.error = Unavailable(why)
+        self._answer(group, [])
+
+    def _end(self) -> None:
+        """Fold back and close; but nothing of ours may reach files that are not ours."""
+        if self._files.look():
+            leave_alone(self._db)
+        else:
+            self._fold(self._wal.close)
+        self._db.close()
 
     def _die(self, group: list[Item], sentence: str) -> None:
         with self._wake:
@@ -276,8 +303,12 @@ class Writer:
         self._on_death(sentence)
 
 
+def _full(error: Exception) -> bool:
+    return bool(getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL)
+
+
 def _definite(error: Exception) -> MeshError:
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+    if _full(error):
         return DiskFull("The registry's disk is full; nothing was changed.")
     return Unavailable("The registry could not write this; nothing was changed.")
 

@@ -1,0 +1,79 @@
+"""Whether the database that is open is still the one that lies in the folder.
+
+A file that was deleted or replaced stays open and takes every write, and all of it is gone at the
+next start; so it is looked for before anything is acknowledged.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from chatixia.world import World
+
+LOOK_EVERY: Final = 0.5
+CURE: Final = (
+    " while the registry runs: stop the registry, put the right files back, and start it again"
+    " with `chatixia up`."
+)
+
+
+class Files:
+    """The database and its write-ahead file as they were when they were opened.
+
+    Only folding back writes to the database itself, so it is ``folding`` that may change it.
+    """
+
+    def __init__(self, path: Path, wal: Path, world: World) -> None:
+        self._path, self._wal, self._world = path, wal, world
+        self._lock = threading.Lock()
+        self._ours = os.stat(path)
+        self._log = os.stat(wal)
+        self._seen = -LOOK_EVERY - 1.0
+        self._fault = ""
+
+    def fault(self) -> str:
+        """What is wrong, as a sentence with its cure, or ""; looked at twice a second at most."""
+        now = self._world.monotonic()
+        if abs(now - self._seen) > LOOK_EVERY:
+            self._seen = now
+            return self.look()
+        return self._fault
+
+    def look(self) -> str:
+        """As :meth:`fault`, now; from any thread."""
+        if self._lock.acquire(blocking=False):
+            try:
+                self._fault = self._look()
+            finally:
+                self._lock.release()
+        return self._fault
+
+    def _look(self) -> str:
+        """Cheap enough for every group: a stat of each file."""
+        try:
+            found, log = os.stat(self._path), os.stat(self._wal)
+        except FileNotFoundError as error:
+            return f"{error.filename} was deleted{CURE}"
+        for path, now, ours in (self._path, found, self._ours), (self._wal, log, self._log):
+            if (now.st_dev, now.st_ino) != (ours.st_dev, ours.st_ino):
+                return f"{path} was replaced by another file{CURE}"
+        if (found.st_size, found.st_mtime_ns) != (self._ours.st_size, self._ours.st_mtime_ns):
+            return f"{self._path} was written by another program{CURE}"
+        return ""
+
+    @contextmanager
+    def folding(self) -> Iterator[None]:
+        """While this process itself writes to the database's file."""
+        with self._lock:
+            try:
+                yield
+            finally:
+                with suppress(OSError):  # gone: the next look says so
+                    found = os.stat(self._path)
+                    if (found.st_dev, found.st_ino) == (self._ours.st_dev, self._ours.st_ino):
+                        self._ours = found

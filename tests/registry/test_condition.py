@@ -1,0 +1,106 @@
+"""A registry that cannot keep what it is given says so: where it runs, and to whoever asks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+
+import pytest
+
+from chatixia.errors import DiskFull, Unavailable
+from chatixia.registry.condition import Condition
+from chatixia.store.control.clock import Floor
+from chatixia.testing.registry import RegistryHarness
+from tests.registry.doors import HANG, Answer, agent, dial, enrolled, http_call, register_frame
+
+
+class Store:
+    """What a store says of itself."""
+
+    def __init__(self) -> None:
+        self.gone, self.low = "", ""
+
+    def fault(self) -> str:
+        return self.gone
+
+    def disk_low(self) -> str:
+        return self.low
+
+
+def test_each_change_is_logged_once(caplog: pytest.LogCaptureFixture):
+    store = Store()
+    condition = Condition(store)  # type: ignore[arg-type]
+    condition.look()
+    store.low = "The disk is nearly full: 9 MiB."
+    condition.look()
+    store.low = "The disk is nearly full: 8 MiB."
+    condition.look()
+    assert isinstance(condition.trouble(), DiskFull)
+    store.gone = "It was deleted."
+    condition.look()
+    condition.look()
+    assert isinstance(condition.trouble(), Unavailable)
+    store.gone = store.low = ""
+    condition.look()
+    assert [(r.levelno, r.getMessage()[:24]) for r in caplog.records] == [
+        (logging.WARNING, "The disk is nearly full:"), (logging.ERROR, "It was deleted."),
+        (logging.WARNING, "All is well again: new w"),
+    ]  # fmt: skip
+
+
+async def ready(registry: RegistryHarness, but: str) -> Answer:
+    """The answer of ``readyz`` once it is something else."""
+    async with asyncio.timeout(HANG):
+        while (answer := await http_call(registry, "GET", "/readyz")).json.get("status") == but:
+            await asyncio.sleep(0.05)
+        return answer
+
+
+async def test_a_disk_that_fills_is_said_and_only_new_work_is_refused(registry: RegistryHarness):
+    asker, worker = await agent(registry, "asker"), await agent(registry, "worker", "x", slots=2)
+    assert "trouble" not in (await asker.verb("status"))["body"]
+    made = {"skill": "x", "payload": {"plain": 1}}
+    await asker.verb("tasks.submit", **made)
+    push = await worker.next("task")
+    registry.running._store._disk._floor = Floor(1 << 60, 0.0)
+    answer = await ready(registry, "ready")
+    assert answer.status == 200 and answer.json["status"] == "disk_full"
+    assert "MiB" in answer.json["detail"]
+    body = (await asker.verb("status"))["body"]
+    assert body["trouble"] == "disk_full" and body["detail"] == answer.json["detail"]
+    refused = await asker.verb("tasks.submit", **made)
+    assert refused["code"] == "disk_full" and not refused.get("retryable")
+    held = {"task_id": push["task"]["id"], "fence": push["fence"], "result": {"plain": 2}}
+    assert (await worker.verb("tasks.complete", **held))["body"]["state"] == "completed"
+    registry.running._store._disk._floor = Floor(0, 0.0)
+    assert (await ready(registry, "disk_full")).json == {"status": "ready"}
+    assert (await asker.verb("tasks.submit", **made))["type"] == "result"
+
+
+async def test_a_database_that_is_gone_is_never_ready(
+    registry: RegistryHarness, caplog: pytest.LogCaptureFixture
+):
+    asker, late = await agent(registry, "asker"), await enrolled(registry, "late")
+    db = registry.profile.folder / "registry" / "registry.db"
+    os.rename(db, db.with_name("aside"))
+    answer = await ready(registry, "ready")
+    assert (answer.status, answer.code) == (503, "unavailable")
+    assert f"{db} was deleted" in answer.json["detail"]
+    assert (await http_call(registry, "GET", "/healthz")).status == 200
+    for verb in ("status", "tasks.list"):
+        refused = await asker.verb(verb)
+        assert refused["code"] == "unavailable" and "was deleted" in refused["message"]
+    refused = await asker.verb("tasks.submit", skill="x", payload={"plain": 1})
+    assert refused["code"] == "unavailable" and refused.get("outcome", "definite") == "definite"
+    peer = await dial(registry)
+    await peer.send(**register_frame(late, peer.challenge))
+    assert (await peer.next("error"))["code"] == "unavailable"
+    async with asyncio.timeout(HANG):  # in `up`'s own output
+        while not any("was deleted" in record.getMessage() for record in caplog.records):
+            await asyncio.sleep(0.05)
+    os.rename(db.with_name("aside"), db)
+    async with asyncio.timeout(HANG):
+        while (await http_call(registry, "GET", "/readyz")).status != 200:
+            await asyncio.sleep(0.05)
+    assert (await asker.verb("status"))["type"] == "result"

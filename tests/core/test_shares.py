@@ -1,11 +1,12 @@
 """Nobody takes it all, whoever asks how often."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chatixia.core import shares
 from chatixia.core.ports import Principal
-from chatixia.core.shares import Shares, fits
+from chatixia.core.shares import FairQueue, Shares, fits
 from chatixia.ids import AgentId
 
 TOTALS = st.integers(64, 5000)
@@ -88,3 +89,30 @@ def test_a_machine_with_all_it_signs_has_one_share_and_so_have_all_of_one_invita
         len({holder("machine", "x", "x"), holder("key", "x"), holder("agent", "a", "m", "x")}) == 3
     )
     assert holder("key", "x") != holder("key", "y")
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 9)), max_size=60))
+def test_holders_take_turns_and_each_keeps_its_order(items: list[tuple[str, int]]):
+    queue: FairQueue[tuple[str, int]] = FairQueue()
+    for item in items:
+        queue.append(item[0], item)
+    assert len(queue) == len(items) and sorted(queue) == sorted(items)
+    out: list[tuple[str, int]] = []
+    while len(queue):
+        first = queue.head()
+        out.append(queue.popleft())
+        assert out[-1] == first
+    for name in "abc":
+        mine = [item for item in items if item[0] == name]
+        assert [item for item in out if item[0] == name] == mine
+        # Before its k-th item nobody else has had more than k.
+        for k, place in enumerate([n for n, item in enumerate(out) if item[0] == name]):
+            others = [item[0] for item in out[:place] if item[0] != name]
+            assert all(others.count(other) <= k + 1 for other in "abc")
+    with pytest.raises(IndexError):
+        queue.popleft()
+    with pytest.raises(IndexError):
+        queue.head()
+    queue.append("a", ("a", 1))
+    queue.clear()
+    assert len(queue) == 0 and list(queue) == []

@@ -10,6 +10,8 @@ from typing import Any
 from .breaks import Fault, always
 
 RULE = "tests/core/test_shares.py"
+READERS = "tests/store/control/test_readers.py"
+ROSTER = "tests/registry/live/test_roster.py"
 HOLDINGS = "tests/store/control/test_holdings.py"
 SWEEP = "tests/store/control/test_sweep.py"
 MEMORY = "tests/store/control/test_memory.py"
@@ -18,6 +20,11 @@ MEMORY = "tests/store/control/test_memory.py"
 def by_id(original: Any) -> Any:
     """Each agent has a share of its own, as if machines could not sign many."""
     return lambda who: f"@{who.id}"
+
+
+def one_line(original: Any) -> Any:
+    """Who came first is first, however many of its own stand before all others."""
+    return lambda self, holder, item: original(self, "", item)
 
 
 FAULTS: list[Fault] = [
@@ -43,6 +50,28 @@ FAULTS: list[Fault] = [
             f"{RULE}::test_the_last_quarter_is_for_holders_of_under_a_sixteenth",
             f"{HOLDINGS}::test_all_agents_of_a_machine_share_one_share_of_the_open_tasks",
         ),
+    ),
+    Fault(
+        "first-come",
+        "who reads or writes little has its turn, whatever others ask",
+        {"chatixia.core.shares:FairQueue.append": one_line},
+        (
+            f"{RULE}::test_holders_take_turns_and_each_keeps_its_order",
+            f"{READERS}::test_who_reads_little_has_its_turn_whatever_others_read",
+            "tests/store/control/test_writer.py::test_holders_take_turns_in_a_lane",
+        ),
+    ),
+    Fault(
+        "verbs-per-agent",
+        "verbs at once have a share per machine",
+        {"chatixia.registry.verbs:holder_of": by_id},
+        ("tests/registry/test_verbs.py::test_verbs_at_once_have_a_share_per_machine",),
+    ),
+    Fault(
+        "logins-per-agent",
+        "logins at once have a share per machine",
+        {"chatixia.registry.live.roster:holder_of": by_id},
+        (f"{ROSTER}::test_logins_have_a_share_per_machine",),
     ),
     Fault(
         "hoarding",

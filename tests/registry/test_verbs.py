@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any
 
 import pytest
 
 from chatixia.core.ports import Principal
-from chatixia.errors import Denied, Internal, NotFound, Unauthorized, Unavailable
+from chatixia.core.shares import holder_of
+from chatixia.errors import Denied, Internal, NotFound, Overloaded, Unauthorized, Unavailable
 from chatixia.ids import AgentId
 from chatixia.registry.call import Call, Listener
 from chatixia.registry.meter import Meter
 from chatixia.registry.verbs import Verbs, allow
+from chatixia.store.control.holdings import ASKER
 from chatixia.wire.registry import Nothing
 from chatixia.wire.verbs import BY_NAME, TABLE
 from tests.registry.clock import Clock
@@ -48,6 +51,38 @@ def test_a_viewer_only_reads():
         with pytest.raises(Denied):
             allow(verb, call("person", ""))
         allow(verb, call("person", "operator"))
+
+
+async def test_verbs_at_once_have_a_share_per_machine():
+    go, running = asyncio.Event(), 0
+
+    async def slow(call: Call, request: Any) -> Any:
+        nonlocal running
+        running += 1
+        assert ASKER.get() == holder_of(call.who)
+        await go.wait()
+        return Nothing()
+
+    def of(machine: str, name: str) -> Call:
+        return Call(Principal(AgentId(name), "agent", machine=machine), "?", Listener())
+
+    verbs = Verbs({"status": slow}, Meter(), Clock(), 32)
+    status = BY_NAME["status"]
+    waiting = [
+        asyncio.ensure_future(verbs.run(status, of("greedy", f"g{n}"), Nothing()))
+        for n in range(24)
+    ]
+    waiting += [
+        asyncio.ensure_future(verbs.run(status, of("honest", "h"), Nothing())) for _ in range(2)
+    ]
+    await asyncio.sleep(0)
+    assert running == 26
+    with pytest.raises(Overloaded) as busy:
+        await verbs.run(status, of("greedy", "g24"), Nothing())
+    assert busy.value.retry_after and ASKER.get() == ""
+    go.set()
+    await asyncio.gather(*waiting)
+    assert await verbs.run(status, of("greedy", "g24"), Nothing()) == b"{}"
 
 
 async def test_a_defect_is_internal_and_its_text_stays_out_of_the_log(caplog: Any):

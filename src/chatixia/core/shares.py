@@ -7,12 +7,15 @@ quarter is for holders of under a sixteenth.
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Protocol
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from typing import Annotated, Final, Generic, Protocol, TypeVar
 
 import msgspec
 
 from chatixia.wire.base import MIB
 
+T = TypeVar("T")
 Count = Annotated[int, msgspec.Meta(ge=16, le=2**62)]
 SMALL: Final = 16
 """A holder of under one part in so many may have some of the last quarter."""
@@ -86,6 +89,54 @@ def over(total: int, used: int, held: int) -> bool:
     many small ones have filled the bound, anybody.
     """
     return 16 * used > (11 if held > small(total) else 15) * total
+
+
+class FairQueue(Generic[T]):
+    """Items that wait, holders in turn and each holder's own in their order."""
+
+    __slots__ = ("_lines", "_many")
+
+    def __init__(self) -> None:
+        self._lines: OrderedDict[str, deque[T]] = OrderedDict()
+        self._many = 0
+
+    def __len__(self) -> int:
+        return self._many
+
+    def __iter__(self) -> Iterator[T]:
+        return (item for line in self._lines.values() for item in line)
+
+    def append(self, holder: str, item: T) -> None:
+        """Behind what ``holder`` has here already."""
+        line = self._lines.get(holder)
+        if line is None:
+            line = self._lines[holder] = deque()
+        line.append(item)
+        self._many += 1
+
+    def head(self) -> T:
+        """What :meth:`popleft` would give. Raises IndexError if nothing waits."""
+        for line in self._lines.values():
+            return line[0]
+        raise IndexError
+
+    def popleft(self) -> T:
+        """The first item of the holder whose turn it is, which is behind all others then."""
+        if not self._many:
+            raise IndexError
+        holder, line = next(iter(self._lines.items()))
+        item = line.popleft()
+        self._many -= 1
+        if line:
+            self._lines.move_to_end(holder)
+        else:
+            del self._lines[holder]
+        return item
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._lines.clear()
+        self._many = 0
 
 
 class Shares:

@@ -73,7 +73,7 @@ class Service:
     ) -> None:  # fmt: skip
         self._store, self._world, self._reach, self._version = store, world, reach, version
         self._mesh = identity.mesh
-        self.meter, self.roster = Meter(), Roster()
+        self.meter, self.roster = Meter(), Roster(store.bounds)
         self.ready, self.condition = False, Condition(store)
         proof = Proof(identity.key, identity.chain, identity.mesh)
         failures, nonces = Limits(world, *FAILURES), Nonces(world)
@@ -95,7 +95,7 @@ class Service:
         self.tasks = Tasks(store, world, self.roster)
         self._described = Described(self.tasks, store)
         handlers = self._handlers(gate, keys, logins, joining)
-        self.verbs = Verbs(handlers, self.meter, world)
+        self.verbs = Verbs(handlers, self.meter, world, store.bounds.verbs)
         self.door = Door(
             gate, self.roster, self.verbs, self.meter, world, self._config, self.links.report,
             store.now, token_ttl * REFRESHED,

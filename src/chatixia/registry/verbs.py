@@ -9,7 +9,9 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from chatixia.errors import Denied, Internal, MeshError, Unavailable
+from chatixia.core.shares import VERBS, Shares, holder_of
+from chatixia.errors import Denied, Internal, MeshError, Overloaded, Unavailable
+from chatixia.store.control.holdings import ASKER
 from chatixia.wire.base import encode
 from chatixia.wire.verbs import Verb
 from chatixia.world import World
@@ -40,20 +42,27 @@ def _roles(verb: Verb) -> frozenset[str]:
 
 
 class Verbs:
-    """The dispatcher: ``run`` gives the reply's JSON bytes or raises a MeshError."""
+    """The dispatcher: ``run`` gives the reply's JSON bytes or raises a MeshError.
 
-    def __init__(self, handlers: Handlers, meter: Meter, world: World) -> None:
+    ``most``: verbs at once, shared by machines (core.shares).
+    """
+
+    def __init__(self, handlers: Handlers, meter: Meter, world: World, most: int = VERBS) -> None:
+        self._running = Shares(most)
         self._handlers = handlers
         self._meter = meter
         self._world = world
 
     async def run(self, verb: Verb, call: Call, request: Any) -> bytes:
-        """Answer one verb. Every error is a MeshError; anything else is logged and Internal."""
+        """Answer one verb. Every error is a MeshError; anything else is logged and Internal.
+
+        Raises Overloaded to a holder that has its share of all verbs at once.
+        """
         start = self._world.monotonic()
         code = "ok"
         try:
             allow(verb, call)
-            return encode(await self._handler(verb)(call, request))
+            return await self._shared(verb, call, request)
         except MeshError as error:
             code = error.code
             raise
@@ -62,6 +71,19 @@ class Verbs:
             raise _defect(verb, error) from None
         finally:
             self._meter.verb(verb.name, code, self._world.monotonic() - start)
+
+    async def _shared(self, verb: Verb, call: Call, request: Any) -> bytes:
+        if call.principal is None:
+            return encode(await self._handler(verb)(call, request))
+        holder = holder_of(call.principal)
+        if not self._running.take(holder):
+            raise Overloaded("Too many verbs of this machine at once.", retry_after=1.0)
+        mark = ASKER.set(holder)
+        try:
+            return encode(await self._handler(verb)(call, request))
+        finally:
+            ASKER.reset(mark)
+            self._running.add(holder, -1)
 
     def _handler(self, verb: Verb) -> Handler:
         handler = self._handlers.get(verb.name)

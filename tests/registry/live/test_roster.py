@@ -6,8 +6,10 @@ import json
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from chatixia.core.ports import Principal
+from chatixia.core.shares import Bounds
 from chatixia.errors import Overloaded, Replaced
 from chatixia.ids import AgentId
 from chatixia.registry.live import roster as module
@@ -92,18 +94,44 @@ async def test_a_push_goes_to_one_login_or_to_all():
     assert roster.remove(one) and not roster.push("admin", Ping("5"), "p.1")
 
 
+def of(machine: str, name: str, epoch: str = "1.1") -> Socket:
+    """A login of an agent that this machine signed."""
+    socket = made(name, epoch)
+    assert socket.principal
+    socket.principal = replace(socket.principal, machine=machine)
+    return socket
+
+
+async def test_logins_have_a_share_per_machine():
+    roster = Roster(Bounds(sockets=32))
+    for n in range(24):
+        roster.admit(of("greedy", f"g{n}"))
+    with pytest.raises(Overloaded) as busy:
+        roster.admit(of("greedy", "g24"))
+    assert busy.value.retry_after
+    roster.admit(of("greedy", "g0", "1.2"))  # the same login again adds none
+    roster.admit(of("honest", "h0"))
+    roster.admit(of("honest", "h1"))
+    gone = roster.get("g1")
+    assert gone and roster.remove(gone)
+    for n in range(2, 25):
+        other = roster.get(f"g{n}")
+        assert other is None or roster.remove(other)
+    roster.admit(of("greedy", "g24"))
+
+
 async def test_bounds(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "MOST_PEERS", 1)
-    monkeypatch.setattr(module, "MOST_WATCHERS", 1)
+    monkeypatch.setattr(module, "MOST_WATCHERS", 4)
     roster = Roster()
-    first = made("a")
-    roster.admit(first)
-    with pytest.raises(Overloaded):
-        roster.admit(made("b"))
-    again = made("a", "1.2")
+    again = made("a")
     roster.admit(again)
-    roster.watch(again)
+    watchers = [again, made("a"), made("a")]
+    for socket in watchers:
+        roster.watch(socket)
     with pytest.raises(Overloaded):
-        roster.watch(made("c"))
+        roster.watch(made("a"))
+    roster.watch(made("c"))
+    with pytest.raises(Overloaded):
+        roster.watch(made("d"))
     roster.broadcast(Event("agent", "a", "joined", 1.0))
     assert said(again)[-1]["kind"] == "agent"

@@ -11,6 +11,7 @@ import pytest
 from chatixia.errors import Overloaded, Unavailable
 from chatixia.store.control import readers
 from chatixia.store.control.database import open_writer
+from chatixia.store.control.holdings import ASKER
 from chatixia.world import REAL
 
 from .kit import Clock
@@ -90,12 +91,57 @@ async def test_writes_go_on_while_a_read_is_open(
     assert await read == [0.0, 0.0]  # one snapshot
 
 
-async def test_too_many_waiting_reads_are_refused(
-    reading: readers.Readers, monkeypatch: pytest.MonkeyPatch
+class Held:
+    """Reads that hold every thread until :meth:`go`, and those behind them."""
+
+    def __init__(self, reading: readers.Readers) -> None:
+        self.reading, self.out = reading, threading.Event()
+        self.order: list[str] = []
+        self.tasks = [self.read("held", self.wait) for _ in range(readers.THREADS)]
+
+    def wait(self, _: sqlite3.Connection) -> None:
+        assert self.out.wait(30)
+
+    def read(self, name: str, work: readers.Read[object]) -> asyncio.Future[object]:
+        async def run() -> object:
+            ASKER.set(name)
+            return await self.reading.run(lambda db: (self.order.append(name), work(db)))
+
+        return asyncio.ensure_future(run())
+
+    async def go(self) -> None:
+        self.out.set()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+
+async def test_who_reads_little_has_its_turn_whatever_others_read(reading: readers.Readers):
+    held = Held(reading)
+    held.tasks += [held.read("greedy", lambda _: None) for _ in range(200)]
+    await asyncio.sleep(0)
+    held.tasks.append(held.read("honest", lambda _: None))
+    await asyncio.sleep(0)
+    left = held.read("left", lambda _: None)
+    await asyncio.sleep(0)
+    left.cancel()
+    await held.go()
+    assert held.order.index("honest") <= readers.THREADS + 2
+    assert "left" not in held.order and len(held.order) == readers.THREADS + 201
+
+
+async def test_too_many_waiting_reads_of_one_holder_are_refused_and_others_are_not(
+    reading: readers.Readers,
 ):
-    monkeypatch.setattr(readers, "WAITING", 0)
-    with pytest.raises(Overloaded):
-        await reading.run(lambda db: None)
+    held = Held(reading)
+    reading._waiting.total = 16
+    held.tasks += [held.read("greedy", lambda _: None) for _ in range(10)]
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded) as busy:
+        await held.read("greedy", lambda _: None)
+    assert busy.value.retry_after
+    held.tasks.append(held.read("honest", lambda _: None))
+    await held.go()
+    assert "honest" in held.order
+    await reading.run(lambda db: None)
 
 
 async def test_a_closed_store_says_so(reading: readers.Readers):

@@ -17,6 +17,7 @@ from chatixia.store.control import wal, writer
 from chatixia.store.control.clock import Clock
 from chatixia.store.control.database import open_writer
 from chatixia.store.control.files import Files
+from chatixia.store.control.holdings import ASKER
 from chatixia.store.control.tx import Tx
 from chatixia.store.control.wal import Wal
 from chatixia.store.control.writer import Lane, Writer
@@ -122,20 +123,38 @@ async def test_groups_are_bounded_in_bytes(bench: Bench):
 async def test_the_queue_is_bounded_in_items_and_bytes(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(writer, "LANE_ITEMS", 2)
-    monkeypatch.setattr(writer, "QUEUE_BYTES", 1000)
+    for lane in bench.writer._items:
+        monkeypatch.setattr(lane, "total", 4)
+    monkeypatch.setattr(bench.writer._bytes, "total", 1600)
     go = await bench.hold()
-    first = [asyncio.ensure_future(bench.note("x")) for _ in range(2)]
+    first = [asyncio.ensure_future(bench.note("x")) for _ in range(3)]
     await asyncio.sleep(0)
-    with pytest.raises(Overloaded):
+    with pytest.raises(Overloaded) as busy:
         await bench.note("x")
+    assert busy.value.retry_after
     with pytest.raises(Overloaded):
-        await bench.note("x", Lane.URGENT, size=1001)
-    other = asyncio.ensure_future(bench.note("x", Lane.URGENT, size=1000))
+        await bench.note("x", Lane.URGENT, size=1201)
+    other = asyncio.ensure_future(bench.note("x", Lane.URGENT, size=1200))
+    await asyncio.sleep(0)
+    ASKER.set("honest")  # this test's own context
+    small = asyncio.ensure_future(bench.note("y", size=100))
     await asyncio.sleep(0)
     go()
-    await asyncio.gather(*first, other, bench.held)
+    await asyncio.gather(*first, other, small, bench.held)
+    assert bench.rows().index("y") == 2  # after the urgent one and the first of those before it
     await bench.note("again")
+
+
+async def test_holders_take_turns_in_a_lane(bench: Bench):
+    go = await bench.hold()
+    waiting = [asyncio.ensure_future(bench.note(f"g{n}")) for n in range(500)]
+    await asyncio.sleep(0)
+    ASKER.set("honest")
+    waiting.append(asyncio.ensure_future(bench.note("honest")))
+    await asyncio.sleep(0)
+    go()
+    await asyncio.gather(*waiting, bench.held)
+    assert bench.rows().index("honest") == 1
 
 
 async def test_an_item_that_fails_spares_the_rest(bench: Bench):

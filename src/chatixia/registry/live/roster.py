@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
+from chatixia.core.shares import RETRY_AFTER, Bounds, Shares, fits, holder_of
 from chatixia.errors import Overloaded, Replaced
 from chatixia.wire.base import encode
 from chatixia.wire.peer import SkillInfo
@@ -16,7 +17,6 @@ from chatixia.wire.signaling import Event, PeerJoined, PeerLeft, SignalError
 
 from .socket import REPLACED, Socket
 
-MOST_PEERS = 4096
 MOST_WATCHERS = 64
 LISTED = frozenset({"agent"})
 
@@ -29,7 +29,8 @@ def epoch_key(epoch: str) -> tuple[int, ...]:
 class Roster:
     """Sockets by id. All methods run on the registry's loop and never wait."""
 
-    def __init__(self) -> None:
+    def __init__(self, bounds: Bounds = Bounds()) -> None:  # noqa: B008 - frozen
+        self._shares = Shares(bounds.sockets)
         self._peers: dict[str, Socket] = {}
         self._skilled: dict[str, dict[str, None]] = {}
         self._people: dict[str, set[Socket]] = {}
@@ -50,18 +51,28 @@ class Roster:
         old = self._peers.get(socket.id)
         if old is not None and epoch_key(old.epoch) > epoch_key(socket.epoch):
             raise Replaced
-        if old is None and len(self._peers) >= MOST_PEERS:
-            raise Overloaded("Too many peers are connected.")
+        self._admits(socket, old)
         if old is not None:
             self._forget(old)
             replace(old)
             self._end(old, True)
         greet()
         self._peers[socket.id] = socket
+        self._shares.add(_holder(socket))
         self._index(socket)
         if listed(socket):
             self._tell(PeerJoined(socket.info()), socket)
             self._notify(socket, "joined")
+
+    def _admits(self, socket: Socket, old: Socket | None) -> None:
+        """Raise Overloaded above its holder's share; taking one's own place adds none."""
+        if old is not None and _holder(old) == _holder(socket):
+            return
+        if not self._shares.fits(_holder(socket)):
+            raise Overloaded(
+                "Too many agents and clients of this machine are connected.",
+                retry_after=RETRY_AFTER,
+            )
 
     def add_person(self, socket: Socket) -> None:
         """A browser; a person may have many."""
@@ -89,6 +100,7 @@ class Roster:
 
     def _forget(self, socket: Socket) -> None:
         del self._peers[socket.id]
+        self._shares.add(_holder(socket), -1)
         self._unindex(socket)
 
     def get(self, peer: str) -> Socket | None:
@@ -181,8 +193,11 @@ class Roster:
 
     def watch(self, socket: Socket) -> None:
         """Send every event of the mesh to this socket from now on. Raises Overloaded."""
-        if len(self._watchers) >= MOST_WATCHERS and socket not in self._watchers:
-            raise Overloaded("Too many watchers.")
+        holder = _holder(socket)
+        mine = sum(1 for watcher in self._watchers if _holder(watcher) == holder)
+        full = not fits(MOST_WATCHERS, len(self._watchers), mine, 1)
+        if full and socket not in self._watchers:
+            raise Overloaded("Too many watchers.", retry_after=RETRY_AFTER)
         self._watchers.add(socket)
 
     def watched(self) -> bool:
@@ -215,6 +230,10 @@ class Roster:
     def _end(self, socket: Socket, replaced: bool) -> None:
         for told in self.ended:
             told(socket, replaced)
+
+
+def _holder(socket: Socket) -> str:
+    return holder_of(socket.principal) if socket.principal else ""
 
 
 def listed(socket: Socket) -> bool:

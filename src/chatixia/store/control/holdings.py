@@ -5,6 +5,7 @@ Counted in the transaction that changes it and kept in a table, so a restart for
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from functools import partial
 from typing import Final
 
@@ -13,6 +14,8 @@ from chatixia.errors import Overloaded
 
 from .tx import Tx
 
+ASKER: Final[ContextVar[str]] = ContextVar("chatixia.asker", default="")
+"""The holder on whose behalf the present verb reads and writes; "" for the registry itself."""
 TASK_BYTES: Final = 1024
 """What a task takes beside its payload, result and error: row, indexes, events."""
 KEY_BYTES: Final = 256

@@ -10,10 +10,12 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Final, TypeVar
 
+from chatixia.core.shares import FairQueue, Shares
 from chatixia.errors import Overloaded, Unavailable
 from chatixia.world import World
 
 from .database import open_reader
+from .holdings import ASKER
 
 T = TypeVar("T")
 THREADS: Final = 2
@@ -21,6 +23,8 @@ WAITING: Final = 512
 LONGEST: Final = 1.0
 """Seconds a query may take: a living reader keeps the log from being folded back."""
 LOOK_EVERY: Final = 5000
+
+BUSY: Final = "The registry has more to read than it can; try again later."
 
 Read = Callable[[sqlite3.Connection], T]
 
@@ -36,26 +40,55 @@ class Readers:
         self._free: SimpleQueue[sqlite3.Connection] = SimpleQueue()
         for db in self._all:
             self._free.put(db)
-        self._waiting = 0
+        self._waiting: Shares = Shares(WAITING)
+        self._turns: FairQueue[asyncio.Future[None]] = FairQueue()
+        self._idle = THREADS
 
     async def run(self, read: Read[T]) -> T:
-        """The result of ``read`` over one snapshot.
+        """The result of ``read`` over one snapshot; who asks take turns, by holder.
 
         Raises Overloaded (too many wait) and Unavailable (over a second, closed, or ``fault``).
         """
         if fault := self._fault():
             raise Unavailable(fault)
-        if self._waiting >= WAITING:
-            raise Overloaded("The registry has more to read than it can; try again later.")
-        self._waiting += 1
+        holder = ASKER.get()
+        if not self._waiting.take(holder):
+            raise Overloaded(BUSY, retry_after=1.0)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, read)
+            await self._turn(holder)
+            try:
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(self._pool, self._read, read)
+            finally:
+                self._next()
         except sqlite3.Error as error:
             raise Unavailable(f"The registry could not read this ({error}).") from None
         except RuntimeError:
             raise Unavailable("The registry's store is closed.") from None
         finally:
-            self._waiting -= 1
+            self._waiting.add(holder, -1)
+
+    async def _turn(self, holder: str) -> None:
+        """Wait for a thread that is free for ``holder``."""
+        if self._idle:
+            self._idle -= 1
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._turns.append(holder, turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # it had come, and is another's now
+                self._next()
+            raise
+
+    def _next(self) -> None:
+        while len(self._turns):
+            turn = self._turns.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._idle += 1
 
     def _read(self, read: Read[T]) -> T:
         db = self._free.get_nowait()  # as many as there are threads

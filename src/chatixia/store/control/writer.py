@@ -13,16 +13,17 @@ import os
 import sqlite3
 import sys
 import threading
-from collections import deque
 from collections.abc import Callable
 from enum import IntEnum
 from typing import Any, Final
 
+from chatixia.core.shares import FairQueue, Shares
 from chatixia.errors import DiskFull, Internal, MeshError, OutcomeUnknown, Overloaded, Unavailable
 
 from .clock import Clock
 from .database import leave_alone
 from .files import Files
+from .holdings import ASKER
 from .tx import Tx
 from .wal import Wal
 
@@ -51,16 +52,17 @@ class Lane(IntEnum):
     """Sweeps and retention."""
 
 
+BUSY: Final = "The registry has more to write than it can; try again later."
 RESERVED: Final = {Lane.URGENT: 64, Lane.SUBMIT: 64, Lane.UPKEEP: 4}
 
 
 class Item:
     """One piece of work and who waits for it."""
 
-    __slots__ = ("error", "future", "loop", "result", "size", "work")
+    __slots__ = ("error", "future", "holder", "loop", "result", "size", "work")
 
-    def __init__(self, work: Work, size: int) -> None:
-        self.work, self.size = work, size
+    def __init__(self, work: Work, size: int, holder: str = "") -> None:
+        self.work, self.size, self.holder = work, size, holder
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[Any] = self.loop.create_future()
         self.result: Any = None
@@ -102,8 +104,9 @@ class Writer:
         self._wal, self._files = wal, files
         self._on_death = on_death
         self._wake = threading.Condition()
-        self._lanes: tuple[deque[Item], ...] = tuple(deque() for _ in Lane)
-        self._bytes = 0
+        self._lanes: tuple[FairQueue[Item], ...] = tuple(FairQueue() for _ in Lane)
+        self._items = tuple(Shares(LANE_ITEMS) for _ in Lane)
+        self._bytes = Shares(QUEUE_BYTES)
         self.commits = 0
         """Groups that are on disk, since this process started."""
         self._closing = self._dead = False
@@ -121,14 +124,15 @@ class Writer:
         ``size``: bytes it carries. Raises what ``work`` raises, Overloaded, Unavailable,
         DiskFull and OutcomeUnknown.
         """
-        item = Item(work, size)
+        item = Item(work, size, ASKER.get())
         with self._wake:
             if self._dead or self._closing:
                 raise Unavailable("The registry's store is closed.")
-            if len(self._lanes[lane]) >= LANE_ITEMS or self._bytes + size > QUEUE_BYTES:
-                raise Overloaded("The registry has more to write than it can; try again later.")
-            self._lanes[lane].append(item)
-            self._bytes += size
+            if not (self._items[lane].fits(item.holder) and self._bytes.fits(item.holder, size)):
+                raise Overloaded(BUSY, retry_after=1.0)
+            self._lanes[lane].append(item.holder, item)
+            self._items[lane].add(item.holder)
+            self._bytes.add(item.holder, size)
             self._wake.notify()
         return await item.future
 
@@ -165,20 +169,21 @@ class Writer:
     def _take(self) -> list[Item]:
         """The next group, waiting for one; empty at the end."""
         with self._wake:
-            while not any(self._lanes) and not self._closing:
+            while not any(map(len, self._lanes)) and not self._closing:
                 self._wake.wait()
             group: list[Item] = []
             size = 0
             for lane, items in zip(Lane, self._lanes, strict=True):
                 kept = sum(min(RESERVED[low], len(self._lanes[low])) for low in Lane if low > lane)
                 first = len(group)
-                while items and len(group) < GROUP_ITEMS - kept:
-                    if size + items[0].size > GROUP_BYTES and len(group) > first:
+                while len(items) and len(group) < GROUP_ITEMS - kept:
+                    if size + items.head().size > GROUP_BYTES and len(group) > first:
                         break
                     item = items.popleft()
                     size += item.size
                     group.append(item)
-            self._bytes -= size
+                    self._items[lane].add(item.holder, -1)
+                    self._bytes.add(item.holder, -item.size)
             return group
 
     def _commit(self, group: list[Item]) -> None:

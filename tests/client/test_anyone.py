@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 from collections import Counter
 from contextlib import asynccontextmanager
 
 import pytest
 from msgspec.structs import replace
 
-from chatixia.client.anyone import REACH_S
+from chatixia.client.anyone import REACH_S, ROUNDS
 from chatixia.client.door import Door
 from chatixia.client.mesh import Mesh
+from chatixia.client.retry import TRIES
 from chatixia.errors import (
     BadArguments,
     ConfigError,
     DeadlineExceeded,
     MeshError,
     SkillFailed,
+    Unavailable,
     UnknownSkill,
     Unreachable,
 )
@@ -98,8 +102,11 @@ async def test_unknown_outcomes_stay(net: Net):
         await mesh.any("name").name()
     assert len(net.log) == 1
     with pytest.raises(Unreachable):
-        await mesh.any("name", idempotent=True, timeout=0.01).name()
-    assert len(net.log) == 4
+        await mesh.any("name", idempotent=True).name()
+    asked = Counter(out.target for _, out in net.log[1:])
+    assert sum(asked.values()) == 3 * ROUNDS + TRIES - 1 and set(asked) == {"a", "b", "c"}
+    keys = [out.key for _, out in net.log[1:4]]
+    assert keys[0] and len(set(keys)) == 1  # so that side effects elsewhere are known again
 
 
 async def told(incoming, responder) -> None:
@@ -131,6 +138,56 @@ async def test_one_that_no_link_reaches_costs_little_and_only_once():
             began = net.world.now
             assert (await anyone.call("name")).agent == "c"
             assert net.world.now - began < 1
+
+
+@pytest.mark.parametrize("how", ["killed", "restarted", "stopping"])
+@pytest.mark.parametrize("queue", ["auto", "never"])
+async def test_an_idempotent_call_does_not_wait_for_the_lost(how: str, queue):
+    """Each of the two that take it first is lost with it, whoever of the three they are."""
+    async with links_of_memory("a", "b", "c") as (net, mesh):
+        held: list[str] = []
+
+        async def hang(name: str, incoming, responder) -> None:
+            if name in held or len(held) == 2:
+                responder.reply(b'"x"')
+                return
+            held.append(name)
+            net.world.later(0.5, functools.partial(lose, name, responder))
+            await asyncio.Event().wait()
+
+        def lose(name: str, responder) -> None:
+            if how == "stopping":
+                responder.fail(Unavailable("The agent is stopping.", outcome="unknown"))
+                return
+            net.kill(name)
+            if how == "restarted":
+                net.node(name).serve(told, [SkillInfo("name")], 2)
+                starting.append(asyncio.ensure_future(net.nodes[name].start()))
+
+        starting: list[asyncio.Future[None]] = []
+        for one in ("a", "b", "c"):
+            net.nodes[one].serve(functools.partial(hang, one), [SkillInfo("name")], 2)
+            await mesh.ping(one)
+        began = net.world.now
+        reply = await mesh.any("name", idempotent=True, timeout=60, queue=queue).call("name")
+        assert reply.value == "x" and len(held) == 2
+        assert net.world.now - began < 10
+        await asyncio.gather(*starting)
+
+
+async def test_what_is_not_idempotent_is_asked_once():
+    async with links_of_memory("a", "b") as (net, mesh):
+        asked = []
+
+        async def stops(incoming, responder) -> None:
+            asked.append(incoming)
+            responder.fail(Unavailable("The agent is stopping.", outcome="unknown"))
+
+        for one in ("a", "b"):
+            net.nodes[one].serve(stops, [SkillInfo("name")], 2)
+        with pytest.raises(Unavailable) as raised:
+            await mesh.any("name").call("name")
+        assert raised.value.outcome == "unknown" and len(asked) == 1
 
 
 async def test_nobody_is_reached():

@@ -115,3 +115,11 @@ def test_the_queues_bound_is_named():
     with pytest.raises(TooLarge, match="queue"):
         route.late(out(body=BIG), False, True)
     assert too_large(out(body=BIG)).via == "queue"
+
+
+def test_a_sent_call_that_others_could_have_leaves_a_lost_link():
+    call = out(idempotent=True, elsewhere=True)
+    with pytest.raises(Unreachable) as raised:
+        route.late(call, True, True)
+    assert raised.value.outcome == "unknown"
+    assert route.late(call, False, True) == "queue"

@@ -21,7 +21,19 @@ def as_closed(original: Any) -> Any:
     return offline
 
 
+def clinging(original: Any) -> Any:
+    """Keep idempotent calls for the return of who is lost, whoever else could have them."""
+
+    def abandon(self: Any, *rest: Any) -> None:
+        for pending in self.asked.values():
+            pending.out.elsewhere = False
+        original(self, *rest)
+
+    return abandon
+
+
 ACC = "tests/acceptance"
+ANYONE = "tests/client/test_anyone.py"
 
 FAULTS: list[Fault] = [
     Fault(
@@ -65,5 +77,17 @@ FAULTS: list[Fault] = [
         "a renewal that the registry refuses is a warning",
         {"chatixia.peer.renewal:Renewer._complain": always(None)},
         ("tests/peer/test_renewal.py::test_a_refusal_is_a_warning_once_and_an_absence_is_none",),
+    ),
+    Fault(
+        "waiting-for-the-lost",
+        "an idempotent call by skill is asked elsewhere when who took it is lost or stops",
+        {
+            "chatixia.core.call:Calls._abandon": clinging,
+            "chatixia.client.anyone:MOVE_ON": lambda original: original[:3],
+        },
+        (
+            f"{ANYONE}::test_an_idempotent_call_does_not_wait_for_the_lost[auto-killed]",
+            f"{ANYONE}::test_an_idempotent_call_does_not_wait_for_the_lost[auto-stopping]",
+        ),
     ),
 ]

@@ -12,11 +12,13 @@ from chatixia.errors import (
     DeadlineExceeded,
     MeshError,
     Overloaded,
+    Unavailable,
     UnknownSkill,
     Unreachable,
 )
 from chatixia.ids import AgentId
 from chatixia.wire.registry import AgentRecord
+from chatixia.world import request_id
 
 from .directory import Directory
 from .door import Door
@@ -26,8 +28,11 @@ from .reply import Reply
 from .retry import insist
 from .value import encode_args
 
-MOVE_ON = (Unreachable, UnknownSkill, Overloaded)
-"""Errors after which another agent may do it: nothing happened at this one."""
+MOVE_ON = (Unreachable, UnknownSkill, Overloaded, Unavailable)
+"""Errors after which another agent may do it: nothing happened at this one, or it is lost or stops.
+"""
+ROUNDS: Final = 3
+"""How often an idempotent call goes through all that have the skill, while who took it is lost."""
 ONE_AGENT: Final = "Streams and questions go to one agent: mesh.agent(name)."
 REACH_S: Final = 2.0
 """How long one of several is waited for until a link to it opens."""
@@ -39,6 +44,12 @@ class _Ask(NamedTuple):
     skill: str
     body: bytes
     on_progress: Callable[[float | None, str], None] | None
+    key: str
+
+
+def _key(ask: _Ask, queue: str) -> str:
+    """One key at all that are asked by link; in the queue it stands for one agent's task."""
+    return "" if queue == "only" else ask.key
 
 
 class AnyHandle:
@@ -82,31 +93,59 @@ class AnyHandle:
         self, skill: str, args: Mapping[str, Any] | None = None, *,
         on_progress: OnProgress | None = None,
     ) -> Reply:  # fmt: skip
-        """``skill`` of one of them; another is tried where nothing happened at the first.
+        """``skill`` of one of them; another is tried where nothing happened at the first, and, if
+        the call is idempotent, where the first is lost or stops.
 
         ``on_progress``: see :meth:`AgentHandle.call`.
         """
-        ask = _Ask(skill, encode_args(args or {}), listening(on_progress))
+        key = request_id(self._door.world) if self._options.idempotent else ""
+        ask = _Ask(skill, encode_args(args or {}), listening(on_progress), key)
         until = self._door.world.monotonic() + self._door.budget(self._options.timeout)
-        found = await self._candidates(self._options.timeout)
-        if self._options.queue == "never":
-            found = [one for one in found if not one.keyless] or found
-        last, tries = self._last(found), Tries()
-        for place, one in enumerate(found[:last]):
-            try:
-                return await self._reach(one, ask, until, last - place + 1)
-            except MOVE_ON as error:
-                tries.failed(error)
-                if tries.in_doubt and not self._options.idempotent:
-                    raise
-            except MeshError as error:
-                end = tries.failed(error)
-                raise end from end.__cause__
+        tries = Tries()
+        for left in reversed(range(ROUNDS)):
+            found = await self._listed(tries)
+            again = self._options.idempotent and left > 0 and len(found) > 1
+            reply = await self._round(found, ask, until, tries, again)
+            if reply is not None:
+                return reply
+            ask = ask._replace(key="")
+        raise AssertionError("the last round returns or raises")
+
+    async def _listed(self, tries: Tries) -> list[AgentRecord]:
+        """Whom to ask now, in turn."""
         try:
-            return await self._settle(found[last], ask, until)
+            found = await self._candidates(self._options.timeout)
         except MeshError as error:
             end = tries.failed(error)
             raise end from end.__cause__
+        if self._options.queue == "never":
+            found = [one for one in found if not one.keyless] or found
+        return found
+
+    async def _round(
+        self, found: list[AgentRecord], ask: _Ask, until: float, tries: Tries, again: bool
+    ) -> Reply | None:
+        """Ask one after the other. None: who took it is lost, and with ``again`` all are asked
+        once more."""
+        last = self._last(found)
+        for place, one in enumerate(found[: last + 1]):
+            try:
+                if place == last:
+                    return await self._settle(one, ask, until, again)
+                return await self._reach(one, ask, until, last - place + 1)
+            except MeshError as error:
+                end = tries.failed(error)
+                if place == last and (not again or error.outcome == "definite"):
+                    raise end from end.__cause__
+                if not self._moves_on(error, tries):
+                    raise end from end.__cause__
+        return None
+
+    def _moves_on(self, error: MeshError, tries: Tries) -> bool:
+        """Whether another one may be asked. A mesh of ours that closes has no other."""
+        ours = isinstance(error, Unavailable) and not error.retryable
+        doubtful = tries.in_doubt and not self._options.idempotent
+        return isinstance(error, MOVE_ON) and not (ours or doubtful)
 
     def _last(self, found: list[AgentRecord]) -> int:
         """The place of the one that gets all the time that is left: the first without a key, which
@@ -121,20 +160,23 @@ class AnyHandle:
         out = Outgoing(
             AgentId(one.agent_id), ask.skill, ask.body, "task", left, options.idempotent,
             queue=queue, reach=min(REACH_S, left / share), on_progress=ask.on_progress,
+            key=_key(ask, queue), elsewhere=True,
         )  # fmt: skip
         return make_reply(await self._door.call(out))
 
-    async def _settle(self, one: AgentRecord, ask: _Ask, until: float) -> Reply:
-        """Ask the last one, with all the time that is left."""
+    async def _settle(
+        self, one: AgentRecord, ask: _Ask, until: float, elsewhere: bool
+    ) -> Reply:  # fmt: skip
+        """Ask the last one, with all the time that is left; ``elsewhere``: or until it is lost."""
         options = self._options
         queue = "only" if one.keyless and options.queue == "auto" else options.queue
         out = Outgoing(
             AgentId(one.agent_id), ask.skill, ask.body, "task", self._left(until),
-            options.idempotent, queue=queue, on_progress=ask.on_progress,
+            options.idempotent, queue=queue, on_progress=ask.on_progress, key=_key(ask, queue),
+            elsewhere=elsewhere,
         )  # fmt: skip
-        return make_reply(await (
-            insist(self._door, out) if options.idempotent else self._door.call(out)
-        ))  # fmt: skip
+        insists = options.idempotent and not elsewhere
+        return make_reply(await (insist(self._door, out) if insists else self._door.call(out)))
 
     def stream(
         self, skill: str, args: Mapping[str, Any] | None = None, *,

@@ -491,7 +491,7 @@ class Calls:
 
     def _abandon(self, kind: type[Unreachable], sink: Sink) -> None:
         for pending in list(self.asked.values()):
-            if pending.sent and (not pending.out.idempotent or pending.flow is not None):
+            if pending.sent and not pending.lasting:
                 self._forget(pending)
                 self._resolve(pending, exchange.cut_off(kind, self.peer), sink)
         for served in list(self.served.values()):

@@ -42,6 +42,12 @@ class Pending(msgspec.Struct, eq=False):
     bucket: set[Any] | None = None
     waiter: Any = None
 
+    @property
+    def lasting(self) -> bool:
+        """Whether it waits for the return of a lost peer: it may run twice, and nobody else has
+        it."""
+        return self.out.idempotent and not self.out.elsewhere and self.flow is None
+
 
 class Served(msgspec.Struct, eq=False):
     """A request of theirs, and its place in the duplicate table.

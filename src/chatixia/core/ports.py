@@ -101,6 +101,8 @@ class Outgoing(msgspec.Struct, gc=False):
     this call, first asker first, without this process's own id. ``key``: idempotency key, drawn
     by the mesh if empty; it is the request id on every tier. ``reach``: seconds that it may wait
     for a link before it is Unreachable or the queue's; 0 for as long as is usual.
+    ``elsewhere``: its asker has others to ask, so it ends when its agent is lost, idempotent or
+    not.
     ``on_progress``: hears on the loop how far it is, a fraction from 0 to 1 and a note; it must
     lead back to no Outgoing, which no collector looks into.
     """
@@ -117,6 +119,7 @@ class Outgoing(msgspec.Struct, gc=False):
     traceparent: str = ""
     queue: Queue = "auto"
     reach: float = 0.0
+    elsewhere: bool = False
     on_progress: Callable[[float | None, str], None] | None = None
 
 

@@ -79,6 +79,9 @@ def late(out: Outgoing, sent: bool, registry: bool, seen: Seen | None = None) ->
     """
     if sent and not out.idempotent:
         return "wait"
+    if sent and out.elsewhere:
+        text = f"The link to {out.target} is lost, and it held the call."
+        raise Unreachable(text, agent=out.target, outcome="unknown")
     if not queues(out, registry):
         if not sent and seen is not None and seen.keyless:
             raise keyless(out)

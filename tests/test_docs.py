@@ -28,6 +28,7 @@ import chatixia.wire
 from chatixia.assembly.templates import TEMPLATES
 from chatixia.core.task import TRANSITIONS
 from chatixia.errors import TABLE
+from chatixia.peer.work import VIA
 from chatixia.wire.peer import MESSAGE_TYPES
 from chatixia.wire.tasks import STATES
 from chatixia.wire.verbs import BY_NAME
@@ -182,6 +183,14 @@ def test_each_limit_is_the_one_in_the_code():
         module, _, name = path.rpartition(".")
         bound = getattr(importlib.import_module(f"chatixia.{module}"), name)
         assert f"{shown} {unit}".strip() == human(bound, unit), path
+
+
+def test_it_is_said_plainly_what_a_registry_can_do_with_queued_work():
+    for page in ("README.md", "docs/security.md", "docs/tasks.md"):
+        text = " ".join(TEXTS[page].replace("*", "").split())
+        assert re.search(r"read(, | it, )change (and forge|it and forge it)", text), page
+        assert VIA in text, page
+        assert "withhold a revocation" in text or page == "docs/tasks.md", page
 
 
 def test_each_state_may_become_what_the_table_of_transitions_says():

@@ -167,6 +167,36 @@ def test_why_a_task_was_canceled_is_its_error():
     assert len(error.message) == 1024 and error.message.startswith("The task was canceled: xxx")
 
 
+GONE = task.Gone(frozenset({"pi"}), frozenset({"pi", "sensor"}))
+
+
+@pytest.mark.parametrize(
+    ("source", "machine", "target", "worker", "event", "code"),
+    [
+        ("pi~aaaaaa", "pi", "", "", "cancel", "revoked"),
+        ("sensor", "", "bob", "bob", "cancel", "revoked"),
+        ("sensor", "pi", "sensor", "", "cancel", "revoked"),
+        ("alice", "lab", "sensor", "", "expire", "unknown_agent"),
+        ("alice", "lab", "sensor", "sensor", "expire", "unknown_agent"),
+        ("alice", "lab", "", "sensor", "lose", ""),
+        ("alice", "lab", "bob", "bob", "", ""),
+        ("alice", "sensor", "", "", "", ""),
+    ],
+)
+def test_what_becomes_of_the_work_of_who_is_out(
+    source: str, machine: str, target: str, worker: str, event: str, code: str
+):
+    concern = task.Concern("default", source, machine, target, worker)
+    for times in (0, 1) if not worker else (1,):
+        tries = task.Tries(times, 3, times, bool(times), 100.0)
+        state: State = "assigned" if worker else "pending"
+        found = task.after_removal(concern, state, tries, GONE, 10.0, 0.5)
+        assert (found.event if found else "") == event
+        error = found.error if found else None
+        assert (error.code if error else "") == code
+        assert error is None or error.outcome == ("unknown" if times else "definite")
+
+
 def test_expiry_is_definite_only_if_nobody_had_it():
     assert task.expired(0).outcome == "definite"
     assert task.expired(1).outcome == "unknown"

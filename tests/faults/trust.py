@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .breaks import Fault, always
+from .breaks import Fault, always, value
 
 
 def stemmed(original: Any) -> Any:
@@ -21,6 +21,15 @@ def renewing(original: Any) -> Any:
         return await original(self, call, request)
 
     return token
+
+
+def sparing(original: Any) -> Any:
+    """Leave the work of who was put out as it is."""
+
+    async def run(self: Any, ns: str, gone: Any) -> int:
+        return 0
+
+    return run
 
 
 FAULTS: list[Fault] = [
@@ -57,5 +66,29 @@ FAULTS: list[Fault] = [
             "tests/store/control/test_trust_store.py::test_a_name_is_a_members_or_an_api_keys",
             "tests/registry/trust/test_keys.py::test_no_member_takes_the_name_of_an_api_key",
         ),
+    ),
+    Fault(
+        "revoked-works-on",
+        "the work of whoever is revoked ends with it",
+        {"chatixia.registry.work.removal:Removal.run": sparing},
+        (
+            "tests/registry/work/test_removal.py::test_its_tasks_are_given_to_nobody_in_groups_of_200",
+            "tests/registry/work/test_removal.py::test_its_leases_return_and_what_was_begun_counts",
+            "tests/registry/trust/test_leaving.py::test_the_waiting_work_of_a_revoked_machine_ends_with_it",
+        ),
+    ),
+    Fault(
+        "revoked-is-still-asked",
+        "nothing is taken for an agent of a revoked machine",
+        {"chatixia.registry.trust.members:Members.is_out": always(False)},
+        (
+            "tests/registry/trust/test_leaving.py::test_the_waiting_work_of_a_revoked_machine_ends_with_it",
+        ),
+    ),
+    Fault(
+        "queue-unmarked",
+        "queued work says that it came by the queue",
+        {"chatixia.peer.work:VIA": value("direct")},
+        ("tests/peer/test_work.py::test_what_a_handler_is_told",),
     ),
 ]

@@ -59,7 +59,8 @@ class Ctx:
 
     @property
     def caller(self) -> str:
-        """Who asked: proved by its key on the link, or named by the registry for the queue."""
+        """Who asked: proved by its key on a link; in the queue (``via`` is ``queue, plain``) the
+        registry's word, which nobody proves."""
         return self._inc.caller
 
     @property
@@ -76,7 +77,7 @@ class Ctx:
 
     @property
     def via(self) -> str:
-        """The tier that brought the request."""
+        """The tier that brought the request: ``direct``, or ``queue, plain``."""
         return self._inc.via
 
     @property

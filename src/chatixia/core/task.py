@@ -18,7 +18,10 @@ from chatixia.errors import (
     DeadlineExceeded,
     Expired,
     MeshError,
+    Outcome,
+    Revoked,
     StaleFence,
+    UnknownAgent,
     WireError,
 )
 from chatixia.wire.base import encode
@@ -230,6 +233,34 @@ def cancelled(reason: str) -> Verdict:
         return Verdict("cancel")
     text = f"The task was canceled: {said}"[:1024]
     return Verdict("cancel", error=Cancelled(text).to_wire())
+
+
+class Gone(NamedTuple):
+    """Who is out. ``parties``: the ids that were put out, machines, agents or API keys;
+    ``names``: those, and every agent that such a machine signed."""
+
+    parties: frozenset[str]
+    names: frozenset[str]
+
+
+def after_removal(
+    task: Concern, state: State, tries: Tries, gone: Gone, now: float, jitter: float
+) -> Verdict | None:
+    """What becomes of an open task of whoever is out; None if it concerns nobody of them.
+
+    What they submitted ends, what is addressed to them can never be done, what they hold returns.
+    """
+    maybe_ran: Outcome = "unknown" if tries.deliveries else "definite"
+    if task.source in gone.names or task.machine in gone.parties:
+        why = f"Its submitter {task.source} was put out of the mesh."
+        return Verdict("cancel", error=Revoked(why, outcome=maybe_ran).to_wire())
+    if task.target in gone.names:
+        why = f"{task.target} was put out of the mesh."
+        error = UnknownAgent(why, agent=task.target, outcome=maybe_ran)
+        return Verdict("expire", error=error.to_wire())
+    if state == "assigned" and task.worker in gone.names:
+        return after_loss(tries, now, jitter)
+    return None
 
 
 # --- who gets it next ---------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from chatixia.store.control.store import Store
 from chatixia.wire.base import encode
 from chatixia.wire.registry import AgentRef, HealthReply, IceConfig, Nothing, StatusReply
 from chatixia.wire.signaling import Config
-from chatixia.wire.trust import Done, Signed
+from chatixia.wire.trust import DEFAULT_NS, Done, Signed
 from chatixia.wire.verbs import BY_NAME
 from chatixia.world import World
 
@@ -92,7 +92,7 @@ class Service:
         )  # fmt: skip
         self.directory = Directory(self.roster, store.now, self._is_member)
         self.links = LinkBook(self.roster, self.directory, self.events.tell)
-        self.tasks = Tasks(store, world, self.roster)
+        self.tasks = Tasks(store, world, self.roster, self.members.is_out)
         self._described = Described(self.tasks, store)
         handlers = self._handlers(gate, keys, logins, joining)
         self.verbs = Verbs(handlers, self.meter, world, store.bounds.verbs)
@@ -102,7 +102,7 @@ class Service:
         )  # fmt: skip
         leaving = Leaving(
             store, self.members, verify, self.door.drop, self.roster.everyone, self.events.note,
-            self.directory.gone,
+            self.directory.gone, self.tasks.remove,
         )  # fmt: skip
         keys.ended = self._key_ended
         logins.ended = lambda name: self.door.drop(
@@ -126,6 +126,10 @@ class Service:
         """Read the members, start tasks and events; then calls are answered."""
         await self.members.load()
         await self.tasks.start()
+        # The registry before may have died in the middle of it.
+        gone = self.members.gone([*self.members.all_out(), *await self.keys.gone()])
+        if gone.parties:
+            await self.tasks.remove(DEFAULT_NS, gone, wait=0)
         await self.events.start()
         self.condition.start()
         self.ready = True
@@ -241,12 +245,13 @@ class Service:
         if listed(socket) and not replaced:
             self.tasks.offline(AgentId(socket.id), socket.incarnation, socket.clean, socket.silent)
 
-    def _key_ended(self, name: str) -> None:
+    async def _key_ended(self, name: str) -> None:
         self.directory.gone(name)
         self._poller_gone(name)
         self.door.drop(
             Unauthorized("The API key was revoked."), lambda p: (p.kind, p.id) == ("key", name)
         )
+        await self.tasks.remove(DEFAULT_NS, self.members.gone([name]))
 
     def _is_member(self, name: str) -> bool:
         row = self.members.holder(name)

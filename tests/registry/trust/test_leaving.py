@@ -15,11 +15,23 @@ from chatixia.assembly.revoke import revoke
 from chatixia.core.membership import check_revocation
 from chatixia.errors import MeshError, NotFound, Revoked, Unauthorized
 from chatixia.identity import verify
+from chatixia.registry.work.removal import Removal
 from chatixia.testing.registry import RegistryHarness
-from chatixia.wire.registry import Nothing, Serial
+from chatixia.wire.registry import KeyCreate, KeyRef, Nothing, Serial
 from chatixia.wire.signed import b64
 from chatixia.wire.trust import Revoke, Signed
-from tests.registry.doors import OPENED, agent, dial, http_call, login, register_frame, token_of
+from tests.registry.doors import (
+    HANG,
+    OPENED,
+    agent,
+    dial,
+    enrolled,
+    http_call,
+    login,
+    person,
+    register_frame,
+    token_of,
+)
 
 
 async def test_a_revoked_agent_is_out_and_its_peers_are_told(registry: RegistryHarness):
@@ -64,6 +76,81 @@ async def test_a_machine_takes_its_agents_with_it(registry: RegistryHarness, tmp
 
     with pytest.raises(Revoked):
         await asyncio.to_thread(ask)
+
+
+async def test_the_waiting_work_of_a_revoked_machine_ends_with_it(
+    registry: RegistryHarness, tmp_path: Path
+):
+    """Given out to nobody, also by a registry that died between the statement and its work."""
+    invited = await asyncio.to_thread(invite, registry.profile, "pi")
+    pi = await asyncio.to_thread(join, invited.string, home=tmp_path / "pi")
+    client = await login(registry, await enrolled(registry, kind="client", profile=pi))
+    sensor = await login(registry, await enrolled(registry, "sensor", profile=pi))
+    asker = await agent(registry, "asker")
+    payload = {"plain": None}
+    mine = await client.verb("tasks.submit", skill="echo", payload=payload)
+    theirs = await sensor.verb("tasks.submit", skill="echo", payload=payload)
+    for_it = await asker.verb("tasks.submit", target_agent_id="sensor", skill="s", payload=payload)
+    tasks = [said["body"]["task_id"] for said in (mine, theirs, for_it)]
+    await asyncio.to_thread(revoke, registry.profile, "pi")
+    store = registry.running.service.tasks._store
+    ends = [(await store.task("default", id))[1] for id in tasks]
+    assert [task.error and task.error.code for task in ends] == [
+        "revoked", "revoked", "unknown_agent",
+    ]  # fmt: skip
+    late = await asker.verb("tasks.submit", target_agent_id="sensor", skill="s", payload=payload)
+    assert late["code"] == "unknown_agent"
+
+
+async def test_what_a_dead_registry_left_of_a_revoked_one_ends_at_the_next_start(
+    registry: RegistryHarness, monkeypatch: pytest.MonkeyPatch
+):
+    async def dead(*rest: object, **more: object) -> None:
+        """It died before this."""
+
+    bad = await agent(registry, "bad")
+    said = await bad.verb("tasks.submit", skill="echo", payload={"plain": None})
+    key = await registry.running.service.keys.create(person(), KeyCreate("script"))
+    sent = await http_call(
+        registry, "POST", "/api/hub/tasks", {"skill": "echo", "payload": {"plain": None}},
+        x_api_key=key.key,
+    )  # fmt: skip
+    with monkeypatch.context() as patched:
+        patched.setattr(Removal, "run", dead)
+        await asyncio.to_thread(revoke, registry.profile, "bad")
+        await registry.running.service.keys.revoke(person(), KeyRef(key.id))
+    waiting = (said["body"]["task_id"], sent.json["task_id"])
+    store = registry.running.service.tasks._store
+    assert [(await store.task("default", id))[1].state for id in waiting] == ["pending"] * 2
+    await registry.stop()
+    await registry.start()
+    store, news = registry.running.service.tasks._store, asyncio.Event()
+    deaf = store.listen(lambda notices: news.set())
+    async with asyncio.timeout(HANG):
+        while True:
+            news.clear()
+            ends = [(await store.task("default", id))[1] for id in waiting]
+            if all(task.state != "pending" for task in ends):
+                break
+            await news.wait()
+    deaf()
+    assert [(task.state, task.error and task.error.code) for task in ends] == [
+        ("canceled", "revoked")
+    ] * 2
+
+
+async def test_the_waiting_work_of_a_revoked_key_ends_and_its_successor_keeps_its_own(
+    registry: RegistryHarness,
+):
+    keys, bodies = registry.running.service.keys, {"skill": "echo", "payload": {"plain": None}}
+    ids, made = [], []
+    for _ in range(2):
+        made.append(await keys.create(person(), KeyCreate("script")))
+        sent = await http_call(registry, "POST", "/api/hub/tasks", bodies, x_api_key=made[-1].key)
+        ids.append(sent.json["task_id"])
+        await keys.revoke(person(), KeyRef(made[0].id))  # the second time it is the first, again
+    store = registry.running.service.tasks._store
+    assert [(await store.task("default", id))[1].state for id in ids] == ["canceled", "pending"]
 
 
 def _closing(who: object) -> object:

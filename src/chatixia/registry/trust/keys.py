@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from chatixia.core.ports import Principal
 from chatixia.errors import Unauthorized, Unprocessable
@@ -36,8 +36,8 @@ class ApiKeys:
 
     def __init__(self, store: Store, members: Members, world: World) -> None:
         self._store, self._members, self._world = store, members, world
-        self.ended: Callable[[str], None] = lambda name: None
-        """Told the name of a key that was revoked, to close its sockets."""
+        self.ended: Callable[[str], Awaitable[None]] = _nothing
+        """Told the name of a key that was revoked, to close its sockets and end its tasks."""
 
     async def create(self, call: Call, request: KeyCreate) -> KeyCreated:
         """Make a key; its secret is in this answer and nowhere else.
@@ -63,8 +63,18 @@ class ApiKeys:
     async def revoke(self, call: Call, request: KeyRef) -> Done:
         """End a key. Raises NotFound."""
         row = await self._store.revoke_key(DEFAULT_NS, request.id)
-        self.ended(row.name)
+        if not await self._store.key_named(row.ns, row.name):  # else another key has it by now
+            await self.ended(row.name)
         return Done()
+
+    async def gone(self) -> list[str]:
+        """Names of revoked keys that no living one has."""
+        names: set[str] = set()
+        after = ""
+        while page := await self._store.keys(DEFAULT_NS, after):
+            names |= {row.name for row in page if row.revoked}
+            after = page[-1].id
+        return [name for name in names if not await self._store.key_named(DEFAULT_NS, name)]
 
     async def principal(self, secret: str) -> Principal:
         """Whom an API key speaks for. Raises Unauthorized."""
@@ -91,6 +101,10 @@ class ApiKeys:
         """A key from a time when a member could take its name speaks for that member no more."""
         if self._members.holder(name) is not None:
             raise Unauthorized(f"{name} is a member with a key of its own; make an API key anew.")
+
+
+async def _nothing(name: str) -> None:
+    """Nobody listens."""
 
 
 def info(row: KeyRow) -> KeyInfo:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
 from chatixia.core.membership import check_revocation
 from chatixia.core.ports import Principal, Verify
+from chatixia.core.task import Gone
 from chatixia.errors import Cancelled, MeshError, NotFound, Revoked
 from chatixia.registry.call import Call, Note
 from chatixia.store.control.rows import RevocationRow
@@ -32,12 +33,17 @@ class Leaving:
     def __init__(
         self, store: Store, members: Members, verify: Verify, drop: Drop,
         tell: Callable[[msgspec.Struct], None], note: Note, gone: Callable[[str], None],
+        end_work: Callable[[str, Gone], Awaitable[None]],
     ) -> None:  # fmt: skip
         self._store, self._members, self._verify = store, members, verify
         self._drop, self._tell, self._note, self._gone = drop, tell, note, gone
+        self._end_work = end_work
 
     async def revoke(self, call: Call, request: Revoke) -> Done:
-        """Keep an owner's statement, tell everyone, close what it names. Raises NotFound."""
+        """Keep an owner's statement, tell everyone, close what it names, end its work.
+
+        Raises NotFound.
+        """
         said = check_revocation(
             request.statement, mesh=self._members.mesh, owner=self._members.owner,
             verify=self._verify,
@@ -55,6 +61,7 @@ class Leaving:
         self._drop(Revoked(agent=said.id), lambda p: said.id in (p.id, p.machine))
         self._gone(said.id)
         await self._note("agent", said.id, "revoked")
+        await self._end_work(said.ns, self._members.gone([said.id]))
         return Done()
 
     async def leave(self, call: Call, request: Nothing) -> Done:

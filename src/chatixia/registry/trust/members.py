@@ -23,6 +23,7 @@ from chatixia.core.membership import (
 )
 from chatixia.core.pins import Verdict, decide, free_name, pin_of
 from chatixia.core.ports import Pin, Principal, Verify
+from chatixia.core.task import Gone
 from chatixia.errors import MembershipExpired, NameTaken, Revoked, Unauthorized
 from chatixia.ids import AgentId
 from chatixia.store.control.rows import MemberRow, RevocationRow
@@ -192,6 +193,22 @@ class Members:
             return False
         known = self._known.get(id_)
         return known is None or approval(known.records) <= said.serial
+
+    def is_out(self, ns: str, id_: str) -> bool:
+        """Whether an id is revoked, or the machine that signed it."""
+        known = self._known.get(id_)
+        machine = known.pin.machine if known is not None else ""
+        return self.out(ns, id_) or (bool(machine) and self.out(ns, machine))
+
+    def gone(self, ids: Iterable[str]) -> Gone:
+        """``ids`` that are out, with every listed agent that such a machine signed."""
+        parties = frozenset(ids)
+        signed = {name for name, known in self._known.items() if known.pin.machine in parties}
+        return Gone(parties, parties | signed)
+
+    def all_out(self) -> list[str]:
+        """The ids that are out now."""
+        return [id_ for ns, id_ in self.revocations if self.out(ns, id_)]
 
     async def serial(self, id_: str) -> Serial:
         """What a signer must know before it signs a record for ``id_``."""

@@ -13,7 +13,7 @@ import msgspec
 from chatixia.core import task as core
 from chatixia.core.ports import Principal
 from chatixia.core.shares import holder_of
-from chatixia.errors import Denied, MeshError, UnknownAgent, Unprocessable
+from chatixia.errors import Denied, MeshError, Revoked, UnknownAgent, Unprocessable
 from chatixia.ids import AgentId
 from chatixia.store.control.store import Store
 from chatixia.store.control.sweep import PER_GROUP
@@ -27,6 +27,7 @@ from chatixia.world import World, task_id
 from . import checks
 from .leases import Leases
 from .ports import Pushes, Worker
+from .removal import Removal
 from .watches import Watcher, Watches
 
 log = logging.getLogger("chatixia.registry.work")
@@ -35,19 +36,29 @@ TICK: Final = 0.5
 TIDY_EVERY: Final = 60.0
 FETCHED: Final = 4096
 """Tasks whose results were fetched and that are not yet written so; beyond, they are not."""
+REMOVED: Final = 2.0
+"""Seconds that `revoke` waits for the tasks of whoever it put out."""
 Handler = Callable[[Principal, Any], Awaitable[Any]]
 
 
 class Tasks:
-    """All task verbs. ``handlers[name](principal, request)`` answers with the verb's reply."""
+    """All task verbs. ``handlers[name](principal, request)`` answers with the verb's reply.
 
-    def __init__(self, store: Store, world: World, pushes: Pushes) -> None:
+    ``is_out(namespace, id)``: whether the owner put out that id, or its machine.
+    """
+
+    def __init__(
+        self, store: Store, world: World, pushes: Pushes,
+        is_out: Callable[[str, str], bool] = lambda ns, name: False,
+    ) -> None:  # fmt: skip
         self._store, self._world, self._pushes = store, world, pushes
         self._background: set[asyncio.Task[Any]] = set()
         self._leases = Leases(store, pushes, self._spawn)
         self._watches = Watches(pushes)
         self._fetched: dict[int, str] = {}
+        self.is_out = is_out
         self._stopping = asyncio.Event()
+        self._removal = Removal(store, self._leases, self._stopping)
         self._tidied = 0.0
         self._failed = ""
         self._deaf: Callable[[], None] = lambda: None
@@ -141,6 +152,11 @@ class Tasks:
         """Any principal's socket closed: its watches end."""
         self._watches.gone(Watcher(who, epoch))
 
+    async def remove(self, ns: str, gone: core.Gone, wait: float = REMOVED) -> None:
+        """Whoever was put out: end its tasks, give back its leases. Returns when that is done, or
+        after ``wait`` seconds, while it goes on."""
+        await asyncio.wait({self._spawn(self._removal.run(ns, gone))}, timeout=wait)
+
     # --- what the store tells -----------------------------------------------------------------
 
     def _hear(self, notices: list[Notice]) -> None:
@@ -174,6 +190,8 @@ class Tasks:
         checks.submit(who, said)
         payload = checks.plain_payload(bytes(said.payload))
         await self._know(who.ns, said.target_agent_id)
+        if self.is_out(who.ns, who.id) or self.is_out(who.ns, who.machine):
+            raise Revoked(agent=who.id)  # meanwhile; nothing awaits from here to the writer's queue
         if not said.id:
             said = msgspec.structs.replace(said, id=task_id(self._world))
         return await self._store.submit(Order(who, said, payload, checks.lifetime(said)))
@@ -182,7 +200,7 @@ class Tasks:
         """Refuse a target that is no member: nobody would ever come for the task."""
         if not target or target in self._leases.workers:
             return
-        if not await self._store.knows(ns, target):
+        if self.is_out(ns, target) or not await self._store.knows(ns, target):
             raise UnknownAgent(f"No agent named {target} is in the mesh.", agent=target)
 
     async def cancel(self, who: Principal, said: t.Cancel) -> t.Ended:

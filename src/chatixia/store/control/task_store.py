@@ -13,7 +13,7 @@ from chatixia.core.ports import Principal
 from chatixia.errors import CursorExpired, DiskFull, NotFound, WireError
 from chatixia.wire import tasks as t
 
-from . import grants, sweep, work
+from . import grants, removal, sweep, work
 from .base import Base
 from .queries import load
 from .task_rows import Row, to_task
@@ -91,6 +91,22 @@ class TaskStore(Base):
         """
         jitter = self._world.jitter()
         return await self._end(work.end_leases, worker, incarnation, list(marks), jitter)
+
+    async def open_of(self, ns: str, gone: core.Gone, after: int = 0) -> tuple[list[int], int]:
+        """Open tasks that concern ``gone``, by number, from behind ``after`` on; and where to go
+        on, 0 at the end."""
+        return await self._readers.run(lambda db: removal.page(db, ns, gone, after))
+
+    async def remove(
+        self, gone: core.Gone, numbers: Iterable[int], marks: Iterable[tuple[str, int]] = ()
+    ) -> int:
+        """End or give back those of :meth:`open_of`, ``marks`` as in :meth:`end_leases`; gives how
+        many."""
+        work = removal.remove
+        marked, jitter = list(marks), self._world.jitter()
+        return await self._write(
+            work, self._memory, gone, list(numbers), marked, jitter, lane=Lane.UPKEEP
+        )
 
     async def sweep(self, marks: list[tuple[str, int]]) -> int:
         """Do what is due (at most 200 rows; gives how many), writing ``marks`` first."""

@@ -140,6 +140,16 @@ WHERE ns = :ns AND (:state = '' OR state = :state) AND (:skill = '' OR skill = :
   AND (:everything OR source = :me OR target = :me OR worker = :me
        OR (:machine <> '' AND machine = :machine))
 ORDER BY n DESC LIMIT :limit
+-- name: open_of
+SELECT n FROM (SELECT * FROM tasks WHERE n > :after ORDER BY n LIMIT :scan)
+WHERE state IN ('pending', 'assigned', 'input_required') AND ns = :ns
+  AND (source IN (SELECT value FROM json_each(:names))
+       OR machine IN (SELECT value FROM json_each(:parties))
+       OR target IN (SELECT value FROM json_each(:names))
+       OR worker IN (SELECT value FROM json_each(:names)))
+ORDER BY n
+-- name: scanned_up
+SELECT n FROM tasks WHERE n > :after ORDER BY n LIMIT 1 OFFSET :scan - 1
 -- name: scanned
 SELECT n FROM tasks WHERE n < :before ORDER BY n DESC LIMIT 1 OFFSET :scan - 1
 

@@ -1,0 +1,53 @@
+"""What becomes of the open tasks of whoever was put out: found in pages, ended in small groups."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from chatixia.core import task as core
+
+from .memory import Memory
+from .queries import load
+from .tx import Tx
+from .work import change, mark_started
+
+SCAN: Final = 20_000
+"""Rows that one page looks at: no index serves this rare question, each submit would pay for it."""
+
+
+def page(db: sqlite3.Connection, ns: str, gone: core.Gone, after: int) -> tuple[list[int], int]:
+    """Numbers of open tasks that concern ``gone`` among the rows from behind ``after`` on, and
+    the number to go on from, 0 at the end."""
+    sql, wanted = load(), {"after": after, "scan": SCAN}
+    names = msgspec.json.encode(sorted(gone.names)).decode()
+    parties = msgspec.json.encode(sorted(gone.parties)).decode()
+    found = db.execute(
+        sql["open_of"], {**wanted, "ns": ns, "names": names, "parties": parties}
+    ).fetchall()
+    last = db.execute(sql["scanned_up"], wanted).fetchone()
+    return [n for (n,) in found], last[0] if last else 0
+
+
+def remove(
+    tx: Tx, memory: Memory, gone: core.Gone, numbers: Sequence[int], marks: list[tuple[str, int]],
+    jitter: float,
+) -> int:  # fmt: skip
+    """End what ``gone`` submitted or should have done, give back what it holds; gives how many.
+
+    ``marks``: tasks said to be started that are not yet written so, written first.
+    """
+    mark_started(tx, memory, marks)
+    ended = 0
+    for n in numbers:
+        row = memory.rows.number(tx, n)
+        if row is None or core.is_terminal(row.state):
+            continue
+        verdict = core.after_removal(row.concern(), row.state, row.tries(), gone, tx.now, jitter)
+        if verdict is not None:
+            change(tx, memory, row, verdict)
+            ended += 1
+    return ended

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,8 @@ from chatixia.errors import MeshError
 from chatixia.wire.tasks import Query
 from tests.acceptance.doors import api_key
 from tests.acceptance.harness import TestMesh
+from tests.lab.netns import Lab
+from tests.lab.procs import Procs
 
 CRASHING = (sys.executable, str(Path(__file__).with_name("crashing.py")))
 MANY = 1_500
@@ -133,6 +137,38 @@ async def test_waiting_for_many_tasks_at_once_fails_for_none(net: TestMesh):
             replies = await asyncio.gather(*waits)
         assert [reply.value for reply in replies] == [*range(MANY)] * 2
     print(f"waits {len(waits)}, failed 0")
+
+
+NO_UDP = """
+table inet deaf {
+  chain input {
+    type filter hook input priority 0
+    meta l4proto udp drop
+  }
+}
+"""
+
+
+@pytest.mark.root
+def test_a_call_says_how_long_it_took_and_why_it_took_the_queue(lab: Lab, procs: Procs):
+    """UDP dropped: seconds pass before the queue takes it, and they are not the queue's."""
+    host = lab.host("a")
+    host.nft(NO_UDP)
+    net = TestMesh(procs, host)
+    net.up()
+    net.worker("weather")
+    began = time.monotonic()
+    done = procs.run("call", "weather", "echo", "data=x", host=host)
+    passed = 1000 * (time.monotonic() - began)
+    assert done.returncode == 0, done.stderr
+    line = re.search(
+        r"weather, queue, plain, ([\d.]+) s; no direct path: no answer over UDP, tried for (\S+) s",
+        done.stderr,
+    )
+    assert line, done.stderr
+    said, tried = 1000 * float(line[1]), 1000 * float(line[2])
+    assert tried <= said <= passed and tried >= 4_900, done.stderr
+    print(line[0])
 
 
 async def back(mesh: Mesh) -> None:

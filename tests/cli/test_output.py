@@ -33,6 +33,17 @@ def test_rows_stand_in_columns():
             "  weather, direct (192.168.1.20), 41 ms, link opened in 12 ms",
         ),
         (("weather", "queue, plain", 0.44), "  weather, queue, plain, 0.4 ms"),
+        (("weather", "queue, plain", 999.4), "  weather, queue, plain, 999 ms"),
+        (("weather", "queue, plain", 61_234), "  weather, queue, plain, 61.2 s"),
+        (("weather", "queue, plain", 360_000), "  weather, queue, plain, 360 s"),
+        (
+            ("weather", "queue, plain", 12, "", None, "no direct path: it is not online"),
+            "  weather, queue, plain, 12 ms; no direct path: it is not online",
+        ),
+        (
+            ("weather", "queue, plain", 5_412, "", None, "no direct path: no answer over UDP", 5e3),
+            "  weather, queue, plain, 5.4 s; no direct path: no answer over UDP, tried for 5.0 s",
+        ),
     ],
 )
 def test_how_a_call_was_carried(given, line):

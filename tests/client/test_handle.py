@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 from collections.abc import AsyncIterator
 from typing import Any
@@ -18,8 +19,6 @@ async def echo(data: Any = None, self: Any = None, timeout: Any = None) -> Any:
 
 
 async def forever() -> None:
-    import asyncio
-
     await asyncio.Event().wait()
 
 
@@ -108,3 +107,30 @@ def test_handles_are_ordinary_objects(net: Net):
     assert copy.copy(there).name == "a"
     with pytest.raises(AttributeError, match=r"use .call\('_x', ...\)"):
         _ = there._x
+
+
+async def test_a_replys_time_runs_from_call_to_answer(net: Net):
+    """Whatever the tier measured: what it took before, and tries that failed, are in it."""
+    mesh = client(net)
+    for handle in (mesh.agent("a"), mesh.agent("a", idempotent=True), mesh.any("echo")):
+        call = mesh._door.call
+        try:
+            mesh._door.call = late(call)
+            reply = await handle.call("echo", {"data": 1})
+        finally:
+            mesh._door.call = call
+        assert reply.ms >= 50 and (reply.why, reply.tried_ms) == ("no direct path", 40.0)
+    mesh._door.call = late(call)
+    assert (await mesh.agent("a").ask("hi").reply()).ms >= 50
+
+
+def late(call):
+    """A port that takes its time before it measures, as one that waits for a link."""
+
+    async def later(out):
+        await asyncio.sleep(0.05)
+        answer = await call(out)
+        answer.why, answer.tried_ms = "no direct path", 40.0
+        return answer
+
+    return later

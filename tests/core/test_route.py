@@ -5,7 +5,7 @@ import pytest
 from chatixia.core import route
 from chatixia.core.ports import Outgoing
 from chatixia.core.route import REMEMBERED, Seen, patience, too_large
-from chatixia.errors import BadSignature, TooLarge, Unreachable
+from chatixia.errors import BadSignature, Denied, TooLarge, Unreachable
 from chatixia.wire.tasks import MAX_PAYLOAD
 
 BIG = b"x" * (MAX_PAYLOAD + 1)
@@ -123,3 +123,18 @@ def test_a_sent_call_that_others_could_have_leaves_a_lost_link():
         route.late(call, True, True)
     assert raised.value.outcome == "unknown"
     assert route.late(call, False, True) == "queue"
+
+
+@pytest.mark.parametrize(
+    ("seen", "why"),
+    [
+        (Seen(), "no direct path"),
+        (Seen(trouble="no answer over UDP"), "no direct path: no answer over UDP"),
+        (Seen(trouble="x", refusal=Unreachable("No path.")), "no direct path: x"),
+        (Seen(trouble="x", refusal=Denied("It is barred.")), "no direct path: It is barred"),
+        (Seen(trouble="x", listed=False), "no direct path: it is not online"),
+        (Seen(listed=False, keyless=True), "no direct path: it has no key of its own"),
+    ],
+)
+def test_why_no_link_carries_a_call(seen: Seen, why: str):
+    assert seen.why == why

@@ -429,10 +429,10 @@ def dressed(original: Any) -> Any:
 def timeless(original: Any) -> Any:
     """Say that every call took no time."""
 
-    def make_reply(answer: Any) -> Any:
+    def make_reply(answer: Any, ms: float) -> Any:
         from msgspec.structs import replace
 
-        return replace(original(answer), ms=0.0)
+        return replace(original(answer, ms), ms=0.0)
 
     return make_reply
 

@@ -33,6 +33,11 @@ def certain(original: Any) -> Any:
     return lambda self, timeout: self._waited(timeout)
 
 
+def of_the_tier(original: Any) -> Any:
+    """Let a reply's time be what the tier that carried it measured."""
+    return lambda answer, ms: original(answer, answer.ms)
+
+
 FAULTS: list[Fault] = [
     Fault(
         "forgetful-tries",
@@ -76,5 +81,24 @@ FAULTS: list[Fault] = [
         "waiting that fails says nothing definite of the work",
         {"chatixia.client.task:Task._pushes": certain},
         ("tests/client/test_task.py::test_waiting_that_fails_says_nothing_definite_of_the_work",),
+    ),
+    Fault(
+        "time-of-the-tier",
+        "a reply's time runs from call to answer",
+        {
+            "chatixia.client.handle:make_reply": of_the_tier,
+            "chatixia.client.anyone:make_reply": of_the_tier,
+        },
+        ("tests/client/test_handle.py::test_a_replys_time_runs_from_call_to_answer",),
+    ),
+    Fault(
+        "unexplained",
+        "a reply by the queue says why no link carried it",
+        {"chatixia.core.route:Seen.why": value("")},
+        (
+            "tests/core/test_route.py::test_why_no_link_carries_a_call",
+            "tests/peer/test_queue.py::test_a_call_that_no_link_took_says_why_and_how_long_one_was_tried",
+            f"{ACC}::test_a_call_says_how_long_it_took_and_why_it_took_the_queue",
+        ),
     ),
 ]

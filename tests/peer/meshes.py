@@ -15,8 +15,8 @@ from chatixia.wire.peer import SkillInfo
 
 
 def queued(target: str, skill: str = "echo", body: bytes = b'"hi"', **kw: Any) -> Outgoing:
-    """A call for the queue alone."""
-    return Outgoing(target, skill, body, queue="only", **{"timeout": 20.0, **kw})
+    """A call for the queue alone, unless told otherwise."""
+    return Outgoing(target, skill, body, **{"queue": "only", "timeout": 20.0, **kw})
 
 
 @asynccontextmanager

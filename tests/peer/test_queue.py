@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from chatixia.assembly.enrol import enrol
+from chatixia.core import route
 from chatixia.errors import (
     Conflict,
     DeadlineExceeded,
@@ -18,6 +19,7 @@ from chatixia.errors import (
 )
 from chatixia.peer import queue as module
 from chatixia.peer.channel import LoopTimers
+from chatixia.peer.link_birth import SILENT, UNANSWERED, Birth
 from chatixia.peer.queue import Queue
 from chatixia.wire.signaling import TaskDone
 from chatixia.wire.tasks import (
@@ -270,3 +272,33 @@ async def test_a_task_that_the_registry_pushes_nothing_about_is_looked_at(
     async with asyncio.timeout(20):
         (last,) = [push async for push in queue.watch("t", 20)]
     assert last == TaskDone(task=ended)
+
+
+async def test_a_call_that_no_link_took_says_why_and_how_long_one_was_tried(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """The other end answers, but no packet passes."""
+    monkeypatch.setattr(route, "PATIENCE", 0.3)
+    monkeypatch.setattr(Birth, "_gathered", lambda self, found: None)
+    async with two() as (_, a, _b):
+        first = await a.call(queued("b", queue="auto"))
+        assert (first.via, first.why) == ("queue, plain", f"no direct path: {SILENT}")
+        assert first.tried_ms is not None and first.ms >= first.tried_ms >= 300
+        again = await a.call(queued("b", queue="auto"))
+        assert (again.why, again.tried_ms) == (first.why, None)  # remembered
+        asked = await a.call(queued("b"))
+        assert (asked.why, asked.tried_ms) == ("", None)  # the caller wanted it so
+
+
+async def test_an_offer_without_an_answer_is_told_from_packets_that_do_not_pass(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(route, "PATIENCE", 0.3)
+
+    async def mute(self, offer, heard):
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Birth, "answer", mute)
+    async with two() as (_, a, _b):
+        answer = await a.call(queued("b", queue="auto"))
+        assert (answer.via, answer.why) == ("queue, plain", f"no direct path: {UNANSWERED}")

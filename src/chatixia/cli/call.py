@@ -196,7 +196,9 @@ def show(talk: Talk, reply: Reply) -> None:
 
     talk.data("reply", msgspec.structs.asdict(reply), output.faithful(reply.value))
     where = "" if output.host(reply.where) in lan_addresses() else reply.where
-    talk.say(output.carried(reply.agent, reply.via, reply.ms, where, reply.link_ms))
+    talk.say(output.carried(
+        reply.agent, reply.via, reply.ms, where, reply.link_ms, reply.why, reply.tried_ms
+    ))  # fmt: skip
 
 
 async def explain(mesh: Mesh, talk: Talk, request: Request) -> None:

@@ -95,11 +95,13 @@ def table(heads: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
 
 
 def millis(ms: float | None) -> str:
-    """``9 ms``, ``0.4 ms`` below one, ``-`` when nobody measured."""
+    """``9 ms``, ``0.4 ms`` below one, ``5.4 s`` from a second on, ``-`` when nobody measured."""
     if ms is None:
         return "-"
     if ms < 0.05:
         return "under 0.1 ms"
+    if ms >= 999.5:
+        return f"{ms / 1000:.1f} s" if ms < 99_950 else f"{ms / 1000:.0f} s"
     return f"{ms:.1f} ms" if ms < 1 else f"{ms:.0f} ms"
 
 
@@ -108,13 +110,20 @@ def round_trip(ms: float | None) -> str:
     return "under 1 ms" if ms is not None and ms < 1 else millis(ms)
 
 
-def carried(agent: str, via: str, ms: float, where: str = "", opened: float | None = None) -> str:
-    """``weather, direct (192.168.1.20), 41 ms, link opened in 12 ms``."""
+def carried(
+    agent: str, via: str, ms: float, where: str = "", opened: float | None = None,
+    why: str = "", tried: float | None = None,
+) -> str:  # fmt: skip
+    """``weather, direct (192.168.1.20), 41 ms, link opened in 12 ms``, or why it took the queue:
+    ``weather, queue, plain, 5.4 s; no direct path: no answer over UDP, tried for 5.0 s``."""
     path = f"{via} ({host(where)})" if where and not local(where) else via
     parts = [agent, path, millis(ms)]
     if opened is not None and where and not local(where):
         parts.append(f"link opened in {millis(opened)}")
-    return "  " + ", ".join(part for part in parts if part)
+    line = "  " + ", ".join(part for part in parts if part)
+    if not why:
+        return line
+    return f"{line}; {in_line(why)}" + (f", tried for {millis(tried)}" if tried else "")
 
 
 def pong(via: str, ms: float, where: str) -> str:

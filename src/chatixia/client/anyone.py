@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, Never, NoReturn
 
-from chatixia.core.ports import Outgoing
+from chatixia.core.ports import Answer, Outgoing
+from chatixia.core.route import Seen
 from chatixia.core.tries import Tries
 from chatixia.errors import (
     ConfigError,
@@ -100,14 +101,16 @@ class AnyHandle:
         """
         key = request_id(self._door.world) if self._options.idempotent else ""
         ask = _Ask(skill, encode_args(args or {}), listening(on_progress), key)
-        until = self._door.world.monotonic() + self._door.budget(self._options.timeout)
+        now = self._door.world.monotonic
+        began = now()
+        until = began + self._door.budget(self._options.timeout)
         tries = Tries()
         for left in reversed(range(ROUNDS)):
             found = await self._listed(tries)
             again = self._options.idempotent and left > 0 and len(found) > 1
-            reply = await self._round(found, ask, until, tries, again)
-            if reply is not None:
-                return reply
+            answer = await self._round(found, ask, until, tries, again)
+            if answer is not None:
+                return make_reply(answer, 1000 * (now() - began))
             ask = ask._replace(key="")
         raise AssertionError("the last round returns or raises")
 
@@ -124,7 +127,7 @@ class AnyHandle:
 
     async def _round(
         self, found: list[AgentRecord], ask: _Ask, until: float, tries: Tries, again: bool
-    ) -> Reply | None:
+    ) -> Answer | None:
         """Ask one after the other. None: who took it is lost, and with ``again`` all are asked
         once more."""
         last = self._last(found)
@@ -153,7 +156,7 @@ class AnyHandle:
         places = [place for place, one in enumerate(found) if one.keyless]
         return places[0] if places else len(found) - 1
 
-    async def _reach(self, one: AgentRecord, ask: _Ask, until: float, share: int) -> Reply:
+    async def _reach(self, one: AgentRecord, ask: _Ask, until: float, share: int) -> Answer:
         """Ask one while others remain: by a link that opens soon, for the queue waits."""
         options, left = self._options, self._left(until)
         queue = "never" if options.queue == "auto" else options.queue
@@ -162,11 +165,11 @@ class AnyHandle:
             queue=queue, reach=min(REACH_S, left / share), on_progress=ask.on_progress,
             key=_key(ask, queue), elsewhere=True,
         )  # fmt: skip
-        return make_reply(await self._door.call(out))
+        return await self._door.call(out)
 
     async def _settle(
         self, one: AgentRecord, ask: _Ask, until: float, elsewhere: bool
-    ) -> Reply:  # fmt: skip
+    ) -> Answer:  # fmt: skip
         """Ask the last one, with all the time that is left; ``elsewhere``: or until it is lost."""
         options = self._options
         queue = "only" if one.keyless and options.queue == "auto" else options.queue
@@ -176,7 +179,10 @@ class AnyHandle:
             elsewhere=elsewhere,
         )  # fmt: skip
         insists = options.idempotent and not elsewhere
-        return make_reply(await (insist(self._door, out) if insists else self._door.call(out)))
+        answer = await (insist(self._door, out) if insists else self._door.call(out))
+        if queue != options.queue:
+            answer.why = Seen(keyless=True).why
+        return answer
 
     def stream(
         self, skill: str, args: Mapping[str, Any] | None = None, *,

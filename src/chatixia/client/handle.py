@@ -71,11 +71,12 @@ def nameless(skill: str) -> str:
     return f"{skill} takes its arguments by name: {skill}(name=value)."
 
 
-def make_reply(answer: Answer) -> Reply:
-    """An answer with its value decoded."""
+def make_reply(answer: Answer, ms: float) -> Reply:
+    """An answer with its value decoded, ``ms`` after it was asked for."""
     return Reply(
-        decode(answer.value), answer.via, answer.ms, answer.agent, answer.link_ms, answer.where
-    )
+        decode(answer.value), answer.via, ms, answer.agent, answer.link_ms, answer.where,
+        answer.why, answer.tried_ms,
+    )  # fmt: skip
 
 
 class Caller:
@@ -122,7 +123,10 @@ class Ask:
     async def reply(self) -> Reply:
         """The whole text, and how it came."""
         self._out.body = _encode(self._prompt)
-        return make_reply(await self._door.call(self._out))
+        now = self._door.world.monotonic
+        began = now()
+        answer = await self._door.call(self._out)
+        return make_reply(answer, 1000 * (now() - began))
 
     def __await__(self) -> Generator[Any, None, str]:
         return self._text().__await__()
@@ -179,9 +183,11 @@ class AgentHandle:
         """
         out = self._out(skill, encode_args(args or {}))
         out.on_progress = listening(on_progress)
-        if out.idempotent:
-            return make_reply(await insist(self._door, out))
-        return make_reply(await self._door.call(out))
+        now = self._door.world.monotonic
+        began = now()
+        call = insist(self._door, out) if out.idempotent else self._door.call(out)
+        answer = await call
+        return make_reply(answer, 1000 * (now() - began))
 
     def stream(
         self, skill: str, args: Mapping[str, Any] | None = None, *,

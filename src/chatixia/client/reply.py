@@ -11,8 +11,10 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
     """An answer and how it came.
 
     ``via``: the tier that carried it (``direct``, ``turn``, ``relay``; ``queue, plain``).
-    ``ms``: from call to answer. ``link_ms``: how long the link took to open if this call opened
-    it. ``where``: the far address of a direct link.
+    ``ms``: from call to answer, whatever it took on the way. ``link_ms``: how long the link took
+    to open if this call opened it. ``where``: the far address of a direct link. ``why``: why no
+    link carried it (``no direct path: no answer over UDP``); ``tried_ms``: how long one was waited
+    for before the queue took it.
     """
 
     value: Any
@@ -21,6 +23,8 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
     agent: str
     link_ms: float | None = None
     where: str = ""
+    why: str = ""
+    tried_ms: float | None = None
 
 
 class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):

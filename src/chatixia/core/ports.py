@@ -127,7 +127,8 @@ class Answer(msgspec.Struct, gc=False):
     """What came back: JSON bytes, the tier that carried it, milliseconds, who answered.
 
     ``link_ms``: how long the link took to open, when this call opened it.
-    ``where``: the far address of a direct link, when known.
+    ``where``: the far address of a direct link, when known. ``why``: why no link carried it,
+    ``tried_ms``: how long one was waited for before.
     """
 
     value: bytes
@@ -136,6 +137,8 @@ class Answer(msgspec.Struct, gc=False):
     agent: AgentId
     link_ms: float | None = None
     where: str = ""
+    why: str = ""
+    tried_ms: float | None = None
 
 
 class Stream(Protocol):

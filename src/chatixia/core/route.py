@@ -24,12 +24,27 @@ class Seen(msgspec.Struct):
 
     ``refusal``: why no link can be. ``listed``: the directory has it online (None: not asked).
     ``keyless``: the directory has it without a key of its own, so that no link can ever be.
+    ``trouble``: what the last try to open a link waited for.
     """
 
     failed_at: float = -REMEMBERED
     refusal: MeshError | None = None
     listed: bool | None = None
     keyless: bool = False
+    trouble: str = ""
+
+    @property
+    def why(self) -> str:
+        """Why no link carries a call, as the end of a sentence."""
+        if self.keyless:
+            cause = "it has no key of its own"
+        elif self.listed is False:
+            cause = "it is not online"
+        elif self.refusal is not None and not isinstance(self.refusal, Unreachable):
+            cause = self.refusal.message.rstrip(".")
+        else:
+            cause = self.trouble
+        return f"no direct path: {cause}" if cause else "no direct path"
 
 
 def patience(remaining: float, reach: float = 0.0) -> float:

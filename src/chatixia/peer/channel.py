@@ -141,6 +141,10 @@ class Links(Protocol):
         """Start to open a link unless there is one or an attempt runs."""
         ...
 
+    def trouble(self, peer: AgentId) -> str:
+        """What the try to open a link waits for, or waited for when it failed; "" if unknown."""
+        ...
+
     def report(self) -> Sequence[LinkReport]:
         """The open links as their engines see them (the last reading)."""
         ...

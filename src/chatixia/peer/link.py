@@ -44,6 +44,7 @@ from chatixia.wire.signaling import (
 from chatixia.world import REAL, World
 
 from .engines.base import Engine, EngineRefused, IceServer
+from .link_birth import UNANSWERED
 from .link_effects import Acting, Signals
 from .link_watch import Peer
 
@@ -111,6 +112,16 @@ class LinkDriver(Acting):
             self._perform(peer, sink)
         else:
             peer.link.hope(self._now())
+
+    def trouble(self, peer: AgentId) -> str:
+        """What the try to open a link waits for, or waited for when it failed."""
+        found = self.peers.get(peer)
+        if found is None:
+            return ""
+        for birth in found.births.values():
+            if not (birth.open or birth.over):
+                found.trouble = birth.trouble
+        return found.trouble or UNANSWERED
 
     def report(self) -> Sequence[LinkReport]:
         """The open links as their engines saw them last."""

@@ -59,6 +59,9 @@ one that a check found before signaling told of it (3 of 100 links; told 3 ms la
 TOLD_SECONDS: Final = 0.01
 """How long the engine may take to show what the last candidate told."""
 ANOTHER: Final = "{} connected with another certificate than it signed."
+UNANSWERED: Final = "no answer to the offer"
+SILENT: Final = "no answer over UDP"
+UNGREETED: Final = "a connection, and no hello over it"
 _hello = msgspec.json.Decoder(HelloFrame)
 
 
@@ -115,7 +118,7 @@ class Birth:
         self.connection: Connection | None = None
         self.channel: Channel | None = None
         self.link = ""
-        self.over = self.open = False
+        self.over = self.open = self._connected = False
         self._host, self._me = host, host.me
         self._nonce = host.world.token(NONCE_BYTES)
         self._offer: Offer | None = None
@@ -125,6 +128,13 @@ class Birth:
         self._early: list[Data] = []
         self._held = self._stray = 0
         self._told_at = 0.0
+
+    @property
+    def trouble(self) -> str:
+        """What it waits for, or waited for when it failed."""
+        if self._binding is None:
+            return UNANSWERED
+        return UNGREETED if self._connected else SILENT
 
     # -- descriptions
 
@@ -333,6 +343,7 @@ class Birth:
     # -- the end
 
     def _state(self, state: str) -> None:
+        self._connected = self._connected or state == "connected"
         if state != "failed" or self.over:
             return
         if self.open or self._binding is None:

@@ -197,6 +197,7 @@ class Acting(Watching):
         peer = self.peers.get(birth.peer)
         if birth.over or peer is None:
             return
+        peer.trouble = birth.trouble
         if not isinstance(error, Unreachable):
             self._refuse(birth.peer, error, "hello", birth.attempt)
         sink: Sink = []

@@ -50,6 +50,7 @@ class Peer:
         self.watch: Watch | None = None
         self.stats: PathStats | None = None
         self.attempts = 0
+        self.trouble = ""
         self.used_at = self.bye_at = 0.0
         self.agreed = self.asking = False
 

@@ -170,8 +170,17 @@ class PeerMesh(Peers):
         """No value came: the error, or the queue's turn."""
         if pending.error is not None:
             raise pending.error
-        assert pending.moved and self._queue is not None
-        return await self._queue.call(pending.out, pending.rid, pending.deadline)
+        assert pending.moved
+        return await self._queued(peer, pending, self._now() - pending.started)
+
+    async def _queued(self, peer: Peer, pending: Pending, tried: float = 0.0) -> Answer:
+        """By the queue, after a link was waited for ``tried`` seconds."""
+        assert self._queue is not None
+        why = "" if pending.out.queue == "only" else peer.seen.why
+        answer = await self._queue.call(pending.out, pending.rid, pending.deadline)
+        answer.ms = 1000 * (self._now() - pending.started)
+        answer.why, answer.tried_ms = why, 1000 * tried if tried else None
+        return answer
 
     async def _await(self, peer: Peer, pending: Pending) -> Answer:
         """A call that may have waited for its link."""
@@ -198,8 +207,8 @@ class PeerMesh(Peers):
         way = route.first(out, is_open, self._registry_up(), peer.seen, now)
         rid = out.key or self._rid()
         if way == "queue":
-            assert self._queue is not None
-            return await self._queue.call(out, rid, now + out.timeout)
+            deadline = now + out.timeout
+            return await self._queued(peer, Pending(rid, peer.calls, out, b"", 0, deadline, now))
         pending = self._ask_waiting(peer, out, rid, now)
         return await self._await(peer, pending)
 

@@ -143,6 +143,7 @@ class Peers:
         """No link can be; calls that wait for one end, or take the queue."""
         known = self._peer(peer)
         known.seen.refusal, known.seen.failed_at = error, self._now()
+        known.seen.trouble = self._links.trouble(peer)
         for pending in list(known.calls.asked.values()):
             out = isinstance(error, Revoked | MembershipExpired) and known.channel.path is None
             if out or (isinstance(error, Denied) and not pending.sent):
@@ -313,7 +314,7 @@ class Peers:
         peer = self._peers[pending.owner.peer]
         if peer.channel.path is not None:
             return
-        peer.seen.failed_at = self._now()
+        peer.seen.failed_at, peer.seen.trouble = self._now(), self._links.trouble(peer.calls.peer)
         try:
             way = route.late(pending.out, pending.sent, self._registry_up(), peer.seen)
         except MeshError as error:

@@ -91,6 +91,10 @@ class MemoryLinks:
         """A path comes after a delay, if both are there."""
         self.network.want(self.owner, peer)
 
+    def trouble(self, peer: AgentId) -> str:
+        """Nobody asks a memory why."""
+        return ""
+
     def report(self) -> Sequence[LinkReport]:
         """The paths that live."""
         return [

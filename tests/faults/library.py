@@ -24,12 +24,39 @@ def as_it_is(original: Any) -> Any:
     return lambda it: it
 
 
+def always_itself(original: Any) -> Any:
+    """Count no work."""
+    return lambda self, handler: handler
+
+
 def unpaced(original: Any) -> Any:
     """Tell every step at once."""
     return lambda self, *step: self._send(*step)
 
 
+def deaf(original: Any) -> Any:
+    """Let a stir do nothing while the clock waits for work."""
+
+    def stir(self: Any) -> None:
+        if self._slow_since is None:
+            original(self)
+
+    return stir
+
+
 FAULTS: list[Fault] = [
+    Fault(
+        "deaf-clock",
+        "the fake clock keeps nobody waiting who has ended its work",
+        {"chatixia.testing.clock:FakeWorld.stir": deaf},
+        ("tests/testing/test_clock.py::test_whoever_ends_its_work_is_not_kept_waiting",),
+    ),
+    Fault(
+        "work-overtaken",
+        "a skill's own sleep ends no lease on the fake clock",
+        {"chatixia.testing.works:Works.watched": always_itself},
+        ("tests/testing/test_meshes.py::test_a_queued_skills_sleep_ends_no_lease",),
+    ),
     Fault(
         "progress-goes-nowhere",
         "progress reaches whoever asked to hear of it",

@@ -45,6 +45,43 @@ async def test_work_that_runs_takes_its_real_time_before_a_deadline():
     world.stop()
 
 
+async def test_whoever_ends_its_work_is_not_kept_waiting():
+    world, over, working = FakeWorld(), asyncio.Event(), [1]
+    world.working = lambda: working[0]
+    world.later(3600.0, over.set, work=True)
+    for _ in range(50):
+        await asyncio.sleep(0)  # it waits for an hour by now
+    assert not over.is_set()
+    working.clear()
+    working.append(0)
+    world.stir()
+    await asyncio.wait_for(over.wait(), 20)
+    world.stop()
+
+
+async def test_frames_come_while_a_skill_works_and_other_timers_wait():
+    world, seen = FakeWorld(), []
+    world.working = lambda: 1
+    world.later(0.001, lambda: seen.append("timer"))
+    arrived = asyncio.Event()
+    world.later(0.5, arrived.set, frame=True)
+    await asyncio.wait_for(arrived.wait(), 20)
+    assert not seen
+    world.stop()
+
+
+async def test_the_clock_stands_while_something_is_written():
+    world, over, writing = FakeWorld(), asyncio.Event(), [1]
+    world.writing = lambda: writing[0]
+    world.later(1.0, over.set)
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert not over.is_set()
+    writing[0] = 0
+    await asyncio.wait_for(over.wait(), 20)
+    world.stop()
+
+
 def test_its_clocks_agree():
     world = FakeWorld(start=5.0)
     assert world.monotonic() == world.boottime() == 5.0

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 from chatixia import (
     Agent,
     BadArguments,
+    Cancelled,
+    Conflict,
     Ctx,
+    DeadlineExceeded,
     MeshError,
+    Overloaded,
+    Progress,
     SkillFailed,
     UnknownAgent,
     UnknownSkill,
 )
 from chatixia.testing import mesh_of
+from chatixia.world import REAL
 
 
 @dataclass
@@ -154,3 +163,203 @@ async def test_messages_and_built_in_skills_over_links():
         assert [(r.agent, r.ok) for r in await mesh.broadcast("three")] == [
             ("a", True), ("b", True),
         ]  # fmt: skip
+
+
+async def until(pause: float) -> str:
+    await asyncio.sleep(pause)
+    return "slept"
+
+
+def in_a_thread(pause: float) -> str:
+    threading.Event().wait(pause)
+    return "slept"
+
+
+@pytest.mark.parametrize("loss", [0.0, 0.2])
+@pytest.mark.parametrize("skill", [until, in_a_thread])
+async def test_a_skills_own_sleep_takes_its_real_time_and_no_more(skill: Any, loss: float):
+    sleeper = Agent("sleeper")
+    sleeper.skill(skill, name="rest")
+    async with mesh_of(sleeper, loss=loss, seed=2) as mesh:
+        for _ in range(3):
+            real, fake = REAL.monotonic(), mesh.now
+            assert await mesh.agent("sleeper").rest(pause=0.05) == "slept"
+            assert 0.045 < REAL.monotonic() - real < 2.5  # it was 4.75 s
+            assert mesh.now - fake < 2
+        real = REAL.monotonic()
+        with pytest.raises(DeadlineExceeded):
+            await mesh.agent("sleeper", timeout=0.2).rest(pause=30)
+        assert (loss or REAL.monotonic() - real > 0.15) and REAL.monotonic() - real < 5
+
+
+async def test_a_queued_skills_sleep_ends_no_lease():
+    sleeper = Agent("sleeper")
+    sleeper.skill(until, name="rest")
+    async with mesh_of(sleeper) as mesh:
+        task = await mesh.submit("sleeper", "rest", {"pause": 0.05}, max_attempts=1)
+        fake = mesh.now
+        assert await task == "slept"
+        assert mesh.now - fake < 2
+
+
+async def test_the_queue_is_the_registrys_own():
+    async with mesh_of(weather, reporter, loss=0.2, seed=4) as mesh:
+        task = await mesh.submit("weather", "forecast", {"city": "Oslo", "days": 1}, key="k")
+        assert await task == {"city": "Oslo", "high_c": 3.1}
+        again = await mesh.submit("weather", "forecast", {"days": 1, "city": "Oslo"}, key="k")
+        assert again.id == task.id
+        with pytest.raises(Conflict):
+            await mesh.submit("weather", "forecast", {"city": "Rome"}, key="k")
+        row = await mesh.task(task.id).row()
+        assert (row.state, row.assigned_agent_id, row.attempt) == ("completed", "weather", 1)
+        reply = await mesh.agent("reporter", queue="only").call("report", {"city": "Rome"})
+        assert (reply.via, reply.value.city) == ("queue, plain", "Rome")
+        with pytest.raises(SkillFailed, match="KeyError"):
+            await (await mesh.submit("weather", "broken"))
+        with pytest.raises(UnknownAgent):
+            await mesh.submit("nobody", "x")
+
+
+async def test_a_worker_that_dies_is_replaced():
+    begun: list[int] = []
+    worker, other = Agent("worker"), Agent("other")
+    stuck = asyncio.Event()
+
+    @worker.skill
+    async def work(ctx: Ctx) -> str:
+        begun.append(ctx.attempt)
+        await ctx.progress(0.1, "begun")
+        await stuck.wait()
+        return "never"
+
+    @other.skill(name="work")
+    async def works(ctx: Ctx) -> str:
+        begun.append(ctx.attempt)
+        return "done"
+
+    async with mesh_of(worker, seed=1) as mesh:
+        task = await mesh.submit("", "work")
+        async for _ in task.progress():
+            break
+        await mesh.kill(worker)
+        await mesh.restart(other)
+        fake = mesh.now
+        assert await task == "done"
+        assert begun == [1, 2]
+        assert 4 < mesh.now - fake < 40  # the five seconds that its process had to return
+
+
+async def test_work_for_whoever_is_away_waits():
+    helper = Agent("helper")
+
+    @helper.skill
+    async def help() -> str:
+        return "here"
+
+    async with mesh_of(helper) as mesh:
+        await mesh.kill(helper)
+        task = await mesh.submit("helper", "help", deadline=3600)
+        await mesh.sleep(600)
+        assert await task.state() == "pending"
+        await mesh.restart(helper)
+        assert await task == "here"
+        late = await mesh.submit("helper", "nothing", deadline=5)
+        with pytest.raises(MeshError):
+            await late
+
+
+async def test_progress_and_cancel_of_a_task():
+    slow = Agent("slow")
+    go, stopped = asyncio.Event(), asyncio.Event()
+
+    @slow.skill
+    async def steps(ctx: Ctx) -> str:
+        await ctx.progress(0.5, "half")
+        try:
+            await go.wait()
+        finally:
+            stopped.set()
+        return "done"
+
+    async with mesh_of(slow) as mesh:
+        task = await mesh.submit("slow", "steps")
+        seen = []
+        async for step in task.progress():
+            seen.append((step.fraction, step.note))
+            go.set()
+        assert seen == [(0.5, "half")] and await task == "done"
+        go.clear()
+        stopped.clear()
+        heard: list[Progress] = []
+        hear = lambda step: (heard.append(step), go.set())
+        handle = mesh.agent("slow", queue="only")
+        assert (await handle.call("steps", on_progress=hear)).value == "done"
+        assert heard == [Progress(0.5, "half")]
+        go.clear()
+        stopped.clear()
+        task = await mesh.submit("slow", "steps")
+        async for _ in task.progress():
+            break
+        assert await task.cancel("no more") == "canceled"
+        await stopped.wait()
+        with pytest.raises(Cancelled, match="no more"):
+            await task
+
+
+async def test_a_retry_waits_its_back_off_on_the_fake_clock():
+    shaky = Agent("shaky")
+    tries: list[float] = []
+
+    async with mesh_of(shaky) as mesh:
+
+        @shaky.skill
+        async def work() -> int:
+            tries.append(mesh.now)
+            if len(tries) < 3:
+                raise Overloaded("not yet")
+            return len(tries)
+
+        assert await (await mesh.submit("shaky", "work")) == 3
+        assert tries[1] - tries[0] > 0.5 and tries[2] - tries[1] > 0.5
+
+
+async def a_run(seed: int) -> list[Any]:
+    """Everything that a run decides, with the time at which it did."""
+    seen: list[Any] = []
+    one, two = Agent("one"), Agent("two")
+
+    @one.skill
+    async def relay(n: int, ctx: Ctx) -> int:
+        await asyncio.sleep(0.02)
+        seen.append((n, ctx.request_id, ctx.via))
+        return int(await ctx.agent("two").double(n=n))
+
+    @two.skill
+    async def double(n: int, ctx: Ctx) -> int:
+        seen.append((n, ctx.request_id, ctx.path))
+        return 2 * n
+
+    async with mesh_of(one, two, loss=0.3, reorder=0.2, duplicate=0.1, seed=seed) as mesh:
+        for n in range(4):
+            assert await mesh.agent("one").relay(n=n) == 2 * n
+            task = await mesh.submit("one", "relay", {"n": n})
+            assert await task == 2 * n
+            seen.append((task.id, mesh.now, (await task.row()).fence))
+    return seen
+
+
+async def test_the_same_seed_gives_the_same_run():
+    first, again, other = await a_run(5), await a_run(5), await a_run(6)
+    assert first == again
+    assert first != other
+
+
+async def test_a_link_that_is_cut_leaves_the_queue():
+    async with mesh_of(weather) as mesh:
+        assert (await mesh.agent("weather").call("slow", {"n": 1})).via == "direct"
+        mesh.cut("test~client", "weather")
+        reply = await mesh.agent("weather").call("slow", {"n": 2})
+        assert (reply.value, reply.via) == (4, "queue, plain")
+        mesh.heal("test~client", "weather")
+        await mesh.sleep(1)
+        assert (await mesh.agent("weather").call("slow", {"n": 3})).via == "direct"

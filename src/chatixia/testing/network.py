@@ -15,6 +15,7 @@ Frames are lost and reordered one by one, as no real path does: the session must
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -22,17 +23,25 @@ import msgspec
 
 from chatixia.core.meshtime import MeshTime
 from chatixia.core.ports import PinBook, Self
-from chatixia.errors import NotFound, Unavailable, UnknownAgent, UnknownSkill
+from chatixia.errors import (
+    NotFound,
+    RegistryUnreachable,
+    Unavailable,
+    UnknownAgent,
+    UnknownSkill,
+)
 from chatixia.ids import AgentId
 from chatixia.peer.channel import Access, Upper
 from chatixia.peer.engines.base import EngineRefused
-from chatixia.peer.mesh import PeerMesh
 from chatixia.wire.peer import SkillInfo
 from chatixia.wire.registry import AgentQuery, AgentRecord, AgentRef, Agents, Capabilities, Route
 from chatixia.wire.signaling import LinkReport
 from chatixia.wire.tasks import Submit
 
 from .clock import FakeWorld
+from .node import Node
+from .queue import MemoryQueue
+from .works import Works
 
 MAX_MESSAGE = 262_144
 
@@ -105,19 +114,23 @@ class MemoryLinks:
 
 
 class MemoryRegistry:
-    """A directory of the nodes' skills. It has no queue."""
+    """A directory of the nodes' skills; the network's queue, if it has one."""
 
-    up = True
     access: Access | None = None
 
     def __init__(self, network: Network, owner: AgentId) -> None:
         self.network, self.owner = network, owner
+        self.up = True
         self.on_push: Callable[[msgspec.Struct], None] = _nothing
         self.on_state: Callable[[bool], None] = _nothing
 
     async def verb(self, name: str, request: msgspec.Struct, timeout: float = 10.0) -> Any:
-        """``agents.list``, ``agents.get``, ``agents.route``."""
-        listed = self.network.listed
+        """``agents.list``, ``agents.get``, ``agents.route``; with a queue, ``tasks.*``."""
+        listed, queue = self.network.listed, self.network.queue
+        if not self.up:
+            raise RegistryUnreachable("This process was killed.")
+        if queue is not None and queue.serves(name):
+            return await queue.verb(self.owner, name, request)
         if isinstance(request, AgentQuery):
             rows = [row for row in listed.values() if _fits(row, request.skill)]
             return Agents(sorted(rows, key=lambda row: row.agent_id))
@@ -133,14 +146,17 @@ class MemoryRegistry:
 
     def heartbeat(self, slots: int | None, skills: Sequence[Any] | None) -> None:
         """List (or list anew) this node's skills."""
+        names = frozenset(skill.name for skill in skills or ())
         self.network.list(self.owner, slots or 0, list(skills or ()))
+        if self.network.queue is not None:
+            self.network.queue.offer(self.owner, slots or 0, names)
 
 
 class Network:
     """Nodes, paths and weather, on one :class:`FakeWorld`.
 
     ``loss``, ``duplicate``, ``reorder``, ``refuse``: probabilities per frame. ``delay``: seconds
-    one way, least and most.
+    one way, least and most. ``queue``: whether its registry has one.
     """
 
     def __init__(
@@ -152,20 +168,25 @@ class Network:
         duplicate: float = 0.0,
         reorder: float = 0.0,
         refuse: float = 0.0,
+        queue: bool = False,
     ) -> None:
         self.world = FakeWorld(seed)
+        self.works = Works(self.world.stir)
+        self.queue = MemoryQueue(self.world) if queue else None
         self.loss, self.delay = loss, delay
         self.duplicate, self.reorder, self.refuse = duplicate, reorder, refuse
-        self.nodes: dict[str, PeerMesh] = {}
+        self.nodes: dict[str, Node] = {}
+        self._registries: dict[str, MemoryRegistry] = {}
         self.listed: dict[str, AgentRecord] = {}
         self.severed: set[frozenset[str]] = set()
         self._paths: dict[frozenset[str], tuple[MemoryPath, MemoryPath]] = {}
         self._opening: set[frozenset[str]] = set()
         self._turn = 0
-        self.world.waiting = lambda: sum(node.waiting for node in self.nodes.values())
-        self.world.working = lambda: sum(node.working for node in self.nodes.values())
+        self.world.waiting = lambda: self.works.asking
+        self.world.working = lambda: self.works.busy
+        self.world.writing = lambda: self.queue.busy if self.queue is not None else 0
 
-    def node(self, name: str) -> PeerMesh:
+    def node(self, name: str) -> Node:
         """A mesh port named ``name``; under a name that exists, a new process of it."""
         agent = AgentId(name)
         if name in self.nodes:
@@ -176,26 +197,47 @@ class Network:
             owner=b"", book=cast(PinBook, None),
             clock=MeshTime(0.0, self.world.monotonic, _nothing),
         )  # fmt: skip
-        node = PeerMesh(
-            me,
-            MemoryLinks(self, agent),
-            MemoryRegistry(self, agent),
-            world=self.world,
-            timers=self.world,
-        )
+        registry = MemoryRegistry(self, agent)
+        node = Node(me, MemoryLinks(self, agent), registry, world=self.world, timers=self.world)
+        node.works, self._registries[name] = self.works, registry
         self.nodes[name] = node
         return node
 
     async def start(self) -> None:
         """Start every node."""
-        for node in self.nodes.values():
-            await node.start()
+        if self.queue is not None:
+            await self.queue.start()
+        for name in list(self.nodes):
+            await self.join(name)
+
+    async def join(self, name: str) -> None:
+        """Start one node."""
+        node = self.nodes[name]
+        await node.start()
+        if self.queue is not None:
+            self.queue.login(node.id, node.incarnation, self._registries[name].on_push)
+            row = self.listed.get(name)
+            if row is not None:
+                self.queue.offer(node.id, row.slots, frozenset(row.capabilities.skills))
+            self._registries[name].on_state(True)
 
     async def stop(self) -> None:
         """Stop every node, and the clock."""
         for node in list(self.nodes.values()):
             await node.stop()
+        if self.queue is not None:
+            await self.queue.stop()
         self.world.stop()
+
+    async def sleep(self, seconds: float) -> None:
+        """Until that much fake time has passed."""
+        over = asyncio.get_running_loop().create_future()
+        timer = self.world.later(seconds, lambda: None if over.done() else over.set_result(None))
+        try:
+            with self.works.ask():
+                await over
+        finally:
+            timer.cancel()
 
     # -- the directory
 
@@ -262,22 +304,28 @@ class Network:
         if not path.dead:
             self.cut(path.owner, path.other.owner)
 
-    def kill(self, name: str) -> None:
+    def kill(self, name: str) -> Node:
         """The process is gone without a word; the others get the verdict *gone*."""
         node = self.nodes.pop(name)
+        self._registries[name].up = False
+        if self.queue is not None:
+            self.queue.logout(node.id, clean=False)
         for pair in [pair for pair in self._paths if name in pair]:
             a, b = pair
             self.cut(a, b)
         for other in self.nodes.values():
             other.gone(AgentId(name), node.incarnation)
+        return node
 
     def leave(self, name: str) -> None:
         """A clean stop."""
         for pair in [pair for pair in self._paths if name in pair]:
             a, b = pair
             self.cut(a, b)
-        self.nodes.pop(name, None)
-        self.listed.pop(name, None)
+        if self.nodes.pop(name, None) is not None:
+            self.listed.pop(name, None)
+            if self.queue is not None:
+                self.queue.logout(AgentId(name), clean=True)
 
     def paths_of(self, name: str) -> Sequence[MemoryPath]:
         """The ends that node holds."""

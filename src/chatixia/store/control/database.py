@@ -40,6 +40,14 @@ def open_writer(path: Path, wall: float) -> sqlite3.Connection:
     return db
 
 
+def open_in_memory(wall: float) -> sqlite3.Connection:
+    """A new database that no file holds, migrated."""
+    db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    _migrate(db, Path(":memory:"))
+    _generation(db, wall)
+    return db
+
+
 def open_reader(path: Path) -> sqlite3.Connection:
     """A connection that can neither write nor checkpoint."""
     db = sqlite3.connect(

@@ -28,16 +28,46 @@ class Peer:
 
 
 def test_handlers_of_all_peers_together_are_bounded(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(room, "ALL_RUNNING", 3)
+    monkeypatch.setattr(room, "ALL_RUNNING", 4)
     shared = Room()
-    one, two = Peer("one", shared), Peer("two", shared)
+    one, two, three = Peer("one", shared), Peer("two", shared), Peer("three", shared)
     running = one.ask("a", "b") + two.ask("c")
-    assert len(running) == shared.running == 3 and shared.full
+    assert len(running) == shared.running.used == 3
     assert two.ask("d") == []
-    assert b'"busy"' in two.calls.session.build()
+    assert b'"busy"' in (frame := two.calls.session.build()) and b"retry_after" in frame
+    assert len(three.ask("e")) == 1  # the last quarter is for whoever has little
     one.calls.answer(running[0], b"1")
-    assert not shared.full
-    assert len(two.ask("e")) == 1
+    one.calls.answer(running[1], b"1")
+    assert len(two.ask("f")) == 1
+
+
+def test_a_machine_with_many_clients_has_one_share_and_others_are_served():
+    shared = Room()
+    greedy = [Peer(f"greedy~{n}", shared) for n in range(18)]
+    for peer in greedy:
+        peer.calls.account.belongs("greedy")
+        for n in range(room.MAX_RUNNING):
+            peer.ask(f"r{n}")
+    assert shared.running.used == 3 * ALL_RUNNING // 4
+    honest = Peer("honest~1", shared)
+    honest.calls.account.belongs("honest")
+    assert len([r for n in range(ALL_RUNNING // 16) for r in honest.ask(f"r{n}")]) == 256
+    for peer in greedy:
+        for served in list(peer.calls.served.values()):
+            peer.calls.answer(served, b"1")
+    assert shared.running.held == {"honest": 256}
+
+
+def test_what_a_peer_has_moves_to_the_share_of_its_machine():
+    shared = Room()
+    peer = Peer("p", shared)
+    [running] = peer.ask("a")
+    peer.calls.account.belongs("m")
+    peer.calls.account.belongs("m")
+    peer.calls.account.belongs("")
+    assert shared.running.held == {"m": 1}
+    peer.calls.answer(running, b"1")
+    assert shared.running.held == {} and list(shared.kept.held) == ["m"]
 
 
 def test_answers_kept_for_all_peers_together_are_bounded_until_they_are_acknowledged():
@@ -47,11 +77,11 @@ def test_answers_kept_for_all_peers_together_are_bounded_until_they_are_acknowle
     served = [(peer, peer.ask("a")) for peer in peers]
     for peer, [each] in served:
         peer.calls.answer(each, large)
-    assert shared.full and not shared.running
+    assert shared.kept.used >= ALL_KEPT and not shared.running.used
     assert peers[0].ask("b") == []
     for peer in peers:
         peer.calls.sweep(5 + room.KEPT_SECONDS + 1)
-    assert shared.kept == 0 and not shared.full
+    assert shared.kept.used == 0
     assert len(peers[0].ask("c")) == 1
 
 

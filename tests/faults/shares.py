@@ -12,6 +12,7 @@ from .breaks import Fault, always
 RULE = "tests/core/test_shares.py"
 READERS = "tests/store/control/test_readers.py"
 ROSTER = "tests/registry/live/test_roster.py"
+ROOM = "tests/core/test_room.py"
 HOLDINGS = "tests/store/control/test_holdings.py"
 SWEEP = "tests/store/control/test_sweep.py"
 MEMORY = "tests/store/control/test_memory.py"
@@ -72,6 +73,18 @@ FAULTS: list[Fault] = [
         "logins at once have a share per machine",
         {"chatixia.registry.live.roster:holder_of": by_id},
         (f"{ROSTER}::test_logins_have_a_share_per_machine",),
+    ),
+    Fault(
+        "served-per-agent",
+        "the requests that an agent serves have a share per machine",
+        {"chatixia.core.room:Account.belongs": always(None)},
+        (f"{ROOM}::test_a_machine_with_many_clients_has_one_share_and_others_are_served",),
+    ),
+    Fault(
+        "schemas-per-agent",
+        "schemas have a share per machine",
+        {"chatixia.registry.live.roster:Roster._fits": always(None)},
+        (f"{ROSTER}::test_schemas_have_a_share_per_machine_and_one_agents_are_bounded",),
     ),
     Fault(
         "hoarding",

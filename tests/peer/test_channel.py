@@ -19,7 +19,7 @@ from chatixia.wire import messages as m
 class Path:
     """Keeps what is sent; ``refuse`` makes the engine full."""
 
-    tier, where, link_ms, max_message = "direct", "", 1.0, 262_144
+    tier, where, holder, link_ms, max_message = "direct", "", "", 1.0, 262_144
 
     def __init__(self):
         self.frames, self.buffered, self.refuse, self.closed = [], 0, False, ""

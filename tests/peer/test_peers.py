@@ -138,7 +138,7 @@ async def test_the_path_of_an_old_process_brings_nothing_into_the_new_session(ne
 class _Silent:
     """A path on which nobody answers."""
 
-    tier, where, link_ms, max_message, buffered = "direct", "", None, 262_144, 0
+    tier, where, holder, link_ms, max_message, buffered = "direct", "", "", None, 262_144, 0
     on_message = on_low = None
 
     def send(self, data):
@@ -201,13 +201,13 @@ async def test_answers_are_kept_for_an_agent_that_may_come_back(net, name, goes)
     # The last answer is never acknowledged: its asker is gone.
     served = Served("r", calls, TaskAnswer, None, net.world.monotonic() + 5, answer=b"1")
     calls.served["r"] = served
-    calls._room.kept += 1
+    calls.account.keep(1)
     net.kill(name)
     assert a.forget(name) == goes
-    assert (calls._room.kept == 0) == goes
+    assert (calls._room.kept.used == 0) == goes
     net.world.advance(100)
     calls.sweep(net.world.monotonic())
-    assert a.forget(name) and calls._room.kept == 0
+    assert a.forget(name) and calls._room.kept.used == 0
 
 
 async def test_a_peer_that_came_back_is_waited_for_again(net):

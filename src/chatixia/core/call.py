@@ -35,7 +35,7 @@ from chatixia.wire.peer import FRAME_TARGET, MAX_HOPS, Credit
 from . import exchange, frames, unread
 from .exchange import Heard, Late, Pending, Served, Stop
 from .ports import Incoming, Outgoing
-from .room import KEPT_ANSWERS, KEPT_SECONDS, MAX_ASKED, MAX_RUNNING, MAX_SERVED, Room
+from .room import KEPT_SECONDS, MAX_ASKED, MAX_SERVED, Account, Room
 from .session import Session, Whole
 from .streams import Inflow, Outflow
 from .timers import Wheel
@@ -52,7 +52,7 @@ class Calls:
     """All calls between ``me`` and ``peer``, across sessions. ``via``: the present path's tier."""
 
     __slots__ = (
-        "_cancelled", "_kept", "_room", "_running", "asked", "me", "peer", "served", "session",
+        "_cancelled", "_room", "account", "asked", "me", "peer", "served", "session",
         "via", "wheel",
     )  # fmt: skip
 
@@ -60,23 +60,22 @@ class Calls:
         self, me: AgentId, peer: AgentId, wheel: Wheel[Any], room: Room | None = None
     ) -> None:
         self.me, self.peer, self.wheel, self._room = me, peer, wheel, room or Room()
+        self.account = Account(self._room, peer)
         self.session = Session(self._room.halves)
         self.via = ""
         self.asked: dict[str, Pending] = {}
         self.served: dict[str, Served] = {}
-        self._running = 0
-        self._kept = 0
         self._cancelled: dict[str, float] = {}
 
     @property
     def idle(self) -> bool:
         """No call is open either way."""
-        return not (self.asked or self._running) and self.session.idle
+        return not (self.asked or self.account.running) and self.session.idle
 
     @property
     def open(self) -> int:
         """Calls open, both ways."""
-        return len(self.asked) + self._running
+        return len(self.asked) + self.account.running
 
     # -- asking
 
@@ -177,9 +176,9 @@ class Calls:
 
     def amend(self, served: Served, error: MeshError) -> None:
         """Give an error in the place of an answer that the asker cannot read."""
-        self._keep(-len(served.answer or b""))
+        self.account.keep(-len(served.answer or b""))
         data = served.answer = frames.error_response(served.reply, served.rid, error)
-        self._keep(len(data))
+        self.account.keep(len(data))
         self.session.send(data, served)
 
     def _finish(self, served: Served, data: bytes) -> None:
@@ -187,21 +186,13 @@ class Calls:
             return
         if not served.oneway:
             self.session.send(data, served)
-            self._keep(len(data))
+            self.account.keep(len(data))
         served.answer = data
-        self._run(-1)
+        self.account.run(-1)
         if served.bucket is not None:
             served.bucket.discard(served)
         if served.oneway:
             self.served.pop(served.rid, None)
-
-    def _run(self, by: int) -> None:
-        self._running += by
-        self._room.running += by
-
-    def _keep(self, by: int) -> None:
-        self._kept += by
-        self._room.kept += by
 
     def item(self, served: Served, chunk: bytes) -> bool:
         """Send a stream item if credit allows. False: wait until the Outflow is woken."""
@@ -322,7 +313,7 @@ class Calls:
             served.flow = Outflow()
         self.served[rid] = served
         served.bucket = self.wheel.add(served, deadline)
-        self._run(1)
+        self.account.run(1)
         sink.append(served)
 
     def _seen(self, seen: Served) -> None:
@@ -333,10 +324,8 @@ class Calls:
     def _objection(self, ask: m.Asking, incoming: Incoming) -> MeshError | None:
         if (
             not (ask.source_agent or ask.target_agent or ask.path or self._cancelled)
-            and self._running < MAX_RUNNING
             and len(self.served) < MAX_SERVED
-            and self._kept < KEPT_ANSWERS
-            and not self._room.full
+            and not self.account.full
             and ask.deadline_ms
             and ask.request_id
         ):
@@ -356,9 +345,9 @@ class Calls:
             return DeadlineExceeded(agent=self.me, outcome="definite")
         if self._cancelled and self._cancelled.pop(ask.request_id, None) is not None:
             return Cancelled(agent=self.me)
-        full = self._running >= MAX_RUNNING or len(self.served) >= MAX_SERVED
-        if full or self._kept >= KEPT_ANSWERS or self._room.full:
-            return Overloaded("The agent has too many open requests of yours.", agent=self.me)
+        if len(self.served) >= MAX_SERVED or self.account.full:
+            said = "The agent has too many open requests of yours."
+            return Overloaded(said, agent=self.me, retry_after=1.0)
         return None
 
     def _answered_task(self, answer: m.TaskAnswer, sink: Sink) -> None:
@@ -445,7 +434,7 @@ class Calls:
         for note in self.session.acked:
             if isinstance(note, Served):
                 if self.served.pop(note.rid, None) is not None:
-                    self._keep(-len(note.answer or b""))
+                    self.account.keep(-len(note.answer or b""))
             elif note.out.kind == "status" and note.rid in self.asked:
                 self._forget(note)
                 note.value, note.via = b"null", self.via
@@ -473,7 +462,7 @@ class Calls:
         for rid, served in list(self.served.items()):
             if served.answer is not None and served.deadline + KEPT_SECONDS < now:
                 del self.served[rid]
-                self._keep(-len(served.answer))
+                self.account.keep(-len(served.answer))
 
     def restart(self, sink: Sink) -> None:
         """The peer is a new process: a new session. Sent calls end, unless idempotent."""

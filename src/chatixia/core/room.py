@@ -10,6 +10,7 @@ from typing import Final
 from chatixia.wire.base import MIB
 
 from .fragments import Pool
+from .shares import Shares
 
 MAX_RUNNING: Final = 256
 """Handlers at work for one peer; beyond, ``busy``."""
@@ -26,15 +27,55 @@ ALL_KEPT: Final = 256 * MIB
 
 
 class Room:
-    """What all peers hold together: handlers ``running``, bytes of answers ``kept``, ``halves``."""
+    """What all peers hold together, shared by their machines (core.shares): handlers ``running``,
+    bytes of answers ``kept``; and ``halves``."""
 
     __slots__ = ("halves", "kept", "running")
 
     def __init__(self) -> None:
-        self.running = self.kept = 0
+        self.running, self.kept = Shares(ALL_RUNNING), Shares(ALL_KEPT)
         self.halves = Pool()
+
+    def fits(self, holder: str) -> bool:
+        """Whether ``holder`` may have one request more."""
+        return self.running.fits(holder) and self.kept.fits(holder)
+
+
+class Account:
+    """What one peer holds of the room, on the share of its machine.
+
+    ``holder`` is the peer alone until its link has proved which machine signed it.
+    """
+
+    __slots__ = ("_room", "holder", "kept", "running")
+
+    def __init__(self, room: Room, peer: str) -> None:
+        self._room, self.holder = room, f"@{peer}"
+        self.running = self.kept = 0
+
+    def belongs(self, holder: str) -> None:
+        """It is on that share from now on, with what it has already."""
+        if holder and holder != self.holder:
+            for shares, has in ((self._room.running, self.running), (self._room.kept, self.kept)):
+                shares.add(self.holder, -has)
+                shares.add(holder, has)
+            self.holder = holder
+
+    def run(self, by: int) -> None:
+        """``by`` more (or fewer) handlers are at work."""
+        self.running += by
+        self._room.running.add(self.holder, by)
+
+    def keep(self, by: int) -> None:
+        """``by`` more (or fewer) bytes of answers wait to be acknowledged."""
+        self.kept += by
+        self._room.kept.add(self.holder, by)
 
     @property
     def full(self) -> bool:
         """Whether a new request is one too many."""
-        return self.running >= ALL_RUNNING or self.kept >= ALL_KEPT
+        return (
+            self.running >= MAX_RUNNING
+            or self.kept >= KEPT_ANSWERS
+            or not self._room.fits(self.holder)
+        )

@@ -23,7 +23,7 @@ OPEN_TASKS: Final = 200_000
 STORED_BYTES: Final = 4096 * MIB
 VERBS: Final = 1024
 SOCKETS: Final = 4096
-SCHEMA_BYTES: Final = 64 * MIB
+SCHEMA_BYTES: Final = 32 * MIB
 RETRY_AFTER: Final = 5.0
 """Seconds after which who is over a share may try again."""
 

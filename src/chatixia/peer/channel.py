@@ -43,12 +43,14 @@ class Path(Protocol):
     """One way to a peer after ``hello`` verified both ways: an engine channel, or a relay stream.
 
     ``tier``: ``direct``, ``turn`` or ``relay``. ``where``: the far address, when known.
+    ``holder``: whose share the far end uses (core.shares), "" for its own.
     ``link_ms``: how long it took to open. ``on_message`` and ``on_low`` are set by the mesh
     inside ``attach``; ``on_message`` takes each frame after ``hello``, in order.
     """
 
     tier: str
     where: str
+    holder: str
     link_ms: float | None
     on_message: Callable[[bytes | str], None] | None
     on_low: Callable[[], None]

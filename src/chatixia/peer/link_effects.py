@@ -13,6 +13,7 @@ from chatixia.core.handshake import Heard
 from chatixia.core.link import BAR, Add, Ask, Drop, Effect, Fail, Gone, Link, Make, Sink, Take
 from chatixia.core.ports import Self
 from chatixia.core.rates import Bucket
+from chatixia.core.shares import holder_of
 from chatixia.errors import BadRequest, MeshError, Overloaded, Unreachable
 from chatixia.ids import AgentId
 from chatixia.wire.peer import Bye
@@ -183,6 +184,7 @@ class Acting(Watching):
             (self._now() - birth.began) * 1000,
             lambda said: self._bye(peer, birth, said),
             lambda why: self._given_up(peer, birth, why),
+            holder_of(birth.member) if birth.member else "",
         )  # fmt: skip
         self.opened(peer, birth, path)
         self.upper.attach(peer.id, birth.incarnation, path, birth.said.a)

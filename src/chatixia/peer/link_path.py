@@ -30,7 +30,9 @@ class LinkPath:
         link_ms: float | None,
         on_bye: Callable[[Bye], None],
         on_close: Callable[[str], None],
+        holder: str = "",
     ) -> None:
+        self.holder = holder
         self.tier, self.where, self.link_ms = tier, where, link_ms
         self.send = channel.send
         self.close = on_close

@@ -99,6 +99,7 @@ class Peers:
         known.incarnation = incarnation
         known.seen = route.Seen()
         known.round_trip = None
+        known.calls.account.belongs(path.holder)
         known.channel.attach(path, acked)
         for waiter in known.opened:
             if not waiter.done():

@@ -50,6 +50,7 @@ class MemoryPath:
     """One end of a path. ``other`` is the far end; a dead path takes nothing."""
 
     tier = "direct"
+    holder = ""
     max_message = MAX_MESSAGE
 
     def __init__(self, network: Network, owner: str, where: str) -> None:

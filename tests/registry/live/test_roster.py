@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from chatixia.core.ports import Principal
 from chatixia.core.shares import Bounds
-from chatixia.errors import Overloaded, Replaced
+from chatixia.errors import Overloaded, Replaced, TooLarge
 from chatixia.ids import AgentId
 from chatixia.registry.live import roster as module
 from chatixia.registry.live.roster import Roster
 from chatixia.registry.live.socket import Socket
 from chatixia.wire.peer import SkillInfo
-from chatixia.wire.signaling import Event, Ping
+from chatixia.wire.signaling import MAX_SKILL_BYTES, Event, Ping
 
 
 def made(name: str, epoch: str = "1.1", kind: str = "agent", *skills: str) -> Socket:
@@ -24,7 +25,7 @@ def made(name: str, epoch: str = "1.1", kind: str = "agent", *skills: str) -> So
 
     socket = Socket(nowhere, "?")
     socket.principal, socket.epoch = Principal(AgentId(name), kind), epoch
-    socket.skills = tuple(SkillInfo(skill) for skill in skills)
+    socket.learn(SkillInfo(skill) for skill in skills)
     return socket
 
 
@@ -118,6 +119,41 @@ async def test_logins_have_a_share_per_machine():
         other = roster.get(f"g{n}")
         assert other is None or roster.remove(other)
     roster.admit(of("greedy", "g24"))
+
+
+def described(size: int) -> list[SkillInfo]:
+    return [SkillInfo("s", parameters=msgspec.Raw(b'"' + b"x" * size + b'"'))]
+
+
+async def test_schemas_have_a_share_per_machine_and_one_agents_are_bounded():
+    roster = Roster(Bounds(schema_bytes=16_000))
+    for n in range(5):
+        socket = of("greedy", f"g{n}")
+        socket.learn(described(2_000))
+        roster.admit(socket)
+    more = of("greedy", "more")
+    more.learn(described(2_500))
+    with pytest.raises(Overloaded) as busy:
+        roster.admit(more)
+    assert busy.value.retry_after
+    first = roster.get("g0")
+    assert first
+    before = first.skills
+    with pytest.raises(Overloaded):
+        roster.set_skills(first, described(5_000))
+    assert first.skills == before
+    honest = of("honest", "h")
+    honest.learn(described(900))
+    roster.admit(honest)
+    roster.set_skills(first, described(10))
+    roster.admit(more)
+    for socket in list(roster):
+        roster.remove(socket)
+    assert roster.schemas.used == 0
+    huge = of("other", "o")
+    huge.learn(described(MAX_SKILL_BYTES))
+    with pytest.raises(TooLarge):
+        Roster().admit(huge)
 
 
 async def test_bounds(monkeypatch: pytest.MonkeyPatch):

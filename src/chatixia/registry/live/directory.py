@@ -6,11 +6,11 @@ it returns or is forgotten. Key-less agents of the described contract register a
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable
-from typing import Final, NamedTuple
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Final
 
-from chatixia.core.presence import FORGET_SECONDS
 from chatixia.errors import Denied, NameTaken, NotFound, UnknownSkill
 from chatixia.ids import is_agent_id
 from chatixia.registry.call import Call
@@ -28,21 +28,14 @@ from chatixia.wire.registry import (
 )
 from chatixia.wire.trust import Done
 
+from .away import AwayList
 from .pollers import Pollers
-from .roster import Roster, listed
+from .roster import Roster, holder, listed
 from .socket import Socket
 from .times import rfc3339
 
-MOST_AWAY: Final = 10_000
 PAGE_BYTES: Final = MIB
 """Records in one answer."""
-
-
-class Away(NamedTuple):
-    """An agent whose socket was lost: its last record, and when (mesh seconds)."""
-
-    record: AgentRecord
-    since: float
 
 
 class Directory:
@@ -53,7 +46,8 @@ class Directory:
         self, roster: Roster, now: Callable[[], float], is_member: Callable[[str], bool]
     ) -> None:
         self._roster, self._now, self._is_member = roster, now, is_member
-        self._away: OrderedDict[str, Away] = OrderedDict()
+        self._away = AwayList(roster.schemas, now)
+        roster.make_room = self._away.make_room
         self._pollers = Pollers(now, self._anothers)
         self._turn = 0
 
@@ -66,32 +60,35 @@ class Directory:
             record = self._connected(socket)
             record.health, record.slots = "offline", 0
             record.last_heartbeat = rfc3339(self._now())
-            self._away[socket.id] = Away(record, self._now())
-            self._away.move_to_end(socket.id)
-            if len(self._away) > MOST_AWAY:
-                self._away.popitem(last=False)
+            self._away.add(socket.id, record, holder(socket), socket.skill_bytes)
 
     def joined(self, agent: str) -> None:
         """A member logged in: it is not away, and no poller has its name."""
-        self._away.pop(agent, None)
+        self._away.drop(agent)
         self._pollers.drop(agent)
 
     def gone(self, name: str) -> None:
         """An id left the mesh or was revoked: it and its agents are listed no more."""
-        theirs = [id_ for id_, away in self._away.items() if name in (id_, away.record.machine)]
-        for agent in theirs:
-            del self._away[agent]
+        self._away.drop_of(name)
         self._pollers.drop(name)
 
     # ---- verbs
 
     async def page(self, call: Call, query: AgentQuery) -> Agents:
         """A page in order of id."""
-        found = [r for r in self.records() if _wanted(r, query) and r.agent_id > query.cursor]
+        found = list(islice(self._found(query), query.limit + 1))
         page = found[: query.limit]
         page = page[: fitting(page, PAGE_BYTES)]
         more = len(found) > len(page)
         return Agents(page, page[-1].agent_id if more else "")
+
+    def _found(self, query: AgentQuery) -> Iterator[AgentRecord]:
+        """What matches, made only as it is asked for: a list may have thousands."""
+        ids = self._ids()
+        for id_ in ids[bisect_right(ids, query.cursor) :]:
+            record = self.record(id_)
+            if record is not None and _wanted(record, query):
+                yield record
 
     async def all(self, call: Call, query: AgentQueryAll) -> list[AgentRecord]:
         """As the described contract has it; ``call.more`` is set when one answer does not hold
@@ -167,10 +164,11 @@ class Directory:
 
     def records(self) -> list[AgentRecord]:
         """Everyone in the list, by id."""
-        self._forget()
-        ids = {*self._roster.agents(), *self._away, *self._pollers.ids()}
-        found = (self.record(id_) for id_ in sorted(ids))
+        found = (self.record(id_) for id_ in self._ids())
         return [record for record in found if record is not None]
+
+    def _ids(self) -> list[str]:
+        return sorted({*self._roster.agents(), *self._away.ids(), *self._pollers.ids()})
 
     def record(self, agent: str) -> AgentRecord | None:
         """One agent as it stands now."""
@@ -179,14 +177,7 @@ class Directory:
             return self._connected(socket)
         if (polling := self._pollers.record(agent)) is not None:
             return polling
-        self._forget()
-        away = self._away.get(agent)
-        return away.record if away is not None else None
-
-    def _forget(self) -> None:
-        """Drop who is away too long; the longest away stand first."""
-        while self._away and self._now() - next(iter(self._away.values())).since >= FORGET_SECONDS:
-            self._away.popitem(last=False)
+        return self._away.record(agent)
 
     def _connected(self, socket: Socket) -> AgentRecord:
         assert socket.principal

@@ -224,7 +224,8 @@ class Door:
         socket.description = said.description
         socket.agree(said.capabilities)
         if principal.kind == "agent":
-            socket.skills, socket.slots = tuple(said.skills), said.slots
+            socket.learn(said.skills)
+            socket.slots = said.slots
         if principal.kind == "key" and self._roster.online(principal.id):
             raise NameTaken(f"{principal.id} is logged in already.")
         self._roster.admit(socket, lambda: self._greet(socket, login.welcome))

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 
 from chatixia.core.shares import RETRY_AFTER, Bounds, Shares, fits, holder_of
-from chatixia.errors import Overloaded, Replaced
+from chatixia.errors import Overloaded, Replaced, TooLarge
 from chatixia.wire.base import encode
 from chatixia.wire.peer import SkillInfo
-from chatixia.wire.signaling import Event, PeerJoined, PeerLeft, SignalError
+from chatixia.wire.signaling import MAX_SKILL_BYTES, Event, PeerJoined, PeerLeft, SignalError
 
 from .socket import REPLACED, Socket
 
@@ -31,6 +31,10 @@ class Roster:
 
     def __init__(self, bounds: Bounds = Bounds()) -> None:  # noqa: B008 - frozen
         self._shares = Shares(bounds.sockets)
+        self.schemas = Shares(bounds.schema_bytes)
+        """Bytes of the skills of all agents, those that are away included."""
+        self.make_room: Callable[[str, int], bool] = self.schemas.fits
+        """Whether a holder may have so many bytes more, set by who can make room for them."""
         self._peers: dict[str, Socket] = {}
         self._skilled: dict[str, dict[str, None]] = {}
         self._people: dict[str, set[Socket]] = {}
@@ -46,7 +50,8 @@ class Roster:
         """List a logged-in socket; an older login of the same id is told and closed.
 
         ``greet`` queues what the newcomer must read before anything that being listed brings.
-        Raises Replaced if a newer login of the id is already here, Overloaded above the bound.
+        Raises Replaced if a newer login of the id is already here, Overloaded above its holder's
+        share, TooLarge for skills that are too many.
         """
         old = self._peers.get(socket.id)
         if old is not None and epoch_key(old.epoch) > epoch_key(socket.epoch):
@@ -58,7 +63,8 @@ class Roster:
             self._end(old, True)
         greet()
         self._peers[socket.id] = socket
-        self._shares.add(_holder(socket))
+        self._shares.add(holder(socket))
+        self.schemas.add(holder(socket), socket.skill_bytes)
         self._index(socket)
         if listed(socket):
             self._tell(PeerJoined(socket.info()), socket)
@@ -66,11 +72,30 @@ class Roster:
 
     def _admits(self, socket: Socket, old: Socket | None) -> None:
         """Raise Overloaded above its holder's share; taking one's own place adds none."""
-        if old is not None and _holder(old) == _holder(socket):
+        same = old is not None and holder(old) == holder(socket)
+        had = old.skill_bytes if old is not None and same else 0
+        self._fits(socket, socket.skill_bytes, had)
+        if same:
             return
-        if not self._shares.fits(_holder(socket)):
+        if not self._shares.fits(holder(socket)):
             raise Overloaded(
                 "Too many agents and clients of this machine are connected.",
+                retry_after=RETRY_AFTER,
+            )
+
+    def _fits(self, socket: Socket, size: int, had: int) -> None:
+        """Whether skills of ``size`` bytes may stand for those of ``had``.
+
+        Raises TooLarge for one agent, Overloaded above its holder's share of all.
+        """
+        if size > MAX_SKILL_BYTES:
+            raise TooLarge(
+                f"The skills of one agent with their schemas may have {MAX_SKILL_BYTES} bytes;"
+                f" these have {size}."
+            )
+        if size > had and not self.make_room(holder(socket), size - had):
+            raise Overloaded(
+                "The skills of this machine's agents take too much room; describe them with less.",
                 retry_after=RETRY_AFTER,
             )
 
@@ -100,7 +125,8 @@ class Roster:
 
     def _forget(self, socket: Socket) -> None:
         del self._peers[socket.id]
-        self._shares.add(_holder(socket), -1)
+        self._shares.add(holder(socket), -1)
+        self.schemas.add(holder(socket), -socket.skill_bytes)
         self._unindex(socket)
 
     def get(self, peer: str) -> Socket | None:
@@ -116,13 +142,19 @@ class Roster:
     # ---- skills
 
     def set_skills(self, socket: Socket, skills: Sequence[SkillInfo]) -> None:
-        """An agent's skills changed while it is connected; the same again are no news."""
+        """An agent's skills changed while it is connected; the same again are no news.
+
+        Raises TooLarge and Overloaded, and then they are what they were.
+        """
         if tuple(skills) == socket.skills:
             self.slots_changed(socket)
             return
+        had, size = socket.skill_bytes, len(encode(skills))
+        self._fits(socket, size, had)
         self._unindex(socket)
-        socket.skills = tuple(skills)
+        socket.learn(skills)
         if self._peers.get(socket.id) is socket:
+            self.schemas.add(holder(socket), size - had)
             self._index(socket)
             if listed(socket):
                 self._tell(PeerJoined(socket.info()), socket)
@@ -193,9 +225,9 @@ class Roster:
 
     def watch(self, socket: Socket) -> None:
         """Send every event of the mesh to this socket from now on. Raises Overloaded."""
-        holder = _holder(socket)
-        mine = sum(1 for watcher in self._watchers if _holder(watcher) == holder)
-        full = not fits(MOST_WATCHERS, len(self._watchers), mine, 1)
+        mine = holder(socket)
+        theirs = sum(1 for watcher in self._watchers if holder(watcher) == mine)
+        full = not fits(MOST_WATCHERS, len(self._watchers), theirs, 1)
         if full and socket not in self._watchers:
             raise Overloaded("Too many watchers.", retry_after=RETRY_AFTER)
         self._watchers.add(socket)
@@ -232,7 +264,8 @@ class Roster:
             told(socket, replaced)
 
 
-def _holder(socket: Socket) -> str:
+def holder(socket: Socket) -> str:
+    """Whose share a login uses (core.shares)."""
     return holder_of(socket.principal) if socket.principal else ""
 
 

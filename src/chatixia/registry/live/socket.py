@@ -52,6 +52,7 @@ class Socket:
         self.incarnation = ""
         self.epoch = ""
         self.skills: tuple[SkillInfo, ...] = ()
+        self.skill_bytes = 0
         self.capabilities: list[str] = []
         self.slots = 0
         self.hostname = ""
@@ -83,6 +84,11 @@ class Socket:
             self.id, self.incarnation, [skill.name for skill in self.skills],
             self.capabilities, self.epoch,
         )  # fmt: skip
+
+    def learn(self, skills: Iterable[SkillInfo]) -> None:
+        """Take the skills that the agent says it has."""
+        self.skills = tuple(skills)
+        self.skill_bytes = len(encode(self.skills)) if self.skills else 0
 
     def agree(self, capabilities: Iterable[str]) -> None:
         """Take the capabilities that the client named at login."""

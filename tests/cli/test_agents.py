@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from chatixia import Agent
 from chatixia.cli.agents import show
 from chatixia.cli.common import Talk, again
@@ -47,9 +49,31 @@ async def test_watching_shows_again():
             raise KeyboardInterrupt
 
     try:
-        await again(0.001, look)
+        await again(Talk(False, False, 0, ""), 0.001, look)
     except KeyboardInterrupt:
         assert shown == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("terminal", "as_json"), [(True, False), (False, False), (True, True)])
+async def test_a_terminal_is_repainted_and_a_pipe_gets_lines(
+    monkeypatch, capsys, terminal, as_json
+):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: terminal, raising=False)
+    talk, looks = Talk(as_json, False, 0, ""), []
+
+    async def look() -> None:
+        talk.data("agents", {"n": 1}, "rows")
+        looks.append(1)
+        if len(looks) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        await again(talk, 0.001, look)
+    out = capsys.readouterr().out
+    if as_json:
+        assert out == '{"v":1,"kind":"agents","n":1}\n' * 2
+    else:
+        assert out == ("\x1b[Hrows\x1b[K\n\x1b[J" if terminal else "rows\n") * 2
 
 
 async def test_a_skill_that_nobody_has(capsys):

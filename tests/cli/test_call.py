@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import re
@@ -17,6 +18,7 @@ from chatixia import Agent, connect
 from chatixia.cli import call as command
 from chatixia.cli.call import Request, explain, perform
 from chatixia.cli.common import Talk
+from chatixia.cli.submit import Terms
 from chatixia.client.reply import Reply
 from chatixia.errors import (
     BadArguments,
@@ -198,6 +200,31 @@ async def test_the_queue_carries_a_stream_whole(home, capsys):
         lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
         assert [line["kind"] for line in lines] == ["item", "end"]
         assert (lines[0]["item"], lines[1]["via"]) == ({"n": 0}, "queue, plain")
+
+
+def test_a_call_that_nobody_waits_for(registry, type_):
+    async def once() -> None:
+        async with weather():
+            pass
+
+    asyncio.run(once())
+    words = ("call", "weather", "forecast", "city=Oslo", "--no-wait")
+    for more, deadline, tries in (
+        ((), 86_400, 1), (("--timeout", "90"), 90, 1), (("--idempotent",), 86_400, 3),
+    ):  # fmt: skip
+        done = type_(*words, *more)
+        assert done.code == 0, done.err
+        row = type_("tasks", "show", done.out.strip(), "--json").json["task"]
+        assert deadline - 30 < row["deadline_ms"] / 1000 <= deadline
+        assert row.get("max_attempts", 3) == tries
+    assert type_(*words, "--direct").code == 2
+
+
+async def test_nobody_is_left_work_that_it_cannot_do():
+    asked = request("forcast", "city=Oslo")._replace(terms=Terms(), queue="auto")
+    with pytest.raises(UnknownSkill) as caught:
+        await run(asked)
+    assert caught.value.__notes__ == ["Did you mean forecast?"]
 
 
 async def test_a_stream_that_no_link_takes_says_what_would():

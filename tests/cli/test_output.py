@@ -1,6 +1,7 @@
 """The shapes of the transcript, one by one."""
 
 import json
+import os
 import shlex
 import sys
 
@@ -152,6 +153,17 @@ def test_a_terminal_is_not_steered(monkeypatch, capsys):
 def test_a_word_of_a_command_is_quoted_if_need_be(text, shown):
     assert output.word(text) == shown
     assert shlex.split(shown) == [text]
+
+
+def test_a_terminal_is_painted_over(monkeypatch, capsys):
+    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((10, 5)))
+    output.repaint("one\n\x1b[31mtwo and more")
+    assert capsys.readouterr().out == "\x1b[Hone\x1b[K\n�[31mtwo a\x1b[K\n\x1b[J"
+    output.repaint("\n".join("abcdefgh"))
+    shown = capsys.readouterr().out
+    assert shown.count("\n") == 4 and "... 5 m" in shown
+    output.repaint("")
+    assert capsys.readouterr().out == "\x1b[H\x1b[J"
 
 
 def test_the_name_itself_is_no_hint():

@@ -1,42 +1,16 @@
-"""Tasks as rows, and what is refused before anybody is asked."""
+"""The commands of `tasks`, against a real registry where it takes one."""
 
 import asyncio
 import os
 
-import msgspec
 import pytest
 
-from chatixia import connect
+from chatixia import Agent, connect
 from chatixia.cli.common import Talk
-from chatixia.cli.tasks import line, progress_of, show_list, talk_of
-from chatixia.errors import BadRequest, WireError
-from chatixia.wire.tasks import Body, Query, Task
-
-TASK = Task("t_" + "a" * 26, "completed", "fold", "bob", "anna", "bob", created_at=40.0)
-
-
-def test_a_row():
-    assert line(TASK, 100.0) == (TASK.id, "completed", "fold", "anna", "bob", "1 min")
-
-
-def test_all_about_one(capsys):
-    task = msgspec.structs.replace(TASK, result=Body(plain=msgspec.Raw(b'{"n":1}')), attempt=1)
-    talk_of(Talk(False, False, 0, ""), task)
-    out = capsys.readouterr().out
-    assert "queue, plain" in out and '{"n":1}' in out and "attempt 1 of 3" in out
-
-
-def test_an_error_is_shown(capsys):
-    task = msgspec.structs.replace(TASK, state="failed", error=WireError("expired", "Too late."))
-    talk_of(Talk(False, False, 0, ""), task)
-    assert "expired: Too late." in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("fraction", "note", "text"), [(None, "", ""), (0.7, "", "70 %"), (0.7, "x", "70 %, x")]
-)
-def test_progress(fraction, note, text):
-    assert progress_of(fraction, note) == text
+from chatixia.cli.tasks import id_of, show_list
+from chatixia.errors import BadRequest, NotFound
+from chatixia.testing.registry import RegistryHarness
+from chatixia.wire.tasks import Query
 
 
 async def test_an_unknown_state_is_refused_here():
@@ -101,3 +75,65 @@ def test_the_owner_sees_all_tasks_and_a_machine_its_own(registry, type_, there, 
     assert type_("tasks", "cancel", theirs).code == 0
     watched = type_("tasks", "watch", theirs)
     assert watched.code == 1 and theirs in watched.out
+
+
+def weather() -> Agent:
+    agent = Agent("weather")
+
+    @agent.skill
+    async def forecast(city: str, days: int = 3) -> str:
+        return f"{city} {days}"
+
+    return agent
+
+
+async def test_a_task_is_named_by_a_unique_beginning(home):
+    async with RegistryHarness(home), connect() as mesh:
+        one, two = [(await mesh.submit("", "nobody-has-it")).id for _ in range(2)]
+        same = os.path.commonprefix([one, two])
+        for text in (one, one[2:], one[: len(same) + 1], one[2 : len(same) + 1]):
+            assert await id_of(mesh, text) == one
+        with pytest.raises(BadRequest) as caught:
+            await id_of(mesh, same)
+        assert one in caught.value.message and two in caught.value.message
+        unlike = next(letter for letter in "abcdefgh" if letter not in (one[2], two[2]))
+        with pytest.raises(NotFound, match=f"begins with t_{unlike}"):
+            await id_of(mesh, unlike)
+        for wrong in ("t_A", "t_!", one + "a"):
+            with pytest.raises(BadRequest, match="is no task id"):
+                await id_of(mesh, wrong)
+
+
+def test_submit_show_and_retry(registry, type_):
+    """A name that nobody has ever had is refused; one that is away is not."""
+
+    async def once() -> None:
+        async with weather():
+            pass
+
+    asyncio.run(once())
+    done = type_("tasks", "submit", "weather", "forecast", "city=Oslo", "days:=2", "--json")
+    assert done.code == 0, done.err
+    task = done.json["task"]["id"]
+    shown = type_("tasks", "show", task[:12])
+    assert shown.code == 0
+    for part in ('{"city":"Oslo","days":2}', "attempt 0 of 3", "deadline", "in 24 h", "submitted"):
+        assert part in shown.out, shown.out
+    again = type_("tasks", "retry", task)
+    assert (again.code, "is pending" in again.err) == (1, True)
+    assert type_("tasks", "cancel", task[2:12]).out.startswith(f"{task} canceled")
+    again = type_("tasks", "retry", task[:12], "--deadline", "90")
+    assert again.code == 0 and again.out.strip() != task
+    assert f"`chatixia tasks watch {again.out.strip()}`" in again.err
+    row = type_("tasks", "show", again.out.strip(), "--json").json["task"]
+    assert (row["state"], row["payload"]["plain"]) == ("pending", {"city": "Oslo", "days": 2})
+    assert 60_000 < row["deadline_ms"] <= 90_000
+    anyone = type_("tasks", "submit", "--any", "nobody-has-it", "--max-attempts", "1", "-q")
+    assert (anyone.code, anyone.err) == (0, "")
+    unknown = type_("tasks", "submit", "wether", "forecast")
+    assert (unknown.code, "No agent" in unknown.err) == (1, True)
+
+
+@pytest.mark.parametrize("words", [["submit"], ["submit", "weather"], ["retry"]])
+def test_too_few_words(home, type_, words):
+    assert type_("tasks", *words).code == 2

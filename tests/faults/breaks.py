@@ -36,6 +36,11 @@ def by_class(original: Any) -> Any:
     return lambda error, seconds: type(error).__name__
 
 
+def printing(original: Any) -> Any:
+    """Let what is painted over come after what was there."""
+    return lambda text: print(text)
+
+
 def swallowing(original: Any) -> Any:
     """Let a function pass over every error in silence."""
 

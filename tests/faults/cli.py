@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .breaks import Fault, always, by_class
+from .breaks import Fault, always, by_class, printing, value
 
 FAULTS: list[Fault] = [
     Fault(
@@ -40,5 +40,23 @@ FAULTS: list[Fault] = [
         "a skill's help shows the fields inside its arguments",
         {"chatixia.cli.schema:_below": always(())},
         ("tests/cli/test_schema.py::test_nested_fields_stand_below_their_argument",),
+    ),
+    Fault(
+        "any-beginning",
+        "a task is never taken for another whose id begins alike",
+        {"chatixia.cli.tasks:MAX_CANDIDATES": value(0)},
+        ("tests/cli/test_tasks.py::test_a_task_is_named_by_a_unique_beginning",),
+    ),
+    Fault(
+        "endless-scroll",
+        "a watched list is painted over on a terminal",
+        {"chatixia.cli.output:repaint": printing},
+        ("tests/cli/test_agents.py::test_a_terminal_is_repainted_and_a_pipe_gets_lines",),
+    ),
+    Fault(
+        "work-in-vain",
+        "nobody is left work that it cannot do",
+        {"chatixia.cli.call:refuse_unknown": always(None)},
+        ("tests/cli/test_call.py::test_nobody_is_left_work_that_it_cannot_do",),
     ),
 ]

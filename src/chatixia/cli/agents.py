@@ -21,7 +21,7 @@ HEADS = ("agent", "health", "skills", "machine")
 @common
 def agents(talk: Talk, skill: str, watch: bool) -> None:
     """List the agents of the mesh."""
-    in_mesh(talk, lambda mesh: again(2.0 if watch else 0.0, lambda: show(mesh, talk, skill)))
+    in_mesh(talk, lambda mesh: again(talk, 2.0 if watch else 0.0, lambda: show(mesh, talk, skill)))
 
 
 async def show(mesh: Mesh, talk: Talk, skill: str) -> None:

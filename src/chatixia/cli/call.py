@@ -12,6 +12,7 @@ import click
 from chatixia.cli import output
 from chatixia.cli.bar import Bar
 from chatixia.cli.common import Talk, common, in_mesh, waits
+from chatixia.cli.submit import Terms, submit
 
 if TYPE_CHECKING:
     import msgspec
@@ -36,6 +37,8 @@ class Request(NamedTuple):
     idempotent: bool
     queue: Queue
     read: Callable[[str], bytes]
+    terms: Terms | None = None
+    """Given: it is left in the queue, and nobody waits."""
 
 
 @click.command(add_help_option=False)
@@ -46,12 +49,14 @@ class Request(NamedTuple):
 @click.option("--idempotent", is_flag=True, help="It may run twice, so it may be tried again.")
 @click.option("--queue", "only_queue", is_flag=True, help="Through the registry's queue only.")
 @click.option("--direct", is_flag=True, help="Over a link only, never through the queue.")
+@click.option("--no-wait", is_flag=True, help="Leave it in the queue; print the task's id.")
 @click.option("-h", "--help", "helped", is_flag=True, help="AGENT's skills, or SKILL's arguments.")
 @common
 @click.pass_context
 def call(
     ctx: click.Context, talk: Talk, agent: str, skill: str, words: tuple[str, ...],
-    timeout: float, idempotent: bool, only_queue: bool, direct: bool, helped: bool,
+    timeout: float, idempotent: bool, only_queue: bool, direct: bool, no_wait: bool,
+    helped: bool,
 ) -> None:  # fmt: skip
     """Call SKILL of AGENT; its result is printed as JSON, how it was carried goes to stderr.
 
@@ -66,16 +71,25 @@ def call(
             raise click.UsageError("Name an agent and a skill: chatixia call AGENT SKILL.", ctx)
         click.echo(ctx.get_help())
         return
-    if only_queue and direct:
-        raise click.UsageError("--direct and --queue exclude each other; give one of them.", ctx)
+    if direct and (only_queue or no_wait):
+        other = "--queue" if only_queue else "--no-wait"
+        raise click.UsageError(f"--direct and {other} exclude each other; give one of them.", ctx)
     queue: Queue = "only" if only_queue else "never" if direct else "auto"
     content = {} if helped else contents(agent, skill, words)
-    request = Request(agent, skill, words, timeout, idempotent, queue, content.__getitem__)
+    terms = terms_of(ctx, timeout, idempotent) if no_wait else None
+    request = Request(agent, skill, words, timeout, idempotent, queue, content.__getitem__, terms)
     in_mesh(
         talk,
         lambda mesh: explain(mesh, talk, request) if helped else perform(mesh, talk, request),
         timeout,
     )
+
+
+def terms_of(ctx: click.Context, timeout: float, idempotent: bool) -> Terms:
+    """How a call that nobody waits for is submitted: with a day, unless a time was typed."""
+    typed = ctx.get_parameter_source("timeout") is not click.core.ParameterSource.DEFAULT
+    terms = Terms(max_attempts=3 if idempotent else 1)
+    return terms._replace(deadline=timeout) if typed else terms
 
 
 async def perform(mesh: Mesh, talk: Talk, request: Request) -> None:
@@ -88,7 +102,10 @@ async def perform(mesh: Mesh, talk: Talk, request: Request) -> None:
         skills = await listed(mesh, request)
         known = find(skills, request.skill)
         given = assemble(request.words, schema(known), request.read)
-        if known is None or not known.streams:
+        if request.terms is not None:
+            refuse_unknown(request, skills)
+            await submit(mesh, talk, request.agent, request.skill, given, request.terms)
+        elif known is None or not known.streams:
             with Bar(talk) as bar:
                 reply = await handle(mesh, request).call(request.skill, given, on_progress=bar.step)
             show(talk, reply)
@@ -109,11 +126,22 @@ async def perform(mesh: Mesh, talk: Talk, request: Request) -> None:
         raise
 
 
+def refuse_unknown(request: Request, skills: Sequence[SkillInfo]) -> None:
+    """Raise UnknownSkill where the agent is listed without it: the task would wait in vain."""
+    from chatixia.errors import UnknownSkill
+
+    if skills and find(skills, request.skill) is None:
+        what = f"{request.agent} has no skill {request.skill}."
+        raise UnknownSkill(what, agent=request.agent)
+
+
 async def listed(mesh: Mesh, request: Request) -> list[SkillInfo]:
     """The agent's skills. None of one that the directory does not list: it may be a member that is
     away, and then the queue takes the call; whether it is one, the call itself says."""
     from chatixia.errors import UnknownAgent
 
+    if not request.agent:  # whoever has the skill: they should agree on its schema
+        return next((record.skills for record in await mesh.agents(request.skill)), [])
     try:
         return await mesh.skills(request.agent)
     except UnknownAgent:

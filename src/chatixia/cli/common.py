@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Coroutine, Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
@@ -45,6 +46,7 @@ class Talk:
         self.quiet = quiet
         self.verbose = verbose
         self.mesh = mesh
+        self.repaints = False
 
     def say(self, text: str) -> None:
         """Talk to the person, unless told to be quiet."""
@@ -55,6 +57,8 @@ class Talk:
         """A result: one versioned JSON object, or its text for people."""
         if self.as_json:
             output.emit(output.document(kind, fields))
+        elif self.repaints:
+            output.repaint(text)
         elif text:
             output.emit(text)
 
@@ -156,8 +160,12 @@ def in_queue(talk: Talk, work: Callable[[Mesh], Coroutine[Any, Any, R]]) -> R:
     return wait(visit())
 
 
-async def again(every: float, show: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Show now, and with ``every`` above 0 again after that many seconds until interrupted."""
+async def again(talk: Talk, every: float, show: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Show now, and with ``every`` above 0 again after that many seconds until interrupted.
+
+    A terminal is painted over each time; a pipe or file gets one look after the other.
+    """
+    talk.repaints = every > 0 and not talk.as_json and sys.stdout.isatty()
     await show()
     while every > 0:
         await asyncio.sleep(every)

@@ -140,7 +140,7 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
         "call": Entry(_call, "Call a skill of an agent"),
         "ask": Entry(_ask, "Speak to an agent in plain words"),
         "ping": Entry(_ping, "Measure the way to an agent"),
-        "tasks": Entry(_tasks, "List, show, watch and cancel queued work"),
+        "tasks": Entry(_tasks, "List, show, submit, retry and cancel queued work"),
         "status": Entry(_status, "Show the mesh at a glance"),
         "hub": Entry(_hub, "Open the hub in a browser, already logged in"),
     },

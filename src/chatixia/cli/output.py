@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -71,6 +72,19 @@ def emit(text: str, end: str = "\n") -> None:
     pipe = sys.stdout.buffer
     pipe.write((text + end).encode(errors="surrogatepass"))
     pipe.flush()
+
+
+def repaint(text: str) -> None:
+    """Put ``text`` in the place of all that the terminal shows, cut at its height."""
+    size = shutil.get_terminal_size()
+    lines = plain(text).splitlines()
+    if len(lines) >= size.lines:
+        lines = [*lines[: size.lines - 2], f"  ... {len(lines) - size.lines + 2} more lines"]
+    # Line by line, so that nothing flickers: to the top, each line to its end, then what is below.
+    sys.stdout.write(
+        "\x1b[H" + "".join(f"{line[: size.columns]}\x1b[K\n" for line in lines) + "\x1b[J"
+    )
+    sys.stdout.flush()
 
 
 def rows(lines: Iterable[Row]) -> str:
@@ -189,6 +203,13 @@ def since(seconds: float) -> str:
         if seconds >= size:
             return f"{seconds / size:.0f} {unit}"
     return f"{max(seconds, 0):.0f} s"
+
+
+def moment(seconds: float) -> str:
+    """A time of the mesh on this machine's calendar: ``2026-11-29 21:19:21``."""
+    from datetime import datetime
+
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def coloured(stream: Any = None) -> bool:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @common
 def status(talk: Talk, watch: bool) -> None:
     """Show the registry, the agents, the links between them and the queue."""
-    in_mesh(talk, lambda mesh: again(2.0 if watch else 0.0, lambda: show(mesh, talk)))
+    in_mesh(talk, lambda mesh: again(talk, 2.0 if watch else 0.0, lambda: show(mesh, talk)))
 
 
 async def show(mesh: Mesh, talk: Talk) -> None:

@@ -1,4 +1,4 @@
-"""``chatixia tasks``: the work in the registry's queue; list, show, watch and cancel it."""
+"""``chatixia tasks``: the work in the registry's queue."""
 
 from __future__ import annotations
 
@@ -8,24 +8,30 @@ import click
 
 from chatixia.cli import output
 from chatixia.cli.common import Noun, Talk, common, in_mesh, in_queue
+from chatixia.cli.submit import DAY_S, Terms, again
+from chatixia.cli.task_rows import HEADS, everything, line, progress
 
 if TYPE_CHECKING:
     from chatixia.client.mesh import Mesh
     from chatixia.wire.tasks import Query, Task
 
-HEADS = ("task", "state", "skill", "from", "to", "age")
+MAX_CANDIDATES = 5
+"""Tasks that are named where the beginning of an id fits several."""
 
 
 @click.group(cls=Noun)
 def tasks() -> None:
-    """List, show, watch and cancel queued work; alone it lists."""
+    """List, show, watch, submit, retry and cancel queued work; alone it lists.
+
+    TASK is an id, or the beginning of one that no other task shares.
+    """
 
 
 @tasks.command("list")
 @click.option("--state", default="", metavar="STATE", help="Only tasks in this state.")
 @click.option("--skill", default="", metavar="NAME", help="Only tasks of this skill.")
 @click.option("--agent", default="", metavar="NAME", help="Only tasks from or to this agent.")
-@click.option("-n", "limit", default=50, type=click.IntRange(1, 200), help="At most; 50.")
+@click.option("-n", "limit", default=50, type=click.IntRange(1, 200), help="At most that many; 50.")
 @click.option("--cursor", default="", metavar="NEXT", help="Go on where a list said so.")
 @common
 def list_(talk: Talk, state: str, skill: str, agent: str, limit: int, cursor: str) -> None:
@@ -40,7 +46,7 @@ def list_(talk: Talk, state: str, skill: str, agent: str, limit: int, cursor: st
 @click.argument("task_id", metavar="TASK")
 @common
 def show(talk: Talk, task_id: str) -> None:
-    """Show one task with its result or error."""
+    """Show one task: arguments, worker, times, result or error."""
     in_queue(talk, lambda mesh: show_one(mesh, talk, task_id))
 
 
@@ -62,6 +68,73 @@ def watch(talk: Talk, task_id: str) -> None:
         in_queue(talk, lambda mesh: follow(mesh, talk, task_id))
 
 
+@tasks.command()
+@click.argument("words", nargs=-1, required=True, metavar="AGENT SKILL [ARGUMENT]...")
+@click.option("--any", "anyone", is_flag=True, help="Whoever has SKILL; no AGENT then.")
+@click.option("--key", default="", metavar="TEXT", help="The same key is the same task.")
+@click.option("--deadline", default=DAY_S, metavar="SECONDS", help="To be done in; a day.")
+@click.option("--priority", default=0, type=click.IntRange(-100, 100), help="Higher goes first; 0.")
+@click.option("--max-attempts", default=3, type=click.IntRange(1, 20), help="Tries at most; 3.")
+@common
+def submit(
+    talk: Talk, words: tuple[str, ...], anyone: bool, key: str, deadline: float, priority: int,
+    max_attempts: int,
+) -> None:  # fmt: skip
+    """Leave work in the queue for AGENT, and print the task's id.
+
+    It waits there until AGENT takes it, also while nobody of both is online. ARGUMENT is as for
+    `chatixia call`.
+    """
+    from chatixia.cli.call import Request, contents, perform
+
+    agent, *rest = ("", *words) if anyone else words
+    if not rest:
+        raise click.UsageError("Name an agent and a skill: chatixia tasks submit AGENT SKILL.")
+    skill, *given = rest
+    terms = Terms(key, deadline, priority, max_attempts)
+    read = contents(agent, skill, given).__getitem__
+    request = Request(agent, skill, given, 30.0, False, "only", read, terms)
+    in_mesh(talk, lambda mesh: perform(mesh, talk, request))
+
+
+@tasks.command()
+@click.argument("task_id", metavar="TASK")
+@click.option("--deadline", default=DAY_S, metavar="SECONDS", help="To be done in; a day.")
+@common
+def retry(talk: Talk, task_id: str, deadline: float) -> None:
+    """Submit the work of an ended task again, as a new task, and print its id."""
+    row = in_queue(talk, lambda mesh: row_of(mesh, task_id))
+    in_mesh(talk, lambda mesh: again(mesh, talk, row, deadline))
+
+
+async def row_of(mesh: Mesh, beginning: str) -> Task:
+    """The task whose id begins so."""
+    return await mesh.task(await id_of(mesh, beginning)).row()
+
+
+async def id_of(mesh: Mesh, beginning: str) -> str:
+    """The one id that begins so. Raises NotFound, or BadRequest naming the candidates."""
+    from chatixia.errors import BadRequest, NotFound
+    from chatixia.ids import is_task_id
+    from chatixia.wire.tasks import Query
+
+    text = beginning if beginning.startswith("t_") else f"t_{beginning}"
+    if is_task_id(text):
+        return text
+    if not is_task_id(f"{text}{'a' * 28}"[:28]) or len(text) > 28:
+        mesh.task(beginning)  # says what an id looks like
+    page = await mesh.verb("tasks.list", Query(id=text, limit=MAX_CANDIDATES + 1))
+    # An older registry passes over `id` and lists all.
+    found: list[str] = [task.id for task in page.tasks if task.id.startswith(text)]
+    if not found:
+        raise NotFound(f"No task's id begins with {text}; see `chatixia tasks`.")
+    if len(found) > 1:
+        more = ", ..." if len(found) > MAX_CANDIDATES else ""
+        names = ", ".join(found[:MAX_CANDIDATES])
+        raise BadRequest(f"Several ids begin with {text}: {names}{more}. Write more of the one.")
+    return found[0]
+
+
 async def show_list(mesh: Mesh, talk: Talk, query: Query) -> None:
     """One page of the list."""
     from chatixia.errors import BadRequest
@@ -81,59 +154,41 @@ async def show_list(mesh: Mesh, talk: Talk, query: Query) -> None:
         talk.say(f"  There are more: --cursor {output.word(page.next)}")
 
 
-def line(task: Task, now: float) -> tuple[str, ...]:
-    """A task as a row of the list."""
-    to = task.assigned_agent_id or task.target_agent_id or "any"
-    age = output.since(now - task.created_at)
-    return task.id, task.state, task.skill or "-", task.source_agent_id or "-", to, age
-
-
 async def show_one(mesh: Mesh, talk: Talk, task_id: str) -> None:
     """Everything about one task."""
-    talk_of(talk, await mesh.task(task_id).row())
+    talk_of(talk, await row_of(mesh, task_id))
 
 
 def talk_of(talk: Talk, task: Task) -> None:
     """Print a task's row."""
-    error = f"{task.error.code}: {task.error.message}" if task.error else ""
-    result = bytes(task.result.plain).decode() if task.result and task.result.plain else ""
-    rows: list[output.Row] = [
-        ("task", task.id, f"queue, {'sealed' if task.sealed else 'plain'}"),
-        ("state", task.state, f"attempt {task.attempt} of {task.max_attempts}"),
-        ("skill", task.skill, ""),
-        ("from", task.source_agent_id, ""),
-        ("to", task.assigned_agent_id or task.target_agent_id or "any", ""),
-        ("progress", progress_of(task.progress, task.note), ""),
-        ("error", output.in_line(error), ""),
-        ("result", output.in_line(result), ""),
-    ]
-    talk.data("task", {"task": task}, output.rows(rows))
+    talk.data("task", {"task": task}, output.rows(everything(task)))
 
 
 async def end(mesh: Mesh, talk: Talk, task_id: str, reason: str) -> None:
     """Cancel, and print the state that it led to."""
-    state = await mesh.task(task_id).cancel(reason)
-    talk.data("task", {"task": {"id": task_id, "state": state}}, f"{task_id} {state}")
+    whole = await id_of(mesh, task_id)
+    state = await mesh.task(whole).cancel(reason)
+    talk.data("task", {"task": {"id": whole, "state": state}}, f"{whole} {state}")
 
 
 async def follow_mine(mesh: Mesh, talk: Talk, task_id: str) -> bool:
     """Follow it as a client, to whom all is pushed; False if it is not this machine's to read."""
-    from chatixia.errors import Denied
+    from chatixia.errors import Denied, NotFound
 
     try:
-        await mesh.task(task_id).row()
-    except Denied:
+        row = await row_of(mesh, task_id)
+    except (Denied, NotFound):
         return False
-    await follow(mesh, talk, task_id)
+    await follow(mesh, talk, row.id)
     return True
 
 
 async def follow(mesh: Mesh, talk: Talk, task_id: str) -> None:
     """Print its progress as it comes, then its end; its own error is the command's."""
-    task = mesh.task(task_id)
+    task = mesh.task(await id_of(mesh, task_id))
     async for step in task.progress():
         item: Any = step.item
-        text = output.value(item) if item is not None else progress_of(step.fraction, step.note)
+        text = output.value(item) if item is not None else progress(step.fraction, step.note)
         fields = {"fraction": step.fraction, "note": step.note, "item": item}
         talk.data("progress", fields, text)
     row = await task.ended()
@@ -142,9 +197,3 @@ async def follow(mesh: Mesh, talk: Talk, task_id: str) -> None:
         from chatixia.client.task import why
 
         raise why(row)
-
-
-def progress_of(fraction: float | None, note: str) -> str:
-    """``70 %, merging``; nothing if nothing was told."""
-    share = "" if fraction is None else f"{fraction * 100:.0f} %"
-    return ", ".join(part for part in (share, output.in_line(note)) if part)

@@ -253,13 +253,14 @@ class Ended(msgspec.Struct, omit_defaults=True):
 
 
 class Query(msgspec.Struct, omit_defaults=True):
-    """``tasks.list``: newest first, filtered, paged."""
+    """``tasks.list``: newest first, filtered, paged. ``id``: only those whose id begins so."""
 
     state: Short = ""
     skill: Short = ""
     agent: Id = ""
     cursor: Cursor = ""
     limit: Page = 50
+    id: Short = ""
 
 
 class QueryAll(Query, omit_defaults=True):

@@ -1,6 +1,7 @@
 """Bounds of what is taken, and what lists show to whom."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,6 +44,27 @@ async def test_pages_go_from_the_newest_to_the_oldest(ledger: Ledger):
             break
     assert seen == names[::-1]
     assert page.counts == {"pending": 7}
+
+
+async def test_a_task_is_found_by_the_beginning_of_its_id(ledger: Ledger, monkeypatch: Any):
+    """Also where more than a page's worth was looked through before it."""
+    old = await ledger.submit(id="t_" + "b" * 26)
+    for letter in "cd":
+        await ledger.submit(id=f"t_b{letter}" + "a" * 24)
+    monkeypatch.setattr(task_store, "SCAN", 1)
+
+    async def begins(text: str, limit: int = 50, cursor: str = "") -> tuple[list[str], str]:
+        query = t.Query(id=text, limit=limit, cursor=cursor)
+        page = await ledger.store.tasks(OWNER, query, True)
+        return [task.id[:4] for task in page.tasks], page.next
+
+    assert await begins(old[:4]) == (["t_bb"], "")
+    assert await begins("t_b") == (["t_bd", "t_bc", "t_bb"], "")
+    assert await begins("t_c") == ([], "")
+    shown, further = await begins("t_b", 2)
+    assert (shown, await begins("t_b", 2, further)) == (["t_bd", "t_bc"], (["t_bb"], ""))
+    page = await ledger.store.tasks(CAROL, t.Query(id=old), False)
+    assert page.tasks == []
 
 
 async def test_filters(ledger: Ledger):

@@ -150,6 +150,13 @@ WHERE state IN ('pending', 'assigned', 'input_required') AND ns = :ns
 ORDER BY n
 -- name: scanned_up
 SELECT n FROM tasks WHERE n > :after ORDER BY n LIMIT 1 OFFSET :scan - 1
+-- name: list_by_id
+SELECT {row} FROM tasks WHERE id >= :id AND id < :id || '~' AND n < :before
+  AND ns = :ns AND (:state = '' OR state = :state) AND (:skill = '' OR skill = :skill)
+  AND (:agent = '' OR source = :agent OR target = :agent OR worker = :agent)
+  AND (:everything OR source = :me OR target = :me OR worker = :me
+       OR (:machine <> '' AND machine = :machine))
+ORDER BY n DESC LIMIT :limit
 -- name: scanned
 SELECT n FROM tasks WHERE n < :before ORDER BY n DESC LIMIT 1 OFFSET :scan - 1
 

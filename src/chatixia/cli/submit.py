@@ -1,0 +1,54 @@
+"""Work left in the queue: what ``tasks submit``, ``tasks retry`` and ``call --no-wait`` share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from chatixia.cli.common import Talk
+
+if TYPE_CHECKING:
+    from chatixia.client.mesh import Mesh
+    from chatixia.wire.tasks import Task
+
+DAY_S: Final = 86_400.0
+"""A task's deadline unless said otherwise: ``client.mesh.TASK_S``, which help need not load."""
+
+
+class Terms(NamedTuple):
+    """How a task is submitted. ``key``: its idempotency key; ``deadline``: seconds from now."""
+
+    key: str = ""
+    deadline: float = DAY_S
+    priority: int = 0
+    max_attempts: int = 3
+
+
+async def submit(
+    mesh: Mesh, talk: Talk, agent: str, skill: str, args: Mapping[str, Any], terms: Terms
+) -> None:
+    """Put it in the queue and print its id; ``agent`` may be empty: whoever has the skill."""
+    task = await mesh.submit(
+        agent, skill, args, key=terms.key, deadline=terms.deadline, priority=terms.priority,
+        max_attempts=terms.max_attempts,
+    )  # fmt: skip
+    talk.data("task", {"task": {"id": task.id, "agent": agent, "skill": skill}}, task.id)
+    follow = f"chatixia tasks watch {task.id}{f' --mesh {talk.mesh}' if talk.mesh else ''}"
+    talk.say(f"  {agent or 'any agent'}, queue, plain; follow it with `{follow}`")
+
+
+async def again(mesh: Mesh, talk: Talk, row: Task, deadline: float) -> None:
+    """Submit what an ended task was, as a new task. Raises Conflict, BadRequest."""
+    import msgspec
+
+    from chatixia.errors import BadRequest, Conflict
+    from chatixia.wire.tasks import TERMINAL
+
+    if row.state not in TERMINAL:
+        raise Conflict(f"The task is {row.state}; it can be tried again when it has ended.")
+    plain = row.payload.plain
+    args = msgspec.json.decode(plain) if isinstance(plain, msgspec.Raw) else None
+    if not isinstance(args, dict):
+        raise BadRequest("What the task carries is no object of arguments; submit it anew.")
+    terms = Terms("", deadline, row.priority, row.max_attempts)
+    await submit(mesh, talk, row.target_agent_id, row.skill, args, terms)

@@ -41,6 +41,11 @@ def printing(original: Any) -> Any:
     return lambda text: print(text)
 
 
+def same(original: Any) -> Any:
+    """Give back what is given."""
+    return lambda given: given
+
+
 def swallowing(original: Any) -> Any:
     """Let a function pass over every error in silence."""
 

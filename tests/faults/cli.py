@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .breaks import Fault, always, by_class, printing, value
+from .breaks import Fault, always, by_class, printing, same, value
 
 FAULTS: list[Fault] = [
     Fault(
@@ -58,5 +58,23 @@ FAULTS: list[Fault] = [
         "nobody is left work that it cannot do",
         {"chatixia.cli.call:refuse_unknown": always(None)},
         ("tests/cli/test_call.py::test_nobody_is_left_work_that_it_cannot_do",),
+    ),
+    Fault(
+        "closed-streams",
+        "a closed standard stream is a sentence",
+        {"chatixia.cli.streams:prepare": always(None)},
+        ("tests/cli/test_streams.py::test_streams_that_are_closed_full_or_left",),
+    ),
+    Fault(
+        "no-text",
+        "a word that is no text is refused before anything is sent",
+        {"chatixia.cli.failure:refuse_no_text": always(None)},
+        ("tests/cli/test_streams.py::test_words_that_are_no_text",),
+    ),
+    Fault(
+        "folder-called-tilde",
+        "who has no home gets no folder called ~",
+        {"chatixia.assembly.files:expanded": same},
+        ("tests/cli/test_streams.py::test_a_user_without_a_home",),
     ),
 ]

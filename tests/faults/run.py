@@ -42,7 +42,7 @@ def pytest(nodes: tuple[str, ...], fault: str = "", log: str = "") -> tuple[int,
     else:
         command += ["-n", JOBS, "--dist", "loadgroup"]
     run = subprocess.Popen(
-        [*command, *nodes], cwd=ROOT, env=env, text=True,
+        [*command, *nodes], cwd=ROOT, env=env, text=True, errors="replace",
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     bound = TIMEOUT if fault else GREEN

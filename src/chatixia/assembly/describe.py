@@ -10,6 +10,7 @@ from chatixia.agent import described, manifest
 from chatixia.agent.skill import Skill
 from chatixia.errors import ConfigError
 
+from .files import expanded
 from .pyfile import run_file
 
 CODE: Final = "agent.py"
@@ -31,7 +32,7 @@ def described_skills(loaded: manifest.Loaded) -> list[Skill]:
     """The skills in the manifest's ``skills.dirs``. Raises ConfigError."""
     found: list[Skill] = []
     for name in loaded.manifest.skills.dirs:
-        folder = loaded.folder / Path(name).expanduser()
+        folder = loaded.folder / expanded(Path(name))
         if not folder.is_dir():
             raise ConfigError(f"{loaded.path}: the folder {folder} of skills.dirs is not there.")
         places = [folder] if (folder / described.FILE).is_file() else sorted(folder.iterdir())

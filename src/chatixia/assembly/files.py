@@ -17,6 +17,17 @@ T = TypeVar("T")
 MAX_FILE = 4 * MIB
 
 
+def expanded(path: Path) -> Path:
+    """``path`` with the user's home for its ``~``. Raises ConfigError where there is no home."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ConfigError(
+            f"{path} cannot be found: this user has no home folder. Set CHATIXIA_HOME to a folder"
+            " for profiles, or HOME."
+        ) from None
+
+
 def private_dir(path: Path) -> Path:
     """``path`` as a folder of mode 0700, made if need be. Raises ConfigError."""
     try:

@@ -27,7 +27,7 @@ from chatixia.wire.signed import b64, unb64
 from chatixia.wire.trust import DEFAULT_NS, OWNER, REGISTRY, Kind, Record, Signed
 from chatixia.world import REAL, World
 
-from .files import private_dir, read_json, write_json, write_private
+from .files import expanded, private_dir, read_json, write_json, write_private
 from .lock import changing
 
 if TYPE_CHECKING:
@@ -221,10 +221,14 @@ class Profile:
 def home_dir() -> Path:
     """``CHATIXIA_HOME``, or the user's data folder for chatixia."""
     if named := os.environ.get("CHATIXIA_HOME"):
-        return Path(named).expanduser().absolute()
+        return expanded(Path(named)).absolute()
     import platformdirs
 
-    return Path(platformdirs.user_data_dir("chatixia", appauthor=False))
+    try:
+        folder = platformdirs.user_data_dir("chatixia", appauthor=False)
+    except RuntimeError:  # a user of no account, with no HOME; other versions leave the ~ in
+        folder = "~/.local/share/chatixia"
+    return expanded(Path(folder))
 
 
 def mesh_name(name: str = "") -> str:

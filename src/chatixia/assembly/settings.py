@@ -18,6 +18,8 @@ from chatixia.agent.manifest import DURATIONS, Loaded, Manifest, choices, dotted
 from chatixia.core.duration import seconds
 from chatixia.errors import ConfigError
 
+from .files import expanded
+
 VARIABLES: Final[dict[str, str]] = {
     "mesh": "CHATIXIA_MESH",
     "name": "CHATIXIA_AGENT_ID",
@@ -85,8 +87,8 @@ class Settings:
         a relative one lies beside the manifest."""
         folder = Path(self["data_dir"])
         if self.loaded is None:
-            return None if self.is_default("data_dir") else folder.expanduser().absolute()
-        return (self.loaded.folder / folder.expanduser()).absolute()
+            return None if self.is_default("data_dir") else expanded(folder).absolute()
+        return (self.loaded.folder / expanded(folder)).absolute()
 
 
 def resolve(

@@ -12,5 +12,7 @@ def main() -> None:
     """Run the command line and leave with its exit code (api.md section 2)."""
     from chatixia.cli.failure import guarded
     from chatixia.cli.group import chatixia
+    from chatixia.cli.streams import prepare
 
+    prepare()
     sys.exit(guarded(chatixia, sys.argv[1:]))

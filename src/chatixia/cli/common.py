@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -51,7 +52,8 @@ class Talk:
     def say(self, text: str) -> None:
         """Talk to the person, unless told to be quiet."""
         if not self.quiet and text:
-            click.echo(text, err=True)
+            with suppress(OSError):  # nobody reads it, and the work goes on
+                click.echo(output.readable(text), err=True)
 
     def data(self, kind: str, fields: Mapping[str, Any], text: str = "") -> None:
         """A result: one versioned JSON object, or its text for people."""

@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from click.utils import echo
 
 from chatixia.cli import output
 
@@ -27,6 +30,37 @@ PIPE: Final = 141
 
 def guarded(command: click.Command, words: Sequence[str]) -> int:
     """Run ``command`` with ``words``; its exit code, after printing whatever went wrong."""
+    meta = {"chatixia.json": wants_json(words)}
+    try:
+        refuse_no_text(words)
+        code = attempt(command, words)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return hung_up()
+    except click.UsageError as error:
+        return usage(error, meta)
+    except OSError as error:  # help that cannot be printed
+        return ended(error, meta)
+    else:
+        return code
+
+
+FILES: Final = frozenset({"run", "validate", "init", "config"})
+"""Commands whose words name files, which may be called anything."""
+
+
+def refuse_no_text(words: Sequence[str]) -> None:
+    """Raise UsageError for a word whose bytes are no UTF-8 text and that names no file."""
+    if words and words[0] in FILES:
+        return
+    for word in words:
+        readable = output.readable(word)
+        if readable != word and not re.match(r"[^=@]*[^=@:]@", word):
+            raise click.UsageError(f"{readable} is no UTF-8 text.")
+
+
+def attempt(command: click.Command, words: Sequence[str]) -> int:
+    """Run ``command``; its exit code."""
     if os.environ.get("_CHATIXIA_COMPLETE"):
         return complete(command)
     try:
@@ -76,7 +110,9 @@ def complete(command: click.Command) -> int:
 
 def hung_up() -> int:
     """The reader of our pipe left; say nothing more, not even at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    from chatixia.cli.streams import mute
+
+    mute()
     return PIPE
 
 
@@ -96,8 +132,8 @@ def ended(error: Exception, meta: dict[str, Any]) -> int:
     """An error of the mesh, or a defect of ours; ``-v`` adds where it came from."""
     from chatixia.errors import MeshError
 
-    if isinstance(error, OSError) and not isinstance(error, MeshError):
-        error = on_disk(error) or error
+    if isinstance(error, OSError | UnicodeError) and not isinstance(error, MeshError):
+        error = not_printed(error) or on_disk(error) or error
     code = refused(error, meta) if isinstance(error, MeshError) else broken(error, meta)
     if meta.get("chatixia.verbose"):
         import traceback
@@ -128,12 +164,28 @@ def as_object(error: MeshError, meta: dict[str, Any]) -> None:
             output.emit(output.document("error", {"error": fields | known}))
 
 
-def on_disk(error: OSError) -> MeshError | None:
+def not_printed(error: OSError | UnicodeError) -> MeshError | None:
+    """Text that cannot leave this process, as an error of ours; None for any other."""
+    from chatixia.cli import streams
+    from chatixia.errors import BadRequest, ConfigError
+
+    if isinstance(error, UnicodeError):
+        text = error.object if isinstance(error, UnicodeEncodeError) else ""
+        readable = output.readable(text[:80])
+        return BadRequest(f"Text that is no UTF-8 cannot be used{f': {readable}' * bool(text)}.")
+    frames = [frame.f_code for frame, _ in walk_tb(error.__traceback__)]
+    if error.filename is None and frames and frames[-1].co_filename == echo.__code__.co_filename:
+        streams.mute()
+        return ConfigError(streams.unwritable(error))
+    return None
+
+
+def on_disk(error: OSError | UnicodeError) -> MeshError | None:
     """An error of the file system as one of ours with its cure; None for any other."""
     from chatixia.assembly.said import disk_cure, of_system
     from chatixia.errors import ConfigError
 
-    if not disk_cure(error):
+    if not isinstance(error, OSError) or not disk_cure(error):
         return None
     made = ConfigError(of_system(error))
     made.__cause__ = error
@@ -153,4 +205,5 @@ def broken(error: Exception, meta: dict[str, Any]) -> int:
 def tell(text: str) -> None:
     """One line to stderr, its first word red where a terminal shows colours."""
     word = click.style("error", fg="red") if output.coloured() else "error"
-    click.echo(f"{word}  {text}", err=True)
+    with suppress(OSError):  # nobody reads it
+        click.echo(f"{word}  {output.readable(text)}", err=True)

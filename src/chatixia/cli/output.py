@@ -30,7 +30,23 @@ def compact(value: Any) -> str:
     """``value`` as one line of JSON; what JSON cannot hold appears as its text."""
     import msgspec
 
-    return msgspec.json.encode(value, enc_hook=str).decode()
+    try:
+        return msgspec.json.encode(value, enc_hook=str).decode()
+    except UnicodeEncodeError:  # a path that is no UTF-8
+        return msgspec.json.encode(_encodable(msgspec.to_builtins(value, enc_hook=str))).decode()
+
+
+def readable(text: str) -> str:
+    """``text`` with what no UTF-8 stands for as ``\\udcff``, as in a file's name."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def _encodable(value: Any) -> Any:
+    if isinstance(value, str):
+        return readable(value)
+    if isinstance(value, dict):
+        return {_encodable(key): _encodable(item) for key, item in value.items()}
+    return [_encodable(item) for item in value] if isinstance(value, list) else value
 
 
 def document(kind: str, fields: Mapping[str, Any]) -> str:
@@ -64,14 +80,27 @@ def faithful(result: Any) -> str:
 
 def emit(text: str, end: str = "\n") -> None:
     """Print data: byte for byte into a pipe or file; a terminal gets no control characters."""
-    if sys.stdout.isatty():
-        click.echo(plain(text) + end, nl=False)
-        return
-    # Past click, which drops escape sequences, and past newline translation.
-    sys.stdout.flush()
-    pipe = sys.stdout.buffer
-    pipe.write((text + end).encode(errors="surrogatepass"))
-    pipe.flush()
+    try:
+        if sys.stdout.isatty():
+            click.echo(readable(plain(text)) + end, nl=False)
+            return
+        # Past click, which drops escape sequences, and past newline translation.
+        sys.stdout.flush()
+        pipe = sys.stdout.buffer
+        pipe.write((text + end).encode(errors="surrogatepass"))
+        pipe.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _unwritable(error) from error
+
+
+def _unwritable(error: OSError) -> Exception:
+    from chatixia.cli import streams
+    from chatixia.errors import ConfigError
+
+    streams.mute()
+    return ConfigError(streams.unwritable(error))
 
 
 def repaint(text: str) -> None:

@@ -30,3 +30,10 @@ def test_never_more_than_the_burst_and_the_time_allow(steps):
         now += step
         taken += bucket.take(now)
         assert taken <= 10 + now / 6.0 + 1e-6
+
+
+def test_how_long_until_the_next():
+    bucket = Bucket(2, 6, 0)
+    assert bucket.wait(0) == 0 and bucket.take(0) and bucket.take(0)
+    assert bucket.wait(0) == 6 and bucket.wait(4) == 2 and bucket.wait(9) == 0
+    assert bucket.take(6)

@@ -35,6 +35,8 @@ def clinging(original: Any) -> Any:
 ACC = "tests/acceptance"
 ANYONE = "tests/client/test_anyone.py"
 
+PROTOCOLS = "tests/registry/web/test_protocols.py"
+
 FAULTS: list[Fault] = [
     Fault(
         "panic-untold",
@@ -51,8 +53,8 @@ FAULTS: list[Fault] = [
     Fault(
         "silence-is-death",
         "who answers no ping keeps the leases for their time",
-        {"chatixia.assembly.websocket:NO_PONG": value(1005)},
-        ("tests/assembly/test_websocket.py::test_only_who_answers_no_ping_is_silent[reads none]",),
+        {"chatixia.registry.web.protocols:NO_PONG": value(1005)},
+        (f"{PROTOCOLS}::test_only_who_answers_no_ping_is_silent[reads none]",),
     ),
     Fault(
         "silent-lease-cut",

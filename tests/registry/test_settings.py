@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from chatixia.core.admission import Bounds
 from chatixia.registry.settings import Settings, read
 
 
@@ -19,6 +20,11 @@ def test_a_token_s_life_as_people_write_it():
     assert (said.lease, said.ping_interval, said.ping_timeout) == (60, 2, 2.5)
 
 
+def test_bounds_of_strangers_are_set_one_by_one():
+    found = read({"unproved": {"total": 10}}).unproved
+    assert found == Bounds(total=10) and found.seconds == 10
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -30,6 +36,9 @@ def test_a_token_s_life_as_people_write_it():
         {"ping_interval": 0},
         {"ice": {"x": 1}},
         {"lan": "yes"},
+        {"unproved": {"totl": 1}},
+        {"unproved": {"total": 0}},
+        {"unproved": {"rate": 0}},
     ],
 )
 def test_a_wrong_setting_is_refused(wrong: dict[str, object]):

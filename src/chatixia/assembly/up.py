@@ -9,10 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-import socket
 from collections.abc import Callable
-from contextlib import nullcontext
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,10 +25,10 @@ from .listeners import LOOPBACK, Bound, Plan, bind, stun_urls, urls
 if TYPE_CHECKING:
     import uvicorn
 
+    from chatixia.core import admission
     from chatixia.registry.call import Listener
     from chatixia.registry.service import Service
     from chatixia.registry.settings import Settings
-    from chatixia.registry.web.guard import Guard
     from chatixia.store.control.store import Store
 
     from .lock import Lock
@@ -39,11 +36,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("chatixia.registry")
 
-GRACE_SECONDS: Final = 2
-KEEP_ALIVE: Final = 30
 DESCRIPTORS: Final = 16_384
-MOST_CONNECTIONS: Final = 8192
-"""Per listener; the next is answered 503."""
+UNPROVED_PART: Final = 4
+"""One in so many of the descriptors, at most, for connections that have proved nothing."""
 LOCK: Final = "up.lock"
 
 
@@ -107,6 +102,7 @@ class Running:
         for server in self._servers:
             server.should_exit = True
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.service.unproved.stop()
         await self._store.close()
         self._lock.release()
 
@@ -222,6 +218,7 @@ def make_service(
         store, world, verify=verify, version=chatixia.__version__,
         reach=Reach(reached, list(settings.via), ice), learn=learn,
         token_ttl=settings.token_ttl, hub=Path(chatixia.__file__).parent / "hub" / "static",
+        unproved=_within_descriptors(settings.unproved),
     )  # fmt: skip
 
 
@@ -231,14 +228,16 @@ async def _listen(
     """Start a server per listener and wait until both answer."""
     from chatixia.registry.call import Listener
 
+    from .server import make_server
+
     inner = frozenset({LOOPBACK, "localhost", "::1", *map(str.lower, settings.names)})
-    ping = pings(settings)
-    servers = [_server(service.guard(Listener(False, b"", inner)), None, ping)]
+    unproved, ping = service.unproved, pings(settings)
+    servers = [make_server(service.guard(Listener(False, b"", inner)), unproved, None, ping)]
     sockets = [[bound.loopback]]
     if bound.outer:
         listener = _outer(plan, settings, folder, world)
         tls = None if plan.clear else folder
-        servers.append(_server(service.guard(listener), tls, ping))
+        servers.append(make_server(service.guard(listener), unproved, tls, ping))
         sockets.append(bound.outer)
     tasks = [
         asyncio.create_task(server.serve(sockets=own))
@@ -265,61 +264,6 @@ def _outer(plan: Plan, settings: Settings, folder: Path, world: World) -> Listen
 def pings(settings: Settings) -> tuple[float, float]:
     """Seconds between the pings of a socket, and until one without an answer ends it."""
     return settings.ping_interval, settings.ping_timeout
-
-
-def _server(app: Guard, tls: Path | None, ping: tuple[float, float]) -> Any:
-    import ssl
-
-    import uvicorn
-
-    from chatixia.wire.signaling import MAX_SIGNAL
-
-    from .registry_files import TLS_CERT, TLS_KEY
-    from .websocket import Protocol
-
-    def modern(config: uvicorn.Config, default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
-        context = default()
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        return context
-
-    secure: dict[str, Any] = {}
-    if tls is not None:
-        secure = {
-            "ssl_keyfile": str(tls / TLS_KEY),
-            "ssl_certfile": str(tls / TLS_CERT),
-            "ssl_context_factory": modern,
-        }
-    for name in ("uvicorn.error", "uvicorn.asgi", "uvicorn.access"):
-        logging.getLogger(name).setLevel(logging.WARNING)  # its info lines hold query strings
-    return _server_class()(uvicorn.Config(
-        app, http="httptools", ws=Protocol, ws_max_size=MAX_SIGNAL,
-        ws_per_message_deflate=False, ws_ping_interval=ping[0], ws_ping_timeout=ping[1],
-        lifespan="off", log_config=None, access_log=False, proxy_headers=False,
-        server_header=False, timeout_keep_alive=KEEP_ALIVE,
-        limit_concurrency=MOST_CONNECTIONS, interface="asgi3",
-        timeout_graceful_shutdown=GRACE_SECONDS, **secure,
-    ))  # fmt: skip
-
-
-@cache
-def _server_class() -> Any:
-    """uvicorn's server as one of several in a process: signals are ``run_up``'s, and it says when
-    it is open."""
-    import uvicorn
-
-    class Server(uvicorn.Server):
-        def __init__(self, config: uvicorn.Config) -> None:
-            super().__init__(config)
-            self.opened = asyncio.Event()
-
-        def capture_signals(self) -> Any:
-            return nullcontext()
-
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            self.opened.set()
-
-    return Server
 
 
 async def _stun(bound: Bound, world: World) -> list[asyncio.DatagramTransport]:
@@ -386,6 +330,18 @@ def _more_descriptors() -> None:
     wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
     if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _within_descriptors(bounds: admission.Bounds) -> admission.Bounds:
+    """Fewer strangers where this process may open few files: members and the store need theirs."""
+    try:
+        import resource
+    except ImportError:
+        return bounds
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return bounds
+    return msgspec.structs.replace(bounds, total=max(1, min(bounds.total, soft // UNPROVED_PART)))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -24,3 +24,8 @@ class Bucket:
     def give(self) -> None:
         """Put one back: what it was taken for turned out to be honest."""
         self.level = min(self._size, self.level + 1)
+
+    def wait(self, now: float) -> float:
+        """Seconds until the next :meth:`take` succeeds; 0 if it would now."""
+        level = self.level + max(0.0, now - self._at) / self._every
+        return max(0.0, (1 - level) * self._every)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from chatixia.core.admission import Bounds
 from chatixia.core.ports import Verify
 from chatixia.errors import MeshError, Unauthorized, Unavailable
 from chatixia.identity import SignKey
@@ -43,6 +44,7 @@ from .verbs import Verbs
 from .web import openapi, static
 from .web.app import Web
 from .web.guard import Guard
+from .web.unproved import Unproved
 from .work.described import Described
 from .work.ports import Worker
 from .work.service import Tasks
@@ -70,13 +72,13 @@ class Service:
     def __init__(
         self, identity: Identity, store: Store, world: World, *, verify: Verify, version: str,
         reach: Reach, token_ttl: int, hub: Path, learn: Callable[[list[str]], None],
+        unproved: Bounds,
     ) -> None:  # fmt: skip
         self._store, self._world, self._reach, self._version = store, world, reach, version
-        self._mesh = identity.mesh
-        self.meter, self.roster = Meter(), Roster(store.bounds)
+        self._mesh, self.meter, self.roster = identity.mesh, Meter(), Roster(store.bounds)
         self.ready, self.condition = False, Condition(store)
-        proof = Proof(identity.key, identity.chain, identity.mesh)
-        failures, nonces = Limits(world, *FAILURES), Nonces(world)
+        failures, self.unproved = Limits(world, *FAILURES), Unproved(unproved, self.meter, world)
+        proof, nonces = Proof(identity.key, identity.chain, identity.mesh), Nonces(world)
         self.members = Members(store, identity.mesh, identity.owner, verify)
         self.tokens = Tokens(identity.token_keys, identity.mesh, store.now, world, token_ttl)
         self.keys = keys = ApiKeys(store, self.members, world)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from chatixia.core import admission
 from chatixia.core.duration import seconds
 from chatixia.core.shares import Bounds
 
@@ -35,7 +36,8 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     ``token_ttl``: seconds, or as ``20s``, ``5m``; ``insecure_http``: clear text off loopback, never
     by default; ``lease``: seconds of a worker's lease, renewed three times in each; a socket is
     pinged every ``ping_interval`` seconds and closed ``ping_timeout`` seconds after a ping that was
-    not answered; ``bounds``: what machines share of this registry.
+    not answered; ``bounds``: what machines share of this registry;
+    ``unproved``: what connections may hold that have proved nothing.
     """
 
     port: Port = LOOPBACK_PORT
@@ -52,6 +54,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     ping_timeout: Annotated[float, msgspec.Meta(ge=1, le=300)] = PING_TIMEOUT
     ice: Ice = msgspec.field(default_factory=Ice)
     bounds: Bounds = Bounds()
+    unproved: admission.Bounds = admission.Bounds()
 
 
 def read(found: Any) -> Settings:

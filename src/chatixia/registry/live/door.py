@@ -45,8 +45,6 @@ log = logging.getLogger("chatixia.registry")
 
 LOGIN_SECONDS: Final = 10.0
 MOST_SOCKETS: Final = 4096
-MOST_WAITING: Final = 256
-"""Sockets that have not logged in yet."""
 PEERS_PER_FRAME: Final = 512
 BYTES_PER_FRAME: Final = MIB
 FAULTS_BEFORE_LOGIN: Final = 5
@@ -100,7 +98,7 @@ class Door:
         self._refresh = Refresh(config, refresh)
         self._people = 0
         self._sockets: set[Socket] = set()
-        self._waiting = 0
+        self._logins = 0
         self.closing = False
 
     def __len__(self) -> int:
@@ -112,7 +110,6 @@ class Door:
         if self._full():
             await _refuse(send)
             return
-        listener: Listener = scope["chatixia.listener"]
         ip = str((scope.get("client") or ("?",))[0])
         socket = Socket(send, origin(ip), ip[:64], scope["chatixia.host"] in LOCAL)
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
@@ -121,7 +118,7 @@ class Door:
         pump = asyncio.create_task(socket.pump())
         pump.add_done_callback(lambda ended: self._writer_ended(socket, ended))
         try:
-            await self._serve(socket, listener, receive, headers)
+            await self._serve(socket, scope, receive, headers)
         except Left as left:
             socket.silent = socket.silent or left.silent
         finally:
@@ -135,22 +132,22 @@ class Door:
             self._roster.remove(socket)
 
     def _full(self) -> bool:
-        full = len(self._sockets) >= MOST_SOCKETS or self._waiting >= MOST_WAITING
-        return full or self.closing
+        return self._logins >= MOST_SOCKETS or self.closing
 
     async def _serve(
-        self, socket: Socket, listener: Listener, receive: Receive, headers: Mapping[str, str]
+        self, socket: Socket, scope: Scope, receive: Receive, headers: Mapping[str, str]
     ) -> None:
-        self._waiting += 1
+        listener: Listener = scope["chatixia.listener"]
+        connection = scope["chatixia.connection"]
         try:
-            async with asyncio.timeout(LOGIN_SECONDS):
+            async with asyncio.timeout(min(LOGIN_SECONDS, connection.left())):
                 if not await self._enter(socket, listener, receive, headers):
                     return
         except TimeoutError:
             socket.send(refusal(DeadlineExceeded("No register frame came."), "register"))
             return
-        finally:
-            self._waiting -= 1
+        connection.proved()
+        self._logins += 1
         self._refresh.begin(socket)
         frames = Frames(
             socket, listener, self._roster, self._verbs, self._meter, self._world, self._on_links,
@@ -162,6 +159,7 @@ class Door:
                 if not socket.closed:  # who was put out meanwhile says nothing more
                     frames.read(text)
         finally:
+            self._logins -= 1
             self._refresh.end(socket)
             await frames.stop()
 

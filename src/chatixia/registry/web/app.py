@@ -33,10 +33,13 @@ from .answers import Send, answer, not_allowed, refuse
 from .body import Receive, read_body
 from .guard import ASKED, LISTENER, App, Scope
 from .static import Asset, find
+from .unproved import proved
 
 JSON: Final = "application/json"
 CSRF: Final = "x-chatixia"
 """A header that no form or image of another site can send; any value."""
+PROVING: Final = frozenset({"token", "join.begin", "join", "login.redeem"})
+"""Open verbs whose success means that a credential held."""
 NONCES: Final = (200.0, 50.0)
 """Nonces for one address: a burst, then a second."""
 NEAR_NONCES: Final = (2000.0, 500.0)
@@ -95,6 +98,8 @@ class Web:
             call = await self._call(request, verb)
             asked = await self._asked(request, verb)
             body = await self._verbs.run(verb, call, asked)
+            if verb.name in PROVING:
+                proved(request.scope)
             await answer(
                 send, verb.status, body, JSON, {**self._cookie(call), **_more(request, call)}
             )
@@ -111,6 +116,8 @@ class Web:
         caller = Caller(None)
         if "open" not in verb.who or verb.name == "token":
             caller = await self._gate.caller(request.headers, listener, address)
+        if caller.principal is not None:
+            proved(request.scope)
         call = Call(
             caller.principal, address, listener, request.scope[ASKED] in LOCAL, caller.cookie,
             ip=ip, by_key=caller.by_key,
@@ -154,6 +161,7 @@ class Web:
             caller = await self._gate.caller(request.headers, listener, address)
             if caller.principal is None:
                 raise Unauthorized
+            proved(request.scope)
             await answer(send, 200, await make(), kind)
 
         return serve

@@ -1,0 +1,229 @@
+"""uvicorn's protocols, bounded for those who have proved nothing.
+
+The HTTP library holds a header of any length before anybody sees it, and parses as many pipelined
+requests as one read brings: here are its bounds, and a connection that learns from each request
+whether it proved something.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any, Final, cast
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
+
+from chatixia.wire.signaling import NO_PONG
+
+from .unproved import CONNECTION, Connection
+
+log = logging.getLogger("chatixia.registry")
+
+PIECE: Final = 16 * 1024
+MOST_PIPELINED: Final = 8
+"""Requests of one connection that wait behind the one being answered."""
+UNSENT: Final = 64 * 1024
+"""Bytes of answers that wait for a reader before the next is held back."""
+KEEP_ALIVE: Final = 30.0
+"""Seconds that a connection whose last request proved itself may stand idle."""
+
+HEAD: Final = b"HTTP/1.1 %s\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+TOO_LARGE: Final = HEAD % b"431 Request Header Fields Too Large"
+NO_UPGRADE: Final = HEAD % b"400 Bad Request"
+TOO_SLOW: Final = HEAD % b"408 Request Timeout"
+
+
+class TooManyRequests(Exception):
+    """Raised inside the parser to stop it."""
+
+
+class Http(HttpToolsProtocol):
+    """One HTTP connection, from request to request."""
+
+    def __init__(
+        self, config: Config, state: ServerState, app_state: dict[str, Any], connection: Connection
+    ) -> None:
+        super().__init__(config, state, app_state)
+        self.connection = connection
+        connection.late = self.expire
+        self._head, self._first = 0, True
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """The transport is there, after TLS."""
+        super().connection_made(transport)
+        transport.set_write_buffer_limits(high=UNSENT)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It ended."""
+        self.connection.gone()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser in pieces; ``_head`` is how much of it brought no event yet."""
+        bound, at = self.connection.bounds.header_bytes, 0
+        while at < len(data) and not self.transport.is_closing():
+            if self._head >= bound:
+                self._refuse(TOO_LARGE)
+                return
+            size = min(PIECE, bound - self._head)
+            piece = data if len(data) <= size else data[at : at + size]
+            self._head += len(piece)
+            at += len(piece)
+            super().data_received(piece)
+            if self.transport.get_protocol() is not self:
+                return  # upgraded: what came before the answer was no frame
+        self._weigh()
+
+    def _weigh(self) -> None:
+        if not self.connection.proven:
+            body = len(self.cycle.body) if self._began() else 0
+            unsent = self.transport.get_write_buffer_size()
+            self.connection.hold(self._head + body + unsent)
+
+    def _refuse(self, answer: bytes) -> None:
+        """A last word, unless an answer is being written."""
+        if self._answering() and self.cycle.response_started:
+            self.connection.abort()
+        elif not self.transport.is_closing():
+            self.transport.write(answer)
+            self.transport.close()
+
+    def _answering(self) -> bool:
+        return self._began() and not self.cycle.response_complete
+
+    def _began(self) -> bool:
+        cycle: object = self.cycle  # uvicorn's type hides that there is none before a request
+        return cycle is not None
+
+    def expire(self) -> None:
+        """Its time is over."""
+        self._refuse(TOO_SLOW if self._head or self._answering() else b"")
+
+    def send_400_response(self, msg: str) -> None:
+        """What is no HTTP; after an answer was begun there is nothing to say."""
+        if self._answering() and self.cycle.response_started:
+            self.connection.abort()
+        else:
+            super().send_400_response(msg)
+
+    # ---- the parser's events
+
+    def on_message_begin(self) -> None:
+        """A request's first byte: what an earlier one proved is over."""
+        super().on_message_begin()
+        self.scope[CONNECTION] = self.connection  # type: ignore[typeddict-unknown-key]
+        self._head = 0
+        if not self._first and not self._answering():
+            self.connection.again()
+        self._first = False
+
+    def on_headers_complete(self) -> None:
+        """The application begins, or the request waits for those before it."""
+        self._head = 0
+        super().on_headers_complete()
+        if len(self.pipeline) > MOST_PIPELINED:
+            raise TooManyRequests
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body; trailers and chunk extensions are none, and are bounded as heads."""
+        self._head = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        self._head = 0
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """An answer is written: the next request proves itself anew."""
+        if self.connection.proven:
+            self.connection.again(KEEP_ALIVE)
+        else:
+            if not self.connection.spend():
+                self.transport.close()
+            self.connection.again()
+            self._weigh()
+        super().on_response_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        """The same connection goes on as a WebSocket."""
+        self.connection.hold(0)
+        super().handle_websocket_upgrade()
+
+    def pause_writing(self) -> None:
+        """The reader is slow."""
+        self._weigh()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """It has read."""
+        self._weigh()
+        super().resume_writing()
+
+
+class WebSocket(WebSocketsSansIOProtocol):
+    """One WebSocket; its connection is that of the request that it was."""
+
+    connection: Connection
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called by the HTTP protocol that it replaces."""
+        self.connection = cast(Http, cast(asyncio.Transport, transport).get_protocol()).connection
+        self.connection.late = lambda: None  # the application says why, and has a moment for it
+        self._half = 0
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It ended."""
+        self.connection.gone()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Before the login half a message counts as held."""
+        if not self.connection.proven:
+            self._half += len(data)
+            self.connection.hold(self._half)
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.handshake_initiated:
+            # Nothing would be said: the library hands no event on, and the line would stand.
+            self.transport.write(NO_UPGRADE)
+            self.transport.close()
+
+    def keepalive_timeout(self) -> None:
+        """No pong came in time: ends with ``NO_PONG``, which no frame can carry.
+
+        Of itself uvicorn says the same whether the far side hung up or answered no ping, and only
+        the former cuts leases short (tasks.md section 2).
+        """
+        if not (self.close_sent or self.transport.is_closing()):
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": NO_PONG})
+        super().keepalive_timeout()
+
+    def handle_parser_exception(self) -> None:
+        """Bytes that are no frames. Before the upgrade's answer no close frame can say so."""
+        if self.conn.close_sent is None:
+            self.transport.abort()
+        else:
+            super().handle_parser_exception()
+
+    def send_receive_event_to_app(self) -> None:
+        """A whole message is the application's."""
+        self._half = 0
+        super().send_receive_event_to_app()
+
+    async def run_asgi(self) -> None:
+        """Serve; whoever leaves before the answer is no error of ours."""
+        self.scope[CONNECTION] = self.connection  # type: ignore[typeddict-unknown-key]
+        try:
+            await self.app(self.scope, self.receive, self.send)
+        except ClientDisconnected:
+            pass
+        except Exception as error:  # noqa: BLE001 - a defect is one line, not a traceback
+            log.error("a socket broke: %s", type(error).__name__)
+        self.send_500_response()
+        if self.close_timer is None:
+            self.transport.close()

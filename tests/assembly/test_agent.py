@@ -6,11 +6,13 @@ import asyncio
 import multiprocessing
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from chatixia import Agent, Ctx, connect
-from chatixia.errors import AlreadyRunning, ConfigError, MeshError, UnknownSkill
+from chatixia.agent.skill import Skill
+from chatixia.errors import AlreadyRunning, ConfigError, MeshError, Overloaded, UnknownSkill
 from chatixia.testing.registry import RegistryHarness
 
 
@@ -164,3 +166,68 @@ def test_after_fork():
     assert here.poll(30)
     assert "made before this process forked" in here.recv()
     child.join(30)
+
+
+def described(many: int) -> Agent:
+    """An agent with that many skills of 100 kB of schema each."""
+    agent = Agent("wordy")
+    for n in range(many):
+        schema = {"type": "object", "description": "x" * 100_000}
+        agent.add(Skill(f"s{n}", lambda: None, parameters=schema))
+    return agent
+
+
+async def test_schemas_that_fit_no_login_are_refused_at_the_start(registry: RegistryHarness):
+    """And by `validate`; what stays within the bound is served."""
+    with pytest.raises(ConfigError, match="1,966,080 is the most"):
+        described(20).check()
+    with pytest.raises(ConfigError, match="1,966,080 is the most"):
+        await described(20).start()
+    agent = described(19)
+    agent.check()
+    async with agent, connect() as mesh:
+        assert len((await mesh.agents())[0].skills) == 19
+
+
+COUNTS = [30, pytest.param(500, marks=[pytest.mark.soak, pytest.mark.timeout(1800)])]
+
+
+@pytest.mark.parametrize("count", COUNTS)
+async def test_many_agents_start_at_once_though_the_registry_is_busy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+):
+    """Each is told to come later, and comes later."""
+    if count < 100:
+        monkeypatch.setattr("chatixia.registry.web.app.NEAR_NONCES", (3.0, 15.0))
+    async with RegistryHarness(tmp_path / "home") as made:
+        monkeypatch.setenv("CHATIXIA_HOME", str(made.home))
+        agents = [Agent(f"a{n}") for n in range(count)]
+        try:
+            await asyncio.gather(*(agent.start() for agent in agents))
+            await asyncio.gather(*(agent.online(60) for agent in agents))
+            assert len(made.running.service.roster.agents()) == count
+        finally:
+            await asyncio.gather(*(agent.stop() for agent in agents))
+
+
+async def test_an_agent_goes_on_at_a_registry_that_takes_no_login_now(
+    registry: RegistryHarness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setattr("chatixia.assembly.agent.ONLINE_S", 0.5)
+    roster, full = registry.running.service.roster, True
+    admits = roster._admits
+
+    def check(*rest: Any) -> None:
+        if full:
+            raise Overloaded("Too many agents and clients of this machine are connected.")
+        admits(*rest)
+
+    monkeypatch.setattr(roster, "_admits", check)
+    agent = weather()
+    await agent.start()
+    try:
+        assert "Too many agents" in caplog.text and "Still trying" in caplog.text
+        full = False
+        await agent.online(60)
+    finally:
+        await agent.stop()

@@ -91,4 +91,30 @@ FAULTS: list[Fault] = [
         {"chatixia.peer.work:VIA": value("direct")},
         ("tests/peer/test_work.py::test_what_a_handler_is_told",),
     ),
+    Fault(
+        "start-that-gives-up",
+        "a retryable refusal at start is waited for",
+        {"chatixia.assembly.wiring:BUSY_S": value(0.0)},
+        (
+            "tests/assembly/test_agent.py::test_many_agents_start_at_once_though_the_registry_is_busy",
+        ),
+    ),
+    Fault(
+        "schemas-unbounded",
+        "schemas that fit no login are refused at the start",
+        {"chatixia.agent.skill:check_size": always(None)},
+        (
+            "tests/agent/test_skill.py::test_all_schemas_together_have_a_bound",
+            "tests/assembly/test_agent.py::test_schemas_that_fit_no_login_are_refused_at_the_start",
+        ),
+    ),
+    Fault(
+        "closed-without-a-word",
+        "a refusal by the registry's socket is shown with its reason",
+        {"chatixia.peer.reason:closed_for": always("")},
+        (
+            "tests/peer/test_reason.py::test_a_cause_in_words",
+            "tests/peer/test_reason.py::test_a_login_that_was_ended_for_a_reason_is_seen",
+        ),
+    ),
 ]

@@ -21,7 +21,7 @@ from .context import Ctx
 from .desk import Desk
 from .failing import failure
 from .generator_threads import GeneratorThreads
-from .skill import Skill
+from .skill import Skill, check_size
 from .threads import Threads
 
 NAMED: Final = 10
@@ -50,8 +50,11 @@ class Runtime:
     def offer(self, skills: Iterable[Skill]) -> Sequence[SkillInfo]:
         """Serve exactly these from now on; what others see of them. Raises ConfigError."""
         pools = self._threads, self._generators
-        self._bound = {skill.name: bind(skill, self._ctx, *pools) for skill in skills}
-        return [bound.info for bound in self._bound.values()]
+        made = {skill.name: bind(skill, self._ctx, *pools) for skill in skills}
+        infos = [bound.info for bound in made.values()]
+        check_size(infos)
+        self._bound = made
+        return infos
 
     def close(self) -> None:
         """Let the threads end."""

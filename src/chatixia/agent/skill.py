@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 import msgspec
 
 from chatixia.errors import ConfigError
 from chatixia.ids import is_skill
-from chatixia.wire.peer import SkillInfo
+from chatixia.wire.peer import MAX_MANIFEST, SkillInfo
 
 if TYPE_CHECKING:
     from .signature import Signature
@@ -93,4 +93,16 @@ def described(skill: Skill, found: Signature) -> SkillInfo:
         returns=msgspec.Raw(msgspec.json.encode(schema.returns(found))),
         streams=found.streams,
         idempotent=skill.idempotent,
+    )
+
+
+def check_size(infos: Sequence[SkillInfo]) -> None:
+    """Refuse skills that together fit no login. Raises ConfigError with the bound."""
+    sizes = {info.name: len(msgspec.json.encode(info)) + 1 for info in infos}
+    if (total := sum(sizes.values())) <= MAX_MANIFEST:
+        return
+    largest = max(sizes, key=lambda name: sizes[name])
+    raise ConfigError(
+        f"The schemas and descriptions of all skills have {total:,} bytes; {MAX_MANIFEST:,} is the"
+        f" most. The largest is that of {largest} with {sizes[largest]:,}."
     )

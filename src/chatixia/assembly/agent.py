@@ -14,7 +14,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from chatixia.agent.skill import Skill, Skills
-from chatixia.errors import ConfigError, MeshError, RegistryUnreachable
+from chatixia.errors import (
+    ConfigError,
+    MeshError,
+    Overloaded,
+    RegistryUnreachable,
+    Unavailable,
+)
 from chatixia.ids import is_agent_id, why_no_id
 from chatixia.world import REAL, World, process_id
 
@@ -166,7 +172,7 @@ class Agent:
             self.attach(wire.port, settings=settings)
             await wire.start()
             await wire.port.online(ONLINE_S)
-        except RegistryUnreachable as error:
+        except (RegistryUnreachable, Overloaded, Unavailable) as error:
             log.warning("%s: %s Still trying.", self.name, error)
         except BaseException:
             await self.stop()
@@ -211,7 +217,7 @@ class Agent:
         Raises ConfigError naming file and key, MissingExtra.
         """
         from chatixia.agent.signature import read
-        from chatixia.agent.skill import described
+        from chatixia.agent.skill import check_size, described
 
         from .pyfile import where
         from .wiring import check_settings
@@ -219,11 +225,13 @@ class Agent:
         settings = self.settings()
         check_settings(settings, self.name)
         self._furnish(settings)
+        infos = []
         for skill in self.offered():
             try:
-                described(skill, read(skill.fn, skill.name))
+                infos.append(described(skill, read(skill.fn, skill.name)))
             except ConfigError as error:
                 raise ConfigError(f"{where(skill.fn)}{error.message}") from None
+        check_size(infos)
         return settings
 
     def configure(self, **flags: Any) -> None:

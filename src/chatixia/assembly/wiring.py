@@ -10,12 +10,12 @@ import os
 import re
 import socket
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final, Literal
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from chatixia.core.join import is_loopback
-from chatixia.errors import ConfigError, Conflict, MeshError
+from chatixia.errors import ConfigError, Conflict, MeshError, Overloaded, Unavailable
 from chatixia.world import REAL, World
 
 from .settings import Settings
@@ -32,6 +32,12 @@ log = logging.getLogger("chatixia")
 
 RENEW_S: Final = 3600.0
 """How often a long life looks whether its membership record is due for a new one."""
+
+
+BUSY_S: Final = 120.0
+"""How long a start goes on while the registry or the profile says that it is busy."""
+BUSY_FIRST_S, BUSY_MOST_S = 0.2, 5.0
+T = TypeVar("T")
 
 
 class Wire:
@@ -127,13 +133,14 @@ async def open_wire(
 ) -> Wire:
     """Credentials for ``name`` and a port that is not started yet.
 
-    Raises ConfigError, AlreadyRunning naming the pid, NameTaken, MissingExtra.
+    A registry or profile that is busy is waited for. Raises ConfigError, AlreadyRunning naming the
+    pid, NameTaken, MissingExtra; Overloaded or Unavailable after :data:`BUSY_S`.
     """
     # Not asyncio's own pool: its thread would stay, and with it what it used, for this one job.
     pool = ThreadPoolExecutor(1, "chatixia-enrol")
     try:
         enrol = functools.partial(_enrolled, settings, name, kind, world)
-        profile, credentials = await asyncio.get_running_loop().run_in_executor(pool, enrol)
+        profile, credentials = await _patiently(pool, enrol, world)
     finally:
         pool.shutdown(wait=False)
     try:
@@ -142,6 +149,24 @@ async def open_wire(
         credentials.close()
         raise
     return Wire(port, profile, credentials)
+
+
+async def _patiently(pool: Executor, work: Callable[[], T], world: World) -> T:
+    """``work`` in a thread, again while it is told to come later, each time after a longer pause.
+
+    Of many agents that start at once, some are told so; they all start.
+    """
+    until, pause = world.monotonic() + BUSY_S, BUSY_FIRST_S
+    while True:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(pool, work)
+        except (Overloaded, Unavailable) as error:
+            if world.monotonic() >= until:
+                raise
+            wait = max(pause, error.retry_after) * (0.5 + world.jitter())
+            log.info("the start waits: %s", error)
+        await asyncio.sleep(min(wait, BUSY_MOST_S))
+        pause = min(2 * pause, BUSY_MOST_S)
 
 
 def _enrolled(

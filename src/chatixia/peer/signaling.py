@@ -79,6 +79,7 @@ from .login import (
     read,
     refusal,
 )
+from .reason import say_ended
 from .verbs import Verbs
 
 log = logging.getLogger("chatixia.peer")
@@ -393,7 +394,7 @@ class Signaling:
                 except MeshError as error:
                     log.warning("the registry sent what cannot be read: %s", error)
         except (ConnectionClosed, OSError) as closed:
-            log.info("the login of %s ended: %s", self._me.id, closed)
+            say_ended(log, self._me.id, closed, self._over())
 
     async def _write(self, ws: ClientConnection) -> None:
         try:

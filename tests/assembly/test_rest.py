@@ -264,6 +264,7 @@ class Torn:
 
     def __init__(self, *answers: bytes) -> None:
         self.answers, self.asked = list(answers), 0
+        self.serving: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Torn:
         self.server = await asyncio.start_server(self.serve, "127.0.0.1", 0)
@@ -272,8 +273,12 @@ class Torn:
 
     async def __aexit__(self, *_: object) -> None:
         self.server.close()
+        await asyncio.gather(*self.serving)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self.serving.add(task)
         with contextlib.suppress(asyncio.IncompleteReadError):
             head = await reader.readuntil(b"\r\n\r\n")
             length = re.search(rb"content-length: (\d+)", head.lower())
@@ -281,6 +286,8 @@ class Torn:
             self.asked += 1
             writer.write(self.answers.pop(0))
         writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
 
 
 SUBMIT = Submit(id="t_" + "a" * 26, skill="x")

@@ -179,12 +179,13 @@ async def test_a_second_process_of_the_name_tells_the_first():
 
 
 async def test_a_client_calls_agents_on_either_side_of_its_name():
-    async with meshes("alice", "zoe") as (registry, alice, zoe):
-        who = await asyncio.to_thread(enrol, registry.profile, "mid", "client")
+    async with meshes("0-alice", "zzz-bob") as (registry, alice, bob):
+        who = await asyncio.to_thread(enrol, registry.profile, "", "client")
+        assert alice.id < who.agent_id < bob.id
         client = open_mesh(who.me())
         await client.start()
         await client.online(20)
-        for name in ("alice", "zoe"):
+        for name in (alice.id, bob.id):
             assert (await client.call(ask(name))).via == "direct"
         with pytest.raises(MeshError):  # it serves nothing, and says so over the same link
             await alice.call(ask(client.id, timeout=5))

@@ -9,7 +9,7 @@ import pytest
 
 from chatixia.peer.engines.base import PathStats
 from chatixia.world import REAL, RealWorld
-from tests.core.circle import client
+from tests.core.circle import client, machine
 from tests.peer.relay import Node, nodes
 
 
@@ -181,7 +181,9 @@ def later(node: Node, clock: Clock, seconds: float) -> None:
     node.driver.tick(clock.monotonic())
 
 
-@pytest.mark.parametrize(("who", "seconds"), [("bob", 120), (client("bob~abcdef"), 5)])
+@pytest.mark.parametrize(
+    ("who", "seconds"), [("bob", 120), (client("bob~abcdef", machine("bob")), 5)]
+)
 async def test_a_peer_that_is_gone_is_forgotten_after_a_while_and_attempts_go_on(who, seconds):
     clock = Clock()
     async with nodes("alice", who, world=clock) as (relay, alice, bob):

@@ -51,12 +51,22 @@ def show(talk: Talk, task_id: str) -> None:
 
 
 @tasks.command()
-@click.argument("task_id", metavar="TASK")
+@click.argument("task_id", metavar="TASK", required=False, default="")
+@click.option("--from", "source", default="", metavar="NAME", help="Those that NAME submitted.")
+@click.option("--all", "all_", is_flag=True, help="With --from: all that have not ended.")
 @click.option("--reason", default="", metavar="TEXT", help="Why; shown with the task.")
 @common
-def cancel(talk: Talk, task_id: str, reason: str) -> None:
-    """Cancel a task, at once and for good."""
-    in_queue(talk, lambda mesh: end(mesh, talk, task_id, reason))
+def cancel(talk: Talk, task_id: str, source: str, all_: bool, reason: str) -> None:
+    """Cancel a task, or all from one submitter, at once and for good."""
+    from chatixia.cli.cancel import end_all
+    from chatixia.errors import BadRequest
+
+    if bool(task_id) == bool(source) or bool(source) != all_:
+        raise BadRequest("Name a task, or say --from NAME --all.")
+    if source:
+        in_queue(talk, lambda mesh: end_all(mesh, talk, source, reason))
+    else:
+        in_queue(talk, lambda mesh: end(mesh, talk, task_id, reason))
 
 
 @tasks.command()

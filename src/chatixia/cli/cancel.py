@@ -1,0 +1,54 @@
+"""``chatixia tasks cancel --from NAME --all``: all that one submitter has queued ends, in steps."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from chatixia.core.task import party
+from chatixia.errors import Conflict, NotFound, Overloaded
+from chatixia.wire.tasks import Cancel, Query
+
+if TYPE_CHECKING:
+    from chatixia.cli.common import Talk
+    from chatixia.client.mesh import Mesh
+
+STEP: Final = 200
+"""Tasks that are looked at in one step of ``cancel --all``."""
+AT_ONCE: Final = 16
+"""Cancellations under way at a time."""
+
+
+async def end_all(mesh: Mesh, talk: Talk, source: str, reason: str) -> None:
+    """Cancel what ``source`` (or a client of that machine) submitted and has not ended, in steps.
+
+    Each step says how far it is, so that breaking off loses only what was not reached.
+    """
+    ended = 0
+    for state in ("pending", "assigned"):
+        cursor = ""
+        while True:
+            page = await mesh.verb("tasks.list", Query(state, cursor=cursor, limit=STEP))
+            named = (source, f"{source}~")
+            mine = [task.id for task in page.tasks if party(task.source_agent_id) in named]
+            for start in range(0, len(mine), AT_ONCE):
+                some = mine[start : start + AT_ONCE]
+                ended += sum(await asyncio.gather(*(_end_one(mesh, id, reason) for id in some)))
+            if mine:
+                talk.say(f"  {ended} canceled")
+            if not (cursor := page.next):
+                break
+    talk.data("canceled", {"canceled": ended}, f"{ended} tasks from {source} canceled")
+
+
+async def _end_one(mesh: Mesh, task_id: str, reason: str) -> bool:
+    """Whether this ended it; one that has ended by itself is fine."""
+    while True:
+        try:
+            done = await mesh.verb("tasks.cancel", Cancel(task_id, reason))
+        except (Conflict, NotFound):
+            return False
+        except Overloaded as busy:
+            await asyncio.sleep(busy.retry_after or 1.0)
+        else:
+            return not done.duplicate

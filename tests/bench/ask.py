@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 
@@ -62,7 +63,23 @@ async def tasks(agent: str, pid: int) -> dict[str, float]:
         return {"cycles_per_s_64": 4_000 / seconds}
 
 
-PARTS = {"call": call, "bulk": bulk, "link": link, "tasks": tasks}
+async def past(agent: str, pid: int) -> dict[str, float]:
+    """Cycles after 100,000 others (PAST says how many), over those of a fresh registry."""
+    many, some = int(os.environ.get("PAST", "100000")), 10_000
+    async with connect() as mesh:
+        handle = mesh.agent(agent, queue="only")
+        data = "x" * 300
+
+        async def cycle() -> None:
+            await handle.echo(data=data)
+
+        await rate(cycle, 2_000, 64)
+        fresh = await rate(cycle, some, 64)
+        await rate(cycle, many - some, 64)
+        return {"past_ratio": fresh / await rate(cycle, some, 64)}
+
+
+PARTS = {"past": past, "call": call, "bulk": bulk, "link": link, "tasks": tasks}
 
 if __name__ == "__main__":
     say(asyncio.run(PARTS[sys.argv[1]](sys.argv[2], int(sys.argv[3]))))

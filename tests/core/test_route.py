@@ -125,6 +125,14 @@ def test_a_sent_call_that_others_could_have_leaves_a_lost_link():
     assert route.late(call, False, True) == "queue"
 
 
+def test_an_error_with_its_cause():
+    error = Unreachable("No link to a opened.", agent="a")
+    assert route.because(error, "") is error
+    made = route.because(error, "no answer over UDP")
+    assert (made.message, made.agent) == ("No link to a opened: no answer over UDP.", "a")
+    assert str(made) == made.message
+
+
 @pytest.mark.parametrize(
     ("seen", "why"),
     [

@@ -46,6 +46,16 @@ def same(original: Any) -> Any:
     return lambda given: given
 
 
+def first_given(original: Any) -> Any:
+    """Give back the first of what is given."""
+    return lambda given, *rest: given
+
+
+def unlogged(original: Any) -> Any:
+    """Let nobody write about what is served."""
+    return lambda inc, responder, now: responder
+
+
 def swallowing(original: Any) -> Any:
     """Let a function pass over every error in silence."""
 

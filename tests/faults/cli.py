@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .breaks import Fault, always, by_class, printing, same, value
+from .breaks import Fault, always, by_class, first_given, printing, same, unlogged, value
 
 FAULTS: list[Fault] = [
     Fault(
@@ -76,5 +76,23 @@ FAULTS: list[Fault] = [
         "who has no home gets no folder called ~",
         {"chatixia.assembly.files:expanded": same},
         ("tests/cli/test_streams.py::test_a_user_without_a_home",),
+    ),
+    Fault(
+        "silent-link",
+        "-v says what a link does",
+        {"chatixia.peer.link_trace:LinkTrace.end": always(None)},
+        ("tests/peer/test_link_trace.py::test_v_says_what_a_link_does",),
+    ),
+    Fault(
+        "no-cause",
+        "a call that no link takes names the likely cause",
+        {"chatixia.core.route:because": first_given},
+        ("tests/peer/test_peers.py::test_who_gets_no_link_hears_the_likely_cause",),
+    ),
+    Fault(
+        "unlogged-calls",
+        "run -v logs a line per call served",
+        {"chatixia.agent.runtime:logged": unlogged},
+        ("tests/agent/test_served_log.py::test_a_line_for_each_call_served",),
     ),
 ]

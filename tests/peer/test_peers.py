@@ -8,7 +8,7 @@ import pytest
 from chatixia.core.exchange import Served
 from chatixia.core.ports import Outgoing
 from chatixia.core.session import Session
-from chatixia.errors import Denied, MeshError, Overloaded, RegistryUnreachable
+from chatixia.errors import Denied, MeshError, Overloaded, RegistryUnreachable, Unreachable
 from chatixia.peer import peers
 from chatixia.testing.network import Network
 from chatixia.wire.messages import TaskAnswer
@@ -31,6 +31,16 @@ async def net():
 
 def ask(**kw):
     return Outgoing("b", "echo", b"1", **kw)
+
+
+async def test_who_gets_no_link_hears_the_likely_cause(net):
+    a = net.nodes["a"]
+    net.cut("a", "b", keep=True)
+    a._links.likely = lambda peer: f"no answer over UDP from {peer}"
+    for asked in (a.call(ask(queue="never", timeout=2.0)), a.ping("b", 2.0)):
+        with pytest.raises(Unreachable) as caught:
+            await asked
+        assert caught.value.message.endswith("no answer over UDP from b.")
 
 
 async def test_idle_is_what_may_close(net):

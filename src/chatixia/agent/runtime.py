@@ -21,6 +21,7 @@ from .context import Ctx
 from .desk import Desk
 from .failing import failure
 from .generator_threads import GeneratorThreads
+from .served_log import logged
 from .skill import Skill, check_size
 from .threads import Threads
 
@@ -63,6 +64,7 @@ class Runtime:
 
     async def handle(self, inc: Incoming, responder: Responder) -> None:
         """Serve one request: exactly one reply or fail, unless cancelled."""
+        responder = logged(inc, responder, self._door.world.monotonic)
         bound = self._bound.get(inc.skill) if inc.kind == "task" else None
         if bound is None:
             await self._other(inc, responder)

@@ -6,7 +6,14 @@ from typing import Final, Literal
 
 import msgspec
 
-from chatixia.errors import Denied, MeshError, RegistryUnreachable, TooLarge, Unreachable
+from chatixia.errors import (
+    MAX_SENTENCE,
+    Denied,
+    MeshError,
+    RegistryUnreachable,
+    TooLarge,
+    Unreachable,
+)
 from chatixia.wire.tasks import MAX_PAYLOAD, TOO_LARGE
 
 from .ports import Outgoing
@@ -127,6 +134,16 @@ def keyless(out: Outgoing) -> Unreachable:
 def too_large(out: Outgoing) -> TooLarge:
     """The refusal of a body above the queue's bound."""
     return TooLarge(TOO_LARGE, agent=out.target, via="queue")
+
+
+def because(error: MeshError, cause: str) -> MeshError:
+    """``error`` with its cause in the sentence; the same where there is none."""
+    if not cause:
+        return error
+    made = copy(error)
+    made.message = f"{error.message.rstrip('.')}: {cause}."[:MAX_SENTENCE]
+    made.args = (made.message,)
+    return made
 
 
 def copy(error: MeshError) -> MeshError:

@@ -147,6 +147,10 @@ class Links(Protocol):
         """What the try to open a link waits for, or waited for when it failed; "" if unknown."""
         ...
 
+    def likely(self, peer: AgentId) -> str:
+        """The likely cause of no link, as the end of a sentence; "" if nothing can be said."""
+        ...
+
     def report(self) -> Sequence[LinkReport]:
         """The open links as their engines see them (the last reading)."""
         ...

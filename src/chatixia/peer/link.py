@@ -123,6 +123,16 @@ class LinkDriver(Acting):
                 found.trouble = birth.trouble
         return found.trouble or UNANSWERED
 
+    def likely(self, peer: AgentId) -> str:
+        """The likely cause of no link, as the end of a sentence."""
+        found = self.peers.get(peer)
+        if found is None:
+            return ""
+        waiting = [birth for birth in found.births.values() if not (birth.open or birth.over)]
+        if waiting:
+            found.likely = waiting[-1].likely
+        return found.likely
+
     def report(self) -> Sequence[LinkReport]:
         """The open links as their engines saw them last."""
         return [self.report_of(peer) for peer in self.peers.values() if peer.open]

@@ -46,6 +46,7 @@ from .engines.base import (
     IceServer,
     PathStats,
 )
+from .link_trace import LinkTrace
 
 STRAY_CHANNELS: Final = 3
 """Channels of undeclared labels that are closed before the connection is."""
@@ -118,6 +119,7 @@ class Birth:
         self.connection: Connection | None = None
         self.channel: Channel | None = None
         self.link = ""
+        self.trace = LinkTrace(peer, attempt, host.world.monotonic)
         self.over = self.open = self._connected = False
         self._host, self._me = host, host.me
         self._nonce = host.world.token(NONCE_BYTES)
@@ -136,6 +138,12 @@ class Birth:
             return UNANSWERED
         return UNGREETED if self._connected else SILENT
 
+    @property
+    def likely(self) -> str:
+        """The likely cause, should it fail now."""
+        trouble, cause = self.trouble, self.trace.likely(self.trouble == SILENT)
+        return f"{trouble}: {cause}" if cause else trouble
+
     # -- descriptions
 
     async def offer(self) -> None:
@@ -153,6 +161,8 @@ class Birth:
         )  # fmt: skip
         self._offer = sign_offer(offer, self._me)
         self._host.tell(self._offer)
+        self.trace.step("offer sent")
+        self.trace.description(sdp, mine=True)
 
     async def answered(self, answer: Answer) -> None:
         """Take the answer, once. A second one is nobody's."""
@@ -161,6 +171,8 @@ class Birth:
         now, book = self._me.clock.now(), self._me.book
         heard = check_answer(answer, self._offer, self._me, book, now=now)
         self._bind(heard, self._offer.sdp, answer.sdp, offerer=True)
+        self.trace.step("answer came")
+        self.trace.description(answer.sdp, mine=False)
         await self.connection.accept(answer.sdp)
 
     async def answer(self, offer: Offer, heard: Heard) -> None:
@@ -175,6 +187,9 @@ class Birth:
             capabilities=list(CAPABILITIES),
         )  # fmt: skip
         self._host.tell(sign_answer(answer, offer, self._me))
+        self.trace.step("offer came, answer sent")
+        self.trace.description(offer.sdp, mine=False)
+        self.trace.description(sdp, mine=True)
 
     async def _connect(self) -> Connection:
         made = await self._host.engine.connection(self._host.servers)
@@ -204,6 +219,8 @@ class Birth:
 
     def _gathered(self, found: Candidate | None) -> None:
         if not self.over:
+            if found:
+                self.trace.candidate(found.candidate, mine=True)
             self._host.tell(IceCandidate(
                 self.peer, found.candidate if found else "", found.mid if found else None,
                 found.index if found else None, incarnation=self._me.incarnation,
@@ -221,6 +238,7 @@ class Birth:
             return
         if why := check_candidate(said.candidate):
             raise BadRequest(f"A candidate of {self.peer} {why}.")
+        self.trace.candidate(said.candidate, mine=False)
         given = Candidate(said.candidate, said.sdp_mid, said.sdp_m_line_index)
         with contextlib.suppress(EngineRefused):  # one useless candidate ends no link
             await self.connection.add_candidate(given)
@@ -318,6 +336,8 @@ class Birth:
         if self.over or stats is None:
             return
         self.stats, self.open = stats, True
+        where = f", {stats.remote_addr}" if stats.remote_addr else ""
+        self.trace.end(f"open, {stats.tier}, {stats.local} here, {stats.remote} there{where}")
         self._host.verified(self)
 
     async def _stats(self) -> PathStats | None:
@@ -343,6 +363,8 @@ class Birth:
     # -- the end
 
     def _state(self, state: str) -> None:
+        if not self.over:
+            self.trace.step(f"connection {state}")
         self._connected = self._connected or state == "connected"
         if state != "failed" or self.over:
             return

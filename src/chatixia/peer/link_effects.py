@@ -127,6 +127,9 @@ class Acting(Watching):
         birth = peer.births.get(drop.key)
         if birth is None:
             return
+        if not (birth.open or birth.over):
+            peer.likely = birth.likely
+            birth.trace.end(f"given up, {birth.trouble}; {drop.why.rstrip('.')}")
         if drop.after:
             asyncio.get_running_loop().call_later(drop.after, self._forget, peer, birth)
         else:

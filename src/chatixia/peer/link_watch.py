@@ -50,7 +50,7 @@ class Peer:
         self.watch: Watch | None = None
         self.stats: PathStats | None = None
         self.attempts = 0
-        self.trouble = ""
+        self.trouble = self.likely = ""
         self.used_at = self.bye_at = 0.0
         self.agreed = self.asking = False
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -277,7 +276,9 @@ class PeerMesh(Peers):
 
     async def _until(self, waiter: asyncio.Future[None], seconds: float, target: str) -> None:
         error = Unreachable(f"No link to {target} opened in time.", agent=target)
-        timer = self._timers.later(seconds, functools.partial(fail, waiter, error))
+        timer = self._timers.later(
+            seconds, lambda: fail(waiter, self._unopened(error, AgentId(target)))
+        )
         try:
             await waiter
         finally:

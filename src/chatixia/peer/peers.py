@@ -335,9 +335,16 @@ class Peers:
         for item in self._wheel.due(now):
             peer = self._peers[item.owner.peer]
             self._perform_on(peer, functools.partial(peer.calls.expire, item, now))
+            if isinstance(item, Pending) and not item.sent and item.error is not None:
+                # Read in the loop's next turn: the driver of the links knows more than the call.
+                item.error = self._unopened(item.error, peer.calls.peer)
         upcoming = self._wheel.next()
         if upcoming is not None and self._alarm is None:
             self._arm(upcoming)
+
+    def _unopened(self, error: MeshError, peer: AgentId) -> MeshError:
+        """``error`` of a call that no link to ``peer`` took in time, with the likely cause."""
+        return route.because(error, self._links.likely(peer))
 
     def _sweep(self) -> None:
         """Answers that nobody acknowledged: those of lost paths, and of a peer that never does."""

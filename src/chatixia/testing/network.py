@@ -105,6 +105,8 @@ class MemoryLinks:
         """Nobody asks a memory why."""
         return ""
 
+    likely = trouble
+
     def report(self) -> Sequence[LinkReport]:
         """The paths that live."""
         return [

@@ -1,0 +1,53 @@
+"""A line in the log for each request served, where somebody reads it: ``chatixia run -v``."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from chatixia.core.ports import Incoming, Responder
+from chatixia.errors import MeshError
+
+log = logging.getLogger("chatixia.agent")
+
+
+def logged(inc: Incoming, responder: Responder, now: Callable[[], float]) -> Responder:
+    """``responder``, with a line written when it answers; itself where nobody reads the log."""
+    if isinstance(responder, LoggedResponder) or not log.isEnabledFor(logging.INFO):
+        return responder
+    return LoggedResponder(inc, responder, now)
+
+
+class LoggedResponder:
+    """Passes everything on, and writes one line about the end. No argument or result is in it."""
+
+    def __init__(self, inc: Incoming, to: Responder, now: Callable[[], float]) -> None:
+        self._inc, self._to, self._now = inc, to, now
+        self._began, self._items = now(), 0
+
+    def reply(self, result: bytes) -> None:
+        """End with JSON bytes."""
+        self._to.reply(result)
+        self._write("ok")
+
+    def fail(self, error: MeshError) -> None:
+        """End with an error."""
+        self._to.fail(error)
+        self._write(error.code)
+
+    async def item(self, chunk: bytes) -> None:
+        """Send one item."""
+        self._items += 1
+        await self._to.item(chunk)
+
+    def progress(self, fraction: float, note: str) -> None:
+        """Tell how far it is."""
+        self._to.progress(fraction, note)
+
+    def _write(self, end: str) -> None:
+        items = f", {self._items} item{'s' * (self._items > 1)}" if self._items else ""
+        log.info(
+            "%s for %s, %s: %s, %.0f ms%s",
+            (self._inc.skill or self._inc.kind)[:64], self._inc.caller, self._inc.via, end,
+            1000 * (self._now() - self._began), items,
+        )  # fmt: skip

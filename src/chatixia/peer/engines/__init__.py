@@ -10,8 +10,8 @@ from .base import Engine
 NAMES = ("auto", "wrtc", "aiortc")
 # The tool's own environment, or the one of a script, a checkout: a user is in one of the two.
 _INSTALL = (
-    "install it with: uv tool install 'chatixia-mesh[aiortc]', or, in the environment that runs "
-    "this, pip install 'chatixia-mesh[aiortc]'"
+    "install it with: uv tool install '.[aiortc]' in a checkout, or, in the environment that runs "
+    "this, pip install '.[aiortc]' (a wheel's path instead of the dot does as well)"
 )
 
 

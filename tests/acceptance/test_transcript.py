@@ -1,8 +1,9 @@
 """The README's ten minutes, typed as they stand there: two machines, empty homes, one network.
 
 The `console` blocks are read from README.md. `A1$` is terminal 1 of machine A. The install line is
-answered by the wheel of this tree, whichever path it names; a join string that ends in dots is the one that was printed; all
-else is typed literally, and what comes back must have the shape of what the README shows.
+answered by the wheel of this tree, whichever path it names; a join string that ends in dots is the
+one that was printed; all else is typed literally, and what comes back must have the shape of what
+the README shows.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ LONG = 60
 TYPED = [
     f"A1 {INSTALL}.", "A1 chatixia up", "A2 chatixia init weather", "A2 chatixia run weather",
     "A3 chatixia call weather forecast city=Oslo days=2", "A1 chatixia up --lan",
-    "A3 chatixia invite pi", f"B {INSTALL}chatixia_mesh-0.1.0-py3-none-any.whl", "B chatixia join 192.168.1.20",
+    "A3 chatixia invite pi", f"B {INSTALL}chatixia_mesh-0.1.0-py3-none-any.whl",
+    "B chatixia join 192.168.1.20",
     "B chatixia call weather forecast city=Oslo",
 ]  # fmt: skip
 """So that no step of the ten minutes can go missing from the README; of a join string its host."""

@@ -4,10 +4,11 @@ import json
 
 import pytest
 
-from chatixia import Agent
+from chatixia import Agent, connect
 from chatixia.cli.agents import show
 from chatixia.cli.common import Talk, again
 from chatixia.testing import mesh_of
+from chatixia.testing.registry import RegistryHarness
 
 
 def agent(name: str) -> Agent:
@@ -74,6 +75,28 @@ async def test_a_terminal_is_repainted_and_a_pipe_gets_lines(
         assert out == '{"v":1,"kind":"agents","n":1}\n' * 2
     else:
         assert out == ("\x1b[Hrows\x1b[K\n\x1b[J" if terminal else "rows\n") * 2
+
+
+async def test_who_stopped_stays_in_the_list_while_work_waits(home, capsys, monkeypatch):
+    monkeypatch.setattr("chatixia.registry.live.directory.LOOK_SECONDS", 0.0)
+    async with RegistryHarness(home) as registry:
+        async with agent("bob"), connect() as mesh:
+            await show(mesh, Talk(False, False, 0, ""), "")
+        async with connect() as mesh:
+            assert await mesh.agents() == []
+            tasks = [(await mesh.submit("bob", "echo", {"text": "x"})).id for _ in range(2)]
+        await registry.stop()
+        await registry.start()
+        async with connect() as mesh:
+            [bob] = await mesh.agents()
+            assert (bob.agent_id, bob.health, bob.waiting) == ("bob", "offline", 2)
+            assert await mesh.agents("echo") == []
+            await mesh.task(tasks[0]).cancel()
+            capsys.readouterr()
+            await show(mesh, Talk(False, False, 0, ""), "")
+            assert "bob    away, 1 task waiting" in capsys.readouterr().out
+            await mesh.task(tasks[1]).cancel()
+            assert await mesh.agents() == []
 
 
 async def test_a_skill_that_nobody_has(capsys):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .breaks import Fault, always, by_class, first_given, printing, same, unlogged, value
+from .breaks import Fault, always, by_class, first_given, no_work, printing, same, unlogged, value
 
 FAULTS: list[Fault] = [
     Fault(
@@ -94,5 +94,11 @@ FAULTS: list[Fault] = [
         "run -v logs a line per call served",
         {"chatixia.agent.runtime:logged": unlogged},
         ("tests/agent/test_served_log.py::test_a_line_for_each_call_served",),
+    ),
+    Fault(
+        "forgotten-while-away",
+        "who stopped stays in the list while work waits for it",
+        {"chatixia.store.control.task_store:TaskStore.waiting_for": no_work},
+        ("tests/cli/test_agents.py::test_who_stopped_stays_in_the_list_while_work_waits",),
     ),
 ]

@@ -32,10 +32,15 @@ function agentRow(agent: AgentRecord): HTMLTableRowElement {
     "tr",
     { "data-agent": agent.agent_id },
     h("th", { scope: "row" }, name(agent.agent_id), ...trust),
-    cell("Health", mark(agent.health ?? "active", agent.health ?? "active")),
+    cell("Health", health(agent)),
     cell("Skills", skills.length > 0 ? h("ul", { class: "skills" }, ...skills) : "–"),
     cell("Machine", agent.machine || agent.hostname || "–"),
   );
+}
+
+function health(agent: AgentRecord): HTMLElement {
+  const kind = agent.health ?? "active";
+  return mark(agent.waiting ? `away, ${plural(agent.waiting, "task")} waiting` : kind, kind);
 }
 
 export function showLinks(edges: Edge[]): void {

@@ -17,6 +17,7 @@ export interface AgentRecord {
   trust?: string;
   key?: string;
   skills?: SkillInfo[];
+  waiting?: number;
 }
 
 export interface Edge {

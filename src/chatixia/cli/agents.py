@@ -11,6 +11,7 @@ from chatixia.cli.common import Talk, again, common, in_mesh
 
 if TYPE_CHECKING:
     from chatixia.client.mesh import Mesh
+    from chatixia.wire.registry import AgentRecord
 
 HEADS = ("agent", "health", "skills", "machine")
 
@@ -24,13 +25,21 @@ def agents(talk: Talk, skill: str, watch: bool) -> None:
     in_mesh(talk, lambda mesh: again(talk, 2.0 if watch else 0.0, lambda: show(mesh, talk, skill)))
 
 
+def health(agent: AgentRecord) -> str:
+    """How it is: ``active``; ``away, 3 tasks waiting`` if it stopped and work waits for it."""
+    text: str = agent.health
+    if isinstance(agent.waiting, int) and agent.waiting:
+        text = f"away, {agent.waiting} task{'s' * (agent.waiting > 1)} waiting"
+    return text if agent.trust == "owner" else f"{text}, {agent.trust}"
+
+
 async def show(mesh: Mesh, talk: Talk, skill: str) -> None:
     """One list as it stands now."""
     found = await mesh.agents(skill)
     lines = [
         (
             agent.agent_id,
-            agent.health if agent.trust == "owner" else f"{agent.health}, {agent.trust}",
+            health(agent),
             ", ".join(info.name for info in agent.skills) or "-",
             agent.machine or agent.hostname or "-",
         )

@@ -92,7 +92,7 @@ class Service:
             store, self.members, nonces, proof, verify, Limits(world, *FAILURES), reach, learn,
             self.events.note,
         )  # fmt: skip
-        self.directory = Directory(self.roster, store.now, self._is_member)
+        self.directory = Directory(self.roster, store.now, self._is_member, store.waiting_for)
         self.links = LinkBook(self.roster, self.directory, self.events.tell)
         self.tasks = Tasks(store, world, self.roster, self.members.is_out)
         self._described = Described(self.tasks, store)

@@ -33,6 +33,7 @@ class AgentRecord(msgspec.Struct, omit_defaults=False):
 
     ``sidecar_peer_id`` equals ``agent_id`` for a member. ``trust``: ``owner``, ``registry`` or
     ``unverified`` (key-less). ``last_heartbeat`` and ``registered_at`` are RFC 3339.
+    ``waiting``: queued tasks that wait for it while it is away (1,000 stands for more, too).
     """
 
     agent_id: Id
@@ -55,6 +56,7 @@ class AgentRecord(msgspec.Struct, omit_defaults=False):
     slots: Count = 0
     key: Short = ""
     ns: Short = "default"
+    waiting: Count | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def keyless(self) -> bool:

@@ -7,9 +7,11 @@ it returns or is forgotten. Key-less agents of the described contract register a
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from itertools import islice
 from typing import Final
+
+import msgspec
 
 from chatixia.errors import Denied, NameTaken, NotFound, UnknownSkill
 from chatixia.ids import is_agent_id
@@ -34,22 +36,32 @@ from .roster import Roster, holder, listed
 from .socket import Socket
 from .times import rfc3339
 
+LOOK_SECONDS: Final = 1.0
+"""How long the number of waiting tasks may be behind."""
 PAGE_BYTES: Final = MIB
 """Records in one answer."""
 
 
+async def _no_work(_: str) -> dict[str, int]:
+    return {}
+
+
 class Directory:
     """Verbs ``agents.*``. ``now``: mesh time; ``is_member``: whether that name is a member's whom
-    nobody revoked."""
+    nobody revoked; ``waiting_for``: agents of a namespace for which tasks wait, and how many."""
 
     def __init__(
-        self, roster: Roster, now: Callable[[], float], is_member: Callable[[str], bool]
-    ) -> None:
+        self, roster: Roster, now: Callable[[], float], is_member: Callable[[str], bool],
+        waiting_for: Callable[[str], Awaitable[dict[str, int]]] = _no_work,
+    ) -> None:  # fmt: skip
         self._roster, self._now, self._is_member = roster, now, is_member
         self._away = AwayList(roster.schemas, now)
         roster.make_room = self._away.make_room
         self._pollers = Pollers(now, self._anothers)
         self._turn = 0
+        self._waiting_for = waiting_for
+        self._looked: dict[str, float] = {}
+        self._work: dict[str, dict[str, int]] = {}
 
     # ---- what happens to logins
 
@@ -76,19 +88,34 @@ class Directory:
 
     async def page(self, call: Call, query: AgentQuery) -> Agents:
         """A page in order of id."""
-        found = list(islice(self._found(query), query.limit + 1))
+        waiting = await self._work_for(call.who.ns)
+        found = list(islice(self._found(query, waiting), query.limit + 1))
         page = found[: query.limit]
         page = page[: fitting(page, PAGE_BYTES)]
         more = len(found) > len(page)
         return Agents(page, page[-1].agent_id if more else "")
 
-    def _found(self, query: AgentQuery) -> Iterator[AgentRecord]:
+    async def _work_for(self, ns: str) -> dict[str, int]:
+        """Agents for which work waits, with how much; looked up at most once a second."""
+        if self._now() - self._looked.get(ns, -LOOK_SECONDS) >= LOOK_SECONDS:
+            self._looked[ns] = self._now()
+            self._work[ns] = await self._waiting_for(ns)
+        return self._work.get(ns, {})
+
+    def _found(self, query: AgentQuery, waiting: dict[str, int]) -> Iterator[AgentRecord]:
         """What matches, made only as it is asked for: a list may have thousands."""
-        ids = self._ids()
+        ids = sorted({*self._ids(), *filter(self._is_member, waiting)})
         for id_ in ids[bisect_right(ids, query.cursor) :]:
-            record = self.record(id_)
+            record = self._with_work(id_, self.record(id_), waiting.get(id_, 0))
             if record is not None and _wanted(record, query):
                 yield record
+
+    def _with_work(self, agent: str, record: AgentRecord | None, work: int) -> AgentRecord | None:
+        """A member that stopped stays in the list while work waits for it; its number is shown."""
+        if not work or (record is not None and record.health != "offline"):
+            return record
+        known = record or AgentRecord(agent, sidecar_peer_id=agent, health="offline")
+        return msgspec.structs.replace(known, waiting=work)
 
     async def all(self, call: Call, query: AgentQueryAll) -> list[AgentRecord]:
         """As the described contract has it; ``call.more`` is set when one answer does not hold

@@ -20,6 +20,7 @@ from .task_rows import Row, to_task
 from .writer import Lane
 
 T = TypeVar("T")
+MOST_WAITED_FOR: Final = 1000
 SCAN: Final = 20_000
 """Rows that one page of a filtered list looks at; a page may be short and still have a next."""
 NEWEST: Final = 2**62
@@ -192,6 +193,10 @@ class TaskStore(Base):
 
     def _cursor(self, last: int | None) -> str:
         return "" if last is None else core.fence_text(self.generation, last)
+
+    async def waiting_for(self, ns: str = "default") -> dict[str, int]:
+        """Agents for which work waits, with how much of it: at most 1,000 of each."""
+        return dict(await self._read("waiting_for", {"ns": ns, "limit": MOST_WAITED_FOR}))
 
     async def counts(self, ns: str = "default") -> dict[str, int]:
         """Tasks by state, kept in the writing transactions."""

@@ -157,6 +157,16 @@ SELECT {row} FROM tasks WHERE id >= :id AND id < :id || '~' AND n < :before
   AND (:everything OR source = :me OR target = :me OR worker = :me
        OR (:machine <> '' AND machine = :machine))
 ORDER BY n DESC LIMIT :limit
+-- name: waiting_for
+WITH RECURSIVE addressed(queue) AS (
+  SELECT min(queue) FROM tasks WHERE ns = :ns AND ready = 1 AND queue > '@' AND queue < 'A'
+  UNION ALL
+  SELECT (SELECT min(queue) FROM tasks
+          WHERE ns = :ns AND ready = 1 AND queue > addressed.queue AND queue < 'A')
+  FROM addressed WHERE addressed.queue IS NOT NULL LIMIT :limit)
+SELECT substr(queue, 2), (SELECT count(*) FROM (
+  SELECT 1 FROM tasks AS t WHERE t.ns = :ns AND t.ready = 1 AND t.queue = addressed.queue LIMIT 1000))
+FROM addressed WHERE queue IS NOT NULL
 -- name: scanned
 SELECT n FROM tasks WHERE n < :before ORDER BY n DESC LIMIT 1 OFFSET :scan - 1
 

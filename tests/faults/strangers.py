@@ -77,9 +77,20 @@ def trusted(original: Any) -> Any:
     return begin
 
 
+def total_first(original: Any) -> Any:
+    """Take from what all share before the source is looked at."""
+
+    def received(self: Any, data: bytes, addr: Any) -> None:
+        if self._all.take(self._world.monotonic()):
+            original(self, data, addr)
+
+    return received
+
+
 ADMISSION = "tests/core/test_admission.py"
 PROTOCOLS = "tests/registry/web/test_protocols.py"
 ACCEPTOR = "tests/registry/web/test_acceptor.py"
+STUN = "tests/registry/live/test_stun.py"
 COUNTED = "tests/registry/web/test_unproved.py"
 UNPROVED = (
     "tests/acceptance/test_unproved.py::test_an_honest_login_join_and_health_check_pass_each_attack"
@@ -173,5 +184,11 @@ FAULTS: list[Fault] = [
         "only a credential that held proves anything",
         {"chatixia.registry.web.protocols:Http.on_message_begin": trusted},
         (f"{PROTOCOLS}::test_what_is_not_whole_in_time_is_answered_408",),
+    ),
+    Fault(
+        "stun-total-first",
+        "the flood of one source takes no STUN answers from the others",
+        {"chatixia.registry.live.stun:Stun.datagram_received": total_first},
+        (f"{STUN}::test_the_flood_of_one_source_takes_nothing_from_the_others",),
     ),
 ]

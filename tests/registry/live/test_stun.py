@@ -13,11 +13,20 @@ import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatixia.registry.live.stun import COOKIE, FINGERPRINT_XOR, Stun, answer
+from chatixia.registry.live.stun import COOKIE, FINGERPRINT_XOR, IN_TOTAL, Stun, answer
 from chatixia.world import REAL
 from tests.registry.clock import Clock
 
 TRANSACTION = bytes(range(12))
+
+
+class Out:
+    """A transport that counts."""
+
+    sent = 0
+
+    def sendto(self, data: bytes, address: object) -> None:
+        self.sent += 1
 
 
 def request(attributes: bytes = b"", kind: int = 1, cookie: int = COOKIE) -> bytes:
@@ -113,14 +122,19 @@ async def _asked() -> tuple[str, int, int]:
 
 
 def test_a_flood_is_not_answered():
-    class Out:
-        sent = 0
-
-        def sendto(self, data: bytes, address: object) -> None:
-            self.sent += 1
-
     stun, out = Stun(Clock()), Out()
     stun._transport = out  # type: ignore[assignment]
     for _ in range(1000):
         stun.datagram_received(request(), ("192.0.2.7", 1))
     assert out.sent == 40
+
+
+def test_the_flood_of_one_source_takes_nothing_from_the_others():
+    stun, out = Stun(Clock()), Out()
+    stun._transport = out  # type: ignore[assignment]
+    for _ in range(int(IN_TOTAL[0]) * 2):
+        stun.datagram_received(request(), ("192.0.2.7", 1))
+    before = out.sent
+    stun.datagram_received(request(), ("192.0.2.8", 1))
+    stun.datagram_received(request(), ("2001:db8::1", 1))
+    assert out.sent == before + 2

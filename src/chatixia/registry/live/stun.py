@@ -106,8 +106,12 @@ class Stun(asyncio.DatagramProtocol):
         self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
-        """One packet: answered at once, or dropped without a word."""
-        if not self._all.take(self._world.monotonic()) or not self._sources.take(origin(addr[0])):
+        """One packet: answered at once, or dropped without a word.
+
+        The source's rate is judged before the total: what one source sends beyond its own takes
+        nothing from the others.
+        """
+        if not self._sources.take(origin(addr[0])) or not self._all.take(self._world.monotonic()):
             return
         reply = answer(data, (addr[0], addr[1]))
         if reply is not None and self._transport is not None:

@@ -16,7 +16,7 @@ import msgspec
 from .rates import Bucket
 
 KIB: Final = 1024
-TOTAL: Final = 1024
+TOTAL: Final = 768
 SHARE: Final = 64
 RATE: Final = 50.0
 BURST: Final = 200.0

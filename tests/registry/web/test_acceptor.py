@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from chatixia.assembly import addresses
 from tests.registry.doors import HANG
@@ -52,6 +54,25 @@ async def test_what_is_no_tls_ends_without_a_traceback(
         port = int(registry.running.started.urls[1].rpartition(":")[2])
         await (await raw(registry, said, port=port)).ended()
     assert not [r for r in caplog.records if r.levelname == "ERROR"], caplog.text
+
+
+@pytest.mark.usefixtures("lan")
+@pytest.mark.parametrize("factory", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_handshake_that_waits_for_its_turn_loses_nothing(
+    tmp_path: Path, factory: Callable[[], asyncio.AbstractEventLoop]
+):
+    async def many() -> None:
+        async with bounded(tmp_path, lan=True) as registry:
+            port = int(registry.running.started.urls[1].rpartition(":")[2])
+
+            async def one() -> None:
+                line = await raw(registry, HEALTH, port=port, ssl=trusting())
+                await line.until(OK)
+
+            await asyncio.gather(*(one() for _ in range(100)))
+
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(many())
 
 
 async def test_idle_lines_of_an_address_past_its_share_make_room(tmp_path: Path):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Final, cast
 
 from .protocols import TOO_LARGE, TOO_SLOW, Http
@@ -18,6 +18,10 @@ HEAD_ENDS: Final = b"\r\n\r\n"
 SHUTDOWN_SECONDS: Final = 2.0
 """TLS's good-bye is waited for."""
 BACKLOG: Final = 1024
+RETRY_SECONDS: Final = 0.1
+"""Until the next try to accept where no descriptor was free."""
+IN_A_ROW: Final = 16
+"""Accepted in one turn of the loop."""
 
 Make = Callable[[Connection], Http]
 
@@ -30,28 +34,93 @@ class Acceptor:
 
     def __init__(self, unproved: Unproved, make: Make, tls: ssl.SSLContext | None) -> None:
         self.unproved, self.make, self.tls = unproved, make, tls
-        self.handshakes: set[asyncio.Task[None]] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
     async def open(self, sock: socket.socket) -> None:
         """Accept on ``sock``."""
+        if self.tls is not None:
+            self.spawn(self._accept(sock, self.tls))
+            return
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: Arrival(self), sock=sock, backlog=BACKLOG)
+
+    async def _accept(self, sock: socket.socket, tls: ssl.SSLContext) -> None:
+        """Accept bare sockets: a transport would read the first bytes of a handshake that waits."""
+        loop, accepted = asyncio.get_running_loop(), 0
+        while True:
+            try:
+                line, peer = await loop.sock_accept(sock)
+            except OSError:  # no descriptor is free
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            Handshake(self, line, str(peer[0]), tls)
+            accepted += 1
+            if accepted % IN_A_ROW == 0:
+                await asyncio.sleep(0)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run something that ends with this acceptor."""
+        task = asyncio.get_running_loop().create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return task
 
     def close(self) -> None:
         """Accept no more."""
         if self._server is not None:
             self._server.close()
-        for task in self.handshakes:
+        for task in self.tasks:
             task.cancel()
 
     async def wait_closed(self) -> None:
         """Until handshakes have ended; the connections are uvicorn's own."""
-        await asyncio.gather(*self.handshakes, return_exceptions=True)
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+
+class Handshake:
+    """An accepted TLS connection until its handshake is done; nothing is read before its turn."""
+
+    def __init__(
+        self, acceptor: Acceptor, line: socket.socket, ip: str, tls: ssl.SSLContext
+    ) -> None:
+        self._acceptor, self._line, self._tls = acceptor, line, tls
+        self._task: asyncio.Task[None] | None = None
+        self._connection = acceptor.unproved.arrive(ip, self)
+        self._connection.late = self._connection.abort
+        self._connection.start = self._begin
+        self._connection.ready()
+
+    def abort(self) -> None:
+        """End it, waiting or in the middle."""
+        if self._task is None:
+            self._line.close()
+        else:
+            self._task.cancel()
+
+    def _begin(self) -> None:
+        self._task = self._acceptor.spawn(self._shake())
+
+    async def _shake(self) -> None:
+        """TLS within what is left of the connection's time."""
+        done = False
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: self._acceptor.make(self._connection), self._line, ssl=self._tls,
+                ssl_handshake_timeout=max(0.1, self._connection.left()),
+                ssl_shutdown_timeout=SHUTDOWN_SECONDS,
+            )  # fmt: skip
+            done = True
+        except (OSError, RuntimeError):  # no TLS, too late, or gone: nobody to say it to
+            pass
+        finally:
+            if not done:
+                self._connection.gone()
+                self._line.close()
 
 
 class Arrival(asyncio.Protocol):
-    """An accepted connection until it is its turn: nothing of it is parsed."""
+    """An accepted connection in clear until it is its turn: nothing of it is parsed."""
 
     def __init__(self, acceptor: Acceptor) -> None:
         self._acceptor = acceptor
@@ -61,18 +130,12 @@ class Arrival(asyncio.Protocol):
         self._connection: Connection
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Count it. In TLS its handshake waits for its turn; else its first bytes do."""
+        """Count it."""
         self._transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername") or ("?",)
         self._connection = self._acceptor.unproved.arrive(str(peer[0]), self._transport)
-        self._connection.late = self._connection.abort
-        if self._acceptor.tls is None:
-            self._connection.start = self._serve
-            self._connection.late = self._late
-        else:
-            self._connection.start = self._secure
-            self._transport.pause_reading()
-            self._connection.ready()
+        self._connection.late = self._late
+        self._connection.start = self._serve
 
     def data_received(self, data: bytes) -> None:
         """Keep what it says until its turn, which it waits for once its first head is whole."""
@@ -105,58 +168,11 @@ class Arrival(asyncio.Protocol):
         self._connection.gone()
 
     def _serve(self) -> None:
-        self._hand(self._transport, bytes(self._early))
-
-    def _hand(self, transport: asyncio.Transport, early: bytes) -> None:
         """Give the connection to the HTTP protocol."""
-        if transport.is_closing():
+        if self._transport.is_closing():
             return
         http = self._acceptor.make(self._connection)
-        transport.set_protocol(http)
-        http.connection_made(transport)
-        transport.resume_reading()
-        if early:
-            http.data_received(early)
-
-    def _secure(self) -> None:
-        task = asyncio.get_running_loop().create_task(self._handshake())
-        self._acceptor.handshakes.add(task)
-        task.add_done_callback(self._acceptor.handshakes.discard)
-
-    async def _handshake(self) -> None:
-        """TLS within what is left of the connection's time."""
-        early, raw = Early(), self._transport
-        secure: Any = None
-        try:
-            if not raw.is_closing():
-                loop = asyncio.get_running_loop()
-                assert self._acceptor.tls is not None
-                secure = await loop.start_tls(
-                    raw, early, self._acceptor.tls, server_side=True,
-                    ssl_handshake_timeout=max(0.1, self._connection.left()),
-                    ssl_shutdown_timeout=SHUTDOWN_SECONDS,
-                )  # fmt: skip
-        except (OSError, RuntimeError):  # no TLS, too late, or gone: nobody to say it to
-            pass
-        finally:
-            if secure is None or early.ended:
-                self._connection.abort()
-        if secure is not None and not early.ended:
-            self._connection.transport = secure
-            self._hand(secure, bytes(early.data))
-
-
-class Early(asyncio.Protocol):
-    """What TLS brings before the HTTP protocol is there: the first request may ride along."""
-
-    def __init__(self) -> None:
-        self.data = bytearray()
-        self.ended = False
-
-    def data_received(self, data: bytes) -> None:
-        """Keep it."""
-        self.data += data
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """It is over already."""
-        self.ended = True
+        self._transport.set_protocol(http)
+        http.connection_made(self._transport)
+        self._transport.resume_reading()
+        http.data_received(bytes(self._early))

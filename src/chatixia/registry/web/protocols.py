@@ -49,12 +49,12 @@ class Http(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, state, app_state)
         self.connection = connection
-        connection.late = self.expire
         self._head, self._first = 0, True
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The transport is there, after TLS."""
         super().connection_made(transport)
+        self.connection.transport, self.connection.late = transport, self.expire
         transport.set_write_buffer_limits(high=UNSENT)
 
     def connection_lost(self, exc: Exception | None) -> None:

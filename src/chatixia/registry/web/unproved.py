@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, MutableMapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from chatixia.core.admission import Admission, Bounds
 from chatixia.registry.limits import is_loopback, origin
@@ -29,6 +29,14 @@ NOTE_SECONDS: Final = 60.0
 """Closed connections are logged as a number, at most this often."""
 
 
+class Ends(Protocol):
+    """What a connection runs on, as far as it is of interest here."""
+
+    def abort(self) -> None:
+        """End at once."""
+        ...
+
+
 class Connection:
     """One connection as its protocols see it; ``close`` and ``late`` are what they make of it.
 
@@ -37,7 +45,7 @@ class Connection:
 
     __slots__ = ("_all", "address", "key", "late", "near", "proven", "start", "transport")
 
-    def __init__(self, every: Unproved, key: int, ip: str, transport: asyncio.Transport):
+    def __init__(self, every: Unproved, key: int, ip: str, transport: Ends):
         self._all, self.key, self.transport = every, key, transport
         self.address = origin(ip)
         self.near = is_loopback(self.address)
@@ -104,7 +112,7 @@ class Unproved:
     def __len__(self) -> int:
         return len(self._admission)
 
-    def arrive(self, ip: str, transport: asyncio.Transport) -> Connection:
+    def arrive(self, ip: str, transport: Ends) -> Connection:
         """A connection was accepted; others may be closed for it."""
         self._keys += 1
         connection = self._connections[self._keys] = Connection(self, self._keys, ip, transport)

@@ -6,8 +6,13 @@ import asyncio
 import os
 import sys
 import time
+from pathlib import Path
+
+import pytest
 
 from chatixia import ids, world
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 
 
 def test_clocks_run_forward():
@@ -40,3 +45,24 @@ async def test_an_eager_task_has_begun_when_it_is_made_where_python_can():
     assert bool(begun) is (sys.version_info >= (3, 12))
     await task
     assert begun == [True]
+
+
+def seen_in_a_child(fd: int) -> bool:
+    """Whether a forked child has what this process has under a number."""
+    mine, child = os.fstat(fd).st_ino, os.fork()
+    if child == 0:
+        os._exit(int(os.fstat(fd).st_ino == mine))
+    return bool(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+
+def test_what_is_private_leads_nowhere_in_a_child(tmp_path: Path):
+    shared, private = (os.open(tmp_path / name, os.O_RDWR | os.O_CREAT) for name in "ab")
+    world.keep_private(private)
+    assert [seen_in_a_child(fd) for fd in (shared, private)] == [True, False]
+    assert os.write(private, b"x") == 1  # here it is what it was
+    os.close(private)
+    again = os.open(tmp_path / "c", os.O_RDWR | os.O_CREAT)
+    assert again == private  # another file by now, which is nobody's business
+    assert seen_in_a_child(again)
+    os.close(again)
+    os.close(shared)

@@ -85,3 +85,37 @@ def b32(data: bytes) -> str:
 def process_id() -> int:
     """This process's id; a lock file names it, and use after fork is refused by it."""
     return os.getpid()
+
+
+def keep_private(fd: int) -> None:
+    """Keep the descriptor ``fd`` from every child that is forked from now on.
+
+    There it leads nowhere: else a lock or a connection would outlive the process that has it. A
+    descriptor that was closed since, and its number used again, is left alone.
+    """
+    _private[fd] = _what(fd)
+
+
+_private: dict[int, tuple[int, int]] = {}
+
+
+def _what(fd: int) -> tuple[int, int]:
+    found = os.fstat(fd)
+    return found.st_dev, found.st_ino
+
+
+def _let_go() -> None:
+    """In a forked child. The numbers stay taken, so that whoever closes one closes nothing else."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for fd, what in _private.items():
+        try:
+            if _what(fd) == what:
+                os.dup2(nowhere, fd, inheritable=False)
+        except OSError:
+            continue
+    os.close(nowhere)
+    _private.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)

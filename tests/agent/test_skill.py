@@ -8,7 +8,7 @@ import pytest
 from chatixia.agent.signature import read
 from chatixia.agent.skill import MAX_SKILLS, Skill, Skills, check_size, described
 from chatixia.errors import ConfigError
-from chatixia.wire.peer import MAX_MANIFEST
+from chatixia.wire.peer import MAX_SKILL_BYTES
 
 
 async def forecast(city: str, days: int = 3) -> str:
@@ -83,8 +83,8 @@ def test_a_lambda_needs_a_name():
 
 def test_all_schemas_together_have_a_bound():
     big = {"type": "object", "description": "x" * 100_000}
-    skills = [Skill(f"s{n}", forecast, parameters=big) for n in range(20)]
+    skills = [Skill(f"s{n}", forecast, parameters=big) for n in range(11)]
     infos = [described(skill, read(forecast, skill.name)) for skill in skills]
-    check_size(infos[:19])
-    with pytest.raises(ConfigError, match=f"{MAX_MANIFEST:,} is the most. The largest is that of"):
+    check_size(infos[:10])
+    with pytest.raises(ConfigError, match=f"{MAX_SKILL_BYTES:,} is the most. The largest"):
         check_size(infos)

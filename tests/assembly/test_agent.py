@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
+import signal
+import sys
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -179,14 +182,14 @@ def described(many: int) -> Agent:
 
 async def test_schemas_that_fit_no_login_are_refused_at_the_start(registry: RegistryHarness):
     """And by `validate`; what stays within the bound is served."""
-    with pytest.raises(ConfigError, match="1,966,080 is the most"):
-        described(20).check()
-    with pytest.raises(ConfigError, match="1,966,080 is the most"):
-        await described(20).start()
-    agent = described(19)
+    with pytest.raises(ConfigError, match="1,048,576 is the most"):
+        described(11).check()
+    with pytest.raises(ConfigError, match="1,048,576 is the most"):
+        await described(11).start()
+    agent = described(10)
     agent.check()
     async with agent, connect() as mesh:
-        assert len((await mesh.agents())[0].skills) == 19
+        assert len((await mesh.agents())[0].skills) == 10
 
 
 COUNTS = [30, pytest.param(500, marks=[pytest.mark.soak, pytest.mark.timeout(1800)])]
@@ -231,3 +234,52 @@ async def test_an_agent_goes_on_at_a_registry_that_takes_no_login_now(
         await agent.online(60)
     finally:
         await agent.stop()
+
+
+HEIR = """
+import asyncio, os, sys, time
+from chatixia import Agent
+
+async def main():
+    await Agent("weather").start()
+    heir = os.fork()  # as a process pool does
+    if heir == 0:
+        os.close(1)
+        time.sleep(120)
+        os._exit(0)
+    print(heir, flush=True)
+    await asyncio.sleep(120)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+async def test_a_child_that_outlives_a_killed_agent_holds_neither_its_name_nor_its_login(
+    registry: RegistryHarness,
+):
+    gone = asyncio.Event()
+    roster = registry.running.service.roster
+    roster.ended.append(lambda socket, replaced: gone.set())
+    first = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", HEIR, stdout=asyncio.subprocess.PIPE
+    )
+    assert first.stdout
+    heir = int(await asyncio.wait_for(first.stdout.readline(), 60))
+    try:
+        assert roster.online("weather")
+        first.kill()
+        await first.wait()
+        await asyncio.wait_for(gone.wait(), 10)  # the system closed it: no ping had to time out
+        async with weather(), connect() as mesh:
+            assert (await mesh.agent("weather").forecast(city="Oslo")).days == 3
+    finally:
+        os.kill(heir, signal.SIGKILL)
+
+
+async def test_a_cell_that_is_run_twice(registry: RegistryHarness):
+    async with weather() as agent:
+        with pytest.raises(AlreadyRunning, match=r"a notebook's cell.*`await agent.stop\(\)`"):
+            await weather().start()
+        with pytest.raises(ConfigError, match=r"has started already; `await agent.stop\(\)` first"):
+            await agent.start()

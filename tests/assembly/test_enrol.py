@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -196,13 +197,9 @@ def test_the_machines_own_name_is_refused(profile: Profile):
         start(profile, "laptop", known=lambda p, n: said)
 
 
-def test_a_second_start_names_the_pid(profile: Profile):
-    import os
-
+def test_a_second_start_in_one_process_says_so(profile: Profile):
     start(profile)
-    with pytest.raises(
-        AlreadyRunning, match=f"weather is already running as process {os.getpid()}"
-    ):
+    with pytest.raises(AlreadyRunning, match="weather is already running in this very process"):
         start(profile)
     again(profile)
 
@@ -396,3 +393,19 @@ def test_a_stolen_record_of_another_machine_is_not_used(profile: Profile):
     found = member(profile, start(profile))
     assert found.sign == thief.public
     assert found.serial == 2
+
+
+@pytest.mark.parametrize("inside", ["", "made"])
+def test_a_folder_that_may_not_be_written_says_data_dir(
+    profile: Profile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: str
+):
+    """A test may run as root, to whom nothing is forbidden; so the system's answer is played."""
+    place = profile.agent_dir("weather")
+    if inside:
+        place.mkdir(parents=True)
+        monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != place)
+    else:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(b"")  # no folder can be made here
+    with pytest.raises(ConfigError, match="set `data_dir` in agent.yaml"):
+        start(profile)

@@ -62,7 +62,7 @@ def test_a_kill_releases(other: subprocess.Popen[bytes], tmp_path: Path):
 
 def test_held_in_this_process_too(tmp_path: Path):
     lock = hold(tmp_path / "lock", "weather")
-    with pytest.raises(AlreadyRunning, match=str(os.getpid())):
+    with pytest.raises(AlreadyRunning, match=r"in this very process.*`await agent.stop\(\)`"):
         hold(tmp_path / "lock", "weather")
     lock.release()
     lock.release()
@@ -143,3 +143,53 @@ def test_nobody_loses_a_change(tmp_path: Path):
 
 def test_an_unheld_lock_is_no_lock():
     Lock(-1).release()
+
+
+HEIR = """
+import os, subprocess, sys, time
+from pathlib import Path
+from chatixia.assembly.lock import hold
+lock = hold(Path(sys.argv[1]), "weather")
+if sys.argv[2] == "forked":
+    heir = os.fork()
+    if heir == 0:
+        os.close(1)
+        time.sleep(120)
+        os._exit(0)
+else:
+    os.set_inheritable(lock._fd, True)
+    heir = subprocess.Popen(["sleep", "120"], close_fds=False, stdout=subprocess.DEVNULL).pid
+print(heir, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture(params=["forked", "inherited"])
+def heir(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, int, int]]:
+    """A child that outlives the holder, which was killed: how it came, holder and child."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HEIR, str(tmp_path / "lock"), request.param],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout
+    assert process.stdin
+    child = int(process.stdout.readline())
+    process.kill()
+    process.wait(20)
+    yield request.param, process.pid, child
+    os.kill(child, signal.SIGKILL)
+    process.stdin.close()
+    process.stdout.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names openers by /proc")
+def test_a_child_that_outlives_the_holder(heir: tuple[str, int, int], tmp_path: Path):
+    """One that was forked has no lock; one that was given it all the same is named."""
+    kind, holder_pid, child = heir
+    if kind == "forked":
+        hold(tmp_path / "lock", "weather").release()
+        return
+    said = f"held by process {child}, which process {holder_pid} started"
+    with pytest.raises(AlreadyRunning, match=said):
+        hold(tmp_path / "lock", "weather")

@@ -52,3 +52,33 @@ def test_a_script_has_a_log_only_if_it_is_asked_for(asked, before, shown):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ)
     assert shown in done.stderr
     assert (done.stderr.count("\n"), logging.getLogger("chatixia").handlers) == (bool(shown), [])
+
+
+COMMAND = """
+import logging
+from chatixia.assembly.logs import set_up
+{before}
+set_up("info")
+set_up("info")
+{after}
+logging.getLogger("chatixia").warning("seen")
+"""
+ROOT = "logging.basicConfig(format='mine %(message)s')"
+NAMED = (
+    "mine = logging.StreamHandler(); mine.setFormatter(logging.Formatter('mine %(message)s'));"
+    " logging.getLogger('chatixia').addHandler(mine)"
+)
+
+
+@pytest.mark.parametrize("before", ["", ROOT, NAMED])
+@pytest.mark.parametrize("after", ["", ROOT, NAMED])
+def test_a_command_prints_each_line_once_whatever_log_the_user_set_up(before, after):
+    if {before, after} == {ROOT, NAMED}:
+        return  # the user asked for it twice
+    code = COMMAND.format(before=before, after="" if after == before else after)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    [line] = done.stderr.splitlines()
+    assert line.endswith("seen")
+    assert line.startswith("mine") is bool(before or after)

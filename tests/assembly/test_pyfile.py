@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,3 +37,19 @@ def test_its_errors(tmp_path: Path, text: str, says: str):
         run_file(tmp_path / "one.py")
     with pytest.raises(ConfigError, match="is no Python file"):
         run_file(tmp_path / "none.py")
+
+
+@pytest.mark.parametrize("receipt", ["uv-receipt.toml", "pipx_metadata.json", ""])
+def test_a_module_that_a_tool_of_its_own_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, receipt: str
+):
+    if receipt:
+        (tmp_path / receipt).touch()
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    file = tmp_path / "agent.py"
+    file.write_text("import no_such_module.part\n")
+    with pytest.raises(ConfigError, match="ModuleNotFoundError: No module named") as found:
+        run_file(file)
+    cure = "install chatixia-mesh in the environment of your project"
+    assert (cure in found.value.message) is bool(receipt)
+    assert ("--with no_such_module" in found.value.message) is bool(receipt)

@@ -9,7 +9,7 @@ import msgspec
 
 from chatixia.errors import ConfigError
 from chatixia.ids import is_skill
-from chatixia.wire.peer import MAX_MANIFEST, SkillInfo
+from chatixia.wire.peer import MAX_SKILL_BYTES, SkillInfo
 
 if TYPE_CHECKING:
     from .signature import Signature
@@ -98,11 +98,11 @@ def described(skill: Skill, found: Signature) -> SkillInfo:
 
 def check_size(infos: Sequence[SkillInfo]) -> None:
     """Refuse skills that together fit no login. Raises ConfigError with the bound."""
-    sizes = {info.name: len(msgspec.json.encode(info)) + 1 for info in infos}
-    if (total := sum(sizes.values())) <= MAX_MANIFEST:
+    if (total := len(msgspec.json.encode(infos))) <= MAX_SKILL_BYTES:
         return
+    sizes = {info.name: len(msgspec.json.encode(info)) for info in infos}
     largest = max(sizes, key=lambda name: sizes[name])
     raise ConfigError(
-        f"The schemas and descriptions of all skills have {total:,} bytes; {MAX_MANIFEST:,} is the"
-        f" most. The largest is that of {largest} with {sizes[largest]:,}."
+        f"The schemas and descriptions of all skills have {total:,} bytes; {MAX_SKILL_BYTES:,} is"
+        f" the most. The largest is that of {largest} with {sizes[largest]:,}."
     )

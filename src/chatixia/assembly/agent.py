@@ -154,7 +154,7 @@ class Agent:
         trying, and links and calls work. Raises its refusal, AlreadyRunning, ConfigError."""
         self._check_fork()
         if self._port is not None:
-            raise ConfigError(f"{self.name} has started already.")
+            raise ConfigError(f"{self.name} has started already; `await agent.stop()` first.")
         from .settings import fill_environment
         from .wiring import keyless, open_wire
 

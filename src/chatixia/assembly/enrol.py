@@ -7,6 +7,7 @@ need be online.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -158,7 +159,7 @@ def _agent(
         check_name_here(profile, name)
     except NameTaken as error:
         raise NameTaken(f"{error.message}{_free(known, profile, name)}", agent=name) from None
-    place, folder = profile.agent_dir(name), private_dir(profile.agent_dir(name, data_dir))
+    place, folder = profile.agent_dir(name), _own_dir(profile.agent_dir(name, data_dir))
     with ExitStack() as held:
         # One process per id and profile, and one per folder, wherever the folder lies.
         held.callback(hold(place / "lock", name).release)
@@ -180,6 +181,20 @@ def _agent(
             profile, AgentId(name), "agent", sign, seal, chain, store, world, folder=folder,
             held=held.pop_all(),
         )  # fmt: skip
+
+
+def _own_dir(folder: Path) -> Path:
+    """The agent's folder, made if need be, and written to. Raises ConfigError with the cure."""
+    try:
+        private_dir(folder)
+        if not os.access(folder, os.W_OK):
+            raise ConfigError(f"{folder} cannot be written.")
+    except ConfigError as error:
+        raise ConfigError(
+            f"{error.message} An agent keeps its keys and marks there; set `data_dir` in agent.yaml"
+            " (or CHATIXIA_DATA_DIR) to a folder that this user may write."
+        ) from error.__cause__
+    return folder
 
 
 def check_name_here(profile: Profile, name: str) -> None:

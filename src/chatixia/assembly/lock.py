@@ -2,7 +2,7 @@
 
 A lock is a file of which its holder has an exclusive lock from the system; the file's text names
 the holder's pid. The file stays: removing it would let two processes lock two different files of
-one name.
+one name. A child that is forked does not have it: it would outlive a holder that was killed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from chatixia.errors import AlreadyRunning, ConfigError, Unavailable
-from chatixia.world import REAL, World, process_id
+from chatixia.world import REAL, World, keep_private, process_id
 
 CHANGE_WAIT: Final = 15.0
 """Seconds to wait for another process that is changing the profile."""
@@ -47,8 +47,49 @@ def hold(path: Path, what: str) -> Lock:
             return lock
         # It may be a process that only looks (is_held), or one that is just ending.
         threading.Event().wait(0.05)
+    raise AlreadyRunning(_who_holds(path, what))
+
+
+def _who_holds(path: Path, what: str) -> str:
+    """Which process has it: the one that the file names, if that lives, else who really does."""
     pid = holder(path)
-    raise AlreadyRunning(f"{what} is already running{f' as process {pid}' if pid else ''}.")
+    if pid == process_id():
+        return (
+            f"{what} is already running in this very process, as after a notebook's cell that was"
+            " run twice; `await agent.stop()` the one before."
+        )
+    if pid and not _lives(pid) and (heirs := _openers(path)):
+        many = "processes" if len(heirs) > 1 else "process"
+        return (
+            f"{what} is held by {many} {', '.join(map(str, heirs))}, which process {pid} started"
+            " before it died."
+        )
+    return f"{what} is already running{f' as process {pid}' if pid else ''}."
+
+
+def _lives(pid: int) -> bool:
+    if sys.platform == "win32":
+        return True  # a signal would end it there; a lock is no child's either
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass
+    return True
+
+
+def _openers(path: Path) -> list[int]:
+    """Other processes that have the file open, where the system shows that (Linux)."""
+    found = set()
+    wanted = str(path.resolve())
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if os.readlink(link) == wanted:
+                found.add(int(link.parts[2]))
+        except OSError:
+            continue
+    return sorted(found - {process_id()})
 
 
 def holder(path: Path) -> int | None:
@@ -105,6 +146,7 @@ def attempt(path: Path) -> Lock | None:
     except OSError as error:
         os.close(fd)
         raise ConfigError(f"{path} cannot be written: {error.strerror}.") from error
+    keep_private(fd)
     return Lock(fd)
 
 

@@ -26,13 +26,19 @@ def level() -> str:
 def set_up(default: str = "warning") -> None:
     """Log ``chatixia`` to stderr at the environment's level, else at ``default``.
 
-    Raises ConfigError for a level that does not exist.
+    Where the user's program sets up a log of its own, before or after, its handlers show our lines
+    and ours is silent: each line is printed once. Raises ConfigError for a level that does not
+    exist.
     """
     name = level() or default
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logger = logging.getLogger("chatixia")
-    logger.handlers[:] = [handler]
+    for old in [one for one in logger.handlers if getattr(one, "chatixia", False)]:
+        logger.removeHandler(old)
+    handler.chatixia = True  # type: ignore[attr-defined]
+    handler.addFilter(lambda record: logger.handlers == [handler] and not _root_shows(logger))
+    logger.addHandler(handler)
     logger.setLevel(name.upper())
 
 
@@ -40,3 +46,7 @@ def set_up_script() -> None:
     """For a script: only if the environment asks for it, and the script itself has set up none."""
     if level() and not logging.getLogger("chatixia").hasHandlers():
         set_up()
+
+
+def _root_shows(logger: logging.Logger) -> bool:
+    return logger.propagate and bool(logging.getLogger().handlers)

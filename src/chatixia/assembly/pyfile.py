@@ -52,7 +52,25 @@ def failed(error: BaseException, path: Path | None = None) -> str:
     """What a program's own error says, in one sentence with the line (of ``path``, if given)."""
     text = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
     line = error.lineno if isinstance(error, SyntaxError) else _line(error, path)
-    return f"{text}{f' (line {line})' if line else ''}."
+    return f"{text}{f' (line {line})' if line else ''}.{_install(error)}"
+
+
+def _install(error: BaseException) -> str:
+    """The cure for a module that is missing because this program has an environment of its own."""
+    if not isinstance(error, ModuleNotFoundError) or not in_tool(sys.prefix):
+        return ""
+    name = (error.name or "").partition(".")[0] or "PACKAGE"
+    return (
+        " This `chatixia` is installed as a tool, in an environment of its own: install"
+        f" chatixia-mesh in the environment of your project, or run `uv tool install chatixia-mesh"
+        f" --with {name}`."
+    )
+
+
+def in_tool(prefix: str) -> bool:
+    """Whether a Python's ``prefix`` is the environment of one tool, made by uv or pipx."""
+    place = Path(prefix)
+    return (place / "uv-receipt.toml").is_file() or (place / "pipx_metadata.json").is_file()
 
 
 def _line(error: BaseException, path: Path | None) -> int | None:

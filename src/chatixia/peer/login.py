@@ -49,6 +49,7 @@ from chatixia.wire.signaling import (
     Welcome,
 )
 from chatixia.wire.trust import Signed
+from chatixia.world import keep_private
 
 from .lookup import LOOK_SECONDS, connected, is_number, look_up
 from .reason import reason
@@ -191,13 +192,15 @@ async def _dial(url: str, vouched: bool, numbers: Sequence[str]) -> ClientConnec
         async with asyncio.timeout(OPEN_SECONDS):
             if numbers:  # asyncio would ask for the name in a thread that its end waits for
                 sock = await connected(numbers, where.port)
-            return await _Dial(
+            ws = await _Dial(
                 _target(url), ssl=_context(vouched) if where.secure else None, sock=sock,
                 compression=None, max_size=MAX_FROM_REGISTRY, max_queue=256,
                 user_agent_header=None, proxy=None, open_timeout=None,
                 ping_interval=PING_SECONDS, ping_timeout=PING_TIMEOUT,
                 close_timeout=CLOSE_SECONDS,
             )  # fmt: skip
+            keep_private(ws.transport.get_extra_info("socket").fileno())
+            return ws
     except ssl.SSLCertVerificationError as error:
         raise BadSignature(f"Nobody vouches for the certificate of {url}.") from error
     except (OSError, TimeoutError, InvalidHandshake, EOFError) as error:

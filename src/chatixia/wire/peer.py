@@ -19,8 +19,8 @@ FRAME_TARGET: Final = 16 * KIB
 MAX_FRAME: Final = 256 * KIB
 MAX_MESSAGE: Final = 16 * MIB
 MAX_HELLO: Final = 16 * KIB
-MAX_MANIFEST: Final = 1920 * KIB
-"""Bytes of all skills of one agent, as JSON: they go to the registry in one frame, with more."""
+MAX_SKILL_BYTES: Final = MIB
+"""The skills of one agent with their schemas, as they travel."""
 MAX_HOPS: Final = 8
 CHANNEL: Final = "mesh"
 """The label of the call channel, and of the described single channel."""

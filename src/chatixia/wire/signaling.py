@@ -19,8 +19,6 @@ from .tasks import Task
 from .trust import Signed
 
 MAX_SIGNAL: Final = 2 * MIB
-MAX_SKILL_BYTES: Final = MIB
-"""The skills of one agent with their schemas, as they travel."""
 MAX_FROM_REGISTRY: Final = 4 * MIB
 """A frame of the registry's: a task with its payload and its result is one."""
 MAX_SDP: Final = 16 * KIB

@@ -16,8 +16,8 @@ from chatixia.ids import AgentId
 from chatixia.registry.live import roster as module
 from chatixia.registry.live.roster import Roster
 from chatixia.registry.live.socket import Socket
-from chatixia.wire.peer import SkillInfo
-from chatixia.wire.signaling import MAX_SKILL_BYTES, Event, Ping
+from chatixia.wire.peer import MAX_SKILL_BYTES, SkillInfo
+from chatixia.wire.signaling import Event, Ping
 
 
 def made(name: str, epoch: str = "1.1", kind: str = "agent", *skills: str) -> Socket:

@@ -7,6 +7,11 @@ from chatixia.world import REAL, World
 
 from .base import Engine
 
+FORKED = (
+    "This process was forked from one that has WebRTC links, and the engine's threads stay there: "
+    "start processes with the spawn method (multiprocessing.get_context('spawn')), or set "
+    "`engine: aiortc`."
+)
 NAMES = ("auto", "wrtc", "aiortc")
 # The tool's own environment, or the one of a script, a checkout: a user is in one of the two.
 _INSTALL = (
@@ -19,17 +24,20 @@ def load(name: str = "auto", *, world: World = REAL, loopback: bool | None = Non
     """The engine called ``name``; ``auto`` is wrtc, or aiortc where wrtc has no wheel.
 
     ``loopback``: whether 127.0.0.1 is a candidate; None: only on a host without other addresses.
-    Raises ConfigError for an unknown name, MissingExtra when the library is not installed.
+    Raises ConfigError for an unknown name and for wrtc in a child that was forked from a process
+    that used it, MissingExtra when the library is not installed.
     """
     if name not in NAMES:
         raise ConfigError(f"There is no engine {name!r}; there are: {', '.join(NAMES)}.")
     if name != "aiortc":
         try:
-            from .wrtc import WrtcEngine
+            from .wrtc import WrtcEngine, forked
         except ImportError:
             if name == "wrtc":
                 raise MissingExtra("wrtc has no wheel for this platform; use aiortc.") from None
         else:
+            if forked():
+                raise ConfigError(FORKED)
             return WrtcEngine(world=world, loopback=loopback)
     try:
         from .aiortc import AiortcEngine

@@ -204,6 +204,15 @@ def installed() -> str:
     return version("wrtc")
 
 
+_used_in: set[int] = set()
+"""Processes that used the library: this one, and those that it was forked from."""
+
+
+def forked() -> bool:
+    """Whether this process was forked from one that used the library, whose threads it lacks."""
+    return bool(_used_in - {process_id()})
+
+
 class WrtcEngine(Engine):
     """Makes connections that share a certificate, which is renewed at half its life.
 
@@ -247,6 +256,7 @@ class WrtcEngine(Engine):
         if self._began:
             return
         self._began = True
+        _used_in.add(self._process)
         if self._loopback if self._loopback is not None else not has_address():
             allow_loopback()
 

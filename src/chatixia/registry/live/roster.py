@@ -12,8 +12,8 @@ import msgspec
 from chatixia.core.shares import RETRY_AFTER, Bounds, Shares, fits, holder_of
 from chatixia.errors import Overloaded, Replaced, TooLarge
 from chatixia.wire.base import encode
-from chatixia.wire.peer import SkillInfo
-from chatixia.wire.signaling import MAX_SKILL_BYTES, Event, PeerJoined, PeerLeft, SignalError
+from chatixia.wire.peer import MAX_SKILL_BYTES, SkillInfo
+from chatixia.wire.signaling import Event, PeerJoined, PeerLeft, SignalError
 
 from .socket import REPLACED, Socket
 

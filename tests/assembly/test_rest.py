@@ -273,21 +273,28 @@ class Torn:
 
     async def __aexit__(self, *_: object) -> None:
         self.server.close()
-        await asyncio.gather(*self.serving)
+        for task in self.serving:  # whose client keeps the connection and asks no more
+            task.cancel()
+        await asyncio.gather(*self.serving, return_exceptions=True)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self.serving.add(task)
+        try:
+            await self.answer(reader, writer)
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError):
             head = await reader.readuntil(b"\r\n\r\n")
             length = re.search(rb"content-length: (\d+)", head.lower())
             await reader.readexactly(int(length[1]) if length else 0)
             self.asked += 1
             writer.write(self.answers.pop(0))
-        writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
 
 
 SUBMIT = Submit(id="t_" + "a" * 26, skill="x")

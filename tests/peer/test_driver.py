@@ -181,7 +181,7 @@ async def test_a_second_process_of_the_name_tells_the_first():
 async def test_a_client_calls_agents_on_either_side_of_its_name():
     async with meshes("0-alice", "zzz-bob") as (registry, alice, bob):
         who = await asyncio.to_thread(enrol, registry.profile, "", "client")
-        assert alice.id < who.agent_id < bob.id
+        assert alice.id < who.id < bob.id
         client = open_mesh(who.me())
         await client.start()
         await client.online(20)

@@ -21,6 +21,10 @@ NO_FAULT = {
     "test_secrets.py::test_the_search_sees_what_the_queue_carries_in_clear": (
         "the positive control of the search for the marker: it shows that the lab's search sees"
     ),
+    "test_storm.py::test_a_storm_loses_nothing_and_says_nothing_untrue": (
+        "minutes of chance: the mutants of tests/lab/test_history.py show what its checker sees,"
+        " and the faults of test_outcomes.py what a crash at the worst moment does"
+    ),
     "test_transcript.py::test_shapes": "checks the matcher that test_ten_minutes reads with",
 }
 """Acceptance tests that stand for no promise of the product: (file::test) -> why."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .breaks import Fault, value
+from .breaks import Fault, always, value
 
 ACC = "tests/acceptance/test_outcomes.py"
 
@@ -99,6 +99,14 @@ FAULTS: list[Fault] = [
             "tests/core/test_route.py::test_why_no_link_carries_a_call",
             "tests/peer/test_queue.py::test_a_call_that_no_link_took_says_why_and_how_long_one_was_tried",
             f"{ACC}::test_a_call_says_how_long_it_took_and_why_it_took_the_queue",
+        ),
+    ),
+    Fault(
+        "hasty-after-standing-still",
+        "a registry that stood still reads before it judges",
+        {"chatixia.registry.work.service:Tasks._stood_still": always(False)},
+        (
+            "tests/registry/work/test_service.py::test_after_standing_still_what_was_sent_is_read_before_time_is_judged",
         ),
     ),
 ]

@@ -254,3 +254,27 @@ async def test_many_at_once_are_each_done_once(desk: Desk):
     results = {m.task.id: int(bytes(m.task.result.plain)) for m in told}  # type: ignore[union-attr,arg-type]
     assert results == {names[n].task_id: n for n in range(64)}
     assert len(desk.sockets.to("bob", TaskPush)) + len(desk.sockets.to("carol", TaskPush)) == 64
+
+
+async def test_after_standing_still_what_was_sent_is_read_before_time_is_judged(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    """A registry that was stopped for 6 s has the worker's word in its socket, still unread."""
+    seen: list[object] = []
+    stood_still = desk.tasks._stood_still
+
+    async def sweep() -> None:
+        seen.append("sweep")
+
+    def judge(waited: float) -> bool:
+        seen.append(stood_still(waited))
+        return bool(seen[-1])
+
+    monkeypatch.setattr(desk.tasks, "sweep", sweep)
+    monkeypatch.setattr(desk.tasks, "_stood_still", judge)
+    desk.world.advance(6.0)
+    async with asyncio.timeout(20):
+        while True not in seen or seen[-1] != "sweep":
+            await asyncio.sleep(0.01)
+    late = seen.index(True)
+    assert seen[late + 1 : late + 3] == [False, "sweep"]

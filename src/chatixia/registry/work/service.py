@@ -33,6 +33,8 @@ from .watches import Watcher, Watches
 log = logging.getLogger("chatixia.registry.work")
 
 TICK: Final = 0.5
+STALLED: Final = 1.0
+"""A tick that is so late says that this process stood still: what it was sent is still unread."""
 TIDY_EVERY: Final = 60.0
 FETCHED: Final = 4096
 """Tasks whose results were fetched and that are not yet written so; beyond, they are not."""
@@ -98,8 +100,11 @@ class Tasks:
 
     async def _run(self) -> None:
         while not self._stopping.is_set():
+            began = self._world.monotonic()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), TICK)
+            if self._stood_still(self._world.monotonic() - began):
+                continue
             failed = ""
             try:
                 await self.sweep()
@@ -108,6 +113,11 @@ class Tasks:
                 if failed != self._failed:
                     log.warning("a sweep failed: %s", failed)
             self._failed = failed
+
+    def _stood_still(self, waited: float) -> bool:
+        """Whether a tick came so late that its sweep is left to the next: a task of which nobody
+        said in time that it is begun may be begun, and the word for it lie in a socket."""
+        return waited > TICK + STALLED
 
     async def sweep(self) -> None:
         """Do what time demands; nothing is written if nothing is due."""

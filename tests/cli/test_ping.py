@@ -1,6 +1,7 @@
 """`ping` says by which way, and how long."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,7 +16,7 @@ async def test_lines(capsys, monkeypatch):
     async def at_once(seconds):
         assert seconds == 1.0
 
-    monkeypatch.setattr(command.asyncio, "sleep", at_once)
+    monkeypatch.setattr(command, "asyncio", SimpleNamespace(sleep=at_once))
     async with mesh_of(Agent("anna")) as mesh:
         await measure(mesh, Talk(False, False, 0, ""), "anna", 2, 5.0)
     lines = capsys.readouterr().out.splitlines()

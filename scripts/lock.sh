@@ -12,10 +12,20 @@ trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/src/chatixia" "$root/requirements"
 cp "$root/pyproject.toml" "$root/README.md" "$root/LICENSE" "$work/"
 cp "$root/src/chatixia/__init__.py" "$work/src/chatixia/"
-# The resolver's own file names hosts, so it stays on the machine that locks; the versions now in
-# the lock files are its preferences, which keeps a relock from upgrading by accident.
-[ -f "$root/build/uv.lock" ] && cp "$root/build/uv.lock" "$work/uv.lock"
 cd "$work"
+# The resolver's own file names hosts, so it stays on the machine that locks. Where it is missing, one
+# is made that holds to the versions of the lock files: a relock upgrades nothing by accident.
+if [ -f "$root/build/uv.lock" ]; then
+  cp "$root/build/uv.lock" uv.lock
+elif [ -f "$root/requirements/all.lock" ]; then
+  { echo "[tool.uv]"
+    echo "constraint-dependencies = ["
+    sed -n 's/^\([A-Za-z0-9].*==.*[^ ]\) *\\$/  "\1",/p' "$root"/requirements/*.lock | sort -u
+    echo "]"
+  } >>pyproject.toml
+  "$uv" lock --quiet
+  cp "$root/pyproject.toml" pyproject.toml
+fi
 "$uv" lock --quiet "$@"
 
 cut_lock() { # name, what it is for, options

@@ -220,11 +220,7 @@ def test_python_compiles_and_imports_what_there_is():
 
 def test_python_passes_a_strict_type_check(tmp_path: pathlib.Path):
     """Every block of the documents, each as a file, and what `chatixia init` writes."""
-    checked = {
-        block.where: block.code
-        for block in blocks("python", "py")
-        if "with-pydantic" not in block.info  # no part of what we install
-    }
+    checked = {block.where: block.code for block in blocks("python", "py")}
     checked |= {f"init --role {role}": one.code for role, one in TEMPLATES.items()}
     files = {where: tmp_path / f"block{n}.py" for n, where in enumerate(checked)}
     for where, file in files.items():

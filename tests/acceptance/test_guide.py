@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import inspect
+import json
 import re
 import sys
 from collections.abc import Callable
@@ -13,12 +14,13 @@ from typing import Any
 
 import pytest
 
-from chatixia import connect
+from chatixia import BadArguments, connect
+from chatixia.testing import mesh_of
 from tests.acceptance.harness import TestMesh, environment
 
 PAGE = Path(__file__).parents[2] / "docs" / "python.md"
 BLOCKS = re.findall(r"^```python ([\w=-]+)\n(.*?)^```", PAGE.read_text(), re.M | re.S)
-WAYS = {"serve", "call", "web", "notebook", "test", "with-pydantic"}
+WAYS = {"serve", "call", "web", "notebook", "test", "pydantic"}
 
 
 def blocks(way: str) -> list[str]:
@@ -43,6 +45,25 @@ async def program(code: str, file: Path) -> tuple[int, str]:
     return run.returncode or 0, out.decode()
 
 
+async def get(app: Any, path: str) -> tuple[int, Any]:
+    """What an ASGI application answers to one GET: status and JSON."""
+    messages: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        messages.append(message)
+
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET",
+        "scheme": "http", "path": path, "raw_path": path.encode(), "query_string": b"",
+        "root_path": "", "headers": [], "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80),
+    }  # fmt: skip
+    await asyncio.wait_for(app(scope, receive, send), 30)
+    return messages[0]["status"], json.loads(b"".join(m.get("body", b"") for m in messages[1:]))
+
+
 async def test_the_guide_runs_as_it_is_printed(net: TestMesh, tmp_path: Path):
     assert len(BLOCKS) == PAGE.read_text().count("```python") > 10
     assert {info.partition("=")[0] for info, _ in BLOCKS} == WAYS
@@ -65,15 +86,31 @@ async def test_the_guide_runs_as_it_is_printed(net: TestMesh, tmp_path: Path):
         for code in blocks("notebook"):
             await space(code)["__done__"]
         for code in blocks("web"):
-            names = space(code)
-            app, request = names["app"], type("Request", (), {"path_params": {"title": "Emma"}})
+            app = space(code)["app"]
             async with app.router.lifespan_context(app):
-                answer = await names["book"](request)
-            assert answer.body == b'{"title":"Emma","year":1815}'
+                answer = await get(app, "/books/Emma")
+            assert answer == (200, {"title": "Emma", "year": 1815})
         async with connect() as mesh:
             told = await mesh.agent("reporter").report(titles=["Emma", "Dracula"])
             assert told == "Emma (1815), Dracula (1897)"
             assert await mesh.any("side").side() == "of two"
+
+
+@pytest.mark.parametrize("code", blocks("pydantic"))
+async def test_its_pydantic_model_is_validated_by_pydantic(code: str):
+    names = space(code)
+    async with mesh_of(names["agent"]) as mesh:
+        shop = mesh.agent("shop")
+        assert await shop.order(what={"title": "Emma"}) == {"title": "Emma", "copies": 1}
+        assert await shop.order(what=names["Order"](title="Emma", copies=2)) == {
+            "title": "Emma", "copies": 2,
+        }  # fmt: skip
+        with pytest.raises(BadArguments, match="copies"):
+            await shop.order(what={"title": "Emma", "copies": 0})
+        (skill,) = await mesh.skills("shop")
+        (what,) = json.loads(bytes(skill.parameters))["properties"].values()
+        copies = {"type": "integer", "minimum": 1, "maximum": 100, "default": 1}
+        assert what["properties"]["copies"].items() >= copies.items(), what
 
 
 @pytest.mark.parametrize("code", blocks("test"))

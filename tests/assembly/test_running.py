@@ -37,11 +37,13 @@ async def registry(tmp_path: Path):
         yield made
 
 
-async def start(tmp_path: Path, home: Path, text: str = SCRIPT) -> subprocess.Popen[str]:
+async def start(
+    tmp_path: Path, home: Path, text: str = SCRIPT, **env: str
+) -> subprocess.Popen[str]:
     (tmp_path / "script.py").write_text(text)
     return subprocess.Popen(
         [sys.executable, str(tmp_path / "script.py")], stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "CHATIXIA_HOME": str(home)},
+        env={**os.environ, "CHATIXIA_HOME": str(home), **env},
     )  # fmt: skip
 
 
@@ -107,7 +109,7 @@ async def test_a_skill_in_a_thread_does_not_hold_up_the_end(
         "import threading, sys\n@agent.skill\ndef stuck() -> None:\n"
         "    print('stuck', file=sys.stderr, flush=True); threading.Event().wait()\nagent.run()",
     )
-    process = await start(tmp_path, registry.home, text)
+    process = await start(tmp_path, registry.home, text, CHATIXIA_GRACE="0")
     await line(process)
     os.environ["CHATIXIA_HOME"] = str(registry.home)
     try:
@@ -120,6 +122,66 @@ async def test_a_skill_in_a_thread_does_not_hold_up_the_end(
                 await call
     finally:
         del os.environ["CHATIXIA_HOME"]
+
+
+PATIENT = SCRIPT.replace(
+    "agent.run()",
+    """
+import asyncio, sys
+@agent.skill
+async def patient(seconds: float) -> str:
+    print("begun", file=sys.stderr, flush=True)
+    await asyncio.sleep(seconds)
+    return "done"
+
+agent.run()""",
+)
+
+
+@pytest.mark.parametrize("queue", ["never", "only"])
+@pytest.mark.parametrize(("seconds", "grace"), [(1.0, "8"), (60.0, "0")])
+async def test_a_stop_in_mid_skill(
+    registry: RegistryHarness, tmp_path: Path, monkeypatch, queue, seconds: float, grace: str
+):
+    process = await start(tmp_path, registry.home, PATIENT, CHATIXIA_GRACE=grace)
+    await line(process)
+    monkeypatch.setenv("CHATIXIA_HOME", str(registry.home))
+    async with chatixia.connect() as mesh:
+        asked = mesh.agent("weather", timeout=60, queue=queue)
+        call = asyncio.ensure_future(asked.patient(seconds=seconds))
+        assert await line(process) == "begun\n"
+        process.terminate()
+        if seconds == 1:
+            assert await call == "done"
+        else:
+            with pytest.raises(chatixia.MeshError, match="The agent is stopping") as raised:
+                await call
+            error = raised.value
+            assert (error.code, error.retryable, error.outcome) == ("unavailable", True, "unknown")
+        assert await end(process) == (0, "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_second_signal_ends_at_once(
+    registry: RegistryHarness, tmp_path: Path, monkeypatch, number: int
+):
+    process = await start(tmp_path, registry.home, PATIENT, CHATIXIA_GRACE="3600")
+    await line(process)
+    monkeypatch.setenv("CHATIXIA_HOME", str(registry.home))
+    async with chatixia.connect() as mesh:
+        asked = mesh.agent("weather", timeout=60)
+        call = asyncio.ensure_future(asked.patient(seconds=60))
+        assert await line(process) == "begun\n"
+        process.send_signal(number)
+        async with asyncio.timeout(30):
+            while any(one.agent_id == "weather" for one in await mesh.agents()):
+                await asyncio.sleep(0.05)
+        assert process.poll() is None
+        process.send_signal(number)
+        assert await end(process) == (-number, "")
+        with pytest.raises(chatixia.MeshError) as raised:
+            await call
+        assert raised.value.outcome == "unknown"
 
 
 async def test_it_waits_for_the_registry_and_tells(registry: RegistryHarness, tmp_path: Path):
@@ -159,7 +221,7 @@ def test_collecting_runs_nothing():
 class Idle:
     """An agent that has nothing to do but to end when told."""
 
-    name, fault = "idle", None
+    name, fault, grace = "idle", None, 0.0
     on_fault = staticmethod(lambda: None)
 
     async def start(self) -> None: ...

@@ -32,7 +32,28 @@ def clinging(original: Any) -> Any:
     return abandon
 
 
+def idle(original: Any) -> Any:
+    """Do nothing where something is awaited."""
+
+    async def nothing(*_: Any) -> None: ...
+
+    return nothing
+
+
+def cancelled(original: Any) -> Any:
+    """Say of what was stopped that its caller had cancelled it."""
+
+    def error(me: Any, outcome: str = "") -> Any:
+        from chatixia.errors import Cancelled
+
+        return Cancelled(agent=me)
+
+    return error
+
+
 ACC = "tests/acceptance"
+STOP = "tests/peer/test_stop.py"
+LIVE = "tests/registry/live"
 ANYONE = "tests/client/test_anyone.py"
 
 PROTOCOLS = "tests/registry/web/test_protocols.py"
@@ -91,5 +112,32 @@ FAULTS: list[Fault] = [
             f"{ANYONE}::test_an_idempotent_call_does_not_wait_for_the_lost[auto-killed]",
             f"{ANYONE}::test_an_idempotent_call_does_not_wait_for_the_lost[auto-stopping]",
         ),
+    ),
+    Fault(
+        "hasty-stop",
+        "what ends within the grace of a stop is told",
+        {"chatixia.peer.mesh:PeerMesh.drain": idle},
+        (
+            f"{STOP}::test_what_ends_within_the_grace_is_told[linked]",
+            f"{STOP}::test_what_ends_within_the_grace_is_told[through_the_queue]",
+        ),
+    ),
+    Fault(
+        "stopped-without-a-word",
+        "what a stop ends is unknown, and another may do it",
+        {
+            "chatixia.peer.calls:stopping": cancelled,
+            "chatixia.peer.work:Worker._give_back": idle,
+        },
+        (
+            f"{STOP}::test_what_does_not_end_is_unknown[linked]",
+            f"{STOP}::test_what_does_not_end_is_unknown[through_the_queue]",
+        ),
+    ),
+    Fault(
+        "listed-to-the-end",
+        "who stops is off the list before its work has ended",
+        {"chatixia.registry.live.roster:Roster.leave": always(None)},
+        (f"{LIVE}/test_roster.py::test_who_is_leaving_is_off_the_list_and_keeps_its_login",),
     ),
 ]

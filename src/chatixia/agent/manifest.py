@@ -19,7 +19,7 @@ MAX_BYTES: Final = 256 * 1024
 NAMES: Final = ("agent.yaml", "agent.yml")
 GUIDE: Final = "AGENT.md"
 ENVIRONMENT: Final = ".env"
-DURATIONS: Final = frozenset({"membership_ttl"})
+DURATIONS: Final = frozenset({"membership_ttl", "grace"})
 """Keys that also take ``90s``, ``5m``, ``12h``, ``7d``."""
 DAY: Final = 86_400
 
@@ -53,7 +53,8 @@ class LinksChoice(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True
 class Manifest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """The keys of ``agent.yaml``. ``slots``: queued tasks served at once. ``engine``: ``auto``,
     ``wrtc`` or ``aiortc``. ``data_dir``: relative to the manifest. ``membership_ttl``: seconds that
-    links live while no registry confirms the membership."""
+    links live while no registry confirms the membership. ``grace``: seconds that running skills
+    have to end when the agent stops."""
 
     name: Line = ""
     description: Line = ""
@@ -73,6 +74,7 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     slots: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 8
     links: LinksChoice = msgspec.field(default_factory=LinksChoice)
     membership_ttl: Annotated[int, msgspec.Meta(ge=60, le=366 * DAY)] = 7 * DAY
+    grace: Annotated[int, msgspec.Meta(ge=0, le=3600)] = 8
 
 
 NOT_YET: Final = (

@@ -69,6 +69,8 @@ class Agent:
         self._extra: dict[str, Skill] = {}
         self._disabled: frozenset[str] = frozenset()
         self._slots = 0
+        self.grace = 0.0
+        """Seconds that running skills have to end when it stops."""
         self._flags = {
             "slots": slots, "mesh": mesh, "registry": registry, "engine": engine,
             "data_dir": None if data_dir is None else str(data_dir),
@@ -195,6 +197,7 @@ class Agent:
         self._runtime = Runtime(self.name, door, desk, self.description)
         self._door = door
         self._port, self._mesh, self._slots = port, Mesh(door), int(settings["slots"])
+        self.grace = float(settings["grace"])
         self._offer()
 
     def _furnish(self, settings: Settings, world: World = REAL) -> Desk:
@@ -250,10 +253,21 @@ class Agent:
         if self._wire is not None:
             await self._wire.port.online(timeout)
 
-    async def stop(self) -> None:
-        """Say goodbye and close everything; a second time does nothing."""
-        runtime, self._runtime = self._runtime, None
+    async def stop(self, *, grace: float | None = None) -> None:
+        """Leave the list, let what runs end, say goodbye and close; a second time does nothing.
+
+        ``grace``: seconds for running skills, default the setting of that name. What runs longer is
+        cancelled, and its caller hears that the agent is stopping.
+        """
         wire, self._wire = self._wire, None
+        try:
+            if wire is not None:
+                await wire.drain(self.grace if grace is None else grace)
+        finally:
+            await self._close(wire)
+
+    async def _close(self, wire: Wire | KeylessWire | None) -> None:
+        runtime, self._runtime = self._runtime, None
         door, self._door = self._door, None
         self._port = self._mesh = None
         if door is not None:

@@ -73,7 +73,7 @@ class KeylessPort(RestPort):
         self._line: Line | None = None
         self._skills: Sequence[SkillInfo] = ()
         self._up = asyncio.Event()
-        self._registered = self._lost = False
+        self._registered = self._lost = self._serves = False
         self._refused: MeshError | None = None
         self._beats: asyncio.Task[None] | None = None
         self._worker = Worker(self._name, self, world, LoopTimers())
@@ -112,6 +112,19 @@ class KeylessPort(RestPort):
         if self._refused is not None:
             raise self._refused
 
+    async def drain(self, seconds: float) -> None:
+        """Offer no skill any more, and let what runs end, for at most ``seconds``."""
+        self._worker.drain()
+        self._skills, self._registered = (), False
+        with contextlib.suppress(MeshError):
+            if self.up:
+                await self._register()
+                self._registered = self._serves = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while running := self._worker.runs:
+                    await asyncio.wait(running)
+
     async def stop(self) -> None:
         """Leave the list, end what runs."""
         if self._beats is not None:
@@ -119,7 +132,7 @@ class KeylessPort(RestPort):
             await asyncio.gather(self._beats, return_exceptions=True)
         await self._worker.stop()
         try:
-            if self.up and self._skills:
+            if self.up and (self._skills or self._serves):
                 await self.verb("agents.remove", AgentRef(self._name), 2.0)
         except MeshError as error:
             log.debug("the registry did not hear the goodbye: %s", error.code)
@@ -203,7 +216,9 @@ class KeylessPort(RestPort):
         self._skills = skills
         self._worker.serve(handler, [skill.name for skill in skills], slots)
 
-    def heartbeat(self, slots: int | None, skills: Sequence[Any] | None) -> None:
+    def heartbeat(
+        self, slots: int | None, skills: Sequence[Any] | None, leaving: bool = False
+    ) -> None:
         """Told with the next beat."""
 
     # -- polling
@@ -307,6 +322,10 @@ class KeylessWire:
     async def start(self) -> None:
         """Begin to poll."""
         await self.port.start()
+
+    async def drain(self, seconds: float) -> None:
+        """See :meth:`KeylessPort.drain`."""
+        await self.port.drain(seconds)
 
     async def stop(self) -> None:
         """Leave."""

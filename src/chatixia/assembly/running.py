@@ -13,7 +13,8 @@ from typing import Any, Final, Protocol
 from chatixia.errors import ConfigError, MeshError, RegistryUnreachable
 
 STOP_S: Final = 10.0
-"""How long a stop may take before the process ends without it."""
+"""How long a stop may take, beside what running skills are given, before the process ends without
+it."""
 SETTLED_S: Final = 20.0
 """After this long an agent has loaded what it needs and knows its first peers."""
 TELL_S: Final = 3600.0
@@ -30,6 +31,7 @@ class Runs(Protocol):
 
     name: str
     on_fault: Callable[[], None]
+    grace: float
 
     @property
     def fault(self) -> MeshError | None:
@@ -183,7 +185,7 @@ async def _stop(agents: Sequence[Runs]) -> None:
     for task in list(_telling):
         task.cancel()
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(STOP_S):
+        async with asyncio.timeout(STOP_S + max(agent.grace for agent in agents)):
             await asyncio.gather(*(agent.stop() for agent in agents))
 
 
@@ -195,7 +197,8 @@ def _signals(stop: asyncio.Event) -> Iterator[None]:
 
     def ask() -> None:
         stop.set()
-        release()
+        for number in caught:  # Python's own for Ctrl-C would let what is stopping go on
+            signal.signal(number, signal.SIG_DFL)
 
     def release() -> None:
         while caught:

@@ -28,6 +28,7 @@ VARIABLES: Final[dict[str, str]] = {
     "slots": "CHATIXIA_SLOTS",
     "links.keep": "CHATIXIA_LINKS_KEEP",
     "membership_ttl": "CHATIXIA_MEMBERSHIP_TTL",
+    "grace": "CHATIXIA_GRACE",
     "data_dir": "CHATIXIA_DATA_DIR",
     "sidecar.api_key": "API_KEY",
 }

@@ -65,6 +65,11 @@ class Wire:
         await self.port.start()
         self._upkeep = asyncio.ensure_future(self._renew())
 
+    async def drain(self, seconds: float) -> None:
+        """Leave the list, and let what runs end and be told, for at most ``seconds``."""
+        if self._started:
+            await self.port.drain(seconds)
+
     async def stop(self) -> None:
         """Say goodbye, close links, give the name free."""
         if self._upkeep is not None:

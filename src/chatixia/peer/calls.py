@@ -11,7 +11,15 @@ from chatixia.core.call import Sink
 from chatixia.core.exchange import Advanced, Heard, Late, Pending, Served, Stop
 from chatixia.core.ports import Answer, Handler, Incoming, Outgoing
 from chatixia.core.streams import Inflow, Outflow
-from chatixia.errors import Cancelled, MeshError, SkillFailed, Unavailable, UnknownSkill
+from chatixia.errors import (
+    Cancelled,
+    MeshError,
+    Outcome,
+    SkillFailed,
+    Unavailable,
+    UnknownSkill,
+)
+from chatixia.ids import AgentId
 from chatixia.world import EAGER
 
 from .channel import Channel
@@ -72,7 +80,8 @@ class Perform:
         self.skills: Callable[[Any], bytes] = lambda body: b"{}"
         self.pongs: dict[str, asyncio.Future[None]] = {}
         self.on_pong: Callable[[str], None] = lambda rid: None
-        self.tasks: set[asyncio.Task[Any]] = set()
+        self.tasks: dict[asyncio.Task[Any], tuple[Served, Channel]] = {}
+        self.stopping = False
 
     def __call__(self, channel: Channel, sink: Sink) -> None:
         """Do what the sink says, in order. Nothing here raises."""
@@ -107,6 +116,10 @@ class Perform:
 
     def _start(self, served: Served, channel: Channel) -> None:
         channel.count += 1
+        if self.stopping:
+            channel.calls.refuse(served, stopping(channel.calls.me, "definite"))
+            channel.kick()
+            return
         responder = LinkResponder(served, channel)
         if served.incoming.kind == "skills":
             responder.reply(self.skills(served.incoming.body))
@@ -119,12 +132,12 @@ class Perform:
                 self._ended(task, served, channel)
             return
         served.task = task
-        self.tasks.add(task)
+        self.tasks[task] = served, channel
         task.add_done_callback(lambda done: self._ended(done, served, channel))
 
     def _ended(self, task: asyncio.Task[Any], served: Served, channel: Channel) -> None:
         """The handler is over; an answer is owed in any case."""
-        self.tasks.discard(task)
+        self.tasks.pop(task, None)
         error = None if task.cancelled() else task.exception()
         if served.answer is not None:
             return
@@ -140,7 +153,10 @@ class Perform:
         channel.kick()
 
     async def stop(self) -> None:
-        """Cancel every handler and wait for its end."""
+        """Cancel every handler, say why, and wait for its end."""
+        for served, channel in self.tasks.values():
+            channel.calls.refuse(served, stopping(channel.calls.me))
+            channel.kick()
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
@@ -247,6 +263,11 @@ class LinkStream:
 async def _unserved(incoming: Any, responder: Any) -> None:
     """The handler of who serves nothing."""
     raise UnknownSkill("This peer serves no skills.")
+
+
+def stopping(me: AgentId, outcome: Outcome = "unknown") -> Unavailable:
+    """What a request gets whose agent stops; another may do it."""
+    return Unavailable("The agent is stopping.", agent=me, outcome=outcome)
 
 
 def closing(sent: bool = True) -> Unavailable:

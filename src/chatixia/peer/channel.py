@@ -191,8 +191,13 @@ class Registry(Protocol):
         """A verb's reply struct; raises its MeshError, RegistryUnreachable without a login."""
         ...
 
-    def heartbeat(self, slots: int | None, skills: Sequence[Any] | None) -> None:
-        """Tell free slots and changed skills with the next heartbeat, at once."""
+    def heartbeat(
+        self, slots: int | None, skills: Sequence[Any] | None, leaving: bool = False
+    ) -> None:
+        """Tell free slots and changed skills with the next heartbeat, at once.
+
+        ``leaving``: and be off the list from now on; the login stays.
+        """
         ...
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -86,6 +87,24 @@ class PeerMesh(Peers):
         if self._handler is not None:
             self._perform.handler = self._handler
         await self._links.start()
+
+    async def drain(self, seconds: float) -> None:
+        """Leave the list, take no more work, and let what runs end and be told.
+
+        Returns when nothing runs any more, after ``seconds`` at the latest.
+        """
+        self._perform.stopping = True
+        if self._worker is not None:
+            self._worker.drain()
+        if self._registry is not None:
+            self._registry.heartbeat(0, [], leaving=True)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while running := [*self._perform.tasks, *self._queued_runs()]:
+                    await asyncio.wait(running)
+
+    def _queued_runs(self) -> list[asyncio.Task[Any]]:
+        return self._worker.runs if self._worker is not None else []
 
     async def stop(self) -> None:
         """Cancel what runs, close links, end every task."""

@@ -204,13 +204,15 @@ class Signaling:
             return closing(sent)
         return copy(self._final) if self._final is not None else None
 
-    def heartbeat(self, slots: int | None, skills: Sequence[Any] | None) -> None:
+    def heartbeat(
+        self, slots: int | None, skills: Sequence[Any] | None, leaving: bool = False
+    ) -> None:
         """Tell free slots and changed skills at once; a later login tells them, too."""
         if slots is not None:
             self._slots = slots
         if skills is not None:
             self._skills = list(skills)
-        self.send(Heartbeat(slots, None if skills is None else list(skills)))
+        self.send(Heartbeat(slots, None if skills is None else list(skills), leaving))
 
     # -- for the links
 

@@ -37,6 +37,7 @@ from chatixia.wire.peer import MAX_HOPS
 from chatixia.wire.signaling import TaskHint, TaskPush
 from chatixia.world import World
 
+from .calls import stopping
 from .channel import Handle, Registry, Timers
 from .chores import Chores, ends
 from .lease import Lease, Outcome, Outcomes, QueueResponder, newer
@@ -61,6 +62,8 @@ GRACE: Final = 0.25
 GRACE_MINE: Final = 2.5
 """Seconds that a skill runs on when its task is given back: as long as it takes until the next
 fence comes, which no other agent gets of a task that is addressed to this one."""
+GIVE_BACK: Final = 1.0
+"""Seconds in which a stop tells the registry what it did not end."""
 MOST_RENEWED: Final = 256
 UNREPORTED: Final = 64
 UNREPORTED_BYTES: Final = 32 * MIB
@@ -438,16 +441,42 @@ class Worker:
         """Run beside, until :meth:`stop`."""
         self._chores.spawn(work)
 
+    @property
+    def runs(self) -> list[asyncio.Task[Any]]:
+        """What is at work now, or tells how it ended."""
+        held = (*self._leases.values(), *self._ending.values())
+        return [one.run for one in held if one.run is not None and not one.run.done()]
+
+    def drain(self) -> None:
+        """Take no more work; what is given out to us goes back."""
+        self._slots = 0
+
     async def stop(self) -> None:
-        """Cancel what runs; the registry ends our leases with our goodbye."""
+        """Cancel what runs and give it back; the registry ends other leases with our goodbye."""
         self._stopped = True
         self._renewer.stop()
         for timer in (self._ticker, self._poller):
             if timer is not None:
                 timer.cancel()
-        for lease in list(self._leases.values()):
+        left = [lease for lease in self._leases.values() if not lease.lost]
+        for lease in left:
             self._lose(lease)
         await self._chores.stop()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GIVE_BACK):
+                await asyncio.gather(*(self._give_back(lease) for lease in left))
+
+    async def _give_back(self, lease: Lease) -> None:
+        """Say that it was stopped, so that it goes on elsewhere at once, or is known as unknown."""
+        if not self.registry.up or lease.reporting:
+            return
+        with contextlib.suppress(MeshError):
+            if lease.begun:
+                held = lease.held()
+                error = stopping(self.me).to_wire()
+                await self.registry.verb("tasks.fail", t.Fail(held.task_id, held.fence, error))
+            else:
+                await self.registry.verb("tasks.release", lease.held())
 
 
 def _asked(leases: Iterable[Lease]) -> list[t.Held]:

@@ -27,7 +27,7 @@ from .limits import Limits
 from .live.directory import Directory
 from .live.door import Door
 from .live.events import Events
-from .live.roster import Roster, listed
+from .live.roster import Roster, works
 from .live.socket import Socket
 from .live.topology import LinkBook
 from .meter import Meter
@@ -233,7 +233,7 @@ class Service:
         """An agent came, changed its skills or slots, or went."""
         assert socket.principal
         self.directory.joined(socket.id) if change != "left" else self.directory.left(socket)
-        if change != "left":
+        if change != "left" or socket.leaving:
             self.tasks.online(Worker(
                 AgentId(socket.id), socket.incarnation, socket.slots,
                 frozenset(skill.name for skill in socket.skills), socket.principal.ns, socket.epoch,
@@ -244,7 +244,7 @@ class Service:
     def _ended(self, socket: Socket, replaced: bool) -> None:
         """Any socket is gone; a replaced login's process may still be the same."""
         self.tasks.gone(AgentId(socket.id), socket.epoch)
-        if listed(socket) and not replaced:
+        if works(socket) and not replaced:
             self.tasks.offline(AgentId(socket.id), socket.incarnation, socket.clean, socket.silent)
 
     async def _key_ended(self, name: str) -> None:

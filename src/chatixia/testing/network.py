@@ -147,7 +147,9 @@ class MemoryRegistry:
             raise UnknownAgent(f"No agent named {request.target_agent_id} is in the mesh.")
         raise Unavailable("The network in memory has a directory and no queue.")
 
-    def heartbeat(self, slots: int | None, skills: Sequence[Any] | None) -> None:
+    def heartbeat(
+        self, slots: int | None, skills: Sequence[Any] | None, leaving: bool = False
+    ) -> None:
         """List (or list anew) this node's skills."""
         names = frozenset(skill.name for skill in skills or ())
         self.network.list(self.owner, slots or 0, list(skills or ()))

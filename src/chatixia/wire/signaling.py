@@ -175,10 +175,12 @@ class Connect(msgspec.Struct, tag="connect", omit_defaults=True):
 
 
 class Heartbeat(msgspec.Struct, tag="heartbeat", omit_defaults=True):
-    """Present; carries free slots, and skills when they changed."""
+    """Present; carries free slots, and skills when they changed. ``leaving``: off the list at once;
+    the login stays for what running work still has to tell."""
 
     slots: Count | None = None
     skills: Annotated[list[SkillInfo], msgspec.Meta(max_length=256)] | None = None
+    leaving: bool = False
 
 
 class LinkReport(msgspec.Struct, omit_defaults=True):

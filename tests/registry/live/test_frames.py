@@ -41,6 +41,30 @@ async def test_a_verb_too_deep_to_be_read_is_answered_and_so_are_those_beside_it
     await a.next("result", id="v4")
 
 
+async def test_who_is_leaving_tells_the_end_of_its_work_and_gets_no_more(
+    registry: RegistryHarness,
+):
+    a, b = await agent(registry, "a"), await agent(registry, "b", "echo", slots=2)
+    payload = {"plain": {}}
+    first = (await a.verb("tasks.submit", skill="echo", payload=payload))["body"]["task_id"]
+    push = await b.next("task")
+    held = {"task_id": first, "fence": push["fence"]}
+    await b.verb("tasks.started", **held)
+    await b.send(type="heartbeat", leaving=True)
+    await a.next("peer_left", peer_id="b", clean=True)
+    await b.send(type="heartbeat", slots=2, skills=[{"name": "echo"}])  # it does not come back
+    second = (await a.verb("tasks.submit", skill="echo", payload=payload))["body"]["task_id"]
+    listed = (await a.verb("agents.list"))["body"]["agents"]
+    assert [one["agent_id"] for one in listed] == ["a"]
+    await b.verb("tasks.complete", **held, result={"plain": 1})
+    states = [
+        (await a.verb("tasks.get", task_id=task))["body"]["state"] for task in (first, second)
+    ]
+    assert states == ["completed", "pending"]
+    await b.send(type="goodbye")
+    assert await b.closed() == 1000
+
+
 async def test_verbs_of_one_socket_are_bounded(registry: RegistryHarness):
     a = await agent(registry, "a")
     service = registry.running.service

@@ -33,6 +33,24 @@ def said(socket: Socket) -> list[dict[str, Any]]:
     return [json.loads(data) for data in socket._out]
 
 
+async def test_who_is_leaving_is_off_the_list_and_keeps_its_login():
+    roster, changes, ended = Roster(), [], []
+    roster.changed.append(lambda socket, change: changes.append((socket.id, change)))
+    roster.ended.append(lambda socket, replaced: ended.append(socket.id))
+    a, b = made("a", "1.1", "agent", "echo"), made("b")
+    for one in (a, b):
+        roster.admit(one)
+    roster.leave(a)
+    roster.leave(a)
+    assert changes == [("a", "joined"), ("b", "joined"), ("a", "left")] and not ended
+    assert [frame["type"] for frame in said(b)] == ["peer_left"] and said(b)[0]["clean"]
+    assert roster.agents() == ["b"] and not roster.with_skill("echo") and not roster.slots("a")
+    assert roster.get("a") is a and roster.push("a", Ping("x"))
+    assert roster.remove(a) and ended == ["a"] and len(said(b)) == 1
+    roster.leave(made("c"))
+    assert changes[-1] == ("a", "left")
+
+
 async def test_the_higher_epoch_stays():
     roster, ended = Roster(), []
     roster.ended.append(lambda socket, replaced: ended.append((socket.epoch, replaced)))

@@ -138,6 +138,11 @@ class Frames:
             self.fault(error, tag(frame), frame.target_id)
 
     def _heartbeat(self, frame: Heartbeat) -> None:
+        if self._socket.leaving:
+            return
+        if frame.leaving:
+            self._roster.leave(self._socket)
+            return
         if frame.slots is not None and self._may_work():
             self._socket.slots = frame.slots
         if frame.skills is not None:

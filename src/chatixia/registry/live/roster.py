@@ -123,6 +123,15 @@ class Roster:
                 self.push(peer, left)
         return True
 
+    def leave(self, socket: Socket) -> None:
+        """An agent stops: off the list, and told so, while its login goes on."""
+        if self._peers.get(socket.id) is not socket or not listed(socket):
+            return
+        self._unindex(socket)
+        socket.skills, socket.slots, socket.leaving = (), 0, True
+        self._tell(PeerLeft(socket.id, socket.incarnation, socket.epoch, True), socket)
+        self._notify(socket, "left")
+
     def _forget(self, socket: Socket) -> None:
         del self._peers[socket.id]
         self._shares.add(holder(socket), -1)
@@ -270,7 +279,12 @@ def holder(socket: Socket) -> str:
 
 
 def listed(socket: Socket) -> bool:
-    """Whether the login is in the directory: a member agent."""
+    """Whether the login is in the directory: a member agent that is not about to stop."""
+    return works(socket) and not socket.leaving
+
+
+def works(socket: Socket) -> bool:
+    """Whether the login may hold tasks: a member agent."""
     return socket.principal is not None and socket.principal.kind in LISTED
 
 

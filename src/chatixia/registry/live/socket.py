@@ -61,7 +61,7 @@ class Socket:
         self.watching = False
         self.links: tuple[LinkReport, ...] = ()
         self.contacts: set[str] = set()
-        self.clean = False
+        self.clean = self.leaving = False
         self.silent = False
         """It ended because nothing was read at the other side, whose process may well live."""
         self.since = 0.0

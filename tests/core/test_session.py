@@ -187,6 +187,37 @@ def test_a_doubtful_peer_is_heard_before_anything_goes_again():
         a.receive(frames.write_ack(0), 0.0, [])
 
 
+def test_who_has_forgotten_its_peer_waits_for_the_new_session():
+    awake, forgot = Session(), Session()
+    awake.send(message(1))
+    carry(awake, forgot)
+    forgot.send(message(2))
+    carry(forgot, awake)
+    ack(forgot, awake)
+    ack(awake, forgot)
+    forgot = Session()
+    forgot.send(message(3))
+    forgot.resume(awake.a)
+    awake.resume(forgot.a)
+    assert forgot.build() is None and awake.build() is None
+    assert forgot.receive(awake.ack_frame(), 0.0, []) is None  # it has not heard yet
+    assert forgot.build() is None
+    with pytest.raises(LostState):
+        awake.receive(forgot.ack_frame(), 0.0, [])
+    awake = Session()
+    forgot.receive(awake.ack_frame(), 0.0, [])
+    assert ids(carry(forgot, awake)) == [3]
+
+
+def test_only_acks_of_a_forgotten_session_are_passed_over():
+    forgot = Session()
+    forgot.resume(7)
+    with pytest.raises(BadRequest):
+        forgot.receive(b'{"s":1,"a":7,"m":[]}', 0.0, [])
+    with pytest.raises(BadRequest):
+        Session().receive(frames.write_ack(7), 0.0, [])
+
+
 def test_a_silent_path_gets_the_oldest_frames_again_with_growing_pauses():
     a = Session()
     a.send(message(1))

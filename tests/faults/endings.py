@@ -40,6 +40,16 @@ def idle(original: Any) -> Any:
     return nothing
 
 
+def unforgiving(original: Any) -> Any:
+    """Let nobody have forgotten its peer."""
+
+    def resume(self: Any, acked: int) -> None:
+        original(self, acked)
+        self.forgetful = False
+
+    return resume
+
+
 def cancelled(original: Any) -> Any:
     """Say of what was stopped that its caller had cancelled it."""
 
@@ -52,6 +62,8 @@ def cancelled(original: Any) -> Any:
 
 
 ACC = "tests/acceptance"
+SESSION = "tests/core/test_session.py"
+MESH = "tests/peer/test_mesh.py"
 STOP = "tests/peer/test_stop.py"
 LIVE = "tests/registry/live"
 ANYONE = "tests/client/test_anyone.py"
@@ -139,5 +151,14 @@ FAULTS: list[Fault] = [
         "who stops is off the list before its work has ended",
         {"chatixia.registry.live.roster:Roster.leave": always(None)},
         (f"{LIVE}/test_roster.py::test_who_is_leaving_is_off_the_list_and_keeps_its_login",),
+    ),
+    Fault(
+        "offended-by-a-sleeper",
+        "who was forgotten while it slept starts a new session, and nobody is barred",
+        {"chatixia.core.session:Session.resume": unforgiving},
+        (
+            f"{SESSION}::test_who_has_forgotten_its_peer_waits_for_the_new_session",
+            f"{MESH}::test_who_was_forgotten_while_it_slept_is_called_and_calls_directly[a]",
+        ),
     ),
 ]

@@ -1,6 +1,7 @@
 """The mesh port over a network in memory: one answer, one execution, in order, in any weather."""
 
 import asyncio
+import math
 from typing import Any
 
 import pytest
@@ -300,6 +301,30 @@ async def test_a_new_process_ends_sent_calls_with_their_outcome_unknown():
         assert (await sure).value == b'{"x":1}'
         assert [each.request_id for each in skills.seen] == ["i"]
         await mesh.b.stop()
+
+
+@pytest.mark.parametrize("who", ["a", "b"])
+async def test_who_was_forgotten_while_it_slept_is_called_and_calls_directly(who, caplog):
+    """``who`` was silent for so long that the other has given it up and kept nothing of it."""
+    async with Mesh() as mesh:
+        for _ in range(3):
+            await mesh.a.call(out())
+            await mesh.b.call(out(target="a"))
+        sleeper = mesh.net.nodes[who]
+        other = mesh.b if who == "a" else mesh.a
+        asked = out("hang", timeout=60, target=other.id)
+        call = asyncio.create_task(sleeper.call(asked))
+        await mesh.skills.started.wait()
+        mesh.net.cut("a", "b", keep=True)
+        other.gone(who, sleeper.incarnation)
+        other._peers[who].calls.sweep(math.inf)  # as long as its answers are kept
+        assert other.forget(who)
+        mesh.net.heal("a", "b")
+        error = await mesh.code(call)
+        assert (type(error), error.outcome) == (Unreachable, "unknown")  # it did not restart
+        for one, target in ((mesh.a, "b"), (mesh.b, "a")):
+            assert (await one.call(out(target=target, queue="never"))).via == "direct"
+        assert len(mesh.net.paths_of("a")) == 1 and "closing the path" not in caplog.text
 
 
 async def test_a_process_that_is_gone_ends_sent_calls():

@@ -464,9 +464,10 @@ class Calls:
                 del self.served[rid]
                 self.account.keep(-len(served.answer))
 
-    def restart(self, sink: Sink) -> None:
-        """The peer is a new process: a new session. Sent calls end, unless idempotent."""
-        self._abandon(PeerRestarted, sink)
+    def restart(self, sink: Sink, kind: type[Unreachable] = PeerRestarted) -> None:
+        """A new session: the peer is a new process, or has forgotten this one. Sent calls end as
+        ``kind``, unless idempotent."""
+        self._abandon(kind, sink)
         self.session.end()
         self.session = Session(self._room.halves)
         for pending in self.asked.values():
@@ -485,5 +486,6 @@ class Calls:
                 self._resolve(pending, exchange.cut_off(kind, self.peer), sink)
         for served in list(self.served.values()):
             if served.answer is None:
-                self._finish(served, frames.error_response(served.reply, served.rid, Cancelled()))
+                lost = Cancelled(outcome="unknown")
+                self._finish(served, frames.error_response(served.reply, served.rid, lost))
                 sink.append(Stop(served))

@@ -77,13 +77,13 @@ class Session:
         "_again", "_allowed", "_bytes", "_consumed", "_cut_turn", "_cuts", "_due", "_granted",
         "_head", "_held", "_held_bytes", "_kept", "_last_ack", "_outbox", "_recover",
         "_same_acks", "_since_ack", "_strikes", "_strikes_at", "_taken", "_unacked", "_used",
-        "_waiting", "a", "ack_now", "acked", "acked_out", "doubtful", "halves", "s",
+        "_waiting", "a", "ack_now", "acked", "acked_out", "doubtful", "forgetful", "halves", "s",
     )  # fmt: skip
 
     def __init__(self, pool: Pool | None = None) -> None:
         self.s = self.a = self.acked_out = 0
         self.ack_now = False
-        self.doubtful = False
+        self.doubtful = self.forgetful = False
         self.acked: list[Any] = []
         self._head: list[bytes] = []
         self._outbox: list[tuple[bytes, Any]] = []
@@ -175,7 +175,7 @@ class Session:
 
     def build(self) -> bytes | None:
         """The next frame, or None. Nothing has happened until ``sent``."""
-        if self.doubtful:
+        if self.doubtful or self.forgetful:
             return None
         if self._again:
             return self._again[0].data
@@ -267,8 +267,10 @@ class Session:
         """A new path: ``acked`` is the peer's ``hello.a``; all above goes again, in order.
 
         Lower than an ack seen before is doubtful until the new path's first frame says the same
-        (a frame of the old path may have overtaken ``hello``).
+        (a frame of the old path may have overtaken ``hello``). Higher than all that I ever sent: it
+        is I who have forgotten the peer, which starts a new session as soon as it hears so.
         """
+        self.forgetful = acked > self.s
         if acked <= self.s:
             self.doubtful = self.s > 0 and acked < self._lowest()
             self._ack(acked)
@@ -313,6 +315,8 @@ class Session:
         if first == JSON:
             frame, inside = frames.read_frame(data)
             if frame.s == 0:
+                if self.forgetful and frame.a > self.s:
+                    return _control(frame)  # of the session that I forgot; its next ack is of mine
                 self._check_ack(frame.a)
                 self._pure_ack(frame.a)
                 return _control(frame)
@@ -373,6 +377,7 @@ class Session:
             self.doubtful = False
             if a < self._lowest():
                 raise LostState
+        self.forgetful = False
         if a > self.s:
             raise BadRequest("An ack of a frame that was never sent.")
         unacked = self._unacked

@@ -22,7 +22,7 @@ from chatixia.core.session import (
     LostState,
     Session,
 )
-from chatixia.errors import MeshError
+from chatixia.errors import MeshError, Unreachable
 from chatixia.ids import AgentId
 from chatixia.wire.base import KIB
 from chatixia.wire.registry import TokenRequest
@@ -338,7 +338,10 @@ class Channel:
             return self.calls.session.receive(data, now, came)
         except LostState:
             sink: Sink = []
-            self.calls.restart(sink)
+            self.calls.restart(sink, Unreachable)  # its process is the same: it gave us up
+            self.calls.session.ack_now = (
+                True  # nothing goes there before it hears of the new session
+            )
             self.perform(sink)
             return self.calls.session.receive(data, now, came)
 

@@ -159,6 +159,7 @@ FAULTS: list[Fault] = [
         (
             f"{SESSION}::test_who_has_forgotten_its_peer_waits_for_the_new_session",
             f"{MESH}::test_who_was_forgotten_while_it_slept_is_called_and_calls_directly[a]",
+            f"{ACC}/test_suspended.py::test_a_client_that_slept_is_direct_again",
         ),
     ),
 ]

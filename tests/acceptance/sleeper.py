@@ -16,7 +16,8 @@ async def main() -> None:
     async with connect() as mesh:
         a = mesh.agent("a", timeout=20)
         print("warm", (await a.call("echo", {"data": "x"})).via, flush=True)
-        held = asyncio.ensure_future(a.call("slow", {"seconds": 600}))
+        long = mesh.agent("a", timeout=600)
+        held = asyncio.ensure_future(long.call("slow", {"seconds": 600}))
         while True:
             before = monotonic()
             await asyncio.sleep(STEP)

@@ -14,16 +14,15 @@ from chatixia.core.streams import Inflow, Outflow
 from chatixia.errors import (
     Cancelled,
     MeshError,
-    Outcome,
     SkillFailed,
     Unavailable,
     UnknownSkill,
 )
-from chatixia.ids import AgentId
 from chatixia.world import EAGER
 
 from .channel import Channel
 from .steps import Steps
+from .stop import stopping
 
 log = logging.getLogger("chatixia.peer")
 
@@ -263,11 +262,6 @@ class LinkStream:
 async def _unserved(incoming: Any, responder: Any) -> None:
     """The handler of who serves nothing."""
     raise UnknownSkill("This peer serves no skills.")
-
-
-def stopping(me: AgentId, outcome: Outcome = "unknown") -> Unavailable:
-    """What a request gets whose agent stops; another may do it."""
-    return Unavailable("The agent is stopping.", agent=me, outcome=outcome)
 
 
 def closing(sent: bool = True) -> Unavailable:

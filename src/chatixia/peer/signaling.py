@@ -208,8 +208,7 @@ class Signaling:
         self, slots: int | None, skills: Sequence[Any] | None, leaving: bool = False
     ) -> None:
         """Tell free slots and changed skills at once; a later login tells them, too."""
-        if slots is not None:
-            self._slots = slots
+        self._slots = self._slots if slots is None else slots
         if skills is not None:
             self._skills = list(skills)
         self.send(Heartbeat(slots, None if skills is None else list(skills), leaving))

@@ -37,12 +37,12 @@ from chatixia.wire.peer import MAX_HOPS
 from chatixia.wire.signaling import TaskHint, TaskPush
 from chatixia.world import World
 
-from .calls import stopping
 from .channel import Handle, Registry, Timers
 from .chores import Chores, ends
 from .lease import Lease, Outcome, Outcomes, QueueResponder, newer
 from .renewal import Renewer
 from .reports import RETRY, SURE, Reports
+from .stop import stopping
 from .twice import Twice
 
 log = logging.getLogger("chatixia.peer")

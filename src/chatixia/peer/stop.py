@@ -1,0 +1,11 @@
+"""What is told of work that a stop in good order ends or does not begin."""
+
+from __future__ import annotations
+
+from chatixia.errors import Outcome, Unavailable
+from chatixia.ids import AgentId
+
+
+def stopping(me: AgentId, outcome: Outcome = "unknown") -> Unavailable:
+    """What a request gets whose agent stops; another may do it."""
+    return Unavailable("The agent is stopping.", agent=me, outcome=outcome)

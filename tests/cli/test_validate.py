@@ -50,6 +50,7 @@ def test_a_missing_one(tmp_path, type_):
     ("manifest", "code", "words"),
     [
         ("skills: [delegat]", "", ("agent.yaml: skills.builtin", "did you mean delegate?")),
+        ("skills: {disabled: [ones]}", "", ("agent.yaml: skills.disabled", "did you mean one?")),
         ("skills: {dirs: [none]}", "", ("agent.yaml", "skills.dirs is not there")),
         ("registry: here", "", ("agent.yaml: registry", "no address")),
         ("registry: 'https://a b'", "", ("agent.yaml: registry", "no address")),

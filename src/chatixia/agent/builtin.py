@@ -6,7 +6,7 @@ make an agent act for its callers, so nobody gets them unasked (trust.md section
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from chatixia.client.handle import AgentHandle
@@ -113,12 +113,26 @@ _PLAIN: Final[dict[str, Callable[..., Any]]] = {
 def builtin(name: str, desk: Desk) -> Skill:
     """The built-in skill called ``name``. Raises ConfigError naming the nearest."""
     if name not in NAMES:
-        from difflib import get_close_matches  # only for a mistake: it costs 0.2 MB
-
-        close = get_close_matches(name, NAMES, 1)
-        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(NAMES)}."
-        raise ConfigError(f"There is no built-in skill {name}; {hint}")
+        raise ConfigError(f"There is no built-in skill {name}; {_nearest(name, NAMES)}")
     return Skill(name, _PLAIN.get(name) or user_intervention(desk))
+
+
+def disabled(names: Iterable[str], own: Iterable[str]) -> frozenset[str]:
+    """The skills to leave out, each the agent's own or a built-in one.
+
+    Raises ConfigError naming the nearest: a slip of the pen would serve what is to be shut off.
+    """
+    chosen, known = frozenset(names), [*own, *NAMES]
+    for name in sorted(chosen.difference(known)):
+        raise ConfigError(f"There is no skill {name} to leave out; {_nearest(name, known)}")
+    return chosen
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    from difflib import get_close_matches  # only for a mistake: it costs 0.2 MB
+
+    close = get_close_matches(name, known, 1)
+    return f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}."
 
 
 def _other(ctx: Ctx, name: str) -> AgentHandle:

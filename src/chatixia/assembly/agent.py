@@ -202,7 +202,7 @@ class Agent:
 
     def _furnish(self, settings: Settings, world: World = REAL) -> Desk:
         """The desk with the prompt handler, and the built-in skills that were asked for."""
-        from chatixia.agent.builtin import builtin
+        from chatixia.agent.builtin import builtin, disabled
         from chatixia.agent.desk import Desk
 
         desk = Desk(self.name, self.inbox, world)
@@ -211,7 +211,8 @@ class Agent:
         self._extra = {name: builtin(name, desk) for name in self._builtin}
         with settings.blamed("skills.builtin"):
             self._extra |= {name: builtin(name, desk) for name in settings["skills.builtin"]}
-        self._disabled = frozenset(settings["skills.disabled"])
+        with settings.blamed("skills.disabled"):
+            self._disabled = disabled(settings["skills.disabled"], self.skills)
         return desk
 
     def check(self) -> Settings:

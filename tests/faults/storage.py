@@ -19,6 +19,11 @@ def few(original: Any) -> Any:
     return grew
 
 
+def unchecked(original: Any) -> Any:
+    """Take any name of a skill."""
+    return lambda names, own: frozenset(names)
+
+
 FAULTS: list[Fault] = [
     Fault(
         "bytes-unread",
@@ -65,5 +70,20 @@ FAULTS: list[Fault] = [
             "tests/registry/test_condition.py::test_each_change_is_logged_once",
             "tests/registry/test_condition.py::test_a_disk_that_fills_is_said_and_only_new_work_is_refused",
         ),
+    ),
+    Fault(
+        "deaf-wait",
+        "a plain client that waits or streams hears of its task",
+        {"chatixia.registry.work.followers:Followers.tell": always(None)},
+        (
+            "tests/registry/work/test_followers.py::test_messages_come_in_order_to_whoever_follows",
+            "tests/registry/web/test_following.py::test_a_submit_that_waits_brings_the_result",
+        ),
+    ),
+    Fault(
+        "slip-of-the-pen",
+        "a skill left out by a wrong name is refused",
+        {"chatixia.agent.builtin:disabled": unchecked},
+        ("tests/cli/test_validate.py::test_what_run_refuses_is_named",),
     ),
 ]

@@ -114,7 +114,7 @@ class Service:
         self.web = Web(
             gate=gate, verbs=self.verbs, meter=self.meter, world=world, mesh=identity.mesh,
             door=self.door, assets=static.load(hub), metrics=self._metrics,
-            description=encode(openapi.document(version)),
+            description=encode(openapi.document(version)), followers=self.tasks.followers,
         )  # fmt: skip
         self.roster.changed.append(self._changed)
         self.roster.ended.append(self._ended)

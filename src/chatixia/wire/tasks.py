@@ -147,11 +147,13 @@ class Submit(msgspec.Struct, omit_defaults=True):
 
 
 class Submitted(msgspec.Struct, omit_defaults=True):
-    """Reply of ``tasks.submit``, after the fsync. ``duplicate``: the key was known."""
+    """Reply of ``tasks.submit``, after the fsync. ``duplicate``: the key was known. ``task``: as it
+    stands after the ``wait`` that a REST client asked for."""
 
     task_id: Short
     state: State = "pending"
     duplicate: bool = False
+    task: Task | None = None
 
 
 class Claim(msgspec.Struct, omit_defaults=True):

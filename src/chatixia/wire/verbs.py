@@ -30,7 +30,9 @@ class Verb(msgspec.Struct, frozen=True):
     A name that ends in ``.described`` is a described route whose answer has the described form;
     the verb without that ending is the same in ours.
 
-    ``limit``: bytes of a request body. ``ws``: also over the WebSocket.
+    ``limit``: bytes of a request body. ``ws``: also over the WebSocket. ``waits``: over REST the
+    query's ``wait`` (seconds) lets it answer when the task has ended. ``streams``: over REST
+    it answers ``Accept: text/event-stream`` with the task's events.
     """
 
     name: str
@@ -44,6 +46,8 @@ class Verb(msgspec.Struct, frozen=True):
     ws: bool = True
     status: int = 200
     summary: str = ""
+    waits: bool = False
+    streams: bool = False
 
 
 _BIG: Final = t.MAX_PAYLOAD + 64 * 1024
@@ -101,16 +105,16 @@ TABLE: Final[tuple[Verb, ...]] = (
     Verb("topology", r.Nothing, r.Topology, MEMBERS, "GET", "/api/hub/network/topology"),
     Verb("tasks.submit", t.Submit, t.Submitted, SUBMITTERS, "POST", "/api/hub/tasks",
          ("bad_request", "invalid", "too_large", "conflict", "busy", "disk_full", "denied",
-          "unknown_agent", "hop_limit", "already_done"), limit=_BIG),
+          "unknown_agent", "hop_limit", "already_done"), limit=_BIG, waits=True),
     Verb("tasks.list", t.Query, t.Tasks, MEMBERS, "GET", "/api/tasks", ("cursor_expired",)),
     Verb("tasks.list.described", t.QueryAll, list[t.DescribedTask], MEMBERS, "GET",
          "/api/hub/tasks/all", ("cursor_expired",), ws=False),
     Verb("tasks.get", t.Ref, t.Task, MEMBERS, "GET", "/api/tasks/{task_id}",
-         ("not_found", "denied")),
+         ("not_found", "denied"), waits=True),
     Verb("tasks.get.described", t.Ref, t.DescribedTask, MEMBERS, "GET",
-         "/api/hub/tasks/{task_id}", ("not_found", "denied"), ws=False),
+         "/api/hub/tasks/{task_id}", ("not_found", "denied"), ws=False, waits=True),
     Verb("tasks.watch", t.Watch, t.Task, MEMBERS, "GET", "/api/tasks/{task_id}/watch",
-         ("not_found", "denied")),
+         ("not_found", "denied"), streams=True),
     Verb("tasks.cancel", t.Cancel, t.Ended, (*SUBMITTERS, "owner"), "POST",
          "/api/tasks/{task_id}/cancel", ("not_found", "denied", "conflict")),
     Verb("tasks.update", t.Update, u.Done, WORKERS, "POST", "/api/hub/tasks/{task_id}",

@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any
 
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
 from chatixia.registry.web.openapi import document
 from chatixia.wire.base import encode
 from chatixia.wire.verbs import TABLE
@@ -37,3 +39,15 @@ def test_query_fields_are_parameters_and_path_fields_leave_the_body():
     body = MADE["paths"]["/api/tasks/{task_id}/complete"]["post"]["requestBody"]
     schema = body["content"]["application/json"]["schema"]
     assert "task_id" not in schema["properties"] and "fence" in schema["required"]
+
+
+def test_a_strangers_validator_finds_nothing():
+    assert [error.message for error in OpenAPIV31SpecValidator(MADE).iter_errors()] == []
+
+
+def test_what_waits_and_what_streams_is_described():
+    for verb in TABLE:
+        found = MADE["paths"][verb.path][verb.method.lower()]
+        assert ("wait" in {p["name"] for p in found["parameters"]}) == verb.waits
+        kinds = found["responses"][str(verb.status)]["content"]
+        assert ("text/event-stream" in kinds) == verb.streams

@@ -32,17 +32,23 @@ async def answer(
     send: Send, status: int, body: bytes, kind: str, extra: Mapping[str, str] | None = None
 ) -> None:
     """One whole answer with the security headers."""
+    await send(opening(status, kind, {"content-length": str(len(body)), **(extra or {})}))
+    await send({"type": "http.response.body", "body": body})
+
+
+def opening(
+    status: int, kind: str, extra: Mapping[str, str] | None = None
+) -> MutableMapping[str, Any]:
+    """The message that begins an answer, with the security headers."""
     headers = {
         "content-type": kind,
-        "content-length": str(len(body)),
         "cache-control": "no-store",
         "content-security-policy": API_CSP,
         **ALWAYS,
         **(extra or {}),
     }
     raw = [(k.encode(), v.encode("latin-1")) for k, v in headers.items()]
-    await send({"type": "http.response.start", "status": status, "headers": raw})
-    await send({"type": "http.response.body", "body": body})
+    return {"type": "http.response.start", "status": status, "headers": raw}
 
 
 async def refuse(

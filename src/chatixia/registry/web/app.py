@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -25,15 +27,20 @@ from chatixia.registry.requests import parse, parse_query
 from chatixia.registry.trust.gate import Caller, Gate
 from chatixia.registry.trust.logins import set_cookie
 from chatixia.registry.verbs import Verbs, allow
-from chatixia.wire.tasks import TOO_LARGE, Submit
-from chatixia.wire.verbs import TABLE, Verb
+from chatixia.registry.work.followers import Followers
+from chatixia.wire.base import decoder, encode
+from chatixia.wire.tasks import TOO_LARGE, Ref, Submit, Submitted, Task
+from chatixia.wire.verbs import BY_NAME, TABLE, Verb
 from chatixia.world import World
 
 from .answers import Send, answer, not_allowed, refuse
 from .body import Receive, read_body
+from .following import Following, Gone, seconds, wants_events
 from .guard import ASKED, LISTENER, App, Scope
 from .static import Asset, find
 from .unproved import proved
+
+log = logging.getLogger("chatixia.registry")
 
 JSON: Final = "application/json"
 CSRF: Final = "x-chatixia"
@@ -46,6 +53,8 @@ NEAR_NONCES: Final = (2000.0, 500.0)
 """The same for loopback, where proxies and tunnels end: behind it stand many."""
 BODIES: Final = ("POST", "PUT", "PATCH")
 
+_submitted, _task = decoder(Submitted), decoder(Task)
+
 Text = Callable[[], Awaitable[bytes]]
 Serve = Callable[[Request, Send], Awaitable[None]]
 
@@ -55,11 +64,12 @@ class Web:
 
     def __init__(
         self, *, gate: Gate, verbs: Verbs, meter: Meter, world: World, mesh: str, door: App,
-        assets: Mapping[str, Asset], description: bytes, metrics: Text,
+        assets: Mapping[str, Asset], description: bytes, metrics: Text, followers: Followers,
     ) -> None:  # fmt: skip
         self._gate, self._verbs, self._meter = gate, verbs, meter
         self._mesh, self._assets = mesh, dict(assets)
         self._description, self._metrics = description, metrics
+        self._following = Following(followers)
         self._nonces = Limits(world, *NONCES)
         self._near = Limits(world, *NEAR_NONCES)
         self._door = door
@@ -72,6 +82,8 @@ class Web:
             return
         try:
             await self._router(scope, receive, send)
+        except Gone:
+            log.debug("a client left before its answer")
         except MeshError as error:
             self._meter.refused("http", error.code)
             await refuse(send, error, scope["path"])
@@ -96,15 +108,49 @@ class Web:
     def _verb(self, verb: Verb) -> Serve:
         async def serve(request: Request, send: Send) -> None:
             call = await self._call(request, verb)
+            wait = seconds(request.query_params) if verb.waits else 0.0
             asked = await self._asked(request, verb)
+            if verb.streams and request.method == "GET" and wants_events(request.headers):
+                await self._stream(request, verb, call, asked, send)
+                return
             body = await self._verbs.run(verb, call, asked)
             if verb.name in PROVING:
                 proved(request.scope)
+            if wait and verb.request is Submit:
+                body = await self._waited(request, call, body, wait)
+            elif wait:
+                read = partial(self._verbs.run, verb, call, asked)
+                body = await self._following.wait(
+                    call.who, asked.task_id, wait, read, request.receive
+                )
             await answer(
                 send, verb.status, body, JSON, {**self._cookie(call), **_more(request, call)}
             )
 
         return serve
+
+    async def _waited(self, request: Request, call: Call, body: bytes, wait: float) -> bytes:
+        """The answer to a submit with the task as it stands after the wait.
+
+        The task is in the queue by now, so nothing that ends the wait is an error.
+        """
+        said = _submitted.decode(body)
+        read = partial(self._verbs.run, BY_NAME["tasks.get"], call, Ref(said.task_id))
+        try:
+            raw = await self._following.wait(call.who, said.task_id, wait, read, request.receive)
+        except MeshError:
+            return body
+        said.task = _task.decode(raw)
+        said.state = said.task.state
+        return encode(said)
+
+    async def _stream(
+        self, request: Request, verb: Verb, call: Call, asked: Any, send: Send
+    ) -> None:
+        await self._following.stream(
+            call.who, asked.task_id, partial(self._verbs.run, verb, call, asked),
+            partial(self._call, request, verb), request.receive, send,
+        )  # fmt: skip
 
     async def _call(self, request: Request, verb: Verb) -> Call:
         """Who calls, checked before a byte of the body is read."""

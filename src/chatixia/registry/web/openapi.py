@@ -10,9 +10,16 @@ import msgspec
 from chatixia.errors import TABLE as ERRORS
 from chatixia.wire.verbs import TABLE, Verb
 
+from .following import MAX_WAIT, SSE
+
 _FIELD = re.compile(r"\{(\w+)\}")
 REF = "#/components/schemas/{name}"
 PROBLEM = {"$ref": REF.format(name="Problem")}
+WAIT = {
+    "name": "wait", "in": "query", "required": False,
+    "description": "Seconds to wait for the task's end before the answer.",
+    "schema": {"type": "number", "minimum": 0, "maximum": MAX_WAIT},
+}  # fmt: skip
 USUAL = ("bad_request", "invalid", "too_large", "busy")
 SECURED = ("unauthorized", "denied")
 
@@ -57,6 +64,11 @@ def _operation(
     else:
         names = [name for name in fields.get("properties", {}) if name not in inside]
         made["parameters"] += [_parameter(name, fields, "query") for name in names]
+    if verb.waits:
+        made["parameters"].append(WAIT)
+    if verb.streams:
+        content = made["responses"][str(verb.status)]["content"]
+        content[SSE] = {"schema": {"type": "string"}}
     return made
 
 
@@ -89,6 +101,7 @@ def _parameter(name: str, fields: dict[str, Any], place: str) -> dict[str, Any]:
     schema = dict(fields["properties"].get(name, {"type": "string"}))
     if place == "path":
         schema.setdefault("minLength", 1)
+        schema.pop("default", None)  # a path always has it, and the usual "" is too short
     return {"name": name, "in": place, "required": required, "schema": schema}
 
 

@@ -25,6 +25,7 @@ from chatixia.wire.trust import Done
 from chatixia.world import World, task_id
 
 from . import checks
+from .followers import Followers
 from .leases import Leases
 from .ports import Pushes, Worker
 from .removal import Removal
@@ -57,6 +58,7 @@ class Tasks:
         self._background: set[asyncio.Task[Any]] = set()
         self._leases = Leases(store, pushes, self._spawn)
         self._watches = Watches(pushes)
+        self.followers = Followers()
         self._fetched: dict[int, str] = {}
         self.is_out = is_out
         self._stopping = asyncio.Event()
@@ -82,6 +84,7 @@ class Tasks:
 
     async def stop(self) -> None:
         """Stop sweeping and pushing; leases stay as they are."""
+        self.followers.close()
         self._stopping.set()
         self._leases.close()
         await asyncio.gather(*self._background, return_exceptions=True)
@@ -185,8 +188,11 @@ class Tasks:
                 self._has(row)
             self._watches.tell(row.id, done, but=row.source)
             self._watches.end(row.id)
+            self.followers.tell(row.id, done)
         else:
-            self._watches.tell(row.id, TaskHint(row.id, task.state, task.fence))
+            hint = TaskHint(row.id, task.state, task.fence)
+            self._watches.tell(row.id, hint)
+            self.followers.tell(row.id, hint)
 
     def _has(self, row: Row) -> None:
         """The submitter has the result."""
@@ -279,9 +285,11 @@ class Tasks:
     async def progress(self, who: Principal, said: t.Report) -> Done:
         """Keep and push progress or partial output; never a row."""
         await self.started(who, t.Held(said.task_id, said.fence))
-        self._watches.report(TaskProgress(
+        report = TaskProgress(
             said.task_id, said.fence, said.n, said.fraction, said.note, said.item
-        ))  # fmt: skip
+        )  # fmt: skip
+        self._watches.report(report)
+        self.followers.tell(said.task_id, report)
         return Done()
 
     async def complete(self, who: Principal, said: t.Complete) -> t.Ended:

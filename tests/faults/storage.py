@@ -86,4 +86,13 @@ FAULTS: list[Fault] = [
         {"chatixia.agent.builtin:disabled": unchecked},
         ("tests/cli/test_validate.py::test_what_run_refuses_is_named",),
     ),
+    Fault(
+        "no-events",
+        "what docs/rest.md prints is what a client with curl gets",
+        {"chatixia.registry.web.following:wants_events": always(False)},
+        (
+            "tests/registry/web/test_following.py::test_a_stream_says_what_happens_until_the_end",
+            "tests/acceptance/test_rest_page.py::test_the_page_is_run_as_it_is_printed",
+        ),
+    ),
 ]

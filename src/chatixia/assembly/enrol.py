@@ -7,6 +7,7 @@ need be online.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
@@ -24,7 +25,7 @@ from chatixia.wire.signed import b64, unb64
 from chatixia.wire.trust import Record, Signed
 from chatixia.world import REAL, World, b32, incarnation
 
-from .files import private_dir, read_json, write_json
+from .files import no_room, private_dir, read_json, write_json
 from .lock import hold
 from .moving import STORE, last_folder, take_along
 from .profile import CHAIN, Profile, make_keys, read_chain
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 CLIENT_LIFE: Final = 86_400
 AGENT_LIFE: Final = 400 * 86_400
 """Seconds; a record is renewed when less than half of its life is left."""
+log = logging.getLogger("chatixia")
+
 CLIENTS_DB: Final = "clients.db"
 SERIALS: Final = "serials.json"
 
@@ -137,7 +140,6 @@ def enrol(
 
 def _client(profile: Profile, roles: Sequence[str], world: World) -> Credentials:
     from chatixia.identity import SealKey, SignKey
-    from chatixia.store.local import LocalStore
 
     name = AgentId(f"{profile.machine}~{b32(world.token(5))[:6]}")
     if not is_client_id(name):
@@ -145,8 +147,23 @@ def _client(profile: Profile, roles: Sequence[str], world: World) -> Credentials
     sign, seal, now = SignKey.generate(), SealKey.generate(), _signing_time(profile, world)
     wanted = _wanted(profile, name, "client", roles, 0)
     chain = _sign(profile, "client", wanted, sign, seal, now)
-    store = LocalStore.open(profile.folder / CLIENTS_DB, profile.clock.now())
+    store = _clients(profile.folder / CLIENTS_DB, profile.clock.now())
     return Credentials(profile, name, "client", sign, seal, chain, store, world)
+
+
+def _clients(path: Path, now: float) -> LocalStore:
+    """The clients' own file; on a full disk its content alone, since a client that comes and goes
+    needs to write nothing."""
+    from chatixia.store.local import LocalStore
+
+    try:
+        return LocalStore.open(path, now)
+    except ConfigError as error:
+        if not no_room(error):
+            raise
+        log.warning("%s What is learned of other members is not kept.", error.message)
+        empty = not path.exists() or not path.stat().st_size
+        return LocalStore.memory() if empty else LocalStore.copy(path, now)
 
 
 def _agent(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from contextlib import suppress
@@ -52,6 +53,13 @@ def write_private(path: Path, data: bytes) -> None:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
         raise ConfigError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def no_room(error: BaseException) -> bool:
+    """Whether ``error`` (or its cause) says that the disk is full."""
+    cause = error.__cause__ or error
+    full = str(getattr(cause, "sqlite_errorname", "")).startswith("SQLITE_FULL")
+    return full or getattr(cause, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -27,7 +27,7 @@ from chatixia.wire.signed import b64, unb64
 from chatixia.wire.trust import DEFAULT_NS, OWNER, REGISTRY, Kind, Record, Signed
 from chatixia.world import REAL, World
 
-from .files import expanded, private_dir, read_json, write_json, write_private
+from .files import expanded, no_room, private_dir, read_json, write_json, write_private
 from .lock import changing
 
 if TYPE_CHECKING:
@@ -214,8 +214,14 @@ class Profile:
             return 0.0
 
     def _save_clock(self, now: float) -> None:
-        if now > self._high():
+        """Only a hint against a clock that is set back: a full disk does without."""
+        if now <= self._high():
+            return
+        try:
             write_private(self.folder / "clock", f"{now:.3f}\n".encode())
+        except ConfigError as error:
+            if not no_room(error):
+                raise
 
 
 def home_dir() -> Path:

@@ -11,7 +11,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -73,6 +73,23 @@ class LocalStore:
         except (OSError, sqlite3.Error) as error:
             why = error.strerror if isinstance(error, OSError) else error
             raise ConfigError(f"{path} cannot be opened: {why}.") from error
+        return cls._prepare(db, str(path), now)
+
+    @classmethod
+    def copy(cls, path: Path, now: float) -> LocalStore:
+        """What the file at ``path`` holds, in memory: for a disk that has no room for a change.
+
+        Raises ConfigError as ``open``.
+        """
+        db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        try:
+            # Immutable: not even the files beside it that a reader needs could be made.
+            address = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+            with closing(sqlite3.connect(address, uri=True)) as kept:
+                kept.backup(db)
+        except sqlite3.Error as error:
+            db.close()
+            raise ConfigError(f"{path} cannot be read: {error}.") from error
         return cls._prepare(db, str(path), now)
 
     @classmethod

@@ -145,3 +145,26 @@ def test_a_full_disk_loses_nothing_and_says_so(net: TestMesh, tmp_path: Path):
         clients.check()
         clients.all_end()
         net.procs.close()
+
+
+@pytest.mark.root
+def test_commands_that_need_no_disk_work_on_a_full_one(net: TestMesh):
+    """Nothing is free where profile and registry lie; a start then is a sentence, too."""
+    with small_disk(net.procs.home, 330 * MIB) as disk:
+        net.up()
+        net.worker("a")
+        filler = fill(disk)
+        assert [one["agent_id"] for one in net.cli("agents")["agents"]] == ["a"]
+        assert net.cli("status")["status"]["trouble"] == "disk_full"
+        for words in (("tasks",), ("keys",), ("config",), ("completion", "bash")):
+            done = net.procs.run(*words)
+            assert done.returncode == 0, done.stderr
+        net.registry.wait_for("disk is nearly full")
+        net.registry.stop()
+        again = net.procs.start("up", "--port", str(net.port))
+        again.wait_for(r"registry +http|Free some space")  # there may be room in its own files
+        assert "broke" not in again.output
+        again.stop()
+        filler.unlink()
+        net.up()
+        net.procs.close()

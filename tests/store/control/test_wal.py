@@ -40,7 +40,8 @@ async def test_it_stays_foldable_on_a_disk_that_fills(
 ):
     monkeypatch.setattr(wal, "CHECKPOINT_BYTES", MIB)
     monkeypatch.setattr(wal, "TRUNCATE_BYTES", 2 * MIB)
-    with small_disk(tmp_path / "small", 24 * MIB) as disk:
+    with small_disk(tmp_path / "small", 28 * MIB) as disk:
+        (disk / "other").write_bytes(bytes(4 * MIB))
         async with Ledger(disk / "registry") as ledger:
             kept = []
             with pytest.raises(DiskFull) as full:
@@ -52,6 +53,7 @@ async def test_it_stays_foldable_on_a_disk_that_fills(
             with pytest.raises(DiskFull):
                 await ledger.submit(payload=b'"' + b"x" * MIB + b'"')
             filler.unlink()
+            (disk / "other").unlink()
             for id in kept:
                 assert await ledger.state(id) == "pending"
             await ledger.submit()

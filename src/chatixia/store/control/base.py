@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -55,6 +56,8 @@ class Base:
         self._world, self.bounds = world, bounds
         self._disk = Disk(folder, world, floor)
         self._wal = Wal(self._db, folder / NAME)
+        with suppress(sqlite3.Error):  # while there is room: on a full disk little more will be
+            self._wal.fold()
         self._files = Files(folder / NAME, self._wal.path, world)
         self._readers = Readers(folder / NAME, world, self._files.fault)
         self._writer = Writer(self._tx, self._clock, self._wal, self._files, on_death)

@@ -189,7 +189,9 @@ class Writer:
     def _commit(self, group: list[Item]) -> None:
         try:
             self._attempt(group)
-        except Abandoned:
+        except Abandoned as abandoned:
+            if isinstance(abandoned.why, DiskFull):
+                self._fold(self._wal.fold)  # makes room in the file that is there
             # Each alone, so that the one that cannot be written does not take the rest with it.
             for item in group:
                 item.result = item.error = None

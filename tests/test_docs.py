@@ -272,6 +272,75 @@ def test_links_lead_somewhere():
     assert not dead, "\n".join(dead)
 
 
+CITED = re.compile(
+    r"([\w/-]+)\.md(?:[\s#]+sections?[\s#]+(\d+(?:(?:, | and )\d+)*)|(\s+\d))?", re.I
+)
+DESIGN = {
+    pathlib.PurePath(page).stem: re.findall(r"^## (\d+)\. \S", text, re.M)
+    for page, text in TEXTS.items()
+    if page.startswith("docs/design/")
+}
+
+
+def lost_citations(text: str) -> Iterator[str]:
+    """What ``text`` cites and is not there: "links.md section 5" names a design page and a heading
+    of it; a page without a section is one of docs/ or of the root."""
+    for match in CITED.finditer(text):
+        page, numbers, loose = match.groups()
+        if numbers and (headings := DESIGN.get(page.removeprefix("docs/design/"))):
+            gone = bool(set(re.findall(r"\d+", numbers)) - set(headings))
+        else:
+            there = any((ROOT / folder / f"{page}.md").exists() for folder in (".", "docs"))
+            gone = bool(numbers or loose) or not (there or page == "AGENT")
+        if gone:
+            yield " ".join(match[0].split())
+
+
+def cited_at_run_time(code: str) -> Iterator[str]:
+    """Strings that cite a section, but for docstrings: an error reads without our pages."""
+    tree = ast.parse(code)
+    bare = {id(one.value) for one in ast.walk(tree) if isinstance(one, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in bare:
+            yield from re.findall(r"\w+\.md section \d+|^section \d+|\(section \d+", node.value)
+
+
+def test_each_page_and_heading_that_is_cited_exists():
+    assert {page: len(numbers) for page, numbers in DESIGN.items()} == {
+        "trust": 7, "links": 6, "tasks": 10, "api": 5,
+    }  # fmt: skip
+    written = {**TEXTS}
+    for folder in ("src", "tests", "examples", "scripts"):
+        for file in (ROOT / folder).rglob("*.py"):
+            written[file.relative_to(ROOT).as_posix()] = file.read_text(encoding="utf-8")
+    del written["tests/test_docs.py"]  # its own breaches
+    wrong = [
+        f"{where}: {cited}"
+        for where, text in written.items()
+        for cited in lost_citations(text)
+        if where.startswith("src/") or "section" in cited
+    ]
+    wrong += [
+        f"{where}: at run time: {cited}"
+        for where, text in written.items()
+        if where.startswith("src/")
+        for cited in cited_at_run_time(text)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_a_citation_that_leads_nowhere_is_seen():
+    for lost in (
+        "trust.md section 8", "design.md section 2", "links.md 5", "links.md", "docs/nothing.md",
+        "links.md sections 1 and 99", "tasks.md\n# section 11", "protocol.md section 3",
+    ):  # fmt: skip
+        assert list(lost_citations(f"({lost})")), lost
+    there = "links.md section 5, docs/design/tasks.md sections 1, 2 and 7, docs/tasks.md, README.md"
+    assert not list(lost_citations(there))
+    assert list(cited_at_run_time('raise ValueError(f"{1} is wrong: links.md section 5")'))
+    assert not list(cited_at_run_time('"""links.md section 5"""\nx = 1\n"""tasks.md section 1"""'))
+
+
 def test_the_checks_see_what_is_missing():
     assert absent(["busy", "nothing_like_it"], {"busy"}) == ["nothing_like_it"]
     assert list(wrong_imports(Block("x:1", "python", "from chatixia import Nothing")))

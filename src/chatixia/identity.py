@@ -1,7 +1,8 @@
 """Keys: make, load (0600), sign and verify bytes, agree. Knows no record and no message.
 
 Ed25519 for signatures (RFC 8032), X25519 for sealing (RFC 7748). Each signature covers a context
-string and NUL before the data, so that one use of a key can never stand for another (trust.md 1).
+string and NUL before the data, so that one use of a key can never stand for another
+(trust.md section 1).
 """
 
 from __future__ import annotations

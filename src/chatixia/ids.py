@@ -37,7 +37,7 @@ _HEX16 = re.compile(r"[0-9a-f]{16}\Z")
 
 
 def is_agent_id(text: str) -> bool:
-    """Whether ``text`` may name an agent or a machine (design.md section 2)."""
+    """Whether ``text`` may name an agent or a machine (trust.md section 1)."""
     stem = text.split(".", 1)[0]
     return (
         _NAME.match(text) is not None

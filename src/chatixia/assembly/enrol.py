@@ -1,8 +1,7 @@
 """Enrolment: this machine's key signs in the agents and clients that its user starts.
 
 An agent's keys and record lie on disk and are used again while they hold; a client's keys live in
-memory, under an id of its own for a day (design.md section 2, trust.md section 1). Nobody else
-need be online.
+memory, under an id of its own for a day (trust.md section 1). Nobody else need be online.
 """
 
 from __future__ import annotations

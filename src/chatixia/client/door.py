@@ -1,8 +1,8 @@
 """A door: what handles call through. One per mesh, and one per request that a skill serves.
 
 A handle never sees the mesh port itself, so that a skill's calls carry its path and deadline, and
-a door can be shut: when its mesh was closed, and in a process that forked (links.md: an engine
-does not survive a fork). Whoever still calls through it hears so at once.
+a door can be shut: when its mesh was closed, and in a process that forked (an engine does not
+survive a fork: links.md section 2). Whoever still calls through it hears so at once.
 """
 
 from __future__ import annotations

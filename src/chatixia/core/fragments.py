@@ -1,4 +1,4 @@
-"""Messages over 16 KiB: cut into fragments, put together again within bounds (links.md 5)."""
+"""Messages over 16 KiB: cut into fragments, put together within bounds (links.md section 5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What proves a peer: offers, answers, hello, logins, the registry itself (trust.md 2 and 4).
+"""What proves a peer: offers, answers, hello, logins, the registry (trust.md sections 2 and 4).
 
 Each check takes what came, who I am and what I know, and returns who it was or raises one coded
 error. Nothing is believed because the registry said it: the sender it stamped must be the one

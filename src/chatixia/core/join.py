@@ -1,4 +1,4 @@
-"""The join string: where the registry is, a secret, and what to expect there (trust.md 1).
+"""The join string: where the registry is, a secret, and what to expect there (trust.md section 1).
 
 ``HOST:PORT[,...]#`` and the lower-case base32 of one version byte, 16 secret bytes, the first 16
 bytes of the mesh id and the first 16 of SHA-256 of the registry's identity key: 79 characters.

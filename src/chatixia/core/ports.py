@@ -159,7 +159,8 @@ class Incoming(msgspec.Struct, gc=False):
     """Work for this agent, from a link or the queue.
 
     ``deadline``: on ``World.monotonic``'s clock. ``path``: everyone whose rights bound this call,
-    the caller last. ``fence``, ``attempt`` and ``key`` serve side effects (queue: tasks.md 2).
+    the caller last. ``fence``, ``attempt`` and ``key`` serve side effects (of queued work:
+    tasks.md section 2).
     """
 
     caller: AgentId

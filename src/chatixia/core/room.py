@@ -1,6 +1,7 @@
 """How much the calls of others may hold here: of one peer, and of all peers of a process together.
 
-A member can be many clients, so what is bounded for each must be bounded for all (trust.md 2).
+A member can be many clients, so what is bounded for each must be bounded for all
+(trust.md section 2).
 """
 
 from __future__ import annotations

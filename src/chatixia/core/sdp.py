@@ -80,7 +80,8 @@ def scan(sdp: str) -> Description:
     """Check a peer's offer or answer and read what the link needs from it.
 
     Raises TooLarge above ``MAX_SDP`` characters and BadRequest, one sentence, for anything but
-    one data section with one sha-256 fingerprint (RFC 8122, RFC 8839, RFC 8841; trust.md 2).
+    one data section with one sha-256 fingerprint (trust.md section 2; RFC 8122, RFC 8839,
+    RFC 8841).
     """
     lines = _lines(sdp)
     _check_media(lines)

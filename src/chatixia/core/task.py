@@ -1,6 +1,7 @@
 """The durable task: its states, its fences, when it is tried again, and who gets it next.
 
-Everything is decided here and carried out by the store inside one transaction (tasks.md 1, 2, 7).
+Everything is decided here and carried out by the store inside one transaction
+(tasks.md sections 1, 2 and 7).
 """
 
 from __future__ import annotations

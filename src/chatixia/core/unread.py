@@ -1,7 +1,7 @@
 """What could not be read, at this end or at the other: only the calls concerned end.
 
-A frame of which no message can be read is acknowledged and named to its sender (links.md section
-1): were its path closed instead, the session would send the same frame on each new one.
+A frame of which no message can be read is acknowledged and named to its sender: were
+its path closed instead, the session would send the same frame on each new one (links.md section 1).
 """
 
 from __future__ import annotations

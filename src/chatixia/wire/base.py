@@ -1,7 +1,7 @@
 """Bounded decoding shared by every wire: size first, then shape, then values.
 
 Unknown fields are ignored, an unknown type is :class:`UnknownType`, all else malformed is
-:class:`BadRequest`; the connection lives (design.md section 5).
+:class:`BadRequest`; the connection lives (docs/protocol.md).
 """
 
 from __future__ import annotations

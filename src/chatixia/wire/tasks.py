@@ -1,4 +1,4 @@
-"""The durable task as the API shows it, and the bodies of the task verbs (tasks.md)."""
+"""The durable task as the API shows it, and the bodies of the task verbs (tasks.md section 1)."""
 
 from __future__ import annotations
 

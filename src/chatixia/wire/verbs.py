@@ -1,4 +1,4 @@
-"""The one table of verbs: it feeds the WebSocket, the REST routes and OpenAPI (tasks.md 8).
+"""The one table of verbs: it feeds the WebSocket, the REST routes and OpenAPI (tasks.md section 8).
 
 A REST request builds its struct from path, query and JSON body together; the WebSocket sends
 the struct as ``verb.body``. ``who`` names the principals that may call it; each handler still

@@ -85,7 +85,7 @@ class PathStats(msgspec.Struct):
 
 
 def tier_of(local: str, remote: str) -> Literal["direct", "turn"]:
-    """The tier of a selected pair, by the types of its two candidates (design.md section 6)."""
+    """The tier of a selected pair, by the types of its two candidates (links.md section 4)."""
     return "turn" if "relay" in (local, remote) else "direct"
 
 
@@ -262,7 +262,7 @@ class Connection(ABC):
     async def close(self, drain: float = 1.0) -> None:
         """Close the channels, wait up to ``drain`` seconds until the peer has all, then all else.
 
-        Closing a connection alone drops what is queued (measurements.md section 1).
+        Closing a connection alone drops what is queued.
         """
         if self.closed:
             return

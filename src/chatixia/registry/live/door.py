@@ -1,4 +1,4 @@
-"""The WebSocket `/ws`: challenge, register, then frames until it closes (design.md section 5).
+"""The WebSocket `/ws`: challenge, register, then frames until it closes (docs/protocol.md).
 
 Raw ASGI, since this is the hot path of the queue. Bad input gets an error frame and the
 connection lives; a socket that sends little else is closed.

@@ -220,8 +220,8 @@ class Joining:
     def _failed(self, call: Call) -> None:
         """Count a failure against its address, once the credential was judged.
 
-        Nobody's guesses keep an honest join out, of the same address neither (trust.md section
-        4): a guesser only hears `busy` in place of the reason. Raises Overloaded.
+        Nobody's guesses keep an honest join out, of the same address neither: a guesser
+        only hears `busy` in place of the reason (trust.md section 4). Raises Overloaded.
         """
         self._failures.check(call.address)
         self._failures.failed(call.address)

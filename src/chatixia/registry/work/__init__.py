@@ -1,1 +1,1 @@
-"""Tasks at the registry: verbs, assignment, leases, watchers (tasks.md)."""
+"""Tasks at the registry: verbs, assignment, leases, watchers (tasks.md section 2)."""

@@ -29,7 +29,7 @@ from .schema import migrate
 MAX_PINS: Final = 50_000
 MAX_REVOCATIONS: Final = 50_000
 MAX_CALLS: Final = 10_000
-"""Answers kept per caller, with :data:`MAX_ANSWERS` bytes; beyond, ``busy`` (links.md 1)."""
+"""Answers kept per caller, with :data:`MAX_ANSWERS` bytes; beyond, busy (links.md section 1)."""
 MAX_ANSWERS: Final = 32 * 1024 * 1024
 PATIENCE: Final = 5.0
 """Seconds to wait for another process's write."""

@@ -279,7 +279,7 @@ class Ws:
         self.url = f"ws://127.0.0.1:{port}/ws"
         self.profile = Profile.open(home=home)
         # A login replaces the one before of the same id, so each kind of line has its own.
-        self.ids = [enrol(self.profile, f"stranger{n}", "client") for n in range(3)]
+        self.ids = [enrol(self.profile, "", "client") for _ in range(3)]
         self.line: ClientConnection | None = None
         self.turn = self.refusals = 0
 

@@ -20,6 +20,7 @@ from chatixia.core.frames import CHUNK, MAX_PARTS, Fragment, write_fragment
 from chatixia.peer.engines import load
 from chatixia.peer.engines.base import EngineRefused
 from chatixia.wire.peer import MAX_MESSAGE
+from chatixia.wire.registry import Serial
 from tests.acceptance.doors import MIB, Cost
 from tests.acceptance.floods import BODY
 from tests.acceptance.harness import TestMesh
@@ -47,11 +48,14 @@ class Channel:
         self.engine = load("wrtc")
         self.stack.push_async_callback(self.engine.close)
         self.attempt: Attempt | None = None
-        self.n = self.s = self.cuts = self.answers = self.told = self.read = 0
+        self.n = self.agents = self.s = self.cuts = self.answers = self.told = self.read = 0
 
     async def fresh(self) -> Attempt:
-        """An offer of a client that nobody knows yet, connected, not greeted."""
-        who = self.stack.enter_context(closing(enrol(self.profile, "aaa", "client")))
+        """An offer of an agent that nobody knows yet, connected, not greeted."""
+        self.agents += 1  # of a name below every worker's: the lower one offers
+        unknown = Serial("unknown")
+        who = enrol(self.profile, f"aaa{self.agents}", known=lambda *_: unknown)
+        self.stack.enter_context(closing(who))
         me = who.me()
         attempt = await Hostile(me, self.liar.ghost(me.id), self.engine).offer("w")
         await attempt.connect()

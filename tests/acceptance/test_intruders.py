@@ -29,6 +29,7 @@ from chatixia.core.ports import Self
 from chatixia.errors import MeshError
 from chatixia.identity import SignKey
 from chatixia.peer.engines import load
+from chatixia.wire.registry import Serial
 from chatixia.wire.signaling import Answer, Connect, Offer
 from chatixia.wire.signed import b64, unb64
 from chatixia.wire.trust import Signed
@@ -115,8 +116,7 @@ class Scene:
         assert attempt.owner.me.id in await self.links(attempt.to)
 
 
-Unknown = msgspec.defstruct("Unknown", [("revoked", bool, False), ("key", str, ""),
-                                         ("machine", str, ""), ("serial", int, 0)])()  # fmt: skip
+Unknown = Serial("unknown")
 
 
 @pytest.fixture

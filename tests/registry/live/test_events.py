@@ -49,6 +49,14 @@ async def test_stored_events_come_with_a_cursor_and_again_after_it(registry: Reg
     assert cursor
 
 
+async def test_a_task_that_waits_is_told_at_once(registry: RegistryHarness):
+    hub = await page(registry)
+    await hub.verb("watch")
+    a = await agent(registry, "a")
+    task = (await a.verb("tasks.submit", skill="nobody-has-it"))["body"]["task_id"]
+    assert (await hub.next("event", kind="task", id=task))["change"] == "submitted"
+
+
 async def test_who_missed_too_much_is_told_so(
     registry: RegistryHarness, monkeypatch: pytest.MonkeyPatch
 ):

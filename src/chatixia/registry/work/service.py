@@ -176,7 +176,7 @@ class Tasks:
         for said in notices:
             if isinstance(said, Given):
                 self._leases.given(said)
-            else:
+            elif isinstance(said, Changed):
                 self._changed(said)
 
     def _changed(self, said: Changed) -> None:

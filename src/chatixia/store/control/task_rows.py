@@ -87,7 +87,13 @@ class Changed(NamedTuple):
     task: t.Task
 
 
-Notice = Given | Changed
+class Submitted(NamedTuple):
+    """Notice: a new task; whoever follows the events has one to read."""
+
+    id: str
+
+
+Notice = Given | Changed | Submitted
 _path: Final = msgspec.json.Decoder(list[str])
 _error: Final = msgspec.json.Decoder(WireError)
 

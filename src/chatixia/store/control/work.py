@@ -28,7 +28,7 @@ from chatixia.wire.base import encode
 
 from .holdings import KEY_BYTES, TASK_BYTES
 from .memory import Memory
-from .task_rows import Changed, Row, to_task
+from .task_rows import Changed, Row, Submitted, to_task
 from .tx import Tx
 
 DAY: Final = 86_400.0
@@ -116,6 +116,7 @@ def _insert(tx: Tx, memory: Memory, order: Order, scope: bytes, same: bytes) -> 
     memory.dues.add(row.deadline, row.n)
     tx.count(who.ns, "pending", 1)
     memory.holdings.move(tx, row.holder, 1, TASK_BYTES + row.size)
+    tx.notices.append(Submitted(row.id))
     tx.event(who.ns, "task", row.id, "submitted", encode(_note(row)), row.n)
 
 

@@ -9,13 +9,18 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from chatixia.agent import bind
 from chatixia.agent.context import Ctx
+from chatixia.agent.generator_threads import GeneratorThreads
 from chatixia.agent.skill import Skill
-from chatixia.errors import BadArguments, DeadlineExceeded, SkillFailed
-from tests.agent.loopback import Net
+from chatixia.agent.threads import Threads
+from chatixia.core.ports import Incoming, Outgoing
+from chatixia.errors import BadArguments, DeadlineExceeded, Overloaded, SkillFailed
+from chatixia.ids import AgentId
+from tests.agent.loopback import Net, Responder
 from tests.agent.served import Served, client
 
 LOOP: list[int] = []
@@ -353,3 +358,30 @@ async def test_how_a_skill_runs_is_read_from_what_is_called(wrap: Any, fn: Any, 
     for _ in range(2):  # a wrapper that remembers gives no coroutine the second time
         assert (await client(net).agent("a").call("wrapped", {"n": 3})).value == answer
     served.close()
+
+
+async def test_a_plain_skill_waits_on_the_share_of_its_callers_machine():
+    go, threads = threading.Event(), Threads(1, waiting=15)
+
+    def slow() -> int:
+        return int(go.wait())
+
+    bound = bind.bind(Skill("slow", slow), lambda *_: None, threads, GeneratorThreads())  # type: ignore[arg-type, return-value]
+
+    def call(client: str, holder: str) -> asyncio.Task[None]:
+        inc = Incoming(
+            AgentId(client), "r", "task", "slow", msgspec.Raw(b"{}"), False, (), None, "", "direct",
+            "", holder=holder,
+        )  # fmt: skip
+        responder = Responder(Outgoing(AgentId("bo"), "slow"))
+        return asyncio.ensure_future(bound.run(bound.decode(b"{}"), inc, responder))
+
+    greedy = [call(f"g{n}", "greedy") for n in range(12)]
+    late = call("g12", "greedy")
+    with pytest.raises(Overloaded):
+        await asyncio.wait_for(late, 5)
+    honest = call("honest", "")
+    await asyncio.sleep(0)
+    go.set()
+    await asyncio.gather(*greedy, honest)
+    threads.close()

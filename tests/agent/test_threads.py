@@ -96,3 +96,24 @@ async def test_skills_that_lead_back_here_do_not_take_each_others_threads():
     async with asyncio.timeout(10):
         assert await asyncio.gather(*[pool.run(outer) for _ in range(31)]) == [2] * 31
     pool.close()
+
+
+async def test_one_holder_leaves_threads_to_others_and_they_take_turns():
+    pool, go, order = Threads(1, waiting=31), threading.Event(), list[str]()
+
+    def work(who: str) -> None:
+        go.wait()
+        order.append(who)
+
+    greedy = [asyncio.ensure_future(pool.run_for("greedy", work, "greedy")) for _ in range(24)]
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded) as raised:
+        await asyncio.wait_for(pool.run_for("greedy", work, "greedy"), 5)
+    assert raised.value.retry_after
+    honest = [asyncio.ensure_future(pool.run_for("honest", work, "honest")) for _ in range(2)]
+    await asyncio.sleep(0)
+    go.set()
+    await asyncio.gather(*greedy, *honest)
+    assert order.count("honest") == 2 and "honest" not in order[5:]
+    assert await pool.run_for("greedy", len, "ab") == 2
+    pool.close()

@@ -120,3 +120,16 @@ def test_large_messages_wait_for_each_other_where_the_peer_has_no_room_for_both(
         cutter.add(body, None)
     found, order = pump(cutter, halves)
     assert found == bodies and order == sorted(order)
+
+
+def test_the_holder_that_has_most_gives_up_its_halves_first():
+    pool = Pool(100)
+    honest, greedy = Reassembly(pool), [Reassembly(pool) for _ in range(4)]
+    for each in greedy:
+        each.belongs("greedy")
+    honest.accept(Fragment(1, 0, 1, 0, 2, b"x" * 20), 0.0)  # the longest waiting of all
+    honest.belongs("honest")
+    for n, each in enumerate(greedy):
+        each.accept(Fragment(1, 0, 1, 0, 2, b"x" * 30), float(n))
+    assert [each.bytes for each in greedy] == [0, 0, 30, 30] and pool.used == 80
+    assert honest.accept(Fragment(2, 0, 1, 1, 2, b"x"), 5.0) == b"x" * 21

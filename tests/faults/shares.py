@@ -29,6 +29,16 @@ def one_line(original: Any) -> Any:
     return lambda self, holder, item: original(self, "", item)
 
 
+def for_nobody(original: Any) -> Any:
+    """Whose call it is does not matter."""
+    return lambda self, holder, fn, *args, **kwargs: original(self, "", fn, *args, **kwargs)
+
+
+def without_holder(original: Any) -> Any:
+    """As :func:`for_nobody`, for what takes the holder last."""
+    return lambda self, what, holder="": original(self, what)
+
+
 FAULTS: list[Fault] = [
     Fault(
         "no-shares",
@@ -91,6 +101,43 @@ FAULTS: list[Fault] = [
         "the requests that an agent serves have a share per machine",
         {"chatixia.core.room:Account.belongs": always(None)},
         (f"{ROOM}::test_a_machine_with_many_clients_has_one_share_and_others_are_served",),
+    ),
+    Fault(
+        "halves-for-all",
+        "half messages have a share per machine",
+        {"chatixia.core.fragments:Reassembly.belongs": always(None)},
+        ("tests/core/test_fragments.py::test_the_holder_that_has_most_gives_up_its_halves_first",),
+    ),
+    Fault(
+        "threads-for-all",
+        "calls that wait for a thread have a share per machine, and machines take turns",
+        {"chatixia.agent.threads:Threads.run_for": for_nobody},
+        (
+            "tests/agent/test_threads.py::test_one_holder_leaves_threads_to_others_and_they_take_turns",
+            "tests/agent/test_bind.py::test_a_plain_skill_waits_on_the_share_of_its_callers_machine",
+        ),
+    ),
+    Fault(
+        "peers-for-all",
+        "peers of a process have a share per machine",
+        {"chatixia.peer.peers:Peers._peer": without_holder},
+        ("tests/peer/test_peers.py::test_peers_of_one_machine_leave_room_for_others",),
+    ),
+    Fault(
+        "progress-for-all",
+        "the progress kept of living tasks has a share per machine",
+        {"chatixia.registry.work.watches:Watches.report": without_holder},
+        (
+            "tests/registry/work/test_watches.py::test_the_progress_of_one_machine_leaves_room_for_others",
+        ),
+    ),
+    Fault(
+        "pollers-per-agent",
+        "polling agents have a share per machine",
+        {"chatixia.registry.live.pollers:holder_of": by_id},
+        (
+            "tests/registry/live/test_pollers.py::test_the_polling_agents_of_one_machine_leave_room_for_others",
+        ),
     ),
     Fault(
         "schemas-per-agent",

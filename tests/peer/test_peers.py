@@ -9,7 +9,6 @@ from chatixia.core.exchange import Served
 from chatixia.core.ports import Outgoing
 from chatixia.core.session import Session
 from chatixia.errors import Denied, MeshError, Overloaded, RegistryUnreachable, Unreachable
-from chatixia.peer import peers
 from chatixia.testing.network import Network
 from chatixia.wire.messages import TaskAnswer
 from chatixia.wire.peer import SkillInfo
@@ -105,9 +104,25 @@ async def test_without_an_answer_from_the_directory_the_link_decides(net, monkey
     assert (await a.call(ask())).value == b"1"
 
 
-async def test_peers_are_bounded_and_idle_ones_make_room(net, monkeypatch):
-    monkeypatch.setattr(peers, "MAX_PEERS", 1)
+async def test_peers_of_one_machine_leave_room_for_others(net):
     a = net.nodes["a"]
+    a._shares.total = 16
+    for n in range(12):
+        a._peer(f"g{n}", "greedy").channel.path = object()  # in use
+    with pytest.raises(Overloaded) as raised:
+        a._peer("g12", "greedy")
+    assert raised.value.retry_after
+    a._peer("honest", "honest")
+    a._peers["g3"].channel.path = None
+    assert a._peer("g12", "greedy") and "g3" not in a._peers and "honest" in a._peers
+    assert a._shares.held == {"greedy": 12, "honest": 1}
+    for known in a._peers.values():
+        known.channel.path = None
+
+
+async def test_peers_are_bounded_and_idle_ones_make_room(net):
+    a = net.nodes["a"]
+    a._shares.total = 1
     await a.call(ask())
     with pytest.raises(Overloaded):
         a._peer("c")

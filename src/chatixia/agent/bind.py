@@ -190,7 +190,7 @@ class _Runner:
             return self._invoke(args, ctx)  # makes the generator, runs none of it
         if kind == "sync stream":
             return self._stepped(partial(self._invoke, args, ctx), inc)
-        value = await self._threads.run(self._invoke, args, ctx)
+        value = await self._threads.run_for(holder(inc), self._invoke, args, ctx)
         return await value if isawaitable(value) else value
 
     def _stepped(self, make: Callable[[], Any], inc: Incoming) -> Any:
@@ -216,5 +216,5 @@ class _Runner:
 
 
 def holder(inc: Incoming) -> str:
-    """Whose share of the generators' threads a request uses: a client counts as its machine."""
-    return inc.caller.partition("~")[0]
+    """Whose share of the threads a request uses; by the queue, a client counts as its machine."""
+    return inc.holder or inc.caller.partition("~")[0]

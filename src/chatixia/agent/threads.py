@@ -9,10 +9,12 @@ from __future__ import annotations
 from asyncio import AbstractEventLoop, Future, get_running_loop
 from collections.abc import Callable
 from contextvars import copy_context
+from functools import partial
 from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import Any, Final
 
+from chatixia.core.shares import RETRY_AFTER, FairQueue, Shares
 from chatixia.errors import Overloaded, Unavailable
 
 MAX_THREADS: Final = 32
@@ -22,64 +24,81 @@ MAX_WAITING: Final = 1024
 
 
 class Threads:
-    """At most ``size`` threads, started when needed; at most ``waiting`` calls wait for one."""
+    """At most ``size`` threads, started when needed; at most ``waiting`` calls wait for one, their
+    holders (``core.shares``) in turn, and one holder alone has at most three quarters."""
 
     def __init__(self, size: int = MAX_THREADS, waiting: int = MAX_WAITING) -> None:
         self._size = size
         self._bound = self._size + waiting
-        self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._tokens: SimpleQueue[bool] = SimpleQueue()
+        """One True for each item of ``_work``; False ends a thread."""
+        self._work: FairQueue[Callable[[], None]] = FairQueue()
+        self._open = Shares(self._bound)
         self._started = 0
-        self._open = 0
         self._lock = Lock()
         self._closed = False
 
     async def run(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """:meth:`run_for` the agent itself, for which only the bound of all counts."""
+        return await self.run_for("", fn, *args, **kwargs)
+
+    async def run_for(self, holder: str, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """``fn``'s result, from a thread, with the caller's context variables.
 
-        Cancelling stops the waiting, not the thread. Raises Overloaded beyond the bound.
+        Cancelling stops the waiting, not the thread. Raises Overloaded beyond the bound, or beyond
+        the share of ``holder``.
         """
-        self._admit()
         loop = get_running_loop()
         future: Future[Any] = loop.create_future()
         context = copy_context()
-        self._work.put(lambda: self._one(loop, future, context.run, fn, args, kwargs))
+
+        def work() -> None:
+            self._one(loop, future, holder, partial(context.run, fn, *args, **kwargs))
+
+        self._admit(holder, work)
         return await future
 
     def close(self) -> None:
         """Take no more work; threads end when what they run has ended."""
         self._closed = True
         for _ in range(self._started):
-            self._work.put(None)
+            self._tokens.put(False)
 
-    def _admit(self) -> None:
+    def _admit(self, holder: str, work: Callable[[], None]) -> None:
         if self._closed:
             raise Unavailable("The agent is stopping.")
         with self._lock:
-            if self._open >= self._bound:
-                raise Overloaded("Every thread of this agent is busy and too many calls wait.")
-            self._open += 1
-            more = self._open > self._started and self._started < self._size
+            if self._open.used >= self._bound or (holder and not self._open.fits(holder)):
+                raise Overloaded(
+                    "Every thread of this agent is busy and too many calls wait.",
+                    retry_after=RETRY_AFTER,
+                )
+            self._open.add(holder)
+            self._work.append(holder, work)
+            more = self._open.used > self._started and self._started < self._size
             self._started += more
+        self._tokens.put(True)
         if more:
             Thread(target=self._serve, name="chatixia-skill", daemon=True).start()
 
     def _serve(self) -> None:
-        while (work := self._work.get()) is not None:
+        while self._tokens.get():
+            with self._lock:
+                work = self._work.popleft()
             work()
 
     def _one(
-        self, loop: AbstractEventLoop, future: Future[Any], run: Callable[..., Any],
-        fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any],
-    ) -> None:  # fmt: skip
+        self, loop: AbstractEventLoop, future: Future[Any], holder: str, run: Callable[[], Any]
+    ) -> None:
         result: Any = None
         error: BaseException | None = None
         if not future.cancelled():
             try:
-                result = run(fn, *args, **kwargs)
+                result = run()
             except BaseException as caught:  # noqa: BLE001 - it belongs to whoever awaits
                 error = portable(caught)
         with self._lock:
-            self._open -= 1
+            self._open.add(holder, -1)
         try:
             loop.call_soon_threadsafe(settle, future, result, error)
         except RuntimeError:

@@ -62,6 +62,7 @@ class Calls:
         self.me, self.peer, self.wheel, self._room = me, peer, wheel, room or Room()
         self.account = Account(self._room, peer)
         self.session = Session(self._room.halves)
+        self.session.halves.belongs(self.account.holder)
         self.via = ""
         self.asked: dict[str, Pending] = {}
         self.served: dict[str, Served] = {}
@@ -272,6 +273,7 @@ class Calls:
         incoming = Incoming(
             self.peer, ask.request_id, "task", payload.skill, args, payload.stream,
             (*ask.path, self.peer), None, ask.traceparent, self.via, ask.request_id,
+            holder=self.account.holder,
         )  # fmt: skip
         self._admit(ask, incoming, m.TaskAnswer, now, sink)
 
@@ -290,6 +292,7 @@ class Calls:
         incoming = Incoming(
             self.peer, ask.request_id, kind, "", body, stream,
             (*ask.path, self.peer), None, ask.traceparent, self.via, ask.request_id,
+            holder=self.account.holder,
         )  # fmt: skip
         self._admit(ask, incoming, reply, now, sink)
 
@@ -464,12 +467,18 @@ class Calls:
                 del self.served[rid]
                 self.account.keep(-len(served.answer))
 
+    def belongs(self, holder: str) -> None:
+        """The peer's link has proved whose share it uses (``core.shares``)."""
+        self.account.belongs(holder)
+        self.session.halves.belongs(self.account.holder)
+
     def restart(self, sink: Sink, kind: type[Unreachable] = PeerRestarted) -> None:
         """A new session: the peer is a new process, or has forgotten this one. Sent calls end as
         ``kind``, unless idempotent."""
         self._abandon(kind, sink)
         self.session.end()
         self.session = Session(self._room.halves)
+        self.session.halves.belongs(self.account.holder)
         for pending in self.asked.values():
             pending.sent = False
             self.session.send(pending.data, pending, pending.cost)

@@ -12,6 +12,7 @@ from chatixia.wire.base import MIB
 from chatixia.wire.peer import MAX_MESSAGE
 
 from .frames import CHUNK, Fragment
+from .shares import Shares
 
 MAX_OPEN: Final = 8
 """Fragmented messages open at once, each way."""
@@ -103,49 +104,70 @@ class _Half(msgspec.Struct):
 
 
 class Pool:
-    """Bytes of half messages over all peers of a process. Above the bound, those that waited
-    longest are given up: a peer that starts much and ends nothing costs no other its room for long.
+    """Bytes of half messages over all peers of a process. Above the bound the holder
+    (``core.shares``) that has most gives up those that waited longest: who starts much and ends
+    nothing costs no other its room.
     """
 
-    __slots__ = ("_limit", "_order", "used")
+    __slots__ = ("_order", "_shares")
 
     def __init__(self, limit: int = ALL_BYTES) -> None:
-        self.used = 0
-        self._limit = limit
+        self._shares = Shares(limit)
         self._order: dict[Reassembly, None] = {}
+
+    @property
+    def used(self) -> int:
+        """Bytes held by all."""
+        return self._shares.used
 
     def took(self, who: Reassembly, size: int) -> None:
         """``who`` holds ``size`` more."""
-        self.used += size
+        self._shares.add(who.holder, size)
         self._order.pop(who, None)
         self._order[who] = None
-        while self.used > self._limit and (oldest := next(iter(self._order))) is not who:
-            oldest.drop()
+        while self.used > self._shares.total and (victim := self._victim(who)) is not None:
+            victim.drop()
 
     def gave(self, who: Reassembly, size: int) -> None:
         """``who`` holds ``size`` less."""
-        self.used -= size
+        self._shares.add(who.holder, -size)
         if not who.bytes:
             self._order.pop(who, None)
 
+    def moves(self, who: Reassembly, holder: str) -> None:
+        """What ``who`` has counts for ``holder`` from now on."""
+        self._shares.add(who.holder, -who.bytes)
+        self._shares.add(holder, who.bytes)
+
+    def _victim(self, but: Reassembly) -> Reassembly | None:
+        """The longest waiting of the holder that has most, never ``but``, which goes on."""
+        others = (each for each in self._order if each is not but)
+        return max(others, key=lambda each: self._shares.held.get(each.holder, 0), default=None)
+
 
 class Reassembly:
-    """Halves of messages: at most 8, and 16 MiB in all. ``bytes``: what they hold.
+    """Halves of messages: at most 8, and 16 MiB in all. ``bytes``: what they hold, on the share of
+    ``holder``.
 
     What was given up is not missed later: the pieces of it that still come are passed over, and
     its asker hears of it by the deadline.
     """
 
-    __slots__ = ("_halves", "_lost", "_pool", "bytes")
+    __slots__ = ("_halves", "_lost", "_pool", "bytes", "holder")
 
-    def __init__(self, pool: Pool | None = None) -> None:
+    def __init__(self, pool: Pool | None = None, holder: str = "") -> None:
         self._halves: dict[int, _Half] = {}
         self._lost: dict[int, None] = {}
         self._pool = pool or Pool()
-        self.bytes = 0
+        self.bytes, self.holder = 0, holder
 
     def __bool__(self) -> bool:
         return bool(self._halves)
+
+    def belongs(self, holder: str) -> None:
+        """It is on that share from now on, with what it has already."""
+        self._pool.moves(self, holder)
+        self.holder = holder
 
     def accept(self, f: Fragment, now: float) -> bytes | None:
         """The whole message with its last fragment, else None. BadRequest above a bound."""

@@ -160,7 +160,8 @@ class Incoming(msgspec.Struct, gc=False):
 
     ``deadline``: on ``World.monotonic``'s clock. ``path``: everyone whose rights bound this call,
     the caller last. ``fence``, ``attempt`` and ``key`` serve side effects (of queued work:
-    tasks.md section 2).
+    tasks.md section 2). ``holder``: whose share of this agent's bounds it uses (``core.shares``),
+    where a link proved that.
     """
 
     caller: AgentId
@@ -177,6 +178,7 @@ class Incoming(msgspec.Struct, gc=False):
     fence: str = ""
     attempt: int = 1
     task_id: str = ""
+    holder: str = ""
 
 
 class Responder(Protocol):

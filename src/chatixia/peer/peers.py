@@ -14,6 +14,7 @@ from chatixia.core.call import Calls, Sink
 from chatixia.core.exchange import Pending
 from chatixia.core.ports import Outgoing, Self
 from chatixia.core.room import Room
+from chatixia.core.shares import RETRY_AFTER, Shares
 from chatixia.core.timers import Wheel
 from chatixia.errors import (
     Denied,
@@ -40,11 +41,12 @@ class Peer:
     """What this mesh has of one other: calls, the channel under them, what is known of it."""
 
     __slots__ = (
-        "calls", "channel", "incarnation", "looking", "opened", "probed", "round_trip", "seen",
+        "calls", "channel", "holder", "incarnation", "looking", "opened", "probed", "round_trip",
+        "seen",
     )  # fmt: skip
 
-    def __init__(self, calls: Calls, channel: Channel) -> None:
-        self.calls, self.channel = calls, channel
+    def __init__(self, calls: Calls, channel: Channel, holder: str) -> None:
+        self.calls, self.channel, self.holder = calls, channel, holder
         self.incarnation = ""
         self.seen = route.Seen()
         self.looking: asyncio.Task[None] | None = None
@@ -74,6 +76,7 @@ class Peers:
         self._alarm: Handle | None = None
         self._sweeper: Handle | None = None
         self._peers: dict[str, Peer] = {}
+        self._shares = Shares(MAX_PEERS)
         self._prefix = world.token(6).hex()
         self._count = 0
         self._stopped = False
@@ -91,7 +94,7 @@ class Peers:
 
     def attach(self, peer: AgentId, incarnation: str, path: Path, acked: int) -> None:
         """A path is open: the session goes on over it, or a new one starts."""
-        known = self._peer(peer)
+        known = self._peer(peer, path.holder or f"@{peer}")
         if known.incarnation and known.incarnation != incarnation:
             # What the old process still has under way is no part of the new session.
             known.channel.close("its process restarted")
@@ -99,7 +102,7 @@ class Peers:
         known.incarnation = incarnation
         known.seen = route.Seen()
         known.round_trip = None
-        known.calls.account.belongs(path.holder)
+        known.calls.belongs(path.holder)
         known.channel.attach(path, acked)
         for waiter in known.opened:
             if not waiter.done():
@@ -175,6 +178,7 @@ class Peers:
         calls.session.end()
         known.channel.end()
         del self._peers[peer]
+        self._shares.add(known.holder, -1)
         return True
 
     def idle(self, peer: AgentId) -> bool:
@@ -285,21 +289,27 @@ class Peers:
         self._count += 1
         return f"{self._prefix}{self._count:x}"
 
-    def _peer(self, name: AgentId) -> Peer:
+    def _peer(self, name: AgentId, holder: str = "") -> Peer:
+        """What there is of that peer. Who opened the link counts for its ``holder``; whom this
+        process itself asked counts for nobody. Raises Overloaded."""
         known = self._peers.get(name)
         if known is None:
-            self._make_room()
+            self._make_room(holder)
             calls = Calls(self._me.id, name, self._wheel, self._room)
             channel = Channel(calls, self._world, self._timers, self._loop)
             channel.perform = functools.partial(self._perform, channel)
-            known = self._peers[name] = Peer(calls, channel)
+            known = self._peers[name] = Peer(calls, channel, holder)
+            self._shares.add(holder)
         return known
 
-    def _make_room(self) -> None:
-        if len(self._peers) < MAX_PEERS:
+    def _make_room(self, holder: str) -> None:
+        """Forget an idle peer if there are too many: one of ``holder`` if it is over its share."""
+        full = self._shares.used >= self._shares.total
+        if not full and (not holder or self._shares.fits(holder)):
             return
-        if not any(self._peers[name].calls.idle and self.forget(name) for name in [*self._peers]):
-            raise Overloaded("Too many peers at once.")
+        names = [name for name, known in self._peers.items() if full or known.holder == holder]
+        if not any(self._peers[name].calls.idle and self.forget(name) for name in names):
+            raise Overloaded("Too many peers at once.", retry_after=RETRY_AFTER)
 
     def _perform_on(self, peer: Peer, act: Callable[[Sink], None]) -> None:
         sink: Sink = []

@@ -11,7 +11,6 @@ from chatixia.core.presence import FORGET_SECONDS
 from chatixia.errors import Denied, Overloaded
 from chatixia.ids import AgentId
 from chatixia.registry.call import Call, Listener
-from chatixia.registry.live import pollers
 from chatixia.registry.live.pollers import Pollers
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.registry import Beat, Capabilities, KeyCreate, RegisterAgent
@@ -127,10 +126,25 @@ def test_who_has_the_name_by_right_may_come_later(shelf: Shelf):
         shelf.beat("a", sidecar_peer_id="a-sidecar")
 
 
-def test_the_silent_are_forgotten_after_a_day_and_make_room_before(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(pollers, "MOST_POLLING", 2)
+def test_the_polling_agents_of_one_machine_leave_room_for_others(shelf: Shelf):
+    shelf.pollers._shares.total = 64
+    greedy = Principal(AgentId("pi"), "machine", machine="pi")
+
+    def beat(n: int) -> None:
+        shelf.pollers.beat(Call(greedy, "192.0.2.6", Listener()), Beat(f"g{n}"))
+
+    with pytest.raises(Overloaded) as raised:
+        for n in range(64):
+            beat(n)
+    assert raised.value.retry_after and len(shelf.pollers.ids()) == 48
+    beat(3)  # who is in the list already goes on
+    shelf.beat("honest")
+    assert shelf.pollers.drop("g3") and not shelf.pollers.drop("g3")
+    assert (shelf.pollers._shares.held["pi"], shelf.pollers._shares.used) == (47, 48)
+
+
+def test_the_silent_are_forgotten_after_a_day_and_make_room_before(shelf: Shelf):
+    shelf.pollers._shares.total = 2
     shelf.beat("a")
     shelf.now += 200
     shelf.beat("b")

@@ -76,7 +76,25 @@ async def test_all_rings_together_are_bounded(sockets: Sockets, monkeypatch: pyt
     made.end("t_a")
     made.report(report(0, size=1000, task="t_b"))
     made.end("t_b")
-    assert made._bytes == 0
+    assert made._bytes.used == 0
+
+
+async def test_the_progress_of_one_machine_leaves_room_for_others(
+    sockets: Sockets, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(watches, "TOTAL_BYTES", 64_000)
+    made = Watches(sockets)
+    with pytest.raises(Overloaded) as raised:
+        for n in range(64):
+            made.report(report(0, size=1000, task=f"t_{n}"), "greedy")
+    assert raised.value.retry_after
+    assert 0.7 * 64_000 < made._bytes.used <= 0.75 * 64_000
+    made.report(report(0, size=1000, task="t_honest"), "honest")
+    made.report(report(1, size=1000, task="t_0"), "honest")  # another worker goes on with it
+    assert made._bytes.held["honest"] > 3000
+    made.end("t_honest")
+    made.end("t_0")
+    assert "honest" not in made._bytes.held
 
 
 async def test_one_socket_watches_a_bounded_number(

@@ -13,6 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from chatixia.core.presence import FORGET_SECONDS, OFFLINE_SECONDS, Seen, health
+from chatixia.core.shares import RETRY_AFTER, Shares, holder_of
 from chatixia.errors import Denied, Overloaded
 from chatixia.registry.call import Call
 from chatixia.wire.peer import SkillInfo
@@ -28,11 +29,12 @@ TEXTS: Final = ("hostname", "status", "sidecar_peer_id")
 
 class Polling(msgspec.Struct):
     """What an agent registered, when it was last heard (mesh seconds), whether it said its ``ip``
-    itself."""
+    itself, on whose share (``core.shares``) it is."""
 
     record: AgentRecord
     seen: float
     told: bool
+    holder: str
 
 
 class Pollers:
@@ -42,6 +44,7 @@ class Pollers:
     def __init__(self, now: Callable[[], float], anothers: Callable[[str], bool]) -> None:
         self._now, self._anothers = now, anothers
         self._known: OrderedDict[str, Polling] = OrderedDict()
+        self._shares = Shares(MOST_POLLING)
 
     def __contains__(self, agent: str) -> bool:
         return agent in self._known
@@ -53,7 +56,7 @@ class Pollers:
 
     def register(self, call: Call, said: RegisterAgent) -> None:
         """In the list from now on, as said. Raises Denied, Overloaded."""
-        self._keep(AgentRecord(
+        self._keep(call, AgentRecord(
             said.agent_id, said.hostname, said.ip or call.ip[:64], said.port,
             self._sidecar(said.agent_id, said.sidecar_peer_id), said.capabilities, said.status,
             said.mode, "active", rfc3339(self._now()),
@@ -72,7 +75,7 @@ class Pollers:
         changed = replace(record, **_carried(record, said))
         told = bool(said.ip) or (known is not None and known.told)
         changed.ip = said.ip or (record.ip if told else call.ip[:64])
-        self._keep(changed, told)
+        self._keep(call, changed, told)
         return list(changed.capabilities.skills)
 
     def record(self, agent: str) -> AgentRecord | None:
@@ -88,26 +91,35 @@ class Pollers:
 
     def drop(self, agent: str) -> bool:
         """Take it out; whether it was there."""
-        return self._known.pop(agent, None) is not None
+        known = self._known.pop(agent, None)
+        if known is None:
+            return False
+        self._shares.add(known.holder, -1)
+        return True
 
     def _sidecar(self, agent: str, said: str) -> str:
         if said not in ("", agent) and (self._anothers(said) or said in self._known):
             raise Denied(f"sidecar_peer_id: {said} is another agent; leave it out, or say {agent}.")
         return said
 
-    def _keep(self, record: AgentRecord, told: bool) -> None:
-        if record.agent_id not in self._known and len(self._known) >= MOST_POLLING:
+    def _keep(self, call: Call, record: AgentRecord, told: bool) -> None:
+        holder, agent = holder_of(call.who), record.agent_id
+        if agent not in self._known and not self._shares.fits(holder):
             self._forget(OFFLINE_SECONDS)
-            if len(self._known) >= MOST_POLLING:
-                raise Overloaded("Too many polling agents.")
+            if not self._shares.fits(holder):
+                raise Overloaded("Too many polling agents.", retry_after=RETRY_AFTER)
         record.last_heartbeat = rfc3339(self._now())
-        self._known[record.agent_id] = Polling(record, self._now(), told)
-        self._known.move_to_end(record.agent_id)
+        self.drop(agent)
+        self._known[agent] = Polling(record, self._now(), told, holder)
+        self._shares.add(holder)
 
     def _forget(self, silent: float) -> None:
         """Drop those that were not heard for so long."""
-        while self._known and self._now() - next(iter(self._known.values())).seen >= silent:
-            self._known.popitem(last=False)
+        while self._known:
+            oldest, known = next(iter(self._known.items()))
+            if self._now() - known.seen < silent:
+                return
+            self.drop(oldest)
 
 
 def _carried(record: AgentRecord, said: Beat) -> dict[str, Any]:

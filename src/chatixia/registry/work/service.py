@@ -288,7 +288,7 @@ class Tasks:
         report = TaskProgress(
             said.task_id, said.fence, said.n, said.fraction, said.note, said.item
         )  # fmt: skip
-        self._watches.report(report)
+        self._watches.report(report, holder_of(who))
         self.followers.tell(said.task_id, report)
         return Done()
 

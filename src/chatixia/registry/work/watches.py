@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from chatixia.core.shares import RETRY_AFTER, Shares
 from chatixia.core.task import fence_key
 from chatixia.errors import Overloaded
 from chatixia.ids import AgentId
@@ -32,9 +33,10 @@ class Watcher(NamedTuple):
 class Ring:
     """The last progress and output of one task under its newest fence, numbered by the worker."""
 
-    __slots__ = ("fence", "fraction", "items", "note", "size")
+    __slots__ = ("fence", "fraction", "holder", "items", "note", "size")
 
-    def __init__(self) -> None:
+    def __init__(self, holder: str = "") -> None:
+        self.holder = holder
         self.items: deque[TaskProgress] = deque()
         self.size = 0
         self.fence: tuple[int, int] = (0, 0)
@@ -72,7 +74,7 @@ class Watches:
         self._of_task: dict[str, dict[Watcher, bool]] = {}
         self._of_socket: dict[Watcher, set[str]] = {}
         self._rings: dict[str, Ring] = {}
-        self._bytes = 0
+        self._bytes = Shares(TOTAL_BYTES)
 
     def add(self, watcher: Watcher, task_id: str, progress: bool) -> None:
         """Watch a task; what it said so far (if ``progress``) is pushed at once."""
@@ -99,12 +101,20 @@ class Watches:
         for task_id in tuple(self._of_socket.get(watcher, ())):
             self.remove(watcher, task_id)
 
-    def report(self, said: TaskProgress) -> None:
-        """Keep a report and push it to the watchers that want progress. Raises Overloaded."""
-        if self._bytes + weight(said) > TOTAL_BYTES:
-            raise Overloaded("Too much progress is waiting to be watched.")
-        ring = self._rings.setdefault(said.task_id, Ring())
-        self._bytes += ring.add(said)
+    def report(self, said: TaskProgress, holder: str = "") -> None:
+        """Keep a report and push it to the watchers that want progress.
+
+        It is on the share of the worker's ``holder`` (``core.shares``), with what others reported
+        of the task before. Raises Overloaded.
+        """
+        if not self._bytes.fits(holder, weight(said)):
+            raise Overloaded("Too much progress is waiting to be watched.", retry_after=RETRY_AFTER)
+        ring = self._rings.setdefault(said.task_id, Ring(holder))
+        if ring.holder != holder:
+            self._bytes.add(ring.holder, -ring.size)
+            self._bytes.add(holder, ring.size)
+            ring.holder = holder
+        self._bytes.add(holder, ring.add(said))
         for watcher, progress in tuple(self._of_task.get(said.task_id, {}).items()):
             if progress:
                 self._pushes.push(watcher.who, said, watcher.epoch)
@@ -120,7 +130,8 @@ class Watches:
         for watcher in tuple(self._of_task.get(task_id, ())):
             self.remove(watcher, task_id)
         ring = self._rings.pop(task_id, None)
-        self._bytes -= ring.size if ring is not None else 0
+        if ring is not None:
+            self._bytes.add(ring.holder, -ring.size)
 
     def show(self, task: t.Task) -> t.Task:
         """Put the last progress into a row that is shown."""

@@ -34,6 +34,15 @@ def for_nobody(original: Any) -> Any:
     return lambda self, holder, fn, *args, **kwargs: original(self, "", fn, *args, **kwargs)
 
 
+def nothing(original: Any) -> Any:
+    """Nobody waits for anything."""
+
+    async def go_on(self: Any, who: Any) -> None:
+        return None
+
+    return go_on
+
+
 def without_holder(original: Any) -> Any:
     """As :func:`for_nobody`, for what takes the holder last."""
     return lambda self, what, holder="": original(self, what)
@@ -83,6 +92,27 @@ FAULTS: list[Fault] = [
             f"{READERS}::test_who_reads_little_has_its_turn_whatever_others_read",
             "tests/store/control/test_writer.py::test_holders_take_turns_in_a_lane",
         ),
+    ),
+    Fault(
+        "reads-to-the-end",
+        "what one holder's sockets brought is read in turns with others",
+        {"chatixia.registry.live.turns:Turns.take": nothing},
+        (
+            "tests/registry/live/test_turns.py::test_many_sockets_of_one_holder_leave_each_turn_to_others",
+            "tests/registry/live/test_turns.py::test_a_message_of_many_frames_is_a_debt_of_the_turns_that_follow",
+        ),
+    ),
+    Fault(
+        "refused-by-the-writer",
+        "a submit over its holder's share costs no turn of the writer",
+        {"chatixia.store.control.task_store:TaskStore._check_share": nothing},
+        (f"{HOLDINGS}::test_who_is_over_its_share_is_refused_before_the_writer",),
+    ),
+    Fault(
+        "refused-too-early",
+        "what a first try may have stored is never said to be refused",
+        {"chatixia.store.control.writer:Writer.has": always(False)},
+        (f"{HOLDINGS}::test_a_refusal_waits_for_a_first_try_that_is_not_answered",),
     ),
     Fault(
         "verbs-per-agent",

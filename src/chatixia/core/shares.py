@@ -133,6 +133,23 @@ class FairQueue(Generic[T]):
             del self._lines[holder]
         return item
 
+    def holders(self) -> list[str]:
+        """Who has something here, whose turn it is first."""
+        return list(self._lines)
+
+    def of(self, holder: str) -> int:
+        """How many of ``holder`` wait."""
+        return len(self._lines.get(holder, ()))
+
+    def pop(self, holder: str) -> T:
+        """The first item of ``holder``, whose turn stays where it is. Raises KeyError."""
+        line = self._lines[holder]
+        item = line.popleft()
+        self._many -= 1
+        if not line:
+            del self._lines[holder]
+        return item
+
     def clear(self) -> None:
         """Forget all."""
         self._lines.clear()

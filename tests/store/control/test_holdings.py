@@ -1,8 +1,11 @@
 """Nobody fills the store: open tasks and bytes have a share per machine, also over restarts."""
 
+import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -10,8 +13,9 @@ from msgspec.structs import replace
 from chatixia.core.shares import Bounds, holder_of
 from chatixia.errors import NotFound, Overloaded, WireError
 from chatixia.store.control import holdings, queries
-from chatixia.store.control.holdings import KEY_BYTES, TASK_BYTES
-from chatixia.store.control.work import DAY, RETENTION
+from chatixia.store.control.holdings import ASKER, KEY_BYTES, TASK_BYTES
+from chatixia.store.control.work import DAY, RETENTION, Order
+from chatixia.wire.tasks import Submit
 
 from .kit import BOB, Ledger, agent, client, task_id
 
@@ -197,3 +201,54 @@ async def test_a_store_of_before_shares_is_counted_when_it_is_opened(tmp_path: P
             "pi": (1, 2 * TASK_BYTES + 25), "@curl": (1, TASK_BYTES + 10),
         }  # fmt: skip
         assert holdings.Holdings(Bounds()).tasks.held == {}
+
+
+async def test_who_is_over_its_share_is_refused_before_the_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    async with Ledger(tmp_path / "r", bounds=Bounds(open_tasks=64)) as ledger:
+        said = Submit(id=task_id(500), skill="echo", key="mine")
+        stored = await ledger.store.submit(Order(GREEDY[0], said, b"{}", DAY))
+        await fill(ledger)
+        written: list[object] = []
+        put = ledger.store._writer.put
+
+        async def counted(*args: Any) -> Any:
+            written.append(args)
+            return await put(*args)
+
+        monkeypatch.setattr(ledger.store._writer, "put", counted)
+        for new, key in ((True, ""), (False, "another")):
+            order = Order(GREEDY[0], replace(said, id=task_id(501), key=key), b"{}", DAY, new)
+            with pytest.raises(Overloaded) as raised:
+                await ledger.store.submit(order)
+            assert raised.value.retry_after
+        assert not written
+        # What is stored already is no more, and gets its answer from who knows it.
+        again = await ledger.store.submit(Order(GREEDY[0], said, b"{}", DAY))
+        assert again == replace(stored, duplicate=True) and len(written) == 1
+
+
+async def test_a_refusal_waits_for_a_first_try_that_is_not_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Else the first would be stored and its repetition, which says the same, definitely not."""
+    async with Ledger(tmp_path / "r", bounds=Bounds(open_tasks=16)) as ledger:
+        go = threading.Event()
+        held = asyncio.ensure_future(ledger.store._writer.put(lambda tx: go.wait()))
+        orders = [
+            Order(GREEDY[0], Submit(id=task_id(n), skill="echo", key=f"k{n}"), b"{}", DAY)
+            for n in range(12)
+        ]
+        mine = holder_of(GREEDY[0])
+        ASKER.set(mine)
+        first = [asyncio.ensure_future(ledger.store.submit(order)) for order in orders]
+        await asyncio.sleep(0)
+        ledger.store._memory.holdings.tasks.add(mine, 12)  # as it is within their group
+        again = asyncio.ensure_future(ledger.store.submit(orders[11]))
+        await asyncio.sleep(0)
+        assert not again.done()
+        ledger.store._memory.holdings.tasks.add(mine, -12)
+        go.set()
+        await asyncio.gather(held, *first)
+        assert (await again).duplicate

@@ -20,7 +20,7 @@ from chatixia.store.control.files import Files
 from chatixia.store.control.holdings import ASKER
 from chatixia.store.control.tx import Tx
 from chatixia.store.control.wal import Wal
-from chatixia.store.control.writer import Lane, Writer
+from chatixia.store.control.writer import GROUP_HOLDER, Lane, Writer
 
 from . import kit
 
@@ -476,3 +476,18 @@ def test_a_full_disk_loses_nothing_and_keeps_nothing_that_failed(small_disk: Pat
     counted = check(copy, ledger)
     assert counted["ok"] > 100
     assert counted["failed"] + counted["unknown"] + counted["asked"] > 0  # it was full indeed
+
+
+async def test_one_holder_has_a_bounded_part_of_a_group(bench: Bench):
+    go = await bench.hold()
+    ASKER.set("greedy")
+    waiting = [asyncio.ensure_future(bench.note(f"g{n}")) for n in range(3 * GROUP_HOLDER)]
+    await asyncio.sleep(0)
+    assert bench.writer.has("greedy") and not bench.writer.has("honest")
+    before = bench.writer.commits
+    go()
+    await asyncio.gather(*waiting, bench.held)
+    assert bench.writer.commits == before + 4  # what was held, and three of theirs
+    ASKER.set("")
+    await bench.note("own")  # the next group begins: nothing of theirs is under way
+    assert not bench.writer.has("greedy")

@@ -38,8 +38,9 @@ from chatixia.world import World
 from .frames import Frames
 from .refresh import Refresh
 from .relay import refusal, tag
-from .roster import Roster, listed, reachable
+from .roster import Roster, holder, listed, reachable
 from .socket import GOING_AWAY, POLICY, Send, Socket
+from .turns import Turns
 
 log = logging.getLogger("chatixia.registry")
 
@@ -96,6 +97,7 @@ class Door:
         self._meter, self._world = meter, world
         self._config, self._on_links, self._now = config, on_links, now
         self._refresh = Refresh(config, refresh)
+        self._turns = Turns()
         self._people = 0
         self._sockets: set[Socket] = set()
         self._logins = 0
@@ -153,11 +155,13 @@ class Door:
             socket, listener, self._roster, self._verbs, self._meter, self._world, self._on_links,
             self._now,
         )  # fmt: skip
+        mine = holder(socket)
         try:
             while not socket.closed:
                 text = await _text(receive)
+                await self._turns.take(mine)
                 if not socket.closed:  # who was put out meanwhile says nothing more
-                    frames.read(text)
+                    self._turns.spent(mine, frames.read(text) - 1)
         finally:
             self._logins -= 1
             self._refresh.end(socket)

@@ -80,18 +80,22 @@ class Frames:
         self._signals = Bucket(*SIGNALS, world.monotonic())
         self._running: set[asyncio.Task[None]] = set()
 
-    def read(self, text: str | None) -> None:
-        """One message as it came; None is a binary one, which only the relay will take."""
+    def read(self, text: str | None) -> int:
+        """One message as it came; None is a binary one, which only the relay will take.
+
+        Gives how many frames it held."""
         try:
             if text is None:
                 raise UnknownType("Binary frames are not taken here.")
             if text.startswith("["):
-                self._batch(decode(_batch, text, MAX_SIGNAL))
-            else:
-                self._handle(decode(_frames, text, MAX_SIGNAL))
+                parts: list[msgspec.Raw] = decode(_batch, text, MAX_SIGNAL)
+                self._batch(parts)
+                return len(parts)
+            self._handle(decode(_frames, text, MAX_SIGNAL))
         except MeshError as error:
             for ref in _refs(text):
                 self.fault(error, ref)
+        return 1
 
     def _batch(self, parts: list[msgspec.Raw]) -> None:
         for part in parts:

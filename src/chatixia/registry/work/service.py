@@ -208,9 +208,10 @@ class Tasks:
         await self._know(who.ns, said.target_agent_id)
         if self.is_out(who.ns, who.id) or self.is_out(who.ns, who.machine):
             raise Revoked(agent=who.id)  # meanwhile; nothing awaits from here to the writer's queue
+        new = not (said.id or said.key)
         if not said.id:
             said = msgspec.structs.replace(said, id=task_id(self._world))
-        return await self._store.submit(Order(who, said, payload, checks.lifetime(said)))
+        return await self._store.submit(Order(who, said, payload, checks.lifetime(said), new))
 
     async def _know(self, ns: str, target: str) -> None:
         """Refuse a target that is no member: nobody would ever come for the task."""

@@ -10,7 +10,8 @@ import msgspec
 
 from chatixia.core import task as core
 from chatixia.core.ports import Principal
-from chatixia.errors import CursorExpired, DiskFull, NotFound, WireError
+from chatixia.core.shares import holder_of
+from chatixia.errors import CursorExpired, DiskFull, NotFound, Overloaded, WireError
 from chatixia.wire import tasks as t
 
 from . import grants, removal, sweep, work
@@ -36,11 +37,27 @@ class TaskStore(Base):
         """
         if low := self.disk_low():
             raise DiskFull(low, retryable=False)  # no wait of a caller makes room
+        await self._check_share(order)
         size = len(order.payload) + 512
         try:
             return await self._write(work.submit, self._memory, order, size=size)
         except DiskFull as error:
             raise DiskFull(error.message, retryable=False) from None
+
+    async def _check_share(self, order: work.Order) -> None:
+        """Raise Overloaded at no cost of the writer, where it is sure that this is no repetition
+        of what is stored already, or is about to be."""
+        holder = holder_of(order.who)
+        try:
+            self._memory.holdings.check(holder, len(order.payload))
+        except Overloaded:
+            if order.new:
+                raise
+            if self._writer.has(holder):
+                return  # the first try may be among them
+            scope = work.scope_of(order)
+            if not await self._readers.run(lambda db: work.is_known(db, scope)):
+                raise
 
     async def complete(self, who: Principal, id: str, fence: str, result: bytes) -> t.Ended:
         """Raises NotFound, StaleFence, Cancelled; repeated, the first answer."""

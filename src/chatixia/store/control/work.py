@@ -28,6 +28,7 @@ from chatixia.wire.base import encode
 
 from .holdings import KEY_BYTES, TASK_BYTES
 from .memory import Memory
+from .queries import load
 from .task_rows import Changed, Row, Submitted, to_task
 from .tx import Tx
 
@@ -40,22 +41,36 @@ RETENTION: Final = 7 * DAY
 
 
 class Order(NamedTuple):
-    """A checked submit: who, what, its plain payload and lifetime in seconds."""
+    """A checked submit: who, what, its plain payload and lifetime in seconds; whether the registry
+    itself drew its id just now, so that it repeats none."""
 
     who: Principal
     said: t.Submit
     payload: bytes
     ttl: float
+    new: bool = False
 
 
 INLINE: Final = 2048
 """Payloads above this stand in a table of their own."""
 
 
+def scope_of(order: Order) -> bytes:
+    """Under what a submit is remembered: whoever says the same again, means the same."""
+    said = order.said
+    return core.scope(order.who.ns, order.who.id, "tasks.submit", said.key or said.id)
+
+
+def is_known(db: sqlite3.Connection, scope: bytes) -> bool:
+    """Whether a submit of that scope is stored."""
+    sql = load()
+    names = ("task_by_scope", "remembered")
+    return any(db.execute(sql[name], (scope,)).fetchone() is not None for name in names)
+
+
 def submit(tx: Tx, memory: Memory, order: Order) -> t.Submitted:
     """Write a new task, or give the first answer to the same key. Raises Conflict, AlreadyDone."""
-    who, said = order.who, order.said
-    scope = core.scope(who.ns, who.id, "tasks.submit", said.key or said.id)
+    said, scope = order.said, scope_of(order)
     same = core.sameness(said, order.payload)
     told = tx.one("remembered", (scope,))
     if told is not None:

@@ -13,6 +13,7 @@ import os
 import sqlite3
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable
 from enum import IntEnum
 from typing import Any, Final
@@ -31,6 +32,8 @@ log = logging.getLogger("chatixia.store")
 
 GROUP_ITEMS: Final = 256
 GROUP_BYTES: Final = 1024 * 1024
+GROUP_HOLDER: Final = 64
+"""Items of one holder in a lane of a group: who comes meanwhile waits for no more than those."""
 LANE_ITEMS: Final = 4096
 QUEUE_BYTES: Final = 64 * 1024 * 1024
 FATAL: Final = frozenset(
@@ -109,6 +112,7 @@ class Writer:
         self._bytes = Shares(QUEUE_BYTES)
         self.commits = 0
         """Groups that are on disk, since this process started."""
+        self._writing: frozenset[str] = frozenset()
         self._closing = self._dead = False
         self.tail: Work | None = None
         self.hear: tuple[asyncio.AbstractEventLoop, Callable[[Notices], None]] | None = None
@@ -148,6 +152,12 @@ class Writer:
         """Items not yet taken into a group."""
         return sum(map(len, self._lanes))
 
+    def has(self, holder: str) -> bool:
+        """Whether an item of ``holder`` is not answered yet."""
+        with self._wake:
+            waits = any(shares.held.get(holder) for shares in self._items)
+            return waits or holder in self._writing
+
     # --- in the thread -------------------------------------------------------------------------
 
     def _main(self) -> None:
@@ -169,21 +179,27 @@ class Writer:
     def _take(self) -> list[Item]:
         """The next group, waiting for one; empty at the end."""
         with self._wake:
+            self._writing = frozenset()
             while not any(map(len, self._lanes)) and not self._closing:
                 self._wake.wait()
             group: list[Item] = []
             size = 0
             for lane, items in zip(Lane, self._lanes, strict=True):
                 kept = sum(min(RESERVED[low], len(self._lanes[low])) for low in Lane if low > lane)
-                first = len(group)
+                first, of = len(group), Counter[str]()
                 while len(items) and len(group) < GROUP_ITEMS - kept:
-                    if size + items.head().size > GROUP_BYTES and len(group) > first:
+                    head = items.head()
+                    if size + head.size > GROUP_BYTES and len(group) > first:
                         break
+                    if head.holder and of[head.holder] >= GROUP_HOLDER:
+                        break  # turns are even: the others have as many, or no more
                     item = items.popleft()
+                    of[item.holder] += 1
                     size += item.size
                     group.append(item)
                     self._items[lane].add(item.holder, -1)
                     self._bytes.add(item.holder, -item.size)
+            self._writing = frozenset(item.holder for item in group)
             return group
 
     def _commit(self, group: list[Item]) -> None:

@@ -1,0 +1,65 @@
+"""Turns at the socket reader: how much of one holder is read before the others are looked at.
+
+What one read of a socket brought is handled without a pause, so a holder (core.shares) with many
+sockets and many requests in each would have the loop for as long as that takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from chatixia.core.shares import FairQueue
+
+QUANTUM: Final = 16
+"""Frames of one holder that are read in one turn of the loop."""
+
+
+class Turns:
+    """Lets each holder read ``QUANTUM`` frames in a turn of the loop; the rest waits for the next.
+
+    A message that holds more frames than were left is a debt of the turns that follow.
+    """
+
+    def __init__(self) -> None:
+        self._left: dict[str, int] = {}
+        self._waiting: FairQueue[asyncio.Future[None]] = FairQueue()
+        self._armed = False
+
+    async def take(self, holder: str) -> None:
+        """Return when ``holder`` may read a message; its sockets in the order in which they ask."""
+        left = self._left.get(holder, QUANTUM)
+        if left > 0 and not self._waiting.of(holder):
+            self._left[holder] = left - 1
+            self._arm()
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(holder, turn)
+        await turn
+
+    def spent(self, holder: str, frames: int) -> None:
+        """A message of ``holder`` held so many frames beside its first."""
+        if frames > 0:
+            self._left[holder] = self._left.get(holder, QUANTUM) - frames
+            self._arm()
+
+    def _arm(self) -> None:
+        if not self._armed:
+            self._armed = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        """A turn of the loop is over."""
+        self._armed = False
+        owed = {holder: left + QUANTUM for holder, left in self._left.items() if left < 0}
+        self._left = owed
+        for holder in self._waiting.holders():
+            left = owed.get(holder, QUANTUM)
+            while left > 0 and self._waiting.of(holder):
+                turn = self._waiting.pop(holder)
+                if not turn.done():  # its socket has ended
+                    turn.set_result(None)
+                    left -= 1
+            owed[holder] = left
+        if owed:
+            self._arm()

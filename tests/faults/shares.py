@@ -195,6 +195,7 @@ FAULTS: list[Fault] = [
         (
             f"{SWEEP}::test_what_ended_leaves_nothing_in_memory_whatever_its_deadline",
             f"{MEMORY}::test_due_times_of_what_ended_leave_memory_at_once",
+            "tests/acceptance/test_past.py::test_twenty_thousand_that_ended_are_not_in_memory",
         ),
     ),
 ]

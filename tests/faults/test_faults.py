@@ -18,6 +18,9 @@ NO_FAULT = {
     "test_intruders.py::test_a_registry_that_relays_carries_a_link": (
         "the positive control of a registry that bends: it shows the lab, and other tests the link"
     ),
+    "test_past.py::test_a_million_finished_tasks_cost_neither_memory_nor_speed": (
+        "minutes of soak: the faults of its short form show what it sees"
+    ),
     "test_secrets.py::test_the_search_sees_what_the_queue_carries_in_clear": (
         "the positive control of the search for the marker: it shows that the lab's search sees"
     ),

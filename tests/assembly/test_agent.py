@@ -17,6 +17,7 @@ from chatixia import Agent, Ctx, connect
 from chatixia.agent.skill import Skill
 from chatixia.errors import AlreadyRunning, ConfigError, MeshError, Overloaded, UnknownSkill
 from chatixia.testing.registry import RegistryHarness
+from tests.agent.loopback import Net
 
 
 @pytest.fixture
@@ -283,3 +284,30 @@ async def test_a_cell_that_is_run_twice(registry: RegistryHarness):
             await weather().start()
         with pytest.raises(ConfigError, match=r"has started already; `await agent.stop\(\)` first"):
             await agent.start()
+
+
+async def test_another_loop_neither_starts_nor_stops_it():
+    agent = Agent("a")
+    agent.attach(Net().port("a"))
+    mesh = agent.mesh
+    for use in (agent.start, agent.stop, mesh.agents):
+        with pytest.raises(ConfigError, match="belongs to the event loop of thread MainThread"):
+            await asyncio.to_thread(asyncio.run, use())
+    assert agent.mesh is mesh
+    await agent.stop()
+
+
+async def test_a_loop_that_has_ended_keeps_no_agent():
+    agent = Agent("a")
+
+    async def begin() -> None:
+        agent.attach(Net().port("a"))
+
+    await asyncio.to_thread(asyncio.run, begin())
+    agents = agent.mesh.agents()
+    with pytest.raises(ConfigError, match="which has ended"):
+        await agents
+    await agent.stop()
+    agent.attach(Net().port("a"))
+    assert [one.agent_id for one in await agent.mesh.agents()] == ["a"]
+    await agent.stop()

@@ -21,6 +21,18 @@ def innermost(original: Any) -> Any:
     return lambda fn: original(unwrap(fn))
 
 
+def any_loop(original: Any) -> Any:
+    """Notice no other loop."""
+
+    class Everywhere(original):  # type: ignore[misc]
+        foreign = False
+
+        def guard(self, call: Any) -> Any:
+            return call
+
+    return Everywhere
+
+
 def as_it_is(original: Any) -> Any:
     """Give back what is given."""
     return lambda it: it
@@ -115,5 +127,14 @@ FAULTS: list[Fault] = [
         "a model of pydantic is validated and described by itself",
         {"chatixia.agent.hooks:is_model": always(False)},
         (f"{ACC}/test_guide.py::test_its_pydantic_model_is_validated_by_pydantic",),
+    ),
+    Fault(
+        "any-loop",
+        "a mesh used from another loop than its own says so before anything is sent",
+        {"chatixia.client.affinity:LoopAffinity": any_loop},
+        (
+            "tests/client/test_affinity.py::test_every_door_names_the_loop_and_the_cure",
+            "tests/assembly/test_agent.py::test_another_loop_neither_starts_nor_stops_it",
+        ),
     ),
 ]

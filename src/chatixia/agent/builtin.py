@@ -50,7 +50,7 @@ async def delegate(
 
 async def list_agents(ctx: Ctx) -> list[dict[str, Any]]:
     """The agents of the mesh: id, health, host, mode, machine, up to ten skills; `self` is me."""
-    return [_line(record, ctx.door.port.id) for record in await ctx.mesh.agents()]
+    return [_line(record, ctx.door.id) for record in await ctx.mesh.agents()]
 
 
 async def find_agent(skill: str, ctx: Ctx) -> dict[str, Any]:
@@ -136,7 +136,7 @@ def _nearest(name: str, known: Sequence[str]) -> str:
 
 
 def _other(ctx: Ctx, name: str) -> AgentHandle:
-    if name == ctx.door.port.id:
+    if name == ctx.door.id:
         raise BadArguments(f"{name} is this agent itself; name another one.")
     return ctx.agent(name, timeout=DELEGATE_S)
 

@@ -25,7 +25,7 @@ class NestedDoor(Door):
     def __init__(
         self, root: Door, inc: Incoming, deadline: float | None, owner: Task[object] | None
     ) -> None:
-        super().__init__(root.port, root.world, root.warmer)
+        super().__init__(root.port, root.world, root.warmer, root.affinity)
         self._inc = inc
         self._deadline = deadline
         self._owner = owner
@@ -36,7 +36,7 @@ class NestedDoor(Door):
     @property
     def avoid(self) -> frozenset[str]:
         """Me, and everyone who waits for this request."""
-        return frozenset((*self._inc.path, self._inc.caller, self.port.id))
+        return frozenset((*self._inc.path, self._inc.caller, self.id))
 
     def caused_by(self) -> tuple[str, ...]:
         """Everyone who led here."""

@@ -41,6 +41,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 log = logging.getLogger("chatixia")
 
+LOOP_ENDED: Final = (
+    "The loop that this agent was started in has ended; `await agent.start()` again."
+)
 ONLINE_S: Final = 5.0
 """How long ``start`` waits for the registry before it goes on without."""
 
@@ -155,6 +158,7 @@ class Agent:
         """Log in and serve. Waits some seconds for the registry at most; without it, it goes on
         trying, and links and calls work. Raises its refusal, AlreadyRunning, ConfigError."""
         self._check_fork()
+        self._check_loop()
         if self._port is not None:
             raise ConfigError(f"{self.name} has started already; `await agent.stop()` first.")
         from .settings import fill_environment
@@ -259,7 +263,10 @@ class Agent:
 
         ``grace``: seconds for running skills, default the setting of that name. What runs longer is
         cancelled, and its caller hears that the agent is stopping.
+        Raises ConfigError in another loop than the one it was started in, unless that has ended:
+        then its name is given free, and the rest went with the loop.
         """
+        self._check_loop()
         wire, self._wire = self._wire, None
         try:
             if wire is not None:
@@ -322,6 +329,20 @@ class Agent:
         self._fault = error
         log.error("%s: %s", self.name, error)
         self.on_fault()
+
+    def _check_loop(self) -> None:
+        """Refuse another loop than its own. One that has ended can stop nothing any more."""
+        if self._door is None or not self._door.affinity.foreign:
+            return
+        if not self._door.affinity.ended:
+            raise self._door.affinity.refusal(self.name, "`await agent.stop()` there first")
+        self._door.shut(LOOP_ENDED)
+        wire, runtime = self._wire, self._runtime
+        self._wire = self._runtime = self._door = self._port = self._mesh = None
+        if wire is not None:
+            wire.abandon()
+        if runtime is not None:
+            runtime.close()
 
     def _check_fork(self) -> None:
         if process_id() != self._pid:

@@ -136,6 +136,10 @@ class KeylessPort(RestPort):
                 await self.verb("agents.remove", AgentRef(self._name), 2.0)
         except MeshError as error:
             log.debug("the registry did not hear the goodbye: %s", error.code)
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Close the connection to the registry and end the thread that uses it."""
         if self._line is not None:
             self._line.close()
         self._thread.close()
@@ -330,3 +334,7 @@ class KeylessWire:
     async def stop(self) -> None:
         """Leave."""
         await self.port.stop()
+
+    def abandon(self) -> None:
+        """Hang up, where the loop has ended and nothing can be stopped any more."""
+        self.port.hang_up()

@@ -82,6 +82,10 @@ class Wire:
         finally:
             self.credentials.close()
 
+    def abandon(self) -> None:
+        """Give the name free, where the loop has ended and nothing can be stopped any more."""
+        self.credentials.close()
+
     async def _renew(self) -> None:
         while True:
             await asyncio.sleep(RENEW_S)

@@ -2,7 +2,8 @@
 
 A handle never sees the mesh port itself, so that a skill's calls carry its path and deadline, and
 a door can be shut: when its mesh was closed, and in a process that forked (an engine does not
-survive a fork: links.md section 2). Whoever still calls through it hears so at once.
+survive a fork: links.md section 2). Whoever still calls through it hears so at once, and so does
+whoever calls from another event loop than the mesh's own.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from chatixia.errors import ConfigError, DeadlineExceeded
 from chatixia.ids import AgentId
 from chatixia.world import REAL, World
 
+from .affinity import LoopAffinity
 from .warmer import Warmer
 
 if TYPE_CHECKING:
@@ -33,27 +35,38 @@ CLOSED: Final = (
 
 
 class Door:
-    """The root door of a mesh. ``call`` is the port's own method, so that it costs nothing."""
+    """The root door of a mesh. ``call`` is the port's own method behind one comparison."""
 
-    __slots__ = ("__weakref__", "_pauses", "call", "port", "warmer", "world")
+    __slots__ = ("__weakref__", "_pauses", "_port", "affinity", "call", "warmer", "world")
 
-    def __init__(self, port: Mesh, world: World = REAL, warmer: Warmer | None = None) -> None:
-        self.port: Mesh = port
+    def __init__(
+        self, port: Mesh, world: World = REAL, warmer: Warmer | None = None,
+        affinity: LoopAffinity | None = None,
+    ) -> None:  # fmt: skip
+        self._port: Mesh = port
         self.world = world
         self.warmer = warmer or Warmer()
+        self.affinity = affinity or LoopAffinity()
         self._pauses: set[Future[None]] = set()
-        self.call: Callable[[Outgoing], Awaitable[Answer]] = port.call
+        self.call: Callable[[Outgoing], Awaitable[Answer]] = self.affinity.guard(port.call)
         _open.add(self)
+
+    @property
+    def port(self) -> Mesh:
+        """What stands behind. Raises ConfigError in another loop than the mesh's own."""
+        if type(self._port) is not _Shut:
+            self.affinity.check()
+        return self._port
 
     @property
     def id(self) -> AgentId:
         """Who calls."""
-        return self.port.id
+        return self._port.id
 
     @property
     def avoid(self) -> frozenset[str]:
         """Whom a call by skill does not pick: the asker."""
-        return frozenset((self.port.id,))
+        return frozenset((self.id,))
 
     def stream(self, out: Outgoing) -> Stream:
         """Many items for ``out``."""
@@ -98,8 +111,8 @@ class Door:
 
     def shut(self, why: str = FORKED) -> None:
         """Refuse whatever is called from now on; touches no loop, for a process that forked."""
-        self.port = _Shut(self.port.id, why)
-        self.call = self.port.call
+        self._port = _Shut(self.id, why)
+        self.call = self._port.call
 
 
 class BoundDoor(Door):
@@ -108,7 +121,7 @@ class BoundDoor(Door):
     __slots__ = ("_root", "_until")
 
     def __init__(self, root: Door, seconds: float) -> None:
-        super().__init__(root.port, root.world, root.warmer)
+        super().__init__(root.port, root.world, root.warmer, root.affinity)
         self._root = root
         self._until = root.world.monotonic() + seconds
         self.call = self._call

@@ -207,7 +207,9 @@ class Mesh:
         """Leave the mesh; links are closed, the directory is told.
 
         Calls under way end with Unavailable; handles of this mesh raise ConfigError from now on.
+        Raises ConfigError in another loop than its own.
         """
+        self._door.affinity.check()
         close, self._close = self._close, None
         if close is not None:
             self._door.lock()

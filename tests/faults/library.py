@@ -33,6 +33,15 @@ def any_loop(original: Any) -> Any:
     return Everywhere
 
 
+def unended(original: Any) -> Any:
+    """Let an agent's loop end without a word."""
+
+    async def silent(self: Any) -> None:
+        return None
+
+    return silent
+
+
 def as_it_is(original: Any) -> Any:
     """Give back what is given."""
     return lambda it: it
@@ -136,5 +145,11 @@ FAULTS: list[Fault] = [
             "tests/client/test_affinity.py::test_every_door_names_the_loop_and_the_cure",
             "tests/assembly/test_agent.py::test_another_loop_neither_starts_nor_stops_it",
         ),
+    ),
+    Fault(
+        "left-running",
+        "a program that ends without `agent.stop()` hears one sentence, and its agent says goodbye",
+        {"chatixia.assembly.loop_end:LoopEnd._end": unended},
+        ("tests/assembly/test_loop_end.py::test_a_program_that_ends_without_a_stop",),
     ),
 ]

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from chatixia.core import ports
 
     from .keyless import KeylessWire
+    from .loop_end import LoopEnd
     from .settings import Settings
     from .wiring import Wire
 
@@ -86,6 +87,7 @@ class Agent:
         self._door: Door | None = None
         self._mesh: Mesh | None = None
         self._inbox: Inbox | None = None
+        self._loop_end: LoopEnd | None = None
         self._fault: MeshError | None = None
         self.on_fault: Callable[[], None] = _nothing
         """Called once when the login ended for good; :func:`run` then stops."""
@@ -161,6 +163,7 @@ class Agent:
         self._check_loop()
         if self._port is not None:
             raise ConfigError(f"{self.name} has started already; `await agent.stop()` first.")
+        from .loop_end import LoopEnd
         from .settings import fill_environment
         from .wiring import keyless, open_wire
 
@@ -176,6 +179,7 @@ class Agent:
             if wire.folder is not None:
                 self.inbox.file = wire.folder / "inbox.jsonl"
             self.attach(wire.port, settings=settings)
+            self._loop_end = LoopEnd(self.name, lambda: self.stop(grace=0))
             await wire.start()
             await wire.port.online(ONLINE_S)
         except (RegistryUnreachable, Overloaded, Unavailable) as error:
@@ -267,6 +271,7 @@ class Agent:
         then its name is given free, and the rest went with the loop.
         """
         self._check_loop()
+        self._unwatch()
         wire, self._wire = self._wire, None
         try:
             if wire is not None:
@@ -336,6 +341,7 @@ class Agent:
             return
         if not self._door.affinity.ended:
             raise self._door.affinity.refusal(self.name, "`await agent.stop()` there first")
+        self._unwatch()
         self._door.shut(LOOP_ENDED)
         wire, runtime = self._wire, self._runtime
         self._wire = self._runtime = self._door = self._port = self._mesh = None
@@ -343,6 +349,11 @@ class Agent:
             wire.abandon()
         if runtime is not None:
             runtime.close()
+
+    def _unwatch(self) -> None:
+        watch, self._loop_end = self._loop_end, None
+        if watch is not None:
+            watch.cancel()
 
     def _check_fork(self) -> None:
         if process_id() != self._pid:

@@ -379,7 +379,7 @@ class Signaling:
                 await writer
             self._verbs.broken(self._why(True))
             self._tell(False)
-            self._say_lost()
+        self._say_lost()  # not where this task is cancelled: then the program ends, no login
 
     def _tell(self, up: bool) -> None:
         self._moved.set()

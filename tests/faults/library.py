@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .breaks import Fault, always
+from .breaks import Fault, always, value
 
 ACC = "tests/acceptance"
 
@@ -151,5 +151,11 @@ FAULTS: list[Fault] = [
         "a program that ends without `agent.stop()` hears one sentence, and its agent says goodbye",
         {"chatixia.assembly.loop_end:LoopEnd._end": unended},
         ("tests/assembly/test_loop_end.py::test_a_program_that_ends_without_a_stop",),
+    ),
+    Fault(
+        "all-log-in-at-once",
+        "of many agents that start in one process, each has its turn to log in",
+        {"chatixia.peer.login_turns:LOGINS_AT_ONCE": value(100_000)},
+        ("tests/peer/test_login_turns.py::test_so_many_at_once_and_each_in_its_turn",),
     ),
 ]

@@ -73,12 +73,12 @@ from .login import (
     PutOut,
     certificate,
     hang_up,
-    login,
     name_of,
     numbers_of,
     read,
     refusal,
 )
+from .login_turns import login_in_turn
 from .reason import say_ended
 from .verbs import Verbs
 
@@ -290,7 +290,7 @@ class Signaling:
             token = self._world.token(NONCE_BYTES)
             try:
                 numbers = await self._numbers(url, heard == {True})
-                return await login(url, self._me, self._register(), token, numbers=numbers)
+                return await login_in_turn(url, self._me, self._register(), token, numbers)
             except NoAddress as error:
                 log.debug("%s", error)
                 self._end = self._end if heard == {True} else error

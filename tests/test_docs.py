@@ -272,6 +272,38 @@ def test_links_lead_somewhere():
     assert not dead, "\n".join(dead)
 
 
+def misnamed_files(text: str) -> Iterator[str]:
+    """Where "The files" of the map names a file that is not there, or passes a package over."""
+    rows = re.findall(r"^\| `([\w./]+)`[^|]*\| (.*) \|$", text.partition("### The files")[2], re.M)
+    named: dict[str, set[str]] = {}
+    for package, cell in rows:
+        named.setdefault(package, set()).update(re.findall(r"`(\w+)`", cell))
+    for folder in sorted({file.parent for file in SRC.rglob("*.py")}):
+        package = folder.relative_to(SRC).as_posix()
+        there = {file.stem for file in folder.glob("*.py") if not file.stem.startswith("__")}
+        cited = named.pop(package, set())
+        yield from (f"{package}/{name}.py" for name in cited - there)
+        if there and not cited:
+            yield package
+    yield from named
+
+
+def test_the_map_names_files_of_every_package():
+    text = TEXTS["docs/architecture.md"]
+    assert not list(misnamed_files(text)), "see The files in docs/architecture.md"
+    breach = text.replace("`membership` chains", "`memberships` chains")
+    assert list(misnamed_files(breach)) == ["core/memberships.py"]
+    assert list(misnamed_files(f"{text}\n| `gateway` | `mcp` |\n")) == ["gateway"]
+
+
+def test_the_recipes_name_files_that_are_there():
+    recipes = TEXTS["CONTRIBUTING.md"].partition("## Recipes")[2].partition("\n## ")[0]
+    paths = set(re.findall(r"`([\w./]+/[\w.]*)`", recipes)) - {"src/", "tests/"}
+    assert len(paths) > 15
+    gone = [one for one in sorted(paths) if not any((at / one).exists() for at in (ROOT, SRC))]
+    assert not gone
+
+
 CITED = re.compile(
     r"([\w/-]+)\.md(?:[\s#]+sections?[\s#]+(\d+(?:(?:, | and )\d+)*)|(\s+\d))?", re.I
 )

@@ -13,16 +13,21 @@ from pathlib import Path
 from typing import Any
 
 from chatixia.cli import main
-from chatixia.store.control.task_rows import Submitted
 from chatixia.store.control.writer import Writer
+from chatixia.wire.tasks import Submitted
 
 CRASH = Path(os.environ["CRASH"])
 answer = Writer._answer
 
 
+def is_new(item: Any) -> bool:
+    """Whether a new task was written, not one that was there."""
+    return isinstance(item.result, Submitted) and not item.result.duplicate
+
+
 def crash(self: Writer, group: list[Any], notices: list[Any]) -> None:
     """In the writer's thread, after the sync."""
-    if any(isinstance(notice, Submitted) for notice in notices) and CRASH.exists():
+    if any(map(is_new, group)) and CRASH.exists():
         CRASH.unlink()
         os.kill(os.getpid(), signal.SIGKILL)
     answer(self, group, notices)

@@ -144,11 +144,33 @@ def test_an_unstarted_task_comes_back_at_once_and_no_attempt_counts():
     assert task.TRANSITIONS["assigned", "return"].attempt == -1
 
 
+def test_what_was_sent_to_a_process_that_is_gone_counts_as_begun():
+    """The word of its start may have died with it."""
+    once = task.after_departure(tries(attempt=0, most=1, started=False), 50.0, 0.5)
+    assert once.event == "exhaust"
+    assert once.error and (once.error.code, once.error.outcome) == ("attempts_exhausted", "unknown")
+    again = task.after_departure(tries(attempt=0, started=False), 50.0, 0.5)
+    assert again == task.Verdict("lose", 50.0)
+    last = task.after_departure(tries(attempt=2, started=False), 50.0, 0.5)
+    assert last.event == "exhaust"
+    assert last.error and last.error.message.startswith("The task was tried 3 times;")
+    for begun in (tries(), tries(attempt=3)):
+        assert task.after_departure(begun, 50.0, 0.5) == task.after_loss(begun, 50.0, 0.5)
+
+
+def test_deliveries_that_end_after_a_try_say_nothing_definite():
+    spent = tries(attempt=1, most=9, deliveries=MAX_DELIVERIES, started=False)
+    for verdict in (task.after_return(spent, 0.0), task.after_departure(spent, 0.0, 0.5)):
+        assert verdict.event == "exhaust"
+        assert verdict.error and verdict.error.outcome == "unknown"
+
+
 def test_twenty_deliveries_are_enough():
     waits = [task.after_return(tries(deliveries=n), 0.0) for n in range(1, MAX_DELIVERIES)]
     assert {w.event for w in waits} == {"return"}
     assert [w.run_after for w in waits] == sorted(w.run_after for w in waits)
-    last = task.after_return(tries(deliveries=MAX_DELIVERIES), 0.0)
+    never = tries(attempt=0, deliveries=MAX_DELIVERIES, started=False)
+    last = task.after_return(never, 0.0)
     assert last.event == "exhaust"
     assert last.error and last.error.outcome == "definite"
 

@@ -38,6 +38,17 @@ def of_the_tier(original: Any) -> Any:
     return lambda answer, ms: original(answer, answer.ms)
 
 
+def uncounted(original: Any) -> Any:
+    """Let what a lost process was sent, and did not say to have begun, count for nothing."""
+
+    def broken(tries: Any, now: float, jitter: float) -> Any:
+        from chatixia.core.task import after_loss
+
+        return after_loss(tries, now, jitter)
+
+    return broken
+
+
 FAULTS: list[Fault] = [
     Fault(
         "forgetful-tries",
@@ -99,6 +110,25 @@ FAULTS: list[Fault] = [
             "tests/core/test_route.py::test_why_no_link_carries_a_call",
             "tests/peer/test_queue.py::test_a_call_that_no_link_took_says_why_and_how_long_one_was_tried",
             f"{ACC}::test_a_call_says_how_long_it_took_and_why_it_took_the_queue",
+        ),
+    ),
+    Fault(
+        "uncounted-deliveries",
+        "what was sent to a process that died counts as begun",
+        {"chatixia.core.task:after_departure": uncounted},
+        (
+            "tests/core/test_task.py::test_what_was_sent_to_a_process_that_is_gone_counts_as_begun",
+            "tests/store/control/test_work.py::test_what_was_started_counts_though_the_mark_was_not_yet_written",
+            "tests/registry/work/test_leases.py::test_what_was_sent_to_a_process_that_died_is_not_given_out_again",
+            "tests/store/control/test_removal.py::test_what_was_sent_to_who_is_out_counts_as_begun",
+        ),
+    ),
+    Fault(
+        "swept-while-away",
+        "a process that is away is judged when it is known to be gone",
+        {"chatixia.registry.work.leases:Leases.away": always(())},
+        (
+            "tests/registry/work/test_leases.py::test_what_was_sent_to_a_process_that_died_is_not_given_out_again",
         ),
     ),
     Fault(

@@ -48,6 +48,10 @@ BY_HOLDER: Final = frozenset({"start", "complete", "fail", "reject", "retry", "r
 """Events that only the holder of the lease may cause, under its fence."""
 
 
+TRIED: Final = frozenset({"lose", "exhaust"})
+"""Where :func:`after_departure` leads: the last delivery counts as an attempt."""
+
+
 class Step(NamedTuple):
     """Where an event leads. ``raises``: the fence rises, so whoever held the task is refused.
 
@@ -197,11 +201,24 @@ def after_loss(tries: Tries, now: float, jitter: float) -> Verdict:
     return Verdict("lose", now + pause(tries.attempt, jitter))
 
 
+def after_departure(tries: Tries, now: float, jitter: float) -> Verdict:
+    """The holder's process is gone without a goodbye. What it was sent it may have begun, and the
+    word for it died with it: that delivery is the last of ``tries.attempt``."""
+    if tries.started:
+        return after_loss(tries, now, jitter)
+    tries = tries._replace(attempt=tries.attempt + 1)
+    if tries.attempt >= tries.max_attempts:
+        return Verdict("exhaust", error=exhausted(tries, None))
+    back = after_return(tries, now)
+    return back if back.event == "exhaust" else back._replace(event="lose")
+
+
 def after_return(tries: Tries, now: float) -> Verdict:
     """Unstarted or released: no attempt counted, but at most twenty deliveries."""
     if tries.deliveries >= MAX_DELIVERIES:
-        said = f"The task was given out {tries.deliveries} times and not taken up."
-        return Verdict("exhaust", error=AttemptsExhausted(said).to_wire())
+        sentence = f"The task was given out {tries.deliveries} times and not taken up."
+        outcome: Outcome = "unknown" if tries.attempt else "definite"
+        return Verdict("exhaust", error=AttemptsExhausted(sentence, outcome=outcome).to_wire())
     wait = 0.0 if tries.deliveries <= 1 else min(10.0, 0.1 * 2 ** (tries.deliveries - 2))
     return Verdict("return", now + wait)
 
@@ -260,7 +277,7 @@ def after_removal(
         error = UnknownAgent(why, agent=task.target, outcome=maybe_ran)
         return Verdict("expire", error=error.to_wire())
     if state == "assigned" and task.worker in gone.names:
-        return after_loss(tries, now, jitter)
+        return after_departure(tries, now, jitter)
     return None
 
 

@@ -85,7 +85,7 @@ class MemoryQueue:
         # No timer of the loop's own: the five seconds are the fake clock's.
         self._tasks.offline(name, mark, clean, silent=not clean)
         if not clean:
-            self._world.later(UNSTARTED, lambda: self._tasks.offline(name, mark, clean=True))
+            self._world.later(UNSTARTED, lambda: self._tasks.lost(name, mark))
 
     def serves(self, name: str) -> bool:
         """Whether that verb is the queue's."""

@@ -114,6 +114,50 @@ async def test_those_that_fell_silent_are_remembered_within_a_bound(
     assert list(desk.tasks._leases._silent) == ["a3", "a4"]
 
 
+@pytest.mark.parametrize("successor", [False, True])
+async def test_what_was_sent_to_a_process_that_died_is_not_given_out_again(
+    desk: Desk, successor: bool
+):
+    """It may have begun the task, and died before it said so; its time to start is over first."""
+    desk.runs = next(iter(desk.tasks._background))  # type: ignore[attr-defined]
+    desk.online(BOB)
+    name = await desk.submit(ALICE, max_attempts=1)
+    await desk.pushed(BOB)
+    if successor:
+        desk.online(agent("bob", "f" * 16), epoch="1.2")
+    else:
+        desk.tasks.offline(BOB.id, BOB.incarnation)
+    await desk.later(core.UNSTARTED + 0.1)
+    assert await desk.state(OWNER, name) == "assigned"
+    await away(desk)
+    task = await desk.tasks.get(OWNER, t.Ref(name))
+    assert task.error
+    end = (task.state, task.error.code, task.error.outcome)
+    assert end == ("failed", "attempts_exhausted", "unknown")
+    assert not list(desk.tasks._leases.away())
+
+
+async def test_what_was_sent_before_a_goodbye_goes_to_another(desk: Desk):
+    desk.runs = next(iter(desk.tasks._background))  # type: ignore[attr-defined]
+    desk.online(BOB)
+    name = await desk.submit(ALICE, max_attempts=1)
+    await desk.pushed(BOB)
+    desk.tasks.offline(BOB.id, BOB.incarnation, clean=True)
+    await away(desk)
+    assert await desk.state(OWNER, name) == "pending"
+
+
+async def test_who_returns_while_its_end_is_written_is_not_away_for_ever(
+    working: tuple[Desk, TaskPush],
+):
+    desk, _ = working
+    desk.tasks.offline(BOB.id, BOB.incarnation)
+    desk.tasks.lost(BOB.id, BOB.incarnation)
+    desk.online(BOB, epoch="1.2")
+    await away(desk)
+    assert not list(desk.tasks._leases.away())
+
+
 async def test_a_goodbye_ends_them_at_once(working: tuple[Desk, TaskPush]):
     desk, push = working
     desk.tasks.offline(BOB.id, BOB.incarnation, clean=True)

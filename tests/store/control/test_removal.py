@@ -9,7 +9,7 @@ from chatixia.core.task import Gone
 from chatixia.ids import AgentId
 from chatixia.store.control import removal
 
-from .kit import ALICE, BOB, Ledger, client
+from .kit import ALICE, BOB, Ledger, client, seat
 
 SENSOR = Principal(AgentId("sensor"), "agent", machine="pi", incarnation="5" * 16)
 PI = Gone(frozenset({"pi"}), frozenset({"pi", "sensor"}))
@@ -66,6 +66,15 @@ async def test_a_task_that_may_be_tried_once_is_not_begun_again(ledger: Ledger):
     await put_out(ledger)
     task = (await ledger.store.task("default", name))[1]
     assert task.error and (task.state, task.error.code) == ("failed", "attempts_exhausted")
+
+
+async def test_what_was_sent_to_who_is_out_counts_as_begun(ledger: Ledger):
+    ledger.store.seats([seat(SENSOR, "sense")])
+    once, more = await ledger.submit("sense", max_attempts=1), await ledger.submit("sense")
+    ledger.store.seats([])
+    await put_out(ledger)
+    tasks = [(await ledger.store.task("default", name))[1] for name in (once, more)]
+    assert [(task.state, task.attempt) for task in tasks] == [("failed", 1), ("pending", 1)]
 
 
 async def test_pages_lead_through_all_rows(ledger: Ledger, monkeypatch: pytest.MonkeyPatch):

@@ -47,6 +47,36 @@ async def test_a_late_mark_is_written_before_the_sweep_looks(ledger: Ledger):
     assert await ledger.state(name) == "assigned"
 
 
+async def test_what_a_process_holds_that_is_away_is_left_until_it_is_known_to_be_gone(
+    ledger: Ledger,
+):
+    ledger.store.seats([seat(BOB, "echo")])
+    name = await ledger.submit(max_attempts=1)
+    ledger.store.seats([])
+    ledger.world.advance(5.1)
+    other = {("bob", "f" * 16), ("carol", BOB.incarnation)}
+    await ledger.store.sweep([], {("bob", BOB.incarnation)})
+    assert await ledger.state(name) == "assigned"
+    ledger.world.advance(sweep.LATER)
+    await ledger.store.sweep([], other)
+    assert await ledger.state(name) == "pending"
+
+
+async def test_the_time_by_which_a_start_is_missed_is_that_of_the_marks(ledger: Ledger):
+    """A registry that was stopped between asking and writing has a word that it did not read."""
+    ledger.store.seats([seat(BOB, "echo")])
+    name = await ledger.submit(max_attempts=1)
+    mark = (name, ledger.given()[0].row.fence)
+    ledger.store.seats([])
+    asked = sweep.Asked(ledger.store.now(), [], frozenset(), 0.5)
+    ledger.world.advance(6.0)
+    await ledger.store._write(sweep.sweep, ledger.store._memory, asked)
+    assert await ledger.state(name) == "assigned"
+    ledger.world.advance(sweep.LATER)
+    await ledger.store.sweep([mark])
+    assert await ledger.state(name) == "assigned"
+
+
 async def test_twenty_deliveries_and_no_more(ledger: Ledger):
     ledger.store.seats([seat(BOB, "echo", slots=1)])
     name = await ledger.submit(ttl=10_000.0)

@@ -345,7 +345,31 @@ async def test_what_was_started_counts_though_the_mark_was_not_yet_written(ledge
     ledger.store.seats([])
     marks = [(started, ledger.given()[0].row.fence)]
     await ledger.store.end_leases("bob", BOB.incarnation, marks)
-    assert [await ledger.state(started), await ledger.state(not_started)] == ["failed", "pending"]
-    error = (await ledger.store.task("default", started))[1].error
-    assert error
-    assert (error.code, error.outcome) == ("attempts_exhausted", "unknown")
+    for name in (started, not_started):  # the word for the other may have died with its process
+        task = (await ledger.store.task("default", name))[1]
+        assert task.error
+        end = (task.state, task.attempt, task.error.code, task.error.outcome)
+        assert end == ("failed", 1, "attempts_exhausted", "unknown")
+
+
+async def test_a_delivery_to_a_process_that_is_gone_counts(ledger: Ledger):
+    from .kit import seat
+
+    ledger.store.seats([seat(BOB, "echo")])
+    name = await ledger.submit(max_attempts=3)
+    ledger.store.seats([])
+    await ledger.store.end_leases("bob", BOB.incarnation)
+    task = (await ledger.store.task("default", name))[1]
+    assert (task.state, task.attempt) == ("pending", 1)
+    assert task.run_after <= ledger.store.now()  # at once, for nothing is wrong with the task
+
+
+async def test_what_a_process_that_said_goodbye_had_not_begun_returns_uncounted(ledger: Ledger):
+    from .kit import seat
+
+    ledger.store.seats([seat(BOB, "echo")])
+    name = await ledger.submit(max_attempts=1)
+    ledger.store.seats([])
+    await ledger.store.end_leases("bob", BOB.incarnation, clean=True)
+    task = (await ledger.store.task("default", name))[1]
+    assert (task.state, task.attempt) == ("pending", 0)

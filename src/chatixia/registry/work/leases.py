@@ -114,7 +114,7 @@ class Leases:
             del self.workers[agent]
             self._seat()
         if clean:
-            self._spawn(self._end(agent, incarnation))
+            self._spawn(self._end(agent, incarnation, clean=True))
         elif silent:
             self._silent[agent] = incarnation
             if len(self._silent) > MOST_SILENT:
@@ -126,19 +126,32 @@ class Leases:
         key = (agent, incarnation)
         if key not in self._away and incarnation:
             loop = asyncio.get_running_loop()
-            self._away[key] = loop.call_later(core.UNSTARTED, self._lost, agent, incarnation)
+            self._away[key] = loop.call_later(core.UNSTARTED, self.lost, agent, incarnation)
 
-    def _lost(self, agent: AgentId, incarnation: str) -> None:
-        self._away.pop((agent, incarnation), None)
-        self._spawn(self._end(agent, incarnation))
+    def lost(self, agent: AgentId, incarnation: str) -> None:
+        """It did not return in time: what it was sent counts as begun."""
+        self._spawn(self._end_lost((agent, incarnation)))
 
-    async def _end(self, agent: AgentId, incarnation: str) -> None:
+    async def _end_lost(self, process: tuple[AgentId, str]) -> None:
+        """It counts as away until its end is written, so that no sweep comes before."""
+        timer = self._away.get(process)
+        try:
+            await self._end(*process, clean=False)
+        finally:
+            if timer is not None and self._away.get(process) is timer:
+                del self._away[process]
+
+    async def _end(self, agent: AgentId, incarnation: str, clean: bool) -> None:
         marks = self.take_marks()
         try:
-            await self._store.end_leases(agent, incarnation, marks)
+            await self._store.end_leases(agent, incarnation, marks, clean)
         except MeshError:
             self.put_back(marks)
             raise
+
+    def away(self) -> Iterable[tuple[str, str]]:
+        """Processes (worker, incarnation) whose socket closed and whose leases did not end yet."""
+        return self._away
 
     def returned(self, agent: str, incarnation: str) -> None:
         """That process is there: its leases stay."""

@@ -140,8 +140,8 @@ class Tasks:
 
     async def _sweep(self, marks: list[tuple[str, int]]) -> None:
         try:
-            while await self._store.sweep(marks) == PER_GROUP:
-                marks = []
+            while await self._store.sweep(marks, self._leases.away()) == PER_GROUP:
+                marks = self._leases.take_marks()
         except MeshError:
             self._leases.put_back(marks)
             raise
@@ -160,6 +160,10 @@ class Tasks:
         ``silent``: nothing was read there, so a loop may only be blocked: they keep their time.
         """
         self._leases.offline(agent, incarnation, clean, silent)
+
+    def lost(self, agent: AgentId, incarnation: str) -> None:
+        """Its socket closed without a goodbye, and it did not return in time."""
+        self._leases.lost(agent, incarnation)
 
     def gone(self, who: AgentId, epoch: str) -> None:
         """Any principal's socket closed: its watches end."""

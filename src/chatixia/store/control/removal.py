@@ -48,6 +48,6 @@ def remove(
             continue
         verdict = core.after_removal(row.concern(), row.state, row.tries(), gone, tx.now, jitter)
         if verdict is not None:
-            change(tx, memory, row, verdict)
+            change(tx, memory, row, verdict, taken_up=verdict.event in core.TRIED)
             ended += 1
     return ended

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from chatixia.core import task as core
 
@@ -14,34 +14,55 @@ from .tx import Tx
 from .work import DAY, RETENTION, change, mark_started
 
 PER_GROUP: Final = 200
+LATER: Final = 0.5
+"""Seconds until a task is looked at again of which it is not sure that it was not begun."""
 EVENTS_KEPT: Final = 30 * DAY
 
 
-def sweep(tx: Tx, memory: Memory, marks: list[tuple[str, int]], jitter: float) -> int:
-    """Look at no more than 200 rows that are due; gives how many, 200 meaning that more may be.
+class Asked(NamedTuple):
+    """What the registry knows as it asks for a sweep, at store time ``at``.
 
     ``marks``: tasks said to be started since the last time, written first, so that no task that
-    runs is taken for one that was never taken up.
+    runs is taken for one that was never taken up. ``away``: processes (worker, incarnation) whose
+    socket closed: what they were sent and may have begun is judged when they do not return.
     """
-    mark_started(tx, memory, marks)
+
+    at: float
+    marks: list[tuple[str, int]]
+    away: frozenset[tuple[str, str]]
+    jitter: float
+
+
+def sweep(tx: Tx, memory: Memory, asked: Asked) -> int:
+    """Look at no more than 200 rows that are due; gives how many, 200 meaning that more may be."""
+    mark_started(tx, memory, asked.marks)
     numbers = memory.dues.take(tx, PER_GROUP)
     for n in numbers:
         row = memory.rows.number(tx, n)
         if row is not None and not core.is_terminal(row.state):
-            _one(tx, memory, row, jitter)
+            _one(tx, memory, row, asked)
     return len(numbers)
 
 
-def _one(tx: Tx, memory: Memory, row: Row, jitter: float) -> None:
+def _one(tx: Tx, memory: Memory, row: Row, asked: Asked) -> None:
     if row.due() > tx.now:  # it has moved on since
         memory.dues.add(row.due(), row.n)
     elif row.deadline <= tx.now:
         error = core.expired(row.deliveries)
         change(tx, memory, row, core.Verdict("expire", error=error))
     elif row.state == "assigned":
-        change(tx, memory, row, core.after_loss(row.tries(), tx.now, jitter))
+        _lost(tx, memory, row, asked)
     else:
         _ready(tx, memory, row)
+
+
+def _lost(tx: Tx, memory: Memory, row: Row, asked: Asked) -> None:
+    # If this process stood still since it asked, the word of a start may be younger than `marks`.
+    unsure = row.due() > asked.at or (row.worker, row.incarnation) in asked.away
+    if unsure and not row.started:
+        memory.dues.add(tx.now + LATER, row.n)
+    else:
+        change(tx, memory, row, core.after_loss(row.tries(), tx.now, asked.jitter))
 
 
 def _ready(tx: Tx, memory: Memory, row: Row) -> None:

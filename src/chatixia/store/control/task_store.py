@@ -100,15 +100,16 @@ class TaskStore(Base):
         return await self._write(grants.poll, self._memory, who, tuple(skills))
 
     async def end_leases(
-        self, worker: str, incarnation: str, marks: Iterable[tuple[str, int]] = ()
-    ) -> int:
+        self, worker: str, incarnation: str, marks: Iterable[tuple[str, int]] = (),
+        clean: bool = False,
+    ) -> int:  # fmt: skip
         """That process is gone: its tasks go back or have failed; gives how many.
 
         ``marks``: tasks said to be started that are not yet written so; else an attempt would
-        not count, and a task that may be tried once would run twice.
+        not count, and a task that may be tried once would run twice. ``clean``: it said goodbye.
         """
         jitter = self._world.jitter()
-        return await self._end(work.end_leases, worker, incarnation, list(marks), jitter)
+        return await self._end(work.end_leases, worker, incarnation, list(marks), jitter, clean)
 
     async def open_of(self, ns: str, gone: core.Gone, after: int = 0) -> tuple[list[int], int]:
         """Open tasks that concern ``gone``, by number, from behind ``after`` on; and where to go
@@ -126,10 +127,13 @@ class TaskStore(Base):
             work, self._memory, gone, list(numbers), marked, jitter, lane=Lane.UPKEEP
         )
 
-    async def sweep(self, marks: list[tuple[str, int]]) -> int:
-        """Do what is due (at most 200 rows; gives how many), writing ``marks`` first."""
-        jitter = self._world.jitter()
-        return await self._write(sweep.sweep, self._memory, marks, jitter, lane=Lane.UPKEEP)
+    async def sweep(
+        self, marks: list[tuple[str, int]], away: Iterable[tuple[str, str]] = ()
+    ) -> int:
+        """Do what is due (at most 200 rows; gives how many), writing ``marks`` first; processes
+        that are ``away`` (worker, incarnation) are left to :meth:`end_leases`."""
+        asked = sweep.Asked(self.now(), marks, frozenset(away), self._world.jitter())
+        return await self._write(sweep.sweep, self._memory, asked, lane=Lane.UPKEEP)
 
     async def tidy(self) -> int:
         """Drop what outlived its use; gives how many rows."""

@@ -388,13 +388,19 @@ def end_leases(
     incarnation: str,
     marks: list[tuple[str, int]],
     jitter: float,
+    clean: bool = False,
 ) -> int:
-    """The process is gone: end what it holds, ``marks`` written first. Gives how many tasks."""
+    """The process is gone: end what it holds, ``marks`` written first. Gives how many tasks.
+
+    ``clean``: it said goodbye, and so what it has begun; else it may have begun all it was sent.
+    """
+    judge = core.after_loss if clean else core.after_departure
     mark_started(tx, memory, marks)
     ended = 0
     for found in tx.all("held_by", {"worker": worker, "limit": 1024}):
         row = Row(*found)
         if row.incarnation == incarnation:
-            change(tx, memory, row, core.after_loss(row.tries(), tx.now, jitter))
+            verdict = judge(row.tries(), tx.now, jitter)
+            change(tx, memory, row, verdict, taken_up=not clean)
             ended += 1
     return ended

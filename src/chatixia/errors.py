@@ -408,7 +408,10 @@ TABLE: Final[dict[str, type[MeshError]]] = {kind.code: kind for kind in _tree(Me
 
 
 def from_wire(error: WireError) -> MeshError:
-    """The error at the far end of a wire, as the same class; an unknown code stays readable."""
+    """The error at the far end of a wire, as the same class; an unknown code stays readable.
+
+    A ``retry_after`` that is no time of a day is none: whoever sleeps so long would never wake.
+    """
     kind = TABLE.get(error.code)
     if kind is None:
         return _foreign(error)
@@ -418,14 +421,14 @@ def from_wire(error: WireError) -> MeshError:
         via=error.via,
         retryable=error.retryable,
         outcome=error.outcome,
-        retry_after=error.retry_after,
+        retry_after=_seconds(error.retry_after),
     )
 
 
 def _foreign(error: WireError) -> MeshError:
     made = MeshError(
         error.message, agent=error.agent, via=error.via, retryable=error.retryable,
-        outcome=error.outcome, retry_after=error.retry_after,
+        outcome=error.outcome, retry_after=_seconds(error.retry_after),
     )  # fmt: skip
     made.__dict__["code"] = error.code[:MAX_CODE]
     return made

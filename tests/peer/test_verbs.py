@@ -69,6 +69,17 @@ async def test_a_refusal_comes_as_its_class():
         await task
 
 
+async def test_another_members_error_answers_no_verb():
+    """A member may send anybody an ``error`` about a link, with the next verb's id in it."""
+    wire = Wire()
+    verbs = Verbs(wire.send)
+    [task] = await started(verbs)
+    forged = SignalError("not_found", "", wire.sent[0].id, outcome="definite", peer_id="mallory")
+    assert not verbs.error(forged)
+    verbs.result(answer(wire.sent[0]))
+    assert (await task).serial == 7
+
+
 async def test_only_a_window_of_them_flies_and_the_rest_follow():
     wire = Wire()
     verbs = Verbs(wire.send)

@@ -131,8 +131,9 @@ class Verbs:
             entry.future.set_result(msgspec.Raw(bytes(said.body)))
 
     def error(self, said: SignalError) -> bool:
-        """A refusal; whether it answers a verb of ours."""
-        entry = self._open.get(said.ref)
+        """A refusal; whether it answers a verb of ours. One that another member sent never does:
+        ids of verbs are easily guessed."""
+        entry = None if said.peer_id else self._open.get(said.ref)
         if entry is None:
             return False
         if not entry.future.done():

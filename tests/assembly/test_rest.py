@@ -265,6 +265,7 @@ class Torn:
     def __init__(self, *answers: bytes) -> None:
         self.answers, self.asked = list(answers), 0
         self.serving: set[asyncio.Task[None]] = set()
+        self.accepted = asyncio.Event()
 
     async def __aenter__(self) -> Torn:
         self.server = await asyncio.start_server(self.serve, "127.0.0.1", 0)
@@ -281,6 +282,7 @@ class Torn:
         task = asyncio.current_task()
         assert task is not None
         self.serving.add(task)
+        self.accepted.set()
         try:
             await self.answer(reader, writer)
         finally:
@@ -322,6 +324,7 @@ async def test_a_request_that_left_and_got_no_answer_has_an_unknown_outcome(answ
 async def test_what_never_left_has_a_definite_one():
     async with Torn() as server:
         line = await do(Line, server.url, 10)
+        await server.accepted.wait()  # else it would end before it has the connection to close
     line.close()
     with pytest.raises(RegistryUnreachable) as raised:
         await do(line.call, "tasks.submit", SUBMIT)

@@ -38,6 +38,9 @@ AGENT_LIFE: Final = 400 * 86_400
 """Seconds; a record is renewed when less than half of its life is left."""
 log = logging.getLogger("chatixia")
 
+TWICE: Final = (
+    ", as after a notebook's cell that was run twice; `await agent.stop()` the one before"
+)
 CLIENTS_DB: Final = "clients.db"
 SERIALS: Final = "serials.json"
 
@@ -178,10 +181,10 @@ def _agent(
     place, folder = profile.agent_dir(name), _own_dir(profile.agent_dir(name, data_dir))
     with ExitStack() as held:
         # One process per id and profile, and one per folder, wherever the folder lies.
-        held.callback(hold(place / "lock", name).release)
+        held.callback(hold(place / "lock", name, TWICE).release)
         last = last_folder(place, folder)
         for other in sorted({last, folder} - {place}):
-            held.callback(hold(other / "lock", name).release)
+            held.callback(hold(other / "lock", name, TWICE).release)
         take_along(place, last, folder)
         sign, seal = make_keys(folder)
         wanted = _wanted(profile, name, "agent", roles, 0)

@@ -37,27 +37,25 @@ class Lock:
             self._fd = -1
 
 
-def hold(path: Path, what: str) -> Lock:
+def hold(path: Path, what: str, twice: str = "") -> Lock:
     """The lock at ``path``, held for the process's life by ``what`` (as in "weather").
 
-    Raises AlreadyRunning naming the pid of the process that holds it.
+    ``twice``: how it may have come that this very process holds it, and the cure. Raises
+    AlreadyRunning naming the pid of the process that holds it.
     """
     for _ in range(TRIES):
         if lock := attempt(path):
             return lock
         # It may be a process that only looks (is_held), or one that is just ending.
         threading.Event().wait(0.05)
-    raise AlreadyRunning(_who_holds(path, what))
+    raise AlreadyRunning(_who_holds(path, what, twice))
 
 
-def _who_holds(path: Path, what: str) -> str:
+def _who_holds(path: Path, what: str, twice: str) -> str:
     """Which process has it: the one that the file names, if that lives, else who really does."""
     pid = holder(path)
     if pid == process_id():
-        return (
-            f"{what} is already running in this very process, as after a notebook's cell that was"
-            " run twice; `await agent.stop()` the one before."
-        )
+        return f"{what} is already running in this very process ({pid}){twice}."
     if pid and not _lives(pid) and (heirs := _openers(path)):
         many = "processes" if len(heirs) > 1 else "process"
         return (

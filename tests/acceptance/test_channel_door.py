@@ -69,14 +69,15 @@ class Channel:
             await self.frame(data, greet=self.n % 3 > 0)
 
     async def inside(self, data: bytes) -> None:
-        """A damaged message in a sound frame, and a ping, which is answered."""
+        """A damaged message in a sound frame, and a ping, which is answered; or the whole frame is
+        named as one that cannot be read."""
         if self.attempt is None:
             self.attempt, self.s, self.read = await self.fresh(), 0, 0
             await self.greet(self.attempt)
         self.s += 1
         ping = b'{"type":"ping","request_id":"p%d"}' % self.n
         self.attempt.channel.send(b'{"s":%d,"a":0,"m":[%s,%s]}' % (self.s, data, ping))
-        if await self.ended(self.attempt, b'"p%d"' % self.n):
+        if await self.ended(self.attempt, b'"p%d"' % self.n, b'"frame":%d' % self.s):
             self.cuts += 1
             await self.leave(self.attempt)
             self.attempt = None
@@ -112,11 +113,11 @@ class Channel:
         attempt.channel.send(encode(attempt.hello()))
         await attempt.frame(lambda data: b'"hello"' in data)
 
-    async def ended(self, attempt: Attempt, sign: bytes) -> bool:
-        """Whether the agent closed; False when it answered the ping."""
+    async def ended(self, attempt: Attempt, *signs: bytes) -> bool:
+        """Whether the agent closed; False when it answered with one of these."""
         async with asyncio.timeout(HANG):
             while not attempt.over.is_set():
-                if any(sign in data for data in attempt.got):
+                if any(sign in data for data in attempt.got for sign in signs):
                     return False
                 attempt.news.clear()
                 news = asyncio.ensure_future(attempt.news.wait())

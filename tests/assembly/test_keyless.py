@@ -30,7 +30,7 @@ from chatixia.ids import AgentId
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.peer import SkillInfo
 from chatixia.wire.registry import Beat, KeyCreate, KeyRef, Nothing, RegisterAgent
-from chatixia.wire.tasks import Body, Claim, Grants, Held, Renew, Submit, Submitted, Task
+from chatixia.wire.tasks import Body, Claim, Grants, Held, Query, Renew, Submit, Submitted, Task
 from chatixia.world import task_id
 from tests.store.control.kit import OWNER
 
@@ -345,6 +345,32 @@ async def test_once_it_may_be_in_the_queue_a_call_never_ends_definite(
         await port.call(Outgoing(AgentId("a"), "x", timeout=0.1))
     assert raised.value.outcome == "unknown"
     await port.stop()
+
+
+async def test_an_idempotent_call_by_skill_leaves_an_agent_that_lost_its_task(
+    registry: RegistryHarness, outsider: Agent, monkeypatch: pytest.MonkeyPatch
+):
+    """Who does not end it gives it back, and stays away from it longer than the test."""
+    monkeypatch.setenv("CHATIXIA_HOME", str(registry.home))
+    begun: list[str] = []
+    one, two = Agent("one"), Agent("two")
+
+    def add(agent: Agent) -> None:
+        @agent.skill
+        def work() -> str:
+            begun.append(agent.name)
+            if len(begun) == 1:
+                raise Overloaded("Not now.")
+            return agent.name
+
+    for agent in (one, two):
+        add(agent)
+    async with one, two:
+        anyone = outsider.mesh.any("work", idempotent=True, timeout=60)
+        assert await anyone.work() in ("one", "two")
+        assert len(begun) == 2
+        rows = (await outsider.mesh.verb("tasks.list", Query())).tasks
+        assert {row.state for row in rows} <= {"canceled", "completed"}
 
 
 async def test_a_lost_answer_to_a_submit_is_asked_for_under_its_key(

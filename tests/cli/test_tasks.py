@@ -127,6 +127,8 @@ def test_submit_show_and_retry(registry, type_):
     assert f"`chatixia tasks watch {again.out.strip()}`" in again.err
     row = type_("tasks", "show", again.out.strip(), "--json").json["task"]
     assert (row["state"], row["payload"]["plain"]) == ("pending", {"city": "Oslo", "days": 2})
+    assert row["retry_of"] == task
+    assert task in type_("tasks", "show", again.out.strip()).out
     assert 60_000 < row["deadline_ms"] <= 90_000
     anyone = type_("tasks", "submit", "--any", "nobody-has-it", "--max-attempts", "1", "-q")
     assert (anyone.code, anyone.err) == (0, "")

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 from msgspec.structs import replace
 
+from chatixia import Agent
 from chatixia.client.anyone import REACH_S, ROUNDS
 from chatixia.client.door import Door
 from chatixia.client.mesh import Mesh
@@ -24,9 +25,11 @@ from chatixia.errors import (
     UnknownSkill,
     Unreachable,
 )
+from chatixia.testing import mesh_of
 from chatixia.testing.network import Network
 from chatixia.wire.peer import SkillInfo
 from chatixia.wire.registry import Agents
+from chatixia.wire.tasks import Query
 from tests.agent.loopback import Net
 from tests.agent.served import Served, client
 
@@ -173,6 +176,36 @@ async def test_an_idempotent_call_does_not_wait_for_the_lost(how: str, queue):
         assert reply.value == "x" and len(held) == 2
         assert net.world.now - began < 10
         await asyncio.gather(*starting)
+
+
+async def test_by_the_queue_alone_it_does_not_wait_for_the_lost_either():
+    """Its task is given to one agent. Killed with it, or before it came for it."""
+    begun: list[str] = []
+    one, two = Agent("one"), Agent("two")
+
+    def add(agent: Agent) -> None:
+        @agent.skill
+        async def work() -> str:
+            begun.append(agent.name)
+            if len(begun) == 1:
+                await asyncio.Event().wait()
+            return agent.name
+
+    for agent in (one, two):
+        add(agent)
+    async with mesh_of(one, two) as mesh:
+        anyone = mesh.any("work", idempotent=True, timeout=120, queue="only")
+        call = asyncio.ensure_future(anyone.call("work"))
+        while not begun:
+            await mesh.sleep(0.1)
+        lost, other = (one, two) if begun == ["one"] else (two, one)
+        await mesh.kill(lost)
+        began = mesh.now
+        reply = await call
+        assert (reply.value, reply.via) == (other.name, "queue, plain")
+        assert mesh.now - began < 20 and begun == [lost.name, other.name]
+        [left] = (await mesh.verb("tasks.list", Query(agent=lost.name))).tasks
+        assert left.state == "canceled"
 
 
 async def test_what_is_not_idempotent_is_asked_once():

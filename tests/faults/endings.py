@@ -32,6 +32,15 @@ def clinging(original: Any) -> Any:
     return abandon
 
 
+def unaware(original: Any) -> Any:
+    """Notice no task that waits for who is lost."""
+
+    async def never(*_: Any) -> bool:
+        return False
+
+    return never
+
+
 def idle(original: Any) -> Any:
     """Do nothing where something is awaited."""
 
@@ -67,6 +76,7 @@ MESH = "tests/peer/test_mesh.py"
 STOP = "tests/peer/test_stop.py"
 LIVE = "tests/registry/live"
 ANYONE = "tests/client/test_anyone.py"
+KEYLESS = "tests/assembly/test_keyless.py"
 
 PROTOCOLS = "tests/registry/web/test_protocols.py"
 
@@ -123,6 +133,17 @@ FAULTS: list[Fault] = [
         (
             f"{ANYONE}::test_an_idempotent_call_does_not_wait_for_the_lost[auto-killed]",
             f"{ANYONE}::test_an_idempotent_call_does_not_wait_for_the_lost[auto-stopping]",
+        ),
+    ),
+    Fault(
+        "waiting-for-the-lost-in-the-queue",
+        "so is one whose work the queue gave to who is lost",
+        {
+            "chatixia.peer.queue:stranded": unaware,
+        },
+        (
+            f"{ANYONE}::test_by_the_queue_alone_it_does_not_wait_for_the_lost_either",
+            f"{KEYLESS}::test_an_idempotent_call_by_skill_leaves_an_agent_that_lost_its_task",
         ),
     ),
     Fault(

@@ -14,6 +14,16 @@ def forgetful(original: Any) -> Any:
     return lambda self, error: error
 
 
+def nameless(original: Any) -> Any:
+    """Keep nothing of which task is done again."""
+
+    def broken(tx: Any, memory: Any, order: Any, *rest: Any) -> None:
+        order.said.retry_of = ""
+        original(tx, memory, order, *rest)
+
+    return broken
+
+
 def silent(original: Any) -> Any:
     """Tell a worker that came back nothing of what it was given."""
 
@@ -92,6 +102,18 @@ FAULTS: list[Fault] = [
         "waiting that fails says nothing definite of the work",
         {"chatixia.client.task:Task._pushes": certain},
         ("tests/client/test_task.py::test_waiting_that_fails_says_nothing_definite_of_the_work",),
+    ),
+    Fault(
+        "reading-is-doing",
+        "what only reads has done nothing, whether or not an answer came",
+        {"chatixia.peer.verbs:READS": value(frozenset())},
+        ("tests/peer/test_verbs.py::test_what_only_reads_has_done_nothing_when_no_answer_comes",),
+    ),
+    Fault(
+        "nothing-to-retry",
+        "a task that does another again names it",
+        {"chatixia.store.control.work:_insert": nameless},
+        ("tests/cli/test_tasks.py::test_submit_show_and_retry",),
     ),
     Fault(
         "time-of-the-tier",

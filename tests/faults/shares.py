@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .breaks import Fault, always
+from .breaks import Fault, always, value
 
 RULE = "tests/core/test_shares.py"
 READERS = "tests/store/control/test_readers.py"
@@ -101,6 +101,12 @@ FAULTS: list[Fault] = [
             "tests/registry/live/test_turns.py::test_many_sockets_of_one_holder_leave_each_turn_to_others",
             "tests/registry/live/test_turns.py::test_a_message_of_many_frames_is_a_debt_of_the_turns_that_follow",
         ),
+    ),
+    Fault(
+        "whole-group",
+        "one holder has a bounded part of a group of the writer",
+        {"chatixia.store.control.writer:GROUP_HOLDER": value(10**6)},
+        ("tests/store/control/test_writer.py::test_one_holder_has_a_bounded_part_of_a_group",),
     ),
     Fault(
         "refused-by-the-writer",

@@ -17,7 +17,7 @@ from chatixia.errors import (
 )
 from chatixia.peer import verbs as module
 from chatixia.peer.verbs import LOOKS_AT_ONCE, LOOKS_FIRST, WAITING, WINDOW, Verbs
-from chatixia.wire.registry import AgentRef, Nothing, Serial
+from chatixia.wire.registry import AgentQuery, AgentRef, Nothing, Serial
 from chatixia.wire.signaling import SignalError, VerbCall, VerbResult
 from chatixia.wire.tasks import Ref
 
@@ -35,11 +35,14 @@ class Wire:
         return self.open
 
 
-async def started(verbs: Verbs, count: int = 1, timeout: float = 60.0) -> list[asyncio.Task[Any]]:
-    tasks = [
-        asyncio.ensure_future(verbs.call("serial", Serial("weather"), timeout))
-        for _ in range(count)
-    ]
+WEATHER = Serial("weather")
+
+
+async def started(
+    verbs: Verbs, count: int = 1, timeout: float = 60.0,
+    name: str = "serial", request: msgspec.Struct = WEATHER,
+) -> list[asyncio.Task[Any]]:  # fmt: skip
+    tasks = [asyncio.ensure_future(verbs.call(name, request, timeout)) for _ in range(count)]
     await asyncio.sleep(0)
     return tasks
 
@@ -105,7 +108,7 @@ async def test_too_many_are_refused_at_once():
 
 async def test_a_deadline_says_whether_it_had_left():
     verbs = Verbs(Wire().send)
-    late = await started(verbs, WINDOW + 1, timeout=0.01)
+    late = await started(verbs, WINDOW + 1, 0.01, "leave", Nothing())
     errors = await asyncio.gather(*late, return_exceptions=True)
     assert all(isinstance(error, DeadlineExceeded) for error in errors)
     assert [error.outcome for error in errors] == ["unknown"] * WINDOW + ["definite"]
@@ -114,7 +117,7 @@ async def test_a_deadline_says_whether_it_had_left():
 async def test_a_lost_login_ends_them_all():
     wire = Wire()
     verbs = Verbs(wire.send)
-    tasks = await started(verbs, WINDOW + 1)
+    tasks = await started(verbs, WINDOW + 1, 60.0, "leave", Nothing())
     wire.open = False
     verbs.broken()
     errors = await asyncio.gather(*tasks, return_exceptions=True)
@@ -125,10 +128,31 @@ async def test_a_lost_login_ends_them_all():
     assert never.value.outcome == "definite"
 
 
+async def test_what_only_reads_has_done_nothing_when_no_answer_comes():
+    """A look at a task aside: what waits for work leaves open what became of that."""
+    outcomes = []
+    for name, request in (("agents.list", AgentQuery()), ("status", Nothing()),
+                          ("tasks.get", Ref("t_x")), ("session", Nothing())):  # fmt: skip
+        for end in ("late", "broken", "unreadable"):
+            wire = Wire()
+            verbs = Verbs(wire.send)
+            task = asyncio.ensure_future(verbs.call(name, request, 0.01 if end == "late" else 5.0))
+            while not wire.sent:
+                await asyncio.sleep(0)
+            if end == "broken":
+                verbs.broken()
+            elif end == "unreadable":
+                verbs.result(answer(wire.sent[0], b"[1,2"))
+            [error] = await asyncio.gather(task, return_exceptions=True)
+            outcomes.append((name, error.outcome))
+    assert set(outcomes) == {("agents.list", "definite"), ("status", "definite"),
+                             ("session", "definite"), ("tasks.get", "unknown")}  # fmt: skip
+
+
 async def test_an_answer_that_cannot_be_read_is_an_error():
     wire = Wire()
     verbs = Verbs(wire.send)
-    task = asyncio.ensure_future(verbs.call("session", Nothing(), 1.0))
+    task = asyncio.ensure_future(verbs.call("leave", Nothing(), 1.0))
     await asyncio.sleep(0)
     verbs.result(answer(wire.sent[0], b"[1,2"))
     with pytest.raises(Unavailable) as raised:

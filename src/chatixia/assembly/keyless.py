@@ -21,6 +21,7 @@ from chatixia.core.ports import Answer, Handler, Outgoing
 from chatixia.core.tries import Tries, may_repeat
 from chatixia.errors import (
     ConfigError,
+    Conflict,
     DeadlineExceeded,
     Denied,
     MeshError,
@@ -177,6 +178,7 @@ class KeylessPort(RestPort):
     async def _ended(self, request: Submit, until: float, out: Outgoing) -> Task:
         """Submit, and look until it has ended; what is lost on the way is asked again."""
         from chatixia.peer.calls import advance
+        from chatixia.peer.queue import stranded
 
         done = await self._insist("tasks.submit", request, until)
         try:
@@ -186,10 +188,20 @@ class KeylessPort(RestPort):
                 before, row = row, await self._insist("tasks.get", Ref(done.task_id), until)
                 if (row.progress, row.note) != (before.progress, before.note):
                     advance(out, row.progress, row.note)
+                if await stranded(self.verb, out, row):
+                    await self._take_back(row.id, out.target, until)
         except MeshError as error:
             error.outcome = "unknown"  # the work is in the queue, whatever became of looking
             raise
         return row
+
+    async def _take_back(self, task: str, agent: AgentId, until: float) -> None:
+        """Let nobody start it any more. Raises Unreachable, unless it has ended meanwhile."""
+        from chatixia.peer.queue import STRANDED, left_behind
+
+        with contextlib.suppress(Conflict):
+            await self._insist("tasks.cancel", Cancel(task, STRANDED), until)
+            raise left_behind(agent)
 
     async def _insist(self, name: str, request: msgspec.Struct, until: float) -> Any:
         """Until it is answered. A submit that surely was not taken is not repeated while the

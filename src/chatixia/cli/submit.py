@@ -16,12 +16,14 @@ DAY_S: Final = 86_400.0
 
 
 class Terms(NamedTuple):
-    """How a task is submitted. ``key``: its idempotency key; ``deadline``: seconds from now."""
+    """How a task is submitted. ``key``: its idempotency key; ``deadline``: seconds from now;
+    ``retry_of``: the task that it does again."""
 
     key: str = ""
     deadline: float = DAY_S
     priority: int = 0
     max_attempts: int = 3
+    retry_of: str = ""
 
 
 async def submit(
@@ -30,7 +32,7 @@ async def submit(
     """Put it in the queue and print its id; ``agent`` may be empty: whoever has the skill."""
     task = await mesh.submit(
         agent, skill, args, key=terms.key, deadline=terms.deadline, priority=terms.priority,
-        max_attempts=terms.max_attempts,
+        max_attempts=terms.max_attempts, retry_of=terms.retry_of,
     )  # fmt: skip
     talk.data("task", {"task": {"id": task.id, "agent": agent, "skill": skill}}, task.id)
     follow = f"chatixia tasks watch {task.id}{f' --mesh {talk.mesh}' if talk.mesh else ''}"
@@ -50,5 +52,5 @@ async def again(mesh: Mesh, talk: Talk, row: Task, deadline: float) -> None:
     args = msgspec.json.decode(plain) if isinstance(plain, msgspec.Raw) else None
     if not isinstance(args, dict):
         raise BadRequest("What the task carries is no object of arguments; submit it anew.")
-    terms = Terms("", deadline, row.priority, row.max_attempts)
+    terms = Terms("", deadline, row.priority, row.max_attempts, row.id)
     await submit(mesh, talk, row.target_agent_id, row.skill, args, terms)

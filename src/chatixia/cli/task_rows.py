@@ -25,6 +25,7 @@ def everything(task: Task) -> list[output.Row]:
     return [
         ("task", task.id, f"queue, {'sealed' if task.sealed else 'plain'}"),
         ("state", task.state, f"attempt {task.attempt} of {task.max_attempts}"),
+        ("retry of", task.retry_of, ""),
         ("skill", output.in_line(task.skill), ""),
         ("arguments", output.in_line(body(task.payload)), ""),
         ("from", output.in_line(task.source_agent_id), ""),

@@ -150,13 +150,13 @@ class Mesh:
 
     async def submit(
         self, agent: str, skill: str, args: Mapping[str, Any] | None = None, *, key: str = "",
-        deadline: float = TASK_S, priority: int = 0, max_attempts: int = 3,
+        deadline: float = TASK_S, priority: int = 0, max_attempts: int = 3, retry_of: str = "",
     ) -> Task:  # fmt: skip
         """Put a task in the registry's queue; it survives this process, the worker and restarts.
 
         ``agent`` may be empty: whoever has ``skill``. ``key``: an idempotency key; the same key
         with the same content, in any order, is the same task. ``deadline`` in seconds from now; a
-        day unless said.
+        day unless said. ``retry_of``: the id of an ended task that this one does again.
         Raises Conflict, TooLarge, Overloaded, RegistryUnreachable. An error whose outcome is
         unknown comes only after 30 s of asking under the same key: the task may be there then.
         """
@@ -171,6 +171,7 @@ class Mesh:
             payload=msgspec.Raw(encode(Body(plain=msgspec.Raw(body)))), key=key,
             deadline_ms=_millis(deadline), priority=priority, max_attempts=max_attempts,
             path=list(door.caused_by()), traceparent=door.traceparent,
+            retry_of=self.task(retry_of).id if retry_of else "",
         )  # fmt: skip
         request.key = key or request.id  # so that a lost answer can be asked for again
         done = await self._submitted(request)

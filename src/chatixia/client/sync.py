@@ -96,13 +96,13 @@ class SyncView:
 
     def submit(
         self, agent: str, skill: str, args: Mapping[str, Any] | None = None, *, key: str = "",
-        deadline: float = TASK_S, priority: int = 0, max_attempts: int = 3,
+        deadline: float = TASK_S, priority: int = 0, max_attempts: int = 3, retry_of: str = "",
     ) -> SyncTask:  # fmt: skip
         """See :meth:`Mesh.submit`."""
         task = self._bridge.run(
             lambda: self._open.submit(
                 agent, skill, args, key=key, deadline=deadline, priority=priority,
-                max_attempts=max_attempts,
+                max_attempts=max_attempts, retry_of=retry_of,
             )
         )  # fmt: skip
         return SyncTask(self._bridge, task)

@@ -61,8 +61,15 @@ class Task:
         return (await self.reply()).value
 
     async def row(self, timeout: float = 10.0) -> Row:
-        """The task as the registry has it now. Raises NotFound, Denied, Unreachable."""
-        return await self._row(self._door.port, timeout)
+        """The task as the registry has it now. Raises NotFound, Denied, Unreachable.
+
+        Reading does nothing: a failure of it is definite, whatever becomes of the task.
+        """
+        try:
+            return await self._row(self._door.port, timeout)
+        except MeshError as error:
+            error.outcome = "definite"
+            raise
 
     async def state(self) -> str:
         """Its state now: a key of ``wire.tasks.STATES``."""

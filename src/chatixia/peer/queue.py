@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 
 import msgspec
@@ -25,6 +25,7 @@ from chatixia.errors import (
 from chatixia.ids import AgentId
 from chatixia.wire import tasks as t
 from chatixia.wire.base import encode
+from chatixia.wire.registry import AgentRef
 from chatixia.wire.signaling import TaskDone, TaskHint, TaskProgress
 from chatixia.world import World, task_id
 
@@ -44,6 +45,7 @@ LATER: Final = (0.05, 0.2, 0.5, 1.0, 2.0)
 """Seconds until a cancel is said again that found no task: the submit before it may still be being
 written."""
 LATE: Final = "the caller's deadline is over"
+STRANDED: Final = "another agent is asked"
 LAST_LOOK: Final = 2.0
 """Seconds past its deadline that a call waits for each word on whether its task was begun."""
 LAST_WORDS: Final = 0.5
@@ -114,7 +116,7 @@ class Queue:
                 self._expect(name)
             if out.on_progress is not None:
                 self._listeners[name] = Listener(out)
-            row = await self._ended(name, out.target, deadline)
+            row = await self._ended(name, out, deadline)
         except asyncio.CancelledError:
             self._cancel_later(name)
             raise
@@ -161,7 +163,7 @@ class Queue:
             else:
                 return str(done.task_id)
 
-    async def _ended(self, name: str, agent: AgentId, deadline: float) -> t.Task:
+    async def _ended(self, name: str, out: Outgoing, deadline: float) -> t.Task:
         polls = iter(POLL)
         wait = POLL[0]
         if name in self._listeners:
@@ -171,9 +173,13 @@ class Queue:
             row = await self._push(name, min(wait, left))
             if row is None:
                 row = await self._look(name)
-            if row is not None and row.state in t.TERMINAL:
+            if row is None:
+                continue
+            if row.state in t.TERMINAL:
                 return row
-        return await self._too_late(name, agent)
+            if await stranded(self._registry.verb, out, row):
+                return await self._take_back(name, STRANDED, left_behind(out.target))
+        return await self._take_back(name, LATE, DeadlineExceeded(agent=out.target, via=VIA))
 
     def _expect(self, name: str) -> None:
         self._check()
@@ -203,23 +209,24 @@ class Queue:
             return row if isinstance(row, t.Task) else None
         return None
 
-    async def _too_late(self, name: str, agent: AgentId) -> t.Task:
-        """The deadline is over: let nobody start it any more, then say what is known. Before the
-        cancel is answered somebody may still begin it."""
-        ended = await self._end(name)
+    async def _take_back(self, name: str, reason: str, error: MeshError) -> t.Task:
+        """Let nobody start it any more, then say what is known: the row if it ended meanwhile,
+        else ``error``, or that nobody had it. Before the cancel is answered somebody may still
+        begin it."""
+        ended = await self._end(name, reason)
         row = await self._look(name, LAST_LOOK)
         if row is not None and row.state in t.TERMINAL and not (ended and row.state == "canceled"):
             return row
         if not ended:
             self._cancel_later(name)
         elif row is not None and row.state == "canceled" and not row.deliveries:
-            raise _not_fetched(agent)
-        raise DeadlineExceeded(agent=agent, via=VIA)
+            raise _not_fetched(error.agent or "")
+        raise error
 
-    async def _end(self, name: str) -> bool:
+    async def _end(self, name: str, reason: str) -> bool:
         """Cancel a task; whether that ended it."""
         with contextlib.suppress(MeshError):
-            done = await self._registry.verb("tasks.cancel", t.Cancel(name, LATE), LAST_LOOK)
+            done = await self._registry.verb("tasks.cancel", t.Cancel(name, reason), LAST_LOOK)
             return bool(done.state == "canceled" and not done.duplicate)
         return False
 
@@ -317,6 +324,28 @@ class Queue:
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
+
+
+async def stranded(verb: Callable[..., Awaitable[Any]], out: Outgoing, row: t.Task) -> bool:
+    """Whether the task of an idempotent call waits for an agent that lost it or is gone, while its
+    asker has others to ask. ``verb``: asks the registry."""
+    if not (out.idempotent and out.elsewhere) or row.state != "pending":
+        return False
+    if row.deliveries:
+        return True
+    try:
+        agent = await verb("agents.get", AgentRef(out.target))
+    except NotFound:
+        return True
+    except MeshError:
+        return False
+    return bool(agent.health != "active")
+
+
+def left_behind(agent: AgentId) -> Unreachable:
+    """What a call ends with whose task was given to ``agent`` and came back."""
+    text = f"{agent} was given the work and did not end it."
+    return Unreachable(text, agent=agent, via=VIA, outcome="unknown")
 
 
 def _give_up(waiter: asyncio.Future[Any]) -> None:

@@ -37,6 +37,9 @@ LOOKS_AT_ONCE: Final = 32
 LOOKS_FIRST: Final = 8
 """So many looks go before what does something, so that neither starves."""
 LOOKS_WAITING: Final = 16_384
+READS: Final = frozenset(name for name, verb in BY_NAME.items() if verb.method == "GET") - LOOKS
+"""Verbs that do nothing, so that one without an answer has done nothing. A look is not among them:
+where it is part of waiting for a task, its failure leaves open what became of that."""
 
 _decoders: dict[str, msgspec.json.Decoder[Any]] = {}
 
@@ -74,7 +77,7 @@ class Verbs:
     async def call(self, name: str, request: msgspec.Struct, timeout: float) -> Any:
         """A verb's reply. Raises its error, Overloaded, DeadlineExceeded or RegistryUnreachable.
 
-        A verb that never left has the outcome definite.
+        A verb that never left, or that does nothing, has the outcome definite.
         """
         lane, most = (self._looks, LOOKS_WAITING) if name in LOOKS else (self._acts, WAITING)
         if lane.open >= most:
@@ -159,7 +162,11 @@ def _late(entry: _Open) -> None:
 
 
 def _outcome(entry: _Open) -> Outcome:
-    return "unknown" if entry.sent else "definite"
+    return _doubt(entry.call.verb) if entry.sent else "definite"
+
+
+def _doubt(name: str) -> Outcome:
+    return "definite" if name in READS else "unknown"
 
 
 def _reply(name: str, raw: msgspec.Raw) -> Any:
@@ -170,4 +177,4 @@ def _reply(name: str, raw: msgspec.Raw) -> Any:
         return maker.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError):
         text = f"The registry's answer to {name} cannot be read."
-        raise Unavailable(text, outcome="unknown") from None
+        raise Unavailable(text, outcome=_doubt(name)) from None

@@ -91,6 +91,8 @@ class Task(msgspec.Struct, omit_defaults=True):
     scope: Short = ""
     """For the worker of an idempotent task: its key, hashed with its scope (``core.task.scope``).
     A link may have brought it the same request under that key."""
+    retry_of: Short = ""
+    """The ended task that this one does again."""
 
 
 class DescribedTask(msgspec.Struct, omit_defaults=True):
@@ -144,6 +146,8 @@ class Submit(msgspec.Struct, omit_defaults=True):
     digest: Short = ""
     """Client-made HMAC of the plaintext, for equality under one key (used when sealed)."""
     ns: Short = "default"
+    retry_of: Short = ""
+    """The ended task that this one does again: shown with it, and nothing else."""
 
 
 class Submitted(msgspec.Struct, omit_defaults=True):

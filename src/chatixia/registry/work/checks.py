@@ -73,7 +73,7 @@ def submit(who: Principal, said: t.Submit) -> None:
         names.agent(target)
     if target == who.id:
         raise Unprocessable("An agent cannot queue work for itself.")
-    if said.id and not is_task_id(said.id):
+    if not all(is_task_id(one) for one in (said.id, said.retry_of) if one):
         raise Unprocessable("A task id is t_ and 26 characters of base32.")
     if len(said.path) > MAX_HOPS:
         raise HopLimit

@@ -12,7 +12,7 @@ ROW: Final = (
     "n", "id", "ns", "state", "skill", "target", "source", "machine", "worker", "incarnation",
     "queue", "priority", "turn", "ready", "attempt", "max_attempts", "deliveries", "started",
     "fence", "created", "updated", "run_after", "deadline", "lease", "ttl", "idempotent", "path",
-    "traceparent", "size", "error", "scope", "holder",
+    "traceparent", "size", "error", "scope", "holder", "retry_of",
 )  # fmt: skip
 """The columns that ``{row}`` stands for, in the order of ``work.Row``."""
 

@@ -47,6 +47,7 @@ class Row(msgspec.Struct):
     error: bytes | None
     scope: bytes = b""
     holder: str = ""
+    retry_of: str = ""
 
     def concern(self) -> core.Concern:
         """Whom the task concerns."""
@@ -112,7 +113,7 @@ def to_task(
         created_at=row.created, updated_at=row.updated, run_after=row.run_after,
         deadline_ms=max(0, int((row.deadline - now) * 1000)), ttl=row.ttl, ns=row.ns,
         path=_path.decode(row.path) if row.path else [], traceparent=row.traceparent,
-        idempotent=bool(row.idempotent), size=row.size,
+        idempotent=bool(row.idempotent), size=row.size, retry_of=row.retry_of,
     )  # fmt: skip
 
 

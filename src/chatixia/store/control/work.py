@@ -115,13 +115,13 @@ def _insert(tx: Tx, memory: Memory, order: Order, scope: bytes, same: bytes) -> 
         0, said.id, who.ns, "pending", said.skill, said.target_agent_id, who.id, who.machine, "",
         "", queue, said.priority, turn, 1, 0, said.max_attempts, 0, 0, 0, tx.now, tx.now, 0.0,
         tx.now + order.ttl, 0.0, order.ttl, int(said.idempotent), path, said.traceparent,
-        len(payload), None, scope, holder,
+        len(payload), None, scope, holder, said.retry_of,
     )  # fmt: skip
     done = tx.run("insert_task", (
         row.id, row.ns, row.skill, row.target, row.source, row.machine, queue, row.priority, turn,
         row.max_attempts, tx.now, tx.now, row.deadline, row.ttl, row.idempotent, path,
         row.traceparent, row.size, scope, same, payload if small else None,
-        row.holder,
+        row.holder, row.retry_of,
     ))  # fmt: skip
     row.n = done.lastrowid or 0
     if not small:

@@ -55,8 +55,8 @@ SELECT size + coalesce(length(result), 0) + coalesce(length(error), 0) FROM task
 -- name: insert_task
 INSERT INTO tasks (id, ns, state, skill, target, source, machine, queue, priority, turn, ready,
   max_attempts, created, updated, deadline, ttl, idempotent, path, traceparent, size, scope, same,
-  payload, holder)
-VALUES (?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  payload, holder, retry_of)
+VALUES (?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 -- name: insert_payload
 INSERT INTO payloads VALUES (?, ?)
 -- name: payload

@@ -27,6 +27,13 @@ def test_each_leaf_is_complete(kind: type[MeshError]):
     assert kind.__doc__
 
 
+@pytest.mark.parametrize("seconds", [-5.0, 1e300, 86_400.0])
+@pytest.mark.parametrize("code", ["busy", "from_the_future"])
+def test_a_time_to_wait_that_no_one_could_wait_is_none(code: str, seconds: float):
+    assert errors.from_wire(WireError(code, retry_after=seconds)).retry_after == 0.0
+    assert errors.from_wire(WireError(code, retry_after=2.5)).retry_after == 2.5
+
+
 def test_codes_are_unique():
     class Stray(MeshError):
         """Of no module of ours: it takes no code away."""

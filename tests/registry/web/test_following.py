@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from chatixia.errors import Unauthorized
-from chatixia.registry.web import following
+from chatixia.registry.web import following, requests
 from chatixia.registry.work import followers
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.registry import KeyCreate
@@ -196,6 +196,72 @@ async def test_a_stream_ends_with_the_right_to_it(
 
     monkeypatch.setattr(registry.running.service.gate, "caller", over)
     assert "unauthorized" in await line.until("0\r\n\r\n")
+    await line.close()
+
+
+async def test_a_stream_that_is_never_silent_ends_with_the_right_to_it_as_well(
+    registry: RegistryHarness, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(following, "PING_SECONDS", 0.2)
+    pair = await Pair.of(registry)
+    made = (await pair.submit()).json["task_id"]
+    line = await Line.open(
+        registry, "GET", f"/api/tasks/{made}/watch", Accept="text/event-stream", X_API_Key=pair.key
+    )
+    await line.until("event: task\n")
+    held = await pair.grant()
+
+    async def over(*_: object) -> None:
+        raise Unauthorized
+
+    async def talk() -> None:
+        for n in range(10_000):
+            await pair.worker.verb("tasks.progress", **held, n=n, note="more")
+
+    monkeypatch.setattr(registry.running.service.gate, "caller", over)
+    talking, said = asyncio.create_task(talk()), b""
+    async with asyncio.timeout(HANG):
+        while b"unauthorized" not in said:
+            said = said[-100:] + await line.reader.read(65_536)
+    talking.cancel()
+    await line.close()
+
+
+async def test_a_wait_gives_nothing_to_a_right_that_ended_meanwhile(
+    registry: RegistryHarness, monkeypatch: pytest.MonkeyPatch
+):
+    pair = await Pair.of(registry)
+    made = (await pair.submit()).json["task_id"]
+    line = await Line.open(registry, "GET", f"/api/tasks/{made}?wait=30", X_API_Key=pair.key)
+    await pair.waiting(1)
+
+    async def over(*_: object) -> None:
+        raise Unauthorized
+
+    monkeypatch.setattr(registry.running.service.gate, "caller", over)
+    await pair.complete(await pair.grant(), "secret")
+    said = await line.until("}")
+    assert said.startswith("HTTP/1.1 401 ") and "secret" not in said
+    await line.close()
+
+
+async def test_a_stream_that_nobody_reads_ends(
+    registry: RegistryHarness, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(requests, "ANSWER_SECONDS", 0.3)
+    pair = await Pair.of(registry)
+    made = (await pair.submit()).json["task_id"]
+    line = await Line.open(
+        registry, "GET", f"/api/tasks/{made}/watch", Accept="text/event-stream", X_API_Key=pair.key
+    )
+    await pair.waiting(1)
+    held = await pair.grant()
+    for n in range(64):
+        item = {"plain": "x" * 200_000}
+        await pair.worker.verb("tasks.progress", **held, n=n, item=item)
+        if not registry.running.service.tasks.followers._of_holder.total():
+            break
+    await pair.waiting(0)
     await line.close()
 
 

@@ -12,7 +12,7 @@ from chatixia.errors import Overloaded, Unavailable
 from chatixia.ids import AgentId
 from chatixia.registry.work import followers as module
 from chatixia.registry.work.followers import Followers
-from chatixia.wire.signaling import TaskHint
+from chatixia.wire.signaling import TaskHint, TaskProgress
 
 ME, OTHER = (
     Principal(AgentId(f"{name}~aaaaaa"), "client", machine=name) for name in ("me", "other")
@@ -46,6 +46,24 @@ async def test_one_principal_and_all_are_bounded(monkeypatch: pytest.MonkeyPatch
             pass
     with followers.follow(ME, "t"):
         pass
+
+
+async def test_what_is_not_read_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "UNREAD_BYTES", 1000)
+    followers = Followers()
+    said = TaskProgress("t", "1.1", 1, note="x" * 300)
+    with followers.follow(ME, "t") as slow:
+        followers.tell("t", said)
+        assert await slow.next() is said
+        for _ in range(50):
+            followers.tell("t", said)
+        assert slow._messages.qsize() == 2
+        with pytest.raises(Overloaded):
+            await slow.next()
+        assert slow._bytes == 500
+    with followers.follow(ME, "t") as large:
+        followers.tell("t", TaskProgress("t", "1.1", 1, note="x" * 3000))
+        assert isinstance(await large.next(), TaskProgress)
 
 
 async def test_a_slow_reader_is_told_and_nobody_waits_beyond_the_end(

@@ -11,6 +11,7 @@ from chatixia.wire.base import encode
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+PIECE: Final = 64 * 1024
 API_CSP: Final = "default-src 'none'; frame-ancestors 'none'"
 PAGE_CSP: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -26,14 +27,18 @@ ALWAYS: Final[Mapping[str, str]] = {
 }
 RETRY: Final[Mapping[int, int]] = {429: 5, 503: 2}
 """status -> seconds of Retry-After."""
+UNREAD: Final = frozenset({413, 504})
+"""Statuses of a request whose body may not have come."""
 
 
 async def answer(
     send: Send, status: int, body: bytes, kind: str, extra: Mapping[str, str] | None = None
 ) -> None:
-    """One whole answer with the security headers."""
+    """One whole answer with the security headers, in pieces that wait for a slow reader."""
     await send(opening(status, kind, {"content-length": str(len(body)), **(extra or {})}))
-    await send({"type": "http.response.body", "body": body})
+    for at in range(0, max(1, len(body)), PIECE):
+        more = at + PIECE < len(body)
+        await send({"type": "http.response.body", "body": body[at : at + PIECE], "more_body": more})
 
 
 def opening(
@@ -60,7 +65,7 @@ async def refuse(
         headers["retry-after"] = str(ceil(error.retry_after) or RETRY[error.status])
     if error.status == 401:
         headers["www-authenticate"] = 'Bearer realm="chatixia"'
-    if error.status == 413:
+    if error.status in UNREAD:
         headers["connection"] = "close"  # what is left of the body is never read
     body = encode(problem(error, path))
     await answer(send, error.status, body, "application/problem+json", headers)

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Route, Router
 
+from chatixia.core.ports import Principal
 from chatixia.errors import (
     BadRequest,
     Denied,
@@ -35,8 +36,9 @@ from chatixia.world import World
 
 from .answers import Send, answer, not_allowed, refuse
 from .body import Receive, read_body
-from .following import Following, Gone, seconds, wants_events
+from .following import Following, seconds, wants_events
 from .guard import ASKED, LISTENER, App, Scope
+from .requests import Gone, Held, Requests, declared, in_time, written
 from .static import Asset, find
 from .unproved import proved
 
@@ -69,7 +71,7 @@ class Web:
         self._gate, self._verbs, self._meter = gate, verbs, meter
         self._mesh, self._assets = mesh, dict(assets)
         self._description, self._metrics = description, metrics
-        self._following = Following(followers)
+        self._following, self._requests = Following(followers, world), Requests()
         self._nonces = Limits(world, *NONCES)
         self._near = Limits(world, *NEAR_NONCES)
         self._door = door
@@ -108,26 +110,42 @@ class Web:
     def _verb(self, verb: Verb) -> Serve:
         async def serve(request: Request, send: Send) -> None:
             call = await self._call(request, verb)
-            wait = seconds(request.query_params) if verb.waits else 0.0
-            asked = await self._asked(request, verb)
-            if verb.streams and request.method == "GET" and wants_events(request.headers):
-                await self._stream(request, verb, call, asked, send)
-                return
-            body = await self._verbs.run(verb, call, asked)
-            if verb.name in PROVING:
-                proved(request.scope)
-            if wait and verb.request is Submit:
-                body = await self._waited(request, call, body, wait)
-            elif wait:
-                read = partial(self._verbs.run, verb, call, asked)
-                body = await self._following.wait(
-                    call.who, asked.task_id, wait, read, request.receive
-                )
-            await answer(
-                send, verb.status, body, JSON, {**self._cookie(call), **_more(request, call)}
-            )
+            size = declared(request.headers, verb.limit) if verb.method in BODIES else 0
+            with self._requests.admit(call.principal, size) as held:
+                await self._serve(request, verb, call, held, send)
 
         return serve
+
+    async def _serve(
+        self, request: Request, verb: Verb, call: Call, held: Held, send: Send
+    ) -> None:
+        wait = seconds(request.query_params) if verb.waits else 0.0
+        asked = await in_time(self._asked(request, verb))
+        if verb.streams and request.method == "GET" and wants_events(request.headers):
+            await self._stream(request, verb, call, asked, send)
+            return
+        body = await self._verbs.run(verb, call, asked)
+        if verb.name in PROVING:
+            proved(request.scope)
+        if wait and verb.request is Submit:
+            body = await self._waited(request, call, body, wait)
+        elif wait:
+            body = await self._following.wait(
+                call.who, asked.task_id, wait, partial(self._verbs.run, verb, call, asked),
+                partial(self._call, request, verb), request.receive,
+            )  # fmt: skip
+        (held.owe if verb.method in BODIES else held.take)(len(body))
+        extra = {**self._cookie(call), **_more(request, call)}
+        await self._answer(request, answer(send, verb.status, body, JSON, extra), call.principal)
+
+    async def _answer(
+        self, request: Request, sending: Awaitable[None], who: Principal | None
+    ) -> None:
+        """A stranger's time for its answer is its connection's."""
+        if who is None:
+            await sending
+        else:
+            await written(sending, request.scope, request.receive)
 
     async def _waited(self, request: Request, call: Call, body: bytes, wait: float) -> bytes:
         """The answer to a submit with the task as it stands after the wait.
@@ -136,8 +154,11 @@ class Web:
         """
         said = _submitted.decode(body)
         read = partial(self._verbs.run, BY_NAME["tasks.get"], call, Ref(said.task_id))
+        check = partial(self._call, request, BY_NAME["tasks.submit"])
         try:
-            raw = await self._following.wait(call.who, said.task_id, wait, read, request.receive)
+            raw = await self._following.wait(
+                call.who, said.task_id, wait, read, check, request.receive
+            )
         except MeshError:
             return body
         said.task = _task.decode(raw)
@@ -149,7 +170,7 @@ class Web:
     ) -> None:
         await self._following.stream(
             call.who, asked.task_id, partial(self._verbs.run, verb, call, asked),
-            partial(self._call, request, verb), request.receive, send,
+            partial(self._call, request, verb), request.receive, send, request.scope,
         )  # fmt: skip
 
     async def _call(self, request: Request, verb: Verb) -> Call:
@@ -208,7 +229,10 @@ class Web:
             if caller.principal is None:
                 raise Unauthorized
             proved(request.scope)
-            await answer(send, 200, await make(), kind)
+            with self._requests.admit(caller.principal, 0) as held:
+                body = await make()
+                held.take(len(body))
+                await self._answer(request, answer(send, 200, body, kind), caller.principal)
 
         return serve
 

@@ -6,8 +6,8 @@ Both end when the client leaves, and hold no turn of anybody's verbs meanwhile.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, MutableMapping
+from contextlib import aclosing, suppress
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -19,9 +19,11 @@ from chatixia.registry.work.followers import Follower, Followers
 from chatixia.wire import tasks as t
 from chatixia.wire.base import decoder, encode
 from chatixia.wire.signaling import TaskDone
+from chatixia.world import World
 
 from .answers import Send, opening
 from .body import Receive
+from .requests import Gone, written
 
 MAX_WAIT: Final = 30.0
 STREAM_SECONDS: Final = 600.0
@@ -32,11 +34,8 @@ SSE: Final = "text/event-stream"
 T = TypeVar("T")
 Read = Callable[[], Awaitable[bytes]]
 Check = Callable[[], Awaitable[object]]
+Scope = MutableMapping[str, Any]
 _state = decoder(msgspec.defstruct("_State", [("state", t.State)]))
-
-
-class Gone(Exception):
-    """The client left; nobody reads an answer."""
 
 
 def seconds(query: Mapping[str, str]) -> float:
@@ -59,15 +58,17 @@ def wants_events(headers: Mapping[str, str]) -> bool:
 class Following:
     """Waits and streams for the web door."""
 
-    def __init__(self, followers: Followers) -> None:
-        self._followers = followers
+    def __init__(self, followers: Followers, world: World) -> None:
+        self._followers, self._world = followers, world
 
     async def wait(
-        self, who: Principal, task_id: str, wait: float, read: Read, receive: Receive
-    ) -> bytes:
+        self, who: Principal, task_id: str, wait: float, read: Read, check: Check,
+        receive: Receive,
+    ) -> bytes:  # fmt: skip
         """What ``read`` gives once the task has ended, or after ``wait`` seconds.
 
-        Raises Gone when the client leaves before, Overloaded with too many waits.
+        ``check`` raises if the credential did not outlast the wait. Raises Gone when the client
+        leaves before, Overloaded with too many waits.
         """
         with self._followers.follow(who, task_id) as follower:
             body = await read()
@@ -76,21 +77,23 @@ class Following:
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await while_there(_end(follower), receive)
+        await check()
         return await read()
 
     async def stream(
-        self, who: Principal, task_id: str, read: Read, check: Check, receive: Receive, send: Send
-    ) -> None:
+        self, who: Principal, task_id: str, read: Read, check: Check, receive: Receive,
+        send: Send, scope: Scope,
+    ) -> None:  # fmt: skip
         """The task now, then each change and report until it has ended, as server-sent events.
 
         ``check`` raises once the credential holds no longer; the stream ends by it.
         """
         with self._followers.follow(who, task_id) as follower:
             body = await read()
+            say = Say(send, scope, receive)
             await send(opening(200, SSE))
-            with suppress(Gone):
-                await while_there(_events(follower, body, check, send), receive)
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+            await while_there(_events(follower, body, check, say, self._world), receive)
+            await say.end()
 
 
 async def _end(follower: Follower) -> None:
@@ -98,42 +101,65 @@ async def _end(follower: Follower) -> None:
         pass
 
 
-async def _events(follower: Follower, body: bytes, check: Check, send: Send) -> None:
-    await _say(send, "task", body)
+class Say:
+    """The stream's own end; each part is read within its time, else Gone is raised."""
+
+    def __init__(self, send: Send, scope: Scope, receive: Receive) -> None:
+        self._send, self._scope, self._receive = send, scope, receive
+
+    async def event(self, kind: str, data: bytes) -> None:
+        """One server-sent event."""
+        await self._part(b"event: %b\ndata: %b\n\n" % (kind.encode(), data), True)
+
+    async def alive(self) -> None:
+        """What keeps proxies from closing a silent line."""
+        await self._part(b":\n\n", True)
+
+    async def end(self) -> None:
+        """The end."""
+        await self._part(b"", False)
+
+    async def _part(self, data: bytes, more: bool) -> None:
+        message = {"type": "http.response.body", "body": data, "more_body": more}
+        await written(self._send(message), self._scope, self._receive)
+
+
+async def _events(follower: Follower, body: bytes, check: Check, say: Say, world: World) -> None:
+    await say.event("task", body)
     if is_terminal(_state.decode(body).state):
         return
     try:
-        async with asyncio.timeout(STREAM_SECONDS):
-            while True:
-                message = await _next(follower, check, send)
+        async with aclosing(_messages(follower, check, say, world)) as messages:
+            async for message in messages:
                 kind = str(type(message).__struct_config__.tag)
-                await _say(send, kind, encode(message))
+                await say.event(kind, encode(message))
                 if isinstance(message, TaskDone):
                     return
-    except TimeoutError:
-        await _say(send, "error", encode(problem(DeadlineExceeded("The stream has its time."))))
+        await say.event("error", encode(problem(DeadlineExceeded("The stream has its time."))))
     except MeshError as error:
-        await _say(send, "error", encode(problem(error)))
+        await say.event("error", encode(problem(error)))
 
 
-async def _next(follower: Follower, check: Check, send: Send) -> msgspec.Struct:
-    """The next message; while there is none the line is kept alive and the right to it checked."""
+async def _messages(
+    follower: Follower, check: Check, say: Say, world: World
+) -> AsyncGenerator[msgspec.Struct, None]:
+    """The messages until the stream's time is over. The line is kept alive, and the right to it
+    checked, at the same pace whether much comes or nothing."""
+    start = world.monotonic()
+    ends, due = start + STREAM_SECONDS, start + PING_SECONDS
     coming = asyncio.ensure_future(follower.next())
     try:
-        while not (await asyncio.wait([coming], timeout=PING_SECONDS))[0]:
-            await check()
-            await _chunk(send, b":\n\n")
-        return coming.result()
+        while (now := world.monotonic()) < ends:
+            if now >= due:
+                await check()
+                await say.alive()
+                due = now + PING_SECONDS
+            await asyncio.wait([coming], timeout=min(due, ends) - now)
+            if coming.done():
+                yield coming.result()
+                coming = asyncio.ensure_future(follower.next())
     finally:
         coming.cancel()
-
-
-async def _say(send: Send, kind: str, data: bytes) -> None:
-    await _chunk(send, b"event: %b\ndata: %b\n\n" % (kind.encode(), data))
-
-
-async def _chunk(send: Send, data: bytes) -> None:
-    await send({"type": "http.response.body", "body": data, "more_body": True})
 
 
 async def while_there(work: Coroutine[Any, Any, T], receive: Receive) -> T:

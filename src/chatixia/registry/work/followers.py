@@ -16,10 +16,14 @@ import msgspec
 from chatixia.core.ports import Principal
 from chatixia.core.shares import holder_of
 from chatixia.errors import Overloaded, Unavailable
+from chatixia.wire.signaling import TaskProgress
+
+from .watches import weight
 
 FOLLOWERS: Final = 1024
 PER_HOLDER: Final = 32
 UNREAD: Final = 256
+UNREAD_BYTES: Final = 1024 * 1024
 
 
 class Follower:
@@ -28,23 +32,31 @@ class Follower:
     def __init__(self) -> None:
         self._messages: asyncio.Queue[msgspec.Struct | None] = asyncio.Queue(UNREAD)
         self._lost = False
+        self._bytes = 0
 
     def put(self, message: msgspec.Struct | None) -> None:
         """A message; None when there will be no more."""
-        if self._messages.full():
+        size = _size(message)
+        while self._messages.full() or (self._bytes and self._bytes + size > UNREAD_BYTES):
             self._lost = True
-            self._messages.get_nowait()
+            self._bytes -= _size(self._messages.get_nowait())
+        self._bytes += size
         self._messages.put_nowait(message)
 
     async def next(self) -> msgspec.Struct:
         """The next message. Raises Overloaded if one was not read in time, Unavailable when the
         registry stops."""
         message = await self._messages.get()
+        self._bytes -= _size(message)
         if self._lost:
             raise Overloaded("This reader is too slow for what the task says; begin again.")
         if message is None:
             raise Unavailable("The registry stops.")
         return message
+
+
+def _size(message: msgspec.Struct | None) -> int:
+    return weight(message) if isinstance(message, TaskProgress) else 0
 
 
 class Followers:

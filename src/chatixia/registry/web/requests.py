@@ -1,0 +1,120 @@
+"""The HTTP requests of members that are under way: how many, how large, and for how long.
+
+Whoever has proved itself is out of the bounds of strangers, and one key must not hold every
+descriptor with bodies that never come, or the memory with answers that nobody reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from typing import Any, Final, TypeVar
+
+from chatixia.core.ports import Principal
+from chatixia.core.shares import Shares, holder_of
+from chatixia.errors import DeadlineExceeded, Overloaded
+from chatixia.wire.base import MIB
+
+from .body import Receive
+from .unproved import CONNECTION
+
+T = TypeVar("T")
+REQUESTS: Final = 2048
+REQUEST_BYTES: Final = 256 * MIB
+BODY_SECONDS: Final = 60.0
+ANSWER_SECONDS: Final = 60.0
+RETRY_AFTER: Final = 1.0
+
+
+class Gone(Exception):
+    """The client left, or reads nothing; nobody takes an answer."""
+
+
+class Held:
+    """What one request holds of its holder's share."""
+
+    def __init__(self, sizes: Shares, holder: str) -> None:
+        self._sizes, self._holder = sizes, holder
+        self.size = 0
+
+    def take(self, size: int) -> None:
+        """Hold ``size`` bytes in place of what it held. Raises Overloaded."""
+        self.owe(0)
+        if not self._sizes.take(self._holder, size):
+            raise Overloaded(
+                "Too many bytes of your requests and their answers are under way.",
+                retry_after=RETRY_AFTER,
+            )
+        self.size = size
+
+    def owe(self, size: int) -> None:
+        """:meth:`take`, whether it fits or not: for the answer to what has been done."""
+        self._sizes.add(self._holder, size - self.size)
+        self.size = size
+
+
+class Requests:
+    """All requests of members, by holder (core.shares)."""
+
+    def __init__(self) -> None:
+        self._many, self._sizes = Shares(REQUESTS), Shares(REQUEST_BYTES)
+
+    def __len__(self) -> int:
+        return self._many.used
+
+    @contextmanager
+    def admit(self, who: Principal | None, size: int) -> Iterator[Held]:
+        """Count a request with a body of ``size`` bytes until its answer has gone.
+
+        Raises Overloaded. ``who`` None: a stranger's, which counts where it was accepted.
+        """
+        if who is None:
+            yield Held(Shares(REQUEST_BYTES), "")
+            return
+        holder = holder_of(who)
+        if not self._many.take(holder):
+            raise Overloaded("Too many requests of yours are under way.", retry_after=RETRY_AFTER)
+        held = Held(self._sizes, holder)
+        try:
+            held.take(size)
+            yield held
+        finally:
+            self._sizes.add(holder, -held.size)
+            self._many.add(holder, -1)
+
+
+def declared(headers: Mapping[str, str], most: int) -> int:
+    """Bytes that a request's body may come to, at most ``most``."""
+    if "transfer-encoding" in headers:
+        return most
+    said = headers.get("content-length", "0")
+    return min(int(said[:20]), most) if said.isdigit() else most
+
+
+async def in_time(body: Awaitable[T]) -> T:
+    """A body that comes within its time. Raises DeadlineExceeded: nothing was done."""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await body
+    except TimeoutError:
+        raise DeadlineExceeded(
+            f"The body did not come within {BODY_SECONDS:.0f} seconds.", outcome="definite"
+        ) from None
+
+
+async def written(
+    sending: Awaitable[None], scope: MutableMapping[str, Any], receive: Receive
+) -> None:
+    """An answer, or a part of one, that is read within its time.
+
+    Raises Gone once it is not, and the connection has ended.
+    """
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await sending
+    except TimeoutError:
+        scope[CONNECTION].abort()
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        raise Gone from None

@@ -70,7 +70,18 @@ def cancelled(original: Any) -> Any:
     return error
 
 
+def shared(original: Any) -> Any:
+    """Let each request start in whatever context it is taken up in."""
+
+    class Current:
+        copy = staticmethod(original)
+
+    return Current
+
+
 ACC = "tests/acceptance"
+CALLS = "tests/peer/test_calls.py"
+WORK = "tests/peer/test_work.py"
 SESSION = "tests/core/test_session.py"
 MESH = "tests/peer/test_mesh.py"
 STOP = "tests/peer/test_stop.py"
@@ -81,6 +92,30 @@ KEYLESS = "tests/assembly/test_keyless.py"
 PROTOCOLS = "tests/registry/web/test_protocols.py"
 
 FAULTS: list[Fault] = [
+    Fault(
+        "blamed-on-the-caller",
+        "what was cancelled from inside is unknown, and told at once",
+        {
+            "chatixia.peer.calls:interrupted": cancelled,
+            "chatixia.peer.work:Worker._interrupted": always(None),
+        },
+        (
+            f"{CALLS}::test_what_was_cancelled_from_inside_is_not_said_to_be_its_callers_wish",
+            f"{WORK}::test_what_was_cancelled_from_inside_is_told_at_once_and_tried_again",
+        ),
+    ),
+    Fault(
+        "one-context-for-all",
+        "no request sees the context of another",
+        {
+            "chatixia.peer.calls:copy_context": shared,
+            "chatixia.peer.chores:copy_context": shared,
+        },
+        (
+            f"{CALLS}::test_a_request_sees_no_other_requests_context",
+            "tests/peer/test_chores.py::test_an_eager_one_runs_in_its_owners_context",
+        ),
+    ),
     Fault(
         "panic-untold",
         "whatever a skill raises is its answer, at once",

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from contextvars import ContextVar
 
 import pytest
 
@@ -65,9 +66,44 @@ async def test_a_handler_without_an_answer_is_answered_for(end, suspends):
     served = side.run()
     for _ in range(4):
         await asyncio.sleep(0)
-    code = b"canceled" if end == "cancelled" else b"skill_failed"
+    code = b"unavailable" if end == "cancelled" else b"skill_failed"
     assert code in served.answer and b"secret" not in served.answer
     assert not side.perform.tasks
+
+
+async def test_what_was_cancelled_from_inside_is_not_said_to_be_its_callers_wish():
+    """modelcontextprotocol/python-sdk#521, openai/openai-agents-python#1288: a cancel scope that is
+    left in another task cancels its host."""
+
+    async def leaking(incoming, responder):
+        asyncio.get_running_loop().call_soon(asyncio.current_task().cancel)
+        await asyncio.Event().wait()
+
+    side = Side(leaking)
+    served = side.run()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert b'"code":"unavailable"' in served.answer and b'"outcome":"unknown"' in served.answer
+    assert b"inside the agent" in served.answer
+
+
+SEEN: ContextVar[str] = ContextVar("SEEN", default="nothing")
+
+
+async def test_a_request_sees_no_other_requests_context():
+    """Neither that of whoever opened the link, nor what an earlier request set."""
+    seen = []
+
+    async def handler(incoming, responder):
+        seen.append(SEEN.get())
+        SEEN.set("an earlier request")
+        responder.reply(b"1")
+
+    side = Side(handler)
+    SEEN.set("who opened the link")
+    served = side.run()
+    await asyncio.sleep(0)
+    assert served.answer is not None and seen == ["nothing"]
 
 
 async def test_a_request_that_was_here_before_is_answered_by_who_has_it():

@@ -1,11 +1,14 @@
 """Background tasks: kept while they run, cancelled and awaited at the end."""
 
 import asyncio
+from contextvars import ContextVar
 
 from chatixia.peer.calls import EAGER
 from chatixia.peer.channel import LoopTimers
 from chatixia.peer.chores import Chores, ends
 from chatixia.testing.clock import FakeWorld
+
+SEEN: ContextVar[str] = ContextVar("SEEN", default="nothing")
 
 
 async def test_an_eager_one_runs_at_once_and_all_end_with_the_stop():
@@ -30,6 +33,19 @@ async def test_an_eager_one_runs_at_once_and_all_end_with_the_stop():
     await asyncio.sleep(0)
     await chores.stop()
     assert sorted(ended) == ["a", "b", "quick"] and task.cancelled()
+
+
+async def test_an_eager_one_runs_in_its_owners_context():
+    chores, seen = Chores(LoopTimers()), []
+    SEEN.set("who spawns")
+
+    async def work():
+        seen.append(SEEN.get())
+        SEEN.set("the one before")
+
+    await chores.eager(work())
+    await chores.eager(work())
+    assert seen == ["nothing", "nothing"]
 
 
 async def test_sleep_is_of_the_timers_clock():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextvars import copy_context
 from typing import Any
 
 from chatixia.core.call import Sink
@@ -12,7 +13,6 @@ from chatixia.core.exchange import Advanced, Heard, Late, Pending, Served, Stop
 from chatixia.core.ports import Answer, Handler, Incoming, Outgoing
 from chatixia.core.streams import Inflow, Outflow
 from chatixia.errors import (
-    Cancelled,
     MeshError,
     SkillFailed,
     Unavailable,
@@ -22,7 +22,7 @@ from chatixia.world import EAGER
 
 from .channel import Channel
 from .steps import Steps
-from .stop import stopping
+from .stop import interrupted, stopping
 
 log = logging.getLogger("chatixia.peer")
 
@@ -72,6 +72,8 @@ class Perform:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self._context = copy_context()
+        """Each request starts in a copy: what another set, or who opened the link, is not seen."""
         self.handler: Handler = _unserved
         self.follow: Callable[[Incoming], Handler | None] | None = None
         """Who answers a request that came here before by another door, if it did."""
@@ -125,7 +127,7 @@ class Perform:
             return
         known = self.follow(served.incoming) if self.follow is not None else None
         work = (known or self.handler)(served.incoming, responder)
-        task = asyncio.Task(work, loop=self._loop, **EAGER)
+        task = asyncio.Task(work, loop=self._loop, context=self._context.copy(), **EAGER)
         if task.done():
             if served.answer is None or task.cancelled() or task.exception() is not None:
                 self._ended(task, served, channel)
@@ -143,7 +145,9 @@ class Perform:
         if isinstance(error, MeshError):
             channel.calls.refuse(served, error)
         elif task.cancelled():
-            channel.calls.refuse(served, Cancelled(agent=channel.calls.me))
+            # Had its caller or a stop cancelled it, it would have been answered by then.
+            log.warning("%s was cancelled from inside", served.incoming.skill or "a request")
+            channel.calls.refuse(served, interrupted(channel.calls.me))
         else:
             if error is not None:
                 log.error("a handler failed with %s", type(error).__name__)

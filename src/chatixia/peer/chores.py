@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextvars import copy_context
 from typing import Any
 
 from chatixia.world import EAGER
@@ -16,6 +17,7 @@ class Chores:
 
     def __init__(self, timers: Timers) -> None:
         self._timers = timers
+        self._context = copy_context()
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
@@ -23,8 +25,10 @@ class Chores:
         self._keep(asyncio.ensure_future(work))
 
     def eager(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Run now up to the first wait, then beside."""
-        task = asyncio.Task(work, loop=asyncio.get_running_loop(), **EAGER)
+        """Run now up to the first wait, then beside; in a copy of the context of the owner."""
+        task = asyncio.Task(
+            work, loop=asyncio.get_running_loop(), context=self._context.copy(), **EAGER
+        )
         self._keep(task)
         return task
 

@@ -9,3 +9,11 @@ from chatixia.ids import AgentId
 def stopping(me: AgentId, outcome: Outcome = "unknown") -> Unavailable:
     """What a request gets whose agent stops; another may do it."""
     return Unavailable("The agent is stopping.", agent=me, outcome=outcome)
+
+
+def interrupted(me: AgentId) -> Unavailable:
+    """What a request gets whose work was cancelled by neither its caller nor us: a library let a
+    cancellation of its own out, or the loop ends."""
+    return Unavailable(
+        "The work was cancelled inside the agent, not by its caller.", agent=me, outcome="unknown"
+    )

@@ -42,7 +42,7 @@ from .chores import Chores, ends
 from .lease import Lease, Outcome, Outcomes, QueueResponder, newer
 from .renewal import Renewer
 from .reports import RETRY, SURE, Reports
-from .stop import stopping
+from .stop import interrupted, stopping
 from .twice import Twice
 
 log = logging.getLogger("chatixia.peer")
@@ -229,7 +229,7 @@ class Worker:
                 lease.begun = True
                 if not await self._twice.answered(lease, responder):
                     with self._twice.running(lease.task, responder):
-                        await self._work(self._incoming(lease), responder)
+                        await self._work(lease, self._incoming(lease), responder)
             if responder.answered and not lease.lost:
                 self._spared(lease)
                 await self._reports.deliver(lease, responder)
@@ -253,7 +253,7 @@ class Worker:
             return False
         return lease.sure or (await self._started(lease) and not lease.lost)
 
-    async def _work(self, incoming: Incoming, responder: QueueResponder) -> None:
+    async def _work(self, lease: Lease, incoming: Incoming, responder: QueueResponder) -> None:
         assert self._handler is not None
         me = asyncio.current_task()
         try:
@@ -262,11 +262,20 @@ class Worker:
             responder.fail(error)
         except BaseException as error:
             if ends(error, me):
+                if isinstance(error, asyncio.CancelledError):
+                    self._interrupted(lease)
                 raise
             log.error("a handler failed: %s", type(error).__name__)
             responder.fail(SkillFailed(agent=self.me))
         if not responder.answered:
             responder.fail(SkillFailed("The skill ended without an answer.", agent=self.me))
+
+    def _interrupted(self, lease: Lease) -> None:
+        """It was cancelled. Where that was not us the registry hears of it now, not when the lease
+        has ended; told beside, since all that this task waits for may be cancelled too."""
+        if not (lease.lost or self._stopped):
+            log.warning("%s was cancelled from inside", lease.task.skill or "a prompt")
+            self.spawn(self._give_back(lease, interrupted(self.me)))
 
     def _done(self, lease: Lease, responder: QueueResponder) -> None:
         """Nothing runs any more; what the registry does not know is remembered."""
@@ -466,14 +475,14 @@ class Worker:
             async with asyncio.timeout(GIVE_BACK):
                 await asyncio.gather(*(self._give_back(lease) for lease in left))
 
-    async def _give_back(self, lease: Lease) -> None:
+    async def _give_back(self, lease: Lease, why: MeshError | None = None) -> None:
         """Say that it was stopped, so that it goes on elsewhere at once, or is known as unknown."""
         if not self.registry.up or lease.reporting:
             return
         with contextlib.suppress(MeshError):
             if lease.begun:
                 held = lease.held()
-                error = stopping(self.me).to_wire()
+                error = (why or stopping(self.me)).to_wire()
                 await self.registry.verb("tasks.fail", t.Fail(held.task_id, held.fence, error))
             else:
                 await self.registry.verb("tasks.release", lease.held())

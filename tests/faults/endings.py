@@ -81,7 +81,6 @@ def shared(original: Any) -> Any:
 
 ACC = "tests/acceptance"
 CALLS = "tests/peer/test_calls.py"
-WORK = "tests/peer/test_work.py"
 SESSION = "tests/core/test_session.py"
 MESH = "tests/peer/test_mesh.py"
 STOP = "tests/peer/test_stop.py"
@@ -101,7 +100,7 @@ FAULTS: list[Fault] = [
         },
         (
             f"{CALLS}::test_what_was_cancelled_from_inside_is_not_said_to_be_its_callers_wish",
-            f"{WORK}::test_what_was_cancelled_from_inside_is_told_at_once_and_tried_again",
+            f"{STOP}::test_what_was_cancelled_from_inside_is_told_at_once_and_tried_again",
         ),
     ),
     Fault(

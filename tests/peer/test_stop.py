@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ from chatixia.wire.base import encode
 from chatixia.wire.peer import Prompt
 from chatixia.wire.registry import AgentQuery
 from tests.peer.meshes import agent, echo, queued, two
+
+SEEN: ContextVar[str] = ContextVar("SEEN", default="nothing")
 
 
 class Slow:
@@ -143,3 +146,23 @@ async def test_what_has_not_begun_goes_back_uncounted():
         with pytest.raises(MeshError) as raised:
             await call
         assert raised.value.outcome == "definite" and not slow.runs
+
+
+async def test_what_was_cancelled_from_inside_is_told_at_once_and_tried_again() -> None:
+    """openai/openai-agents-python#1288: a library's cancel scope cancels the skill around it."""
+    tries: list[str] = []
+
+    async def leaking(incoming: Any, responder: Any) -> None:
+        tries.append(SEEN.get())
+        SEEN.set("an earlier try")
+        if len(tries) == 1:
+            task = asyncio.current_task()
+            assert task is not None
+            asyncio.get_running_loop().call_soon(task.cancel)
+            await asyncio.Event().wait()
+        responder.reply(b"1")
+
+    async with two(leaking) as (_, a, _b):
+        SEEN.set("who asks")  # 20 s, which is less than its lease
+        assert (await a.call(queued("b", idempotent=True))).value == b"1"
+    assert tries == ["nothing", "nothing"]

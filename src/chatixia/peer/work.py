@@ -229,7 +229,7 @@ class Worker:
                 lease.begun = True
                 if not await self._twice.answered(lease, responder):
                     with self._twice.running(lease.task, responder):
-                        await self._work(lease, self._incoming(lease), responder)
+                        await self._work(lease, responder)
             if responder.answered and not lease.lost:
                 self._spared(lease)
                 await self._reports.deliver(lease, responder)
@@ -253,27 +253,25 @@ class Worker:
             return False
         return lease.sure or (await self._started(lease) and not lease.lost)
 
-    async def _work(self, lease: Lease, incoming: Incoming, responder: QueueResponder) -> None:
+    async def _work(self, lease: Lease, responder: QueueResponder) -> None:
         assert self._handler is not None
         me = asyncio.current_task()
         try:
-            await self._handler(incoming, responder)
+            await self._handler(self._incoming(lease), responder)
         except MeshError as error:
             responder.fail(error)
         except BaseException as error:
             if ends(error, me):
-                if isinstance(error, asyncio.CancelledError):
-                    self._interrupted(lease)
+                self._interrupted(lease, error)
                 raise
             log.error("a handler failed: %s", type(error).__name__)
             responder.fail(SkillFailed(agent=self.me))
         if not responder.answered:
             responder.fail(SkillFailed("The skill ended without an answer.", agent=self.me))
 
-    def _interrupted(self, lease: Lease) -> None:
-        """It was cancelled. Where that was not us the registry hears of it now, not when the lease
-        has ended; told beside, since all that this task waits for may be cancelled too."""
-        if not (lease.lost or self._stopped):
+    def _interrupted(self, lease: Lease, error: BaseException) -> None:
+        """Tell now, and beside, of a task that was cancelled by somebody else than us."""
+        if isinstance(error, asyncio.CancelledError) and not (lease.lost or self._stopped):
             log.warning("%s was cancelled from inside", lease.task.skill or "a prompt")
             self.spawn(self._give_back(lease, interrupted(self.me)))
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatixia.cli.arguments import assemble, files, kind_of
+from chatixia.cli.arguments import assemble, files, kind_of, perhaps_typed
 from chatixia.errors import BadArguments
 
 SCHEMA = {
@@ -147,3 +147,8 @@ def test_any_value_can_be_written_as_json(values):
 def test_no_text_breaks_it(text, name):
     value = assemble([f"{name}={text}"], SCHEMA, read)[name]
     assert kind_of(value) in {"boolean", "integer", "number", "string", "array", "object", "null"}
+
+
+def test_words_that_may_be_meant_as_json():
+    words = ["a=1", "b=x", "c:=2", "d=[1]", "e=", "f=007", 'g="x"', "h@file", "-", "i=\udce9"]
+    assert list(perhaps_typed(words)) == ["a:=1", "d:=[1]", 'g:="x"']

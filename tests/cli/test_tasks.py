@@ -104,16 +104,18 @@ async def test_a_task_is_named_by_a_unique_beginning(home):
                 await id_of(mesh, wrong)
 
 
+async def _once() -> None:
+    """Let weather have been there."""
+    async with weather():
+        pass
+
+
 def test_submit_show_and_retry(registry, type_):
     """A name that nobody has ever had is refused; one that is away is not."""
-
-    async def once() -> None:
-        async with weather():
-            pass
-
-    asyncio.run(once())
+    asyncio.run(_once())
     done = type_("tasks", "submit", "weather", "forecast", "city=Oslo", "days:=2", "--json")
     assert done.code == 0, done.err
+    assert "city:=" not in done.err
     task = done.json["task"]["id"]
     shown = type_("tasks", "show", task[:12])
     assert shown.code == 0
@@ -134,6 +136,19 @@ def test_submit_show_and_retry(registry, type_):
     assert (anyone.code, anyone.err) == (0, "")
     unknown = type_("tasks", "submit", "wether", "forecast")
     assert (unknown.code, "No agent" in unknown.err) == (1, True)
+
+
+def test_what_went_as_text_for_want_of_a_schema_is_told(registry, type_):
+    asyncio.run(_once())
+    for words in (["tasks", "submit"], ["call", "--no-wait"]):
+        done = type_(*words, "weather", "forecast", "city=Oslo", "days=2")
+        assert done.code == 0, done.err
+        assert (
+            "weather is not online, so all went as text; to send JSON write days:=2\n" in done.err
+        )
+        assert "text" not in type_(*words, "weather", "forecast", "city=Oslo", "days:=2").err
+    anyone = type_("tasks", "submit", "--any", "nobody-has-it", "n=1")
+    assert "Nobody who has it is online, so all went as text" in anyone.err
 
 
 @pytest.mark.parametrize("words", [["submit"], ["submit", "weather"], ["retry"]])

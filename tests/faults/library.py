@@ -57,6 +57,13 @@ def unpaced(original: Any) -> Any:
     return lambda self, *step: self._send(*step)
 
 
+def not_as_work(original: Any) -> Any:
+    """Make the fake clock hold this timer for as long as a skill is at work."""
+    return lambda self, delay, callback, work=False, frame=False: original(
+        self, delay, callback, False, frame
+    )
+
+
 def deaf(original: Any) -> Any:
     """Let a stir do nothing while the clock waits for work."""
 
@@ -100,6 +107,18 @@ FAULTS: list[Fault] = [
         "progress is told five times a second at most",
         {"chatixia.peer.steps:Steps.step": unpaced},
         ("tests/peer/test_steps.py::test_the_first_step_goes_at_once_and_the_newest_follows",),
+    ),
+    Fault(
+        "progress-held-by-the-clock",
+        "progress comes at its pace on the fake clock too",
+        {"chatixia.testing.clock:FakeWorld.later": not_as_work},
+        ("tests/testing/test_meshes.py::test_progress_keeps_its_pace_while_a_skill_sleeps",),
+    ),
+    Fault(
+        "text-in-silence",
+        "a value that goes as text for want of a schema is told",
+        {"chatixia.cli.call:warn_untyped": always(None)},
+        ("tests/cli/test_tasks.py::test_what_went_as_text_for_want_of_a_schema_is_told",),
     ),
     Fault(
         "whole-way-back",

@@ -306,6 +306,22 @@ async def test_progress_and_cancel_of_a_task():
             await task
 
 
+async def test_progress_keeps_its_pace_while_a_skill_sleeps():
+    slow = Agent("slow")
+
+    @slow.skill
+    async def count(ctx: Ctx) -> None:
+        for n in range(5):
+            await ctx.progress(n / 4)
+            await asyncio.sleep(0.21)  # its own time, longer than the gap between two reports
+
+    async with mesh_of(slow) as mesh:
+        heard: list[float | None] = []
+        await mesh.agent("slow").call("count", on_progress=lambda step: heard.append(step.fraction))
+        told = [step.fraction async for step in (await mesh.submit("slow", "count")).progress()]
+        assert len(heard) > 2 and len(told) > 2, (heard, told)
+
+
 async def test_a_retry_waits_its_back_off_on_the_fake_clock():
     shaky = Agent("shaky")
     tries: list[float] = []

@@ -55,6 +55,21 @@ def files(words: Iterable[str]) -> Iterator[str]:
             yield match[3] if match is not None else word
 
 
+def perhaps_typed(words: Iterable[str]) -> Iterator[str]:
+    """The ``name=value`` words that JSON reads as something else than text, as ``name:=value``.
+
+    Where no schema is known those went as text, which may not be what was meant.
+    """
+    for word in words:
+        match = WORD.match(word)
+        if match is not None and match[2] == "=":
+            try:
+                msgspec.json.decode(match[3])
+            except (msgspec.DecodeError, UnicodeEncodeError):
+                continue
+            yield f"{match[1]}:={match[3]}"
+
+
 def whole(body: bytes) -> dict[str, Any]:
     """The JSON object on standard input."""
     found = parsed(plain(body, "standard input"), "standard input")

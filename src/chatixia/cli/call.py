@@ -105,6 +105,8 @@ async def perform(mesh: Mesh, talk: Talk, request: Request) -> None:
         if request.terms is not None:
             refuse_unknown(request, skills)
             await submit(mesh, talk, request.agent, request.skill, given, request.terms)
+            if not skills:
+                warn_untyped(talk, request)
         elif known is None or not known.streams:
             with Bar(talk) as bar:
                 reply = await handle(mesh, request).call(request.skill, given, on_progress=bar.step)
@@ -133,6 +135,15 @@ def refuse_unknown(request: Request, skills: Sequence[SkillInfo]) -> None:
     if skills and find(skills, request.skill) is None:
         what = f"{request.agent} has no skill {request.skill}."
         raise UnknownSkill(what, agent=request.agent)
+
+
+def warn_untyped(talk: Talk, request: Request) -> None:
+    """Say so where a value went as text for want of a schema: only the worker would refuse it."""
+    from chatixia.cli.arguments import perhaps_typed
+
+    if typed := " ".join(map(output.in_line, perhaps_typed(request.words))):
+        who = f"{request.agent} is not online" if request.agent else "Nobody who has it is online"
+        talk.say(f"  {who}, so all went as text; to send JSON write {typed}")
 
 
 async def listed(mesh: Mesh, request: Request) -> list[SkillInfo]:

@@ -33,7 +33,7 @@ class Steps:
         if self._timer is None:
             left = self._due - self._world.monotonic()
             if left > 0:
-                self._timer = self._timers.later(left, self._now)
+                self._timer = self._timers.later(left, self._now, work=True)
             else:
                 self._now()
 

@@ -38,7 +38,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 async def test_a_line_for_each_call_served(net: Net, caplog: pytest.LogCaptureFixture):
-    caplog.set_level(logging.INFO, "chatixia")
+    caplog.set_level(logging.INFO, "chatixia.served")
     there = client(net).agent("a")
     await there.echo(data="secret")
     async with there.stream("tell") as items:
@@ -55,6 +55,6 @@ async def test_a_line_for_each_call_served(net: Net, caplog: pytest.LogCaptureFi
 
 
 async def test_no_line_unless_asked_for(net: Net, caplog: pytest.LogCaptureFixture):
-    caplog.set_level(logging.WARNING, "chatixia")
+    caplog.set_level(logging.DEBUG, "chatixia")  # as a program that logs all it can
     await client(net).agent("a").echo(data="x")
     assert lines(caplog) == []

@@ -82,3 +82,15 @@ def test_a_command_prints_each_line_once_whatever_log_the_user_set_up(before, af
     [line] = done.stderr.splitlines()
     assert line.endswith("seen")
     assert line.startswith("mine") is bool(before or after)
+
+
+@pytest.mark.parametrize(("level", "shown"), [("info", True), ("debug", True), ("warning", False)])
+def test_each_request_served_is_a_line_only_at_a_level_that_was_asked_for(level, shown):
+    code = (
+        "import logging; from chatixia.assembly.logs import set_up\n"
+        "set_up(); logging.getLogger('chatixia.served').info('served')\n"
+        "print(bool(logging.getLogger('chatixia.served').level))"
+    )
+    environ = {**os.environ, "CHATIXIA_LOG": level}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ)
+    assert done.stdout.strip() == str(shown) and ("served" in done.stderr) is shown

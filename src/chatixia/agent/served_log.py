@@ -1,4 +1,8 @@
-"""A line in the log for each request served, where somebody reads it: ``chatixia run -v``."""
+"""A line in the log for each request served, for whoever asks for it: ``chatixia run -v``.
+
+An agent may serve tens of thousands a second, so a program that logs at level info does not get these
+lines with the others: their logger is silent until it is given a level of its own.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,14 @@ from collections.abc import Callable
 from chatixia.core.ports import Incoming, Responder
 from chatixia.errors import MeshError
 
-log = logging.getLogger("chatixia.agent")
+log = logging.getLogger("chatixia.served")
 
 
 def logged(inc: Incoming, responder: Responder, now: Callable[[], float]) -> Responder:
-    """``responder``, with a line written when it answers; itself where nobody reads the log."""
-    if isinstance(responder, LoggedResponder) or not log.isEnabledFor(logging.INFO):
+    """``responder``, with a line written when it answers; itself where nobody asked for that."""
+    if not log.level or isinstance(responder, LoggedResponder):
+        return responder
+    if not log.isEnabledFor(logging.INFO):
         return responder
     return LoggedResponder(inc, responder, now)
 

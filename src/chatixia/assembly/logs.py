@@ -11,6 +11,8 @@ from chatixia.errors import ConfigError
 VARIABLE: Final = "CHATIXIA_LOG"
 OTHER: Final = "LOG_LEVEL"
 """Counts too, where it names a level of ours; other programs write other things there."""
+DETAILED: Final = ("debug", "info")
+"""Levels at which each request served is a line; that logger wants a level of its own."""
 LEVELS: Final = ("debug", "info", "warning", "error")
 
 
@@ -40,6 +42,8 @@ def set_up(default: str = "warning") -> None:
     handler.addFilter(lambda record: logger.handlers == [handler] and not _root_shows(logger))
     logger.addHandler(handler)
     logger.setLevel(name.upper())
+    if name in DETAILED:
+        logging.getLogger("chatixia.served").setLevel(logging.INFO)
 
 
 def set_up_script() -> None:

@@ -116,3 +116,9 @@ def test_holders_take_turns_and_each_keeps_its_order(items: list[tuple[str, int]
     queue.append("a", ("a", 1))
     queue.clear()
     assert len(queue) == 0 and list(queue) == []
+
+
+@given(st.integers(1, 1000))
+def test_while_less_than_the_easy_part_is_used_anybody_may_have_one_more(total: int):
+    for used in range(Shares(total).easy):
+        assert fits(total, used, used, 1)

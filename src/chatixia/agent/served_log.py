@@ -1,7 +1,7 @@
 """A line in the log for each request served, for whoever asks for it: ``chatixia run -v``.
 
-An agent may serve tens of thousands a second, so a program that logs at level info does not get these
-lines with the others: their logger is silent until it is given a level of its own.
+An agent may serve tens of thousands a second, so a program that logs at level info does not get
+these lines with the others: their logger is silent until it is given a level of its own.
 """
 
 from __future__ import annotations

@@ -48,10 +48,11 @@ class Account:
     ``holder`` is the peer alone until its link has proved which machine signed it.
     """
 
-    __slots__ = ("_room", "holder", "kept", "running")
+    __slots__ = ("_all_kept", "_all_running", "_room", "holder", "kept", "running")
 
     def __init__(self, room: Room, peer: str) -> None:
         self._room, self.holder = room, f"@{peer}"
+        self._all_running, self._all_kept = room.running, room.kept
         self.running = self.kept = 0
 
     def belongs(self, holder: str) -> None:
@@ -65,18 +66,20 @@ class Account:
     def run(self, by: int) -> None:
         """``by`` more (or fewer) handlers are at work."""
         self.running += by
-        self._room.running.add(self.holder, by)
+        self._all_running.add(self.holder, by)
 
     def keep(self, by: int) -> None:
         """``by`` more (or fewer) bytes of answers wait to be acknowledged."""
         self.kept += by
-        self._room.kept.add(self.holder, by)
+        self._all_kept.add(self.holder, by)
 
     @property
     def full(self) -> bool:
-        """Whether a new request is one too many."""
-        return (
-            self.running >= MAX_RUNNING
-            or self.kept >= KEPT_ANSWERS
-            or not self._room.fits(self.holder)
-        )
+        """Whether a new request is one too many. On the path of every request: whoever asks while
+        little is used costs no question of shares."""
+        if self.running >= MAX_RUNNING or self.kept >= KEPT_ANSWERS:
+            return True
+        running, kept = self._all_running, self._all_kept
+        if running.used < running.easy and kept.used < kept.easy:
+            return False
+        return not self._room.fits(self.holder)

@@ -157,12 +157,16 @@ class FairQueue(Generic[T]):
 
 
 class Shares:
-    """What each holder has of one bound; who has nothing is not remembered."""
+    """What each holder has of one bound; who has nothing is not remembered.
 
-    __slots__ = ("held", "total", "used")
+    ``easy``: while less than this is used, anybody may have one more.
+    """
+
+    __slots__ = ("easy", "held", "total", "used")
 
     def __init__(self, total: int) -> None:
         self.total, self.used = total, 0
+        self.easy = 3 * total // 4
         self.held: dict[str, int] = {}
 
     def fits(self, holder: str, more: int = 1) -> bool:
@@ -171,12 +175,13 @@ class Shares:
 
     def add(self, holder: str, by: int = 1) -> None:
         """``holder`` has ``by`` more (or less), whether that fits or not."""
-        left = self.held.get(holder, 0) + by
+        held = self.held
+        left = held.get(holder, 0) + by
         self.used += by
         if left:
-            self.held[holder] = left
+            held[holder] = left
         else:
-            self.held.pop(holder, None)
+            held.pop(holder, None)
 
     def take(self, holder: str, more: int = 1) -> bool:
         """:meth:`add`, if it fits."""

@@ -350,7 +350,8 @@ async def test_once_it_may_be_in_the_queue_a_call_never_ends_definite(
 async def test_an_idempotent_call_by_skill_leaves_an_agent_that_lost_its_task(
     registry: RegistryHarness, outsider: Agent, monkeypatch: pytest.MonkeyPatch
 ):
-    """Who does not end it gives it back, and stays away from it longer than the test."""
+    """Who refuses it is not waited for: it would be given the same work again after a while."""
+    monkeypatch.setattr(keyless, "POLL_S", 0.05)
     monkeypatch.setenv("CHATIXIA_HOME", str(registry.home))
     begun: list[str] = []
     one, two = Agent("one"), Agent("two")
@@ -368,7 +369,7 @@ async def test_an_idempotent_call_by_skill_leaves_an_agent_that_lost_its_task(
     async with one, two:
         anyone = outsider.mesh.any("work", idempotent=True, timeout=60)
         assert await anyone.work() in ("one", "two")
-        assert len(begun) == 2
+        assert sorted(begun) == ["one", "two"]
         rows = (await outsider.mesh.verb("tasks.list", Query())).tasks
         assert {row.state for row in rows} <= {"canceled", "completed"}
 

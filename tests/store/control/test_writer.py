@@ -20,7 +20,7 @@ from chatixia.store.control.files import Files
 from chatixia.store.control.holdings import ASKER
 from chatixia.store.control.tx import Tx
 from chatixia.store.control.wal import Wal
-from chatixia.store.control.writer import GROUP_HOLDER, Lane, Writer
+from chatixia.store.control.writer import Lane, Writer
 
 from . import kit
 
@@ -481,7 +481,7 @@ def test_a_full_disk_loses_nothing_and_keeps_nothing_that_failed(small_disk: Pat
 async def test_one_holder_has_a_bounded_part_of_a_group(bench: Bench):
     go = await bench.hold()
     ASKER.set("greedy")
-    waiting = [asyncio.ensure_future(bench.note(f"g{n}")) for n in range(3 * GROUP_HOLDER)]
+    waiting = [asyncio.ensure_future(bench.note(f"g{n}")) for n in range(3 * 64)]
     await asyncio.sleep(0)
     assert bench.writer.has("greedy") and not bench.writer.has("honest")
     before = bench.writer.commits

@@ -261,6 +261,17 @@ async def test_progress():
     assert seen == [Progress(0.5, "half"), Progress(None, "", {"a": 1})]
 
 
+async def test_what_a_watch_is_told_again_is_passed_on_once():
+    """A task that runs longer than one watch is watched again, and so is one that two wait for."""
+    registry = Registry()
+    registry.rows = [row("assigned"), row("assigned"), done()]
+    steps = [TaskProgress("t", "1.0", n, fraction=n / 4) for n in range(4)]
+    again = [TaskProgress("t", "2.0", 0, fraction=0.0)]
+    registry.pushes([*steps[:2], TaskHint("t", "completed")], [*steps, *again, TaskDone(done())])
+    seen = [step.fraction async for step in registry.task.progress()]
+    assert seen == [0.0, 0.25, 0.5, 0.75, 0.0]  # the last is of another attempt
+
+
 async def test_looking_and_cancelling():
     registry = Registry()
     registry.rows = [row("pending")]

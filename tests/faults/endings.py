@@ -92,6 +92,18 @@ PROTOCOLS = "tests/registry/web/test_protocols.py"
 
 FAULTS: list[Fault] = [
     Fault(
+        "deaf-after-a-login",
+        "what is watched is watched in the next login too",
+        {"chatixia.peer.queue:Queue.registry_up": always(None)},
+        ("tests/peer/test_queue.py::test_a_watch_goes_on_in_the_next_login",),
+    ),
+    Fault(
+        "progress-told-twice",
+        "a step of a task is passed on once",
+        {"chatixia.client.task:_Newest.repeats": always(False)},
+        ("tests/client/test_task.py::test_what_a_watch_is_told_again_is_passed_on_once",),
+    ),
+    Fault(
         "blamed-on-the-caller",
         "what was cancelled from inside is unknown, and told at once",
         {

@@ -167,6 +167,29 @@ async def test_a_call_hears_its_progress_through_the_queue():
     assert heard == [(0.5, "half")]
 
 
+async def test_a_watch_goes_on_in_the_next_login(monkeypatch):
+    """nats-io/nats.py#66: whoever subscribed hears nothing more after a reconnect."""
+    monkeypatch.setattr(module, "WATCH_POLL", 0.1)
+    back = asyncio.Event()
+
+    async def slow(incoming, responder):
+        while True:  # a step that finds no registry is lost, the next is not
+            responder.progress(0.5 if back.is_set() else 0.25, "")
+            await asyncio.sleep(0.05)
+
+    async with two(slow) as (registry, a, _b), asyncio.timeout(15):
+        name = task_id()
+        await a.verb("tasks.submit", Submit(id=name, target_agent_id="b", skill="echo"))
+        async for push in a.watch(name, 40):
+            step = getattr(push, "fraction", None)
+            if step == 0.25 and not back.is_set():
+                await registry.stop()
+                await registry.start()
+                back.set()
+            if step == 0.5:
+                break
+
+
 async def test_a_watch_has_an_end():
     async def hang(incoming, responder):
         await asyncio.Event().wait()

@@ -121,6 +121,7 @@ class Task:
         """The row is the truth: it is read first, and again whenever pushes stop."""
         world, port = self._door.world, self._door.port  # a mesh that closes ends what goes on
         until = None if timeout is None else world.monotonic() + timeout
+        newest = _Newest()
         while True:
             row = await self._read(port, until)
             if row.state in TERMINAL:
@@ -130,7 +131,8 @@ class Task:
             if left <= 0:
                 raise DeadlineExceeded(f"The task {self.id} has not ended yet; it goes on.")
             async for push in self._watch(port, left):
-                yield push
+                if not newest.repeats(push):
+                    yield push
                 if isinstance(push, Row):
                     return
 
@@ -198,3 +200,19 @@ def why(row: Row) -> MeshError:
     found.via = found.via or "queue, plain"
     found.agent = found.agent or row.assigned_agent_id or row.target_agent_id or None
     return found
+
+
+class _Newest:
+    """The last progress that was passed on: each watch that begins is told all again."""
+
+    def __init__(self) -> None:
+        self._fence, self._n = "", -1
+
+    def repeats(self, push: Row | TaskProgress) -> bool:
+        """Whether it was passed on before."""
+        if not isinstance(push, TaskProgress):
+            return False
+        if push.fence == self._fence and push.n <= self._n:
+            return True
+        self._fence, self._n = push.fence, push.n
+        return False

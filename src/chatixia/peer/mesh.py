@@ -339,6 +339,8 @@ class PeerMesh(Peers):
     # -- within
 
     def _registry_moved(self, up: bool) -> None:
+        if up and self._queue is not None:
+            self._queue.registry_up()
         if up and self._worker is not None:
             self._worker.registry_up()
         self._registry_state(up)

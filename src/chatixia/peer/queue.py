@@ -76,6 +76,8 @@ class Queue:
         self._waiting: dict[str, asyncio.Future[t.Task | None]] = {}
         self._listeners: dict[str, Listener] = {}
         self._watched: dict[str, set[asyncio.Queue[msgspec.Struct]]] = {}
+        self._unsubscribed: set[str] = set()
+        """Watched in an earlier login: the one that stands is pushed nothing about them."""
         self._background: set[asyncio.Task[Any]] = set()
         self._pauses: set[asyncio.Future[Any]] = set()
         self._over: MeshError | None = None
@@ -84,6 +86,10 @@ class Queue:
     def waiting(self) -> int:
         """Calls that wait for their task."""
         return len(self._waiting)
+
+    def registry_up(self) -> None:
+        """A login stands; what is watched is watched there too with the next look at it."""
+        self._unsubscribed = set(self._watched)
 
     def pushed(self, push: msgspec.Struct) -> None:
         """A push from the registry; others than about tasks are not ours."""
@@ -203,7 +209,8 @@ class Queue:
         with contextlib.suppress(MeshError):
             request: msgspec.Struct
             verb, request = "tasks.get", t.Ref(name)
-            if name in self._listeners:  # again after each new login, which is pushed nothing
+            if name in self._listeners or name in self._unsubscribed:
+                self._unsubscribed.discard(name)  # refused for its share, it is read like others
                 verb, request = "tasks.watch", t.Watch(name)
             row = await self._registry.verb(verb, request, timeout=timeout)
             return row if isinstance(row, t.Task) else None
@@ -267,6 +274,7 @@ class Queue:
             self._watched[name].discard(queue)
             if not self._watched[name]:
                 del self._watched[name]
+                self._unsubscribed.discard(name)
 
     async def _subscribed(self, name: str, timeout: float) -> t.Task | None:
         """The row, with pushes from now on. The registry pushes about so many tasks to one login;

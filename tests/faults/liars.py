@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .breaks import Fault, always
+from .breaks import Fault, always, value
 
 REQUESTS = "tests/registry/web/test_requests.py"
+PROTOCOLS = "tests/registry/web/test_protocols.py"
 FOLLOWING = "tests/registry/web/test_following.py"
 
 
@@ -59,6 +60,27 @@ FAULTS: list[Fault] = [
         (
             f"{REQUESTS}::test_half_requests_of_one_machine_leave_room_for_others",
             f"{REQUESTS}::test_bytes_that_one_machine_announces_are_its_share",
+        ),
+    ),
+    Fault(
+        "logins-hold-all",
+        "half messages and what is not read count for the share of their machine",
+        {"chatixia.core.shares:Holding.take": always(True)},
+        (
+            "tests/registry/live/test_socket.py::test_what_waits_counts_for_the_share_of_its_machine_until_the_end",
+            f"{PROTOCOLS}::test_half_messages_of_logins_are_their_machines_share",
+        ),
+    ),
+    Fault(
+        "pongs-without-end",
+        "pings whose answers nobody reads, and a message of endless parts, end the login",
+        {
+            "chatixia.registry.web.protocols:WebSocket._weigh": always(None),
+            "chatixia.registry.web.protocols:MOST_PARTS": value(10**9),
+        },
+        (
+            f"{PROTOCOLS}::test_pings_whose_answers_nobody_reads_end_the_login",
+            f"{PROTOCOLS}::test_a_message_of_endless_empty_parts_ends_the_login",
         ),
     ),
     Fault(

@@ -200,3 +200,26 @@ class Shares:
             return []
         found = [holder for holder in self.held if self.over(holder)]
         return sorted(found, key=self.held.__getitem__, reverse=True)
+
+
+class Holding:
+    """What one thing (a connection, a request) has of its holder's share, changed as a whole."""
+
+    __slots__ = ("_holder", "_shares", "size")
+
+    def __init__(self, shares: Shares, holder: str) -> None:
+        self._shares, self._holder = shares, holder
+        self.size = 0
+
+    def take(self, size: int) -> bool:
+        """Have ``size`` in place of what it has, if that fits; else it is as before."""
+        if size > self.size and not self._shares.fits(self._holder, size - self.size):
+            return False
+        self.owe(size)
+        return True
+
+    def owe(self, size: int) -> None:
+        """:meth:`take`, whether it fits or not."""
+        if size != self.size:
+            self._shares.add(self._holder, size - self.size)
+            self.size = size

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chatixia.core.shares import Holding, Shares
 from chatixia.registry.live import socket as module
 from chatixia.registry.live.socket import BATCH, BROKEN, TOO_SLOW, Socket
 from chatixia.wire.signaling import Ping
@@ -73,3 +74,23 @@ async def test_what_cannot_be_written_ends_the_socket():
         await asyncio.wait_for(socket.pump(), 5)
     assert socket.closed and not socket.send(Ping("late"))
     assert wire.sent[-1]["type"] == "websocket.close" and wire.sent[-1]["code"] == BROKEN
+
+
+async def test_what_waits_counts_for_the_share_of_its_machine_until_the_end():
+    wire, share = Wire(), Shares(400_000)
+    wire.open.clear()
+    one, other = Socket(wire.send, "?"), Socket(wire.send, "?")
+    pumps = [asyncio.create_task(socket.pump()) for socket in (one, other)]
+    one.outbox, other.outbox = Holding(share, "m"), Holding(share, "m")
+    light = Ping("x" * 1000)
+    assert one.send(light) and not share.used, "little counts nowhere"
+    while share.used < 200_000:
+        assert one.send(light)
+    while other.send(light):
+        pass
+    assert other.closed and not one.closed and share.used <= 300_000
+    wire.open.set()
+    one.close(1000, "")
+    await asyncio.wait_for(asyncio.gather(*pumps), 5)
+    other.release()
+    assert share.used == 0 and wire.sent[-1]["code"] in (1000, TOO_SLOW)

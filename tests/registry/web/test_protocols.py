@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from chatixia.registry.web.protocols import MOST_PIPELINED
+from chatixia.registry.web import protocols
+from chatixia.registry.web.protocols import MOST_PARTS, MOST_PIPELINED, POLICY, TRY_LATER
 from chatixia.testing.registry import RegistryHarness
 from tests.registry.doors import HANG, OPENED, agent, dial, token_of
 from tests.registry.strangers import HEALTH, OK, RawLine, bounded, raw
@@ -112,6 +113,65 @@ async def test_a_socket_that_says_nothing_hears_why_it_ends(tmp_path: Path):
         assert (await silent.next("error"))["code"] == "deadline_exceeded"
         await silent.closed()
         assert (await member.verb("status"))["type"] == "result"
+
+
+def begun(size: int, sent: int) -> bytes:
+    """The beginning of a masked text message of ``size`` bytes."""
+    return b"\x81\xff" + size.to_bytes(8, "big") + b"\0\0\0\0" + b" " * sent
+
+
+async def emptied(registry: RegistryHarness) -> None:
+    """Until no login holds anything of a share."""
+    async with asyncio.timeout(HANG):
+        while registry.running.service.unproved.members.used:
+            await asyncio.sleep(0.01)
+
+
+async def test_half_messages_of_logins_are_their_machines_share(registry: RegistryHarness):
+    registry.running.service.unproved.members.total = 2_700_000
+    one, other = await agent(registry, "a"), await agent(registry, "b")
+    one.ws.transport.write(begun(1_900_000, 1_000_000))
+    async with asyncio.timeout(HANG):
+        while registry.running.service.unproved.members.used < 1_000_000:
+            await asyncio.sleep(0.01)
+    other.ws.transport.write(begun(1_900_000, 1_200_000))
+    assert await other.closed() == TRY_LATER
+    assert registry.running.service.roster.online("a")
+    assert not registry.running.service.roster.online("b")
+    one.ws.transport.write(b" " * 900_000)
+    assert (await one.next("error"))["code"] == "bad_request", "the message was read to its end"
+    assert (await one.verb("status"))["type"] == "result"
+    await emptied(registry)
+    one.ws.transport.write(begun(1_900_000, 1_000_000))
+    one.ws.transport.abort()
+    await emptied(registry)
+
+
+async def test_pings_whose_answers_nobody_reads_end_the_login(
+    registry: RegistryHarness, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(protocols, "UNREAD", 200_000)
+    peer = await agent(registry, "a")
+    peer.ws.transport.pause_reading()
+    for _ in range(400):
+        peer.ws.transport.write((b"\x89\xfd\0\0\0\0" + b"x" * 125) * 1000)
+        await asyncio.sleep(0)
+        if not len(registry.running.service.roster):
+            break
+    async with asyncio.timeout(HANG):
+        while len(registry.running.service.roster):
+            await asyncio.sleep(0.01)
+    peer.ws.transport.abort()
+    await emptied(registry)
+
+
+async def test_a_message_of_endless_empty_parts_ends_the_login(registry: RegistryHarness):
+    peer = await agent(registry, "a")
+    peer.ws.transport.write(b"\x01\x80\0\0\0\0" + b"\x00\x80\0\0\0\0" * (MOST_PARTS - 2))
+    peer.ws.transport.write(b"\x80\x80\0\0\0\0")
+    assert (await peer.next("error"))["code"] == "bad_request", "so many are a message"
+    peer.ws.transport.write(b"\x01\x80\0\0\0\0" + b"\x00\x80\0\0\0\0" * MOST_PARTS)
+    assert await peer.closed() == POLICY
 
 
 async def test_half_a_first_message_counts_as_held(tmp_path: Path):

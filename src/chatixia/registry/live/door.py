@@ -127,6 +127,7 @@ class Door:
             self._sockets.discard(socket)
             self._roster.remove(socket)
             await _finish(socket, pump)
+            socket.release()
 
     def _writer_ended(self, socket: Socket, pump: asyncio.Task[None]) -> None:
         """A login that nothing reaches is no login, whatever its other half still reads."""
@@ -149,13 +150,14 @@ class Door:
             socket.send(refusal(DeadlineExceeded("No register frame came."), "register"))
             return
         connection.proved()
+        mine = holder(socket)
+        socket.outbox = connection.belong(mine)
         self._logins += 1
         self._refresh.begin(socket)
         frames = Frames(
             socket, listener, self._roster, self._verbs, self._meter, self._world, self._on_links,
             self._now,
         )  # fmt: skip
-        mine = holder(socket)
         try:
             while not socket.closed:
                 text = await _text(receive)

@@ -17,6 +17,7 @@ from typing import Any, Final
 import msgspec
 
 from chatixia.core.ports import Principal
+from chatixia.core.shares import Holding
 from chatixia.wire.base import MIB, encode
 from chatixia.wire.peer import SkillInfo
 from chatixia.wire.signaling import LinkReport, PeerInfo
@@ -25,6 +26,8 @@ log = logging.getLogger("chatixia.registry")
 
 OUTBOX_BYTES: Final = 8 * MIB
 OUTBOX_ITEMS: Final = 8192
+LIGHT: Final = 16 * 1024
+"""What waits counts for the machine's share from here on."""
 BATCH: Final = "batch/1"
 BATCH_BYTES: Final = 256 * 1024
 CONTACTS: Final = 512
@@ -70,6 +73,8 @@ class Socket:
         self._send = send
         self._out: deque[bytes] = deque()
         self._bytes = 0
+        self.outbox: Holding | None = None
+        """What the messages that wait here have of the machine's share, from its login on."""
         self._code: tuple[int, str] | None = None
         self._wake = asyncio.Event()
 
@@ -103,15 +108,26 @@ class Socket:
         """Queue an encoded message."""
         if self.closed:
             return False
-        if len(self._out) >= OUTBOX_ITEMS or self._bytes + len(data) > OUTBOX_BYTES:
+        size = self._bytes + len(data)
+        if len(self._out) >= OUTBOX_ITEMS or size > OUTBOX_BYTES or not self._fits(size):
             self._out.clear()
             self.silent = True
             self.close(TOO_SLOW, "reads too slowly")
             return False
         self._out.append(data)
-        self._bytes += len(data)
+        self._bytes = size
         self._wake.set()
         return True
+
+    def _fits(self, size: int) -> bool:
+        return self.outbox is None or size <= LIGHT or self.outbox.take(size)
+
+    def release(self) -> None:
+        """It has ended: nothing waits here any more."""
+        self._out.clear()
+        if self.outbox is not None:
+            self.outbox.owe(0)
+            self.outbox = None
 
     def close(self, code: int, reason: str) -> None:
         """Close after what is queued has been written. Once."""
@@ -150,6 +166,12 @@ class Socket:
                 return
 
     def _next(self) -> str:
+        text = self._taken()
+        if self.outbox is not None and self.outbox.size:
+            self.outbox.owe(self._bytes if self._bytes > LIGHT else 0)
+        return text
+
+    def _taken(self) -> str:
         first = self._out.popleft()
         self._bytes -= len(first)
         if not self._batch or not self._out:

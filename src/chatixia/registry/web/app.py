@@ -134,7 +134,7 @@ class Web:
                 call.who, asked.task_id, wait, partial(self._verbs.run, verb, call, asked),
                 partial(self._call, request, verb), request.receive,
             )  # fmt: skip
-        (held.owe if verb.method in BODIES else held.take)(len(body))
+        (held.owe if verb.method in BODIES else held.need)(len(body))
         extra = {**self._cookie(call), **_more(request, call)}
         await self._answer(request, answer(send, verb.status, body, JSON, extra), call.principal)
 
@@ -231,7 +231,7 @@ class Web:
             proved(request.scope)
             with self._requests.admit(caller.principal, 0) as held:
                 body = await make()
-                held.take(len(body))
+                held.need(len(body))
                 await self._answer(request, answer(send, 200, body, kind), caller.principal)
 
         return serve

@@ -16,10 +16,12 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
+from websockets.frames import Frame
 
+from chatixia.wire.base import MIB
 from chatixia.wire.signaling import NO_PONG
 
-from .unproved import CONNECTION, Connection
+from .unproved import CONNECTION, LIGHT, Connection
 
 log = logging.getLogger("chatixia.registry")
 
@@ -28,6 +30,13 @@ MOST_PIPELINED: Final = 8
 """Requests of one connection that wait behind the one being answered."""
 UNSENT: Final = 64 * 1024
 """Bytes of answers that wait for a reader before the next is held back."""
+UNREAD: Final = 16 * MIB
+"""Bytes that a member's socket has not read; what the registry queues itself is less."""
+MOST_PARTS: Final = 1024
+"""Parts (RFC 6455, fragments) of one message."""
+LAST_SECONDS: Final = 1.0
+POLICY: Final = 1008
+TRY_LATER: Final = 1013
 KEEP_ALIVE: Final = 30.0
 """Seconds that a connection whose last request proved itself may stand idle."""
 
@@ -174,7 +183,7 @@ class WebSocket(WebSocketsSansIOProtocol):
         """Called by the HTTP protocol that it replaces."""
         self.connection = cast(Http, cast(asyncio.Transport, transport).get_protocol()).connection
         self.connection.late = lambda: None  # the application says why, and has a moment for it
-        self._half = 0
+        self._half, self._ended = 0, False
         super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -183,15 +192,65 @@ class WebSocket(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Before the login half a message counts as held."""
+        """Half a message counts as held, and so does what waits to be read at the far side."""
+        if self._ended:
+            return
+        self._half += len(data)
         if not self.connection.proven:
-            self._half += len(data)
             self.connection.hold(self._half)
         super().data_received(data)
+        if self.connection.proven:
+            self._weigh()
         if self.conn.handshake_exc is not None and not self.handshake_initiated:
             # Nothing would be said: the library hands no event on, and the line would stand.
             self.transport.write(NO_UPGRADE)
             self.transport.close()
+
+    def handle_cont(self, event: Frame) -> None:
+        """A further part of a message; empty ones are endless within any number of bytes."""
+        if len(self.frames) < MOST_PARTS:
+            super().handle_cont(event)
+        else:
+            self._end(POLICY, "too many parts")
+
+    def _weigh(self) -> None:
+        """End a member's socket where its machine has too much under way.
+
+        The library answers each ping, and a far side that reads nothing would be answered without
+        end.
+        """
+        if self._half > LIGHT:  # pings and pongs are no part of a message
+            parts = sum(len(part) for part in self.frames)
+            self._half = parts + len(self.conn.reader.buffer)
+        unsent = self.transport.get_write_buffer_size()
+        if unsent > UNREAD or not self.connection.hold(self._half + unsent):
+            self._end(TRY_LATER, "too much of this machine's is under way")
+
+    def _end(self, code: int, reason: str) -> None:
+        """Close and say why, if that can be read."""
+        if self.transport.get_write_buffer_size() > UNSENT:
+            self.transport.abort()
+        elif not (self.close_sent or self.transport.is_closing()):
+            self.close_sent = self.disconnected = self._ended = True
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": code})
+            self.conn.send_close(code, reason)
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            # A line that is closed with something unread loses what was said last.
+            self.close_timer = self.loop.call_later(LAST_SECONDS, self.transport.abort)
+
+    def pause_writing(self) -> None:
+        """The reader is slow."""
+        super().pause_writing()
+        asyncio.get_running_loop().call_soon(self._look)
+
+    def resume_writing(self) -> None:
+        """It has read."""
+        super().resume_writing()
+        self._look()
+
+    def _look(self) -> None:
+        if self.connection.proven and not self.transport.is_closing():
+            self._weigh()
 
     def keepalive_timeout(self) -> None:
         """No pong came in time: ends with ``NO_PONG``, which no frame can carry.

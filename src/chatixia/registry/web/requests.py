@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 from chatixia.core.ports import Principal
-from chatixia.core.shares import Shares, holder_of
+from chatixia.core.shares import Holding, Shares, holder_of
 from chatixia.errors import DeadlineExceeded, Overloaded
 from chatixia.wire.base import MIB
 
@@ -31,27 +31,16 @@ class Gone(Exception):
     """The client left, or reads nothing; nobody takes an answer."""
 
 
-class Held:
+class Held(Holding):
     """What one request holds of its holder's share."""
 
-    def __init__(self, sizes: Shares, holder: str) -> None:
-        self._sizes, self._holder = sizes, holder
-        self.size = 0
-
-    def take(self, size: int) -> None:
-        """Hold ``size`` bytes in place of what it held. Raises Overloaded."""
-        self.owe(0)
-        if not self._sizes.take(self._holder, size):
+    def need(self, size: int) -> None:
+        """:meth:`take`, or raise Overloaded."""
+        if not self.take(size):
             raise Overloaded(
                 "Too many bytes of your requests and their answers are under way.",
                 retry_after=RETRY_AFTER,
             )
-        self.size = size
-
-    def owe(self, size: int) -> None:
-        """:meth:`take`, whether it fits or not: for the answer to what has been done."""
-        self._sizes.add(self._holder, size - self.size)
-        self.size = size
 
 
 class Requests:
@@ -77,10 +66,10 @@ class Requests:
             raise Overloaded("Too many requests of yours are under way.", retry_after=RETRY_AFTER)
         held = Held(self._sizes, holder)
         try:
-            held.take(size)
+            held.need(size)
             yield held
         finally:
-            self._sizes.add(holder, -held.size)
+            held.owe(0)
             self._many.add(holder, -1)
 
 

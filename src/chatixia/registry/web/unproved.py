@@ -11,8 +11,10 @@ from collections.abc import Callable, MutableMapping
 from typing import Any, Final, Protocol
 
 from chatixia.core.admission import Admission, Bounds
+from chatixia.core.shares import Holding, Shares
 from chatixia.registry.limits import is_loopback, origin
 from chatixia.registry.meter import Meter
+from chatixia.wire.base import MIB
 from chatixia.world import World
 
 log = logging.getLogger("chatixia.registry")
@@ -25,6 +27,9 @@ GRACE: Final = 1.0
 """Seconds for the last words of whoever ran out of time."""
 AT_ONCE: Final = 16
 """Connections begun in one turn of the loop; between turns those that left are noticed."""
+MEMBER_BYTES: Final = 256 * MIB
+LIGHT: Final = 16 * 1024
+"""What a member's socket has under way counts from here on."""
 NOTE_SECONDS: Final = 60.0
 """Closed connections are logged as a number, at most this often."""
 
@@ -43,13 +48,14 @@ class Connection:
     ``proven``: the request or socket that runs on it has proved itself.
     """
 
-    __slots__ = ("_all", "address", "key", "late", "near", "proven", "start", "transport")
+    __slots__ = ("_all", "_held", "address", "key", "late", "near", "proven", "start", "transport")
 
     def __init__(self, every: Unproved, key: int, ip: str, transport: Ends):
         self._all, self.key, self.transport = every, key, transport
         self.address = origin(ip)
         self.near = is_loopback(self.address)
         self.proven = False
+        self._held: Holding | None = None
         self.start: Callable[[], None] = lambda: None
         self.late: Callable[[], None] = lambda: None
 
@@ -77,10 +83,18 @@ class Connection:
         """Pay for a request that proved nothing; False above its address's rate."""
         return self._all.spend(self.key)
 
-    def hold(self, size: int) -> None:
-        """Say how many bytes it holds, half read or unsent."""
+    def hold(self, size: int) -> bool:
+        """Say how many bytes it holds, half read or unsent. False if its machine has no room."""
         if not self.proven:
             self._all.hold(self.key, size)
+        elif self._held is not None:
+            return self._held.take(size if size > LIGHT else 0)
+        return True
+
+    def belong(self, holder: str) -> Holding:
+        """A member's socket runs on it from now on; gives what its outbox has of the same share."""
+        self._held = Holding(self._all.members, holder)
+        return Holding(self._all.members, holder)
 
     def left(self) -> float:
         """Seconds it still has to prove itself."""
@@ -89,6 +103,9 @@ class Connection:
     def gone(self) -> None:
         """It ended."""
         self._all.gone(self.key)
+        if self._held is not None:
+            self._held.owe(0)
+            self._held = None
 
     def abort(self) -> None:
         """End it now, with nothing more sent."""
@@ -103,6 +120,7 @@ class Unproved:
         self.bounds = bounds
         self._admission, self._meter, self._world = Admission(bounds), meter, world
         self._connections: dict[int, Connection] = {}
+        self.members = Shares(MEMBER_BYTES)
         self._keys = 0
         self._tick: asyncio.TimerHandle | None = None
         self._turn: asyncio.Handle | None = None

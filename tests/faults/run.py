@@ -1,6 +1,6 @@
 """`make faults`: break one promise at a time and demand that its tests go red.
 
-ONLY=name,name runs a part; JOBS=n tests at once (2). First every named test must be green without
+ONLY=name,name runs a part; JOBS=n faults at once (3). First every named test must be green without
 a fault; then each fault must turn each of its tests red, must have been applied in some process,
 and every place it patches must exist. Exit 1 otherwise; the closing line counts.
 """
@@ -8,6 +8,7 @@ and every place it patches must exist. Exit 1 otherwise; the closing line counts
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from tests.faults.faults import FAULTS, Fault  # noqa: E402
 PASSED, FAILED = 0, 1  # pytest's exit codes; any other means that nothing was shown
 TIMEOUT = 240
 GREEN = 900  # the whole table without a fault
-JOBS = os.environ.get("JOBS", "2")
+JOBS = os.environ.get("JOBS", "3")
 
 
 def pytest(nodes: tuple[str, ...], fault: str = "", log: str = "") -> tuple[int, str]:
@@ -34,18 +35,18 @@ def pytest(nodes: tuple[str, ...], fault: str = "", log: str = "") -> tuple[int,
     env["PYTHONPATH"] = os.pathsep.join(
         filter(None, [str(HERE / "inject"), os.environ.get("PYTHONPATH")])
     )
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "--tb=line", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-q", "--tb=line", "-p", "no:cacheprovider"]
     if fault:
         # Packets that one fault lets out must not turn the test of another red.
         env.pop("CHATIXIA_CUT_OFF", None)
-        command += ["--timeout=90", "--timeout-method=signal"]
+        command += ["-rA", "--timeout=90", "--timeout-method=signal"]
     else:
-        command += ["-n", JOBS, "--dist", "loadgroup"]
+        command += ["-x", "-n", JOBS, "--dist", "loadgroup"]
     run = subprocess.Popen(
-        [*command, *nodes], cwd=ROOT, env=env, text=True, errors="replace",
+        [*command, *nodes], cwd=ROOT, env=env, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
-    bound = TIMEOUT if fault else GREEN
+    bound = TIMEOUT * len(nodes) if fault else GREEN
     try:
         output, _ = run.communicate(timeout=bound)
     except subprocess.TimeoutExpired:
@@ -59,18 +60,33 @@ def pytest(nodes: tuple[str, ...], fault: str = "", log: str = "") -> tuple[int,
     return run.returncode, output
 
 
+def went_red(node: str, output: str) -> bool:
+    """Whether a test failed, with any of its parameters, by the lines of pytest's summary."""
+    line = rf"^(?:FAILED|ERROR) {re.escape(node)}(?![^ \[])"
+    return re.search(line, output, re.MULTILINE) is not None
+
+
+def groups(nodes: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """What one pytest runs: all unit tests together, each test of whole processes by itself."""
+    units = tuple(node for node in nodes if "/acceptance/" not in node)
+    return [group for group in (units, *((node,) for node in nodes if node not in units)) if group]
+
+
+def unmoved(nodes: tuple[str, ...], code: int, output: str) -> list[str]:
+    """What is wrong with the tests of one run: green, or nothing shown."""
+    if code not in (PASSED, FAILED):
+        return [f"showed nothing (exit {code}): {' '.join(nodes)}\n{output[-800:]}"]
+    return [f"stays green: {node}" for node in nodes if not went_red(node, output)]
+
+
 def complaints(fault: Fault) -> list[str]:
     """What is wrong with a fault: a test that stays green, a place that is gone, never applied."""
     wrong = [] if fault.red else ["names no test"]
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
         log.touch()
-        for node in fault.red:
-            code, output = pytest((node,), fault.name, str(log))
-            if code == PASSED:
-                wrong.append(f"stays green: {node}")
-            elif code != FAILED:
-                wrong.append(f"showed nothing (exit {code}): {node}\n{output[-800:]}")
+        for nodes in groups(fault.red):
+            wrong += unmoved(nodes, *pytest(nodes, fault.name, str(log)))
         lines = log.read_text().splitlines()
     wrong += sorted({line.rpartition(" pid")[0] for line in lines if line.startswith("missing")})
     applied = {line.split()[1] for line in lines if line.startswith("applied")}

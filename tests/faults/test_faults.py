@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from tests.faults.faults import BY_NAME, FAULTS, Fault
+from tests.faults.run import groups, unmoved, went_red
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -136,3 +137,41 @@ def test_no_product_code_knows_of_faults():
         if "CHATIXIA_FAULT" in path.read_text(encoding="utf-8")
     ]
     assert not knowing
+
+
+SUMMARY = """\
+PASSED tests/a.py::test_one
+FAILED tests/a.py::test_two[x y] - AssertionError
+ERROR tests/a.py::test_three - OSError
+"""
+
+
+@pytest.mark.parametrize(
+    ("node", "red"),
+    [
+        ("tests/a.py::test_one", False),
+        ("tests/a.py::test_two", True),
+        ("tests/a.py::test_two[x y]", True),
+        ("tests/a.py::test_two[x]", False),
+        ("tests/a.py::test_three", True),
+        ("tests/a.py::test_th", False),
+    ],
+)
+def test_a_node_is_red_by_its_own_line_of_the_summary(node: str, red: bool):
+    assert went_red(node, SUMMARY) is red
+
+
+def test_a_run_that_shows_nothing_is_no_red():
+    assert unmoved(("tests/a.py::test_two",), 1, SUMMARY) == []
+    assert unmoved(("tests/a.py::test_one",), 1, SUMMARY) == ["stays green: tests/a.py::test_one"]
+    assert "showed nothing" in unmoved(("tests/a.py::test_two",), 4, SUMMARY)[0]
+
+
+def test_unit_tests_share_a_run_and_each_of_whole_processes_has_its_own():
+    nodes = (
+        "tests/a.py::x",
+        "tests/acceptance/b.py::y",
+        "tests/c.py::z",
+        "tests/acceptance/d.py::w",
+    )
+    assert groups(nodes) == [(nodes[0], nodes[2]), (nodes[1],), (nodes[3],)]

@@ -6,8 +6,9 @@ import asyncio
 import functools
 import sys
 import threading
+import types
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import Any, NotRequired, TypedDict, Unpack
 
 import msgspec
 import pytest
@@ -335,6 +336,63 @@ async def twice(n: int) -> int:
 
 def half(n: int) -> int:
     return n // 2
+
+
+class Options(TypedDict):
+    size: int
+    unit: NotRequired[str]
+
+
+async def unpacked(a: int, **options: Unpack[Options]) -> dict[str, Any]:
+    return {"a": a, **options}
+
+
+async def test_the_keys_of_an_unpacked_dict_are_arguments():
+    """PrefectHQ/fastmcp#3870 and its like: what stands behind `**` is no mere "anything"."""
+    net = Net()
+    served = Served(net, "a", unpacked)
+    call = client(net).agent("a").call
+    for given in ({"a": 1, "size": 2}, {"a": 1, "size": 2, "unit": "m"}):
+        assert (await call("unpacked", given)).value == given
+    for wrong, says in (
+        ({"a": 1}, "size is missing"),
+        ({"a": 1, "size": "x"}, "size: expected int"),
+        ({"a": 1, "size": 2, "unit": None}, "unit: expected str"),
+        ({"a": 1, "size": 2, "other": 3}, "no argument other"),
+    ):
+        with pytest.raises(BadArguments, match=says):
+            await call("unpacked", wrong)
+    served.close()
+
+
+def pair(a: int, b: int) -> list[int]:
+    return [a, b]
+
+
+@types.coroutine
+def older(n: int) -> Any:
+    yield from asyncio.sleep(0).__await__()
+    return 2 * n
+
+
+async def promised(n: int) -> Any:
+    return items(n)
+
+
+RARE = [
+    (functools.update_wrapper(functools.partial(pair, b=2), pair), {"a": 1}, [1, 2]),
+    (older, {"n": 3}, 6),
+    (promised, {"n": 3}, [0, 1, 2]),
+]
+
+
+@pytest.mark.parametrize(("fn", "args", "answer"), RARE, ids=["partial", "older", "promised"])
+async def test_rare_callables(fn: Any, args: dict[str, Any], answer: Any):
+    """PrefectHQ/fastmcp#3266: a partial that points to what it wraps asked for what it fills in."""
+    net = Net()
+    served = Served(net, "a", Skill("rare", fn))
+    assert (await client(net).agent("a").call("rare", args)).value == answer
+    served.close()
 
 
 WRAPPED = [

@@ -1,12 +1,14 @@
 """JSON Schema 2020-12 of parameters and results."""
 
 import enum
+import sys
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Literal, TypedDict
 
 import msgspec
 import pytest
+from typing_extensions import TypeAliasType
 
 from chatixia.agent import schema
 from chatixia.agent.signature import read
@@ -53,6 +55,25 @@ class Model:
 
 def of(fn: Any, **said: str) -> dict[str, Any]:
     return schema.parameters(read(fn, "f"), "f", said)
+
+
+if sys.version_info >= (3, 12):
+    scope: dict[str, Any] = {}
+    exec("type Endless = dict[str, Endless] | None", scope)
+    Endless = scope["Endless"]
+else:
+    Endless = TypeAliasType("Endless", "dict[str, Endless] | None")
+
+
+def test_an_alias_of_itself_is_refused_in_a_sentence():
+    async def f(x: Endless) -> None: ...
+
+    with pytest.raises(ConfigError, match="refers to itself by an alias|cannot be used"):
+        of(f)
+
+    async def g() -> Endless: ...
+
+    assert schema.returns(read(g, "g")) == {}
 
 
 def test_the_shape():

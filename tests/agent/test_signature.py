@@ -107,6 +107,11 @@ class Thing:
         return a
 
 
+def test_a_class_is_no_skill():
+    with pytest.raises(ConfigError, match=r"is a class; make an object .*agent\.skill\(Thing"):
+        read(Thing, "f")
+
+
 def test_methods_lose_self():
     assert read(Thing().f, "f").names == ("a",)
 

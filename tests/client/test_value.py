@@ -5,9 +5,13 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+from collections import ChainMap, UserString, deque
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
+from ipaddress import IPv4Address
+from pathlib import PurePosixPath
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -52,6 +56,48 @@ class Model:
 
     def model_dump(self, mode: str, by_alias: bool = False) -> dict[str, Any]:
         return {"cityName" if by_alias else "city_name": mode}
+
+
+class Markup(str):
+    __slots__ = ()
+
+
+class Many(list[int]):
+    pass
+
+
+class Exact(float):
+    pass
+
+
+RELATIVES: list[tuple[Any, Any]] = [
+    (Markup("<b>"), "<b>"),
+    (Many([1]), [1]),
+    (Exact(0.5), 0.5),
+    (UserString("ab"), "ab"),
+    (deque([1, 2]), [1, 2]),
+    (range(2), [0, 1]),
+    ({1: 2}.keys(), [1]),
+    ({1: 2}.values(), [2]),
+    (MappingProxyType({"a": 1}), {"a": 1}),
+    (ChainMap({"a": 1}), {"a": 1}),
+    (PurePosixPath("/tmp/x"), "/tmp/x"),
+    (IPv4Address("10.0.0.1"), "10.0.0.1"),
+]
+
+
+@pytest.mark.parametrize(("value", "plain"), RELATIVES, ids=lambda x: type(x).__name__)
+def test_relatives_of_builtin_types_are_written_as_those(value: Any, plain: Any):
+    """celery/celery#3604: what is nearly a builtin broke the whole result."""
+    assert decode(encode({"x": [value]})) == {"x": [plain]}
+
+
+def test_half_a_character_is_named():
+    for value in ("\ud83d", {"\ud83d": 1}):
+        with pytest.raises(Unwritable, match="lone surrogate"):
+            encode(value)
+    with pytest.raises(Unwritable, match="NaN"):
+        encode(Exact("nan"))
 
 
 class Array:

@@ -177,4 +177,22 @@ FAULTS: list[Fault] = [
         {"chatixia.peer.login_turns:LOGINS_AT_ONCE": value(100_000)},
         ("tests/peer/test_login_turns.py::test_so_many_at_once_and_each_in_its_turn",),
     ),
+    Fault(
+        "partial-seen-through",
+        "what a partial fills in is no argument, whatever it points to",
+        {"chatixia.agent.signature:is_partial": always(False)},
+        ("tests/agent/test_bind.py::test_rare_callables[partial]",),
+    ),
+    Fault(
+        "keys-unread",
+        "the keys of an unpacked dict are arguments",
+        {"chatixia.agent.signature:_unpacked": always([])},
+        ("tests/agent/test_bind.py::test_the_keys_of_an_unpacked_dict_are_arguments",),
+    ),
+    Fault(
+        "builtins-alone",
+        "relatives of builtin types are written as those",
+        {"chatixia.client.value:_PLAIN": value(())},
+        ("tests/client/test_value.py::test_relatives_of_builtin_types_are_written_as_those",),
+    ),
 ]

@@ -98,7 +98,11 @@ def _general(fn: Callable[..., Any], found: Signature) -> Invoke:
         first = list(values[:count])
         if found.ctx >= 0:
             first.insert(found.ctx, ctx)
-        named = dict(zip(names, values[count:], strict=True))
+        named = {
+            key: value
+            for key, value in zip(names, values[count:], strict=True)
+            if value is not msgspec.UNSET  # a key of a TypedDict that may be away
+        }
         if found.ctx_name:
             named[found.ctx_name] = ctx
         return fn(*first, **named, **others)
@@ -131,7 +135,11 @@ class _Runner:
         invoke, give = self._invoke, self._give
 
         async def run(args: Any, inc: Incoming, responder: Responder) -> None:
-            await give(await invoke(args, None), inc, responder)
+            value = await invoke(args, None)
+            if hasattr(value, "__aiter__"):
+                await self._items(value, inc, responder)
+            else:
+                await give(value, inc, responder)
 
         return run
 

@@ -51,7 +51,7 @@ def returns(found: Signature) -> dict[str, Any]:
         return {}
     try:
         schema = msgspec.json.schema(found.returns, schema_hook=result_schema_hook)
-    except (TypeError, ValueError, NotImplementedError):
+    except (TypeError, ValueError, NotImplementedError, RecursionError):
         return {}  # a result is described where it can be; what it is shows when it is encoded
     return {"$schema": DIALECT, **finish(_flat(schema))}
 
@@ -96,6 +96,11 @@ def _check(hint: Any, what: str) -> None:
         kind = msgspec.inspect.type_info(hint)
     except (TypeError, ValueError, NameError) as error:
         raise ConfigError(f"{what} {_cure(error)}") from error
+    except RecursionError:
+        raise ConfigError(
+            f"{what} has a type that refers to itself by an alias, which is not read here; use a"
+            " dataclass, a msgspec Struct or a TypedDict that refers to itself."
+        ) from None
     while isinstance(kind, msgspec.inspect.Metadata):
         kind = kind.type
     if isinstance(kind, msgspec.inspect.CustomType) and not is_model(kind.cls):

@@ -18,7 +18,7 @@ from collections.abc import (
     Generator,
     Iterator,
 )
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeGuard
 
 import msgspec
 
@@ -30,7 +30,8 @@ from .context import Ctx
 Kind = Literal["async", "sync", "async stream", "sync stream"]
 
 _STREAMS: Final = (AsyncIterator, AsyncGenerator, AsyncIterable, Iterator, Generator)
-_PLAIN: Final = (type(None), bool, int, float, str)
+_PLAIN: Final = (type(None), bool, int, float, str, msgspec.UnsetType)
+_KEYS: Final = (typing.Required, typing.NotRequired, getattr(typing, "ReadOnly", None))
 _MADE: Final[type] = type(msgspec.field(default_factory=list))
 _NAMED: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 _POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -76,7 +77,9 @@ def _kind(call: Callable[..., Any]) -> Kind:
     if inspect.isasyncgenfunction(call):
         return "async stream"
     if inspect.isgeneratorfunction(call):
-        return "sync stream"
+        code = getattr(call, "__code__", None)
+        awaitable = code is not None and code.co_flags & inspect.CO_ITERABLE_COROUTINE
+        return "async" if awaitable else "sync stream"  # `types.coroutine` makes it awaitable
     return "async" if inspect.iscoroutinefunction(call) else "sync"
 
 
@@ -104,10 +107,7 @@ def documented(fn: Callable[..., Any]) -> str:
 
 def read(fn: Callable[..., Any], name: str) -> Signature:
     """The signature of the skill ``name``. Raises ConfigError in one sentence."""
-    try:
-        parameters = list(inspect.signature(fn).parameters.values())
-    except (TypeError, ValueError):
-        raise ConfigError(f"The skill {name} has no readable signature.") from None
+    parameters = _parameters(fn, name)
     _refuse_method(fn, parameters, name)
     hints = hints_of(fn, name)
     result, kind = hints.get("return", inspect.Parameter.empty), kind_of(fn)
@@ -126,6 +126,26 @@ def read(fn: Callable[..., Any], name: str) -> Signature:
     except (TypeError, RuntimeError, ValueError) as error:
         raise ConfigError(f"The parameters of the skill {name} cannot be used: {error}.") from error
     return found
+
+
+def _parameters(fn: Callable[..., Any], name: str) -> list[inspect.Parameter]:
+    """What a caller may give. A partial is asked itself: `update_wrapper` makes it point to what
+    it wraps, whose parameters it has filled in."""
+    if isinstance(fn, type):
+        raise ConfigError(
+            f"The skill {name} is a class; make an object of it, then register that:"
+            f" agent.skill({fn.__name__}(...))."
+        )
+    whole = functools.partial(fn.func, *fn.args, **fn.keywords) if is_partial(fn) else fn
+    try:
+        return list(inspect.signature(whole).parameters.values())
+    except (TypeError, ValueError):
+        raise ConfigError(f"The skill {name} has no readable signature.") from None
+
+
+def is_partial(fn: Callable[..., Any]) -> TypeGuard[functools.partial[Any]]:
+    """Whether ``fn`` is a partial."""
+    return isinstance(fn, functools.partial)
 
 
 def _refuse_method(fn: Callable[..., Any], parameters: list[inspect.Parameter], name: str) -> None:
@@ -182,12 +202,32 @@ def _fields(
         elif parameter.kind is inspect.Parameter.VAR_POSITIONAL:
             raise ConfigError(f"The skill {name} takes *{parameter.name}; name its parameters.")
         elif parameter.kind is inspect.Parameter.VAR_KEYWORD:
-            found.anything = True
-            if typing.get_origin(hint) is not typing.Unpack:
+            if typing.get_origin(hint) is typing.Unpack:
+                fields += _unpacked(typing.get_args(hint)[0], found, name)
+            else:
+                found.anything = True
                 found.rest, _ = _checked(parameter, hint, name)
         else:
             found.positional += parameter.kind in _POSITIONAL
             fields.append(_field(parameter, hint, found, name))
+    return fields
+
+
+def _unpacked(kind: Any, found: Signature, name: str) -> list[Any]:
+    """The keys of a TypedDict as parameters (PEP 692); one that is not required may be away."""
+    kind = typing.get_origin(kind) or kind
+    fields = []
+    for key, hint in typing.get_type_hints(kind, include_extras=True).items():
+        away = key not in kind.__required_keys__
+        while (mark := typing.get_origin(hint)) is not None and mark in _KEYS:
+            # In annotations that are texts, the class itself has not seen the mark.
+            away = mark is typing.NotRequired or (away and mark is not typing.Required)
+            (hint,) = typing.get_args(hint)
+        parameter = inspect.Parameter(
+            key, inspect.Parameter.KEYWORD_ONLY,
+            default=msgspec.UNSET if away else inspect.Parameter.empty,
+        )  # fmt: skip
+        fields.append(_field(parameter, hint | msgspec.UnsetType if away else hint, found, name))
     return fields
 
 

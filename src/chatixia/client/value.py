@@ -8,7 +8,10 @@ Back: builtins, where an object is a :class:`Value`, a dict whose keys are attri
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections import UserString
+from collections.abc import Callable, Mapping, Sequence, Set, ValuesView
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import PurePath
 from typing import Any, Final, NoReturn
 
 import msgspec
@@ -37,15 +40,33 @@ class Unwritable(TypeError):
     """A value that no JSON stands for."""
 
 
+_PLAIN: Final[tuple[tuple[Any, Callable[[Any], Any]], ...]] = (
+    (str, str.__str__),
+    (UserString, str),
+    (int, int.__int__),
+    (float, float.__float__),
+    (bytes, bytes),
+    (Mapping, dict),
+    ((Sequence, Set, ValuesView), list),
+    ((PurePath, IPv4Address, IPv6Address), str),
+)
+"""What a subclass or a relative of a builtin type is written as, the first that fits."""
+
+
 def enc_hook(item: Any) -> Any:
     """Turn what msgspec does not know into what it does, by the shape of its methods.
 
-    A model goes out under its aliases, the names that its schema shows and its validation takes.
+    A model goes out under its aliases, the names that its schema shows and its validation takes;
+    a class made of a builtin one (a `Markup`, a `NavigableString`) as that builtin, other mappings
+    and collections as object and array, paths and addresses as text.
     """
     for method, kind in (("model_dump", {"mode": "json", "by_alias": True}), ("tolist", {})):
         dump = getattr(item, method, None)
         if callable(dump):
             return dump(**kind)
+    for kinds, plain in _PLAIN:
+        if isinstance(item, kinds):
+            return plain(item)
     raise Unwritable(f"{with_article(type(item).__name__)} cannot be written as JSON")
 
 
@@ -63,6 +84,8 @@ def encode(value: Any) -> bytes:
         data = _written(value)
     except RecursionError:
         raise Unwritable(TOO_DEEP) from None
+    except UnicodeEncodeError:
+        raise Unwritable("half a character (a lone surrogate) cannot be written as JSON") from None
     if b"null" in data:
         _refuse_nonfinite(value)
     if not is_flat(value) and (why := flaw(data)):

@@ -153,6 +153,7 @@ def test_commands_that_need_no_disk_work_on_a_full_one(net: TestMesh):
     with small_disk(net.procs.home, 330 * MIB) as disk:
         net.up()
         net.worker("a")
+        net.cli("agents")  # so that the clients' own file is there, and nobody has it open
         filler = fill(disk)
         assert [one["agent_id"] for one in net.cli("agents")["agents"]] == ["a"]
         assert net.cli("status")["status"]["trouble"] == "disk_full"

@@ -18,6 +18,7 @@ from chatixia.assembly import enrol as module
 from chatixia.assembly.enrol import AGENT_LIFE, CLIENT_LIFE, Credentials, enrol
 from chatixia.assembly.files import write_json
 from chatixia.assembly.profile import Profile
+from chatixia.assembly.said import FULL, said
 from chatixia.core.membership import check_chain, key_id, sign_record
 from chatixia.errors import (
     AlreadyRunning,
@@ -29,9 +30,12 @@ from chatixia.errors import (
     Revoked,
 )
 from chatixia.identity import SignKey, verify
+from chatixia.store.local import LocalStore
 from chatixia.wire import signed
+from chatixia.wire.base import MIB
 from chatixia.wire.registry import Serial
 from chatixia.world import RealWorld
+from tests.lab.disks import fill, small_disk
 
 OPEN: list[Credentials] = []
 
@@ -409,3 +413,16 @@ def test_a_folder_that_may_not_be_written_says_data_dir(
         place.write_bytes(b"")  # no folder can be made here
     with pytest.raises(ConfigError, match="set `data_dir` in agent.yaml"):
         start(profile)
+
+
+@pytest.mark.root
+def test_a_client_that_was_here_before_comes_to_a_full_disk(tmp_path: Path):
+    """Its file is there and nobody holds it open, so SQLite lacks room for an index."""
+    with small_disk(tmp_path / "disk", 2 * MIB) as disk:
+        module._clients(disk / "clients.db", 0.0).close()
+        filler = fill(disk)
+        module._clients(disk / "clients.db", 0.0).close()
+        with pytest.raises(ConfigError) as caught:
+            LocalStore.open(disk / "clients.db", 0.0)
+        assert said(caught.value).endswith(FULL)
+        filler.unlink()

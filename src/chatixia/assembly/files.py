@@ -7,7 +7,7 @@ import os
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -55,10 +55,15 @@ def write_private(path: Path, data: bytes) -> None:
         raise ConfigError(f"{path} cannot be written: {error.strerror}.") from error
 
 
+FULL_DATABASE: Final = frozenset({"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"})
+"""What SQLite calls a full disk; the second, where it could not make the index of a write-ahead
+file."""
+
+
 def no_room(error: BaseException) -> bool:
     """Whether ``error`` (or its cause) says that the disk is full."""
     cause = error.__cause__ or error
-    full = str(getattr(cause, "sqlite_errorname", "")).startswith("SQLITE_FULL")
+    full = getattr(cause, "sqlite_errorname", "") in FULL_DATABASE
     return full or getattr(cause, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
 
 

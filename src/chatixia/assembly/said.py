@@ -171,7 +171,8 @@ def disk_cure(cause: BaseException | None) -> str:
     if isinstance(cause, OSError) and code in (errno.EACCES, errno.EPERM, errno.EROFS):
         return LOCKED
     name = str(getattr(cause, "sqlite_errorname", ""))
-    found = {"SQLITE_FULL": FULL, "SQLITE_READONLY": LOCKED, "SQLITE_CANTOPEN": LOCKED}
+    found = {"SQLITE_FULL": FULL, "SQLITE_IOERR_SHMSIZE": FULL, "SQLITE_READONLY": LOCKED,
+             "SQLITE_CANTOPEN": LOCKED}  # fmt: skip
     return next((cure for head, cure in found.items() if name.startswith(head)),
                 DISK if name.startswith("SQLITE_IOERR") else "")  # fmt: skip
 

@@ -84,6 +84,15 @@ FAULTS: list[Fault] = [
         ),
     ),
     Fault(
+        "replies-without-end",
+        "a peer that makes an agent reply and takes no reply loses its path",
+        {"chatixia.core.replies:Replies.add": always(None)},
+        (
+            "tests/core/test_replies.py::test_replies_that_the_peer_does_not_take_end_its_path[pings]",
+            "tests/core/test_replies.py::test_an_answer_asked_for_again_and_again_is_bounded_too",
+        ),
+    ),
+    Fault(
         "endless-body",
         "the body and the answer of a member's request have a time",
         {

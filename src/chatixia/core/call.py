@@ -253,7 +253,7 @@ class Calls:
         elif isinstance(read, m.ProgressTell):
             sink += exchange.advanced(self.asked.get(read.request_id), read.payload)
         elif isinstance(read, m.PingAsk):
-            self.session.urgent(encode(m.PongAnswer(request_id=read.request_id)))
+            self.session.reply(encode(m.PongAnswer(request_id=read.request_id)))
         elif isinstance(read, m.PongAnswer):
             sink.append(Heard(read.request_id))
         elif isinstance(read, m.ErrorTell) and read.frame:
@@ -286,7 +286,7 @@ class Calls:
             try:
                 stream = exchange.wants_stream(body)
             except BadRequest as error:
-                self.session.send(exchange.complaint(ask.request_id, error))
+                self.session.reply(exchange.complaint(ask.request_id, error))
                 return
         kind, reply = exchange.KINDS[type(ask)]
         incoming = Incoming(
@@ -306,7 +306,7 @@ class Calls:
             return
         error = self._objection(ask, incoming)
         if error is not None:
-            self.session.send(frames.error_response(reply, rid, error))
+            self.session.reply(frames.error_response(reply, rid, error))
             return
         seconds = DEFAULT_SECONDS if ask.deadline_ms is None else ask.deadline_ms / 1000
         deadline = incoming.deadline = now + min(seconds, MAX_SECONDS)
@@ -322,7 +322,7 @@ class Calls:
     def _seen(self, seen: Served) -> None:
         """A duplicate: of a running request, it attaches to it; of a done one, the same again."""
         if seen.answer is not None and not seen.oneway:
-            self.session.send(seen.answer, seen)
+            self.session.repeat(seen.answer, seen)
 
     def _objection(self, ask: m.Asking, incoming: Incoming) -> MeshError | None:
         if (

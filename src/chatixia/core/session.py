@@ -21,6 +21,7 @@ from chatixia.wire.peer import FRAME_TARGET
 from . import frames
 from .fragments import Cutter, Pool, Reassembly
 from .frames import FRAGMENT, JSON, Fragment
+from .replies import Replies
 
 KEPT: Final = 4 * MIB
 """Bytes sent and not acknowledged, and bytes held out of order."""
@@ -77,7 +78,8 @@ class Session:
         "_again", "_allowed", "_bytes", "_consumed", "_cut_turn", "_cuts", "_due", "_granted",
         "_head", "_held", "_held_bytes", "_kept", "_last_ack", "_outbox", "_recover",
         "_same_acks", "_since_ack", "_strikes", "_strikes_at", "_taken", "_unacked", "_used",
-        "_waiting", "a", "ack_now", "acked", "acked_out", "doubtful", "forgetful", "halves", "s",
+        "_waiting", "a", "ack_now", "acked", "acked_out", "doubtful", "forgetful", "halves",
+        "replies", "s",
     )  # fmt: skip
 
     def __init__(self, pool: Pool | None = None) -> None:
@@ -86,6 +88,7 @@ class Session:
         self.doubtful = self.forgetful = False
         self.acked: list[Any] = []
         self._head: list[bytes] = []
+        self.replies = Replies()
         self._outbox: list[tuple[bytes, Any]] = []
         self._bytes = 0
         self._waiting: deque[tuple[bytes, Any, int]] = deque()
@@ -135,6 +138,16 @@ class Session:
         """Queue a small message (credit, ping, cancel) at the head; it costs nothing."""
         self._head.append(data)
         self._bytes += len(data)
+
+    def reply(self, data: bytes) -> None:
+        """Queue what the peer caused, at the head. BadRequest if it takes none of all that."""
+        self.replies.add(len(data))
+        self.urgent(data)
+
+    def repeat(self, answer: bytes, note: Note) -> None:
+        """Queue an answer again that the peer asked for again. Raises what :meth:`reply` raises."""
+        self.replies.add(min(len(answer), KIB))
+        self.send(answer, note)
 
     def withdraw(self, note: Note) -> bool:
         """Take an unsent message back. False: some of it was sent."""
@@ -232,6 +245,8 @@ class Session:
         self._cut_turn = True
         outbox = self._outbox
         notes = []
+        if self.replies.waiting:
+            self.replies.sent(len(self._taken[1]))
         for data, note in outbox if count == len(outbox) else outbox[:count]:
             self._bytes -= len(data)
             if note is not None:

@@ -41,11 +41,11 @@ def here(calls: Calls, read: m.Unread, sink: list[Any]) -> None:
     """A message of the peer's: it is told, and if the message answers a call of ours, that ends."""
     pending = calls.asked.get(read.request_id) if read.answers else None
     if read.frame:
-        calls.session.urgent(exchange.frame_complaint(read.frame, read.error))
+        calls.session.reply(exchange.frame_complaint(read.frame, read.error))
     elif pending is not None:
         calls.end(pending, BadRequest(ANSWER, outcome="unknown"), sink)
     else:
-        calls.session.send(exchange.complaint(read.request_id, read.error))
+        calls.session.reply(exchange.complaint(read.request_id, read.error))
 
 
 def there(calls: Calls, frame: int, sink: list[Any]) -> None:

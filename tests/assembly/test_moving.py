@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,17 @@ def test_one_key_whatever_folder_it_starts_from(profile: Profile, tmp_path: Path
     for name in ("sign.key", "local.db"):
         mode = (profile.agent_dir("hen") / name).stat().st_mode
         assert stat.S_IMODE(mode) == 0o600
+
+
+def test_a_folder_whose_name_is_no_text_is_noted(profile: Profile, tmp_path: Path):
+    """A name in another encoding, or any name beside ASCII where the locale knows no other."""
+    odd = tmp_path / os.fsdecode(b"f\xe9 %41")
+    for folder in (odd, tmp_path / "f\u00e9 %41"):
+        noted = moving._text(folder)
+        assert noted.encode() and moving._path(noted) == folder
+    if sys.platform == "linux":  # others take no such name
+        first = key(profile, odd)
+        assert key(profile) == first and key(profile, odd) == first
 
 
 def test_what_it_knows_comes_along(profile: Profile, tmp_path: Path):

@@ -74,6 +74,11 @@ def deaf(original: Any) -> Any:
     return stir
 
 
+def always_str(original: Any) -> Any:
+    """Note a folder as if every name were text."""
+    return str
+
+
 FAULTS: list[Fault] = [
     Fault(
         "link-that-cannot-break",
@@ -194,5 +199,11 @@ FAULTS: list[Fault] = [
         "relatives of builtin types are written as those",
         {"chatixia.client.value:_PLAIN": value(())},
         ("tests/client/test_value.py::test_relatives_of_builtin_types_are_written_as_those",),
+    ),
+    Fault(
+        "folders-of-text-alone",
+        "a folder is noted whatever its name",
+        {"chatixia.assembly.moving:_text": always_str},
+        ("tests/assembly/test_moving.py::test_a_folder_whose_name_is_no_text_is_noted",),
     ),
 ]

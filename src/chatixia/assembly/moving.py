@@ -12,6 +12,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote_to_bytes
 
 from chatixia.core.membership import read_record
 from chatixia.errors import ConfigError, MeshError
@@ -23,6 +24,7 @@ from .profile import CHAIN, SEAL_KEY, SIGN_KEY, read_chain
 NOTE: Final = "folder.json"
 STORE: Final = "local.db"
 INBOX: Final = "inbox.jsonl"
+_URI: Final = "file://"
 KEPT: Final = (SIGN_KEY, SEAL_KEY, CHAIN, STORE, f"{STORE}-wal", f"{STORE}-shm")
 
 
@@ -30,7 +32,7 @@ def last_folder(place: Path, folder: Path) -> Path:
     """Where an agent's keys lie now, if it starts with ``folder``; ``place``: its folder in the
     profile. Raises ConfigError for a damaged note."""
     try:
-        noted = Path(read_json(place / NOTE, str))
+        noted = _path(read_json(place / NOTE, str))
     except FileNotFoundError:  # it never started, or with an older version
         noted = place if _serial(place) > _serial(folder) else folder
     return noted if (noted / SIGN_KEY).is_file() else folder
@@ -49,7 +51,7 @@ def take_along(place: Path, last: Path, folder: Path) -> None:
                 f"The agent's key lies in {last} and cannot be taken to {folder}: {error.strerror}."
             ) from error
     if not _noted(place, folder):
-        write_json(place / NOTE, str(folder))
+        write_json(place / NOTE, _text(folder))
     if last != folder:
         for name in KEPT:
             with suppress(OSError):  # a copy left behind does nothing: the note counts
@@ -58,8 +60,24 @@ def take_along(place: Path, last: Path, folder: Path) -> None:
 
 def _noted(place: Path, folder: Path) -> bool:
     with suppress(FileNotFoundError):
-        return read_json(place / NOTE, str) == str(folder)
+        return read_json(place / NOTE, str) == _text(folder)
     return False
+
+
+def _text(folder: Path) -> str:
+    """``folder`` as JSON can carry it: a name that is no text in the locale's encoding as a URI."""
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        return folder.as_uri()
+    return str(folder)
+
+
+def _path(text: str) -> Path:
+    """What :func:`_text` wrote, under whatever locale."""
+    if text.startswith(_URI):
+        return Path(os.fsdecode(unquote_to_bytes(text.removeprefix(_URI))))
+    return Path(os.fsdecode(text.encode()))
 
 
 def _copy(last: Path, folder: Path) -> None:

@@ -135,6 +135,19 @@ def test_a_link_opens_once(registry: RegistryProcess, page: Page):
     expect(page.locator("#page")).to_be_hidden()
 
 
+def test_a_login_that_is_refused_for_now_says_why_and_may_be_tried_again(
+    registry: RegistryProcess, page: Page
+):
+    page.offline = True  # the refusal is in the browser's log
+    full = {"detail": "The registry's disk is full; nothing was changed.", "code": "disk_full"}
+    page.route("**/api/login/redeem", lambda route: route.fulfill(status=503, json=full), times=1)
+    page.goto(login_link())
+    page.get_by_role("button", name="Open the hub").click()
+    expect(page.locator("#door-text")).to_contain_text("disk is full", timeout=SOON)
+    page.get_by_role("button", name="Open the hub").click()
+    expect(page.locator("#page")).to_be_visible(timeout=SOON)
+
+
 def test_a_fresh_link_in_the_same_tab_opens(registry: RegistryProcess, page: Page):
     page.offline = True  # without a login the registry answers 401, which the log shows
     page.goto(registry.url)

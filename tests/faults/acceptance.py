@@ -202,6 +202,16 @@ FAULTS: list[Fault] = [
         "test_hub.py::test_a_link_opens_once",
     ),
     fault(
+        "every-refusal-is-a-used-link",
+        "a login that is refused for now says why",
+        {
+            "chatixia.registry.web.static:_asset": breaks.rewritten(
+                "hub.js", b"answer.status >= 500", b"answer.status >= 900"
+            )
+        },
+        "test_hub.py::test_a_login_that_is_refused_for_now_says_why_and_may_be_tried_again",
+    ),
+    fault(
         "link-in-a-tab-ignored",
         "a fresh link opens the hub in a tab that shows it already",
         {

@@ -55,9 +55,10 @@ function door(secret: string): Promise<Session> {
     open.addEventListener("click", () => {
       open.disabled = true;
       void redeem(secret).then((found) => {
-        if (typeof found === "string") {
-          say(found);
-          open.remove();
+        if (found instanceof Refused) {
+          say(found.text);
+          open.disabled = !found.again;
+          open.hidden = !found.again;
         } else {
           panel.hidden = true;
           resolve(found);
@@ -67,7 +68,15 @@ function door(secret: string): Promise<Session> {
   });
 }
 
-async function redeem(secret: string): Promise<Session | string> {
+/** Why the link did not open the page, and whether it may on another click. */
+class Refused {
+  constructor(
+    readonly text: string,
+    readonly again = false,
+  ) {}
+}
+
+async function redeem(secret: string): Promise<Session | Refused> {
   try {
     const answer = await fetch("/api/login/redeem", {
       method: "POST",
@@ -75,9 +84,13 @@ async function redeem(secret: string): Promise<Session | string> {
       body: JSON.stringify({ secret }),
     });
     if (answer.ok) return (await answer.json()) as Session;
-    return "This link was used already or has expired. Get a new one with: chatixia hub";
+    if (answer.status === 429 || answer.status >= 500) {
+      const { detail } = (await answer.json()) as { detail: string };
+      return new Refused(`${detail} The link still holds.`, true);
+    }
+    return new Refused("This link was used already or has expired. Get a new one with: chatixia hub");
   } catch {
-    return "The registry does not answer. Start it with: chatixia up";
+    return new Refused("The registry does not answer. Start it with: chatixia up");
   }
 }
 

@@ -66,9 +66,10 @@ function door(secret) {
     open.addEventListener("click", () => {
       open.disabled = true;
       void redeem(secret).then((found) => {
-        if (typeof found === "string") {
-          say(found);
-          open.remove();
+        if (found instanceof Refused) {
+          say(found.text);
+          open.disabled = !found.again;
+          open.hidden = !found.again;
         } else {
           panel.hidden = true;
           resolve(found);
@@ -77,6 +78,12 @@ function door(secret) {
     });
   });
 }
+var Refused = class {
+  constructor(text, again = false) {
+    this.text = text;
+    this.again = again;
+  }
+};
 async function redeem(secret) {
   try {
     const answer = await fetch("/api/login/redeem", {
@@ -85,9 +92,13 @@ async function redeem(secret) {
       body: JSON.stringify({ secret })
     });
     if (answer.ok) return await answer.json();
-    return "This link was used already or has expired. Get a new one with: chatixia hub";
+    if (answer.status === 429 || answer.status >= 500) {
+      const { detail } = await answer.json();
+      return new Refused(`${detail} The link still holds.`, true);
+    }
+    return new Refused("This link was used already or has expired. Get a new one with: chatixia hub");
   } catch {
-    return "The registry does not answer. Start it with: chatixia up";
+    return new Refused("The registry does not answer. Start it with: chatixia up");
   }
 }
 function say(text) {

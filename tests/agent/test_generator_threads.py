@@ -125,14 +125,16 @@ async def test_one_holder_has_three_quarters_and_a_small_one_the_rest(pool: Gene
     readers = [
         asyncio.ensure_future(drain(pool, lambda: iter([go.wait()]), "big")) for _ in range(3)
     ]
-    while len(pool._open) < 3:
-        await asyncio.sleep(0)
-    with pytest.raises(Overloaded) as refused:
-        await drain(pool, lambda: iter([1]), "big")
-    assert refused.value.retry_after > 0
-    assert await drain(pool, lambda: iter([1]), "small") == [1]
-    go.set()
-    await asyncio.gather(*readers)
+    try:
+        while len(pool._open) < 3:
+            await asyncio.sleep(0)
+        with pytest.raises(Overloaded) as refused:
+            await drain(pool, lambda: iter([1]), "big")
+        assert refused.value.retry_after > 0
+        assert await drain(pool, lambda: iter([1]), "small") == [1]
+    finally:
+        go.set()
+        await asyncio.gather(*readers)
 
 
 async def test_a_closed_pool_takes_none(pool: GeneratorThreads):

@@ -25,5 +25,7 @@ def test_all_from_one_are_canceled_in_steps_and_no_others(registry, type_, monke
     assert type_("tasks", "cancel", "--from", "nobody", "--all").out.startswith("0 tasks")
     done = type_("tasks", "cancel", "--from", name.partition("~")[0], "--all", "--reason", "spam")
     assert done.code == 0 and "7 tasks from" in done.out
+    said = [line.strip() for line in done.err.splitlines()]
+    assert len(said) >= 3 and said[-1] == "7 canceled"  # no step ends more than it looked at
     assert "spam" in type_("tasks", "show", mine[3]).out
     assert type_("tasks", "cancel", "--from", name, "--all").out.startswith("0 tasks")

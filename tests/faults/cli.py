@@ -2,9 +2,75 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 from .breaks import Fault, always, by_class, first_given, no_work, printing, same, unlogged, value
 
+
+def with_a(original: Any) -> Any:
+    """Put the same article before every noun."""
+    return lambda noun: f"a {noun}"
+
+
+def deaf_once_stopping(original: Any) -> Any:
+    """Take each further signal for the first."""
+
+    @contextmanager
+    def signals(stop: Any) -> Iterator[None]:
+        import asyncio
+        import signal
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        yield
+
+    return signals
+
+
+def loose(original: Any) -> Any:
+    """Describe a parameter without its place."""
+    return lambda *rest: {k: v for k, v in original(*rest).items() if k != "in"}
+
+
 FAULTS: list[Fault] = [
+    Fault(
+        "article",
+        "a sentence with a word from elsewhere reads as English",
+        {"chatixia.core.wording:with_article": with_a},
+        ("tests/core/test_wording.py::test_an_article",),
+    ),
+    Fault(
+        "no-cure-for-a-tool",
+        "a module that a tool's own environment lacks is an error with the cure",
+        {"chatixia.assembly.pyfile:in_tool": always(False)},
+        ("tests/assembly/test_pyfile.py::test_a_module_that_a_tool_of_its_own_lacks",),
+    ),
+    Fault(
+        "second-signal-unheard",
+        "a second signal ends an agent at once",
+        {"chatixia.assembly.running:_signals": deaf_once_stopping},
+        ("tests/assembly/test_running.py::test_a_second_signal_ends_at_once[15]",),
+    ),
+    Fault(
+        "loose-openapi",
+        "OpenAPI's own validator finds nothing",
+        {"chatixia.registry.web.openapi:_parameter": loose},
+        ("tests/registry/web/test_openapi.py::test_a_strangers_validator_finds_nothing",),
+    ),
+    Fault(
+        "holder-by-its-file",
+        "a lock names who really holds it",
+        {"chatixia.assembly.lock:_openers": always([])},
+        ("tests/assembly/test_lock.py::test_a_child_that_outlives_the_holder",),
+    ),
+    Fault(
+        "cancels-for-nobody",
+        "all that one submitter has queued is canceled, in steps",
+        {"chatixia.cli.cancel:party": always("")},
+        ("tests/cli/test_cancel.py::test_all_from_one_are_canceled_in_steps_and_no_others",),
+    ),
     Fault(
         "short-day",
         "a submitted task waits a day for whoever is away",

@@ -62,7 +62,7 @@ def pytest(nodes: tuple[str, ...], fault: str = "", log: str = "") -> tuple[int,
 
 def went_red(node: str, output: str) -> bool:
     """Whether a test failed, with any of its parameters, by the lines of pytest's summary."""
-    line = rf"^(?:FAILED|ERROR) {re.escape(node)}(?![^ \[])"
+    line = rf"^(?:FAILED|ERROR) {re.escape(node)}(?![^ \[\n])"
     return re.search(line, output, re.MULTILINE) is not None
 
 

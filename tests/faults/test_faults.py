@@ -161,6 +161,12 @@ def test_a_node_is_red_by_its_own_line_of_the_summary(node: str, red: bool):
     assert went_red(node, SUMMARY) is red
 
 
+def test_a_node_too_long_for_a_reason_beside_it_is_red():
+    """pytest leaves the reason out where the line has no room for it."""
+    assert went_red("tests/a.py::test_long", "FAILED tests/a.py::test_long\n1 failed in 1.0s\n")
+    assert not went_red("tests/a.py::test_lo", "FAILED tests/a.py::test_long\n")
+
+
 def test_a_run_that_shows_nothing_is_no_red():
     assert unmoved(("tests/a.py::test_two",), 1, SUMMARY) == []
     assert unmoved(("tests/a.py::test_one",), 1, SUMMARY) == ["stays green: tests/a.py::test_one"]

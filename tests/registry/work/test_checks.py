@@ -65,6 +65,7 @@ def test_the_bound_is_named():
         (t.Submit(target_agent_id="Not A Name"), UnknownAgent),
         (t.Submit(target_agent_id="alice"), Unprocessable),
         (t.Submit(skill="echo", id="x"), Unprocessable),
+        (t.Submit(skill="echo", retry_of="x"), Unprocessable),
         (t.Submit(skill="echo", deadline_ms=0), Unprocessable),
         (t.Submit(skill="echo", path=["a"] * 9), HopLimit),
         (t.Submit(skill="echo", ns="other"), Denied),

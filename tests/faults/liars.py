@@ -68,20 +68,13 @@ FAULTS: list[Fault] = [
         {"chatixia.core.shares:Holding.take": always(True)},
         (
             "tests/registry/live/test_socket.py::test_what_waits_counts_for_the_share_of_its_machine_until_the_end",
-            f"{PROTOCOLS}::test_half_messages_of_logins_are_their_machines_share",
         ),
     ),
     Fault(
-        "pongs-without-end",
-        "pings whose answers nobody reads, and a message of endless parts, end the login",
-        {
-            "chatixia.registry.web.protocols:WebSocket._weigh": always(None),
-            "chatixia.registry.web.protocols:MOST_PARTS": value(10**9),
-        },
-        (
-            f"{PROTOCOLS}::test_pings_whose_answers_nobody_reads_end_the_login",
-            f"{PROTOCOLS}::test_a_message_of_endless_empty_parts_ends_the_login",
-        ),
+        "parts-without-end",
+        "a message of endless parts ends the login",
+        {"chatixia.registry.web.protocols:MOST_PARTS": value(10**9)},
+        (f"{PROTOCOLS}::test_a_message_of_endless_empty_parts_ends_the_login",),
     ),
     Fault(
         "replies-without-end",

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from chatixia.registry.web import protocols
-from chatixia.registry.web.protocols import MOST_PARTS, MOST_PIPELINED, POLICY, TRY_LATER
+from chatixia.registry.web.protocols import MOST_PIPELINED, POLICY, TRY_LATER
 from chatixia.testing.registry import RegistryHarness
 from tests.registry.doors import HANG, OPENED, agent, dial, token_of
 from tests.registry.strangers import HEALTH, OK, RawLine, bounded, raw
 
+PARTS = 1024
 POST = b"POST /api/nonce HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
 UPGRADE = (
     b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -167,11 +169,14 @@ async def test_pings_whose_answers_nobody_reads_end_the_login(
 
 async def test_a_message_of_endless_empty_parts_ends_the_login(registry: RegistryHarness):
     peer = await agent(registry, "a")
-    peer.ws.transport.write(b"\x01\x80\0\0\0\0" + b"\x00\x80\0\0\0\0" * (MOST_PARTS - 2))
+    peer.ws.transport.write(b"\x01\x80\0\0\0\0" + b"\x00\x80\0\0\0\0" * (PARTS - 2))
     peer.ws.transport.write(b"\x80\x80\0\0\0\0")
     assert (await peer.next("error"))["code"] == "bad_request", "so many are a message"
-    peer.ws.transport.write(b"\x01\x80\0\0\0\0" + b"\x00\x80\0\0\0\0" * MOST_PARTS)
-    assert await peer.closed() == POLICY
+    peer.ws.transport.write(b"\x01\x80\0\0\0\0" + b"\x00\x80\0\0\0\0" * PARTS)
+    peer.ws.transport.write(b"\x80\x80\0\0\0\0")
+    with pytest.raises(ConnectionClosed):
+        await peer.next("error")
+    assert peer.ws.close_code == POLICY
 
 
 async def test_half_a_first_message_counts_as_held(tmp_path: Path):

@@ -106,6 +106,19 @@ async def test_start_and_stop_again(registry: RegistryHarness):
         await agent.stop()
 
 
+async def test_a_cancelled_start_leaves_nothing_behind(registry: RegistryHarness):
+    agent = weather()
+    for turns in range(4):
+        starting = asyncio.create_task(agent.start())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        starting.cancel()
+        await asyncio.wait([starting])
+        assert starting.cancelled()
+    await agent.start()
+    await agent.stop()
+
+
 async def test_a_refused_start_leaves_nothing_behind(registry: RegistryHarness):
     agent = Agent("broken")
 

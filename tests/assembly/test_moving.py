@@ -50,7 +50,8 @@ def test_a_folder_whose_name_is_no_text_is_noted(profile: Profile, tmp_path: Pat
     odd = tmp_path / os.fsdecode(b"f\xe9 %41")
     for folder in (odd, tmp_path / "f\u00e9 %41"):
         noted = moving._text(folder)
-        assert noted.encode() and moving._path(noted) == folder
+        assert not any("\ud800" <= letter <= "\udfff" for letter in noted)
+        assert moving._path(noted) == folder
     if sys.platform == "linux":  # others take no such name
         first = key(profile, odd)
         assert key(profile) == first and key(profile, odd) == first

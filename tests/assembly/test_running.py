@@ -66,6 +66,20 @@ async def test_a_clean_stop_exits_zero(registry: RegistryHarness, tmp_path: Path
     assert "weather" not in {a.agent_id for a in await listed(registry)}
 
 
+async def test_the_programs_own_handler_of_a_signal_is_back_after_it():
+    seen: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: seen.append(number))
+    try:
+        stop = asyncio.Event()
+        with running._signals(stop):
+            signal.raise_signal(signal.SIGTERM)
+            await stop.wait()
+        signal.raise_signal(signal.SIGTERM)
+        assert seen == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 async def listed(registry: RegistryHarness):
     os.environ["CHATIXIA_HOME"] = str(registry.home)
     try:

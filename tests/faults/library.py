@@ -206,4 +206,10 @@ FAULTS: list[Fault] = [
         {"chatixia.assembly.moving:_text": always_str},
         ("tests/assembly/test_moving.py::test_a_folder_whose_name_is_no_text_is_noted",),
     ),
+    Fault(
+        "lock-of-nobody",
+        "a start that is cancelled leaves nothing behind",
+        {"chatixia.assembly.wiring:LEFT_S": value(0)},
+        ("tests/assembly/test_agent.py::test_a_cancelled_start_leaves_nothing_behind",),
+    ),
 ]

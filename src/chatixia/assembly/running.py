@@ -194,6 +194,7 @@ def _signals(stop: asyncio.Event) -> Iterator[None]:
     """The first Ctrl-C or SIGTERM asks for a clean stop; the second one ends at once."""
     loop = asyncio.get_running_loop()
     caught: list[signal.Signals] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def ask() -> None:
         stop.set()
@@ -202,9 +203,12 @@ def _signals(stop: asyncio.Event) -> Iterator[None]:
 
     def release() -> None:
         while caught:
-            loop.remove_signal_handler(caught.pop())
+            number = caught.pop()
+            loop.remove_signal_handler(number)
+            if callable(before[number]):  # the program's own
+                signal.signal(number, before[number])
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in before:
         # NotImplementedError: Windows; the others: not the main thread.
         with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
             loop.add_signal_handler(number, ask)

@@ -10,8 +10,8 @@ import os
 import re
 import socket
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final, Literal, TypeVar
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
 
 from chatixia.core.join import is_loopback
@@ -37,7 +37,8 @@ RENEW_S: Final = 3600.0
 BUSY_S: Final = 120.0
 """How long a start goes on while the registry or the profile says that it is busy."""
 BUSY_FIRST_S, BUSY_MOST_S = 0.2, 5.0
-T = TypeVar("T")
+LEFT_S: Final = 1.0
+"""How long a start that is cancelled waits for the thread that makes its credentials."""
 
 
 class Wire:
@@ -160,7 +161,9 @@ async def open_wire(
     return Wire(port, profile, credentials)
 
 
-async def _patiently(pool: Executor, work: Callable[[], T], world: World) -> T:
+async def _patiently(
+    pool: Executor, work: Callable[[], tuple[Profile, Credentials]], world: World
+) -> tuple[Profile, Credentials]:
     """``work`` in a thread, again while it is told to come later, each time after a longer pause.
 
     Of many agents that start at once, some are told so; they all start.
@@ -168,7 +171,7 @@ async def _patiently(pool: Executor, work: Callable[[], T], world: World) -> T:
     until, pause = world.monotonic() + BUSY_S, BUSY_FIRST_S
     while True:
         try:
-            return await asyncio.get_running_loop().run_in_executor(pool, work)
+            return await _in_thread(pool, work)
         except (Overloaded, Unavailable) as error:
             if world.monotonic() >= until:
                 raise
@@ -176,6 +179,27 @@ async def _patiently(pool: Executor, work: Callable[[], T], world: World) -> T:
             log.info("the start waits: %s", error)
         await asyncio.sleep(min(wait, BUSY_MOST_S))
         pause = min(2 * pause, BUSY_MOST_S)
+
+
+async def _in_thread(
+    pool: Executor, work: Callable[[], tuple[Profile, Credentials]]
+) -> tuple[Profile, Credentials]:
+    """``work`` in a thread. No cancellation ends a thread: what it makes for a start that nobody
+    waits for any more is closed, before this returns where it is made within :data:`LEFT_S`."""
+    made = pool.submit(work)
+    waiting = asyncio.wrap_future(made)
+    try:
+        return await asyncio.shield(waiting)
+    except asyncio.CancelledError:
+        made.add_done_callback(_unwanted)
+        await asyncio.wait([waiting], timeout=LEFT_S)
+        raise
+
+
+def _unwanted(made: Future[tuple[Profile, Credentials]]) -> None:
+    """Give back the lock and the files of credentials that nobody takes."""
+    if not made.cancelled() and made.exception() is None:
+        made.result()[1].close()
 
 
 def _enrolled(

@@ -12,6 +12,8 @@ from chatixia.assembly import rest_port
 from chatixia.assembly.connect import owned
 from chatixia.assembly.rest import Rest
 from chatixia.assembly.rest_port import OwnerPort, RestPort
+from chatixia.client.door import Door
+from chatixia.client.mesh import Mesh
 from chatixia.core.ports import Outgoing
 from chatixia.errors import (
     Cancelled,
@@ -61,6 +63,19 @@ async def test_it_sees_a_task_by_looking():
     half, done = [push async for push in Looking("x").watch("t1", 20)]
     assert isinstance(half, TaskProgress) and (half.fraction, half.note) == (0.5, "half")
     assert isinstance(done, TaskDone) and done.task.state == "completed"
+
+
+async def test_each_step_is_passed_on():
+    """Through a task, which passes on what is numbered higher than what it knows."""
+    at = [Task("t1", "assigned", fence="1.1", progress=n / 4) for n in range(1, 4)]
+    rows = [at[0], *at, Task("t1", "completed")]
+
+    class Looking(RestPort):
+        def _call(self, name, request, timeout):
+            return rows.pop(0)
+
+    task = Mesh(Door(Looking("x"))).task("t_" + "a" * 26)
+    assert [step.fraction async for step in task.progress(20)] == [0.25, 0.5, 0.75]
 
 
 async def test_the_owner_reads_and_cancels_what_others_submitted(

@@ -66,7 +66,7 @@ async def watched() -> AsyncIterator[Mesh]:
     net.verbs["tasks.get"] = lambda ref: Row(ref.task_id, "assigned")
     steps = [
         TaskProgress(name, "", 0, fraction=0.25, note="begun"),
-        TaskProgress(name, "", 0, fraction=0.5),
+        TaskProgress(name, "", 1, fraction=0.5),
         TaskDone(Row(name, "completed")),
     ]
     net.ports["me~abcdef"].pushes[name] = [steps]

@@ -258,7 +258,7 @@ async def test_verbs_go_and_answers_come_back():
         with pytest.raises(Exception, match="no") as raised:
             await task
         assert raised.value.code == "denied"
-        task = asyncio.ensure_future(made.verb("session", Nothing(), 60))
+        task = asyncio.ensure_future(made.verb("leave", Nothing(), 60))
         await door.until(lambda: len(door.got) == 2)
         await door.sockets[0].close()
         with pytest.raises(RegistryUnreachable) as lost:

@@ -35,7 +35,7 @@ class RestPort(ABC):
         self._name, self._world = AgentId(name), world
         # One thread: a cancelled verb still ends before the next one uses the connection.
         self._thread = Threads(1)
-        self._watched = 0
+        self._watched = self._steps = 0
 
     @property
     def id(self) -> AgentId:
@@ -84,7 +84,8 @@ class RestPort(ABC):
                     return
                 if row is not None and (row.progress, row.note) != told:
                     told = row.progress, row.note
-                    yield TaskProgress(row.id, row.fence, 0, *told)
+                    self._steps += 1  # rises over all watches: a lower one was passed on before
+                    yield TaskProgress(row.id, row.fence, self._steps, *told)
                 await asyncio.sleep(POLL_S * max(1.0, self._watched / POLLS))
         finally:
             self._watched -= 1

@@ -135,9 +135,7 @@ def test_a_link_opens_once(registry: RegistryProcess, page: Page):
     expect(page.locator("#page")).to_be_hidden()
 
 
-def test_a_login_that_is_refused_for_now_says_why_and_may_be_tried_again(
-    registry: RegistryProcess, page: Page
-):
+def test_a_login_refused_for_now_says_why(registry: RegistryProcess, page: Page):
     page.offline = True  # the refusal is in the browser's log
     full = {"detail": "The registry's disk is full; nothing was changed.", "code": "disk_full"}
     page.route("**/api/login/redeem", lambda route: route.fulfill(status=503, json=full), times=1)

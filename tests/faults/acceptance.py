@@ -209,7 +209,7 @@ FAULTS: list[Fault] = [
                 "hub.js", b"answer.status >= 500", b"answer.status >= 900"
             )
         },
-        "test_hub.py::test_a_login_that_is_refused_for_now_says_why_and_may_be_tried_again",
+        "test_hub.py::test_a_login_refused_for_now_says_why",
     ),
     fault(
         "link-in-a-tab-ignored",

@@ -143,6 +143,7 @@ SUMMARY = """\
 PASSED tests/a.py::test_one
 FAILED tests/a.py::test_two[x y] - AssertionError
 ERROR tests/a.py::test_three - OSError
+FAILED tests/a.py::test_whose_name_leaves_no_room_for_a_reason
 """
 
 
@@ -155,6 +156,7 @@ ERROR tests/a.py::test_three - OSError
         ("tests/a.py::test_two[x]", False),
         ("tests/a.py::test_three", True),
         ("tests/a.py::test_th", False),
+        ("tests/a.py::test_whose_name_leaves_no_room_for_a_reason", True),
     ],
 )
 def test_a_node_is_red_by_its_own_line_of_the_summary(node: str, red: bool):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib.metadata as metadata
 import pathlib
 import re
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from collections.abc import Mapping
 
 import pytest
 from packaging.requirements import Requirement
@@ -140,6 +142,12 @@ def installed(name: str, seen: set[str]) -> int:
     )
 
 
+@functools.cache
+def owners() -> Mapping[str, list[str]]:
+    """Which distributions bring a top-level module; reads every installed file list."""
+    return metadata.packages_distributions()
+
+
 OPTIONAL = {"peer/engines/aiortc.py": "aiortc"}
 """The files that may need an extra, and which."""
 
@@ -160,8 +168,7 @@ def undeclared(name: str, text: str) -> set[str]:
     if extra := OPTIONAL.get(name):
         wanted = [*wanted, *PROJECT["project"]["optional-dependencies"][extra]]
     declared = {canonicalize_name(Requirement(text).name) for text in wanted}
-    owners = metadata.packages_distributions()
-    owned = {module: {canonicalize_name(one) for one in owners.get(module, [module])}
+    owned = {module: {canonicalize_name(one) for one in owners().get(module, [module])}
              for module in found}  # fmt: skip
     return {module for module, ours in owned.items() if not ours & declared}
 

@@ -38,7 +38,7 @@ def test_a_task_has_a_day():
 async def test_again(capsys):
     mesh = Mesh()
     await module.again(mesh, Talk(False, False, 0, "x"), ended(), 60.0)  # type: ignore[arg-type]
-    how = {"key": "", "deadline": 60.0, "priority": 3, "max_attempts": 5}
+    how = {"key": "", "deadline": 60.0, "priority": 3, "max_attempts": 5, "retry_of": "t_old"}
     assert mesh.taken == [(("bob", "fold", {"n": 1.0}), how)]
     out, err = capsys.readouterr()
     assert out == "t_new\n"

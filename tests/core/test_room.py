@@ -32,7 +32,7 @@ def test_handlers_of_all_peers_together_are_bounded(monkeypatch: pytest.MonkeyPa
     shared = Room()
     one, two, three = Peer("one", shared), Peer("two", shared), Peer("three", shared)
     running = one.ask("a", "b") + two.ask("c")
-    assert len(running) == shared.running.used == 3
+    assert len(running) == shared.running == 3
     assert two.ask("d") == []
     assert b'"busy"' in (frame := two.calls.session.build()) and b"retry_after" in frame
     assert len(three.ask("e")) == 1  # the last quarter is for whoever has little
@@ -48,14 +48,16 @@ def test_a_machine_with_many_clients_has_one_share_and_others_are_served():
         peer.calls.account.belongs("greedy")
         for n in range(room.MAX_RUNNING):
             peer.ask(f"r{n}")
-    assert shared.running.used == 3 * ALL_RUNNING // 4
+    assert shared.running == 3 * ALL_RUNNING // 4
     honest = Peer("honest~1", shared)
     honest.calls.account.belongs("honest")
     assert len([r for n in range(ALL_RUNNING // 16) for r in honest.ask(f"r{n}")]) == 256
     for peer in greedy:
         for served in list(peer.calls.served.values()):
             peer.calls.answer(served, b"1")
-    assert shared.running.held == {"honest": 256}
+    assert {name: held.running for name, held in shared.held.items()} == {
+        "greedy": 0, "honest": 256,
+    }  # fmt: skip
 
 
 def test_what_a_peer_has_moves_to_the_share_of_its_machine():
@@ -65,9 +67,11 @@ def test_what_a_peer_has_moves_to_the_share_of_its_machine():
     peer.calls.account.belongs("m")
     peer.calls.account.belongs("m")
     peer.calls.account.belongs("")
-    assert shared.running.held == {"m": 1}
+    assert list(shared.held) == ["m"] and shared.held["m"].running == 1
     peer.calls.answer(running, b"1")
-    assert shared.running.held == {} and list(shared.kept.held) == ["m"]
+    assert shared.held["m"].running == 0 and shared.held["m"].kept > 0
+    peer.calls.account.close()
+    assert shared.held == {} and (shared.running, shared.kept) == (0, 0)
 
 
 def test_answers_kept_for_all_peers_together_are_bounded_until_they_are_acknowledged():
@@ -77,11 +81,11 @@ def test_answers_kept_for_all_peers_together_are_bounded_until_they_are_acknowle
     served = [(peer, peer.ask("a")) for peer in peers]
     for peer, [each] in served:
         peer.calls.answer(each, large)
-    assert shared.kept.used >= ALL_KEPT and not shared.running.used
+    assert shared.kept >= ALL_KEPT and not shared.running
     assert peers[0].ask("b") == []
     for peer in peers:
         peer.calls.sweep(5 + room.KEPT_SECONDS + 1)
-    assert shared.kept.used == 0
+    assert shared.kept == 0
     assert len(peers[0].ask("c")) == 1
 
 

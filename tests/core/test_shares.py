@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from chatixia.core import shares
 from chatixia.core.ports import Principal
-from chatixia.core.shares import FairQueue, Holding, Shares, fits
+from chatixia.core.shares import FairQueue, Holding, Shares, easy, fits
 from chatixia.ids import AgentId
 
 TOTALS = st.integers(64, 5000)
@@ -120,7 +120,7 @@ def test_holders_take_turns_and_each_keeps_its_order(items: list[tuple[str, int]
 
 @given(st.integers(1, 1000))
 def test_while_less_than_the_easy_part_is_used_anybody_may_have_one_more(total: int):
-    for used in range(Shares(total).easy):
+    for used in range(easy(total)):
         assert fits(total, used, used, 1)
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from chatixia.wire.base import MIB
 
 from .fragments import Pool
-from .shares import Shares
+from .shares import easy, fits
 
 MAX_RUNNING: Final = 256
 """Handlers at work for one peer; beyond, ``busy``."""
@@ -27,59 +29,98 @@ ALL_RUNNING: Final = 4096
 ALL_KEPT: Final = 256 * MIB
 
 
+class Held(msgspec.Struct, gc=False):
+    """What one holder (core.shares) has of a room: handlers, bytes, and the peers it has it by."""
+
+    running: int = 0
+    kept: int = 0
+    peers: int = 0
+
+
 class Room:
     """What all peers hold together, shared by their machines (core.shares): handlers ``running``,
-    bytes of answers ``kept``; and ``halves``."""
+    bytes of answers ``kept``; and ``halves``. ``held``: by holder."""
 
-    __slots__ = ("halves", "kept", "running")
+    __slots__ = ("easy_kept", "easy_running", "halves", "held", "kept", "running")
 
     def __init__(self) -> None:
-        self.running, self.kept = Shares(ALL_RUNNING), Shares(ALL_KEPT)
+        self.running = self.kept = 0
+        self.easy_running, self.easy_kept = easy(ALL_RUNNING), easy(ALL_KEPT)
+        self.held: dict[str, Held] = {}
         self.halves = Pool()
 
-    def fits(self, holder: str) -> bool:
-        """Whether ``holder`` may have one request more."""
-        return self.running.fits(holder) and self.kept.fits(holder)
+    def join(self, holder: str) -> Held:
+        """What ``holder`` has, for one more peer of it."""
+        held = self.held.setdefault(holder, Held())
+        held.peers += 1
+        return held
+
+    def leave(self, holder: str) -> None:
+        """One peer less of that holder; with the last it is forgotten."""
+        held = self.held[holder]
+        held.peers -= 1
+        if not held.peers:
+            del self.held[holder]
+
+    def fits(self, held: Held) -> bool:
+        """Whether a holder that has this may have one request more."""
+        return fits(ALL_RUNNING, self.running, held.running, 1) and fits(
+            ALL_KEPT, self.kept, held.kept, 1
+        )
 
 
 class Account:
     """What one peer holds of the room, on the share of its machine.
 
-    ``holder`` is the peer alone until its link has proved which machine signed it.
+    ``holder`` is the peer alone until its link has proved which machine signed it. Counted on the
+    path of every request, so in fields alone; :meth:`close` it with the peer.
     """
 
-    __slots__ = ("_all_kept", "_all_running", "_room", "holder", "kept", "running")
+    __slots__ = ("_held", "_room", "holder", "kept", "running")
 
     def __init__(self, room: Room, peer: str) -> None:
         self._room, self.holder = room, f"@{peer}"
-        self._all_running, self._all_kept = room.running, room.kept
+        self._held = room.join(self.holder)
         self.running = self.kept = 0
 
     def belongs(self, holder: str) -> None:
         """It is on that share from now on, with what it has already."""
         if holder and holder != self.holder:
-            for shares, has in ((self._room.running, self.running), (self._room.kept, self.kept)):
-                shares.add(self.holder, -has)
-                shares.add(holder, has)
+            self._move(self._room.join(holder))
+            self._room.leave(self.holder)
             self.holder = holder
+
+    def _move(self, held: Held) -> None:
+        self._held.running -= self.running
+        self._held.kept -= self.kept
+        held.running += self.running
+        held.kept += self.kept
+        self._held = held
+
+    def close(self) -> None:
+        """The peer is forgotten, with all that it held."""
+        self.run(-self.running)
+        self.keep(-self.kept)
+        self._room.leave(self.holder)
 
     def run(self, by: int) -> None:
         """``by`` more (or fewer) handlers are at work."""
         self.running += by
-        self._all_running.add(self.holder, by)
+        self._held.running += by
+        self._room.running += by
 
     def keep(self, by: int) -> None:
         """``by`` more (or fewer) bytes of answers wait to be acknowledged."""
         self.kept += by
-        self._all_kept.add(self.holder, by)
+        self._held.kept += by
+        self._room.kept += by
 
     @property
     def full(self) -> bool:
-        """Whether a new request is one too many. On the path of every request: whoever asks while
-        little is used costs no question of shares."""
+        """Whether a new request is one too many."""
+        room = self._room
         if self.running >= MAX_RUNNING or self.kept >= KEPT_ANSWERS:
             return True
-        running, kept = self._all_running, self._all_kept
-        if running.used < running.easy and kept.used < kept.easy:
+        if room.running < room.easy_running and room.kept < room.easy_kept:
             return False
-        return not self._room.fits(self.holder)
+        return not room.fits(self._held)

@@ -77,6 +77,11 @@ def fits(total: int, used: int, held: int, more: int) -> bool:
     return used <= total and held + more <= small(total)
 
 
+def easy(total: int) -> int:
+    """While less than this of a bound is used, anybody may have one more."""
+    return 3 * total // 4
+
+
 def small(total: int) -> int:
     """What a holder may have of a bound that is three quarters full: a sixteenth, at least one."""
     return max(1, total // SMALL)
@@ -157,16 +162,12 @@ class FairQueue(Generic[T]):
 
 
 class Shares:
-    """What each holder has of one bound; who has nothing is not remembered.
+    """What each holder has of one bound; who has nothing is not remembered."""
 
-    ``easy``: while less than this is used, anybody may have one more.
-    """
-
-    __slots__ = ("easy", "held", "total", "used")
+    __slots__ = ("held", "total", "used")
 
     def __init__(self, total: int) -> None:
         self.total, self.used = total, 0
-        self.easy = 3 * total // 4
         self.held: dict[str, int] = {}
 
     def fits(self, holder: str, more: int = 1) -> bool:

@@ -175,6 +175,7 @@ class Peers:
         if calls.served and "~" not in peer:
             return False
         calls.sweep(math.inf)
+        calls.account.close()
         calls.session.end()
         known.channel.end()
         del self._peers[peer]

@@ -16,9 +16,9 @@ LID = [(14, {"ping_interval": 1, "ping_timeout": 2}), (45, {})]
 """Seconds, and settings under which the registry and the agent give a client up within them."""
 
 
-@pytest.mark.parametrize(
-    ("seconds", "settings"), [LID[0], pytest.param(*LID[1], marks=pytest.mark.soak)]
-)
+@pytest.mark.soak  # the held call was once not heard of for two minutes on a busy machine
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("seconds", "settings"), LID)
 def test_a_client_that_slept_is_direct_again(
     net: TestMesh, seconds: int, settings: dict[str, object]
 ):

@@ -27,7 +27,7 @@ demo: $(if $(findstring aiortc,$(ENGINE)),env-dev,env-demo)
 
 test: env-dev lint types
 	@scripts/system.sh chromium curl nft ip tcpdump unshare
-	@exec scripts/isolated.sh $(PYTHON) -m pytest -n $(JOBS) --dist loadgroup \
+	@exec scripts/isolated.sh $(PYTHON) -m pytest -n $(JOBS) --dist loadgroup --max-worker-restart 0 \
 	  -m "not soak and not bench" $(T)
 
 soak: env-dev

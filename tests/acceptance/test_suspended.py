@@ -12,11 +12,13 @@ import pytest
 from tests.acceptance.harness import TestMesh
 
 SLEEPER = Path(__file__).with_name("sleeper.py")
-LID = [(14, {"ping_interval": 1, "ping_timeout": 2}), (45, {})]
+LID = [
+    (14, {"ping_interval": 1, "ping_timeout": 2}),
+    pytest.param(45, {}, marks=pytest.mark.soak),
+]
 """Seconds, and settings under which the registry and the agent give a client up within them."""
 
 
-@pytest.mark.soak  # the held call was once not heard of for two minutes on a busy machine
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("seconds", "settings"), LID)
 def test_a_client_that_slept_is_direct_again(

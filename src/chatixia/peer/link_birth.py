@@ -54,9 +54,10 @@ STATS_SECONDS: Final = 1.0
 EARLY_BYTES: Final = LINK_WINDOW + 128 * 1024
 """Held after a hello that verified, until the link opens here. The peer may have opened it already,
 and then sends at once what its credit allows, with frames that cost none."""
-NAME_SECONDS: Final = 0.05
+NAME_SECONDS: Final = 0.25
 """How long a path waits for the candidate that gives the peer's address a name: the engine hides
-one that a check found before signaling told of it (3 of 100 links; told 3 ms later)."""
+one that a check found before signaling told of it (3 of 100 links; told 3 ms later, and over 50 ms
+later where the registry's machine is busy)."""
 TOLD_SECONDS: Final = 0.01
 """How long the engine may take to show what the last candidate told."""
 ANOTHER: Final = "{} connected with another certificate than it signed."

@@ -25,10 +25,10 @@ import yaml
 from mypy import api
 
 import chatixia.wire
-from chatixia.assembly.templates import TEMPLATES
+from chatixia.assembly.run.templates import TEMPLATES
 from chatixia.core.task import TRANSITIONS
 from chatixia.errors import TABLE
-from chatixia.peer.work import VIA
+from chatixia.peer.tasks.worker import VIA
 from chatixia.wire.peer import MESSAGE_TYPES
 from chatixia.wire.tasks import STATES
 from chatixia.wire.verbs import BY_NAME
@@ -112,10 +112,10 @@ def variables() -> set[str]:
 def settings() -> set[str]:
     """Every setting a user may write, dotted (api.md section 4): the structs that the settings
     name as DOCUMENTED, else what `chatixia config` would print."""
-    module = importlib.import_module("chatixia.assembly.settings")
+    module = importlib.import_module("chatixia.assembly.run.settings")
     roots = getattr(module, "DOCUMENTED", ())
     found = {key for root in roots for key in keys(root)} or {row[0] for row in module.in_force()}
-    assert found, "chatixia.assembly.settings names no setting"
+    assert found, "chatixia.assembly.run.settings names no setting"
     return found
 
 

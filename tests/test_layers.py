@@ -286,7 +286,7 @@ RULES = [
         "command line",
         "a decision inside a command cannot be called by a program",
         only_in("click", "cli"),
-        ("assembly.up", "import click"),
+        ("assembly.serve.up", "import click"),
         ("cli.up", "import click"),
     ),
     Rule(
@@ -294,14 +294,14 @@ RULES = [
         "they would walk around this law",
         only_calls(r"import_module$|^__import__$", "assembly", "testing"),
         ("registry.web.routes", "importlib.import_module('chatixia.agent')"),
-        ("assembly.load", "importlib.import_module(name)"),
+        ("assembly.run.load", "importlib.import_module(name)"),
     ),
     Rule(
         "cheap to import",
         "`import chatixia` and `--help` load no engine, server or database",
         heavy,
-        ("assembly.up", "from chatixia.registry import web"),
-        ("assembly.up", "def f():\n    from chatixia.registry import web"),
+        ("assembly.serve.up", "from chatixia.registry import web"),
+        ("assembly.serve.up", "def f():\n    from chatixia.registry import web"),
     ),
     Rule(
         "neighbours",

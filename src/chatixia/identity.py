@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from .errors import ConfigError
-from .ids import KeyId, MeshId
+from chatixia.errors import ConfigError
+from chatixia.ids import KeyId, MeshId
 
 KEY_BYTES = 32
 

@@ -13,7 +13,7 @@ import time
 from base64 import b32encode
 from typing import Any, Final, Protocol
 
-from .ids import Incarnation, RequestId, TaskId
+from chatixia.ids import Incarnation, RequestId, TaskId
 
 EAGER: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
 """How ``asyncio.Task`` is made where a request that does not suspend should cost no turn of the

@@ -18,9 +18,9 @@ import psutil
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from chatixia.assembly.enrol import Credentials, enrol
-from chatixia.assembly.profile import Profile
-from chatixia.assembly.rest import Rest
+from chatixia.assembly.membership.enrol import Credentials, enrol
+from chatixia.assembly.profile.profile import Profile
+from chatixia.assembly.remote.rest import Rest
 from chatixia.wire import signed
 from chatixia.wire.registry import KeyCreate, Nothing
 from chatixia.wire.signaling import MAX_SIGNAL

@@ -17,7 +17,7 @@ from typing import Any
 
 from websockets.exceptions import ConnectionClosed
 
-from chatixia.assembly.profile import Profile
+from chatixia.assembly.profile.profile import Profile
 from tests.registry.doors import Peer, enrolled, login
 
 MONTH_MS = 30 * 86_400_000

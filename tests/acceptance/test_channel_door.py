@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from chatixia.assembly.enrol import enrol
-from chatixia.assembly.profile import Profile
+from chatixia.assembly.membership.enrol import enrol
+from chatixia.assembly.profile.profile import Profile
 from chatixia.core.frames import CHUNK, MAX_PARTS, Fragment, write_fragment
 from chatixia.peer.engines import load
 from chatixia.peer.engines.base import EngineRefused

@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 import pytest
 
-from chatixia.assembly import pyfile
+from chatixia.assembly.run import pyfile
 from tests.acceptance.counted import counted, of
 from tests.acceptance.test_storage import until
 from tests.lab.netns import Host, Lab

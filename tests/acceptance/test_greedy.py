@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import psutil
 import pytest
 
-from chatixia.assembly.invite import invite
-from chatixia.assembly.join import join
+from chatixia.assembly.membership.invite import invite
+from chatixia.assembly.membership.join import join
 from chatixia.core.shares import Bounds
 from chatixia.testing.registry import RegistryProcess
 from tests.registry.doors import OPENED, Peer, agent

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
-from chatixia.assembly.hub import login_link
-from chatixia.assembly.rest import Rest
+from chatixia.assembly.membership.hub_link import login_link
+from chatixia.assembly.remote.rest import Rest
 from chatixia.testing.registry import RegistryProcess
 from chatixia.wire.registry import KeyCreate
 from tests.lab.procs import Procs

@@ -19,10 +19,10 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from chatixia.assembly.enrol import Credentials, enrol
-from chatixia.assembly.invite import invite
-from chatixia.assembly.join import join
-from chatixia.assembly.profile import Profile
+from chatixia.assembly.membership.enrol import Credentials, enrol
+from chatixia.assembly.membership.invite import invite
+from chatixia.assembly.membership.join import join
+from chatixia.assembly.profile.profile import Profile
 from chatixia.core.handshake import sign_answer, sign_offer
 from chatixia.core.membership import key_id, read_record, sign_record
 from chatixia.core.ports import Self

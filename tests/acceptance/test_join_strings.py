@@ -7,8 +7,8 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from chatixia.assembly.invite import invite, waiting
-from chatixia.assembly.profile import Profile, exists
+from chatixia.assembly.membership.invite import invite, waiting
+from chatixia.assembly.profile.profile import Profile, exists
 from chatixia.core.join import decode, encode
 from tests.acceptance.harness import TestMesh
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from chatixia.assembly.keyless import KeylessPort
-from chatixia.assembly.profile import Profile
-from chatixia.assembly.rest import Rest
+from chatixia.assembly.profile.profile import Profile
+from chatixia.assembly.remote.api_key_agent import KeylessPort
+from chatixia.assembly.remote.rest import Rest
 from chatixia.client import mesh as client_mesh
 from chatixia.client.door import Door
 from chatixia.client.gather import gather

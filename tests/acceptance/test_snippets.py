@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from chatixia.assembly.running import collecting
+from chatixia.assembly.run.running import collecting
 from tests.acceptance.harness import TestMesh, environment
 
 SERVE = '''

@@ -15,8 +15,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from chatixia.assembly.profile import Profile
-from chatixia.assembly.rest import Rest
+from chatixia.assembly.profile.profile import Profile
+from chatixia.assembly.remote.rest import Rest
 from chatixia.wire.tasks import Body, Query, Ref, Task
 from tests.acceptance.harness import TestMesh
 from tests.lab.history import TERMINAL, Event, Row, check, read

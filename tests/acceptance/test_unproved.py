@@ -19,10 +19,10 @@ import psutil
 import pytest
 import yaml
 
-from chatixia.assembly.enrol import enrol
-from chatixia.assembly.invite import invite
-from chatixia.assembly.join import join
-from chatixia.assembly.profile import Profile
+from chatixia.assembly.membership.enrol import enrol
+from chatixia.assembly.membership.invite import invite
+from chatixia.assembly.membership.join import join
+from chatixia.assembly.profile.profile import Profile
 from chatixia.world import REAL
 from tests.registry.doors import login
 

@@ -1,7 +1,7 @@
 """How settings of the registry are named and written."""
 
 from chatixia.assembly.config import every_setting, flat, shown
-from chatixia.assembly.profile import Profile
+from chatixia.assembly.profile.profile import Profile
 from chatixia.registry.settings import Settings
 
 

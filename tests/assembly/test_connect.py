@@ -14,7 +14,7 @@ import pytest
 
 from chatixia import Agent, connect, connect_sync
 from chatixia.errors import ConfigError, DeadlineExceeded, RegistryUnreachable, Unavailable
-from chatixia.peer import signaling
+from chatixia.peer.control import session
 from chatixia.testing.registry import RegistryHarness, RegistryProcess
 from chatixia.world import REAL
 
@@ -210,7 +210,7 @@ async def test_a_forked_child_is_refused_at_once(hen: asyncio.Semaphore):
 async def test_a_registry_that_stands_still_does_not_hold_a_client_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(signaling, "GOODBYE_SECONDS", 600.0)  # what a listed agent waits
+    monkeypatch.setattr(session, "GOODBYE_SECONDS", 600.0)  # what a listed agent waits
     async with RegistryProcess(tmp_path / "home") as still:
         monkeypatch.setenv("CHATIXIA_HOME", str(still.home))
         assert still.process is not None

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from chatixia.assembly.invite import invite
-from chatixia.assembly.settings import resolve
+from chatixia.assembly.membership.invite import invite
+from chatixia.assembly.run.settings import resolve
 from chatixia.assembly.wiring import check_url, keyless, open_wire
 from chatixia.errors import AlreadyRunning, ConfigError
 from chatixia.testing.registry import RegistryHarness

@@ -79,7 +79,7 @@ async def test_a_call_as_in_the_transcript(capsys):
 
 
 async def test_this_machine_needs_no_address(capsys, monkeypatch):
-    monkeypatch.setattr("chatixia.assembly.addresses.lan_addresses", lambda: ["192.168.1.20"])
+    monkeypatch.setattr("chatixia.assembly.serve.addresses.lan_addresses", lambda: ["192.168.1.20"])
     for where in ("192.168.1.20:5", "127.0.0.1:5"):
         command.show(Talk(False, False, 0, ""), Reply(1, "direct", 9.0, "weather", 2.0, where))
         assert capsys.readouterr().err == "  weather, direct, 9 ms\n"

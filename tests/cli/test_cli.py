@@ -33,7 +33,7 @@ def test_no_mesh_names_the_cure(tmp_path):
 
 
 def test_no_registry_is_unreachable(tmp_path):
-    from chatixia.assembly.profile import Profile
+    from chatixia.assembly.profile.profile import Profile
 
     Profile.create(home=tmp_path)
     done = typed("keys", CHATIXIA_HOME=str(tmp_path))

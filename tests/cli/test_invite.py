@@ -17,13 +17,13 @@ def test_a_line_to_type_over_there(registry, type_):
 
 def test_it_waits_until_the_machine_joined(registry, type_, tmp_path, capsys):
     made = type_("invite", "pi", "--no-wait", "--json").json
-    from chatixia.assembly.join import join
+    from chatixia.assembly.membership.join import join
 
     def arrive() -> None:
         join(made["join"], home=tmp_path / "there")
 
     guest = threading.Thread(target=arrive)
-    from chatixia.assembly.invite import Invited
+    from chatixia.assembly.membership.invite import Invited
     from chatixia.cli.common import Talk
     from chatixia.cli.invite import wait
 
@@ -51,7 +51,7 @@ def test_without_a_mesh(home, capsys):
 
 
 def test_a_registry_that_stops_meanwhile_is_a_sentence(registry, type_, monkeypatch):
-    from chatixia.assembly import invite as module
+    from chatixia.assembly.membership import invite as module
 
     real = module.waiting
 
@@ -69,7 +69,7 @@ def test_ctrl_c_while_it_waits(registry, type_, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("chatixia.assembly.invite.waiting", interrupted)
+    monkeypatch.setattr("chatixia.assembly.membership.invite.waiting", interrupted)
     done = type_("invite", "pi")
     assert (done.code, done.err.endswith("... \n  the invitation of pi stays valid\n")) == (
         130,

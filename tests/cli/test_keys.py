@@ -2,7 +2,7 @@
 
 import pytest
 
-from chatixia.assembly.rest import Rest
+from chatixia.assembly.remote.rest import Rest
 from chatixia.cli.keys import date, meant
 from chatixia.errors import BadRequest
 from chatixia.wire.registry import KeyCreate, KeyInfo

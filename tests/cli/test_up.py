@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from chatixia.assembly.up import Started
+from chatixia.assembly.serve.up import Started
 from chatixia.cli import output
 from chatixia.cli.up import lines, up
 

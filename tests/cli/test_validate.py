@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from chatixia.assembly.profile import Profile
+from chatixia.assembly.profile.profile import Profile
 
 
 def test_a_scaffold_is_valid(tmp_path, monkeypatch, type_, home):

@@ -31,7 +31,7 @@ FAULTS: list[Fault] = [
     fault(
         "one-sided-link",
         "both ends name the same link",
-        {"chatixia.peer.link_birth:Birth._bind": breaks.one_sided},
+        {"chatixia.peer.links.attempt:Birth._bind": breaks.one_sided},
         "test_calls.py::test_both_ends_name_the_same_link_and_tier",
         "test_demo.py::test_the_job_over_direct_links[wrtc]",
         "test_hub.py::test_agents_and_the_links_between_them",
@@ -39,13 +39,13 @@ FAULTS: list[Fault] = [
     fault(
         "misnamed-error",
         "a failure has one name at every door",
-        {"chatixia.peer.queue:from_wire": breaks.misnamed},
+        {"chatixia.peer.tasks.submitter:from_wire": breaks.misnamed},
         "test_cells.py::test_a_failure_is_the_same_through_every_door[unknown skill]",
     ),
     fault(
         "unanswered-damage",
         "a frame that cannot be read ends its link",
-        {"chatixia.peer.channel:Channel._broken": always(None)},
+        {"chatixia.peer.sessions.channel:Channel._broken": always(None)},
         "test_channel_door.py::test_a_hostile_members_frames_are_answered_or_end_its_link[500]",
     ),
     fault(
@@ -63,25 +63,25 @@ FAULTS: list[Fault] = [
     fault(
         "hasty-registry",
         "a blocked loop is nobody's death at the registry either",
-        {"chatixia.assembly.up:pings": always((2.0, 3.0))},
+        {"chatixia.assembly.serve.up:pings": always((2.0, 3.0))},
         "test_deaths.py::test_an_agent_whose_loop_stands_still_is_not_declared_dead",
     ),
     fault(
         "credulous-worker",
         "what was taken back, cancelled or ended while it waited is not begun",
-        {"chatixia.peer.work:Worker._fresh": always(True)},
+        {"chatixia.peer.tasks.worker:Worker._fresh": always(True)},
         "test_deaths.py::test_what_waited_for_a_loop_that_stood_still_runs_once_or_not_at_all",
     ),
     fault(
         "result-dropped-with-its-lease",
         "a result waits for the registry as long as that is away",
-        {"chatixia.peer.work:Worker._tick": breaks.dropping},
+        {"chatixia.peer.tasks.worker:Worker._tick": breaks.dropping},
         "test_registry_dies.py::test_what_ends_while_the_registry_is_dead_is_told_when_it_is_back",
     ),
     fault(
         "clinging-to-the-registry",
         "connected agents do without the registry",
-        {"chatixia.peer.link:LinkDriver.registry": breaks.clinging},
+        {"chatixia.peer.links.driver:LinkDriver.registry": breaks.clinging},
         "test_registry_dies.py::test_agents_keep_calling_while_the_registry_is_dead[20-60]",
     ),
     fault(
@@ -89,7 +89,7 @@ FAULTS: list[Fault] = [
         "the registry never sees what agents say to each other",
         {
             "chatixia.core.route:first": breaks.detoured,
-            "chatixia.peer.queue:VIA": value("direct"),
+            "chatixia.peer.tasks.submitter:VIA": value("direct"),
         },
         "test_secrets.py::test_a_marker_is_found_at_both_agents_and_nowhere_else",
     ),
@@ -98,7 +98,7 @@ FAULTS: list[Fault] = [
         "two that call each other at once get one link",
         {
             "chatixia.core.link:Link.__init__": breaks.both_offer,
-            "chatixia.peer.link:check_offer": breaks.credulous,
+            "chatixia.peer.links.driver:check_offer": breaks.credulous,
         },
         "test_starts.py::test_five_at_once_twenty_times",
     ),
@@ -112,19 +112,19 @@ FAULTS: list[Fault] = [
     fault(
         "credulous-offer",
         "an offer is its maker's, and for whom it was made",
-        {"chatixia.peer.link:check_offer": breaks.credulous},
+        {"chatixia.peer.links.driver:check_offer": breaks.credulous},
         "test_intruders.py::test_an_agents_own_offer_comes_back_to_it_in_vain",
     ),
     fault(
         "unnamed-handshake",
         "who shows another certificate than it signed is told so, and so is the other side",
-        {"chatixia.peer.link_birth:Birth._broke": breaks.unnamed},
+        {"chatixia.peer.links.attempt:Birth._broke": breaks.unnamed},
         "test_intruders.py::test_a_signed_fingerprint_of_another_certificate_makes_no_link[wrtc]",
     ),
     fault(
         "any-mesh",
         "a join string brings into the mesh that it names",
-        {"chatixia.assembly.join:_owner_of": breaks.unread_mesh},
+        {"chatixia.assembly.membership.join:_owner_of": breaks.unread_mesh},
         "test_join_strings.py::test_a_join_string_of_a_foreign_mesh_joins_nobody",
     ),
     fault(
@@ -268,7 +268,7 @@ FAULTS: list[Fault] = [
     fault(
         "canned-count",
         "the demo counts the very document",
-        {"chatixia.assembly.pyfile:run_file": demo.canned},
+        {"chatixia.assembly.run.pyfile:run_file": demo.canned},
         "test_demo.py::test_make_demo",
         "test_demo.py::test_the_job_over_direct_links[wrtc]",
         "test_demo.py::test_two_files_drawn_at_random_at_once_from_a_path_with_spaces",
@@ -276,7 +276,7 @@ FAULTS: list[Fault] = [
     fault(
         "cut-anywhere",
         "the demo's counts do not depend on how it cuts the document",
-        {"chatixia.assembly.pyfile:run_file": demo.cut_anywhere},
+        {"chatixia.assembly.run.pyfile:run_file": demo.cut_anywhere},
         "test_demo.py::test_what_is_counted_in_parts_adds_up",
         "test_demo.py::test_the_job_over_direct_links[wrtc]",
     ),
@@ -337,13 +337,13 @@ FAULTS: list[Fault] = [
     fault(
         "once-gone-always-gone",
         "an agent that came back is called directly again",
-        {"chatixia.peer.peers:Peers.present": always(None)},
+        {"chatixia.peer.sessions.peers:Peers.present": always(None)},
         "test_deaths.py::test_an_agent_that_was_killed_and_restarted_is_called_directly_again",
     ),
     fault(
         "silent-loss",
         "an agent says when its registry is lost and when it is back",
-        {"chatixia.peer.signaling:Signaling._say_lost": always(None)},
+        {"chatixia.peer.control.session:Signaling._say_lost": always(None)},
         "test_registry_dies.py"
         "::test_an_agent_says_once_that_the_registry_is_lost_and_once_that_it_is_back",
     ),

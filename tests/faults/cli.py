@@ -44,14 +44,14 @@ FAULTS: list[Fault] = [
     Fault(
         "no-cure-for-a-tool",
         "a module that a tool's own environment lacks is an error with the cure",
-        {"chatixia.assembly.pyfile:in_tool": always(False)},
-        ("tests/assembly/test_pyfile.py::test_a_module_that_a_tool_of_its_own_lacks",),
+        {"chatixia.assembly.run.pyfile:in_tool": always(False)},
+        ("tests/assembly/run/test_pyfile.py::test_a_module_that_a_tool_of_its_own_lacks",),
     ),
     Fault(
         "second-signal-unheard",
         "a second signal ends an agent at once",
-        {"chatixia.assembly.running:_signals": deaf_once_stopping},
-        ("tests/assembly/test_running.py::test_a_second_signal_ends_at_once[15]",),
+        {"chatixia.assembly.run.running:_signals": deaf_once_stopping},
+        ("tests/assembly/run/test_running.py::test_a_second_signal_ends_at_once[15]",),
     ),
     Fault(
         "loose-openapi",
@@ -62,8 +62,8 @@ FAULTS: list[Fault] = [
     Fault(
         "holder-by-its-file",
         "a lock names who really holds it",
-        {"chatixia.assembly.lock:_openers": always([])},
-        ("tests/assembly/test_lock.py::test_a_child_that_outlives_the_holder",),
+        {"chatixia.assembly.profile.lock:_openers": always([])},
+        ("tests/assembly/profile/test_lock.py::test_a_child_that_outlives_the_holder",),
     ),
     Fault(
         "cancels-for-nobody",
@@ -80,26 +80,26 @@ FAULTS: list[Fault] = [
     Fault(
         "start-it-anywhere",
         "who has no registry is not told to start it",
-        {"chatixia.assembly.said:_runs_here": always(True)},
-        ("tests/assembly/test_said.py::test_who_has_no_registry_is_not_told_to_start_it",),
+        {"chatixia.assembly.error_text:_runs_here": always(True)},
+        ("tests/assembly/test_error_text.py::test_who_has_no_registry_is_not_told_to_start_it",),
     ),
     Fault(
         "timeout-everywhere",
         "a cure fits where it is read",
-        {"chatixia.assembly.said:_longer": always("Give it longer with --timeout SECONDS.")},
-        ("tests/assembly/test_said.py::test_a_cure_fits_where_it_is_read",),
+        {"chatixia.assembly.error_text:_longer": always("Give it longer with --timeout SECONDS.")},
+        ("tests/assembly/test_error_text.py::test_a_cure_fits_where_it_is_read",),
     ),
     Fault(
         "class-for-a-cause",
         "a registry's silence is said in words",
-        {"chatixia.peer.reason:reason": by_class},
-        ("tests/peer/test_reason.py::test_a_cause_in_words",),
+        {"chatixia.peer.control.reason:reason": by_class},
+        ("tests/peer/control/test_reason.py::test_a_cause_in_words",),
     ),
     Fault(
         "no-other-mesh",
         "a machine that is in another mesh is not said to be in none",
-        {"chatixia.assembly.profile:profiles": always([])},
-        ("tests/assembly/test_profile.py::test_who_is_in_another_mesh_hears_of_it",),
+        {"chatixia.assembly.profile.profile:profiles": always([])},
+        ("tests/assembly/profile/test_profile.py::test_who_is_in_another_mesh_hears_of_it",),
     ),
     Fault(
         "flat-help",
@@ -140,20 +140,20 @@ FAULTS: list[Fault] = [
     Fault(
         "folder-called-tilde",
         "who has no home gets no folder called ~",
-        {"chatixia.assembly.files:expanded": same},
+        {"chatixia.assembly.profile.files:expanded": same},
         ("tests/cli/test_streams.py::test_a_user_without_a_home",),
     ),
     Fault(
         "silent-link",
         "-v says what a link does",
-        {"chatixia.peer.link_trace:LinkTrace.end": always(None)},
-        ("tests/peer/test_link_trace.py::test_v_says_what_a_link_does",),
+        {"chatixia.peer.links.trace:LinkTrace.end": always(None)},
+        ("tests/peer/links/test_trace.py::test_v_says_what_a_link_does",),
     ),
     Fault(
         "no-cause",
         "a call that no link takes names the likely cause",
         {"chatixia.core.route:because": first_given},
-        ("tests/peer/test_peers.py::test_who_gets_no_link_hears_the_likely_cause",),
+        ("tests/peer/sessions/test_peers.py::test_who_gets_no_link_hears_the_likely_cause",),
     ),
     Fault(
         "unlogged-calls",

@@ -80,13 +80,13 @@ def shared(original: Any) -> Any:
 
 
 ACC = "tests/acceptance"
-CALLS = "tests/peer/test_calls.py"
+CALLS = "tests/peer/sessions/test_dispatch.py"
 SESSION = "tests/core/test_session.py"
 MESH = "tests/peer/test_mesh.py"
-STOP = "tests/peer/test_stop.py"
+STOP = "tests/peer/tasks/test_stop.py"
 LIVE = "tests/registry/live"
 ANYONE = "tests/client/test_anyone.py"
-KEYLESS = "tests/assembly/test_keyless.py"
+KEYLESS = "tests/assembly/remote/test_api_key_agent.py"
 
 PROTOCOLS = "tests/registry/web/test_protocols.py"
 
@@ -94,8 +94,8 @@ FAULTS: list[Fault] = [
     Fault(
         "deaf-after-a-login",
         "what is watched is watched in the next login too",
-        {"chatixia.peer.queue:Queue.registry_up": always(None)},
-        ("tests/peer/test_queue.py::test_a_watch_goes_on_in_the_next_login",),
+        {"chatixia.peer.tasks.submitter:Queue.registry_up": always(None)},
+        ("tests/peer/tasks/test_submitter.py::test_a_watch_goes_on_in_the_next_login",),
     ),
     Fault(
         "progress-told-twice",
@@ -107,8 +107,8 @@ FAULTS: list[Fault] = [
         "blamed-on-the-caller",
         "what was cancelled from inside is unknown, and told at once",
         {
-            "chatixia.peer.calls:interrupted": cancelled,
-            "chatixia.peer.work:Worker._interrupted": always(None),
+            "chatixia.peer.sessions.dispatch:interrupted": cancelled,
+            "chatixia.peer.tasks.worker:Worker._interrupted": always(None),
         },
         (
             f"{CALLS}::test_what_was_cancelled_from_inside_is_not_said_to_be_its_callers_wish",
@@ -119,23 +119,23 @@ FAULTS: list[Fault] = [
         "one-context-for-all",
         "no request sees the context of another",
         {
-            "chatixia.peer.calls:copy_context": shared,
-            "chatixia.peer.chores:copy_context": shared,
+            "chatixia.peer.sessions.dispatch:copy_context": shared,
+            "chatixia.peer.tasks.background:copy_context": shared,
         },
         (
             f"{CALLS}::test_a_request_sees_no_other_requests_context",
-            "tests/peer/test_chores.py::test_an_eager_one_runs_in_its_owners_context",
+            "tests/peer/tasks/test_background.py::test_an_eager_one_runs_in_its_owners_context",
         ),
     ),
     Fault(
         "panic-untold",
         "whatever a skill raises is its answer, at once",
         {
-            "chatixia.peer.work:ends": too_high,
+            "chatixia.peer.tasks.worker:ends": too_high,
             "chatixia.agent.failing:is_an_end": too_high,
         },
         (
-            "tests/peer/test_work.py::test_each_end_is_reported[panics]",
+            "tests/peer/tasks/test_worker.py::test_each_end_is_reported[panics]",
             "tests/agent/test_runtime.py::test_whatever_a_skill_raises_is_its_answer[panics]",
         ),
     ),
@@ -160,14 +160,16 @@ FAULTS: list[Fault] = [
     Fault(
         "borrowed-token-alone",
         "a thread whose token ended while its loop was blocked gets one of its own",
-        {"chatixia.peer.signaling:asserter": always(None)},
+        {"chatixia.peer.control.session:asserter": always(None)},
         (f"{ACC}/test_blocked_loops.py::test_a_blocked_loop_keeps_its_lease[times0]",),
     ),
     Fault(
         "whispered-refusal",
         "a renewal that the registry refuses is a warning",
-        {"chatixia.peer.renewal:Renewer._complain": always(None)},
-        ("tests/peer/test_renewal.py::test_a_refusal_is_a_warning_once_and_an_absence_is_none",),
+        {"chatixia.peer.tasks.renewal:Renewer._complain": always(None)},
+        (
+            "tests/peer/tasks/test_renewal.py::test_a_refusal_is_a_warning_once_and_an_absence_is_none",
+        ),
     ),
     Fault(
         "waiting-for-the-lost",
@@ -185,7 +187,7 @@ FAULTS: list[Fault] = [
         "waiting-for-the-lost-in-the-queue",
         "so is one whose work the queue gave to who is lost",
         {
-            "chatixia.peer.queue:stranded": unaware,
+            "chatixia.peer.tasks.submitter:stranded": unaware,
         },
         (
             f"{ANYONE}::test_by_the_queue_alone_it_does_not_wait_for_the_lost_either",
@@ -205,8 +207,8 @@ FAULTS: list[Fault] = [
         "stopped-without-a-word",
         "what a stop ends is unknown, and another may do it",
         {
-            "chatixia.peer.calls:stopping": cancelled,
-            "chatixia.peer.work:Worker._give_back": idle,
+            "chatixia.peer.sessions.dispatch:stopping": cancelled,
+            "chatixia.peer.tasks.worker:Worker._give_back": idle,
         },
         (
             f"{STOP}::test_what_does_not_end_is_unknown[linked]",

@@ -69,7 +69,7 @@ FAULTS: list[Fault] = [
             "tests/core/test_handshake.py::test_misbinding_is_caught_at_hello",
             "tests/core/test_handshake.py::test_a_wrong_fingerprint_is_refused",
             "tests/core/test_handshake.py::test_a_reflected_hello_is_refused",
-            "tests/peer/test_link_birth.py::test_a_reflected_hello_is_no_hello",
+            "tests/peer/links/test_attempt.py::test_a_reflected_hello_is_no_hello",
             f"{ACC}/test_intruders.py::test_misbinding_is_seen_at_both_ends",
         ),
     ),
@@ -88,7 +88,7 @@ FAULTS: list[Fault] = [
         {"chatixia.core.rates:Bucket.take": always(True)},
         (
             "tests/core/test_link.py::test_ten_offers_then_one_every_six_seconds_and_one_back_for_each_hello",
-            "tests/peer/test_link.py::test_a_flood_of_offers_costs_ten_checks_and_twenty_sentences",
+            "tests/peer/links/test_driver.py::test_a_flood_of_offers_costs_ten_checks_and_twenty_sentences",
         ),
     ),
     Fault(
@@ -97,7 +97,7 @@ FAULTS: list[Fault] = [
         {"chatixia.core.verdict:TABLE": breaks.hasty},
         (
             "tests/core/test_verdict.py::test_a_blocked_loop_is_busy_for_as_long_as_it_takes",
-            "tests/peer/test_link_watch.py::test_a_blocked_loop_for_a_minute_and_nobody_is_declared_dead",
+            "tests/peer/links/test_monitor.py::test_a_blocked_loop_for_a_minute_and_nobody_is_declared_dead",
             f"{ACC}/test_deaths.py::test_an_agent_whose_loop_stands_still_is_not_declared_dead",
         ),
     ),
@@ -129,7 +129,7 @@ FAULTS: list[Fault] = [
         "registry-unproved",
         "no credential goes to a registry that did not prove itself",
         {"chatixia.core.handshake:check_registry": breaks.believing},
-        ("tests/assembly/test_rest.py::test_a_man_in_the_middle_hears_no_credential",),
+        ("tests/assembly/remote/test_rest.py::test_a_man_in_the_middle_hears_no_credential",),
     ),
     Fault(
         "time-steps-back",
@@ -201,19 +201,19 @@ FAULTS: list[Fault] = [
     Fault(
         "constant-tier",
         "an answer says which tier carried it",
-        {"chatixia.peer.queue:VIA": value("direct")},
+        {"chatixia.peer.tasks.submitter:VIA": value("direct")},
         (
-            "tests/peer/test_queue.py::test_an_answer_says_that_it_came_by_the_queue",
+            "tests/peer/tasks/test_submitter.py::test_an_answer_says_that_it_came_by_the_queue",
             f"{ACC}/test_demo.py::test_without_udp_it_says_queue",
         ),
     ),
     Fault(
         "no-lease",
         "a lease that is over or refused stops its skill",
-        {"chatixia.peer.work:Worker._lose": always(None)},
+        {"chatixia.peer.tasks.worker:Worker._lose": always(None)},
         (
-            "tests/peer/test_work.py::test_a_canceled_task_stops_its_skill",
-            "tests/peer/test_work.py::test_a_lease_that_ends_stops_its_skill",
+            "tests/peer/tasks/test_worker.py::test_a_canceled_task_stops_its_skill",
+            "tests/peer/tasks/test_worker.py::test_a_lease_that_ends_stops_its_skill",
         ),
     ),
     Fault(
@@ -246,13 +246,13 @@ FAULTS: list[Fault] = [
         "two-tables",
         "a request that comes by link and by queue runs once",
         {
-            "chatixia.peer.twice:Twice._carried": always(None),
-            "chatixia.peer.twice:Twice.follow": always(None),
+            "chatixia.peer.tasks.dedup:Twice._carried": always(None),
+            "chatixia.peer.tasks.dedup:Twice.follow": always(None),
         },
         (
-            "tests/peer/test_twice.py::test_a_task_waits_for_what_a_link_began_and_renews_its_lease",
-            "tests/peer/test_twice.py::test_with_a_real_registry_and_a_real_link_it_runs_once",
-            "tests/peer/test_twice.py::test_a_link_that_repeats_what_the_queue_brought_gets_its_answer",
+            "tests/peer/tasks/test_dedup.py::test_a_task_waits_for_what_a_link_began_and_renews_its_lease",
+            "tests/peer/tasks/test_dedup.py::test_with_a_real_registry_and_a_real_link_it_runs_once",
+            "tests/peer/tasks/test_dedup.py::test_a_link_that_repeats_what_the_queue_brought_gets_its_answer",
         ),
     ),
     Fault(
@@ -303,17 +303,17 @@ FAULTS: list[Fault] = [
     Fault(
         "patient-command",
         "a command says soon that no registry is there",
-        {"chatixia.peer.login:_refused": always(False)},
+        {"chatixia.peer.control.login:_refused": always(False)},
         ("tests/cli/test_common.py::test_a_registry_that_is_down_is_said_soon[words0]",),
     ),
     Fault(
         "deaf-to-the-owner",
         "whoever the owner put out hears so at once",
-        {"chatixia.peer.signaling:Signaling._am_i_out": always(None)},
+        {"chatixia.peer.control.session:Signaling._am_i_out": always(None)},
         (
-            "tests/peer/test_signaling.py::test_the_owners_word_against_me_ends_it_for_good",
+            "tests/peer/control/test_session.py::test_the_owners_word_against_me_ends_it_for_good",
             f"{ACC}/test_revoked.py::test_a_revoked_machines_call_and_agent_end_at_once",
-            "tests/assembly/test_revoke.py::test_whoever_is_revoked_hears_of_it_in_the_middle_of_a_call",
+            "tests/assembly/membership/test_revoke.py::test_whoever_is_revoked_hears_of_it_in_the_middle_of_a_call",
         ),
     ),
     Fault(
@@ -333,8 +333,8 @@ FAULTS: list[Fault] = [
         "no resolver is asked for a .local name while another address answers",
         {"chatixia.core.join:is_local": always(False)},
         (
-            "tests/peer/test_signaling.py::test_no_resolver_is_asked_while_a_number_answers",
-            "tests/assembly/test_rest.py::test_no_resolver_is_asked_while_a_number_answers",
+            "tests/peer/control/test_session.py::test_no_resolver_is_asked_while_a_number_answers",
+            "tests/assembly/remote/test_rest.py::test_no_resolver_is_asked_while_a_number_answers",
         ),
     ),
 ]

@@ -48,8 +48,8 @@ FAULTS: list[Fault] = [
     Fault(
         "anybodys-error",
         "only the registry answers a verb",
-        {"chatixia.peer.verbs:Verbs.error": anybodys},
-        ("tests/peer/test_verbs.py::test_another_members_error_answers_no_verb",),
+        {"chatixia.peer.control.requests:Verbs.error": anybodys},
+        ("tests/peer/control/test_requests.py::test_another_members_error_answers_no_verb",),
     ),
     Fault(
         "endless-members",

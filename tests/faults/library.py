@@ -110,8 +110,10 @@ FAULTS: list[Fault] = [
     Fault(
         "progress-without-pace",
         "progress is told five times a second at most",
-        {"chatixia.peer.steps:Steps.step": unpaced},
-        ("tests/peer/test_steps.py::test_the_first_step_goes_at_once_and_the_newest_follows",),
+        {"chatixia.peer.sessions.steps:Steps.step": unpaced},
+        (
+            "tests/peer/sessions/test_steps.py::test_the_first_step_goes_at_once_and_the_newest_follows",
+        ),
     ),
     Fault(
         "progress-held-by-the-clock",
@@ -173,14 +175,14 @@ FAULTS: list[Fault] = [
     Fault(
         "left-running",
         "a program that ends without `agent.stop()` hears one sentence, and its agent says goodbye",
-        {"chatixia.assembly.loop_end:LoopEnd._end": unended},
-        ("tests/assembly/test_loop_end.py::test_a_program_that_ends_without_a_stop",),
+        {"chatixia.assembly.run.loop_end:LoopEnd._end": unended},
+        ("tests/assembly/run/test_loop_end.py::test_a_program_that_ends_without_a_stop",),
     ),
     Fault(
         "all-log-in-at-once",
         "of many agents that start in one process, each has its turn to log in",
-        {"chatixia.peer.login_turns:LOGINS_AT_ONCE": value(100_000)},
-        ("tests/peer/test_login_turns.py::test_so_many_at_once_and_each_in_its_turn",),
+        {"chatixia.peer.control.login_turns:LOGINS_AT_ONCE": value(100_000)},
+        ("tests/peer/control/test_login_turns.py::test_so_many_at_once_and_each_in_its_turn",),
     ),
     Fault(
         "partial-seen-through",
@@ -203,8 +205,10 @@ FAULTS: list[Fault] = [
     Fault(
         "folders-of-text-alone",
         "a folder is noted whatever its name",
-        {"chatixia.assembly.moving:_text": always_str},
-        ("tests/assembly/test_moving.py::test_a_folder_whose_name_is_no_text_is_noted",),
+        {"chatixia.assembly.membership.agent_folder:_text": always_str},
+        (
+            "tests/assembly/membership/test_agent_folder.py::test_a_folder_whose_name_is_no_text_is_noted",
+        ),
     ),
     Fault(
         "lock-of-nobody",

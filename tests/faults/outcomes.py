@@ -69,9 +69,9 @@ FAULTS: list[Fault] = [
             "tests/client/test_task.py::test_no_later_error_makes_a_lost_answer_definite",
             "tests/client/test_retry.py::test_a_later_error_does_not_replace_an_unknown_outcome",
             "tests/client/test_anyone.py::test_what_one_may_have_done_stays_unknown_whatever_the_others_say",
-            "tests/peer/test_queue.py::test_a_call_whose_submit_was_lost_ends_unknown_whatever_came_after",
-            "tests/assembly/test_rest_port.py::test_a_second_login_that_fails_does_not_make_a_lost_answer_definite",
-            "tests/assembly/test_keyless.py::test_once_it_may_be_in_the_queue_a_call_never_ends_definite",
+            "tests/peer/tasks/test_submitter.py::test_a_call_whose_submit_was_lost_ends_unknown_whatever_came_after",
+            "tests/assembly/remote/test_port.py::test_a_second_login_that_fails_does_not_make_a_lost_answer_definite",
+            "tests/assembly/remote/test_api_key_agent.py::test_once_it_may_be_in_the_queue_a_call_never_ends_definite",
             f"{ACC}::test_a_submit_whose_answer_was_lost_gets_it_by_its_key[1]",
             f"{ACC}::test_while_the_registry_stays_away_a_lost_answer_is_an_unknown_outcome[1]",
         ),
@@ -88,12 +88,12 @@ FAULTS: list[Fault] = [
         "busy-waiting",
         "waiting for many tasks fails for none",
         {
-            "chatixia.peer.verbs:LOOKS": value(frozenset()),
+            "chatixia.peer.control.requests:LOOKS": value(frozenset()),
             "chatixia.client.task:_passes": impatient,
         },
         (
             "tests/client/test_task.py::test_waiting_never_fails_because_many_wait",
-            "tests/peer/test_verbs.py::test_looks_at_tasks_take_turns_and_leave_room_for_what_does_something",
+            "tests/peer/control/test_requests.py::test_looks_at_tasks_take_turns_and_leave_room_for_what_does_something",
             f"{ACC}::test_waiting_for_many_tasks_at_once_fails_for_none",
         ),
     ),
@@ -106,8 +106,10 @@ FAULTS: list[Fault] = [
     Fault(
         "reading-is-doing",
         "what only reads has done nothing, whether or not an answer came",
-        {"chatixia.peer.verbs:READS": value(frozenset())},
-        ("tests/peer/test_verbs.py::test_what_only_reads_has_done_nothing_when_no_answer_comes",),
+        {"chatixia.peer.control.requests:READS": value(frozenset())},
+        (
+            "tests/peer/control/test_requests.py::test_what_only_reads_has_done_nothing_when_no_answer_comes",
+        ),
     ),
     Fault(
         "nothing-to-retry",
@@ -130,7 +132,7 @@ FAULTS: list[Fault] = [
         {"chatixia.core.route:Seen.why": value("")},
         (
             "tests/core/test_route.py::test_why_no_link_carries_a_call",
-            "tests/peer/test_queue.py::test_a_call_that_no_link_took_says_why_and_how_long_one_was_tried",
+            "tests/peer/tasks/test_submitter.py::test_a_call_that_no_link_took_says_why_and_how_long_one_was_tried",
             f"{ACC}::test_a_call_says_how_long_it_took_and_why_it_took_the_queue",
         ),
     ),

@@ -161,8 +161,8 @@ FAULTS: list[Fault] = [
     Fault(
         "peers-for-all",
         "peers of a process have a share per machine",
-        {"chatixia.peer.peers:Peers._peer": without_holder},
-        ("tests/peer/test_peers.py::test_peers_of_one_machine_leave_room_for_others",),
+        {"chatixia.peer.sessions.peers:Peers._peer": without_holder},
+        ("tests/peer/sessions/test_peers.py::test_peers_of_one_machine_leave_room_for_others",),
     ),
     Fault(
         "progress-for-all",

@@ -98,13 +98,15 @@ FAULTS: list[Fault] = [
     Fault(
         "full-client",
         "a command that needs no disk works on a full one",
-        {"chatixia.assembly.files:no_room": always(False)},
+        {"chatixia.assembly.profile.files:no_room": always(False)},
         ("tests/acceptance/test_storage.py::test_commands_that_need_no_disk_work_on_a_full_one",),
     ),
     Fault(
         "full-by-one-name",
         "a full disk is known by each of the names that SQLite has for it",
-        {"chatixia.assembly.files:FULL_DATABASE": value(frozenset({"SQLITE_FULL"}))},
-        ("tests/assembly/test_enrol.py::test_a_client_that_was_here_before_comes_to_a_full_disk",),
+        {"chatixia.assembly.profile.files:FULL_DATABASE": value(frozenset({"SQLITE_FULL"}))},
+        (
+            "tests/assembly/membership/test_enrol.py::test_a_client_that_was_here_before_comes_to_a_full_disk",
+        ),
     ),
 ]

@@ -88,8 +88,8 @@ FAULTS: list[Fault] = [
     Fault(
         "queue-unmarked",
         "queued work says that it came by the queue",
-        {"chatixia.peer.work:VIA": value("direct")},
-        ("tests/peer/test_work.py::test_what_a_handler_is_told",),
+        {"chatixia.peer.tasks.worker:VIA": value("direct")},
+        ("tests/peer/tasks/test_worker.py::test_what_a_handler_is_told",),
     ),
     Fault(
         "start-that-gives-up",
@@ -111,10 +111,10 @@ FAULTS: list[Fault] = [
     Fault(
         "closed-without-a-word",
         "a refusal by the registry's socket is shown with its reason",
-        {"chatixia.peer.reason:closed_for": always("")},
+        {"chatixia.peer.control.reason:closed_for": always("")},
         (
-            "tests/peer/test_reason.py::test_a_cause_in_words",
-            "tests/peer/test_reason.py::test_a_login_that_was_ended_for_a_reason_is_seen",
+            "tests/peer/control/test_reason.py::test_a_cause_in_words",
+            "tests/peer/control/test_reason.py::test_a_login_that_was_ended_for_a_reason_is_seen",
         ),
     ),
     Fault(
@@ -123,7 +123,7 @@ FAULTS: list[Fault] = [
         {"chatixia.world:keep_private": always(None)},
         (
             "tests/test_world.py::test_what_is_private_leads_nowhere_in_a_child",
-            "tests/assembly/test_lock.py::test_a_child_that_outlives_the_holder[forked]",
+            "tests/assembly/profile/test_lock.py::test_a_child_that_outlives_the_holder[forked]",
         ),
     ),
     Fault(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from chatixia.assembly.rest import Rest
+from chatixia.assembly.remote.rest import Rest
 from chatixia.testing.registry import RegistryProcess
 from chatixia.wire.registry import KeyCreate, Nothing
 from chatixia.wire.verbs import TABLE

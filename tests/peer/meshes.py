@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from chatixia.assembly.enrol import enrol
+from chatixia.assembly.membership.enrol import enrol
 from chatixia.core.ports import Outgoing
 from chatixia.peer.driver import OpenMesh, open_mesh
 from chatixia.testing.registry import RegistryHarness

@@ -16,10 +16,10 @@ import msgspec
 from chatixia.core.ports import Self
 from chatixia.errors import MeshError
 from chatixia.ids import AgentId
-from chatixia.peer.channel import Path
 from chatixia.peer.engines import load
 from chatixia.peer.engines.base import EngineRefused
-from chatixia.peer.link import LinkDriver
+from chatixia.peer.links.driver import LinkDriver
+from chatixia.peer.sessions.channel import Path
 from chatixia.wire.base import encode
 from chatixia.wire.signaling import (
     Answer,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chatixia.peer import lookup
+from chatixia.peer.control import resolver
 
 
 class Resolver:
@@ -23,7 +23,7 @@ class Resolver:
         self._real = socket.getaddrinfo
 
     def __call__(self, host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
-        if lookup.is_number(host):
+        if resolver.is_number(host):
             return self._real(host, port, *args, **kwargs)
         self.asked.append(host)
         self.may_speak.wait(20)
@@ -37,7 +37,7 @@ def held() -> Iterator[Resolver]:
     """One that is silent; whoever still waits at the end is let go."""
     made = Resolver()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lookup, "_lookups", {})
+        patch.setattr(resolver, "_lookups", {})
         patch.setattr(socket, "getaddrinfo", made)
         try:
             yield made

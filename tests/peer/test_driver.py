@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from chatixia.assembly.enrol import enrol
+from chatixia.assembly.membership.enrol import enrol
 from chatixia.core.ports import Outgoing
 from chatixia.errors import ConfigError, MeshError, RegistryUnreachable, Replaced, Unreachable
 from chatixia.peer.driver import OpenMesh, PeerSettings, ice_servers, open_mesh

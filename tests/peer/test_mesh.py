@@ -22,7 +22,7 @@ from chatixia.errors import (
     UnknownAgent,
     Unreachable,
 )
-from chatixia.peer.calls import advance
+from chatixia.peer.sessions.dispatch import advance
 from chatixia.testing.clock import Dice
 from chatixia.testing.network import MemoryRegistry, Network
 from chatixia.wire.peer import SkillInfo

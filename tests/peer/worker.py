@@ -10,8 +10,8 @@ import sys
 import time
 from pathlib import Path
 
-from chatixia.assembly.enrol import enrol
-from chatixia.assembly.profile import Profile
+from chatixia.assembly.membership.enrol import enrol
+from chatixia.assembly.profile.profile import Profile
 from chatixia.core.ports import Incoming, Responder
 from chatixia.peer.driver import PeerSettings, open_mesh
 from chatixia.wire.peer import SkillInfo

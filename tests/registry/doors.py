@@ -14,8 +14,8 @@ import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from chatixia.assembly.enrol import Credentials, enrol
-from chatixia.assembly.profile import Profile
+from chatixia.assembly.membership.enrol import Credentials, enrol
+from chatixia.assembly.profile.profile import Profile
 from chatixia.core.ports import Principal
 from chatixia.ids import AgentId
 from chatixia.registry.call import Call, Listener

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from chatixia.assembly.profile import Profile
+from chatixia.assembly.profile.profile import Profile
 from chatixia.testing.registry import RegistryHarness
 
 from .doors import HANG, OPENED

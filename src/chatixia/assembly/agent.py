@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from chatixia.client.mesh import Mesh
     from chatixia.core import ports
 
-    from .keyless import KeylessWire
-    from .loop_end import LoopEnd
-    from .settings import Settings
+    from .remote.api_key_agent import KeylessWire
+    from .run.loop_end import LoopEnd
+    from .run.settings import Settings
     from .wiring import Wire
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -163,8 +163,8 @@ class Agent:
         self._check_loop()
         if self._port is not None:
             raise ConfigError(f"{self.name} has started already; `await agent.stop()` first.")
-        from .loop_end import LoopEnd
-        from .settings import fill_environment
+        from .run.loop_end import LoopEnd
+        from .run.settings import fill_environment
         from .wiring import keyless, open_wire
 
         fill_environment(self.loaded)
@@ -231,7 +231,7 @@ class Agent:
         from chatixia.agent.signature import read
         from chatixia.agent.skill import check_size, described
 
-        from .pyfile import where
+        from .run.pyfile import where
         from .wiring import check_settings
 
         settings = self.settings()
@@ -253,7 +253,7 @@ class Agent:
 
     def settings(self) -> Settings:
         """What is in force for this agent, and where each value came from."""
-        from .settings import resolve
+        from .run.settings import resolve
 
         return resolve({**self._flags, "name": self.name}, self.loaded)
 
@@ -370,9 +370,9 @@ def run(*agents: Agent) -> None:
     RuntimeError) where a loop runs already: ``await agent.start()`` there. Another MeshError that
     nobody catches ends the script with its sentence and exit code.
     """
-    from .running import LoopRunning
-    from .running import run as serve
-    from .said import if_uncaught
+    from .error_text import if_uncaught
+    from .run.running import LoopRunning
+    from .run.running import run as serve
 
     try:
         serve(agents, first=lambda: _beside_script(agents))
@@ -385,9 +385,9 @@ def run(*agents: Agent) -> None:
 
 def _beside_script(agents: Iterable[Agent]) -> None:
     """Give the agents of a script what ``agent.yaml`` and ``.env`` beside it say."""
-    from .describe import describe
     from .logs import set_up_script
-    from .settings import fill_environment
+    from .run.describe import describe
+    from .run.settings import fill_environment
 
     path = getattr(sys.modules.get("__main__"), "__file__", None)
     if path:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from .settings import in_force
+from .run.settings import in_force
 
 if TYPE_CHECKING:
-    from .profile import Profile
+    from .profile.profile import Profile
 
 Line = tuple[str, str, str]
 """Setting, value as text, source."""
@@ -24,7 +24,7 @@ def every_setting(target: Path, mesh: str = "") -> list[Line]:
     """
     from chatixia.agent.manifest import find, load
 
-    from .profile import Profile, exists, home_dir
+    from .profile.profile import Profile, exists, home_dir
 
     loaded = load(target) if find(target) is not None else None
     profile = Profile.open(mesh) if exists(mesh) else None
@@ -38,7 +38,7 @@ def registry(profile: Profile) -> list[Line]:
     """The settings of ``registry.yaml``, as ``up.NAME``."""
     from chatixia.registry.settings import Settings
 
-    from .registry_files import SETTINGS, load_settings
+    from .serve.files import SETTINGS, load_settings
 
     found = dict(flat(load_settings(profile.folder / "registry")))
     lines = [

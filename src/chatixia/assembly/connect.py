@@ -37,7 +37,7 @@ class Connecting:
         from chatixia.client.door import Door
         from chatixia.client.mesh import Mesh
 
-        from .settings import resolve
+        from .run.settings import resolve
         from .wiring import open_wire
 
         until = REAL.monotonic() + self._timeout
@@ -74,10 +74,10 @@ async def owned(*, mesh: str = "", patience: float = inf) -> AsyncIterator[Mesh]
     from chatixia.client.door import Door
     from chatixia.client.mesh import Mesh
 
-    from .profile import Profile, exists
-    from .rest import Rest
-    from .rest_port import OwnerPort
-    from .settings import resolve
+    from .profile.profile import Profile, exists
+    from .remote.port import OwnerPort
+    from .remote.rest import Rest
+    from .run.settings import resolve
 
     settings = resolve({"mesh": mesh or None})
     profile = Profile.open(settings["mesh"]) if exists(settings["mesh"]) else None

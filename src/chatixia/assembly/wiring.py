@@ -18,15 +18,15 @@ from chatixia.core.join import is_loopback
 from chatixia.errors import ConfigError, Conflict, MeshError, Overloaded, Unavailable
 from chatixia.world import REAL, World
 
-from .settings import Settings
+from .run.settings import Settings
 
 if TYPE_CHECKING:
     from chatixia.peer.driver import OpenMesh
     from chatixia.wire.signaling import Config
 
-    from .enrol import Credentials
-    from .keyless import KeylessWire
-    from .profile import Profile
+    from .membership.enrol import Credentials
+    from .profile.profile import Profile
+    from .remote.api_key_agent import KeylessWire
 
 log = logging.getLogger("chatixia")
 
@@ -101,11 +101,11 @@ def open_profile(settings: Settings) -> Profile:
 
     Blocks. Raises ConfigError naming the cure.
     """
-    from .profile import Profile, exists
+    from .profile.profile import Profile, exists
 
     name, string = settings["mesh"], os.environ.get("CHATIXIA_JOIN", "")
     if string and not exists(name):
-        from .join import join
+        from .membership.join import join
 
         # Of several agents that start at once here, one joins for all.
         with contextlib.suppress(Conflict):
@@ -121,12 +121,12 @@ def keyless(settings: Settings, name: str, world: World = REAL) -> KeylessWire |
     key = settings["sidecar.api_key"]
     if not key:
         return None
-    from .profile import exists
+    from .profile.profile import exists
 
     if exists(settings["mesh"]) or os.environ.get("CHATIXIA_JOIN"):
         log.warning("sidecar.api_key is ignored: this machine is in a mesh, with a key of its own.")
         return None
-    from .keyless import KeylessPort, KeylessWire
+    from .remote.api_key_agent import KeylessPort, KeylessWire
 
     log.warning("%s has an API key only: no links, its work is plain, shown unverified.", name)
     return KeylessWire(KeylessPort(settings["registry"].rstrip("/"), key, name, world=world))
@@ -205,7 +205,7 @@ def _unwanted(made: Future[tuple[Profile, Credentials]]) -> None:
 def _enrolled(
     settings: Settings, name: str, kind: Literal["agent", "client"], world: World
 ) -> tuple[Profile, Credentials]:
-    from .enrol import enrol
+    from .membership.enrol import enrol
 
     profile = open_profile(settings)
     data_dir = settings.data_dir() if kind == "agent" else None
@@ -261,8 +261,8 @@ def check_settings(settings: Settings, name: str) -> None:
     """
     from chatixia.peer.engines import load
 
-    from .enrol import check_name_here
-    from .profile import Profile, exists, mesh_name
+    from .membership.enrol import check_name_here
+    from .profile.profile import Profile, exists, mesh_name
 
     with settings.blamed("mesh"):
         mesh_name(settings["mesh"])

@@ -10,9 +10,9 @@ import sys
 
 def main() -> None:
     """Run the command line and leave with its exit code (api.md section 2)."""
-    from chatixia.cli.failure import guarded
-    from chatixia.cli.group import chatixia
-    from chatixia.cli.streams import prepare
+    from .failure import guarded
+    from .group import chatixia
+    from .streams import prepare
 
     prepare()
     sys.exit(guarded(chatixia, sys.argv[1:]))

@@ -1,5 +1,5 @@
 """``python -m chatixia.cli``: the command without its script."""
 
-from chatixia.cli import main
+from . import main
 
 main()

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from chatixia.cli import output
-from chatixia.cli.common import Talk, again, common, in_mesh
+from . import output
+from .common import Talk, again, common, in_mesh
 
 if TYPE_CHECKING:
     from chatixia.client.mesh import Mesh

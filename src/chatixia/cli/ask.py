@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from chatixia.cli import output
-from chatixia.cli.common import Talk, common, in_mesh, waits
+from . import output
+from .common import Talk, common, in_mesh, waits
 
 if TYPE_CHECKING:
     from chatixia.client.mesh import Mesh

@@ -6,11 +6,12 @@ import shutil
 import sys
 from typing import TYPE_CHECKING, Final
 
-from chatixia.cli import output
+from . import output
 
 if TYPE_CHECKING:
-    from chatixia.cli.common import Talk
     from chatixia.client.progress import Progress
+
+    from .common import Talk
 
 WIDE: Final = 24
 """Characters of the bar itself."""

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
-from chatixia.cli import output
-from chatixia.cli.bar import Bar
-from chatixia.cli.common import Talk, common, in_mesh, waits
-from chatixia.cli.submit import Terms, submit
+from . import output
+from .bar import Bar
+from .common import Talk, common, in_mesh, waits
+from .submit import Terms, submit
 
 if TYPE_CHECKING:
     import msgspec
@@ -94,8 +94,9 @@ def terms_of(ctx: click.Context, timeout: float, idempotent: bool) -> Terms:
 
 async def perform(mesh: Mesh, talk: Talk, request: Request) -> None:
     """Call, and print what comes back."""
-    from chatixia.cli.arguments import assemble
     from chatixia.errors import BadArguments, UnknownAgent, UnknownSkill
+
+    from .arguments import assemble
 
     skills: list[SkillInfo] = []
     try:
@@ -139,7 +140,7 @@ def refuse_unknown(request: Request, skills: Sequence[SkillInfo]) -> None:
 
 def warn_untyped(talk: Talk, request: Request) -> None:
     """Say so where a value went as text for want of a schema: only the worker would refuse it."""
-    from chatixia.cli.arguments import perhaps_typed
+    from .arguments import perhaps_typed
 
     if typed := " ".join(map(output.in_line, perhaps_typed(request.words))):
         who = f"{request.agent} is not online" if request.agent else "Nobody who has it is online"
@@ -231,7 +232,7 @@ def show(talk: Talk, reply: Reply) -> None:
     """The value on stdout, how it was carried on stderr."""
     import msgspec
 
-    from chatixia.assembly.addresses import lan_addresses
+    from chatixia.assembly.serve.addresses import lan_addresses
 
     talk.data("reply", msgspec.structs.asdict(reply), output.faithful(reply.value))
     where = "" if output.host(reply.where) in lan_addresses() else reply.where
@@ -242,8 +243,9 @@ def show(talk: Talk, reply: Reply) -> None:
 
 async def explain(mesh: Mesh, talk: Talk, request: Request) -> None:
     """The skills of an agent, or the arguments of one skill."""
-    from chatixia.cli import schema as shown
     from chatixia.errors import UnknownSkill
+
+    from . import schema as shown
 
     skills = await mesh.skills(request.agent)
     if not request.skill:
@@ -305,8 +307,9 @@ def contents(agent: str, skill: str, words: Sequence[str]) -> dict[str, bytes]:
     Read before the mesh is entered: a terminal or pipe that says nothing would hold up its loop,
     and with it Ctrl-C. Raises BadArguments, TooLarge.
     """
-    from chatixia.cli.arguments import files
     from chatixia.errors import BadArguments
+
+    from .arguments import files
 
     try:
         return {name: read(name) for name in dict.fromkeys(files(words))}

@@ -10,8 +10,9 @@ from chatixia.errors import Conflict, NotFound, Overloaded
 from chatixia.wire.tasks import Cancel, Query
 
 if TYPE_CHECKING:
-    from chatixia.cli.common import Talk
     from chatixia.client.mesh import Mesh
+
+    from .common import Talk
 
 STEP: Final = 200
 """Tasks that are looked at in one step of ``cancel --all``."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import click
 
-from chatixia.cli import output
+from . import output
 
 if TYPE_CHECKING:
     from chatixia.client.mesh import Mesh
@@ -105,7 +105,7 @@ def common(command: Callable[Concatenate[Talk, P], R]) -> Callable[P, R]:
 
 def remember(as_json: bool, verbose: int, mesh: str) -> None:
     """Tell the error printer which form was asked for, and of which command."""
-    from chatixia.assembly.said import Reader
+    from chatixia.assembly.error_text import Reader
 
     ctx = click.get_current_context(silent=True)
     if ctx is not None:

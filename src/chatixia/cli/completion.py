@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from chatixia.cli.common import Talk, common
+from .common import Talk, common
 
 SHELLS = ("bash", "zsh", "fish")
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from chatixia.cli import output
-from chatixia.cli.common import Talk, common
+from . import output
+from .common import Talk, common
 
 HEADS = ("setting", "value", "from")
 

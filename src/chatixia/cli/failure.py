@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from click.utils import echo
 
-from chatixia.cli import output
+from . import output
 
 if TYPE_CHECKING:  # the errors bring msgspec, which `--help` has no use for
     from chatixia.errors import MeshError
@@ -110,7 +110,7 @@ def complete(command: click.Command) -> int:
 
 def hung_up() -> int:
     """The reader of our pipe left; say nothing more, not even at exit."""
-    from chatixia.cli.streams import mute
+    from .streams import mute
 
     mute()
     return PIPE
@@ -118,7 +118,7 @@ def hung_up() -> int:
 
 def usage(error: click.ClickException, meta: dict[str, Any]) -> int:
     """A command line that cannot be read."""
-    from chatixia.assembly.said import sentence
+    from chatixia.assembly.error_text import sentence
     from chatixia.errors import BadRequest
 
     as_object(BadRequest(sentence(error.format_message())), meta)
@@ -144,7 +144,7 @@ def ended(error: Exception, meta: dict[str, Any]) -> int:
 
 def refused(error: MeshError, meta: dict[str, Any]) -> int:
     """An error of the mesh: its sentence, its cure, and with ``--json`` its fields."""
-    from chatixia.assembly.said import SCRIPT, said
+    from chatixia.assembly.error_text import SCRIPT, said
 
     as_object(error, meta)
     tell(said(error, meta.get("chatixia.reader") or SCRIPT))
@@ -166,8 +166,9 @@ def as_object(error: MeshError, meta: dict[str, Any]) -> None:
 
 def not_printed(error: OSError | UnicodeError) -> MeshError | None:
     """Text that cannot leave this process, as an error of ours; None for any other."""
-    from chatixia.cli import streams
     from chatixia.errors import BadRequest, ConfigError
+
+    from . import streams
 
     if isinstance(error, UnicodeError):
         text = error.object if isinstance(error, UnicodeEncodeError) else ""
@@ -182,7 +183,7 @@ def not_printed(error: OSError | UnicodeError) -> MeshError | None:
 
 def on_disk(error: OSError | UnicodeError) -> MeshError | None:
     """An error of the file system as one of ours with its cure; None for any other."""
-    from chatixia.assembly.said import disk_cure, of_system
+    from chatixia.assembly.error_text import disk_cure, of_system
     from chatixia.errors import ConfigError
 
     if not isinstance(error, OSError) or not disk_cure(error):

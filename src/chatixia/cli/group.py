@@ -11,113 +11,114 @@ from typing import Final, NamedTuple
 import click
 
 from chatixia import __version__
-from chatixia.cli import output
+
+from . import output
 
 
 def _up() -> click.Command:
-    from chatixia.cli.up import up
+    from .up import up
 
     return up
 
 
 def _join() -> click.Command:
-    from chatixia.cli.join import join
+    from .join import join
 
     return join
 
 
 def _leave() -> click.Command:
-    from chatixia.cli.leave import leave
+    from .leave import leave
 
     return leave
 
 
 def _init() -> click.Command:
-    from chatixia.cli.init import init
+    from .init import init
 
     return init
 
 
 def _run() -> click.Command:
-    from chatixia.cli.run import run
+    from .run import run
 
     return run
 
 
 def _agents() -> click.Command:
-    from chatixia.cli.agents import agents
+    from .agents import agents
 
     return agents
 
 
 def _call() -> click.Command:
-    from chatixia.cli.call import call
+    from .call import call
 
     return call
 
 
 def _ask() -> click.Command:
-    from chatixia.cli.ask import ask
+    from .ask import ask
 
     return ask
 
 
 def _ping() -> click.Command:
-    from chatixia.cli.ping import ping
+    from .ping import ping
 
     return ping
 
 
 def _tasks() -> click.Command:
-    from chatixia.cli.tasks import tasks
+    from .tasks import tasks
 
     return tasks
 
 
 def _status() -> click.Command:
-    from chatixia.cli.status import status
+    from .status import status
 
     return status
 
 
 def _hub() -> click.Command:
-    from chatixia.cli.hub import hub
+    from .hub import hub
 
     return hub
 
 
 def _invite() -> click.Command:
-    from chatixia.cli.invite import invite
+    from .invite import invite
 
     return invite
 
 
 def _revoke() -> click.Command:
-    from chatixia.cli.revoke import revoke
+    from .revoke import revoke
 
     return revoke
 
 
 def _keys() -> click.Command:
-    from chatixia.cli.keys import keys
+    from .keys import keys
 
     return keys
 
 
 def _validate() -> click.Command:
-    from chatixia.cli.validate import validate
+    from .validate import validate
 
     return validate
 
 
 def _config() -> click.Command:
-    from chatixia.cli.config import config
+    from .config import config
 
     return config
 
 
 def _completion() -> click.Command:
-    from chatixia.cli.completion import completion
+    from .completion import completion
 
     return completion
 

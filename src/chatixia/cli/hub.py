@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from chatixia.cli.common import Talk, common
+from .common import Talk, common
 
 
 @click.command()
@@ -14,7 +14,7 @@ from chatixia.cli.common import Talk, common
 @common
 def hub(talk: Talk, no_open: bool) -> None:
     """Open the hub. The link works once, within 10 minutes; the page stays logged in."""
-    from chatixia.assembly.hub import login_link
+    from chatixia.assembly.membership.hub_link import login_link
 
     link = login_link(talk.mesh)
     opened = False

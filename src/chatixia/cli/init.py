@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from chatixia.cli.common import Talk, common
+from .common import Talk, common
 
 
 @click.command()
@@ -18,7 +18,7 @@ from chatixia.cli.common import Talk, common
 @common
 def init(talk: Talk, name: str, folder: str, role: str) -> None:
     """Write a new agent NAME into the folder NAME, or into DIR (`-d .` is right here)."""
-    from chatixia.assembly.scaffold import name_for, scaffold
+    from chatixia.assembly.run.scaffold import name_for, scaffold
 
     agent = name or (name_for(Path(folder)) if folder else "my-agent")
     target = Path(folder or agent)

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from chatixia.cli import output
-from chatixia.cli.common import Talk, common
+from . import output
+from .common import Talk, common
 
 if TYPE_CHECKING:
-    from chatixia.assembly.invite import Invited
-    from chatixia.assembly.profile import Profile
+    from chatixia.assembly.membership.invite import Invited
+    from chatixia.assembly.profile.profile import Profile
 
 DAY: Final = 86_400
 
@@ -32,8 +32,8 @@ def invite(
     agents: tuple[str, ...], via: tuple[str, ...], minutes: int, days: int, no_wait: bool,
 ) -> None:  # fmt: skip
     """Invite a machine called NAME. Whoever has the string it prints can join with it."""
-    from chatixia.assembly.invite import invite as make
-    from chatixia.assembly.profile import Profile
+    from chatixia.assembly.membership.invite import invite as make
+    from chatixia.assembly.profile.profile import Profile
 
     if not (name or pattern):
         raise click.UsageError("Say what the machine shall be called: chatixia invite NAME.")
@@ -60,7 +60,7 @@ def show(talk: Talk, made: Invited, minutes: int) -> None:
 
 def wait(talk: Talk, profile: Profile, made: Invited) -> None:
     """Wait until the invitation is used or its time is over."""
-    from chatixia.assembly.invite import waiting
+    from chatixia.assembly.membership.invite import waiting
     from chatixia.errors import BadInvitation, Unavailable, Unreachable
 
     if not talk.quiet:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from chatixia.cli import output
-from chatixia.cli.common import Talk, common
+from . import output
+from .common import Talk, common
 
 
 @click.command()
@@ -17,7 +17,7 @@ def join(talk: Talk, string: str, machine: str) -> None:
 
     A machine joins once; agents that its user starts need nothing more.
     """
-    from chatixia.assembly.join import join as enter
+    from chatixia.assembly.membership.join import join as enter
     from chatixia.identity import fingerprint
 
     profile = enter(string, talk.mesh, machine=machine)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chatixia.cli import output
-from chatixia.cli.common import Noun, Talk, common
+from . import output
+from .common import Noun, Talk, common
 
 if TYPE_CHECKING:
     import msgspec
@@ -98,8 +98,8 @@ def meant(key: str, known: Sequence[KeyInfo]) -> str:
 
 def ask(talk: Talk, verb: str, request: Callable[[float], msgspec.Struct]) -> Any:
     """A verb of the owner at the registry; ``request`` is made from mesh time."""
-    from chatixia.assembly.profile import Profile
-    from chatixia.assembly.rest import Rest
+    from chatixia.assembly.profile.profile import Profile
+    from chatixia.assembly.remote.rest import Rest
 
     profile = Profile.open(talk.mesh)
     with Rest.owner(profile) as rest:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import click
 
-from chatixia.cli.common import Talk, common
+from .common import Talk, common
 
 
 @click.command()
 @common
 def leave(talk: Talk) -> None:
     """Leave the mesh. Coming back takes a new invitation."""
-    from chatixia.assembly.profile import Profile
-    from chatixia.assembly.revoke import leave as go
+    from chatixia.assembly.membership.revoke import leave as go
+    from chatixia.assembly.profile.profile import Profile
 
     profile = Profile.open(talk.mesh)
     told = go(profile)

@@ -56,16 +56,16 @@ def document(kind: str, fields: Mapping[str, Any]) -> str:
 
 def plain(text: str) -> str:
     """``text`` of a foreign agent without control characters: it may not steer a terminal."""
-    from chatixia.assembly import said
+    from chatixia.assembly import error_text
 
-    return said.plain(text)
+    return error_text.plain(text)
 
 
 def in_line(text: str) -> str:
     """``text`` of a foreign agent as one line: it may not look like another row of a list."""
-    from chatixia.assembly import said
+    from chatixia.assembly import error_text
 
-    return said.in_line(text)
+    return error_text.in_line(text)
 
 
 def value(result: Any) -> str:
@@ -96,8 +96,9 @@ def emit(text: str, end: str = "\n") -> None:
 
 
 def _unwritable(error: OSError) -> Exception:
-    from chatixia.cli import streams
     from chatixia.errors import ConfigError
+
+    from . import streams
 
     streams.mute()
     return ConfigError(streams.unwritable(error))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from chatixia.cli.common import Talk, common
+from .common import Talk, common
 
 
 @click.command()
@@ -12,8 +12,8 @@ from chatixia.cli.common import Talk, common
 @common
 def revoke(talk: Talk, name: str) -> None:
     """Revoke NAME, and withdraw its invitation. A machine takes along its agents."""
-    from chatixia.assembly.profile import Profile
-    from chatixia.assembly.revoke import revoke as state
+    from chatixia.assembly.membership.revoke import revoke as state
+    from chatixia.assembly.profile.profile import Profile
 
     done = state(Profile.open(talk.mesh), name)
     if done.invitations:

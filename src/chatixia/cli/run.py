@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from chatixia.cli.common import Talk, common, set_up_logging
+from .common import Talk, common, set_up_logging
 
 
 @click.command()
@@ -12,8 +12,8 @@ from chatixia.cli.common import Talk, common, set_up_logging
 @common
 def run(talk: Talk, target: str) -> None:
     """Run the agent in TARGET: a folder, a file, or module:attribute. Default: this folder."""
-    from chatixia.assembly.load import load
-    from chatixia.assembly.running import run as serve
+    from chatixia.assembly.run.load import load
+    from chatixia.assembly.run.running import run as serve
 
     agents = load(target, mesh=talk.mesh or None)
     set_up_logging(talk.verbose)  # again: the `.env` beside the manifest may name a level

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from chatixia.cli.arguments import Schema, choices, forms, types
+from .arguments import Schema, choices, forms, types
 
 DEPTH: Final = 4
 """How deep nested fields are shown; also where a type names itself."""

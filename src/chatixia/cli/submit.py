@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from chatixia.cli.common import Talk
+from .common import Talk
 
 if TYPE_CHECKING:
     from chatixia.client.mesh import Mesh

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from chatixia.cli import output
+from . import output
 
 if TYPE_CHECKING:
     from chatixia.wire.tasks import Body, Task

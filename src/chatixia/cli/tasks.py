@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chatixia.cli import output
-from chatixia.cli.common import Noun, Talk, common, in_mesh, in_queue
-from chatixia.cli.submit import DAY_S, Terms, again
-from chatixia.cli.task_rows import HEADS, everything, line, progress
+from . import output
+from .common import Noun, Talk, common, in_mesh, in_queue
+from .submit import DAY_S, Terms, again
+from .task_rows import HEADS, everything, line, progress
 
 if TYPE_CHECKING:
     from chatixia.client.mesh import Mesh
@@ -58,8 +58,9 @@ def show(talk: Talk, task_id: str) -> None:
 @common
 def cancel(talk: Talk, task_id: str, source: str, all_: bool, reason: str) -> None:
     """Cancel a task, or all from one submitter, at once and for good."""
-    from chatixia.cli.cancel import end_all
     from chatixia.errors import BadRequest
+
+    from .cancel import end_all
 
     if bool(task_id) == bool(source) or bool(source) != all_:
         raise BadRequest("Name a task, or say --from NAME --all.")
@@ -95,7 +96,7 @@ def submit(
     It waits there until AGENT takes it, also while nobody of both is online. ARGUMENT is as for
     `chatixia call`.
     """
-    from chatixia.cli.call import Request, contents, perform
+    from .call import Request, contents, perform
 
     agent, *rest = ("", *words) if anyone else words
     if not rest:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from chatixia.cli import output
-from chatixia.cli.common import Talk, common
+from . import output
+from .common import Talk, common
 
 if TYPE_CHECKING:
-    from chatixia.assembly.up import Started
+    from chatixia.assembly.serve.up import Started
 
 
 @click.command()
@@ -35,7 +35,7 @@ def up(
 
     What is given is remembered for the next start.
     """
-    from chatixia.assembly.up import UpOptions, run_up
+    from chatixia.assembly.serve.up import UpOptions, run_up
 
     options = UpOptions(
         mesh=talk.mesh, port=port, lan=lan, public=list(public) or None,

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from chatixia.cli import output
-from chatixia.cli.common import Talk, common
+from . import output
+from .common import Talk, common
 
 if TYPE_CHECKING:
     from chatixia.assembly.agent import Agent
@@ -21,8 +21,8 @@ def validate(talk: Talk, target: str) -> None:
 
     Checks agent.yaml, AGENT.md and .env, and loads agent.py and the described skills.
     """
-    from chatixia.assembly.load import load
-    from chatixia.assembly.profile import exists
+    from chatixia.assembly.profile.profile import exists
+    from chatixia.assembly.run.load import load
 
     for agent in load(target, mesh=talk.mesh or None):
         settings = agent.check()

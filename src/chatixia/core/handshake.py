@@ -13,10 +13,6 @@ from typing import Final, Literal
 
 import msgspec
 
-from chatixia.core import sdp
-from chatixia.core.membership import Member, check_chain, check_member
-from chatixia.core.pins import judge
-from chatixia.core.ports import PinBook, RevocationBook, Self, Verify
 from chatixia.errors import (
     BadChain,
     BadRequest,
@@ -32,6 +28,11 @@ from chatixia.wire.base import VERSION, VERSIONS
 from chatixia.wire.peer import Hello, HelloFrame
 from chatixia.wire.signaling import Answer, Offer, Register
 from chatixia.wire.trust import Signed
+
+from . import sdp
+from .membership import Member, check_chain, check_member
+from .pins import judge
+from .ports import PinBook, RevocationBook, Self, Verify
 
 NONCE_BYTES: Final = 16
 

@@ -3,8 +3,8 @@
 The lower id offers, always; the higher one asks it to (``connect``) and waits 2 s, with back-off,
 so offers never cross (links.md section 2). A try is (both incarnations, attempt); what belongs to
 any other is dropped. A living path is given up only after its replacement's ``hello`` verified.
-State and effects only: the driver (``peer.link``) checks signatures and owns the connections,
-which are known here by a key.
+State and effects only: the driver (``peer.links.driver``) checks signatures and owns the
+connections, which are known here by a key.
 """
 
 from __future__ import annotations

@@ -15,7 +15,6 @@ from typing import Final
 
 import msgspec
 
-from chatixia.core.ports import RevocationBook, Verify
 from chatixia.errors import (
     BadChain,
     BadInvitation,
@@ -38,6 +37,8 @@ from chatixia.wire.trust import (
     Revocation,
     Signed,
 )
+
+from .ports import RevocationBook, Verify
 
 SIGNS: Final[Mapping[str, tuple[Kind, ...]]] = {
     "owner": ("invitation", "machine", "registry"),

@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal
 
-from chatixia.core.membership import Member, approval, check_revoked
-from chatixia.core.ports import Pin, PinBook, RevocationBook
 from chatixia.errors import BadChain, NameTaken
 from chatixia.ids import AgentId, is_agent_id
 from chatixia.wire import signed
 from chatixia.wire.trust import Record, Revocation, Signed
+
+from .membership import Member, approval, check_revoked
+from .ports import Pin, PinBook, RevocationBook
 
 Verdict = Literal["same", "new", "newer", "follow"]
 """same: nothing to write; new: first seen; newer: a higher record of the same keys; follow:

@@ -20,11 +20,11 @@ from chatixia.errors import MeshError, Revoked
 from chatixia.wire.signaling import Config
 from chatixia.world import REAL, World
 
+from .control.session import Signaling
 from .engines import load
 from .engines.base import Engine, IceServer
-from .link import LinkDriver
+from .links.driver import LinkDriver
 from .mesh import PeerMesh
-from .signaling import Signaling
 
 WEEK: Final = 7 * 86_400.0
 MOST_SERVERS: Final = 8

@@ -29,12 +29,12 @@ from chatixia.wire.peer import SkillInfo, SkillQuery, SkillReply
 from chatixia.wire.signaling import LinkReport
 from chatixia.world import REAL, World
 
-from .calls import LinkStream, Perform, closing
-from .channel import Channel, Links, Registry, Timers
-from .peers import Peer, Peers, fail
-from .queue import Queue
-from .twice import Twice
-from .work import Worker
+from .sessions.channel import Channel, Links, Registry, Timers
+from .sessions.dispatch import LinkStream, Perform, closing
+from .sessions.peers import Peer, Peers, fail
+from .tasks.dedup import Twice
+from .tasks.submitter import Queue
+from .tasks.worker import Worker
 
 _query: Final = msgspec.json.Decoder(SkillQuery)
 

@@ -31,8 +31,8 @@ from chatixia.errors import (
     UnknownSkill,
 )
 from chatixia.ids import AgentId
-from chatixia.peer.channel import Access, Upper
 from chatixia.peer.engines.base import EngineRefused
+from chatixia.peer.sessions.channel import Access, Upper
 from chatixia.wire.peer import SkillInfo
 from chatixia.wire.registry import AgentQuery, AgentRecord, AgentRef, Agents, Capabilities, Route
 from chatixia.wire.signaling import LinkReport

@@ -19,8 +19,8 @@ from typing import IO, Any
 
 import msgspec
 
-from chatixia.assembly.profile import Profile
-from chatixia.assembly.up import Running, Started, UpOptions, run_up, serve
+from chatixia.assembly.profile.profile import Profile
+from chatixia.assembly.serve.up import Running, Started, UpOptions, run_up, serve
 from chatixia.errors import Unavailable
 
 START_SECONDS = 20.0

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from chatixia.assembly.invite import invite
-from chatixia.assembly.join import join
-from chatixia.assembly.revoke import revoke
+from chatixia.assembly.membership.invite import invite
+from chatixia.assembly.membership.join import join
+from chatixia.assembly.membership.revoke import revoke
 from chatixia.core.ports import Principal
 from chatixia.core.presence import FORGET_SECONDS
 from chatixia.errors import NameTaken

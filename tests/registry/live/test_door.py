@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from chatixia.assembly.revoke import revoke
+from chatixia.assembly.membership.revoke import revoke
 from chatixia.core.membership import check_revocation
 from chatixia.identity import verify
 from chatixia.testing.registry import RegistryHarness

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from chatixia.assembly.invite import invite
-from chatixia.assembly.join import join
+from chatixia.assembly.membership.invite import invite
+from chatixia.assembly.membership.join import join
 from chatixia.core.membership import check_chain, sign_record
 from chatixia.identity import SignKey, verify
 from chatixia.registry.trust.gate import ends

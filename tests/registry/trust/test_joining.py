@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from chatixia.assembly.invite import invite, waiting
-from chatixia.assembly.join import join
-from chatixia.assembly.rest import Rest
-from chatixia.assembly.revoke import revoke
+from chatixia.assembly.membership.invite import invite, waiting
+from chatixia.assembly.membership.join import join
+from chatixia.assembly.membership.revoke import revoke
+from chatixia.assembly.remote.rest import Rest
 from chatixia.errors import BadInvitation, Denied, MeshError, NameTaken, NotFound, Unavailable
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.trust import InviteRef, Join

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from chatixia.assembly.enrol import Credentials, enrol
-from chatixia.assembly.invite import invite
-from chatixia.assembly.join import join
-from chatixia.assembly.rest import Rest
-from chatixia.assembly.revoke import revoke
+from chatixia.assembly.membership.enrol import Credentials, enrol
+from chatixia.assembly.membership.invite import invite
+from chatixia.assembly.membership.join import join
+from chatixia.assembly.membership.revoke import revoke
+from chatixia.assembly.remote.rest import Rest
 from chatixia.errors import NameTaken, NotFound, Unprocessable
 from chatixia.store.control.rows import KeyRow
 from chatixia.testing.registry import RegistryHarness

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from chatixia.assembly.enrol import enrol
-from chatixia.assembly.invite import invite
-from chatixia.assembly.join import join
-from chatixia.assembly.rest import Rest
-from chatixia.assembly.revoke import revoke
+from chatixia.assembly.membership.enrol import enrol
+from chatixia.assembly.membership.invite import invite
+from chatixia.assembly.membership.join import join
+from chatixia.assembly.membership.revoke import revoke
+from chatixia.assembly.remote.rest import Rest
 from chatixia.core.membership import check_revocation
 from chatixia.errors import MeshError, NotFound, Revoked, Unauthorized
 from chatixia.identity import verify

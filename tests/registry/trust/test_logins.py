@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from chatixia.assembly.rest import Rest
+from chatixia.assembly.remote.rest import Rest
 from chatixia.registry.call import Listener
 from chatixia.registry.trust.logins import cookie_name, read_cookie, set_cookie
 from chatixia.testing.registry import RegistryHarness

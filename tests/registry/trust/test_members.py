@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from chatixia.assembly.enrol import enrol
-from chatixia.assembly.invite import invite
-from chatixia.assembly.join import join
+from chatixia.assembly.membership.enrol import enrol
+from chatixia.assembly.membership.invite import invite
+from chatixia.assembly.membership.join import join
 from chatixia.core.ports import Principal
 from chatixia.errors import MeshError, Unauthorized
 from chatixia.ids import AgentId

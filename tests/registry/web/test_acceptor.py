@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from chatixia.assembly import addresses
+from chatixia.assembly.serve import addresses
 from tests.registry.doors import HANG
 from tests.registry.strangers import HEALTH, OK, bounded, raw
 

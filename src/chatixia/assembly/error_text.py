@@ -1,0 +1,200 @@
+"""An error as people read it: one sentence, its cure, an exit code; for commands and scripts alike.
+
+Nothing heavy is imported: `chatixia --help` pays for this file too.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import re
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:  # the errors bring msgspec, which `--help` has no use for
+    from chatixia.errors import MeshError
+
+CURES: Final[dict[str, str]] = {
+    "unreachable": "See who is online with `chatixia agents`.",
+    "peer_restarted": "See whether it was done before you call again.",
+    "unknown_agent": "See who there is with `chatixia agents`.",
+    "unknown_skill": "See its skills with `chatixia call AGENT --help`.",
+    "bad_arguments": "See its arguments with `chatixia call AGENT SKILL --help`.",
+    "bad_invitation": "Ask the owner for a new one: `chatixia invite NAME`.",
+    "name_taken": "Choose another name.",
+    "already_running": "Stop that one first.",
+    "unauthorized": "Join the mesh first: `chatixia join STRING`.",
+    "revoked": "The owner can invite this machine again: `chatixia invite NAME`.",
+    "membership_expired": "Ask the owner for a new invitation: `chatixia invite NAME`.",
+    "busy": "Try again in a moment.",
+    "unavailable": "Try again in a moment.",
+    "disk_full": "Free disk space on the registry's machine.",
+    "upgrade_needed": "Install the newer chatixia-mesh on the older side.",
+    "replaced": "Stop the other process, or give this one another name.",
+}
+"""Code -> what to do, for errors whose own sentence does not end with a command. What to do about
+the others depends on where they are read: see :func:`_by_reader`."""
+
+
+class Reader(NamedTuple):
+    """Where an error is read, for a cure must fit there.
+
+    ``command``: the command's words, empty in a script. ``timeout``: whether it has ``--timeout``.
+    ``mesh``: the profile's name, empty for the one in force.
+    """
+
+    command: str = ""
+    timeout: bool = False
+    mesh: str = ""
+
+
+SCRIPT: Final = Reader()
+
+DOUBT: Final = " It may have been done."
+"""What a person must know of an error whose outcome is unknown, before doing the same again."""
+NO_DOUBT: Final = frozenset({"outcome_unknown", "not_found", "denied", "unauthorized"})
+"""Codes that say so themselves, or come with an unknown outcome from waiting alone."""
+OWN_LIMIT: Final = "took longer than its"
+"""In the sentence of a skill that its own time limit ended: no caller can give it longer."""
+FULL: Final = "Free some space on that disk."
+LOCKED: Final = (
+    "Give this user the right to it, or use another folder (CHATIXIA_HOME for profiles)."
+)
+DISK: Final = "See whether that disk is full or read-only."
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""The last ones turn the order of letters on a line, so that what is read is not what is there."""
+
+
+def plain(text: str) -> str:
+    """``text`` of a foreign agent without control characters: it may not steer a terminal."""
+    return _CONTROL.sub("�", text)
+
+
+def in_line(text: str) -> str:
+    """``text`` of a foreign agent as one line: it may not look like another row of a list."""
+    return plain(" ".join(text.split()))
+
+
+def sentence(text: str) -> str:
+    """``text`` as one line that ends like a sentence."""
+    line = in_line(text)
+    return line if line.endswith((".", "?", "!", "`")) else line + "."
+
+
+def said(error: MeshError, reader: Reader = SCRIPT) -> str:
+    """The sentence of an error, whether it may have been done in spite of it, and its cure: its
+    notes, else the one of its code."""
+    notes = "".join(f" {note}" for note in getattr(error, "__notes__", ()))
+    doubt = DOUBT if error.outcome == "unknown" and error.code not in NO_DOUBT else ""
+    return f"{sentence(error.message)}{doubt}{notes or cure(error, reader)}"
+
+
+def cure(error: MeshError, reader: Reader = SCRIPT) -> str:
+    """What to do about it, unless the sentence says so itself."""
+    if "`" in error.message:
+        return ""
+    found = disk_cure(error.__cause__) or _by_reader(error, reader) or CURES.get(error.code, "")
+    if "AGENT" in found:
+        found = found.replace("AGENT", error.agent) if error.agent else NO_AGENT[error.code]
+    return f" {found}" if found else ""
+
+
+NO_AGENT: Final[dict[str, str]] = {
+    "unknown_skill": "See who can do what with `chatixia agents`.",
+    "bad_arguments": "",  # of no agent's skill: the sentence itself says what would do
+}
+"""The cures that name an agent, where the error names none."""
+
+
+def _by_reader(error: MeshError, reader: Reader) -> str:
+    """The cure that depends on where the error is read."""
+    if error.code == "registry_unreachable":
+        return _registry(bool(getattr(error, "refused", False)), reader)
+    if error.code in ("deadline_exceeded", "expired"):
+        return _longer(error, reader)
+    if error.code == "wrong_mesh":
+        joining = reader.command == "join"
+        return "Check that the whole join string was copied." if joining else ADDRESSES
+    return ""
+
+
+ADDRESSES: Final = "See which address is used with `chatixia config`."
+
+
+def _registry(refused: bool, reader: Reader) -> str:
+    """What to do about a registry that is not there, or does not answer."""
+    mesh = f" --mesh {reader.mesh}" if reader.mesh else ""
+    if _runs_here(reader.mesh):
+        if refused:
+            return f"Start it with `chatixia up{mesh}`."
+        return f"See its output where `chatixia up{mesh}` runs here; if it hangs, start it again."
+    where = f"`chatixia config{mesh}` shows its addresses."
+    if reader.command == "join":
+        where = "The join string names its addresses."
+    start = "must be started on its own machine" if refused else "must run, and be in reach of here"
+    return f"It {start}; {where[:1].lower()}{where[1:]}"
+
+
+def _runs_here(mesh: str) -> bool:
+    """Whether this machine is the one whose user starts the mesh's registry."""
+    from chatixia.errors import MeshError
+
+    from .profile.profile import folder_of
+
+    try:
+        return (folder_of(mesh) / "registry").is_dir()
+    except (MeshError, OSError, RuntimeError):
+        return False
+
+
+def _longer(error: MeshError, reader: Reader) -> str:
+    """How more time is given, where that can be done."""
+    if OWN_LIMIT in error.message:
+        return ""
+    if reader.timeout:
+        return "Give it longer with --timeout SECONDS."
+    if not reader.command:
+        return f"Give it longer with {'deadline' if error.code == 'expired' else 'timeout'}=."
+    return RETRY if error.code == "expired" else "Try again in a moment."
+
+
+RETRY: Final = "Submit it again with `chatixia tasks retry TASK`."
+
+
+def disk_cure(cause: BaseException | None) -> str:
+    """What to do about a file that the system refused; empty for any other cause."""
+    code = getattr(cause, "errno", None) if isinstance(cause, OSError) else None
+    if isinstance(cause, OSError) and code in (errno.ENOSPC, errno.EDQUOT):
+        return FULL
+    if isinstance(cause, OSError) and code in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return LOCKED
+    name = str(getattr(cause, "sqlite_errorname", ""))
+    found = {"SQLITE_FULL": FULL, "SQLITE_IOERR_SHMSIZE": FULL, "SQLITE_READONLY": LOCKED,
+             "SQLITE_CANTOPEN": LOCKED}  # fmt: skip
+    return next((cure for head, cure in found.items() if name.startswith(head)),
+                DISK if name.startswith("SQLITE_IOERR") else "")  # fmt: skip
+
+
+def of_system(error: OSError) -> str:
+    """The sentence for an error of the file system that nothing nearer explained."""
+    what = error.filename if isinstance(error.filename, str) else "A file"
+    return f"{what} cannot be used: {error.strerror or type(error).__name__}."
+
+
+def if_uncaught(error: MeshError) -> None:
+    """Should nobody catch ``error``, end this script as a command ends: with the sentence alone
+    and the exit code of its table. The traceback comes too where the log is at ``debug``."""
+    before = sys.excepthook
+
+    def last(kind: type[BaseException], raised: BaseException, trace: TracebackType | None) -> None:
+        if raised is not error:
+            before(kind, raised, trace)
+            return
+        if logging.getLogger("chatixia").isEnabledFor(logging.DEBUG):
+            before(kind, raised, trace)
+        sys.stderr.write(f"error  {said(error)}\n")
+        raise SystemExit(error.exit)
+
+    sys.excepthook = last

@@ -1,0 +1,1 @@
+"""Who is in: join, enrol, invite, revoke, and the folder that moves an agent."""

@@ -1,0 +1,138 @@
+"""Invite: the owner signs an invitation, puts its record at the registry, and hands out the secret.
+
+Whoever holds the owner's key and gives a single-use secret to somebody has approved
+(api.md section 1); the registry sees the invitation's public half alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from chatixia.assembly.profile.profile import Profile
+from chatixia.assembly.remote.rest import Rest
+from chatixia.core.join import PART, JoinString, best_addresses, encode, is_loopback
+from chatixia.core.membership import key_id, sign_record
+from chatixia.core.pins import next_serial
+from chatixia.errors import ConfigError, NameTaken
+from chatixia.ids import is_agent_id, why_no_id
+from chatixia.wire import signed
+from chatixia.wire.registry import Serial
+from chatixia.wire.signed import b64
+from chatixia.wire.trust import Invitation, Invite, InviteRef, Record
+from chatixia.world import REAL, World
+
+REDEEM_WITHIN: Final = 15 * 60
+MAX_MACHINE: Final = 56
+"""Characters of a machine's id: ``~`` and six more make its clients' ids."""
+WAIT_MS: Final = 25_000
+
+
+class Invited(msgspec.Struct, frozen=True):
+    """An invitation that waits. ``string`` holds the secret: show it, keep it nowhere.
+
+    ``key``: its key id; ``redeem_by``: mesh seconds; ``local``: only this machine can use it, as
+    the registry listens nowhere else.
+    """
+
+    string: str
+    key: str
+    name: str
+    redeem_by: int
+    local: bool
+
+    def __repr__(self) -> str:
+        return f"Invited({self.name}, {self.key})"
+
+
+def invite(
+    profile: Profile,
+    name: str,
+    *,
+    reusable: bool = False,
+    ephemeral: bool = False,
+    names: Sequence[str] = ("*",),
+    roles: Sequence[str] = (),
+    within: int = REDEEM_WITHIN,
+    not_after: int = 0,
+    via: Sequence[str] = (),
+    world: World = REAL,
+) -> Invited:
+    """A new invitation for the machine ``name`` (a pattern like ``worker-*`` if ``reusable``).
+
+    ``names``: patterns of the agents that it may run; ``roles``: those they may have; ``within``:
+    seconds to redeem it in; ``not_after``: mesh seconds at which all it signs ends, 0 for never;
+    ``via``: URLs to name instead of the registry's own. Raises ConfigError, NameTaken, and
+    RegistryUnreachable.
+    """
+    _check_name(name, reusable)
+    addresses = best_addresses(list(via) or profile.registries)
+    owner, chain = profile.owner_key()
+    with Rest.owner(profile) as rest:
+        serial = 0 if name.endswith("*") else _free(rest, name, profile.machine)
+        secret = world.token(PART)
+        key = _invitation_key(secret)
+        now = int(profile.clock.now())
+        record = Record(
+            v=1, mesh=profile.mesh, ns=profile.ns, id=name, kind="invitation", roles=list(roles),
+            names=_bounds(name, names), sign=b64(key), seal="",
+            serial=next_serial(serial), issued=now, not_after=not_after, by=key_id(owner.public),
+            redeem_by=now + within, reusable=reusable, ephemeral=ephemeral,
+        )  # fmt: skip
+        rest.call("invite.put", Invite([sign_record(record, owner.sign), *chain], list(via)))
+    mesh, registry = bytes.fromhex(profile.mesh), signed.key_hash(profile.registry_key)
+    string = encode(JoinString(addresses, secret, mesh[:PART], registry[:PART]))
+    local = all(is_loopback(address) for address in addresses)
+    return Invited(string, key_id(key), name, record.redeem_by, local)
+
+
+def waiting(profile: Profile, key: str, wait_ms: int = WAIT_MS) -> Invitation:
+    """How the invitation of that key id stands, when it changed or ``wait_ms`` are over."""
+    with Rest.owner(profile, timeout=wait_ms / 1000 + 5) as rest:
+        said: Invitation = rest.call("invite.get", InviteRef(key, wait_ms))
+        return said
+
+
+def invitation_seed(secret: bytes) -> bytes:
+    """The Ed25519 seed that a join string's secret stands for."""
+    from chatixia.identity import derive
+
+    return derive(secret, signed.INVITE)
+
+
+def _invitation_key(secret: bytes) -> bytes:
+    from chatixia.identity import SignKey
+
+    return SignKey(invitation_seed(secret)).public
+
+
+def _check_name(name: str, reusable: bool) -> None:
+    many = name.endswith("*")
+    if many and not reusable:
+        raise ConfigError("An invitation for many machines must be --reusable.")
+    if not is_agent_id(f"{name[:-1]}x" if many else name) or len(name) > MAX_MACHINE:
+        why = (
+            why_no_id(name) if len(name) <= MAX_MACHINE else f"use at most {MAX_MACHINE} characters"
+        )
+        raise ConfigError(f"{name!r} cannot name a machine: {why}.")
+
+
+def _bounds(name: str, names: Sequence[str]) -> list[str]:
+    """The patterns that bound all below: the machine's own name is among them."""
+    return list(names) if "*" in names else list(dict.fromkeys([name, *names]))
+
+
+def _free(rest: Rest, name: str, me: str) -> int:
+    """The highest serial of a name that nobody living has. Raises NameTaken."""
+    said: Serial = rest.call("serial", Serial(name))
+    if name == me:
+        raise NameTaken(f"The name {name} is this machine's own. {said.free} is free.", agent=name)
+    if said.api_key:
+        raise NameTaken(f"The name {name} is an API key's. {said.free} is free.", agent=name)
+    if said.key and not said.revoked:
+        holder = f" by an agent on {said.machine}" if said.machine not in ("", name) else ""
+        free = f" {said.free} is free." if said.free else ""
+        raise NameTaken(f"The name {name} is taken{holder}.{free}", agent=name)
+    return said.serial

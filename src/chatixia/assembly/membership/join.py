@@ -1,0 +1,227 @@
+"""Join: this machine makes its keys, signs itself in with the invitation's, and tells the registry.
+
+What a join string says is held against what answers before anything is sent that could help
+anybody else: a foreign mesh or registry is :class:`WrongMesh` (trust.md section 1). Keys are kept
+aside until the registry has accepted them, so that a broken joining is taken up again with the
+same string.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from chatixia.assembly.profile.files import write_json
+from chatixia.assembly.profile.lock import changing
+from chatixia.assembly.profile.profile import (
+    CHAIN,
+    Facts,
+    Profile,
+    appear_profile,
+    folder_of,
+    machine_name,
+    make_keys,
+)
+from chatixia.assembly.remote.rest import Line, first, urls_of
+from chatixia.core.handshake import check_registry
+from chatixia.core.join import JoinString, decode
+from chatixia.core.membership import (
+    Member,
+    check_chain,
+    check_invitation,
+    covers,
+    key_id,
+    mesh_of,
+    read_record,
+    sign_record,
+)
+from chatixia.core.pins import next_serial
+from chatixia.errors import (
+    BadChain,
+    BadInvitation,
+    BadSignature,
+    Conflict,
+    Denied,
+    MeshError,
+    WrongMesh,
+)
+from chatixia.ids import is_agent_id, why_no_id
+from chatixia.wire import signed
+from chatixia.wire.signed import b64, unb64
+from chatixia.wire.trust import Join, JoinBegin, Joined, JoinOffer, Record, Signed
+from chatixia.world import REAL, World, b32
+
+from .invite import invitation_seed
+
+if TYPE_CHECKING:
+    from chatixia.identity import SignKey
+
+TIMEOUT: Final = 8.0
+
+
+def join(
+    string: str, name: str = "", *, machine: str = "", home: Path | None = None,
+    world: World = REAL,
+) -> Profile:  # fmt: skip
+    """Join by a join string and return the new profile called ``name`` (default ``home``).
+
+    ``machine``: this machine's id, for a reusable invitation (default: the host's name, if it
+    fits). Blocks. Raises BadInvitation, WrongMesh, NameTaken, Conflict, RegistryUnreachable.
+    """
+    said, folder = decode(string), folder_of(name, home)
+    with changing(folder.parent / f".{folder.name}.joining", world):
+        if (folder / "profile.json").exists():
+            raise Conflict(_already(folder, said))
+        Joining(said, folder, machine, world).run()
+    return Profile.open(name, home=home, world=world)
+
+
+class Joining:
+    """One joining: begin (who answers?), sign, join, keep."""
+
+    def __init__(self, said: JoinString, folder: Path, machine: str, world: World) -> None:
+        from chatixia.identity import SignKey
+
+        self._said, self._folder, self._machine, self._world = said, folder, machine, world
+        self._key: SignKey = SignKey(invitation_seed(said.secret))
+        self._draft = folder.with_name(f".{folder.name}.join-{key_id(self._key.public)}")
+
+    def run(self) -> None:
+        """All of it; nothing is left but the profile."""
+        line = first(urls_of(self._said.addresses), TIMEOUT, self._meet)
+        try:
+            chain = self._sign()
+            joined = self._tell(line, chain)
+        except Denied:
+            # Refused for good: these keys will never be a member's.
+            shutil.rmtree(self._draft, ignore_errors=True)
+            raise
+        finally:
+            line.close()
+        self._keep(line.url, chain, joined)
+
+    def _meet(self, line: Line) -> Line:
+        try:
+            self._begin(line)
+            return line
+        except BadSignature:
+            if line.vouched or not line.certificate:
+                raise
+        again = line.revouched()
+        try:
+            self._begin(again)
+        except BaseException:
+            again.close()
+            raise
+        return again
+
+    def _begin(self, line: Line) -> None:
+        """Ask for the invitation's record and check all that answers. Sends no secret."""
+        nonce = self._world.token(16)
+        self._offer: JoinOffer = line.call(
+            "join.begin", JoinBegin(b64(self._key.public), b64(nonce))
+        )
+        self._owner = _owner_of(self._offer.registry, self._said.mesh)
+        self._mesh = mesh_of(self._owner)
+        self._registry = line.prove(lambda certificate: self._check(nonce, certificate))
+        self._invitation = self._check_invitation()
+
+    def _check(self, nonce: bytes, certificate: bytes) -> Member:
+        from chatixia.identity import verify
+
+        return check_registry(
+            self._offer.registry, self._offer.proof, nonce=nonce, certificate=certificate,
+            mesh=self._mesh, now=self._offer.now, verify=verify, key_hash=self._said.registry,
+        )  # fmt: skip
+
+    def _check_invitation(self) -> Member:
+        from chatixia.identity import verify
+
+        try:
+            member = check_invitation(
+                self._offer.invitation, mesh=self._mesh, now=self._offer.now, verify=verify
+            )
+        except BadChain as error:
+            raise BadInvitation(f"The invitation does not hold: {error.message}") from None
+        if member.sign != self._key.public:
+            raise BadInvitation("The registry showed another invitation.")
+        return member
+
+    def _sign(self) -> list[Signed]:
+        """This machine's chain, signed with the invitation's key."""
+        from chatixia.identity import verify
+
+        machine, seal = make_keys(self._draft / "machine")
+        terms = self._invitation.record
+        record = Record(
+            v=1, mesh=self._mesh, ns=terms.ns, id=self._name(), kind="machine", roles=terms.roles,
+            names=terms.names, sign=b64(machine.public), seal=b64(seal.public),
+            serial=next_serial(self._offer.serial, terms.serial), issued=int(self._offer.now),
+            not_after=terms.not_after, by=key_id(self._key.public), ephemeral=terms.ephemeral,
+        )  # fmt: skip
+        chain = [sign_record(record, self._key.sign), *self._offer.invitation]
+        check_chain(chain, mesh=self._mesh, now=self._offer.now, verify=verify)
+        return chain
+
+    def _name(self) -> str:
+        """This machine's id: the invitation's, or one that fits its pattern."""
+        pattern = self._invitation.record.id
+        if not pattern.endswith("*"):
+            if self._machine not in ("", pattern):
+                raise BadInvitation(
+                    f"This invitation is for {pattern}, not {self._machine}; leave out `--as`."
+                )
+            return pattern
+        host = self._machine or machine_name()
+        if covers(pattern, host) and is_agent_id(host):
+            return host
+        if self._machine:
+            if not is_agent_id(host):
+                raise BadInvitation(
+                    f"{host!r} cannot name a machine: {why_no_id(host)}; see `--as`."
+                )
+            raise BadInvitation(
+                f"This invitation is for names like {pattern}, not {self._machine}; choose such a"
+                " one with `--as NAME`."
+            )
+        return f"{pattern[:-1]}{b32(self._world.token(5))[:6]}"
+
+    def _tell(self, line: Line, chain: list[Signed]) -> Joined:
+        machine, _ = make_keys(self._draft / "machine")
+        name, nonce = read_record(unb64(chain[0].b)).id, unb64(self._offer.nonce)
+        proof = machine.sign(signed.JOIN, signed.join(mesh=self._mesh, name=name, nonce=nonce))
+        host = socket.gethostname()[:128]
+        said: Joined = line.call("join", Join(chain, self._offer.nonce, b64(proof), host))
+        return said
+
+    def _keep(self, url: str, chain: list[Signed], joined: Joined) -> None:
+        record = read_record(unb64(chain[0].b))
+        write_json(self._draft / "machine" / CHAIN, chain)
+        urls = dict.fromkeys([url, *urls_of(joined.addresses or self._offer.addresses)])
+        facts = Facts(
+            self._mesh, record.id, b64(self._owner), b64(self._registry.sign), list(urls)[:32],
+            ns=record.ns, ephemeral=record.ephemeral,
+        )  # fmt: skip
+        appear_profile(self._folder, facts, self._draft / "machine", joined.now, self._world)
+        shutil.rmtree(self._draft, ignore_errors=True)
+
+
+def _owner_of(registry: Sequence[Signed], head: bytes) -> bytes:
+    """The owner's key at the end of the registry's chain, if its mesh is the one invited to."""
+    try:
+        key = unb64(read_record(unb64(registry[-1].b)).sign)
+    except (MeshError, IndexError):
+        raise WrongMesh("What answers there is no registry of a mesh.") from None
+    if bytes.fromhex(mesh_of(key))[: len(head)] != head:
+        raise WrongMesh("The registry at this address is of another mesh than the invitation.")
+    return key
+
+
+def _already(folder: Path, said: JoinString) -> str:
+    known = Profile.open(folder.name, home=folder.parent)
+    if bytes.fromhex(known.mesh).startswith(said.mesh):
+        return f"This machine is in this mesh already, as {known.machine}."
+    return f"{folder} is in another mesh; join with --mesh NAME, or `chatixia leave` first."

@@ -1,0 +1,122 @@
+"""Revoke and leave: the owner puts an id out by a signed statement; a machine goes by itself."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Final
+
+import msgspec
+
+from chatixia.assembly.profile.files import read_json, write_json
+from chatixia.assembly.profile.lock import holder, is_held
+from chatixia.assembly.profile.profile import Profile
+from chatixia.assembly.remote.rest import Rest
+from chatixia.core.membership import sign_revocation
+from chatixia.errors import AlreadyRunning, ConfigError, Denied, NotFound, RegistryUnreachable
+from chatixia.ids import is_agent_id
+from chatixia.wire.registry import Nothing, Serial
+from chatixia.wire.signed import unb64
+from chatixia.wire.trust import InviteEnd, Revocation, Revoke, Signed
+
+LEDGER: Final = "revocations.json"
+"""Every statement the owner ever signed, so that the list's version only rises."""
+
+
+class Out(msgspec.Struct, frozen=True):
+    """What a revocation did.
+
+    ``statement``: the owner's, None for a pattern, which no member is called. ``member``: somebody
+    of that name was in. ``invitations``: how many waited, and are withdrawn.
+    """
+
+    statement: Revocation | None
+    member: bool
+    invitations: int
+
+
+def revoke(profile: Profile, name: str) -> Out:
+    """Put ``name`` (an agent or a machine) out of the mesh, and withdraw what invites it.
+
+    A machine takes all with it that it signed. ``name`` may be the pattern of a reusable
+    invitation, which is withdrawn; who joined by it stays. Raises NotFound, ConfigError for this
+    machine itself or without the owner's key, RegistryUnreachable.
+    """
+    owner, chain = profile.owner_key()
+    if name == profile.machine:
+        raise ConfigError(
+            f"{name} is this machine, which holds the owner's key; revoked, neither it nor its"
+            " agents could come back. Revoke its agents one by one."
+        )
+    with Rest.owner(profile) as rest:
+        waiting = rest.call("invite.end", InviteEnd(name)).ended
+        if waiting and "*" in name:
+            return Out(None, False, waiting)
+        said: Serial = rest.call("serial", _known(name))
+        if not said.key and not said.serial:
+            raise _no_member(name) if said.api_key else _nobody(name)
+        with profile.changing():
+            ledger = _ledger(profile)
+            made = Revocation(
+                profile.mesh, profile.ns, name, said.serial, int(profile.clock.now()),
+                version=_version(ledger) + 1,
+            )  # fmt: skip
+            ledger.append(sign_revocation(made, owner.sign))
+            write_json(profile.folder / "owner" / LEDGER, ledger)
+        rest.call("revoke", Revoke(ledger[-1], chain))
+    return Out(made, bool(said.key), waiting)
+
+
+def _known(name: str) -> Serial:
+    if not is_agent_id(name):
+        raise _nobody(name)
+    return Serial(name)
+
+
+def _no_member(name: str) -> NotFound:
+    return NotFound(f"{name} is an API key, which `chatixia keys revoke` ends.")
+
+
+def _nobody(name: str) -> NotFound:
+    return NotFound(
+        f"Nobody called {name[:80]} is known, nor invited; `chatixia agents` lists who is here."
+    )
+
+
+def leave(profile: Profile) -> bool:
+    """Leave the mesh and forget its keys; whether the registry was told (it may be away, or have
+    put this machine out before).
+
+    Raises ConfigError on the owner's machine (its mesh would be left without an owner) and
+    AlreadyRunning while agents of it run here.
+    """
+    if profile.is_owner or profile.has_registry:
+        raise ConfigError(
+            f"This machine holds the owner's key of {profile.name}; to end the mesh for good,"
+            f" remove {profile.folder}."
+        )
+    for lock in profile.folder.glob("agents/*/lock"):
+        if is_held(lock):
+            raise AlreadyRunning(
+                f"{lock.parent.name} is running as process {holder(lock)}; stop it."
+            )
+    told = True
+    try:
+        with Rest.machine(profile) as rest:
+            rest.call("leave", Nothing())
+    except (RegistryUnreachable, Denied):
+        told = False
+    shutil.rmtree(profile.folder)
+    return told
+
+
+def _ledger(profile: Profile) -> list[Signed]:
+    try:
+        return read_json(profile.folder / "owner" / LEDGER, list[Signed])
+    except FileNotFoundError:
+        return []
+
+
+def _version(ledger: list[Signed]) -> int:
+    return max(
+        (msgspec.json.decode(unb64(s.b), type=Revocation).version for s in ledger), default=0
+    )

@@ -1,0 +1,1 @@
+"""A registry over HTTP: pinned connections, and an agent with an API key."""

@@ -1,0 +1,352 @@
+"""An agent without a key of its own: an API key, the registry's queue, and the described polling.
+
+It has no link, its work is `plain`, and it is shown `unverified` (trust.md section 1). For machines
+that cannot join; one that has a profile never takes this way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from chatixia.core.join import is_loopback
+from chatixia.core.ports import Answer, Handler, Outgoing
+from chatixia.core.tries import Tries, may_repeat
+from chatixia.errors import (
+    ConfigError,
+    Conflict,
+    DeadlineExceeded,
+    Denied,
+    MeshError,
+    RegistryUnreachable,
+    SkillFailed,
+    Unauthorized,
+    Unreachable,
+    from_wire,
+)
+from chatixia.ids import AgentId
+from chatixia.wire.peer import SkillInfo
+from chatixia.wire.registry import AgentRef, Beat, Capabilities, RegisterAgent
+from chatixia.wire.tasks import TERMINAL, Body, Cancel, Ref, Submit, Task
+from chatixia.world import REAL, World, task_id
+
+from .port import POLL_S, RestPort
+from .rest import Line
+
+if TYPE_CHECKING:
+    from chatixia.peer.sessions.channel import Access
+
+log = logging.getLogger("chatixia")
+
+BEAT_S: Final = 5.0
+REFUSED_S: Final = 300.0
+"""Seconds between rounds while the API key is refused."""
+SLOW_S: Final = 60.0
+MODE: Final = "keyless"
+VIA: Final = "queue, plain"
+CURE: Final = (
+    "%s: the registry refuses its API key (%s); make another with `chatixia keys create %s`, put it"
+    " into sidecar.api_key and start again. The next attempt is in %.0f s."
+)
+
+
+class KeylessPort(RestPort):
+    """``core.ports.Mesh`` over the registry's REST routes, for the holder of an API key.
+
+    To the queue's worker it is the ``Registry``: ``up`` says whether the last word went well.
+    """
+
+    def __init__(self, url: str, key: str, name: str, *, world: World = REAL) -> None:
+        from chatixia.peer.sessions.channel import LoopTimers
+        from chatixia.peer.tasks.worker import Worker
+
+        if not url:
+            raise ConfigError("sidecar.api_key needs `registry`: the address to log in at.")
+        super().__init__(name, world)
+        self._url, self._key = url, key
+        self._line: Line | None = None
+        self._skills: Sequence[SkillInfo] = ()
+        self._up = asyncio.Event()
+        self._registered = self._lost = self._serves = False
+        self._refused: MeshError | None = None
+        self._beats: asyncio.Task[None] | None = None
+        self._worker = Worker(self._name, self, world, LoopTimers())
+        self.up = False
+        self.on_push: Callable[[msgspec.Struct], None] = _ignore
+        self.on_state: Callable[[bool], None] = _ignore
+
+    @property
+    def registry_up(self) -> bool:
+        """Whether the last word with the registry went well."""
+        return self.up
+
+    @property
+    def access(self) -> Access | None:
+        """None: leases are renewed from the loop alone."""
+        return None
+
+    @property
+    def registry_url(self) -> str:
+        """Its address."""
+        return self._url
+
+    # -- life
+
+    async def start(self) -> None:
+        """Begin to register and to poll."""
+        self._beats = asyncio.ensure_future(self._beat_for_ever())
+
+    async def online(self, timeout: float) -> None:
+        """Until the registry knows me. Raises its refusal, or RegistryUnreachable."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self._up.wait()
+        except TimeoutError:
+            raise RegistryUnreachable(f"{self._url} does not answer.") from None
+        if self._refused is not None:
+            raise self._refused
+
+    async def drain(self, seconds: float) -> None:
+        """Offer no skill any more, and let what runs end, for at most ``seconds``."""
+        self._worker.drain()
+        self._skills, self._registered = (), False
+        with contextlib.suppress(MeshError):
+            if self.up:
+                await self._register()
+                self._registered = self._serves = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while running := self._worker.runs:
+                    await asyncio.wait(running)
+
+    async def stop(self) -> None:
+        """Leave the list, end what runs."""
+        if self._beats is not None:
+            self._beats.cancel()
+            await asyncio.gather(self._beats, return_exceptions=True)
+        await self._worker.stop()
+        try:
+            if self.up and (self._skills or self._serves):
+                await self.verb("agents.remove", AgentRef(self._name), 2.0)
+        except MeshError as error:
+            log.debug("the registry did not hear the goodbye: %s", error.code)
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Close the connection to the registry and end the thread that uses it."""
+        if self._line is not None:
+            self._line.close()
+        self._thread.close()
+
+    # -- core.ports.Mesh
+
+    async def call(self, out: Outgoing) -> Answer:
+        """Through the queue: submit, then look until it has ended."""
+        started = self._world.monotonic()
+        until = started + out.timeout
+        request = self._described(out)
+        try:
+            row = await self._ended(request, until, out)
+        except asyncio.CancelledError:
+            self._worker.spawn(self._left(request.id))
+            raise
+        if row.state != "completed":
+            raise from_wire(row.error) if row.error else SkillFailed(agent=out.target)
+        value = row.result.plain if row.result is not None else None
+        ms = (self._world.monotonic() - started) * 1000
+        data = bytes(value) if isinstance(value, msgspec.Raw) else b"null"
+        return Answer(data, VIA, ms, AgentId(row.assigned_agent_id or out.target))
+
+    def _described(self, out: Outgoing) -> Submit:
+        if out.kind not in ("task", "prompt") or out.stream or out.queue == "never":
+            raise Unreachable("Without a key of its own an agent has no link; join the mesh.")
+        return Submit(
+            id=task_id(self._world), skill=out.skill, target_agent_id=out.target, key=out.key,
+            payload=msgspec.Raw(msgspec.json.encode(Body(plain=msgspec.Raw(out.body)))),
+            deadline_ms=max(1, int(out.timeout * 1000)), path=list(out.path),
+            traceparent=out.traceparent, idempotent=out.idempotent,
+            max_attempts=3 if out.idempotent else 1,
+        )  # fmt: skip
+
+    async def _ended(self, request: Submit, until: float, out: Outgoing) -> Task:
+        """Submit, and look until it has ended; what is lost on the way is asked again."""
+        from chatixia.peer.sessions.dispatch import advance
+        from chatixia.peer.tasks.submitter import stranded
+
+        done = await self._insist("tasks.submit", request, until)
+        try:
+            row: Task = await self._insist("tasks.get", Ref(done.task_id), until)
+            while row.state not in TERMINAL:
+                await self._pause(until, DeadlineExceeded(via=VIA))
+                before, row = row, await self._insist("tasks.get", Ref(done.task_id), until)
+                if (row.progress, row.note) != (before.progress, before.note):
+                    advance(out, row.progress, row.note)
+                if await stranded(self.verb, out, row):
+                    await self._take_back(row.id, out.target, until)
+        except MeshError as error:
+            error.outcome = "unknown"  # the work is in the queue, whatever became of looking
+            raise
+        return row
+
+    async def _take_back(self, task: str, agent: AgentId, until: float) -> None:
+        """Let nobody start it any more. Raises Unreachable, unless it has ended meanwhile."""
+        from chatixia.peer.tasks.submitter import STRANDED, left_behind
+
+        with contextlib.suppress(Conflict):
+            await self._insist("tasks.cancel", Cancel(task, STRANDED), until)
+            raise left_behind(agent)
+
+    async def _insist(self, name: str, request: msgspec.Struct, until: float) -> Any:
+        """Until it is answered. A submit that surely was not taken is not repeated while the
+        registry is away."""
+        tries = Tries()
+        while True:
+            try:
+                return await self.verb(name, request)
+            except MeshError as error:
+                last = tries.failed(error)
+                away = name == "tasks.submit" and not self.up and not tries.in_doubt
+                if away or not may_repeat(error):
+                    raise last from last.__cause__
+            await self._pause(until, last)
+
+    async def _pause(self, until: float, late: MeshError) -> None:
+        left = until - self._world.monotonic()
+        if left <= 0:
+            raise late
+        await asyncio.sleep(min(POLL_S, left))
+
+    async def _left(self, task: str) -> None:
+        with contextlib.suppress(MeshError):
+            await self.verb("tasks.cancel", Cancel(task, "the caller left"))
+
+    def serve(self, handler: Handler, skills: Sequence[SkillInfo], slots: int) -> None:
+        """Answer tasks from the queue."""
+        self._skills = skills
+        self._worker.serve(handler, [skill.name for skill in skills], slots)
+
+    def heartbeat(
+        self, slots: int | None, skills: Sequence[Any] | None, leaving: bool = False
+    ) -> None:
+        """Told with the next beat."""
+
+    # -- polling
+
+    async def _beat_for_ever(self) -> None:
+        failed = 0
+        while True:
+            try:
+                again = await self._beat()
+            except MeshError as error:
+                self.up, failed = False, failed + 1
+                pause = self._missed(error, failed)
+                if pause is None:
+                    return
+            else:
+                self.up, failed = True, 0
+                self._up.set()
+                self._say_back()
+                pause = 0.0 if again else BEAT_S
+            await asyncio.sleep(pause * (0.8 + 0.4 * self._world.jitter()))
+
+    def _missed(self, error: MeshError, failed: int) -> float | None:
+        """Seconds to the next round after ``failed`` that failed; None: there is none."""
+        if isinstance(error, RegistryUnreachable | DeadlineExceeded):
+            self._registered = False
+            log.debug("the registry was not reached: %s", error.code)
+            self._say_lost()
+            return BEAT_S
+        if not self._up.is_set():
+            self._refused = error
+            self._up.set()
+            return None
+        if isinstance(error, Unauthorized | Denied):
+            # Nothing here cures it, and each attempt counts against this address.
+            say = log.error if failed == 1 else log.debug
+            say(CURE, self._name, str(error).rstrip("."), self._name, REFUSED_S)
+            return REFUSED_S
+        log.warning("the registry refused a heartbeat: %s", error.code)
+        return float(min(BEAT_S * 2 ** min(failed, 10), SLOW_S))
+
+    def _say_lost(self) -> None:
+        if self._up.is_set() and not self._lost:
+            self._lost = True
+            log.warning("%s: the registry %s is lost; work waits there. Trying again.",
+                        self._name, self._url)  # fmt: skip
+
+    def _say_back(self) -> None:
+        if self._lost:
+            self._lost = False
+            log.warning("%s: the registry is back at %s.", self._name, self._url)
+
+    async def _beat(self) -> bool:
+        """Show a sign of life, take what work there is; whether there may be more."""
+        if not self._registered:
+            await self._register()
+            self._registered = True
+        names = [skill.name for skill in self._skills]
+        if not names:
+            return False
+        await self.verb("heartbeat", Beat(
+            self._name, socket.gethostname()[:128], mode=MODE, skills_count=len(names),
+            skill_names=names[:256], polls=False,
+        ))  # fmt: skip
+        return await self._worker.look() > 0
+
+    async def _register(self) -> None:
+        names = [skill.name for skill in self._skills]
+        await self.verb("agents.register", RegisterAgent(
+            self._name, socket.gethostname()[:128], capabilities=Capabilities(names, mode=MODE),
+            mode=MODE,
+        ))  # fmt: skip
+
+    # -- the line
+
+    def _call(self, name: str, request: msgspec.Struct, timeout: float) -> Any:
+        if self._line is None:
+            # No key of the registry is pinned here: the system's roots must vouch for it.
+            self._line = Line(self._url, timeout, vouched=not is_loopback(self._url))
+        try:
+            return self._line.call(name, request, key=self._key)
+        except RegistryUnreachable:
+            self._line.close()
+            self._line = None
+            raise
+
+
+def _ignore(*_: Any) -> None:
+    """Nothing is pushed over REST."""
+
+
+class KeylessWire:
+    """What :class:`~chatixia.assembly.wiring.Wire` is for a member."""
+
+    folder = None
+    key = "none, unverified"
+
+    def __init__(self, port: KeylessPort) -> None:
+        self.port = port
+        self.label = urlsplit(port.registry_url).hostname or "registry"
+
+    async def start(self) -> None:
+        """Begin to poll."""
+        await self.port.start()
+
+    async def drain(self, seconds: float) -> None:
+        """See :meth:`KeylessPort.drain`."""
+        await self.port.drain(seconds)
+
+    async def stop(self) -> None:
+        """Leave."""
+        await self.port.stop()
+
+    def abandon(self) -> None:
+        """Hang up, where the loop has ended and nothing can be stopped any more."""
+        self.port.hang_up()

@@ -1,0 +1,1 @@
+"""An agent's own process: its folder, its skills, its settings."""

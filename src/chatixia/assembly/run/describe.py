@@ -1,0 +1,82 @@
+"""Give an agent made by code what the ``agent.yaml`` beside that code says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, Protocol
+
+from chatixia.agent import described, manifest
+from chatixia.agent.skill import Skill
+from chatixia.assembly.profile.files import expanded
+from chatixia.errors import ConfigError
+
+from .pyfile import run_file
+
+CODE: Final = "agent.py"
+
+
+class Described(Protocol):
+    """An :class:`~chatixia.Agent`, as far as this file knows it."""
+
+    name: str
+    description: str
+    loaded: manifest.Loaded | None
+
+    def add(self, skill: Skill) -> None:
+        """Take a skill that is no decorated function."""
+        ...
+
+
+def described_skills(loaded: manifest.Loaded) -> list[Skill]:
+    """The skills in the manifest's ``skills.dirs``. Raises ConfigError."""
+    found: list[Skill] = []
+    for name in loaded.manifest.skills.dirs:
+        folder = loaded.folder / expanded(Path(name))
+        if not folder.is_dir():
+            raise ConfigError(f"{loaded.path}: the folder {folder} of skills.dirs is not there.")
+        places = [folder] if (folder / described.FILE).is_file() else sorted(folder.iterdir())
+        found += [_described_skill(at) for at in places if (at / described.FILE).is_file()]
+    return found
+
+
+def _described_skill(place: Path) -> Skill:
+    said = described.read(place)
+    module = run_file(place / described.HANDLER)
+    handler = getattr(module, "handle", None)
+    if not callable(handler):
+        raise ConfigError(f"{place / described.HANDLER} has no function `handle`.")
+    return described.skill(said, handler, place)
+
+
+def describe(agents: Sequence[Described], code: Path) -> None:
+    """Give the agents that the file ``code`` made the manifest beside it, if it is theirs.
+
+    Raises ConfigError for a mistake in it, and where ``agent.py`` and ``agent.yaml`` disagree.
+    """
+    found = manifest.find(code.parent)
+    if found is None or not agents:
+        return
+    loaded = manifest.load(found)
+    if code.name == CODE or loaded.manifest.name in ("", *names(agents)):
+        give(agents, loaded)  # else it describes another agent of this folder
+
+
+def names(agents: Sequence[Described]) -> list[str]:
+    """The agents' names."""
+    return [agent.name for agent in agents]
+
+
+def give(agents: Sequence[Described], loaded: manifest.Loaded) -> None:
+    """Give the first agent of the manifest's name that manifest. Raises ConfigError."""
+    named = loaded.manifest.name
+    mine = [agent for agent in agents if agent.name == named or not named]
+    if not mine:
+        raise ConfigError(
+            f"{loaded.path} calls the agent {named}, and {CODE} beside it "
+            f"{', '.join(names(agents))}; give it one name."
+        )
+    mine[0].loaded = loaded
+    mine[0].description = mine[0].description or loaded.manifest.description
+    for skill in described_skills(loaded):
+        mine[0].add(skill)

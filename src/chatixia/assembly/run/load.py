@@ -1,0 +1,127 @@
+"""What `chatixia run` takes: a folder, a file, or ``module:attribute``, as agents ready to run."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from chatixia.agent import manifest
+from chatixia.assembly.agent import Agent
+from chatixia.core.wording import with_article
+from chatixia.errors import ConfigError, MeshError
+
+from .describe import CODE, describe, give
+from .pyfile import LEFT, failed, run_file
+from .running import collecting
+
+
+def load(target: str, **flags: Any) -> list[Agent]:
+    """The agents that ``target`` names, under the settings that a command line says.
+
+    A folder: its ``agent.yaml``, and its ``agent.py`` if there is one. A ``.yaml`` file: the agent
+    it describes, with the ``agent.py`` beside it. A ``.py`` file: what it runs, or the agents it
+    makes. ``module:attribute``: that agent. Raises ConfigError in one sentence.
+    """
+    agents = _load(target)
+    for agent in agents:
+        agent.configure(**flags)
+    return agents
+
+
+def _load(target: str) -> list[Agent]:
+    path = Path(target)
+    if not path.exists() and ":" in target and not target.endswith((".py", ".yaml", ".yml")):
+        return [_attribute(target)]
+    if not path.exists():
+        raise ConfigError(f"{target} is not there; name a folder, a file or module:attribute.")
+    if path.suffix == ".py":
+        beside(path.parent)
+        agents = _from_code(path)
+        describe(agents, path)
+        return agents
+    found = manifest.find(path)
+    code = (found.parent if found else path) / CODE
+    if found is None and not code.is_file():
+        raise ConfigError(f"There is no agent.yaml in {path}; `chatixia init` makes one.")
+    loaded = beside(path) if found is not None else None
+    agents = _from_code(code) if code.is_file() else []
+    if loaded is not None:
+        agents = agents or [_made(loaded)]
+        give(agents, loaded)
+    return agents
+
+
+def beside(place: Path) -> manifest.Loaded | None:
+    """The manifest in a folder (or that file), its ``.env`` in the environment before any code
+    runs. Raises ConfigError for a mistake in it."""
+    from .settings import fill_environment
+
+    if manifest.find(place) is None:
+        return None
+    loaded = manifest.load(place)
+    fill_environment(loaded)
+    return loaded
+
+
+def _made(loaded: manifest.Loaded) -> Agent:
+    from .settings import resolve
+
+    name = resolve(loaded=loaded)["name"]
+    if not name:
+        raise ConfigError(f"{loaded.path}: the key name is missing.")
+    return Agent(name, loaded.manifest.description)
+
+
+def _from_code(path: Path) -> list[Agent]:
+    """The agents that a file runs by itself, else those it makes."""
+    with collecting() as ran:
+        module = run_file(path)
+    found = list(dict.fromkeys(ran)) or _agents_of(module)
+    if not found:
+        raise ConfigError(f"{path} makes no agent; write: agent = Agent(NAME).")
+    return found
+
+
+def _agents_of(module: ModuleType) -> list[Agent]:
+    """The agent called ``agent``, else every agent among the module's names."""
+    chosen = getattr(module, "agent", None)
+    if isinstance(chosen, Agent):
+        return [chosen]
+    return list(dict.fromkeys(v for v in vars(module).values() if isinstance(v, Agent)))
+
+
+def _attribute(target: str) -> Agent:
+    name, _, attribute = target.partition(":")
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        with collecting():
+            found: Any = importlib.import_module(name)
+    except MeshError:
+        raise
+    except LEFT as error:
+        raise ConfigError(f"{name} cannot be loaded: {failed(error)}") from error
+    for step in attribute.split("."):
+        if not hasattr(found, step):
+            from difflib import get_close_matches  # only for a mistake: it costs 0.2 MB
+
+            close = get_close_matches(step, dir(found), 1)
+            raise ConfigError(
+                f"{name} has no {step}" + (f"; did you mean {close[0]}?" if close else ".")
+            )
+        found = getattr(found, step)
+    if not isinstance(found, Agent):
+        raise ConfigError(f"{target} is {with_article(type(found).__name__)}, not an Agent.")
+    _describe_attribute(found, name)
+    return found
+
+
+def _describe_attribute(agent: Agent, module: str) -> None:
+    """The manifest beside a module counts for the agent that it names."""
+    path = getattr(sys.modules[module], "__file__", None)
+    loaded = beside(Path(path).parent) if path else None
+    if loaded is not None and loaded.manifest.name == agent.name:
+        give([agent], loaded)

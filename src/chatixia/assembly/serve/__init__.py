@@ -1,0 +1,1 @@
+"""The registry's own process: its files, addresses and listeners."""

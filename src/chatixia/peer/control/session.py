@@ -1,0 +1,500 @@
+"""The login at the registry: kept up, spoken through, found again.
+
+While the registry cannot be reached it is tried at most every 2 s, at each of its addresses; only
+a refused login backs off, to 30 s; ``replaced`` ends it for good (links.md section 4), and so does
+the owner's signed word that this member is out: a registry's word alone does not. Whoever waits for
+an answer when the socket closes gets ``registry_unreachable``, outcome unknown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from math import inf
+from typing import Any, Final
+
+import msgspec
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+from chatixia.core.assertion import asserter
+from chatixia.core.handshake import NONCE_BYTES
+from chatixia.core.join import is_local
+from chatixia.core.membership import check_chain, check_revocation, check_revoked, read_record
+from chatixia.core.pins import version_of
+from chatixia.core.ports import Self
+from chatixia.core.route import copy
+from chatixia.errors import (
+    MeshError,
+    Overloaded,
+    RegistryUnreachable,
+    Replaced,
+    Revoked,
+    Unavailable,
+)
+from chatixia.peer.sessions.channel import Access
+from chatixia.peer.sessions.dispatch import closing
+from chatixia.wire.base import MIB, encode
+from chatixia.wire.peer import CAPABILITIES, SkillInfo
+from chatixia.wire.signaling import (
+    Answer,
+    Config,
+    Connect,
+    Goodbye,
+    Heartbeat,
+    IceCandidate,
+    Offer,
+    PeerJoined,
+    PeerLeft,
+    PeerList,
+    Ping,
+    Pong,
+    Register,
+    RevokedPush,
+    SignalError,
+    TaskDone,
+    TaskHint,
+    TaskProgress,
+    TaskPush,
+    VerbResult,
+)
+from chatixia.wire.signed import unb64
+from chatixia.wire.trust import Signed
+from chatixia.world import REAL, World
+
+from .login import (
+    CLOSE_SECONDS,
+    Line,
+    NoAddress,
+    NobodyListens,
+    PutOut,
+    certificate,
+    hang_up,
+    name_of,
+    numbers_of,
+    read,
+    refusal,
+)
+from .login_turns import login_in_turn
+from .reason import say_ended
+from .requests import Verbs
+
+log = logging.getLogger("chatixia.peer")
+
+RETRY: Final = (0.1, 0.5, 1.0, 2.0)
+"""Seconds between rounds over the addresses; each is shortened by chance, up to half."""
+REFUSED: Final = (2.0, 4.0, 8.0, 16.0, 30.0)
+SAID_SECONDS: Final = 10.0
+"""So soon after it came back its next loss is not said: one that flickers would fill the log."""
+GOOD_SECONDS: Final = 30.0
+"""A login that stood this long makes the next refusal the first one."""
+OUT_ITEMS: Final = 4096
+OUT_BYTES: Final = 8 * MIB
+GOODBYE_SECONDS: Final = 1.0
+CLIENT_GOODBYE_SECONDS: Final = 0.1
+"""A client is listed nowhere, and a person waits for its command to end."""
+BATCH: Final = "batch/1"
+BATCH_ITEMS: Final = 256
+BATCH_BYTES: Final = 64 * 1024
+"""An array is closed above this: one more frame still fits the registry's bound."""
+
+_LINKS: Final = (Offer, Answer, IceCandidate, Connect, PeerJoined, PeerLeft, PeerList)
+_MESH: Final = (TaskPush, TaskHint, TaskDone, TaskProgress, PeerJoined, PeerLeft)
+
+
+class Signaling:
+    """One principal's login. Implements ``Registry`` (``peer.sessions.channel``) for the mesh and
+    ``Signals`` for the link driver.
+
+    Callbacks, all on the loop: ``on_push`` and ``on_state`` (mesh), ``on_signal`` and ``on_up``
+    (links), ``on_config``, ``on_revoked`` (after a revocation was verified and kept),
+    ``on_fault`` (the login ended for good).
+    """
+
+    def __init__(
+        self, me: Self, *, world: World = REAL, description: str = "", hostname: str = "",
+        mode: str = "",
+    ) -> None:  # fmt: skip
+        self._me, self._world = me, world
+        self._shown = (description[:1024], hostname[:128], mode[:64])
+        self._goodbye = CLIENT_GOODBYE_SECONDS if mode == "client" else GOODBYE_SECONDS
+        self.on_push: Callable[[msgspec.Struct], None] = _ignore
+        self.on_state: Callable[[bool], None] = _ignore
+        self.on_signal: Callable[[msgspec.Struct], None] = _ignore
+        self.on_up: Callable[[bool], None] = _ignore
+        self.on_config: Callable[[Config], None] = _ignore
+        self.on_revoked: Callable[[], None] = _ignore
+        self.on_fault: Callable[[MeshError], None] = _ignore
+        self.urls = list(me.registries)
+        self.url = self.urls[0] if self.urls else ""
+        self.refusal: MeshError | None = None
+        self.epoch = ""
+        self.access: Access | None = None
+        self._certificate = b""
+        self._verbs = Verbs(self.send)
+        self._skills: list[SkillInfo] = []
+        self._slots = 0
+        self._up = self._leaving = self._nobody = self._busy = False
+        self._end: MeshError | None = None
+        self._final: MeshError | None = None
+        self._told = ""
+        self._said_lost = False
+        self._back_at = -inf
+        self._out: deque[bytes] = deque()
+        self._out_bytes = 0
+        self._wake = asyncio.Event()
+        self._moved = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    # -- for the mesh
+
+    @property
+    def up(self) -> bool:
+        """Whether the login stands now."""
+        return self._up
+
+    def start(self) -> None:
+        """Begin to log in, and go on until :meth:`stop`."""
+        self._task = asyncio.ensure_future(self._keep())
+
+    async def stop(self) -> None:
+        """Say goodbye, give it a moment to leave, and end."""
+        self.leave()
+        task, self._task = self._task, None
+        if task is None:
+            return
+        if self._up:
+            await asyncio.wait({task}, timeout=self._goodbye)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    async def online(self, timeout: float, patience: float = inf) -> None:
+        """Until the login stands; see ``peer.driver.OpenMesh.online``."""
+        began = self._world.monotonic()
+        while not self._up and self.refusal is None:
+            bound = min(timeout, patience) if self._nobody else timeout
+            left = began + bound - self._world.monotonic()
+            if left <= 0:
+                break
+            self._moved.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._moved.wait()
+        if self._up:
+            return
+        if isinstance(self._end, NobodyListens) and not self._nobody:
+            self._end = None  # of one address; another has not said anything yet
+        where = ", ".join(self.urls)
+        reasons: list[MeshError | None] = [self.refusal, self._end]
+        raise next(filter(None, reasons), RegistryUnreachable(f"{where} does not answer."))
+
+    async def verb(self, name: str, request: msgspec.Struct, timeout: float = 10.0) -> Any:
+        """A verb's reply struct; raises its MeshError, RegistryUnreachable without a login."""
+        if not self._up:
+            raise self._why(False) or RegistryUnreachable
+        return await self._verbs.call(name, request, timeout)
+
+    def _why(self, sent: bool) -> MeshError | None:
+        """Why the login is over by our side's will, or the owner's; None: it was only lost."""
+        if self._leaving:
+            return closing(sent)
+        return copy(self._final) if self._final is not None else None
+
+    def heartbeat(
+        self, slots: int | None, skills: Sequence[Any] | None, leaving: bool = False
+    ) -> None:
+        """Tell free slots and changed skills at once; a later login tells them, too."""
+        self._slots = self._slots if slots is None else slots
+        if skills is not None:
+            self._skills = list(skills)
+        self.send(Heartbeat(slots, None if skills is None else list(skills), leaving))
+
+    # -- for the links
+
+    def send(self, message: msgspec.Struct) -> bool:
+        """Queue a frame. False: there is no login, or the queue is full; it will not go."""
+        if not self._up:
+            return False
+        data = encode(message)
+        if len(self._out) >= OUT_ITEMS or self._out_bytes + len(data) > OUT_BYTES:
+            log.warning("the registry takes no more: a frame is dropped")
+            return False
+        self._out.append(data)
+        self._out_bytes += len(data)
+        self._wake.set()
+        return True
+
+    def leave(self) -> None:
+        """This process stops: leave the list at once."""
+        if not self._leaving:
+            self.send(Goodbye())
+            self._leaving = True
+            self._wake.set()
+
+    # -- keeping it
+
+    async def _keep(self) -> None:
+        fails = refused = 0
+        while not self._over():
+            began = self._world.monotonic()
+            line = await self._round()
+            if line is not None:
+                try:
+                    await self._serve(line)
+                finally:
+                    await hang_up(line.ws, self._goodbye if self._leaving else CLOSE_SECONDS)
+                fails = 0
+                if self._world.monotonic() - began >= GOOD_SECONDS:
+                    refused = 0
+            if self._over():
+                break
+            if self.refusal is not None or self._busy:
+                wait, refused = REFUSED[min(refused, len(REFUSED) - 1)], refused + 1
+            else:
+                wait, fails = RETRY[min(fails, len(RETRY) - 1)], fails + 1
+            await self._pause(wait)
+        if self._final is not None and not self._leaving:
+            self.refusal = self._final
+            self._moved.set()
+            self.on_fault(self._final)
+
+    def _over(self) -> bool:
+        return self._leaving or self._final is not None
+
+    def _finish(self, error: MeshError) -> None:
+        """This login is over for good."""
+        self._final = error
+        self._wake.set()
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, shortened by chance so that a mesh does not come back in one beat."""
+        self._wake.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds * (1 - self._world.jitter() / 2)):
+                while not self._leaving:
+                    await self._wake.wait()
+                    self._wake.clear()
+
+    async def _round(self) -> Line | None:
+        """Each address once, the one that worked last first, names that only mDNS knows last."""
+        refused: MeshError | None = None
+        heard: set[bool] = set()  # of each host that answered, whether it refuses connections
+        busy = False
+        for url in sorted(self.urls, key=lambda url: (url != self.url, is_local(url))):
+            if self._over():
+                break
+            token = self._world.token(NONCE_BYTES)
+            try:
+                numbers = await self._numbers(url, heard == {True})
+                return await login_in_turn(url, self._me, self._register(), token, numbers)
+            except NoAddress as error:
+                log.debug("%s", error)
+                self._end = self._end if heard == {True} else error
+            except RegistryUnreachable as error:
+                log.debug("%s", error)
+                self._end = error
+                heard.add(isinstance(error, NobodyListens))
+            except (Overloaded, Unavailable) as error:
+                log.info("%s refuses for now: %s", url, error)
+                self._end = error
+                heard.add(False)
+                busy = busy or isinstance(error, Overloaded)
+            except MeshError as error:
+                heard.add(False)
+                if isinstance(error, PutOut):
+                    self._revoked(error.statement)
+                self._say_refused(url, error)
+                refused = error
+        self.refusal, self._nobody, self._busy = refused, heard == {True}, busy
+        self._moved.set()
+        self._say_lost()
+        return None
+
+    async def _numbers(self, url: str, nobody: bool) -> list[str]:
+        """A name's addresses. Until it has one it says nothing: if all others refused, ``nobody``
+        is there, however long a resolver is silent."""
+        if not name_of(url):
+            return []
+        self._nobody = nobody
+        self._moved.set()
+        numbers = await numbers_of(url)
+        self._nobody = False
+        return numbers
+
+    def _say_lost(self) -> None:
+        """To whoever watches an agent: once, if it had a login and is to have one again."""
+        now = self._world.monotonic()
+        wanted = self._shown[2] == "agent" and self.epoch and not self._over()
+        if wanted and not self._said_lost and now - self._back_at >= SAID_SECONDS:
+            self._said_lost = True
+            log.warning(
+                "%s: the registry %s is lost: calls over open links go on, new links and queued"
+                " work wait. Trying again.", self._me.id, self.url,
+            )  # fmt: skip
+
+    def _say_back(self) -> None:
+        if self._said_lost:
+            self._said_lost, self._back_at = False, self._world.monotonic()
+            log.warning("%s: the registry is back at %s.", self._me.id, self.url)
+
+    def _say_refused(self, url: str, error: MeshError) -> None:
+        """Once for each reason: it is tried again until somebody mends it."""
+        said = f"{url} refuses the login of {self._me.id}: {error}"
+        log.log(logging.DEBUG if said == self._told else logging.WARNING, "%s", said)
+        self._told = said
+
+    def _register(self) -> Register:
+        description, hostname, mode = self._shown
+        return Register(
+            self._me.id, incarnation=self._me.incarnation, skills=self._skills,
+            description=description, hostname=hostname, mode=mode, slots=self._slots,
+            capabilities=[*CAPABILITIES, BATCH], ns=self._me.ns,
+            revocations=version_of(self._me.book.revocations),
+        )  # fmt: skip
+
+    async def _serve(self, line: Line) -> None:
+        """One login, from its first frame to its last."""
+        self._out.clear()
+        self._out_bytes = 0
+        self._up, self.refusal, self._end, self._told = True, None, None, ""
+        self._busy = False
+        self.url, self.epoch = line.url, line.welcome.epoch
+        self._certificate = certificate(line.ws)
+        writer = asyncio.ensure_future(self._write(line.ws))
+        try:
+            for statement in line.welcome.revoked:
+                self._revoked(statement)
+            self._take(line.frames)
+            self._tell(True)
+            self._say_back()
+            await self._read(line.ws)
+        finally:
+            self._up = False
+            writer.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await writer
+            self._verbs.broken(self._why(True))
+            self._tell(False)
+        self._say_lost()  # not where this task is cancelled: then the program ends, no login
+
+    def _tell(self, up: bool) -> None:
+        self._moved.set()
+        self.on_up(up)
+        self.on_state(up)
+
+    async def _read(self, ws: ClientConnection) -> None:
+        try:
+            while True:
+                data = await ws.recv(decode=False)
+                try:
+                    self._take(list(read(data)))
+                except MeshError as error:
+                    log.warning("the registry sent what cannot be read: %s", error)
+        except (ConnectionClosed, OSError) as closed:
+            say_ended(log, self._me.id, closed, self._over())
+
+    async def _write(self, ws: ClientConnection) -> None:
+        try:
+            while True:
+                while self._out:
+                    await ws.send(self._batch(), text=True)
+                if self._over():
+                    await ws.close()
+                    return
+                self._wake.clear()
+                await self._wake.wait()
+        except (ConnectionClosed, OSError):
+            return  # the reader ends the login
+
+    def _batch(self) -> bytes:
+        """The frames of one loop turn as one array, as the registry's come to us."""
+        parts: list[bytes] = []
+        size = 0
+        while self._out and len(parts) < BATCH_ITEMS and size < BATCH_BYTES:
+            parts.append(data := self._out.popleft())
+            size += len(data)
+        self._out_bytes -= size
+        return parts[0] if len(parts) == 1 else b"[%b]" % b",".join(parts)
+
+    # -- what comes
+
+    def _take(self, frames: list[Any]) -> None:
+        for frame in frames:
+            if isinstance(frame, VerbResult):
+                self._verbs.result(frame)
+            elif isinstance(frame, SignalError):
+                self._error(frame)
+            else:
+                self._other(frame)
+
+    def _other(self, frame: Any) -> None:
+        if isinstance(frame, _LINKS):
+            self.on_signal(frame)
+        if isinstance(frame, _MESH):
+            self.on_push(frame)
+        match frame:
+            case PeerList():
+                for info in frame.peers:
+                    self.on_push(PeerJoined(info))
+            case Config():
+                self._configured(frame)
+            case RevokedPush():
+                self._revoked(frame.statement)
+            case Ping():
+                self.send(Pong(frame.id))
+            case _:
+                pass
+
+    def _error(self, said: SignalError) -> None:
+        if self._verbs.error(said):
+            return
+        if said.ref == "register" and not said.peer_id:
+            self._end = refusal(said)
+            if isinstance(self._end, Replaced):
+                self._finish(self._end)
+            else:
+                self.refusal = self._end
+        else:
+            self.on_signal(said)
+
+    def _configured(self, config: Config) -> None:
+        """The registry has proved itself, so its other addresses count, after my own."""
+        known = [url for url in config.addresses if url.startswith(("http://", "https://"))]
+        self.urls = list(dict.fromkeys([*self._me.registries, *known]))
+        if config.token:
+            self.access = Access(self.url, config.token, self._certificate, asserter(self._me))
+        self.on_config(config)
+
+    def _revoked(self, statement: Signed) -> None:
+        """An owner's statement; one that the owner did not sign is nobody's."""
+        me = self._me
+        try:
+            found = check_revocation(statement, mesh=me.mesh, owner=me.owner, verify=me.verify)
+            fresh = me.book.revoke(statement, found)
+        except MeshError as error:
+            log.warning("a revocation is ignored: %s", error)
+            return
+        if fresh:
+            log.info("%s is revoked by the owner", found.id)
+            self.on_revoked()
+        if found.id in {read_record(unb64(part.b)).id for part in me.chain}:
+            self._am_i_out()
+
+    def _am_i_out(self) -> None:
+        """Whether what the owner has revoked is this member, or its machine."""
+        me = self._me
+        try:
+            mine = check_chain(me.chain, mesh=me.mesh, now=me.clock.now(), verify=me.verify)
+            check_revoked(mine, me.book.revocations)
+        except Revoked as error:
+            self._finish(error)
+        except MeshError as error:
+            log.debug("my own membership does not hold: %s", error)
+
+
+def _ignore(*_: Any) -> None:
+    pass

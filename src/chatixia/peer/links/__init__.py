@@ -1,0 +1,1 @@
+"""Links: attempts to open one, the path that came of it, and what watches it."""

@@ -1,0 +1,96 @@
+"""A direct path as the mesh uses it: an engine's channel after ``hello`` verified both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from chatixia.peer.engines.base import Channel, Data
+from chatixia.wire.base import KIB, encode
+from chatixia.wire.peer import Bye
+
+LOW_BYTES: Final = 64 * KIB
+"""``on_low`` fires when the engine holds no more than this."""
+_BYE: Final = b'{"bye'
+_bye = msgspec.json.Decoder(Bye)
+
+
+class LinkPath:
+    """Implements ``Path`` (``peer.sessions.channel``). ``on_bye`` gets idle-close frames, which are
+    about the path and not the session; ``on_close`` is asked when the mesh gives the path up."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        tier: str,
+        where: str,
+        link_ms: float | None,
+        on_bye: Callable[[Bye], None],
+        on_close: Callable[[str], None],
+        holder: str = "",
+    ) -> None:
+        self.holder = holder
+        self.tier, self.where, self.link_ms = tier, where, link_ms
+        self.send = channel.send
+        self.close = on_close
+        self._channel, self._on_bye = channel, on_bye
+        self._reader: Callable[[Data], None] | None = None
+        channel.low_threshold = LOW_BYTES
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that the engine holds."""
+        return self._channel.buffered
+
+    @property
+    def max_message(self) -> int:
+        """The peer's bound in bytes."""
+        return self._channel.max_message
+
+    @property
+    def on_message(self) -> Callable[[Data], None] | None:
+        """The mesh's reader of frames."""
+        return self._reader
+
+    @on_message.setter
+    def on_message(self, reader: Callable[[Data], None] | None) -> None:
+        self._reader = reader
+        self._channel.on_message = self._reading(reader or _nobody)
+
+    def _reading(self, reader: Callable[[Data], None]) -> Callable[[Data], None]:
+        """One test per frame: this is the hot path."""
+
+        def read(data: Data) -> None:
+            if data[:5] == _BYE:
+                self._bye(data)
+            else:
+                reader(data)
+
+        return read
+
+    def _bye(self, data: Data) -> None:
+        try:
+            said = _bye.decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            self.close("It sent a malformed bye.")
+        else:
+            self._on_bye(said)
+
+    @property
+    def on_low(self) -> Callable[[], None]:
+        """Called when the engine's buffer ran low."""
+        return self._channel.on_low
+
+    @on_low.setter
+    def on_low(self, told: Callable[[], None]) -> None:
+        self._channel.on_low = told
+
+    def say(self, bye: Bye) -> None:
+        """Send an idle-close frame. Raises EngineRefused."""
+        self.send(encode(bye))
+
+
+def _nobody(*_: Any) -> None:
+    pass

@@ -1,0 +1,1 @@
+"""Sessions: what is said to each peer, over whatever path there is."""

@@ -1,0 +1,276 @@
+"""The asyncio side of calls: a task per request served, a future per request asked."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextvars import copy_context
+from typing import Any
+
+from chatixia.core.call import Sink
+from chatixia.core.exchange import Advanced, Heard, Late, Pending, Served, Stop
+from chatixia.core.ports import Answer, Handler, Incoming, Outgoing
+from chatixia.core.streams import Inflow, Outflow
+from chatixia.errors import (
+    MeshError,
+    SkillFailed,
+    Unavailable,
+    UnknownSkill,
+)
+from chatixia.peer.tasks.stop import interrupted, stopping
+from chatixia.world import EAGER
+
+from .channel import Channel
+from .steps import Steps
+
+log = logging.getLogger("chatixia.peer")
+
+
+class LinkResponder:
+    """``core.ports.Responder`` for a request that came over a link."""
+
+    __slots__ = ("_channel", "_served", "_steps")
+
+    def __init__(self, served: Served, channel: Channel) -> None:
+        self._served, self._channel = served, channel
+        self._steps: Steps | None = None
+
+    def reply(self, result: bytes) -> None:
+        """End with JSON bytes."""
+        served, channel = self._served, self._channel
+        channel.calls.answer(served, result)
+        channel.kick()
+
+    def fail(self, error: MeshError) -> None:
+        """End with an error."""
+        self._channel.calls.refuse(self._served, error)
+        self._channel.kick()
+
+    async def item(self, chunk: bytes) -> None:
+        """Send one item; waits while the reader is behind."""
+        served, channel = self._served, self._channel
+        while not channel.calls.item(served, chunk):
+            assert served.flow is not None
+            served.flow.waiter = waiter = asyncio.get_running_loop().create_future()
+            await waiter
+        channel.kick()
+
+    def progress(self, fraction: float, note: str) -> None:
+        """Tell how far it is, at most five times a second."""
+        if self._steps is None:
+            self._steps = Steps(self._channel.world, self._channel.timers, self._step)
+        self._steps.step(fraction, note)
+
+    def _step(self, fraction: float, note: str) -> None:
+        self._channel.calls.progress(self._served, fraction, note)  # none after the answer
+        self._channel.kick()
+
+
+class Perform:
+    """Carries out the effects of ``core.call`` for every peer of one mesh."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._context = copy_context()
+        """Each request starts in a copy: what another set, or who opened the link, is not seen."""
+        self.handler: Handler = _unserved
+        self.follow: Callable[[Incoming], Handler | None] | None = None
+        """Who answers a request that came here before by another door, if it did."""
+        self.on_late: Callable[[Pending], None] = lambda pending: None
+        self.skills: Callable[[Any], bytes] = lambda body: b"{}"
+        self.pongs: dict[str, asyncio.Future[None]] = {}
+        self.on_pong: Callable[[str], None] = lambda rid: None
+        self.tasks: dict[asyncio.Task[Any], tuple[Served, Channel]] = {}
+        self.stopping = False
+
+    def __call__(self, channel: Channel, sink: Sink) -> None:
+        """Do what the sink says, in order. Nothing here raises."""
+        for effect in sink:
+            kind = effect.__class__
+            if kind is Pending:
+                waiter = effect.waiter
+                if effect.flow is None and waiter is not None and not waiter.done():
+                    waiter.set_result(None)
+                else:
+                    resolve(effect)
+            elif kind is Served:
+                self._start(effect, channel)
+            else:
+                self._seldom(effect)
+
+    def _seldom(self, effect: Inflow | Outflow | Stop | Late | Heard | Advanced) -> None:
+        if isinstance(effect, Advanced):
+            advance(effect.pending.out, effect.fraction, effect.note)
+        elif isinstance(effect, Inflow | Outflow):
+            wake(effect)
+        elif isinstance(effect, Stop):
+            stop(effect.served)
+        elif isinstance(effect, Late):
+            self.on_late(effect.pending)
+        else:
+            waiter = self.pongs.pop(effect.rid, None)
+            if waiter is None:
+                self.on_pong(effect.rid)
+            elif not waiter.done():
+                waiter.set_result(None)
+
+    def _start(self, served: Served, channel: Channel) -> None:
+        channel.count += 1
+        if self.stopping:
+            channel.calls.refuse(served, stopping(channel.calls.me, "definite"))
+            channel.kick()
+            return
+        responder = LinkResponder(served, channel)
+        if served.incoming.kind == "skills":
+            responder.reply(self.skills(served.incoming.body))
+            return
+        known = self.follow(served.incoming) if self.follow is not None else None
+        work = (known or self.handler)(served.incoming, responder)
+        task = asyncio.Task(work, loop=self._loop, context=self._context.copy(), **EAGER)
+        if task.done():
+            if served.answer is None or task.cancelled() or task.exception() is not None:
+                self._ended(task, served, channel)
+            return
+        served.task = task
+        self.tasks[task] = served, channel
+        task.add_done_callback(lambda done: self._ended(done, served, channel))
+
+    def _ended(self, task: asyncio.Task[Any], served: Served, channel: Channel) -> None:
+        """The handler is over; an answer is owed in any case."""
+        self.tasks.pop(task, None)
+        error = None if task.cancelled() else task.exception()
+        if served.answer is not None:
+            return
+        if isinstance(error, MeshError):
+            channel.calls.refuse(served, error)
+        elif task.cancelled():
+            # Had its caller or a stop cancelled it, it would have been answered by then.
+            log.warning("%s was cancelled from inside", served.incoming.skill or "a request")
+            channel.calls.refuse(served, interrupted(channel.calls.me))
+        else:
+            if error is not None:
+                log.error("a handler failed with %s", type(error).__name__)
+                log.debug("a handler failed", exc_info=error)
+            channel.calls.refuse(served, SkillFailed(agent=channel.calls.me))
+        channel.kick()
+
+    async def stop(self) -> None:
+        """Cancel every handler, say why, and wait for its end."""
+        for served, channel in self.tasks.values():
+            channel.calls.refuse(served, stopping(channel.calls.me))
+            channel.kick()
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        for waiter in self.pongs.values():
+            if not waiter.done():
+                waiter.set_exception(closing())
+
+
+def advance(out: Outgoing, fraction: float | None, note: str) -> None:
+    """Let the asker hear how far its request is. What it raises is its own, and ends nothing."""
+    if out.on_progress is None:
+        return
+    try:
+        out.on_progress(None if fraction is None else min(1.0, max(0.0, fraction)), note)
+    except Exception as error:
+        log.warning("on_progress of a call to %s failed with %s; it goes on without",
+                    out.target, type(error).__name__)  # fmt: skip
+        log.debug("on_progress failed", exc_info=error)
+        out.on_progress = None
+
+
+def resolve(pending: Pending) -> None:
+    """Wake whoever waits for a call, and the reader of its stream."""
+    waiter = pending.waiter
+    if waiter is not None and not waiter.done():
+        waiter.set_result(None)
+    if pending.flow is not None:
+        wake(pending.flow)
+
+
+def stop(served: Served) -> None:
+    """Cancel a handler, also one that waits for credit."""
+    if served.task is not None:
+        served.task.cancel()
+
+
+def wake(flow: Inflow | Outflow) -> None:
+    """Something changed at a stream."""
+    waiter, flow.waiter = flow.waiter, None
+    if waiter is not None and not waiter.done():
+        waiter.set_result(None)
+
+
+class LinkStream:
+    """``core.ports.Stream``: the items of one call. Leaving early cancels the far end.
+
+    ``begin`` makes the call when the first item is asked for, and returns it with its channel;
+    ``whole`` gets the answer of one that moved to the queue, in one piece.
+    """
+
+    def __init__(
+        self, begin: Callable[[], tuple[Pending, Channel]],
+        whole: Callable[[Pending], Awaitable[Answer]],
+    ) -> None:  # fmt: skip
+        self._begin, self._whole = begin, whole
+        self._open: tuple[Pending, Channel] | None = None
+        self._items: AsyncIterator[bytes] | None = None
+        self.via = ""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """The items, in order; a second loop goes on where the first stopped."""
+        if self._items is None:
+            self._items = self._read()
+        return self._items
+
+    async def _read(self) -> AsyncIterator[bytes]:
+        pending, channel = self._open = self._begin()
+        flow = pending.flow
+        assert flow is not None
+        try:
+            while True:
+                while flow.items:
+                    self.via = channel.calls.via
+                    item = channel.calls.take(pending)
+                    channel.kick()
+                    yield item
+                if pending.error is not None:
+                    raise pending.error
+                if pending.moved:
+                    answer = await self._whole(pending)
+                    self.via = answer.via
+                    yield answer.value
+                    return
+                if flow.ended:
+                    self.via = pending.via
+                    return
+                flow.waiter = waiter = asyncio.get_running_loop().create_future()
+                await waiter
+        finally:
+            self._leave(pending, channel)
+
+    def _leave(self, pending: Pending, channel: Channel) -> None:
+        channel.calls.cancel(pending)
+        channel.kick()
+
+    async def aclose(self) -> None:
+        """Cancel the far end unless it already ended."""
+        if self._open is not None:
+            self._leave(*self._open)
+        if self._items is not None:
+            await self._items.aclose()  # type: ignore[attr-defined]
+
+
+async def _unserved(incoming: Any, responder: Any) -> None:
+    """The handler of who serves nothing."""
+    raise UnknownSkill("This peer serves no skills.")
+
+
+def closing(sent: bool = True) -> Unavailable:
+    """What a call gets that is open when its mesh closes; nobody is left who could retry it."""
+    return Unavailable(
+        "The mesh was closed while this was under way; wait for its end before you close.",
+        retryable=False, outcome="unknown" if sent else "definite",
+    )  # fmt: skip

@@ -1,0 +1,373 @@
+"""All peers of one mesh: their sessions, what the link driver and the directory tell of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import math
+from collections.abc import Callable
+from typing import Any, Final
+
+from chatixia.core import route
+from chatixia.core.call import Calls, Sink
+from chatixia.core.exchange import Pending
+from chatixia.core.ports import Outgoing, Self
+from chatixia.core.room import Room
+from chatixia.core.shares import RETRY_AFTER, Shares
+from chatixia.core.timers import Wheel
+from chatixia.errors import (
+    Denied,
+    MembershipExpired,
+    MeshError,
+    NotFound,
+    Overloaded,
+    Revoked,
+    UnknownAgent,
+)
+from chatixia.ids import AgentId
+from chatixia.wire.registry import AgentRecord, AgentRef
+from chatixia.world import World
+
+from .channel import Channel, Handle, Links, LoopTimers, Path, Registry, Timers
+from .dispatch import Perform
+
+MAX_PEERS: Final = 4096
+SWEEP_SECONDS: Final = 10.0
+DIRECTORY_SECONDS: Final = 5.0
+
+
+class Peer:
+    """What this mesh has of one other: calls, the channel under them, what is known of it."""
+
+    __slots__ = (
+        "calls", "channel", "holder", "incarnation", "looking", "opened", "probed", "round_trip",
+        "seen",
+    )  # fmt: skip
+
+    def __init__(self, calls: Calls, channel: Channel, holder: str) -> None:
+        self.calls, self.channel, self.holder = calls, channel, holder
+        self.incarnation = ""
+        self.seen = route.Seen()
+        self.looking: asyncio.Task[None] | None = None
+        self.opened: list[asyncio.Future[None]] = []
+        self.probed = ("", 0.0)
+        self.round_trip: float | None = None
+
+
+class Peers:
+    """The ``Upper`` of ``links``, and the one timer under all deadlines."""
+
+    def __init__(
+        self,
+        me: Self,
+        links: Links,
+        registry: Registry | None,
+        world: World,
+        timers: Timers | None,
+    ) -> None:
+        self._me, self._links, self._registry = me, links, registry
+        self.incarnation = me.incarnation
+        self._world = world
+        self._timers: Timers = timers or LoopTimers()
+        self._wheel: Wheel[Any] = Wheel()
+        self._wheel.on_earlier = self._arm
+        self._room = Room()
+        self._alarm: Handle | None = None
+        self._sweeper: Handle | None = None
+        self._peers: dict[str, Peer] = {}
+        self._shares = Shares(MAX_PEERS)
+        self._prefix = world.token(6).hex()
+        self._count = 0
+        self._stopped = False
+        self._loop: asyncio.AbstractEventLoop
+        self._perform: Perform
+        links.upper = self
+
+    # -- Upper: what the link driver tells
+
+    def received(self, peer: AgentId, incarnation: str) -> int:
+        """``hello.a`` for a session with that process."""
+        known = self._peers.get(peer)
+        same = known is not None and known.incarnation == incarnation
+        return known.calls.session.a if known is not None and same else 0
+
+    def attach(self, peer: AgentId, incarnation: str, path: Path, acked: int) -> None:
+        """A path is open: the session goes on over it, or a new one starts."""
+        known = self._peer(peer, path.holder or f"@{peer}")
+        if known.incarnation and known.incarnation != incarnation:
+            # What the old process still has under way is no part of the new session.
+            known.channel.close("its process restarted")
+            self._perform_on(known, known.calls.restart)
+        known.incarnation = incarnation
+        known.seen = route.Seen()
+        known.round_trip = None
+        known.calls.belongs(path.holder)
+        known.channel.attach(path, acked)
+        for waiter in known.opened:
+            if not waiter.done():
+                waiter.set_result(None)
+        known.opened.clear()
+        if self._sweeper is None:
+            self._sweeper = self._timers.later(SWEEP_SECONDS, self._sweep)
+
+    def detach(self, peer: AgentId, path: Path) -> None:
+        """That path is dead; open calls ask for another."""
+        known = self._peers.get(peer)
+        if known is None or not known.channel.detach(path) or self._stopped:
+            return
+        now = self._now()
+        for pending in known.calls.asked.values():
+            if not pending.sent:
+                left = max(pending.deadline - now, 0.0)
+                patience = route.patience(left, pending.out.reach)
+                known.calls.wait_until(pending, now + patience)
+        if known.calls.open:
+            self._links.want(peer)
+
+    def gone(self, peer: AgentId, incarnation: str) -> None:
+        """That process is gone: sent calls end; the others may take the queue."""
+        known = self._peers.get(peer)
+        if known is None or known.incarnation != incarnation:
+            return
+        known.channel.close("the peer is gone")
+        known.seen.listed = False
+        known.seen.failed_at = self._now()
+        self._perform_on(known, known.calls.gone)
+        for pending in list(known.calls.asked.values()):
+            self._late(pending)
+
+    def present(self, peer: AgentId) -> None:
+        """It is logged in: the next call waits for a link instead of taking the queue."""
+        known = self._peers.get(peer)
+        if known is not None and known.channel.path is None:
+            known.seen = route.Seen()
+
+    def refused(self, peer: AgentId, error: MeshError) -> None:
+        """No link can be; calls that wait for one end, or take the queue."""
+        known = self._peer(peer)
+        known.seen.refusal, known.seen.failed_at = error, self._now()
+        known.seen.trouble = self._links.trouble(peer)
+        for pending in list(known.calls.asked.values()):
+            out = isinstance(error, Revoked | MembershipExpired) and known.channel.path is None
+            if out or (isinstance(error, Denied) and not pending.sent):
+                made = route.copy(error)
+                made.outcome = "unknown" if pending.sent else "definite"
+                self._end(known, pending, made)
+            else:
+                self._late(pending)
+        for waiter in known.opened:
+            fail(waiter, route.copy(error))
+        known.opened.clear()
+
+    def forget(self, peer: str) -> bool:
+        """Keep nothing of a peer that is gone for long, unless something of it is in use.
+
+        An agent may come back and repeat a request, so its answers are kept for their time; a
+        client's id does not come back.
+        """
+        known = self._peers.get(peer)
+        if known is None:
+            return True
+        calls = known.calls
+        if known.channel.path or known.looking or known.opened or calls.open:
+            return False
+        if calls.served and "~" not in peer:
+            return False
+        calls.sweep(math.inf)
+        calls.account.close()
+        calls.session.end()
+        known.channel.end()
+        del self._peers[peer]
+        self._shares.add(known.holder, -1)
+        return True
+
+    def idle(self, peer: AgentId) -> bool:
+        """Whether the link may close."""
+        known = self._peers.get(peer)
+        return known is None or known.calls.idle
+
+    def heard(self, peer: AgentId) -> float:
+        """When the last frame of that peer came."""
+        known = self._peers.get(peer)
+        return known.channel.heard if known is not None else 0.0
+
+    def probe(self, peer: AgentId) -> None:
+        """Send a ping."""
+        known = self._peers.get(peer)
+        if known is not None:
+            rid = f"{self._rid()} {peer}"
+            known.probed = (rid, self._now())
+            known.calls.ping(rid)
+            known.channel.kick()
+
+    def round_trip(self, peer: AgentId) -> float | None:
+        """Milliseconds of the last probe that was answered."""
+        known = self._peers.get(peer)
+        return known.round_trip if known is not None else None
+
+    def calls(self, peer: AgentId) -> int:
+        """Calls with that peer, both ways, since its present path opened."""
+        known = self._peers.get(peer)
+        return known.channel.count if known is not None else 0
+
+    def _ponged(self, rid: str) -> None:
+        known = self._peers.get(rid.partition(" ")[2])
+        if known is not None and known.probed[0] == rid:
+            known.round_trip = 1000 * (self._now() - known.probed[1])
+
+    # -- the registry's word
+
+    def _registry_up(self) -> bool:
+        return self._registry is not None and self._registry.up
+
+    def _registry_state(self, up: bool) -> None:
+        if not up:
+            return
+        now = self._now()
+        for peer in list(self._peers.values()):
+            for pending in list(peer.calls.asked.values()):
+                patience = route.patience(pending.out.timeout, pending.out.reach)
+                waited = now - pending.started >= patience
+                if peer.channel.path is None and waited:
+                    self._late(pending)
+
+    def _look(self, peer: Peer) -> None:
+        """Ask the directory who that is, once at a time: an unknown name need not wait."""
+        if not self._registry_up() or peer.looking is not None or "~" in peer.calls.peer:
+            return
+        peer.looking = asyncio.ensure_future(self._ask_directory(peer))
+
+    async def _ask_directory(self, peer: Peer) -> None:
+        try:
+            ref = AgentRef(peer.calls.peer)
+            record = await self._directory(ref)
+        except NotFound:
+            self._unknown(peer)
+        except MeshError:
+            pass  # the directory cannot say; the link or the deadline will
+        else:
+            self._listed(peer, record)
+        finally:
+            peer.looking = None
+
+    async def _directory(self, ref: AgentRef) -> AgentRecord:
+        assert self._registry is not None
+        record: AgentRecord = await self._registry.verb("agents.get", ref, DIRECTORY_SECONDS)
+        return record
+
+    def _unknown(self, peer: Peer) -> None:
+        agent = peer.calls.peer
+        text = f"No agent named {agent} is in the mesh."
+        for pending in list(peer.calls.asked.values()):
+            if pending.sent:
+                continue
+            if route.queues(pending.out, self._registry_up()):
+                self._late(pending)  # a member that is away may not be listed; the queue knows it
+            else:
+                self._end(peer, pending, UnknownAgent(text, agent=agent))
+        for waiter in peer.opened:
+            fail(waiter, UnknownAgent(text, agent=agent))
+
+    def _listed(self, peer: Peer, record: AgentRecord) -> None:
+        seen = peer.seen
+        seen.keyless = record.keyless
+        seen.listed = record.health != "offline" and not seen.keyless
+        if not seen.listed and peer.channel.path is None:
+            seen.failed_at = self._now()
+            for pending in list(peer.calls.asked.values()):
+                self._late(pending)
+            if seen.keyless:
+                for waiter in peer.opened:
+                    fail(waiter, route.keyless(Outgoing(peer.calls.peer)))
+
+    # -- within
+
+    def _now(self) -> float:
+        return self._world.monotonic()
+
+    def _rid(self) -> str:
+        self._count += 1
+        return f"{self._prefix}{self._count:x}"
+
+    def _peer(self, name: AgentId, holder: str = "") -> Peer:
+        """What there is of that peer. Who opened the link counts for its ``holder``; whom this
+        process itself asked counts for nobody. Raises Overloaded."""
+        known = self._peers.get(name)
+        if known is None:
+            self._make_room(holder)
+            calls = Calls(self._me.id, name, self._wheel, self._room)
+            channel = Channel(calls, self._world, self._timers, self._loop)
+            channel.perform = functools.partial(self._perform, channel)
+            known = self._peers[name] = Peer(calls, channel, holder)
+            self._shares.add(holder)
+        return known
+
+    def _make_room(self, holder: str) -> None:
+        """Forget an idle peer if there are too many: one of ``holder`` if it is over its share."""
+        full = self._shares.used >= self._shares.total
+        if not full and (not holder or self._shares.fits(holder)):
+            return
+        names = [name for name, known in self._peers.items() if full or known.holder == holder]
+        if not any(self._peers[name].calls.idle and self.forget(name) for name in names):
+            raise Overloaded("Too many peers at once.", retry_after=RETRY_AFTER)
+
+    def _perform_on(self, peer: Peer, act: Callable[[Sink], None]) -> None:
+        sink: Sink = []
+        act(sink)
+        self._perform(peer.channel, sink)
+        peer.channel.kick()
+
+    def _end(self, peer: Peer, pending: Pending, error: MeshError) -> None:
+        self._perform_on(peer, lambda sink: peer.calls.end(pending, error, sink))
+
+    def _late(self, pending: Pending) -> None:
+        """No path in time for a call: remember it, and see whether the queue takes the call."""
+        peer = self._peers[pending.owner.peer]
+        if peer.channel.path is not None:
+            return
+        peer.seen.failed_at, peer.seen.trouble = self._now(), self._links.trouble(peer.calls.peer)
+        try:
+            way = route.late(pending.out, pending.sent, self._registry_up(), peer.seen)
+        except MeshError as error:
+            self._end(peer, pending, error)
+            return
+        if way == "queue":
+            self._perform_on(peer, lambda sink: peer.calls.move(pending, sink))
+
+    def _arm(self, at: float) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = self._timers.later(max(at - self._now(), 0.0), self._ring, work=True)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        now = self._now()
+        for item in self._wheel.due(now):
+            peer = self._peers[item.owner.peer]
+            self._perform_on(peer, functools.partial(peer.calls.expire, item, now))
+            if isinstance(item, Pending) and not item.sent and item.error is not None:
+                # Read in the loop's next turn: the driver of the links knows more than the call.
+                item.error = self._unopened(item.error, peer.calls.peer)
+        upcoming = self._wheel.next()
+        if upcoming is not None and self._alarm is None:
+            self._arm(upcoming)
+
+    def _unopened(self, error: MeshError, peer: AgentId) -> MeshError:
+        """``error`` of a call that no link to ``peer`` took in time, with the likely cause."""
+        return route.because(error, self._links.likely(peer))
+
+    def _sweep(self) -> None:
+        """Answers that nobody acknowledged: those of lost paths, and of a peer that never does."""
+        self._sweeper = None
+        now = self._now()
+        for peer in self._peers.values():
+            peer.calls.sweep(now)
+        if any(peer.calls.served or peer.channel.path for peer in self._peers.values()):
+            self._sweeper = self._timers.later(SWEEP_SECONDS, self._sweep)
+
+
+def fail(waiter: asyncio.Future[None], error: MeshError) -> None:
+    """End a wait with an error, unless it has ended."""
+    with contextlib.suppress(asyncio.InvalidStateError):
+        waiter.set_exception(error)

@@ -1,0 +1,184 @@
+"""A task in hand: its lease, what its skill answers, and what is known of those just lost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from collections import OrderedDict
+from collections.abc import Coroutine
+from typing import Any, Final, NamedTuple, Protocol
+
+import msgspec
+
+from chatixia.core.task import fence_key
+from chatixia.errors import BadRequest, Cancelled, MeshError
+from chatixia.peer.sessions.channel import Handle, Registry, Timers
+from chatixia.peer.sessions.steps import Steps
+from chatixia.wire import tasks as t
+from chatixia.wire.base import MIB
+from chatixia.world import World
+
+OUTCOMES: Final = 256
+OUTCOME_BYTES: Final = 8 * MIB
+
+
+class Lease(msgspec.Struct, eq=False):
+    """A task in hand. ``until``: when the lease ends, ``ends``: when the task does at the latest,
+    both on ``World.boottime``'s clock.
+
+    ``sure``: the delivery is so young that its fence is in force. ``said``: the registry knows
+    that it was taken up; ``saying``: it is being told. ``begun``: its skill was started,
+    ``reporting``: it is done. ``lost``: the fence is another's by now, or nobody's; ``over``:
+    nothing is left to say of it. ``asked``: the fence whose renewal was asked for last.
+    """
+
+    task: t.Task
+    fence: str
+    until: float
+    renewed: float
+    attempt: int = 1
+    ends: float = math.inf
+    sure: bool = True
+    said: bool = False
+    saying: bool = False
+    begun: bool = False
+    reporting: bool = False
+    lost: bool = False
+    over: bool = False
+    asked: str = ""
+    run: asyncio.Task[Any] | None = None
+    grace: Handle | None = None
+
+    def held(self) -> t.Held:
+        """Task and fence, as the verbs name them."""
+        return t.Held(self.task.id, self.fence)
+
+
+def newer(fence: str, than: str) -> bool:
+    """Whether a delivery under ``fence`` replaces one under ``than``: not the same, nor older."""
+    try:
+        return fence_key(fence) > fence_key(than)
+    except BadRequest:  # opaque: what comes later counts
+        return fence != than
+
+
+class Desk(Protocol):
+    """What an answer needs of the worker."""
+
+    registry: Registry
+    world: World
+    timers: Timers
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Run beside."""
+        ...
+
+
+class QueueResponder:
+    """``core.ports.Responder`` for a task: keeps the one answer for the worker to report."""
+
+    def __init__(self, desk: Desk, lease: Lease) -> None:
+        self._desk, self._lease = desk, lease
+        self.result: bytes | None = None
+        self.error: MeshError | None = None
+        self._n = 0
+        self._steps: Steps | None = None
+
+    @property
+    def answered(self) -> bool:
+        """Whether there is an answer."""
+        return self.result is not None or self.error is not None
+
+    def reply(self, result: bytes) -> None:
+        """End with JSON bytes."""
+        self._no_more_steps()
+        if not self.answered:
+            self.result = result
+
+    def fail(self, error: MeshError) -> None:
+        """End with an error."""
+        self._no_more_steps()
+        if not self.answered:
+            self.error = error
+
+    async def item(self, chunk: bytes) -> None:
+        """Partial output, to whoever watches."""
+        report = t.Report(
+            self._lease.task.id, self._lease.fence, self._next(), item=msgspec.Raw(chunk)
+        )
+        await self._tell(report)  # may be dropped; the result says it all
+
+    def progress(self, fraction: float, note: str) -> None:
+        """Tell how far it is, at most five times a second."""
+        if self._steps is None:
+            self._steps = Steps(self._desk.world, self._desk.timers, self._step)
+        if not (self.answered or self._lease.lost):
+            self._steps.step(fraction, note)
+
+    def _step(self, fraction: float, note: str) -> None:
+        lease = self._lease
+        report = t.Report(lease.task.id, lease.fence, self._next(), fraction, note[:1024])
+        self._desk.spawn(self._tell(report))
+
+    def _no_more_steps(self) -> None:
+        if self._steps is not None:
+            self._steps.end()
+
+    def report(self) -> tuple[str, msgspec.Struct]:
+        """The verb and its body under the fence that is in force now."""
+        id_, fence = self._lease.task.id, self._lease.fence
+        if self.error is not None or self.result is None:
+            error = self.error or Cancelled()
+            return "tasks.fail", t.Fail(id_, fence, error.to_wire())
+        return "tasks.complete", t.Complete(id_, fence, t.Body(plain=msgspec.Raw(self.result)))
+
+    def _next(self) -> int:
+        self._n += 1
+        return self._n - 1
+
+    async def _tell(self, report: t.Report) -> None:
+        with contextlib.suppress(MeshError):
+            await self._desk.registry.verb("tasks.progress", report)
+
+
+class Outcome(NamedTuple):
+    """What became of a task here that the registry may give out again. ``begun``: how often."""
+
+    begun: int
+    result: bytes | None = None
+    error: MeshError | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the result."""
+        return len(self.result or b"")
+
+
+class Outcomes:
+    """The last tasks that were begun here and whose end the registry does not know.
+
+    At most ``most`` and ``size`` bytes of results; the oldest goes first.
+    """
+
+    def __init__(self, most: int = OUTCOMES, size: int = OUTCOME_BYTES) -> None:
+        self._most, self._size = most, size
+        self._known: OrderedDict[str, Outcome] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, task_id: str) -> Outcome | None:
+        """What is known of that task."""
+        return self._known.get(task_id)
+
+    def keep(self, task_id: str, outcome: Outcome) -> None:
+        """Remember it as the latest."""
+        self.drop(task_id)
+        self._known[task_id] = outcome
+        self._bytes += outcome.size
+        while len(self._known) > self._most or self._bytes > self._size:
+            self._bytes -= self._known.popitem(last=False)[1].size
+
+    def drop(self, task_id: str) -> None:
+        """The registry knows its end."""
+        gone = self._known.pop(task_id, None)
+        self._bytes -= 0 if gone is None else gone.size

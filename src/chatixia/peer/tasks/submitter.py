@@ -1,0 +1,393 @@
+"""The asking side of the queue: submit, wait for the push (poll as safety net), watch."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Final
+
+import msgspec
+
+from chatixia.core import route
+from chatixia.core.ports import Answer, Outgoing
+from chatixia.core.tries import Tries, may_repeat
+from chatixia.errors import (
+    Cancelled,
+    DeadlineExceeded,
+    MeshError,
+    NotFound,
+    Overloaded,
+    Rejected,
+    Unreachable,
+    from_wire,
+)
+from chatixia.ids import AgentId
+from chatixia.peer.sessions.channel import Registry, Timers
+from chatixia.peer.sessions.dispatch import advance
+from chatixia.wire import tasks as t
+from chatixia.wire.base import encode
+from chatixia.wire.registry import AgentRef
+from chatixia.wire.signaling import TaskDone, TaskHint, TaskProgress
+from chatixia.world import World, task_id
+
+POLL: Final = (1.0, 2.0, 4.0, 5.0)
+"""Seconds between looks at the row while no push comes."""
+RETRY: Final = 0.5
+WATCH_POLL: Final = 5.0
+POLLS: Final = 200
+"""Looks a second, at most, at tasks that are watched: who watches many looks less often at each."""
+WATCHED: Final = 1024
+"""Pushes that a slow watcher may be behind; the oldest progress is dropped then."""
+VIA: Final = "queue, plain"
+LATER: Final = (0.05, 0.2, 0.5, 1.0, 2.0)
+"""Seconds until a cancel is said again that found no task: the submit before it may still be being
+written."""
+LATE: Final = "the caller's deadline is over"
+STRANDED: Final = "another agent is asked"
+LAST_LOOK: Final = 2.0
+"""Seconds past its deadline that a call waits for each word on whether its task was begun."""
+LAST_WORDS: Final = 0.5
+"""Seconds for cancels on their way to the registry when this process stops."""
+
+
+class Listener(msgspec.Struct, eq=False):
+    """A call that wants to hear how far its task is, and the last report that it heard."""
+
+    out: Outgoing
+    fence: str = ""
+    n: int = -1
+
+    def hear(self, push: TaskProgress) -> None:
+        """Pass a report on; one that is only repeated (after a new login) is not."""
+        if push.fence == self.fence and push.n <= self.n:
+            return
+        self.fence, self.n = push.fence, push.n
+        if push.item is msgspec.UNSET:
+            advance(self.out, push.fraction, push.note)
+
+
+class Queue:
+    """Calls over the durable queue, and the pushes about tasks of ours."""
+
+    def __init__(self, registry: Registry, world: World, timers: Timers) -> None:
+        self._registry, self._world, self._timers = registry, world, timers
+        self._waiting: dict[str, asyncio.Future[t.Task | None]] = {}
+        self._listeners: dict[str, Listener] = {}
+        self._watched: dict[str, set[asyncio.Queue[msgspec.Struct]]] = {}
+        self._unsubscribed: set[str] = set()
+        """Watched in an earlier login: the one that stands is pushed nothing about them."""
+        self._background: set[asyncio.Task[Any]] = set()
+        self._pauses: set[asyncio.Future[Any]] = set()
+        self._over: MeshError | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Calls that wait for their task."""
+        return len(self._waiting)
+
+    def registry_up(self) -> None:
+        """A login stands; what is watched is watched there too with the next look at it."""
+        self._unsubscribed = set(self._watched)
+
+    def pushed(self, push: msgspec.Struct) -> None:
+        """A push from the registry; others than about tasks are not ours."""
+        if isinstance(push, TaskDone):
+            name = push.task.id
+            waiter = self._waiting.get(name)
+            if waiter is not None and not waiter.done():
+                waiter.set_result(push.task)
+        elif isinstance(push, TaskHint | TaskProgress):
+            name = push.task_id
+            if isinstance(push, TaskProgress) and (listener := self._listeners.get(name)):
+                listener.hear(push)
+        else:
+            return
+        for queue in self._watched.get(name, ()):
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(push)
+
+    async def call(self, out: Outgoing, rid: str, deadline: float) -> Answer:
+        """Submit under the request id as key and wait for the end of the task."""
+        if len(out.body) > t.MAX_PAYLOAD:
+            raise route.too_large(out)
+        started = self._world.monotonic()
+        drawn = name = str(task_id(self._world))
+        self._expect(name)  # before it is submitted: its end may come with the receipt
+        try:
+            name = await self._submit(self._describe(out, name, rid, deadline), deadline)
+            if name != drawn:
+                self._expect(name)
+            if out.on_progress is not None:
+                self._listeners[name] = Listener(out)
+            row = await self._ended(name, out, deadline)
+        except asyncio.CancelledError:
+            self._cancel_later(name)
+            raise
+        except MeshError:
+            if self._over is not None:
+                self._cancel_later(name)
+            raise
+        finally:
+            self._waiting.pop(drawn, None)
+            self._waiting.pop(name, None)
+            self._listeners.pop(name, None)
+        ms = 1000 * (self._world.monotonic() - started)
+        return _answer(row, out, ms)
+
+    def _describe(self, out: Outgoing, name: str, rid: str, deadline: float) -> t.Submit:
+        left = max(1, int(1000 * (deadline - self._world.monotonic())))
+        return t.Submit(
+            id=name,
+            skill=out.skill,
+            target_agent_id=out.target,
+            payload=msgspec.Raw(encode({"plain": msgspec.Raw(out.body)})),
+            key=rid,
+            deadline_ms=min(left, t.MAX_TTL_MS),
+            path=list(out.path),
+            traceparent=out.traceparent,
+            idempotent=out.idempotent,
+            max_attempts=3 if out.idempotent else 1,
+        )
+
+    async def _submit(self, task: t.Submit, deadline: float) -> str:
+        """Until it is acknowledged; a retry has the same id and key, so nothing doubles."""
+        tries = Tries()
+        while True:
+            left = deadline - self._world.monotonic()
+            try:
+                done = await self._registry.verb("tasks.submit", task, timeout=min(10.0, left))
+            except MeshError as error:
+                last = tries.failed(error)
+                if not may_repeat(error) or left <= RETRY:
+                    if tries.in_doubt:
+                        self._cancel_later(task.id)  # nobody waits for it any more
+                    raise _no_queue(last, task.target_agent_id) from None
+                await self._sleep(RETRY)
+            else:
+                return str(done.task_id)
+
+    async def _ended(self, name: str, out: Outgoing, deadline: float) -> t.Task:
+        polls = iter(POLL)
+        wait = POLL[0]
+        if name in self._listeners:
+            await self._look(name)  # from here on its progress is pushed
+        while (left := deadline - self._world.monotonic()) > 0:
+            wait = next(polls, wait)
+            row = await self._push(name, min(wait, left))
+            if row is None:
+                row = await self._look(name)
+            if row is None:
+                continue
+            if row.state in t.TERMINAL:
+                return row
+            if await stranded(self._registry.verb, out, row):
+                return await self._take_back(name, STRANDED, left_behind(out.target))
+        return await self._take_back(name, LATE, DeadlineExceeded(agent=out.target, via=VIA))
+
+    def _expect(self, name: str) -> None:
+        self._check()
+        self._waiting[name] = asyncio.get_running_loop().create_future()
+
+    async def _push(self, name: str, seconds: float) -> t.Task | None:
+        """The final row if it is pushed in that time."""
+        waiter = self._waiting[name]
+        timer = self._timers.later(
+            seconds, lambda: None if waiter.done() else waiter.set_result(None)
+        )
+        try:
+            row = await waiter
+        finally:
+            timer.cancel()
+        if row is None:
+            self._expect(name)
+        return row
+
+    async def _look(self, name: str, timeout: float = 5.0) -> t.Task | None:
+        with contextlib.suppress(MeshError):
+            request: msgspec.Struct
+            verb, request = "tasks.get", t.Ref(name)
+            if name in self._listeners or name in self._unsubscribed:
+                self._unsubscribed.discard(name)  # refused for its share, it is read like others
+                verb, request = "tasks.watch", t.Watch(name)
+            row = await self._registry.verb(verb, request, timeout=timeout)
+            return row if isinstance(row, t.Task) else None
+        return None
+
+    async def _take_back(self, name: str, reason: str, error: MeshError) -> t.Task:
+        """Let nobody start it any more, then say what is known: the row if it ended meanwhile,
+        else ``error``, or that nobody had it. Before the cancel is answered somebody may still
+        begin it."""
+        ended = await self._end(name, reason)
+        row = await self._look(name, LAST_LOOK)
+        if row is not None and row.state in t.TERMINAL and not (ended and row.state == "canceled"):
+            return row
+        if not ended:
+            self._cancel_later(name)
+        elif row is not None and row.state == "canceled" and not row.deliveries:
+            raise _not_fetched(error.agent or "")
+        raise error
+
+    async def _end(self, name: str, reason: str) -> bool:
+        """Cancel a task; whether that ended it."""
+        with contextlib.suppress(MeshError):
+            done = await self._registry.verb("tasks.cancel", t.Cancel(name, reason), LAST_LOOK)
+            return bool(done.state == "canceled" and not done.duplicate)
+        return False
+
+    def _cancel_later(self, name: str) -> None:
+        async def cancel() -> None:
+            with contextlib.suppress(MeshError):
+                for pause in (*LATER, 0.0):
+                    try:
+                        await self._registry.verb("tasks.cancel", t.Cancel(name, "the caller left"))
+                        return
+                    except NotFound:
+                        if not pause:
+                            return
+                    await self._sleep(pause)
+
+        task = asyncio.ensure_future(cancel())
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def watch(self, name: str, timeout: float) -> AsyncIterator[msgspec.Struct]:
+        """Pushes about one task until it is terminal, or DeadlineExceeded after ``timeout``."""
+        deadline = self._world.monotonic() + timeout
+        queue: asyncio.Queue[msgspec.Struct] = asyncio.Queue(WATCHED)
+        self._watched.setdefault(name, set()).add(queue)
+        try:
+            row = await self._subscribed(name, timeout)
+            while row is None or row.state not in t.TERMINAL:
+                push = await self._next(queue, deadline)
+                if isinstance(push, TaskDone):
+                    yield push
+                    return
+                if push is not None:
+                    yield push
+                    continue
+                row = await self._look(name)
+            yield TaskDone(task=row)
+        finally:
+            self._watched[name].discard(queue)
+            if not self._watched[name]:
+                del self._watched[name]
+                self._unsubscribed.discard(name)
+
+    async def _subscribed(self, name: str, timeout: float) -> t.Task | None:
+        """The row, with pushes from now on. The registry pushes about so many tasks to one login;
+        others are looked at from time to time."""
+        try:
+            row = await self._registry.verb("tasks.watch", t.Watch(name), min(10.0, timeout))
+        except Overloaded:
+            return await self._look(name)
+        return row if isinstance(row, t.Task) else None
+
+    async def _next(
+        self, queue: asyncio.Queue[msgspec.Struct], deadline: float
+    ) -> msgspec.Struct | None:
+        self._check()
+        left = deadline - self._world.monotonic()
+        if left <= 0:
+            raise DeadlineExceeded("The task did not end in the time given to watch it.")
+        if not queue.empty():
+            return queue.get_nowait()
+        getter = asyncio.ensure_future(queue.get())
+        await self._until(getter, min(max(WATCH_POLL, len(self._watched) / POLLS), left))
+        return None if getter.cancelled() else getter.result()
+
+    async def _until(self, waiter: asyncio.Future[Any], seconds: float) -> None:
+        """Wait until done, or cancel it after ``seconds`` of the mesh's clock."""
+        timer = self._timers.later(max(seconds, 0.0), lambda: _give_up(waiter))
+        self._pauses.add(waiter)
+        try:
+            await asyncio.wait((waiter,))
+        finally:
+            timer.cancel()
+            self._pauses.discard(waiter)
+            waiter.cancel()
+
+    async def _sleep(self, seconds: float) -> None:
+        await self._until(asyncio.get_running_loop().create_future(), seconds)
+
+    def end(self, error: MeshError) -> None:
+        """Whoever waits here gets ``error`` now, and whoever comes later."""
+        self._over = error
+        for waiter in self._waiting.values():
+            if not waiter.done():
+                waiter.set_result(None)  # it expects another, and hears
+        for pause in self._pauses:
+            pause.cancel()
+
+    def _check(self) -> None:
+        if self._over is not None:
+            raise route.copy(self._over)
+
+    async def stop(self) -> None:
+        """Let what runs in the background have its last words, and end it."""
+        if self._background:
+            await asyncio.wait(self._background, timeout=LAST_WORDS)
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+
+
+async def stranded(verb: Callable[..., Awaitable[Any]], out: Outgoing, row: t.Task) -> bool:
+    """Whether the task of an idempotent call waits for an agent that lost it or is gone, while its
+    asker has others to ask. ``verb``: asks the registry."""
+    if not (out.idempotent and out.elsewhere) or row.state != "pending":
+        return False
+    if row.deliveries:
+        return True
+    try:
+        agent = await verb("agents.get", AgentRef(out.target))
+    except NotFound:
+        return True
+    except MeshError:
+        return False
+    return bool(agent.health != "active")
+
+
+def left_behind(agent: AgentId) -> Unreachable:
+    """What a call ends with whose task was given to ``agent`` and came back."""
+    text = f"{agent} was given the work and did not end it."
+    return Unreachable(text, agent=agent, via=VIA, outcome="unknown")
+
+
+def _give_up(waiter: asyncio.Future[Any]) -> None:
+    waiter.cancel()
+
+
+def _not_fetched(agent: str) -> Unreachable:
+    text = f"{agent} did not come for the work before the deadline."
+    return Unreachable(text, agent=agent, via=VIA)
+
+
+def _no_queue(error: MeshError, agent: str) -> MeshError:
+    made = route.copy(error)
+    made.agent, made.via = made.agent or agent, made.via or "queue"
+    return made
+
+
+def _answer(row: t.Task, out: Outgoing, ms: float) -> Answer:
+    agent = AgentId(row.assigned_agent_id or out.target)
+    if row.state == "completed":
+        body = row.result.plain if row.result is not None else None
+        return Answer(bytes(body) if isinstance(body, msgspec.Raw) else b"null", VIA, ms, agent)
+    raise _error(row, agent)
+
+
+def _error(row: t.Task, agent: str) -> MeshError:
+    if row.error is not None and row.error.code == "expired":
+        if not row.deliveries:
+            return _not_fetched(agent)
+        return DeadlineExceeded(agent=agent, via=VIA)
+    if row.error is not None:
+        error = from_wire(row.error)
+    elif row.state == "canceled":
+        error = Cancelled()
+    else:
+        error = Rejected()
+    error.agent, error.via = agent, VIA
+    return error

@@ -1,0 +1,500 @@
+"""The queue's worker: takes pushed tasks within its slots, runs them, reports under their fence.
+
+tasks.md section 2. A lease is counted on a clock that runs through sleep, from before it was
+asked for; the skill is cancelled when it ends or a renewal is refused. A report is repeated until
+the registry has answered it, however long that is away.
+
+While a loop stands still, what the registry gives out waits unread and is given out again under
+later fences. So a delivery that is not fresh is begun only after the registry said that its fence
+is in force, and one task is never run twice at once: a later fence takes over what runs or has
+its result.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from itertools import islice
+from typing import Any, Final
+
+import msgspec
+
+from chatixia.core.ports import Handler, Incoming
+from chatixia.errors import (
+    AttemptsExhausted,
+    HopLimit,
+    MeshError,
+    RegistryUnreachable,
+    SkillFailed,
+)
+from chatixia.ids import AgentId
+from chatixia.peer.sessions.channel import Handle, Registry, Timers
+from chatixia.wire import tasks as t
+from chatixia.wire.base import MIB
+from chatixia.wire.peer import MAX_HOPS
+from chatixia.wire.signaling import TaskHint, TaskPush
+from chatixia.world import World
+
+from .background import Chores, ends
+from .dedup import Twice
+from .lease import Lease, Outcome, Outcomes, QueueResponder, newer
+from .renewal import Renewer
+from .reports import RETRY, SURE, Reports
+from .stop import interrupted, stopping
+
+log = logging.getLogger("chatixia.peer")
+
+VIA: Final = "queue, plain"
+TICK: Final = 1.0
+"""Seconds between looks at the leases, and signs that the loop lives."""
+MAX_BLOCK: Final = 60.0
+"""A loop that was not seen for this long counts as dead: its leases are renewed no more."""
+UNRENEWED: Final = 1.3
+"""After so many turns of the thread without a renewal the loop asks over the login, too."""
+POLL: Final = 30.0
+"""Seconds between claims while slots are free: the safety net under lost pushes."""
+FRESH: Final = 0.5
+"""A delivery older than this many seconds may have been taken back: the registry is asked."""
+GRACE: Final = 0.25
+GRACE_MINE: Final = 2.5
+"""Seconds that a skill runs on when its task is given back: as long as it takes until the next
+fence comes, which no other agent gets of a task that is addressed to this one."""
+GIVE_BACK: Final = 1.0
+"""Seconds in which a stop tells the registry what it did not end."""
+MOST_RENEWED: Final = 256
+UNREPORTED: Final = 64
+UNREPORTED_BYTES: Final = 32 * MIB
+"""Results that wait for the registry; beyond this no more work is taken."""
+
+
+class Worker:
+    """Everything this process holds of the queue. ``clock``: mesh time, for a delivery's age.
+    ``twice``: what it must know of links."""
+
+    def __init__(
+        self, me: AgentId, registry: Registry, world: World, timers: Timers,
+        clock: Callable[[], float] | None = None, twice: Twice | None = None,
+    ) -> None:  # fmt: skip
+        self.me, self.registry, self.world, self.timers = me, registry, world, timers
+        self._clock, self._ahead = clock, -math.inf
+        self._twice = twice or Twice("", world, lambda caller: {})
+        self._handler: Handler | None = None
+        self._skills: frozenset[str] = frozenset()
+        self._slots = 0
+        self._leases: dict[str, Lease] = {}
+        self._ending: dict[str, Lease] = {}
+        self._outcomes = Outcomes()
+        self._claim: t.Claim | None = None
+        self._chores = Chores(timers)
+        self._reports = Reports(me, registry, world, self._chores)
+        self._ticker: Handle | None = None
+        self._poller: Handle | None = None
+        self._ticked = 0.0
+        self._stopped = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._renewer = Renewer(
+            self._held, lambda: registry.access, self._renewed_aside, world.boottime,
+            unsaid=self._unsaid,
+        )  # fmt: skip
+
+    # -- what the mesh tells
+
+    def serve(self, handler: Handler, skills: Sequence[str], slots: int) -> None:
+        """Take tasks for these skills, at most ``slots`` at once."""
+        self._handler, self._skills, self._slots = handler, frozenset(skills), slots
+
+    def registry_up(self) -> None:
+        """A login stands: look for work that no push told of, now and every 30 s."""
+        self._again(1.0)
+
+    def pushed(self, push: msgspec.Struct) -> None:
+        """A push from the registry; others than to workers are not ours."""
+        if self._stopped or self._handler is None:
+            return
+        if isinstance(push, TaskPush):
+            # An unstarted task goes back after 5 s, so its lease began at most 5 s ago.
+            began = self.world.boottime() - t.UNSTARTED_MS / 1000
+            self._renewer.pace(push.lease_ms / 1000)
+            self._take(push.task, push.fence, push.attempt, began + push.lease_ms / 1000)
+        elif isinstance(push, TaskHint):
+            lease = self._leases.get(push.task_id)
+            if lease is not None and lease.fence == push.fence and push.state != "assigned":
+                self._refused(lease, push.state == "pending", push.reason)
+
+    # -- taking
+
+    def _take(
+        self, task: t.Task, fence: str, attempt: int, until: float, said: bool = False
+    ) -> None:
+        old = self._leases.get(task.id)
+        if old is not None:
+            if newer(fence, old.fence):
+                self._adopt(old, fence, attempt, until)
+            return
+        if not self._fits(task):
+            self.spawn(self._release(t.Held(task.id, fence)))
+            return
+        now = self.world.boottime()
+        lease = self._leases[task.id] = Lease(task, fence, until, now, max(attempt, 1))
+        if task.deadline_ms:
+            lease.ends = now + task.deadline_ms / 1000
+        lease.sure = self._fresh(task) and task.id not in self._ending
+        lease.said = said and lease.sure
+        self._tick_soon()
+        lease.run = self._chores.eager(self._run(lease))
+        if lease.sure and not (lease.said or lease.run.done() or lease.reporting):
+            self.spawn(self._started(lease))
+
+    def _fits(self, task: t.Task) -> bool:
+        """Whether it is ours, and a slot is free."""
+        ours = not task.skill or task.skill in self._skills or task.target_agent_id == self.me
+        # The registry deals the next task out with the commit of a report, so its push may come
+        # before the report's answer: that slot is free. So is that of one that is being stopped.
+        busy = sum(not lease.reporting for lease in self._leases.values())
+        waiting = len(self._leases) - busy + len(self._ending)
+        full = busy >= self._slots or waiting >= self._slots + UNREPORTED
+        return ours and not full and self._reports.waiting < UNREPORTED_BYTES
+
+    def _fresh(self, task: t.Task) -> bool:
+        """Whether it was given out just now, by the highest store time that is known here: what a
+        grant itself says corrects a mesh time that was learned late."""
+        if self._clock is None:
+            return True
+        here = self.world.boottime()
+        self._ahead = max(self._ahead, task.updated_at - here)
+        return max(self._clock(), here + self._ahead) - task.updated_at < FRESH
+
+    def _adopt(self, lease: Lease, fence: str, attempt: int, until: float) -> None:
+        """It was given out again, to us: what is in hand goes on under the new fence."""
+        lease.fence, lease.until, lease.attempt = fence, until, max(attempt, 1)
+        lease.lost = lease.said = False
+        lease.renewed = self.world.boottime()
+        self._spared(lease)
+        if lease.begun and not lease.reporting and not lease.saying:
+            self.spawn(self._started(lease))
+
+    async def _release(self, held: t.Held) -> None:
+        with contextlib.suppress(MeshError):
+            await self.registry.verb("tasks.release", held)
+
+    async def _started(self, lease: Lease) -> bool:
+        """Tell that it is taken up, until that is answered; whether the fence is in force."""
+        lease.saying = True
+        pauses = iter(RETRY)
+        try:
+            while not (lease.said or lease.lost or lease.reporting):
+                fence = lease.fence
+                code = await self._say_started(lease)
+                if lease.fence != fence:
+                    continue
+                if not code:
+                    lease.said = True
+                elif code in SURE:
+                    self._refused(lease, back=code == "stale_fence")
+                elif self.world.boottime() > lease.until:
+                    return False
+                else:
+                    await self._chores.sleep(next(pauses, RETRY[-1]))
+        finally:
+            lease.saying = False
+        return lease.said and not lease.lost
+
+    async def _say_started(self, lease: Lease) -> str:
+        try:
+            await self.registry.verb("tasks.started", lease.held())
+        except MeshError as error:
+            return error.code
+        return ""
+
+    def _incoming(self, lease: Lease) -> Incoming:
+        task = lease.task
+        plain = task.payload.plain
+        body = plain if isinstance(plain, msgspec.Raw) else msgspec.Raw(b"{}")
+        caller = AgentId(task.source_agent_id)
+        deadline = self.world.monotonic() + task.deadline_ms / 1000 if task.deadline_ms else None
+        return Incoming(
+            caller, task.id, "task" if task.skill else "prompt", task.skill, body, False,
+            (*task.path, caller), deadline, task.traceparent, VIA, task.id,
+            lease.fence, lease.attempt, task.id,
+        )  # fmt: skip
+
+    async def _run(self, lease: Lease) -> None:
+        """One task from its delivery to its acknowledged report."""
+        responder = QueueResponder(self, lease)
+        try:
+            if await self._may_begin(lease, responder):
+                lease.begun = True
+                if not await self._twice.answered(lease, responder):
+                    with self._twice.running(lease.task, responder):
+                        await self._work(lease, responder)
+            if responder.answered and not lease.lost:
+                self._spared(lease)
+                await self._reports.deliver(lease, responder)
+        finally:
+            self._done(lease, responder)
+
+    async def _may_begin(self, lease: Lease, responder: QueueResponder) -> bool:
+        """Whether to start the skill; else there is an answer, or nothing to do."""
+        before = self._ending.get(lease.task.id)
+        if before is not None and before.run is not None:
+            self.spawn(self._started(lease))  # it may take long, and it is ours
+            await asyncio.wait((before.run,))
+        known = self._outcomes.get(lease.task.id)
+        if known is not None:
+            responder.result, responder.error = known.result, known.error
+            if not responder.answered and known.begun >= lease.task.max_attempts:
+                responder.fail(_exhausted(known.begun))
+        if len(lease.task.path) + 1 > MAX_HOPS:
+            responder.fail(HopLimit(agent=self.me))
+        if responder.answered:
+            return False
+        return lease.sure or (await self._started(lease) and not lease.lost)
+
+    async def _work(self, lease: Lease, responder: QueueResponder) -> None:
+        assert self._handler is not None
+        me = asyncio.current_task()
+        try:
+            await self._handler(self._incoming(lease), responder)
+        except MeshError as error:
+            responder.fail(error)
+        except BaseException as error:
+            if ends(error, me):
+                self._interrupted(lease, error)
+                raise
+            log.error("a handler failed: %s", type(error).__name__)
+            responder.fail(SkillFailed(agent=self.me))
+        if not responder.answered:
+            responder.fail(SkillFailed("The skill ended without an answer.", agent=self.me))
+
+    def _interrupted(self, lease: Lease, error: BaseException) -> None:
+        """Tell now, and beside, of a task that was cancelled by somebody else than us."""
+        if isinstance(error, asyncio.CancelledError) and not (lease.lost or self._stopped):
+            log.warning("%s was cancelled from inside", lease.task.skill or "a prompt")
+            self.spawn(self._give_back(lease, interrupted(self.me)))
+
+    def _done(self, lease: Lease, responder: QueueResponder) -> None:
+        """Nothing runs any more; what the registry does not know is remembered."""
+        name = lease.task.id
+        for held in (self._leases, self._ending):
+            if held.get(name) is lease:
+                del held[name]
+        self._spared(lease)
+        known = self._outcomes.get(name) or Outcome(0)
+        if lease.over:
+            self._outcomes.drop(name)
+        elif lease.begun or known.begun:
+            begun = known.begun + lease.begun
+            self._outcomes.keep(name, Outcome(begun, responder.result, responder.error))
+
+    # -- leases
+
+    def _held(self) -> list[t.Held]:
+        """Called in the renewing thread: what to renew, while the loop counts as alive."""
+        if self.world.boottime() - self._ticked > MAX_BLOCK:
+            return []
+        return _asked(one for one in list(self._leases.values()) if not one.lost)
+
+    def _unsaid(self) -> list[t.Held]:
+        """Called in the renewing thread: what the loop took up and could not say so."""
+        if self.world.boottime() - self._ticked > MAX_BLOCK:
+            return []
+        leases = list(self._leases.values())
+        return _asked(one for one in leases if one.begun and not one.said and not one.lost)
+
+    def _renewed_aside(self, renewals: Sequence[t.Renewal], asked: float) -> None:
+        for renewal in renewals:
+            lease = self._leases.get(renewal.task_id)
+            if lease is not None and not renewal.code and lease.asked == lease.fence:
+                lease.said = True
+        loop = self._loop
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has closed meanwhile
+                loop.call_soon_threadsafe(self._renewed, renewals, asked)
+
+    def _renewed(self, renewals: Sequence[t.Renewal], asked: float) -> None:
+        for renewal in renewals:
+            lease = self._leases.get(renewal.task_id)
+            if lease is None or lease.asked != lease.fence:
+                continue  # the answer is about an earlier fence
+            if renewal.code:
+                log.warning("the lease of %s is over: %s", lease.task.id, renewal.code)
+                self._refused(lease, back=renewal.code == "stale_fence")
+            else:
+                self._renewer.pace(renewal.lease_ms / 1000)
+                lease.until = max(lease.until, asked + renewal.lease_ms / 1000)
+                lease.renewed = max(lease.renewed, asked)
+
+    def _refused(self, lease: Lease, back: bool, why: str = "") -> None:
+        """The fence is not in force any more. ``back``: the task waits to be given out again."""
+        if lease.reporting:
+            return  # its report will be answered
+        lease.over = not back
+        if not back or not lease.begun:
+            self._lose(lease, why)
+        elif not lease.lost:
+            lease.lost = True
+            mine = lease.task.target_agent_id == self.me
+            lease.grace = self.timers.later(
+                GRACE_MINE if mine else GRACE, lambda: self._lose(lease)
+            )
+
+    def _spared(self, lease: Lease) -> None:
+        if lease.grace is not None:
+            lease.grace.cancel()
+        lease.grace = None
+
+    def _lose(self, lease: Lease, why: str = "") -> None:
+        """The task is not ours any more: stop, saying why, and report nothing."""
+        lease.lost = True
+        self._spared(lease)
+        if self._leases.get(lease.task.id) is lease:
+            del self._leases[lease.task.id]
+        if lease.run is not None and not lease.run.done():
+            if lease.begun:
+                self._ending[lease.task.id] = lease
+            lease.run.cancel(why or None)
+
+    def _tick_soon(self) -> None:
+        self._ticked = self.world.boottime()
+        if self._ticker is None:
+            self._loop = asyncio.get_running_loop()
+            self._renewer.start()
+            self._ticker = self.timers.later(TICK, self._tick)
+
+    def _tick(self) -> None:
+        """While something is held: the loop lives, no lease is past, renewals come."""
+        self._ticker = None
+        now = self._ticked = self.world.boottime()
+        for lease in list(self._leases.values()):
+            if min(lease.until, lease.ends) < now and not lease.reporting:
+                log.warning("the time of %s is over; its skill is stopped", lease.task.id)
+                self._lose(lease)
+        held = [one for one in self._leases.values() if not one.lost]
+        patience = UNRENEWED * self._renewer.every
+        late = [one for one in held if now - one.renewed > patience]
+        if late and self.registry.up:
+            for lease in late:
+                lease.renewed = now
+            self.spawn(self._renew_here(_asked(late), now))
+        if self._leases:
+            self._ticker = self.timers.later(TICK, self._tick)
+
+    async def _renew_here(self, leases: list[t.Held], asked: float) -> None:
+        try:
+            said = await self.registry.verb("tasks.renew", t.Renew(leases))
+        except RegistryUnreachable:
+            return  # the login says so, and is made again
+        except MeshError as error:
+            log.warning("leases were not renewed: %s", error)
+        else:
+            self._renewed(said.leases, asked)
+
+    # -- the safety net
+
+    def _again(self, delay: float) -> None:
+        if self._poller is not None:
+            self._poller.cancel()
+        self._poller = None
+        if not self._stopped and self._handler is not None and self._slots:
+            self._poller = self.timers.later(delay, self._poll)
+
+    def _poll(self) -> None:
+        self._poller = None
+        if not self.registry.up:
+            return  # the next login begins anew
+        self.spawn(self._look_safely())
+        self._again(POLL)
+
+    async def _look_safely(self) -> None:
+        try:
+            await self.look()
+        except MeshError as error:
+            log.debug("no claim: %s", error)
+
+    async def look(self) -> int:
+        """Claim as much as slots are free; how many tasks came. Raises MeshError.
+
+        A claim without an answer is repeated as it was: what it was granted is not lost.
+        """
+        free = self._slots - len(self._leases)
+        if self._claim is None and free > 0:
+            skills = sorted(self._skills)[:256]
+            self._claim = t.Claim(self.world.token(12).hex(), min(free, 64), skills)
+        if self._claim is None:
+            return 0
+        asked = self.world.boottime()
+        try:
+            said = await self.registry.verb("tasks.claim", self._claim)
+        except MeshError as error:
+            if not (error.retryable or error.outcome == "unknown"):
+                self._claim = None
+            raise
+        self._claim = None
+        for one in said.grants:
+            self._take(one.task, one.fence, one.attempt, asked + one.lease_ms / 1000, said=True)
+        return len(said.grants)
+
+    # -- tasks
+
+    @property
+    def working(self) -> int:
+        """Tasks in hand."""
+        return len(self._leases)
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Run beside, until :meth:`stop`."""
+        self._chores.spawn(work)
+
+    @property
+    def runs(self) -> list[asyncio.Task[Any]]:
+        """What is at work now, or tells how it ended."""
+        held = (*self._leases.values(), *self._ending.values())
+        return [one.run for one in held if one.run is not None and not one.run.done()]
+
+    def drain(self) -> None:
+        """Take no more work; what is given out to us goes back."""
+        self._slots = 0
+
+    async def stop(self) -> None:
+        """Cancel what runs and give it back; the registry ends other leases with our goodbye."""
+        self._stopped = True
+        self._renewer.stop()
+        for timer in (self._ticker, self._poller):
+            if timer is not None:
+                timer.cancel()
+        left = [lease for lease in self._leases.values() if not lease.lost]
+        for lease in left:
+            self._lose(lease)
+        await self._chores.stop()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GIVE_BACK):
+                await asyncio.gather(*(self._give_back(lease) for lease in left))
+
+    async def _give_back(self, lease: Lease, why: MeshError | None = None) -> None:
+        """Say that it was stopped, so that it goes on elsewhere at once, or is known as unknown."""
+        if not self.registry.up or lease.reporting:
+            return
+        with contextlib.suppress(MeshError):
+            if lease.begun:
+                held = lease.held()
+                error = (why or stopping(self.me)).to_wire()
+                await self.registry.verb("tasks.fail", t.Fail(held.task_id, held.fence, error))
+            else:
+                await self.registry.verb("tasks.release", lease.held())
+
+
+def _asked(leases: Iterable[Lease]) -> list[t.Held]:
+    """What to renew, each lease remembering under which fence it was asked for."""
+    chosen = list(islice(leases, MOST_RENEWED))
+    for lease in chosen:
+        lease.asked = lease.fence
+    return [lease.held() for lease in chosen]
+
+
+def _exhausted(begun: int) -> AttemptsExhausted:
+    times = "once" if begun == 1 else f"{begun} times"
+    said = f"The task was begun {times} and stopped when its lease was lost."
+    return AttemptsExhausted(said, outcome="unknown")

@@ -1,0 +1,82 @@
+"""Background tasks: kept while they run, cancelled and awaited at the end."""
+
+import asyncio
+from contextvars import ContextVar
+
+from chatixia.peer.sessions.channel import LoopTimers
+from chatixia.peer.sessions.dispatch import EAGER
+from chatixia.peer.tasks.background import Chores, ends
+from chatixia.testing.clock import FakeWorld
+
+SEEN: ContextVar[str] = ContextVar("SEEN", default="nothing")
+
+
+async def test_an_eager_one_runs_at_once_and_all_end_with_the_stop():
+    chores, ended = Chores(LoopTimers()), []
+
+    async def hang(name):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            ended.append(name)
+
+    async def quick():
+        ended.append("quick")
+
+    chores.spawn(hang("a"))
+    task = chores.eager(hang("b"))
+    soon = chores.eager(quick())
+    assert soon.done() == bool(EAGER)  # Python 3.11 begins it with the next turn
+    await soon
+    assert ended == ["quick"]
+    await asyncio.sleep(0)
+    await chores.stop()
+    assert sorted(ended) == ["a", "b", "quick"] and task.cancelled()
+
+
+async def test_an_eager_one_runs_in_its_owners_context():
+    chores, seen = Chores(LoopTimers()), []
+    SEEN.set("who spawns")
+
+    async def work():
+        seen.append(SEEN.get())
+        SEEN.set("the one before")
+
+    await chores.eager(work())
+    await chores.eager(work())
+    assert seen == ["nothing", "nothing"]
+
+
+async def test_sleep_is_of_the_timers_clock():
+    world = FakeWorld()
+    began = world.now
+    await Chores(world).sleep(1000)
+    assert world.now >= began + 1000
+    world.stop()
+
+
+async def test_what_ends_a_task_is_told_from_what_its_work_raised():
+    seen = {}
+
+    async def work(name, raised):
+        try:
+            await asyncio.sleep(0)
+            raise raised
+        except BaseException as error:
+            seen[name] = ends(error, tasks.get(name) or asyncio.current_task())
+
+    tasks = {}
+    for name, raised in (("slip", asyncio.CancelledError()), ("exit", GeneratorExit())):
+        await work(name, raised)
+    tasks["cancelled"] = asyncio.ensure_future(work("cancelled", ValueError()))
+    await asyncio.sleep(0)
+    tasks["cancelled"].cancel()
+    await asyncio.wait(tasks.values())
+    other = asyncio.current_task()
+    closed = asyncio.ensure_future(asyncio.sleep(0))
+    await closed
+    assert seen == {"slip": False, "exit": False, "cancelled": True}
+    assert ends(GeneratorExit(), closed) and not ends(GeneratorExit(), other)
+    assert ends(KeyboardInterrupt(), other) and ends(SystemExit(), other)
+    assert not ends(ValueError(), other)

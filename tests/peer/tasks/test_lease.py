@@ -1,0 +1,84 @@
+"""A task in hand, and what is remembered of those that were lost."""
+
+import pytest
+
+from chatixia.errors import SkillFailed
+from chatixia.peer.tasks.lease import Lease, Outcome, Outcomes, QueueResponder, newer
+from chatixia.testing.clock import FakeWorld
+from chatixia.wire import tasks as t
+
+
+@pytest.mark.parametrize(
+    ("fence", "than", "is_"),
+    [
+        ("0.2", "0.1", True), ("0.10", "0.9", True), ("1.1", "0.9", True), ("0.1", "0.1", False),
+        ("0.1", "0.2", False), ("x", "0.2", True), ("x", "x", False),
+    ],
+)  # fmt: skip
+def test_newer(fence, than, is_):
+    assert newer(fence, than) is is_
+
+
+class Desk:
+    """Where a responder tells progress."""
+
+    def __init__(self):
+        self.world = self.timers = FakeWorld()
+        self.registry, self.said = self, []
+
+    async def verb(self, name, request, timeout=10.0):
+        self.said.append(request)
+
+    def spawn(self, work):
+        with pytest.raises(StopIteration):
+            work.send(None)
+
+
+def responder():
+    desk, lease = Desk(), Lease(t.Task("t1", "assigned"), "0.1", 30.0, 0.0)
+    return desk, lease, QueueResponder(desk, lease)
+
+
+def test_the_first_answer_counts_and_is_told_under_the_present_fence():
+    _, lease, made = responder()
+    made.reply(b"1")
+    made.reply(b"2")
+    made.fail(SkillFailed())
+    lease.fence = "0.3"
+    name, said = made.report()
+    assert (name, said.fence, bytes(said.result.plain)) == ("tasks.complete", "0.3", b"1")
+
+
+def test_without_an_answer_it_was_cancelled():
+    name, said = responder()[2].report()
+    assert (name, said.error.code) == ("tasks.fail", "canceled")
+
+
+async def test_progress_and_items_are_numbered_and_progress_is_rare():
+    desk, _, made = responder()
+    made.progress(0.1, "")
+    made.progress(0.2, "")
+    await made.item(b"7")
+    made.progress(0.3, "")
+    desk.world.advance(0.3)
+    made.progress(1.0, "")
+    made.reply(b"1")
+    desk.world.advance(0.3)  # the answer says it all
+    made.progress(1.0, "")
+    assert [(said.n, said.fraction) for said in desk.said] == [(0, 0.1), (1, None), (2, 0.3)]
+
+
+def test_outcomes_are_bounded_in_number_and_bytes():
+    kept = Outcomes(most=3, size=10)
+    for n in range(4):
+        kept.keep(f"t{n}", Outcome(1))
+    assert kept.get("t0") is None and kept.get("t1") == Outcome(1)
+    kept.keep("t2", Outcome(1, b"x" * 6))
+    kept.keep("t2", Outcome(2, b"x" * 6))  # the same again takes no more room
+    kept.keep("t9", Outcome(1, b"x" * 4))
+    assert kept.get("t2") and kept.get("t9")
+    kept.keep("big", Outcome(1, b"x" * 11))
+    assert [kept.get(name) for name in ("t2", "t9", "big")] == [None] * 3
+    kept.drop("none")
+    kept.keep("t1", Outcome(1, b"x" * 10))
+    assert kept.get("t1")

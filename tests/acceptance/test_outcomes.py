@@ -18,7 +18,7 @@ from chatixia.assembly.profile.profile import Profile
 from chatixia.assembly.remote.api_key_agent import KeylessPort
 from chatixia.assembly.remote.rest import Rest
 from chatixia.client import mesh as client_mesh
-from chatixia.client.door import Door
+from chatixia.client.call_context import Door
 from chatixia.client.gather import gather
 from chatixia.client.mesh import Mesh
 from chatixia.errors import MeshError

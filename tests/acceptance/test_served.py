@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from chatixia import Agent, connect
-from chatixia.core import room
+from chatixia.core import budget
 from chatixia.errors import Overloaded
 from tests.acceptance.harness import TestMesh, environment
 
@@ -23,7 +23,7 @@ async def test_eighteen_clients_of_one_machine_leave_an_agent_to_others(
 ):
     """At a sixty-fourth of the bound: 54 requests that hold their place, where one machine may
     have 48."""
-    monkeypatch.setattr(room, "ALL_RUNNING", RUNNING)
+    monkeypatch.setattr(budget, "ALL_RUNNING", RUNNING)
     net.up()
     greedy = {"CHATIXIA_HOME": str(tmp_path / "greedy")}
     string = await asyncio.to_thread(lambda: net.cli("invite", "greedy", "--no-wait")["join"])

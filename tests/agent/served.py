@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from chatixia.agent.builtin import builtin
-from chatixia.agent.desk import Desk
 from chatixia.agent.inbox import Inbox
+from chatixia.agent.prompts import Desk
 from chatixia.agent.runtime import Runtime
 from chatixia.agent.skill import Skill
-from chatixia.client.door import Door
+from chatixia.client.call_context import Door
 from chatixia.client.mesh import Mesh
 from tests.agent.loopback import Net
 

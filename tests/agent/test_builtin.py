@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from chatixia.agent.builtin import NAMES, builtin
-from chatixia.agent.desk import Desk
 from chatixia.agent.inbox import Inbox
+from chatixia.agent.prompts import Desk
 from chatixia.errors import BadArguments, ConfigError, UnknownSkill
 from chatixia.wire.tasks import Submit, Submitted
 from tests.agent.loopback import Net
@@ -119,7 +119,7 @@ def test_unknown_ones_name_the_nearest():
 
 
 def net_mesh(net: Net, name: str):
-    from chatixia.client.door import Door
+    from chatixia.client.call_context import Door
     from chatixia.client.mesh import Mesh
 
     return Mesh(Door(net.ports[name]))

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from chatixia.agent.context import Ctx
-from chatixia.client.door import Door
+from chatixia.client.call_context import Door
 from chatixia.core.ports import Incoming
 from chatixia.errors import BadRequest, Cancelled, SkillFailed, UnknownSkill
 from tests.agent.loopback import Net, Responder

@@ -12,7 +12,7 @@ from msgspec import Raw
 
 from chatixia.agent.nested import NestedDoor
 from chatixia.client.affinity import LoopAffinity
-from chatixia.client.door import Door
+from chatixia.client.call_context import Door
 from chatixia.client.gather import gather
 from chatixia.client.mesh import Mesh
 from chatixia.core.ports import Incoming

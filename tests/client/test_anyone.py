@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from chatixia import Agent
 from chatixia.client.anyone import REACH_S, ROUNDS
-from chatixia.client.door import Door
+from chatixia.client.call_context import Door
 from chatixia.client.mesh import Mesh
 from chatixia.client.retry import TRIES
 from chatixia.errors import (

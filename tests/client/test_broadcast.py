@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from chatixia.client.broadcast import MAX_RECEIVERS
-from chatixia.client.door import Door
+from chatixia.client.call_context import Door
 from chatixia.client.mesh import Mesh
 from chatixia.errors import RegistryUnreachable
 from chatixia.testing.network import Network

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from chatixia.client.call_context import Door
 from chatixia.client.directory import FRESH_S, MAX_LISTS, Directory
-from chatixia.client.door import Door
 from chatixia.errors import RegistryUnreachable
 from chatixia.testing.clock import FakeWorld
 from chatixia.wire.registry import AgentQuery, AgentRecord, Agents

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chatixia.client.door import Door
+from chatixia.client.call_context import Door
 from chatixia.client.mesh import Mesh
 from chatixia.errors import DeadlineExceeded, Denied, RegistryUnreachable, UnknownAgent
 from tests.agent.loopback import Net

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from chatixia.client.door import Door
+from chatixia.client.call_context import Door
 from chatixia.client.retry import TRIES, insist
 from chatixia.core.ports import Answer, Outgoing
 from chatixia.errors import (

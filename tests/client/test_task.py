@@ -11,7 +11,7 @@ import pytest
 
 from chatixia.client import mesh as mesh_module
 from chatixia.client import task as task_module
-from chatixia.client.door import Door
+from chatixia.client.call_context import Door
 from chatixia.client.task import Progress
 from chatixia.errors import (
     BadArguments,

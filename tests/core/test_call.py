@@ -6,10 +6,10 @@ import pytest
 from msgspec import Raw
 
 from chatixia.core import frames
+from chatixia.core.budget import MAX_RUNNING
 from chatixia.core.call import KEPT_SECONDS, MAX_ASKED, Calls
 from chatixia.core.exchange import Heard, Late, Pending, Served, Stop
 from chatixia.core.ports import Outgoing
-from chatixia.core.room import MAX_RUNNING
 from chatixia.core.timers import Wheel
 from chatixia.errors import BadRequest, MeshError, SkillFailed
 from chatixia.wire import messages as m

@@ -288,7 +288,7 @@ FAULTS: list[Fault] = [
     Fault(
         "open-after-close",
         "a closed mesh refuses at once what was made of it",
-        {"chatixia.client.door:Door.lock": always(None)},
+        {"chatixia.client.call_context:Door.lock": always(None)},
         (
             "tests/assembly/test_connect.py::test_what_was_made_of_a_closed_mesh_refuses_at_once",
             "tests/assembly/test_connect.py::test_a_stopped_agents_own_mesh_refuses",

@@ -11,7 +11,7 @@ ACC = "tests/acceptance"
 
 def one_more_name(original: Any) -> Any:
     """Offer a name that no type checker knows."""
-    return {**original, "Desk": "agent.desk"}
+    return {**original, "Desk": "agent.prompts"}
 
 
 def innermost(original: Any) -> Any:

@@ -12,7 +12,7 @@ from .breaks import Fault, always, value
 RULE = "tests/core/test_shares.py"
 READERS = "tests/store/control/test_readers.py"
 ROSTER = "tests/registry/live/test_roster.py"
-ROOM = "tests/core/test_room.py"
+ROOM = "tests/core/test_budget.py"
 GENERATORS = "tests/agent/test_generator_threads.py"
 GREEDY = "tests/acceptance/test_greedy.py"
 HOLDINGS = "tests/store/control/test_holdings.py"
@@ -137,7 +137,7 @@ FAULTS: list[Fault] = [
     Fault(
         "served-per-agent",
         "the requests that an agent serves have a share per machine",
-        {"chatixia.core.room:Account.belongs": always(None)},
+        {"chatixia.core.budget:Account.belongs": always(None)},
         (
             f"{ROOM}::test_a_machine_with_many_clients_has_one_share_and_others_are_served",
             "tests/acceptance/test_served.py::test_eighteen_clients_of_one_machine_leave_an_agent_to_others",

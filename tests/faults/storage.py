@@ -37,8 +37,8 @@ FAULTS: list[Fault] = [
     Fault(
         "deaf-login",
         "a login whose writer died is listed no longer",
-        {"chatixia.registry.live.door:Door._writer_ended": always(None)},
-        ("tests/registry/live/test_door.py::test_a_login_that_nothing_reaches_is_not_listed",),
+        {"chatixia.registry.live.endpoint:Door._writer_ended": always(None)},
+        ("tests/registry/live/test_endpoint.py::test_a_login_that_nothing_reaches_is_not_listed",),
     ),
     Fault(
         "log-by-count",

@@ -15,7 +15,7 @@ from chatixia.errors import BadArguments, ConfigError
 from chatixia.wire.registry import AgentRecord
 
 from .context import Ctx
-from .desk import Desk
+from .prompts import Desk
 from .skill import Skill
 
 DELEGATE_S: Final = 120.0

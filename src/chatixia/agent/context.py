@@ -10,7 +10,7 @@ import math
 from collections.abc import Awaitable, Iterable
 from typing import TYPE_CHECKING, TypeVar
 
-from chatixia.client.door import Door
+from chatixia.client.call_context import Door
 from chatixia.client.gather import gather
 from chatixia.client.handle import CALL_S, AgentHandle
 from chatixia.client.mesh import Mesh

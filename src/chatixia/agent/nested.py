@@ -5,7 +5,7 @@ from __future__ import annotations
 from asyncio import CancelledError, Future, Task, current_task, ensure_future
 from typing import Final
 
-from chatixia.client.door import Door
+from chatixia.client.call_context import Door
 from chatixia.core.ports import Answer, Incoming, Outgoing, Stream
 from chatixia.errors import Cancelled, DeadlineExceeded, HopLimit
 from chatixia.wire.peer import MAX_HOPS

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from chatixia.client.door import Door
+from chatixia.client.call_context import Door
 from chatixia.core.ports import Incoming, Responder
 from chatixia.errors import UnknownSkill
 from chatixia.wire.base import EMPTY, NULL
@@ -18,9 +18,9 @@ from chatixia.wire.peer import SkillInfo, SkillQuery, SkillReply
 from .arguments import refusal
 from .bind import Bound, bind
 from .context import Ctx
-from .desk import Desk
 from .failing import failure
 from .generator_threads import GeneratorThreads
+from .prompts import Desk
 from .served_log import logged
 from .skill import Skill, check_size
 from .threads import Threads

@@ -25,11 +25,11 @@ from chatixia.ids import is_agent_id, why_no_id
 from chatixia.world import REAL, World, process_id
 
 if TYPE_CHECKING:
-    from chatixia.agent.desk import Desk
     from chatixia.agent.inbox import Inbox
     from chatixia.agent.manifest import Loaded
+    from chatixia.agent.prompts import Desk
     from chatixia.agent.runtime import Runtime
-    from chatixia.client.door import Door
+    from chatixia.client.call_context import Door
     from chatixia.client.mesh import Mesh
     from chatixia.core import ports
 
@@ -196,7 +196,7 @@ class Agent:
         Raises ConfigError for a skill that cannot be served.
         """
         from chatixia.agent.runtime import Runtime
-        from chatixia.client.door import Door
+        from chatixia.client.call_context import Door
         from chatixia.client.mesh import Mesh
 
         settings = settings or self.settings()
@@ -211,7 +211,7 @@ class Agent:
     def _furnish(self, settings: Settings, world: World = REAL) -> Desk:
         """The desk with the prompt handler, and the built-in skills that were asked for."""
         from chatixia.agent.builtin import builtin, disabled
-        from chatixia.agent.desk import Desk
+        from chatixia.agent.prompts import Desk
 
         desk = Desk(self.name, self.inbox, world)
         if self._prompt is not None:

@@ -34,7 +34,7 @@ class Connecting:
         """Enrol, log in. Raises ConfigError without a mesh, RegistryUnreachable, Denied."""
         if self._wire is not None:
             raise ConfigError("This connection is open already; write connect() again.")
-        from chatixia.client.door import Door
+        from chatixia.client.call_context import Door
         from chatixia.client.mesh import Mesh
 
         from .run.settings import resolve
@@ -71,7 +71,7 @@ async def owned(*, mesh: str = "", patience: float = inf) -> AsyncIterator[Mesh]
 
     As the owner there are verbs and tasks only: no call, no link. ``patience``: see there.
     """
-    from chatixia.client.door import Door
+    from chatixia.client.call_context import Door
     from chatixia.client.mesh import Mesh
 
     from .profile.profile import Profile, exists

@@ -21,8 +21,8 @@ from chatixia.ids import AgentId
 from chatixia.wire.registry import AgentRecord
 from chatixia.world import request_id
 
+from .call_context import Door
 from .directory import Directory
-from .door import Door
 from .handle import Options, make_reply, nameless
 from .progress import OnProgress, listening
 from .reply import Reply

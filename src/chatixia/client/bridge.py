@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from chatixia.errors import ConfigError, MeshError
 from chatixia.world import process_id
 
-from .door import FORKED
+from .call_context import FORKED
 from .progress import OnProgress, Progress
 
 if TYPE_CHECKING:

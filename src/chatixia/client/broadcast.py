@@ -8,7 +8,7 @@ from typing import Final
 from chatixia.errors import MeshError
 from chatixia.ids import AgentId
 
-from .door import Door
+from .call_context import Door
 from .gather import gather
 from .handle import AgentHandle, Options
 from .reply import Receipt

@@ -11,7 +11,7 @@ from typing import Final
 from chatixia.errors import Unreachable
 from chatixia.wire.registry import AgentQuery, AgentRecord, Agents
 
-from .door import Door
+from .call_context import Door
 
 FRESH_S: Final = 1.0
 MAX_LISTS: Final = 64

@@ -18,7 +18,7 @@ from chatixia.errors import BadArguments, ConfigError
 from chatixia.ids import AgentId
 from chatixia.wire.peer import Prompt
 
-from .door import Door
+from .call_context import Door
 from .progress import OnProgress, listening
 from .reply import Reply
 from .retry import insist

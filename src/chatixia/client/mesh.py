@@ -38,8 +38,8 @@ from chatixia.world import task_id
 
 from .anyone import AnyHandle
 from .broadcast import broadcast
+from .call_context import BoundDoor, Door
 from .directory import Directory
-from .door import BoundDoor, Door
 from .handle import CALL_S, AgentHandle, checked
 from .reply import Receipt
 from .task import Task

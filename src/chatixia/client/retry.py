@@ -9,7 +9,7 @@ from chatixia.core.tries import Tries
 from chatixia.errors import MeshError
 from chatixia.world import request_id
 
-from .door import Door
+from .call_context import Door
 
 TRIES: Final = 4
 FIRST_PAUSE_S: Final = 0.1

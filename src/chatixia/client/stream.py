@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from chatixia.core.ports import Outgoing, Stream
 from chatixia.errors import BadRequest
 
-from .door import Door
+from .call_context import Door
 from .progress import Progress
 from .value import decode
 

@@ -23,7 +23,7 @@ from chatixia.wire.signaling import TaskDone, TaskHint, TaskProgress
 from chatixia.wire.tasks import TERMINAL, Cancel, Ended, Ref
 from chatixia.wire.tasks import Task as Row
 
-from .door import Door
+from .call_context import Door
 from .progress import Progress
 from .reply import Reply
 from .value import decode

@@ -33,9 +33,9 @@ from chatixia.wire import messages as m
 from chatixia.wire.peer import FRAME_TARGET, MAX_HOPS, Credit
 
 from . import exchange, frames, unread
+from .budget import KEPT_SECONDS, MAX_ASKED, MAX_SERVED, Account, Room
 from .exchange import Heard, Late, Pending, Served, Stop
 from .ports import Incoming, Outgoing
-from .room import KEPT_SECONDS, MAX_ASKED, MAX_SERVED, Account, Room
 from .session import Session, Whole
 from .streams import Inflow, Outflow
 from .timers import Wheel

@@ -25,7 +25,7 @@ from .call import Call, Handler, Listener, Reach, from_principal
 from .condition import Condition
 from .limits import Limits
 from .live.directory import Directory
-from .live.door import Door
+from .live.endpoint import Door
 from .live.events import Events
 from .live.roster import Roster, works
 from .live.socket import Socket
@@ -45,7 +45,7 @@ from .web import openapi, static
 from .web.app import Web
 from .web.guard import Guard
 from .web.unproved import Unproved
-from .work.described import Described
+from .work.compat import Described
 from .work.ports import Worker
 from .work.service import Tasks
 

@@ -20,7 +20,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from chatixia.assembly.agent import Agent
-from chatixia.client.door import Door
+from chatixia.client.call_context import Door
 from chatixia.client.mesh import Mesh
 
 from .network import Network

@@ -12,7 +12,7 @@ from chatixia.assembly.connect import owned
 from chatixia.assembly.remote import port as rest_port
 from chatixia.assembly.remote.port import OwnerPort, RestPort
 from chatixia.assembly.remote.rest import Rest
-from chatixia.client.door import Door
+from chatixia.client.call_context import Door
 from chatixia.client.mesh import Mesh
 from chatixia.core.ports import Outgoing
 from chatixia.errors import (

@@ -15,7 +15,7 @@ from chatixia.core.presence import FORGET_SECONDS
 from chatixia.errors import NameTaken
 from chatixia.ids import AgentId
 from chatixia.registry.call import Call, Listener
-from chatixia.registry.live import door
+from chatixia.registry.live import endpoint
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.registry import Beat, KeyCreate, KeyRef
 from tests.registry.doors import Peer, agent, dial, enrolled, http_call, login, person, token_of
@@ -86,7 +86,7 @@ async def test_pages_end_by_bytes_too_and_lead_on(
     assert [r["agent_id"] for r in page["agents"]] == ["a", "b", "c", "d"]
     rest = (await a.verb("agents.list", cursor=page["next"]))["body"]
     assert [r["agent_id"] for r in rest["agents"]] == ["e", "f"] and not rest.get("next")
-    monkeypatch.setattr(door, "BYTES_PER_FRAME", 4_500)
+    monkeypatch.setattr(endpoint, "BYTES_PER_FRAME", 4_500)
     late = await agent(registry, "late")
     pages = [await late.next("peer_list") for _ in range(5)]
     assert [p["id"] for page in pages for p in page["peers"]] == ["a", "b", "c", "d", "e", "f"]

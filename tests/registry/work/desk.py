@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from chatixia.core.ports import Principal
-from chatixia.registry.work.described import Described
+from chatixia.registry.work.compat import Described
 from chatixia.registry.work.ports import Worker
 from chatixia.registry.work.service import Tasks
 from chatixia.store.control.rows import MemberRow

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
-from chatixia.agent import described, manifest
+from chatixia.agent import manifest, skill_json
 from chatixia.agent.skill import Skill
 from chatixia.assembly.profile.files import expanded
 from chatixia.errors import ConfigError
@@ -35,18 +35,18 @@ def described_skills(loaded: manifest.Loaded) -> list[Skill]:
         folder = loaded.folder / expanded(Path(name))
         if not folder.is_dir():
             raise ConfigError(f"{loaded.path}: the folder {folder} of skills.dirs is not there.")
-        places = [folder] if (folder / described.FILE).is_file() else sorted(folder.iterdir())
-        found += [_described_skill(at) for at in places if (at / described.FILE).is_file()]
+        places = [folder] if (folder / skill_json.FILE).is_file() else sorted(folder.iterdir())
+        found += [_described_skill(at) for at in places if (at / skill_json.FILE).is_file()]
     return found
 
 
 def _described_skill(place: Path) -> Skill:
-    said = described.read(place)
-    module = run_file(place / described.HANDLER)
+    said = skill_json.read(place)
+    module = run_file(place / skill_json.HANDLER)
     handler = getattr(module, "handle", None)
     if not callable(handler):
-        raise ConfigError(f"{place / described.HANDLER} has no function `handle`.")
-    return described.skill(said, handler, place)
+        raise ConfigError(f"{place / skill_json.HANDLER} has no function `handle`.")
+    return skill_json.skill(said, handler, place)
 
 
 def describe(agents: Sequence[Described], code: Path) -> None:

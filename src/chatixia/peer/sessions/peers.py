@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from chatixia.core import route
+from chatixia.core.budget import Room
 from chatixia.core.call import Calls, Sink
 from chatixia.core.exchange import Pending
 from chatixia.core.ports import Outgoing, Self
-from chatixia.core.room import Room
 from chatixia.core.shares import RETRY_AFTER, Shares
 from chatixia.core.timers import Wheel
 from chatixia.errors import (

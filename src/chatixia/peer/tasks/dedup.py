@@ -21,9 +21,9 @@ from typing import Final
 import msgspec
 
 from chatixia.core import exchange, route
+from chatixia.core.budget import KEPT_SECONDS
 from chatixia.core.exchange import Served
 from chatixia.core.ports import Handler, Incoming, Responder
-from chatixia.core.room import KEPT_SECONDS
 from chatixia.core.task import scope
 from chatixia.errors import Cancelled, from_wire
 from chatixia.peer.sessions.dispatch import stop

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from chatixia.agent.described import Description, read, skill
+from chatixia.agent.skill_json import Description, read, skill
 from chatixia.errors import BadArguments, ConfigError
 from tests.agent.loopback import Net
 from tests.agent.served import Served, client

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from chatixia.agent.context import Ctx
-from chatixia.agent.desk import Desk
 from chatixia.agent.inbox import Inbox
+from chatixia.agent.prompts import Desk
 from chatixia.core.ports import Outgoing
 from chatixia.errors import BadArguments, ConfigError, SkillFailed, UnknownSkill
 from tests.agent.loopback import Net

@@ -2,10 +2,10 @@
 
 import pytest
 
-from chatixia.core import room
+from chatixia.core import budget
+from chatixia.core.budget import ALL_KEPT, ALL_RUNNING, Room
 from chatixia.core.call import Calls
 from chatixia.core.frames import task_request, write_frame
-from chatixia.core.room import ALL_KEPT, ALL_RUNNING, Room
 from chatixia.core.timers import Wheel
 from chatixia.wire.peer import MAX_MESSAGE
 
@@ -28,7 +28,7 @@ class Peer:
 
 
 def test_handlers_of_all_peers_together_are_bounded(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(room, "ALL_RUNNING", 4)
+    monkeypatch.setattr(budget, "ALL_RUNNING", 4)
     shared = Room()
     one, two, three = Peer("one", shared), Peer("two", shared), Peer("three", shared)
     running = one.ask("a", "b") + two.ask("c")
@@ -46,7 +46,7 @@ def test_a_machine_with_many_clients_has_one_share_and_others_are_served():
     greedy = [Peer(f"greedy~{n}", shared) for n in range(18)]
     for peer in greedy:
         peer.calls.account.belongs("greedy")
-        for n in range(room.MAX_RUNNING):
+        for n in range(budget.MAX_RUNNING):
             peer.ask(f"r{n}")
     assert shared.running == 3 * ALL_RUNNING // 4
     honest = Peer("honest~1", shared)
@@ -84,10 +84,10 @@ def test_answers_kept_for_all_peers_together_are_bounded_until_they_are_acknowle
     assert shared.kept >= ALL_KEPT and not shared.running
     assert peers[0].ask("b") == []
     for peer in peers:
-        peer.calls.sweep(5 + room.KEPT_SECONDS + 1)
+        peer.calls.sweep(5 + budget.KEPT_SECONDS + 1)
     assert shared.kept == 0
     assert len(peers[0].ask("c")) == 1
 
 
 def test_the_bounds_hold_more_than_one_peer():
-    assert ALL_RUNNING > room.MAX_RUNNING and ALL_KEPT > room.KEPT_ANSWERS
+    assert ALL_RUNNING > budget.MAX_RUNNING and ALL_KEPT > budget.KEPT_ANSWERS

@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection
 
 import pytest
 
-from chatixia.client.door import BoundDoor, Door
+from chatixia.client.call_context import BoundDoor, Door
 from chatixia.client.mesh import Mesh
 from chatixia.core.ports import Outgoing
 from chatixia.errors import ConfigError, DeadlineExceeded, Unreachable

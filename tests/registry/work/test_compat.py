@@ -10,7 +10,7 @@ import pytest
 from chatixia.core.ports import Principal
 from chatixia.errors import CursorExpired, Denied, NotFound, Unprocessable
 from chatixia.registry.call import Call, Listener
-from chatixia.registry.work.described import shown
+from chatixia.registry.work.compat import shown
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire import tasks as t
 from chatixia.wire.registry import KeyCreate

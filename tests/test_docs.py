@@ -176,8 +176,9 @@ def human(bound: float, unit: str) -> str:
 
 
 def test_each_limit_is_the_one_in_the_code():
-    rows = re.findall(r"^\| [^|]+ \| ([\d.,]+) ?(\w*) \| [^|]+ \| `([\w.]+)` \|$",
-                      TEXTS["docs/limits.md"], re.M)  # fmt: skip
+    rows = re.findall(
+        r"^\| [^|]+ \| ([\d.,]+) ?(\w*) \| [^|]+ \| `([\w.]+)` \|$", TEXTS["docs/limits.md"], re.M
+    )
     assert len(rows) > 50
     for shown, unit, path in rows:
         module, _, name = path.rpartition(".")
@@ -225,10 +226,17 @@ def test_python_passes_a_strict_type_check(tmp_path: pathlib.Path):
     files = {where: tmp_path / f"block{n}.py" for n, where in enumerate(checked)}
     for where, file in files.items():
         file.write_text(checked[where])
-    out, fault, _ = api.run([
-        "--strict", "--config-file=", "--python-version=3.11", f"--cache-dir={tmp_path}/cache",
-        "--disable-error-code=top-level-await", "--no-error-summary", *map(str, files.values()),
-    ])  # fmt: skip
+    out, fault, _ = api.run(
+        [
+            "--strict",
+            "--config-file=",
+            "--python-version=3.11",
+            f"--cache-dir={tmp_path}/cache",
+            "--disable-error-code=top-level-await",
+            "--no-error-summary",
+            *map(str, files.values()),
+        ]
+    )
     for where, file in files.items():
         out = out.replace(str(file), where)
     assert not out, out
@@ -339,8 +347,11 @@ def cited_at_run_time(code: str) -> Iterator[str]:
 
 def test_each_page_and_heading_that_is_cited_exists():
     assert {page: len(numbers) for page, numbers in DESIGN.items()} == {
-        "trust": 7, "links": 6, "tasks": 10, "api": 5,
-    }  # fmt: skip
+        "trust": 7,
+        "links": 6,
+        "tasks": 10,
+        "api": 5,
+    }
     written = {**TEXTS}
     for folder in ("src", "tests", "examples", "scripts"):
         for file in (ROOT / folder).rglob("*.py"):
@@ -363,9 +374,15 @@ def test_each_page_and_heading_that_is_cited_exists():
 
 def test_a_citation_that_leads_nowhere_is_seen():
     for lost in (
-        "trust.md section 8", "design.md section 2", "links.md 5", "links.md", "docs/nothing.md",
-        "links.md sections 1 and 99", "tasks.md\n# section 11", "protocol.md section 3",
-    ):  # fmt: skip
+        "trust.md section 8",
+        "design.md section 2",
+        "links.md 5",
+        "links.md",
+        "docs/nothing.md",
+        "links.md sections 1 and 99",
+        "tasks.md\n# section 11",
+        "protocol.md section 3",
+    ):
         assert list(lost_citations(f"({lost})")), lost
     there = "links.md section 5, docs/design/tasks.md sections 1, 2 and 7, docs/tasks.md, README.md"
     assert not list(lost_citations(there))

@@ -94,8 +94,9 @@ def test_what_is_odd_is_still_told(error: MeshError):
     assert len(data) < 8 * 1024
     back = errors.from_wire(msgspec.json.decode(data, type=WireError))
     assert back.message and back.code == error.code
-    assert back.outcome == ("definite" if vars(error).get("outcome", "definite") == "definite"
-                            else "unknown")  # fmt: skip
+    assert back.outcome == (
+        "definite" if vars(error).get("outcome", "definite") == "definite" else "unknown"
+    )
     msgspec.json.encode(errors.problem(error))
 
 

@@ -107,10 +107,16 @@ def test_a_type_checker_knows_what_each_name_is(tmp_path: pathlib.Path):
     """Checked as a user's project is: strict, by what is installed, without this one's settings."""
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
-    out, fault, _ = api.run([
-        "--strict", "--config-file=", "--python-version=3.11", f"--cache-dir={tmp_path}/cache",
-        "--no-error-summary", str(program),
-    ])  # fmt: skip
+    out, fault, _ = api.run(
+        [
+            "--strict",
+            "--config-file=",
+            "--python-version=3.11",
+            f"--cache-dir={tmp_path}/cache",
+            "--no-error-summary",
+            str(program),
+        ]
+    )
     assert not fault
     notes = re.findall(r"Revealed type is \"(.*)\"", out)
     assert len(notes) == len(SEEN), out

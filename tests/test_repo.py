@@ -155,21 +155,29 @@ OPTIONAL = {"peer/engines/aiortc.py": "aiortc"}
 def undeclared(name: str, text: str) -> set[str]:
     """Distributions that a file imports and that installing the package does not bring."""
     tree = ast.parse(text)
-    found = {
-        word.partition(".")[0]
-        for node in ast.walk(tree)
-        for word in (
-            [alias.name for alias in node.names] if isinstance(node, ast.Import)
-            else [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level
-            else []
-        )
-    } - sys.stdlib_module_names - {"chatixia", ""}  # fmt: skip
+    found = (
+        {
+            word.partition(".")[0]
+            for node in ast.walk(tree)
+            for word in (
+                [alias.name for alias in node.names]
+                if isinstance(node, ast.Import)
+                else [node.module or ""]
+                if isinstance(node, ast.ImportFrom) and not node.level
+                else []
+            )
+        }
+        - sys.stdlib_module_names
+        - {"chatixia", ""}
+    )
     wanted = PROJECT["project"]["dependencies"]
     if extra := OPTIONAL.get(name):
         wanted = [*wanted, *PROJECT["project"]["optional-dependencies"][extra]]
     declared = {canonicalize_name(Requirement(text).name) for text in wanted}
-    owned = {module: {canonicalize_name(one) for one in owners().get(module, [module])}
-             for module in found}  # fmt: skip
+    owned = {
+        module: {canonicalize_name(one) for one in owners().get(module, [module])}
+        for module in found
+    }
     return {module for module, ours in owned.items() if not ours & declared}
 
 

@@ -58,10 +58,17 @@ class Child:
         """Start `chatixia WORDS --json` and wait for its first word: it is ready."""
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "chatixia.cli", *words, "--json",
-                env=self.env, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
-                stderr=log, start_new_session=True,
-            )  # fmt: skip
+                sys.executable,
+                "-m",
+                "chatixia.cli",
+                *words,
+                "--json",
+                env=self.env,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+            )
         assert self.process.stdout is not None
         try:
             line = await asyncio.wait_for(self.process.stdout.readline(), START_WITHIN)
@@ -258,10 +265,16 @@ def show(report: dict[str, Any]) -> None:
     document = report["document"]
     say("document", f"{document['name']}, {document['bytes']:,} bytes in {document['parts']} parts")
     if "words" in report:
-        say("counted", f"{report['words']:,} words (a word is a run of \\w+), "
-            f"{report['distinct']:,} different")  # fmt: skip
-        say("sentences", f"{report['sentences']:,} (each ends with . ! or ?, closing quotes or "
-            "brackets, and white space or the end of the text)")  # fmt: skip
+        say(
+            "counted",
+            f"{report['words']:,} words (a word is a run of \\w+), "
+            f"{report['distinct']:,} different",
+        )
+        say(
+            "sentences",
+            f"{report['sentences']:,} (each ends with . ! or ?, closing quotes or "
+            "brackets, and white space or the end of the text)",
+        )
         frequent = ", ".join(f"{short(word)} {n}" for word, n in report["frequent"].items())
         say("frequent", f"{frequent or 'none'} (words of 4 characters or more)")
     if "keywords" in report:

@@ -427,9 +427,13 @@ def from_wire(error: WireError) -> MeshError:
 
 def _foreign(error: WireError) -> MeshError:
     made = MeshError(
-        error.message, agent=error.agent, via=error.via, retryable=error.retryable,
-        outcome=error.outcome, retry_after=_seconds(error.retry_after),
-    )  # fmt: skip
+        error.message,
+        agent=error.agent,
+        via=error.via,
+        retryable=error.retryable,
+        outcome=error.outcome,
+        retry_after=_seconds(error.retry_after),
+    )
     made.__dict__["code"] = error.code[:MAX_CODE]
     return made
 

@@ -20,7 +20,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from chatixia.assembly.membership.enrol import Credentials, enrol
 from chatixia.assembly.profile.profile import Profile
-from chatixia.assembly.remote.rest import Rest
+from chatixia.assembly.remote.rest import RegistryClient
 from chatixia.wire import signed
 from chatixia.wire.registry import KeyCreate, Nothing
 from chatixia.wire.signaling import MAX_SIGNAL
@@ -65,7 +65,7 @@ class Cost:
 
 def api_key(home: Path, name: str) -> str:
     """A new key for a key-less client."""
-    with Rest.owner(Profile.open(home=home)) as rest:
+    with RegistryClient.owner(Profile.open(home=home)) as rest:
         return str(rest.call("keys.create", KeyCreate(name)).key)
 
 
@@ -148,10 +148,17 @@ class Verbs(Http):
     """The verbs that take a body, and HTTP itself."""
 
     paths = (
-        "/api/hub/tasks", "/api/tasks/claim", "/api/tasks/renew", "/api/tasks/t1/complete",
-        "/api/tasks/t1/fail", "/api/tasks/t1/progress", "/api/registry/agents", "/api/nonce",
-        "/api/join/begin", "/api/tasks/t1/cancel",
-    )  # fmt: skip
+        "/api/hub/tasks",
+        "/api/tasks/claim",
+        "/api/tasks/renew",
+        "/api/tasks/t1/complete",
+        "/api/tasks/t1/fail",
+        "/api/tasks/t1/progress",
+        "/api/registry/agents",
+        "/api/nonce",
+        "/api/join/begin",
+        "/api/tasks/t1/cancel",
+    )
     samples = [
         {"skill": "x", "payload": {"plain": {"a": 1}}, "priority": 1, "ttl": 5.0, "path": ["a"]},
         {"claim_id": "c1", "limit": 1, "skills": ["x"]},
@@ -163,7 +170,7 @@ class Verbs(Http):
         {"nonce": "AAAA"},
         {"key": "0123456789abcdef", "nonce": "AAAA"},
         {"reason": "x"},
-    ]  # fmt: skip
+    ]
 
     def __init__(self, port: int, key: str) -> None:
         super().__init__(port, key)
@@ -205,9 +212,14 @@ class Owner(Http):
 
     proof = "Authorization"
     paths = (
-        "/api/invitations", "/api/invitations/worker/end", "/api/revocations", "/api/keys",
-        "/api/keys/0000/revoke", "/api/login", "/api/tasks/t1/cancel",
-    )  # fmt: skip
+        "/api/invitations",
+        "/api/invitations/worker/end",
+        "/api/revocations",
+        "/api/keys",
+        "/api/keys/0000/revoke",
+        "/api/login",
+        "/api/tasks/t1/cancel",
+    )
     record: dict[str, Any] = {"b": "AAAA", "s": "AAAA"}
     samples = [
         {"record": record, "signer": [record], "uses": 1},
@@ -226,7 +238,7 @@ class Owner(Http):
 
     def login(self) -> None:
         """A fresh token: it is short-lived, and a storm may be long."""
-        with Rest.owner(self.profile) as rest:
+        with RegistryClient.owner(self.profile) as rest:
             rest.call("status", Nothing())
             self.key = f"Bearer {rest._token}"
 
@@ -244,11 +256,19 @@ class Beat(Http):
 
     samples = [
         {
-            "agent_id": "beat", "hostname": "h", "ip": "127.0.0.1", "port": 80, "status": "idle",
-            "mode": "cli", "skills_count": 1, "goals_count": 0, "uptime_seconds": 1.5,
-            "skill_names": ["x", "y"], "sidecar_peer_id": "beat",
+            "agent_id": "beat",
+            "hostname": "h",
+            "ip": "127.0.0.1",
+            "port": 80,
+            "status": "idle",
+            "mode": "cli",
+            "skills_count": 1,
+            "goals_count": 0,
+            "uptime_seconds": 1.5,
+            "skill_names": ["x", "y"],
+            "sidecar_peer_id": "beat",
         }
-    ]  # fmt: skip
+    ]
 
     def bad(self, which: int, data: bytes) -> None:
         self.refused(*self.ask("POST", "/api/hub/heartbeat", data))
@@ -265,15 +285,23 @@ class Ws:
     samples = [
         {"type": "verb", "id": "1", "verb": "tasks.submit", "body": {"skill": "x", "ttl": 5}},
         {"type": "verb", "id": "2", "verb": "tasks.list", "body": {"state": "failed", "limit": 9}},
-        {"type": "offer", "target_id": "nobody", "sdp": "v=0", "attempt": 1, "nonce": "AAAA",
-         "versions": [1], "chain": [{"b": "AA", "s": "AA"}], "sig": "AAAA"},
+        {
+            "type": "offer",
+            "target_id": "nobody",
+            "sdp": "v=0",
+            "attempt": 1,
+            "nonce": "AAAA",
+            "versions": [1],
+            "chain": [{"b": "AA", "s": "AA"}],
+            "sig": "AAAA",
+        },
         {"type": "answer", "target_id": "nobody", "sdp": "v=0", "attempt": 1},
         {"type": "ice_candidate", "target_id": "nobody", "candidate": "candidate:1", "attempt": 1},
         {"type": "connect", "target_id": "nobody", "restart": True},
         {"type": "heartbeat", "slots": 3, "skills": [{"name": "x", "parameters": {"a": 1}}]},
         {"type": "links", "links": [{"peer": "x", "tier": "direct", "rtt_ms": 1.5}]},
         {"type": "error", "code": "x", "message": "y", "target_id": "nobody"},
-    ]  # fmt: skip
+    ]
 
     def __init__(self, port: int, home: Path) -> None:
         self.url = f"ws://127.0.0.1:{port}/ws"
@@ -298,14 +326,20 @@ class Ws:
         """A signed login frame."""
         me, mine = who.me(), REAL.token(16)
         data = signed.login(
-            mesh=me.mesh, peer_id=me.id, incarnation=me.incarnation,
-            nonce=signed.unb64(challenge["nonce"]), my_nonce=mine,
-        )  # fmt: skip
+            mesh=me.mesh,
+            peer_id=me.id,
+            incarnation=me.incarnation,
+            nonce=signed.unb64(challenge["nonce"]),
+            my_nonce=mine,
+        )
         return {
-            "type": "register", "peer_id": me.id, "incarnation": me.incarnation,
-            "chain": msgspec.to_builtins(me.chain), "nonce": signed.b64(mine),
+            "type": "register",
+            "peer_id": me.id,
+            "incarnation": me.incarnation,
+            "chain": msgspec.to_builtins(me.chain),
+            "nonce": signed.b64(mine),
             "sig": signed.b64(me.sign(signed.LOGIN, data)),
-        }  # fmt: skip
+        }
 
     def bad(self, which: int, data: bytes) -> None:
         self.turn += 1

@@ -33,9 +33,7 @@ class TestMesh:
         self.port = 0
         self.registry: Process
 
-    def up(
-        self, *options: str, program: tuple[str, ...] = CHATIXIA, **env: str
-    ) -> Process:  # fmt: skip
+    def up(self, *options: str, program: tuple[str, ...] = CHATIXIA, **env: str) -> Process:
         """Start (or start again, on the same port) the registry."""
         words = ("up", "--port", str(self.port or 0), *options)
         self.registry = self.procs.start(*words, program=program, host=self.host, **env)

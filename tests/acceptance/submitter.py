@@ -22,9 +22,15 @@ def submit(port: int, key: str, task: str, n: int) -> str:
     """How one submit ended."""
     line = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     body = {
-        "id": task, "key": task, "target_agent_id": "a", "skill": "mark", "ttl": 120,
-        "payload": {"plain": {"n": n}}, "idempotent": True, "max_attempts": 5,
-    }  # fmt: skip
+        "id": task,
+        "key": task,
+        "target_agent_id": "a",
+        "skill": "mark",
+        "ttl": 120,
+        "payload": {"plain": {"n": n}},
+        "idempotent": True,
+        "max_attempts": 5,
+    }
     headers = {"X-API-Key": key, "Content-Type": "application/json"}
     try:
         line.request("POST", "/api/hub/tasks", json.dumps(body), headers)

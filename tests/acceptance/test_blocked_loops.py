@@ -34,10 +34,12 @@ async def test_a_blocked_loop_keeps_its_lease(tmp_path: Path, times: Times):
     """Two workers with one slot each for every task: the other one idles, and must not get it."""
     meshes = [TestMesh(Procs(tmp_path / token)) for token in ("fresh", "expired")]
     try:
-        ended = await asyncio.gather(*(
-            blocked(mesh, times, life)
-            for mesh, life in zip(meshes, (300, times.short), strict=True)
-        ))  # fmt: skip
+        ended = await asyncio.gather(
+            *(
+                blocked(mesh, times, life)
+                for mesh, life in zip(meshes, (300, times.short), strict=True)
+            )
+        )
     finally:
         for mesh in meshes:
             await asyncio.to_thread(mesh.procs.close)
@@ -50,9 +52,12 @@ async def blocked(net: TestMesh, times: Times, life: int) -> list[tuple[str, int
     net.procs.folder.mkdir()
     ledger = net.procs.folder / "ledger"
     await asyncio.to_thread(
-        net.configure, token_ttl=life, lease=times.lease, ping_interval=times.ping,
+        net.configure,
+        token_ttl=life,
+        lease=times.lease,
+        ping_interval=times.ping,
         ping_timeout=times.timeout,
-    )  # fmt: skip
+    )
     for attempts in (1, 3):
         names = (f"one-{attempts}", f"other-{attempts}")
         env = {"SLOTS": "1", "LEDGER": str(ledger), "STAND_AS": f"stand_{attempts}"}
@@ -60,11 +65,13 @@ async def blocked(net: TestMesh, times: Times, life: int) -> list[tuple[str, int
     async with net.client() as mesh:
         tasks = [
             await mesh.submit(
-                None, f"stand_{attempts}", {"n": attempts, "seconds": times.block},
+                None,
+                f"stand_{attempts}",
+                {"n": attempts, "seconds": times.block},
                 max_attempts=attempts,
             )
             for attempts in (1, 3)
-        ]  # fmt: skip
+        ]
         async with asyncio.timeout(4 * times.block):
             rows = [await settled(task) for task in tasks]
     runs = [line.split()[1] for line in ledger.read_text().splitlines()]

@@ -107,17 +107,21 @@ async def by_rest(net: TestMesh, failure: Failure) -> Seen:
     """Submit as a key-less client, and read the row until it is terminal."""
     key = await asyncio.to_thread(api_key, net.procs.home, "script")
     asked = {
-        "target_agent_id": failure.agent, "skill": failure.skill, "ttl": failure.timeout,
-        "payload": {"plain": failure.args}, "max_attempts": 1,
-    }  # fmt: skip
+        "target_agent_id": failure.agent,
+        "skill": failure.skill,
+        "ttl": failure.timeout,
+        "payload": {"plain": failure.args},
+        "max_attempts": 1,
+    }
     status, said = await asyncio.to_thread(rest, net.port, key, "POST", "/api/hub/tasks", asked)
     if status != 200:
         return seen(said, said["detail"])
     path = f"/api/tasks/{said['task_id']}"
     async with asyncio.timeout(HANG):
         while (row := (await asyncio.to_thread(rest, net.port, key, "GET", path))[1])["state"] in (
-            "pending", "assigned",
-        ):  # fmt: skip
+            "pending",
+            "assigned",
+        ):
             await asyncio.sleep(0.05)
     error = row["error"]
     return seen(error, error.get("message", ""))
@@ -137,8 +141,11 @@ def rest(port: int, key: str, method: str, path: str, body: Any = None) -> tuple
 
 
 DOORS: dict[str, Callable[[TestMesh, Failure], Any]] = {
-    "link": by_link, "queue": by_queue, "command line": by_command_line, "REST": by_rest,
-}  # fmt: skip
+    "link": by_link,
+    "queue": by_queue,
+    "command line": by_command_line,
+    "REST": by_rest,
+}
 
 
 @pytest.fixture

@@ -96,8 +96,10 @@ async def test_an_agent_that_was_killed_and_restarted_is_called_directly_again(n
         await asyncio.to_thread(net.workers["a"].kill)
         # Both lose their link, then learn that none can be had, and remember.
         await until(lambda: unlinked(mesh, b, "a"))
-        waiting = [asyncio.ensure_future(a.call("echo", {"data": "y"})),
-                   asyncio.ensure_future(b.echoes(others=["a"], data="y"))]  # fmt: skip
+        waiting = [
+            asyncio.ensure_future(a.call("echo", {"data": "y"})),
+            asyncio.ensure_future(b.echoes(others=["a"], data="y")),
+        ]
         await until(lambda: queued(mesh, "a", 2))
         await asyncio.to_thread(net.worker, "a")
         assert (await waiting[0]).via == "queue, plain"

@@ -47,10 +47,11 @@ def read(procs: Procs, name: str = "report") -> dict[str, Any]:
 def started_by(run: Process | None, procs: Procs) -> list[psutil.Process]:
     """Processes of that demo: they inherit the place of its report."""
     return [
-        process for process in psutil.process_iter(["environ"])
+        process
+        for process in psutil.process_iter(["environ"])
         if (process.info["environ"] or {}).get("REPORT", "").startswith(str(procs.folder))
         and (run is None or process.pid != run.pid)
-    ]  # fmt: skip
+    ]
 
 
 @pytest.fixture(autouse=True)
@@ -74,8 +75,9 @@ def check_links(report: dict[str, Any], engines: dict[str, str]) -> None:
     assert {row["agent"] for row in report["work"]} == OTHERS
     assert {via for row in report["work"] for via in row["via"]} == {"direct"}
     assert {(link["from"], link["to"]) for link in report["links"]} >= {
-        ("analyst", "coordinator"), ("coordinator", "researcher"),
-    }  # fmt: skip
+        ("analyst", "coordinator"),
+        ("coordinator", "researcher"),
+    }
     for link in report["links"]:
         here, there = link["here"], link["there"]
         assert here["link"] == there["link"] != ""
@@ -153,8 +155,12 @@ def test_what_is_counted_in_parts_adds_up():
 
 def test_two_files_drawn_at_random_at_once_from_a_path_with_spaces(procs: Procs):
     draw = random.Random()
-    every = [p for f in ("docs", "src", "tests") for p in (ROOT / f).rglob("*.*")
-             if p.suffix in {".md", ".py", ".sql"} and p.stat().st_size > 3000]  # fmt: skip
+    every = [
+        p
+        for f in ("docs", "src", "tests")
+        for p in (ROOT / f).rglob("*.*")
+        if p.suffix in {".md", ".py", ".sql"} and p.stat().st_size > 3000
+    ]
     folder = procs.folder / "my own notes"
     folder.mkdir()
     drawn = draw.sample(every, 2)
@@ -175,9 +181,10 @@ def test_two_files_drawn_at_random_at_once_from_a_path_with_spaces(procs: Procs)
 def child(run: Process, name: str) -> psutil.Process:
     """The process of one agent of that demo, or of its registry by the name `up`."""
     return next(
-        process for process in psutil.Process(run.pid).children(recursive=True)
+        process
+        for process in psutil.Process(run.pid).children(recursive=True)
         if any(word == name or word.endswith(f"/{name}") for word in process.cmdline())
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture

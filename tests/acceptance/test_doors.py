@@ -82,9 +82,15 @@ def test_bad_packets_are_dropped_and_cost_nothing(procs: Procs, lab: Lab, count:
 
 def packets(host: Host, port: str, count: int) -> str:
     done = host.run(
-        sys.executable, "-m", "tests.acceptance.stun_storm", host.ip, port, str(count),
-        cwd=ROOT, timeout=600,
-    )  # fmt: skip
+        sys.executable,
+        "-m",
+        "tests.acceptance.stun_storm",
+        host.ip,
+        port,
+        str(count),
+        cwd=ROOT,
+        timeout=600,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 

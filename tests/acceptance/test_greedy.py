@@ -20,13 +20,13 @@ import pytest
 
 from chatixia.assembly.membership.invite import invite
 from chatixia.assembly.membership.join import join
-from chatixia.core.shares import Bounds
+from chatixia.core.shares import ShareLimits
 from chatixia.testing.registry import RegistryProcess
 from tests.registry.doors import OPENED, Peer, agent
 
 ROOT = Path(__file__).parents[2]
 MIB = 1024 * 1024
-TENTH = Bounds(open_tasks=20_000, stored_bytes=64 * MIB, schema_bytes=4 * MIB)
+TENTH = ShareLimits(open_tasks=20_000, stored_bytes=64 * MIB, schema_bytes=4 * MIB)
 soak = (pytest.mark.soak, pytest.mark.timeout(1800))
 
 
@@ -41,9 +41,13 @@ class Scene(NamedTuple):
     async def attack(self, kind: str, agents: int, seconds: float) -> asyncio.subprocess.Process:
         command = [self.registry.url, str(self.greedy), kind, str(agents), str(seconds)]
         running = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.acceptance.greedy", *command, cwd=ROOT,
+            sys.executable,
+            "-m",
+            "tests.acceptance.greedy",
+            *command,
+            cwd=ROOT,
             stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
+        )
         if self.full:
             cores = sorted(os.sched_getaffinity(0))
             os.sched_setaffinity(running.pid, {cores[-1]})
@@ -106,8 +110,10 @@ async def under(scene: Scene, kind: str, agents: int, seconds: float) -> dict[st
     assert running.returncode == 0
     got: dict[str, int] = json.loads(line)
     grown = (process.memory_info().rss - before) / 1e6
-    print(f"{kind}: the attacker got {got}; idle p99 {1e3 * p99(idle):.1f} ms,"
-          f" under it {1e3 * p99(took):.1f} ms; the registry grew by {grown:.1f} MB")  # fmt: skip
+    print(
+        f"{kind}: the attacker got {got}; idle p99 {1e3 * p99(idle):.1f} ms,"
+        f" under it {1e3 * p99(took):.1f} ms; the registry grew by {grown:.1f} MB"
+    )
     if scene.full:
         assert p99(took) <= max(2 * p99(idle), 0.1)
     return got

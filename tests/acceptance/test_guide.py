@@ -38,9 +38,11 @@ def space(code: str) -> dict[str, Any]:
 async def program(code: str, file: Path) -> tuple[int, str]:
     file.write_text(code)
     run = await asyncio.create_subprocess_exec(
-        sys.executable, str(file), stdout=asyncio.subprocess.PIPE,
+        sys.executable,
+        str(file),
+        stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
+    )
     out, _ = await asyncio.wait_for(run.communicate(), 90)
     return run.returncode or 0, out.decode()
 
@@ -56,10 +58,19 @@ async def get(app: Any, path: str) -> tuple[int, Any]:
         messages.append(message)
 
     scope = {
-        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET",
-        "scheme": "http", "path": path, "raw_path": path.encode(), "query_string": b"",
-        "root_path": "", "headers": [], "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80),
-    }  # fmt: skip
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": [],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80),
+    }
     await asyncio.wait_for(app(scope, receive, send), 30)
     return messages[0]["status"], json.loads(b"".join(m.get("body", b"") for m in messages[1:]))
 
@@ -103,8 +114,9 @@ async def test_its_pydantic_model_is_validated_by_pydantic(code: str):
         shop = mesh.agent("shop")
         assert await shop.order(what={"title": "Emma"}) == {"title": "Emma", "copies": 1}
         assert await shop.order(what=names["Order"](title="Emma", copies=2)) == {
-            "title": "Emma", "copies": 2,
-        }  # fmt: skip
+            "title": "Emma",
+            "copies": 2,
+        }
         with pytest.raises(BadArguments, match="copies"):
             await shop.order(what={"title": "Emma", "copies": 0})
         (skill,) = await mesh.skills("shop")

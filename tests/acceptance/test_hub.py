@@ -18,7 +18,7 @@ import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
 from chatixia.assembly.membership.hub_link import login_link
-from chatixia.assembly.remote.rest import Rest
+from chatixia.assembly.remote.rest import RegistryClient
 from chatixia.testing.registry import RegistryProcess
 from chatixia.wire.registry import KeyCreate
 from tests.lab.procs import Procs
@@ -39,7 +39,7 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Regist
 
 def submit(registry: RegistryProcess, skill: str, times: int = 1) -> str:
     """Put tasks into the queue; the id of the last."""
-    with Rest.owner(registry.profile) as rest:
+    with RegistryClient.owner(registry.profile) as rest:
         key = rest.call("keys.create", KeyCreate(f"script-{skill}")).key
     line = http.client.HTTPConnection(urlsplit(registry.url).netloc, timeout=10)
     body = json.dumps({"skill": skill, "payload": {"plain": {"n": 1}}})

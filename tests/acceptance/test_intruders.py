@@ -25,7 +25,7 @@ from chatixia.assembly.membership.join import join
 from chatixia.assembly.profile.profile import Profile
 from chatixia.core.handshake import sign_answer, sign_offer
 from chatixia.core.membership import key_id, read_record, sign_record
-from chatixia.core.ports import Self
+from chatixia.core.ports import LocalIdentity
 from chatixia.errors import MeshError
 from chatixia.identity import SignKey
 from chatixia.peer.engines import load
@@ -64,7 +64,7 @@ class Scene:
         self.stack.enter_context(closing(who))
         return who
 
-    def hostile(self, me: Self) -> Hostile:
+    def hostile(self, me: LocalIdentity) -> Hostile:
         """Somebody with a real engine whom only the liar carries."""
         made = Hostile(me, self.liar.ghost(me.id), load("wrtc"))
         self.stack.push_async_callback(made.close)
@@ -131,7 +131,7 @@ async def scene(net: TestMesh) -> AsyncIterator[Scene]:
 # ---- a registry that invents members
 
 
-def invented(scene: Scene, name: str, signer: SignKey, above: list[Signed]) -> Self:
+def invented(scene: Scene, name: str, signer: SignKey, above: list[Signed]) -> LocalIdentity:
     """``name`` with keys of its own and a record that ``signer`` signs, over a true chain."""
     me, mine, seal = scene.member(f"model-{name}").me(), SignKey.generate(), SignKey.generate()
     record = read_record(unb64(me.chain[0].b))
@@ -174,7 +174,7 @@ async def test_an_invented_member_that_is_asked_gets_no_link_either(scene: Scene
         await (scene.linked(attempt) if true else scene.refused(attempt, "bad_chain", "registry"))
 
 
-def connect_to(target: str, me: Self) -> Any:
+def connect_to(target: str, me: LocalIdentity) -> Any:
     return Connect(target, incarnation=me.incarnation)
 
 
@@ -370,21 +370,29 @@ async def test_misbinding_is_seen_at_both_ends(scene: Scene):
     from_a = msgspec.convert(await mallory.wire.next("offer", peer_id="a"), Offer, strict=False)
     to_z = sign_offer(
         replace(
-            from_a, target_id="z", incarnation=me.incarnation, attempt=1,
-            peer_incarnation=mallory.wire.incarnation_of("z"), nonce=b64(bytes(16)),
+            from_a,
+            target_id="z",
+            incarnation=me.incarnation,
+            attempt=1,
+            peer_incarnation=mallory.wire.incarnation_of("z"),
+            nonce=b64(bytes(16)),
         ),
         me,
-    )  # fmt: skip
+    )
     await mallory.say(to_z)
     mallory.number = 1
     from_z = msgspec.convert(await mallory.wire.next("answer", peer_id="z"), Answer, strict=False)
     to_a = sign_answer(
         replace(
-            from_z, target_id="a", incarnation=me.incarnation, attempt=from_a.attempt,
+            from_z,
+            target_id="a",
+            incarnation=me.incarnation,
+            attempt=from_a.attempt,
             peer_incarnation=from_a.incarnation,
         ),
-        from_a, me,
-    )  # fmt: skip
+        from_a,
+        me,
+    )
     await mallory.say(to_a)
     passing = [
         asyncio.ensure_future(pass_candidates(mallory, me, here, there, attempt))
@@ -403,7 +411,9 @@ async def test_misbinding_is_seen_at_both_ends(scene: Scene):
     await scene.linked(await mallory.offer("z"))
 
 
-async def pass_candidates(mallory: Hostile, me: Self, here: str, there: str, attempt: int) -> None:
+async def pass_candidates(
+    mallory: Hostile, me: LocalIdentity, here: str, there: str, attempt: int
+) -> None:
     """What `here` says to m goes to `there` as m's own."""
     while True:
         said = await mallory.wire.next("ice_candidate", peer_id=here)

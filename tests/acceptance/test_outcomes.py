@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from chatixia.assembly.profile.profile import Profile
-from chatixia.assembly.remote.api_key_agent import KeylessPort
-from chatixia.assembly.remote.rest import Rest
+from chatixia.assembly.remote.api_key_agent import ApiKeyPort
+from chatixia.assembly.remote.rest import RegistryClient
 from chatixia.client import mesh as client_mesh
-from chatixia.client.call_context import Door
+from chatixia.client.call_context import CallContext
 from chatixia.client.gather import gather
 from chatixia.client.mesh import Mesh
 from chatixia.errors import MeshError
@@ -40,10 +40,10 @@ class Doors:
 
     def __init__(self, net: TestMesh, mesh: Mesh) -> None:
         self.mesh = mesh
-        self.keyless = KeylessPort(
+        self.keyless = ApiKeyPort(
             f"http://127.0.0.1:{net.port}", api_key(net.procs.home, "outsider"), "outsider"
         )
-        self.outside = Mesh(Door(self.keyless))
+        self.outside = Mesh(CallContext(self.keyless))
 
     def all(self) -> dict[str, Act]:
         return {
@@ -184,5 +184,5 @@ async def back(mesh: Mesh) -> None:
 
 def count(net: TestMesh) -> int:
     """How many tasks the registry has."""
-    with Rest.owner(Profile.open(home=net.procs.home)) as rest:
+    with RegistryClient.owner(Profile.open(home=net.procs.home)) as rest:
         return len(rest.call("tasks.list", Query()).tasks)

@@ -20,7 +20,7 @@ from chatixia.core.ports import Principal
 from chatixia.ids import AgentId
 from chatixia.store.control.memory import SPARE
 from chatixia.store.control.store import Store
-from chatixia.store.control.work import Order
+from chatixia.store.control.work import SubmitOrder
 from chatixia.wire import tasks as t
 from chatixia.world import RealWorld
 from tests.bench.run import ROOT, environment, mesh
@@ -38,19 +38,23 @@ async def test_twenty_thousand_that_ended_are_not_in_memory(tmp_path: Path):
     worker = Principal(AgentId("bo"), "agent", machine="pi")
     try:
         for start in range(0, 20_000, 500):
-            await asyncio.gather(*(
-                store.submit(Order(
-                    submitter, t.Submit(f"t_{n}", "echo", target_agent_id="bo"), b"{}", DAY
-                ))
-                for n in range(start, start + 500)
-            ))  # fmt: skip
+            await asyncio.gather(
+                *(
+                    store.submit(
+                        SubmitOrder(
+                            submitter, t.Submit(f"t_{n}", "echo", target_agent_id="bo"), b"{}", DAY
+                        )
+                    )
+                    for n in range(start, start + 500)
+                )
+            )
             assert len(store._memory.dues) == 500  # what lives is counted
             for claim in range(500 // 64 + 2):
                 asked = t.Claim(f"{start}/{claim}", 64)
                 granted = (await store.claim(worker, asked, ["echo"])).grants
-                await asyncio.gather(*(
-                    store.complete(worker, each.task.id, each.fence, b"1") for each in granted
-                ))  # fmt: skip
+                await asyncio.gather(
+                    *(store.complete(worker, each.task.id, each.fence, b"1") for each in granted)
+                )
             assert not granted
         memory = store._memory
         assert len(memory.dues) == 0
@@ -69,10 +73,16 @@ async def test_a_million_finished_tasks_cost_neither_memory_nor_speed():
         assert ours.registry.process
         registry = psutil.Process(ours.registry.process.pid)
         asking = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.bench.ask", "past", "echo", str(ours.agents["echo"].pid),
-            cwd=ROOT, env=environment({**ours.env, "PAST": str(MANY)}),
+            sys.executable,
+            "-m",
+            "tests.bench.ask",
+            "past",
+            "echo",
+            str(ours.agents["echo"].pid),
+            cwd=ROOT,
+            env=environment({**ours.env, "PAST": str(MANY)}),
             stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
+        )
         answer = asyncio.ensure_future(asking.communicate())
         sizes, begun = [registry.memory_info().rss], time.monotonic()
         while not (await asyncio.wait({answer}, timeout=1.0))[0]:
@@ -81,8 +91,10 @@ async def test_a_million_finished_tasks_cost_neither_memory_nor_speed():
         assert asking.returncode == 0
     found = json.loads(line.strip().splitlines()[-1])
     quarter, late = sizes[len(sizes) // 4], max(sizes[-len(sizes) // 10 :])
-    print(f"{MANY} tasks in {time.monotonic() - begun:.0f} s: {found}; registry"
-          f" {sizes[0] / 1e6:.0f} MB at first, {quarter / 1e6:.0f} after a quarter,"
-          f" {late / 1e6:.0f} at the end")  # fmt: skip
+    print(
+        f"{MANY} tasks in {time.monotonic() - begun:.0f} s: {found}; registry"
+        f" {sizes[0] / 1e6:.0f} MB at first, {quarter / 1e6:.0f} after a quarter,"
+        f" {late / 1e6:.0f} at the end"
+    )
     assert late - quarter <= GROWTH
     assert found["past_ratio"] >= 0.9

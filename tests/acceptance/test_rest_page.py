@@ -33,12 +33,19 @@ def test_the_page_is_run_as_it_is_printed(tmp_path: Path):
         blocks = BLOCK.findall(PAGE.read_text(encoding="utf-8"))
         assert len(blocks) > 10
         done = subprocess.run(
-            ["bash", "-c", "\n".join([*head, *blocks])], cwd=folder, timeout=120,
+            ["bash", "-c", "\n".join([*head, *blocks])],
+            cwd=folder,
+            timeout=120,
             env={
-                **os.environ, "CHATIXIA_HOME": str(home), "REGISTRY": registry.url,
-                "PUBLIC": public, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            }, capture_output=True, text=True,
-        )  # fmt: skip
+                **os.environ,
+                "CHATIXIA_HOME": str(home),
+                "REGISTRY": registry.url,
+                "PUBLIC": public,
+                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            },
+            capture_output=True,
+            text=True,
+        )
     finally:
         registry.terminate()
     assert done.returncode == 0, done.stdout + done.stderr

@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from chatixia.assembly.profile.profile import Profile
-from chatixia.assembly.remote.rest import Rest
+from chatixia.assembly.remote.rest import RegistryClient
 from chatixia.wire.tasks import Body, Query, Ref, Task
 from tests.acceptance.harness import TestMesh
 from tests.lab.history import TERMINAL, Event, Row, check, read
@@ -96,9 +96,14 @@ class Storm:
         """The next of all ways to tear, in an order by chance."""
         if not self.deck:
             self.deck = [
-                self.kill_registry, self.kill_registry, self.stop_registry, self.kill_worker,
-                self.kill_worker, self.stop_worker, self.restart_worker,
-            ]  # fmt: skip
+                self.kill_registry,
+                self.kill_registry,
+                self.stop_registry,
+                self.kill_worker,
+                self.kill_worker,
+                self.stop_worker,
+                self.restart_worker,
+            ]
             self.rng.shuffle(self.deck)
         do = self.deck.pop()
         do()
@@ -125,7 +130,7 @@ class Storm:
     def rows(self, acknowledged: set[int]) -> dict[int, Row]:
         """Every task by the number of its work, once all that was acknowledged has ended."""
         until, found = time.monotonic() + HEALING, dict[int, Row]()
-        with Rest.owner(Profile.open(home=self.net.procs.home)) as rest:
+        with RegistryClient.owner(Profile.open(home=self.net.procs.home)) as rest:
             ended: set[str] = set()
             while True:
                 for task in listed(rest, ended):
@@ -140,7 +145,7 @@ class Storm:
                 time.sleep(0.5)
 
 
-def listed(rest: Rest, but: set[str]) -> list[str]:
+def listed(rest: RegistryClient, but: set[str]) -> list[str]:
     """The ids of all tasks that are not among those."""
     found, cursor = [], ""
     while True:

@@ -28,23 +28,31 @@ ROOT = Path(__file__).parents[2]
 INSTALL = "uv tool install "
 LONG = 60
 TYPED = [
-    f"A1 {INSTALL}.", "A1 chatixia up", "A2 chatixia init weather", "A2 chatixia run weather",
-    "A3 chatixia call weather forecast city=Oslo days=2", "A1 chatixia up --lan",
-    "A3 chatixia invite pi", f"B {INSTALL}chatixia_mesh-0.1.0-py3-none-any.whl",
+    f"A1 {INSTALL}.",
+    "A1 chatixia up",
+    "A2 chatixia init weather",
+    "A2 chatixia run weather",
+    "A3 chatixia call weather forecast city=Oslo days=2",
+    "A1 chatixia up --lan",
+    "A3 chatixia invite pi",
+    f"B {INSTALL}chatixia_mesh-0.1.0-py3-none-any.whl",
     "B chatixia join 192.168.1.20",
     "B chatixia call weather forecast city=Oslo",
-]  # fmt: skip
+]
 """So that no step of the ten minutes can go missing from the README; of a join string its host."""
 pytestmark = [pytest.mark.root, pytest.mark.timeout(300)]
 
 # What may differ from the README's line, most special first.
 SHAPES = [
     (r"[\w.:,-]+#[a-z2-7]+(\.\.\.)?", r"[\w.:,\[\]-]+#[a-z2-7]{79}"),
-    (r"https?://[\w.:-]+(, https?://[\w.:-]+)*", r"https?://[\w.:\[\]-]+(, https?://[\w.:\[\]-]+)*"),
+    (
+        r"https?://[\w.:-]+(, https?://[\w.:-]+)*",
+        r"https?://[\w.:\[\]-]+(, https?://[\w.:\[\]-]+)*",
+    ),
     (r"[0-9a-f]{4}-[0-9a-f]{4}", r"[0-9a-f]{4}-[0-9a-f]{4}"),
     (r"\d+\.\d+\.\d+\.\d+(:\d+)?", r"[0-9a-f.:\[\]]+"),
     (r"\d+(\.\d+)? ms", r"\d+(\.\d+)? ms"),
-]  # fmt: skip
+]
 
 
 class Step(NamedTuple):
@@ -141,9 +149,11 @@ class Desk:
         home = self.folder(terminal)
         return self.procs.start(
             program=("bash", "-c", f"unset CHATIXIA_HOME; exec {command}"),
-            host=self.hosts[terminal[0]], cwd=home, HOME=str(home),
+            host=self.hosts[terminal[0]],
+            cwd=home,
+            HOME=str(home),
             PATH=f"{home / 'tool' / 'bin'}:/usr/bin:/bin",
-        )  # fmt: skip
+        )
 
     def folder(self, terminal: str) -> Path:
         home = self.procs.folder / terminal[0]

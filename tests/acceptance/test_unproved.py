@@ -38,9 +38,16 @@ ATTACKS: dict[str, tuple[str, int, float]] = {
     "wrong join strings": ("guesses", 240, 5),
 }
 TENTH = {
-    "total": 100, "share": 6, "rate": 5, "burst": 20, "loopback": 50, "loopback_rate": 50,
-    "loopback_burst": 100, "reserve": 6, "held_bytes": 1_600_000,
-}  # fmt: skip
+    "total": 100,
+    "share": 6,
+    "rate": 5,
+    "burst": 20,
+    "loopback": 50,
+    "loopback_rate": 50,
+    "loopback_burst": 100,
+    "reserve": 6,
+    "held_bytes": 1_600_000,
+}
 HANG = 20.0
 ROOT = Path(__file__).parents[2]
 MOVING = ("drops", "headers")

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from chatixia.core.ports import Answer, Handler, Incoming, LinkReport, Outgoing, Pong
+from chatixia.core.ports import CallAnswer, Handler, Incoming, LinkReport, Outgoing, Pong
 from chatixia.errors import (
     Cancelled,
     DeadlineExceeded,
@@ -93,7 +93,7 @@ class Net:
 
 
 class Loopback:
-    """``core.ports.Mesh`` of one agent on a :class:`Net`."""
+    """``core.ports.MeshPort`` of one agent on a :class:`Net`."""
 
     def __init__(self, net: Net, name: AgentId) -> None:
         self._net = net
@@ -107,7 +107,7 @@ class Loopback:
     def id(self) -> AgentId:
         return self._id
 
-    async def call(self, out: Outgoing) -> Answer:
+    async def call(self, out: Outgoing) -> CallAnswer:
         self._net.log.append((self._id, msgspec.structs.replace(out)))
         responder, task = self._start(out)
         try:
@@ -117,7 +117,7 @@ class Loopback:
             value = responder.done.result()
         finally:
             task.cancel()
-        return Answer(value, "direct", 0.1, out.target)
+        return CallAnswer(value, "direct", 0.1, out.target)
 
     def _start(self, out: Outgoing) -> tuple[Responder, asyncio.Task[None]]:
         there = self._net.ports.get(out.target)
@@ -128,9 +128,18 @@ class Loopback:
             raise HopLimit
         deadline = REAL.monotonic() + out.timeout
         inc = Incoming(
-            self._id, out.key or "r1", out.kind, out.skill, msgspec.Raw(out.body), out.stream,
-            path, deadline, out.traceparent, "direct", out.key,
-        )  # fmt: skip
+            self._id,
+            out.key or "r1",
+            out.kind,
+            out.skill,
+            msgspec.Raw(out.body),
+            out.stream,
+            path,
+            deadline,
+            out.traceparent,
+            "direct",
+            out.key,
+        )
         responder = Responder(out)
         self._net.responders.append(responder)
         work = there.handler(inc, responder)

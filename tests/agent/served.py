@@ -7,10 +7,10 @@ from typing import Any
 
 from chatixia.agent.builtin import builtin
 from chatixia.agent.inbox import Inbox
-from chatixia.agent.prompts import Desk
+from chatixia.agent.prompts import PromptService
 from chatixia.agent.runtime import Runtime
 from chatixia.agent.skill import Skill
-from chatixia.client.call_context import Door
+from chatixia.client.call_context import CallContext
 from chatixia.client.mesh import Mesh
 from tests.agent.loopback import Net
 
@@ -19,13 +19,17 @@ class Served:
     """``skills`` of an agent ``name`` on ``net``."""
 
     def __init__(
-        self, net: Net, name: str, *fns: Callable[..., Any] | Skill,
-        prompt: Callable[..., Any] | None = None, builtins: tuple[str, ...] = (),
-    ) -> None:  # fmt: skip
+        self,
+        net: Net,
+        name: str,
+        *fns: Callable[..., Any] | Skill,
+        prompt: Callable[..., Any] | None = None,
+        builtins: tuple[str, ...] = (),
+    ) -> None:
         self.port = net.port(name)
-        self.door = Door(self.port)
+        self.door = CallContext(self.port)
         self.inbox = Inbox()
-        desk = Desk(name, self.inbox)
+        desk = PromptService(name, self.inbox)
         if prompt is not None:
             desk.set_handler(prompt)
         self.runtime = Runtime(name, self.door, desk, f"What {name} does.")
@@ -40,4 +44,4 @@ class Served:
 
 def client(net: Net, name: str = "me~abcdef") -> Mesh:
     """A client's mesh on ``net``."""
-    return Mesh(Door(net.port(name)))
+    return Mesh(CallContext(net.port(name)))

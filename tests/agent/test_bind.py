@@ -428,9 +428,19 @@ async def test_a_plain_skill_waits_on_the_share_of_its_callers_machine():
 
     def call(client: str, holder: str) -> asyncio.Task[None]:
         inc = Incoming(
-            AgentId(client), "r", "task", "slow", msgspec.Raw(b"{}"), False, (), None, "", "direct",
-            "", holder=holder,
-        )  # fmt: skip
+            AgentId(client),
+            "r",
+            "task",
+            "slow",
+            msgspec.Raw(b"{}"),
+            False,
+            (),
+            None,
+            "",
+            "direct",
+            "",
+            holder=holder,
+        )
         responder = Responder(Outgoing(AgentId("bo"), "slow"))
         return asyncio.ensure_future(bound.run(bound.decode(b"{}"), inc, responder))
 

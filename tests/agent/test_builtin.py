@@ -6,7 +6,7 @@ import pytest
 
 from chatixia.agent.builtin import NAMES, builtin
 from chatixia.agent.inbox import Inbox
-from chatixia.agent.prompts import Desk
+from chatixia.agent.prompts import PromptService
 from chatixia.errors import BadArguments, ConfigError, UnknownSkill
 from chatixia.wire.tasks import Submit, Submitted
 from tests.agent.loopback import Net
@@ -78,8 +78,10 @@ async def test_list_and_find(net: Net):
     there = client(net).agent("a")
     rows = await there.list_agents()
     assert [(r.agent_id, r.self, r.health) for r in rows] == [
-        ("a", True, "active"), ("b", False, "active"), ("c", False, "active"),
-    ]  # fmt: skip
+        ("a", True, "active"),
+        ("b", False, "active"),
+        ("c", False, "active"),
+    ]
     assert rows[1].skills == ["greet", *NAMES]
     assert await there.find_agent(skill="greet") == {"agent_id": "b", "peer": "b"}
     with pytest.raises(UnknownSkill):
@@ -95,8 +97,9 @@ async def test_messages_arrive_both_ways(net: Net):
     assert sent.reply == ""
     receipts = await client(net).agent("a").mesh_broadcast(message="all")
     assert [(r.agent, r.ok, r.get("reply", "")) for r in receipts] == [
-        ("b", True, ""), ("c", True, "said all"),
-    ]  # fmt: skip
+        ("b", True, ""),
+        ("c", True, "said all"),
+    ]
 
 
 async def test_a_broadcast_says_who_did_not_get_it(net: Net):
@@ -113,13 +116,13 @@ async def test_user_intervention_is_heard(net: Net):
 
 def test_unknown_ones_name_the_nearest():
     with pytest.raises(ConfigError, match="no built-in skill delegat; did you mean delegate?"):
-        builtin("delegat", Desk("a", Inbox()))
+        builtin("delegat", PromptService("a", Inbox()))
     with pytest.raises(ConfigError, match="there are delegate, list_agents"):
-        builtin("zzz", Desk("a", Inbox()))
+        builtin("zzz", PromptService("a", Inbox()))
 
 
 def net_mesh(net: Net, name: str):
-    from chatixia.client.call_context import Door
+    from chatixia.client.call_context import CallContext
     from chatixia.client.mesh import Mesh
 
-    return Mesh(Door(net.ports[name]))
+    return Mesh(CallContext(net.ports[name]))

@@ -106,8 +106,10 @@ def test_at_any_depth_and_beside_none():
 def test_what_is_said_shows():
     hint = mended(Annotated[int, Field([limit(ge=1)], description="How many.")])
     assert msgspec.json.schema(hint) == {
-        "type": "integer", "minimum": 1, "description": "How many.",
-    }  # fmt: skip
+        "type": "integer",
+        "minimum": 1,
+        "description": "How many.",
+    }
 
 
 def test_what_is_not_foreign_stays_itself():

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from chatixia.agent.context import Ctx
-from chatixia.client.call_context import Door
+from chatixia.client.call_context import CallContext
 from chatixia.core.ports import Incoming
 from chatixia.errors import BadRequest, Cancelled, SkillFailed, UnknownSkill
 from tests.agent.loopback import Net, Responder
@@ -19,11 +19,20 @@ from tests.agent.served import Served, client
 
 async def who(ctx: Ctx) -> dict[str, object]:
     return {
-        "caller": ctx.caller, "path": ctx.path, "left": ctx.remaining, "via": ctx.via,
-        "skill": ctx.skill, "key": ctx.idempotency_key, "attempt": ctx.attempt,
-        "fence": ctx.fence, "task": ctx.task_id, "cancelled": ctx.cancelled,
-        "repr": repr(ctx), "request": ctx.request_id, "trace": ctx.traceparent,
-    }  # fmt: skip
+        "caller": ctx.caller,
+        "path": ctx.path,
+        "left": ctx.remaining,
+        "via": ctx.via,
+        "skill": ctx.skill,
+        "key": ctx.idempotency_key,
+        "attempt": ctx.attempt,
+        "fence": ctx.fence,
+        "task": ctx.task_id,
+        "cancelled": ctx.cancelled,
+        "repr": repr(ctx),
+        "request": ctx.request_id,
+        "trace": ctx.traceparent,
+    }
 
 
 async def passes(ctx: Ctx) -> object:
@@ -36,10 +45,19 @@ async def test_what_a_skill_knows():
     said = await client(net).agent("a", timeout=9).who()
     assert 8 < said.pop("left") <= 9
     assert said == {
-        "caller": "me~abcdef", "path": ["me~abcdef"], "via": "direct", "skill": "who",
-        "key": "r1", "attempt": 1, "fence": "", "task": "", "cancelled": False,
-        "repr": "<request who of me~abcdef>", "request": "r1", "trace": "",
-    }  # fmt: skip
+        "caller": "me~abcdef",
+        "path": ["me~abcdef"],
+        "via": "direct",
+        "skill": "who",
+        "key": "r1",
+        "attempt": 1,
+        "fence": "",
+        "task": "",
+        "cancelled": False,
+        "repr": "<request who of me~abcdef>",
+        "request": "r1",
+        "trace": "",
+    }
     served.close()
 
 
@@ -101,7 +119,7 @@ async def test_gather_progress_and_wait():
 async def test_without_a_deadline_there_is_no_end():
     net = Net()
     inc = Incoming("c", "r", "task", "f", msgspec.Raw(b"{}"), False, ("c",), None, "", "direct", "")
-    assert Ctx(inc, Responder(), Door(net.port("a")), None).remaining == math.inf
+    assert Ctx(inc, Responder(), CallContext(net.port("a")), None).remaining == math.inf
 
 
 @pytest.mark.filterwarnings("ignore:coroutine:RuntimeWarning")

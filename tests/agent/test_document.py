@@ -11,11 +11,13 @@ from chatixia.agent.document import YAMLError, fault, load
     ("text", "value"),
     [
         ("", None),
-        ("a: 1\nb: {a: 2}\nc: [{a: 3}, {a: 4}]\n",
-         {"a": 1, "b": {"a": 2}, "c": [{"a": 3}, {"a": 4}]}),
+        (
+            "a: 1\nb: {a: 2}\nc: [{a: 3}, {a: 4}]\n",
+            {"a": 1, "b": {"a": 2}, "c": [{"a": 3}, {"a": 4}]},
+        ),
         ("base: &one {a: 1}\nmore: {<<: *one, a: 2}\n", {"base": {"a": 1}, "more": {"a": 2}}),
     ],
-)  # fmt: skip
+)
 def test_one_document_is_read(text: str, value: object):
     assert load(text) == value
 

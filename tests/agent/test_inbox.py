@@ -10,11 +10,11 @@ import msgspec
 import pytest
 
 from chatixia.agent import inbox
-from chatixia.agent.inbox import MAX_MESSAGES, Inbox, Message
+from chatixia.agent.inbox import MAX_MESSAGES, Inbox, InboxMessage
 
 
-def message(text: str) -> Message:
-    return Message("bob", text, "direct", 1.0)
+def message(text: str) -> InboxMessage:
+    return InboxMessage("bob", text, "direct", 1.0)
 
 
 def test_the_last_ones_are_kept():
@@ -37,7 +37,7 @@ def test_a_file_of_lines_for_this_user_only(tmp_path: Path):
     box.add(message("a"))
     box.add(message("b"))
     lines = (tmp_path / "inbox.jsonl").read_bytes().splitlines()
-    assert [msgspec.json.decode(line, type=Message).text for line in lines] == ["a", "b"]
+    assert [msgspec.json.decode(line, type=InboxMessage).text for line in lines] == ["a", "b"]
     assert stat.S_IMODE((tmp_path / "inbox.jsonl").stat().st_mode) == 0o600
 
 

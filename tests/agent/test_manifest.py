@@ -46,9 +46,16 @@ def test_every_key(tmp_path: Path):
     assert parse({"membership_ttl": "12h"}, "here").membership_ttl == 43_200
     assert "sidecar.api_key" in found.given
     assert found.unused == [
-        "provider", "model", "prompt", "max_turns", "context_window", "role", "goals",
-        "sidecar.binary", "sidecar.socket",
-    ]  # fmt: skip
+        "provider",
+        "model",
+        "prompt",
+        "max_turns",
+        "context_window",
+        "role",
+        "goals",
+        "sidecar.binary",
+        "sidecar.socket",
+    ]
 
 
 def test_defaults():

@@ -11,7 +11,7 @@ import pytest
 
 from chatixia.agent.context import Ctx
 from chatixia.agent.inbox import Inbox
-from chatixia.agent.prompts import Desk
+from chatixia.agent.prompts import PromptService
 from chatixia.core.ports import Outgoing
 from chatixia.errors import BadArguments, ConfigError, SkillFailed, UnknownSkill
 from tests.agent.loopback import Net
@@ -143,4 +143,4 @@ async def test_a_handler_behind_a_wrapper_runs_as_the_wrapper_does(fn: Any, answ
 @pytest.mark.parametrize("bad", [lambda: "", lambda a, b, c: ""])
 def test_handlers_take_text_and_ctx(bad: Any):
     with pytest.raises(ConfigError, match="text"):
-        Desk("a", Inbox()).set_handler(bad)
+        PromptService("a", Inbox()).set_handler(bad)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from chatixia.agent.skill_json import Description, read, skill
+from chatixia.agent.skill_json import SkillJson, read, skill
 from chatixia.errors import BadArguments, ConfigError
 from tests.agent.loopback import Net
 from tests.agent.served import Served, client
@@ -27,7 +27,7 @@ SKILL = {
 
 
 def described(handler: Any, **change: Any):
-    return skill(msgspec.convert({**SKILL, **change}, Description), handler, Path("x"))
+    return skill(msgspec.convert({**SKILL, **change}, SkillJson), handler, Path("x"))
 
 
 def test_the_schema_is_kept():
@@ -57,8 +57,10 @@ async def test_it_is_called_and_checked_like_any_other(handler: Any):
     there = client(net).agent("a")
     assert await there.summarize(text="x") == {"text": "x", "max_length": 200}
     assert await there.summarize(text="x", style="s", max_length=3) == {
-        "text": "x", "max_length": 3, "style": "s",
-    }  # fmt: skip
+        "text": "x",
+        "max_length": 3,
+        "style": "s",
+    }
     with pytest.raises(BadArguments, match="the argument text is missing"):
         await there.summarize()
     with pytest.raises(BadArguments, match="max_length: expected int, got str"):

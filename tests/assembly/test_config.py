@@ -2,11 +2,11 @@
 
 from chatixia.assembly.config import every_setting, flat, shown
 from chatixia.assembly.profile.profile import Profile
-from chatixia.registry.settings import Settings
+from chatixia.registry.settings import RegistrySettings
 
 
 def test_names_are_dotted():
-    names = [name for name, _ in flat(Settings())]
+    names = [name for name, _ in flat(RegistrySettings())]
     assert "up.port" in names
     assert "up.ice.stun" in names
 

@@ -118,12 +118,23 @@ async def test_what_was_made_of_a_closed_mesh_refuses_at_once(hen: asyncio.Semap
         assert await task == "x"
         me = mesh.id
     for work in (
-        echo(data="x"), handle.call("echo", {"data": "x"}), again.echo(data="x"), mesh.agents(),
-        drain(handle.stream("drip")), drain(handle.ask("hi")), handle.ask("hi").reply(),
-        mesh.any("echo").echo(data="x"), mesh.broadcast("hi"), mesh.skills("hen"),
-        task.reply(), mesh.task(task.id).reply(), mesh.task(task.id).row(), mesh.ping("hen"),
-        mesh.submit("hen", "echo"), mesh.agent("hen", queue="only").echo(data="x"),
-    ):  # fmt: skip
+        echo(data="x"),
+        handle.call("echo", {"data": "x"}),
+        again.echo(data="x"),
+        mesh.agents(),
+        drain(handle.stream("drip")),
+        drain(handle.ask("hi")),
+        handle.ask("hi").reply(),
+        mesh.any("echo").echo(data="x"),
+        mesh.broadcast("hi"),
+        mesh.skills("hen"),
+        task.reply(),
+        mesh.task(task.id).reply(),
+        mesh.task(task.id).row(),
+        mesh.ping("hen"),
+        mesh.submit("hen", "echo"),
+        mesh.agent("hen", queue="only").echo(data="x"),
+    ):
         assert "async with connect() as mesh" in await refused(work)
     with pytest.raises(ConfigError, match="is closed"):
         mesh.links()
@@ -135,11 +146,16 @@ async def test_calls_under_way_end_when_the_mesh_closes(hen: asyncio.Semaphore):
         handle = mesh.agent("hen", timeout=60)
         assert await handle.echo(data="x") == "x"
         task = await mesh.submit("hen", "hang")
-        under_way = [asyncio.ensure_future(work) for work in (
-            handle.hang(), mesh.agent("hen", timeout=60, queue="only").hang(),
-            mesh.agent("hen", timeout=60, idempotent=True).call("hang"),
-            drain(handle.stream("drip")), task.reply(),
-        )]  # fmt: skip
+        under_way = [
+            asyncio.ensure_future(work)
+            for work in (
+                handle.hang(),
+                mesh.agent("hen", timeout=60, queue="only").hang(),
+                mesh.agent("hen", timeout=60, idempotent=True).call("hang"),
+                drain(handle.stream("drip")),
+                task.reply(),
+            )
+        ]
         for _ in under_way:
             await hen.acquire()
     async with asyncio.timeout(5):
@@ -174,9 +190,12 @@ def in_child(mesh: Any, handle: Any, out: Connection) -> None:
     """What a child that forked gets of its parent's mesh."""
     said = []
     for use in (
-        mesh.agents, lambda: mesh.agent("hen"), lambda: handle.echo(data="x"),
-        lambda: mesh.id, lambda: handle.stream("drip").__enter__(),
-    ):  # fmt: skip
+        mesh.agents,
+        lambda: mesh.agent("hen"),
+        lambda: handle.echo(data="x"),
+        lambda: mesh.id,
+        lambda: handle.stream("drip").__enter__(),
+    ):
         try:
             use()
         except ConfigError as error:

@@ -16,7 +16,7 @@ from chatixia.assembly.error_text import (
     FULL,
     LOCKED,
     SCRIPT,
-    Reader,
+    Audience,
     in_line,
     of_system,
     plain,
@@ -90,9 +90,11 @@ def test_foreign_text_looks_like_no_other_row():
 )
 def test_an_error_that_nobody_catches(level: str, raised: str, code: int, shown: str):
     done = subprocess.run(
-        [sys.executable, "-c", RAISES, level, raised], capture_output=True, text=True,
+        [sys.executable, "-c", RAISES, level, raised],
+        capture_output=True,
+        text=True,
         env=dict(os.environ),
-    )  # fmt: skip
+    )
     assert done.returncode == code
     assert shown in done.stderr
     assert ("Traceback" in done.stderr) == (raised == "another" or level == "DEBUG")
@@ -132,20 +134,23 @@ def test_no_caller_can_lengthen_a_skills_own_limit():
 @pytest.mark.parametrize(
     ("error", "reader", "cure"),
     [
-        (DeadlineExceeded(), Reader("call", True), "Give it longer with --timeout SECONDS."),
-        (DeadlineExceeded(), Reader("agents"), "Try again in a moment."),
+        (DeadlineExceeded(), Audience("call", True), "Give it longer with --timeout SECONDS."),
+        (DeadlineExceeded(), Audience("agents"), "Try again in a moment."),
         (DeadlineExceeded(), SCRIPT, "Give it longer with timeout=."),
         (Expired(), SCRIPT, "Give it longer with deadline=."),
-        (Expired(), Reader("tasks watch"), "`chatixia tasks retry TASK`."),
-        (WrongMesh(), Reader("join"), "Check that the whole join string was copied."),
-        (WrongMesh(), Reader("call"), "See which address is used with `chatixia config`."),
+        (Expired(), Audience("tasks watch"), "`chatixia tasks retry TASK`."),
+        (WrongMesh(), Audience("join"), "Check that the whole join string was copied."),
+        (WrongMesh(), Audience("call"), "See which address is used with `chatixia config`."),
         (UnknownSkill(), SCRIPT, "See who can do what with `chatixia agents`."),
         (BadArguments("No."), SCRIPT, " No."),
-        (BadInvitation("This invitation was used already."), Reader("join"),
-         "already. Ask the owner for a new one: `chatixia invite NAME`."),
+        (
+            BadInvitation("This invitation was used already."),
+            Audience("join"),
+            "already. Ask the owner for a new one: `chatixia invite NAME`.",
+        ),
     ],
-)  # fmt: skip
-def test_a_cure_fits_where_it_is_read(error: MeshError, reader: Reader, cure: str):
+)
+def test_a_cure_fits_where_it_is_read(error: MeshError, reader: Audience, cure: str):
     assert f" {said(error, reader)}".endswith(cure)
 
 
@@ -157,7 +162,7 @@ def test_a_cure_fits_where_it_is_read(error: MeshError, reader: Reader, cure: st
         (False, True, "It must be started on its own machine; `chatixia config --mesh x`"),
         (False, False, "It must run, and be in reach of here; `chatixia config --mesh x`"),
     ],
-)  # fmt: skip
+)
 def test_who_has_no_registry_is_not_told_to_start_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, here: bool, refused: bool, cure: str
 ):
@@ -166,5 +171,5 @@ def test_who_has_no_registry_is_not_told_to_start_it(
         (tmp_path / "x" / "registry").mkdir(parents=True)
     error = RegistryUnreachable("Nobody.")
     error.refused = refused
-    assert said(error, Reader("agents", mesh="x")).startswith(f"Nobody. {cure}")
-    assert "`chatixia config" not in said(error, Reader("join", mesh="x"))
+    assert said(error, Audience("agents", mesh="x")).startswith(f"Nobody. {cure}")
+    assert "`chatixia config" not in said(error, Audience("join", mesh="x"))

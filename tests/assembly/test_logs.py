@@ -22,10 +22,14 @@ logging.getLogger("chatixia").info("seen")
 @pytest.mark.parametrize(
     ("ours", "other", "found"),
     [
-        ("", "", ""), ("INFO", "", "info"), ("error", "debug", "error"), ("", "Debug", "debug"),
-        ("", "trace", ""), ("", "30", ""),
+        ("", "", ""),
+        ("INFO", "", "info"),
+        ("error", "debug", "error"),
+        ("", "Debug", "debug"),
+        ("", "trace", ""),
+        ("", "30", ""),
     ],
-)  # fmt: skip
+)
 def test_the_level(monkeypatch, ours, other, found):
     monkeypatch.setenv("CHATIXIA_LOG", ours)
     monkeypatch.setenv("LOG_LEVEL", other)

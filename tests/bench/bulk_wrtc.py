@@ -42,8 +42,10 @@ async def taking() -> None:
 async def giving() -> None:
     far = subprocess.Popen(
         [sys.executable, "-m", "tests.bench.bulk_wrtc", "take"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     pc, gathered = connection()
     channel = pc.create_data_channel("bulk")
     opened, low, done = asyncio.Event(), asyncio.Event(), asyncio.Event()

@@ -64,9 +64,12 @@ def measure(tree: Path, parts: str) -> Row:
     """One run of the parts over the package of a tree, without the other contenders."""
     with tempfile.NamedTemporaryFile(suffix=".json") as out:
         env = {
-            **os.environ, "BENCH_TREE": str(tree), "BENCH_OUT": out.name, "ONLY": parts,
+            **os.environ,
+            "BENCH_TREE": str(tree),
+            "BENCH_OUT": out.name,
+            "ONLY": parts,
             "PYTHONPATH": os.pathsep.join([str(tree), str(tree / "src")]),
-        }  # fmt: skip
+        }
         env.pop("BASE", None)
         command = [sys.executable, str(ROOT / "tests" / "bench" / "run.py")]
         done = subprocess.run(command, env=env, capture_output=True, text=True)

@@ -35,9 +35,13 @@ Row = dict[str, float]
 def run(*command: str, env: dict[str, str] | None = None, timeout: float = 300) -> Row:
     """A contender's process; the row that it prints last."""
     done = subprocess.run(
-        [sys.executable, *command], cwd=ROOT, env=environment(env), timeout=timeout,
-        capture_output=True, text=True,
-    )  # fmt: skip
+        [sys.executable, *command],
+        cwd=ROOT,
+        env=environment(env),
+        timeout=timeout,
+        capture_output=True,
+        text=True,
+    )
     if done.returncode:
         raise SystemExit(f"bench: {' '.join(command)} failed:\n{done.stderr[-3000:]}")
     return dict(json.loads(done.stdout.strip().splitlines()[-1]))
@@ -61,9 +65,13 @@ class Mesh:
         self.registry.start()
         for name in names:
             self.agents[name] = subprocess.Popen(
-                [sys.executable, "-m", "tests.bench.agent", name], cwd=ROOT,
-                env=environment(self.env), stdout=self.log, stderr=self.log, text=True,
-            )  # fmt: skip
+                [sys.executable, "-m", "tests.bench.agent", name],
+                cwd=ROOT,
+                env=environment(self.env),
+                stdout=self.log,
+                stderr=self.log,
+                text=True,
+            )
         deadline = time.monotonic() + 30
         while not all(self.listed(name) for name in names):
             if time.monotonic() > deadline:
@@ -175,11 +183,15 @@ def part_memory(idle: float = 10.0 if ALONE else 60.0) -> Row:
         alone = memory_mb(pid, "Rss")
         holders = [
             subprocess.Popen(
-                [sys.executable, "-m", "tests.bench.hold", "echo"], cwd=ROOT,
-                env=environment(ours.env), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                [sys.executable, "-m", "tests.bench.hold", "echo"],
+                cwd=ROOT,
+                env=environment(ours.env),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
             )
             for _ in range(2)
-        ]  # fmt: skip
+        ]
         for holder in holders:
             assert holder.stdout and holder.stdout.readline().strip() == "open"
         time.sleep(idle)
@@ -223,9 +235,14 @@ def part_start() -> Row:
 
 
 PARTS: dict[str, Callable[[], Row]] = {
-    "call": part_call, "link": part_link, "bulk": part_bulk, "tasks": part_tasks,
-    "memory": part_memory, "start": part_start, "past": part_past,
-}  # fmt: skip
+    "call": part_call,
+    "link": part_link,
+    "bulk": part_bulk,
+    "tasks": part_tasks,
+    "memory": part_memory,
+    "start": part_start,
+    "past": part_past,
+}
 
 RATIOS = (
     # name, above, below, what is wanted
@@ -237,9 +254,13 @@ RATIOS = (
     ("bulk / engine's", "bulk.mb_s", "engine.bulk_mb_s", ""),
 )
 GOALS = {
-    "link.open_p50_ms": "< 50", "link.open_max_ms": "<= 200", "tasks.cycles_per_s_64": ">= 2000",
-    "agent.rss_mb": "< 60", "cli.help_ms": "< 150", "import_ms": "< 100",
-}  # fmt: skip
+    "link.open_p50_ms": "< 50",
+    "link.open_max_ms": "<= 200",
+    "tasks.cycles_per_s_64": ">= 2000",
+    "agent.rss_mb": "< 60",
+    "cli.help_ms": "< 150",
+    "import_ms": "< 100",
+}
 
 
 def table(found: Row) -> str:

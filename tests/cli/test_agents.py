@@ -27,8 +27,9 @@ async def test_a_list(capsys):
         lines = capsys.readouterr().out.splitlines()
         assert lines[0].split() == ["agent", "health", "skills", "machine"]
         assert [line.split()[:3] for line in lines[1:]] == [
-            ["anna", "active", "echo"], ["bob", "active", "echo"],
-        ]  # fmt: skip
+            ["anna", "active", "echo"],
+            ["bob", "active", "echo"],
+        ]
         await show(mesh, Talk(True, False, 0, ""), "echo")
     said = json.loads(capsys.readouterr().out)
     assert [found["agent_id"] for found in said["agents"]] == ["anna", "bob"]

@@ -35,9 +35,12 @@ def test_lines():
     ],
 )
 def test_only_a_person_at_a_terminal_sees_it(
-    stream: type[io.StringIO], quiet: bool, as_json: bool, shown: bool,
+    stream: type[io.StringIO],
+    quiet: bool,
+    as_json: bool,
+    shown: bool,
     monkeypatch: pytest.MonkeyPatch,
-):  # fmt: skip
+):
     err = stream()
     monkeypatch.setattr("sys.stderr", err)
     with Bar(Talk(as_json, quiet, 0, "")) as bar:

@@ -16,7 +16,7 @@ from msgspec import Meta
 
 from chatixia import Agent, connect
 from chatixia.cli import call as command
-from chatixia.cli.call import Request, explain, perform
+from chatixia.cli.call import TypedCall, explain, perform
 from chatixia.cli.common import Talk
 from chatixia.cli.submit import Terms
 from chatixia.client.reply import Reply
@@ -60,11 +60,11 @@ def weather() -> Agent:
     return agent
 
 
-def request(skill: str, *words: str, agent: str = "weather", timeout: float = 5.0) -> Request:
-    return Request(agent, skill, words, timeout, False, "never", command.read)
+def request(skill: str, *words: str, agent: str = "weather", timeout: float = 5.0) -> TypedCall:
+    return TypedCall(agent, skill, words, timeout, False, "never", command.read)
 
 
-async def run(asked: Request, as_json: bool = False) -> None:
+async def run(asked: TypedCall, as_json: bool = False) -> None:
     async with mesh_of(weather()) as mesh:
         await perform(mesh, Talk(as_json, False, 0, ""), asked)
 
@@ -189,8 +189,9 @@ async def test_who_was_away_refuses_text_where_it_wants_a_number(home, monkeypat
 async def test_the_queue_carries_a_stream_whole(home, capsys):
     async with RegistryHarness(home), weather(), connect() as mesh:
         for skill, word, out in (
-            ("tell", "words=2", "word0 word1 \n"), ("rows", "count=2", '{"n":0}\n{"n":1}\n'),
-        ):  # fmt: skip
+            ("tell", "words=2", "word0 word1 \n"),
+            ("rows", "count=2", '{"n":0}\n{"n":1}\n'),
+        ):
             await perform(
                 mesh, Talk(False, False, 0, ""), request(skill, word)._replace(queue="only")
             )
@@ -210,8 +211,10 @@ def test_a_call_that_nobody_waits_for(registry, type_):
     asyncio.run(once())
     words = ("call", "weather", "forecast", "city=Oslo", "--no-wait")
     for more, deadline, tries in (
-        ((), 86_400, 1), (("--timeout", "90"), 90, 1), (("--idempotent",), 86_400, 3),
-    ):  # fmt: skip
+        ((), 86_400, 1),
+        (("--timeout", "90"), 90, 1),
+        (("--idempotent",), 86_400, 3),
+    ):
         done = type_(*words, *more)
         assert done.code == 0, done.err
         row = type_("tasks", "show", done.out.strip(), "--json").json["task"]

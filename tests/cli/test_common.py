@@ -58,9 +58,16 @@ def test_wait_returns_what_was_awaited():
 
 @pytest.mark.parametrize(
     "words",
-    [("status",), ("agents",), ("tasks",), ("ping", "anna"), ("ask", "anna", "hi"),
-     ("call", "anna", "echo"), ("call", "anna", "echo", "--timeout", "0.2")],
-)  # fmt: skip
+    [
+        ("status",),
+        ("agents",),
+        ("tasks",),
+        ("ping", "anna"),
+        ("ask", "anna", "hi"),
+        ("call", "anna", "echo"),
+        ("call", "anna", "echo", "--timeout", "0.2"),
+    ],
+)
 def test_a_registry_that_is_down_is_said_soon(registry, type_, monkeypatch, words):
     registry.terminate()
     monkeypatch.setattr(common_, "PATIENCE_S", 0.3)

@@ -47,19 +47,25 @@ def test_json_gives_the_error_as_an_object(capsys):
     found = json.loads(capsys.readouterr().out)
     assert (found["v"], found["kind"]) == (1, "error")
     assert found["error"] == {
-        "code": "unknown_skill", "message": "weather has no skill forcast.",
-        "retryable": False, "outcome": "definite", "agent": "weather",
-    }  # fmt: skip
+        "code": "unknown_skill",
+        "message": "weather has no skill forcast.",
+        "retryable": False,
+        "outcome": "definite",
+        "agent": "weather",
+    }
 
 
 @pytest.mark.parametrize(
     "words",
     [
-        ["clal", "--json"], ["call", "--json"], ["--nope", "--json"],
+        ["clal", "--json"],
+        ["call", "--json"],
+        ["--nope", "--json"],
         ["up", "--port", "x", "--json"],
-        ["tasks", "shwo", "--json"], ["call", "a", "b", "--direct", "--queue", "--json"],
+        ["tasks", "shwo", "--json"],
+        ["call", "a", "b", "--direct", "--queue", "--json"],
     ],
-)  # fmt: skip
+)
 def test_a_line_that_cannot_be_read_is_an_object_too(words, capsys):
     assert failure.guarded(chatixia, words) == 2
     out, err = capsys.readouterr()

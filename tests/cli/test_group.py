@@ -23,8 +23,11 @@ def test_help_lists_every_command_without_loading_one():
         assert f"\n  {name} " in done.stdout
     loaded = set(done.stdout.partition("LOADED")[2].split())
     assert loaded == {
-        "chatixia.cli", "chatixia.cli.failure", "chatixia.cli.group", "chatixia.cli.output",
-    }  # fmt: skip
+        "chatixia.cli",
+        "chatixia.cli.failure",
+        "chatixia.cli.group",
+        "chatixia.cli.output",
+    }
 
 
 @pytest.mark.parametrize("name", COMMANDS)

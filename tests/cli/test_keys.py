@@ -2,7 +2,7 @@
 
 import pytest
 
-from chatixia.assembly.remote.rest import Rest
+from chatixia.assembly.remote.rest import RegistryClient
 from chatixia.cli.keys import date, meant
 from chatixia.errors import BadRequest
 from chatixia.wire.registry import KeyCreate, KeyInfo
@@ -25,7 +25,7 @@ def test_the_key_is_all_of_stdout(registry, type_):
 
 
 def test_every_key_is_listed_also_behind_the_first_page(registry, type_):
-    with Rest.owner(registry.profile) as rest:
+    with RegistryClient.owner(registry.profile) as rest:
         for n in range(201):
             rest.call("keys.create", KeyCreate(f"script{n}"))
     listed = type_("keys", "--json").json["keys"]

@@ -60,8 +60,12 @@ def test_pong():
 
 def test_a_links_round_trip():
     assert [output.round_trip(ms) for ms in (None, 0.0, 0.4, 1.0, 12.3)] == [
-        "-", "under 1 ms", "under 1 ms", "1 ms", "12 ms",
-    ]  # fmt: skip
+        "-",
+        "under 1 ms",
+        "under 1 ms",
+        "1 ms",
+        "12 ms",
+    ]
 
 
 def test_online():
@@ -104,8 +108,12 @@ def test_host(where, host):
 
 def test_since():
     assert [output.since(s) for s in (0, 59, 61, 7200, 200_000)] == [
-        "0 s", "59 s", "1 min", "2 h", "2 d",
-    ]  # fmt: skip
+        "0 s",
+        "59 s",
+        "1 min",
+        "2 h",
+        "2 d",
+    ]
 
 
 def test_home_is_short(monkeypatch):
@@ -147,9 +155,11 @@ def test_a_terminal_is_not_steered(monkeypatch, capsys):
     [
         ("192.168.1.20:8443,laptop.local:8443#cq", "192.168.1.20:8443,laptop.local:8443#cq"),
         ("[fd00::2]:8443#cq", '"[fd00::2]:8443#cq"'),
-        ("a b", '"a b"'), ("a$b", "'a$b'"), ("", '""'),
+        ("a b", '"a b"'),
+        ("a$b", "'a$b'"),
+        ("", '""'),
     ],
-)  # fmt: skip
+)
 def test_a_word_of_a_command_is_quoted_if_need_be(text, shown):
     assert output.word(text) == shown
     assert shlex.split(shown) == [text]

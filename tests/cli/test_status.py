@@ -7,9 +7,13 @@ from chatixia.wire.tasks import STATES
 
 def test_rows():
     found = StatusReply(
-        "ab" * 32, "0.1.0", 0.0, agents=2, tasks={"pending": 1, "completed": 0},
+        "ab" * 32,
+        "0.1.0",
+        0.0,
+        agents=2,
+        tasks={"pending": 1, "completed": 0},
         addresses=["http://127.0.0.1:8080"],
-    )  # fmt: skip
+    )
     links = Topology([], [Edge("anna", "bob", "direct", 0.42, confirmed=True)])
     text = render(found, links)
     assert "  agents    2 online" in text

@@ -74,12 +74,17 @@ def test_letters_that_an_encoding_has_not(monkeypatch: pytest.MonkeyPatch):
     "words",
     [
         *[[name, BAD] for name in COMMANDS if name not in ("run", "validate", "init", "config")],
-        ["call", "weather", "hi", b"name=" + BAD], ["ask", "weather", BAD],
+        ["call", "weather", "hi", b"name=" + BAD],
+        ["ask", "weather", BAD],
         ["agents", "--skill", BAD],
-        ["tasks", "cancel", "t_" + "a" * 26, "--reason", BAD], ["tasks", "submit", "a", "b", BAD],
-        ["invite", "x", "--via", BAD], ["keys", "create", BAD], ["up", "--name", BAD], [BAD],
+        ["tasks", "cancel", "t_" + "a" * 26, "--reason", BAD],
+        ["tasks", "submit", "a", "b", BAD],
+        ["invite", "x", "--via", BAD],
+        ["keys", "create", BAD],
+        ["up", "--name", BAD],
+        [BAD],
     ],
-)  # fmt: skip
+)
 def test_words_that_are_no_text(home: Path, type_, words: list[str | bytes]):
     done = type_(*(os.fsdecode(word) for word in words))
     assert done.code == 2
@@ -112,10 +117,17 @@ def test_a_user_without_a_home(type_, monkeypatch: pytest.MonkeyPatch, home_vari
     if home_variable:
         monkeypatch.setenv("CHATIXIA_HOME", home_variable)
     for words in (
-        ["leave"], ["agents"],
-        ["call", "a", "b"], ["tasks"], ["status"], ["hub"], ["invite", "x"], ["revoke", "x"],
-        ["keys"], ["config"],
-    ):  # fmt: skip
+        ["leave"],
+        ["agents"],
+        ["call", "a", "b"],
+        ["tasks"],
+        ["status"],
+        ["hub"],
+        ["invite", "x"],
+        ["revoke", "x"],
+        ["keys"],
+        ["config"],
+    ):
         done = type_(*words)
         assert (done.code, "CHATIXIA_HOME" in done.err) == (2, True), (words, done.err)
         assert done.err.count("\n") == 1

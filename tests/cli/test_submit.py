@@ -25,9 +25,13 @@ class Mesh:
 
 def ended(**more: Any) -> Task:
     given: dict[str, Any] = {
-        "state": "failed", "payload": Body(plain=msgspec.Raw(b'{"n":1.0}')), "priority": 3,
-        "max_attempts": 5, "skill": "fold", "target_agent_id": "bob",
-    }  # fmt: skip
+        "state": "failed",
+        "payload": Body(plain=msgspec.Raw(b'{"n":1.0}')),
+        "priority": 3,
+        "max_attempts": 5,
+        "skill": "fold",
+        "target_agent_id": "bob",
+    }
     return Task("t_old", **{**given, **more})
 
 

@@ -34,9 +34,16 @@ def test_all_about_one():
 
 def test_one_that_waits():
     waits = msgspec.structs.replace(
-        TASK, state="pending", attempt=1, ttl=100.0, deadline_ms=90_000, run_after=57.0, priority=5,
-        target_agent_id="", assigned_agent_id="",
-    )  # fmt: skip
+        TASK,
+        state="pending",
+        attempt=1,
+        ttl=100.0,
+        deadline_ms=90_000,
+        run_after=57.0,
+        priority=5,
+        target_agent_id="",
+        assigned_agent_id="",
+    )
     found = shown(waits)
     assert found["next try"][0] == "in 7 s"
     assert found["deadline"][1] == "in 2 min"

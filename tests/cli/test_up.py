@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from chatixia.assembly.serve.up import Started
+from chatixia.assembly.serve.up import StartReport
 from chatixia.cli import output
 from chatixia.cli.up import lines, up
 
@@ -17,7 +17,7 @@ LAN = ["http://127.0.0.1:8080", "https://192.168.1.20:8443", "https://laptop.loc
 
 
 def started(urls, made=False, stun=3478):
-    return Started("/home/ada/data/home", made, urls, "5be4-0c1d", stun, 1, "m", 8080)
+    return StartReport("/home/ada/data/home", made, urls, "5be4-0c1d", stun, 1, "m", 8080)
 
 
 def test_the_first_time():
@@ -72,7 +72,8 @@ def test_the_environment_may_name_the_port(monkeypatch, words, port):
 def test_the_next_lines_name_the_mesh():
     text = output.rows(lines(started(LOCAL, made=True), False, "second"))
     for command in (
-        "chatixia run weather --mesh second", "`chatixia hub --mesh second`",
+        "chatixia run weather --mesh second",
+        "`chatixia hub --mesh second`",
         "chatixia up --lan --mesh second",
-    ):  # fmt: skip
+    ):
         assert command in text

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from msgspec import Raw
 
-from chatixia.agent.nested import NestedDoor
+from chatixia.agent.nested import NestedContext
 from chatixia.client.affinity import LoopAffinity
-from chatixia.client.call_context import Door
+from chatixia.client.call_context import CallContext
 from chatixia.client.gather import gather
 from chatixia.client.mesh import Mesh
 from chatixia.core.ports import Incoming
@@ -109,13 +109,13 @@ WAITS: dict[str, Use] = {
 @pytest.mark.parametrize("use", [*DEFINITE, *WAITS])
 async def test_every_door_names_the_loop_and_the_cure(use: str, via: str, elsewhere: Any):
     net = Net()
-    root = Door(net.port("a"))
+    root = CallContext(net.port("a"))
     mesh = Mesh(root, _nothing)
     if via == "ctx":
         inc = Incoming(
             AgentId("b"), "r1", "task", "hi", Raw(b"{}"), False, (), None, "", "direct", "k"
         )
-        mesh = Mesh(NestedDoor(root, inc, None, None), _nothing)
+        mesh = Mesh(NestedContext(root, inc, None, None), _nothing)
     with pytest.raises(ConfigError) as caught:
         await elsewhere(lambda: (DEFINITE | WAITS)[use](mesh))
     said = caught.value.message
@@ -131,10 +131,11 @@ async def _nothing() -> None:
 
 
 async def test_its_own_loop_and_a_thread_without_one_are_welcome():
-    mesh = Mesh(Door(Net().port("a")))
+    mesh = Mesh(CallContext(Net().port("a")))
     assert await asyncio.to_thread(lambda: (mesh.id, list(mesh.links()))) == (
-        mesh.id, list(mesh.links())
-    )  # fmt: skip
+        mesh.id,
+        list(mesh.links()),
+    )
 
 
 def test_what_no_loop_opened_any_loop_may_use():

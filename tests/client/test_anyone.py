@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from chatixia import Agent
 from chatixia.client.anyone import REACH_S, ROUNDS
-from chatixia.client.call_context import Door
+from chatixia.client.call_context import CallContext
 from chatixia.client.mesh import Mesh
 from chatixia.client.retry import TRIES
 from chatixia.errors import (
@@ -124,7 +124,7 @@ async def links_of_memory(*names: str):
         net.node(one).serve(told, [SkillInfo("name")], 2)
     port = net.node("me~abcdef")
     await net.start()
-    mesh = Mesh(Door(port, net.world), net.stop)
+    mesh = Mesh(CallContext(port, net.world), net.stop)
     async with mesh:
         yield net, mesh
 
@@ -248,8 +248,12 @@ async def test_who_has_no_key_comes_last_and_through_the_queue(net: Net):
     def without_keys(*names: str) -> None:
         def read(query):
             found = listed(query).agents
-            return Agents([replace(one, trust="unverified" if one.agent_id in names else "owner")
-                           for one in found])  # fmt: skip
+            return Agents(
+                [
+                    replace(one, trust="unverified" if one.agent_id in names else "owner")
+                    for one in found
+                ]
+            )
 
         net.verbs["agents.list"] = read
 
@@ -299,7 +303,7 @@ async def test_the_deadline_is_one_for_all(net: Net):
 async def test_what_one_may_have_done_stays_unknown_whatever_the_others_say(
     net: Net, last: MeshError
 ):
-    door, errors = Door(net.port("me~abcdef")), [Unreachable(outcome="unknown"), last, last]
+    door, errors = CallContext(net.port("me~abcdef")), [Unreachable(outcome="unknown"), last, last]
 
     async def call(_):
         raise errors.pop(0)

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from chatixia.client.broadcast import MAX_RECEIVERS
-from chatixia.client.call_context import Door
+from chatixia.client.call_context import CallContext
 from chatixia.client.mesh import Mesh
 from chatixia.errors import RegistryUnreachable
 from chatixia.testing.network import Network
@@ -67,12 +67,14 @@ async def test_each_has_a_bound_of_its_own():
         net.cut(me.id, name, keep=True)
     await net.start()
     began = net.world.now
-    got = await Mesh(Door(me, net.world)).broadcast("hi", timeout=0.5)
+    got = await Mesh(CallContext(me, net.world)).broadcast("hi", timeout=0.5)
     assert net.world.now - began < 3
     assert {r.agent: r.code for r in got if not r.ok} == {
-        "a00": "unreachable", "a05": "unreachable",
-        "a01": "deadline_exceeded", "a02": "deadline_exceeded",
-    }  # fmt: skip
+        "a00": "unreachable",
+        "a05": "unreachable",
+        "a01": "deadline_exceeded",
+        "a02": "deadline_exceeded",
+    }
     assert [r.reply for r in got if r.ok] == ["heard"] * 16
     await net.stop()
 

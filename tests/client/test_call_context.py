@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection
 
 import pytest
 
-from chatixia.client.call_context import BoundDoor, Door
+from chatixia.client.call_context import BoundedContext, CallContext
 from chatixia.client.mesh import Mesh
 from chatixia.core.ports import Outgoing
 from chatixia.errors import ConfigError, DeadlineExceeded, Unreachable
@@ -30,7 +30,7 @@ def in_child(mesh: Mesh, out: Connection) -> None:
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_after_fork():
-    mesh = Mesh(Door(Net().port("a")))
+    mesh = Mesh(CallContext(Net().port("a")))
     here, there = multiprocessing.Pipe()
     child = multiprocessing.get_context("fork").Process(target=in_child, args=(mesh, there))
     child.start()
@@ -45,7 +45,7 @@ def test_after_fork():
 async def test_a_bound_door_lets_nothing_wait_longer():
     net = Net()
     world = FakeWorld()
-    door = BoundDoor(Door(net.port("a"), world), 5.0)
+    door = BoundedContext(CallContext(net.port("a"), world), 5.0)
     assert (door.id, door.budget(3.0), door.budget(9.0)) == ("a", 3.0, 5.0)
     world.now += 2
     for timeout, left in ((1.0, 1.0), (9.0, 3.0)):
@@ -63,7 +63,7 @@ async def test_a_bound_door_lets_nothing_wait_longer():
 
 
 async def test_a_closed_door_ends_pauses_and_keeps_its_id():
-    door = Door(Net().port("a"))
+    door = CallContext(Net().port("a"))
     waiting = asyncio.ensure_future(door.pause(60))
     await asyncio.sleep(0)
     door.lock()
@@ -77,6 +77,6 @@ async def test_a_closed_door_ends_pauses_and_keeps_its_id():
 
 
 def test_the_root_door():
-    door = Door(Net().port("a"))
+    door = CallContext(Net().port("a"))
     assert (door.id, door.avoid, door.caused_by(), door.traceparent) == ("a", {"a"}, (), "")
     assert door.budget(7.0) == 7.0

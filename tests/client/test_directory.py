@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from chatixia.client.call_context import Door
-from chatixia.client.directory import FRESH_S, MAX_LISTS, Directory
+from chatixia.client.call_context import CallContext
+from chatixia.client.directory import FRESH_S, MAX_LISTS, AgentDirectory
 from chatixia.errors import RegistryUnreachable
 from chatixia.testing.clock import FakeWorld
 from chatixia.wire.registry import AgentQuery, AgentRecord, Agents
@@ -22,7 +22,7 @@ class Registry:
         self.world = FakeWorld()
         net = Net()
         net.verbs["agents.list"] = self.list
-        self.directory = Directory(Door(net.port("a"), self.world))
+        self.directory = AgentDirectory(CallContext(net.port("a"), self.world))
 
     def list(self, query: AgentQuery) -> Agents:
         if not self.up:

@@ -62,9 +62,12 @@ print("parent")
 
 def test_a_child_that_forked_may_drop_it():
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", DROPPED], capture_output=True, text=True, timeout=20,
+        [sys.executable, "-W", "ignore", "-c", DROPPED],
+        capture_output=True,
+        text=True,
+        timeout=20,
         check=True,
-    )  # fmt: skip
+    )
     assert done.stdout.splitlines() == ["child 0", "parent"]
 
 

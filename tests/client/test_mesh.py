@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chatixia.client.call_context import Door
+from chatixia.client.call_context import CallContext
 from chatixia.client.mesh import Mesh
 from chatixia.errors import DeadlineExceeded, Denied, RegistryUnreachable, UnknownAgent
 from tests.agent.loopback import Net
@@ -59,7 +59,7 @@ async def test_closing_happens_once(net: Net):
     async def close() -> None:
         closed.append(1)
 
-    mesh = Mesh(Door(net.port("c")), close)
+    mesh = Mesh(CallContext(net.port("c")), close)
     async with mesh as same:
         assert same is mesh
     await mesh.close()

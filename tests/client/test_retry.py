@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from chatixia.client.call_context import Door
+from chatixia.client.call_context import CallContext
 from chatixia.client.retry import TRIES, insist
-from chatixia.core.ports import Answer, Outgoing
+from chatixia.core.ports import CallAnswer, Outgoing
 from chatixia.errors import (
     MeshError,
     Overloaded,
@@ -30,14 +30,14 @@ class Flaky:
     def __init__(self, *errors: MeshError) -> None:
         self.errors = list(errors)
         self.seen: list[tuple[str, float]] = []
-        self.door = Door(Net().port("a"))
+        self.door = CallContext(Net().port("a"))
         self.door.call = self.call
 
-    async def call(self, out: Outgoing) -> Answer:
+    async def call(self, out: Outgoing) -> CallAnswer:
         self.seen.append((out.key, out.timeout))
         if self.errors:
             raise self.errors.pop(0)
-        return Answer(b"1", "direct", 1.0, NOBODY)
+        return CallAnswer(b"1", "direct", 1.0, NOBODY)
 
 
 @pytest.fixture(autouse=True)
@@ -90,10 +90,10 @@ async def test_a_mesh_that_closes_between_two_tries_ends_it_as_itself(
 ):
     flaky = Flaky(Overloaded(), Unavailable(retryable=False))
 
-    async def close(door: Door, _: float) -> None:
+    async def close(door: CallContext, _: float) -> None:
         door.lock()
 
-    monkeypatch.setattr(Door, "pause", close)
+    monkeypatch.setattr(CallContext, "pause", close)
     with pytest.raises(Unavailable):
         await insist(flaky.door, Outgoing(NOBODY))
 

@@ -143,8 +143,13 @@ def test_only_while_open():
         mesh.agent("a")
 
 
-PAIRS = [(Mesh, SyncMesh), (AgentHandle, SyncHandle), (AnyHandle, SyncAnyHandle),
-         (Items, SyncItems), (Task, SyncTask)]  # fmt: skip
+PAIRS = [
+    (Mesh, SyncMesh),
+    (AgentHandle, SyncHandle),
+    (AnyHandle, SyncAnyHandle),
+    (Items, SyncItems),
+    (Task, SyncTask),
+]
 
 
 def public(kind: type) -> set[str]:

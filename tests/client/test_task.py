@@ -11,7 +11,7 @@ import pytest
 
 from chatixia.client import mesh as mesh_module
 from chatixia.client import task as task_module
-from chatixia.client.call_context import Door
+from chatixia.client.call_context import CallContext
 from chatixia.client.task import Progress
 from chatixia.errors import (
     BadArguments,
@@ -286,10 +286,10 @@ async def test_a_mesh_that_closes_ends_the_waiting_as_itself_between_two_looks_t
     task = registry.task
     registry.rows = [RegistryUnreachable(), Unavailable(retryable=False)]
 
-    async def close(door: Door, _: float) -> None:
+    async def close(door: CallContext, _: float) -> None:
         door.lock()
 
-    monkeypatch.setattr(Door, "pause", close)
+    monkeypatch.setattr(CallContext, "pause", close)
     with pytest.raises(Unavailable):
         await task.reply()
     with pytest.raises(ConfigError, match="is closed"):

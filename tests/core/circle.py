@@ -14,7 +14,7 @@ import msgspec
 from chatixia.core.membership import Member, check_chain, key_id, mesh_of, sign_record
 from chatixia.core.meshtime import MeshTime
 from chatixia.core.pins import MemoryBook
-from chatixia.core.ports import Self
+from chatixia.core.ports import LocalIdentity
 from chatixia.identity import SealKey, SignKey, verify
 from chatixia.ids import AgentId
 from chatixia.wire.signed import b64
@@ -81,9 +81,9 @@ class Party:
     def member(self, now: float = NOW) -> Member:
         return check_chain(self.chain, mesh=self.mesh, now=now, verify=verify)
 
-    def me(self, incarnation: str = "", book: MemoryBook | None = None) -> Self:
+    def me(self, incarnation: str = "", book: MemoryBook | None = None) -> LocalIdentity:
         member = self.member()
-        return Self(
+        return LocalIdentity(
             id=AgentId(member.id),
             mesh=self.mesh,
             incarnation=incarnation or secret("incarnation " + member.id).hex()[:16],

@@ -20,12 +20,20 @@ PRINTS = {name: secret(f"certificate {name}") for name in ("alice", "bob", "mall
 
 def sdp_of(name: str, setup: str = "actpass", *more: str) -> str:
     lines = [
-        "v=0", "o=- 1 2 IN IP4 127.0.0.1", "s=-", "t=0 0",
-        "m=application 9 UDP/DTLS/SCTP webrtc-datachannel", "c=IN IP4 0.0.0.0",
-        "a=ice-ufrag:abcd", "a=ice-pwd:abcdefghijklmnopqrstuv",
+        "v=0",
+        "o=- 1 2 IN IP4 127.0.0.1",
+        "s=-",
+        "t=0 0",
+        "m=application 9 UDP/DTLS/SCTP webrtc-datachannel",
+        "c=IN IP4 0.0.0.0",
+        "a=ice-ufrag:abcd",
+        "a=ice-pwd:abcdefghijklmnopqrstuv",
         "a=fingerprint:sha-256 " + ":".join(f"{byte:02X}" for byte in PRINTS[name]),
-        f"a=setup:{setup}", "a=mid:0", "a=sctp-port:5000", *more,
-    ]  # fmt: skip
+        f"a=setup:{setup}",
+        "a=mid:0",
+        "a=sctp-port:5000",
+        *more,
+    ]
     return "".join(f"{line}\r\n" for line in lines)
 
 
@@ -70,39 +78,59 @@ class Pair:
         me.chain, me.sign = party.chain, party.sign.sign
         return h.sign_offer(self.offer, me)
 
-    def hear_offer(self, offer: Offer | None = None, now: float = NOW) -> h.Heard:
+    def hear_offer(self, offer: Offer | None = None, now: float = NOW) -> h.VerifiedDescription:
         return h.check_offer(offer or self.offer, self.bob, self.bob.book, now=now)
 
-    def hear_answer(self, answer: Answer | None = None, now: float = NOW) -> h.Heard:
+    def hear_answer(self, answer: Answer | None = None, now: float = NOW) -> h.VerifiedDescription:
         return h.check_answer(
             answer or self.answer, self.offer, self.alice, self.alice.book, now=now
         )
 
-    def bindings(self) -> tuple[h.Binding, h.Binding]:
+    def bindings(self) -> tuple[h.HelloBinding, h.HelloBinding]:
         """The connection as Alice and as Bob sees it."""
         offered, answered = self.hear_offer(), self.hear_answer()
-        mine = h.Binding(
-            path="direct", mesh=self.alice.mesh, me="alice", peer="bob", offerer=True,
-            nonce=b"a" * 16, peer_nonce=answered.nonce, incarnation=self.alice.incarnation,
-            peer_incarnation=answered.incarnation, capabilities=CAPABILITIES,
-            peer_capabilities=answered.capabilities, version=answered.version,
-            fingerprint=PRINTS["alice"], peer_fingerprint=answered.description.fingerprint,
-            offer_hash=signed.digest(self.offer.sdp), answer_hash=answered.hash,
-        )  # fmt: skip
-        theirs = h.Binding(
-            path="direct", mesh=self.bob.mesh, me="bob", peer="alice", offerer=False,
-            nonce=b"b" * 16, peer_nonce=offered.nonce, incarnation=self.bob.incarnation,
-            peer_incarnation=offered.incarnation, capabilities=("session/1",),
-            peer_capabilities=offered.capabilities, version=offered.version,
-            fingerprint=PRINTS["bob"], peer_fingerprint=offered.description.fingerprint,
-            offer_hash=offered.hash, answer_hash=signed.digest(self.answer.sdp),
-        )  # fmt: skip
+        mine = h.HelloBinding(
+            path="direct",
+            mesh=self.alice.mesh,
+            me="alice",
+            peer="bob",
+            offerer=True,
+            nonce=b"a" * 16,
+            peer_nonce=answered.nonce,
+            incarnation=self.alice.incarnation,
+            peer_incarnation=answered.incarnation,
+            capabilities=CAPABILITIES,
+            peer_capabilities=answered.capabilities,
+            version=answered.version,
+            fingerprint=PRINTS["alice"],
+            peer_fingerprint=answered.description.fingerprint,
+            offer_hash=signed.digest(self.offer.sdp),
+            answer_hash=answered.hash,
+        )
+        theirs = h.HelloBinding(
+            path="direct",
+            mesh=self.bob.mesh,
+            me="bob",
+            peer="alice",
+            offerer=False,
+            nonce=b"b" * 16,
+            peer_nonce=offered.nonce,
+            incarnation=self.bob.incarnation,
+            peer_incarnation=offered.incarnation,
+            capabilities=("session/1",),
+            peer_capabilities=offered.capabilities,
+            version=offered.version,
+            fingerprint=PRINTS["bob"],
+            peer_fingerprint=offered.description.fingerprint,
+            offer_hash=offered.hash,
+            answer_hash=signed.digest(self.answer.sdp),
+        )
         return mine, theirs
 
 
 def hear_hello(
     frame: HelloFrame,
-    binding: h.Binding,
+    binding: h.HelloBinding,
     party: Party,
     certificate: bytes | None = None,
     now: float = NOW,
@@ -110,9 +138,14 @@ def hear_hello(
 ) -> Any:
     seen = binding.peer_fingerprint if certificate is None else certificate
     return h.check_hello(
-        frame, binding, party.member(), certificate=seen, verify=verify, now=now,
+        frame,
+        binding,
+        party.member(),
+        certificate=seen,
+        verify=verify,
+        now=now,
         revocations=revocations or {},
-    )  # fmt: skip
+    )
 
 
 def login(party: Party, **changes: Any) -> Register:
@@ -137,8 +170,12 @@ def proof(party: Party = REGISTRY, nonce: bytes = b"n" * 16, cert: bytes = CERTI
 
 def hear_registry(chain: list[Signed], sig: str, **more: Any) -> Any:
     given: dict[str, Any] = {
-        "nonce": b"n" * 16, "certificate": CERTIFICATE, "mesh": owner().mesh, "now": NOW,
-        "verify": verify, "pinned": REGISTRY.sign.public,
+        "nonce": b"n" * 16,
+        "certificate": CERTIFICATE,
+        "mesh": owner().mesh,
+        "now": NOW,
+        "verify": verify,
+        "pinned": REGISTRY.sign.public,
         "key_hash": signed.key_hash(REGISTRY.sign.public)[:16],
-    }  # fmt: skip
+    }
     return h.check_registry(chain, sig, **(given | more))

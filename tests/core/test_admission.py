@@ -6,12 +6,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatixia.core import admission
-from chatixia.core.admission import Admission, Bounds
+from chatixia.core.admission import Admission, AdmissionLimits
 
-SMALL = Bounds(
-    total=6, share=3, rate=2, burst=4, loopback=5, loopback_rate=4, loopback_burst=6, reserve=2,
+SMALL = AdmissionLimits(
+    total=6,
+    share=3,
+    rate=2,
+    burst=4,
+    loopback=5,
+    loopback_rate=4,
+    loopback_burst=6,
+    reserve=2,
     held_bytes=64 * 1024,
-)  # fmt: skip
+)
 
 
 def entered(found: Admission, *visits: tuple[int, str], now: float = 0.0) -> list[int]:
@@ -63,7 +70,7 @@ def test_the_reserve_does_not_count_where_the_total_is_full():
 
 
 def test_turns_are_the_addresses_own_and_within_their_rate():
-    found = Admission(Bounds(rate=2, burst=2, share=60))
+    found = Admission(AdmissionLimits(rate=2, burst=2, share=60))
     entered(found, *((key, "a") for key in range(6)), (6, "b"))
     for key in range(7):
         found.wait(key)
@@ -126,10 +133,17 @@ def test_addresses_that_are_remembered_are_bounded(monkeypatch):
     assert len(found._addresses) <= 3 and len(found._members) <= 3
 
 
-@given(st.lists(st.tuples(
-    st.sampled_from(["enter", "leave", "prove", "wait", "turn", "hold", "late"]),
-    st.integers(0, 12), st.sampled_from("abcd"), st.integers(0, 50_000), st.floats(0, 3),
-)))  # fmt: skip
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["enter", "leave", "prove", "wait", "turn", "hold", "late"]),
+            st.integers(0, 12),
+            st.sampled_from("abcd"),
+            st.integers(0, 50_000),
+            st.floats(0, 3),
+        )
+    )
+)
 def test_no_bound_is_ever_passed_and_nothing_is_counted_that_left(steps):
     found, now, waiting = Admission(SMALL), 0.0, set()
     for what, key, name, size, wait in steps:

@@ -23,9 +23,12 @@ def test_it_names_who_asks_of_which_mesh_and_answers_one_nonce():
     made = assertion(WORKER.sign.jws, WORKER.chain, WORKER.mesh, "a nonce", NOW + 0.7)
     assert made.chain == WORKER.chain
     assert claims(made.assertion) == {
-        "sub": "worker", "aud": WORKER.mesh, "iat": int(NOW), "exp": int(NOW) + 60,
+        "sub": "worker",
+        "aud": WORKER.mesh,
+        "iat": int(NOW),
+        "exp": int(NOW) + 60,
         "nonce": "a nonce",
-    }  # fmt: skip
+    }
 
 
 def test_it_is_made_by_the_chain_as_that_is_then():

@@ -3,18 +3,18 @@
 import pytest
 
 from chatixia.core import budget
-from chatixia.core.budget import ALL_KEPT, ALL_RUNNING, Room
+from chatixia.core.budget import ALL_KEPT, ALL_RUNNING, ResourceBudget
 from chatixia.core.call import Calls
 from chatixia.core.frames import task_request, write_frame
-from chatixia.core.timers import Wheel
+from chatixia.core.timers import TimerWheel
 from chatixia.wire.peer import MAX_MESSAGE
 
 
 class Peer:
     """One of many, whose requests share a room."""
 
-    def __init__(self, name: str, shared: Room) -> None:
-        self.calls = Calls("me", name, Wheel(), shared)
+    def __init__(self, name: str, shared: ResourceBudget) -> None:
+        self.calls = Calls("me", name, TimerWheel(), shared)
         self.s = 0
 
     def ask(self, *rids: str):
@@ -29,7 +29,7 @@ class Peer:
 
 def test_handlers_of_all_peers_together_are_bounded(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(budget, "ALL_RUNNING", 4)
-    shared = Room()
+    shared = ResourceBudget()
     one, two, three = Peer("one", shared), Peer("two", shared), Peer("three", shared)
     running = one.ask("a", "b") + two.ask("c")
     assert len(running) == shared.running == 3
@@ -42,7 +42,7 @@ def test_handlers_of_all_peers_together_are_bounded(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_machine_with_many_clients_has_one_share_and_others_are_served():
-    shared = Room()
+    shared = ResourceBudget()
     greedy = [Peer(f"greedy~{n}", shared) for n in range(18)]
     for peer in greedy:
         peer.calls.account.belongs("greedy")
@@ -56,12 +56,13 @@ def test_a_machine_with_many_clients_has_one_share_and_others_are_served():
         for served in list(peer.calls.served.values()):
             peer.calls.answer(served, b"1")
     assert {name: held.running for name, held in shared.held.items()} == {
-        "greedy": 0, "honest": 256,
-    }  # fmt: skip
+        "greedy": 0,
+        "honest": 256,
+    }
 
 
 def test_what_a_peer_has_moves_to_the_share_of_its_machine():
-    shared = Room()
+    shared = ResourceBudget()
     peer = Peer("p", shared)
     [running] = peer.ask("a")
     peer.calls.account.belongs("m")
@@ -75,7 +76,7 @@ def test_what_a_peer_has_moves_to_the_share_of_its_machine():
 
 
 def test_answers_kept_for_all_peers_together_are_bounded_until_they_are_acknowledged():
-    shared = Room()
+    shared = ResourceBudget()
     peers = [Peer(f"p{n}", shared) for n in range(ALL_KEPT // MAX_MESSAGE + 2)]
     large = b'"' + b"x" * (MAX_MESSAGE - 1000) + b'"'
     served = [(peer, peer.ask("a")) for peer in peers]

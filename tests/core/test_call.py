@@ -8,9 +8,15 @@ from msgspec import Raw
 from chatixia.core import frames
 from chatixia.core.budget import MAX_RUNNING
 from chatixia.core.call import KEPT_SECONDS, MAX_ASKED, Calls
-from chatixia.core.exchange import Heard, Late, Pending, Served, Stop
+from chatixia.core.exchange import (
+    CallOverdue,
+    PendingCall,
+    PongReceived,
+    ServedRequest,
+    StopHandler,
+)
 from chatixia.core.ports import Outgoing
-from chatixia.core.timers import Wheel
+from chatixia.core.timers import TimerWheel
 from chatixia.errors import BadRequest, MeshError, SkillFailed
 from chatixia.wire import messages as m
 from chatixia.wire.peer import TaskRequest
@@ -21,7 +27,7 @@ class Pair:
 
     def __init__(self):
         self.now = 100.0
-        self.wheels = {"a": Wheel(), "b": Wheel()}
+        self.wheels = {"a": TimerWheel(), "b": TimerWheel()}
         self.a = Calls("a", "b", self.wheels["a"])
         self.b = Calls("b", "a", self.wheels["b"])
         self.a.via = self.b.via = "direct"
@@ -76,7 +82,7 @@ def request(rid="r", **kw):
 def test_a_call_and_its_answer():
     pair = Pair()
     pending, served = pair.asked()
-    assert isinstance(served, Served) and bytes(served.incoming.body) == b'{"x":1}'
+    assert isinstance(served, ServedRequest) and bytes(served.incoming.body) == b'{"x":1}'
     pair.b.answer(served, b"42")
     assert pair.carry(pair.b, pair.a) == [pending]
     assert (bytes(pending.value), pending.via) == (b"42", "direct")
@@ -142,7 +148,7 @@ def test_a_cancel_overtakes_what_was_not_sent_and_stops_what_was():
     pending, served = pair.asked()
     pair.a.cancel(pending)
     (stop,) = pair.carry(pair.a, pair.b)
-    assert isinstance(stop, Stop) and stop.served is served
+    assert isinstance(stop, StopHandler) and stop.served is served
     assert pair.carry(pair.b, pair.a) == []  # the answer ``canceled`` finds nobody
 
 
@@ -166,7 +172,7 @@ def test_an_unsent_call_is_late_once_and_then_unreachable():
     pending = pair.ask(timeout=30)
     pair.a.wait_until(pending, 105.0)
     (late,) = pair.expire("a", 106.0)
-    assert isinstance(late, Late) and late.pending is pending
+    assert isinstance(late, CallOverdue) and late.pending is pending
     assert pair.expire("a", 131.0) == [pending]
     assert (pending.error.code, pending.error.outcome) == ("unreachable", "definite")
 
@@ -235,7 +241,7 @@ def test_a_new_process_ends_sent_calls_but_idempotent_ones():
     unsent = pair.ask("u")
     pair.a.restart(sink)
     assert sink == [sent] and sent.error.code == "peer_restarted"
-    fresh = Calls("b", "a", Wheel())
+    fresh = Calls("b", "a", TimerWheel())
     again = pair.carry(pair.a, fresh)
     assert [each.rid for each in again] == ["i", "u"]
     assert sure.error is unsent.error is None
@@ -245,7 +251,7 @@ def test_a_process_that_is_gone_ends_sent_calls_and_their_handlers():
     pair, sink = Pair(), []
     _, served = pair.asked()
     pair.b.gone(sink)
-    assert [type(each) for each in sink] == [Stop] and sink[0].served is served
+    assert [type(each) for each in sink] == [StopHandler] and sink[0].served is served
     pending = pair.ask("q")
     pair.a.session.build()
     pair.a.session.sent()
@@ -264,7 +270,7 @@ def test_a_ping_is_answered_ahead_of_everything():
     pair = Pair()
     pair.a.ping("p")
     pair.carry(pair.a, pair.b)
-    assert pair.carry(pair.b, pair.a) == [Heard("p")]
+    assert pair.carry(pair.b, pair.a) == [PongReceived("p")]
 
 
 def test_a_told_status_is_done_when_it_is_acknowledged():
@@ -311,4 +317,4 @@ def test_random_frames_end_in_errors_and_never_in_a_crash():
         except MeshError as error:
             assert isinstance(error, BadRequest)
         pending = Pair().ask()
-        assert isinstance(pending, Pending)
+        assert isinstance(pending, PendingCall)

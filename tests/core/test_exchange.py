@@ -4,7 +4,7 @@ import pytest
 from msgspec import Raw
 
 from chatixia.core import exchange, frames
-from chatixia.core.exchange import Pending, Served
+from chatixia.core.exchange import PendingCall, ServedRequest
 from chatixia.core.ports import Incoming, Outgoing
 from chatixia.errors import PeerRestarted, Unreachable
 from chatixia.wire import messages as m
@@ -12,11 +12,15 @@ from chatixia.wire import messages as m
 
 def served(reply, stream=False):
     incoming = Incoming("a", "r", "task", "s", Raw(b"{}"), stream, ("a",), None, "", "direct", "r")
-    return Served("r", None, reply, incoming, 1.0)
+    return ServedRequest("r", None, reply, incoming, 1.0)
 
 
-KINDS = [("task", m.TaskAsk), ("prompt", m.PromptAsk), ("skills", m.SkillAsk),
-         ("status", m.StatusTell)]  # fmt: skip
+KINDS = [
+    ("task", m.TaskAsk),
+    ("prompt", m.PromptAsk),
+    ("skills", m.SkillAsk),
+    ("status", m.StatusTell),
+]
 
 
 @pytest.mark.parametrize(("kind", "type_"), KINDS)
@@ -76,7 +80,7 @@ def test_who_holds_a_call_that_is_cut_off_is_named():
 
 
 def test_two_calls_of_the_same_look_are_two():
-    first, second = (Pending("r", None, Outgoing("b"), b"", 0, 1.0, 0.0) for _ in range(2))
+    first, second = (PendingCall("r", None, Outgoing("b"), b"", 0, 1.0, 0.0) for _ in range(2))
     assert len({first, second}) == 2
 
 

@@ -2,7 +2,14 @@
 
 import pytest
 
-from chatixia.core.fragments import MAX_LOST, MAX_OPEN, REASSEMBLY_SECONDS, Cutter, Pool, Reassembly
+from chatixia.core.fragments import (
+    MAX_LOST,
+    MAX_OPEN,
+    REASSEMBLY_SECONDS,
+    FragmentBudget,
+    FragmentScheduler,
+    Reassembly,
+)
 from chatixia.core.frames import CHUNK, Fragment
 from chatixia.errors import BadRequest
 from chatixia.wire.peer import MAX_MESSAGE
@@ -21,7 +28,7 @@ def pump(cutter, reassembly, now=0.0):
 
 
 def test_messages_take_turns_and_come_back_whole():
-    cutter = Cutter()
+    cutter = FragmentScheduler()
     bodies = [bytes([n]) * (CHUNK * 3 + n) for n in range(12)]
     for body in bodies:
         cutter.add(body, None)
@@ -32,13 +39,13 @@ def test_messages_take_turns_and_come_back_whole():
 
 
 def test_a_message_whose_last_piece_is_full():
-    cutter = Cutter()
+    cutter = FragmentScheduler()
     cutter.add(b"x" * (2 * CHUNK), None)
     assert pump(cutter, Reassembly())[0] == [b"x" * (2 * CHUNK)]
 
 
 def test_only_what_has_not_begun_can_be_withdrawn():
-    cutter, begun, unbegun = Cutter(), object(), object()
+    cutter, begun, unbegun = FragmentScheduler(), object(), object()
     cutter.add(b"x" * (2 * CHUNK), begun)
     cutter.add(b"y" * (2 * CHUNK), unbegun)
     cutter.peek()
@@ -76,7 +83,7 @@ def test_a_piece_out_of_order_is_refused(i, n):
 
 
 def test_what_was_given_up_is_passed_over_when_it_goes_on():
-    pool = Pool()
+    pool = FragmentBudget()
     halves = Reassembly(pool)
     halves.accept(Fragment(1, 0, 1, 0, 3, b"x"), 0.0)
     halves.expire(REASSEMBLY_SECONDS)
@@ -100,7 +107,7 @@ def test_what_was_given_up_is_remembered_within_a_bound():
 
 
 def test_all_peers_together_are_bounded_and_the_longest_waiting_goes_first():
-    pool = Pool(100)
+    pool = FragmentBudget(100)
     many = [Reassembly(pool) for _ in range(4)]
     for n, each in enumerate(many[:3]):
         each.accept(Fragment(1, 0, 1, 0, 3, b"x" * 30), float(n))
@@ -114,7 +121,7 @@ def test_all_peers_together_are_bounded_and_the_longest_waiting_goes_first():
 
 
 def test_large_messages_wait_for_each_other_where_the_peer_has_no_room_for_both():
-    cutter, halves = Cutter(), Reassembly()
+    cutter, halves = FragmentScheduler(), Reassembly()
     bodies = [bytes([n]) * (MAX_MESSAGE * 2 // 3) for n in range(3)]
     for body in bodies:
         cutter.add(body, None)
@@ -123,7 +130,7 @@ def test_large_messages_wait_for_each_other_where_the_peer_has_no_room_for_both(
 
 
 def test_the_holder_that_has_most_gives_up_its_halves_first():
-    pool = Pool(100)
+    pool = FragmentBudget(100)
     honest, greedy = Reassembly(pool), [Reassembly(pool) for _ in range(4)]
     for each in greedy:
         each.belongs("greedy")

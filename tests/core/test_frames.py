@@ -22,9 +22,12 @@ def test_the_template_of_a_request_is_its_encoding(rid, skill, path, millis):
         rid, skill, b'{"a":1}', millis, path=tuple(path), traceparent=rid, flags=b',"stream":true'
     )
     want = m.TaskAsk(
-        request_id=rid, deadline_ms=millis, path=tuple(path), traceparent=rid,
+        request_id=rid,
+        deadline_ms=millis,
+        path=tuple(path),
+        traceparent=rid,
         payload=TaskRequest(skill, Raw(b'{"a":1}'), stream=True),
-    )  # fmt: skip
+    )
     assert made == frames.encode(want)
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from chatixia.core import handshake as h
 from chatixia.core.pins import MemoryBook, accept
-from chatixia.core.ports import Self
+from chatixia.core.ports import LocalIdentity
 from chatixia.errors import (
     BadChain,
     BadRequest,
@@ -173,9 +173,13 @@ def test_an_offer_replayed_to_a_new_process_is_refused():
 def test_the_higher_id_never_offers():
     pair = Pair()
     offer = Offer(
-        target_id="alice", sdp=sdp_of("bob"), incarnation=pair.bob.incarnation,
-        peer_incarnation=pair.alice.incarnation, attempt=1, nonce=b64(b"b" * 16),
-    )  # fmt: skip
+        target_id="alice",
+        sdp=sdp_of("bob"),
+        incarnation=pair.bob.incarnation,
+        peer_incarnation=pair.alice.incarnation,
+        attempt=1,
+        nonce=b64(b"b" * 16),
+    )
     with pytest.raises(Denied, match="lower"):
         h.check_offer(h.sign_offer(offer, pair.bob), pair.alice, pair.alice.book, now=NOW)
 
@@ -207,12 +211,13 @@ def test_a_nonce_has_128_bits(nonce: str):
 BAD_SDP = {
     "two fingerprints": sdp_of("alice", "actpass", "a=fingerprint:sha-256 " + "AB:" * 31 + "AB"),
     "the same twice": sdp_of(
-        "alice", "actpass",
+        "alice",
+        "actpass",
         "a=fingerprint:sha-256 " + ":".join(f"{byte:02X}" for byte in PRINTS["alice"]),
     ),
     "an audio section": sdp_of("alice", "actpass", "m=audio 9 UDP/TLS/RTP/SAVPF 111"),
     "none": "",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("text", BAD_SDP.values(), ids=BAD_SDP)
@@ -298,24 +303,46 @@ def test_misbinding_is_caught_at_hello():
     Bob, and Bob would believe that Mallory speaks. Only hello, signed by who is there, tells."""
     alice, bob, mallory = agent("alice").me(), agent("bob").me(), agent("aaa-mallory")
     stolen = Offer(
-        target_id="bob", sdp=sdp_of("alice"), incarnation="7" * 16,
-        peer_incarnation=bob.incarnation, attempt=1, nonce=b64(b"m" * 16),
-    )  # fmt: skip
+        target_id="bob",
+        sdp=sdp_of("alice"),
+        incarnation="7" * 16,
+        peer_incarnation=bob.incarnation,
+        attempt=1,
+        nonce=b64(b"m" * 16),
+    )
     heard = h.check_offer(h.sign_offer(stolen, mallory.me()), bob, bob.book, now=NOW)
     assert heard.description.fingerprint == PRINTS["alice"], "the offer itself looks right"
-    at_bob = h.Binding(
-        path="direct", mesh=bob.mesh, me="bob", peer="aaa-mallory", offerer=False,
-        nonce=b"b" * 16, peer_nonce=b"m" * 16, incarnation=bob.incarnation,
-        peer_incarnation="7" * 16, fingerprint=PRINTS["bob"], peer_fingerprint=PRINTS["alice"],
-        offer_hash=heard.hash, answer_hash=b"w" * 32,
-    )  # fmt: skip
-    # Alice is at the other end, whatever she says there; she says that she is Alice.
-    at_alice = h.Binding(
-        path="direct", mesh=bob.mesh, me="alice", peer="bob", offerer=True, nonce=b"m" * 16,
-        peer_nonce=b"b" * 16, incarnation=alice.incarnation, peer_incarnation=bob.incarnation,
-        fingerprint=PRINTS["alice"], peer_fingerprint=PRINTS["bob"], offer_hash=heard.hash,
+    at_bob = h.HelloBinding(
+        path="direct",
+        mesh=bob.mesh,
+        me="bob",
+        peer="aaa-mallory",
+        offerer=False,
+        nonce=b"b" * 16,
+        peer_nonce=b"m" * 16,
+        incarnation=bob.incarnation,
+        peer_incarnation="7" * 16,
+        fingerprint=PRINTS["bob"],
+        peer_fingerprint=PRINTS["alice"],
+        offer_hash=heard.hash,
         answer_hash=b"w" * 32,
-    )  # fmt: skip
+    )
+    # Alice is at the other end, whatever she says there; she says that she is Alice.
+    at_alice = h.HelloBinding(
+        path="direct",
+        mesh=bob.mesh,
+        me="alice",
+        peer="bob",
+        offerer=True,
+        nonce=b"m" * 16,
+        peer_nonce=b"b" * 16,
+        incarnation=alice.incarnation,
+        peer_incarnation=bob.incarnation,
+        fingerprint=PRINTS["alice"],
+        peer_fingerprint=PRINTS["bob"],
+        offer_hash=heard.hash,
+        answer_hash=b"w" * 32,
+    )
     with pytest.raises(BadSignature):
         hear_hello(h.make_hello(at_alice, alice), at_bob, mallory, PRINTS["alice"])
     # And Mallory, who is not at the other end, cannot use what Alice said either.
@@ -339,16 +366,27 @@ def test_a_wrong_fingerprint_is_refused():
 
 
 BOUND: dict[str, Any] = {
-    "path": "relay", "mesh": "0" * 64, "offerer": False, "me": "aaron", "peer": "carol",
-    "nonce": b"z" * 16, "peer_nonce": b"z" * 16, "incarnation": "f" * 16,
-    "peer_incarnation": "f" * 16, "fingerprint": b"z" * 32, "peer_fingerprint": b"z" * 32,
-    "offer_hash": b"z" * 32, "answer_hash": b"z" * 32, "version": 2, "capabilities": ("x/1",),
+    "path": "relay",
+    "mesh": "0" * 64,
+    "offerer": False,
+    "me": "aaron",
+    "peer": "carol",
+    "nonce": b"z" * 16,
+    "peer_nonce": b"z" * 16,
+    "incarnation": "f" * 16,
+    "peer_incarnation": "f" * 16,
+    "fingerprint": b"z" * 32,
+    "peer_fingerprint": b"z" * 32,
+    "offer_hash": b"z" * 32,
+    "answer_hash": b"z" * 32,
+    "version": 2,
+    "capabilities": ("x/1",),
     "peer_capabilities": (),
-}  # fmt: skip
+}
 
 
 def test_the_table_names_every_field_of_a_binding():
-    assert set(BOUND) == set(h.Binding.__struct_fields__)
+    assert set(BOUND) == set(h.HelloBinding.__struct_fields__)
 
 
 @pytest.mark.parametrize("field", BOUND)
@@ -451,23 +489,33 @@ def test_the_registry_proves_itself():
 SPARE = Party("registry", "registry", owner(), seed="second")
 FOREIGN = Party("registry", "registry", owner("foreign"))
 NOT_THE_REGISTRY: dict[str, tuple[Callable[[], Any], type[MeshError]]] = {
-    "a man in the middle shows his own certificate":
-        (lambda: hear_registry(REGISTRY.chain, proof(), certificate=secret("his")), BadSignature),
-    "a proof for no certificate":
-        (lambda: hear_registry(REGISTRY.chain, proof(cert=b"")), BadSignature),
-    "a proof of before": (lambda: hear_registry(REGISTRY.chain, proof(nonce=b"o" * 16)),
-                          BadSignature),
+    "a man in the middle shows his own certificate": (
+        lambda: hear_registry(REGISTRY.chain, proof(), certificate=secret("his")),
+        BadSignature,
+    ),
+    "a proof for no certificate": (
+        lambda: hear_registry(REGISTRY.chain, proof(cert=b"")),
+        BadSignature,
+    ),
+    "a proof of before": (
+        lambda: hear_registry(REGISTRY.chain, proof(nonce=b"o" * 16)),
+        BadSignature,
+    ),
     "no proof": (lambda: hear_registry(REGISTRY.chain, ""), BadSignature),
     "another mesh": (lambda: hear_registry(FOREIGN.chain, proof(FOREIGN)), WrongMesh),
     "a chain to nowhere": (lambda: hear_registry([REGISTRY.leaf], proof()), WrongMesh),
     "no chain": (lambda: hear_registry([], proof()), WrongMesh),
-    "another key than pinned": (lambda: hear_registry(SPARE.chain, proof(SPARE), key_hash=None),
-                                WrongMesh),
-    "another key than invited to": (lambda: hear_registry(SPARE.chain, proof(SPARE), pinned=None),
-                                    WrongMesh),
+    "another key than pinned": (
+        lambda: hear_registry(SPARE.chain, proof(SPARE), key_hash=None),
+        WrongMesh,
+    ),
+    "another key than invited to": (
+        lambda: hear_registry(SPARE.chain, proof(SPARE), pinned=None),
+        WrongMesh,
+    ),
     "an agent": (lambda: hear_registry(ALICE.chain, proof(ALICE)), WrongMesh),
     "a machine": (lambda: hear_registry(machine().chain, proof(machine())), WrongMesh),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("ask", "kind"), NOT_THE_REGISTRY.values(), ids=NOT_THE_REGISTRY)
@@ -476,14 +524,20 @@ def test_not_the_registry(ask: Callable[[], Any], kind: type[MeshError]):
         ask()
 
 
-@given(st.builds(
-    Offer, target_id=st.sampled_from(["bob", "x"]), sdp=st.text(max_size=60),
-    peer_id=st.sampled_from(["alice", "", "~", "A"]),
-    incarnation=st.sampled_from(["1" * 16, ""]),
-    peer_incarnation=st.just(BOB.me().incarnation), attempt=st.integers(0, 3),
-    nonce=st.sampled_from([b64(b"n" * 16), "", "!!"]), sig=st.text(max_size=20),
-    chain=st.just(ALICE.chain),
-))  # fmt: skip
+@given(
+    st.builds(
+        Offer,
+        target_id=st.sampled_from(["bob", "x"]),
+        sdp=st.text(max_size=60),
+        peer_id=st.sampled_from(["alice", "", "~", "A"]),
+        incarnation=st.sampled_from(["1" * 16, ""]),
+        peer_incarnation=st.just(BOB.me().incarnation),
+        attempt=st.integers(0, 3),
+        nonce=st.sampled_from([b64(b"n" * 16), "", "!!"]),
+        sig=st.text(max_size=20),
+        chain=st.just(ALICE.chain),
+    )
+)
 def test_junk_is_refused_with_a_code(offer: Offer):
     with pytest.raises(MeshError):
         Pair().hear_offer(offer)
@@ -491,6 +545,6 @@ def test_junk_is_refused_with_a_code(offer: Offer):
 
 def test_a_self_needs_nothing_secret():
     """What peers are checked with is public: a Self shows its key's use, never the key."""
-    me: Self = ALICE.me()
+    me: LocalIdentity = ALICE.me()
     assert ALICE.sign.seed() not in repr(me).encode()
     assert ALICE.sign.seed().hex() not in repr(me)

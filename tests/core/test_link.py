@@ -45,7 +45,7 @@ class Side:
 
     @property
     def fail(self) -> MeshError:
-        return next(effect.error for effect in self.sink if isinstance(effect, k.Fail))
+        return next(effect.error for effect in self.sink if isinstance(effect, k.ReportFailure))
 
 
 def offering() -> Side:
@@ -69,7 +69,7 @@ def opened(side: Side, now: float = 0.1) -> Side:
 
 def test_the_lower_id_offers_and_counts_its_attempts():
     side = offering()
-    assert side.want(0.0) == ["Make"]
+    assert side.want(0.0) == ["CreateOffer"]
     assert (side.sink[0].attempt, side.sink[0].incarnation) == (1, ONE)
     assert side.want(0.1) == []
 
@@ -77,37 +77,37 @@ def test_the_lower_id_offers_and_counts_its_attempts():
 def test_the_higher_id_asks_waits_two_seconds_and_asks_with_back_off():
     side = Side("bob", "alice")
     side.present(ONE, 0.0)
-    assert side.want(0.0) == ["Ask"]
+    assert side.want(0.0) == ["RequestOffer"]
     assert not side.sink[0].restart
     assert side.tick(1.9, True) == []
-    assert side.tick(2.0, True) == ["Ask"]
+    assert side.tick(2.0, True) == ["RequestOffer"]
     assert side.tick(5.9, True) == []
-    assert side.tick(6.0, True) == ["Ask"]
-    assert side.tick(14.0, True) == ["Ask"]
-    assert side.tick(30.0, True) == ["Fail"]
+    assert side.tick(6.0, True) == ["RequestOffer"]
+    assert side.tick(14.0, True) == ["RequestOffer"]
+    assert side.tick(30.0, True) == ["ReportFailure"]
     assert isinstance(side.fail, Unreachable)
     assert side.tick(100.0, True) == []
 
 
 def test_the_lower_id_that_knows_no_process_asks_for_its_name():
     side = Side()
-    assert side.want(0.0) == ["Ask"]
-    assert side.asked(ONE, False, 0.1) == ["Make"]
+    assert side.want(0.0) == ["RequestOffer"]
+    assert side.asked(ONE, False, 0.1) == ["CreateOffer"]
     other = Side("bob", "alice")
-    assert other.asked(TWO, False, 0.0) == ["Ask"]
+    assert other.asked(TWO, False, 0.0) == ["RequestOffer"]
 
 
 def test_nothing_is_asked_while_the_registry_is_away():
     side = Side("bob", "alice")
     side.want(0.0)
     assert side.tick(2.0, False) == []
-    assert side.tick(2.5, True) == ["Ask"]
+    assert side.tick(2.5, True) == ["RequestOffer"]
 
 
 def test_a_peer_that_comes_soon_after_it_was_wanted_gets_its_attempt():
     side = Side()
     side.link.hope(0.0)
-    assert side.present(ONE, 59.0) == ["Make"]
+    assert side.present(ONE, 59.0) == ["CreateOffer"]
     late = Side()
     late.link.hope(0.0)
     assert late.present(ONE, 61.0) == []
@@ -118,10 +118,10 @@ def test_a_peer_that_comes_soon_after_it_was_wanted_gets_its_attempt():
 
 def test_an_offer_is_answered_once_per_attempt():
     side = Side("bob", "alice")
-    assert side.offered(ONE, 1, 0.0) == ["Take"]
+    assert side.offered(ONE, 1, 0.0) == ["AcceptOffer"]
     with pytest.raises(Denied, match="again"):
         side.offered(ONE, 1, 0.1)
-    assert side.offered(ONE, 2, 0.2) == ["Drop", "Take"]
+    assert side.offered(ONE, 2, 0.2) == ["CloseConnection", "AcceptOffer"]
     with pytest.raises(Denied, match="again"):
         side.offered(ONE, 1, 0.3)
 
@@ -146,10 +146,10 @@ def test_a_living_path_ends_only_after_its_replacement_verified():
     side.offered(ONE, 1, 0.0)
     opened(side)
     first = side.link.open.key
-    assert side.offered(ONE, 2, 1.0) == ["Take"]
+    assert side.offered(ONE, 2, 1.0) == ["AcceptOffer"]
     assert side.link.open.key == first
     second = side.link.trying.key
-    assert side.verified(second, 1.1) == ["Drop"]
+    assert side.verified(second, 1.1) == ["CloseConnection"]
     assert (side.sink[0].key, side.sink[0].after) == (first, k.LINGER)
     assert side.link.open.key == second
 
@@ -170,14 +170,14 @@ def test_never_more_than_two_connections():
     for n in range(1, 9):
         side.offered(ONE, n, float(n))
         for effect in side.sink:
-            if isinstance(effect, k.Take):
+            if isinstance(effect, k.AcceptOffer):
                 alive.add(effect.key)
-            elif isinstance(effect, k.Drop):
+            elif isinstance(effect, k.CloseConnection):
                 alive.discard(effect.key)
         assert len(alive) <= 2
         if n % 2:
             side.verified(side.link.trying.key, n + 0.5)
-            alive -= {e.key for e in side.sink if isinstance(e, k.Drop) and not e.after}
+            alive -= {e.key for e in side.sink if isinstance(e, k.CloseConnection) and not e.after}
 
 
 def test_ten_offers_then_one_every_six_seconds_and_one_back_for_each_hello():
@@ -209,9 +209,9 @@ def test_a_barred_peer_gets_nothing_for_a_minute():
         side.link.admit(59.0)
     with pytest.raises(Denied):
         side.asked(ONE, True, 59.0)
-    assert side.want(59.0) == ["Fail"]
+    assert side.want(59.0) == ["ReportFailure"]
     side.link.admit(60.0)
-    assert side.want(60.0) == ["Make"]
+    assert side.want(60.0) == ["CreateOffer"]
 
 
 # -- candidates
@@ -227,9 +227,9 @@ def test_early_candidates_wait_for_the_connection_and_keep_their_order():
     early = [candidate() for _ in range(3)]
     for each in early:
         assert side.candidate(each) == []
-    assert side.ready(side.link.trying.key) == ["Add"] * 3
+    assert side.ready(side.link.trying.key) == ["AddCandidate"] * 3
     assert [effect.candidate for effect in side.sink] == early
-    assert side.candidate(candidate()) == ["Add"]
+    assert side.candidate(candidate()) == ["AddCandidate"]
 
 
 def test_candidates_of_any_other_try_are_dropped():
@@ -258,33 +258,33 @@ def test_a_try_ends_by_its_own_deadline_and_comes_again():
     side = offering()
     side.want(0.0)
     assert side.tick(7.9, True) == []
-    assert side.tick(8.0, True) == ["Drop", "Fail"]
+    assert side.tick(8.0, True) == ["CloseConnection", "ReportFailure"]
     assert isinstance(side.fail, Unreachable)
-    assert side.tick(10.0, True) == ["Make"]
+    assert side.tick(10.0, True) == ["CreateOffer"]
     assert side.sink[0].attempt == 2
 
 
 def test_a_refusal_is_final_until_the_link_is_wanted_anew():
     side = offering()
     side.want(0.0)
-    assert side.failed(1, BadSignature("no"), 0.1) == ["Drop", "Fail"]
+    assert side.failed(1, BadSignature("no"), 0.1) == ["CloseConnection", "ReportFailure"]
     assert side.tick(60.0, True) == []
     assert side.present(ONE, 1.0) == []
-    assert side.want(61.0) == ["Make"]
+    assert side.want(61.0) == ["CreateOffer"]
 
 
 def test_the_other_sides_error_counts_for_its_attempt_only():
     side = offering()
     side.want(0.0)
     assert side.told(Denied("no"), 7, 0.1) == []
-    assert side.told(Denied("no"), 1, 0.1) == ["Drop", "Fail"]
+    assert side.told(Denied("no"), 1, 0.1) == ["CloseConnection", "ReportFailure"]
 
 
 def test_an_unsigned_error_cuts_no_open_link_but_says_why_it_closed():
     side = opened(offering())
     assert side.told(Denied("your hello"), 1, 0.2) == []
     assert side.link.open
-    assert side.lost(side.link.open.key, 0.3) == ["Drop", "Fail"]
+    assert side.lost(side.link.open.key, 0.3) == ["CloseConnection", "ReportFailure"]
     assert side.fail.message == "your hello"
 
 
@@ -298,22 +298,22 @@ def test_bad_offers_in_a_peers_name_fail_no_call():
 def test_the_registry_knows_no_such_agent():
     side = Side()
     side.want(0.0)
-    assert side.told(UnknownAgent("none"), 0, 0.1) == ["Fail"]
-    assert side.present(ONE, 5.0) == ["Make"]
+    assert side.told(UnknownAgent("none"), 0, 0.1) == ["ReportFailure"]
+    assert side.present(ONE, 5.0) == ["CreateOffer"]
 
 
 def test_an_offer_to_an_earlier_process_is_made_again_to_the_present_one():
     side = offering()
     side.want(0.0)
-    assert side.told(PeerRestarted("another"), 1, 0.1) == ["Drop"]
-    assert side.present(TWO, 0.2) == ["Make"]
+    assert side.told(PeerRestarted("another"), 1, 0.1) == ["CloseConnection"]
+    assert side.present(TWO, 0.2) == ["CreateOffer"]
     assert side.sink[0].incarnation == TWO
 
 
 def test_a_try_to_an_earlier_process_ends_when_the_new_one_is_known():
     side = offering()
     side.want(0.0)
-    assert side.present(TWO, 0.1) == ["Drop", "Make"]
+    assert side.present(TWO, 0.1) == ["CloseConnection", "CreateOffer"]
 
 
 # -- paths that die
@@ -321,37 +321,37 @@ def test_a_try_to_an_earlier_process_ends_when_the_new_one_is_known():
 
 def test_a_dead_path_is_followed_by_a_new_attempt_in_the_same_session():
     side = opened(offering(), 0.1)
-    assert side.lost(side.link.open.key, 5.0) == ["Drop", "Make"]
+    assert side.lost(side.link.open.key, 5.0) == ["CloseConnection", "CreateOffer"]
     assert side.link.session == ONE
     asking = Side("bob", "alice")
     asking.offered(ONE, 1, 0.0)
     opened(asking)
-    assert asking.lost(asking.link.open.key, 5.0) == ["Drop", "Ask"]
+    assert asking.lost(asking.link.open.key, 5.0) == ["CloseConnection", "RequestOffer"]
     assert asking.sink[1].restart
 
 
 def test_paths_that_break_at_once_are_not_tried_in_a_circle():
     side, now = opened(offering(), 0.1), 0.2
     for _ in range(k.BREAKS):
-        assert side.lost(side.link.open.key, now) == ["Drop", "Make"]
+        assert side.lost(side.link.open.key, now) == ["CloseConnection", "CreateOffer"]
         opened(side, now)
         now += 0.1
-    assert side.lost(side.link.open.key, now) == ["Drop"]
+    assert side.lost(side.link.open.key, now) == ["CloseConnection"]
     assert side.tick(now + 0.9, True) == []
-    assert side.tick(now + 1.0, True) == ["Make"]
+    assert side.tick(now + 1.0, True) == ["CreateOffer"]
 
 
 def test_a_path_closed_by_agreement_stays_closed():
     side = opened(offering())
-    assert side.lost(side.link.open.key, 5.0, again=False) == ["Drop"]
+    assert side.lost(side.link.open.key, 5.0, again=False) == ["CloseConnection"]
     assert side.tick(60.0, True) == []
 
 
 def test_a_clean_goodbye_and_a_closed_path_are_gone_at_once():
     side = opened(offering())
     side.link.left(ONE, True, 1.0)
-    assert side.lost(side.link.open.key, 5.0) == ["Drop"]
-    assert side.tick(5.1, True) == ["Gone"]
+    assert side.lost(side.link.open.key, 5.0) == ["CloseConnection"]
+    assert side.tick(5.1, True) == ["ReportDeparture"]
     assert side.sink[0].incarnation == ONE
 
 
@@ -359,29 +359,29 @@ def test_without_a_path_or_a_socket_it_is_gone_after_three_seconds():
     side = opened(offering())
     side.lost(side.link.open.key, 5.0)
     side.link.left(ONE, False, 5.5)
-    assert "Gone" not in side.tick(8.4, True)
-    assert "Gone" in side.tick(8.5, True)
+    assert "ReportDeparture" not in side.tick(8.4, True)
+    assert "ReportDeparture" in side.tick(8.5, True)
 
 
 def test_without_a_path_or_a_registry_it_is_gone_after_thirty_seconds():
     side = opened(offering())
     side.lost(side.link.open.key, 5.0)
-    assert "Gone" not in side.tick(34.9, False)
-    assert "Gone" in side.tick(35.0, False)
+    assert "ReportDeparture" not in side.tick(34.9, False)
+    assert "ReportDeparture" in side.tick(35.0, False)
 
 
 def test_a_new_process_without_a_path_to_the_old_one_is_gone():
     side = opened(offering())
     side.lost(side.link.open.key, 5.0, again=False)
     side.present(TWO, 6.0)
-    assert side.sink[0] == k.Gone(ONE)
+    assert side.sink[0] == k.ReportDeparture(ONE)
 
 
 def test_gone_is_told_before_its_connections_are_dropped():
     side = opened(offering())
     side.sink = []
     side.link.gone(side.sink)
-    assert kinds(side.sink) == ["Gone", "Drop"]
+    assert kinds(side.sink) == ["ReportDeparture", "CloseConnection"]
 
 
 def test_the_registrys_word():
@@ -437,4 +437,4 @@ def test_after_a_malformed_frame_it_is_only_a_moment_too_early():
     with pytest.raises(Overloaded):
         side.link.admit(0.5)
     assert side.want(0.5) == []
-    assert side.tick(1.0, True) == ["Make"]
+    assert side.tick(1.0, True) == ["CreateOffer"]

@@ -81,8 +81,24 @@ def test_a_record_with_anything_wrong_breaks_the_chain_at_every_step(
         check(swap(parties[0].chain, position, part))
 
 
-@pytest.mark.parametrize("field", ["v", "mesh", "ns", "id", "kind", "roles", "names", "sign",
-                                   "seal", "serial", "issued", "not_after", "by"])  # fmt: skip
+@pytest.mark.parametrize(
+    "field",
+    [
+        "v",
+        "mesh",
+        "ns",
+        "id",
+        "kind",
+        "roles",
+        "names",
+        "sign",
+        "seal",
+        "serial",
+        "issued",
+        "not_after",
+        "by",
+    ],
+)
 @pytest.mark.parametrize("position", range(4))
 def test_a_missing_field_breaks_the_chain(position: int, field: str):
     party = long_chain()[position]
@@ -187,8 +203,15 @@ def test_a_chain_of_more_than_four_kib_is_refused():
 def test_the_longest_honest_chain_fits_into_four_kib():
     top = owner()
     long = "x" * 56
-    invited = invitation(long, top, names=["*"], roles=["role-one", "role-two"],
-                         not_after=NOW + 9 * DAY, reusable=True, ephemeral=True)  # fmt: skip
+    invited = invitation(
+        long,
+        top,
+        names=["*"],
+        roles=["role-one", "role-two"],
+        not_after=NOW + 9 * DAY,
+        reusable=True,
+        ephemeral=True,
+    )
     joined = machine(long, invited, ephemeral=True, not_after=NOW + DAY, roles=["role-one"])
     leaf = Party("client", f"{long}~abcdef", joined, ephemeral=True, not_after=NOW + DAY)
     assert check(leaf.chain).id == f"{long}~abcdef"
@@ -362,15 +385,23 @@ def test_base64_has_one_spelling():
 
 @pytest.mark.parametrize(
     ("pattern", "name", "fits"),
-    [("*", "a", True), ("a", "a", True), ("a", "ab", False), ("a*", "ab", True),
-     ("a*", "a", True), ("a*", "b", False), ("a-*", "a", False)],
-)  # fmt: skip
+    [
+        ("*", "a", True),
+        ("a", "a", True),
+        ("a", "ab", False),
+        ("a*", "ab", True),
+        ("a*", "a", True),
+        ("a*", "b", False),
+        ("a-*", "a", False),
+    ],
+)
 def test_covers(pattern: str, name: str, fits: bool):
     assert m.covers(pattern, name) is fits
 
 
-@given(st.text("ab", min_size=1, max_size=4), st.booleans(), st.text("ab", max_size=4),
-       st.booleans())  # fmt: skip
+@given(
+    st.text("ab", min_size=1, max_size=4), st.booleans(), st.text("ab", max_size=4), st.booleans()
+)
 def test_narrower_means_that_no_name_gets_through(a: str, star: bool, b: str, other: bool):
     pattern, bound = a + "*" * star, b + "*" * other
     if m.narrower(pattern, bound):

@@ -7,7 +7,7 @@ from chatixia.core import ports
 
 
 def test_the_mesh_port_has_at_most_eight_methods():
-    names = [name for name in vars(ports.Mesh) if not name.startswith("_")]
+    names = [name for name in vars(ports.MeshPort) if not name.startswith("_")]
     assert len(names) <= 8, names
 
 

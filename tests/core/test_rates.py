@@ -3,11 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatixia.core.rates import Bucket
+from chatixia.core.rates import TokenBucket
 
 
 def test_a_burst_then_one_every_six_seconds():
-    bucket = Bucket(10, 6.0, 0.0)
+    bucket = TokenBucket(10, 6.0, 0.0)
     assert sum(bucket.take(0.0) for _ in range(20)) == 10
     assert not bucket.take(5.9)
     assert bucket.take(6.1)
@@ -15,7 +15,7 @@ def test_a_burst_then_one_every_six_seconds():
 
 
 def test_one_given_back_may_be_taken_again_and_never_more_than_its_size():
-    bucket = Bucket(2, 6.0, 0.0)
+    bucket = TokenBucket(2, 6.0, 0.0)
     bucket.give()
     assert bucket.level == 2
     assert [bucket.take(0.0), bucket.take(0.0), bucket.take(0.0)] == [True, True, False]
@@ -25,7 +25,7 @@ def test_one_given_back_may_be_taken_again_and_never_more_than_its_size():
 
 @given(st.lists(st.floats(0, 100), max_size=200))
 def test_never_more_than_the_burst_and_the_time_allow(steps):
-    bucket, now, taken = Bucket(10, 6.0, 0.0), 0.0, 0
+    bucket, now, taken = TokenBucket(10, 6.0, 0.0), 0.0, 0
     for step in steps:
         now += step
         taken += bucket.take(now)
@@ -33,7 +33,7 @@ def test_never_more_than_the_burst_and_the_time_allow(steps):
 
 
 def test_how_long_until_the_next():
-    bucket = Bucket(2, 6, 0)
+    bucket = TokenBucket(2, 6, 0)
     assert bucket.wait(0) == 0 and bucket.take(0) and bucket.take(0)
     assert bucket.wait(0) == 6 and bucket.wait(4) == 2 and bucket.wait(9) == 0
     assert bucket.take(6)

@@ -7,8 +7,8 @@ import pytest
 from chatixia.core import replies as replies_module
 from chatixia.core import session as session_module
 from chatixia.core.call import Calls
-from chatixia.core.replies import REPLY_BYTES, Replies
-from chatixia.core.timers import Wheel
+from chatixia.core.replies import REPLY_BYTES, ReplyBudget
+from chatixia.core.timers import TimerWheel
 from chatixia.errors import BadRequest
 from chatixia.ids import AgentId
 from chatixia.wire.base import KIB
@@ -25,7 +25,7 @@ MESSAGES = {
 
 def flood(message: bytes, frames: int, reads: bool) -> Calls:
     """Frames of a peer that acknowledges what it is sent, or nothing of it."""
-    calls = Calls(AgentId("me"), AgentId("liar"), Wheel())
+    calls = Calls(AgentId("me"), AgentId("liar"), TimerWheel())
     for s in range(1, frames + 1):
         acked = calls.session.s if reads else 0
         data = b'{"s":%d,"a":%d,"m":[%s]}' % (s, acked, b",".join([message] * 50))
@@ -65,7 +65,7 @@ def test_an_answer_asked_for_again_and_again_is_bounded_too():
 
 
 def test_what_went_waits_no_more():
-    replies = Replies()
+    replies = ReplyBudget()
     for _ in range(10_000):
         replies.add(1000)
         replies.sent(1200)

@@ -4,12 +4,12 @@ import pytest
 
 from chatixia.core import route
 from chatixia.core.ports import Outgoing
-from chatixia.core.route import REMEMBERED, Seen, patience, too_large
+from chatixia.core.route import REMEMBERED, PeerHistory, patience, too_large
 from chatixia.errors import BadSignature, Denied, TooLarge, Unreachable
 from chatixia.wire.tasks import MAX_PAYLOAD
 
 BIG = b"x" * (MAX_PAYLOAD + 1)
-NEVER = Seen()
+NEVER = PeerHistory()
 
 
 def out(**kw):
@@ -27,15 +27,15 @@ FIRST = [
     (out(), False, True, NEVER, "wait"),
     (out(), False, False, NEVER, "wait"),
     (out(queue="only"), True, True, NEVER, "queue"),
-    (out(), False, True, Seen(failed_at=99.0), "queue"),
-    (out(), False, True, Seen(failed_at=99.0 - REMEMBERED), "wait"),
-    (out(), False, True, Seen(listed=False), "queue"),
-    (out(), False, False, Seen(listed=False), "wait"),
-    (out(stream=True), False, True, Seen(listed=False), "wait"),
-    (out(stream=True, kind="prompt"), False, True, Seen(listed=False), "queue"),
-    (out(queue="never"), False, True, Seen(listed=False), "wait"),
-    (out(kind="skills"), False, True, Seen(listed=False), "wait"),
-    (out(body=BIG), False, True, Seen(listed=False), "wait"),
+    (out(), False, True, PeerHistory(failed_at=99.0), "queue"),
+    (out(), False, True, PeerHistory(failed_at=99.0 - REMEMBERED), "wait"),
+    (out(), False, True, PeerHistory(listed=False), "queue"),
+    (out(), False, False, PeerHistory(listed=False), "wait"),
+    (out(stream=True), False, True, PeerHistory(listed=False), "wait"),
+    (out(stream=True, kind="prompt"), False, True, PeerHistory(listed=False), "queue"),
+    (out(queue="never"), False, True, PeerHistory(listed=False), "wait"),
+    (out(kind="skills"), False, True, PeerHistory(listed=False), "wait"),
+    (out(body=BIG), False, True, PeerHistory(listed=False), "wait"),
 ]
 
 
@@ -44,7 +44,7 @@ def test_where_a_new_call_goes(call, is_open, registry, seen, way):
     assert route.first(call, is_open, registry, seen, 99.0) == way
 
 
-KEYLESS = Seen(failed_at=99.0, listed=False, keyless=True)
+KEYLESS = PeerHistory(failed_at=99.0, listed=False, keyless=True)
 
 
 def test_without_a_key_only_the_queue_is_left():
@@ -53,9 +53,11 @@ def test_without_a_key_only_the_queue_is_left():
     with pytest.raises(TooLarge):
         route.first(out(body=BIG), False, True, KEYLESS, 99.0)
     for call, registry in (
-        (out(queue="never"), True), (out(stream=True), True), (out(kind="skills"), True),
+        (out(queue="never"), True),
+        (out(stream=True), True),
+        (out(kind="skills"), True),
         (out(), False),
-    ):  # fmt: skip
+    ):
         for way in (
             lambda c=call, r=registry: route.first(c, False, r, KEYLESS, 99.0),
             lambda c=call, r=registry: route.late(c, False, r, KEYLESS),
@@ -88,7 +90,7 @@ def test_a_call_for_the_queue_alone_needs_the_queue():
 
 
 def test_a_link_refused_for_its_proofs_is_not_tried_by_the_queue():
-    seen = Seen(failed_at=99.0, refusal=BadSignature("no"))
+    seen = PeerHistory(failed_at=99.0, refusal=BadSignature("no"))
     with pytest.raises(BadSignature) as raised:
         route.first(out(), False, True, seen, 100.0)
     assert raised.value is not seen.refusal
@@ -136,13 +138,13 @@ def test_an_error_with_its_cause():
 @pytest.mark.parametrize(
     ("seen", "why"),
     [
-        (Seen(), "no direct path"),
-        (Seen(trouble="no answer over UDP"), "no direct path: no answer over UDP"),
-        (Seen(trouble="x", refusal=Unreachable("No path.")), "no direct path: x"),
-        (Seen(trouble="x", refusal=Denied("It is barred.")), "no direct path: It is barred"),
-        (Seen(trouble="x", listed=False), "no direct path: it is not online"),
-        (Seen(listed=False, keyless=True), "no direct path: it has no key of its own"),
+        (PeerHistory(), "no direct path"),
+        (PeerHistory(trouble="no answer over UDP"), "no direct path: no answer over UDP"),
+        (PeerHistory(trouble="x", refusal=Unreachable("No path.")), "no direct path: x"),
+        (PeerHistory(trouble="x", refusal=Denied("It is barred.")), "no direct path: It is barred"),
+        (PeerHistory(trouble="x", listed=False), "no direct path: it is not online"),
+        (PeerHistory(listed=False, keyless=True), "no direct path: it has no key of its own"),
     ],
 )
-def test_why_no_link_carries_a_call(seen: Seen, why: str):
+def test_why_no_link_carries_a_call(seen: PeerHistory, why: str):
     assert seen.why == why

@@ -85,7 +85,9 @@ REFUSED = {
     "two fingerprints": instead("a=fingerprint", WRTC[12], f"a=fingerprint:sha-256 {OTHER}"),
     "the same one twice": instead("a=fingerprint", WRTC[12], WRTC[12]),
     "one at the session, one at the section": [
-        *WRTC[:4], f"a=fingerprint:sha-256 {OTHER}", *WRTC[4:],
+        *WRTC[:4],
+        f"a=fingerprint:sha-256 {OTHER}",
+        *WRTC[4:],
     ],
     "none": without("a=fingerprint"),
     "sha-1": instead("a=fingerprint", "a=fingerprint:sha-1 " + ":".join(["AB"] * 20)),
@@ -124,7 +126,7 @@ REFUSED = {
     "many lines": [*WRTC, *["a=x:1"] * MAX_LINES],
     "too many candidates": [*WRTC, *[f"a={HOST}"] * (MAX_CANDIDATES + 1)],
     "a bad candidate": [*WRTC, "a=candidate:1 1 udp 1 169.254.169.254 80 typ host"],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("lines", REFUSED.values(), ids=REFUSED)

@@ -6,7 +6,14 @@ import random
 import pytest
 
 from chatixia.core import frames
-from chatixia.core.session import KEPT, LINK_WINDOW, QUEUED, LostState, Session, Whole
+from chatixia.core.session import (
+    KEPT,
+    LINK_WINDOW,
+    QUEUED,
+    LostState,
+    PeerSession,
+    ReassembledMessage,
+)
 from chatixia.errors import BadRequest, Overloaded, TooLarge
 from chatixia.wire.peer import FRAME_TARGET, MAX_MESSAGE
 
@@ -21,7 +28,8 @@ def message(n, size=0):
 
 def ids(came):
     return [
-        int((each.message if isinstance(each, Whole) else each).request_id[1:]) for each in came
+        int((each.message if isinstance(each, ReassembledMessage) else each).request_id[1:])
+        for each in came
     ]
 
 
@@ -44,7 +52,7 @@ def ack(a, b):
 
 
 def test_messages_of_one_turn_are_one_frame():
-    a, b = Session(), Session()
+    a, b = PeerSession(), PeerSession()
     for n in range(5):
         a.send(message(n))
     assert ids(carry(a, b)) == [0, 1, 2, 3, 4]
@@ -53,7 +61,7 @@ def test_messages_of_one_turn_are_one_frame():
 
 
 def test_a_frame_closes_at_its_target():
-    a, b = Session(), Session()
+    a, b = PeerSession(), PeerSession()
     for n in range(6):
         a.send(message(n, 6000))
     sizes = []
@@ -66,7 +74,7 @@ def test_a_frame_closes_at_its_target():
 
 
 def test_nothing_has_happened_until_the_path_took_the_frame():
-    a, note = Session(), Note()
+    a, note = PeerSession(), Note()
     a.send(message(1), note)
     assert a.build() == a.build()
     assert not note.sent and a.s == 0 and a.idle is False
@@ -79,14 +87,14 @@ def test_nothing_has_happened_until_the_path_took_the_frame():
 
 
 def test_urgent_words_go_first():
-    a, b = Session(), Session()
+    a, b = PeerSession(), PeerSession()
     a.send(message(1))
     a.urgent(message(2))
     assert ids(carry(a, b)) == [2, 1]
 
 
 def test_large_messages_alternate_with_small_ones():
-    a, b = Session(), Session()
+    a, b = PeerSession(), PeerSession()
     a.send(message(1, 5 * FRAME_TARGET))
     a.send(message(2))
     assert ids(carry(a, b)) == [2, 1]
@@ -94,7 +102,7 @@ def test_large_messages_alternate_with_small_ones():
 
 @pytest.mark.parametrize("size", [1, 16 * 1024, 64_000, 262_144, 1_000_000, MAX_MESSAGE - 100])
 def test_every_size_arrives_whole(size):
-    a, b, came = Session(), Session(), []
+    a, b, came = PeerSession(), PeerSession(), []
     a.send(message(1, size))
     for _ in range(100):
         came += carry(a, b)
@@ -102,17 +110,20 @@ def test_every_size_arrives_whole(size):
         if total := b.grant():
             a.allow(total)
     (whole,) = came
-    assert len((whole.message if isinstance(whole, Whole) else whole).payload.result) == size + 2
+    assert (
+        len((whole.message if isinstance(whole, ReassembledMessage) else whole).payload.result)
+        == size + 2
+    )
     assert a.idle
 
 
 def test_a_message_above_the_bound_is_refused():
     with pytest.raises(TooLarge, match="16 MiB"):
-        Session().send(bytes(MAX_MESSAGE + 1))
+        PeerSession().send(bytes(MAX_MESSAGE + 1))
 
 
 def test_what_waits_is_bounded():
-    a = Session()
+    a = PeerSession()
     for _ in range(QUEUED // MAX_MESSAGE):
         a.send(bytes(MAX_MESSAGE))
     with pytest.raises(Overloaded):
@@ -120,7 +131,7 @@ def test_what_waits_is_bounded():
 
 
 def test_unacknowledged_bytes_are_bounded_and_acks_open_the_way():
-    a, b = Session(), Session()
+    a, b = PeerSession(), PeerSession()
     for n in range(2000):
         a.send(message(n, 6000))
     got = ids(carry(a, b))
@@ -130,7 +141,7 @@ def test_unacknowledged_bytes_are_bounded_and_acks_open_the_way():
 
 
 def test_paid_messages_wait_for_credit_and_free_ones_pass():
-    a, b, late = Session(), Session(), Note()
+    a, b, late = PeerSession(), PeerSession(), Note()
     a.send(message(1), None, LINK_WINDOW)
     a.send(message(2), late, 1)
     a.send(message(3))
@@ -144,14 +155,14 @@ def test_paid_messages_wait_for_credit_and_free_ones_pass():
 
 
 def test_a_peer_beyond_its_credit_is_refused():
-    b = Session()
+    b = PeerSession()
     b.consumed(LINK_WINDOW)
     with pytest.raises(BadRequest):
         b.consumed(1)
 
 
 def test_after_a_new_path_only_what_is_missing_goes_again():
-    a, b = Session(), Session()
+    a, b = PeerSession(), PeerSession()
     for n in range(3):
         a.send(message(n))
         data = a.build()
@@ -165,7 +176,7 @@ def test_after_a_new_path_only_what_is_missing_goes_again():
 
 
 def test_an_ack_names_whom_it_concerns():
-    a, b, note = Session(), Session(), Note()
+    a, b, note = PeerSession(), PeerSession(), Note()
     a.send(message(1), note)
     carry(a, b)
     ack(a, b)
@@ -173,7 +184,7 @@ def test_an_ack_names_whom_it_concerns():
 
 
 def test_a_doubtful_peer_is_heard_before_anything_goes_again():
-    a, b = Session(), Session()
+    a, b = PeerSession(), PeerSession()
     a.send(message(1))
     carry(a, b)
     ack(a, b)
@@ -188,14 +199,14 @@ def test_a_doubtful_peer_is_heard_before_anything_goes_again():
 
 
 def test_who_has_forgotten_its_peer_waits_for_the_new_session():
-    awake, forgot = Session(), Session()
+    awake, forgot = PeerSession(), PeerSession()
     awake.send(message(1))
     carry(awake, forgot)
     forgot.send(message(2))
     carry(forgot, awake)
     ack(forgot, awake)
     ack(awake, forgot)
-    forgot = Session()
+    forgot = PeerSession()
     forgot.send(message(3))
     forgot.resume(awake.a)
     awake.resume(forgot.a)
@@ -204,22 +215,22 @@ def test_who_has_forgotten_its_peer_waits_for_the_new_session():
     assert forgot.build() is None
     with pytest.raises(LostState):
         awake.receive(forgot.ack_frame(), 0.0, [])
-    awake = Session()
+    awake = PeerSession()
     forgot.receive(awake.ack_frame(), 0.0, [])
     assert ids(carry(forgot, awake)) == [3]
 
 
 def test_only_acks_of_a_forgotten_session_are_passed_over():
-    forgot = Session()
+    forgot = PeerSession()
     forgot.resume(7)
     with pytest.raises(BadRequest):
         forgot.receive(b'{"s":1,"a":7,"m":[]}', 0.0, [])
     with pytest.raises(BadRequest):
-        Session().receive(frames.write_ack(7), 0.0, [])
+        PeerSession().receive(frames.write_ack(7), 0.0, [])
 
 
 def test_a_silent_path_gets_the_oldest_frames_again_with_growing_pauses():
-    a = Session()
+    a = PeerSession()
     a.send(message(1))
     a.build()
     a.sent()
@@ -234,18 +245,18 @@ def test_a_silent_path_gets_the_oldest_frames_again_with_growing_pauses():
 )
 def test_a_malformed_frame_is_refused(data):
     with pytest.raises(BadRequest):
-        Session().receive(data, 0.0, [])
+        PeerSession().receive(data, 0.0, [])
 
 
 def test_what_is_held_out_of_order_is_bounded():
-    b = Session()
+    b = PeerSession()
     for s in range(2, 60_000):
         b.receive(b'{"s":%d}' % s, 0.0, [])
     assert len(b._held) * 128 <= KEPT
 
 
 def test_control_words_reach_the_driver():
-    b = Session()
+    b = PeerSession()
     assert b.receive(b'{"bye":3}', 0.0, []).bye == 3
     assert b.receive(b'{"bye_ack":0}', 0.0, []).bye_ack == 0
     assert b.receive(b'{"a":0}', 0.0, []) is None
@@ -256,7 +267,7 @@ class Storm:
 
     def __init__(self, seed, messages):
         self.dice = random.Random(seed)
-        self.sides = (Session(), Session())
+        self.sides = (PeerSession(), PeerSession())
         self.came = ([], [])
         self.wire = ([], [])  # frames towards side 0, side 1
         self.left = [list(range(messages)), list(range(messages))]
@@ -305,7 +316,11 @@ def check(seed, messages):
     storm = Storm(seed, messages)
     for order, came in zip(storm.run(), storm.came, strict=True):
         assert sorted(order) == list(range(messages)), f"seed {seed}"
-        small = [n for n, each in zip(order, came, strict=True) if not isinstance(each, Whole)]
+        small = [
+            n
+            for n, each in zip(order, came, strict=True)
+            if not isinstance(each, ReassembledMessage)
+        ]
         assert small == sorted(small), f"seed {seed}"
 
 

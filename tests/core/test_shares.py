@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from chatixia.core import shares
 from chatixia.core.ports import Principal
-from chatixia.core.shares import FairQueue, Holding, Shares, easy, fits
+from chatixia.core.shares import FairQueue, Shares, ShareUse, easy, fits
 from chatixia.ids import AgentId
 
 TOTALS = st.integers(64, 5000)
@@ -126,7 +126,7 @@ def test_while_less_than_the_easy_part_is_used_anybody_may_have_one_more(total: 
 
 def test_a_holding_changes_as_a_whole_and_a_refusal_leaves_it():
     book = Shares(100)
-    one, other = Holding(book, "a"), Holding(book, "a")
+    one, other = ShareUse(book, "a"), ShareUse(book, "a")
     assert one.take(60) and not other.take(20) and other.take(15)
     assert not one.take(70) and (one.size, book.used) == (60, 75)
     one.owe(200)

@@ -92,8 +92,8 @@ def test_what_is_no_fence_is_refused(text: str):
 # --- tries
 
 
-def tries(attempt=1, most=3, deliveries=1, started=True, deadline=1000.0) -> task.Tries:
-    return task.Tries(attempt, most, deliveries, started, deadline)
+def tries(attempt=1, most=3, deliveries=1, started=True, deadline=1000.0) -> task.AttemptCounts:
+    return task.AttemptCounts(attempt, most, deliveries, started, deadline)
 
 
 BROKEN = WireError("skill_failed", "it broke", retryable=True)
@@ -107,7 +107,7 @@ def test_a_retryable_failure_waits_and_is_tried_again():
 
 def test_a_failure_that_is_not_retryable_is_final_with_its_own_error():
     error = WireError("skill_failed", "no")
-    assert task.after_failure(tries(), error, 0.0, 0.5) == task.Verdict("fail", error=error)
+    assert task.after_failure(tries(), error, 0.0, 0.5) == task.RetryDecision("fail", error=error)
 
 
 @pytest.mark.parametrize("code", sorted(task.REFUSALS))
@@ -124,7 +124,7 @@ def test_the_last_attempt_is_a_dead_letter():
 
 def test_a_task_that_may_be_tried_once_keeps_its_own_error():
     verdict = task.after_failure(tries(most=1), BROKEN, 0.0, 0.5)
-    assert verdict == task.Verdict("fail", error=BROKEN)
+    assert verdict == task.RetryDecision("fail", error=BROKEN)
 
 
 def test_no_retry_is_planned_for_after_the_deadline():
@@ -140,7 +140,7 @@ def test_a_lost_lease_counts_as_an_attempt():
 
 def test_an_unstarted_task_comes_back_at_once_and_no_attempt_counts():
     verdict = task.after_loss(tries(attempt=0, started=False), 50.0, 0.5)
-    assert verdict == task.Verdict("return", 50.0)
+    assert verdict == task.RetryDecision("return", 50.0)
     assert task.TRANSITIONS["assigned", "return"].attempt == -1
 
 
@@ -150,7 +150,7 @@ def test_what_was_sent_to_a_process_that_is_gone_counts_as_begun():
     assert once.event == "exhaust"
     assert once.error and (once.error.code, once.error.outcome) == ("attempts_exhausted", "unknown")
     again = task.after_departure(tries(attempt=0, started=False), 50.0, 0.5)
-    assert again == task.Verdict("lose", 50.0)
+    assert again == task.RetryDecision("lose", 50.0)
     last = task.after_departure(tries(attempt=2, started=False), 50.0, 0.5)
     assert last.event == "exhaust"
     assert last.error and last.error.message.startswith("The task was tried 3 times;")
@@ -183,13 +183,13 @@ def test_pauses_grow_and_are_bounded(attempt: int, jitter: float):
 
 
 def test_why_a_task_was_canceled_is_its_error():
-    assert task.cancelled(" ") == task.Verdict("cancel")
+    assert task.cancelled(" ") == task.RetryDecision("cancel")
     error = task.cancelled("x" * 1024).error
     assert error is not None and error.code == "canceled"
     assert len(error.message) == 1024 and error.message.startswith("The task was canceled: xxx")
 
 
-GONE = task.Gone(frozenset({"pi"}), frozenset({"pi", "sensor"}))
+GONE = task.RemovedParties(frozenset({"pi"}), frozenset({"pi", "sensor"}))
 
 
 @pytest.mark.parametrize(
@@ -208,9 +208,9 @@ GONE = task.Gone(frozenset({"pi"}), frozenset({"pi", "sensor"}))
 def test_what_becomes_of_the_work_of_who_is_out(
     source: str, machine: str, target: str, worker: str, event: str, code: str
 ):
-    concern = task.Concern("default", source, machine, target, worker)
+    concern = task.TaskParties("default", source, machine, target, worker)
     for times in (0, 1) if not worker else (1,):
-        tries = task.Tries(times, 3, times, bool(times), 100.0)
+        tries = task.AttemptCounts(times, 3, times, bool(times), 100.0)
         state: State = "assigned" if worker else "pending"
         found = task.after_removal(concern, state, tries, GONE, 10.0, 0.5)
         assert (found.event if found else "") == event
@@ -227,7 +227,9 @@ def test_expiry_is_definite_only_if_nobody_had_it():
 # --- order
 
 
-HEADS = st.lists(st.builds(task.Head, st.integers(-100, 100), st.integers(1, 10**6)), max_size=8)
+HEADS = st.lists(
+    st.builds(task.QueueHead, st.integers(-100, 100), st.integers(1, 10**6)), max_size=8
+)
 
 
 @given(HEADS, st.integers(0, 64))
@@ -279,7 +281,7 @@ def test_a_target_has_a_queue_of_its_own():
 # --- rights and sameness
 
 
-MINE = task.Concern("default", "pi~aaaaaa", "pi", "bob", "bob")
+MINE = task.TaskParties("default", "pi~aaaaaa", "pi", "bob", "bob")
 
 
 @pytest.mark.parametrize(

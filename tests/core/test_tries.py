@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chatixia.core.tries import Tries, may_repeat
+from chatixia.core.tries import RetryHistory, may_repeat
 from chatixia.errors import (
     Conflict,
     DeadlineExceeded,
@@ -17,7 +17,7 @@ from chatixia.errors import (
 
 
 def test_without_doubt_each_error_is_itself():
-    tries = Tries()
+    tries = RetryHistory()
     for error in (Overloaded(), RegistryUnreachable(), Denied()):
         assert tries.failed(error) is error
         assert not tries.in_doubt
@@ -25,7 +25,7 @@ def test_without_doubt_each_error_is_itself():
 
 @pytest.mark.parametrize("later", [RegistryUnreachable(), Overloaded(), Denied(), Conflict()])
 def test_no_later_error_makes_an_unknown_one_definite(later: MeshError):
-    tries = Tries()
+    tries = RetryHistory()
     first = RegistryUnreachable("It broke off.", outcome="unknown", agent="w")
     assert tries.failed(first) is first and tries.in_doubt
     for _ in range(2):
@@ -37,7 +37,7 @@ def test_no_later_error_makes_an_unknown_one_definite(later: MeshError):
 
 
 def test_what_the_skill_answered_at_a_later_try_is_said_with_the_doubt():
-    tries = Tries()
+    tries = RetryHistory()
     tries.failed(DeadlineExceeded())
     last = tries.failed(SkillFailed("It broke."))
     assert (last.code, last.message, last.outcome) == ("skill_failed", "It broke.", "unknown")

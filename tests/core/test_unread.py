@@ -4,9 +4,9 @@ import pytest
 from msgspec import Raw
 
 from chatixia.core import frames
-from chatixia.core.exchange import Served
+from chatixia.core.exchange import ServedRequest
 from chatixia.core.ports import Outgoing
-from chatixia.core.session import LINK_WINDOW, Session
+from chatixia.core.session import LINK_WINDOW, PeerSession
 from chatixia.errors import BadRequest
 from chatixia.wire import messages as m
 from chatixia.wire.peer import TaskResponse
@@ -79,7 +79,7 @@ def test_a_whole_message_that_cannot_be_read_is_named_by_its_request(bad: Raw):
     sink: list[object] = []
     pair.a.handle([read], pair.now, sink)
     assert sink == [pending] and pending.error.outcome == "unknown"
-    assert isinstance(served, Served)
+    assert isinstance(served, ServedRequest)
 
 
 def test_a_request_that_cannot_be_read_is_answered_to_its_sender():
@@ -96,4 +96,4 @@ def test_a_request_that_cannot_be_read_is_answered_to_its_sender():
 )
 def test_a_frame_whose_numbers_cannot_be_read_closes_the_path(data: bytes):
     with pytest.raises(BadRequest, match="numbers"):
-        Session().receive(data, 0.0, [])
+        PeerSession().receive(data, 0.0, [])

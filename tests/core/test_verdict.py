@@ -20,9 +20,9 @@ def test_the_table_has_each_row_once():
     assert len(v.TABLE) == 12
 
 
-def silent(now: float, stun: bool) -> v.Watch:
+def silent(now: float, stun: bool) -> v.PathWitnesses:
     """A path where pongs stopped at 0, and the engine's witness too, or not."""
-    watch = v.Watch(0.0)
+    watch = v.PathWitnesses(0.0)
     watch.witness(1.0, 0.0)
     assert watch.wants_probe(v.PROBE)
     for second in range(1, int(now) + 1):
@@ -45,7 +45,7 @@ def test_a_silent_path_is_down_after_four_seconds_and_not_before():
 
 
 def test_a_peer_whose_socket_closed_is_gone_within_five_seconds():
-    watch = v.Watch(0.0)
+    watch = v.PathWitnesses(0.0)
     watch.witness(1.0, 0.0)
     watch.hear(9.9)
     watch.witness(7.0, 10.0)
@@ -71,7 +71,7 @@ def test_suspicion_starts_over_when_something_was_heard():
 
 
 def test_an_engine_without_a_witness_allows_fifteen_seconds():
-    watch = v.Watch(0.0)
+    watch = v.PathWitnesses(0.0)
     watch.witness(None, 0.0)
     assert watch.wants_probe(2.0)
     assert watch.judge(16.9, "held") == "alive"
@@ -89,7 +89,7 @@ def test_my_own_lateness_is_nobodys_silence():
 
 
 def test_pings_go_after_two_silent_seconds_and_an_answer_ends_the_question():
-    watch = v.Watch(0.0)
+    watch = v.PathWitnesses(0.0)
     assert not watch.wants_probe(1.9)
     assert watch.wants_probe(2.0)
     assert watch.asked == 2.0
@@ -103,7 +103,7 @@ def test_pings_go_after_two_silent_seconds_and_an_answer_ends_the_question():
 
 @pytest.mark.parametrize("word", ["held", "closed", "away"])
 def test_what_was_heard_long_ago_is_no_answer(word):
-    watch = v.Watch(10.0)
+    watch = v.PathWitnesses(10.0)
     watch.wants_probe(12.0)
     watch.hear(9.0)
     assert watch.asked == 12.0

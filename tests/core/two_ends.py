@@ -27,15 +27,15 @@ class World:
         other = "b" if name == "a" else "a"
         for effect in sink:
             match effect:
-                case k.Make():
+                case k.CreateOffer():
                     self.conns[name, effect.key] = effect.attempt
                     self.post(other, ("offer", effect.attempt))
-                case k.Take():
+                case k.AcceptOffer():
                     self.conns[name, effect.key] = attempt
                     self.post(other, ("answer", attempt))
-                case k.Ask():
+                case k.RequestOffer():
                     self.post(other, ("ask",))
-                case k.Drop() if not effect.after:
+                case k.CloseConnection() if not effect.after:
                     self.conns.pop((name, effect.key), None)
                 case _:
                     pass

@@ -31,7 +31,7 @@ FAULTS: list[Fault] = [
     fault(
         "one-sided-link",
         "both ends name the same link",
-        {"chatixia.peer.links.attempt:Birth._bind": breaks.one_sided},
+        {"chatixia.peer.links.attempt:LinkAttempt._bind": breaks.one_sided},
         "test_calls.py::test_both_ends_name_the_same_link_and_tier",
         "test_demo.py::test_the_job_over_direct_links[wrtc]",
         "test_hub.py::test_agents_and_the_links_between_them",
@@ -45,7 +45,7 @@ FAULTS: list[Fault] = [
     fault(
         "unanswered-damage",
         "a frame that cannot be read ends its link",
-        {"chatixia.peer.sessions.channel:Channel._broken": always(None)},
+        {"chatixia.peer.sessions.channel:SessionChannel._broken": always(None)},
         "test_channel_door.py::test_a_hostile_members_frames_are_answered_or_end_its_link[500]",
     ),
     fault(
@@ -57,7 +57,7 @@ FAULTS: list[Fault] = [
     fault(
         "lasting-lease",
         "what a dead process held goes on within seconds",
-        {"chatixia.registry.work.leases:Leases._leave": always(None)},
+        {"chatixia.registry.work.leases:LeaseTable._leave": always(None)},
         "test_deaths.py::test_a_killed_agents_calls_fail_and_its_tasks_go_to_another",
     ),
     fault(
@@ -69,13 +69,13 @@ FAULTS: list[Fault] = [
     fault(
         "credulous-worker",
         "what was taken back, cancelled or ended while it waited is not begun",
-        {"chatixia.peer.tasks.worker:Worker._fresh": always(True)},
+        {"chatixia.peer.tasks.worker:QueueWorker._fresh": always(True)},
         "test_deaths.py::test_what_waited_for_a_loop_that_stood_still_runs_once_or_not_at_all",
     ),
     fault(
         "result-dropped-with-its-lease",
         "a result waits for the registry as long as that is away",
-        {"chatixia.peer.tasks.worker:Worker._tick": breaks.dropping},
+        {"chatixia.peer.tasks.worker:QueueWorker._tick": breaks.dropping},
         "test_registry_dies.py::test_what_ends_while_the_registry_is_dead_is_told_when_it_is_back",
     ),
     fault(
@@ -118,7 +118,7 @@ FAULTS: list[Fault] = [
     fault(
         "unnamed-handshake",
         "who shows another certificate than it signed is told so, and so is the other side",
-        {"chatixia.peer.links.attempt:Birth._broke": breaks.unnamed},
+        {"chatixia.peer.links.attempt:LinkAttempt._broke": breaks.unnamed},
         "test_intruders.py::test_a_signed_fingerprint_of_another_certificate_makes_no_link[wrtc]",
     ),
     fault(
@@ -186,7 +186,7 @@ FAULTS: list[Fault] = [
     fault(
         "filter-ignored",
         "the hub lists the state that was chosen",
-        {"chatixia.registry.work.service:Tasks.page": breaks.unfiltered},
+        {"chatixia.registry.work.service:TaskService.page": breaks.unfiltered},
         "test_hub.py::test_the_filter_lives_in_the_address",
     ),
     fault(
@@ -262,7 +262,7 @@ FAULTS: list[Fault] = [
     fault(
         "no-second-try",
         "a frame that a path lost goes again",
-        {"chatixia.core.session:Session.tick": always(False)},
+        {"chatixia.core.session:PeerSession.tick": always(False)},
         "test_snippets.py::test_six_test",
     ),
     fault(
@@ -337,7 +337,7 @@ FAULTS: list[Fault] = [
     fault(
         "once-gone-always-gone",
         "an agent that came back is called directly again",
-        {"chatixia.peer.sessions.peers:Peers.present": always(None)},
+        {"chatixia.peer.sessions.peers:PeerTable.present": always(None)},
         "test_deaths.py::test_an_agent_that_was_killed_and_restarted_is_called_directly_again",
     ),
     fault(

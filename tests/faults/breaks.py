@@ -323,7 +323,7 @@ def hushed(original: Any) -> Any:
     lost: set[str] = set()
 
     async def insist(door: Any, out: Any) -> Any:
-        from chatixia.core.ports import Answer
+        from chatixia.core.ports import CallAnswer
         from chatixia.errors import MeshError
 
         if out.target not in lost:
@@ -331,7 +331,7 @@ def hushed(original: Any) -> Any:
                 return await original(door, out)
             except MeshError:
                 lost.add(out.target)
-        return Answer(b"null", "direct", 1.0, out.target)
+        return CallAnswer(b"null", "direct", 1.0, out.target)
 
     return insist
 

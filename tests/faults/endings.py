@@ -94,7 +94,7 @@ FAULTS: list[Fault] = [
     Fault(
         "deaf-after-a-login",
         "what is watched is watched in the next login too",
-        {"chatixia.peer.tasks.submitter:Queue.registry_up": always(None)},
+        {"chatixia.peer.tasks.submitter:QueueClient.registry_up": always(None)},
         ("tests/peer/tasks/test_submitter.py::test_a_watch_goes_on_in_the_next_login",),
     ),
     Fault(
@@ -108,7 +108,7 @@ FAULTS: list[Fault] = [
         "what was cancelled from inside is unknown, and told at once",
         {
             "chatixia.peer.sessions.dispatch:interrupted": cancelled,
-            "chatixia.peer.tasks.worker:Worker._interrupted": always(None),
+            "chatixia.peer.tasks.worker:QueueWorker._interrupted": always(None),
         },
         (
             f"{CALLS}::test_what_was_cancelled_from_inside_is_not_said_to_be_its_callers_wish",
@@ -148,13 +148,13 @@ FAULTS: list[Fault] = [
     Fault(
         "silent-lease-cut",
         "silence ends no lease before its time",
-        {"chatixia.registry.work.leases:Leases.offline": as_closed},
+        {"chatixia.registry.work.leases:LeaseTable.offline": as_closed},
         ("tests/registry/work/test_leases.py::test_silence_ends_no_lease_before_its_time",),
     ),
     Fault(
         "token-once-a-login",
         "a living login is sent its next token before the old one ends",
-        {"chatixia.registry.live.refresh:Refresh.begin": always(None)},
+        {"chatixia.registry.live.refresh:ConfigRefresher.begin": always(None)},
         ("tests/registry/live/test_refresh.py::test_agents_and_clients_get_the_next_token",),
     ),
     Fault(
@@ -166,7 +166,7 @@ FAULTS: list[Fault] = [
     Fault(
         "whispered-refusal",
         "a renewal that the registry refuses is a warning",
-        {"chatixia.peer.tasks.renewal:Renewer._complain": always(None)},
+        {"chatixia.peer.tasks.renewal:LeaseRenewer._complain": always(None)},
         (
             "tests/peer/tasks/test_renewal.py::test_a_refusal_is_a_warning_once_and_an_absence_is_none",
         ),
@@ -208,7 +208,7 @@ FAULTS: list[Fault] = [
         "what a stop ends is unknown, and another may do it",
         {
             "chatixia.peer.sessions.dispatch:stopping": cancelled,
-            "chatixia.peer.tasks.worker:Worker._give_back": idle,
+            "chatixia.peer.tasks.worker:QueueWorker._give_back": idle,
         },
         (
             f"{STOP}::test_what_does_not_end_is_unknown[linked]",
@@ -224,7 +224,7 @@ FAULTS: list[Fault] = [
     Fault(
         "offended-by-a-sleeper",
         "who was forgotten while it slept starts a new session, and nobody is barred",
-        {"chatixia.core.session:Session.resume": unforgiving},
+        {"chatixia.core.session:PeerSession.resume": unforgiving},
         (
             f"{SESSION}::test_who_has_forgotten_its_peer_waits_for_the_new_session",
             f"{MESH}::test_who_was_forgotten_while_it_slept_is_called_and_calls_directly[a]",

@@ -85,7 +85,7 @@ FAULTS: list[Fault] = [
     Fault(
         "no-rate",
         "who offers too much is not even read",
-        {"chatixia.core.rates:Bucket.take": always(True)},
+        {"chatixia.core.rates:TokenBucket.take": always(True)},
         (
             "tests/core/test_link.py::test_ten_offers_then_one_every_six_seconds_and_one_back_for_each_hello",
             "tests/peer/links/test_driver.py::test_a_flood_of_offers_costs_ten_checks_and_twenty_sentences",
@@ -146,7 +146,7 @@ FAULTS: list[Fault] = [
     Fault(
         "no-resend",
         "a path that dies loses no call",
-        {"chatixia.core.session:Session.resume": breaks.unkept},
+        {"chatixia.core.session:PeerSession.resume": breaks.unkept},
         (
             "tests/core/test_session.py::test_after_a_new_path_only_what_is_missing_goes_again",
             "tests/core/test_session.py::test_everything_arrives_once",
@@ -156,7 +156,7 @@ FAULTS: list[Fault] = [
     Fault(
         "no-order",
         "each call is executed once, in order, whatever the path does",
-        {"chatixia.core.session:Session.receive": breaks.unheld},
+        {"chatixia.core.session:PeerSession.receive": breaks.unheld},
         ("tests/peer/test_mesh.py::test_each_call_is_answered_once_executed_once_in_order",),
     ),
     Fault(
@@ -189,13 +189,13 @@ FAULTS: list[Fault] = [
     Fault(
         "no-deadline",
         "a call ends before its deadline",
-        {"chatixia.core.timers:Wheel.due": always([])},
+        {"chatixia.core.timers:TimerWheel.due": always([])},
         ("tests/core/test_call.py::test_deadlines_at_both_ends",),
     ),
     Fault(
         "no-credit",
         "a peer that takes more than its credit is cut off",
-        {"chatixia.core.session:Session.consumed": always(None)},
+        {"chatixia.core.session:PeerSession.consumed": always(None)},
         ("tests/core/test_session.py::test_a_peer_beyond_its_credit_is_refused",),
     ),
     Fault(
@@ -210,7 +210,7 @@ FAULTS: list[Fault] = [
     Fault(
         "no-lease",
         "a lease that is over or refused stops its skill",
-        {"chatixia.peer.tasks.worker:Worker._lose": always(None)},
+        {"chatixia.peer.tasks.worker:QueueWorker._lose": always(None)},
         (
             "tests/peer/tasks/test_worker.py::test_a_canceled_task_stops_its_skill",
             "tests/peer/tasks/test_worker.py::test_a_lease_that_ends_stops_its_skill",
@@ -246,8 +246,8 @@ FAULTS: list[Fault] = [
         "two-tables",
         "a request that comes by link and by queue runs once",
         {
-            "chatixia.peer.tasks.dedup:Twice._carried": always(None),
-            "chatixia.peer.tasks.dedup:Twice.follow": always(None),
+            "chatixia.peer.tasks.dedup:DuplicateGuard._carried": always(None),
+            "chatixia.peer.tasks.dedup:DuplicateGuard.follow": always(None),
         },
         (
             "tests/peer/tasks/test_dedup.py::test_a_task_waits_for_what_a_link_began_and_renews_its_lease",
@@ -276,7 +276,7 @@ FAULTS: list[Fault] = [
         "store-time-steps-back",
         "no step of the wall clock ends a lease or brings back an invitation",
         {
-            "chatixia.store.control.clock:Clock.now": lambda original: (
+            "chatixia.store.control.clock:StoreClock.now": lambda original: (
                 lambda self: self._world.wall()
             )
         },
@@ -288,7 +288,7 @@ FAULTS: list[Fault] = [
     Fault(
         "open-after-close",
         "a closed mesh refuses at once what was made of it",
-        {"chatixia.client.call_context:Door.lock": always(None)},
+        {"chatixia.client.call_context:CallContext.lock": always(None)},
         (
             "tests/assembly/test_connect.py::test_what_was_made_of_a_closed_mesh_refuses_at_once",
             "tests/assembly/test_connect.py::test_a_stopped_agents_own_mesh_refuses",

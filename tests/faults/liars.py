@@ -48,7 +48,7 @@ FAULTS: list[Fault] = [
     Fault(
         "anybodys-error",
         "only the registry answers a verb",
-        {"chatixia.peer.control.requests:Verbs.error": anybodys},
+        {"chatixia.peer.control.requests:VerbRequests.error": anybodys},
         ("tests/peer/control/test_requests.py::test_another_members_error_answers_no_verb",),
     ),
     Fault(
@@ -65,7 +65,7 @@ FAULTS: list[Fault] = [
     Fault(
         "logins-hold-all",
         "half messages and what is not read count for the share of their machine",
-        {"chatixia.core.shares:Holding.take": always(True)},
+        {"chatixia.core.shares:ShareUse.take": always(True)},
         (
             "tests/registry/live/test_socket.py::test_what_waits_counts_for_the_share_of_its_machine_until_the_end",
         ),
@@ -79,7 +79,7 @@ FAULTS: list[Fault] = [
     Fault(
         "replies-without-end",
         "a peer that makes an agent reply and takes no reply loses its path",
-        {"chatixia.core.replies:Replies.add": always(None)},
+        {"chatixia.core.replies:ReplyBudget.add": always(None)},
         (
             "tests/core/test_replies.py::test_replies_that_the_peer_does_not_take_end_its_path[pings]",
             "tests/core/test_replies.py::test_an_answer_asked_for_again_and_again_is_bounded_too",
@@ -101,7 +101,7 @@ FAULTS: list[Fault] = [
     Fault(
         "checked-when-silent",
         "a wait and a stream end with the right to them, whether much comes or nothing",
-        {"chatixia.registry.web.app:Web._call": believing},
+        {"chatixia.registry.web.app:WebApplication._call": believing},
         (
             f"{FOLLOWING}::test_a_stream_that_is_never_silent_ends_with_the_right_to_it_as_well",
             f"{FOLLOWING}::test_a_wait_gives_nothing_to_a_right_that_ended_meanwhile",

@@ -110,7 +110,7 @@ FAULTS: list[Fault] = [
     Fault(
         "progress-without-pace",
         "progress is told five times a second at most",
-        {"chatixia.peer.sessions.steps:Steps.step": unpaced},
+        {"chatixia.peer.sessions.steps:ProgressPacer.step": unpaced},
         (
             "tests/peer/sessions/test_steps.py::test_the_first_step_goes_at_once_and_the_newest_follows",
         ),

@@ -63,7 +63,7 @@ FAULTS: list[Fault] = [
     Fault(
         "forgetful-tries",
         "after a try whose outcome is unknown no later error is definite",
-        {"chatixia.core.tries:Tries.failed": forgetful},
+        {"chatixia.core.tries:RetryHistory.failed": forgetful},
         (
             "tests/core/test_tries.py::test_no_later_error_makes_an_unknown_one_definite",
             "tests/client/test_task.py::test_no_later_error_makes_a_lost_answer_definite",
@@ -79,7 +79,7 @@ FAULTS: list[Fault] = [
     Fault(
         "unreminded",
         "what was given out as the registry died reaches its worker",
-        {"chatixia.registry.work.leases:Leases._push_again": silent},
+        {"chatixia.registry.work.leases:LeaseTable._push_again": silent},
         (
             "tests/registry/work/test_leases.py::test_what_was_given_out_and_never_pushed_is_pushed_after_a_restart",
         ),
@@ -129,7 +129,7 @@ FAULTS: list[Fault] = [
     Fault(
         "unexplained",
         "a reply by the queue says why no link carried it",
-        {"chatixia.core.route:Seen.why": value("")},
+        {"chatixia.core.route:PeerHistory.why": value("")},
         (
             "tests/core/test_route.py::test_why_no_link_carries_a_call",
             "tests/peer/tasks/test_submitter.py::test_a_call_that_no_link_took_says_why_and_how_long_one_was_tried",
@@ -150,7 +150,7 @@ FAULTS: list[Fault] = [
     Fault(
         "swept-while-away",
         "a process that is away is judged when it is known to be gone",
-        {"chatixia.registry.work.leases:Leases.away": always(())},
+        {"chatixia.registry.work.leases:LeaseTable.away": always(())},
         (
             "tests/registry/work/test_leases.py::test_what_was_sent_to_a_process_that_died_is_not_given_out_again",
         ),
@@ -158,7 +158,7 @@ FAULTS: list[Fault] = [
     Fault(
         "hasty-after-standing-still",
         "a registry that stood still reads before it judges",
-        {"chatixia.registry.work.service:Tasks._stood_still": always(False)},
+        {"chatixia.registry.work.service:TaskService._stood_still": always(False)},
         (
             "tests/registry/work/test_service.py::test_after_standing_still_what_was_sent_is_read_before_time_is_judged",
         ),

@@ -43,9 +43,13 @@ def pytest(nodes: tuple[str, ...], fault: str = "", log: str = "") -> tuple[int,
     else:
         command += ["-x", "-n", JOBS, "--dist", "loadgroup"]
     run = subprocess.Popen(
-        [*command, *nodes], cwd=ROOT, env=env, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
+        [*command, *nodes],
+        cwd=ROOT,
+        env=env,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     bound = TIMEOUT * len(nodes) if fault else GREEN
     try:
         output, _ = run.communicate(timeout=bound)

@@ -98,7 +98,7 @@ FAULTS: list[Fault] = [
     Fault(
         "reads-to-the-end",
         "what one holder's sockets brought is read in turns with others",
-        {"chatixia.registry.live.turns:Turns.take": nothing},
+        {"chatixia.registry.live.turns:ReadTurns.take": nothing},
         (
             "tests/registry/live/test_turns.py::test_many_sockets_of_one_holder_leave_each_turn_to_others",
             "tests/registry/live/test_turns.py::test_a_message_of_many_frames_is_a_debt_of_the_turns_that_follow",
@@ -137,7 +137,7 @@ FAULTS: list[Fault] = [
     Fault(
         "served-per-agent",
         "the requests that an agent serves have a share per machine",
-        {"chatixia.core.budget:Account.belongs": always(None)},
+        {"chatixia.core.budget:PeerBudget.belongs": always(None)},
         (
             f"{ROOM}::test_a_machine_with_many_clients_has_one_share_and_others_are_served",
             "tests/acceptance/test_served.py::test_eighteen_clients_of_one_machine_leave_an_agent_to_others",
@@ -161,7 +161,7 @@ FAULTS: list[Fault] = [
     Fault(
         "peers-for-all",
         "peers of a process have a share per machine",
-        {"chatixia.peer.sessions.peers:Peers._peer": without_holder},
+        {"chatixia.peer.sessions.peers:PeerTable._peer": without_holder},
         ("tests/peer/sessions/test_peers.py::test_peers_of_one_machine_leave_room_for_others",),
     ),
     Fault(
@@ -199,7 +199,7 @@ FAULTS: list[Fault] = [
     Fault(
         "past-kept",
         "what ended leaves memory at once",
-        {"chatixia.store.control.memory:Dues.drop": always(None)},
+        {"chatixia.store.control.memory:DueRows.drop": always(None)},
         (
             f"{SWEEP}::test_what_ended_leaves_nothing_in_memory_whatever_its_deadline",
             f"{MEMORY}::test_due_times_of_what_ended_leave_memory_at_once",

@@ -37,7 +37,7 @@ FAULTS: list[Fault] = [
     Fault(
         "deaf-login",
         "a login whose writer died is listed no longer",
-        {"chatixia.registry.live.endpoint:Door._writer_ended": always(None)},
+        {"chatixia.registry.live.endpoint:WebSocketEndpoint._writer_ended": always(None)},
         ("tests/registry/live/test_endpoint.py::test_a_login_that_nothing_reaches_is_not_listed",),
     ),
     Fault(
@@ -49,7 +49,7 @@ FAULTS: list[Fault] = [
     Fault(
         "database-gone",
         "nothing is acknowledged over a file that is gone or another's",
-        {"chatixia.store.control.files:Files._look": always("")},
+        {"chatixia.store.control.files:DatabaseFiles._look": always("")},
         (
             "tests/store/control/test_files.py::test_nothing_is_acknowledged_over_files_that_are_not_ours",
             "tests/registry/test_condition.py::test_a_database_that_is_gone_is_never_ready",

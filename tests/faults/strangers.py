@@ -100,7 +100,7 @@ FAULTS: list[Fault] = [
     Fault(
         "guess-judged-first",
         "wrong join strings never stop an honest join",
-        {"chatixia.registry.trust.joining:Joining.begin": judged_first},
+        {"chatixia.registry.trust.joining:JoinService.begin": judged_first},
         (
             f"{JOINING}::test_wrong_join_strings_never_stop_an_honest_join",
             f"{UNPROVED}[wrong join strings-a tenth]",
@@ -140,7 +140,7 @@ FAULTS: list[Fault] = [
     Fault(
         "no-turns",
         "what has proved nothing is served within its address's rate",
-        {"chatixia.core.rates:Bucket.take": always(True)},
+        {"chatixia.core.rates:TokenBucket.take": always(True)},
         (
             f"{ADMISSION}::test_turns_are_the_addresses_own_and_within_their_rate",
             f"{ACCEPTOR}::test_above_the_rate_a_request_waits_for_its_turn",
@@ -159,8 +159,8 @@ FAULTS: list[Fault] = [
         "head-without-end",
         "a request line and its headers are at most 64 KiB",
         {
-            "chatixia.registry.web.protocols:Http.data_received": unheeded,
-            "chatixia.registry.web.acceptor:Arrival.data_received": at_once,
+            "chatixia.registry.web.protocols:HttpProtocol.data_received": unheeded,
+            "chatixia.registry.web.acceptor:PendingArrival.data_received": at_once,
         },
         (f"{PROTOCOLS}::test_a_header_that_never_ends_is_cut_at_64_kib",),
     ),
@@ -182,7 +182,7 @@ FAULTS: list[Fault] = [
     Fault(
         "a-request-is-proof",
         "only a credential that held proves anything",
-        {"chatixia.registry.web.protocols:Http.on_message_begin": trusted},
+        {"chatixia.registry.web.protocols:HttpProtocol.on_message_begin": trusted},
         (f"{PROTOCOLS}::test_what_is_not_whole_in_time_is_answered_408",),
     ),
     Fault(

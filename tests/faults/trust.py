@@ -46,7 +46,7 @@ FAULTS: list[Fault] = [
     Fault(
         "token-of-a-token",
         "a token comes from a key, never from another token",
-        {"chatixia.registry.trust.gate:Gate.token": renewing},
+        {"chatixia.registry.trust.gate:Authenticator.token": renewing},
         ("tests/registry/trust/test_gate.py::test_no_token_is_made_of_a_token",),
     ),
     Fault(

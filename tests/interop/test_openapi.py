@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from chatixia.assembly.remote.rest import Rest
+from chatixia.assembly.remote.rest import RegistryClient
 from chatixia.testing.registry import RegistryProcess
 from chatixia.wire.registry import KeyCreate, Nothing
 from chatixia.wire.verbs import TABLE
@@ -25,7 +25,7 @@ NOT_ASKED["key"] = NOT_ASKED["owner"] + ",missing_required_header"
 
 def credential(registry: RegistryProcess, kind: str) -> str:
     """A header that proves the owner, or an API key."""
-    with Rest.owner(registry.profile) as rest:
+    with RegistryClient.owner(registry.profile) as rest:
         if kind == "key":
             return f"X-API-Key: {rest.call('keys.create', KeyCreate('stranger')).key}"
         rest.call("status", Nothing())
@@ -39,11 +39,25 @@ async def test_every_operation_answers_as_described(tmp_path: Path, kind: str):
         # Waiting is what it does with most numbers there; test_following.py has their answers.
         (tmp_path / "schemathesis.toml").write_text('[parameters]\n"query.wait" = 0\n')
         command = [
-            str(TOOL), "run", f"{registry.url}/api/openapi.json", "-H", header,
-            "--phases", "examples,coverage,fuzzing", "--seed", "7", "-n", "5", "--no-color",
-            "--generation-database", "none", "--warnings", "off",
-            "--exclude-checks", NOT_ASKED[kind],
-        ]  # fmt: skip
+            str(TOOL),
+            "run",
+            f"{registry.url}/api/openapi.json",
+            "-H",
+            header,
+            "--phases",
+            "examples,coverage,fuzzing",
+            "--seed",
+            "7",
+            "-n",
+            "5",
+            "--no-color",
+            "--generation-database",
+            "none",
+            "--warnings",
+            "off",
+            "--exclude-checks",
+            NOT_ASKED[kind],
+        ]
         done = await asyncio.to_thread(
             subprocess.run,
             command,

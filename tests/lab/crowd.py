@@ -142,9 +142,15 @@ def main(kind: str, port: int, count: int, seconds: float) -> None:
         "guesses": crowd.guesses,
     }
     kinds[kind]()
-    print(json.dumps({
-        "opened": crowd.opened, "refused": crowd.refused, "taken": crowd.taken,
-    }))  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "opened": crowd.opened,
+                "refused": crowd.refused,
+                "taken": crowd.taken,
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

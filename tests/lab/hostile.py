@@ -18,8 +18,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from chatixia.core.handshake import Binding, make_hello, sign_answer, sign_offer
-from chatixia.core.ports import Self
+from chatixia.core.handshake import HelloBinding, make_hello, sign_answer, sign_offer
+from chatixia.core.ports import LocalIdentity
 from chatixia.core.sdp import scan, strip
 from chatixia.peer.engines.base import Candidate, Channel, Connection, Engine, EngineRefused
 from chatixia.wire import signed
@@ -47,7 +47,7 @@ class Wire(Protocol):
 class Hostile:
     """``me``: whom it claims to be, with whatever key and chain the test gave it."""
 
-    def __init__(self, me: Self, wire: Wire, engine: Engine) -> None:
+    def __init__(self, me: LocalIdentity, wire: Wire, engine: Engine) -> None:
         self.me, self.wire, self.engine = me, wire, engine
         self.number = 0
         self.attempts: list[Attempt] = []
@@ -61,10 +61,14 @@ class Hostile:
         made = await self._attempt(to, self.number)
         made.hold(made.connection.create_channel(CHANNEL))
         offer = Offer(
-            to, sdp(strip(await made.connection.offer())), incarnation=self.me.incarnation,
-            peer_incarnation=self.wire.incarnation_of(to), attempt=self.number,
-            nonce=signed.b64(made.nonce), capabilities=list(CAPABILITIES),
-        )  # fmt: skip
+            to,
+            sdp(strip(await made.connection.offer())),
+            incarnation=self.me.incarnation,
+            peer_incarnation=self.wire.incarnation_of(to),
+            attempt=self.number,
+            nonce=signed.b64(made.nonce),
+            capabilities=list(CAPABILITIES),
+        )
         made.offer = bend(sign_offer(sign(offer), self.me))
         await self.say(made.offer)
         return made
@@ -78,10 +82,14 @@ class Hostile:
         made.connection.on_channel = made.hold
         made.offer = offer
         answer = Answer(
-            offer.peer_id, sdp(strip(await made.connection.answer(offer.sdp))),
-            incarnation=self.me.incarnation, peer_incarnation=offer.incarnation,
-            attempt=offer.attempt, nonce=signed.b64(made.nonce), capabilities=list(CAPABILITIES),
-        )  # fmt: skip
+            offer.peer_id,
+            sdp(strip(await made.connection.answer(offer.sdp))),
+            incarnation=self.me.incarnation,
+            peer_incarnation=offer.incarnation,
+            attempt=offer.attempt,
+            nonce=signed.b64(made.nonce),
+            capabilities=list(CAPABILITIES),
+        )
         made.answer = bend(sign_answer(sign(answer), offer, self.me))
         await self.say(made.answer)
         return made
@@ -128,11 +136,19 @@ class Attempt:
         self.news.set()
 
     def _found(self, found: Candidate | None) -> None:
-        self.spawn(self.owner.say(IceCandidate(
-            self.to, found.candidate if found else "", found.mid if found else None,
-            found.index if found else None, incarnation=self.owner.me.incarnation,
-            peer_incarnation=self.owner.wire.incarnation_of(self.to), attempt=self.number,
-        )))  # fmt: skip
+        self.spawn(
+            self.owner.say(
+                IceCandidate(
+                    self.to,
+                    found.candidate if found else "",
+                    found.mid if found else None,
+                    found.index if found else None,
+                    incarnation=self.owner.me.incarnation,
+                    peer_incarnation=self.owner.wire.incarnation_of(self.to),
+                    attempt=self.number,
+                )
+            )
+        )
 
     def spawn(self, work: Any) -> None:
         task = asyncio.ensure_future(work)
@@ -169,19 +185,27 @@ class Attempt:
             with contextlib.suppress(EngineRefused):
                 await self.connection.add_candidate(given if text else None)
 
-    def binding(self) -> Binding:
+    def binding(self) -> HelloBinding:
         """This connection as an honest peer would bind it."""
         me, mine = self.owner.me, self.offer.peer_id == self.owner.me.id
         theirs: Any = self.answer if mine else self.offer
-        return Binding(
-            path="direct", mesh=me.mesh, me=me.id, peer=self.to, offerer=mine, nonce=self.nonce,
-            peer_nonce=signed.unb64(theirs.nonce), incarnation=me.incarnation,
-            peer_incarnation=theirs.incarnation, capabilities=CAPABILITIES,
+        return HelloBinding(
+            path="direct",
+            mesh=me.mesh,
+            me=me.id,
+            peer=self.to,
+            offerer=mine,
+            nonce=self.nonce,
+            peer_nonce=signed.unb64(theirs.nonce),
+            incarnation=me.incarnation,
+            peer_incarnation=theirs.incarnation,
+            capabilities=CAPABILITIES,
             peer_capabilities=tuple(theirs.capabilities),
             fingerprint=self.connection.local_fingerprint(),
             peer_fingerprint=scan(theirs.sdp).fingerprint,
-            offer_hash=signed.digest(self.offer.sdp), answer_hash=signed.digest(self.answer.sdp),
-        )  # fmt: skip
+            offer_hash=signed.digest(self.offer.sdp),
+            answer_hash=signed.digest(self.answer.sdp),
+        )
 
     def hello(self) -> HelloFrame:
         """The hello that an honest peer would say."""

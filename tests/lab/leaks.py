@@ -81,8 +81,12 @@ def found_in_memory(pid: int, marker: str) -> set[str]:
     )
     done = subprocess.run(
         [sys.executable, "-c", program, str(pid)],
-        cwd=Path(__file__).parents[2], input=marker, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        cwd=Path(__file__).parents[2],
+        input=marker,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return set(done.stdout.split())
 
 

@@ -15,10 +15,32 @@ Json = dict[str, Any]
 Damage = Callable[[Random, Json], bytes]
 
 STRANGE: tuple[Any, ...] = (
-    None, True, -1, 0, 1e308, -1e308, 2**53, 2**64, -(2**70), 0.1, "", "\0", "\u202e", "é" * 40,
-    "x" * 5000, [], [[]], {}, {"": None}, ["x"] * 300, {"type": "offer"}, "../../etc/passwd", "🜁",
-    "a" * 64, "registry",
-)  # fmt: skip
+    None,
+    True,
+    -1,
+    0,
+    1e308,
+    -1e308,
+    2**53,
+    2**64,
+    -(2**70),
+    0.1,
+    "",
+    "\0",
+    "\u202e",
+    "é" * 40,
+    "x" * 5000,
+    [],
+    [[]],
+    {},
+    {"": None},
+    ["x"] * 300,
+    {"type": "offer"},
+    "../../etc/passwd",
+    "🜁",
+    "a" * 64,
+    "registry",
+)
 TYPES = ("", "x", "OFFER", "offer ", "__proto__", "challenge", "welcome", "\0", "t" * 200, 7, None)
 
 
@@ -98,9 +120,19 @@ def not_utf8(draw: Random, message: Json) -> bytes:
 
 
 DAMAGES: tuple[Damage, ...] = (
-    truncated, wrong_type, wrong_type, wrong_type, unknown_type, field_gone, random_bytes,
-    bit_flipped, nested, twice, not_an_object, not_utf8,
-)  # fmt: skip
+    truncated,
+    wrong_type,
+    wrong_type,
+    wrong_type,
+    unknown_type,
+    field_gone,
+    random_bytes,
+    bit_flipped,
+    nested,
+    twice,
+    not_an_object,
+    not_utf8,
+)
 
 
 def dump(message: Any) -> bytes:

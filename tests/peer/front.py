@@ -12,7 +12,7 @@ from typing import Any
 
 from websockets.asyncio.server import ServerConnection, serve
 
-from chatixia.core.ports import Self
+from chatixia.core.ports import LocalIdentity
 from chatixia.wire import signed
 from chatixia.wire.base import decode, decoder, encode
 from chatixia.wire.signaling import (
@@ -117,10 +117,15 @@ def own_certificate(folder: Path) -> tuple[ssl.SSLContext, bytes]:
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
     start = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
     made = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-        .serial_number(7).not_valid_before(start).not_valid_after(start.replace(year=2090))
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(7)
+        .not_valid_before(start)
+        .not_valid_after(start.replace(year=2090))
         .sign(key, hashes.SHA256())
-    )  # fmt: skip
+    )
     pem = made.public_bytes(Encoding.PEM)
     pem += key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     (folder / "tls.pem").write_bytes(pem)
@@ -129,7 +134,7 @@ def own_certificate(folder: Path) -> tuple[ssl.SSLContext, bytes]:
     return context, hashlib.sha256(made.public_bytes(Encoding.DER)).digest()
 
 
-def me(*urls: str, name: str = "weather") -> Self:
+def me(*urls: str, name: str = "weather") -> LocalIdentity:
     """A member that knows these addresses."""
     made = agent(name).me()
     made.registries = list(urls)

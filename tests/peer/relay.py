@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from chatixia.core.ports import Self
+from chatixia.core.ports import LocalIdentity
 from chatixia.errors import MeshError
 from chatixia.ids import AgentId
 from chatixia.peer.engines import load
@@ -221,9 +221,13 @@ class Node:
     """One agent: identity, engine, driver."""
 
     def __init__(
-        self, relay: Relay, me: Self, engine: str = "wrtc", driver: type[LinkDriver] = LinkDriver,
+        self,
+        relay: Relay,
+        me: LocalIdentity,
+        engine: str = "wrtc",
+        driver: type[LinkDriver] = LinkDriver,
         **options: Any,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.relay, self.me, self.id = relay, me, me.id
         self.driver = driver(me, load(engine), Signals(relay, me.id), **options)
         self.upper = self.driver.upper = Upper(self)

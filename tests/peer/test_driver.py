@@ -136,8 +136,9 @@ async def test_kill_nine_of_a_peer_ends_its_calls_within_five_seconds(engine):
     async with meshes(f"alice@{engine}") as (registry, alice):
         async with process(registry, "bob", "wrtc") as bob:
             await alice.call(ask("bob"))
-            held = [asyncio.ensure_future(alice.call(ask("bob", "hold", timeout=60)))
-                    for _ in range(8)]  # fmt: skip
+            held = [
+                asyncio.ensure_future(alice.call(ask("bob", "hold", timeout=60))) for _ in range(8)
+            ]
             await asyncio.sleep(0.3)
             bob.send_signal(signal.SIGKILL)
             began = time.monotonic()
@@ -163,9 +164,12 @@ async def test_a_second_process_of_the_name_tells_the_first():
         await first.start()
         await first.online(20)
         who = credentials.me()
-        other = open_mesh(type(who)(**{
-            name: getattr(who, name) for name in who.__struct_fields__
-        } | {"incarnation": "ab" * 8}))  # fmt: skip
+        other = open_mesh(
+            type(who)(
+                **{name: getattr(who, name) for name in who.__struct_fields__}
+                | {"incarnation": "ab" * 8}
+            )
+        )
         await other.start()
         await other.online(20)
         async with asyncio.timeout(20):
@@ -226,11 +230,14 @@ def test_an_unknown_engine_is_a_refusal():
 
 
 def test_ice_servers_are_read_with_care():
-    config = Config(ice_servers=[
-        {"urls": "stun:192.0.2.1:3478"},
-        {"urls": ["turn:192.0.2.1", "http://evil"], "username": "u", "credential": "c"},
-        {"urls": ["nonsense"]}, {"username": "x"},
-    ])  # fmt: skip
+    config = Config(
+        ice_servers=[
+            {"urls": "stun:192.0.2.1:3478"},
+            {"urls": ["turn:192.0.2.1", "http://evil"], "username": "u", "credential": "c"},
+            {"urls": ["nonsense"]},
+            {"username": "x"},
+        ]
+    )
     one, two = ice_servers(config)
     assert (one.urls, one.username) == (["stun:192.0.2.1:3478"], None)
     assert (two.urls, two.username, two.credential) == (["turn:192.0.2.1"], "u", "c")

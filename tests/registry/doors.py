@@ -18,7 +18,7 @@ from chatixia.assembly.membership.enrol import Credentials, enrol
 from chatixia.assembly.profile.profile import Profile
 from chatixia.core.ports import Principal
 from chatixia.ids import AgentId
-from chatixia.registry.call import Call, Listener
+from chatixia.registry.call import Listener, RequestContext
 from chatixia.testing.registry import RegistryHarness, RegistryProcess
 from chatixia.wire import signed
 from chatixia.wire.signaling import MAX_FROM_REGISTRY
@@ -103,14 +103,21 @@ def register_frame(who: Credentials, challenge: dict[str, Any], **more: Any) -> 
     """A signed ``register``; ``more`` overrides fields after signing."""
     me, mine = who.me(), REAL.token(16)
     data = signed.login(
-        mesh=me.mesh, peer_id=me.id, incarnation=me.incarnation,
-        nonce=signed.unb64(challenge["nonce"]), my_nonce=mine,
-    )  # fmt: skip
+        mesh=me.mesh,
+        peer_id=me.id,
+        incarnation=me.incarnation,
+        nonce=signed.unb64(challenge["nonce"]),
+        my_nonce=mine,
+    )
     return {
-        "type": "register", "peer_id": me.id, "incarnation": me.incarnation,
-        "chain": msgspec.to_builtins(me.chain), "nonce": signed.b64(mine),
-        "sig": signed.b64(me.sign(signed.LOGIN, data)), **more,
-    }  # fmt: skip
+        "type": "register",
+        "peer_id": me.id,
+        "incarnation": me.incarnation,
+        "chain": msgspec.to_builtins(me.chain),
+        "nonce": signed.b64(mine),
+        "sig": signed.b64(me.sign(signed.LOGIN, data)),
+        **more,
+    }
 
 
 async def login(registry: RegistryHarness | RegistryProcess, who: Credentials, **more: Any) -> Peer:
@@ -152,9 +159,9 @@ async def token_of(peer: Peer) -> str:
     return str(peer.welcome["token"])
 
 
-def person(kind: str = "owner") -> Call:
+def person(kind: str = "owner") -> RequestContext:
     """A call as by the owner, for tests that go past the doors."""
-    return Call(Principal(AgentId("admin"), kind), "?", Listener(), True)
+    return RequestContext(Principal(AgentId("admin"), kind), "?", Listener(), True)
 
 
 class Answer:

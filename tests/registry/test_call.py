@@ -7,12 +7,12 @@ import pytest
 from chatixia.core.ports import Principal
 from chatixia.errors import Unauthorized
 from chatixia.ids import AgentId
-from chatixia.registry.call import Call, Listener, Reach, from_principal, host_of
+from chatixia.registry.call import Listener, RegistryReach, RequestContext, from_principal, host_of
 
 
 def test_an_open_call_is_nobodys():
     with pytest.raises(Unauthorized):
-        _ = Call(None, "?", Listener()).who
+        _ = RequestContext(None, "?", Listener()).who
 
 
 async def test_a_handler_of_principals_gets_one():
@@ -20,11 +20,13 @@ async def test_a_handler_of_principals_gets_one():
         return who.id, request
 
     me = Principal(AgentId("a"), "agent")
-    assert await from_principal(whoami)(Call(me, "?", Listener()), 7) == ("a", 7)
+    assert await from_principal(whoami)(RequestContext(me, "?", Listener()), 7) == ("a", 7)
 
 
 def test_loopback_is_named_to_this_machine_only():
-    reach = Reach(["http://127.0.0.1:8080", "https://192.0.2.1:8443"], ["https://t.example"])
+    reach = RegistryReach(
+        ["http://127.0.0.1:8080", "https://192.0.2.1:8443"], ["https://t.example"]
+    )
     assert reach.urls(True) == [*reach.addresses, *reach.via]
     assert reach.urls(False) == ["https://192.0.2.1:8443", "https://t.example"]
     assert reach.hosts() == {"t.example"}

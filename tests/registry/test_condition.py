@@ -10,7 +10,7 @@ import pytest
 
 from chatixia.errors import DiskFull, Unavailable
 from chatixia.registry.condition import Condition
-from chatixia.store.control.clock import Floor
+from chatixia.store.control.clock import DiskFloor
 from chatixia.testing.registry import RegistryHarness
 from tests.registry.doors import HANG, Answer, agent, dial, enrolled, http_call, register_frame
 
@@ -44,9 +44,10 @@ def test_each_change_is_logged_once(caplog: pytest.LogCaptureFixture):
     store.gone = store.low = ""
     condition.look()
     assert [(r.levelno, r.getMessage()[:24]) for r in caplog.records] == [
-        (logging.WARNING, "The disk is nearly full:"), (logging.ERROR, "It was deleted."),
+        (logging.WARNING, "The disk is nearly full:"),
+        (logging.ERROR, "It was deleted."),
         (logging.WARNING, "All is well again: new w"),
-    ]  # fmt: skip
+    ]
 
 
 async def ready(registry: RegistryHarness, but: str) -> Answer:
@@ -63,7 +64,7 @@ async def test_a_disk_that_fills_is_said_and_only_new_work_is_refused(registry: 
     made = {"skill": "x", "payload": {"plain": 1}}
     await asker.verb("tasks.submit", **made)
     push = await worker.next("task")
-    registry.running._store._disk._floor = Floor(1 << 60, 0.0)
+    registry.running._store._disk._floor = DiskFloor(1 << 60, 0.0)
     answer = await ready(registry, "ready")
     assert answer.status == 200 and answer.json["status"] == "disk_full"
     assert "MiB" in answer.json["detail"]
@@ -73,7 +74,7 @@ async def test_a_disk_that_fills_is_said_and_only_new_work_is_refused(registry: 
     assert refused["code"] == "disk_full" and not refused.get("retryable")
     held = {"task_id": push["task"]["id"], "fence": push["fence"], "result": {"plain": 2}}
     assert (await worker.verb("tasks.complete", **held))["body"]["state"] == "completed"
-    registry.running._store._disk._floor = Floor(0, 0.0)
+    registry.running._store._disk._floor = DiskFloor(0, 0.0)
     assert (await ready(registry, "disk_full")).json == {"status": "ready"}
     assert (await asker.verb("tasks.submit", **made))["type"] == "result"
 

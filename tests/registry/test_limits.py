@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatixia.errors import Overloaded
-from chatixia.registry.limits import Bucket, Limits, is_loopback, origin
+from chatixia.registry.limits import RateBucket, RateLimits, is_loopback, origin
 from tests.registry.clock import Clock
 
 
 @given(st.lists(st.floats(0, 10), max_size=200), st.integers(1, 20), st.floats(0.1, 5))
 def test_a_bucket_never_gives_more_than_its_rate(waits: list[float], burst: int, rate: float):
     now, given_out = 0.0, 0
-    bucket = Bucket(burst, rate, now)
+    bucket = RateBucket(burst, rate, now)
     for wait in waits:
         now += wait
         given_out += bucket.take(now)
@@ -23,7 +23,7 @@ def test_a_bucket_never_gives_more_than_its_rate(waits: list[float], burst: int,
 
 def test_failures_bar_one_address_only_and_for_a_while():
     clock = Clock()
-    limits = Limits(clock, 3, 0.5)
+    limits = RateLimits(clock, 3, 0.5)
     for _ in range(3):
         limits.check("a")
         limits.failed("a")
@@ -35,7 +35,7 @@ def test_failures_bar_one_address_only_and_for_a_while():
 
 
 def test_the_least_used_key_is_forgotten():
-    limits = Limits(Clock(), 1, 0.0001, keys=2)
+    limits = RateLimits(Clock(), 1, 0.0001, keys=2)
     for key in ("a", "b", "c"):
         assert limits.take(key)
     assert limits.take("a") and not limits.take("c")

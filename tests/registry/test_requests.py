@@ -12,9 +12,10 @@ from chatixia.wire.verbs import BY_NAME, TABLE
 
 def test_the_path_wins_over_the_body():
     made = parse(
-        BY_NAME["tasks.complete"], b'{"task_id":"forged","fence":"1.2","result":{"plain":[1]}}',
+        BY_NAME["tasks.complete"],
+        b'{"task_id":"forged","fence":"1.2","result":{"plain":[1]}}',
         {"task_id": "real"},
-    )  # fmt: skip
+    )
     assert isinstance(made, Complete)
     assert made.task_id == "real" and bytes(made.result.plain or b"") == b"[1]"
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from chatixia.core.admission import Bounds
-from chatixia.registry.settings import Settings, read
+from chatixia.core.admission import AdmissionLimits
+from chatixia.registry.settings import RegistrySettings, read
 
 
 def test_nothing_said_is_the_defaults():
-    assert read(None) == read({}) == Settings()
-    assert Settings().port == 8080 and not Settings().insecure_http
+    assert read(None) == read({}) == RegistrySettings()
+    assert RegistrySettings().port == 8080 and not RegistrySettings().insecure_http
 
 
 def test_a_token_s_life_as_people_write_it():
@@ -22,7 +22,7 @@ def test_a_token_s_life_as_people_write_it():
 
 def test_bounds_of_strangers_are_set_one_by_one():
     found = read({"unproved": {"total": 10}}).unproved
-    assert found == Bounds(total=10) and found.seconds == 10
+    assert found == AdmissionLimits(total=10) and found.seconds == 10
 
 
 @pytest.mark.parametrize(

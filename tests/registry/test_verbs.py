@@ -12,9 +12,9 @@ from chatixia.core.ports import Principal
 from chatixia.core.shares import holder_of
 from chatixia.errors import Denied, Internal, NotFound, Overloaded, Unauthorized, Unavailable
 from chatixia.ids import AgentId
-from chatixia.registry.call import Call, Listener
+from chatixia.registry.call import Listener, RequestContext
 from chatixia.registry.meter import Meter
-from chatixia.registry.verbs import Verbs, allow
+from chatixia.registry.verbs import VerbDispatcher, allow
 from chatixia.store.control.holdings import ASKER
 from chatixia.wire.registry import Nothing
 from chatixia.wire.verbs import BY_NAME, TABLE
@@ -23,17 +23,17 @@ from tests.registry.clock import Clock
 KINDS = ("agent", "client", "machine", "owner", "key", "person")
 
 
-def call(kind: str, role: str = "") -> Call:
-    return Call(Principal(AgentId("x"), kind, role=role), "?", Listener())
+def call(kind: str, role: str = "") -> RequestContext:
+    return RequestContext(Principal(AgentId("x"), kind, role=role), "?", Listener())
 
 
 @pytest.mark.parametrize("verb", TABLE, ids=lambda verb: verb.name)
 def test_exactly_the_named_kinds_may(verb: Any):
     if "open" in verb.who:
-        allow(verb, Call(None, "?", Listener()))
+        allow(verb, RequestContext(None, "?", Listener()))
         return
     with pytest.raises(Unauthorized):
-        allow(verb, Call(None, "?", Listener()))
+        allow(verb, RequestContext(None, "?", Listener()))
     for kind in KINDS:
         if kind in verb.who:
             allow(verb, call(kind, "admin"))
@@ -56,17 +56,17 @@ def test_a_viewer_only_reads():
 async def test_verbs_at_once_have_a_share_per_machine():
     go, running = asyncio.Event(), 0
 
-    async def slow(call: Call, request: Any) -> Any:
+    async def slow(call: RequestContext, request: Any) -> Any:
         nonlocal running
         running += 1
         assert ASKER.get() == holder_of(call.who)
         await go.wait()
         return Nothing()
 
-    def of(machine: str, name: str) -> Call:
-        return Call(Principal(AgentId(name), "agent", machine=machine), "?", Listener())
+    def of(machine: str, name: str) -> RequestContext:
+        return RequestContext(Principal(AgentId(name), "agent", machine=machine), "?", Listener())
 
-    verbs = Verbs({"status": slow}, Meter(), Clock(), 32)
+    verbs = VerbDispatcher({"status": slow}, Meter(), Clock(), 32)
     status = BY_NAME["status"]
     waiting = [
         asyncio.ensure_future(verbs.run(status, of("greedy", f"g{n}"), Nothing()))
@@ -86,14 +86,14 @@ async def test_verbs_at_once_have_a_share_per_machine():
 
 
 async def test_a_defect_is_internal_and_its_text_stays_out_of_the_log(caplog: Any):
-    async def broken(call: Call, request: Any) -> Any:
+    async def broken(call: RequestContext, request: Any) -> Any:
         raise ValueError("the payload of somebody")
 
-    async def missing(call: Call, request: Any) -> Any:
+    async def missing(call: RequestContext, request: Any) -> Any:
         raise NotFound
 
     meter = Meter()
-    verbs = Verbs({"status": broken, "config": missing}, meter, Clock())
+    verbs = VerbDispatcher({"status": broken, "config": missing}, meter, Clock())
     with caplog.at_level(logging.ERROR), pytest.raises(Internal) as raised:
         await verbs.run(BY_NAME["status"], call("agent"), Nothing())
     assert raised.value.outcome == "unknown"

@@ -161,8 +161,9 @@ async def test_messages_and_built_in_skills_over_links():
         assert [(r.agent, r.ok) for r in receipts] == [("b", True)]
         assert [m.text for m in b.inbox] == ["one", "two"]
         assert [(r.agent, r.ok) for r in await mesh.broadcast("three")] == [
-            ("a", True), ("b", True),
-        ]  # fmt: skip
+            ("a", True),
+            ("b", True),
+        ]
 
 
 async def until(pause: float) -> str:

@@ -37,9 +37,12 @@ class Made:
 
     async def submit(self) -> str:
         said = t.Submit(
-            id=task_id(self.world), skill="echo", target_agent_id="bob", payload=PLAIN,
+            id=task_id(self.world),
+            skill="echo",
+            target_agent_id="bob",
+            payload=PLAIN,
             deadline_ms=3_600_000,
-        )  # fmt: skip
+        )
         return str((await self.queue.verb(ME, "tasks.submit", said)).task_id)
 
     async def until(self, pushes: list[msgspec.Struct], kind: type) -> msgspec.Struct:

@@ -19,27 +19,45 @@ from chatixia.wire.peer import Hello
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden/trust/signed.json").read_text("utf-8"))
 SIGNAL = {
-    "mesh": "m" * 64, "source": "a", "target": "b", "incarnation": "1" * 16,
-    "peer_incarnation": "2" * 16, "attempt": 3, "nonce": b"n" * 16, "versions": (1,),
-    "capabilities": ["session/1", "credit/1"], "sdp": "v=0\r\n",
-}  # fmt: skip
+    "mesh": "m" * 64,
+    "source": "a",
+    "target": "b",
+    "incarnation": "1" * 16,
+    "peer_incarnation": "2" * 16,
+    "attempt": 3,
+    "nonce": b"n" * 16,
+    "versions": (1,),
+    "capabilities": ["session/1", "credit/1"],
+    "sdp": "v=0\r\n",
+}
 HELLO = {
-    "path": "direct", "mesh": "m" * 64, "side": "offerer", "source": "a", "target": "b",
-    "nonce": s.b64(b"n" * 16), "peer_nonce": s.b64(b"p" * 16), "incarnation": "1" * 16,
-    "peer_incarnation": "2" * 16, "fingerprint": s.b64(b"f" * 32),
-    "peer_fingerprint": s.b64(b"g" * 32), "offer_hash": s.b64(b"o" * 32),
-    "answer_hash": s.b64(b"w" * 32), "version": 1, "capabilities": ["session/1"],
+    "path": "direct",
+    "mesh": "m" * 64,
+    "side": "offerer",
+    "source": "a",
+    "target": "b",
+    "nonce": s.b64(b"n" * 16),
+    "peer_nonce": s.b64(b"p" * 16),
+    "incarnation": "1" * 16,
+    "peer_incarnation": "2" * 16,
+    "fingerprint": s.b64(b"f" * 32),
+    "peer_fingerprint": s.b64(b"g" * 32),
+    "offer_hash": s.b64(b"o" * 32),
+    "answer_hash": s.b64(b"w" * 32),
+    "version": 1,
+    "capabilities": ["session/1"],
     "peer_capabilities_hash": s.b64(b"c" * 32),
-}  # fmt: skip
+}
 MADE: dict[str, Callable[[], bytes]] = {
     "offer": lambda: s.offer(**SIGNAL),
     "answer": lambda: s.answer(**SIGNAL, offer_nonce=b"o" * 16, offer_hash=b"h" * 32),
     "hello": lambda: s.hello(Hello(**HELLO)),
-    "login": lambda: s.login(mesh="m" * 64, peer_id="a", incarnation="1" * 16, nonce=b"n" * 16,
-                             my_nonce=b"y" * 16),
+    "login": lambda: s.login(
+        mesh="m" * 64, peer_id="a", incarnation="1" * 16, nonce=b"n" * 16, my_nonce=b"y" * 16
+    ),
     "registry": lambda: s.registry(mesh="m" * 64, nonce=b"n" * 16, certificate=b"c" * 32),
     "join": lambda: s.join(mesh="m" * 64, name="pi", nonce=b"n" * 16),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -84,8 +102,15 @@ def test_every_field_of_a_hello_is_covered_but_the_counters(field: str):
     assert s.hello(Hello(**(HELLO | {field: changed}))) != s.hello(Hello(**HELLO))
 
 
-B64_FIELDS = ("nonce", "peer_nonce", "fingerprint", "peer_fingerprint", "offer_hash",
-              "answer_hash", "peer_capabilities_hash")  # fmt: skip
+B64_FIELDS = (
+    "nonce",
+    "peer_nonce",
+    "fingerprint",
+    "peer_fingerprint",
+    "offer_hash",
+    "answer_hash",
+    "peer_capabilities_hash",
+)
 
 
 def test_the_counters_of_a_hello_may_move():

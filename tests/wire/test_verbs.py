@@ -29,8 +29,14 @@ def test_each_verb_is_sound(verb: Verb):
 
 def test_only_the_named_routes_are_open():
     assert {verb.name for verb in verbs.TABLE if "open" in verb.who} == {
-        "health", "ready", "nonce", "token", "join.begin", "join", "login.redeem",
-    }  # fmt: skip
+        "health",
+        "ready",
+        "nonce",
+        "token",
+        "join.begin",
+        "join",
+        "login.redeem",
+    }
 
 
 def test_the_table_makes_a_schema():
@@ -42,13 +48,20 @@ def test_the_table_makes_a_schema():
 @pytest.mark.parametrize(
     "route",
     [
-        ("POST", "/api/token"), ("GET", "/api/config"), ("GET", "/api/registry/agents"),
-        ("POST", "/api/registry/agents"), ("GET", "/api/registry/agents/{agent_id}"),
-        ("DELETE", "/api/registry/agents/{agent_id}"), ("GET", "/api/registry/route"),
-        ("POST", "/api/hub/heartbeat"), ("POST", "/api/hub/tasks"), ("GET", "/api/hub/tasks/all"),
-        ("GET", "/api/hub/tasks/{task_id}"), ("POST", "/api/hub/tasks/{task_id}"),
+        ("POST", "/api/token"),
+        ("GET", "/api/config"),
+        ("GET", "/api/registry/agents"),
+        ("POST", "/api/registry/agents"),
+        ("GET", "/api/registry/agents/{agent_id}"),
+        ("DELETE", "/api/registry/agents/{agent_id}"),
+        ("GET", "/api/registry/route"),
+        ("POST", "/api/hub/heartbeat"),
+        ("POST", "/api/hub/tasks"),
+        ("GET", "/api/hub/tasks/all"),
+        ("GET", "/api/hub/tasks/{task_id}"),
+        ("POST", "/api/hub/tasks/{task_id}"),
         ("GET", "/api/hub/network/topology"),
     ],
-)  # fmt: skip
+)
 def test_described_routes_are_served(route: tuple[str, str]):
     assert route in {(verb.method, verb.path) for verb in verbs.TABLE}

@@ -66,12 +66,16 @@ async def report(ctx: Ctx) -> dict:
     parts = split(raw.decode("utf-8", "replace"))
     work = Work(ctx)
     first = await ctx.gather(
-        (call for part in parts for call in (
-            work.ask("analyst", "measure", text=part),
-            work.ask("researcher", "keywords", text=part),
-        )),
+        (
+            call
+            for part in parts
+            for call in (
+                work.ask("analyst", "measure", text=part),
+                work.ask("researcher", "keywords", text=part),
+            )
+        ),
         limit=AT_ONCE,
-    )  # fmt: skip
+    )
     await ctx.progress(0.7, "ranking sentences")
     weights = weigh([found for found in first[1::2] if found is not None])
     ranked = await ctx.gather(
@@ -82,13 +86,17 @@ async def report(ctx: Ctx) -> dict:
     return {
         "document": {"name": name, "bytes": len(raw), "parts": len(parts)},
         **({} if "analyst" in work.missing else found),
-        **({} if "researcher" in work.missing else {
-            "keywords": list(weights)[:12],
-            "sentences_that_matter": best(ranked),
-        }),
+        **(
+            {}
+            if "researcher" in work.missing
+            else {
+                "keywords": list(weights)[:12],
+                "sentences_that_matter": best(ranked),
+            }
+        ),
         "work": work.summary(),
         "missing": work.missing,
-    }  # fmt: skip
+    }
 
 
 @agent.skill

@@ -37,7 +37,7 @@ MAX_RESULT: Final = MAX_MESSAGE - 64 * 1024
 _objects = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-class Bound(msgspec.Struct, frozen=True, eq=False):
+class BoundSkill(msgspec.Struct, frozen=True, eq=False):
     """A skill ready to serve. ``decode`` raises what :func:`arguments.refusal` reads."""
 
     info: SkillInfo
@@ -46,12 +46,14 @@ class Bound(msgspec.Struct, frozen=True, eq=False):
     run: Run
 
 
-def bind(skill: Skill, make_ctx: MakeCtx, threads: Threads, generators: GeneratorThreads) -> Bound:
+def bind(
+    skill: Skill, make_ctx: MakeCtx, threads: Threads, generators: GeneratorThreads
+) -> BoundSkill:
     """``skill`` with everything chosen. Raises ConfigError in one sentence."""
     found = read(skill.fn, skill.name)
     info = described(skill, found)
     runner = _Runner(skill, found, make_ctx, threads, generators)
-    return Bound(info, found.names, decoder(found), runner.choose())
+    return BoundSkill(info, found.names, decoder(found), runner.choose())
 
 
 def decoder(found: Signature) -> Callable[[Any], Any]:
@@ -114,9 +116,13 @@ class _Runner:
     """The ways a skill runs. Only :meth:`choose`'s answer is kept."""
 
     def __init__(
-        self, skill: Skill, found: Signature, make_ctx: MakeCtx, threads: Threads,
+        self,
+        skill: Skill,
+        found: Signature,
+        make_ctx: MakeCtx,
+        threads: Threads,
         generators: GeneratorThreads,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._skill = skill
         self._found = found
         self._make_ctx = make_ctx

@@ -15,7 +15,7 @@ from chatixia.errors import BadArguments, ConfigError
 from chatixia.wire.registry import AgentRecord
 
 from .context import Ctx
-from .prompts import Desk
+from .prompts import PromptService
 from .skill import Skill
 
 DELEGATE_S: Final = 120.0
@@ -24,9 +24,13 @@ MAX_NAMED: Final = 10
 
 
 async def delegate(
-    message: str, ctx: Ctx, target_agent_id: str = "", skill: str = "", wait: bool = True,
+    message: str,
+    ctx: Ctx,
+    target_agent_id: str = "",
+    skill: str = "",
+    wait: bool = True,
     args: dict[str, Any] | None = None,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Hand work to another agent and answer with its value and the tier that carried it.
 
     Args:
@@ -83,7 +87,7 @@ async def mesh_broadcast(message: str, ctx: Ctx) -> list[Receipt]:
     return await ctx.mesh.broadcast(message)
 
 
-def user_intervention(desk: Desk) -> Callable[..., Any]:
+def user_intervention(desk: PromptService) -> Callable[..., Any]:
     """The skill of that name, for the agent whose desk that is."""
 
     async def user_intervention(message: str, ctx: Ctx) -> dict[str, Any]:
@@ -98,8 +102,13 @@ def user_intervention(desk: Desk) -> Callable[..., Any]:
 
 
 NAMES: Final = (
-    "delegate", "list_agents", "find_agent", "mesh_send", "mesh_broadcast", "user_intervention",
-)  # fmt: skip
+    "delegate",
+    "list_agents",
+    "find_agent",
+    "mesh_send",
+    "mesh_broadcast",
+    "user_intervention",
+)
 
 _PLAIN: Final[dict[str, Callable[..., Any]]] = {
     "delegate": delegate,
@@ -110,7 +119,7 @@ _PLAIN: Final[dict[str, Callable[..., Any]]] = {
 }
 
 
-def builtin(name: str, desk: Desk) -> Skill:
+def builtin(name: str, desk: PromptService) -> Skill:
     """The built-in skill called ``name``. Raises ConfigError naming the nearest."""
     if name not in NAMES:
         raise ConfigError(f"There is no built-in skill {name}; {_nearest(name, NAMES)}")

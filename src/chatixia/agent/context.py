@@ -10,7 +10,7 @@ import math
 from collections.abc import Awaitable, Iterable
 from typing import TYPE_CHECKING, TypeVar
 
-from chatixia.client.call_context import Door
+from chatixia.client.call_context import CallContext
 from chatixia.client.gather import gather
 from chatixia.client.handle import CALL_S, AgentHandle
 from chatixia.client.mesh import Mesh
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from chatixia.client.anyone import AnyHandle
 
-    from .nested import NestedDoor
+    from .nested import NestedContext
 
 T = TypeVar("T")
 
@@ -43,14 +43,18 @@ class Ctx:
     )
 
     def __init__(
-        self, inc: Incoming, responder: Responder, root: Door, deadline: float | None,
+        self,
+        inc: Incoming,
+        responder: Responder,
+        root: CallContext,
+        deadline: float | None,
         owner: Task[object] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._owner = owner
         self._inc = inc
         self._responder = responder
         self._root = root
-        self._door: NestedDoor | None = None
+        self._door: NestedContext | None = None
         self._closed = False
         self._mesh: Mesh | None = None
         self._loop: AbstractEventLoop | None = None
@@ -122,12 +126,12 @@ class Ctx:
         return self._closed or self.remaining <= 0
 
     @property
-    def door(self) -> NestedDoor:
+    def door(self) -> NestedContext:
         """What this request's own calls go through."""
         if self._door is None:
-            from .nested import NestedDoor
+            from .nested import NestedContext
 
-            self._door = NestedDoor(self._root, self._inc, self.deadline, self._owner)
+            self._door = NestedContext(self._root, self._inc, self.deadline, self._owner)
             self._door.closed = self._closed  # who kept the Ctx gets no open door from it
         return self._door
 
@@ -139,16 +143,24 @@ class Ctx:
         return self._mesh
 
     def agent(
-        self, name: str, *, timeout: float = CALL_S, idempotent: bool = False,
+        self,
+        name: str,
+        *,
+        timeout: float = CALL_S,
+        idempotent: bool = False,
         queue: Queue = "auto",
-    ) -> AgentHandle:  # fmt: skip
+    ) -> AgentHandle:
         """A handle on an agent whose calls carry this request's path and end with it."""
         return self.mesh.agent(name, timeout=timeout, idempotent=idempotent, queue=queue)
 
     def any(
-        self, skill: str, *, timeout: float = CALL_S, idempotent: bool = False,
+        self,
+        skill: str,
+        *,
+        timeout: float = CALL_S,
+        idempotent: bool = False,
         queue: Queue = "auto",
-    ) -> AnyHandle:  # fmt: skip
+    ) -> AnyHandle:
         """A handle on whoever has ``skill``, but me and those who wait for me."""
         return self.mesh.any(skill, timeout=timeout, idempotent=idempotent, queue=queue)
 

@@ -20,20 +20,20 @@ _NUMPY = re.compile(r"^\*{0,2}(\w+)\s*(?::.*)?$")
 _SPHINX = re.compile(r"^:param\s+(?:[^:]*\s)?(\w+)\s*:\s*(.*)$")
 
 
-class Doc(NamedTuple):
+class DocstringParts(NamedTuple):
     """The text before any section, and what is said of each parameter."""
 
     text: str
     params: dict[str, str]
 
 
-def read(doc: str | None) -> Doc:
+def read(doc: str | None) -> DocstringParts:
     """Take ``doc`` apart; an empty one gives empty parts."""
     lines = cleandoc(doc or "").splitlines()
     heads = [n for n, line in enumerate(lines) if _SECTION.match(line) or line.startswith(":")]
     end = heads[0] if heads else len(lines)
     text = "\n".join(lines[:end]).strip()
-    return Doc(_short(text), {k: _short(v) for k, v in _params(lines[end:]).items()})
+    return DocstringParts(_short(text), {k: _short(v) for k, v in _params(lines[end:]).items()})
 
 
 def _short(text: str) -> str:

@@ -9,7 +9,7 @@ import yaml
 YAMLError = yaml.YAMLError
 
 
-class _Twice(YAMLError):
+class _DuplicateKey(YAMLError):
     """A key is given twice."""
 
     def __init__(self, key: yaml.ScalarNode) -> None:
@@ -27,7 +27,7 @@ class _Loader(yaml.SafeLoader):
             if not isinstance(key, yaml.ScalarNode):
                 continue
             if key.value in seen:
-                raise _Twice(key)
+                raise _DuplicateKey(key)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 
@@ -42,6 +42,8 @@ def fault(error: YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
     place = f", line {mark.line + 1}" if mark else ""
     what = (
-        f"the key {error.name} is given twice" if isinstance(error, _Twice) else "this is not YAML"
+        f"the key {error.name} is given twice"
+        if isinstance(error, _DuplicateKey)
+        else "this is not YAML"
     )
     return f"{place}: {what}."

@@ -31,7 +31,7 @@ class GeneratorThreads:
 
     def __init__(self, most: int = MAX_GENERATORS) -> None:
         self._shares = Shares(most)
-        self._open: set[_Runner] = set()
+        self._open: set[_GeneratorThread] = set()
         self._closed = False
 
     async def items(self, make: Callable[[], Iterable[Any]], holder: str) -> AsyncIterator[Any]:
@@ -48,7 +48,7 @@ class GeneratorThreads:
         finally:
             await runner.close()
 
-    def _start(self, make: Callable[[], Iterable[Any]], holder: str) -> _Runner:
+    def _start(self, make: Callable[[], Iterable[Any]], holder: str) -> _GeneratorThread:
         if self._closed:
             raise Unavailable("The agent is stopping.")
         if not self._shares.take(holder):
@@ -60,7 +60,7 @@ class GeneratorThreads:
             self._shares.add(holder, -1)
             self._open.discard(runner)
 
-        runner = _Runner(get_running_loop(), make, ended)
+        runner = _GeneratorThread(get_running_loop(), make, ended)
         self._open.add(runner)
         return runner
 
@@ -71,7 +71,7 @@ class GeneratorThreads:
             runner.stop()
 
 
-class _Runner:
+class _GeneratorThread:
     """One generator and its thread. ``ended`` is called on the loop when the thread is over."""
 
     def __init__(

@@ -20,7 +20,7 @@ MAX_FILE: Final = 4 * 1024 * 1024
 log = logging.getLogger("chatixia.agent")
 
 
-class Message(msgspec.Struct, frozen=True):
+class InboxMessage(msgspec.Struct, frozen=True):
     """A word to this agent. ``at``: seconds since the epoch by this machine's clock."""
 
     caller: str
@@ -37,16 +37,16 @@ class Inbox:
     """
 
     def __init__(self, file: Path | None = None) -> None:
-        self._messages: deque[Message] = deque(maxlen=MAX_MESSAGES)
+        self._messages: deque[InboxMessage] = deque(maxlen=MAX_MESSAGES)
         self.file = file
 
     def __len__(self) -> int:
         return len(self._messages)
 
-    def __iter__(self) -> Iterator[Message]:
+    def __iter__(self) -> Iterator[InboxMessage]:
         return iter(list(self._messages))
 
-    def add(self, message: Message) -> None:
+    def add(self, message: InboxMessage) -> None:
         """Keep a message. A file that cannot be written is a warning, not an error."""
         self._messages.append(message)
         log.info("a message from %s (%d characters)", message.caller, len(message.text))

@@ -78,13 +78,20 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 
 NOT_YET: Final = (
-    "provider", "model", "prompt", "max_turns", "context_window", "role", "goals",
-    "sidecar.binary", "sidecar.socket",
-)  # fmt: skip
+    "provider",
+    "model",
+    "prompt",
+    "max_turns",
+    "context_window",
+    "role",
+    "goals",
+    "sidecar.binary",
+    "sidecar.socket",
+)
 """Keys that are checked and do nothing yet."""
 
 
-class Loaded(msgspec.Struct):
+class LoadedManifest(msgspec.Struct):
     """A manifest and what stood beside it.
 
     ``given``: the keys it really names, dotted. ``guide``: the text of AGENT.md.
@@ -125,17 +132,20 @@ def find(place: Path) -> Path | None:
     return place
 
 
-def load(place: Path) -> Loaded:
+def load(place: Path) -> LoadedManifest:
     """The manifest at ``place`` (a file, or a folder with one). Raises ConfigError."""
     path = find(place)
     if path is None:
         raise ConfigError(f"There is no agent.yaml in {place}; `chatixia init` makes one.")
     given = _normal(_yaml(path))
     manifest = parse(given, str(path))
-    return Loaded(
-        path.absolute(), manifest, frozenset(_dotted(given)),
-        _text(path.parent / GUIDE), environment(path.parent / ENVIRONMENT),
-    )  # fmt: skip
+    return LoadedManifest(
+        path.absolute(),
+        manifest,
+        frozenset(_dotted(given)),
+        _text(path.parent / GUIDE),
+        environment(path.parent / ENVIRONMENT),
+    )
 
 
 def parse(given: Mapping[str, Any], where: str) -> Manifest:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from asyncio import CancelledError, Future, Task, current_task, ensure_future
 from typing import Final
 
-from chatixia.client.call_context import Door
-from chatixia.core.ports import Answer, Incoming, Outgoing, Stream
+from chatixia.client.call_context import CallContext
+from chatixia.core.ports import CallAnswer, Incoming, Outgoing, Stream
 from chatixia.errors import Cancelled, DeadlineExceeded, HopLimit
 from chatixia.wire.peer import MAX_HOPS
 
 LEAST_S: Final = 0.001
 
 
-class NestedDoor(Door):
+class NestedContext(CallContext):
     """A door inside a request: what goes out carries the path of everyone who led here.
 
     ``owner``: the task that runs the skill. What cancels it cancels its own calls; those of other
@@ -23,13 +23,13 @@ class NestedDoor(Door):
     __slots__ = ("_deadline", "_inc", "_owner", "_running", "closed")
 
     def __init__(
-        self, root: Door, inc: Incoming, deadline: float | None, owner: Task[object] | None
+        self, root: CallContext, inc: Incoming, deadline: float | None, owner: Task[object] | None
     ) -> None:
         super().__init__(root.port, root.world, root.warmer, root.affinity)
         self._inc = inc
         self._deadline = deadline
         self._owner = owner
-        self._running: set[Future[Answer]] = set()
+        self._running: set[Future[CallAnswer]] = set()
         self.call = self._call
         self.closed = False
 
@@ -62,7 +62,7 @@ class NestedDoor(Door):
         """Items for ``out``, as part of this request."""
         return self.port.stream(self._bound(out))
 
-    async def _call(self, out: Outgoing) -> Answer:
+    async def _call(self, out: Outgoing) -> CallAnswer:
         self._bound(out)
         if current_task() is self._owner:
             return await self.port.call(out)
@@ -81,7 +81,7 @@ class NestedDoor(Door):
         out.timeout = self.budget(out.timeout)
         return out
 
-    async def _beside(self, out: Outgoing) -> Answer:
+    async def _beside(self, out: Outgoing) -> CallAnswer:
         """A call from another task than the skill's own: it must not outlive the request."""
         running = ensure_future(self.port.call(out))
         self._running.add(running)

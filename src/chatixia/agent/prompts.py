@@ -22,14 +22,14 @@ from chatixia.world import REAL, World
 from .bind import MakeCtx
 from .context import Ctx
 from .failing import is_an_end, report
-from .inbox import Inbox, Message
+from .inbox import Inbox, InboxMessage
 from .signature import kind_of
 from .threads import Threads
 
 _prompt = msgspec.json.Decoder(Prompt).decode
 
 
-class Desk:
+class PromptService:
     """Answers free text with ``handler``, keeps messages in ``inbox``."""
 
     def __init__(self, name: str, inbox: Inbox, world: World = REAL) -> None:
@@ -73,7 +73,9 @@ class Desk:
                 agent=self._name,
             )
         if self._handler is None or message:
-            self.inbox.add(Message(inc.caller, text, inc.via, self._world.wall(), prompt.broadcast))
+            self.inbox.add(
+                InboxMessage(inc.caller, text, inc.via, self._world.wall(), prompt.broadcast)
+            )
         if self._handler is None:
             responder.reply(b'""')
         elif prompt.ack:
@@ -84,7 +86,7 @@ class Desk:
 
     async def hear(self, text: str, inc_ctx: Ctx) -> str:
         """``text`` from someone who asks a person's attention (`user_intervention`)."""
-        self.inbox.add(Message(inc_ctx.caller, text, inc_ctx.via, self._world.wall()))
+        self.inbox.add(InboxMessage(inc_ctx.caller, text, inc_ctx.via, self._world.wall()))
         if self._handler is None:
             return ""
         return "".join([piece async for piece in self._pieces(text, inc_ctx)])

@@ -9,18 +9,18 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from chatixia.client.call_context import Door
+from chatixia.client.call_context import CallContext
 from chatixia.core.ports import Incoming, Responder
 from chatixia.errors import UnknownSkill
 from chatixia.wire.base import EMPTY, NULL
 from chatixia.wire.peer import SkillInfo, SkillQuery, SkillReply
 
 from .arguments import refusal
-from .bind import Bound, bind
+from .bind import BoundSkill, bind
 from .context import Ctx
 from .failing import failure
 from .generator_threads import GeneratorThreads
-from .prompts import Desk
+from .prompts import PromptService
 from .served_log import logged
 from .skill import Skill, check_size
 from .threads import Threads
@@ -38,14 +38,16 @@ class Runtime:
     ``door``: what skills' own calls go through. ``desk``: what answers prompts and keeps messages.
     """
 
-    def __init__(self, name: str, door: Door, desk: Desk, description: str = "") -> None:
+    def __init__(
+        self, name: str, door: CallContext, desk: PromptService, description: str = ""
+    ) -> None:
         self._name = name
         self._door = door
         self._desk = desk
         self._description = description
         self._threads = Threads()
         self._generators = GeneratorThreads()
-        self._bound: dict[str, Bound] = {}
+        self._bound: dict[str, BoundSkill] = {}
         desk.bind(self._ctx, self._threads)
 
     def offer(self, skills: Iterable[Skill]) -> Sequence[SkillInfo]:
@@ -103,8 +105,9 @@ class Runtime:
     def _described(self, query: SkillQuery) -> SkillReply:
         if query.skill:
             one = self._bound.get(query.skill)
-            return SkillReply(one is not None, one.info.description if one else "",
-                              [one.info] if one else [])  # fmt: skip
+            return SkillReply(
+                one is not None, one.info.description if one else "", [one.info] if one else []
+            )
         every = [bound.info for bound in self._bound.values()]
         return SkillReply(bool(every), self._description, every)
 

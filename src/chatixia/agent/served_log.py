@@ -54,6 +54,10 @@ class LoggedResponder:
         items = f", {self._items} item{'s' * (self._items > 1)}" if self._items else ""
         log.info(
             "%s for %s, %s: %s, %.0f ms%s",
-            (self._inc.skill or self._inc.kind)[:64], self._inc.caller, self._inc.via, end,
-            1000 * (self._now() - self._began), items,
-        )  # fmt: skip
+            (self._inc.skill or self._inc.kind)[:64],
+            self._inc.caller,
+            self._inc.via,
+            end,
+            1000 * (self._now() - self._began),
+            items,
+        )

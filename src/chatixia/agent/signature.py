@@ -120,9 +120,13 @@ def read(fn: Callable[..., Any], name: str) -> Signature:
         found.reserved = _reserved(fn, found.names)
     try:
         found.args = msgspec.defstruct(
-            _title(name), fields, kw_only=True, forbid_unknown_fields=True, gc=False,
+            _title(name),
+            fields,
+            kw_only=True,
+            forbid_unknown_fields=True,
+            gc=False,
             module=getattr(fn, "__module__", None) or __name__,
-        )  # fmt: skip
+        )
     except (TypeError, RuntimeError, ValueError) as error:
         raise ConfigError(f"The parameters of the skill {name} cannot be used: {error}.") from error
     return found
@@ -224,9 +228,10 @@ def _unpacked(kind: Any, found: Signature, name: str) -> list[Any]:
             away = mark is typing.NotRequired or (away and mark is not typing.Required)
             (hint,) = typing.get_args(hint)
         parameter = inspect.Parameter(
-            key, inspect.Parameter.KEYWORD_ONLY,
+            key,
+            inspect.Parameter.KEYWORD_ONLY,
             default=msgspec.UNSET if away else inspect.Parameter.empty,
-        )  # fmt: skip
+        )
         fields.append(_field(parameter, hint | msgspec.UnsetType if away else hint, found, name))
     return fields
 

@@ -58,14 +58,26 @@ class Skills(dict[str, Skill]):
 
     @overload
     def mark(
-        self, fn: None = None, /, *, name: str = "", description: str = "",
-        timeout: float | None = None, idempotent: bool = False,
-    ) -> Callable[[F], F]: ...  # fmt: skip
+        self,
+        fn: None = None,
+        /,
+        *,
+        name: str = "",
+        description: str = "",
+        timeout: float | None = None,
+        idempotent: bool = False,
+    ) -> Callable[[F], F]: ...
 
     def mark(
-        self, fn: F | None = None, /, *, name: str = "", description: str = "",
-        timeout: float | None = None, idempotent: bool = False,
-    ) -> F | Callable[[F], F]:  # fmt: skip
+        self,
+        fn: F | None = None,
+        /,
+        *,
+        name: str = "",
+        description: str = "",
+        timeout: float | None = None,
+        idempotent: bool = False,
+    ) -> F | Callable[[F], F]:
         """``@agent.skill``, bare or with options; the function stays the function."""
 
         def take(fn: F) -> F:

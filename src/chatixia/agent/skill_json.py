@@ -44,7 +44,7 @@ class Parameter(msgspec.Struct):
     enum: list[Any] = []
 
 
-class Description(msgspec.Struct):
+class SkillJson(msgspec.Struct):
     """``skill.json``."""
 
     name: str
@@ -54,26 +54,28 @@ class Description(msgspec.Struct):
     parameters: Annotated[dict[str, Parameter], msgspec.Meta(max_length=64)] = {}
 
 
-def read(folder: Path) -> Description:
+def read(folder: Path) -> SkillJson:
     """The ``skill.json`` in ``folder``. Raises ConfigError."""
     path = folder / FILE
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES)
-        return msgspec.json.decode(data, type=Description)
+        return msgspec.json.decode(data, type=SkillJson)
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
     except msgspec.DecodeError as error:
         raise ConfigError(f"{path} is no skill: {error}.") from None
 
 
-def skill(found: Description, handler: Callable[..., Any], where: Path) -> Skill:
+def skill(found: SkillJson, handler: Callable[..., Any], where: Path) -> Skill:
     """The skill that ``found`` describes and ``handler`` does. Raises ConfigError."""
     parameters = [_parameter(name, p, where) for name, p in found.parameters.items()]
     return Skill(
-        found.name, with_parameters(handler, parameters), found.description,
+        found.name,
+        with_parameters(handler, parameters),
+        found.description,
         parameters=schema(found.parameters),
-    )  # fmt: skip
+    )
 
 
 def schema(parameters: Mapping[str, Parameter]) -> dict[str, Any]:

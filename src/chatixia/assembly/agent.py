@@ -26,17 +26,17 @@ from chatixia.world import REAL, World, process_id
 
 if TYPE_CHECKING:
     from chatixia.agent.inbox import Inbox
-    from chatixia.agent.manifest import Loaded
-    from chatixia.agent.prompts import Desk
+    from chatixia.agent.manifest import LoadedManifest
+    from chatixia.agent.prompts import PromptService
     from chatixia.agent.runtime import Runtime
-    from chatixia.client.call_context import Door
+    from chatixia.client.call_context import CallContext
     from chatixia.client.mesh import Mesh
     from chatixia.core import ports
 
-    from .remote.api_key_agent import KeylessWire
+    from .remote.api_key_agent import ApiKeyConnection
     from .run.loop_end import LoopEnd
-    from .run.settings import Settings
-    from .wiring import Wire
+    from .run.settings import ResolvedSettings
+    from .wiring import AgentConnection
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -58,16 +58,23 @@ class Agent:
     """
 
     def __init__(
-        self, name: str, description: str = "", *, builtin: Iterable[str] = (),
-        slots: int | None = None, mesh: str | None = None, registry: str | None = None,
-        engine: str | None = None, data_dir: str | Path | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        name: str,
+        description: str = "",
+        *,
+        builtin: Iterable[str] = (),
+        slots: int | None = None,
+        mesh: str | None = None,
+        registry: str | None = None,
+        engine: str | None = None,
+        data_dir: str | Path | None = None,
+    ) -> None:
         if not is_agent_id(name):
             raise ConfigError(f"{name[:80]!r} cannot name an agent: {why_no_id(name)}.")
         self.name = name
         self.description = description[:1024]
         self.skills = Skills()
-        self.loaded: Loaded | None = None
+        self.loaded: LoadedManifest | None = None
         """The manifest beside it, once `run` has found that."""
         self._builtin = list(builtin)
         self._extra: dict[str, Skill] = {}
@@ -76,15 +83,18 @@ class Agent:
         self.grace = 0.0
         """Seconds that running skills have to end when it stops."""
         self._flags = {
-            "slots": slots, "mesh": mesh, "registry": registry, "engine": engine,
+            "slots": slots,
+            "mesh": mesh,
+            "registry": registry,
+            "engine": engine,
             "data_dir": None if data_dir is None else str(data_dir),
-        }  # fmt: skip
+        }
         self._prompt: Callable[..., Any] | None = None
         self._pid = process_id()
-        self._wire: Wire | KeylessWire | None = None
+        self._wire: AgentConnection | ApiKeyConnection | None = None
         self._runtime: Runtime | None = None
-        self._port: ports.Mesh | None = None
-        self._door: Door | None = None
+        self._port: ports.MeshPort | None = None
+        self._door: CallContext | None = None
         self._mesh: Mesh | None = None
         self._inbox: Inbox | None = None
         self._loop_end: LoopEnd | None = None
@@ -100,14 +110,26 @@ class Agent:
 
     @overload
     def skill(
-        self, fn: None = None, /, *, name: str = "", description: str = "",
-        timeout: float | None = None, idempotent: bool = False,
-    ) -> Callable[[F], F]: ...  # fmt: skip
+        self,
+        fn: None = None,
+        /,
+        *,
+        name: str = "",
+        description: str = "",
+        timeout: float | None = None,
+        idempotent: bool = False,
+    ) -> Callable[[F], F]: ...
 
     def skill(
-        self, fn: F | None = None, /, *, name: str = "", description: str = "",
-        timeout: float | None = None, idempotent: bool = False,
-    ) -> F | Callable[[F], F]:  # fmt: skip
+        self,
+        fn: F | None = None,
+        /,
+        *,
+        name: str = "",
+        description: str = "",
+        timeout: float | None = None,
+        idempotent: bool = False,
+    ) -> F | Callable[[F], F]:
         """Make a function a skill, bare or with options; the function stays the function.
 
         ``timeout``: seconds it may run. ``idempotent``: it may run twice. Raises ConfigError.
@@ -189,31 +211,31 @@ class Agent:
             raise
 
     def attach(
-        self, port: ports.Mesh, *, world: World = REAL, settings: Settings | None = None
+        self, port: ports.MeshPort, *, world: World = REAL, settings: ResolvedSettings | None = None
     ) -> None:
         """Serve on ``port``, whoever stands behind it; ``start`` does this with the real one.
 
         Raises ConfigError for a skill that cannot be served.
         """
         from chatixia.agent.runtime import Runtime
-        from chatixia.client.call_context import Door
+        from chatixia.client.call_context import CallContext
         from chatixia.client.mesh import Mesh
 
         settings = settings or self.settings()
         desk = self._furnish(settings, world)
-        door = Door(port, world)
+        door = CallContext(port, world)
         self._runtime = Runtime(self.name, door, desk, self.description)
         self._door = door
         self._port, self._mesh, self._slots = port, Mesh(door), int(settings["slots"])
         self.grace = float(settings["grace"])
         self._offer()
 
-    def _furnish(self, settings: Settings, world: World = REAL) -> Desk:
+    def _furnish(self, settings: ResolvedSettings, world: World = REAL) -> PromptService:
         """The desk with the prompt handler, and the built-in skills that were asked for."""
         from chatixia.agent.builtin import builtin, disabled
-        from chatixia.agent.prompts import Desk
+        from chatixia.agent.prompts import PromptService
 
-        desk = Desk(self.name, self.inbox, world)
+        desk = PromptService(self.name, self.inbox, world)
         if self._prompt is not None:
             desk.set_handler(self._prompt)
         self._extra = {name: builtin(name, desk) for name in self._builtin}
@@ -223,7 +245,7 @@ class Agent:
             self._disabled = disabled(settings["skills.disabled"], self.skills)
         return desk
 
-    def check(self) -> Settings:
+    def check(self) -> ResolvedSettings:
         """What is in force, after all that :meth:`start` would refuse without asking anybody.
 
         Raises ConfigError naming file and key, MissingExtra.
@@ -251,7 +273,7 @@ class Agent:
         the code said."""
         self._flags |= {key: value for key, value in flags.items() if value is not None}
 
-    def settings(self) -> Settings:
+    def settings(self) -> ResolvedSettings:
         """What is in force for this agent, and where each value came from."""
         from .run.settings import resolve
 
@@ -279,7 +301,7 @@ class Agent:
         finally:
             await self._close(wire)
 
-    async def _close(self, wire: Wire | KeylessWire | None) -> None:
+    async def _close(self, wire: AgentConnection | ApiKeyConnection | None) -> None:
         runtime, self._runtime = self._runtime, None
         door, self._door = self._door, None
         self._port = self._mesh = None
@@ -297,9 +319,11 @@ class Agent:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Stop."""
         await self.stop()
 

@@ -36,14 +36,14 @@ def every_setting(target: Path, mesh: str = "") -> list[Line]:
 
 def registry(profile: Profile) -> list[Line]:
     """The settings of ``registry.yaml``, as ``up.NAME``."""
-    from chatixia.registry.settings import Settings
+    from chatixia.registry.settings import RegistrySettings
 
     from .serve.files import SETTINGS, load_settings
 
     found = dict(flat(load_settings(profile.folder / "registry")))
     lines = [
         (name, shown(found[name]), "default" if found[name] == default else SETTINGS)
-        for name, default in flat(Settings())
+        for name, default in flat(RegistrySettings())
     ]
     port = os.environ.get("PORT")
     return [

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from chatixia.client.mesh import Mesh
     from chatixia.client.sync import SyncMesh
 
-    from .wiring import Wire
+    from .wiring import AgentConnection
 
 ONLINE_S: Final = 10.0
 """How long to wait for the registry, at most."""
@@ -27,14 +27,14 @@ class Connecting:
     def __init__(self, flags: dict[str, Any], timeout: float, patience: float = inf) -> None:
         self._flags = flags
         self._timeout, self._patience = timeout, patience
-        self._wire: Wire | None = None
+        self._wire: AgentConnection | None = None
         self._mesh: Mesh | None = None
 
     async def __aenter__(self) -> Mesh:
         """Enrol, log in. Raises ConfigError without a mesh, RegistryUnreachable, Denied."""
         if self._wire is not None:
             raise ConfigError("This connection is open already; write connect() again.")
-        from chatixia.client.call_context import Door
+        from chatixia.client.call_context import CallContext
         from chatixia.client.mesh import Mesh
 
         from .run.settings import resolve
@@ -48,7 +48,7 @@ class Connecting:
         except BaseException:
             await self._close()
             raise
-        self._mesh = Mesh(Door(self._wire.port), self._close)
+        self._mesh = Mesh(CallContext(self._wire.port), self._close)
         return self._mesh
 
     async def _close(self) -> None:
@@ -57,9 +57,11 @@ class Connecting:
             await wire.stop()
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Leave the mesh."""
         if self._mesh is not None:
             await self._mesh.close()
@@ -71,12 +73,12 @@ async def owned(*, mesh: str = "", patience: float = inf) -> AsyncIterator[Mesh]
 
     As the owner there are verbs and tasks only: no call, no link. ``patience``: see there.
     """
-    from chatixia.client.call_context import Door
+    from chatixia.client.call_context import CallContext
     from chatixia.client.mesh import Mesh
 
     from .profile.profile import Profile, exists
     from .remote.port import OwnerPort
-    from .remote.rest import Rest
+    from .remote.rest import RegistryClient
     from .run.settings import resolve
 
     settings = resolve({"mesh": mesh or None})
@@ -85,15 +87,19 @@ async def owned(*, mesh: str = "", patience: float = inf) -> AsyncIterator[Mesh]
         async with connect(mesh=mesh, patience=patience) as made:
             yield made
         return
-    port = OwnerPort(Rest.owner(profile))
-    async with Mesh(Door(port), port.stop) as made:
+    port = OwnerPort(RegistryClient.owner(profile))
+    async with Mesh(CallContext(port), port.stop) as made:
         yield made
 
 
 def connect(
-    *, mesh: str = "", registry: str = "", engine: str = "", timeout: float = ONLINE_S,
+    *,
+    mesh: str = "",
+    registry: str = "",
+    engine: str = "",
+    timeout: float = ONLINE_S,
     patience: float = inf,
-) -> Connecting:  # fmt: skip
+) -> Connecting:
     """The mesh of this machine's profile, as a client: ``async with connect() as mesh``.
 
     ``mesh``: the profile's name; ``registry``: an address to use instead of the profile's;

@@ -37,7 +37,7 @@ CURES: Final[dict[str, str]] = {
 the others depends on where they are read: see :func:`_by_reader`."""
 
 
-class Reader(NamedTuple):
+class Audience(NamedTuple):
     """Where an error is read, for a cure must fit there.
 
     ``command``: the command's words, empty in a script. ``timeout``: whether it has ``--timeout``.
@@ -49,7 +49,7 @@ class Reader(NamedTuple):
     mesh: str = ""
 
 
-SCRIPT: Final = Reader()
+SCRIPT: Final = Audience()
 
 DOUBT: Final = " It may have been done."
 """What a person must know of an error whose outcome is unknown, before doing the same again."""
@@ -83,7 +83,7 @@ def sentence(text: str) -> str:
     return line if line.endswith((".", "?", "!", "`")) else line + "."
 
 
-def said(error: MeshError, reader: Reader = SCRIPT) -> str:
+def said(error: MeshError, reader: Audience = SCRIPT) -> str:
     """The sentence of an error, whether it may have been done in spite of it, and its cure: its
     notes, else the one of its code."""
     notes = "".join(f" {note}" for note in getattr(error, "__notes__", ()))
@@ -91,7 +91,7 @@ def said(error: MeshError, reader: Reader = SCRIPT) -> str:
     return f"{sentence(error.message)}{doubt}{notes or cure(error, reader)}"
 
 
-def cure(error: MeshError, reader: Reader = SCRIPT) -> str:
+def cure(error: MeshError, reader: Audience = SCRIPT) -> str:
     """What to do about it, unless the sentence says so itself."""
     if "`" in error.message:
         return ""
@@ -108,7 +108,7 @@ NO_AGENT: Final[dict[str, str]] = {
 """The cures that name an agent, where the error names none."""
 
 
-def _by_reader(error: MeshError, reader: Reader) -> str:
+def _by_reader(error: MeshError, reader: Audience) -> str:
     """The cure that depends on where the error is read."""
     if error.code == "registry_unreachable":
         return _registry(bool(getattr(error, "refused", False)), reader)
@@ -123,7 +123,7 @@ def _by_reader(error: MeshError, reader: Reader) -> str:
 ADDRESSES: Final = "See which address is used with `chatixia config`."
 
 
-def _registry(refused: bool, reader: Reader) -> str:
+def _registry(refused: bool, reader: Audience) -> str:
     """What to do about a registry that is not there, or does not answer."""
     mesh = f" --mesh {reader.mesh}" if reader.mesh else ""
     if _runs_here(reader.mesh):
@@ -149,7 +149,7 @@ def _runs_here(mesh: str) -> bool:
         return False
 
 
-def _longer(error: MeshError, reader: Reader) -> str:
+def _longer(error: MeshError, reader: Audience) -> str:
     """How more time is given, where that can be done."""
     if OWN_LIMIT in error.message:
         return ""
@@ -171,10 +171,16 @@ def disk_cure(cause: BaseException | None) -> str:
     if isinstance(cause, OSError) and code in (errno.EACCES, errno.EPERM, errno.EROFS):
         return LOCKED
     name = str(getattr(cause, "sqlite_errorname", ""))
-    found = {"SQLITE_FULL": FULL, "SQLITE_IOERR_SHMSIZE": FULL, "SQLITE_READONLY": LOCKED,
-             "SQLITE_CANTOPEN": LOCKED}  # fmt: skip
-    return next((cure for head, cure in found.items() if name.startswith(head)),
-                DISK if name.startswith("SQLITE_IOERR") else "")  # fmt: skip
+    found = {
+        "SQLITE_FULL": FULL,
+        "SQLITE_IOERR_SHMSIZE": FULL,
+        "SQLITE_READONLY": LOCKED,
+        "SQLITE_CANTOPEN": LOCKED,
+    }
+    return next(
+        (cure for head, cure in found.items() if name.startswith(head)),
+        DISK if name.startswith("SQLITE_IOERR") else "",
+    )
 
 
 def of_system(error: OSError) -> str:

@@ -18,7 +18,7 @@ from chatixia.core.join import is_loopback
 from chatixia.errors import ConfigError, Conflict, MeshError, Overloaded, Unavailable
 from chatixia.world import REAL, World
 
-from .run.settings import Settings
+from .run.settings import ResolvedSettings
 
 if TYPE_CHECKING:
     from chatixia.peer.driver import OpenMesh
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from .membership.enrol import Credentials
     from .profile.profile import Profile
-    from .remote.api_key_agent import KeylessWire
+    from .remote.api_key_agent import ApiKeyConnection
 
 log = logging.getLogger("chatixia")
 
@@ -41,7 +41,7 @@ LEFT_S: Final = 1.0
 """How long a start that is cancelled waits for the thread that makes its credentials."""
 
 
-class Wire:
+class AgentConnection:
     """An open port with what must be closed after it. Made by :func:`open_wire`."""
 
     def __init__(self, port: OpenMesh, profile: Profile, credentials: Credentials) -> None:
@@ -96,7 +96,7 @@ class Wire:
                 log.warning("the membership could not be renewed: %s", error)
 
 
-def open_profile(settings: Settings) -> Profile:
+def open_profile(settings: ResolvedSettings) -> Profile:
     """The profile that is in force; joined first by CHATIXIA_JOIN where there is none yet.
 
     Blocks. Raises ConfigError naming the cure.
@@ -116,7 +116,7 @@ def open_profile(settings: Settings) -> Profile:
         return Profile.open(name)
 
 
-def keyless(settings: Settings, name: str, world: World = REAL) -> KeylessWire | None:
+def keyless(settings: ResolvedSettings, name: str, world: World = REAL) -> ApiKeyConnection | None:
     """A key-less wire, where there is an API key and this machine is in no mesh; else None."""
     key = settings["sidecar.api_key"]
     if not key:
@@ -126,21 +126,21 @@ def keyless(settings: Settings, name: str, world: World = REAL) -> KeylessWire |
     if exists(settings["mesh"]) or os.environ.get("CHATIXIA_JOIN"):
         log.warning("sidecar.api_key is ignored: this machine is in a mesh, with a key of its own.")
         return None
-    from .remote.api_key_agent import KeylessPort, KeylessWire
+    from .remote.api_key_agent import ApiKeyConnection, ApiKeyPort
 
     log.warning("%s has an API key only: no links, its work is plain, shown unverified.", name)
-    return KeylessWire(KeylessPort(settings["registry"].rstrip("/"), key, name, world=world))
+    return ApiKeyConnection(ApiKeyPort(settings["registry"].rstrip("/"), key, name, world=world))
 
 
 async def open_wire(
-    settings: Settings,
+    settings: ResolvedSettings,
     name: str = "",
     kind: Literal["agent", "client"] = "agent",
     *,
     description: str = "",
     on_fault: Callable[[MeshError], None] | None = None,
     world: World = REAL,
-) -> Wire:
+) -> AgentConnection:
     """Credentials for ``name`` and a port that is not started yet.
 
     A registry or profile that is busy is waited for. Raises ConfigError, AlreadyRunning naming the
@@ -158,7 +158,7 @@ async def open_wire(
     except BaseException:
         credentials.close()
         raise
-    return Wire(port, profile, credentials)
+    return AgentConnection(port, profile, credentials)
 
 
 async def _patiently(
@@ -203,7 +203,7 @@ def _unwanted(made: Future[tuple[Profile, Credentials]]) -> None:
 
 
 def _enrolled(
-    settings: Settings, name: str, kind: Literal["agent", "client"], world: World
+    settings: ResolvedSettings, name: str, kind: Literal["agent", "client"], world: World
 ) -> tuple[Profile, Credentials]:
     from .membership.enrol import enrol
 
@@ -213,9 +213,14 @@ def _enrolled(
 
 
 def _port(
-    settings: Settings, profile: Profile, credentials: Credentials, kind: str, description: str,
-    on_fault: Callable[[MeshError], None] | None, world: World,
-) -> OpenMesh:  # fmt: skip
+    settings: ResolvedSettings,
+    profile: Profile,
+    credentials: Credentials,
+    kind: str,
+    description: str,
+    on_fault: Callable[[MeshError], None] | None,
+    world: World,
+) -> OpenMesh:
     from chatixia.peer.driver import PeerSettings, open_mesh
 
     me = credentials.me()
@@ -223,10 +228,13 @@ def _port(
         me.registries = [registry, *(url for url in me.registries if url != registry)]
     keep = settings["links.keep"]
     chosen = PeerSettings(
-        engine=settings["engine"], keep=None if keep == "all" else keep,
+        engine=settings["engine"],
+        keep=None if keep == "all" else keep,
         membership_ttl=settings["membership_ttl"],
-        description=description, hostname=socket.gethostname()[:128], mode=kind,
-    )  # fmt: skip
+        description=description,
+        hostname=socket.gethostname()[:128],
+        mode=kind,
+    )
 
     told = set[str]()
 
@@ -238,14 +246,17 @@ def _port(
             told.add(here)
             log.warning(
                 "registry is %s (from %s), which did not answer; logged in at %s, as the profile"
-                " says.", registry, settings.source("registry"), here,
-            )  # fmt: skip
+                " says.",
+                registry,
+                settings.source("registry"),
+                here,
+            )
 
     port = open_mesh(me, chosen, world=world, on_fault=on_fault, on_config=learned)
     return port
 
 
-def checked_registry(settings: Settings) -> str:
+def checked_registry(settings: ResolvedSettings) -> str:
     """The address that is set instead of the profile's, empty for none. Raises ConfigError."""
     registry = str(settings["registry"]).rstrip("/")
     if registry:
@@ -254,7 +265,7 @@ def checked_registry(settings: Settings) -> str:
     return registry
 
 
-def check_settings(settings: Settings, name: str) -> None:
+def check_settings(settings: ResolvedSettings, name: str) -> None:
     """All that a start of the agent ``name`` would refuse before it asks anybody.
 
     Raises ConfigError naming the key and where its value came from, MissingExtra, NameTaken.

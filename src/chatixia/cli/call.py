@@ -27,7 +27,7 @@ MAX_INPUT: Final = 16 * 1024 * 1024
 """Bytes read from one file or from standard input: the largest message of the mesh."""
 
 
-class Request(NamedTuple):
+class TypedCall(NamedTuple):
     """One call as it was typed; ``timeout`` in seconds."""
 
     agent: str
@@ -54,10 +54,18 @@ class Request(NamedTuple):
 @common
 @click.pass_context
 def call(
-    ctx: click.Context, talk: Talk, agent: str, skill: str, words: tuple[str, ...],
-    timeout: float, idempotent: bool, only_queue: bool, direct: bool, no_wait: bool,
+    ctx: click.Context,
+    talk: Talk,
+    agent: str,
+    skill: str,
+    words: tuple[str, ...],
+    timeout: float,
+    idempotent: bool,
+    only_queue: bool,
+    direct: bool,
+    no_wait: bool,
     helped: bool,
-) -> None:  # fmt: skip
+) -> None:
     """Call SKILL of AGENT; its result is printed as JSON, how it was carried goes to stderr.
 
     ARGUMENT is name=value (typed by the skill's schema), name:=JSON, name@FILE, or - for one JSON
@@ -77,7 +85,7 @@ def call(
     queue: Queue = "only" if only_queue else "never" if direct else "auto"
     content = {} if helped else contents(agent, skill, words)
     terms = terms_of(ctx, timeout, idempotent) if no_wait else None
-    request = Request(agent, skill, words, timeout, idempotent, queue, content.__getitem__, terms)
+    request = TypedCall(agent, skill, words, timeout, idempotent, queue, content.__getitem__, terms)
     in_mesh(
         talk,
         lambda mesh: explain(mesh, talk, request) if helped else perform(mesh, talk, request),
@@ -92,7 +100,7 @@ def terms_of(ctx: click.Context, timeout: float, idempotent: bool) -> Terms:
     return terms._replace(deadline=timeout) if typed else terms
 
 
-async def perform(mesh: Mesh, talk: Talk, request: Request) -> None:
+async def perform(mesh: Mesh, talk: Talk, request: TypedCall) -> None:
     """Call, and print what comes back."""
     from chatixia.errors import BadArguments, UnknownAgent, UnknownSkill
 
@@ -129,7 +137,7 @@ async def perform(mesh: Mesh, talk: Talk, request: Request) -> None:
         raise
 
 
-def refuse_unknown(request: Request, skills: Sequence[SkillInfo]) -> None:
+def refuse_unknown(request: TypedCall, skills: Sequence[SkillInfo]) -> None:
     """Raise UnknownSkill where the agent is listed without it: the task would wait in vain."""
     from chatixia.errors import UnknownSkill
 
@@ -138,7 +146,7 @@ def refuse_unknown(request: Request, skills: Sequence[SkillInfo]) -> None:
         raise UnknownSkill(what, agent=request.agent)
 
 
-def warn_untyped(talk: Talk, request: Request) -> None:
+def warn_untyped(talk: Talk, request: TypedCall) -> None:
     """Say so where a value went as text for want of a schema: only the worker would refuse it."""
     from .arguments import perhaps_typed
 
@@ -147,7 +155,7 @@ def warn_untyped(talk: Talk, request: Request) -> None:
         talk.say(f"  {who}, so all went as text; to send JSON write {typed}")
 
 
-async def listed(mesh: Mesh, request: Request) -> list[SkillInfo]:
+async def listed(mesh: Mesh, request: TypedCall) -> list[SkillInfo]:
     """The agent's skills. None of one that the directory does not list: it may be a member that is
     away, and then the queue takes the call; whether it is one, the call itself says."""
     from chatixia.errors import UnknownAgent
@@ -168,11 +176,11 @@ def helpful(error: MeshError, agent: str, skill: str) -> MeshError:
     return error
 
 
-async def stream(mesh: Mesh, talk: Talk, request: Request, given: dict[str, Any]) -> None:
+async def stream(mesh: Mesh, talk: Talk, request: TypedCall, given: dict[str, Any]) -> None:
     """Print each item as it comes."""
     from chatixia.errors import RegistryUnreachable, Unreachable
 
-    printed = Items(talk)
+    printed = ItemPrinter(talk)
     ask = handle(mesh, request).stream
     try:
         with Bar(talk) as bar:
@@ -188,17 +196,17 @@ async def stream(mesh: Mesh, talk: Talk, request: Request, given: dict[str, Any]
     printed.end(request.agent, items.via)
 
 
-async def whole(mesh: Mesh, talk: Talk, request: Request, given: dict[str, Any]) -> None:
+async def whole(mesh: Mesh, talk: Talk, request: TypedCall, given: dict[str, Any]) -> None:
     """Print the items of a reply that streams, which the queue carries in one piece: a list."""
     with Bar(talk) as bar:
         reply = await handle(mesh, request).call(request.skill, given, on_progress=bar.step)
-    printed = Items(talk)
+    printed = ItemPrinter(talk)
     for item in reply.value if isinstance(reply.value, list) else [reply.value]:
         printed.item(item)
     printed.end(reply.agent, reply.via)
 
 
-class Items:
+class ItemPrinter:
     """Prints the items of one answer: text as it is, anything else as a line of JSON."""
 
     def __init__(self, talk: Talk) -> None:
@@ -221,7 +229,7 @@ class Items:
         self._talk.say(f"  {agent}, {via}, {self._number} items")
 
 
-def handle(mesh: Mesh, request: Request) -> Any:
+def handle(mesh: Mesh, request: TypedCall) -> Any:
     """A handle on the agent with the options that were typed."""
     return mesh.agent(
         request.agent, timeout=request.timeout, idempotent=request.idempotent, queue=request.queue
@@ -236,12 +244,14 @@ def show(talk: Talk, reply: Reply) -> None:
 
     talk.data("reply", msgspec.structs.asdict(reply), output.faithful(reply.value))
     where = "" if output.host(reply.where) in lan_addresses() else reply.where
-    talk.say(output.carried(
-        reply.agent, reply.via, reply.ms, where, reply.link_ms, reply.why, reply.tried_ms
-    ))  # fmt: skip
+    talk.say(
+        output.carried(
+            reply.agent, reply.via, reply.ms, where, reply.link_ms, reply.why, reply.tried_ms
+        )
+    )
 
 
-async def explain(mesh: Mesh, talk: Talk, request: Request) -> None:
+async def explain(mesh: Mesh, talk: Talk, request: TypedCall) -> None:
     """The skills of an agent, or the arguments of one skill."""
     from chatixia.errors import UnknownSkill
 
@@ -254,10 +264,13 @@ async def explain(mesh: Mesh, talk: Talk, request: Request) -> None:
             for skill in skills
         ]
         text = output.rows(
-            (output.in_line(skill.name), output.in_line(skill.description) or "no description",
-             "streams" if skill.streams else "")
+            (
+                output.in_line(skill.name),
+                output.in_line(skill.description) or "no description",
+                "streams" if skill.streams else "",
+            )
             for skill in skills
-        )  # fmt: skip
+        )
         talk.data("skills", {"agent": request.agent, "skills": listed}, text)
         return
     known = find(skills, request.skill)

@@ -105,16 +105,19 @@ def common(command: Callable[Concatenate[Talk, P], R]) -> Callable[P, R]:
 
 def remember(as_json: bool, verbose: int, mesh: str) -> None:
     """Tell the error printer which form was asked for, and of which command."""
-    from chatixia.assembly.error_text import Reader
+    from chatixia.assembly.error_text import Audience
 
     ctx = click.get_current_context(silent=True)
     if ctx is not None:
         words = ctx.command_path.partition(" ")[2] or ctx.command_path
         timeout = any(param.name == "timeout" for param in ctx.command.params)
-        ctx.find_root().meta.update({
-            "chatixia.json": as_json, "chatixia.verbose": verbose,
-            "chatixia.reader": Reader(words, timeout, mesh),
-        })  # fmt: skip
+        ctx.find_root().meta.update(
+            {
+                "chatixia.json": as_json,
+                "chatixia.verbose": verbose,
+                "chatixia.reader": Audience(words, timeout, mesh),
+            }
+        )
 
 
 def set_up_logging(verbose: int) -> None:

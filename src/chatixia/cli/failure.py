@@ -155,9 +155,11 @@ def as_object(error: MeshError, meta: dict[str, Any]) -> None:
     """With ``--json``, an error on stdout, if anybody still reads that."""
     if meta.get("chatixia.json"):
         fields = {
-            "code": error.code, "message": error.message,
-            "retryable": error.retryable, "outcome": error.outcome,
-        }  # fmt: skip
+            "code": error.code,
+            "message": error.message,
+            "retryable": error.retryable,
+            "outcome": error.outcome,
+        }
         where = {"agent": error.agent, "via": error.via}
         known = {name: value for name, value in where.items() if value is not None}
         with suppress(BrokenPipeError):

@@ -28,9 +28,17 @@ DAY: Final = 86_400
 @click.option("--no-wait", is_flag=True, help="Do not wait until it is used.")
 @common
 def invite(
-    talk: Talk, name: str, pattern: str, reusable: bool, ephemeral: bool,
-    agents: tuple[str, ...], via: tuple[str, ...], minutes: int, days: int, no_wait: bool,
-) -> None:  # fmt: skip
+    talk: Talk,
+    name: str,
+    pattern: str,
+    reusable: bool,
+    ephemeral: bool,
+    agents: tuple[str, ...],
+    via: tuple[str, ...],
+    minutes: int,
+    days: int,
+    no_wait: bool,
+) -> None:
     """Invite a machine called NAME. Whoever has the string it prints can join with it."""
     from chatixia.assembly.membership.invite import invite as make
     from chatixia.assembly.profile.profile import Profile
@@ -39,10 +47,15 @@ def invite(
         raise click.UsageError("Say what the machine shall be called: chatixia invite NAME.")
     profile = Profile.open(talk.mesh)
     made = make(
-        profile, name or pattern, reusable=reusable, ephemeral=ephemeral, names=agents or ("*",),
-        within=minutes * 60, not_after=int(profile.clock.now()) + days * DAY if days else 0,
+        profile,
+        name or pattern,
+        reusable=reusable,
+        ephemeral=ephemeral,
+        names=agents or ("*",),
+        within=minutes * 60,
+        not_after=int(profile.clock.now()) + days * DAY if days else 0,
         via=via,
-    )  # fmt: skip
+    )
     show(talk, made, minutes)
     if not (no_wait or reusable):
         wait(talk, profile, made)

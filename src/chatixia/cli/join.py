@@ -36,5 +36,12 @@ def join(talk: Talk, string: str, machine: str) -> None:
         )
     )
     if talk.as_json:
-        talk.data("joined", {"mesh": profile.name, "machine": profile.machine, "key": key,
-                             "registries": profile.registries})  # fmt: skip
+        talk.data(
+            "joined",
+            {
+                "mesh": profile.name,
+                "machine": profile.machine,
+                "key": key,
+                "registries": profile.registries,
+            },
+        )

@@ -45,10 +45,16 @@ def list_(talk: Talk) -> None:
     """List the keys, without their secrets."""
     found = every(talk)
     lines = [
-        (key.id, key.name, date(key.created), date(key.last_used), date(key.not_after),
-         "revoked" if key.revoked else "valid")
+        (
+            key.id,
+            key.name,
+            date(key.created),
+            date(key.last_used),
+            date(key.not_after),
+            "revoked" if key.revoked else "valid",
+        )
         for key in found
-    ]  # fmt: skip
+    ]
     talk.data("keys", {"keys": found}, output.table(HEADS, lines) if lines else "")
     if not lines:
         talk.say("  No key. Make one with `chatixia keys create NAME`.")
@@ -99,10 +105,10 @@ def meant(key: str, known: Sequence[KeyInfo]) -> str:
 def ask(talk: Talk, verb: str, request: Callable[[float], msgspec.Struct]) -> Any:
     """A verb of the owner at the registry; ``request`` is made from mesh time."""
     from chatixia.assembly.profile.profile import Profile
-    from chatixia.assembly.remote.rest import Rest
+    from chatixia.assembly.remote.rest import RegistryClient
 
     profile = Profile.open(talk.mesh)
-    with Rest.owner(profile) as rest:
+    with RegistryClient.owner(profile) as rest:
         return rest.call(verb, request(profile.clock.now()))
 
 

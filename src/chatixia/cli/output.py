@@ -155,9 +155,14 @@ def round_trip(ms: float | None) -> str:
 
 
 def carried(
-    agent: str, via: str, ms: float, where: str = "", opened: float | None = None,
-    why: str = "", tried: float | None = None,
-) -> str:  # fmt: skip
+    agent: str,
+    via: str,
+    ms: float,
+    where: str = "",
+    opened: float | None = None,
+    why: str = "",
+    tried: float | None = None,
+) -> str:
     """``weather, direct (192.168.1.20), 41 ms, link opened in 12 ms``, or why it took the queue:
     ``weather, queue, plain, 5.4 s; no direct path: no answer over UDP, tried for 5.0 s``."""
     path = f"{via} ({host(where)})" if where and not local(where) else via

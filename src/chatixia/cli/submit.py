@@ -31,9 +31,15 @@ async def submit(
 ) -> None:
     """Put it in the queue and print its id; ``agent`` may be empty: whoever has the skill."""
     task = await mesh.submit(
-        agent, skill, args, key=terms.key, deadline=terms.deadline, priority=terms.priority,
-        max_attempts=terms.max_attempts, retry_of=terms.retry_of,
-    )  # fmt: skip
+        agent,
+        skill,
+        args,
+        key=terms.key,
+        deadline=terms.deadline,
+        priority=terms.priority,
+        max_attempts=terms.max_attempts,
+        retry_of=terms.retry_of,
+    )
     talk.data("task", {"task": {"id": task.id, "agent": agent, "skill": skill}}, task.id)
     follow = f"chatixia tasks watch {task.id}{f' --mesh {talk.mesh}' if talk.mesh else ''}"
     talk.say(f"  {agent or 'any agent'}, queue, plain; follow it with `{follow}`")

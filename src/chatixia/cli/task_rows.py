@@ -54,12 +54,18 @@ def times(task: Task) -> list[output.Row]:
     waits = task.state == "pending" and task.attempt > 0 and pause > 0
     return [
         ("submitted", output.moment(task.created_at), ""),
-        ("ended" if over else "changed", output.moment(task.updated_at) if moved else "",
-         f"after {took}" if moved else ""),
+        (
+            "ended" if over else "changed",
+            output.moment(task.updated_at) if moved else "",
+            f"after {took}" if moved else "",
+        ),
         ("next try", f"in {output.since(pause)}" if waits else "", ""),
-        ("deadline", output.moment(task.created_at + task.ttl),
-         "" if over else f"in {output.since(left)}"),
-    ]  # fmt: skip
+        (
+            "deadline",
+            output.moment(task.created_at + task.ttl),
+            "" if over else f"in {output.since(left)}",
+        ),
+    ]
 
 
 def body(held: Body | None) -> str:

@@ -88,15 +88,20 @@ def watch(talk: Talk, task_id: str) -> None:
 @click.option("--max-attempts", default=3, type=click.IntRange(1, 20), help="Tries at most; 3.")
 @common
 def submit(
-    talk: Talk, words: tuple[str, ...], anyone: bool, key: str, deadline: float, priority: int,
+    talk: Talk,
+    words: tuple[str, ...],
+    anyone: bool,
+    key: str,
+    deadline: float,
+    priority: int,
     max_attempts: int,
-) -> None:  # fmt: skip
+) -> None:
     """Leave work in the queue for AGENT, and print the task's id.
 
     It waits there until AGENT takes it, also while nobody of both is online. ARGUMENT is as for
     `chatixia call`.
     """
-    from .call import Request, contents, perform
+    from .call import TypedCall, contents, perform
 
     agent, *rest = ("", *words) if anyone else words
     if not rest:
@@ -104,7 +109,7 @@ def submit(
     skill, *given = rest
     terms = Terms(key, deadline, priority, max_attempts)
     read = contents(agent, skill, given).__getitem__
-    request = Request(agent, skill, given, 30.0, False, "only", read, terms)
+    request = TypedCall(agent, skill, given, 30.0, False, "only", read, terms)
     in_mesh(talk, lambda mesh: perform(mesh, talk, request))
 
 

@@ -10,14 +10,16 @@ from . import output
 from .common import Talk, common
 
 if TYPE_CHECKING:
-    from chatixia.assembly.serve.up import Started
+    from chatixia.assembly.serve.up import StartReport
 
 
 @click.command()
 @click.option(
-    "--port", type=click.IntRange(0, 65_535), envvar="PORT",
+    "--port",
+    type=click.IntRange(0, 65_535),
+    envvar="PORT",
     help="Loopback port, also from PORT; 8080, 0 a free one.",
-)  # fmt: skip
+)
 @click.option("--lan/--no-lan", default=None, help="Also on the local network, with TLS.")
 @click.option("--public", multiple=True, metavar="HOST", help="Also as HOST to everybody.")
 @click.option("--name", "names", multiple=True, metavar="HOST", help="A tunnel's or proxy's name.")
@@ -27,10 +29,16 @@ if TYPE_CHECKING:
 @click.option("--insecure-http", is_flag=True, default=None, help="No TLS off loopback.")
 @common
 def up(
-    talk: Talk, port: int | None, lan: bool | None, public: tuple[str, ...],
-    names: tuple[str, ...], tls_port: int | None, stun_port: int | None, token_ttl: int | None,
+    talk: Talk,
+    port: int | None,
+    lan: bool | None,
+    public: tuple[str, ...],
+    names: tuple[str, ...],
+    tls_port: int | None,
+    stun_port: int | None,
+    token_ttl: int | None,
     insecure_http: bool | None,
-) -> None:  # fmt: skip
+) -> None:
     """Start the registry and the hub; the first time, make the mesh and its keys.
 
     What is given is remembered for the next start.
@@ -38,14 +46,20 @@ def up(
     from chatixia.assembly.serve.up import UpOptions, run_up
 
     options = UpOptions(
-        mesh=talk.mesh, port=port, lan=lan, public=list(public) or None,
-        names=list(names) or None, tls_port=tls_port, stun_port=stun_port, token_ttl=token_ttl,
+        mesh=talk.mesh,
+        port=port,
+        lan=lan,
+        public=list(public) or None,
+        names=list(names) or None,
+        tls_port=tls_port,
+        stun_port=stun_port,
+        token_ttl=token_ttl,
         insecure_http=insecure_http,
-    )  # fmt: skip
+    )
     run_up(options, lambda started: tell(talk, started, bool(public)))
 
 
-def tell(talk: Talk, started: Started, public: bool) -> None:
+def tell(talk: Talk, started: StartReport, public: bool) -> None:
     """Say what came up."""
     import msgspec
 
@@ -54,7 +68,7 @@ def tell(talk: Talk, started: Started, public: bool) -> None:
         talk.data("up", {**msgspec.structs.asdict(started), "addresses": started.urls})
 
 
-def lines(started: Started, public: bool, mesh: str = "") -> list[output.Row]:
+def lines(started: StartReport, public: bool, mesh: str = "") -> list[output.Row]:
     """The rows of the transcript: what was made, where it listens, what comes next."""
     outer = [url for url in started.urls if not output.local(output.bare(url))]
     rows: list[output.Row] = []

@@ -30,9 +30,11 @@ def validate(talk: Talk, target: str) -> None:
         if not exists(settings["mesh"]):
             notes.append("this machine is not in that mesh yet: `chatixia up` or `chatixia join`")
         fields = {
-            "name": agent.name, "manifest": str(loaded.path) if loaded else "",
-            "notes": notes, "skills": [skill.name for skill in agent.offered()],
-        }  # fmt: skip
+            "name": agent.name,
+            "manifest": str(loaded.path) if loaded else "",
+            "notes": notes,
+            "skills": [skill.name for skill in agent.offered()],
+        }
         talk.data("valid", fields, output.rows(lines(agent, str(settings["registry"]))))
         for note in notes:
             talk.say(f"  note      {note}")

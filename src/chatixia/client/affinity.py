@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from threading import current_thread
 from typing import TYPE_CHECKING, Final
 
-from chatixia.core.ports import Answer, Outgoing
+from chatixia.core.ports import CallAnswer, Outgoing
 from chatixia.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -58,14 +58,14 @@ class LoopAffinity:
         )
 
     def guard(
-        self, call: Callable[[Outgoing], Awaitable[Answer]]
-    ) -> Callable[[Outgoing], Awaitable[Answer]]:
+        self, call: Callable[[Outgoing], Awaitable[CallAnswer]]
+    ) -> Callable[[Outgoing], Awaitable[CallAnswer]]:
         """``call`` for this loop alone. On the path of every call: one comparison."""
         home, running = self.loop, self._running
         if home is None:
             return call
 
-        def checked(out: Outgoing) -> Awaitable[Answer]:
+        def checked(out: Outgoing) -> Awaitable[CallAnswer]:
             if running() is not home:
                 raise self.refusal()
             return call(out)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, Never, NoReturn
 
-from chatixia.core.ports import Answer, Outgoing
-from chatixia.core.route import Seen
-from chatixia.core.tries import Tries
+from chatixia.core.ports import CallAnswer, Outgoing
+from chatixia.core.route import PeerHistory
+from chatixia.core.tries import RetryHistory
 from chatixia.errors import (
     ConfigError,
     DeadlineExceeded,
@@ -21,9 +21,9 @@ from chatixia.ids import AgentId
 from chatixia.wire.registry import AgentRecord
 from chatixia.world import request_id
 
-from .call_context import Door
-from .directory import Directory
-from .handle import Options, make_reply, nameless
+from .call_context import CallContext
+from .directory import AgentDirectory
+from .handle import CallOptions, make_reply, nameless
 from .progress import OnProgress, listening
 from .reply import Reply
 from .retry import insist
@@ -56,7 +56,9 @@ def _key(ask: _Ask, queue: str) -> str:
 class AnyHandle:
     """The agents that have one skill. Never the asker, nor anyone who is waiting for it."""
 
-    def __init__(self, door: Door, directory: Directory, skill: str, options: Options) -> None:
+    def __init__(
+        self, door: CallContext, directory: AgentDirectory, skill: str, options: CallOptions
+    ) -> None:
         self._door = door
         self._directory = directory
         self._options = options
@@ -91,9 +93,12 @@ class AnyHandle:
         return sorted(found, key=lambda one: (one.keyless, one.agent_id not in linked))
 
     async def call(
-        self, skill: str, args: Mapping[str, Any] | None = None, *,
+        self,
+        skill: str,
+        args: Mapping[str, Any] | None = None,
+        *,
         on_progress: OnProgress | None = None,
-    ) -> Reply:  # fmt: skip
+    ) -> Reply:
         """``skill`` of one of them; another is tried where nothing happened at the first, and, if
         the call is idempotent, where the first is lost or stops.
 
@@ -104,7 +109,7 @@ class AnyHandle:
         now = self._door.world.monotonic
         began = now()
         until = began + self._door.budget(self._options.timeout)
-        tries = Tries()
+        tries = RetryHistory()
         for left in reversed(range(ROUNDS)):
             found = await self._listed(tries)
             again = self._options.idempotent and left > 0 and len(found) > 1
@@ -114,7 +119,7 @@ class AnyHandle:
             ask = ask._replace(key="")
         raise AssertionError("the last round returns or raises")
 
-    async def _listed(self, tries: Tries) -> list[AgentRecord]:
+    async def _listed(self, tries: RetryHistory) -> list[AgentRecord]:
         """Whom to ask now, in turn."""
         try:
             found = await self._candidates(self._options.timeout)
@@ -126,8 +131,8 @@ class AnyHandle:
         return found
 
     async def _round(
-        self, found: list[AgentRecord], ask: _Ask, until: float, tries: Tries, again: bool
-    ) -> Answer | None:
+        self, found: list[AgentRecord], ask: _Ask, until: float, tries: RetryHistory, again: bool
+    ) -> CallAnswer | None:
         """Ask one after the other. None: who took it is lost, and with ``again`` all are asked
         once more."""
         last = self._last(found)
@@ -144,7 +149,7 @@ class AnyHandle:
                     raise end from end.__cause__
         return None
 
-    def _moves_on(self, error: MeshError, tries: Tries) -> bool:
+    def _moves_on(self, error: MeshError, tries: RetryHistory) -> bool:
         """Whether another one may be asked. A mesh of ours that closes has no other."""
         ours = isinstance(error, Unavailable) and not error.retryable
         doubtful = tries.in_doubt and not self._options.idempotent
@@ -156,38 +161,56 @@ class AnyHandle:
         places = [place for place, one in enumerate(found) if one.keyless]
         return places[0] if places else len(found) - 1
 
-    async def _reach(self, one: AgentRecord, ask: _Ask, until: float, share: int) -> Answer:
+    async def _reach(self, one: AgentRecord, ask: _Ask, until: float, share: int) -> CallAnswer:
         """Ask one while others remain: by a link that opens soon, for the queue waits."""
         options, left = self._options, self._left(until)
         queue = "never" if options.queue == "auto" else options.queue
         out = Outgoing(
-            AgentId(one.agent_id), ask.skill, ask.body, "task", left, options.idempotent,
-            queue=queue, reach=min(REACH_S, left / share), on_progress=ask.on_progress,
-            key=_key(ask, queue), elsewhere=True,
-        )  # fmt: skip
+            AgentId(one.agent_id),
+            ask.skill,
+            ask.body,
+            "task",
+            left,
+            options.idempotent,
+            queue=queue,
+            reach=min(REACH_S, left / share),
+            on_progress=ask.on_progress,
+            key=_key(ask, queue),
+            elsewhere=True,
+        )
         return await self._door.call(out)
 
     async def _settle(
         self, one: AgentRecord, ask: _Ask, until: float, elsewhere: bool
-    ) -> Answer:  # fmt: skip
+    ) -> CallAnswer:
         """Ask the last one, with all the time that is left; ``elsewhere``: or until it is lost."""
         options = self._options
         queue = "only" if one.keyless and options.queue == "auto" else options.queue
         out = Outgoing(
-            AgentId(one.agent_id), ask.skill, ask.body, "task", self._left(until),
-            options.idempotent, queue=queue, on_progress=ask.on_progress, key=_key(ask, queue),
+            AgentId(one.agent_id),
+            ask.skill,
+            ask.body,
+            "task",
+            self._left(until),
+            options.idempotent,
+            queue=queue,
+            on_progress=ask.on_progress,
+            key=_key(ask, queue),
             elsewhere=elsewhere,
-        )  # fmt: skip
+        )
         insists = options.idempotent and not elsewhere
         answer = await (insist(self._door, out) if insists else self._door.call(out))
         if queue != options.queue:
-            answer.why = Seen(keyless=True).why
+            answer.why = PeerHistory(keyless=True).why
         return answer
 
     def stream(
-        self, skill: str, args: Mapping[str, Any] | None = None, *,
+        self,
+        skill: str,
+        args: Mapping[str, Any] | None = None,
+        *,
         on_progress: OnProgress | None = None,
-    ) -> NoReturn:  # fmt: skip
+    ) -> NoReturn:
         """Refused: what has begun at one agent cannot go on at another."""
         raise ConfigError(ONE_AGENT)
 

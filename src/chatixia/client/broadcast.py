@@ -8,9 +8,9 @@ from typing import Final
 from chatixia.errors import MeshError
 from chatixia.ids import AgentId
 
-from .call_context import Door
+from .call_context import CallContext
 from .gather import gather
-from .handle import AgentHandle, Options
+from .handle import AgentHandle, CallOptions
 from .reply import Receipt
 
 MAX_RECEIVERS: Final = 32
@@ -22,7 +22,7 @@ KEPT_BACK: Final = 0.1
 
 
 async def broadcast(
-    door: Door, names: Sequence[AgentId], text: str, wait: bool, timeout: float
+    door: CallContext, names: Sequence[AgentId], text: str, wait: bool, timeout: float
 ) -> list[Receipt]:
     """Tell ``text`` to each; one receipt each, in their order. Never raises for one of them.
 
@@ -32,7 +32,7 @@ async def broadcast(
     bound = door.budget(timeout)
     if bound < timeout:
         bound *= 1 - KEPT_BACK
-    options = Options(bound, queue="never", reach=min(REACH_S, bound / 2))
+    options = CallOptions(bound, queue="never", reach=min(REACH_S, bound / 2))
     told = (_tell(AgentHandle(door, name, options), text, wait) for name in names[:MAX_RECEIVERS])
     return await gather(told, MAX_RECEIVERS) + [
         Receipt(name, False, code="too_large", message=f"At most {MAX_RECEIVERS} are told.")

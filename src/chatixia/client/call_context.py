@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 from weakref import WeakSet
 
-from chatixia.core.ports import Answer, Mesh, Outgoing, Stream
+from chatixia.core.ports import CallAnswer, MeshPort, Outgoing, Stream
 from chatixia.errors import ConfigError, DeadlineExceeded
 from chatixia.ids import AgentId
 from chatixia.world import REAL, World
@@ -34,27 +34,30 @@ CLOSED: Final = (
 )
 
 
-class Door:
+class CallContext:
     """The root door of a mesh. ``call`` is the port's own method behind one comparison."""
 
     __slots__ = ("__weakref__", "_pauses", "_port", "affinity", "call", "warmer", "world")
 
     def __init__(
-        self, port: Mesh, world: World = REAL, warmer: Warmer | None = None,
+        self,
+        port: MeshPort,
+        world: World = REAL,
+        warmer: Warmer | None = None,
         affinity: LoopAffinity | None = None,
-    ) -> None:  # fmt: skip
-        self._port: Mesh = port
+    ) -> None:
+        self._port: MeshPort = port
         self.world = world
         self.warmer = warmer or Warmer()
         self.affinity = affinity or LoopAffinity()
         self._pauses: set[Future[None]] = set()
-        self.call: Callable[[Outgoing], Awaitable[Answer]] = self.affinity.guard(port.call)
+        self.call: Callable[[Outgoing], Awaitable[CallAnswer]] = self.affinity.guard(port.call)
         _open.add(self)
 
     @property
-    def port(self) -> Mesh:
+    def port(self) -> MeshPort:
         """What stands behind. Raises ConfigError in another loop than the mesh's own."""
-        if type(self._port) is not _Shut:
+        if type(self._port) is not _ClosedPort:
             self.affinity.check()
         return self._port
 
@@ -111,16 +114,16 @@ class Door:
 
     def shut(self, why: str = FORKED) -> None:
         """Refuse whatever is called from now on; touches no loop, for a process that forked."""
-        self._port = _Shut(self.id, why)
+        self._port = _ClosedPort(self.id, why)
         self.call = self._port.call
 
 
-class BoundDoor(Door):
+class BoundedContext(CallContext):
     """A door through which nothing waits beyond a moment, ``seconds`` from now."""
 
     __slots__ = ("_root", "_until")
 
-    def __init__(self, root: Door, seconds: float) -> None:
+    def __init__(self, root: CallContext, seconds: float) -> None:
         super().__init__(root.port, root.world, root.warmer, root.affinity)
         self._root = root
         self._until = root.world.monotonic() + seconds
@@ -138,7 +141,7 @@ class BoundDoor(Door):
         out.timeout = self.budget(out.timeout)
         return self._root.stream(out)
 
-    def _call(self, out: Outgoing) -> Awaitable[Answer]:
+    def _call(self, out: Outgoing) -> Awaitable[CallAnswer]:
         out.timeout = self.budget(out.timeout)
         return self._root.call(out)
 
@@ -148,7 +151,7 @@ def _end(waiter: Future[None]) -> None:
         waiter.set_result(None)
 
 
-class _Shut:
+class _ClosedPort:
     """In the place of a port that is no more: each use raises ConfigError."""
 
     def __init__(self, me: AgentId, why: str) -> None:
@@ -163,7 +166,7 @@ class _Shut:
         raise ConfigError(self._why)
 
 
-_open: WeakSet[Door] = WeakSet()
+_open: WeakSet[CallContext] = WeakSet()
 
 
 def _after_fork() -> None:

@@ -11,7 +11,7 @@ from typing import Final
 from chatixia.errors import Unreachable
 from chatixia.wire.registry import AgentQuery, AgentRecord, Agents
 
-from .call_context import Door
+from .call_context import CallContext
 
 FRESH_S: Final = 1.0
 MAX_LISTS: Final = 64
@@ -19,10 +19,10 @@ MAX_PAGES: Final = 100
 PAGE: Final = 200
 
 
-class Directory:
+class AgentDirectory:
     """The listed agents, by skill."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: CallContext) -> None:
         self._door = door
         self._lists: dict[str, tuple[float, list[AgentRecord]]] = {}
 
@@ -32,9 +32,10 @@ class Directory:
         cursor = ""
         for _ in range(MAX_PAGES):
             page: Agents = await self._door.port.verb(
-                "agents.list", AgentQuery(skill=skill, cursor=cursor, limit=PAGE),
+                "agents.list",
+                AgentQuery(skill=skill, cursor=cursor, limit=PAGE),
                 self._door.budget(timeout),
-            )  # fmt: skip
+            )
             found += page.agents
             cursor = page.next
             if not cursor:

@@ -13,12 +13,12 @@ from typing import Any, Final, Never, get_args
 import msgspec
 
 from chatixia.core import names
-from chatixia.core.ports import Answer, Outgoing, Queue
+from chatixia.core.ports import CallAnswer, Outgoing, Queue
 from chatixia.errors import BadArguments, ConfigError
 from chatixia.ids import AgentId
 from chatixia.wire.peer import Prompt
 
-from .call_context import Door
+from .call_context import CallContext
 from .progress import OnProgress, listening
 from .reply import Reply
 from .retry import insist
@@ -33,7 +33,7 @@ QUEUES: Final[tuple[str, ...]] = get_args(Queue)
 _encode = msgspec.json.Encoder().encode
 
 
-class Options(msgspec.Struct, frozen=True):
+class CallOptions(msgspec.Struct, frozen=True):
     """What a handle was made with. ``timeout`` in seconds, bounded by the caller's own deadline.
 
     ``idempotent``: the call may run twice, so it is tried again under one key. ``queue``: whether
@@ -48,7 +48,7 @@ class Options(msgspec.Struct, frozen=True):
 
 
 @lru_cache(256)
-def checked(timeout: float, idempotent: bool, queue: Queue) -> Options:
+def checked(timeout: float, idempotent: bool, queue: Queue) -> CallOptions:
     """Options that can be kept. Raises BadArguments for the time, ConfigError for no such option.
 
     A queue by a mistyped name would be ``auto``, and send what must not leave the link.
@@ -63,7 +63,7 @@ def checked(timeout: float, idempotent: bool, queue: Queue) -> Options:
         ) from None
     if not fits:
         raise BadArguments(f"A timeout must be above 0 and at most {MAX_TIMEOUT_S:.0f} s.")
-    return Options(timeout, idempotent, queue)
+    return CallOptions(timeout, idempotent, queue)
 
 
 def nameless(skill: str) -> str:
@@ -71,20 +71,28 @@ def nameless(skill: str) -> str:
     return f"{skill} takes its arguments by name: {skill}(name=value)."
 
 
-def make_reply(answer: Answer, ms: float) -> Reply:
+def make_reply(answer: CallAnswer, ms: float) -> Reply:
     """An answer with its value decoded, ``ms`` after it was asked for."""
     return Reply(
-        decode(answer.value), answer.via, ms, answer.agent, answer.link_ms, answer.where,
-        answer.why, answer.tried_ms,
-    )  # fmt: skip
+        decode(answer.value),
+        answer.via,
+        ms,
+        answer.agent,
+        answer.link_ms,
+        answer.where,
+        answer.why,
+        answer.tried_ms,
+    )
 
 
-class Caller:
+class SkillCaller:
     """One skill of one agent, ready to call: ``await handle.forecast(city="Oslo")``."""
 
     __slots__ = ("_door", "_handle", "_idempotent", "_queue", "_skill", "_target", "_timeout")
 
-    def __init__(self, handle: AgentHandle, door: Door, options: Options, skill: str) -> None:
+    def __init__(
+        self, handle: AgentHandle, door: CallContext, options: CallOptions, skill: str
+    ) -> None:
         self._handle = handle
         self._door = door
         self._target = handle.name
@@ -98,9 +106,14 @@ class Caller:
         if unnamed:
             raise TypeError(nameless(self._skill))
         out = Outgoing(
-            self._target, names.skill(self._skill), encode_args(args), "task", self._timeout,
-            self._idempotent, queue=self._queue,
-        )  # fmt: skip
+            self._target,
+            names.skill(self._skill),
+            encode_args(args),
+            "task",
+            self._timeout,
+            self._idempotent,
+            queue=self._queue,
+        )
         if self._idempotent:
             return decode((await insist(self._door, out)).value)
         return decode((await self._door.call(out)).value)
@@ -114,7 +127,7 @@ class Ask:
 
     __slots__ = ("_door", "_items", "_out", "_prompt")
 
-    def __init__(self, door: Door, out: Outgoing, prompt: Prompt) -> None:
+    def __init__(self, door: CallContext, out: Outgoing, prompt: Prompt) -> None:
         self._door = door
         self._out = out
         self._prompt = prompt
@@ -150,15 +163,15 @@ class Ask:
 class AgentHandle:
     """One agent. Each attribute is a skill; :meth:`call` takes any name."""
 
-    def __init__(self, door: Door, name: AgentId, options: Options) -> None:
+    def __init__(self, door: CallContext, name: AgentId, options: CallOptions) -> None:
         self._door = door
         self._options = options
         self.name = name
 
-    def __getattr__(self, skill: str) -> Caller:
+    def __getattr__(self, skill: str) -> SkillCaller:
         if skill.startswith("_"):
             raise AttributeError(f"use .call({skill!r}, ...) for a skill of that name")
-        caller = Caller(self, self._door, self._options, skill)
+        caller = SkillCaller(self, self._door, self._options, skill)
         self.__dict__[skill] = caller  # the next use finds it without coming here
         return caller
 
@@ -168,14 +181,24 @@ class AgentHandle:
     def _out(self, skill: str, body: bytes, stream: bool = False) -> Outgoing:
         options = self._options
         return Outgoing(
-            self.name, names.skill(skill) if skill else "", body, "task", options.timeout,
-            options.idempotent, stream, queue=options.queue, reach=options.reach,
-        )  # fmt: skip
+            self.name,
+            names.skill(skill) if skill else "",
+            body,
+            "task",
+            options.timeout,
+            options.idempotent,
+            stream,
+            queue=options.queue,
+            reach=options.reach,
+        )
 
     async def call(
-        self, skill: str, args: Mapping[str, Any] | None = None, *,
+        self,
+        skill: str,
+        args: Mapping[str, Any] | None = None,
+        *,
         on_progress: OnProgress | None = None,
-    ) -> Reply:  # fmt: skip
+    ) -> Reply:
         """``skill`` with ``args``, and how the answer came. Raises MeshError.
 
         ``on_progress``: called on the loop with each :class:`Progress` that the skill tells, at
@@ -190,9 +213,12 @@ class AgentHandle:
         return make_reply(answer, 1000 * (now() - began))
 
     def stream(
-        self, skill: str, args: Mapping[str, Any] | None = None, *,
+        self,
+        skill: str,
+        args: Mapping[str, Any] | None = None,
+        *,
         on_progress: OnProgress | None = None,
-    ) -> Items:  # fmt: skip
+    ) -> Items:
         """The items of a streaming skill, as they come. ``on_progress``: see :meth:`call`."""
         out = self._out(skill, encode_args(args or {}), stream=True)
         out.on_progress = listening(on_progress)

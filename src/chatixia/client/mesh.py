@@ -10,7 +10,7 @@ import msgspec
 
 from chatixia.core import names
 from chatixia.core.ports import Outgoing, Pong, Queue
-from chatixia.core.tries import Tries, may_repeat
+from chatixia.core.tries import RetryHistory, may_repeat
 from chatixia.errors import (
     BadArguments,
     BadRequest,
@@ -38,8 +38,8 @@ from chatixia.world import task_id
 
 from .anyone import AnyHandle
 from .broadcast import broadcast
-from .call_context import BoundDoor, Door
-from .directory import Directory
+from .call_context import BoundedContext, CallContext
+from .directory import AgentDirectory
 from .handle import CALL_S, AgentHandle, checked
 from .reply import Receipt
 from .task import Task
@@ -63,10 +63,12 @@ class Mesh:
     ``close`` is awaited once, when the mesh is closed.
     """
 
-    def __init__(self, door: Door, close: Callable[[], Awaitable[None]] | None = None) -> None:
+    def __init__(
+        self, door: CallContext, close: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
         self._door = door
         self._close = close
-        self._directory = Directory(door)
+        self._directory = AgentDirectory(door)
 
     @property
     def id(self) -> str:
@@ -74,9 +76,13 @@ class Mesh:
         return self._door.id
 
     def agent(
-        self, name: str, *, timeout: float = CALL_S, idempotent: bool = False,
+        self,
+        name: str,
+        *,
+        timeout: float = CALL_S,
+        idempotent: bool = False,
         queue: Queue = "auto",
-    ) -> AgentHandle:  # fmt: skip
+    ) -> AgentHandle:
         """A handle on one agent. ``timeout`` in seconds for each call.
 
         ``idempotent``: its calls may run twice, so they are tried again. ``queue``: ``auto``,
@@ -85,9 +91,13 @@ class Mesh:
         return AgentHandle(self._door, names.agent(name), checked(timeout, idempotent, queue))
 
     def any(
-        self, skill: str, *, timeout: float = CALL_S, idempotent: bool = False,
+        self,
+        skill: str,
+        *,
+        timeout: float = CALL_S,
+        idempotent: bool = False,
         queue: Queue = "auto",
-    ) -> AnyHandle:  # fmt: skip
+    ) -> AnyHandle:
         """A handle on whoever has ``skill``; options as for :meth:`agent`.
 
         Raises UnknownSkill if ``skill`` can be no skill's name.
@@ -149,9 +159,17 @@ class Mesh:
             return sorted(link.peer for link in self.links() if "~" not in link.peer)
 
     async def submit(
-        self, agent: str, skill: str, args: Mapping[str, Any] | None = None, *, key: str = "",
-        deadline: float = TASK_S, priority: int = 0, max_attempts: int = 3, retry_of: str = "",
-    ) -> Task:  # fmt: skip
+        self,
+        agent: str,
+        skill: str,
+        args: Mapping[str, Any] | None = None,
+        *,
+        key: str = "",
+        deadline: float = TASK_S,
+        priority: int = 0,
+        max_attempts: int = 3,
+        retry_of: str = "",
+    ) -> Task:
         """Put a task in the registry's queue; it survives this process, the worker and restarts.
 
         ``agent`` may be empty: whoever has ``skill``. ``key``: an idempotency key; the same key
@@ -166,20 +184,25 @@ class Mesh:
         if len(body) > MAX_PAYLOAD:
             raise _too_large(len(body))
         request = Submit(
-            id=task_id(door.world), skill=names.skill(skill) if skill else "",
+            id=task_id(door.world),
+            skill=names.skill(skill) if skill else "",
             target_agent_id=names.agent(agent) if agent else "",
-            payload=msgspec.Raw(encode(Body(plain=msgspec.Raw(body)))), key=key,
-            deadline_ms=_millis(deadline), priority=priority, max_attempts=max_attempts,
-            path=list(door.caused_by()), traceparent=door.traceparent,
+            payload=msgspec.Raw(encode(Body(plain=msgspec.Raw(body)))),
+            key=key,
+            deadline_ms=_millis(deadline),
+            priority=priority,
+            max_attempts=max_attempts,
+            path=list(door.caused_by()),
+            traceparent=door.traceparent,
             retry_of=self.task(retry_of).id if retry_of else "",
-        )  # fmt: skip
+        )
         request.key = key or request.id  # so that a lost answer can be asked for again
         done = await self._submitted(request)
         return Task(door, TaskId(done.task_id))
 
     async def _submitted(self, request: Submit) -> Submitted:
         """Until it is acknowledged, or surely was not taken; under one key nothing doubles."""
-        world, tries, pauses = self._door.world, Tries(), iter(DOUBT_PAUSES_S)
+        world, tries, pauses = self._door.world, RetryHistory(), iter(DOUBT_PAUSES_S)
         until = world.monotonic() + DOUBT_S
         while True:
             try:
@@ -202,7 +225,7 @@ class Mesh:
 
     def within(self, seconds: float) -> Mesh:
         """The same mesh with a deadline: nothing asked through it waits longer than that."""
-        return Mesh(BoundDoor(self._door, seconds))
+        return Mesh(BoundedContext(self._door, seconds))
 
     async def close(self) -> None:
         """Leave the mesh; links are closed, the directory is told.
@@ -222,9 +245,11 @@ class Mesh:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Close it."""
         await self.close()
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from chatixia.core.ports import Answer, Outgoing
-from chatixia.core.tries import Tries
+from chatixia.core.ports import CallAnswer, Outgoing
+from chatixia.core.tries import RetryHistory
 from chatixia.errors import MeshError
 from chatixia.world import request_id
 
-from .call_context import Door
+from .call_context import CallContext
 
 TRIES: Final = 4
 FIRST_PAUSE_S: Final = 0.1
 
 
-async def insist(door: Door, out: Outgoing) -> Answer:
+async def insist(door: CallContext, out: Outgoing) -> CallAnswer:
     """Call until an answer, an error that no retry cures, the last try, or the deadline.
 
     Once a try's outcome is unknown it ends in an answer or in an error whose outcome is unknown.
@@ -23,7 +23,7 @@ async def insist(door: Door, out: Outgoing) -> Answer:
     world, call = door.world, door.call  # a mesh that closes ends what goes on, as itself
     until = world.monotonic() + out.timeout
     out.key = out.key or request_id(world)
-    tries = Tries()
+    tries = RetryHistory()
     for attempt in range(1, TRIES + 1):
         try:
             return await call(out)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from chatixia.core.ports import Outgoing, Stream
 from chatixia.errors import BadRequest
 
-from .call_context import Door
+from .call_context import CallContext
 from .progress import Progress
 from .value import decode
 
@@ -30,7 +30,7 @@ class Items:
 
     __slots__ = ("_chunks", "_door", "_out", "_stream")
 
-    def __init__(self, door: Door, out: Outgoing) -> None:
+    def __init__(self, door: CallContext, out: Outgoing) -> None:
         self._door = door
         self._out = out
         self._stream: Stream | None = None
@@ -53,9 +53,11 @@ class Items:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Cancel the far end unless it has ended."""
         if self._stream is not None:
             await self._stream.aclose()

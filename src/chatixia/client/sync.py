@@ -55,17 +55,25 @@ class SyncView:
         return self._open.id
 
     def agent(
-        self, name: str, *, timeout: float = CALL_S, idempotent: bool = False,
+        self,
+        name: str,
+        *,
+        timeout: float = CALL_S,
+        idempotent: bool = False,
         queue: Queue = "auto",
-    ) -> SyncHandle:  # fmt: skip
+    ) -> SyncHandle:
         """See :meth:`Mesh.agent`."""
         handle = self._open.agent(name, timeout=timeout, idempotent=idempotent, queue=queue)
         return SyncHandle(self._bridge, handle)
 
     def any(
-        self, skill: str, *, timeout: float = CALL_S, idempotent: bool = False,
+        self,
+        skill: str,
+        *,
+        timeout: float = CALL_S,
+        idempotent: bool = False,
         queue: Queue = "auto",
-    ) -> SyncAnyHandle:  # fmt: skip
+    ) -> SyncAnyHandle:
         """See :meth:`Mesh.any`."""
         handle = self._open.any(skill, timeout=timeout, idempotent=idempotent, queue=queue)
         return SyncAnyHandle(self._bridge, handle)
@@ -95,16 +103,30 @@ class SyncView:
         return self._bridge.run(lambda: self._open.broadcast(text, wait=wait, timeout=timeout))
 
     def submit(
-        self, agent: str, skill: str, args: Mapping[str, Any] | None = None, *, key: str = "",
-        deadline: float = TASK_S, priority: int = 0, max_attempts: int = 3, retry_of: str = "",
-    ) -> SyncTask:  # fmt: skip
+        self,
+        agent: str,
+        skill: str,
+        args: Mapping[str, Any] | None = None,
+        *,
+        key: str = "",
+        deadline: float = TASK_S,
+        priority: int = 0,
+        max_attempts: int = 3,
+        retry_of: str = "",
+    ) -> SyncTask:
         """See :meth:`Mesh.submit`."""
         task = self._bridge.run(
             lambda: self._open.submit(
-                agent, skill, args, key=key, deadline=deadline, priority=priority,
-                max_attempts=max_attempts, retry_of=retry_of,
+                agent,
+                skill,
+                args,
+                key=key,
+                deadline=deadline,
+                priority=priority,
+                max_attempts=max_attempts,
+                retry_of=retry_of,
             )
-        )  # fmt: skip
+        )
         return SyncTask(self._bridge, task)
 
     def task(self, task_id: str) -> SyncTask:
@@ -149,9 +171,11 @@ class SyncMesh(SyncView):
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Leave the mesh, end the loop."""
         self.close()
 
@@ -184,9 +208,12 @@ class _SyncCalls:
         return repr(self._handle)
 
     def call(
-        self, skill: str, args: Mapping[str, Any] | None = None, *,
+        self,
+        skill: str,
+        args: Mapping[str, Any] | None = None,
+        *,
         on_progress: OnProgress | None = None,
-    ) -> Reply:  # fmt: skip
+    ) -> Reply:
         """See :meth:`AgentHandle.call`; ``on_progress`` is called in this thread."""
         if on_progress is None:
             return self._bridge.run(lambda: self._handle.call(skill, args))
@@ -195,9 +222,12 @@ class _SyncCalls:
         )
 
     def stream(
-        self, skill: str, args: Mapping[str, Any] | None = None, *,
+        self,
+        skill: str,
+        args: Mapping[str, Any] | None = None,
+        *,
         on_progress: OnProgress | None = None,
-    ) -> SyncItems:  # fmt: skip
+    ) -> SyncItems:
         """See :meth:`AgentHandle.stream`; ``on_progress`` is called on the mesh's own thread."""
         items = self._handle.stream(skill, args, on_progress=on_progress)
         return SyncItems(self._bridge, items)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from chatixia.core.ports import Mesh
+from chatixia.core.ports import MeshPort
 from chatixia.errors import (
     TABLE,
     DeadlineExceeded,
@@ -23,7 +23,7 @@ from chatixia.wire.signaling import TaskDone, TaskHint, TaskProgress
 from chatixia.wire.tasks import TERMINAL, Cancel, Ended, Ref
 from chatixia.wire.tasks import Task as Row
 
-from .call_context import Door
+from .call_context import CallContext
 from .progress import Progress
 from .reply import Reply
 from .value import decode
@@ -47,7 +47,7 @@ TaskRow = Row
 class Task:
     """One task. ``await task`` is its value, or raises what it failed with."""
 
-    def __init__(self, door: Door, task_id: TaskId) -> None:
+    def __init__(self, door: CallContext, task_id: TaskId) -> None:
         self._door = door
         self.id = task_id
 
@@ -136,7 +136,7 @@ class Task:
                 if isinstance(push, Row):
                     return
 
-    async def _watch(self, port: Mesh, seconds: float) -> AsyncIterator[Row | TaskProgress]:
+    async def _watch(self, port: MeshPort, seconds: float) -> AsyncIterator[Row | TaskProgress]:
         try:
             async for push in port.watch(self.id, seconds):
                 if isinstance(push, TaskDone):
@@ -152,11 +152,11 @@ class Task:
             # The row is read again, with patience.
             await self._door.pause(min(UNWATCHED_S, seconds))
 
-    async def _row(self, port: Mesh, timeout: float = 10.0) -> Row:
+    async def _row(self, port: MeshPort, timeout: float = 10.0) -> Row:
         row: Row = await port.verb("tasks.get", Ref(self.id), timeout)
         return row
 
-    async def _read(self, port: Mesh, until: float | None) -> Row:
+    async def _read(self, port: MeshPort, until: float | None) -> Row:
         """The row, waiting for a registry that is away for as long as the caller may, and for a
         turn without end: how many look at once is our own bound."""
         world = self._door.world

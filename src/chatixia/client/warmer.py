@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from chatixia.core.ports import Mesh
+from chatixia.core.ports import MeshPort
 from chatixia.errors import MeshError
 from chatixia.ids import AgentId
 
@@ -26,7 +26,7 @@ class Warmer:
         self._tasks: set[Task[None]] = set()
         self._tried: dict[str, float] = {}
 
-    def warm(self, port: Mesh, name: AgentId, now: float) -> None:
+    def warm(self, port: MeshPort, name: AgentId, now: float) -> None:
         """Open a link to ``name`` beside what runs; nobody hears if that fails."""
         from asyncio import ensure_future
 
@@ -50,6 +50,6 @@ class Warmer:
         await gather(*tasks, return_exceptions=True)
 
 
-async def _open(port: Mesh, name: AgentId) -> None:
+async def _open(port: MeshPort, name: AgentId) -> None:
     with suppress(MeshError):  # it stays as it was; whoever needs it will hear why
         await port.ping(name, OPEN_S)

@@ -13,7 +13,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from .rates import Bucket
+from .rates import TokenBucket
 
 KIB: Final = 1024
 TOTAL: Final = 768
@@ -36,7 +36,7 @@ Count = Annotated[int, msgspec.Meta(ge=1, le=65_536)]
 Rate = Annotated[float, msgspec.Meta(ge=1, le=1_000_000)]
 
 
-class Bounds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class AdmissionLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What those who have proved nothing may hold.
 
     ``total``: connections; ``share``, ``rate`` (a second) and ``burst``: of one address;
@@ -59,23 +59,23 @@ class Bounds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     held_bytes: Annotated[int, msgspec.Meta(ge=64 * KIB)] = HELD_BYTES
 
 
-class Connection:
+class PendingConnection:
     """One that has proved nothing. ``until``: when it must have."""
 
     __slots__ = ("address", "held", "until")
 
-    def __init__(self, address: Address, until: float) -> None:
+    def __init__(self, address: AddressUse, until: float) -> None:
         self.address, self.until, self.held = address, until, 0
 
 
-class Address:
+class AddressUse:
     """What one address holds: its connections, oldest first, and those that wait for a turn."""
 
     __slots__ = ("_newest", "bucket", "connections", "held", "name", "near", "waiting")
 
-    def __init__(self, name: str, near: bool, bucket: Bucket) -> None:
+    def __init__(self, name: str, near: bool, bucket: TokenBucket) -> None:
         self.name, self.near, self.bucket = name, near, bucket
-        self.connections: OrderedDict[int, Connection] = OrderedDict()
+        self.connections: OrderedDict[int, PendingConnection] = OrderedDict()
         self.waiting: OrderedDict[int, None] = OrderedDict()
         self.held = 0
         self._newest = False
@@ -96,13 +96,13 @@ class Admission:
     Methods that take one in give those that must go for it, which are forgotten already.
     """
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: AdmissionLimits) -> None:
         self.bounds = bounds
-        self._addresses: OrderedDict[str, Address] = OrderedDict()
-        self._busy: dict[str, Address] = {}
-        self._turns: OrderedDict[str, Address] = OrderedDict()
+        self._addresses: OrderedDict[str, AddressUse] = OrderedDict()
+        self._busy: dict[str, AddressUse] = {}
+        self._turns: OrderedDict[str, AddressUse] = OrderedDict()
         self._members: OrderedDict[str, float] = OrderedDict()
-        self._connections: dict[int, Connection] = {}
+        self._connections: dict[int, PendingConnection] = {}
         self._held = 0
 
     def __len__(self) -> int:
@@ -126,7 +126,7 @@ class Admission:
         self.leave(key)
         address = self._address(name, near, now)
         until = now + (self.bounds.seconds if seconds is None else seconds)
-        self._connections[key] = address.connections[key] = Connection(address, until)
+        self._connections[key] = address.connections[key] = PendingConnection(address, until)
         self._busy[name] = address
         gone = []
         if len(address.connections) > self._share(address, now):
@@ -221,7 +221,7 @@ class Admission:
 
     # ---- inside
 
-    def _share(self, address: Address, now: float) -> int:
+    def _share(self, address: AddressUse, now: float) -> int:
         share = self.bounds.loopback if address.near else self.bounds.share
         return share + self._reserve(address.name, now)
 
@@ -236,7 +236,7 @@ class Admission:
         )
         return next(iter(most.connections))
 
-    def _hold(self, connection: Connection, size: int) -> None:
+    def _hold(self, connection: PendingConnection, size: int) -> None:
         more = size - connection.held
         connection.held = size
         connection.address.held += more
@@ -248,13 +248,15 @@ class Admission:
         if len(self._members) > ADDRESSES:
             self._members.popitem(last=False)
 
-    def _address(self, name: str, near: bool, now: float) -> Address:
+    def _address(self, name: str, near: bool, now: float) -> AddressUse:
         address = self._addresses.get(name)
         if address is None:
             rate = self.bounds.loopback_rate if near else self.bounds.rate
             burst = self.bounds.loopback_burst if near else self.bounds.burst
             self._forget()
-            address = self._addresses[name] = Address(name, near, Bucket(burst, 1 / rate, now))
+            address = self._addresses[name] = AddressUse(
+                name, near, TokenBucket(burst, 1 / rate, now)
+            )
         self._addresses.move_to_end(name)
         return address
 

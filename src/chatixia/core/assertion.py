@@ -12,7 +12,7 @@ from chatixia.wire.signed import unb64
 from chatixia.wire.trust import Signed
 
 from .membership import read_record
-from .ports import Self
+from .ports import LocalIdentity
 
 ASSERTION_LIFE: Final = 60
 HEADER: Final = msgspec.json.encode({"alg": "Ed25519", "typ": "chatixia+jwt"})
@@ -21,20 +21,21 @@ Jws = Callable[[bytes, bytes], str]
 """(header, claims) as a compact JWS signed with the key that the chain's leaf names."""
 
 
-def assertion(
-    jws: Jws, chain: Sequence[Signed], mesh: str, nonce: str, now: float
-) -> TokenRequest:  # fmt: skip
+def assertion(jws: Jws, chain: Sequence[Signed], mesh: str, nonce: str, now: float) -> TokenRequest:
     """A request for a token, good for 60 s from ``now`` (mesh seconds) and for this ``nonce``,
     which the registry gave and takes once."""
     issued = int(now)
     claims = {
-        "sub": read_record(unb64(chain[0].b)).id, "aud": mesh, "iat": issued,
-        "exp": issued + ASSERTION_LIFE, "nonce": nonce,
-    }  # fmt: skip
+        "sub": read_record(unb64(chain[0].b)).id,
+        "aud": mesh,
+        "iat": issued,
+        "exp": issued + ASSERTION_LIFE,
+        "nonce": nonce,
+    }
     return TokenRequest(jws(HEADER, msgspec.json.encode(claims)), list(chain))
 
 
-def asserter(me: Self) -> Callable[[str, float], TokenRequest] | None:
+def asserter(me: LocalIdentity) -> Callable[[str, float], TokenRequest] | None:
     """What makes such a request for ``me``, in any thread, by the chain that it has then."""
     jws = me.jws
     if jws is None:

@@ -12,7 +12,7 @@ import msgspec
 
 from chatixia.wire.base import MIB
 
-from .fragments import Pool
+from .fragments import FragmentBudget
 from .shares import easy, fits
 
 MAX_RUNNING: Final = 256
@@ -29,7 +29,7 @@ ALL_RUNNING: Final = 4096
 ALL_KEPT: Final = 256 * MIB
 
 
-class Held(msgspec.Struct, gc=False):
+class HolderUse(msgspec.Struct, gc=False):
     """What one holder (core.shares) has of a room: handlers, bytes, and the peers it has it by."""
 
     running: int = 0
@@ -37,7 +37,7 @@ class Held(msgspec.Struct, gc=False):
     peers: int = 0
 
 
-class Room:
+class ResourceBudget:
     """What all peers hold together, shared by their machines (core.shares): handlers ``running``,
     bytes of answers ``kept``; and ``halves``. ``held``: by holder."""
 
@@ -46,12 +46,12 @@ class Room:
     def __init__(self) -> None:
         self.running = self.kept = 0
         self.easy_running, self.easy_kept = easy(ALL_RUNNING), easy(ALL_KEPT)
-        self.held: dict[str, Held] = {}
-        self.halves = Pool()
+        self.held: dict[str, HolderUse] = {}
+        self.halves = FragmentBudget()
 
-    def join(self, holder: str) -> Held:
+    def join(self, holder: str) -> HolderUse:
         """What ``holder`` has, for one more peer of it."""
-        held = self.held.setdefault(holder, Held())
+        held = self.held.setdefault(holder, HolderUse())
         held.peers += 1
         return held
 
@@ -62,14 +62,14 @@ class Room:
         if not held.peers:
             del self.held[holder]
 
-    def fits(self, held: Held) -> bool:
+    def fits(self, held: HolderUse) -> bool:
         """Whether a holder that has this may have one request more."""
         return fits(ALL_RUNNING, self.running, held.running, 1) and fits(
             ALL_KEPT, self.kept, held.kept, 1
         )
 
 
-class Account:
+class PeerBudget:
     """What one peer holds of the room, on the share of its machine.
 
     ``holder`` is the peer alone until its link has proved which machine signed it. Counted on the
@@ -78,7 +78,7 @@ class Account:
 
     __slots__ = ("_held", "_room", "holder", "kept", "running")
 
-    def __init__(self, room: Room, peer: str) -> None:
+    def __init__(self, room: ResourceBudget, peer: str) -> None:
         self._room, self.holder = room, f"@{peer}"
         self._held = room.join(self.holder)
         self.running = self.kept = 0
@@ -90,7 +90,7 @@ class Account:
             self._room.leave(self.holder)
             self.holder = holder
 
-    def _move(self, held: Held) -> None:
+    def _move(self, held: HolderUse) -> None:
         self._held.running -= self.running
         self._held.kept -= self.kept
         held.running += self.running

@@ -33,12 +33,12 @@ from chatixia.wire import messages as m
 from chatixia.wire.peer import FRAME_TARGET, MAX_HOPS, Credit
 
 from . import exchange, frames, unread
-from .budget import KEPT_SECONDS, MAX_ASKED, MAX_SERVED, Account, Room
-from .exchange import Heard, Late, Pending, Served, Stop
+from .budget import KEPT_SECONDS, MAX_ASKED, MAX_SERVED, PeerBudget, ResourceBudget
+from .exchange import CallOverdue, PendingCall, PongReceived, ServedRequest, StopHandler
 from .ports import Incoming, Outgoing
-from .session import Session, Whole
+from .session import PeerSession, ReassembledMessage
 from .streams import Inflow, Outflow
-from .timers import Wheel
+from .timers import TimerWheel
 
 MAX_SECONDS: Final = 86_400.0
 DEFAULT_SECONDS: Final = 300.0
@@ -52,20 +52,28 @@ class Calls:
     """All calls between ``me`` and ``peer``, across sessions. ``via``: the present path's tier."""
 
     __slots__ = (
-        "_cancelled", "_room", "account", "asked", "me", "peer", "served", "session",
-        "via", "wheel",
-    )  # fmt: skip
+        "_cancelled",
+        "_room",
+        "account",
+        "asked",
+        "me",
+        "peer",
+        "served",
+        "session",
+        "via",
+        "wheel",
+    )
 
     def __init__(
-        self, me: AgentId, peer: AgentId, wheel: Wheel[Any], room: Room | None = None
+        self, me: AgentId, peer: AgentId, wheel: TimerWheel[Any], room: ResourceBudget | None = None
     ) -> None:
-        self.me, self.peer, self.wheel, self._room = me, peer, wheel, room or Room()
-        self.account = Account(self._room, peer)
-        self.session = Session(self._room.halves)
+        self.me, self.peer, self.wheel, self._room = me, peer, wheel, room or ResourceBudget()
+        self.account = PeerBudget(self._room, peer)
+        self.session = PeerSession(self._room.halves)
         self.session.halves.belongs(self.account.holder)
         self.via = ""
-        self.asked: dict[str, Pending] = {}
-        self.served: dict[str, Served] = {}
+        self.asked: dict[str, PendingCall] = {}
+        self.served: dict[str, ServedRequest] = {}
         self._cancelled: dict[str, float] = {}
 
     @property
@@ -80,7 +88,7 @@ class Calls:
 
     # -- asking
 
-    def ask(self, out: Outgoing, rid: str, now: float) -> Pending:
+    def ask(self, out: Outgoing, rid: str, now: float) -> PendingCall:
         """Queue a request. Raises HopLimit, TooLarge, Overloaded; then nothing happened."""
         if len(out.path) >= MAX_HOPS:
             raise HopLimit(agent=out.target)
@@ -90,7 +98,7 @@ class Calls:
             raise Overloaded("A call with this key is already open.", agent=out.target)
         data = exchange.request(out, rid)
         cost = len(out.body) if len(data) <= FRAME_TARGET else 0
-        pending = Pending(rid, self, out, data, cost, now + out.timeout, now)
+        pending = PendingCall(rid, self, out, data, cost, now + out.timeout, now)
         if out.stream:
             pending.flow = Inflow()
         self.session.send(data, pending, cost)
@@ -98,35 +106,35 @@ class Calls:
         pending.bucket = self.wheel.add(pending, pending.deadline)
         return pending
 
-    def wait_until(self, pending: Pending, patience: float) -> None:
+    def wait_until(self, pending: PendingCall, patience: float) -> None:
         """Unsent at ``patience``, it becomes :class:`Late` (at most once)."""
         pending.patience = patience
         self._file(pending, min(patience, pending.deadline))
 
-    def _file(self, pending: Pending, at: float) -> None:
+    def _file(self, pending: PendingCall, at: float) -> None:
         if pending.bucket is not None:
             pending.bucket.discard(pending)
         pending.bucket = self.wheel.add(pending, at)
 
-    def cancel(self, pending: Pending) -> None:
+    def cancel(self, pending: PendingCall) -> None:
         """The asker does not want it any more."""
         if self._forget(pending) and not self.session.withdraw(pending):
             self.session.urgent(encode(m.CancelTell(request_id=pending.rid)))
 
-    def end(self, pending: Pending, error: MeshError, sink: Sink) -> None:
+    def end(self, pending: PendingCall, error: MeshError, sink: Sink) -> None:
         """End a call of ours here and now with ``error``; the far end is told if it knows."""
         if self.asked.get(pending.rid) is pending:
             self.cancel(pending)
             self._resolve(pending, error, sink)
 
-    def move(self, pending: Pending, sink: Sink) -> None:
+    def move(self, pending: PendingCall, sink: Sink) -> None:
         """Take an unsent (or idempotent) call off the link; its driver carries it elsewhere."""
         if self._forget(pending):
             self.session.withdraw(pending)
             pending.moved = True
             sink.append(pending)
 
-    def _forget(self, pending: Pending) -> bool:
+    def _forget(self, pending: PendingCall) -> bool:
         if pending.bucket is not None:
             pending.bucket.discard(pending)
         if self.asked.get(pending.rid) is not pending:
@@ -134,21 +142,21 @@ class Calls:
         del self.asked[pending.rid]
         return True
 
-    def _resolve(self, pending: Pending, error: MeshError, sink: Sink) -> None:
+    def _resolve(self, pending: PendingCall, error: MeshError, sink: Sink) -> None:
         error.agent = error.agent or self.peer
         error.via = error.via or (self.via or None)
         pending.error = error
         pending.via = self.via
         sink.append(pending)
 
-    def take(self, pending: Pending) -> bytes:
+    def take(self, pending: PendingCall) -> bytes:
         """The reader takes an item; credit goes back when half the window is used."""
         assert pending.flow is not None
         item = pending.flow.take()
         self._grant(pending)
         return item
 
-    def _grant(self, pending: Pending) -> None:
+    def _grant(self, pending: PendingCall) -> None:
         flow = pending.flow
         if flow is not None and not flow.ended and (total := flow.grant()):
             self.session.urgent(exchange.stream_credit(pending.rid, total))
@@ -159,7 +167,7 @@ class Calls:
 
     # -- serving
 
-    def answer(self, served: Served, result: bytes) -> None:
+    def answer(self, served: ServedRequest, result: bytes) -> None:
         """End with a result. One above 16 MiB becomes ``too_large``."""
         if served.answer is not None or served.oneway:
             self._finish(served, served.answer or b"")
@@ -170,19 +178,19 @@ class Calls:
         except (TooLarge, Overloaded) as error:
             self.refuse(served, error)
 
-    def refuse(self, served: Served, error: MeshError) -> None:
+    def refuse(self, served: ServedRequest, error: MeshError) -> None:
         """End with an error."""
         if served.answer is None:
             self._finish(served, frames.error_response(served.reply, served.rid, error))
 
-    def amend(self, served: Served, error: MeshError) -> None:
+    def amend(self, served: ServedRequest, error: MeshError) -> None:
         """Give an error in the place of an answer that the asker cannot read."""
         self.account.keep(-len(served.answer or b""))
         data = served.answer = frames.error_response(served.reply, served.rid, error)
         self.account.keep(len(data))
         self.session.send(data, served)
 
-    def _finish(self, served: Served, data: bytes) -> None:
+    def _finish(self, served: ServedRequest, data: bytes) -> None:
         if served.answer is not None:
             return
         if not served.oneway:
@@ -195,7 +203,7 @@ class Calls:
         if served.oneway:
             self.served.pop(served.rid, None)
 
-    def item(self, served: Served, chunk: bytes) -> bool:
+    def item(self, served: ServedRequest, chunk: bytes) -> bool:
         """Send a stream item if credit allows. False: wait until the Outflow is woken."""
         flow = served.flow
         if flow is None or served.answer is not None:
@@ -209,14 +217,14 @@ class Calls:
         flow.take(len(chunk))
         return True
 
-    def progress(self, served: Served, fraction: float, note: str) -> None:
+    def progress(self, served: ServedRequest, fraction: float, note: str) -> None:
         """Tell how far it is."""
         if served.answer is None and not served.oneway:
             self.session.send(exchange.step(served.rid, fraction, note))
 
     # -- what came
 
-    def handle(self, came: list[m.Read | Whole], now: float, sink: Sink) -> None:
+    def handle(self, came: list[m.Read | ReassembledMessage], now: float, sink: Sink) -> None:
         """Take what the session delivered. BadRequest: the path must close."""
         for message in came:
             kind = message.__class__
@@ -231,9 +239,9 @@ class Calls:
         if self.session.acked:
             self.settle(sink)
 
-    def _other(self, message: m.Read | Whole, now: float, sink: Sink) -> None:
-        paid = not isinstance(message, Whole)
-        read = message.message if isinstance(message, Whole) else message
+    def _other(self, message: m.Read | ReassembledMessage, now: float, sink: Sink) -> None:
+        paid = not isinstance(message, ReassembledMessage)
+        read = message.message if isinstance(message, ReassembledMessage) else message
         if isinstance(read, m.TaskAsk):
             self._asked_task(read, now, sink, paid)
         elif isinstance(read, m.Asking):
@@ -255,7 +263,7 @@ class Calls:
         elif isinstance(read, m.PingAsk):
             self.session.reply(encode(m.PongAnswer(request_id=read.request_id)))
         elif isinstance(read, m.PongAnswer):
-            sink.append(Heard(read.request_id))
+            sink.append(PongReceived(read.request_id))
         elif isinstance(read, m.ErrorTell) and read.frame:
             unread.there(self, read.frame, sink)
         elif isinstance(read, m.ErrorTell):
@@ -271,10 +279,19 @@ class Calls:
         if payload.message and args == _EMPTY:
             args = msgspec.Raw(encode({"message": payload.message}))
         incoming = Incoming(
-            self.peer, ask.request_id, "task", payload.skill, args, payload.stream,
-            (*ask.path, self.peer), None, ask.traceparent, self.via, ask.request_id,
+            self.peer,
+            ask.request_id,
+            "task",
+            payload.skill,
+            args,
+            payload.stream,
+            (*ask.path, self.peer),
+            None,
+            ask.traceparent,
+            self.via,
+            ask.request_id,
             holder=self.account.holder,
-        )  # fmt: skip
+        )
         self._admit(ask, incoming, m.TaskAnswer, now, sink)
 
     def _asked_other(self, ask: m.Asking, now: float, sink: Sink, paid: bool) -> None:
@@ -290,10 +307,19 @@ class Calls:
                 return
         kind, reply = exchange.KINDS[type(ask)]
         incoming = Incoming(
-            self.peer, ask.request_id, kind, "", body, stream,
-            (*ask.path, self.peer), None, ask.traceparent, self.via, ask.request_id,
+            self.peer,
+            ask.request_id,
+            kind,
+            "",
+            body,
+            stream,
+            (*ask.path, self.peer),
+            None,
+            ask.traceparent,
+            self.via,
+            ask.request_id,
             holder=self.account.holder,
-        )  # fmt: skip
+        )
         self._admit(ask, incoming, reply, now, sink)
 
     def _admit(
@@ -310,7 +336,7 @@ class Calls:
             return
         seconds = DEFAULT_SECONDS if ask.deadline_ms is None else ask.deadline_ms / 1000
         deadline = incoming.deadline = now + min(seconds, MAX_SECONDS)
-        served = Served(rid, self, reply, incoming, deadline)
+        served = ServedRequest(rid, self, reply, incoming, deadline)
         served.oneway = reply is m.ErrorTell
         if incoming.stream:
             served.flow = Outflow()
@@ -319,7 +345,7 @@ class Calls:
         self.account.run(1)
         sink.append(served)
 
-    def _seen(self, seen: Served) -> None:
+    def _seen(self, seen: ServedRequest) -> None:
         """A duplicate: of a running request, it attaches to it; of a done one, the same again."""
         if seen.answer is not None and not seen.oneway:
             self.session.repeat(seen.answer, seen)
@@ -386,7 +412,7 @@ class Calls:
             flow.end(items if error is None else flow.next)
         sink.append(pending)
 
-    def _await_items(self, pending: Pending, items: int) -> None:
+    def _await_items(self, pending: PendingCall, items: int) -> None:
         """The end overtook items that travel in fragments."""
         assert pending.flow is not None
         pending.flow.end(items)
@@ -428,14 +454,14 @@ class Calls:
                 del self._cancelled[next(iter(self._cancelled))]
         elif served.answer is None:
             self.refuse(served, Cancelled(agent=self.me))
-            sink.append(Stop(served))
+            sink.append(StopHandler(served))
 
     # -- time and endings
 
     def settle(self, sink: Sink) -> None:
         """Forget answers that the peer acknowledged; a told status is done."""
         for note in self.session.acked:
-            if isinstance(note, Served):
+            if isinstance(note, ServedRequest):
                 if self.served.pop(note.rid, None) is not None:
                     self.account.keep(-len(note.answer or b""))
             elif note.out.kind == "status" and note.rid in self.asked:
@@ -444,17 +470,17 @@ class Calls:
                 sink.append(note)
         self.session.acked.clear()
 
-    def expire(self, item: Pending | Served, now: float, sink: Sink) -> None:
+    def expire(self, item: PendingCall | ServedRequest, now: float, sink: Sink) -> None:
         """The wheel says that the item's time has come."""
-        if isinstance(item, Served):
+        if isinstance(item, ServedRequest):
             if item.answer is None:
                 self.refuse(item, DeadlineExceeded(agent=self.me))
-                sink.append(Stop(item))
+                sink.append(StopHandler(item))
         elif item.patience and now < item.deadline:
             item.patience = 0.0
             item.bucket = self.wheel.add(item, item.deadline)
             if not item.sent:
-                sink.append(Late(item))
+                sink.append(CallOverdue(item))
         elif item.sent:
             self.end(item, DeadlineExceeded(), sink)
         else:
@@ -477,7 +503,7 @@ class Calls:
         ``kind``, unless idempotent."""
         self._abandon(kind, sink)
         self.session.end()
-        self.session = Session(self._room.halves)
+        self.session = PeerSession(self._room.halves)
         self.session.halves.belongs(self.account.holder)
         for pending in self.asked.values():
             pending.sent = False
@@ -497,4 +523,4 @@ class Calls:
             if served.answer is None:
                 lost = Cancelled(outcome="unknown")
                 self._finish(served, frames.error_response(served.reply, served.rid, lost))
-                sink.append(Stop(served))
+                sink.append(StopHandler(served))

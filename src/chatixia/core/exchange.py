@@ -18,7 +18,7 @@ encode = frames.encode
 _prompt: Final = msgspec.json.Decoder(Prompt)
 
 
-class Pending(msgspec.Struct, eq=False):
+class PendingCall(msgspec.Struct, eq=False):
     """A request of ours. ``sent``: some frame of it was given to a path; ``frame``: the last.
 
     ``patience``: until when it may wait unsent; 0 once that is settled. ``waiter``: the driver's.
@@ -49,7 +49,7 @@ class Pending(msgspec.Struct, eq=False):
         return self.out.idempotent and not self.out.elsewhere and self.flow is None
 
 
-class Served(msgspec.Struct, eq=False):
+class ServedRequest(msgspec.Struct, eq=False):
     """A request of theirs, and its place in the duplicate table.
 
     ``answer``: the encoded response once there is one. ``task``: the driver's.
@@ -69,27 +69,27 @@ class Served(msgspec.Struct, eq=False):
     task: Any = None
 
 
-class Stop(msgspec.Struct):
+class StopHandler(msgspec.Struct):
     """Cancel the handler; its answer is already given."""
 
-    served: Served
+    served: ServedRequest
 
 
-class Late(msgspec.Struct):
+class CallOverdue(msgspec.Struct):
     """A call has waited unsent for as long as it may: the queue's turn, or an end."""
 
-    pending: Pending
+    pending: PendingCall
 
 
-class Advanced(msgspec.Struct):
+class ProgressReported(msgspec.Struct):
     """The far side says how far a request of ours is: a fraction from 0 to 1, and a note."""
 
-    pending: Pending
+    pending: PendingCall
     fraction: float
     note: str
 
 
-class Heard(msgspec.Struct):
+class PongReceived(msgspec.Struct):
     """A pong came for that request id."""
 
     rid: str
@@ -110,18 +110,28 @@ def request(out: Outgoing, rid: str) -> bytes:
         if out.idempotent:
             flags += b',"idempotent":true'
         return frames.task_request(
-            rid, out.skill, out.body, millis,
-            path=out.path, traceparent=out.traceparent, flags=flags,
-        )  # fmt: skip
+            rid,
+            out.skill,
+            out.body,
+            millis,
+            path=out.path,
+            traceparent=out.traceparent,
+            flags=flags,
+        )
     kind: Any = {"prompt": m.PromptAsk, "skills": m.SkillAsk, "status": m.StatusTell}[out.kind]
     body = msgspec.Raw(out.body)
     return encode(
-        kind(request_id=rid, payload=body, deadline_ms=millis, path=out.path,
-             traceparent=out.traceparent)
-    )  # fmt: skip
+        kind(
+            request_id=rid,
+            payload=body,
+            deadline_ms=millis,
+            path=out.path,
+            traceparent=out.traceparent,
+        )
+    )
 
 
-def response(served: Served, result: bytes, items: int) -> bytes:
+def response(served: ServedRequest, result: bytes, items: int) -> bytes:
     """The encoded response with ``result`` (JSON bytes), after ``items`` stream items."""
     if served.reply is m.TaskAnswer and not items:
         return frames.task_response(served.rid, result)
@@ -134,7 +144,7 @@ def response(served: Served, result: bytes, items: int) -> bytes:
     return encode(m.TaskAnswer(request_id=served.rid, payload=TaskResponse(raw, items)))
 
 
-def chunk(served: Served, n: int, item: bytes) -> bytes:
+def chunk(served: ServedRequest, n: int, item: bytes) -> bytes:
     """Item ``n`` of a stream, encoded."""
     kind = m.PromptChunk if served.reply is m.PromptAnswer else m.TaskChunk
     return encode(kind(request_id=served.rid, payload=StreamChunk(n=n, item=msgspec.Raw(item))))
@@ -165,11 +175,11 @@ def step(rid: str, fraction: float, note: str) -> bytes:
     return encode(m.ProgressTell(request_id=rid, payload=Progress(fraction, note[:1024])))
 
 
-def advanced(pending: Pending | None, step: Progress) -> list[Advanced]:
+def advanced(pending: PendingCall | None, step: Progress) -> list[ProgressReported]:
     """The effect of the far side's word on progress: none where nobody asked to hear of it."""
     if pending is None or pending.out.on_progress is None:
         return []
-    return [Advanced(pending, step.fraction, step.note)]
+    return [ProgressReported(pending, step.fraction, step.note)]
 
 
 def wants_stream(prompt: msgspec.Raw) -> bool:

@@ -24,7 +24,7 @@ MAX_LOST: Final = 64
 """Messages given up whose further pieces are known as such."""
 
 
-class Cut(msgspec.Struct, eq=False):
+class OutgoingFragments(msgspec.Struct, eq=False):
     """A message on its way out in pieces. ``note``: whom to tell when it is sent."""
 
     id: int
@@ -34,14 +34,14 @@ class Cut(msgspec.Struct, eq=False):
     at: int = 0
 
 
-class Cutter:
+class FragmentScheduler:
     """Takes turns between at most 8 open messages; the others wait in order."""
 
     __slots__ = ("_count", "_open", "_waiting", "bytes")
 
     def __init__(self) -> None:
-        self._open: deque[Cut] = deque()
-        self._waiting: deque[Cut] = deque()
+        self._open: deque[OutgoingFragments] = deque()
+        self._waiting: deque[OutgoingFragments] = deque()
         self._count = 0
         self.bytes = 0
 
@@ -51,11 +51,13 @@ class Cutter:
     def add(self, data: bytes, note: Any) -> None:
         """Cut ``data`` when its turn comes."""
         self._count += 1
-        self._waiting.append(Cut(self._count & 0xFFFFFFFF, data, note, -(-len(data) // CHUNK)))
+        self._waiting.append(
+            OutgoingFragments(self._count & 0xFFFFFFFF, data, note, -(-len(data) // CHUNK))
+        )
         self.bytes += len(data)
         self._refill()
 
-    def peek(self) -> tuple[Cut, bytes]:
+    def peek(self) -> tuple[OutgoingFragments, bytes]:
         """The next piece and whose it is; it stays until ``take``."""
         cut = self._open[0]
         return cut, cut.data[cut.at * CHUNK : (cut.at + 1) * CHUNK]
@@ -89,7 +91,7 @@ class Cutter:
             room -= len(self._waiting[0].data)
             self._open.append(self._waiting.popleft())
 
-    def unstarted(self) -> list[Cut]:
+    def unstarted(self) -> list[OutgoingFragments]:
         """Messages of which nothing was sent, in order."""
         return [cut for queue in (self._open, self._waiting) for cut in queue if cut.at == 0]
 
@@ -103,7 +105,7 @@ class _Half(msgspec.Struct):
     at: float
 
 
-class Pool:
+class FragmentBudget:
     """Bytes of half messages over all peers of a process. Above the bound the holder
     (``core.shares``) that has most gives up those that waited longest: who starts much and ends
     nothing costs no other its room.
@@ -155,10 +157,10 @@ class Reassembly:
 
     __slots__ = ("_halves", "_lost", "_pool", "bytes", "holder")
 
-    def __init__(self, pool: Pool | None = None, holder: str = "") -> None:
+    def __init__(self, pool: FragmentBudget | None = None, holder: str = "") -> None:
         self._halves: dict[int, _Half] = {}
         self._lost: dict[int, None] = {}
-        self._pool = pool or Pool()
+        self._pool = pool or FragmentBudget()
         self.bytes, self.holder = 0, holder
 
     def __bool__(self) -> bool:

@@ -32,12 +32,12 @@ from chatixia.wire.trust import Signed
 from . import sdp
 from .membership import Member, check_chain, check_member
 from .pins import judge
-from .ports import PinBook, RevocationBook, Self, Verify
+from .ports import LocalIdentity, PinBook, RevocationBook, Verify
 
 NONCE_BYTES: Final = 16
 
 
-class Heard(msgspec.Struct, frozen=True):
+class VerifiedDescription(msgspec.Struct, frozen=True):
     """A checked offer or answer. ``nonce`` 16 bytes; ``hash`` SHA-256 of the exact SDP;
     ``description`` what the SDP says; ``version`` the highest both speak."""
 
@@ -48,10 +48,10 @@ class Heard(msgspec.Struct, frozen=True):
     hash: bytes
     capabilities: tuple[str, ...]
     version: int
-    description: sdp.Description
+    description: sdp.SessionDescription
 
 
-class Binding(msgspec.Struct, frozen=True):
+class HelloBinding(msgspec.Struct, frozen=True):
     """All that one connection is, as I see it: what both hellos must agree on, mirrored.
 
     ``offerer``: I made the offer. ``fingerprint``: SHA-256 of my certificate as I described it;
@@ -77,7 +77,7 @@ class Binding(msgspec.Struct, frozen=True):
     answer_hash: bytes = b""
 
 
-def sign_offer(offer: Offer, me: Self) -> Offer:
+def sign_offer(offer: Offer, me: LocalIdentity) -> Offer:
     """My ``offer`` with chain, sender and signature; incarnations, attempt, nonce, capabilities
     and SDP are already in it."""
     offer.peer_id, offer.chain = me.id, me.chain
@@ -85,7 +85,7 @@ def sign_offer(offer: Offer, me: Self) -> Offer:
     return offer
 
 
-def sign_answer(answer: Answer, offer: Offer, me: Self) -> Answer:
+def sign_answer(answer: Answer, offer: Offer, me: LocalIdentity) -> Answer:
     """My ``answer`` to the checked ``offer``, bound to it, with chain, sender and signature."""
     answer.peer_id, answer.chain = me.id, me.chain
     answer.offer_nonce = offer.nonce
@@ -94,7 +94,9 @@ def sign_answer(answer: Answer, offer: Offer, me: Self) -> Answer:
     return answer
 
 
-def check_offer(offer: Offer, me: Self, book: PinBook, *, now: float) -> Heard:
+def check_offer(
+    offer: Offer, me: LocalIdentity, book: PinBook, *, now: float
+) -> VerifiedDescription:
     """Who offers, and what. ``now``: mesh seconds.
 
     Raises Denied (not for me, not the lower id, not of this incarnation), UpgradeNeeded,
@@ -110,7 +112,9 @@ def check_offer(offer: Offer, me: Self, book: PinBook, *, now: float) -> Heard:
     return _heard(offer, member)
 
 
-def check_answer(answer: Answer, sent: Offer, me: Self, book: PinBook, *, now: float) -> Heard:
+def check_answer(
+    answer: Answer, sent: Offer, me: LocalIdentity, book: PinBook, *, now: float
+) -> VerifiedDescription:
     """Who answers my offer ``sent``, and with what; it must be bound to that very offer.
 
     Raises as :func:`check_offer` does.
@@ -128,7 +132,7 @@ def check_answer(answer: Answer, sent: Offer, me: Self, book: PinBook, *, now: f
 
 
 def make_hello(
-    binding: Binding, me: Self, *, a: int = 0, policy: int = 0, revocations: int = 0
+    binding: HelloBinding, me: LocalIdentity, *, a: int = 0, policy: int = 0, revocations: int = 0
 ) -> HelloFrame:
     """My first message on a connection; the counters are mine and unsigned."""
     said = _hello(binding)
@@ -138,7 +142,7 @@ def make_hello(
 
 def check_hello(
     frame: HelloFrame,
-    binding: Binding,
+    binding: HelloBinding,
     member: Member,
     *,
     certificate: bytes,
@@ -190,9 +194,12 @@ def check_login(
 def login_bytes(register: Register, mesh: str, nonce: bytes) -> bytes:
     """What ``register.sig`` covers, ``nonce`` being the registry's."""
     return signed.login(
-        mesh=mesh, peer_id=register.peer_id, incarnation=register.incarnation, nonce=nonce,
+        mesh=mesh,
+        peer_id=register.peer_id,
+        incarnation=register.incarnation,
+        nonce=nonce,
         my_nonce=_bytes(register.nonce),
-    )  # fmt: skip
+    )
 
 
 def check_registry(
@@ -230,13 +237,26 @@ def check_registry(
 
 
 _BOUND: Final = (
-    "path", "mesh", "side", "source", "target", "nonce", "peer_nonce", "incarnation",
-    "peer_incarnation", "fingerprint", "peer_fingerprint", "offer_hash", "answer_hash", "version",
-    "capabilities", "peer_capabilities_hash",
-)  # fmt: skip
+    "path",
+    "mesh",
+    "side",
+    "source",
+    "target",
+    "nonce",
+    "peer_nonce",
+    "incarnation",
+    "peer_incarnation",
+    "fingerprint",
+    "peer_fingerprint",
+    "offer_hash",
+    "answer_hash",
+    "version",
+    "capabilities",
+    "peer_capabilities_hash",
+)
 
 
-def _hello(binding: Binding) -> Hello:
+def _hello(binding: HelloBinding) -> Hello:
     return Hello(
         path=binding.path,
         mesh=binding.mesh,
@@ -257,8 +277,8 @@ def _hello(binding: Binding) -> Hello:
     )
 
 
-def _mirror(binding: Binding) -> Binding:
-    return Binding(
+def _mirror(binding: HelloBinding) -> HelloBinding:
+    return HelloBinding(
         path=binding.path,
         mesh=binding.mesh,
         me=binding.peer,
@@ -278,7 +298,7 @@ def _mirror(binding: Binding) -> Binding:
     )
 
 
-def _check_ends(said: Offer | Answer, me: Self) -> None:
+def _check_ends(said: Offer | Answer, me: LocalIdentity) -> None:
     """Sender and addressee, before any signature is looked at."""
     if said.target_id != me.id or said.peer_id == me.id:
         raise Denied("This is not for me.")
@@ -294,7 +314,7 @@ def _check_ends(said: Offer | Answer, me: Self) -> None:
         raise UpgradeNeeded(f"{said.peer_id} speaks no version that I do.")
 
 
-def _check_sender(said: Offer | Answer, me: Self, book: PinBook, now: float) -> Member:
+def _check_sender(said: Offer | Answer, me: LocalIdentity, book: PinBook, now: float) -> Member:
     member = check_chain(said.chain, mesh=me.mesh, now=now, verify=me.verify, ns=me.ns)
     if member.id != said.peer_id:
         raise BadSignature(f"{said.peer_id} shows the record of {member.id}.")
@@ -306,8 +326,8 @@ def _check_sender(said: Offer | Answer, me: Self, book: PinBook, now: float) -> 
     return member
 
 
-def _heard(said: Offer | Answer, member: Member) -> Heard:
-    return Heard(
+def _heard(said: Offer | Answer, member: Member) -> VerifiedDescription:
+    return VerifiedDescription(
         member=member,
         incarnation=said.incarnation,
         attempt=said.attempt,
@@ -321,20 +341,34 @@ def _heard(said: Offer | Answer, member: Member) -> Heard:
 
 def _offer_bytes(offer: Offer, mesh: str) -> bytes:
     return signed.offer(
-        mesh=mesh, source=offer.peer_id, target=offer.target_id, incarnation=offer.incarnation,
-        peer_incarnation=offer.peer_incarnation, attempt=offer.attempt, nonce=_bytes(offer.nonce),
-        versions=offer.versions, capabilities=offer.capabilities, sdp=offer.sdp,
-    )  # fmt: skip
+        mesh=mesh,
+        source=offer.peer_id,
+        target=offer.target_id,
+        incarnation=offer.incarnation,
+        peer_incarnation=offer.peer_incarnation,
+        attempt=offer.attempt,
+        nonce=_bytes(offer.nonce),
+        versions=offer.versions,
+        capabilities=offer.capabilities,
+        sdp=offer.sdp,
+    )
 
 
 def _answer_bytes(answer: Answer, mesh: str) -> bytes:
     return signed.answer(
-        mesh=mesh, source=answer.peer_id, target=answer.target_id, incarnation=answer.incarnation,
-        peer_incarnation=answer.peer_incarnation, attempt=answer.attempt,
-        nonce=_bytes(answer.nonce), versions=answer.versions, capabilities=answer.capabilities,
-        sdp=answer.sdp, offer_nonce=_bytes(answer.offer_nonce),
+        mesh=mesh,
+        source=answer.peer_id,
+        target=answer.target_id,
+        incarnation=answer.incarnation,
+        peer_incarnation=answer.peer_incarnation,
+        attempt=answer.attempt,
+        nonce=_bytes(answer.nonce),
+        versions=answer.versions,
+        capabilities=answer.capabilities,
+        sdp=answer.sdp,
+        offer_nonce=_bytes(answer.offer_nonce),
         offer_hash=_bytes(answer.offer_hash),
-    )  # fmt: skip
+    )
 
 
 def _bytes(text: str) -> bytes:

@@ -23,7 +23,7 @@ from chatixia.errors import (
 )
 from chatixia.wire.signaling import MAX_CANDIDATES, IceCandidate
 
-from .rates import Bucket
+from .rates import TokenBucket
 from .verdict import Word
 
 TRY_SECONDS: Final = 8.0
@@ -51,7 +51,7 @@ AWAY: Final = 30.0
 """The same when the registry cannot be asked."""
 
 
-class Make(msgspec.Struct):
+class CreateOffer(msgspec.Struct):
     """Make a connection and offer it."""
 
     key: int
@@ -59,20 +59,20 @@ class Make(msgspec.Struct):
     incarnation: str
 
 
-class Take(msgspec.Struct):
+class AcceptOffer(msgspec.Struct):
     """Answer the offer in hand with a new connection."""
 
     key: int
 
 
-class Add(msgspec.Struct):
+class AddCandidate(msgspec.Struct):
     """A candidate for a connection that exists."""
 
     key: int
     candidate: IceCandidate
 
 
-class Drop(msgspec.Struct):
+class CloseConnection(msgspec.Struct):
     """Close a connection, for ``why``; ``after`` seconds from now (it is still read until then)."""
 
     key: int
@@ -80,29 +80,37 @@ class Drop(msgspec.Struct):
     after: float = 0.0
 
 
-class Ask(msgspec.Struct):
+class RequestOffer(msgspec.Struct):
     """Send ``connect``. ``restart``: over a path that died."""
 
     restart: bool
 
 
-class Fail(msgspec.Struct):
+class ReportFailure(msgspec.Struct):
     """Tell the mesh that there is no link, and why."""
 
     error: MeshError
 
 
-class Gone(msgspec.Struct):
+class ReportDeparture(msgspec.Struct):
     """Tell the mesh that this process of the peer is gone."""
 
     incarnation: str
 
 
-Effect = Make | Take | Add | Drop | Ask | Fail | Gone
+Effect = (
+    CreateOffer
+    | AcceptOffer
+    | AddCandidate
+    | CloseConnection
+    | RequestOffer
+    | ReportFailure
+    | ReportDeparture
+)
 Sink = list[Effect]
 
 
-class Try(msgspec.Struct):
+class Attempt(msgspec.Struct):
     """One connection. ``seen`` candidates came; ``held`` wait until it exists (``ready``)."""
 
     key: int
@@ -126,9 +134,9 @@ class Link:
     def __init__(self, me: str, peer: str, now: float, attempt: int = 0) -> None:
         self.peer = peer
         self.offers = me.encode() < peer.encode()
-        self.open: Try | None = None
-        self.trying: Try | None = None
-        self.old: Try | None = None
+        self.open: Attempt | None = None
+        self.trying: Attempt | None = None
+        self.old: Attempt | None = None
         self.incarnation = self.session = ""
         self.attempt = attempt
         self.left_at: float | None = None
@@ -144,8 +152,8 @@ class Link:
         self._hope_until = self._barred_at = self._barred_until = 0.0
         self._tries = 0
         self._next_at = 0.0
-        self._offers = Bucket(OFFERS, OFFER_SECONDS, now)
-        self._asks = Bucket(OFFERS, OFFER_SECONDS, now)
+        self._offers = TokenBucket(OFFERS, OFFER_SECONDS, now)
+        self._asks = TokenBucket(OFFERS, OFFER_SECONDS, now)
 
     @property
     def quiet(self) -> bool:
@@ -170,7 +178,7 @@ class Link:
         """Start to open a link unless there is one, or an attempt runs."""
         error = self._barred(now)
         if isinstance(error, Denied):
-            out.append(Fail(error))
+            out.append(ReportFailure(error))
             return
         self._hope_until = now + HOPE
         if self.open or self._wanted:
@@ -196,24 +204,24 @@ class Link:
         if self.offers and self.incarnation:
             self._make(now, out)
         else:
-            out.append(Ask(restart=bool(self.session)))
+            out.append(RequestOffer(restart=bool(self.session)))
             self._next_at = now + min(ASK_SECONDS * 2 ** (self._tries - 1), MAX_BACKOFF)
 
     def _make(self, now: float, out: Sink) -> None:
         self.attempt += 1
         self._begin(self.attempt, self.incarnation, now, out)
         assert self.trying
-        out.append(Make(self.trying.key, self.attempt, self.incarnation))
+        out.append(CreateOffer(self.trying.key, self.attempt, self.incarnation))
 
     def _begin(self, attempt: int, incarnation: str, now: float, out: Sink) -> None:
         """A new try; never more than two connections to a peer."""
         if self.trying:
-            out.append(Drop(self.trying.key, "a newer attempt came"))
+            out.append(CloseConnection(self.trying.key, "a newer attempt came"))
         if self.old:
-            out.append(Drop(self.old.key, "replaced"))
+            out.append(CloseConnection(self.old.key, "replaced"))
             self.old = None
         self._keys += 1
-        self.trying = Try(self._keys, attempt, incarnation, now, held=[])
+        self.trying = Attempt(self._keys, attempt, incarnation, now, held=[])
 
     # -- what the registry says
 
@@ -268,7 +276,7 @@ class Link:
         self.attempt = attempt
         self._begin(attempt, incarnation, now, out)
         assert self.trying
-        out.append(Take(self.trying.key))
+        out.append(AcceptOffer(self.trying.key))
 
     def asked(self, incarnation: str, restart: bool, now: float, out: Sink) -> None:
         """``connect`` came. Raises Overloaded or Denied.
@@ -283,7 +291,7 @@ class Link:
         if self.trying and self.trying.incarnation == incarnation:
             return
         if not self.offers:
-            out.append(Ask(restart=False))
+            out.append(RequestOffer(restart=False))
             return
         self.incarnation = incarnation
         self._wanted, self._tries, self._next_at = True, 0, now
@@ -300,7 +308,7 @@ class Link:
         if mine.seen > MAX_CANDIDATES:
             raise Overloaded(f"Too many candidates from {self.peer}.")
         if mine.ready:
-            out.append(Add(mine.key, said))
+            out.append(AddCandidate(mine.key, said))
         else:
             mine.held.append(said)
 
@@ -325,7 +333,7 @@ class Link:
         """The connection exists: it may have what was held for it."""
         if self.trying and self.trying.key == key:
             self.trying.ready = True
-            out.extend(Add(key, each) for each in self.trying.held)
+            out.extend(AddCandidate(key, each) for each in self.trying.held)
             self.trying.held.clear()
 
     def verified(self, key: int, now: float, out: Sink) -> bool:
@@ -336,7 +344,7 @@ class Link:
         before, self.open, self.trying = self.open, mine, None
         if before:
             same = before.incarnation == mine.incarnation
-            out.append(Drop(before.key, "replaced", LINGER if same else 0.0))
+            out.append(CloseConnection(before.key, "replaced", LINGER if same else 0.0))
             self.old = before if same else None
         self.session = self.incarnation = mine.incarnation
         self._opened_at = now
@@ -364,7 +372,7 @@ class Link:
         """The open path died, or (``again`` False) was closed by agreement."""
         if self.old and self.old.key == key:
             self.old = None
-            out.append(Drop(key, "closed"))
+            out.append(CloseConnection(key, "closed"))
         if self.open and self.open.key == key:
             self._lose(now, out, "its path died")
             if again:
@@ -385,12 +393,12 @@ class Link:
 
     def _lose(self, now: float, out: Sink, why: str) -> None:
         assert self.open
-        out.append(Drop(self.open.key, why))
+        out.append(CloseConnection(self.open.key, why))
         self.open, self._lost_at = None, now
 
     def _end_try(self, why: str, out: Sink) -> None:
         assert self.trying
-        out.append(Drop(self.trying.key, why))
+        out.append(CloseConnection(self.trying.key, why))
         self.trying = None
 
     def _give_up(self, error: MeshError, out: Sink) -> None:
@@ -401,7 +409,7 @@ class Link:
 
     def _fail(self, error: MeshError, out: Sink) -> None:
         if not self.open:
-            out.append(Fail(error))
+            out.append(ReportFailure(error))
 
     def refused(self, error: MeshError, out: Sink) -> None:
         """An offer did not hold. The mesh hears of it only if it waits for just this: whoever
@@ -420,11 +428,11 @@ class Link:
         self.open = self.trying = self.old = None
         self._wanted = False
         self._gone(out)  # first: a call that lost its path would only ask for another
-        out.extend(Drop(each.key, "the peer is gone") for each in ended)
+        out.extend(CloseConnection(each.key, "the peer is gone") for each in ended)
 
     def _gone(self, out: Sink) -> None:
         if self.session:
-            out.append(Gone(self.session))
+            out.append(ReportDeparture(self.session))
         self.session, self._lost_at = "", None
 
     def forget_old(self, key: int) -> None:
@@ -451,5 +459,5 @@ class Link:
             self.gone(out)
 
 
-def _of(mine: Try, said: IceCandidate) -> bool:
+def _of(mine: Attempt, said: IceCandidate) -> bool:
     return mine.attempt == said.attempt and mine.incarnation == said.incarnation

@@ -123,7 +123,7 @@ class Outgoing(msgspec.Struct, gc=False):
     on_progress: Callable[[float | None, str], None] | None = None
 
 
-class Answer(msgspec.Struct, gc=False):
+class CallAnswer(msgspec.Struct, gc=False):
     """What came back: JSON bytes, the tier that carried it, milliseconds, who answered.
 
     ``link_ms``: how long the link took to open, when this call opened it.
@@ -215,7 +215,7 @@ class Pong(msgspec.Struct):
     where: str = ""
 
 
-class Mesh(Protocol):
+class MeshPort(Protocol):
     """A principal's door to the mesh: at most eight methods, whoever stands behind it."""
 
     @property
@@ -223,7 +223,7 @@ class Mesh(Protocol):
         """My own id."""
         ...
 
-    def call(self, out: Outgoing) -> Awaitable[Answer]:
+    def call(self, out: Outgoing) -> Awaitable[CallAnswer]:
         """One answer, or one MeshError before the deadline."""
         ...
 
@@ -253,7 +253,7 @@ class Mesh(Protocol):
         ...
 
 
-class Self(msgspec.Struct):
+class LocalIdentity(msgspec.Struct):
     """Who this process is in the mesh, with the means to prove it (never the key itself).
 
     ``chain``: leaf to owner. ``public``: raw Ed25519 key; ``seal``: raw X25519 key. ``registries``:

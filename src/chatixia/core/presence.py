@@ -18,7 +18,7 @@ FORGET_SECONDS: Final = 86_400.0
 """Who is away for so long leaves the list; it may come back."""
 
 
-class Seen(msgspec.Struct, frozen=True):
+class HeartbeatState(msgspec.Struct, frozen=True):
     """``last``: mesh seconds of the last heartbeat; ``socket``: whether a login lives, None for an
     agent that has none and only polls."""
 
@@ -26,7 +26,7 @@ class Seen(msgspec.Struct, frozen=True):
     socket: bool | None = None
 
 
-def health(seen: Seen, now: float) -> Health:
+def health(seen: HeartbeatState, now: float) -> Health:
     """``active``, ``stale`` from 90 s of silence on, ``offline`` from 270 s on."""
     if seen.socket is not None:
         return "active" if seen.socket else "offline"

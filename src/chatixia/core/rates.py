@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Bucket:
+class TokenBucket:
     """At most ``size`` tokens, one more every ``every`` seconds; full at the start."""
 
     __slots__ = ("_at", "_every", "_size", "level")

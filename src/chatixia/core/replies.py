@@ -13,7 +13,7 @@ from chatixia.wire.base import MIB
 REPLY_BYTES: Final = MIB
 
 
-class Replies:
+class ReplyBudget:
     """Bytes of the replies to one peer that wait to be sent. They go ahead of all else."""
 
     __slots__ = ("waiting",)

@@ -26,7 +26,7 @@ REMEMBERED: Final = 60.0
 Way = Literal["link", "wait", "queue"]
 
 
-class Seen(msgspec.Struct):
+class PeerHistory(msgspec.Struct):
     """What is known of a peer. ``failed_at``: when the last wait ended without a path.
 
     ``refusal``: why no link can be. ``listed``: the directory has it online (None: not asked).
@@ -66,7 +66,7 @@ def queues(out: Outgoing, registry: bool) -> bool:
     return registry and may and out.queue != "never"
 
 
-def first(out: Outgoing, is_open: bool, registry: bool, seen: Seen, now: float) -> Way:
+def first(out: Outgoing, is_open: bool, registry: bool, seen: PeerHistory, now: float) -> Way:
     """Where a new call goes. Raises when it can go nowhere."""
     if out.queue == "only":
         if not queues(out, registry):
@@ -93,7 +93,7 @@ def _no_queue(out: Outgoing, registry: bool) -> Unreachable:
     return Unreachable(text, agent=out.target, retryable=False)
 
 
-def late(out: Outgoing, sent: bool, registry: bool, seen: Seen | None = None) -> Way:
+def late(out: Outgoing, sent: bool, registry: bool, seen: PeerHistory | None = None) -> Way:
     """Where a call goes that no path took in time: the queue, or it waits to its deadline.
 
     Sent ones stay unless idempotent. Raises TooLarge when only the queue's bound stands against,
@@ -149,6 +149,9 @@ def because(error: MeshError, cause: str) -> MeshError:
 def copy(error: MeshError) -> MeshError:
     """The same error as a new object: each raise gets its own traceback."""
     return type(error)(
-        error.message, agent=error.agent, via=error.via,
-        retryable=error.retryable, outcome=error.outcome,
-    )  # fmt: skip
+        error.message,
+        agent=error.agent,
+        via=error.via,
+        retryable=error.retryable,
+        outcome=error.outcome,
+    )

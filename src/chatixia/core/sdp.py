@@ -39,7 +39,7 @@ _METADATA_V6 = (0xFD00, 0x0EC2, 0, 0, 0, 0, 0, 0x0254)
 _SETUPS = ("actpass", "active", "passive")
 
 
-class Description(msgspec.Struct, frozen=True):
+class SessionDescription(msgspec.Struct, frozen=True):
     """What a checked description says.
 
     ``fingerprint``: 32 bytes, SHA-256 of the certificate it promises. ``max_message``: bytes
@@ -76,7 +76,7 @@ class _Fields:
         return values[0]
 
 
-def scan(sdp: str) -> Description:
+def scan(sdp: str) -> SessionDescription:
     """Check a peer's offer or answer and read what the link needs from it.
 
     Raises TooLarge above ``MAX_SDP`` characters and BadRequest, one sentence, for anything but
@@ -86,7 +86,7 @@ def scan(sdp: str) -> Description:
     lines = _lines(sdp)
     _check_media(lines)
     fields = _Fields(lines)
-    return Description(
+    return SessionDescription(
         fingerprint=_fingerprint(fields.one("fingerprint")),
         setup=_setup(fields.one("setup")),
         ufrag=_ice(fields),
@@ -108,10 +108,8 @@ def strip(sdp: str) -> str:
         _refuse(f"has {len(kept)} sha-256 fingerprints instead of one")
     first = lines.index(kept[0])
     return "".join(
-        f"{line}\r\n"
-        for n, line in enumerate(lines)
-        if n == first or line.lower() not in prints
-    )  # fmt: skip
+        f"{line}\r\n" for n, line in enumerate(lines) if n == first or line.lower() not in prints
+    )
 
 
 def check_candidate(text: str) -> str | None:

@@ -19,9 +19,9 @@ from chatixia.wire.messages import Read, read
 from chatixia.wire.peer import FRAME_TARGET
 
 from . import frames
-from .fragments import Cutter, Pool, Reassembly
+from .fragments import FragmentBudget, FragmentScheduler, Reassembly
 from .frames import FRAGMENT, JSON, Fragment
-from .replies import Replies
+from .replies import ReplyBudget
 
 KEPT: Final = 4 * MIB
 """Bytes sent and not acknowledged, and bytes held out of order."""
@@ -43,7 +43,7 @@ SAME_ACKS: Final = 3
 """Pure acks of the same number after which the next frame goes again."""
 
 
-class Note(Protocol):
+class DeliveryNote(Protocol):
     """Whom a message belongs to. ``sent`` becomes True once a path took (part of) it, and
     ``frame`` the number of the (last) frame that carried it."""
 
@@ -55,7 +55,7 @@ class LostState(Exception):
     """The peer speaks for the same incarnation and has lost what it acknowledged."""
 
 
-class Whole(msgspec.Struct):
+class ReassembledMessage(msgspec.Struct):
     """A message that came in fragments; they paid for it."""
 
     message: Read
@@ -67,7 +67,7 @@ class _Sent(msgspec.Struct, gc=False):
     notes: list[Any]
 
 
-class Session:
+class PeerSession:
     """One side. ``a``: highest frame received in order; ``s``: highest number given.
 
     ``acked``: notes whose frame was acknowledged since the caller last emptied it; ``halves``:
@@ -75,24 +75,51 @@ class Session:
     """
 
     __slots__ = (
-        "_again", "_allowed", "_bytes", "_consumed", "_cut_turn", "_cuts", "_due", "_granted",
-        "_head", "_held", "_held_bytes", "_kept", "_last_ack", "_outbox", "_recover",
-        "_same_acks", "_since_ack", "_strikes", "_strikes_at", "_taken", "_unacked", "_used",
-        "_waiting", "a", "ack_now", "acked", "acked_out", "doubtful", "forgetful", "halves",
-        "replies", "s",
-    )  # fmt: skip
+        "_again",
+        "_allowed",
+        "_bytes",
+        "_consumed",
+        "_cut_turn",
+        "_cuts",
+        "_due",
+        "_granted",
+        "_head",
+        "_held",
+        "_held_bytes",
+        "_kept",
+        "_last_ack",
+        "_outbox",
+        "_recover",
+        "_same_acks",
+        "_since_ack",
+        "_strikes",
+        "_strikes_at",
+        "_taken",
+        "_unacked",
+        "_used",
+        "_waiting",
+        "a",
+        "ack_now",
+        "acked",
+        "acked_out",
+        "doubtful",
+        "forgetful",
+        "halves",
+        "replies",
+        "s",
+    )
 
-    def __init__(self, pool: Pool | None = None) -> None:
+    def __init__(self, pool: FragmentBudget | None = None) -> None:
         self.s = self.a = self.acked_out = 0
         self.ack_now = False
         self.doubtful = self.forgetful = False
         self.acked: list[Any] = []
         self._head: list[bytes] = []
-        self.replies = Replies()
+        self.replies = ReplyBudget()
         self._outbox: list[tuple[bytes, Any]] = []
         self._bytes = 0
         self._waiting: deque[tuple[bytes, Any, int]] = deque()
-        self._cuts = Cutter()
+        self._cuts = FragmentScheduler()
         self._cut_turn = False
         self._unacked: deque[_Sent] = deque()
         self._kept = 0
@@ -111,7 +138,7 @@ class Session:
 
     # -- sending
 
-    def send(self, data: bytes, note: Note | None = None, cost: int = 0) -> None:
+    def send(self, data: bytes, note: DeliveryNote | None = None, cost: int = 0) -> None:
         """Queue an encoded message. ``cost``: credit it takes (fragments cost their own bytes).
 
         Raises TooLarge above 16 MiB, Overloaded above 32 MiB waiting.
@@ -144,12 +171,12 @@ class Session:
         self.replies.add(len(data))
         self.urgent(data)
 
-    def repeat(self, answer: bytes, note: Note) -> None:
+    def repeat(self, answer: bytes, note: DeliveryNote) -> None:
         """Queue an answer again that the peer asked for again. Raises what :meth:`reply` raises."""
         self.replies.add(min(len(answer), KIB))
         self.send(answer, note)
 
-    def withdraw(self, note: Note) -> bool:
+    def withdraw(self, note: DeliveryNote) -> bool:
         """Take an unsent message back. False: some of it was sent."""
         for entry in self._outbox:
             if entry[1] is note:
@@ -324,7 +351,9 @@ class Session:
 
     # -- receiving
 
-    def receive(self, data: bytes, now: float, out: list[Read | Whole]) -> FrameControl | None:
+    def receive(
+        self, data: bytes, now: float, out: list[Read | ReassembledMessage]
+    ) -> FrameControl | None:
         """Take a frame; append what it delivers to ``out``. BadRequest: the path must close."""
         first = data[0] if data else 0
         if first == JSON:
@@ -353,7 +382,7 @@ class Session:
             raise BadRequest("A frame starts neither with { nor with 01.")
         return None
 
-    def _after(self, size: int, now: float, out: list[Read | Whole]) -> None:
+    def _after(self, size: int, now: float, out: list[Read | ReassembledMessage]) -> None:
         self._since_ack += size
         if self._since_ack >= ACK_BYTES:
             self.ack_now = True
@@ -369,7 +398,7 @@ class Session:
         self._held[s] = data
         self._held_bytes += size
 
-    def _drain(self, now: float, out: list[Read | Whole]) -> None:
+    def _drain(self, now: float, out: list[Read | ReassembledMessage]) -> None:
         while (data := self._held.pop(self.a + 1, None)) is not None:
             self._held_bytes -= len(data) + HELD_OVERHEAD
             if data[0] == JSON:
@@ -379,13 +408,15 @@ class Session:
             else:
                 self._take_piece(frames.read_fragment(data), now, out)
 
-    def _take_piece(self, piece: Fragment, now: float, out: list[Read | Whole]) -> None:
+    def _take_piece(
+        self, piece: Fragment, now: float, out: list[Read | ReassembledMessage]
+    ) -> None:
         self._check_ack(piece.a)
         self.a = piece.s
         self.consumed(len(piece.data))
         whole = self.halves.accept(piece, now)
         if whole is not None:
-            out.append(Whole(read(whole)))
+            out.append(ReassembledMessage(read(whole)))
 
     def _check_ack(self, a: int) -> None:
         if self.doubtful:

@@ -28,7 +28,7 @@ RETRY_AFTER: Final = 5.0
 """Seconds after which who is over a share may try again."""
 
 
-class Bounds(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class ShareLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A registry's bounds that holders share, as ``registry.yaml`` may set them.
 
     ``open_tasks``: that have not ended; ``stored_bytes``: of tasks and their results on disk;
@@ -42,7 +42,7 @@ class Bounds(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     schema_bytes: Count = SCHEMA_BYTES
 
 
-class Proved(Protocol):
+class ProvenParty(Protocol):
     """A principal of the registry, or the member at the far end of a link."""
 
     @property
@@ -61,7 +61,7 @@ class Proved(Protocol):
         ...
 
 
-def holder_of(who: Proved) -> str:
+def holder_of(who: ProvenParty) -> str:
     """Whose share ``who`` uses. The marks keep an invitation, a key or a person from a machine of
     the same name."""
     if who.invitation:
@@ -203,7 +203,7 @@ class Shares:
         return sorted(found, key=self.held.__getitem__, reverse=True)
 
 
-class Holding:
+class ShareUse:
     """What one thing (a connection, a request) has of its holder's share, changed as a whole."""
 
     __slots__ = ("_holder", "_shares", "size")

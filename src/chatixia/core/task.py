@@ -41,9 +41,20 @@ OLDEST_EVERY: Final = 16
 RETRY_FIRST, RETRY_MOST = 1.0, 300.0
 
 Event = Literal[
-    "grant", "start", "complete", "fail", "reject", "retry", "return", "lose", "exhaust",
-    "expire", "cancel", "ask", "answer",
-]  # fmt: skip
+    "grant",
+    "start",
+    "complete",
+    "fail",
+    "reject",
+    "retry",
+    "return",
+    "lose",
+    "exhaust",
+    "expire",
+    "cancel",
+    "ask",
+    "answer",
+]
 BY_HOLDER: Final = frozenset({"start", "complete", "fail", "reject", "retry", "return", "ask"})
 """Events that only the holder of the lease may cause, under its fence."""
 
@@ -52,7 +63,7 @@ TRIED: Final = frozenset({"lose", "exhaust"})
 """Where :func:`after_departure` leads: the last delivery counts as an attempt."""
 
 
-class Step(NamedTuple):
+class Transition(NamedTuple):
     """Where an event leads. ``raises``: the fence rises, so whoever held the task is refused.
 
     ``attempt``: 1 counts one, -1 takes back one that had been counted.
@@ -63,30 +74,30 @@ class Step(NamedTuple):
     attempt: int = 0
 
 
-TRANSITIONS: Final[dict[tuple[State, Event], Step]] = {
-    ("pending", "grant"): Step("assigned", raises=True),
-    ("pending", "expire"): Step("failed", raises=True),
-    ("pending", "cancel"): Step("canceled", raises=True),
-    ("assigned", "start"): Step("assigned", attempt=1),
-    ("assigned", "complete"): Step("completed"),
-    ("assigned", "fail"): Step("failed"),
-    ("assigned", "reject"): Step("rejected"),
-    ("assigned", "retry"): Step("pending", raises=True),
-    ("assigned", "return"): Step("pending", raises=True, attempt=-1),
-    ("assigned", "lose"): Step("pending", raises=True),
-    ("assigned", "exhaust"): Step("failed", raises=True),
-    ("assigned", "expire"): Step("failed", raises=True),
-    ("assigned", "cancel"): Step("canceled", raises=True),
-    ("assigned", "ask"): Step("input_required", raises=True),
-    ("input_required", "answer"): Step("pending"),
-    ("input_required", "expire"): Step("failed", raises=True),
-    ("input_required", "cancel"): Step("canceled", raises=True),
+TRANSITIONS: Final[dict[tuple[State, Event], Transition]] = {
+    ("pending", "grant"): Transition("assigned", raises=True),
+    ("pending", "expire"): Transition("failed", raises=True),
+    ("pending", "cancel"): Transition("canceled", raises=True),
+    ("assigned", "start"): Transition("assigned", attempt=1),
+    ("assigned", "complete"): Transition("completed"),
+    ("assigned", "fail"): Transition("failed"),
+    ("assigned", "reject"): Transition("rejected"),
+    ("assigned", "retry"): Transition("pending", raises=True),
+    ("assigned", "return"): Transition("pending", raises=True, attempt=-1),
+    ("assigned", "lose"): Transition("pending", raises=True),
+    ("assigned", "exhaust"): Transition("failed", raises=True),
+    ("assigned", "expire"): Transition("failed", raises=True),
+    ("assigned", "cancel"): Transition("canceled", raises=True),
+    ("assigned", "ask"): Transition("input_required", raises=True),
+    ("input_required", "answer"): Transition("pending"),
+    ("input_required", "expire"): Transition("failed", raises=True),
+    ("input_required", "cancel"): Transition("canceled", raises=True),
 }
 """Every change a task can make; what is not here is refused. ``ask`` and ``answer`` are reserved.
 """
 
 
-def step(state: State, event: Event) -> Step:
+def step(state: State, event: Event) -> Transition:
     """The step from ``state`` on ``event``.
 
     Raises Cancelled or StaleFence to a holder whose task is not its own any more, and Conflict
@@ -106,9 +117,13 @@ _ENDED: Final[dict[str, str]] = {
     "input_required": "The task waits for an answer",
 }
 _DONE: Final[dict[str, str]] = {
-    "grant": "be given out", "lose": "lose its lease", "exhaust": "run out of attempts",
-    "expire": "expire", "cancel": "be canceled", "answer": "be answered",
-}  # fmt: skip
+    "grant": "be given out",
+    "lose": "lose its lease",
+    "exhaust": "run out of attempts",
+    "expire": "expire",
+    "cancel": "be canceled",
+    "answer": "be answered",
+}
 """What an event that no holder causes does to a task, as a person would say it."""
 
 
@@ -156,7 +171,7 @@ def fence_holds(given: str, generation: int, n: int) -> bool:
 # --- tried again or not ------------------------------------------------------------------------
 
 
-class Tries(NamedTuple):
+class AttemptCounts(NamedTuple):
     """How often a task was given out. ``attempt`` counts started ones, the present included."""
 
     attempt: int
@@ -166,7 +181,7 @@ class Tries(NamedTuple):
     deadline: float
 
 
-class Verdict(NamedTuple):
+class RetryDecision(NamedTuple):
     """What becomes of a task that was not completed. ``run_after``: store time, for pending."""
 
     event: Event
@@ -180,47 +195,55 @@ REFUSALS: Final = frozenset(
 """Codes of a worker that refused before it started."""
 
 
-def after_failure(tries: Tries, error: WireError, now: float, jitter: float) -> Verdict:
+def after_failure(
+    tries: AttemptCounts, error: WireError, now: float, jitter: float
+) -> RetryDecision:
     """The holder reported ``error``: rejected, tried again after a pause, or failed for good."""
     if error.code in REFUSALS and not error.retryable:
-        return Verdict("reject", error=error)
+        return RetryDecision("reject", error=error)
     if not error.retryable:
-        return Verdict("fail", error=error)
+        return RetryDecision("fail", error=error)
     if tries.attempt >= tries.max_attempts:
-        return Verdict("fail", error=exhausted(tries, error))
+        return RetryDecision("fail", error=exhausted(tries, error))
     again = now + pause(tries.attempt, jitter)
-    return Verdict("fail", error=error) if again >= tries.deadline else Verdict("retry", again)
+    return (
+        RetryDecision("fail", error=error)
+        if again >= tries.deadline
+        else RetryDecision("retry", again)
+    )
 
 
-def after_loss(tries: Tries, now: float, jitter: float) -> Verdict:
+def after_loss(tries: AttemptCounts, now: float, jitter: float) -> RetryDecision:
     """The lease ended without an answer: an unstarted task returns, a started one has tried."""
     if not tries.started:
         return after_return(tries, now)
     if tries.attempt >= tries.max_attempts:
-        return Verdict("exhaust", error=exhausted(tries, None))
-    return Verdict("lose", now + pause(tries.attempt, jitter))
+        return RetryDecision("exhaust", error=exhausted(tries, None))
+    return RetryDecision("lose", now + pause(tries.attempt, jitter))
 
 
-def after_departure(tries: Tries, now: float, jitter: float) -> Verdict:
+def after_departure(tries: AttemptCounts, now: float, jitter: float) -> RetryDecision:
     """The holder's process is gone without a goodbye. What it was sent it may have begun, and the
     word for it died with it: that delivery is the last of ``tries.attempt``."""
     if tries.started:
         return after_loss(tries, now, jitter)
     tries = tries._replace(attempt=tries.attempt + 1)
     if tries.attempt >= tries.max_attempts:
-        return Verdict("exhaust", error=exhausted(tries, None))
+        return RetryDecision("exhaust", error=exhausted(tries, None))
     back = after_return(tries, now)
     return back if back.event == "exhaust" else back._replace(event="lose")
 
 
-def after_return(tries: Tries, now: float) -> Verdict:
+def after_return(tries: AttemptCounts, now: float) -> RetryDecision:
     """Unstarted or released: no attempt counted, but at most twenty deliveries."""
     if tries.deliveries >= MAX_DELIVERIES:
         sentence = f"The task was given out {tries.deliveries} times and not taken up."
         outcome: Outcome = "unknown" if tries.attempt else "definite"
-        return Verdict("exhaust", error=AttemptsExhausted(sentence, outcome=outcome).to_wire())
+        return RetryDecision(
+            "exhaust", error=AttemptsExhausted(sentence, outcome=outcome).to_wire()
+        )
     wait = 0.0 if tries.deliveries <= 1 else min(10.0, 0.1 * 2 ** (tries.deliveries - 2))
-    return Verdict("return", now + wait)
+    return RetryDecision("return", now + wait)
 
 
 def pause(attempt: int, jitter: float) -> float:
@@ -229,7 +252,7 @@ def pause(attempt: int, jitter: float) -> float:
     return full * (0.5 + 0.5 * jitter)
 
 
-def exhausted(tries: Tries, last: WireError | None) -> WireError:
+def exhausted(tries: AttemptCounts, last: WireError | None) -> WireError:
     """The dead letter's error; a task that may be tried once keeps its own."""
     if last is not None and tries.max_attempts == 1:
         return last
@@ -245,15 +268,15 @@ def expired(deliveries: int) -> WireError:
     return (DeadlineExceeded() if deliveries else Expired()).to_wire()
 
 
-def cancelled(reason: str) -> Verdict:
+def cancelled(reason: str) -> RetryDecision:
     """The end of a task that somebody canceled, saying why if that was told."""
     if not (said := reason.strip()):
-        return Verdict("cancel")
+        return RetryDecision("cancel")
     text = f"The task was canceled: {said}"[:1024]
-    return Verdict("cancel", error=Cancelled(text).to_wire())
+    return RetryDecision("cancel", error=Cancelled(text).to_wire())
 
 
-class Gone(NamedTuple):
+class RemovedParties(NamedTuple):
     """Who is out. ``parties``: the ids that were put out, machines, agents or API keys;
     ``names``: those, and every agent that such a machine signed."""
 
@@ -262,8 +285,13 @@ class Gone(NamedTuple):
 
 
 def after_removal(
-    task: Concern, state: State, tries: Tries, gone: Gone, now: float, jitter: float
-) -> Verdict | None:
+    task: TaskParties,
+    state: State,
+    tries: AttemptCounts,
+    gone: RemovedParties,
+    now: float,
+    jitter: float,
+) -> RetryDecision | None:
     """What becomes of an open task of whoever is out; None if it concerns nobody of them.
 
     What they submitted ends, what is addressed to them can never be done, what they hold returns.
@@ -271,11 +299,11 @@ def after_removal(
     maybe_ran: Outcome = "unknown" if tries.deliveries else "definite"
     if task.source in gone.names or task.machine in gone.parties:
         why = f"Its submitter {task.source} was put out of the mesh."
-        return Verdict("cancel", error=Revoked(why, outcome=maybe_ran).to_wire())
+        return RetryDecision("cancel", error=Revoked(why, outcome=maybe_ran).to_wire())
     if task.target in gone.names:
         why = f"{task.target} was put out of the mesh."
         error = UnknownAgent(why, agent=task.target, outcome=maybe_ran)
-        return Verdict("expire", error=error.to_wire())
+        return RetryDecision("expire", error=error.to_wire())
     if state == "assigned" and task.worker in gone.names:
         return after_departure(tries, now, jitter)
     return None
@@ -284,14 +312,14 @@ def after_removal(
 # --- who gets it next ---------------------------------------------------------------------------
 
 
-class Head(NamedTuple):
+class QueueHead(NamedTuple):
     """The first claimable task of one queue. ``n`` rises with age's opposite: lower is older."""
 
     priority: int
     n: int
 
 
-def choose(heads: Iterable[Head], claims: int) -> Head | None:
+def choose(heads: Iterable[QueueHead], claims: int) -> QueueHead | None:
     """Which head is claimed: by priority, then age; on every sixteenth claim the oldest."""
     if claims % OLDEST_EVERY == OLDEST_EVERY - 1:
         return min(heads, key=lambda head: head.n, default=None)
@@ -324,7 +352,7 @@ def party(who: str) -> str:
     return name + mark
 
 
-class Concern(NamedTuple):
+class TaskParties(NamedTuple):
     """Whom a task concerns."""
 
     ns: str
@@ -334,14 +362,14 @@ class Concern(NamedTuple):
     worker: str
 
 
-def may_read(who: Principal, task: Concern) -> bool:
+def may_read(who: Principal, task: TaskParties) -> bool:
     """Payload and result are for the two ends, the machine behind them, owners and people."""
     if who.ns != task.ns:
         return False
     return may_end(who, task) or who.id in (task.target, task.worker) or who.kind == "person"
 
 
-def may_end(who: Principal, task: Concern) -> bool:
+def may_end(who: Principal, task: TaskParties) -> bool:
     """Cancelling is for the submitter, its machine's user, owners and operators."""
     if who.ns != task.ns:
         return False

@@ -20,7 +20,7 @@ Bucket = set[Any]
 """What ``add`` returns; ``discard`` the item from it to take the timer back."""
 
 
-class Wheel(Generic[T]):
+class TimerWheel(Generic[T]):
     """Items by the time at which they are due. Items are hashed by identity or value."""
 
     __slots__ = ("_buckets", "_order", "on_earlier")

@@ -11,7 +11,7 @@ from chatixia.errors import DeadlineExceeded, MeshError, SkillFailed
 from .route import copy
 
 
-class Tries:
+class RetryHistory:
     """The tries of one act under one key, as far as they failed."""
 
     __slots__ = ("_doubt",)

@@ -13,31 +13,31 @@ from chatixia.ids import AgentId
 from chatixia.wire import messages as m
 
 from . import exchange
-from .exchange import Pending, Served
-from .session import Session
+from .exchange import PendingCall, ServedRequest
+from .session import PeerSession
 
 CALL: Final = "The agent could not read this call, nor what went with it in one frame."
 ANSWER: Final = "The answer came and could not be read."
 
 
-class Calls(Protocol):
+class CallsPort(Protocol):
     """What is used here of ``core.call.Calls``, which uses this file."""
 
     me: AgentId
-    session: Session
-    asked: dict[str, Pending]
-    served: dict[str, Served]
+    session: PeerSession
+    asked: dict[str, PendingCall]
+    served: dict[str, ServedRequest]
 
-    def end(self, pending: Pending, error: MeshError, sink: list[Any]) -> None:
+    def end(self, pending: PendingCall, error: MeshError, sink: list[Any]) -> None:
         """End a call of ours with ``error``."""
         ...
 
-    def amend(self, served: Served, error: MeshError) -> None:
+    def amend(self, served: ServedRequest, error: MeshError) -> None:
         """Give an error in the place of an answer."""
         ...
 
 
-def here(calls: Calls, read: m.Unread, sink: list[Any]) -> None:
+def here(calls: CallsPort, read: m.Unread, sink: list[Any]) -> None:
     """A message of the peer's: it is told, and if the message answers a call of ours, that ends."""
     pending = calls.asked.get(read.request_id) if read.answers else None
     if read.frame:
@@ -48,7 +48,7 @@ def here(calls: Calls, read: m.Unread, sink: list[Any]) -> None:
         calls.session.reply(exchange.complaint(read.request_id, read.error))
 
 
-def there(calls: Calls, frame: int, sink: list[Any]) -> None:
+def there(calls: CallsPort, frame: int, sink: list[Any]) -> None:
     """A frame of ours: what it carried ends, and never goes again."""
     for pending in [one for one in calls.asked.values() if one.frame == frame]:
         calls.session.refund(pending.cost)

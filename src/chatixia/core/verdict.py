@@ -53,7 +53,7 @@ TABLE: Final[dict[tuple[bool, bool, Word], Verdict]] = {
 """(pong silent, STUN silent, registry's word) -> verdict."""
 
 
-class Watch:
+class PathWitnesses:
     """The witnesses of one open path. Times are monotonic seconds.
 
     ``heard``: when the peer's last frame came. ``asked``: when the first ping went that nothing

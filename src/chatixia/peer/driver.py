@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from chatixia.core.ports import Self
+from chatixia.core.ports import LocalIdentity
 from chatixia.errors import MeshError, Revoked
 from chatixia.wire.signaling import Config
 from chatixia.world import REAL, World
@@ -52,7 +52,12 @@ class OpenMesh(PeerMesh):
     """A :class:`PeerMesh` with its own engine, links and login."""
 
     def __init__(
-        self, me: Self, engine: Engine, login: Signaling, settings: PeerSettings, world: World
+        self,
+        me: LocalIdentity,
+        engine: Engine,
+        login: Signaling,
+        settings: PeerSettings,
+        world: World,
     ) -> None:
         self.driver = LinkDriver(
             me, engine, login, world=world, keep=settings.keep, ttl=settings.membership_ttl
@@ -92,7 +97,7 @@ class OpenMesh(PeerMesh):
 
 
 def open_mesh(
-    me: Self,
+    me: LocalIdentity,
     settings: PeerSettings = PeerSettings(),  # noqa: B008 - frozen
     *,
     world: World = REAL,
@@ -108,9 +113,12 @@ def open_mesh(
     """
     engine = load(settings.engine, world=world, loopback=settings.loopback)
     login = Signaling(
-        me, world=world, description=settings.description, hostname=settings.hostname,
+        me,
+        world=world,
+        description=settings.description,
+        hostname=settings.hostname,
         mode=settings.mode,
-    )  # fmt: skip
+    )
     made = OpenMesh(me, engine, login, settings, world)
 
     def configured(config: Config) -> None:
@@ -137,8 +145,11 @@ def ice_servers(config: Config) -> list[IceServer]:
         good = [url for url in urls if url.startswith(("stun:", "turn:", "turns:"))]
         name, secret = entry.get("username"), entry.get("credential")
         if good:
-            found.append(IceServer(
-                good, name if isinstance(name, str) else None,
-                secret if isinstance(secret, str) else None,
-            ))  # fmt: skip
+            found.append(
+                IceServer(
+                    good,
+                    name if isinstance(name, str) else None,
+                    secret if isinstance(secret, str) else None,
+                )
+            )
     return found

@@ -1,4 +1,4 @@
-"""PeerMesh: the mesh port (``core.ports.Mesh``) over links and the registry's queue."""
+"""PeerMesh: the mesh port (``core.ports.MeshPort``) over links and the registry's queue."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import msgspec
 
 from chatixia.core import route
 from chatixia.core.call import Sink
-from chatixia.core.exchange import Pending, Served
-from chatixia.core.ports import Answer, Handler, Outgoing, Pong, Self, Stream
+from chatixia.core.exchange import PendingCall, ServedRequest
+from chatixia.core.ports import CallAnswer, Handler, LocalIdentity, Outgoing, Pong, Stream
 from chatixia.core.streams import Inflow
 from chatixia.errors import (
     BadArguments,
@@ -29,17 +29,17 @@ from chatixia.wire.peer import SkillInfo, SkillQuery, SkillReply
 from chatixia.wire.signaling import LinkReport
 from chatixia.world import REAL, World
 
-from .sessions.channel import Channel, Links, Registry, Timers
-from .sessions.dispatch import LinkStream, Perform, closing
-from .sessions.peers import Peer, Peers, fail
-from .tasks.dedup import Twice
-from .tasks.submitter import Queue
-from .tasks.worker import Worker
+from .sessions.channel import LinkLayer, RegistryPort, SessionChannel, Timers
+from .sessions.dispatch import CallDispatcher, LinkStream, closing
+from .sessions.peers import PeerState, PeerTable, fail
+from .tasks.dedup import DuplicateGuard
+from .tasks.submitter import QueueClient
+from .tasks.worker import QueueWorker
 
 _query: Final = msgspec.json.Decoder(SkillQuery)
 
 
-class PeerMesh(Peers):
+class PeerMesh(PeerTable):
     """One principal's sessions with all its peers. ``registry`` None: links only.
 
     ``await start()``, ``await stop()``; between them every method of ``core.ports.Mesh``.
@@ -48,18 +48,18 @@ class PeerMesh(Peers):
 
     def __init__(
         self,
-        me: Self,
-        links: Links,
-        registry: Registry | None = None,
+        me: LocalIdentity,
+        links: LinkLayer,
+        registry: RegistryPort | None = None,
         *,
         world: World = REAL,
         timers: Timers | None = None,
     ) -> None:
         super().__init__(me, links, registry, world, timers)
-        self._queue = Queue(registry, world, self._timers) if registry is not None else None
-        self._twice = Twice(me.ns, world, self._served)
+        self._queue = QueueClient(registry, world, self._timers) if registry is not None else None
+        self._twice = DuplicateGuard(me.ns, world, self._served)
         self._worker = (
-            Worker(me.id, registry, world, self._timers, me.clock.now, self._twice)
+            QueueWorker(me.id, registry, world, self._timers, me.clock.now, self._twice)
             if registry is not None
             else None
         )
@@ -78,7 +78,7 @@ class PeerMesh(Peers):
     async def start(self) -> None:
         """Start the links and, with skills served, the queue's worker."""
         self._loop = asyncio.get_running_loop()
-        self._perform = Perform(self._loop)
+        self._perform = CallDispatcher(self._loop)
         self._perform.on_late = self._late
         self._perform.on_pong = self._ponged
         self._perform.skills = self._describe
@@ -156,7 +156,7 @@ class PeerMesh(Peers):
 
     # -- core.ports.Mesh
 
-    async def call(self, out: Outgoing) -> Answer:
+    async def call(self, out: Outgoing) -> CallAnswer:
         """One answer, or one MeshError before the deadline."""
         peer = self._peers.get(out.target)
         if peer is None or peer.channel.path is None or out.queue == "only" or out.timeout <= 0:
@@ -178,20 +178,22 @@ class PeerMesh(Peers):
             return await self._elsewhere(peer, pending)
         ms = 1000 * (self._world.monotonic() - now)
         where = channel.path.where if channel.path is not None else ""
-        return Answer(bytes(value), pending.via, ms, out.target, None, where)
+        return CallAnswer(bytes(value), pending.via, ms, out.target, None, where)
 
-    def _leave(self, peer: Peer, pending: Pending) -> None:
+    def _leave(self, peer: PeerState, pending: PendingCall) -> None:
         peer.calls.cancel(pending)
         peer.channel.kick()
 
-    async def _elsewhere(self, peer: Peer, pending: Pending) -> Answer:
+    async def _elsewhere(self, peer: PeerState, pending: PendingCall) -> CallAnswer:
         """No value came: the error, or the queue's turn."""
         if pending.error is not None:
             raise pending.error
         assert pending.moved
         return await self._queued(peer, pending, self._now() - pending.started)
 
-    async def _queued(self, peer: Peer, pending: Pending, tried: float = 0.0) -> Answer:
+    async def _queued(
+        self, peer: PeerState, pending: PendingCall, tried: float = 0.0
+    ) -> CallAnswer:
         """By the queue, after a link was waited for ``tried`` seconds."""
         assert self._queue is not None
         why = "" if pending.out.queue == "only" else peer.seen.why
@@ -200,7 +202,7 @@ class PeerMesh(Peers):
         answer.why, answer.tried_ms = why, 1000 * tried if tried else None
         return answer
 
-    async def _await(self, peer: Peer, pending: Pending) -> Answer:
+    async def _await(self, peer: PeerState, pending: PendingCall) -> CallAnswer:
         """A call that may have waited for its link."""
         if pending.value is None and pending.error is None and not pending.moved:
             # Else it ended while its link was asked for, before anybody waited.
@@ -216,9 +218,9 @@ class PeerMesh(Peers):
         ms = 1000 * (self._now() - pending.started)
         path = peer.channel.path
         where, link_ms = (path.where, path.link_ms) if path is not None else ("", None)
-        return Answer(bytes(pending.value), pending.via, ms, peer.calls.peer, link_ms, where)
+        return CallAnswer(bytes(pending.value), pending.via, ms, peer.calls.peer, link_ms, where)
 
-    async def _call_without_link(self, out: Outgoing) -> Answer:
+    async def _call_without_link(self, out: Outgoing) -> CallAnswer:
         now = self._world.monotonic()
         peer = self._known(out)
         is_open = peer.channel.path is not None
@@ -226,11 +228,13 @@ class PeerMesh(Peers):
         rid = out.key or self._rid()
         if way == "queue":
             deadline = now + out.timeout
-            return await self._queued(peer, Pending(rid, peer.calls, out, b"", 0, deadline, now))
+            return await self._queued(
+                peer, PendingCall(rid, peer.calls, out, b"", 0, deadline, now)
+            )
         pending = self._ask_waiting(peer, out, rid, now)
         return await self._await(peer, pending)
 
-    def _ask_waiting(self, peer: Peer, out: Outgoing, rid: str, now: float) -> Pending:
+    def _ask_waiting(self, peer: PeerState, out: Outgoing, rid: str, now: float) -> PendingCall:
         """A request that waits for a path, and looks meanwhile who that is."""
         pending = peer.calls.ask(out, rid, now)
         peer.channel.count += 1
@@ -243,20 +247,22 @@ class PeerMesh(Peers):
     def stream(self, out: Outgoing) -> Stream:
         """Many items, or one MeshError; a prompt that no link takes is answered in one piece."""
 
-        def begin() -> tuple[Pending, Channel]:
+        def begin() -> tuple[PendingCall, SessionChannel]:
             peer, now = self._known(out), self._now()
             is_open = peer.channel.path is not None
             way = route.first(out, is_open, self._registry_up(), peer.seen, now)
             rid = out.key or self._rid()
             if way == "queue":
-                pending = Pending(rid, peer.calls, out, b"", 0, now + out.timeout, now, moved=True)
+                pending = PendingCall(
+                    rid, peer.calls, out, b"", 0, now + out.timeout, now, moved=True
+                )
                 pending.flow = Inflow()
                 return pending, peer.channel
             pending = self._ask_waiting(peer, out, rid, now)
             peer.channel.kick()
             return pending, peer.channel
 
-        async def whole(pending: Pending) -> Answer:
+        async def whole(pending: PendingCall) -> CallAnswer:
             assert self._queue is not None
             return await self._queue.call(pending.out, pending.rid, pending.deadline)
 
@@ -286,7 +292,7 @@ class PeerMesh(Peers):
         where = peer.channel.path.where if peer.channel.path is not None else ""
         return Pong(target, peer.calls.via, 1000 * (self._now() - started), where)
 
-    async def _open(self, peer: Peer, target: AgentId, timeout: float) -> None:
+    async def _open(self, peer: PeerState, target: AgentId, timeout: float) -> None:
         waiter: asyncio.Future[None] = self._loop.create_future()
         peer.opened.append(waiter)
         self._links.want(target)
@@ -351,7 +357,7 @@ class PeerMesh(Peers):
         if self._worker is not None:
             self._worker.pushed(push)
 
-    def _known(self, out: Outgoing) -> Peer:
+    def _known(self, out: Outgoing) -> PeerState:
         if out.timeout <= 0:
             raise DeadlineExceeded(agent=out.target, outcome="definite")
         if not is_peer_id(out.target):
@@ -364,7 +370,7 @@ class PeerMesh(Peers):
             raise route.copy(self._out)
         return self._peer(out.target)
 
-    def _served(self, caller: str) -> Mapping[str, Served]:
+    def _served(self, caller: str) -> Mapping[str, ServedRequest]:
         known = self._peers.get(caller)
         return known.calls.served if known is not None else {}
 

@@ -28,7 +28,7 @@ LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 """Host names by which only this very machine can have come."""
 
 
-class Reach(msgspec.Struct):
+class RegistryReach(msgspec.Struct):
     """How the registry is reached. ``addresses``: base URLs, this machine's first; ``via``: those
     of tunnels and proxies, learned from the owner; ``ice``: servers as browsers want them."""
 
@@ -55,7 +55,7 @@ def host_of(url: str) -> str:
     return host.partition(":")[0]
 
 
-class Call(msgspec.Struct):
+class RequestContext(msgspec.Struct):
     """Who calls (None: nobody proved anything), the network address, the listener.
 
     ``local``: it came by this machine's own name, not through the network or a tunnel.
@@ -85,7 +85,7 @@ class Call(msgspec.Struct):
         return self.principal
 
 
-class Login(msgspec.Struct):
+class SocketLogin(msgspec.Struct):
     """A proved login of a socket. ``not_after``: mesh seconds at which the membership ends, 0 for
     never; ``ephemeral``: it leaves the list when gone."""
 
@@ -95,7 +95,7 @@ class Login(msgspec.Struct):
     ephemeral: bool = False
 
 
-Handler = Callable[[Call, Any], Awaitable[Any]]
+Handler = Callable[[RequestContext, Any], Awaitable[Any]]
 """Answers one verb: a request struct in, a reply struct (or msgspec.Raw) out, or a MeshError."""
 Note = Callable[[str, str, str], Awaitable[None]]
 """Keeps an event: (kind, id, change)."""
@@ -105,7 +105,7 @@ Handlers = Mapping[str, Handler]
 def from_principal(handler: Callable[[Principal, Any], Awaitable[Any]]) -> Handler:
     """A handler that wants only the principal, as one that is given the call."""
 
-    async def run(call: Call, request: Any) -> Any:
+    async def run(call: RequestContext, request: Any) -> Any:
         return await handler(call.who, request)
 
     return run

@@ -9,7 +9,7 @@ from chatixia.errors import Overloaded
 from chatixia.world import World
 
 
-class Bucket:
+class RateBucket:
     """``burst`` tokens, one back every ``1 / rate`` seconds. Times are monotonic seconds."""
 
     __slots__ = ("burst", "left", "rate", "then")
@@ -32,12 +32,12 @@ class Bucket:
         return self.left + (now - self.then) * self.rate < 1.0
 
 
-class Limits:
+class RateLimits:
     """A bucket per key (an address); the least recently used goes when there are too many."""
 
     def __init__(self, world: World, burst: float, rate: float, keys: int = 4096) -> None:
         self._world, self._burst, self._rate, self._keys = world, burst, rate, keys
-        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
+        self._buckets: OrderedDict[str, RateBucket] = OrderedDict()
 
     def check(self, key: str) -> None:
         """Raise Overloaded if ``key`` has failed too often lately."""
@@ -59,10 +59,10 @@ class Limits:
         """Use one token of ``key``."""
         return self._bucket(key).take(self._world.monotonic())
 
-    def _bucket(self, key: str) -> Bucket:
+    def _bucket(self, key: str) -> RateBucket:
         bucket = self._buckets.get(key)
         if bucket is None:
-            bucket = Bucket(self._burst, self._rate, self._world.monotonic())
+            bucket = RateBucket(self._burst, self._rate, self._world.monotonic())
             self._buckets[key] = bucket
             if len(self._buckets) > self._keys:
                 self._buckets.popitem(last=False)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from chatixia.core.admission import Bounds
+from chatixia.core.admission import AdmissionLimits
 from chatixia.core.ports import Verify
 from chatixia.errors import MeshError, Unauthorized, Unavailable
 from chatixia.identity import SignKey
@@ -21,33 +21,33 @@ from chatixia.wire.trust import DEFAULT_NS, Done, Signed
 from chatixia.wire.verbs import BY_NAME
 from chatixia.world import World
 
-from .call import Call, Handler, Listener, Reach, from_principal
+from .call import Handler, Listener, RegistryReach, RequestContext, from_principal
 from .condition import Condition
-from .limits import Limits
-from .live.directory import Directory
-from .live.endpoint import Door
+from .limits import RateLimits
+from .live.directory import DirectoryService
+from .live.endpoint import WebSocketEndpoint
 from .live.events import Events
 from .live.roster import Roster, works
 from .live.socket import Socket
 from .live.topology import LinkBook
 from .meter import Meter
-from .trust.gate import Gate
-from .trust.joining import Joining
+from .trust.gate import Authenticator
+from .trust.joining import JoinService
 from .trust.keys import ApiKeys
-from .trust.leaving import Leaving
+from .trust.leaving import LeaveService
 from .trust.logins import Logins
 from .trust.members import Members
 from .trust.nonces import Nonces
 from .trust.proof import Proof
 from .trust.tokens import Tokens
-from .verbs import Verbs
+from .verbs import VerbDispatcher
 from .web import openapi, static
-from .web.app import Web
-from .web.guard import Guard
-from .web.unproved import Unproved
-from .work.compat import Described
-from .work.ports import Worker
-from .work.service import Tasks
+from .web.app import WebApplication
+from .web.guard import HostGuard
+from .web.unproved import UnprovedConnections
+from .work.compat import CompatTaskVerbs
+from .work.ports import WorkerLogin
+from .work.service import TaskService
 
 FAILURES: Final = (20.0, 1 / 15)
 """Failed logins per address: a burst, then one in 15 s."""
@@ -56,7 +56,7 @@ REFRESHED: Final = 0.5
 """After this part of a token's life a living login is sent the next."""
 
 
-class Identity(msgspec.Struct, frozen=True):
+class ServiceIdentity(msgspec.Struct, frozen=True):
     """What the registry is: its key and chain, the owner's public key, mesh id, token keys."""
 
     key: SignKey
@@ -70,59 +70,107 @@ class Service:
     """A registry without its listeners: ``guard`` makes the application of one listener."""
 
     def __init__(
-        self, identity: Identity, store: Store, world: World, *, verify: Verify, version: str,
-        reach: Reach, token_ttl: int, hub: Path, learn: Callable[[list[str]], None],
-        unproved: Bounds,
-    ) -> None:  # fmt: skip
+        self,
+        identity: ServiceIdentity,
+        store: Store,
+        world: World,
+        *,
+        verify: Verify,
+        version: str,
+        reach: RegistryReach,
+        token_ttl: int,
+        hub: Path,
+        learn: Callable[[list[str]], None],
+        unproved: AdmissionLimits,
+    ) -> None:
         self._store, self._world, self._reach, self._version = store, world, reach, version
         self._mesh, self.meter, self.roster = identity.mesh, Meter(), Roster(store.bounds)
         self.ready, self.condition = False, Condition(store)
-        failures, self.unproved = Limits(world, *FAILURES), Unproved(unproved, self.meter, world)
+        failures, self.unproved = (
+            RateLimits(world, *FAILURES),
+            UnprovedConnections(unproved, self.meter, world),
+        )
         proof, nonces = Proof(identity.key, identity.chain, identity.mesh), Nonces(world)
         self.members = Members(store, identity.mesh, identity.owner, verify)
         self.tokens = Tokens(identity.token_keys, identity.mesh, store.now, world, token_ttl)
         self.keys = keys = ApiKeys(store, self.members, world)
         logins = Logins(store, identity.mesh, world, failures)
-        self.gate = gate = Gate(
-            members=self.members, tokens=self.tokens, keys=keys, logins=logins, nonces=nonces,
-            proof=proof, store=store, verify=verify, failures=failures,
-        )  # fmt: skip
+        self.gate = gate = Authenticator(
+            members=self.members,
+            tokens=self.tokens,
+            keys=keys,
+            logins=logins,
+            nonces=nonces,
+            proof=proof,
+            store=store,
+            verify=verify,
+            failures=failures,
+        )
         self.events = Events(store, self.roster)
-        self.joining = joining = Joining(
-            store, self.members, nonces, proof, verify, Limits(world, *FAILURES), reach, learn,
+        self.joining = joining = JoinService(
+            store,
+            self.members,
+            nonces,
+            proof,
+            verify,
+            RateLimits(world, *FAILURES),
+            reach,
+            learn,
             self.events.note,
-        )  # fmt: skip
-        self.directory = Directory(self.roster, store.now, self._is_member, store.waiting_for)
+        )
+        self.directory = DirectoryService(
+            self.roster, store.now, self._is_member, store.waiting_for
+        )
         self.links = LinkBook(self.roster, self.directory, self.events.tell)
-        self.tasks = Tasks(store, world, self.roster, self.members.is_out)
-        self._described = Described(self.tasks, store)
+        self.tasks = TaskService(store, world, self.roster, self.members.is_out)
+        self._described = CompatTaskVerbs(self.tasks, store)
         handlers = self._handlers(gate, keys, logins, joining)
-        self.verbs = Verbs(handlers, self.meter, world, store.bounds.verbs)
-        self.door = Door(
-            gate, self.roster, self.verbs, self.meter, world, self._config, self.links.report,
-            store.now, token_ttl * REFRESHED,
-        )  # fmt: skip
-        leaving = Leaving(
-            store, self.members, verify, self.door.drop, self.roster.everyone, self.events.note,
-            self.directory.gone, self.tasks.remove,
-        )  # fmt: skip
+        self.verbs = VerbDispatcher(handlers, self.meter, world, store.bounds.verbs)
+        self.door = WebSocketEndpoint(
+            gate,
+            self.roster,
+            self.verbs,
+            self.meter,
+            world,
+            self._config,
+            self.links.report,
+            store.now,
+            token_ttl * REFRESHED,
+        )
+        leaving = LeaveService(
+            store,
+            self.members,
+            verify,
+            self.door.drop,
+            self.roster.everyone,
+            self.events.note,
+            self.directory.gone,
+            self.tasks.remove,
+        )
         keys.ended = self._key_ended
         logins.ended = lambda name: self.door.drop(
             Unauthorized("The login is over."), lambda p: (p.kind, p.id) == ("person", name)
         )
         handlers |= {"revoke": leaving.revoke, "leave": leaving.leave, "serial": leaving.serial}
-        self.web = Web(
-            gate=gate, verbs=self.verbs, meter=self.meter, world=world, mesh=identity.mesh,
-            door=self.door, assets=static.load(hub), metrics=self._metrics,
-            description=encode(openapi.document(version)), followers=self.tasks.followers,
-        )  # fmt: skip
+        self.web = WebApplication(
+            gate=gate,
+            verbs=self.verbs,
+            meter=self.meter,
+            world=world,
+            mesh=identity.mesh,
+            door=self.door,
+            assets=static.load(hub),
+            metrics=self._metrics,
+            description=encode(openapi.document(version)),
+            followers=self.tasks.followers,
+        )
         self.roster.changed.append(self._changed)
         self.roster.ended.append(self._ended)
         self._gauges()
 
-    def guard(self, listener: Listener) -> Guard:
+    def guard(self, listener: Listener) -> HostGuard:
         """The application as one listener serves it."""
-        return Guard(self.web, listener, self._reach, self.meter, self._world)
+        return HostGuard(self.web, listener, self._reach, self.meter, self._world)
 
     async def start(self) -> None:
         """Read the members, start tasks and events; then calls are answered."""
@@ -148,47 +196,72 @@ class Service:
     # ---- verbs that need more than one part
 
     def _handlers(
-        self, gate: Gate, keys: ApiKeys, logins: Logins, joining: Joining
+        self, gate: Authenticator, keys: ApiKeys, logins: Logins, joining: JoinService
     ) -> dict[str, Handler]:
         directory = self.directory
         work = {
             name: from_principal(handler)
-            for name, handler in self.tasks.handlers.items() if name in BY_NAME
-        }  # fmt: skip
+            for name, handler in self.tasks.handlers.items()
+            if name in BY_NAME
+        }
         return {
-            **work, **self._described.handlers,
-            "health": self._health, "ready": self._ready, "status": self._status,
-            "config": self._ice, "nonce": gate.nonce, "token": gate.token,
-            "join.begin": joining.begin, "join": joining.join,
-            "invite.put": joining.put, "invite.get": joining.get, "invite.end": joining.end,
-            "login.create": logins.create, "login.redeem": logins.redeem,
-            "login.end": logins.end, "session": logins.session,
-            "keys.create": keys.create, "keys.list": keys.page, "keys.revoke": keys.revoke,
-            "agents.list": directory.page, "agents.list.described": directory.all,
-            "agents.get": directory.get, "agents.register": directory.register,
-            "agents.remove": self._remove, "agents.route": directory.route,
-            "heartbeat": self._beat, "topology": self.links.topology, "watch": self.events.watch,
-        }  # fmt: skip
+            **work,
+            **self._described.handlers,
+            "health": self._health,
+            "ready": self._ready,
+            "status": self._status,
+            "config": self._ice,
+            "nonce": gate.nonce,
+            "token": gate.token,
+            "join.begin": joining.begin,
+            "join": joining.join,
+            "invite.put": joining.put,
+            "invite.get": joining.get,
+            "invite.end": joining.end,
+            "login.create": logins.create,
+            "login.redeem": logins.redeem,
+            "login.end": logins.end,
+            "session": logins.session,
+            "keys.create": keys.create,
+            "keys.list": keys.page,
+            "keys.revoke": keys.revoke,
+            "agents.list": directory.page,
+            "agents.list.described": directory.all,
+            "agents.get": directory.get,
+            "agents.register": directory.register,
+            "agents.remove": self._remove,
+            "agents.route": directory.route,
+            "heartbeat": self._beat,
+            "topology": self.links.topology,
+            "watch": self.events.watch,
+        }
 
-    async def _health(self, call: Call, request: Nothing) -> HealthReply:
+    async def _health(self, call: RequestContext, request: Nothing) -> HealthReply:
         return HealthReply()
 
-    async def _ready(self, call: Call, request: Nothing) -> HealthReply:
+    async def _ready(self, call: RequestContext, request: Nothing) -> HealthReply:
         trouble = self.condition.trouble() if self.ready else Unavailable()
         if isinstance(trouble, Unavailable):
             raise trouble
         return HealthReply(trouble.code, trouble.message) if trouble else HealthReply("ready")
 
-    async def _status(self, call: Call, request: Nothing) -> StatusReply:
+    async def _status(self, call: RequestContext, request: Nothing) -> StatusReply:
         trouble = self.condition.trouble()
         told = (trouble.code, trouble.message) if trouble else ()
         return StatusReply(
-            self._mesh, self._version, self._store.now(), len(self.roster.agents()),
-            self.links.count(), await self._store.counts(), self._reach.urls(call.local),
-            self._store.generation, self._store.disk_free(), *told,
-        )  # fmt: skip
+            self._mesh,
+            self._version,
+            self._store.now(),
+            len(self.roster.agents()),
+            self.links.count(),
+            await self._store.counts(),
+            self._reach.urls(call.local),
+            self._store.generation,
+            self._store.disk_free(),
+            *told,
+        )
 
-    async def _ice(self, call: Call, request: Nothing) -> IceConfig:
+    async def _ice(self, call: RequestContext, request: Nothing) -> IceConfig:
         return IceConfig(self._reach.ice, self._reach.urls(call.local), self._store.now())
 
     def _config(self, socket: Socket) -> Config:
@@ -210,12 +283,12 @@ class Service:
             return ""
         return self.tokens.issue(principal, serial, socket.not_after)
 
-    async def _beat(self, call: Call, request: Any) -> Any:
+    async def _beat(self, call: RequestContext, request: Any) -> Any:
         skills = self.directory.beat(call, request)
         tasks = await self._described.given(call.who, skills) if request.polls else []
         return BY_NAME["heartbeat"].reply(pending_tasks=tasks)
 
-    async def _remove(self, call: Call, ref: AgentRef) -> Done:
+    async def _remove(self, call: RequestContext, ref: AgentRef) -> Done:
         done = await self.directory.remove(call, ref)
         self._poller_gone(ref.agent_id)
         return done
@@ -234,10 +307,16 @@ class Service:
         assert socket.principal
         self.directory.joined(socket.id) if change != "left" else self.directory.left(socket)
         if change != "left" or socket.leaving:
-            self.tasks.online(Worker(
-                AgentId(socket.id), socket.incarnation, socket.slots,
-                frozenset(skill.name for skill in socket.skills), socket.principal.ns, socket.epoch,
-            ))  # fmt: skip
+            self.tasks.online(
+                WorkerLogin(
+                    AgentId(socket.id),
+                    socket.incarnation,
+                    socket.slots,
+                    frozenset(skill.name for skill in socket.skills),
+                    socket.principal.ns,
+                    socket.epoch,
+                )
+            )
         if change != "slots":
             self.events.tell("agent", socket.id, change)
 

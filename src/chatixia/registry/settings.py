@@ -8,7 +8,7 @@ import msgspec
 
 from chatixia.core import admission
 from chatixia.core.duration import seconds
-from chatixia.core.shares import Bounds
+from chatixia.core.shares import ShareLimits
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Text = Annotated[str, msgspec.Meta(max_length=253)]
@@ -24,13 +24,13 @@ TIMES: Final = ("token_ttl", "lease", "ping_interval", "ping_timeout")
 """Settings that may be written as ``20s`` or ``5m``."""
 
 
-class Ice(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+class IceSettings(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """``stun``: URLs of STUN servers beyond our own (``stun:host:port``)."""
 
     stun: Annotated[list[Text], msgspec.Meta(max_length=16)] = []
 
 
-class Settings(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+class RegistrySettings(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """``port``: clear loopback; ``lan``: TLS on this machine's addresses; ``public``: addresses or
     names others reach it by; ``names``: further host names; ``via``: URLs of tunnels and proxies;
     ``token_ttl``: seconds, or as ``20s``, ``5m``; ``insecure_http``: clear text off loopback, never
@@ -52,13 +52,13 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     lease: Annotated[int, msgspec.Meta(ge=8, le=3600)] = LEASE
     ping_interval: Annotated[float, msgspec.Meta(ge=1, le=60)] = PING_INTERVAL
     ping_timeout: Annotated[float, msgspec.Meta(ge=1, le=300)] = PING_TIMEOUT
-    ice: Ice = msgspec.field(default_factory=Ice)
-    bounds: Bounds = Bounds()
-    unproved: admission.Bounds = admission.Bounds()
+    ice: IceSettings = msgspec.field(default_factory=IceSettings)
+    bounds: ShareLimits = ShareLimits()
+    unproved: admission.AdmissionLimits = admission.AdmissionLimits()
 
 
-def read(found: Any) -> Settings:
+def read(found: Any) -> RegistrySettings:
     """Settings from what a YAML file says. Raises msgspec.ValidationError."""
     if isinstance(found, dict):
         found = {key: seconds(said) if key in TIMES else said for key, said in found.items()}
-    return msgspec.convert(found or {}, Settings)
+    return msgspec.convert(found or {}, RegistrySettings)

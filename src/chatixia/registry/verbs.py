@@ -16,7 +16,7 @@ from chatixia.wire.base import encode
 from chatixia.wire.verbs import Verb
 from chatixia.world import World
 
-from .call import Call, Handler, Handlers
+from .call import Handler, Handlers, RequestContext
 from .meter import Meter
 
 log = logging.getLogger("chatixia.registry")
@@ -25,7 +25,7 @@ READERS = frozenset({"GET"})
 ROLES = frozenset({"viewer", "operator", "admin"})
 
 
-def allow(verb: Verb, call: Call) -> None:
+def allow(verb: Verb, call: RequestContext) -> None:
     """Raise Unauthorized without a credential, Denied with one that is too weak."""
     if "open" in verb.who:
         return
@@ -41,7 +41,7 @@ def _roles(verb: Verb) -> frozenset[str]:
     return ROLES if reading else ROLES - {"viewer"}
 
 
-class Verbs:
+class VerbDispatcher:
     """The dispatcher: ``run`` gives the reply's JSON bytes or raises a MeshError.
 
     ``most``: verbs at once, shared by machines (core.shares).
@@ -53,7 +53,7 @@ class Verbs:
         self._meter = meter
         self._world = world
 
-    async def run(self, verb: Verb, call: Call, request: Any) -> bytes:
+    async def run(self, verb: Verb, call: RequestContext, request: Any) -> bytes:
         """Answer one verb. Every error is a MeshError; anything else is logged and Internal.
 
         Raises Overloaded to a holder that has its share of all verbs at once.
@@ -72,7 +72,7 @@ class Verbs:
         finally:
             self._meter.verb(verb.name, code, self._world.monotonic() - start)
 
-    async def _shared(self, verb: Verb, call: Call, request: Any) -> bytes:
+    async def _shared(self, verb: Verb, call: RequestContext, request: Any) -> bytes:
         if call.principal is None:
             return encode(await self._handler(verb)(call, request))
         holder = holder_of(call.principal)

@@ -20,7 +20,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from chatixia.assembly.agent import Agent
-from chatixia.client.call_context import Door
+from chatixia.client.call_context import CallContext
 from chatixia.client.mesh import Mesh
 
 from .network import Network
@@ -31,7 +31,7 @@ CLIENT = "test~client"
 class MemoryMesh(Mesh):
     """A :class:`Mesh` on a network that a test may break. ``network`` has more of that."""
 
-    def __init__(self, door: Door, network: Network) -> None:
+    def __init__(self, door: CallContext, network: Network) -> None:
         super().__init__(door, _nothing)
         self.network = network
 
@@ -86,7 +86,7 @@ async def mesh_of(
     )
     for agent in agents:
         agent.attach(network.node(agent.name), world=network.world)
-    mesh = MemoryMesh(Door(network.node(CLIENT), network.world), network)
+    mesh = MemoryMesh(CallContext(network.node(CLIENT), network.world), network)
     try:
         await network.start()
         yield mesh

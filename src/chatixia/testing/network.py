@@ -22,7 +22,7 @@ from typing import Any, cast
 import msgspec
 
 from chatixia.core.meshtime import MeshTime
-from chatixia.core.ports import PinBook, Self
+from chatixia.core.ports import LocalIdentity, PinBook
 from chatixia.errors import (
     NotFound,
     RegistryUnreachable,
@@ -32,14 +32,14 @@ from chatixia.errors import (
 )
 from chatixia.ids import AgentId
 from chatixia.peer.engines.base import EngineRefused
-from chatixia.peer.sessions.channel import Access, Upper
+from chatixia.peer.sessions.channel import Access, LinkListener
 from chatixia.wire.peer import SkillInfo
 from chatixia.wire.registry import AgentQuery, AgentRecord, AgentRef, Agents, Capabilities, Route
 from chatixia.wire.signaling import LinkReport
 from chatixia.wire.tasks import Submit
 
 from .clock import FakeWorld
-from .node import Node
+from .node import MemoryNode
 from .queue import MemoryQueue
 from .works import Works
 
@@ -85,7 +85,7 @@ class MemoryPath:
 class MemoryLinks:
     """The ``Links`` of one node."""
 
-    upper: Upper
+    upper: LinkListener
 
     def __init__(self, network: Network, owner: AgentId) -> None:
         self.network, self.owner = network, owner
@@ -110,10 +110,16 @@ class MemoryLinks:
     def report(self) -> Sequence[LinkReport]:
         """The paths that live."""
         return [
-            LinkReport(peer=path.other.owner, tier=path.tier, local="host", remote="host",
-                       remote_addr=path.where, bytes_sent=path.sent_bytes)
+            LinkReport(
+                peer=path.other.owner,
+                tier=path.tier,
+                local="host",
+                remote="host",
+                remote_addr=path.where,
+                bytes_sent=path.sent_bytes,
+            )
             for path in self.network.paths_of(self.owner)
-        ]  # fmt: skip
+        ]
 
 
 class MemoryRegistry:
@@ -180,7 +186,7 @@ class Network:
         self.queue = MemoryQueue(self.world) if queue else None
         self.loss, self.delay = loss, delay
         self.duplicate, self.reorder, self.refuse = duplicate, reorder, refuse
-        self.nodes: dict[str, Node] = {}
+        self.nodes: dict[str, MemoryNode] = {}
         self._registries: dict[str, MemoryRegistry] = {}
         self.listed: dict[str, AgentRecord] = {}
         self.severed: set[frozenset[str]] = set()
@@ -191,19 +197,29 @@ class Network:
         self.world.working = lambda: self.works.busy
         self.world.writing = lambda: self.queue.busy if self.queue is not None else 0
 
-    def node(self, name: str) -> Node:
+    def node(self, name: str) -> MemoryNode:
         """A mesh port named ``name``; under a name that exists, a new process of it."""
         agent = AgentId(name)
         if name in self.nodes:
             self.kill(name)
-        me = Self(
-            id=agent, mesh="0" * 64, incarnation=self.world.token(8).hex(), chain=[], public=b"",
-            seal=b"", sign=lambda context, data: b"", verify=lambda *_: True, registries=[],
-            owner=b"", book=cast(PinBook, None),
+        me = LocalIdentity(
+            id=agent,
+            mesh="0" * 64,
+            incarnation=self.world.token(8).hex(),
+            chain=[],
+            public=b"",
+            seal=b"",
+            sign=lambda context, data: b"",
+            verify=lambda *_: True,
+            registries=[],
+            owner=b"",
+            book=cast(PinBook, None),
             clock=MeshTime(0.0, self.world.monotonic, _nothing),
-        )  # fmt: skip
+        )
         registry = MemoryRegistry(self, agent)
-        node = Node(me, MemoryLinks(self, agent), registry, world=self.world, timers=self.world)
+        node = MemoryNode(
+            me, MemoryLinks(self, agent), registry, world=self.world, timers=self.world
+        )
         node.works, self._registries[name] = self.works, registry
         self.nodes[name] = node
         return node
@@ -309,7 +325,7 @@ class Network:
         if not path.dead:
             self.cut(path.owner, path.other.owner)
 
-    def kill(self, name: str) -> Node:
+    def kill(self, name: str) -> MemoryNode:
         """The process is gone without a word; the others get the verdict *gone*."""
         node = self.nodes.pop(name)
         self._registries[name].up = False

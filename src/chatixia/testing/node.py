@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from chatixia.core.ports import Answer, Handler, Outgoing, Pong, Stream
+from chatixia.core.ports import CallAnswer, Handler, Outgoing, Pong, Stream
 from chatixia.ids import AgentId
 from chatixia.peer.mesh import PeerMesh
 from chatixia.wire.peer import SkillInfo
@@ -15,7 +15,7 @@ from chatixia.wire.peer import SkillInfo
 from .works import WatchedStream, Works
 
 
-class Node(PeerMesh):
+class MemoryNode(PeerMesh):
     """The real mesh port; whoever asks through it counts as waiting, whoever serves as working."""
 
     works: Works
@@ -24,7 +24,7 @@ class Node(PeerMesh):
         """Answer requests, counted."""
         super().serve(self.works.watched(handler), skills, slots)
 
-    async def call(self, out: Outgoing) -> Answer:
+    async def call(self, out: Outgoing) -> CallAnswer:
         """One answer, or one MeshError before the deadline."""
         with self.works.ask():
             return await super().call(out)

@@ -16,8 +16,8 @@ from chatixia.core.ports import Principal
 from chatixia.core.task import UNSTARTED
 from chatixia.errors import UnknownAgent
 from chatixia.ids import AgentId
-from chatixia.registry.work.ports import Worker
-from chatixia.registry.work.service import TICK, Tasks
+from chatixia.registry.work.ports import WorkerLogin
+from chatixia.registry.work.service import TICK, TaskService
 from chatixia.store.control.in_memory import MemoryStore
 from chatixia.wire.tasks import Submit
 
@@ -28,7 +28,7 @@ FLIGHT: Final = 0.001
 """Fake seconds from the registry to a socket."""
 
 
-class Login:
+class MemoryLogin:
     """One node's login: who it is, and where its pushes go."""
 
     def __init__(self, name: AgentId, incarnation: str, deliver: Deliver) -> None:
@@ -45,7 +45,7 @@ class MemoryQueue:
 
     def __init__(self, world: FakeWorld) -> None:
         self._world = world
-        self._logins: dict[str, Login] = {}
+        self._logins: dict[str, MemoryLogin] = {}
         self._members: set[str] = set()
         self._store: MemoryStore
         self._tasks: _Tasks
@@ -65,7 +65,7 @@ class MemoryQueue:
 
     def login(self, name: AgentId, incarnation: str, deliver: Deliver) -> None:
         """A process is there."""
-        self._logins[name] = Login(name, incarnation, deliver)
+        self._logins[name] = MemoryLogin(name, incarnation, deliver)
         self._members.add(name)
 
     def offer(self, name: AgentId, slots: int, skills: frozenset[str]) -> None:
@@ -73,7 +73,7 @@ class MemoryQueue:
         login = self._logins.get(name)
         if login is not None and login.who.kind == "agent":
             mark = login.who.incarnation
-            self._tasks.online(Worker(name, mark, slots, skills, epoch=mark))
+            self._tasks.online(WorkerLogin(name, mark, slots, skills, epoch=mark))
 
     def logout(self, name: AgentId, clean: bool) -> None:
         """Its socket closed; not ``clean``: the same process would have 5 s to return."""
@@ -114,12 +114,12 @@ class MemoryQueue:
         self._world.later(FLIGHT, lambda: self._arrive(login, message), frame=True)
         return True
 
-    def _arrive(self, login: Login, message: msgspec.Struct) -> None:
+    def _arrive(self, login: MemoryLogin, message: msgspec.Struct) -> None:
         if self._logins.get(login.who.id) is login:
             login.deliver(message)
 
 
-class _Tasks(Tasks):
+class _Tasks(TaskService):
     """The task service, whose sweeps come by the fake clock, for members without rows."""
 
     pushed: Callable[[int], None]

@@ -20,7 +20,7 @@ from typing import IO, Any
 import msgspec
 
 from chatixia.assembly.profile.profile import Profile
-from chatixia.assembly.serve.up import Running, Started, UpOptions, run_up, serve
+from chatixia.assembly.serve.up import RunningRegistry, StartReport, UpOptions, run_up, serve
 from chatixia.errors import Unavailable
 
 START_SECONDS = 20.0
@@ -40,10 +40,10 @@ class RegistryHarness:
         self._temporary = None if home else tempfile.mkdtemp(prefix="chatixia-test-")
         self.home = home or Path(str(self._temporary))
         self._options = options(self.home, **more)
-        self._running: Running | None = None
+        self._running: RunningRegistry | None = None
 
     @property
-    def running(self) -> Running:
+    def running(self) -> RunningRegistry:
         """The registry that serves now."""
         if self._running is None:
             raise Unavailable("The registry is stopped.")
@@ -76,9 +76,11 @@ class RegistryHarness:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         await self.stop()
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)
@@ -91,7 +93,7 @@ class RegistryProcess:
         self.home = home
         self._options = options(home, **more)
         self.process: subprocess.Popen[bytes] | None = None
-        self.started: Started | None = None
+        self.started: StartReport | None = None
 
     @property
     def url(self) -> str:
@@ -105,7 +107,7 @@ class RegistryProcess:
         """The profile of the user who ran ``up``."""
         return Profile.open(self._options.mesh, home=self.home)
 
-    def start(self) -> Started:
+    def start(self) -> StartReport:
         """Start it and wait until it serves. Raises Unavailable with what it printed."""
         argument = msgspec.json.encode(self._options, enc_hook=str).decode()
         command = [sys.executable, "-m", "chatixia.testing.registry", argument]
@@ -117,7 +119,7 @@ class RegistryProcess:
         if not line:
             _, said = self.process.communicate(timeout=START_SECONDS)
             raise Unavailable(f"The registry did not start: {said.decode()[-500:]}")
-        self.started = msgspec.json.decode(line, type=Started)
+        self.started = msgspec.json.decode(line, type=StartReport)
         for name in ("port", "tls_port", "stun_port"):
             setattr(self._options, name, None)
         return self.started
@@ -145,9 +147,11 @@ class RegistryProcess:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         await asyncio.to_thread(self.terminate)
 
 
@@ -159,7 +163,7 @@ def _close(pipe: IO[bytes] | None) -> None:
 def main(argument: str) -> None:
     """Run a registry with options as JSON; one line of JSON says what came up."""
 
-    def told(started: Started) -> None:
+    def told(started: StartReport) -> None:
         print(msgspec.json.encode(started).decode(), flush=True)  # noqa: T201 - the harness reads it
 
     read = msgspec.json.Decoder(UpOptions, dec_hook=lambda kind, text: kind(text)).decode

@@ -138,10 +138,22 @@ class ErrorTell(Message, tag="error", kw_only=True):
 
 
 AnyMessage = (
-    TaskAsk | PromptAsk | SkillAsk | StatusTell | TaskAnswer | PromptAnswer | SkillAnswer
-    | TaskChunk | PromptChunk | CancelTell | ProgressTell | CreditTell | PingAsk | PongAnswer
+    TaskAsk
+    | PromptAsk
+    | SkillAsk
+    | StatusTell
+    | TaskAnswer
+    | PromptAnswer
+    | SkillAnswer
+    | TaskChunk
+    | PromptChunk
+    | CancelTell
+    | ProgressTell
+    | CreditTell
+    | PingAsk
+    | PongAnswer
     | ErrorTell
-)  # fmt: skip
+)
 
 
 class Unread(msgspec.Struct):

@@ -330,13 +330,40 @@ class Pong(msgspec.Struct, tag="pong", omit_defaults=True):
 
 
 FromAgent = (
-    Register | Offer | Answer | IceCandidate | Connect | Heartbeat | Links | VerbCall | Goodbye
-    | Ping | Pong | SignalError
-)  # fmt: skip
+    Register
+    | Offer
+    | Answer
+    | IceCandidate
+    | Connect
+    | Heartbeat
+    | Links
+    | VerbCall
+    | Goodbye
+    | Ping
+    | Pong
+    | SignalError
+)
 FromRegistry = (
-    Challenge | Welcome | PeerList | PeerJoined | PeerLeft | Offer | Answer | IceCandidate
-    | Connect | VerbResult | TaskPush | TaskHint | TaskDone | TaskProgress | Event | Config
-    | RevokedPush | SignalError | Ping | Pong
-)  # fmt: skip
+    Challenge
+    | Welcome
+    | PeerList
+    | PeerJoined
+    | PeerLeft
+    | Offer
+    | Answer
+    | IceCandidate
+    | Connect
+    | VerbResult
+    | TaskPush
+    | TaskHint
+    | TaskDone
+    | TaskProgress
+    | Event
+    | Config
+    | RevokedPush
+    | SignalError
+    | Ping
+    | Pong
+)
 
 Direction = Literal["agent", "registry", "both"]

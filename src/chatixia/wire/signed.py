@@ -71,36 +71,93 @@ def capabilities_hash(names: Iterable[str]) -> bytes:
 
 
 def offer(
-    *, mesh: str, source: str, target: str, incarnation: str, peer_incarnation: str, attempt: int,
-    nonce: bytes, versions: Iterable[int], capabilities: Iterable[str], sdp: str,
-) -> bytes:  # fmt: skip
+    *,
+    mesh: str,
+    source: str,
+    target: str,
+    incarnation: str,
+    peer_incarnation: str,
+    attempt: int,
+    nonce: bytes,
+    versions: Iterable[int],
+    capabilities: Iterable[str],
+    sdp: str,
+) -> bytes:
     """What the signature of an ``offer`` covers, under :data:`SIGNAL`."""
-    return fields((
-        "offer", mesh, source, target, incarnation, peer_incarnation, attempt, nonce,
-        fields(versions), capabilities_hash(capabilities), digest(sdp),
-    ))  # fmt: skip
+    return fields(
+        (
+            "offer",
+            mesh,
+            source,
+            target,
+            incarnation,
+            peer_incarnation,
+            attempt,
+            nonce,
+            fields(versions),
+            capabilities_hash(capabilities),
+            digest(sdp),
+        )
+    )
 
 
 def answer(
-    *, mesh: str, source: str, target: str, incarnation: str, peer_incarnation: str, attempt: int,
-    nonce: bytes, versions: Iterable[int], capabilities: Iterable[str], sdp: str,
-    offer_nonce: bytes, offer_hash: bytes,
-) -> bytes:  # fmt: skip
+    *,
+    mesh: str,
+    source: str,
+    target: str,
+    incarnation: str,
+    peer_incarnation: str,
+    attempt: int,
+    nonce: bytes,
+    versions: Iterable[int],
+    capabilities: Iterable[str],
+    sdp: str,
+    offer_nonce: bytes,
+    offer_hash: bytes,
+) -> bytes:
     """What the signature of an ``answer`` covers, under :data:`SIGNAL`."""
-    return fields((
-        "answer", mesh, source, target, incarnation, peer_incarnation, attempt, nonce,
-        fields(versions), capabilities_hash(capabilities), digest(sdp), offer_nonce, offer_hash,
-    ))  # fmt: skip
+    return fields(
+        (
+            "answer",
+            mesh,
+            source,
+            target,
+            incarnation,
+            peer_incarnation,
+            attempt,
+            nonce,
+            fields(versions),
+            capabilities_hash(capabilities),
+            digest(sdp),
+            offer_nonce,
+            offer_hash,
+        )
+    )
 
 
 def hello(said: Hello) -> bytes:
     """What the signature of a ``hello`` covers, under :data:`LINK`: all but the moving counters."""
-    return fields((
-        said.path, said.mesh, said.side, said.source, said.target, unb64(said.nonce),
-        unb64(said.peer_nonce), said.incarnation, said.peer_incarnation, unb64(said.fingerprint),
-        unb64(said.peer_fingerprint), unb64(said.offer_hash), unb64(said.answer_hash),
-        said.version, capabilities_hash(said.capabilities), unb64(said.peer_capabilities_hash),
-    ))  # fmt: skip
+    return fields(
+        (
+            said.path,
+            said.mesh,
+            said.side,
+            said.source,
+            said.target,
+            unb64(said.nonce),
+            unb64(said.peer_nonce),
+            said.incarnation,
+            said.peer_incarnation,
+            unb64(said.fingerprint),
+            unb64(said.peer_fingerprint),
+            unb64(said.offer_hash),
+            unb64(said.answer_hash),
+            said.version,
+            capabilities_hash(said.capabilities),
+            unb64(said.peer_capabilities_hash),
+        )
+    )
 
 
 def login(*, mesh: str, peer_id: str, incarnation: str, nonce: bytes, my_nonce: bytes) -> bytes:

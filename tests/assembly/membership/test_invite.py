@@ -85,9 +85,17 @@ async def test_a_taken_name_is_refused_with_a_free_one(registry: RegistryHarness
 
 @pytest.mark.parametrize(
     ("name", "reusable"),
-    [("Pi", False), ("hub", False), ("", False), ("a/b", True), ("x" * 57, False),
-     ("worker-*", False), ("-*", True), ("a*b", True)],
-)  # fmt: skip
+    [
+        ("Pi", False),
+        ("hub", False),
+        ("", False),
+        ("a/b", True),
+        ("x" * 57, False),
+        ("worker-*", False),
+        ("-*", True),
+        ("a*b", True),
+    ],
+)
 async def test_a_name_that_cannot_be(registry: RegistryHarness, name: str, reusable: bool):
     with pytest.raises(ConfigError):
         await do(invite, registry.profile, name, reusable=reusable)

@@ -14,7 +14,7 @@ from chatixia.assembly.membership.enrol import enrol
 from chatixia.assembly.membership.invite import invite, waiting
 from chatixia.assembly.membership.join import join
 from chatixia.assembly.profile.profile import Profile
-from chatixia.assembly.remote.rest import Line, Rest
+from chatixia.assembly.remote.rest import PinnedConnection, RegistryClient
 from chatixia.core.join import decode, encode
 from chatixia.core.membership import check_chain
 from chatixia.errors import (
@@ -56,7 +56,7 @@ def nothing_left(home: Path) -> bool:
 
 
 def session(profile: Profile) -> str:
-    with Rest.machine(profile) as rest:
+    with RegistryClient.machine(profile) as rest:
         return str(rest.call("session", Nothing()).person)
 
 
@@ -170,16 +170,16 @@ async def test_a_broken_joining_is_taken_up_again(
 ):
     """The registry accepted, the answer was lost: the same string and the same keys go on."""
     text = await invited(registry)
-    real = Line.call
+    real = PinnedConnection.call
 
-    def lost(self: Line, name: str, request: msgspec.Struct, token: str = "") -> Any:
+    def lost(self: PinnedConnection, name: str, request: msgspec.Struct, token: str = "") -> Any:
         said = real(self, name, request, token)
         if name == "join":
             raise RegistryUnreachable("broke off")
         return said
 
     with monkeypatch.context() as patch:
-        patch.setattr(Line, "call", lost)
+        patch.setattr(PinnedConnection, "call", lost)
         with pytest.raises(RegistryUnreachable):
             await do(join, text, home=tmp_path / "pi")
     joined: Profile = await do(join, text, home=tmp_path / "pi")
@@ -250,7 +250,7 @@ async def test_a_joined_machine_is_no_owner(registry: RegistryHarness, tmp_path:
     joined: Profile = await do(join, await invited(registry), home=tmp_path / "pi")
 
     def list_keys() -> Any:
-        with Rest.machine(joined) as rest:
+        with RegistryClient.machine(joined) as rest:
             rest.call("agents.list", AgentQuery())
             return rest.call("keys.list", Nothing())
 

@@ -16,7 +16,7 @@ from chatixia.assembly.membership.join import join
 from chatixia.assembly.membership.revoke import leave, revoke
 from chatixia.assembly.profile.files import read_json
 from chatixia.assembly.profile.profile import Profile
-from chatixia.assembly.remote.rest import Rest
+from chatixia.assembly.remote.rest import RegistryClient
 from chatixia.core.membership import check_revocation, sign_revocation
 from chatixia.errors import (
     AlreadyRunning,
@@ -50,13 +50,13 @@ async def joined(registry: RegistryHarness, home: Path, name: str = "pi") -> Pro
 
 
 def session(profile: Profile) -> str:
-    with Rest.machine(profile) as rest:
+    with RegistryClient.machine(profile) as rest:
         return str(rest.call("session", Nothing()).person)
 
 
 async def test_a_revoked_machine_is_out_at_once(registry: RegistryHarness, tmp_path: Path):
     profile = await joined(registry, tmp_path / "pi")
-    rest = Rest.machine(profile)
+    rest = RegistryClient.machine(profile)
     assert (await do(rest.call, "session", Nothing())).person == "pi"
     await do(revoke, registry.profile, "pi")
     with pytest.raises(Revoked):  # its token is still young, and no matter
@@ -137,16 +137,16 @@ async def test_nobody_else_revokes(registry: RegistryHarness, tmp_path: Path):
     with pytest.raises(ConfigError, match="owner's key"):
         await do(revoke, profile, registry.profile.machine)
 
-    def forge(rest: Rest) -> None:
+    def forge(rest: RegistryClient) -> None:
         made = Revocation(profile.mesh, "default", str(registry.profile.machine), 9, 0, 9)
         statement = sign_revocation(made, profile.machine_keys()[0].sign)
         with rest:
             rest.call("revoke", Revoke(statement, profile.machine_chain))
 
     with pytest.raises(Denied):
-        await do(forge, Rest.machine(profile))
+        await do(forge, RegistryClient.machine(profile))
     with pytest.raises(BadSignature):
-        await do(forge, Rest.owner(registry.profile))
+        await do(forge, RegistryClient.owner(registry.profile))
     assert await do(session, registry.profile) == registry.profile.machine
 
 
@@ -161,7 +161,7 @@ async def test_leaving_forgets_the_keys(registry: RegistryHarness, tmp_path: Pat
     assert not profile.folder.exists()
 
     def known() -> Serial:
-        with Rest.machine(registry.profile) as rest:
+        with RegistryClient.machine(registry.profile) as rest:
             said: Serial = rest.call("serial", Serial("pi"))
             return said
 

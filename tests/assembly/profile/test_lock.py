@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from chatixia.assembly.profile import lock as module
-from chatixia.assembly.profile.lock import Lock, attempt, changing, hold, holder, is_held
+from chatixia.assembly.profile.lock import ProfileLock, attempt, changing, hold, holder, is_held
 from chatixia.errors import AlreadyRunning, ConfigError, Unavailable
 
 HOLD = """
@@ -142,7 +142,7 @@ def test_nobody_loses_a_change(tmp_path: Path):
 
 
 def test_an_unheld_lock_is_no_lock():
-    Lock(-1).release()
+    ProfileLock(-1).release()
 
 
 HEIR = """

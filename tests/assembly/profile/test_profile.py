@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from chatixia.assembly.profile import profile as module
-from chatixia.assembly.profile.profile import Facts, Profile, appear_profile, make_keys
+from chatixia.assembly.profile.profile import Profile, ProfileFile, appear_profile, make_keys
 from chatixia.core.membership import check_chain, read_record
 from chatixia.errors import ConfigError, Conflict, MeshError
 from chatixia.identity import mesh_id, verify
@@ -195,7 +195,7 @@ def test_addresses_are_remembered(tmp_path: Path):
 def test_a_joined_machine_has_neither_owner_nor_registry(tmp_path: Path):
     source = create(tmp_path, "one")
     make_keys(tmp_path / "draft")
-    facts = Facts(source.mesh, "pi", b64(source.owner), b64(b"r" * 32), ["https://a:1"])
+    facts = ProfileFile(source.mesh, "pi", b64(source.owner), b64(b"r" * 32), ["https://a:1"])
     appear_profile(tmp_path / "two", facts, tmp_path / "draft", 1e9, REAL)
     joined = Profile.open("two", home=tmp_path)
     assert (joined.machine, joined.is_owner, joined.has_registry) == ("pi", False, False)
@@ -210,9 +210,16 @@ def test_a_joined_machine_has_neither_owner_nor_registry(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("host", "name"),
-    [("Anna's MacBook.local", "anna-s-macbook"), ("pi", "pi"), ("hub", "machine-hub"),
-     ("", None), ("___", "machine"), ("x" * 90, "x" * 48), ("con", "machine-con")],
-)  # fmt: skip
+    [
+        ("Anna's MacBook.local", "anna-s-macbook"),
+        ("pi", "pi"),
+        ("hub", "machine-hub"),
+        ("", None),
+        ("___", "machine"),
+        ("x" * 90, "x" * 48),
+        ("con", "machine-con"),
+    ],
+)
 def test_a_machine_is_called_like_its_host(host: str, name: str | None):
     found = module.machine_name(host)
     assert found == name if name else found
@@ -265,7 +272,7 @@ def test_a_full_disk_leaves_no_half_profile_and_no_lost_key(
         patch.setattr(module, "_finish", full)
         with pytest.raises(ConfigError):
             Profile.create("mine", home=tmp_path, machine="laptop")
-        facts = Facts("0" * 64, "pi", "", "", [])
+        facts = ProfileFile("0" * 64, "pi", "", "", [])
         with pytest.raises(ConfigError):
             appear_profile(tmp_path / "joined", facts, machine, 0.0, REAL)
     assert (machine / "sign.key").read_bytes() == before

@@ -11,8 +11,8 @@ import pytest
 
 from chatixia import Agent, connect
 from chatixia.assembly.remote import api_key_agent
-from chatixia.assembly.remote.api_key_agent import KeylessPort
-from chatixia.assembly.remote.rest import Rest
+from chatixia.assembly.remote.api_key_agent import ApiKeyPort
+from chatixia.assembly.remote.rest import RegistryClient
 from chatixia.core import route
 from chatixia.core.ports import Outgoing
 from chatixia.errors import (
@@ -46,7 +46,7 @@ async def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 @pytest.fixture
 async def key(registry: RegistryHarness) -> str:
     def create() -> str:
-        with Rest.owner(registry.profile) as rest:
+        with RegistryClient.owner(registry.profile) as rest:
             return str(rest.call("keys.create", KeyCreate("outsider")).key)
 
     return await asyncio.to_thread(create)
@@ -82,8 +82,10 @@ async def test_it_serves_through_the_queue(
     async with connect() as mesh:
         (listed,) = await mesh.agents()
         assert (listed.agent_id, listed.trust, listed.mode) == (
-            "outsider", "unverified", "keyless",
-        )  # fmt: skip
+            "outsider",
+            "unverified",
+            "keyless",
+        )
         reply = await mesh.agent("outsider", queue="only").call("echo", {"data": "x"})
         assert (reply.value, reply.via) == ("x", "queue, plain")
         with pytest.raises(BadArguments, match="echo: the argument data is missing"):
@@ -128,8 +130,9 @@ async def test_nobody_waits_for_a_link_that_cannot_be(
             assert (reply.value, reply.via) == ("y", "queue, plain")
             async with mesh.agent("outsider", timeout=600).ask("hi") as pieces:
                 assert ([piece async for piece in pieces], pieces.via) == (
-                    ["heard hi"], "queue, plain",
-                )  # fmt: skip
+                    ["heard hi"],
+                    "queue, plain",
+                )
             assert await mesh.agent("outsider", timeout=600).ask("ho") == "heard ho"
             direct = mesh.agent("outsider", timeout=600, queue="never")
             anyone = mesh.any("echo", timeout=600, queue="never")
@@ -182,7 +185,7 @@ async def test_it_leaves_the_list(registry: RegistryHarness, outsider: Agent, mo
 
 
 async def test_a_key_for_another_name_is_refused(registry: RegistryHarness, key: str):
-    port = KeylessPort(registry.url, key, "somebody-else")
+    port = ApiKeyPort(registry.url, key, "somebody-else")
     port.serve(lambda inc, responder: asyncio.sleep(0), [], 1)
     await port.start()
     with pytest.raises(Exception, match="not for somebody-else"):
@@ -191,7 +194,7 @@ async def test_a_key_for_another_name_is_refused(registry: RegistryHarness, key:
 
 
 async def test_a_registry_that_is_away(registry: RegistryHarness, key: str):
-    port = KeylessPort("http://127.0.0.1:9", key, "outsider")
+    port = ApiKeyPort("http://127.0.0.1:9", key, "outsider")
     await port.start()
     with pytest.raises(RegistryUnreachable):
         await port.online(0.2)
@@ -203,14 +206,14 @@ async def test_a_registry_that_is_away(registry: RegistryHarness, key: str):
 
 async def test_no_key_travels_in_clear(registry: RegistryHarness, key: str):
     with pytest.raises(ConfigError, match="needs `registry`"):
-        KeylessPort("", key, "outsider")
-    port = KeylessPort("http://192.0.2.1:8080", key, "outsider")
+        ApiKeyPort("", key, "outsider")
+    port = ApiKeyPort("http://192.0.2.1:8080", key, "outsider")
     with pytest.raises(ConfigError, match="in clear"):
         await port.call(Outgoing(AgentId("a"), "x"))
     await port.stop()
 
 
-class Lossy(KeylessPort):
+class Lossy(ApiKeyPort):
     """A key-less port; of ``losing[verb]`` requests the last one reaches the registry, and none
     gets its answer."""
 
@@ -266,7 +269,7 @@ def held(said: Grants) -> list[Held]:
 
 async def test_a_beat_renews_only_what_runs_here(registry: RegistryHarness, key: str):
     """What a process that died held is not held for ever by the one that came after it."""
-    port = KeylessPort(registry.url, key, "outsider")
+    port = ApiKeyPort(registry.url, key, "outsider")
     await port.verb("agents.register", RegisterAgent("outsider", "here"))
     ask = Submit(id=task_id(), skill="echo", payload=msgspec.Raw(b'{"plain":1}'))
     running = registry.running.service
@@ -285,7 +288,7 @@ async def test_a_key_that_is_revoked_ends_the_knocking(
     registry: RegistryHarness, lossy: Lossy, caplog: pytest.LogCaptureFixture
 ):
     def revoke() -> None:
-        with Rest.owner(registry.profile) as rest:
+        with RegistryClient.owner(registry.profile) as rest:
             (one,) = rest.call("keys.list", Nothing()).keys
             rest.call("keys.revoke", KeyRef(one.id))
 
@@ -308,7 +311,7 @@ async def test_a_registry_that_refuses_is_asked_less_and_less(
     assert lossy._missed(Denied(), 1) == api_key_agent.REFUSED_S
 
 
-class Broken(KeylessPort):
+class Broken(ApiKeyPort):
     """A key-less port whose verbs end as told, in order; the last one again and again."""
 
     def __init__(self, *ends):

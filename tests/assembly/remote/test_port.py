@@ -11,8 +11,8 @@ from chatixia import connect
 from chatixia.assembly.connect import owned
 from chatixia.assembly.remote import port as rest_port
 from chatixia.assembly.remote.port import OwnerPort, RestPort
-from chatixia.assembly.remote.rest import Rest
-from chatixia.client.call_context import Door
+from chatixia.assembly.remote.rest import RegistryClient
+from chatixia.client.call_context import CallContext
 from chatixia.client.mesh import Mesh
 from chatixia.core.ports import Outgoing
 from chatixia.errors import (
@@ -52,9 +52,11 @@ async def test_it_has_no_link():
 
 async def test_it_sees_a_task_by_looking():
     rows = [
-        Task("t1", "pending"), Task("t1", "assigned", progress=0.5, note="half"),
-        Task("t1", "assigned", progress=0.5, note="half"), Task("t1", "completed"),
-    ]  # fmt: skip
+        Task("t1", "pending"),
+        Task("t1", "assigned", progress=0.5, note="half"),
+        Task("t1", "assigned", progress=0.5, note="half"),
+        Task("t1", "completed"),
+    ]
 
     class Looking(RestPort):
         def _call(self, name, request, timeout):
@@ -74,7 +76,7 @@ async def test_each_step_is_passed_on():
         def _call(self, name, request, timeout):
             return rows.pop(0)
 
-    task = Mesh(Door(Looking("x"))).task("t_" + "a" * 26)
+    task = Mesh(CallContext(Looking("x"))).task("t_" + "a" * 26)
     assert [step.fraction async for step in task.progress(20)] == [0.25, 0.5, 0.75]
 
 
@@ -99,7 +101,7 @@ async def test_an_owner_whose_token_is_over_logs_in_again(
 ):
     monkeypatch.setenv("CHATIXIA_HOME", str(tmp_path))
     async with RegistryHarness(tmp_path) as registry:
-        rest = await asyncio.to_thread(Rest.owner, registry.profile)
+        rest = await asyncio.to_thread(RegistryClient.owner, registry.profile)
         port = OwnerPort(rest)
         assert (await port.verb("status", Nothing())).mesh == registry.profile.mesh
         rest._token = "worn out"
@@ -149,8 +151,12 @@ async def test_a_second_login_that_fails_does_not_make_a_lost_answer_definite():
 
 async def test_a_look_that_fails_is_taken_again():
     said = [
-        Overloaded(), RegistryUnreachable(), DeadlineExceeded(), Task("t1", "completed"), Denied(),
-    ]  # fmt: skip
+        Overloaded(),
+        RegistryUnreachable(),
+        DeadlineExceeded(),
+        Task("t1", "completed"),
+        Denied(),
+    ]
 
     class Looking(RestPort):
         def _call(self, name, request, timeout):

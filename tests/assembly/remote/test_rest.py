@@ -13,7 +13,13 @@ import pytest
 
 from chatixia.assembly.profile.profile import Profile
 from chatixia.assembly.remote import rest as module
-from chatixia.assembly.remote.rest import Line, Rest, ask_serial, first, urls_of
+from chatixia.assembly.remote.rest import (
+    PinnedConnection,
+    RegistryClient,
+    ask_serial,
+    first,
+    urls_of,
+)
 from chatixia.errors import (
     BadSignature,
     ConfigError,
@@ -57,7 +63,7 @@ def at(profile: Profile, *urls: str) -> Profile:
 
 
 def ask(profile: Profile) -> Session:
-    with Rest.machine(profile, timeout=10) as rest:
+    with RegistryClient.machine(profile, timeout=10) as rest:
         said: Session = rest.call("session", Nothing())
         return said
 
@@ -71,7 +77,7 @@ async def test_as_a_machine_and_as_the_owner(registry: RegistryHarness):
     assert (await do(ask, profile)).person == profile.machine
 
     def keys() -> Keys:
-        with Rest.owner(profile) as rest:
+        with RegistryClient.owner(profile) as rest:
             said: Keys = rest.call("keys.list", Nothing())
             return said
 
@@ -80,11 +86,11 @@ async def test_as_a_machine_and_as_the_owner(registry: RegistryHarness):
 
 async def test_errors_keep_their_class(registry: RegistryHarness):
     def as_machine() -> None:
-        with Rest.machine(registry.profile) as rest:
+        with RegistryClient.machine(registry.profile) as rest:
             rest.call("keys.list", Nothing())
 
     def as_owner() -> None:
-        with Rest.owner(registry.profile) as rest:
+        with RegistryClient.owner(registry.profile) as rest:
             rest.call("invite.get", InviteRef("0" * 16))
 
     with pytest.raises(Denied):
@@ -169,7 +175,7 @@ async def test_a_silent_resolver_is_waited_for_less_where_a_number_refuses(
 ):
     monkeypatch.setattr(lookup, "LOOK_SECONDS", 0.01)
     profile = at(registry.profile, "http://127.0.0.1:1", "https://pi.local:8443")
-    with held() as resolver, Rest.machine(profile, timeout=60) as rest:
+    with held() as resolver, RegistryClient.machine(profile, timeout=60) as rest:
         with pytest.raises(RegistryUnreachable, match="pi.local:8443 does not answer: no resolver"):
             await asyncio.wait_for(do(rest.call, "session", Nothing()), 20)
         assert resolver.asked == ["pi.local"] and not rest.is_open
@@ -241,9 +247,17 @@ def http(status: str, body: bytes) -> bytes:
         (http("200 OK", b"[" * 2000), TooLarge),
         (http("200 OK", b'{"nonce":"AA","now":1,"mesh":"x"}'), WrongMesh),
     ],
-    ids=["nothing", "another protocol", "a page", "an empty object", "no such page", "a redirect",
-         "too much", "no proof"],
-)  # fmt: skip
+    ids=[
+        "nothing",
+        "another protocol",
+        "a page",
+        "an empty object",
+        "no such page",
+        "a redirect",
+        "too much",
+        "no proof",
+    ],
+)
 async def test_what_is_no_registry(
     registry: RegistryHarness, answer: bytes, kind: type, monkeypatch: pytest.MonkeyPatch
 ):
@@ -255,8 +269,11 @@ async def test_what_is_no_registry(
 
 def test_urls_of_addresses():
     assert urls_of(["a:1", "127.0.0.1:2", "https://b"]) == [
-        "https://a:1", "http://127.0.0.1:2", "https://127.0.0.1:2", "https://b",
-    ]  # fmt: skip
+        "https://a:1",
+        "http://127.0.0.1:2",
+        "https://127.0.0.1:2",
+        "https://b",
+    ]
 
 
 class Torn:
@@ -308,13 +325,13 @@ ODD = b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nodd"
 @pytest.mark.parametrize("answer", [b"", CUT, PROXY, ODD])
 async def test_a_request_that_left_and_got_no_answer_has_an_unknown_outcome(answer: bytes):
     async with Torn(answer, answer) as server:
-        line = await do(Line, server.url, 10)
+        line = await do(PinnedConnection, server.url, 10)
         with pytest.raises(MeshError) as raised:
             await do(line.call, "tasks.submit", SUBMIT)
         assert raised.value.outcome == "unknown" and server.asked == 1
         line.close()
         # A question changes nothing, so there is no doubt.
-        line = await do(Line, server.url, 10)
+        line = await do(PinnedConnection, server.url, 10)
         with pytest.raises(MeshError) as raised:
             await do(line.call, "tasks.get", Ref(SUBMIT.id))
         assert raised.value.outcome == "definite" and server.asked == 2
@@ -323,7 +340,7 @@ async def test_a_request_that_left_and_got_no_answer_has_an_unknown_outcome(answ
 
 async def test_what_never_left_has_a_definite_one():
     async with Torn() as server:
-        line = await do(Line, server.url, 10)
+        line = await do(PinnedConnection, server.url, 10)
         await server.accepted.wait()  # else it would end before it has the connection to close
     line.close()
     with pytest.raises(RegistryUnreachable) as raised:
@@ -334,11 +351,11 @@ async def test_what_never_left_has_a_definite_one():
 async def test_a_line_that_the_registry_proved_is_not_opened_again_unproved(
     secured: RegistryHarness,
 ):
-    line = await do(Line, tls_url(secured), 10)
+    line = await do(PinnedConnection, tls_url(secured), 10)
     line.close()
     with pytest.raises(RegistryUnreachable, match="the connection was closed"):
         await do(line.call, "nonce", NonceRequest(b64(bytes(16))))
-    plain = await do(Line, secured.url, 10)
+    plain = await do(PinnedConnection, secured.url, 10)
     plain.close()
     assert (await do(plain.call, "nonce", NonceRequest(b64(bytes(16))))).nonce
     plain.close()

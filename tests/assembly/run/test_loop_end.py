@@ -60,9 +60,12 @@ async def test_a_program_that_ends_without_a_stop(
     async with RegistryHarness(tmp_path / "home") as made:
         monkeypatch.setenv("CHATIXIA_HOME", str(made.home))
         script = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", BEGIN + ENDS[end],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
+            sys.executable,
+            "-c",
+            BEGIN + ENDS[end],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
         try:
             async with asyncio.timeout(60):
                 out, err = (text.decode() for text in await script.communicate())

@@ -42,9 +42,11 @@ async def start(
 ) -> subprocess.Popen[str]:
     (tmp_path / "script.py").write_text(text)
     return subprocess.Popen(
-        [sys.executable, str(tmp_path / "script.py")], stderr=subprocess.PIPE, text=True,
+        [sys.executable, str(tmp_path / "script.py")],
+        stderr=subprocess.PIPE,
+        text=True,
         env={**os.environ, "CHATIXIA_HOME": str(home), **env},
-    )  # fmt: skip
+    )
 
 
 async def line(process: subprocess.Popen[str]) -> str:

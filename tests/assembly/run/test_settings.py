@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from chatixia.agent.manifest import Loaded, load
+from chatixia.agent.manifest import LoadedManifest, load
 from chatixia.assembly.run.settings import VARIABLES, defaults, fill_environment, in_force, resolve
 from chatixia.errors import ConfigError
 
 
 @pytest.fixture
-def loaded(tmp_path: Path) -> Loaded:
+def loaded(tmp_path: Path) -> LoadedManifest:
     (tmp_path / "agent.yaml").write_text("name: a\nengine: wrtc\nslots: 3\nmodel: m")
     (tmp_path / ".env").write_text("CHATIXIA_ENGINE=aiortc\nCHATIXIA_TEST_FILLED=yes")
     return load(tmp_path)
@@ -27,12 +27,12 @@ def loaded(tmp_path: Path) -> Loaded:
         ({"engine": None}, {}, False, "auto", "default"),
     ],
 )
-def test_precedence(flags, environ, with_manifest, value, source, loaded: Loaded):
+def test_precedence(flags, environ, with_manifest, value, source, loaded: LoadedManifest):
     found = resolve(flags, loaded if with_manifest else None, environ)
     assert (found["engine"], found.source("engine")) == (value, source)
 
 
-def test_manifest_profile_and_default(loaded: Loaded):
+def test_manifest_profile_and_default(loaded: LoadedManifest):
     found = resolve({}, loaded, {}, {"registry": "http://127.0.0.1:1", "mesh": "work"})
     assert (found["slots"], found.source("slots")) == (3, str(loaded.path))
     assert (found["registry"], found.source("registry")) == ("http://127.0.0.1:1", "profile")
@@ -75,7 +75,7 @@ def test_every_variable_sets_a_key():
     assert set(VARIABLES) <= set(defaults())
 
 
-def test_dot_env_only_fills(loaded: Loaded, monkeypatch: pytest.MonkeyPatch):
+def test_dot_env_only_fills(loaded: LoadedManifest, monkeypatch: pytest.MonkeyPatch):
     import os
 
     monkeypatch.setenv("CHATIXIA_ENGINE", "auto")
@@ -87,7 +87,7 @@ def test_dot_env_only_fills(loaded: Loaded, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_where_an_agent_keeps_its_files(
-    loaded: Loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    loaded: LoadedManifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir("/")
     assert resolve({}, loaded, {}).data_dir() == tmp_path / ".chatixia"

@@ -25,8 +25,11 @@ def test_what_is_listed_is_reachable_and_the_systems_own():
 
 def test_the_name_on_the_network(monkeypatch: pytest.MonkeyPatch):
     for host, expected in (
-        ("Laptop.example", "laptop.local"), ("localhost", ""), ("bad_name", ""), ("", ""),
-    ):  # fmt: skip
+        ("Laptop.example", "laptop.local"),
+        ("localhost", ""),
+        ("bad_name", ""),
+        ("", ""),
+    ):
         monkeypatch.setattr("socket.gethostname", lambda host=host: host)
         assert local_name() == expected
 

@@ -9,13 +9,13 @@ import pytest
 
 from chatixia.assembly.serve.files import certificate, load_settings, save_settings, token_keys
 from chatixia.errors import ConfigError
-from chatixia.registry.settings import Settings
+from chatixia.registry.settings import RegistrySettings
 from chatixia.world import REAL
 
 
 def test_settings_are_remembered(tmp_path: Path):
-    assert load_settings(tmp_path) == Settings()
-    save_settings(tmp_path, Settings(port=9, lan=True, public=["a.example"]))
+    assert load_settings(tmp_path) == RegistrySettings()
+    save_settings(tmp_path, RegistrySettings(port=9, lan=True, public=["a.example"]))
     found = load_settings(tmp_path)
     assert (found.port, found.lan, found.public) == (9, True, ["a.example"])
     assert "token_ttl" not in (tmp_path / "registry.yaml").read_text()

@@ -6,12 +6,12 @@ import socket
 
 import pytest
 
-from chatixia.assembly.serve.listeners import Plan, bind, stun_urls, urls
+from chatixia.assembly.serve.listeners import ListenPlan, bind, stun_urls, urls
 from chatixia.errors import ConfigError
 
 
-def free(**more: object) -> Plan:
-    plan = Plan(0, 0, 0)
+def free(**more: object) -> ListenPlan:
+    plan = ListenPlan(0, 0, 0)
     for name, value in more.items():
         setattr(plan, name, value)
     return plan
@@ -30,13 +30,17 @@ def test_tls_and_stun_beside_it():
     bound = bind(plan)
     tls = bound.tls_port
     assert urls(bound, plan)[1:] == [
-        f"https://m.example:{tls}", f"https://[2001:db8::1]:{tls}", f"https://127.0.0.1:{tls}",
+        f"https://m.example:{tls}",
+        f"https://[2001:db8::1]:{tls}",
+        f"https://127.0.0.1:{tls}",
         f"https://laptop.local:{tls}",
-    ]  # fmt: skip
+    ]
     stun = bound.stun_port
     assert stun_urls(bound, plan) == [
-        f"stun:[2001:db8::1]:{stun}", f"stun:127.0.0.1:{stun}", f"stun:m.example:{stun}",
-    ]  # fmt: skip
+        f"stun:[2001:db8::1]:{stun}",
+        f"stun:127.0.0.1:{stun}",
+        f"stun:m.example:{stun}",
+    ]
     assert bound.stun[0].getsockname() == ("127.0.0.1", bound.stun_port)
     bound.close()
 

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from chatixia.assembly.serve.up import _within_descriptors
-from chatixia.core.admission import Bounds
+from chatixia.core.admission import AdmissionLimits
 from chatixia.registry.web.acceptor import Acceptor
 from tests.registry.strangers import HEALTH, OK, bounded, raw
 
@@ -32,6 +32,6 @@ def test_few_descriptors_mean_few_strangers(monkeypatch):
     import resource
 
     monkeypatch.setattr(resource, "getrlimit", lambda _: (256, 256))
-    assert _within_descriptors(Bounds()).total == 64
+    assert _within_descriptors(AdmissionLimits()).total == 64
     monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY,) * 2)
-    assert _within_descriptors(Bounds()) == Bounds()
+    assert _within_descriptors(AdmissionLimits()) == AdmissionLimits()

@@ -17,7 +17,7 @@ from chatixia.assembly.serve.up import UpOptions, plan_of, serve, settings_of
 from chatixia.core.handshake import check_registry
 from chatixia.errors import AlreadyRunning, BadSignature, ConfigError
 from chatixia.identity import verify
-from chatixia.registry.settings import Settings
+from chatixia.registry.settings import RegistrySettings
 from chatixia.testing.registry import RegistryHarness, RegistryProcess
 from chatixia.wire.signed import b64
 from chatixia.wire.trust import Signed
@@ -65,9 +65,12 @@ async def test_off_loopback_it_speaks_tls_and_proves_its_certificate(
         seen = hashlib.sha256(der).digest()
         chain = [Signed(**part) for part in answer["registry"]]
         proved: dict[str, Any] = {
-            "nonce": b"n" * 16, "mesh": registry.profile.mesh, "now": answer["now"],
-            "verify": verify, "pinned": registry.profile.registry_key,
-        }  # fmt: skip
+            "nonce": b"n" * 16,
+            "mesh": registry.profile.mesh,
+            "now": answer["now"],
+            "verify": verify,
+            "pinned": registry.profile.registry_key,
+        }
         check_registry(chain, answer["proof"], certificate=seen, **proved)
         for other in (b"", bytes(32)):
             with pytest.raises(BadSignature):
@@ -107,12 +110,12 @@ def test_flags_over_file_and_what_they_open(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(addresses, "lan_addresses", lambda: ["10.0.0.5", "203.0.113.7"])
     monkeypatch.setattr(addresses, "local_name", lambda: "v.local")
     assert plan_of(found).names == ["203.0.113.7", "v.local"]
-    public = plan_of(Settings(public=["203.0.113.7"]))
+    public = plan_of(RegistrySettings(public=["203.0.113.7"]))
     assert public.lan == ["203.0.113.7"] and public.names == ["203.0.113.7"]
-    assert plan_of(Settings()).lan == [] and plan_of(Settings()).names == []
+    assert plan_of(RegistrySettings()).lan == [] and plan_of(RegistrySettings()).names == []
     monkeypatch.setattr(addresses, "lan_addresses", list)
     with pytest.raises(ConfigError):
-        plan_of(Settings(lan=True))
+        plan_of(RegistrySettings(lan=True))
     with pytest.raises(ConfigError):
         settings_of(tmp_path, UpOptions(public=["https://x/"]))
 

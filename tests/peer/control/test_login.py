@@ -21,7 +21,7 @@ from chatixia.errors import (
     WrongMesh,
 )
 from chatixia.peer.control.login import (
-    Line,
+    LoginConnection,
     NoAddress,
     NobodyListens,
     _refused,
@@ -45,7 +45,7 @@ from tests.peer.front import Front, front, me
 from tests.peer.resolver import held
 
 
-async def enter(door: Front, who: Any = None) -> Line:
+async def enter(door: Front, who: Any = None) -> LoginConnection:
     who = who or me()
     line = await login(door.url, who, Register(who.id, incarnation=who.incarnation), b"n" * 16)
     await hang_up(line.ws)

@@ -16,7 +16,7 @@ from chatixia.errors import (
     Unavailable,
 )
 from chatixia.peer.control import requests as module
-from chatixia.peer.control.requests import LOOKS_AT_ONCE, LOOKS_FIRST, WAITING, WINDOW, Verbs
+from chatixia.peer.control.requests import LOOKS_AT_ONCE, LOOKS_FIRST, WAITING, WINDOW, VerbRequests
 from chatixia.wire.registry import AgentQuery, AgentRef, Nothing, Serial
 from chatixia.wire.signaling import SignalError, VerbCall, VerbResult
 from chatixia.wire.tasks import Ref
@@ -39,9 +39,12 @@ WEATHER = Serial("weather")
 
 
 async def started(
-    verbs: Verbs, count: int = 1, timeout: float = 60.0,
-    name: str = "serial", request: msgspec.Struct = WEATHER,
-) -> list[asyncio.Task[Any]]:  # fmt: skip
+    verbs: VerbRequests,
+    count: int = 1,
+    timeout: float = 60.0,
+    name: str = "serial",
+    request: msgspec.Struct = WEATHER,
+) -> list[asyncio.Task[Any]]:
     tasks = [asyncio.ensure_future(verbs.call(name, request, timeout)) for _ in range(count)]
     await asyncio.sleep(0)
     return tasks
@@ -53,7 +56,7 @@ def answer(call: VerbCall, body: bytes = b'{"id":"weather","serial":7}') -> Verb
 
 async def test_an_answer_comes_as_the_verbs_reply():
     wire = Wire()
-    verbs = Verbs(wire.send)
+    verbs = VerbRequests(wire.send)
     [task] = await started(verbs)
     assert (wire.sent[0].verb, bytes(wire.sent[0].body)) == ("serial", b'{"id":"weather"}')
     verbs.result(VerbResult("nobody's"))
@@ -64,7 +67,7 @@ async def test_an_answer_comes_as_the_verbs_reply():
 
 async def test_a_refusal_comes_as_its_class():
     wire = Wire()
-    verbs = Verbs(wire.send)
+    verbs = VerbRequests(wire.send)
     [task] = await started(verbs)
     assert not verbs.error(SignalError("not_found", "", "offer"))
     assert verbs.error(SignalError("not_found", "No such thing.", wire.sent[0].id))
@@ -75,7 +78,7 @@ async def test_a_refusal_comes_as_its_class():
 async def test_another_members_error_answers_no_verb():
     """A member may send anybody an ``error`` about a link, with the next verb's id in it."""
     wire = Wire()
-    verbs = Verbs(wire.send)
+    verbs = VerbRequests(wire.send)
     [task] = await started(verbs)
     forged = SignalError("not_found", "", wire.sent[0].id, outcome="definite", peer_id="mallory")
     assert not verbs.error(forged)
@@ -85,7 +88,7 @@ async def test_another_members_error_answers_no_verb():
 
 async def test_only_a_window_of_them_flies_and_the_rest_follow():
     wire = Wire()
-    verbs = Verbs(wire.send)
+    verbs = VerbRequests(wire.send)
     tasks = await started(verbs, WINDOW + 10)
     assert len(wire.sent) == WINDOW
     for n in range(WINDOW + 10):
@@ -96,7 +99,7 @@ async def test_only_a_window_of_them_flies_and_the_rest_follow():
 
 
 async def test_too_many_are_refused_at_once():
-    verbs = Verbs(Wire().send)
+    verbs = VerbRequests(Wire().send)
     tasks = await started(verbs, WAITING)
     with pytest.raises(Overloaded):
         await verbs.call("serial", Serial("weather"), 1.0)
@@ -107,7 +110,7 @@ async def test_too_many_are_refused_at_once():
 
 
 async def test_a_deadline_says_whether_it_had_left():
-    verbs = Verbs(Wire().send)
+    verbs = VerbRequests(Wire().send)
     late = await started(verbs, WINDOW + 1, 0.01, "leave", Nothing())
     errors = await asyncio.gather(*late, return_exceptions=True)
     assert all(isinstance(error, DeadlineExceeded) for error in errors)
@@ -116,7 +119,7 @@ async def test_a_deadline_says_whether_it_had_left():
 
 async def test_a_lost_login_ends_them_all():
     wire = Wire()
-    verbs = Verbs(wire.send)
+    verbs = VerbRequests(wire.send)
     tasks = await started(verbs, WINDOW + 1, 60.0, "leave", Nothing())
     wire.open = False
     verbs.broken()
@@ -131,11 +134,15 @@ async def test_a_lost_login_ends_them_all():
 async def test_what_only_reads_has_done_nothing_when_no_answer_comes():
     """A look at a task aside: what waits for work leaves open what became of that."""
     outcomes = []
-    for name, request in (("agents.list", AgentQuery()), ("status", Nothing()),
-                          ("tasks.get", Ref("t_x")), ("session", Nothing())):  # fmt: skip
+    for name, request in (
+        ("agents.list", AgentQuery()),
+        ("status", Nothing()),
+        ("tasks.get", Ref("t_x")),
+        ("session", Nothing()),
+    ):
         for end in ("late", "broken", "unreadable"):
             wire = Wire()
-            verbs = Verbs(wire.send)
+            verbs = VerbRequests(wire.send)
             task = asyncio.ensure_future(verbs.call(name, request, 0.01 if end == "late" else 5.0))
             while not wire.sent:
                 await asyncio.sleep(0)
@@ -145,13 +152,17 @@ async def test_what_only_reads_has_done_nothing_when_no_answer_comes():
                 verbs.result(answer(wire.sent[0], b"[1,2"))
             [error] = await asyncio.gather(task, return_exceptions=True)
             outcomes.append((name, error.outcome))
-    assert set(outcomes) == {("agents.list", "definite"), ("status", "definite"),
-                             ("session", "definite"), ("tasks.get", "unknown")}  # fmt: skip
+    assert set(outcomes) == {
+        ("agents.list", "definite"),
+        ("status", "definite"),
+        ("session", "definite"),
+        ("tasks.get", "unknown"),
+    }
 
 
 async def test_an_answer_that_cannot_be_read_is_an_error():
     wire = Wire()
-    verbs = Verbs(wire.send)
+    verbs = VerbRequests(wire.send)
     task = asyncio.ensure_future(verbs.call("leave", Nothing(), 1.0))
     await asyncio.sleep(0)
     verbs.result(answer(wire.sent[0], b"[1,2"))
@@ -162,9 +173,11 @@ async def test_an_answer_that_cannot_be_read_is_an_error():
 
 async def test_looks_at_tasks_take_turns_and_leave_room_for_what_does_something():
     wire = Wire()
-    verbs = Verbs(wire.send)
-    looks = [asyncio.ensure_future(verbs.call("tasks.get", Ref(f"t{n}"), 60.0))
-             for n in range(3 * WAITING)]  # fmt: skip
+    verbs = VerbRequests(wire.send)
+    looks = [
+        asyncio.ensure_future(verbs.call("tasks.get", Ref(f"t{n}"), 60.0))
+        for n in range(3 * WAITING)
+    ]
     await asyncio.sleep(0)
     assert len(wire.sent) == LOOKS_AT_ONCE
     acts = await started(verbs, WAITING)
@@ -187,7 +200,7 @@ async def test_looks_at_tasks_take_turns_and_leave_room_for_what_does_something(
 
 async def test_looks_have_a_bound_too(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module, "LOOKS_WAITING", 2)
-    verbs = Verbs(Wire().send)
+    verbs = VerbRequests(Wire().send)
     looks = [asyncio.ensure_future(verbs.call("tasks.get", Ref("t"), 60.0)) for _ in range(2)]
     await asyncio.sleep(0)
     with pytest.raises(Overloaded):

@@ -285,8 +285,12 @@ async def test_each_push_goes_to_whom_it_concerns():
         await door.sockets[0].send(text)
         await door.until(lambda: Pong("7") in door.got)
         assert [type(frame) for frame in links] == [
-            Offer, PeerJoined, PeerLeft, PeerList, SignalError,
-        ]  # fmt: skip
+            Offer,
+            PeerJoined,
+            PeerLeft,
+            PeerList,
+            SignalError,
+        ]
         assert [type(frame) for frame in mesh] == [PeerJoined, PeerLeft, PeerJoined, TaskHint]
         assert configs[0].token == "t"
 

@@ -45,6 +45,9 @@ def test_the_c_library_names_loopback():
 def test_in_a_network_of_its_own(setup, answer):
     said = subprocess.run(
         ["unshare", "-n", "sh", "-c", f'{setup}; exec "$0" -c "$1"', sys.executable, ASK],
-        capture_output=True, text=True, timeout=30, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
     assert said.stdout.strip() == answer

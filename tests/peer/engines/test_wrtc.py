@@ -157,8 +157,10 @@ async def test_a_host_with_only_loopback_links_over_it(names):
     said = await asyncio.to_thread(
         subprocess.run,
         ["unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", *run],
-        capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     tier, *addresses = said.stdout.split() or [said.stderr]
     assert tier == "direct"
     assert len(addresses) == 2

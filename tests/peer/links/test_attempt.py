@@ -15,7 +15,7 @@ from chatixia.core.session import LINK_WINDOW
 from chatixia.errors import MeshError
 from chatixia.peer.engines.base import Connection
 from chatixia.peer.links import attempt as link_birth
-from chatixia.peer.links.attempt import EARLY_BYTES, Birth
+from chatixia.peer.links.attempt import EARLY_BYTES, LinkAttempt
 from chatixia.peer.links.driver import LinkDriver
 from chatixia.wire.base import encode
 from chatixia.wire.peer import MAX_HELLO
@@ -25,11 +25,11 @@ from tests.core.circle import NOW, agent
 from tests.peer.relay import Node, Relay, nodes
 
 
-def evil(kind: type[Birth]) -> type[LinkDriver]:
+def evil(kind: type[LinkAttempt]) -> type[LinkDriver]:
     """A driver whose connections are born by ``kind``."""
 
     class Evil(LinkDriver):
-        def _birth(self, peer: Any, key: int, attempt: int, incarnation: str) -> Birth:
+        def _birth(self, peer: Any, key: int, attempt: int, incarnation: str) -> LinkAttempt:
             birth = kind(self, key, peer.id, attempt, incarnation)
             peer.births[key] = birth
             peer.attempts += 1
@@ -39,7 +39,7 @@ def evil(kind: type[Birth]) -> type[LinkDriver]:
 
 
 async def meet(
-    kind: type[Birth], good: str = "bob", bad: str = "alice"
+    kind: type[LinkAttempt], good: str = "bob", bad: str = "alice"
 ) -> tuple[Node, Node, Relay]:
     """An honest node and a bad one that wants a link to it."""
     relay = Relay()
@@ -62,10 +62,10 @@ async def ends(*two: Node) -> None:
     await asyncio.gather(*(node.driver.stop() for node in two))
 
 
-def lying(**fields: Any) -> type[Birth]:
+def lying(**fields: Any) -> type[LinkAttempt]:
     """Its hello says something else than its signed offer or answer."""
 
-    class Lying(Birth):
+    class Lying(LinkAttempt):
         def _greet(self) -> None:
             assert self._binding and self.channel
             hello = make_hello(msgspec.structs.replace(self._binding, **fields), self._me)
@@ -108,7 +108,7 @@ async def test_a_hello_that_says_anything_else_is_refused_on_both_sides(field, n
 
 
 async def test_a_reflected_hello_is_no_hello():
-    class Mirror(Birth):
+    class Mirror(LinkAttempt):
         def _greet(self) -> None:
             assert self.channel
             self.channel.on_message = self._back
@@ -134,7 +134,7 @@ def junk() -> list[bytes]:
 
 @pytest.mark.parametrize("data", junk(), ids=range(len(junk())))
 async def test_anything_but_a_hello_first_ends_the_connection(data):
-    class Rude(Birth):
+    class Rude(LinkAttempt):
         def _greet(self) -> None:
             assert self.channel
             self.channel.send(data)
@@ -149,7 +149,7 @@ async def test_anything_but_a_hello_first_ends_the_connection(data):
 
 
 async def test_text_first_is_no_hello_either():
-    class Rude(Birth):
+    class Rude(LinkAttempt):
         def _greet(self) -> None:
             assert self.channel
             self.channel._raw.send("hello")
@@ -163,7 +163,7 @@ async def test_text_first_is_no_hello_either():
 
 @pytest.mark.parametrize("count", [1, 6])
 async def test_channels_that_nobody_declared_are_closed(count):
-    class Many(Birth):
+    class Many(LinkAttempt):
         async def _connect(self) -> Any:
             made = await super()._connect()
             self.extra = [made.create_channel(f"extra{n}") for n in range(count)]
@@ -186,7 +186,7 @@ async def test_channels_that_nobody_declared_are_closed(count):
 
 
 async def test_what_comes_between_hello_and_the_link_is_held_within_a_bound():
-    class Eager(Birth):
+    class Eager(LinkAttempt):
         def _greet(self) -> None:
             super()._greet()
             assert self.channel
@@ -195,7 +195,7 @@ async def test_what_comes_between_hello_and_the_link_is_held_within_a_bound():
 
         burst = LINK_WINDOW // 16_384  # what an honest peer's credit lets it send at once
 
-    class Patient(Birth):
+    class Patient(LinkAttempt):
         async def _measure(self) -> None:
             while len(self._early) < Eager.burst and not self.over:
                 await asyncio.sleep(0.01)
@@ -215,7 +215,7 @@ async def test_what_comes_between_hello_and_the_link_is_held_within_a_bound():
     class Greedy(Eager):
         burst = EARLY_BYTES // 16_384 + 1
 
-    class Slow(Birth):
+    class Slow(LinkAttempt):
         async def _measure(self) -> None:
             while not self.over:
                 await asyncio.sleep(0.01)
@@ -267,18 +267,26 @@ class Mallory:
             case Offer():
                 self.offer = frame
                 made = Offer(
-                    "zoe", frame.sdp, incarnation=self.me.incarnation,
-                    peer_incarnation=self.relay.nodes["zoe"].me.incarnation, attempt=1,
-                    nonce=frame.nonce, capabilities=frame.capabilities,
-                )  # fmt: skip
+                    "zoe",
+                    frame.sdp,
+                    incarnation=self.me.incarnation,
+                    peer_incarnation=self.relay.nodes["zoe"].me.incarnation,
+                    attempt=1,
+                    nonce=frame.nonce,
+                    capabilities=frame.capabilities,
+                )
                 self._send(sign_offer(made, self.me))
             case Answer():
                 assert self.offer
                 made = Answer(
-                    "alice", frame.sdp, incarnation=self.me.incarnation,
-                    peer_incarnation=self.offer.incarnation, attempt=1, nonce=frame.nonce,
+                    "alice",
+                    frame.sdp,
+                    incarnation=self.me.incarnation,
+                    peer_incarnation=self.offer.incarnation,
+                    attempt=1,
+                    nonce=frame.nonce,
                     capabilities=frame.capabilities,
-                )  # fmt: skip
+                )
                 self._send(sign_answer(made, self.offer, self.me))
             case IceCandidate():
                 frame.target_id = "zoe" if frame.peer_id == "alice" else "alice"
@@ -312,7 +320,7 @@ async def test_misbinding_a_member_that_signs_anothers_fingerprint_as_its_own():
 async def test_another_certificate_than_the_signed_one_opens_no_channel(engine):
     """The engines refuse it in DTLS; where one would not, ``_greet`` does."""
 
-    class Other(Birth):
+    class Other(LinkAttempt):
         def _bind(self, *arguments: Any, **named: Any) -> None:
             super()._bind(*arguments, **named)
             assert self._binding
@@ -337,7 +345,7 @@ async def test_a_hello_that_came_before_the_close_is_judged_after_it():
     """The end that is second to find a lie reads it when its engine has forgotten the certificate:
     it must name the lie all the same."""
 
-    class Forgetful(Birth):
+    class Forgetful(LinkAttempt):
         def _greet(self) -> None:
             super()._greet()
             assert self.connection
@@ -362,7 +370,7 @@ async def test_a_path_waits_a_moment_for_its_peers_address(after, monkeypatch):
     monkeypatch.setattr(link_birth, "NAME_SECONDS", 0.02 if after is None else 0.9)
     asked = 0
 
-    class Shy(Birth):
+    class Shy(LinkAttempt):
         async def _stats(self) -> Any:
             nonlocal asked
             asked += 1
@@ -384,7 +392,7 @@ async def test_a_path_waits_a_moment_for_its_peers_address(after, monkeypatch):
         await ends(good, peer)
 
 
-class Foreign(Birth):
+class Foreign(LinkAttempt):
     """Signs the fingerprint of another certificate than it connects with."""
 
     async def _connect(self) -> Connection:

@@ -31,12 +31,20 @@ ENGINES = ("wrtc", "aiortc")
 
 def sdp(*more: str, fingerprint: bytes = b"f" * 32) -> str:
     lines = [
-        "v=0", "o=- 1 2 IN IP4 127.0.0.1", "s=-", "t=0 0",
-        "m=application 9 UDP/DTLS/SCTP webrtc-datachannel", "c=IN IP4 0.0.0.0",
-        "a=ice-ufrag:abcd", "a=ice-pwd:abcdefghijklmnopqrstuv",
+        "v=0",
+        "o=- 1 2 IN IP4 127.0.0.1",
+        "s=-",
+        "t=0 0",
+        "m=application 9 UDP/DTLS/SCTP webrtc-datachannel",
+        "c=IN IP4 0.0.0.0",
+        "a=ice-ufrag:abcd",
+        "a=ice-pwd:abcdefghijklmnopqrstuv",
         "a=fingerprint:sha-256 " + ":".join(f"{byte:02X}" for byte in fingerprint),
-        "a=setup:actpass", "a=mid:0", "a=sctp-port:5000", *more,
-    ]  # fmt: skip
+        "a=setup:actpass",
+        "a=mid:0",
+        "a=sctp-port:5000",
+        *more,
+    ]
     return "".join(f"{line}\r\n" for line in lines)
 
 
@@ -81,8 +89,11 @@ async def test_a_link_has_one_name_one_tier_and_carries_frames_both_ways(one, tw
         assert bob.upper.frames == [("alice", b"to bob")]
         assert alice.upper.frames == [("bob", b"to alice")]
         assert alice.me.book.pin("default", "bob") and bob.me.book.pin("default", "alice")
-        assert all(isinstance(f, Offer) is (s == "alice") for s, f in relay.log
-                   if isinstance(f, Offer | Answer))  # fmt: skip
+        assert all(
+            isinstance(f, Offer) is (s == "alice")
+            for s, f in relay.log
+            if isinstance(f, Offer | Answer)
+        )
 
 
 async def test_five_that_start_at_once_end_with_one_link_per_pair():
@@ -95,8 +106,9 @@ async def test_five_that_start_at_once_end_with_one_link_per_pair():
                 await one.upper.until(lambda one=one, two=two: two.id in one.upper.paths)
             found = {
                 (node.id, report.peer): report.link
-                for node in five for report in node.driver.report()
-            }  # fmt: skip
+                for node in five
+                for report in node.driver.report()
+            }
             assert len(found) == 20
             assert all(found[a, b] == found[b, a] for a, b in found)
             assert len(set(found.values())) == 10
@@ -288,10 +300,18 @@ async def test_too_many_candidates_and_strange_ones_open_no_socket_to_strangers(
         bob.driver.signal(offer(me, bob))
         strange = "candidate:1 1 udp 1 example.com 9 typ host"
         for n in range(40):
-            bob.driver.signal(IceCandidate(
-                "bob", strange if n == 0 else f"candidate:{n} 1 udp 1 192.0.2.9 {n + 1} typ host",
-                "0", 0, "alice", me.incarnation, bob.me.incarnation, 1,
-            ))  # fmt: skip
+            bob.driver.signal(
+                IceCandidate(
+                    "bob",
+                    strange if n == 0 else f"candidate:{n} 1 udp 1 192.0.2.9 {n + 1} typ host",
+                    "0",
+                    0,
+                    "alice",
+                    me.incarnation,
+                    bob.me.incarnation,
+                    1,
+                )
+            )
         said = await refused(relay, bob)
         assert said.code == "busy" and "candidates" in said.message
         assert bob.driver.peers["alice"].link.trying.seen > 32
@@ -301,10 +321,18 @@ async def test_a_strange_candidate_ends_its_try():
     async with nodes("bob") as (relay, bob):
         me = agent("alice").me()
         bob.driver.signal(offer(me, bob))
-        bob.driver.signal(IceCandidate(
-            "bob", "candidate:1 1 udp 1 example.com 9 typ host", "0", 0, "alice",
-            me.incarnation, bob.me.incarnation, 1,
-        ))  # fmt: skip
+        bob.driver.signal(
+            IceCandidate(
+                "bob",
+                "candidate:1 1 udp 1 example.com 9 typ host",
+                "0",
+                0,
+                "alice",
+                me.incarnation,
+                bob.me.incarnation,
+                1,
+            )
+        )
         assert (await refused(relay, bob)).code == "bad_request"
         assert not bob.driver.peers["alice"].births
 

@@ -60,9 +60,14 @@ async def test_v_says_what_a_link_does(caplog: pytest.LogCaptureFixture):
         await alice.open(bob)
     text = "\n".join(caplog.messages)
     for part in (
-        r"link to bob, try 1, after 0.", ": offer sent", ": answer came", ": connection connected",
-        r"link to alice, try 1", ": offer came, answer sent", ": open, direct, host here",
-    ):  # fmt: skip
+        r"link to bob, try 1, after 0.",
+        ": offer sent",
+        ": answer came",
+        ": connection connected",
+        r"link to alice, try 1",
+        ": offer came, answer sent",
+        ": open, direct, host here",
+    ):
         assert part in text, (part, text)
     ends = [line for line in caplog.messages if ": open, direct" in line]
     assert len(ends) == 2 and all("candidates here: " in line for line in ends)
@@ -86,8 +91,9 @@ async def test_a_link_that_fails_names_the_likely_cause(
                 await asyncio.sleep(0.01)
         wanted = (
             "no answer over UDP: the other side told no address"
-            if lost == (IceCandidate,) else "no answer to the offer"
-        )  # fmt: skip
+            if lost == (IceCandidate,)
+            else "no answer to the offer"
+        )
         assert alice.driver.likely(bob.id) == wanted
         assert alice.driver.likely(alice.id) == ""
         assert relay.of(Offer)

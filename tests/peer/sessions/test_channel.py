@@ -7,11 +7,11 @@ import pytest
 
 from chatixia.core import frames
 from chatixia.core.call import Calls
-from chatixia.core.exchange import Pending, Served
+from chatixia.core.exchange import PendingCall, ServedRequest
 from chatixia.core.ports import Outgoing
-from chatixia.core.timers import Wheel
+from chatixia.core.timers import TimerWheel
 from chatixia.peer.engines.base import EngineRefused
-from chatixia.peer.sessions.channel import ASK_BYTES, ENGINE_BYTES, Channel, LoopTimers
+from chatixia.peer.sessions.channel import ASK_BYTES, ENGINE_BYTES, LoopTimers, SessionChannel
 from chatixia.testing.clock import FakeWorld
 from chatixia.wire import messages as m
 
@@ -41,8 +41,10 @@ class Side:
     def __init__(self):
         self.world = FakeWorld()
         self.world.waiting = lambda: 0
-        self.calls = Calls("a", "b", Wheel())
-        self.channel = Channel(self.calls, self.world, self.world, asyncio.get_running_loop())
+        self.calls = Calls("a", "b", TimerWheel())
+        self.channel = SessionChannel(
+            self.calls, self.world, self.world, asyncio.get_running_loop()
+        )
         self.seen = []
         self.channel.perform = self.seen.extend
         self.path = Path()
@@ -143,7 +145,7 @@ async def test_text_frames_are_read_too():
     side.path.on_message(
         frames.write_frame(1, 0, [frames.task_request("r", "s", b"{}", 9)]).decode()
     )
-    assert isinstance(side.seen[0], Served)
+    assert isinstance(side.seen[0], ServedRequest)
 
 
 @pytest.mark.parametrize("data", [b"", b"\x02", b"garbage", b'{"s":-1}', b'{"a":9}', "text"])
@@ -155,7 +157,7 @@ async def test_a_malformed_frame_closes_that_path_and_nothing_else(data):
     fresh = Path()
     side.channel.attach(fresh, 0)
     fresh.on_message(frames.write_frame(1, 1, [frames.task_response("1", b"7")]))
-    assert side.seen == [pending] and isinstance(pending, Pending)
+    assert side.seen == [pending] and isinstance(pending, PendingCall)
 
 
 async def test_mutated_frames_never_crash_it():

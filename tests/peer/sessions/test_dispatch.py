@@ -7,12 +7,12 @@ from contextvars import ContextVar
 import pytest
 
 from chatixia.core.call import Calls
-from chatixia.core.exchange import Heard, Late, Pending
+from chatixia.core.exchange import CallOverdue, PendingCall, PongReceived
 from chatixia.core.ports import Outgoing
 from chatixia.core.streams import Outflow
-from chatixia.core.timers import Wheel
-from chatixia.peer.sessions.channel import Channel
-from chatixia.peer.sessions.dispatch import EAGER, Perform, resolve, wake
+from chatixia.core.timers import TimerWheel
+from chatixia.peer.sessions.channel import SessionChannel
+from chatixia.peer.sessions.dispatch import EAGER, CallDispatcher, resolve, wake
 from chatixia.testing.clock import FakeWorld
 
 
@@ -22,10 +22,10 @@ class Side:
     def __init__(self, handler, stream=False):
         loop = asyncio.get_running_loop()
         world = FakeWorld()
-        asker = Calls("a", "b", Wheel())
-        self.calls = Calls("b", "a", Wheel())
-        self.channel = Channel(self.calls, world, world, loop)
-        self.perform = Perform(loop)
+        asker = Calls("a", "b", TimerWheel())
+        self.calls = Calls("b", "a", TimerWheel())
+        self.channel = SessionChannel(self.calls, world, world, loop)
+        self.perform = CallDispatcher(loop)
         self.perform.handler = handler
         asker.ask(Outgoing("b", "s", stream=stream), "r", world.now)
         came, self.sink = [], []
@@ -160,7 +160,7 @@ async def test_an_item_waits_for_credit():
 
 async def test_whoever_waits_is_woken_once():
     loop = asyncio.get_running_loop()
-    flow, pending = Outflow(), Pending("r", None, Outgoing("b"), b"", 0, 1.0, 0.0)
+    flow, pending = Outflow(), PendingCall("r", None, Outgoing("b"), b"", 0, 1.0, 0.0)
     flow.waiter = pending.waiter = waiter = loop.create_future()
     wake(flow)
     wake(flow)
@@ -169,9 +169,9 @@ async def test_whoever_waits_is_woken_once():
 
 
 async def test_pongs_and_late_calls_reach_who_waits():
-    perform, late = Perform(asyncio.get_running_loop()), []
+    perform, late = CallDispatcher(asyncio.get_running_loop()), []
     perform.on_late = late.append
     perform.pongs["p"] = waiter = asyncio.get_running_loop().create_future()
-    pending = Pending("r", None, Outgoing("b"), b"", 0, 1.0, 0.0)
-    perform(None, [Heard("p"), Heard("p"), Late(pending)])
+    pending = PendingCall("r", None, Outgoing("b"), b"", 0, 1.0, 0.0)
+    perform(None, [PongReceived("p"), PongReceived("p"), CallOverdue(pending)])
     assert waiter.done() and late == [pending]

@@ -5,9 +5,9 @@ import gc
 
 import pytest
 
-from chatixia.core.exchange import Served
+from chatixia.core.exchange import ServedRequest
 from chatixia.core.ports import Outgoing
-from chatixia.core.session import Session
+from chatixia.core.session import PeerSession
 from chatixia.errors import Denied, MeshError, Overloaded, RegistryUnreachable, Unreachable
 from chatixia.testing.network import Network
 from chatixia.wire.messages import TaskAnswer
@@ -212,7 +212,7 @@ async def test_a_peer_that_is_gone_leaves_nothing_unless_in_use(net):
 
 
 def sessions() -> set[int]:
-    return {id(each) for each in gc.get_objects() if isinstance(each, Session)}
+    return {id(each) for each in gc.get_objects() if isinstance(each, PeerSession)}
 
 
 @pytest.mark.parametrize(("name", "goes"), [("b", False), ("c~abcdef", True)])
@@ -224,7 +224,7 @@ async def test_answers_are_kept_for_an_agent_that_may_come_back(net, name, goes)
     await asker.call(Outgoing("a", "echo", b"1"))
     calls = a._peers[name].calls
     # The last answer is never acknowledged: its asker is gone.
-    served = Served("r", calls, TaskAnswer, None, net.world.monotonic() + 5, answer=b"1")
+    served = ServedRequest("r", calls, TaskAnswer, None, net.world.monotonic() + 5, answer=b"1")
     calls.served["r"] = served
     calls.account.keep(1)
     net.kill(name)

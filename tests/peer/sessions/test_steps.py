@@ -1,12 +1,12 @@
 """Progress is told at once, then the newest of it five times a second."""
 
-from chatixia.peer.sessions.steps import Steps
+from chatixia.peer.sessions.steps import ProgressPacer
 from chatixia.testing.clock import FakeWorld
 
 
 async def test_the_first_step_goes_at_once_and_the_newest_follows():
     world, told = FakeWorld(), []
-    steps = Steps(world, world, lambda *step: told.append(step))
+    steps = ProgressPacer(world, world, lambda *step: told.append(step))
     for n in range(1000):
         steps.step(n / 1000, f"step {n}")
     assert told == [(0.0, "step 0")]
@@ -25,7 +25,7 @@ async def test_the_first_step_goes_at_once_and_the_newest_follows():
 
 async def test_after_the_end_nothing_is_told():
     world, told = FakeWorld(), []
-    steps = Steps(world, world, lambda *step: told.append(step))
+    steps = ProgressPacer(world, world, lambda *step: told.append(step))
     steps.step(0.1, "")
     steps.step(0.2, "")
     steps.end()

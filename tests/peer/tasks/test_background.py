@@ -5,14 +5,14 @@ from contextvars import ContextVar
 
 from chatixia.peer.sessions.channel import LoopTimers
 from chatixia.peer.sessions.dispatch import EAGER
-from chatixia.peer.tasks.background import Chores, ends
+from chatixia.peer.tasks.background import BackgroundTasks, ends
 from chatixia.testing.clock import FakeWorld
 
 SEEN: ContextVar[str] = ContextVar("SEEN", default="nothing")
 
 
 async def test_an_eager_one_runs_at_once_and_all_end_with_the_stop():
-    chores, ended = Chores(LoopTimers()), []
+    chores, ended = BackgroundTasks(LoopTimers()), []
 
     async def hang(name):
         try:
@@ -36,7 +36,7 @@ async def test_an_eager_one_runs_at_once_and_all_end_with_the_stop():
 
 
 async def test_an_eager_one_runs_in_its_owners_context():
-    chores, seen = Chores(LoopTimers()), []
+    chores, seen = BackgroundTasks(LoopTimers()), []
     SEEN.set("who spawns")
 
     async def work():
@@ -51,7 +51,7 @@ async def test_an_eager_one_runs_in_its_owners_context():
 async def test_sleep_is_of_the_timers_clock():
     world = FakeWorld()
     began = world.now
-    await Chores(world).sleep(1000)
+    await BackgroundTasks(world).sleep(1000)
     assert world.now >= began + 1000
     world.stop()
 

@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from chatixia.core import task as core
-from chatixia.core.exchange import Served
+from chatixia.core.exchange import ServedRequest
 from chatixia.core.ports import Incoming, Outgoing
 from chatixia.errors import DeadlineExceeded, SkillFailed, Unreachable
 from chatixia.peer.tasks import dedup
-from chatixia.peer.tasks.lease import Lease, QueueResponder
+from chatixia.peer.tasks.lease import HeldTask, QueueResponder
 from chatixia.testing.clock import FakeWorld
 from chatixia.testing.network import Network
 from chatixia.wire import messages as m
@@ -54,10 +54,16 @@ class Hub:
     def submit(self, who, said):
         scope = core.scope("default", who, "tasks.submit", said.key).hex()
         self.task = t.Task(
-            said.id, "assigned", said.skill, said.target_agent_id, who,
-            t.Body(plain=b'{"x":1}'), deadline_ms=said.deadline_ms, idempotent=said.idempotent,
+            said.id,
+            "assigned",
+            said.skill,
+            said.target_agent_id,
+            who,
+            t.Body(plain=b'{"x":1}'),
+            deadline_ms=said.deadline_ms,
+            idempotent=said.idempotent,
             scope=scope if said.idempotent else "",
-        )  # fmt: skip
+        )
         if not self.held:
             self.give()
 
@@ -276,15 +282,15 @@ async def test_with_a_real_registry_and_a_real_link_it_runs_once():
 
 def made(scope="s", **kw):
     task = t.Task("t1", "assigned", "slow", "b", "a", deadline_ms=1000, scope=scope)
-    lease = Lease(task, "0.1", 30.0, 0.0, **kw)
+    lease = HeldTask(task, "0.1", 30.0, 0.0, **kw)
     return lease, QueueResponder(None, lease)
 
 
 def carried(answer, flow=None):
     """A request that a link brought, and a table with it."""
     body = Incoming("a", "k", "task", "slow", b"{}", False, ("a",), None, "", "direct", "k")
-    served = Served("k", None, m.TaskAnswer, body, 0.0, answer=answer, flow=flow)
-    table = dedup.Twice("default", FakeWorld(), {"a": {"k": served}}.__getitem__)
+    served = ServedRequest("k", None, m.TaskAnswer, body, 0.0, answer=answer, flow=flow)
+    table = dedup.DuplicateGuard("default", FakeWorld(), {"a": {"k": served}}.__getitem__)
     return table, core.scope("default", "a", "tasks.submit", "k").hex()
 
 
@@ -297,7 +303,7 @@ async def test_a_deadline_is_no_answer_nor_is_a_stream():
 
 
 async def test_a_task_that_is_not_idempotent_looks_nowhere():
-    table = dedup.Twice("default", FakeWorld(), {}.__getitem__)
+    table = dedup.DuplicateGuard("default", FakeWorld(), {}.__getitem__)
     lease, responder = made(scope="")
     assert not await table.answered(lease, responder)
     with table.running(lease.task, responder):

@@ -3,7 +3,7 @@
 import pytest
 
 from chatixia.errors import SkillFailed
-from chatixia.peer.tasks.lease import Lease, Outcome, Outcomes, QueueResponder, newer
+from chatixia.peer.tasks.lease import HeldTask, Outcome, Outcomes, QueueResponder, newer
 from chatixia.testing.clock import FakeWorld
 from chatixia.wire import tasks as t
 
@@ -11,10 +11,15 @@ from chatixia.wire import tasks as t
 @pytest.mark.parametrize(
     ("fence", "than", "is_"),
     [
-        ("0.2", "0.1", True), ("0.10", "0.9", True), ("1.1", "0.9", True), ("0.1", "0.1", False),
-        ("0.1", "0.2", False), ("x", "0.2", True), ("x", "x", False),
+        ("0.2", "0.1", True),
+        ("0.10", "0.9", True),
+        ("1.1", "0.9", True),
+        ("0.1", "0.1", False),
+        ("0.1", "0.2", False),
+        ("x", "0.2", True),
+        ("x", "x", False),
     ],
-)  # fmt: skip
+)
 def test_newer(fence, than, is_):
     assert newer(fence, than) is is_
 
@@ -35,7 +40,7 @@ class Desk:
 
 
 def responder():
-    desk, lease = Desk(), Lease(t.Task("t1", "assigned"), "0.1", 30.0, 0.0)
+    desk, lease = Desk(), HeldTask(t.Task("t1", "assigned"), "0.1", 30.0, 0.0)
     return desk, lease, QueueResponder(desk, lease)
 
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from chatixia.errors import BadSignature, RegistryUnreachable
 from chatixia.peer.sessions.channel import Access
 from chatixia.peer.tasks import renewal
-from chatixia.peer.tasks.renewal import Refused, Renewer
+from chatixia.peer.tasks.renewal import LeaseRenewer, RenewalRefused
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.base import encode
 from chatixia.wire.registry import RegistryProof, Token, TokenRequest
@@ -58,7 +58,7 @@ def server():
 def renewer(server, held=lambda: LEASES, every=0.01, token="secret"):
     done = []
     access = Access(f"http://127.0.0.1:{server.server_port}", token)
-    made = Renewer(held, lambda: access, lambda *said: done.append(said), lambda: 7.0, every)
+    made = LeaseRenewer(held, lambda: access, lambda *said: done.append(said), lambda: 7.0, every)
     return made, access, done
 
 
@@ -106,7 +106,7 @@ def test_once_refused_the_thread_gets_a_token_of_its_own(server):
     registry = Registry()
     server.answer = registry.answer
     made, access, done = renewer(server)
-    with pytest.raises(Refused, match=r"status 401 \(unauthorized\)"):
+    with pytest.raises(RenewalRefused, match=r"status 401 \(unauthorized\)"):
         made.once(access, LEASES)
     access = replace(access, assert_key=lambda nonce, now: TokenRequest(f"{nonce} {now}"))
     made.once(access, LEASES)
@@ -123,15 +123,20 @@ def test_once_refused_the_thread_gets_a_token_of_its_own(server):
 
 
 def test_a_refusal_is_a_warning_once_and_an_absence_is_none(caplog):
-    made = Renewer(lambda: LEASES, lambda: None, lambda *_: None, lambda: 0.0)
+    made = LeaseRenewer(lambda: LEASES, lambda: None, lambda *_: None, lambda: 0.0)
     with caplog.at_level(logging.INFO, "chatixia.peer"):
-        for error in (Refused("no"), Refused("no"), RegistryUnreachable("away"), BadSignature("x")):
+        for error in (
+            RenewalRefused("no"),
+            RenewalRefused("no"),
+            RegistryUnreachable("away"),
+            BadSignature("x"),
+        ):
             made._complain(error)
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO", "INFO", "WARNING"]
 
 
 def test_it_renews_three_times_in_a_lease():
-    made = Renewer(lambda: LEASES, lambda: None, lambda *_: None, lambda: 0.0)
+    made = LeaseRenewer(lambda: LEASES, lambda: None, lambda *_: None, lambda: 0.0)
     paces = []
     for lease in (30, 60, 12):
         made.pace(lease)
@@ -148,7 +153,7 @@ def test_nobody_there_is_no_renewal(server):
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_silent_resolver_is_bounded_too(scheme, monkeypatch):
     monkeypatch.setattr(renewal, "TIMEOUT", 0.01)
-    made = Renewer(lambda: LEASES, lambda: None, lambda *_: None, lambda: 0.0)
+    made = LeaseRenewer(lambda: LEASES, lambda: None, lambda *_: None, lambda: 0.0)
     with held() as resolver:
         with pytest.raises(RegistryUnreachable, match="broke off: Silence"):
             made.once(Access(f"{scheme}://pi.local:9", "secret"), LEASES)
@@ -185,7 +190,7 @@ async def test_a_strange_certificate_gets_no_token():
     async with RegistryHarness(lan=True) as registry:
         url = next(url for url in registry.running.started.urls if url.startswith("https"))
         access = Access(f"https://127.0.0.1:{url.rpartition(':')[2]}", "secret", b"\0" * 32)
-        made = Renewer(list, lambda: access, lambda *_: None, lambda: 0.0)
+        made = LeaseRenewer(list, lambda: access, lambda *_: None, lambda: 0.0)
         assert isinstance(renewal._context(), ssl.SSLContext)
         with pytest.raises(BadSignature):
             await asyncio.to_thread(made.once, access, LEASES)

@@ -3,9 +3,9 @@
 import pytest
 
 from chatixia.errors import BadRequest, Cancelled, MeshError, RegistryUnreachable, StaleFence
-from chatixia.peer.tasks.background import Chores
-from chatixia.peer.tasks.lease import Lease, QueueResponder
-from chatixia.peer.tasks.reports import KEPT, Reports
+from chatixia.peer.tasks.background import BackgroundTasks
+from chatixia.peer.tasks.lease import HeldTask, QueueResponder
+from chatixia.peer.tasks.reports import KEPT, ResultReporter
 from chatixia.testing.clock import FakeWorld
 from chatixia.wire import tasks as t
 
@@ -15,10 +15,10 @@ class Teller:
 
     def __init__(self, *errors):
         self.world, self.registry, self.errors, self.said = FakeWorld(), self, list(errors), []
-        self.lease = Lease(t.Task("t1", "assigned", deadline_ms=60_000), "0.1", 30.0, 0.0)
+        self.lease = HeldTask(t.Task("t1", "assigned", deadline_ms=60_000), "0.1", 30.0, 0.0)
         self.answer = QueueResponder(self, self.lease)
         self.answer.reply(b"1")
-        self.reports = Reports("b", self, self.world, Chores(self.world))
+        self.reports = ResultReporter("b", self, self.world, BackgroundTasks(self.world))
 
     async def verb(self, name, request, timeout=10.0):
         self.said.append((name, request.fence))

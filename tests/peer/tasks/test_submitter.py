@@ -17,10 +17,10 @@ from chatixia.errors import (
     SkillFailed,
     WireError,
 )
-from chatixia.peer.links.attempt import SILENT, UNANSWERED, Birth
+from chatixia.peer.links.attempt import SILENT, UNANSWERED, LinkAttempt
 from chatixia.peer.sessions.channel import LoopTimers
 from chatixia.peer.tasks import submitter as module
-from chatixia.peer.tasks.submitter import Queue
+from chatixia.peer.tasks.submitter import QueueClient
 from chatixia.wire.signaling import TaskDone
 from chatixia.wire.tasks import (
     MAX_PAYLOAD,
@@ -234,7 +234,7 @@ async def test_a_call_whose_submit_was_lost_ends_unknown_whatever_came_after(
 ):
     monkeypatch.setattr(module, "RETRY", 0.01)
     registry = Scripted(tasks_submit=[LOST, later], tasks_cancel=[Ended("t", "canceled")])
-    queue = Queue(registry, REAL, LoopTimers())  # type: ignore[arg-type]
+    queue = QueueClient(registry, REAL, LoopTimers())  # type: ignore[arg-type]
     out = queued("b")
     error = await code(queue.call(out, "r1", REAL.monotonic() + 0.2))
     assert (error.code, error.outcome, error.agent) == ("registry_unreachable", "unknown", "b")
@@ -249,7 +249,7 @@ async def test_a_call_whose_submit_was_lost_ends_unknown_whatever_came_after(
 async def test_an_answer_that_took_too_long_is_asked_for_again():
     row = Task("t1", "completed", result=Body(plain=msgspec.Raw(b"7")))
     registry = Scripted(tasks_submit=[DeadlineExceeded(), Submitted("t1")], tasks_get=[row])
-    queue = Queue(registry, REAL, LoopTimers())  # type: ignore[arg-type]
+    queue = QueueClient(registry, REAL, LoopTimers())  # type: ignore[arg-type]
     assert (await queue.call(queued("b"), "r1", REAL.monotonic() + 20)).value == b"7"
 
 
@@ -257,19 +257,25 @@ async def test_an_answer_that_took_too_long_is_asked_for_again():
     ("cancel", "row", "said"),
     [
         (Ended("t", "canceled"), {"state": "canceled"}, ("unreachable", "definite")),
-        (Ended("t", "canceled"), {"state": "canceled", "deliveries": 1},
-         ("deadline_exceeded", "unknown")),
+        (
+            Ended("t", "canceled"),
+            {"state": "canceled", "deliveries": 1},
+            ("deadline_exceeded", "unknown"),
+        ),
         (RegistryUnreachable(), {"state": "pending"}, ("deadline_exceeded", "unknown")),
-        (Conflict(), {"state": "failed", "error": WireError("skill_failed")},
-         ("skill_failed", "definite")),
+        (
+            Conflict(),
+            {"state": "failed", "error": WireError("skill_failed")},
+            ("skill_failed", "definite"),
+        ),
         (Ended("t", "canceled", duplicate=True), {"state": "canceled"}, ("canceled", "definite")),
     ],
-)  # fmt: skip
+)
 async def test_past_its_deadline_only_a_canceled_task_was_surely_not_begun(cancel, row, said):
     """While it may still be given out, "nobody came for it" would be a guess."""
     pending = Task("t", "pending")
     registry = Scripted(tasks_submit=[Submitted("t")], tasks_get=[pending], tasks_cancel=[cancel])
-    queue = Queue(registry, REAL, LoopTimers())  # type: ignore[arg-type]
+    queue = QueueClient(registry, REAL, LoopTimers())  # type: ignore[arg-type]
 
     async def verb(name, request, timeout=10.0, ask=registry.verb):
         if name == "tasks.cancel":
@@ -291,7 +297,7 @@ async def test_a_task_that_the_registry_pushes_nothing_about_is_looked_at(
     registry = Scripted(
         tasks_watch=[Overloaded()], tasks_get=[pending, Overloaded(), pending, ended]
     )
-    queue = Queue(registry, REAL, LoopTimers())  # type: ignore[arg-type]
+    queue = QueueClient(registry, REAL, LoopTimers())  # type: ignore[arg-type]
     async with asyncio.timeout(20):
         (last,) = [push async for push in queue.watch("t", 20)]
     assert last == TaskDone(task=ended)
@@ -302,7 +308,7 @@ async def test_a_call_that_no_link_took_says_why_and_how_long_one_was_tried(
 ):
     """The other end answers, but no packet passes."""
     monkeypatch.setattr(route, "PATIENCE", 0.3)
-    monkeypatch.setattr(Birth, "_gathered", lambda self, found: None)
+    monkeypatch.setattr(LinkAttempt, "_gathered", lambda self, found: None)
     async with two() as (_, a, _b):
         first = await a.call(queued("b", queue="auto"))
         assert (first.via, first.why) == ("queue, plain", f"no direct path: {SILENT}")
@@ -321,7 +327,7 @@ async def test_an_offer_without_an_answer_is_told_from_packets_that_do_not_pass(
     async def mute(self, offer, heard):
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(Birth, "answer", mute)
+    monkeypatch.setattr(LinkAttempt, "answer", mute)
     async with two() as (_, a, _b):
         answer = await a.call(queued("b", queue="auto"))
         assert (answer.via, answer.why) == ("queue, plain", f"no direct path: {UNANSWERED}")

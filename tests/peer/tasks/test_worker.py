@@ -132,7 +132,9 @@ class Bench:
 
     def __init__(self, handler, slots=2):
         self.world, self.book = FakeWorld(), Book()
-        self.worker = worker.Worker("b", self.book, self.world, self.world, lambda: self.world.now)
+        self.worker = worker.QueueWorker(
+            "b", self.book, self.world, self.world, lambda: self.world.now
+        )
         self.worker.serve(handler, ["echo"], slots)
 
     def push(self, name="t1", fence="f1", skill="echo", target="", age=0.0, **kw):

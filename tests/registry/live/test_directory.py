@@ -14,7 +14,7 @@ from chatixia.core.ports import Principal
 from chatixia.core.presence import FORGET_SECONDS
 from chatixia.errors import NameTaken
 from chatixia.ids import AgentId
-from chatixia.registry.call import Call, Listener
+from chatixia.registry.call import Listener, RequestContext
 from chatixia.registry.live import endpoint
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.registry import Beat, KeyCreate, KeyRef
@@ -109,11 +109,14 @@ async def test_the_revoked_leave_the_list_at_once(registry: RegistryHarness):
     good = await agent(registry, "good")
     key = (await registry.running.service.keys.create(person(), KeyCreate("polling"))).id
     await http_call(
-        registry, "POST", "/api/hub/heartbeat", {"agent_id": "quiet"},
+        registry,
+        "POST",
+        "/api/hub/heartbeat",
+        {"agent_id": "quiet"},
         authorization=f"Bearer {await token_of(await leaver(registry, 'quiet'))}",
-    )  # fmt: skip
+    )
     registry.running.service.directory.beat(
-        Call(Principal(AgentId("polling"), "key"), "?", Listener()), Beat("polling")
+        RequestContext(Principal(AgentId("polling"), "key"), "?", Listener()), Beat("polling")
     )
     away.ws.transport.abort()
     await good.next("peer_left", peer_id="away")

@@ -78,8 +78,11 @@ async def test_a_wrong_signature_nonce_or_name_is_refused(registry: RegistryHarn
         peer = await dial(registry)
         await peer.send(**register_frame(who, peer.challenge, **wrong))
         assert (await peer.next("error"))["code"] in (
-            "bad_signature", "bad_chain", "unauthorized", "upgrade_needed",
-        )  # fmt: skip
+            "bad_signature",
+            "bad_chain",
+            "unauthorized",
+            "upgrade_needed",
+        )
         assert await peer.closed() == 1008
     peer = await dial(registry)
     await peer.send(**register_frame(who, stale))

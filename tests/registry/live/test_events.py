@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from chatixia.registry.live.events import REPLAY
-from chatixia.store.control.rows import EventRow
+from chatixia.store.control.rows import StoredEvent
 from chatixia.testing.registry import RegistryHarness
 from tests.registry.doors import Peer, agent, dial, http_call
 from tests.registry.trust.test_logins import link, redeem
@@ -80,7 +80,7 @@ async def test_nothing_falls_between_what_was_missed_and_what_is_told(registry: 
     read = service.events._store.events_after
     reads = 0
 
-    async def slow(since: str, limit: int = 200) -> list[EventRow]:
+    async def slow(since: str, limit: int = 200) -> list[StoredEvent]:
         nonlocal reads
         rows = await read(since, limit)
         reads += 1

@@ -10,23 +10,33 @@ from chatixia.core.ports import Principal
 from chatixia.core.presence import FORGET_SECONDS
 from chatixia.errors import Denied, Overloaded
 from chatixia.ids import AgentId
-from chatixia.registry.call import Call, Listener
+from chatixia.registry.call import Listener, RequestContext
 from chatixia.registry.live.pollers import Pollers
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.registry import Beat, Capabilities, KeyCreate, RegisterAgent
 from tests.registry.doors import agent, http_call, person, token_of
 
 SAID: dict[str, Any] = {
-    "agent_id": "polling", "hostname": "box", "ip": "10.0.0.7", "port": 9000, "status": "idle",
-    "mode": "interactive", "sidecar_peer_id": "polling-sidecar",
+    "agent_id": "polling",
+    "hostname": "box",
+    "ip": "10.0.0.7",
+    "port": 9000,
+    "status": "idle",
+    "mode": "interactive",
+    "sidecar_peer_id": "polling-sidecar",
     "capabilities": {
-        "skills": ["a", "b"], "mcp_servers": ["files"], "goals_count": 3, "mode": "interactive",
+        "skills": ["a", "b"],
+        "mcp_servers": ["files"],
+        "goals_count": 3,
+        "mode": "interactive",
     },
-}  # fmt: skip
+}
 
 
-def by(name: str, ip: str = "192.0.2.5") -> Call:
-    return Call(Principal(AgentId(name), "key", trust="unverified"), ip, Listener(), ip=ip)
+def by(name: str, ip: str = "192.0.2.5") -> RequestContext:
+    return RequestContext(
+        Principal(AgentId(name), "key", trust="unverified"), ip, Listener(), ip=ip
+    )
 
 
 class Shelf:
@@ -66,15 +76,22 @@ async def test_a_heartbeat_leaves_what_it_does_not_carry(registry: RegistryHarne
         await http_call(registry, "POST", "/api/hub/heartbeat", beat, x_api_key=key)
         assert await seen() == SAID
     beat = {
-        "agent_id": "polling", "ip": "10.0.0.8", "port": 1, "skill_names": ["c"], "goals_count": 0,
+        "agent_id": "polling",
+        "ip": "10.0.0.8",
+        "port": 1,
+        "skill_names": ["c"],
+        "goals_count": 0,
         "mode": "busy",
-    }  # fmt: skip
+    }
     await http_call(registry, "POST", "/api/hub/heartbeat", beat, x_api_key=key)
     changed = await seen()
     assert (changed["ip"], changed["port"], changed["mode"]) == ("10.0.0.8", 1, "busy")
     assert changed["capabilities"] == {
-        "skills": ["c"], "mcp_servers": ["files"], "goals_count": 0, "mode": "busy",
-    }  # fmt: skip
+        "skills": ["c"],
+        "mcp_servers": ["files"],
+        "goals_count": 0,
+        "mode": "busy",
+    }
 
 
 def test_a_first_heartbeat_lists_an_agent_with_the_described_defaults(shelf: Shelf):
@@ -113,8 +130,9 @@ async def test_no_agent_says_that_it_is_another_ones_peer(registry: RegistryHarn
             assert (answer.status, answer.code) == (403, "denied"), path
     listed = (await http_call(registry, "GET", "/api/registry/agents", x_api_key=key)).json
     assert sorted((r["agent_id"], r["sidecar_peer_id"]) for r in listed) == [
-        ("other", ""), ("weather", "weather"),
-    ]  # fmt: skip
+        ("other", ""),
+        ("weather", "weather"),
+    ]
 
 
 def test_who_has_the_name_by_right_may_come_later(shelf: Shelf):
@@ -131,7 +149,7 @@ def test_the_polling_agents_of_one_machine_leave_room_for_others(shelf: Shelf):
     greedy = Principal(AgentId("pi"), "machine", machine="pi")
 
     def beat(n: int) -> None:
-        shelf.pollers.beat(Call(greedy, "192.0.2.6", Listener()), Beat(f"g{n}"))
+        shelf.pollers.beat(RequestContext(greedy, "192.0.2.6", Listener()), Beat(f"g{n}"))
 
     with pytest.raises(Overloaded) as raised:
         for n in range(64):

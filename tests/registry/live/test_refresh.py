@@ -9,7 +9,7 @@ import pytest
 
 from chatixia.errors import Unauthorized
 from chatixia.registry import service
-from chatixia.registry.live.refresh import Refresh
+from chatixia.registry.live.refresh import ConfigRefresher
 from chatixia.registry.live.socket import Socket
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.signaling import Config
@@ -26,7 +26,7 @@ async def test_it_tells_each_login_until_that_ends():
         told.put_nowait(socket)
         return Config()
 
-    refresh = Refresh(config, 0.001)
+    refresh = ConfigRefresher(config, 0.001)
     one, other = Socket(nothing, "?"), Socket(nothing, "?")
     refresh.begin(one)
     refresh.begin(other)

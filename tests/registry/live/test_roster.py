@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from chatixia.core.ports import Principal
-from chatixia.core.shares import Bounds
+from chatixia.core.shares import ShareLimits
 from chatixia.errors import Overloaded, Replaced, TooLarge
 from chatixia.ids import AgentId
 from chatixia.registry.live import roster as module
@@ -122,7 +122,7 @@ def of(machine: str, name: str, epoch: str = "1.1") -> Socket:
 
 
 async def test_logins_have_a_share_per_machine():
-    roster = Roster(Bounds(sockets=32))
+    roster = Roster(ShareLimits(sockets=32))
     for n in range(24):
         roster.admit(of("greedy", f"g{n}"))
     with pytest.raises(Overloaded) as busy:
@@ -144,7 +144,7 @@ def described(size: int) -> list[SkillInfo]:
 
 
 async def test_schemas_have_a_share_per_machine_and_one_agents_are_bounded():
-    roster = Roster(Bounds(schema_bytes=16_000))
+    roster = Roster(ShareLimits(schema_bytes=16_000))
     for n in range(5):
         socket = of("greedy", f"g{n}")
         socket.learn(described(2_000))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chatixia.core.shares import Holding, Shares
+from chatixia.core.shares import Shares, ShareUse
 from chatixia.registry.live import socket as module
 from chatixia.registry.live.socket import BATCH, BROKEN, TOO_SLOW, Socket
 from chatixia.wire.signaling import Ping
@@ -81,7 +81,7 @@ async def test_what_waits_counts_for_the_share_of_its_machine_until_the_end():
     wire.open.clear()
     one, other = Socket(wire.send, "?"), Socket(wire.send, "?")
     pumps = [asyncio.create_task(socket.pump()) for socket in (one, other)]
-    one.outbox, other.outbox = Holding(share, "m"), Holding(share, "m")
+    one.outbox, other.outbox = ShareUse(share, "m"), ShareUse(share, "m")
     light = Ping("x" * 1000)
     assert one.send(light) and not share.used, "little counts nowhere"
     while share.used < 200_000:

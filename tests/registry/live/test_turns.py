@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from chatixia.registry.live.turns import QUANTUM, Turns
+from chatixia.registry.live.turns import QUANTUM, ReadTurns
 
 
 class Reader:
     """Sockets that take turns; ``order`` says who read in which turn of the loop."""
 
     def __init__(self) -> None:
-        self.turns, self.order, self.turn = Turns(), list[tuple[int, str]](), 0
+        self.turns, self.order, self.turn = ReadTurns(), list[tuple[int, str]](), 0
 
     async def socket(self, holder: str, messages: int, frames: int = 1) -> None:
         for _ in range(messages):

@@ -26,9 +26,13 @@ async def assertion(
     proof = (await http_call(registry, "POST", "/api/nonce", {})).json
     now = int(proof["now"])
     claims = {
-        "sub": sub, "aud": registry.profile.mesh, "iat": now, "exp": now + 60,
-        "nonce": proof["nonce"], **changes,
-    }  # fmt: skip
+        "sub": sub,
+        "aud": registry.profile.mesh,
+        "iat": now,
+        "exp": now + 60,
+        "nonce": proof["nonce"],
+        **changes,
+    }
     header = {"alg": "Ed25519", "typ": "chatixia+jwt"}
     return {"assertion": key.jws(json.dumps(header).encode(), json.dumps(claims).encode())}
 

@@ -10,7 +10,7 @@ import pytest
 from chatixia.assembly.membership.invite import invite, waiting
 from chatixia.assembly.membership.join import join
 from chatixia.assembly.membership.revoke import revoke
-from chatixia.assembly.remote.rest import Rest
+from chatixia.assembly.remote.rest import RegistryClient
 from chatixia.errors import BadInvitation, Denied, MeshError, NameTaken, NotFound, Unavailable
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.trust import InviteRef, Join
@@ -56,7 +56,7 @@ async def test_who_waits_for_an_invitation_hears_that_it_is_withdrawn(registry: 
 
 async def test_an_unknown_invitation_is_not_found(registry: RegistryHarness):
     def ask() -> None:
-        with Rest.owner(registry.profile) as rest:
+        with RegistryClient.owner(registry.profile) as rest:
             rest.call("invite.get", InviteRef("0" * 16))
 
     with pytest.raises(NotFound):

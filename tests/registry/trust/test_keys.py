@@ -11,7 +11,7 @@ from chatixia.assembly.membership.enrol import Credentials, enrol
 from chatixia.assembly.membership.invite import invite
 from chatixia.assembly.membership.join import join
 from chatixia.assembly.membership.revoke import revoke
-from chatixia.assembly.remote.rest import Rest
+from chatixia.assembly.remote.rest import RegistryClient
 from chatixia.errors import NameTaken, NotFound, Unprocessable
 from chatixia.store.control.rows import KeyRow
 from chatixia.testing.registry import RegistryHarness
@@ -21,7 +21,7 @@ from tests.registry.doors import agent, dial, http_call, person, register_frame
 
 async def made(registry: RegistryHarness, name: str, not_after: int = 0) -> KeyCreated:
     def ask() -> KeyCreated:
-        with Rest.owner(registry.profile) as rest:
+        with RegistryClient.owner(registry.profile) as rest:
             found: KeyCreated = rest.call("keys.create", KeyCreate(name, not_after))
             return found
 
@@ -38,7 +38,7 @@ async def test_a_key_opens_until_it_is_revoked(registry: RegistryHarness):
     assert (await http_call(registry, "GET", "/api/session", authorization=bearer)).status == 200
 
     def end() -> Keys:
-        with Rest.owner(registry.profile) as rest:
+        with RegistryClient.owner(registry.profile) as rest:
             rest.call("keys.revoke", KeyRef(key.id))
             found: Keys = rest.call("keys.list", Nothing())
             return found
@@ -89,9 +89,10 @@ async def test_the_secret_is_nowhere_on_disk(registry: RegistryHarness):
 async def test_wrong_names_and_keys(registry: RegistryHarness):
     await agent(registry, "member")
     for name, kind, rule in (
-        ("Bad Name", Unprocessable, "lower-case letters"), ("member", NameTaken, "member"),
+        ("Bad Name", Unprocessable, "lower-case letters"),
+        ("member", NameTaken, "member"),
         ("hub", Unprocessable, "reserved"),
-    ):  # fmt: skip
+    ):
         with pytest.raises(kind, match=rule):
             await made(registry, name)
     with pytest.raises(NotFound):
@@ -101,7 +102,7 @@ async def test_wrong_names_and_keys(registry: RegistryHarness):
 
 
 def _revoke_unknown(registry: RegistryHarness) -> None:
-    with Rest.owner(registry.profile) as rest:
+    with RegistryClient.owner(registry.profile) as rest:
         rest.call("keys.revoke", KeyRef("none"))
 
 

@@ -11,7 +11,7 @@ from chatixia.assembly.membership.enrol import enrol
 from chatixia.assembly.membership.invite import invite
 from chatixia.assembly.membership.join import join
 from chatixia.assembly.membership.revoke import revoke
-from chatixia.assembly.remote.rest import Rest
+from chatixia.assembly.remote.rest import RegistryClient
 from chatixia.core.membership import check_revocation
 from chatixia.errors import MeshError, NotFound, Revoked, Unauthorized
 from chatixia.identity import verify
@@ -41,9 +41,11 @@ async def test_a_revoked_agent_is_out_and_its_peers_are_told(registry: RegistryH
     await asyncio.to_thread(revoke, registry.profile, "bad")
     statement = (await good.next("revoked"))["statement"]
     said = check_revocation(
-        Signed(**statement), mesh=registry.profile.mesh, owner=registry.profile.owner,
+        Signed(**statement),
+        mesh=registry.profile.mesh,
+        owner=registry.profile.owner,
         verify=verify,
-    )  # fmt: skip
+    )
     assert said.id == "bad"
     assert (await bad.next("error"))["code"] == "revoked"
     assert await bad.closed() == 1008
@@ -71,7 +73,7 @@ async def test_a_machine_takes_its_agents_with_it(registry: RegistryHarness, tmp
     assert (await sensor.next("error"))["code"] == "revoked"
 
     def ask() -> None:
-        with Rest.machine(pi) as rest:
+        with RegistryClient.machine(pi) as rest:
             rest.call("status", Nothing())
 
     with pytest.raises(Revoked):
@@ -96,8 +98,10 @@ async def test_the_waiting_work_of_a_revoked_machine_ends_with_it(
     store = registry.running.service.tasks._store
     ends = [(await store.task("default", id))[1] for id in tasks]
     assert [task.error and task.error.code for task in ends] == [
-        "revoked", "revoked", "unknown_agent",
-    ]  # fmt: skip
+        "revoked",
+        "revoked",
+        "unknown_agent",
+    ]
     late = await asker.verb("tasks.submit", target_agent_id="sensor", skill="s", payload=payload)
     assert late["code"] == "unknown_agent"
 
@@ -112,9 +116,12 @@ async def test_what_a_dead_registry_left_of_a_revoked_one_ends_at_the_next_start
     said = await bad.verb("tasks.submit", skill="echo", payload={"plain": None})
     key = await registry.running.service.keys.create(person(), KeyCreate("script"))
     sent = await http_call(
-        registry, "POST", "/api/hub/tasks", {"skill": "echo", "payload": {"plain": None}},
+        registry,
+        "POST",
+        "/api/hub/tasks",
+        {"skill": "echo", "payload": {"plain": None}},
         x_api_key=key.key,
-    )  # fmt: skip
+    )
     with monkeypatch.context() as patched:
         patched.setattr(Removal, "run", dead)
         await asyncio.to_thread(revoke, registry.profile, "bad")
@@ -164,7 +171,7 @@ async def test_only_the_owners_statement_counts(registry: RegistryHarness):
     await agent(registry, "a")
 
     def forge() -> None:
-        with Rest.owner(registry.profile) as rest:
+        with RegistryClient.owner(registry.profile) as rest:
             rest.call("revoke", Revoke(Signed(b64(b"{}"), b64(bytes(64)))))
 
     with pytest.raises(MeshError) as found:
@@ -183,7 +190,7 @@ async def test_leaving_ends_sockets_and_tokens(registry: RegistryHarness):
     assert answer.code == Unauthorized.code
 
     def serial() -> Serial:
-        with Rest.owner(registry.profile) as rest:
+        with RegistryClient.owner(registry.profile) as rest:
             found: Serial = rest.call("serial", Serial("a"))
             return found
 

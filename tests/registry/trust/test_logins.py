@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from chatixia.assembly.remote.rest import Rest
+from chatixia.assembly.remote.rest import RegistryClient
 from chatixia.registry.call import Listener
 from chatixia.registry.trust.logins import cookie_name, read_cookie, set_cookie
 from chatixia.testing.registry import RegistryHarness
@@ -14,7 +14,7 @@ from tests.registry.doors import Answer, dial, http_call
 
 async def link(registry: RegistryHarness) -> str:
     def ask() -> LoginLink:
-        with Rest.owner(registry.profile) as rest:
+        with RegistryClient.owner(registry.profile) as rest:
             found: LoginLink = rest.call("login.create", Nothing())
             return found
 
@@ -33,9 +33,7 @@ async def test_a_link_is_redeemed_once(registry: RegistryHarness):
     assert "HttpOnly" in cookie and "SameSite=Strict" in cookie and "Path=/" in cookie
     name = cookie.partition(";")[0]
     said = await http_call(registry, "GET", "/api/session", cookie=name)
-    assert said.json == {
-        "person": "admin", "role": "admin", "mesh": registry.profile.mesh
-    }  # fmt: skip
+    assert said.json == {"person": "admin", "role": "admin", "mesh": registry.profile.mesh}
 
 
 async def test_a_browsers_write_needs_the_header_and_ends_the_session(registry: RegistryHarness):

@@ -66,10 +66,12 @@ async def test_a_name_of_another_machine_is_taken(registry: RegistryHarness, tmp
     for serial in (0, 7):  # as high a serial as it likes
         thief = await asyncio.to_thread(
             lambda serial=serial: enrol(
-                pi, "weather", data_dir=tmp_path / str(serial),
+                pi,
+                "weather",
+                data_dir=tmp_path / str(serial),
                 known=lambda profile, name: Serial(name, serial),
             )
-        )  # fmt: skip
+        )
         peer = await dial(registry)
         await peer.send(**register_frame(thief, peer.challenge))
         said = await peer.next("error")

@@ -31,9 +31,14 @@ def tokens(clock: Clock, *keys: SignKey, mesh: str = "m" * 64) -> Tokens:
 def forge(changes: dict[str, Any], header: dict[str, Any], key: Any = None) -> str:
     """A token like a real one but for what a thief changes."""
     claims = {
-        "iss": "chatixia:registry:" + "m" * 16, "aud": "m" * 64, "sub": "a", "iat": 1_000_000,
-        "exp": 1_000_300, "jti": "x", "kind": "agent",
-    }  # fmt: skip
+        "iss": "chatixia:registry:" + "m" * 16,
+        "aud": "m" * 64,
+        "sub": "a",
+        "iat": 1_000_000,
+        "exp": 1_000_300,
+        "jti": "x",
+        "kind": "agent",
+    }
     kept = {k: v for k, v in {**claims, **changes}.items() if v is not None}
     top = {"alg": "Ed25519", "typ": "chatixia+jwt", "kid": key_id(KEY.public), **header}
     top = {k: v for k, v in top.items() if v is not None}
@@ -132,9 +137,13 @@ def test_an_assertion_is_for_this_mesh_now_and_by_this_key():
     said = read_assertion(assertion(KEY), KEY.public, "mesh", 120)
     assert said.sub == "a" and said.nonce == "n"
     wrong = [
-        assertion(OTHER), assertion(KEY, aud="else"), assertion(KEY, exp=1000),
-        assertion(KEY, exp=110), assertion(KEY, nonce=7), "x" * 5000,
-    ]  # fmt: skip
+        assertion(OTHER),
+        assertion(KEY, aud="else"),
+        assertion(KEY, exp=1000),
+        assertion(KEY, exp=110),
+        assertion(KEY, nonce=7),
+        "x" * 5000,
+    ]
     for text in wrong:
         with pytest.raises(Unauthorized):
             read_assertion(text, KEY.public, "mesh", 120)

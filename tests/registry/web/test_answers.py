@@ -41,9 +41,11 @@ async def test_every_answer_is_whole_and_headed():
 
 async def test_refusals_say_what_to_do():
     for error, name in (
-        (Overloaded(), "retry-after"), (DiskFull(), "retry-after"),
-        (Unauthorized(), "www-authenticate"), (TooLarge(), "connection"),
-    ):  # fmt: skip
+        (Overloaded(), "retry-after"),
+        (DiskFull(), "retry-after"),
+        (Unauthorized(), "www-authenticate"),
+        (TooLarge(), "connection"),
+    ):
         sent = Sent()
         await refuse(sent, error, "/x")
         said = json.loads(sent.body)

@@ -10,7 +10,7 @@ import pytest
 from chatixia.core.ports import Principal
 from chatixia.identity import SignKey, load
 from chatixia.ids import AgentId
-from chatixia.registry.limits import Limits
+from chatixia.registry.limits import RateLimits
 from chatixia.registry.trust.tokens import Tokens
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.verbs import TABLE, Verb
@@ -147,7 +147,7 @@ async def test_metrics_and_description_for_any_good_credential(registry: Registr
 async def test_too_many_open_calls_are_told_when_to_come_back(
     registry: RegistryHarness, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(registry.running.service.web, "_near", Limits(REAL, 20.0, 0.01))
+    monkeypatch.setattr(registry.running.service.web, "_near", RateLimits(REAL, 20.0, 0.01))
     for _ in range(40):
         answer = await http_call(registry, "POST", "/api/nonce", {})
         if answer.status == 429:

@@ -21,8 +21,9 @@ class Line:
     """A request whose answer is read while it comes."""
 
     @classmethod
-    async def open(cls, registry: RegistryHarness, method: str, path: str, body: bytes = b"",
-                   **headers: str) -> Line:  # fmt: skip
+    async def open(
+        cls, registry: RegistryHarness, method: str, path: str, body: bytes = b"", **headers: str
+    ) -> Line:
         made, url = cls(), urlsplit(registry.url)
         made.reader, made.writer = await asyncio.open_connection(url.hostname, url.port)
         sent = {"Host": url.netloc, "Content-Length": str(len(body)), **headers}
@@ -142,9 +143,16 @@ async def test_a_stream_says_what_happens_until_the_end(registry: RegistryHarnes
 async def test_who_leaves_waits_no_longer(registry: RegistryHarness):
     pair = await Pair.of(registry)
     made = (await pair.submit()).json["task_id"]
-    paths = ("GET", f"/api/tasks/{made}?wait=30", b"", "application/json"), (
-        "GET", f"/api/tasks/{made}/watch", b"", "text/event-stream",
-    ), ("POST", "/api/hub/tasks?wait=30", b'{"skill":"x"}', "application/json")  # fmt: skip
+    paths = (
+        ("GET", f"/api/tasks/{made}?wait=30", b"", "application/json"),
+        (
+            "GET",
+            f"/api/tasks/{made}/watch",
+            b"",
+            "text/event-stream",
+        ),
+        ("POST", "/api/hub/tasks?wait=30", b'{"skill":"x"}', "application/json"),
+    )
     for method, path, body, accept in paths:
         line = await Line.open(registry, method, path, body, Accept=accept, X_API_Key=pair.key)
         await pair.waiting(1)

@@ -11,7 +11,7 @@ import pytest
 from chatixia.core.shares import Shares
 from chatixia.errors import DeadlineExceeded, Overloaded
 from chatixia.registry.web import requests
-from chatixia.registry.web.requests import Requests, declared, in_time
+from chatixia.registry.web.requests import RequestBudget, declared, in_time
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.registry import KeyCreate
 from tests.registry.doors import HANG, http_call, person
@@ -30,7 +30,7 @@ def half(key: str, size: int = 100) -> bytes:
     ).encode()
 
 
-def of(registry: RegistryHarness) -> Requests:
+def of(registry: RegistryHarness) -> RequestBudget:
     return registry.running.service.web._requests
 
 
@@ -104,14 +104,14 @@ async def test_an_answer_that_nobody_reads_ends_with_its_connection(
 
 
 async def test_a_strangers_request_counts_where_it_was_accepted():
-    made = Requests()
+    made = RequestBudget()
     with made.admit(None, 10**12) as held:
         held.need(1)
         assert not len(made)
 
 
 async def test_what_a_request_takes_comes_back_however_it_ends():
-    made = Requests()
+    made = RequestBudget()
     made._sizes = Shares(1600)
     who: Any = cast(Any, type("Who", (), {"id": "a", "machine": None, "invitation": ""})())
     with pytest.raises(Overloaded), made.admit(who, 10**9):

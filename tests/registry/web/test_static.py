@@ -25,9 +25,11 @@ def test_only_plain_files_below_the_folder(tmp_path: Path):
     assert "javascript" in found["/a/b.js"].kind
     assert find(found, "/", "").body == b"<p>" == find(found, "/agents", "text/html").body
     for path, accept in (
-        ("/agents", "*/*"), ("/a/../../outside", "text/html,.x"), ("/api/x", "text/html"),
+        ("/agents", "*/*"),
+        ("/a/../../outside", "text/html,.x"),
+        ("/api/x", "text/html"),
         ("/missing.js", "text/html"),
-    ):  # fmt: skip
+    ):
         with pytest.raises(NotFound):
             find(found, path, accept if path != "/a/../../outside" else "*/*")
     assert load(tmp_path / "none") == {}

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from chatixia.core.ports import Principal
-from chatixia.registry.work.compat import Described
-from chatixia.registry.work.ports import Worker
-from chatixia.registry.work.service import Tasks
+from chatixia.registry.work.compat import CompatTaskVerbs
+from chatixia.registry.work.ports import WorkerLogin
+from chatixia.registry.work.service import TaskService
 from chatixia.store.control.rows import MemberRow
 from chatixia.store.control.store import Store
 from chatixia.wire import tasks as t
@@ -59,8 +59,8 @@ class Desk:
 
     async def __aenter__(self) -> Desk:
         self.store = Store.open(self.folder, self.world, floor=NO_FLOOR)
-        self.tasks = Tasks(self.store, self.world, self.sockets)
-        self.described = Described(self.tasks, self.store)
+        self.tasks = TaskService(self.store, self.world, self.sockets)
+        self.described = CompatTaskVerbs(self.tasks, self.store)
         await self.tasks.start()
         for name in ("alice", "bob", "carol"):
             row = MemberRow("default", name, "agent", 1, f"key-{name}", b"[]")
@@ -78,7 +78,7 @@ class Desk:
 
     def online(self, who: Principal, *skills: str, slots: int = 4, epoch: str = "1.1") -> None:
         self.tasks.online(
-            Worker(who.id, who.incarnation, slots, frozenset(skills or ("echo",)), epoch=epoch)
+            WorkerLogin(who.id, who.incarnation, slots, frozenset(skills or ("echo",)), epoch=epoch)
         )
 
     async def submit(self, who: Principal, **more: Any) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from chatixia.core.ports import Principal
 from chatixia.errors import CursorExpired, Denied, NotFound, Unprocessable
-from chatixia.registry.call import Call, Listener
+from chatixia.registry.call import Listener, RequestContext
 from chatixia.registry.work.compat import shown
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire import tasks as t
@@ -20,13 +20,23 @@ from tests.store.control.kit import ALICE, BOB, CAROL, OWNER, task_id
 from .desk import PLAIN, Desk, done
 
 TWELVE = {
-    "id", "skill", "target_agent_id", "source_agent_id", "assigned_agent_id", "payload", "state",
-    "result", "error", "created_at", "updated_at", "ttl",
-}  # fmt: skip
+    "id",
+    "skill",
+    "target_agent_id",
+    "source_agent_id",
+    "assigned_agent_id",
+    "payload",
+    "state",
+    "result",
+    "error",
+    "created_at",
+    "updated_at",
+    "ttl",
+}
 
 
-def by(who: Principal) -> Call:
-    return Call(who, "?", Listener())
+def by(who: Principal) -> RequestContext:
+    return RequestContext(who, "?", Listener())
 
 
 class Described:
@@ -52,10 +62,17 @@ async def test_a_task_goes_its_described_way_in_the_described_form(registry: Reg
     seen = (await asker.ask("GET", path)).json
     assert set(seen) >= TWELVE
     assert {name: seen[name] for name in TWELVE - {"created_at", "updated_at"}} == {
-        "id": made["task_id"], "skill": "greet", "target_agent_id": "", "source_agent_id": "asker",
-        "assigned_agent_id": "", "payload": payload, "state": "pending", "result": "", "error": "",
+        "id": made["task_id"],
+        "skill": "greet",
+        "target_agent_id": "",
+        "source_agent_id": "asker",
+        "assigned_agent_id": "",
+        "payload": payload,
+        "state": "pending",
+        "result": "",
+        "error": "",
         "ttl": 300,
-    }  # fmt: skip
+    }
     beat = {"agent_id": "worker", "skill_names": ["greet"]}
     [given] = (await worker.ask("POST", "/api/hub/heartbeat", beat)).json["pending_tasks"]
     assert set(given) >= TWELVE
@@ -79,8 +96,10 @@ async def test_an_error_is_a_sentence(registry: RegistryHarness):
     await worker.ask("POST", f"/api/hub/tasks/{made}", report)
     seen = (await asker.ask("GET", f"/api/hub/tasks/{made}")).json
     assert (seen["state"], seen["error"], seen["code"]) == (
-        "failed", "unknown skill: x", "skill_failed",
-    )  # fmt: skip
+        "failed",
+        "unknown skill: x",
+        "skill_failed",
+    )
     assert (seen["payload"], seen["result"]) == (None, "")
 
 
@@ -157,11 +176,15 @@ async def test_only_who_it_concerns_reads_it(desk: Desk):
 @pytest.mark.parametrize(
     ("state", "seen", "code"),
     [
-        ("pending", "pending", ""), ("assigned", "assigned", ""), ("completed", "completed", ""),
-        ("failed", "failed", ""), ("canceled", "failed", "canceled"),
-        ("rejected", "failed", "rejected"), ("input_required", "assigned", ""),
+        ("pending", "pending", ""),
+        ("assigned", "assigned", ""),
+        ("completed", "completed", ""),
+        ("failed", "failed", ""),
+        ("canceled", "failed", "canceled"),
+        ("rejected", "failed", "rejected"),
+        ("input_required", "assigned", ""),
     ],
-)  # fmt: skip
+)
 def test_every_state_is_one_of_the_described_four(state: Any, seen: str, code: str):
     task = shown(t.Task("t", state))
     assert (task.state, task.code, bool(task.error)) == (seen, code, bool(code))
@@ -169,8 +192,11 @@ def test_every_state_is_one_of_the_described_four(state: Any, seen: str, code: s
 
 def test_the_described_states_cover_ours():
     assert {shown(t.Task("t", state)).state for state in t.STATES} == {  # type: ignore[arg-type]
-        "pending", "assigned", "completed", "failed",
-    }  # fmt: skip
+        "pending",
+        "assigned",
+        "completed",
+        "failed",
+    }
 
 
 async def test_a_canceled_task_ends_the_wait_of_a_described_client(registry: RegistryHarness):

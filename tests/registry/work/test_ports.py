@@ -2,15 +2,15 @@
 
 from chatixia.ids import AgentId
 from chatixia.registry.live.roster import Roster
-from chatixia.registry.work.ports import Pushes, Worker
+from chatixia.registry.work.ports import PushPort, WorkerLogin
 
 
 def test_the_roster_is_where_pushes_go():
-    port: Pushes = Roster()
-    assert port.push(AgentId("nobody"), Worker(AgentId("x"), "", 0, frozenset())) is False
+    port: PushPort = Roster()
+    assert port.push(AgentId("nobody"), WorkerLogin(AgentId("x"), "", 0, frozenset())) is False
 
 
 def test_a_worker_is_a_value():
-    one = Worker(AgentId("bob"), "a" * 16, 4, frozenset({"echo"}))
-    assert one == Worker(AgentId("bob"), "a" * 16, 4, frozenset({"echo"}))
+    one = WorkerLogin(AgentId("bob"), "a" * 16, 4, frozenset({"echo"}))
+    assert one == WorkerLogin(AgentId("bob"), "a" * 16, 4, frozenset({"echo"}))
     assert len({one, one}) == 1

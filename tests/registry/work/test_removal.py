@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from chatixia.core.task import Gone
+from chatixia.core.task import RemovedParties
 from chatixia.errors import Overloaded, Revoked, UnknownAgent
 from chatixia.registry.work import removal
 from chatixia.store.control.sweep import PER_GROUP
@@ -17,8 +17,8 @@ from tests.store.control.kit import ALICE, BOB, CAROL, client
 
 from .desk import Desk
 
-ALICE_OUT = Gone(frozenset({"alice"}), frozenset({"alice"}))
-PI_OUT = Gone(frozenset({"pi"}), frozenset({"pi", "bob"}))
+ALICE_OUT = RemovedParties(frozenset({"alice"}), frozenset({"alice"}))
+PI_OUT = RemovedParties(frozenset({"pi"}), frozenset({"pi", "bob"}))
 
 
 async def test_its_tasks_are_given_to_nobody_in_groups_of_200(
@@ -27,7 +27,9 @@ async def test_its_tasks_are_given_to_nobody_in_groups_of_200(
     groups: list[int] = []
     remove = desk.store.remove
 
-    async def counted(gone: Gone, numbers: list[int], marks: Iterable[tuple[str, int]]) -> int:
+    async def counted(
+        gone: RemovedParties, numbers: list[int], marks: Iterable[tuple[str, int]]
+    ) -> int:
         groups.append(len(numbers))
         return await remove(gone, numbers, marks)
 

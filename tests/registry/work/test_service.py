@@ -237,12 +237,17 @@ async def test_many_at_once_are_each_done_once(desk: Desk):
     """Sixty-four in flight over two workers: every result its own, nothing twice."""
     for who in (BOB, CAROL):
         desk.online(who, slots=8)
-    names = await asyncio.gather(*(
-        desk.tasks.submit(ALICE, t.Submit(
-            id=task_id(1000 + n), skill="echo", payload=msgspec.Raw(b'{"plain":%d}' % n)
-        ))
-        for n in range(64)
-    ))  # fmt: skip
+    names = await asyncio.gather(
+        *(
+            desk.tasks.submit(
+                ALICE,
+                t.Submit(
+                    id=task_id(1000 + n), skill="echo", payload=msgspec.Raw(b'{"plain":%d}' % n)
+                ),
+            )
+            for n in range(64)
+        )
+    )
     finished = 0
     while finished < 64:
         pushes = [(w, m) for w, _, m in desk.sockets.sent if isinstance(m, TaskPush)][finished:]

@@ -7,16 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from chatixia.core.ports import Principal
-from chatixia.core.shares import Bounds
+from chatixia.core.shares import ShareLimits
 from chatixia.ids import AgentId
 from chatixia.store.control import grants
-from chatixia.store.control.clock import Floor
+from chatixia.store.control.clock import DiskFloor
 from chatixia.store.control.store import Store
-from chatixia.store.control.task_rows import Changed, Given, Notice
-from chatixia.store.control.work import Order
+from chatixia.store.control.task_rows import Notice, TaskAssigned, TaskChanged
+from chatixia.store.control.work import SubmitOrder
 from chatixia.wire import tasks as t
 
-NO_FLOOR = Floor(0, 0.0)
+NO_FLOOR = DiskFloor(0, 0.0)
 PAYLOAD = b'{"data":"hello"}'
 
 
@@ -59,8 +59,8 @@ ALICE, BOB, CAROL = agent("alice"), agent("bob"), agent("carol")
 OWNER = Principal(AgentId("home"), "owner")
 
 
-def seat(who: Principal, *skills: str, slots: int = 8) -> grants.Seat:
-    return grants.Seat(who.id, who.ns, who.incarnation, slots, frozenset(skills))
+def seat(who: Principal, *skills: str, slots: int = 8) -> grants.WorkerSeat:
+    return grants.WorkerSeat(who.id, who.ns, who.incarnation, slots, frozenset(skills))
 
 
 def task_id(n: int) -> str:
@@ -77,9 +77,12 @@ class Ledger:
     """A store and all that it told, in order."""
 
     def __init__(
-        self, folder: Path, world: Clock | None = None, floor: Floor = NO_FLOOR,
-        bounds: Bounds = Bounds(),  # noqa: B008 - frozen
-    ) -> None:  # fmt: skip
+        self,
+        folder: Path,
+        world: Clock | None = None,
+        floor: DiskFloor = NO_FLOOR,
+        bounds: ShareLimits = ShareLimits(),  # noqa: B008 - frozen
+    ) -> None:
         self.world = world or Clock()
         self.deaths: list[str] = []
         self.folder = folder
@@ -97,14 +100,22 @@ class Ledger:
         await self.store.close()
 
     async def submit(
-        self, skill: str = "echo", target: str = "", who: Principal = ALICE, *, id: str = "",
-        key: str = "", payload: bytes = PAYLOAD, ttl: float = 300.0, **more: object,
-    ) -> str:  # fmt: skip
+        self,
+        skill: str = "echo",
+        target: str = "",
+        who: Principal = ALICE,
+        *,
+        id: str = "",
+        key: str = "",
+        payload: bytes = PAYLOAD,
+        ttl: float = 300.0,
+        **more: object,
+    ) -> str:
         """Submit; gives the task's id."""
         self._n += 1
         name = id or task_id(self._n)
         said = t.Submit(id=name, skill=skill, target_agent_id=target, key=key, **more)  # type: ignore[arg-type]
-        return (await self.store.submit(Order(who, said, payload, ttl))).task_id
+        return (await self.store.submit(SubmitOrder(who, said, payload, ttl))).task_id
 
     async def claim(self, who: Principal = BOB, *skills: str, limit: int = 1) -> list[t.Grant]:
         """Claim by a fresh id."""
@@ -116,13 +127,13 @@ class Ledger:
         """The state in the row."""
         return (await self.store.task("default", id))[1].state
 
-    def given(self) -> list[Given]:
+    def given(self) -> list[TaskAssigned]:
         """Grants that were told."""
-        return [n for n in self.told if isinstance(n, Given)]
+        return [n for n in self.told if isinstance(n, TaskAssigned)]
 
-    def changed(self, id: str = "") -> list[Changed]:
+    def changed(self, id: str = "") -> list[TaskChanged]:
         """Changes that were told (of one task)."""
-        return [n for n in self.told if isinstance(n, Changed) and id in ("", n.row.id)]
+        return [n for n in self.told if isinstance(n, TaskChanged) and id in ("", n.row.id)]
 
     async def settle(self, seconds: float = 0.0) -> None:
         """Let time pass and do what is due, through whole groups."""

@@ -16,10 +16,10 @@ from typing import TextIO
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from chatixia.errors import MeshError
-from chatixia.store.control.clock import Floor
+from chatixia.store.control.clock import DiskFloor
 from chatixia.store.control.store import Store
-from chatixia.store.control.task_rows import Given
-from chatixia.store.control.work import Order
+from chatixia.store.control.task_rows import TaskAssigned
+from chatixia.store.control.work import SubmitOrder
 from chatixia.wire import tasks as t
 from chatixia.world import REAL, task_id
 from tests.store.control.kit import ALICE, BOB, seat
@@ -43,13 +43,13 @@ async def tell(out: TextIO, what: str, name: str, work: Awaitable[object]) -> No
 
 async def main(folder: Path, ledger: Path, count: int) -> None:
     out = ledger.open("a", buffering=1)
-    store = Store.open(folder, REAL, floor=Floor(0, 0.0))
+    store = Store.open(folder, REAL, floor=DiskFloor(0, 0.0))
     store.seats([seat(BOB, "echo", slots=64)])
     running: set[asyncio.Task[None]] = set()
 
     def hear(notices: list[object]) -> None:
         for said in notices:
-            if isinstance(said, Given):
+            if isinstance(said, TaskAssigned):
                 work = store.complete(BOB, said.task.id, said.task.fence, b"1")
                 task = asyncio.ensure_future(tell(out, "complete", said.task.id, work))
                 running.add(task)
@@ -63,7 +63,7 @@ async def main(folder: Path, ledger: Path, count: int) -> None:
         for _ in left:
             name = task_id()
             said = t.Submit(id=name, skill="echo", key=name)
-            await tell(out, "submit", name, store.submit(Order(ALICE, said, payload, 300.0)))
+            await tell(out, "submit", name, store.submit(SubmitOrder(ALICE, said, payload, 300.0)))
 
     await asyncio.gather(*(one() for _ in range(IN_FLIGHT)))
     while running:

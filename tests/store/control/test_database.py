@@ -13,13 +13,21 @@ from chatixia.store.control.queries import migrations
 
 def test_the_writer_syncs_every_commit_and_checkpoints_by_hand(tmp_path: Path):
     db = database.open_writer(tmp_path / database.NAME, 100.0)
-    asked = {name: db.execute(f"PRAGMA {name}").fetchone()[0] for name in (
-        "journal_mode", "synchronous", "wal_autocheckpoint", "user_version",
-    )}  # fmt: skip
+    asked = {
+        name: db.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in (
+            "journal_mode",
+            "synchronous",
+            "wal_autocheckpoint",
+            "user_version",
+        )
+    }
     assert asked == {
-        "journal_mode": "wal", "synchronous": 2, "wal_autocheckpoint": 0,
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "wal_autocheckpoint": 0,
         "user_version": migrations()[-1][0],
-    }  # fmt: skip
+    }
     db.close()
 
 

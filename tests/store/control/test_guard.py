@@ -21,26 +21,28 @@ sys.stdin.read()
 
 
 def test_a_second_registry_is_told_the_first_ones_pid(tmp_path: Path):
-    held = guard.Lock(tmp_path)
+    held = guard.RegistryLock(tmp_path)
     with pytest.raises(AlreadyRunning, match=str(os.getpid())):
-        guard.Lock(tmp_path)
+        guard.RegistryLock(tmp_path)
     held.release()
     held.release()
-    guard.Lock(tmp_path).release()
+    guard.RegistryLock(tmp_path).release()
 
 
 def test_the_lock_ends_with_its_process(tmp_path: Path):
     other = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(tmp_path)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert other.stdout
     assert other.stdout.readline() == "held\n"
     with pytest.raises(AlreadyRunning, match=str(other.pid)):
-        guard.Lock(tmp_path)
+        guard.RegistryLock(tmp_path)
     other.send_signal(signal.SIGKILL)
     other.communicate(timeout=30)
-    guard.Lock(tmp_path).release()
+    guard.RegistryLock(tmp_path).release()
 
 
 def test_the_folder_is_its_users_own(tmp_path: Path):
@@ -78,4 +80,4 @@ def test_a_network_file_system_is_refused_with_a_cure(
     guard.refuse_network(tmp_path)
     monkeypatch.setattr(guard, "filesystem", lambda folder: "nfs4")
     with pytest.raises(ConfigError, match=r"nfs4.*CHATIXIA_HOME"):
-        guard.Lock(tmp_path)
+        guard.RegistryLock(tmp_path)

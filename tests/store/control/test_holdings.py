@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from chatixia.core.shares import Bounds, holder_of
+from chatixia.core.shares import ShareLimits, holder_of
 from chatixia.errors import NotFound, Overloaded, WireError
 from chatixia.store.control import holdings, queries
 from chatixia.store.control.holdings import ASKER, KEY_BYTES, TASK_BYTES
-from chatixia.store.control.work import DAY, RETENTION, Order
+from chatixia.store.control.work import DAY, RETENTION, SubmitOrder
 from chatixia.wire.tasks import Submit
 
 from .kit import BOB, Ledger, agent, client, task_id
 
-FEW = Bounds(open_tasks=64, stored_bytes=64 * 1024)
+FEW = ShareLimits(open_tasks=64, stored_bytes=64 * 1024)
 GREEDY = [replace(agent(f"g{n}"), machine="greedy") for n in range(4)]
 HONEST = client("honest~aaaaaa")
 
@@ -53,7 +53,7 @@ async def counted(ledger: Ledger) -> dict[str, tuple[int, int]]:
 
 
 async def test_all_agents_of_a_machine_share_one_share_of_the_open_tasks(tmp_path: Path):
-    bounds = Bounds(open_tasks=64)
+    bounds = ShareLimits(open_tasks=64)
     async with Ledger(tmp_path / "r", bounds=bounds) as ledger:
         assert await fill(ledger) == 48
         for _ in range(4):
@@ -81,7 +81,7 @@ async def test_who_is_over_its_share_still_hears_what_was_stored(few: Ledger):
 
 
 async def test_all_machines_of_one_reusable_invitation_share_one_share(tmp_path: Path):
-    async with Ledger(tmp_path / "r", bounds=Bounds(open_tasks=64)) as ledger:
+    async with Ledger(tmp_path / "r", bounds=ShareLimits(open_tasks=64)) as ledger:
         many = [replace(agent(f"w{n}"), machine=f"m{n}", invitation="K") for n in range(60)]
         for who in many[:48]:
             await ledger.submit(who=who)
@@ -120,7 +120,7 @@ async def test_a_change_that_is_undone_counts_for_nothing(few: Ledger):
 async def test_who_is_over_its_share_of_the_disk_loses_its_oldest_and_nobody_elses(
     tmp_path: Path,
 ):
-    async with Ledger(tmp_path / "r", bounds=Bounds(stored_bytes=256 * 1024)) as ledger:
+    async with Ledger(tmp_path / "r", bounds=ShareLimits(stored_bytes=256 * 1024)) as ledger:
         kept = await ledger.submit(who=HONEST)
         await ledger.store.cancel(HONEST, kept)
         names = []
@@ -139,7 +139,7 @@ async def test_who_is_over_its_share_of_the_disk_loses_its_oldest_and_nobody_els
 
 
 async def test_fetched_results_go_before_those_that_wait_for_their_submitter(tmp_path: Path):
-    async with Ledger(tmp_path / "r", bounds=Bounds(stored_bytes=128 * 1024)) as ledger:
+    async with Ledger(tmp_path / "r", bounds=ShareLimits(stored_bytes=128 * 1024)) as ledger:
         names = []
         for _ in range(11):
             names.append(await ledger.submit(who=HONEST, payload=b'"' + b"x" * 7000 + b'"'))
@@ -160,7 +160,7 @@ async def test_fetched_results_go_before_those_that_wait_for_their_submitter(tmp
 
 
 async def test_who_cannot_give_back_does_not_shield_the_next(tmp_path: Path):
-    async with Ledger(tmp_path / "r", bounds=Bounds(stored_bytes=100 * 1024)) as ledger:
+    async with Ledger(tmp_path / "r", bounds=ShareLimits(stored_bytes=100 * 1024)) as ledger:
         for _ in range(5):
             await ledger.submit(who=GREEDY[0], payload=b'"' + b"x" * 7000 + b'"', ttl=DAY)
         for _ in range(4):
@@ -198,17 +198,18 @@ async def test_a_store_of_before_shares_is_counted_when_it_is_opened(tmp_path: P
     db.close()
     async with Ledger(tmp_path / "r") as ledger:
         assert await counted(ledger) == {
-            "pi": (1, 2 * TASK_BYTES + 25), "@curl": (1, TASK_BYTES + 10),
-        }  # fmt: skip
-        assert holdings.Holdings(Bounds()).tasks.held == {}
+            "pi": (1, 2 * TASK_BYTES + 25),
+            "@curl": (1, TASK_BYTES + 10),
+        }
+        assert holdings.Holdings(ShareLimits()).tasks.held == {}
 
 
 async def test_who_is_over_its_share_is_refused_before_the_writer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    async with Ledger(tmp_path / "r", bounds=Bounds(open_tasks=64)) as ledger:
+    async with Ledger(tmp_path / "r", bounds=ShareLimits(open_tasks=64)) as ledger:
         said = Submit(id=task_id(500), skill="echo", key="mine")
-        stored = await ledger.store.submit(Order(GREEDY[0], said, b"{}", DAY))
+        stored = await ledger.store.submit(SubmitOrder(GREEDY[0], said, b"{}", DAY))
         await fill(ledger)
         written: list[object] = []
         put = ledger.store._writer.put
@@ -219,13 +220,13 @@ async def test_who_is_over_its_share_is_refused_before_the_writer(
 
         monkeypatch.setattr(ledger.store._writer, "put", counted)
         for new, key in ((True, ""), (False, "another")):
-            order = Order(GREEDY[0], replace(said, id=task_id(501), key=key), b"{}", DAY, new)
+            order = SubmitOrder(GREEDY[0], replace(said, id=task_id(501), key=key), b"{}", DAY, new)
             with pytest.raises(Overloaded) as raised:
                 await ledger.store.submit(order)
             assert raised.value.retry_after
         assert not written
         # What is stored already is no more, and gets its answer from who knows it.
-        again = await ledger.store.submit(Order(GREEDY[0], said, b"{}", DAY))
+        again = await ledger.store.submit(SubmitOrder(GREEDY[0], said, b"{}", DAY))
         assert again == replace(stored, duplicate=True) and len(written) == 1
 
 
@@ -233,11 +234,11 @@ async def test_a_refusal_waits_for_a_first_try_that_is_not_answered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """Else the first would be stored and its repetition, which says the same, definitely not."""
-    async with Ledger(tmp_path / "r", bounds=Bounds(open_tasks=16)) as ledger:
+    async with Ledger(tmp_path / "r", bounds=ShareLimits(open_tasks=16)) as ledger:
         go = threading.Event()
         held = asyncio.ensure_future(ledger.store._writer.put(lambda tx: go.wait()))
         orders = [
-            Order(GREEDY[0], Submit(id=task_id(n), skill="echo", key=f"k{n}"), b"{}", DAY)
+            SubmitOrder(GREEDY[0], Submit(id=task_id(n), skill="echo", key=f"k{n}"), b"{}", DAY)
             for n in range(12)
         ]
         mine = holder_of(GREEDY[0])

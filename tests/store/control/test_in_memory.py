@@ -8,15 +8,15 @@ import pytest
 
 from chatixia.errors import Conflict, MeshError, Unavailable
 from chatixia.store.control.in_memory import MemoryStore
-from chatixia.store.control.work import Order
+from chatixia.store.control.work import SubmitOrder
 from chatixia.wire import tasks as t
 
 from .kit import ALICE, BOB, PAYLOAD, Clock, task_id
 
 
-def order(n: int, key: str = "", payload: bytes = PAYLOAD) -> Order:
+def order(n: int, key: str = "", payload: bytes = PAYLOAD) -> SubmitOrder:
     said = t.Submit(id=task_id(n), skill="echo", target_agent_id="bob", key=key)
-    return Order(ALICE, said, payload, 30.0)
+    return SubmitOrder(ALICE, said, payload, 30.0)
 
 
 async def test_a_task_from_submit_to_its_end_without_a_thread():

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from chatixia.errors import Conflict
 from chatixia.store.control import memory
 from chatixia.store.control.database import open_writer
-from chatixia.store.control.tx import Tx
+from chatixia.store.control.tx import Transaction
 
 
 @pytest.fixture
-def tx(tmp_path: Path) -> Iterator[Tx]:
+def tx(tmp_path: Path) -> Iterator[Transaction]:
     db = open_writer(tmp_path / "registry.db", 1.0)
-    made = Tx(db, 1)
+    made = Transaction(db, 1)
     made.begin(10.0)
     yield made
     made.abandon()
@@ -24,7 +24,7 @@ def tx(tmp_path: Path) -> Iterator[Tx]:
 
 
 def test_places_rise_for_one_submitter_and_start_at_the_present_for_another():
-    queues = memory.Queues()
+    queues = memory.TaskQueues()
     mine = [queues.place("d", "echo", 0, "pi") for _ in range(3)]
     assert mine == [0, 1, 2]
     queues.serve("d", "echo", 0, 2)
@@ -33,7 +33,7 @@ def test_places_rise_for_one_submitter_and_start_at_the_present_for_another():
 
 
 def test_a_task_that_comes_back_is_not_behind_those_served_since():
-    queues = memory.Queues()
+    queues = memory.TaskQueues()
     for turn in range(5):
         queues.place("d", "echo", 0, "bob")
         queues.serve("d", "echo", 0, turn)
@@ -44,7 +44,7 @@ def test_a_task_that_comes_back_is_not_behind_those_served_since():
 
 
 def test_an_empty_queue_is_forgotten_whole():
-    queues = memory.Queues()
+    queues = memory.TaskQueues()
     queues.place("d", "echo", 0, "bob")
     queues.place("d", "other", 0, "bob")
     assert queues.any()
@@ -55,7 +55,7 @@ def test_an_empty_queue_is_forgotten_whole():
 
 def test_places_are_bounded(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(memory, "MAX_PLACES", 10)
-    queues = memory.Queues()
+    queues = memory.TaskQueues()
     for n in range(100):
         queues.place("d", "echo", 0, f"agent-{n}")
     assert queues._kept <= 11
@@ -63,7 +63,7 @@ def test_places_are_bounded(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_it_is_loaded_from_rows():
-    queues = memory.Queues()
+    queues = memory.TaskQueues()
     queues.load([("d", "echo", 0, "bob", 7, 3), ("d", "echo", 0, "eve", 5, 5)])
     assert queues.place("d", "echo", 0, "bob") == 8
     assert queues.place("d", "echo", 0, "new") == 3
@@ -92,7 +92,7 @@ class Open:
 def test_dues_come_in_order_once_a_row_and_come_back_when_undone(
     entries: list[tuple[float, int]], ended: set[int]
 ):
-    dues = memory.Dues()
+    dues = memory.DueRows()
     earliest: dict[int, float] = {}
     for when, n in entries:
         dues.add(when, n)
@@ -111,7 +111,7 @@ def test_dues_come_in_order_once_a_row_and_come_back_when_undone(
 
 
 def test_due_times_of_what_ended_leave_memory_at_once():
-    dues = memory.Dues()
+    dues = memory.DueRows()
     dues.add(7.0, 0)
     for n in range(1, 20_000):
         dues.add(86_400.0 + n, n)
@@ -122,12 +122,12 @@ def test_due_times_of_what_ended_leave_memory_at_once():
     assert dues.take(Open(), 10) == [0]  # type: ignore[arg-type]
 
 
-def test_a_kept_row_goes_with_its_item(tx: Tx):
+def test_a_kept_row_goes_with_its_item(tx: Transaction):
     from .test_task_rows import row
 
-    rows = memory.Rows()
+    rows = memory.RowCache()
 
-    def failing(tx: Tx) -> None:
+    def failing(tx: Transaction) -> None:
         rows.keep(tx, row(id="t_x", n=3), b"1")
         assert rows.get(tx, "t_x") is rows.number(tx, 3) is not None
         assert rows.payload(tx, 3) == b"1"
@@ -139,11 +139,11 @@ def test_a_kept_row_goes_with_its_item(tx: Tx):
     assert rows.number(tx, 3) is None
 
 
-def test_kept_rows_are_bounded(tx: Tx, monkeypatch: pytest.MonkeyPatch):
+def test_kept_rows_are_bounded(tx: Transaction, monkeypatch: pytest.MonkeyPatch):
     from .test_task_rows import row
 
     monkeypatch.setattr(memory, "MAX_ROWS", 4)
-    rows = memory.Rows()
+    rows = memory.RowCache()
     for n in range(20):
         rows.keep(tx, row(id=f"t_{n}", n=n), b"1")
     assert len(rows._by_id) == len(rows._by_number) <= 4

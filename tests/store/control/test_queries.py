@@ -37,12 +37,21 @@ def test_each_is_used_by_name():
 
 def test_hot_paths_use_their_index(db: sqlite3.Connection):
     wanted = {
-        "queue_head": "tasks_ready", "queue_below": "tasks_ready", "queue_any": "tasks_ready",
-        "held_count": "tasks_held", "held_by": "tasks_held", "paused": "tasks_paused",
-        "ended": "tasks_ended", "waiting": "tasks_ready", "remembered": "PRIMARY KEY",
-        "task_by_scope": "autoindex", "task": "autoindex", "drop_repeats": "repeats_expires",
-        "old_events": "events_other", "delete_events": "events_task",
-    }  # fmt: skip
+        "queue_head": "tasks_ready",
+        "queue_below": "tasks_ready",
+        "queue_any": "tasks_ready",
+        "held_count": "tasks_held",
+        "held_by": "tasks_held",
+        "paused": "tasks_paused",
+        "ended": "tasks_ended",
+        "waiting": "tasks_ready",
+        "remembered": "PRIMARY KEY",
+        "task_by_scope": "autoindex",
+        "task": "autoindex",
+        "drop_repeats": "repeats_expires",
+        "old_events": "events_other",
+        "delete_events": "events_task",
+    }
     for name, index in wanted.items():
         sql = STATEMENTS[name]
         named = set(re.findall(r":(\w+)", sql))
@@ -52,9 +61,9 @@ def test_hot_paths_use_their_index(db: sqlite3.Connection):
 
 
 def test_rows_have_the_columns_of_the_struct():
-    from chatixia.store.control.task_rows import Row
+    from chatixia.store.control.task_rows import StoredTask
 
-    assert Row.__struct_fields__ == queries.ROW
+    assert StoredTask.__struct_fields__ == queries.ROW
 
 
 def test_a_name_that_stands_twice_is_an_error():

@@ -64,9 +64,9 @@ async def test_a_query_ends_after_its_second(writer: sqlite3.Connection, tmp_pat
 
 async def test_no_reader_outlives_its_query(writer: sqlite3.Connection, reading: readers.Readers):
     """An open read would keep the log from being folded back."""
-    await asyncio.gather(*(
-        reading.run(lambda db: db.execute("SELECT * FROM meta").fetchall()) for _ in range(8)
-    ))  # fmt: skip
+    await asyncio.gather(
+        *(reading.run(lambda db: db.execute("SELECT * FROM meta").fetchall()) for _ in range(8))
+    )
     writer.execute("UPDATE meta SET value = 1 WHERE key = 'mark'")
     busy, log, folded = writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     assert (busy, log, folded) == (0, 0, 0)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 
 from chatixia.core.ports import Principal
-from chatixia.core.task import Gone
+from chatixia.core.task import RemovedParties
 from chatixia.ids import AgentId
 from chatixia.store.control import removal
 
 from .kit import ALICE, BOB, Ledger, client, seat
 
 SENSOR = Principal(AgentId("sensor"), "agent", machine="pi", incarnation="5" * 16)
-PI = Gone(frozenset({"pi"}), frozenset({"pi", "sensor"}))
+PI = RemovedParties(frozenset({"pi"}), frozenset({"pi", "sensor"}))
 
 
-async def put_out(ledger: Ledger, gone: Gone = PI) -> int:
+async def put_out(ledger: Ledger, gone: RemovedParties = PI) -> int:
     """All pages, one group each."""
     ended, after = 0, 0
     while True:
@@ -35,10 +35,14 @@ async def test_each_task_ends_by_what_it_has_to_do_with_who_is_out(ledger: Ledge
     assert grant.task.id == held
     to_agent = await ledger.submit(target="sensor")
     assert await put_out(ledger) == 4
-    shown = {id: (await ledger.store.task("default", id))[1]
-             for id in (from_client, from_agent, to_agent, held, others)}  # fmt: skip
-    ends = {id: (task.state, task.error and (task.error.code, task.error.outcome))
-            for id, task in shown.items()}  # fmt: skip
+    shown = {
+        id: (await ledger.store.task("default", id))[1]
+        for id in (from_client, from_agent, to_agent, held, others)
+    }
+    ends = {
+        id: (task.state, task.error and (task.error.code, task.error.outcome))
+        for id, task in shown.items()
+    }
     assert ends == {
         from_client: ("canceled", ("revoked", "definite")),
         from_agent: ("canceled", ("revoked", "unknown")),  # bob has it, and may have begun

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chatixia.store.control.rows import InvitationRow, Standing
+from chatixia.store.control.rows import IdStanding, InvitationRow
 
 
 @pytest.mark.parametrize(
@@ -10,7 +10,7 @@ from chatixia.store.control.rows import InvitationRow, Standing
     [(0, -1, False), (3, -1, False), (3, 3, True), (3, 4, True), (5, 4, False)],
 )
 def test_an_id_is_a_tombstone_until_a_higher_record(serial: int, revoked: int, tombstone: bool):
-    assert Standing(serial, revoked).tombstone is tombstone
+    assert IdStanding(serial, revoked).tombstone is tombstone
 
 
 def test_an_invitations_state():

@@ -68,7 +68,7 @@ async def test_the_time_by_which_a_start_is_missed_is_that_of_the_marks(ledger: 
     name = await ledger.submit(max_attempts=1)
     mark = (name, ledger.given()[0].row.fence)
     ledger.store.seats([])
-    asked = sweep.Asked(ledger.store.now(), [], frozenset(), 0.5)
+    asked = sweep.SweepRequest(ledger.store.now(), [], frozenset(), 0.5)
     ledger.world.advance(6.0)
     await ledger.store._write(sweep.sweep, ledger.store._memory, asked)
     assert await ledger.state(name) == "assigned"

@@ -4,21 +4,45 @@ from typing import Any
 
 from chatixia.core import task as core
 from chatixia.errors import WireError
-from chatixia.store.control.task_rows import Row, body, to_task
+from chatixia.store.control.task_rows import StoredTask, body, to_task
 from chatixia.wire import tasks as t
 from chatixia.wire.base import encode
 
 
-def row(**changes: Any) -> Row:
+def row(**changes: Any) -> StoredTask:
     base: dict[str, Any] = {
-        "n": 1, "id": "t_a", "ns": "default", "state": "pending", "skill": "echo", "target": "",
-        "source": "alice", "machine": "", "worker": "", "incarnation": "", "queue": "echo",
-        "priority": 0, "turn": 0, "ready": 1, "attempt": 0, "max_attempts": 3, "deliveries": 0,
-        "started": 0, "fence": 0, "created": 100.0, "updated": 100.0, "run_after": 0.0,
-        "deadline": 400.0, "lease": 0.0, "ttl": 300.0, "idempotent": 0, "path": "",
-        "traceparent": "", "size": 1, "error": None,
-    }  # fmt: skip
-    return Row(**base | changes)
+        "n": 1,
+        "id": "t_a",
+        "ns": "default",
+        "state": "pending",
+        "skill": "echo",
+        "target": "",
+        "source": "alice",
+        "machine": "",
+        "worker": "",
+        "incarnation": "",
+        "queue": "echo",
+        "priority": 0,
+        "turn": 0,
+        "ready": 1,
+        "attempt": 0,
+        "max_attempts": 3,
+        "deliveries": 0,
+        "started": 0,
+        "fence": 0,
+        "created": 100.0,
+        "updated": 100.0,
+        "run_after": 0.0,
+        "deadline": 400.0,
+        "lease": 0.0,
+        "ttl": 300.0,
+        "idempotent": 0,
+        "path": "",
+        "traceparent": "",
+        "size": 1,
+        "error": None,
+    }
+    return StoredTask(**base | changes)
 
 
 def test_when_it_is_due():
@@ -37,8 +61,11 @@ def test_it_shows_what_it_is():
     error = WireError("skill_failed", "it broke")
     shown = to_task(
         row(state="failed", fence=3, path='["a","b"]', error=encode(error), worker="bob"),
-        7, 150.0, b'{"x":1}', b"2",
-    )  # fmt: skip
+        7,
+        150.0,
+        b'{"x":1}',
+        b"2",
+    )
     assert (shown.fence, shown.path, shown.error) == ("7.3", ["a", "b"], error)
     assert (shown.deadline_ms, shown.assigned_agent_id) == (250_000, "bob")
     again = t.Task(**{name: getattr(shown, name) for name in shown.__struct_fields__})

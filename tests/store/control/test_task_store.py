@@ -9,7 +9,7 @@ from chatixia.core.ports import Principal
 from chatixia.errors import DiskFull, NotFound
 from chatixia.ids import AgentId
 from chatixia.store.control import task_store
-from chatixia.store.control.clock import Floor
+from chatixia.store.control.clock import DiskFloor
 from chatixia.wire import tasks as t
 
 from .kit import ALICE, BOB, CAROL, OWNER, Ledger, client, task_id
@@ -19,7 +19,7 @@ async def test_below_the_floor_submits_are_refused_and_the_rest_goes_on(tmp_path
     async with Ledger(tmp_path) as ledger:
         name, other = await ledger.submit(), await ledger.submit()
         [grant] = await ledger.claim()
-        ledger.store._disk._floor = Floor(1 << 60, 1.0)
+        ledger.store._disk._floor = DiskFloor(1 << 60, 1.0)
         ledger.world.advance(1.0)
         with pytest.raises(DiskFull) as full:
             await ledger.submit()
@@ -28,7 +28,7 @@ async def test_below_the_floor_submits_are_refused_and_the_rest_goes_on(tmp_path
         await ledger.store.complete(BOB, name, grant.fence, b"1")
         await ledger.store.cancel(ALICE, other)
         await ledger.store.tidy()
-        ledger.store._disk._floor = Floor(0, 0.0)
+        ledger.store._disk._floor = DiskFloor(0, 0.0)
         ledger.world.advance(1.0)
         await ledger.submit()
 

@@ -8,21 +8,21 @@ import pytest
 
 from chatixia.errors import Conflict
 from chatixia.store.control.database import open_writer
-from chatixia.store.control.tx import Tx
+from chatixia.store.control.tx import Transaction
 
 
 @pytest.fixture
-def tx(tmp_path: Path) -> Iterator[Tx]:
+def tx(tmp_path: Path) -> Iterator[Transaction]:
     db = open_writer(tmp_path / "registry.db", 1.0)
-    yield Tx(db, 1)
+    yield Transaction(db, 1)
     db.close()
 
 
-def events(tx: Tx) -> list[str]:
+def events(tx: Transaction) -> list[str]:
     return [row[0] for row in tx.db.execute("SELECT change FROM events ORDER BY id")]
 
 
-def good(tx: Tx) -> str:
+def good(tx: Transaction) -> str:
     tx.run("note_failure", {"at": tx.now, "kind": "x"})
     tx.event("default", "agent", "bob", "joined", b"{}")
     tx.count("default", "pending", 2)
@@ -30,10 +30,10 @@ def good(tx: Tx) -> str:
     return "done"
 
 
-def test_an_item_that_fails_is_undone_alone(tx: Tx):
+def test_an_item_that_fails_is_undone_alone(tx: Transaction):
     undone: list[str] = []
 
-    def bad(tx: Tx) -> None:
+    def bad(tx: Transaction) -> None:
         good(tx)
         tx.undo(lambda: undone.append("first"))
         tx.undo(lambda: undone.append("second"))
@@ -54,7 +54,7 @@ def test_an_item_that_fails_is_undone_alone(tx: Tx):
     assert tx.one("meta", {"key": "mark"})[0] == 5.0
 
 
-def test_a_group_that_is_abandoned_leaves_nothing(tx: Tx):
+def test_a_group_that_is_abandoned_leaves_nothing(tx: Transaction):
     undone: list[int] = []
     tx.begin(5.0)
     tx.item(good)
@@ -67,7 +67,7 @@ def test_a_group_that_is_abandoned_leaves_nothing(tx: Tx):
     assert tx.one("meta", {"key": "mark"})[0] == 0.0
 
 
-def test_counts_that_cancel_out_write_nothing(tx: Tx):
+def test_counts_that_cancel_out_write_nothing(tx: Transaction):
     tx.begin(5.0)
     tx.count("default", "pending", 1)
     tx.count("default", "pending", -1)
@@ -76,8 +76,8 @@ def test_counts_that_cancel_out_write_nothing(tx: Tx):
     assert tx.all("counts", {"ns": "default"}) == []
 
 
-def test_a_statement_error_undoes_its_item(tx: Tx):
-    def broken(tx: Tx) -> None:
+def test_a_statement_error_undoes_its_item(tx: Transaction):
+    def broken(tx: Transaction) -> None:
         good(tx)
         tx.db.execute("SELECT nothing FROM nowhere")
 

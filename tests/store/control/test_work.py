@@ -33,7 +33,7 @@ async def test_the_same_key_gives_the_same_task(ledger: Ledger):
 async def test_the_answer_to_a_repeat_says_so_and_where_the_task_is(ledger: Ledger):
     name = await ledger.submit(key="k")
     await ledger.claim()
-    order = work.Order(
+    order = work.SubmitOrder(
         ALICE, t.Submit(id=task_id(7), skill="echo", key="k"), b'{"data":"hello"}', 9
     )
     assert await ledger.store.submit(order) == t.Submitted(name, "assigned", duplicate=True)

@@ -14,11 +14,11 @@ import pytest
 
 from chatixia.errors import Conflict, DiskFull, Internal, OutcomeUnknown, Overloaded, Unavailable
 from chatixia.store.control import wal, writer
-from chatixia.store.control.clock import Clock
+from chatixia.store.control.clock import StoreClock
 from chatixia.store.control.database import open_writer
-from chatixia.store.control.files import Files
+from chatixia.store.control.files import DatabaseFiles
 from chatixia.store.control.holdings import ASKER
-from chatixia.store.control.tx import Tx
+from chatixia.store.control.tx import Transaction
 from chatixia.store.control.wal import Wal
 from chatixia.store.control.writer import Lane, Writer
 
@@ -36,8 +36,10 @@ class Bench:
         self.deaths: list[str] = []
         self.db.execute("UPDATE meta SET value = value")  # makes the write-ahead file
         log, clock = Wal(self.db, self.path), kit.Clock()
-        files = Files(self.path, log.path, clock)
-        self.writer = Writer(Tx(self.db, 1), Clock(clock, 0.0), log, files, self.deaths.append)
+        files = DatabaseFiles(self.path, log.path, clock)
+        self.writer = Writer(
+            Transaction(self.db, 1), StoreClock(clock, 0.0), log, files, self.deaths.append
+        )
         self.writer.start()
 
     async def note(self, kind: str, lane: Lane = Lane.SUBMIT, size: int = 0) -> None:
@@ -51,7 +53,7 @@ class Bench:
 
         go, inside = threading.Event(), threading.Event()
 
-        def wait(tx: Tx) -> None:
+        def wait(tx: Transaction) -> None:
             inside.set()
             assert go.wait(30)
 
@@ -158,11 +160,11 @@ async def test_holders_take_turns_in_a_lane(bench: Bench):
 
 
 async def test_an_item_that_fails_spares_the_rest(bench: Bench):
-    def bad(tx: Tx) -> None:
+    def bad(tx: Transaction) -> None:
         tx.run("note_failure", {"at": 1.0, "kind": "bad"})
         raise Conflict("no")
 
-    def broken(tx: Tx) -> None:
+    def broken(tx: Transaction) -> None:
         tx.run("note_failure", {"at": 1.0, "kind": "broken"})
         raise ZeroDivisionError
 
@@ -193,7 +195,7 @@ async def test_notices_are_told_after_the_commit_in_order(bench: Bench):
     loop = asyncio.get_running_loop()
     bench.writer.hear = (loop, lambda said: heard.extend((s, len(bench.rows())) for s in said))
 
-    def work(tx: Tx) -> None:
+    def work(tx: Transaction) -> None:
         tx.run("note_failure", {"at": 1.0, "kind": "x"})
         tx.notices.append("told")
 
@@ -202,7 +204,7 @@ async def test_notices_are_told_after_the_commit_in_order(bench: Bench):
 
 
 async def test_the_tail_ends_each_group_and_may_fail_alone(bench: Bench):
-    def tail(tx: Tx) -> None:
+    def tail(tx: Transaction) -> None:
         tx.run("note_failure", {"at": 1.0, "kind": "tail"})
         if len(tx.all("failures", {"kind": "x", "since": 0})) > 5:
             raise sqlite3.OperationalError("never")
@@ -211,7 +213,7 @@ async def test_the_tail_ends_each_group_and_may_fail_alone(bench: Bench):
     await bench.note("x")
     assert bench.rows() == ["x", "tail"]
 
-    def bad(tx: Tx) -> None:
+    def bad(tx: Transaction) -> None:
         tx.db.execute("SELECT * FROM nowhere")
 
     bench.writer.tail = bad
@@ -253,7 +255,7 @@ async def test_a_full_disk_abandons_the_group_and_its_items_go_back_one_by_one(b
     bench.db.execute(f"PRAGMA max_page_count = {page + 3}")
     ended: list[bool] = []
 
-    def large(tx: Tx) -> None:
+    def large(tx: Transaction) -> None:
         try:
             tx.run("note_failure", {"at": 1.0, "kind": "L" * 100_000})
         finally:
@@ -278,7 +280,7 @@ async def test_a_transaction_that_ends_within_an_item_takes_nothing_with_it(benc
     """As a full disk does in the middle: the rest of the group must not run on in autocommit."""
     tried: list[str] = []
 
-    def ends(tx: Tx) -> None:
+    def ends(tx: Transaction) -> None:
         tried.append("ends")
         tx.run("note_failure", {"at": 1.0, "kind": "ends"})
         tx.db.execute("ROLLBACK")
@@ -306,14 +308,14 @@ async def test_a_failed_commit_is_an_unknown_outcome_and_the_end(tmp_path: Path)
     go = await made.hold()
     later = [asyncio.ensure_future(made.note("x")) for _ in range(3)]
     await asyncio.sleep(0)
-    tx_commit, Tx.commit = Tx.commit, lambda self: fails()  # type: ignore[assignment,method-assign]
+    tx_commit, Transaction.commit = Transaction.commit, lambda self: fails()  # type: ignore[assignment,method-assign]
     try:
         go()
         with pytest.raises(OutcomeUnknown) as unknown:
             await made.held
         answers = await asyncio.gather(*later, return_exceptions=True)
     finally:
-        Tx.commit = tx_commit  # type: ignore[method-assign]
+        Transaction.commit = tx_commit  # type: ignore[method-assign]
     assert unknown.value.outcome == "unknown"
     # These were never begun: nothing happened, and they hear so.
     assert {(type(a), getattr(a, "outcome", "")) for a in answers} == {(Unavailable, "definite")}
@@ -341,8 +343,9 @@ async def test_a_thread_that_breaks_says_so_once(tmp_path: Path):
 def run_storm(folder: Path, ledger: Path, count: int, **env: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, str(HERE / "storm.py"), str(folder), str(ledger), str(count)],
-        env={**os.environ, **env}, stderr=subprocess.PIPE,
-    )  # fmt: skip
+        env={**os.environ, **env},
+        stderr=subprocess.PIPE,
+    )
 
 
 def histories(ledger: Path) -> dict[tuple[str, str], str]:
@@ -452,8 +455,9 @@ def test_no_answer_comes_before_its_sync(tmp_path: Path, shim: str):
     subprocess.run(
         [sys.executable, "-c", SYNCED, str(tmp_path / "registry"), str(HERE.parents[2])],
         env={**os.environ, "LD_PRELOAD": shim, "SYNC_COUNT": str(tmp_path / "count")},
-        check=True, timeout=60,
-    )  # fmt: skip
+        check=True,
+        timeout=60,
+    )
 
 
 @pytest.fixture

@@ -71,11 +71,13 @@ def test_pins_are_kept_whole_and_over_a_restart(tmp_path: Path):
 
 def test_clients_that_are_over_are_forgotten_and_agents_never(tmp_path: Path):
     store = opened(tmp_path)
-    store.keep([
-        pin("x~aaaaaa", "client", not_after=NOW - 1),
-        pin("y~aaaaaa", "client", not_after=NOW + 1),
-        pin("z", "agent", not_after=NOW - 1),
-    ])  # fmt: skip
+    store.keep(
+        [
+            pin("x~aaaaaa", "client", not_after=NOW - 1),
+            pin("y~aaaaaa", "client", not_after=NOW + 1),
+            pin("z", "agent", not_after=NOW - 1),
+        ]
+    )
     store.close()
     store = opened(tmp_path)
     assert store.pin("default", "x~aaaaaa") is None

@@ -19,7 +19,7 @@ from chatixia.assembly.profile.profile import CHAIN, Profile, make_keys, read_ch
 from chatixia.core.membership import check_chain, key_id, read_record, sign_record
 from chatixia.core.meshtime import MAX_NOW
 from chatixia.core.pins import next_serial
-from chatixia.core.ports import Self
+from chatixia.core.ports import LocalIdentity
 from chatixia.errors import ConfigError, MeshError, NameTaken, Revoked, Unreachable
 from chatixia.ids import AgentId, is_agent_id, is_client_id, why_no_id
 from chatixia.wire.registry import Serial
@@ -58,29 +58,49 @@ class Credentials:
     """
 
     def __init__(
-        self, profile: Profile, id_: AgentId, kind: Enrolled, sign: SignKey, seal: SealKey,
-        chain: list[Signed], store: LocalStore, world: World, *, folder: Path | None = None,
+        self,
+        profile: Profile,
+        id_: AgentId,
+        kind: Enrolled,
+        sign: SignKey,
+        seal: SealKey,
+        chain: list[Signed],
+        store: LocalStore,
+        world: World,
+        *,
+        folder: Path | None = None,
         held: ExitStack | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.profile, self.id, self.kind = profile, id_, kind
         self.sign, self.seal, self.chain = sign, seal, chain
         self.store, self.folder, self._held, self._world = store, folder, held, world
         self.incarnation = incarnation(world)
-        self._me: Self | None = None
+        self._me: LocalIdentity | None = None
 
-    def me(self) -> Self:
+    def me(self) -> LocalIdentity:
         """Who this is, for ``peer``; always the same object, whose chain :meth:`renew` renews."""
         from chatixia.identity import verify
 
         if self._me is None:
-            self._me = Self(
-                id=self.id, mesh=self.profile.mesh, incarnation=self.incarnation,
-                chain=self.chain, public=self.sign.public, seal=self.seal.public,
-                sign=self.sign.sign, verify=verify, registries=self.profile.registries,
-                owner=self.profile.owner, registry_key=self.profile.registry_key,
-                ns=self.profile.ns, serial=self.record.serial, book=self.store,
-                clock=self.profile.clock, renew=self.renew, jws=self.sign.jws,
-            )  # fmt: skip
+            self._me = LocalIdentity(
+                id=self.id,
+                mesh=self.profile.mesh,
+                incarnation=self.incarnation,
+                chain=self.chain,
+                public=self.sign.public,
+                seal=self.seal.public,
+                sign=self.sign.sign,
+                verify=verify,
+                registries=self.profile.registries,
+                owner=self.profile.owner,
+                registry_key=self.profile.registry_key,
+                ns=self.profile.ns,
+                serial=self.record.serial,
+                book=self.store,
+                clock=self.profile.clock,
+                renew=self.renew,
+                jws=self.sign.jws,
+            )
         return self._me
 
     @property
@@ -169,9 +189,13 @@ def _clients(path: Path, now: float) -> LocalStore:
 
 
 def _agent(
-    profile: Profile, name: str, roles: Sequence[str], data_dir: Path | None, known: Known,
+    profile: Profile,
+    name: str,
+    roles: Sequence[str],
+    data_dir: Path | None,
+    known: Known,
     world: World,
-) -> Credentials:  # fmt: skip
+) -> Credentials:
     from chatixia.store.local import LocalStore
 
     try:
@@ -197,9 +221,17 @@ def _agent(
                 write_json(folder / CHAIN, chain)
         store = LocalStore.open(folder / STORE, profile.clock.now())
         return Credentials(
-            profile, AgentId(name), "agent", sign, seal, chain, store, world, folder=folder,
+            profile,
+            AgentId(name),
+            "agent",
+            sign,
+            seal,
+            chain,
+            store,
+            world,
+            folder=folder,
             held=held.pop_all(),
-        )  # fmt: skip
+        )
 
 
 def _own_dir(folder: Path) -> Path:
@@ -239,9 +271,21 @@ def _wanted(
 ) -> Record:
     """What a new record should say; keys, times and the final serial come in :func:`_sign`."""
     return Record(
-        v=1, mesh=profile.mesh, ns=profile.ns, id=name, kind=kind, roles=list(roles), names=[],
-        sign="", seal="", serial=serial, issued=0, not_after=0, by="", ephemeral=profile.ephemeral,
-    )  # fmt: skip
+        v=1,
+        mesh=profile.mesh,
+        ns=profile.ns,
+        id=name,
+        kind=kind,
+        roles=list(roles),
+        names=[],
+        sign="",
+        seal="",
+        serial=serial,
+        issued=0,
+        not_after=0,
+        by="",
+        ephemeral=profile.ephemeral,
+    )
 
 
 def _present(
@@ -317,11 +361,21 @@ def _sign(
     bound = read_record(unb64(above[0].b)).not_after
     end = int(now) + _life(kind)
     record = Record(
-        v=1, mesh=wanted.mesh, ns=wanted.ns, id=wanted.id, kind=kind, roles=wanted.roles, names=[],
-        sign=b64(sign.public), seal=b64(seal.public), serial=_take_serial(profile, wanted),
-        issued=int(now), not_after=min(end, bound) if bound else end, by=key_id(machine.public),
+        v=1,
+        mesh=wanted.mesh,
+        ns=wanted.ns,
+        id=wanted.id,
+        kind=kind,
+        roles=wanted.roles,
+        names=[],
+        sign=b64(sign.public),
+        seal=b64(seal.public),
+        serial=_take_serial(profile, wanted),
+        issued=int(now),
+        not_after=min(end, bound) if bound else end,
+        by=key_id(machine.public),
         ephemeral=wanted.ephemeral,
-    )  # fmt: skip
+    )
     chain = [sign_record(record, machine.sign), *above]
     check_chain(chain, mesh=profile.mesh, now=profile.clock.now(), verify=verify)
     return chain

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chatixia.assembly.profile.profile import Profile
-from chatixia.assembly.remote.rest import Rest
+from chatixia.assembly.remote.rest import RegistryClient
 from chatixia.core.join import is_loopback
 from chatixia.errors import ConfigError
 from chatixia.wire.registry import LoginLink, Nothing
@@ -20,6 +20,6 @@ def login_link(mesh: str = "") -> str:
         raise ConfigError(
             f"The hub of {profile.name} opens on the machine where `chatixia up` runs."
         )
-    with Rest.owner(profile) as rest:
+    with RegistryClient.owner(profile) as rest:
         made: LoginLink = rest.call("login.create", Nothing())
     return f"{near[0]}/#{made.secret}"

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from chatixia.assembly.profile.profile import Profile
-from chatixia.assembly.remote.rest import Rest
+from chatixia.assembly.remote.rest import RegistryClient
 from chatixia.core.join import PART, JoinString, best_addresses, encode, is_loopback
 from chatixia.core.membership import key_id, sign_record
 from chatixia.core.pins import next_serial
@@ -70,17 +70,29 @@ def invite(
     _check_name(name, reusable)
     addresses = best_addresses(list(via) or profile.registries)
     owner, chain = profile.owner_key()
-    with Rest.owner(profile) as rest:
+    with RegistryClient.owner(profile) as rest:
         serial = 0 if name.endswith("*") else _free(rest, name, profile.machine)
         secret = world.token(PART)
         key = _invitation_key(secret)
         now = int(profile.clock.now())
         record = Record(
-            v=1, mesh=profile.mesh, ns=profile.ns, id=name, kind="invitation", roles=list(roles),
-            names=_bounds(name, names), sign=b64(key), seal="",
-            serial=next_serial(serial), issued=now, not_after=not_after, by=key_id(owner.public),
-            redeem_by=now + within, reusable=reusable, ephemeral=ephemeral,
-        )  # fmt: skip
+            v=1,
+            mesh=profile.mesh,
+            ns=profile.ns,
+            id=name,
+            kind="invitation",
+            roles=list(roles),
+            names=_bounds(name, names),
+            sign=b64(key),
+            seal="",
+            serial=next_serial(serial),
+            issued=now,
+            not_after=not_after,
+            by=key_id(owner.public),
+            redeem_by=now + within,
+            reusable=reusable,
+            ephemeral=ephemeral,
+        )
         rest.call("invite.put", Invite([sign_record(record, owner.sign), *chain], list(via)))
     mesh, registry = bytes.fromhex(profile.mesh), signed.key_hash(profile.registry_key)
     string = encode(JoinString(addresses, secret, mesh[:PART], registry[:PART]))
@@ -90,7 +102,7 @@ def invite(
 
 def waiting(profile: Profile, key: str, wait_ms: int = WAIT_MS) -> Invitation:
     """How the invitation of that key id stands, when it changed or ``wait_ms`` are over."""
-    with Rest.owner(profile, timeout=wait_ms / 1000 + 5) as rest:
+    with RegistryClient.owner(profile, timeout=wait_ms / 1000 + 5) as rest:
         said: Invitation = rest.call("invite.get", InviteRef(key, wait_ms))
         return said
 
@@ -124,7 +136,7 @@ def _bounds(name: str, names: Sequence[str]) -> list[str]:
     return list(names) if "*" in names else list(dict.fromkeys([name, *names]))
 
 
-def _free(rest: Rest, name: str, me: str) -> int:
+def _free(rest: RegistryClient, name: str, me: str) -> int:
     """The highest serial of a name that nobody living has. Raises NameTaken."""
     said: Serial = rest.call("serial", Serial(name))
     if name == me:

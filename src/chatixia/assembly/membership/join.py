@@ -18,14 +18,14 @@ from chatixia.assembly.profile.files import write_json
 from chatixia.assembly.profile.lock import changing
 from chatixia.assembly.profile.profile import (
     CHAIN,
-    Facts,
     Profile,
+    ProfileFile,
     appear_profile,
     folder_of,
     machine_name,
     make_keys,
 )
-from chatixia.assembly.remote.rest import Line, first, urls_of
+from chatixia.assembly.remote.rest import PinnedConnection, first, urls_of
 from chatixia.core.handshake import check_registry
 from chatixia.core.join import JoinString, decode
 from chatixia.core.membership import (
@@ -63,9 +63,13 @@ TIMEOUT: Final = 8.0
 
 
 def join(
-    string: str, name: str = "", *, machine: str = "", home: Path | None = None,
+    string: str,
+    name: str = "",
+    *,
+    machine: str = "",
+    home: Path | None = None,
     world: World = REAL,
-) -> Profile:  # fmt: skip
+) -> Profile:
     """Join by a join string and return the new profile called ``name`` (default ``home``).
 
     ``machine``: this machine's id, for a reusable invitation (default: the host's name, if it
@@ -75,11 +79,11 @@ def join(
     with changing(folder.parent / f".{folder.name}.joining", world):
         if (folder / "profile.json").exists():
             raise Conflict(_already(folder, said))
-        Joining(said, folder, machine, world).run()
+        JoinAttempt(said, folder, machine, world).run()
     return Profile.open(name, home=home, world=world)
 
 
-class Joining:
+class JoinAttempt:
     """One joining: begin (who answers?), sign, join, keep."""
 
     def __init__(self, said: JoinString, folder: Path, machine: str, world: World) -> None:
@@ -103,7 +107,7 @@ class Joining:
             line.close()
         self._keep(line.url, chain, joined)
 
-    def _meet(self, line: Line) -> Line:
+    def _meet(self, line: PinnedConnection) -> PinnedConnection:
         try:
             self._begin(line)
             return line
@@ -118,7 +122,7 @@ class Joining:
             raise
         return again
 
-    def _begin(self, line: Line) -> None:
+    def _begin(self, line: PinnedConnection) -> None:
         """Ask for the invitation's record and check all that answers. Sends no secret."""
         nonce = self._world.token(16)
         self._offer: JoinOffer = line.call(
@@ -133,9 +137,15 @@ class Joining:
         from chatixia.identity import verify
 
         return check_registry(
-            self._offer.registry, self._offer.proof, nonce=nonce, certificate=certificate,
-            mesh=self._mesh, now=self._offer.now, verify=verify, key_hash=self._said.registry,
-        )  # fmt: skip
+            self._offer.registry,
+            self._offer.proof,
+            nonce=nonce,
+            certificate=certificate,
+            mesh=self._mesh,
+            now=self._offer.now,
+            verify=verify,
+            key_hash=self._said.registry,
+        )
 
     def _check_invitation(self) -> Member:
         from chatixia.identity import verify
@@ -157,11 +167,21 @@ class Joining:
         machine, seal = make_keys(self._draft / "machine")
         terms = self._invitation.record
         record = Record(
-            v=1, mesh=self._mesh, ns=terms.ns, id=self._name(), kind="machine", roles=terms.roles,
-            names=terms.names, sign=b64(machine.public), seal=b64(seal.public),
-            serial=next_serial(self._offer.serial, terms.serial), issued=int(self._offer.now),
-            not_after=terms.not_after, by=key_id(self._key.public), ephemeral=terms.ephemeral,
-        )  # fmt: skip
+            v=1,
+            mesh=self._mesh,
+            ns=terms.ns,
+            id=self._name(),
+            kind="machine",
+            roles=terms.roles,
+            names=terms.names,
+            sign=b64(machine.public),
+            seal=b64(seal.public),
+            serial=next_serial(self._offer.serial, terms.serial),
+            issued=int(self._offer.now),
+            not_after=terms.not_after,
+            by=key_id(self._key.public),
+            ephemeral=terms.ephemeral,
+        )
         chain = [sign_record(record, self._key.sign), *self._offer.invitation]
         check_chain(chain, mesh=self._mesh, now=self._offer.now, verify=verify)
         return chain
@@ -189,7 +209,7 @@ class Joining:
             )
         return f"{pattern[:-1]}{b32(self._world.token(5))[:6]}"
 
-    def _tell(self, line: Line, chain: list[Signed]) -> Joined:
+    def _tell(self, line: PinnedConnection, chain: list[Signed]) -> Joined:
         machine, _ = make_keys(self._draft / "machine")
         name, nonce = read_record(unb64(chain[0].b)).id, unb64(self._offer.nonce)
         proof = machine.sign(signed.JOIN, signed.join(mesh=self._mesh, name=name, nonce=nonce))
@@ -201,10 +221,15 @@ class Joining:
         record = read_record(unb64(chain[0].b))
         write_json(self._draft / "machine" / CHAIN, chain)
         urls = dict.fromkeys([url, *urls_of(joined.addresses or self._offer.addresses)])
-        facts = Facts(
-            self._mesh, record.id, b64(self._owner), b64(self._registry.sign), list(urls)[:32],
-            ns=record.ns, ephemeral=record.ephemeral,
-        )  # fmt: skip
+        facts = ProfileFile(
+            self._mesh,
+            record.id,
+            b64(self._owner),
+            b64(self._registry.sign),
+            list(urls)[:32],
+            ns=record.ns,
+            ephemeral=record.ephemeral,
+        )
         appear_profile(self._folder, facts, self._draft / "machine", joined.now, self._world)
         shutil.rmtree(self._draft, ignore_errors=True)
 

@@ -10,7 +10,7 @@ import msgspec
 from chatixia.assembly.profile.files import read_json, write_json
 from chatixia.assembly.profile.lock import holder, is_held
 from chatixia.assembly.profile.profile import Profile
-from chatixia.assembly.remote.rest import Rest
+from chatixia.assembly.remote.rest import RegistryClient
 from chatixia.core.membership import sign_revocation
 from chatixia.errors import AlreadyRunning, ConfigError, Denied, NotFound, RegistryUnreachable
 from chatixia.ids import is_agent_id
@@ -22,7 +22,7 @@ LEDGER: Final = "revocations.json"
 """Every statement the owner ever signed, so that the list's version only rises."""
 
 
-class Out(msgspec.Struct, frozen=True):
+class RevocationResult(msgspec.Struct, frozen=True):
     """What a revocation did.
 
     ``statement``: the owner's, None for a pattern, which no member is called. ``member``: somebody
@@ -34,7 +34,7 @@ class Out(msgspec.Struct, frozen=True):
     invitations: int
 
 
-def revoke(profile: Profile, name: str) -> Out:
+def revoke(profile: Profile, name: str) -> RevocationResult:
     """Put ``name`` (an agent or a machine) out of the mesh, and withdraw what invites it.
 
     A machine takes all with it that it signed. ``name`` may be the pattern of a reusable
@@ -47,23 +47,27 @@ def revoke(profile: Profile, name: str) -> Out:
             f"{name} is this machine, which holds the owner's key; revoked, neither it nor its"
             " agents could come back. Revoke its agents one by one."
         )
-    with Rest.owner(profile) as rest:
+    with RegistryClient.owner(profile) as rest:
         waiting = rest.call("invite.end", InviteEnd(name)).ended
         if waiting and "*" in name:
-            return Out(None, False, waiting)
+            return RevocationResult(None, False, waiting)
         said: Serial = rest.call("serial", _known(name))
         if not said.key and not said.serial:
             raise _no_member(name) if said.api_key else _nobody(name)
         with profile.changing():
             ledger = _ledger(profile)
             made = Revocation(
-                profile.mesh, profile.ns, name, said.serial, int(profile.clock.now()),
+                profile.mesh,
+                profile.ns,
+                name,
+                said.serial,
+                int(profile.clock.now()),
                 version=_version(ledger) + 1,
-            )  # fmt: skip
+            )
             ledger.append(sign_revocation(made, owner.sign))
             write_json(profile.folder / "owner" / LEDGER, ledger)
         rest.call("revoke", Revoke(ledger[-1], chain))
-    return Out(made, bool(said.key), waiting)
+    return RevocationResult(made, bool(said.key), waiting)
 
 
 def _known(name: str) -> Serial:
@@ -101,7 +105,7 @@ def leave(profile: Profile) -> bool:
             )
     told = True
     try:
-        with Rest.machine(profile) as rest:
+        with RegistryClient.machine(profile) as rest:
             rest.call("leave", Nothing())
     except (RegistryUnreachable, Denied):
         told = False

@@ -24,7 +24,7 @@ CHANGE_WAIT: Final = 15.0
 TRIES: Final = 4
 
 
-class Lock:
+class ProfileLock:
     """A held lock; ``release`` it, or die."""
 
     def __init__(self, fd: int) -> None:
@@ -37,7 +37,7 @@ class Lock:
             self._fd = -1
 
 
-def hold(path: Path, what: str, twice: str = "") -> Lock:
+def hold(path: Path, what: str, twice: str = "") -> ProfileLock:
     """The lock at ``path``, held for the process's life by ``what`` (as in "weather").
 
     ``twice``: how it may have come that this very process holds it, and the cure. Raises
@@ -127,7 +127,7 @@ def changing(path: Path, world: World = REAL) -> Iterator[None]:
         lock.release()
 
 
-def attempt(path: Path) -> Lock | None:
+def attempt(path: Path) -> ProfileLock | None:
     """The lock if nobody has it. Raises ConfigError where the file cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -145,7 +145,7 @@ def attempt(path: Path) -> Lock | None:
         os.close(fd)
         raise ConfigError(f"{path} cannot be written: {error.strerror}.") from error
     keep_private(fd)
-    return Lock(fd)
+    return ProfileLock(fd)
 
 
 if sys.platform == "win32":

@@ -42,7 +42,7 @@ CHAIN: Final = "chain.json"
 _MESH_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}\Z")
 
 
-class Facts(msgspec.Struct, omit_defaults=True):
+class ProfileFile(msgspec.Struct, omit_defaults=True):
     """``profile.json``. Keys are base64url; ``registries`` base URLs, best first."""
 
     mesh: Short
@@ -69,7 +69,7 @@ class RegistryIdentity(msgspec.Struct, frozen=True):
 class Profile:
     """An opened profile; made by :meth:`open`, :meth:`create` or ``assembly.membership.join``."""
 
-    def __init__(self, folder: Path, facts: Facts, world: World = REAL) -> None:
+    def __init__(self, folder: Path, facts: ProfileFile, world: World = REAL) -> None:
         self.folder, self._facts, self._world = folder, facts, world
         self.clock = MeshTime(self._high(), world.boottime, self._save_clock)
 
@@ -81,7 +81,7 @@ class Profile:
         """
         folder = folder_of(name, home)
         try:
-            facts = read_json(folder / "profile.json", Facts)
+            facts = read_json(folder / "profile.json", ProfileFile)
         except FileNotFoundError:
             raise ConfigError(_not_here(folder)) from None
         if facts.v != 1:
@@ -198,7 +198,7 @@ class Profile:
         if list(urls) == self._facts.registries or not urls:
             return
         with changing(self.folder / ".lock", self._world):
-            facts = read_json(self.folder / "profile.json", Facts)
+            facts = read_json(self.folder / "profile.json", ProfileFile)
             facts.registries = list(urls)[:32]
             write_json(self.folder / "profile.json", facts)
             self._facts = facts
@@ -311,7 +311,9 @@ def make_keys(folder: Path) -> tuple[SignKey, SealKey]:
     return load_keys(folder)
 
 
-def appear_profile(folder: Path, facts: Facts, machine: Path, now: float, world: World) -> None:
+def appear_profile(
+    folder: Path, facts: ProfileFile, machine: Path, now: float, world: World
+) -> None:
     """Put a joined machine's profile at ``folder``, whole or not at all.
 
     ``machine``: a folder with its keys and chain, which is copied: on a full disk nothing is lost.
@@ -352,7 +354,7 @@ def _appear(folder: Path, fill: Callable[[Path], None]) -> None:
         raise ConfigError(f"{folder} is not empty and no profile; move it away.") from error
 
 
-def _finish(draft: Path, facts: Facts, now: float) -> None:
+def _finish(draft: Path, facts: ProfileFile, now: float) -> None:
     private_dir(draft / "agents")
     write_private(draft / "clock", f"{now:.3f}\n".encode())
     write_json(draft / "profile.json", facts)
@@ -372,10 +374,20 @@ def _make_mesh(draft: Path, machine: str, world: World) -> None:
     def record(kind: Kind, id_: str, key: bytes, *, seal: bytes = b"") -> Signed:
         everything = ["*"] if kind in ("owner", "machine") else []
         made = Record(
-            v=1, mesh=mesh, ns=DEFAULT_NS, id=id_, kind=kind, roles=everything, names=everything,
-            sign=b64(key), seal=b64(seal), serial=1, issued=now, not_after=0,
+            v=1,
+            mesh=mesh,
+            ns=DEFAULT_NS,
+            id=id_,
+            kind=kind,
+            roles=everything,
+            names=everything,
+            sign=b64(key),
+            seal=b64(seal),
+            serial=1,
+            issued=now,
+            not_after=0,
             by=key_id(owner.public),
-        )  # fmt: skip
+        )
         return sign_record(made, owner.sign)
 
     top = record("owner", OWNER, owner.public)
@@ -385,5 +397,5 @@ def _make_mesh(draft: Path, machine: str, world: World) -> None:
     write_json(draft / "registry" / CHAIN, [record("registry", REGISTRY, registry.public), top])
     mine = record("machine", name, sign.public, seal=seal.public)
     write_json(draft / "machine" / CHAIN, [mine, top])
-    facts = Facts(mesh, name, b64(owner.public), b64(registry.public), [DEFAULT_REGISTRY])
+    facts = ProfileFile(mesh, name, b64(owner.public), b64(registry.public), [DEFAULT_REGISTRY])
     _finish(draft, facts, now)

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from chatixia.core.join import is_loopback
-from chatixia.core.ports import Answer, Handler, Outgoing
-from chatixia.core.tries import Tries, may_repeat
+from chatixia.core.ports import CallAnswer, Handler, Outgoing
+from chatixia.core.tries import RetryHistory, may_repeat
 from chatixia.errors import (
     ConfigError,
     Conflict,
@@ -38,7 +38,7 @@ from chatixia.wire.tasks import TERMINAL, Body, Cancel, Ref, Submit, Task
 from chatixia.world import REAL, World, task_id
 
 from .port import POLL_S, RestPort
-from .rest import Line
+from .rest import PinnedConnection
 
 if TYPE_CHECKING:
     from chatixia.peer.sessions.channel import Access
@@ -57,7 +57,7 @@ CURE: Final = (
 )
 
 
-class KeylessPort(RestPort):
+class ApiKeyPort(RestPort):
     """``core.ports.Mesh`` over the registry's REST routes, for the holder of an API key.
 
     To the queue's worker it is the ``Registry``: ``up`` says whether the last word went well.
@@ -65,19 +65,19 @@ class KeylessPort(RestPort):
 
     def __init__(self, url: str, key: str, name: str, *, world: World = REAL) -> None:
         from chatixia.peer.sessions.channel import LoopTimers
-        from chatixia.peer.tasks.worker import Worker
+        from chatixia.peer.tasks.worker import QueueWorker
 
         if not url:
             raise ConfigError("sidecar.api_key needs `registry`: the address to log in at.")
         super().__init__(name, world)
         self._url, self._key = url, key
-        self._line: Line | None = None
+        self._line: PinnedConnection | None = None
         self._skills: Sequence[SkillInfo] = ()
         self._up = asyncio.Event()
         self._registered = self._lost = self._serves = False
         self._refused: MeshError | None = None
         self._beats: asyncio.Task[None] | None = None
-        self._worker = Worker(self._name, self, world, LoopTimers())
+        self._worker = QueueWorker(self._name, self, world, LoopTimers())
         self.up = False
         self.on_push: Callable[[msgspec.Struct], None] = _ignore
         self.on_state: Callable[[bool], None] = _ignore
@@ -147,7 +147,7 @@ class KeylessPort(RestPort):
 
     # -- core.ports.Mesh
 
-    async def call(self, out: Outgoing) -> Answer:
+    async def call(self, out: Outgoing) -> CallAnswer:
         """Through the queue: submit, then look until it has ended."""
         started = self._world.monotonic()
         until = started + out.timeout
@@ -162,18 +162,23 @@ class KeylessPort(RestPort):
         value = row.result.plain if row.result is not None else None
         ms = (self._world.monotonic() - started) * 1000
         data = bytes(value) if isinstance(value, msgspec.Raw) else b"null"
-        return Answer(data, VIA, ms, AgentId(row.assigned_agent_id or out.target))
+        return CallAnswer(data, VIA, ms, AgentId(row.assigned_agent_id or out.target))
 
     def _described(self, out: Outgoing) -> Submit:
         if out.kind not in ("task", "prompt") or out.stream or out.queue == "never":
             raise Unreachable("Without a key of its own an agent has no link; join the mesh.")
         return Submit(
-            id=task_id(self._world), skill=out.skill, target_agent_id=out.target, key=out.key,
+            id=task_id(self._world),
+            skill=out.skill,
+            target_agent_id=out.target,
+            key=out.key,
             payload=msgspec.Raw(msgspec.json.encode(Body(plain=msgspec.Raw(out.body)))),
-            deadline_ms=max(1, int(out.timeout * 1000)), path=list(out.path),
-            traceparent=out.traceparent, idempotent=out.idempotent,
+            deadline_ms=max(1, int(out.timeout * 1000)),
+            path=list(out.path),
+            traceparent=out.traceparent,
+            idempotent=out.idempotent,
             max_attempts=3 if out.idempotent else 1,
-        )  # fmt: skip
+        )
 
     async def _ended(self, request: Submit, until: float, out: Outgoing) -> Task:
         """Submit, and look until it has ended; what is lost on the way is asked again."""
@@ -206,7 +211,7 @@ class KeylessPort(RestPort):
     async def _insist(self, name: str, request: msgspec.Struct, until: float) -> Any:
         """Until it is answered. A submit that surely was not taken is not repeated while the
         registry is away."""
-        tries = Tries()
+        tries = RetryHistory()
         while True:
             try:
                 return await self.verb(name, request)
@@ -278,8 +283,11 @@ class KeylessPort(RestPort):
     def _say_lost(self) -> None:
         if self._up.is_set() and not self._lost:
             self._lost = True
-            log.warning("%s: the registry %s is lost; work waits there. Trying again.",
-                        self._name, self._url)  # fmt: skip
+            log.warning(
+                "%s: the registry %s is lost; work waits there. Trying again.",
+                self._name,
+                self._url,
+            )
 
     def _say_back(self) -> None:
         if self._lost:
@@ -294,25 +302,37 @@ class KeylessPort(RestPort):
         names = [skill.name for skill in self._skills]
         if not names:
             return False
-        await self.verb("heartbeat", Beat(
-            self._name, socket.gethostname()[:128], mode=MODE, skills_count=len(names),
-            skill_names=names[:256], polls=False,
-        ))  # fmt: skip
+        await self.verb(
+            "heartbeat",
+            Beat(
+                self._name,
+                socket.gethostname()[:128],
+                mode=MODE,
+                skills_count=len(names),
+                skill_names=names[:256],
+                polls=False,
+            ),
+        )
         return await self._worker.look() > 0
 
     async def _register(self) -> None:
         names = [skill.name for skill in self._skills]
-        await self.verb("agents.register", RegisterAgent(
-            self._name, socket.gethostname()[:128], capabilities=Capabilities(names, mode=MODE),
-            mode=MODE,
-        ))  # fmt: skip
+        await self.verb(
+            "agents.register",
+            RegisterAgent(
+                self._name,
+                socket.gethostname()[:128],
+                capabilities=Capabilities(names, mode=MODE),
+                mode=MODE,
+            ),
+        )
 
     # -- the line
 
     def _call(self, name: str, request: msgspec.Struct, timeout: float) -> Any:
         if self._line is None:
             # No key of the registry is pinned here: the system's roots must vouch for it.
-            self._line = Line(self._url, timeout, vouched=not is_loopback(self._url))
+            self._line = PinnedConnection(self._url, timeout, vouched=not is_loopback(self._url))
         try:
             return self._line.call(name, request, key=self._key)
         except RegistryUnreachable:
@@ -325,13 +345,13 @@ def _ignore(*_: Any) -> None:
     """Nothing is pushed over REST."""
 
 
-class KeylessWire:
-    """What :class:`~chatixia.assembly.wiring.Wire` is for a member."""
+class ApiKeyConnection:
+    """What :class:`~chatixia.assembly.wiring.AgentConnection` is for a member."""
 
     folder = None
     key = "none, unverified"
 
-    def __init__(self, port: KeylessPort) -> None:
+    def __init__(self, port: ApiKeyPort) -> None:
         self.port = port
         self.label = urlsplit(port.registry_url).hostname or "registry"
 

@@ -10,8 +10,8 @@ from typing import Any, Final
 import msgspec
 
 from chatixia.agent.threads import Threads
-from chatixia.core.ports import Answer, Handler, Outgoing, Pong, Stream
-from chatixia.core.tries import Tries, may_repeat
+from chatixia.core.ports import CallAnswer, Handler, Outgoing, Pong, Stream
+from chatixia.core.tries import RetryHistory, may_repeat
 from chatixia.errors import MeshError, RegistryUnreachable, Unauthorized, Unreachable
 from chatixia.ids import AgentId
 from chatixia.wire.peer import SkillInfo
@@ -19,7 +19,7 @@ from chatixia.wire.signaling import LinkReport, TaskDone, TaskProgress
 from chatixia.wire.tasks import TERMINAL, Ref, Task
 from chatixia.world import REAL, World
 
-from .rest import Rest
+from .rest import RegistryClient
 
 TIMEOUT_S: Final = 10.0
 POLL_S: Final = 0.5
@@ -29,7 +29,7 @@ POLLS: Final = 64
 
 
 class RestPort(ABC):
-    """``core.ports.Mesh`` as far as REST goes. A subclass brings ``_call``, run in a thread."""
+    """``core.ports.MeshPort`` as far as REST goes. A subclass brings ``_call``, run in a thread."""
 
     def __init__(self, name: str, world: World = REAL) -> None:
         self._name, self._world = AgentId(name), world
@@ -50,7 +50,7 @@ class RestPort(ABC):
         """A verb at the registry, one at a time."""
         return await self._thread.run(self._call, name, request, timeout)
 
-    async def call(self, out: Outgoing) -> Answer:
+    async def call(self, out: Outgoing) -> CallAnswer:
         """Not without a link. Raises Unreachable."""
         raise Unreachable("A call needs a link or a place in the queue; call as a client.")
 
@@ -103,12 +103,12 @@ class RestPort(ABC):
 class OwnerPort(RestPort):
     """Reads and cancels whatever is in the queue, as the owner. ``rest``: logged in by its key."""
 
-    def __init__(self, rest: Rest, name: str = "owner") -> None:
+    def __init__(self, rest: RegistryClient, name: str = "owner") -> None:
         super().__init__(name)
         self._rest = rest
 
     def _call(self, name: str, request: msgspec.Struct, timeout: float) -> Any:
-        was_open, tries = self._rest.is_open, Tries()
+        was_open, tries = self._rest.is_open, RetryHistory()
         try:
             return self._rest.call(name, request)
         except (RegistryUnreachable, Unauthorized) as error:

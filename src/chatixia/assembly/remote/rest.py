@@ -51,7 +51,7 @@ Prove = Callable[[bytes], Any]
 """certificate's SHA-256 -> proof checked; raises BadSignature when it is for another."""
 
 
-class Line:
+class PinnedConnection:
     """One connection to one address of a registry; ``certificate`` is SHA-256 of its TLS
     certificate (empty in clear), ``vouched`` whether the system's roots stand for it.
 
@@ -81,9 +81,11 @@ class Line:
             )
         elif parts.scheme == "https":
             made = http.client.HTTPSConnection(
-                parts.hostname or "", parts.port or 443, timeout=self._timeout,
+                parts.hostname or "",
+                parts.port or 443,
+                timeout=self._timeout,
                 context=_context(self.vouched),
-            )  # fmt: skip
+            )
         else:
             raise ConfigError(f"{self.url} would be spoken to in clear; only this machine may be.")
         # http.client's own way to a host asks a resolver without a bound.
@@ -174,42 +176,47 @@ class Line:
                 raise
             return check(b"")
 
-    def revouched(self) -> Line:
+    def revouched(self) -> PinnedConnection:
         """The same address with the certificate checked by the system's roots and by name."""
         self.close()
-        return Line(self.url, self._timeout, vouched=True, look=self._look)
+        return PinnedConnection(self.url, self._timeout, vouched=True, look=self._look)
 
     def close(self) -> None:
         """Hang up."""
         self._http.close()
 
 
-class Rest:
+class RegistryClient:
     """Verbs for one key (a machine's, an owner's) at this profile's registry.
 
     Tries the addresses in turn, at most ``timeout`` seconds for each step. A context manager.
     """
 
     def __init__(
-        self, profile: Profile, sign: SignKey, chain: Sequence[Signed], *,
-        timeout: float = TIMEOUT, world: World = REAL,
-    ) -> None:  # fmt: skip
+        self,
+        profile: Profile,
+        sign: SignKey,
+        chain: Sequence[Signed],
+        *,
+        timeout: float = TIMEOUT,
+        world: World = REAL,
+    ) -> None:
         self._profile, self._sign, self._chain = profile, sign, list(chain)
         self._timeout, self._world = timeout, world
-        self._line: Line | None = None
+        self._line: PinnedConnection | None = None
         self._token = ""
 
     @classmethod
-    def machine(cls, profile: Profile, timeout: float = TIMEOUT) -> Rest:
+    def machine(cls, profile: Profile, timeout: float = TIMEOUT) -> RegistryClient:
         """As this machine."""
         return cls(profile, profile.machine_keys()[0], profile.machine_chain, timeout=timeout)
 
     @classmethod
-    def owner(cls, profile: Profile, timeout: float = TIMEOUT) -> Rest:
+    def owner(cls, profile: Profile, timeout: float = TIMEOUT) -> RegistryClient:
         """As the owner. Raises ConfigError where the owner's key is not."""
         return cls(profile, *profile.owner_key(), timeout=timeout)
 
-    def __enter__(self) -> Rest:
+    def __enter__(self) -> RegistryClient:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -233,15 +240,15 @@ class Rest:
             self._line.close()
             self._line = None
 
-    def _connect(self) -> Line:
-        def login(line: Line) -> Line:
+    def _connect(self) -> PinnedConnection:
+        def login(line: PinnedConnection) -> PinnedConnection:
             proven, proof = self._proven(line)
             self._token = proven.call("token", self._assertion(proof)).token
             return proven
 
         return first(self._profile.registries, self._timeout, login)
 
-    def _proven(self, line: Line) -> tuple[Line, RegistryProof]:
+    def _proven(self, line: PinnedConnection) -> tuple[PinnedConnection, RegistryProof]:
         try:
             return line, self._ask_proof(line)
         except BadSignature:
@@ -254,7 +261,7 @@ class Rest:
             again.close()
             raise
 
-    def _ask_proof(self, line: Line) -> RegistryProof:
+    def _ask_proof(self, line: PinnedConnection) -> RegistryProof:
         from chatixia.identity import verify
 
         nonce = self._world.token(NONCE_BYTES)
@@ -262,10 +269,15 @@ class Rest:
 
         def check(certificate: bytes) -> Member:
             return check_registry(
-                said.registry, said.proof, nonce=nonce, certificate=certificate,
-                mesh=self._profile.mesh, now=self._profile.clock.now(), verify=verify,
+                said.registry,
+                said.proof,
+                nonce=nonce,
+                certificate=certificate,
+                mesh=self._profile.mesh,
+                now=self._profile.clock.now(),
+                verify=verify,
                 pinned=self._profile.registry_key,
-            )  # fmt: skip
+            )
 
         line.prove(check)
         self._profile.clock.learn(said.now)
@@ -275,7 +287,9 @@ class Rest:
         return assertion(self._sign.jws, self._chain, self._profile.mesh, proof.nonce, proof.now)
 
 
-def first(urls: Sequence[str], timeout: float, use: Callable[[Line], Line]) -> Line:
+def first(
+    urls: Sequence[str], timeout: float, use: Callable[[PinnedConnection], PinnedConnection]
+) -> PinnedConnection:
     """The first address that answers, with what ``use`` makes of it; ``.local`` names come last.
 
     Raises RegistryUnreachable naming them all; any other error of ``use`` at once.
@@ -286,7 +300,7 @@ def first(urls: Sequence[str], timeout: float, use: Callable[[Line], Line]) -> L
     look = timeout
     for url in sorted(urls, key=is_local):
         try:
-            line = Line(url, timeout, look=look)
+            line = PinnedConnection(url, timeout, look=look)
         except RegistryUnreachable as error:
             reasons.append(error)
             if isinstance(error.__cause__, ConnectionRefusedError):
@@ -309,7 +323,7 @@ def first(urls: Sequence[str], timeout: float, use: Callable[[Line], Line]) -> L
 
 def ask_serial(profile: Profile, name: str, timeout: float = 2.0) -> Serial:
     """What the registry knows about an id, asked as this machine. Raises RegistryUnreachable."""
-    with Rest.machine(profile, timeout) as rest:
+    with RegistryClient.machine(profile, timeout) as rest:
         said: Serial = rest.call("serial", Serial(name))
         return said
 
@@ -369,9 +383,11 @@ def _refusal(status: int, data: bytes, url: str, doubt: Outcome) -> MeshError:
         # What stands between us and the registry may say so after that has done its work.
         text = f"{url} is no registry: it answered {status}."
         return RegistryUnreachable(text, outcome=doubt)
-    return from_wire(WireError(
-        said.code, said.detail, said.retryable, said.outcome, retry_after=said.retry_after
-    ))  # fmt: skip
+    return from_wire(
+        WireError(
+            said.code, said.detail, said.retryable, said.outcome, retry_after=said.retry_after
+        )
+    )
 
 
 def _read(data: bytes, kind: Any, url: str, doubt: Outcome) -> Any:

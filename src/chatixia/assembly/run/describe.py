@@ -16,19 +16,19 @@ from .pyfile import run_file
 CODE: Final = "agent.py"
 
 
-class Described(Protocol):
+class AgentLike(Protocol):
     """An :class:`~chatixia.Agent`, as far as this file knows it."""
 
     name: str
     description: str
-    loaded: manifest.Loaded | None
+    loaded: manifest.LoadedManifest | None
 
     def add(self, skill: Skill) -> None:
         """Take a skill that is no decorated function."""
         ...
 
 
-def described_skills(loaded: manifest.Loaded) -> list[Skill]:
+def described_skills(loaded: manifest.LoadedManifest) -> list[Skill]:
     """The skills in the manifest's ``skills.dirs``. Raises ConfigError."""
     found: list[Skill] = []
     for name in loaded.manifest.skills.dirs:
@@ -49,7 +49,7 @@ def _described_skill(place: Path) -> Skill:
     return skill_json.skill(said, handler, place)
 
 
-def describe(agents: Sequence[Described], code: Path) -> None:
+def describe(agents: Sequence[AgentLike], code: Path) -> None:
     """Give the agents that the file ``code`` made the manifest beside it, if it is theirs.
 
     Raises ConfigError for a mistake in it, and where ``agent.py`` and ``agent.yaml`` disagree.
@@ -62,12 +62,12 @@ def describe(agents: Sequence[Described], code: Path) -> None:
         give(agents, loaded)  # else it describes another agent of this folder
 
 
-def names(agents: Sequence[Described]) -> list[str]:
+def names(agents: Sequence[AgentLike]) -> list[str]:
     """The agents' names."""
     return [agent.name for agent in agents]
 
 
-def give(agents: Sequence[Described], loaded: manifest.Loaded) -> None:
+def give(agents: Sequence[AgentLike], loaded: manifest.LoadedManifest) -> None:
     """Give the first agent of the manifest's name that manifest. Raises ConfigError."""
     named = loaded.manifest.name
     mine = [agent for agent in agents if agent.name == named or not named]

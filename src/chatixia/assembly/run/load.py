@@ -54,7 +54,7 @@ def _load(target: str) -> list[Agent]:
     return agents
 
 
-def beside(place: Path) -> manifest.Loaded | None:
+def beside(place: Path) -> manifest.LoadedManifest | None:
     """The manifest in a folder (or that file), its ``.env`` in the environment before any code
     runs. Raises ConfigError for a mistake in it."""
     from .settings import fill_environment
@@ -66,7 +66,7 @@ def beside(place: Path) -> manifest.Loaded | None:
     return loaded
 
 
-def _made(loaded: manifest.Loaded) -> Agent:
+def _made(loaded: manifest.LoadedManifest) -> Agent:
     from .settings import resolve
 
     name = resolve(loaded=loaded)["name"]

@@ -26,7 +26,7 @@ class LoopRunning(ConfigError, RuntimeError):
     """``run()`` was called where a loop runs already."""
 
 
-class Runs(Protocol):
+class Runnable(Protocol):
     """What can be run: an :class:`~chatixia.Agent`, as far as this file knows it."""
 
     name: str
@@ -77,7 +77,7 @@ def to_stderr(line: str) -> None:
 
 
 def run(
-    agents: Sequence[Runs], tell: Tell = to_stderr, first: Callable[[], None] = lambda: None
+    agents: Sequence[Runnable], tell: Tell = to_stderr, first: Callable[[], None] = lambda: None
 ) -> None:
     """Serve ``agents`` until Ctrl-C or SIGTERM. ``tell`` gets a line when one is online;
     ``first`` is called before anything starts, unless agents are only collected.
@@ -96,7 +96,7 @@ def run(
         runner.run(_serve(agents, tell))
 
 
-def _check(agents: Sequence[Runs]) -> None:
+def _check(agents: Sequence[Runnable]) -> None:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -113,7 +113,7 @@ def _check(agents: Sequence[Runs]) -> None:
         raise ConfigError("Two agents of one process have the same name.")
 
 
-async def _serve(agents: Sequence[Runs], tell: Tell) -> None:
+async def _serve(agents: Sequence[Runnable], tell: Tell) -> None:
     stop = asyncio.Event()
     for agent in agents:
         agent.on_fault = stop.set
@@ -159,7 +159,7 @@ async def _until(stop: asyncio.Event, starting: asyncio.Future[Any]) -> None:
 _telling: set[asyncio.Task[None]] = set()
 
 
-async def _start(agent: Runs, tell: Tell) -> None:
+async def _start(agent: Runnable, tell: Tell) -> None:
     await agent.start()
     tell(agent.banner())
     if "waiting" in agent.banner():
@@ -168,7 +168,7 @@ async def _start(agent: Runs, tell: Tell) -> None:
         task.add_done_callback(_telling.discard)
 
 
-async def _tell_later(agent: Runs, tell: Tell) -> None:
+async def _tell_later(agent: Runnable, tell: Tell) -> None:
     while True:
         try:
             await agent.online(TELL_S)
@@ -180,7 +180,7 @@ async def _tell_later(agent: Runs, tell: Tell) -> None:
         return
 
 
-async def _stop(agents: Sequence[Runs]) -> None:
+async def _stop(agents: Sequence[Runnable]) -> None:
     """Stop all, in bounded time."""
     for task in list(_telling):
         task.cancel()

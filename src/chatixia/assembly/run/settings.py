@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from chatixia.agent.manifest import DURATIONS, Loaded, Manifest, choices, dotted_keys
+from chatixia.agent.manifest import DURATIONS, LoadedManifest, Manifest, choices, dotted_keys
 from chatixia.assembly.profile.files import expanded
 from chatixia.core.duration import seconds
 from chatixia.errors import ConfigError
@@ -38,7 +38,7 @@ SECRET: Final = frozenset({"sidecar.api_key"})
 GROUPS: Final = frozenset({"sidecar", "skills", "links"})
 
 
-class Value(NamedTuple):
+class SettingValue(NamedTuple):
     """One setting in force: its dotted key, its value, and where that came from."""
 
     key: str
@@ -46,17 +46,17 @@ class Value(NamedTuple):
     source: str
 
 
-class Settings:
+class ResolvedSettings:
     """Values by dotted key. ``loaded`` is the manifest, if there is one."""
 
-    def __init__(self, values: Mapping[str, Value], loaded: Loaded | None) -> None:
+    def __init__(self, values: Mapping[str, SettingValue], loaded: LoadedManifest | None) -> None:
         self._values = dict(values)
         self.loaded = loaded
 
     def __getitem__(self, key: str) -> Any:
         return self._values[key].value
 
-    def __iter__(self) -> Iterator[Value]:
+    def __iter__(self) -> Iterator[SettingValue]:
         return iter(self._values.values())
 
     def source(self, key: str) -> str:
@@ -93,10 +93,10 @@ class Settings:
 
 def resolve(
     flags: Mapping[str, Any] | None = None,
-    loaded: Loaded | None = None,
+    loaded: LoadedManifest | None = None,
     environ: Mapping[str, str] | None = None,
     profile: Mapping[str, Any] | None = None,
-) -> Settings:
+) -> ResolvedSettings:
     """What is in force. ``flags``: keys set in code or on the command line, None for unset.
 
     Raises ConfigError naming the key and the nearest known one, or the value that does not fit.
@@ -107,13 +107,13 @@ def resolve(
     values = {}
     for key, default in defaults().items():
         found = _first(key, flags, loaded, environ, profile or {})
-        values[key] = found or Value(key, default, "default")
-    return Settings(values, loaded)
+        values[key] = found or SettingValue(key, default, "default")
+    return ResolvedSettings(values, loaded)
 
 
 def in_force(
     flags: Mapping[str, Any] | None = None,
-    loaded: Loaded | None = None,
+    loaded: LoadedManifest | None = None,
     profile: Mapping[str, Any] | None = None,
 ) -> list[tuple[str, str, str]]:
     """Key, value as text and source of every setting, for `chatixia config`. No secret shows."""
@@ -142,28 +142,31 @@ def check(flags: Mapping[str, Any]) -> None:
             raise ConfigError(f"There is no setting {key}; {hint}")
 
 
-def fill_environment(loaded: Loaded | None) -> None:
+def fill_environment(loaded: LoadedManifest | None) -> None:
     """Set what ``.env`` says and the environment does not."""
     for name, value in (loaded.environment if loaded else {}).items():
         os.environ.setdefault(name, value)
 
 
 def _first(
-    key: str, flags: Mapping[str, Any], loaded: Loaded | None, environ: Mapping[str, str],
+    key: str,
+    flags: Mapping[str, Any],
+    loaded: LoadedManifest | None,
+    environ: Mapping[str, str],
     profile: Mapping[str, Any],
-) -> Value | None:  # fmt: skip
+) -> SettingValue | None:
     if key in flags:
-        return Value(key, _fitting(key, flags[key], "flag"), "flag")
+        return SettingValue(key, _fitting(key, flags[key], "flag"), "flag")
     variable = VARIABLES.get(key, "")
     written = loaded.environment.get(variable, "") if loaded is not None else ""
     if text := environ.get(variable, "") or written:
         # What stands there may have been filled in from the file already.
         source = f".env {variable}" if text == written else f"environment {variable}"
-        return Value(key, _fitting(key, text, variable), source)
+        return SettingValue(key, _fitting(key, text, variable), source)
     if loaded is not None and key in loaded.given:
-        return Value(key, _at(loaded.manifest, key), str(loaded.path))
+        return SettingValue(key, _at(loaded.manifest, key), str(loaded.path))
     if profile.get(key):
-        return Value(key, profile[key], "profile")
+        return SettingValue(key, profile[key], "profile")
     return None
 
 

@@ -14,7 +14,7 @@ from chatixia.world import World
 
 if TYPE_CHECKING:
     from chatixia.identity import SignKey
-    from chatixia.registry.settings import Settings
+    from chatixia.registry.settings import RegistrySettings
 
 SETTINGS: Final = "registry.yaml"
 TOKENS: Final = "tokens.key"
@@ -23,7 +23,7 @@ TLS_CERT: Final = "tls.crt"
 MAX_YAML: Final = 64 * 1024
 
 
-def load_settings(folder: Path) -> Settings:
+def load_settings(folder: Path) -> RegistrySettings:
     """``registry.yaml``, or the defaults without one. Raises ConfigError naming the mistake."""
     from chatixia.agent.document import YAMLError, fault, load
     from chatixia.registry.settings import read
@@ -46,19 +46,19 @@ def _nearest(text: str) -> str:
     """msgspec's sentence, with the nearest key where one is unknown."""
     import difflib
 
-    from chatixia.registry.settings import TIMES, Settings
+    from chatixia.registry.settings import TIMES, RegistrySettings
 
     if "unknown field" not in text:
         what, _, at = text.replace("`", "").partition(" - at ")
         hint = "; use seconds, or a time such as 20s, 5m" if at.removeprefix("$.") in TIMES else ""
         return f"{at.removeprefix('$.') or 'it'}: {what}{hint}."
     name = text.partition("`")[2].partition("`")[0]
-    known = [field.name for field in msgspec.structs.fields(Settings)]
+    known = [field.name for field in msgspec.structs.fields(RegistrySettings)]
     close = difflib.get_close_matches(name, known, 1, 0.0)
     return f"there is no setting {name!r}; the nearest is {close[0]!r}."
 
 
-def save_settings(folder: Path, settings: Settings) -> None:
+def save_settings(folder: Path, settings: RegistrySettings) -> None:
     """Remember the settings in force, those that differ from the defaults."""
     import yaml
 

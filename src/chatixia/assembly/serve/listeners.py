@@ -17,7 +17,7 @@ LOOPBACK: Final = "127.0.0.1"
 BACKLOG: Final = 1024
 
 
-class Plan(msgspec.Struct):
+class ListenPlan(msgspec.Struct):
     """What to open. ``lan``: this machine's addresses, empty for loopback alone; ``names``: all
     further names and addresses by which the TLS listener is reached."""
 
@@ -29,7 +29,7 @@ class Plan(msgspec.Struct):
     clear: bool = False
 
 
-class Bound(msgspec.Struct):
+class BoundListeners(msgspec.Struct):
     """Open sockets and the ports they got."""
 
     loopback: socket.socket
@@ -45,10 +45,10 @@ class Bound(msgspec.Struct):
             sock.close()
 
 
-def bind(plan: Plan) -> Bound:
+def bind(plan: ListenPlan) -> BoundListeners:
     """Open everything in ``plan``, or nothing. Raises ConfigError naming the port and the cure."""
     loopback = _tcp(LOOPBACK, plan.port, "--port")
-    bound = Bound(loopback, loopback.getsockname()[1])
+    bound = BoundListeners(loopback, loopback.getsockname()[1])
     try:
         if plan.lan or plan.names:
             _bind_outer(bound, plan)
@@ -58,7 +58,7 @@ def bind(plan: Plan) -> Bound:
     return bound
 
 
-def _bind_outer(bound: Bound, plan: Plan) -> None:
+def _bind_outer(bound: BoundListeners, plan: ListenPlan) -> None:
     """TLS on every address, so that a new lease of the router needs no restart; STUN on each
     address by itself, so that an answer leaves from where the question came."""
     bound.outer.append(_tcp("0.0.0.0", plan.tls_port, "--tls-port"))  # noqa: S104 - TLS only
@@ -74,7 +74,7 @@ def _bind_outer(bound: Bound, plan: Plan) -> None:
         bound.stun_port = 0
 
 
-def urls(bound: Bound, plan: Plan) -> list[str]:
+def urls(bound: BoundListeners, plan: ListenPlan) -> list[str]:
     """Base URLs, loopback first and ``.local`` names last: not every network resolves them."""
     scheme = "http" if plan.clear else "https"
     outer = sorted([*plan.names, *plan.lan], key=lambda host: host.endswith(".local"))
@@ -82,7 +82,7 @@ def urls(bound: Bound, plan: Plan) -> list[str]:
     return [f"http://{LOOPBACK}:{bound.port}", *(found if bound.outer else [])]
 
 
-def stun_urls(bound: Bound, plan: Plan) -> list[str]:
+def stun_urls(bound: BoundListeners, plan: ListenPlan) -> list[str]:
     """Our own STUN servers as ICE names them; addresses first, they need no resolver.
 
     A ``.local`` name is left out: it says no more than the address beside it, and an engine asks

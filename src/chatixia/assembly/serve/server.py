@@ -16,15 +16,17 @@ if TYPE_CHECKING:
 
     import uvicorn
 
-    from chatixia.registry.web.guard import Guard
-    from chatixia.registry.web.unproved import Unproved
+    from chatixia.registry.web.guard import HostGuard
+    from chatixia.registry.web.unproved import UnprovedConnections
 
 GRACE_SECONDS: Final = 2
 MOST_CONNECTIONS: Final = 8192
 """Per listener, members and all; the next is answered 503."""
 
 
-def make_server(app: Guard, unproved: Unproved, tls: Path | None, ping: tuple[float, float]) -> Any:
+def make_server(
+    app: HostGuard, unproved: UnprovedConnections, tls: Path | None, ping: tuple[float, float]
+) -> Any:
     """A server for one application. ``tls``: the folder with key and certificate, None in clear;
     ``ping``: seconds between a socket's pings, and until one without an answer ends it.
 
@@ -32,20 +34,31 @@ def make_server(app: Guard, unproved: Unproved, tls: Path | None, ping: tuple[fl
     """
     import uvicorn
 
-    from chatixia.registry.web.protocols import KEEP_ALIVE, Http, WebSocket
+    from chatixia.registry.web.protocols import KEEP_ALIVE, HttpProtocol, WebSocketProtocol
     from chatixia.wire.signaling import MAX_SIGNAL
 
     for name in ("uvicorn.error", "uvicorn.asgi", "uvicorn.access"):
         # Its info lines hold query strings, its warnings are a stranger's to cause.
         logging.getLogger(name).setLevel(logging.ERROR)
     config = uvicorn.Config(
-        app, http=Http, ws=WebSocket, ws_max_size=MAX_SIGNAL,
-        ws_per_message_deflate=False, ws_ping_interval=ping[0], ws_ping_timeout=ping[1],
-        lifespan="off", log_config=None, access_log=False, proxy_headers=False,
-        server_header=False, timeout_keep_alive=int(KEEP_ALIVE),
-        limit_concurrency=MOST_CONNECTIONS, interface="asgi3",
-        timeout_graceful_shutdown=GRACE_SECONDS, **_secure(tls),
-    )  # fmt: skip
+        app,
+        http=HttpProtocol,
+        ws=WebSocketProtocol,
+        ws_max_size=MAX_SIGNAL,
+        ws_per_message_deflate=False,
+        ws_ping_interval=ping[0],
+        ws_ping_timeout=ping[1],
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=int(KEEP_ALIVE),
+        limit_concurrency=MOST_CONNECTIONS,
+        interface="asgi3",
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        **_secure(tls),
+    )
     return _server_class()(config, unproved)
 
 
@@ -62,9 +75,10 @@ def _secure(tls: Path | None) -> dict[str, Any]:
     if tls is None:
         return {}
     return {
-        "ssl_keyfile": str(tls / TLS_KEY), "ssl_certfile": str(tls / TLS_CERT),
+        "ssl_keyfile": str(tls / TLS_KEY),
+        "ssl_certfile": str(tls / TLS_CERT),
         "ssl_context_factory": modern,
-    }  # fmt: skip
+    }
 
 
 @cache
@@ -73,11 +87,11 @@ def _server_class() -> Any:
     import uvicorn
 
     from chatixia.registry.web.acceptor import Acceptor
-    from chatixia.registry.web.protocols import Http
-    from chatixia.registry.web.unproved import Connection
+    from chatixia.registry.web.protocols import HttpProtocol
+    from chatixia.registry.web.unproved import UnprovedConnection
 
     class Server(uvicorn.Server):
-        def __init__(self, config: uvicorn.Config, unproved: Unproved) -> None:
+        def __init__(self, config: uvicorn.Config, unproved: UnprovedConnections) -> None:
             super().__init__(config)
             self.opened = asyncio.Event()
             self._unproved = unproved
@@ -85,8 +99,8 @@ def _server_class() -> Any:
         def capture_signals(self) -> Any:
             return nullcontext()
 
-        def _http(self, connection: Connection) -> Http:
-            return Http(self.config, self.server_state, self.lifespan.state, connection)
+        def _http(self, connection: UnprovedConnection) -> HttpProtocol:
+            return HttpProtocol(self.config, self.server_state, self.lifespan.state, connection)
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             """In place of uvicorn's own, which would accept anybody."""

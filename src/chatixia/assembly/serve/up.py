@@ -15,22 +15,22 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from chatixia.core.shares import Bounds
+from chatixia.core.shares import ShareLimits
 from chatixia.errors import ConfigError
 from chatixia.world import REAL, World, process_id
 
 from . import addresses as net
-from .listeners import LOOPBACK, Bound, Plan, bind, stun_urls, urls
+from .listeners import LOOPBACK, BoundListeners, ListenPlan, bind, stun_urls, urls
 
 if TYPE_CHECKING:
     import uvicorn
 
-    from chatixia.assembly.profile.lock import Lock
+    from chatixia.assembly.profile.lock import ProfileLock
     from chatixia.assembly.profile.profile import Profile, RegistryIdentity
     from chatixia.core import admission
     from chatixia.registry.call import Listener
     from chatixia.registry.service import Service
-    from chatixia.registry.settings import Settings
+    from chatixia.registry.settings import RegistrySettings
     from chatixia.store.control.store import Store
 
 log = logging.getLogger("chatixia.registry")
@@ -60,10 +60,10 @@ class UpOptions(msgspec.Struct):
     ping_interval: float | None = None
     ping_timeout: float | None = None
     insecure_http: bool | None = None
-    bounds: Bounds | None = None
+    bounds: ShareLimits | None = None
 
 
-class Started(msgspec.Struct):
+class StartReport(msgspec.Struct):
     """What came up. ``made``: the profile was made now; ``key``: the registry's key as people
     compare it; ``stun``: UDP port, 0 if none."""
 
@@ -77,14 +77,20 @@ class Started(msgspec.Struct):
     port: int
 
 
-class Running:
+class RunningRegistry:
     """A registry that serves; ``stop`` it."""
 
     def __init__(
-        self, started: Started, profile: Profile, service: Service, store: Store, lock: Lock,
-        servers: list[uvicorn.Server], tasks: list[asyncio.Task[None]],
+        self,
+        started: StartReport,
+        profile: Profile,
+        service: Service,
+        store: Store,
+        lock: ProfileLock,
+        servers: list[uvicorn.Server],
+        tasks: list[asyncio.Task[None]],
         stun: list[asyncio.DatagramTransport],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.started, self.profile, self.service = started, profile, service
         self._store, self._lock = store, lock
         self._servers, self._tasks, self._stun = servers, tasks, stun
@@ -106,7 +112,7 @@ class Running:
         self._lock.release()
 
 
-async def serve(options: UpOptions, world: World = REAL) -> Running:
+async def serve(options: UpOptions, world: World = REAL) -> RunningRegistry:
     """Start the registry of a profile; made now if there is none.
 
     Raises AlreadyRunning with the pid, ConfigError for a taken port or a bad setting.
@@ -126,9 +132,13 @@ async def serve(options: UpOptions, world: World = REAL) -> Running:
 
 
 async def _serve(
-    options: UpOptions, profile: Profile, identity: RegistryIdentity, made: bool, lock: Lock,
+    options: UpOptions,
+    profile: Profile,
+    identity: RegistryIdentity,
+    made: bool,
+    lock: ProfileLock,
     world: World,
-) -> Running:  # fmt: skip
+) -> RunningRegistry:
     from chatixia.store.control.store import Store
 
     settings = settings_of(identity.folder, options)
@@ -146,14 +156,20 @@ async def _serve(
     servers, tasks = await _listen(service, bound, plan, settings, identity.folder, world)
     stun = await _stun(bound, world)
     profile.set_registries(reached)
-    started = Started(
-        str(profile.folder), made, reached, _fingerprint(identity), bound.stun_port, process_id(),
-        profile.mesh, bound.port,
-    )  # fmt: skip
-    return Running(started, profile, service, store, lock, servers, tasks, stun)
+    started = StartReport(
+        str(profile.folder),
+        made,
+        reached,
+        _fingerprint(identity),
+        bound.stun_port,
+        process_id(),
+        profile.mesh,
+        bound.port,
+    )
+    return RunningRegistry(started, profile, service, store, lock, servers, tasks, stun)
 
 
-def settings_of(folder: Path, options: UpOptions) -> Settings:
+def settings_of(folder: Path, options: UpOptions) -> RegistrySettings:
     """The remembered settings with the flags over them. Raises ConfigError."""
     from .files import load_settings
 
@@ -171,7 +187,7 @@ def settings_of(folder: Path, options: UpOptions) -> Settings:
     return settings
 
 
-def plan_of(settings: Settings) -> Plan:
+def plan_of(settings: RegistrySettings) -> ListenPlan:
     """Which listeners the settings ask for."""
     outside = settings.lan or bool(settings.public)
     lan = net.lan_addresses() if outside else []
@@ -180,10 +196,14 @@ def plan_of(settings: Settings) -> Plan:
         names.append(net.local_name())
     if settings.lan and not lan:
         raise ConfigError("This machine has no address on any network; `--lan` needs one.")
-    return Plan(
-        settings.port, settings.tls_port, settings.stun_port,
-        lan if settings.lan else _own(lan, settings.public), names, settings.insecure_http,
-    )  # fmt: skip
+    return ListenPlan(
+        settings.port,
+        settings.tls_port,
+        settings.stun_port,
+        lan if settings.lan else _own(lan, settings.public),
+        names,
+        settings.insecure_http,
+    )
 
 
 def _own(lan: list[str], public: list[str]) -> list[str]:
@@ -192,14 +212,18 @@ def _own(lan: list[str], public: list[str]) -> list[str]:
 
 
 def make_service(
-    identity: RegistryIdentity, store: Store, settings: Settings, reached: list[str],
-    stun: list[str], world: World,
-) -> Service:  # fmt: skip
+    identity: RegistryIdentity,
+    store: Store,
+    settings: RegistrySettings,
+    reached: list[str],
+    stun: list[str],
+    world: World,
+) -> Service:
     """The registry's parts put together."""
     import chatixia
     from chatixia.identity import verify
-    from chatixia.registry.call import Reach
-    from chatixia.registry.service import Identity, Service
+    from chatixia.registry.call import RegistryReach
+    from chatixia.registry.service import Service, ServiceIdentity
 
     from .files import save_settings, token_keys
 
@@ -210,19 +234,32 @@ def make_service(
     servers = [*stun, *settings.ice.stun]
     ice: list[dict[str, str | list[str]]] = [{"urls": servers}] if servers else []
     return Service(
-        Identity(
-            identity.sign, identity.chain, identity.owner, identity.mesh,
+        ServiceIdentity(
+            identity.sign,
+            identity.chain,
+            identity.owner,
+            identity.mesh,
             token_keys(identity.folder),
         ),
-        store, world, verify=verify, version=chatixia.__version__,
-        reach=Reach(reached, list(settings.via), ice), learn=learn,
-        token_ttl=settings.token_ttl, hub=Path(chatixia.__file__).parent / "hub" / "static",
+        store,
+        world,
+        verify=verify,
+        version=chatixia.__version__,
+        reach=RegistryReach(reached, list(settings.via), ice),
+        learn=learn,
+        token_ttl=settings.token_ttl,
+        hub=Path(chatixia.__file__).parent / "hub" / "static",
         unproved=_within_descriptors(settings.unproved),
-    )  # fmt: skip
+    )
 
 
 async def _listen(
-    service: Service, bound: Bound, plan: Plan, settings: Settings, folder: Path, world: World
+    service: Service,
+    bound: BoundListeners,
+    plan: ListenPlan,
+    settings: RegistrySettings,
+    folder: Path,
+    world: World,
 ) -> tuple[list[Any], list[asyncio.Task[None]]]:
     """Start a server per listener and wait until both answer."""
     from chatixia.registry.call import Listener
@@ -247,7 +284,7 @@ async def _listen(
     return servers, tasks
 
 
-def _outer(plan: Plan, settings: Settings, folder: Path, world: World) -> Listener:
+def _outer(plan: ListenPlan, settings: RegistrySettings, folder: Path, world: World) -> Listener:
     """The listener off loopback: its own certificate for all its names."""
     from chatixia.registry.call import Listener
 
@@ -260,12 +297,12 @@ def _outer(plan: Plan, settings: Settings, folder: Path, world: World) -> Listen
     return Listener(True, certificate(folder, names, world), hosts)
 
 
-def pings(settings: Settings) -> tuple[float, float]:
+def pings(settings: RegistrySettings) -> tuple[float, float]:
     """Seconds between the pings of a socket, and until one without an answer ends it."""
     return settings.ping_interval, settings.ping_timeout
 
 
-async def _stun(bound: Bound, world: World) -> list[asyncio.DatagramTransport]:
+async def _stun(bound: BoundListeners, world: World) -> list[asyncio.DatagramTransport]:
     from chatixia.registry.live.stun import Stun
 
     loop = asyncio.get_running_loop()
@@ -276,7 +313,7 @@ async def _stun(bound: Bound, world: World) -> list[asyncio.DatagramTransport]:
     return made
 
 
-def _remember(folder: Path, settings: Settings, bound: Bound) -> None:
+def _remember(folder: Path, settings: RegistrySettings, bound: BoundListeners) -> None:
     """Write down flags and the ports that were drawn, so that the next start is the same."""
     from .files import load_settings, save_settings
 
@@ -295,14 +332,14 @@ def _fingerprint(identity: RegistryIdentity) -> str:
     return fingerprint(identity.sign.public)
 
 
-def run_up(options: UpOptions, told: Callable[[Started], None], world: World = REAL) -> None:
+def run_up(options: UpOptions, told: Callable[[StartReport], None], world: World = REAL) -> None:
     """Run the registry until SIGINT or SIGTERM; ``told`` hears once what came up."""
     _more_descriptors()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_run(options, told, world))
 
 
-async def _run(options: UpOptions, told: Callable[[Started], None], world: World) -> None:
+async def _run(options: UpOptions, told: Callable[[StartReport], None], world: World) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for sig in (signal.SIGINT, signal.SIGTERM):
@@ -331,7 +368,7 @@ def _more_descriptors() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _within_descriptors(bounds: admission.Bounds) -> admission.Bounds:
+def _within_descriptors(bounds: admission.AdmissionLimits) -> admission.AdmissionLimits:
     """Fewer strangers where this process may open few files: members and the store need theirs."""
     try:
         import resource

@@ -24,7 +24,7 @@ from websockets.uri import WebSocketURI, parse_uri
 
 from chatixia.core.handshake import check_registry, login_bytes
 from chatixia.core.join import is_loopback
-from chatixia.core.ports import Self
+from chatixia.core.ports import LocalIdentity
 from chatixia.errors import (
     BadRequest,
     BadSignature,
@@ -79,14 +79,14 @@ class NoAddress(RegistryUnreachable):
     """The host is a name, and no resolver gives an address for it (yet)."""
 
 
-class PutOut(Revoked):
+class RevokedNotice(Revoked):
     """The registry says that this member is out, and shows the owner's word for it: still to be
     verified, as the registry itself is."""
 
     statement: Signed
 
 
-class Line(msgspec.Struct):
+class LoginConnection(msgspec.Struct):
     """A login that stands. ``frames``: what came with it, in order. ``key``: the registry's."""
 
     ws: ClientConnection
@@ -130,9 +130,13 @@ async def numbers_of(url: str) -> list[str]:
 
 
 async def login(
-    url: str, me: Self, register: Register, token: bytes, vouched: bool = False,
+    url: str,
+    me: LocalIdentity,
+    register: Register,
+    token: bytes,
+    vouched: bool = False,
     numbers: Sequence[str] = (),
-) -> Line:  # fmt: skip
+) -> LoginConnection:
     """Log in at one address. ``token``: fresh bytes for my nonce. ``numbers``: the addresses of
     its host, where they have been looked up.
 
@@ -193,12 +197,19 @@ async def _dial(url: str, vouched: bool, numbers: Sequence[str]) -> ClientConnec
             if numbers:  # asyncio would ask for the name in a thread that its end waits for
                 sock = await connected(numbers, where.port)
             ws = await _Dial(
-                _target(url), ssl=_context(vouched) if where.secure else None, sock=sock,
-                compression=None, max_size=MAX_FROM_REGISTRY, max_queue=256,
-                user_agent_header=None, proxy=None, open_timeout=None,
-                ping_interval=PING_SECONDS, ping_timeout=PING_TIMEOUT,
+                _target(url),
+                ssl=_context(vouched) if where.secure else None,
+                sock=sock,
+                compression=None,
+                max_size=MAX_FROM_REGISTRY,
+                max_queue=256,
+                user_agent_header=None,
+                proxy=None,
+                open_timeout=None,
+                ping_interval=PING_SECONDS,
+                ping_timeout=PING_TIMEOUT,
                 close_timeout=CLOSE_SECONDS,
-            )  # fmt: skip
+            )
             keep_private(ws.transport.get_extra_info("socket").fileno())
             return ws
     except ssl.SSLCertVerificationError as error:
@@ -242,8 +253,13 @@ def certificate(ws: ClientConnection) -> bytes:
 
 
 async def _greet(
-    ws: ClientConnection, url: str, me: Self, register: Register, token: bytes, vouched: bool
-) -> Line:
+    ws: ClientConnection,
+    url: str,
+    me: LocalIdentity,
+    register: Register,
+    token: bytes,
+    vouched: bool,
+) -> LoginConnection:
     challenge = _expect(await ws.recv(), Challenge)
     heard = me.clock.now()
     if not set(challenge.versions) & set(VERSIONS):
@@ -262,7 +278,7 @@ async def _greet(
     # A login may take seconds; they count.
     me.clock.learn(challenge.now + me.clock.now() - heard)
     me.registry_key = key
-    return Line(ws, url, welcome, await frames.until_peers(), key)
+    return LoginConnection(ws, url, welcome, await frames.until_peers(), key)
 
 
 async def _with_proof(error: Revoked, frames: _Reader) -> Revoked:
@@ -274,20 +290,30 @@ async def _with_proof(error: Revoked, frames: _Reader) -> Revoked:
         return error
     if not isinstance(said, RevokedPush):
         return error
-    made = PutOut(error.message, agent=error.agent)
+    made = RevokedNotice(error.message, agent=error.agent)
     made.statement = said.statement
     return made
 
 
 def _prove(
-    ws: ClientConnection, me: Self, challenge: Challenge, welcome: Welcome, token: bytes,
+    ws: ClientConnection,
+    me: LocalIdentity,
+    challenge: Challenge,
+    welcome: Welcome,
+    token: bytes,
     vouched: bool,
-) -> bytes:  # fmt: skip
+) -> bytes:
     def check(seen: bytes) -> bytes:
         return check_registry(
-            challenge.registry, welcome.sig, nonce=token, certificate=seen, mesh=me.mesh,
-            now=me.clock.now(), verify=me.verify, pinned=me.registry_key,
-        ).sign  # fmt: skip
+            challenge.registry,
+            welcome.sig,
+            nonce=token,
+            certificate=seen,
+            mesh=me.mesh,
+            now=me.clock.now(),
+            verify=me.verify,
+            pinned=me.registry_key,
+        ).sign
 
     try:
         return check(certificate(ws))
@@ -332,6 +358,8 @@ def _expect(data: Any, kind: type[Any]) -> Any:
 
 def refusal(said: SignalError) -> MeshError:
     """An error frame as the exception that it means."""
-    return from_wire(WireError(
-        said.code, said.message, said.retryable, said.outcome, retry_after=said.retry_after
-    ))  # fmt: skip
+    return from_wire(
+        WireError(
+            said.code, said.message, said.retryable, said.outcome, retry_after=said.retry_after
+        )
+    )

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from chatixia.core.ports import Self
+from chatixia.core.ports import LocalIdentity
 from chatixia.wire.signaling import Register
 
-from .login import Line, login
+from .login import LoginConnection, login
 
 LOGINS_AT_ONCE: Final = 16
 """Logins that one event loop has under way at one registry."""
@@ -33,8 +33,8 @@ def login_turn(url: str) -> asyncio.Semaphore:
 
 
 async def login_in_turn(
-    url: str, me: Self, register: Register, token: bytes, numbers: Sequence[str]
-) -> Line:
+    url: str, me: LocalIdentity, register: Register, token: bytes, numbers: Sequence[str]
+) -> LoginConnection:
     """``login`` when it is its turn; its time begins then. Raises what that raises."""
     async with login_turn(url):
         return await login(url, me, register, token, numbers=numbers)

@@ -65,7 +65,7 @@ class _Lane:
         self.flying = self.open = 0
 
 
-class Verbs:
+class VerbRequests:
     """The verbs in flight on one login. ``send`` queues a frame, False when it will not go."""
 
     def __init__(self, send: Callable[[msgspec.Struct], bool]) -> None:

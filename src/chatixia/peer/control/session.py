@@ -25,7 +25,7 @@ from chatixia.core.handshake import NONCE_BYTES
 from chatixia.core.join import is_local
 from chatixia.core.membership import check_chain, check_revocation, check_revoked, read_record
 from chatixia.core.pins import version_of
-from chatixia.core.ports import Self
+from chatixia.core.ports import LocalIdentity
 from chatixia.core.route import copy
 from chatixia.errors import (
     MeshError,
@@ -67,10 +67,10 @@ from chatixia.world import REAL, World
 
 from .login import (
     CLOSE_SECONDS,
-    Line,
+    LoginConnection,
     NoAddress,
     NobodyListens,
-    PutOut,
+    RevokedNotice,
     certificate,
     hang_up,
     name_of,
@@ -80,7 +80,7 @@ from .login import (
 )
 from .login_turns import login_in_turn
 from .reason import say_ended
-from .requests import Verbs
+from .requests import VerbRequests
 
 log = logging.getLogger("chatixia.peer")
 
@@ -115,9 +115,14 @@ class Signaling:
     """
 
     def __init__(
-        self, me: Self, *, world: World = REAL, description: str = "", hostname: str = "",
+        self,
+        me: LocalIdentity,
+        *,
+        world: World = REAL,
+        description: str = "",
+        hostname: str = "",
         mode: str = "",
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._me, self._world = me, world
         self._shown = (description[:1024], hostname[:128], mode[:64])
         self._goodbye = CLIENT_GOODBYE_SECONDS if mode == "client" else GOODBYE_SECONDS
@@ -134,7 +139,7 @@ class Signaling:
         self.epoch = ""
         self.access: Access | None = None
         self._certificate = b""
-        self._verbs = Verbs(self.send)
+        self._verbs = VerbRequests(self.send)
         self._skills: list[SkillInfo] = []
         self._slots = 0
         self._up = self._leaving = self._nobody = self._busy = False
@@ -279,7 +284,7 @@ class Signaling:
                     await self._wake.wait()
                     self._wake.clear()
 
-    async def _round(self) -> Line | None:
+    async def _round(self) -> LoginConnection | None:
         """Each address once, the one that worked last first, names that only mDNS knows last."""
         refused: MeshError | None = None
         heard: set[bool] = set()  # of each host that answered, whether it refuses connections
@@ -305,7 +310,7 @@ class Signaling:
                 busy = busy or isinstance(error, Overloaded)
             except MeshError as error:
                 heard.add(False)
-                if isinstance(error, PutOut):
+                if isinstance(error, RevokedNotice):
                     self._revoked(error.statement)
                 self._say_refused(url, error)
                 refused = error
@@ -333,8 +338,10 @@ class Signaling:
             self._said_lost = True
             log.warning(
                 "%s: the registry %s is lost: calls over open links go on, new links and queued"
-                " work wait. Trying again.", self._me.id, self.url,
-            )  # fmt: skip
+                " work wait. Trying again.",
+                self._me.id,
+                self.url,
+            )
 
     def _say_back(self) -> None:
         if self._said_lost:
@@ -350,13 +357,19 @@ class Signaling:
     def _register(self) -> Register:
         description, hostname, mode = self._shown
         return Register(
-            self._me.id, incarnation=self._me.incarnation, skills=self._skills,
-            description=description, hostname=hostname, mode=mode, slots=self._slots,
-            capabilities=[*CAPABILITIES, BATCH], ns=self._me.ns,
+            self._me.id,
+            incarnation=self._me.incarnation,
+            skills=self._skills,
+            description=description,
+            hostname=hostname,
+            mode=mode,
+            slots=self._slots,
+            capabilities=[*CAPABILITIES, BATCH],
+            ns=self._me.ns,
             revocations=version_of(self._me.book.revocations),
-        )  # fmt: skip
+        )
 
-    async def _serve(self, line: Line) -> None:
+    async def _serve(self, line: LoginConnection) -> None:
         """One login, from its first frame to its last."""
         self._out.clear()
         self._out_bytes = 0

@@ -155,10 +155,14 @@ class AiortcConnection(Connection):
         local, remote = pair.local_candidate, pair.remote_candidate
         counted = next(iter(dtls._get_stats().values()))
         return PathStats(
-            tier=tier_of(local.type, remote.type), local=local.type, remote=remote.type,
-            local_addr=_where(local), remote_addr=_where(remote),
-            bytes_sent=counted.bytesSent, bytes_received=counted.bytesReceived,
-        )  # fmt: skip
+            tier=tier_of(local.type, remote.type),
+            local=local.type,
+            remote=remote.type,
+            local_addr=_where(local),
+            remote_addr=_where(remote),
+            bytes_sent=counted.bytesSent,
+            bytes_received=counted.bytesReceived,
+        )
 
     def set_ice_servers(self, servers: Sequence[IceServer]) -> None:
         """Nothing to do: without an ICE restart there is no next gathering on this connection."""

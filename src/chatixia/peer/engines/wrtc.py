@@ -223,9 +223,13 @@ class WrtcEngine(Engine):
     name = "wrtc"
 
     def __init__(
-        self, *, world: World = REAL, certificate_life: float = CERTIFICATE_LIFE,
-        loopback: bool | None = None, quick: bool | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        world: World = REAL,
+        certificate_life: float = CERTIFICATE_LIFE,
+        loopback: bool | None = None,
+        quick: bool | None = None,
+    ) -> None:
         super().__init__()
         self.version = installed()
         self._world, self._life, self._loopback = world, certificate_life, loopback
@@ -300,12 +304,16 @@ def _path(report: webrtc.RTCStatsReport) -> PathStats | None:
     kinds = str(local.candidate_type), str(remote.candidate_type)
     rtt = pair.current_round_trip_time
     return PathStats(
-        tier=tier_of(*kinds), local=kinds[0], remote=kinds[1],
-        local_addr=_where(local), remote_addr=_where(remote),
+        tier=tier_of(*kinds),
+        local=kinds[0],
+        remote=kinds[1],
+        local_addr=_where(local),
+        remote_addr=_where(remote),
         rtt_ms=None if rtt is None else rtt * 1000,
-        bytes_sent=pair.bytes_sent or 0, bytes_received=pair.bytes_received or 0,
+        bytes_sent=pair.bytes_sent or 0,
+        bytes_received=pair.bytes_received or 0,
         last_heard=float(pair.responses_received or 0) + (pair.last_packet_received_timestamp or 0),
-    )  # fmt: skip
+    )
 
 
 def _where(candidate: webrtc.RTCIceCandidateStats) -> str:

@@ -16,8 +16,8 @@ import msgspec
 
 from chatixia.core.handshake import (
     NONCE_BYTES,
-    Binding,
-    Heard,
+    HelloBinding,
+    VerifiedDescription,
     check_answer,
     check_hello,
     make_hello,
@@ -26,7 +26,7 @@ from chatixia.core.handshake import (
 )
 from chatixia.core.membership import Member
 from chatixia.core.pins import accept, version_of
-from chatixia.core.ports import Self
+from chatixia.core.ports import LocalIdentity
 from chatixia.core.sdp import check_candidate
 from chatixia.core.session import LINK_WINDOW
 from chatixia.errors import BadRequest, BadSignature, Denied, MeshError, Unreachable
@@ -67,10 +67,10 @@ UNGREETED: Final = "a connection, and no hello over it"
 _hello = msgspec.json.Decoder(HelloFrame)
 
 
-class Host(Protocol):
+class AttemptHost(Protocol):
     """What a birth needs of the driver."""
 
-    me: Self
+    me: LocalIdentity
     engine: Engine
     world: World
     servers: Sequence[IceServer]
@@ -83,19 +83,19 @@ class Host(Protocol):
         """``hello.a``: what I have of that session in order."""
         ...
 
-    def made(self, birth: Birth) -> None:
+    def made(self, birth: LinkAttempt) -> None:
         """The connection exists and may take candidates."""
         ...
 
-    def verified(self, birth: Birth) -> None:
+    def verified(self, birth: LinkAttempt) -> None:
         """Both hellos hold."""
         ...
 
-    def failed(self, birth: Birth, error: MeshError) -> None:
+    def failed(self, birth: LinkAttempt, error: MeshError) -> None:
         """It came to nothing; called once."""
         ...
 
-    def closed(self, birth: Birth) -> None:
+    def closed(self, birth: LinkAttempt) -> None:
         """The channel of a verified connection is over."""
         ...
 
@@ -104,14 +104,16 @@ class Host(Protocol):
         ...
 
 
-class Birth:
+class LinkAttempt:
     """One connection to ``peer``, from its first description to its end.
 
     ``member``: whom the peer proved to be; ``said``: its hello; ``stats``: the engine's first
     reading of the selected pair; ``link``: the link's name, the same at both ends.
     """
 
-    def __init__(self, host: Host, key: int, peer: str, attempt: int, incarnation: str) -> None:
+    def __init__(
+        self, host: AttemptHost, key: int, peer: str, attempt: int, incarnation: str
+    ) -> None:
         self.key, self.peer, self.attempt, self.incarnation = key, peer, attempt, incarnation
         self.began = host.world.monotonic()
         self.member: Member | None = None
@@ -125,8 +127,8 @@ class Birth:
         self._host, self._me = host, host.me
         self._nonce = host.world.token(NONCE_BYTES)
         self._offer: Offer | None = None
-        self._heard: Heard | None = None
-        self._binding: Binding | None = None
+        self._heard: VerifiedDescription | None = None
+        self._binding: HelloBinding | None = None
         self._certificate = b""
         self._early: list[Data] = []
         self._held = self._stray = 0
@@ -156,10 +158,15 @@ class Birth:
         self.channel.on_open = self._greet
         sdp = await made.offer()
         offer = Offer(
-            self.peer, sdp, incarnation=self._me.incarnation, peer_incarnation=self.incarnation,
-            attempt=self.attempt, nonce=signed.b64(self._nonce), versions=VERSIONS,
+            self.peer,
+            sdp,
+            incarnation=self._me.incarnation,
+            peer_incarnation=self.incarnation,
+            attempt=self.attempt,
+            nonce=signed.b64(self._nonce),
+            versions=VERSIONS,
             capabilities=list(CAPABILITIES),
-        )  # fmt: skip
+        )
         self._offer = sign_offer(offer, self._me)
         self._host.tell(self._offer)
         self.trace.step("offer sent")
@@ -176,17 +183,22 @@ class Birth:
         self.trace.description(answer.sdp, mine=False)
         await self.connection.accept(answer.sdp)
 
-    async def answer(self, offer: Offer, heard: Heard) -> None:
+    async def answer(self, offer: Offer, heard: VerifiedDescription) -> None:
         """Answer a checked offer."""
         made = await self._connect()
         made.on_channel = self._adopt
         sdp = await made.answer(offer.sdp)
         self._bind(heard, offer.sdp, sdp, offerer=False)
         answer = Answer(
-            self.peer, sdp, incarnation=self._me.incarnation, peer_incarnation=self.incarnation,
-            attempt=self.attempt, nonce=signed.b64(self._nonce), versions=VERSIONS,
+            self.peer,
+            sdp,
+            incarnation=self._me.incarnation,
+            peer_incarnation=self.incarnation,
+            attempt=self.attempt,
+            nonce=signed.b64(self._nonce),
+            versions=VERSIONS,
             capabilities=list(CAPABILITIES),
-        )  # fmt: skip
+        )
         self._host.tell(sign_answer(answer, offer, self._me))
         self.trace.step("offer came, answer sent")
         self.trace.description(offer.sdp, mine=False)
@@ -203,30 +215,45 @@ class Birth:
         self._host.made(self)
         return made
 
-    def _bind(self, heard: Heard, offer: str, answer: str, *, offerer: bool) -> None:
+    def _bind(self, heard: VerifiedDescription, offer: str, answer: str, *, offerer: bool) -> None:
         assert self.connection
         self._heard, self.member = heard, heard.member
         mine, theirs = self._nonce, heard.nonce
         self.link = hashlib.sha256(mine + theirs if offerer else theirs + mine).hexdigest()[:12]
-        self._binding = Binding(
-            path="direct", mesh=self._me.mesh, me=self._me.id, peer=self.peer, offerer=offerer,
-            nonce=mine, peer_nonce=theirs, incarnation=self._me.incarnation,
-            peer_incarnation=self.incarnation, capabilities=CAPABILITIES,
-            peer_capabilities=heard.capabilities, version=heard.version,
+        self._binding = HelloBinding(
+            path="direct",
+            mesh=self._me.mesh,
+            me=self._me.id,
+            peer=self.peer,
+            offerer=offerer,
+            nonce=mine,
+            peer_nonce=theirs,
+            incarnation=self._me.incarnation,
+            peer_incarnation=self.incarnation,
+            capabilities=CAPABILITIES,
+            peer_capabilities=heard.capabilities,
+            version=heard.version,
             fingerprint=self.connection.local_fingerprint(),
             peer_fingerprint=heard.description.fingerprint,
-            offer_hash=signed.digest(offer), answer_hash=signed.digest(answer),
-        )  # fmt: skip
+            offer_hash=signed.digest(offer),
+            answer_hash=signed.digest(answer),
+        )
 
     def _gathered(self, found: Candidate | None) -> None:
         if not self.over:
             if found:
                 self.trace.candidate(found.candidate, mine=True)
-            self._host.tell(IceCandidate(
-                self.peer, found.candidate if found else "", found.mid if found else None,
-                found.index if found else None, incarnation=self._me.incarnation,
-                peer_incarnation=self.incarnation, attempt=self.attempt,
-            ))  # fmt: skip
+            self._host.tell(
+                IceCandidate(
+                    self.peer,
+                    found.candidate if found else "",
+                    found.mid if found else None,
+                    found.index if found else None,
+                    incarnation=self._me.incarnation,
+                    peer_incarnation=self.incarnation,
+                    attempt=self.attempt,
+                )
+            )
 
     async def candidate(self, said: IceCandidate) -> None:
         """Give a candidate to the engine; one that an honest peer does not have is left out."""
@@ -279,9 +306,11 @@ class Birth:
         # must still be judged, or the end that is second to find a lie would not name it.
         self._certificate = seen
         hello = make_hello(
-            self._binding, self._me, a=self._host.acked(self.peer, self.incarnation),
+            self._binding,
+            self._me,
+            a=self._host.acked(self.peer, self.incarnation),
             revocations=version_of(self._me.book.revocations),
-        )  # fmt: skip
+        )
         try:
             self.channel.send(encode(hello))
         except EngineRefused as error:
@@ -312,10 +341,14 @@ class Birth:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise BadRequest(f"The first message of {self.peer} is no hello.") from None
         self.said = check_hello(
-            frame, self._binding, self.member, certificate=self._certificate,
-            verify=self._me.verify, now=self._me.clock.now(),
+            frame,
+            self._binding,
+            self.member,
+            certificate=self._certificate,
+            verify=self._me.verify,
+            now=self._me.clock.now(),
             revocations=self._me.book.revocations,
-        )  # fmt: skip
+        )
         accept(self.member, self._me.book)
 
     def _keep(self, data: Data) -> None:
@@ -374,7 +407,7 @@ class Birth:
         else:
             self._host.spawn(self._broke(self._binding))
 
-    async def _broke(self, binding: Binding) -> None:
+    async def _broke(self, binding: HelloBinding) -> None:
         """It failed before it opened. Where packets do pass, the certificates did not hold: neither
         a path that dies nor a peer that closes meanwhile leaves the engine so."""
         passes = await self._stats() is not None
@@ -382,10 +415,12 @@ class Birth:
         if seen is not None and seen != binding.peer_fingerprint:
             self.fail(BadSignature(ANOTHER.format(self.peer)))
         elif passes:
-            self.fail(BadSignature(
-                f"The handshake with {self.peer} broke: it, or this side, showed another "
-                "certificate than it signed."
-            ))  # fmt: skip
+            self.fail(
+                BadSignature(
+                    f"The handshake with {self.peer} broke: it, or this side, showed another "
+                    "certificate than it signed."
+                )
+            )
         else:
             self._died(f"No path to {self.peer} works.")
 

@@ -18,7 +18,7 @@ import msgspec
 from chatixia.core.handshake import check_offer
 from chatixia.core.link import Sink
 from chatixia.core.membership import check_member
-from chatixia.core.ports import Self
+from chatixia.core.ports import LocalIdentity
 from chatixia.errors import (
     Denied,
     MembershipExpired,
@@ -45,8 +45,8 @@ from chatixia.wire.signaling import (
 from chatixia.world import REAL, World
 
 from .attempt import UNANSWERED
-from .effects import Acting, Signals
-from .monitor import Peer
+from .effects import LinkEffects, Signals
+from .monitor import LinkedPeer
 
 log = logging.getLogger("chatixia.peer")
 
@@ -54,7 +54,7 @@ MOST_CONNECTIONS: Final = 1024
 """To all peers together; the next offer is answered ``busy``."""
 
 
-class LinkDriver(Acting):
+class LinkDriver(LinkEffects):
     """All links of one principal; implements :class:`chatixia.peer.sessions.channel.Links`.
 
     ``keep``: warm links that may idle (None: all). ``ttl``: seconds that links live without the
@@ -62,9 +62,15 @@ class LinkDriver(Acting):
     """
 
     def __init__(
-        self, me: Self, engine: Engine, signals: Signals, *, world: World = REAL,
-        keep: int | None = 32, ttl: float = 7 * 86_400.0,
-    ) -> None:  # fmt: skip
+        self,
+        me: LocalIdentity,
+        engine: Engine,
+        signals: Signals,
+        *,
+        world: World = REAL,
+        keep: int | None = 32,
+        ttl: float = 7 * 86_400.0,
+    ) -> None:
         super().__init__(me, engine, signals, world, keep, ttl)
 
     # -- for the mesh
@@ -205,7 +211,7 @@ class LinkDriver(Acting):
                 self.peers[said.peer_id].link.refused(error, sink)
                 self._perform(self.peers[said.peer_id], sink)
 
-    def _read(self, peer: Peer, said: Offer | Answer | IceCandidate | Connect) -> None:
+    def _read(self, peer: LinkedPeer, said: Offer | Answer | IceCandidate | Connect) -> None:
         match said:
             case Offer():
                 self._offer(peer, said)
@@ -221,7 +227,7 @@ class LinkDriver(Acting):
                     peer.link.candidate(said, sink)
                 self._perform(peer, sink)
 
-    def _offer(self, peer: Peer, offer: Offer) -> None:
+    def _offer(self, peer: LinkedPeer, offer: Offer) -> None:
         now = self._now()
         peer.link.admit(now)
         if offer.peer_incarnation != self.me.incarnation:
@@ -233,7 +239,7 @@ class LinkDriver(Acting):
         peer.link.offered(heard.incarnation, heard.attempt, now, sink)
         self._perform(peer, sink, offer, heard)
 
-    def _answer(self, peer: Peer, answer: Answer) -> None:
+    def _answer(self, peer: LinkedPeer, answer: Answer) -> None:
         trying = peer.link.trying
         birth = peer.births.get(trying.key) if trying else None
         if birth is None or answer.attempt != birth.attempt:

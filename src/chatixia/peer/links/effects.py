@@ -9,21 +9,33 @@ from typing import Any, Final, Protocol, cast
 
 import msgspec
 
-from chatixia.core.handshake import Heard
-from chatixia.core.link import BAR, Add, Ask, Drop, Effect, Fail, Gone, Link, Make, Sink, Take
-from chatixia.core.ports import Self
-from chatixia.core.rates import Bucket
+from chatixia.core.handshake import VerifiedDescription
+from chatixia.core.link import (
+    BAR,
+    AcceptOffer,
+    AddCandidate,
+    CloseConnection,
+    CreateOffer,
+    Effect,
+    Link,
+    ReportDeparture,
+    ReportFailure,
+    RequestOffer,
+    Sink,
+)
+from chatixia.core.ports import LocalIdentity
+from chatixia.core.rates import TokenBucket
 from chatixia.core.shares import holder_of
 from chatixia.errors import BadRequest, MeshError, Overloaded, Unreachable
 from chatixia.ids import AgentId
 from chatixia.peer.engines.base import Engine, EngineRefused, IceServer
-from chatixia.peer.sessions.channel import Upper
+from chatixia.peer.sessions.channel import LinkListener
 from chatixia.wire.peer import Bye
 from chatixia.wire.signaling import Connect, LinkReport, Links, Offer, SignalError
 from chatixia.world import World
 
-from .attempt import Birth
-from .monitor import Peer, Watching
+from .attempt import LinkAttempt
+from .monitor import LinkedPeer, LinkMonitor
 from .path import LinkPath
 
 log = logging.getLogger("chatixia.peer")
@@ -52,67 +64,76 @@ class Signals(Protocol):
         ...
 
 
-class Acting(Watching):
+class LinkEffects(LinkMonitor):
     """Performs effects for every peer; the ``Host`` of births (``peer.links.attempt``)."""
 
-    upper: Upper
+    upper: LinkListener
 
     def __init__(
-        self, me: Self, engine: Engine, signals: Signals, world: World, keep: int | None, ttl: float
+        self,
+        me: LocalIdentity,
+        engine: Engine,
+        signals: Signals,
+        world: World,
+        keep: int | None,
+        ttl: float,
     ) -> None:
         self.me, self.engine, self.world = me, engine, world
         self.servers: Sequence[IceServer] = ()
         self._signals = signals
         self._tasks: set[asyncio.Task[None]] = set()
-        self._sentences = Bucket(*SENTENCES, world.monotonic())
+        self._sentences = TokenBucket(*SENTENCES, world.monotonic())
         self._stopping = False
         super().__init__(world, keep, ttl)
 
     # -- effects
 
     def _perform(
-        self, peer: Peer, sink: Sink, offer: Offer | None = None, heard: Heard | None = None
+        self,
+        peer: LinkedPeer,
+        sink: Sink,
+        offer: Offer | None = None,
+        heard: VerifiedDescription | None = None,
     ) -> None:
         for effect in sink:
-            if isinstance(effect, Take):
+            if isinstance(effect, AcceptOffer):
                 assert offer and heard
                 birth = self._birth(peer, effect.key, heard.attempt, heard.incarnation)
                 self.spawn(self._run(birth, birth.answer(offer, heard)))
             else:
                 self._one(peer, effect)
 
-    def _one(self, peer: Peer, effect: Effect) -> None:
+    def _one(self, peer: LinkedPeer, effect: Effect) -> None:
         match effect:
-            case Make():
+            case CreateOffer():
                 birth = self._birth(peer, effect.key, effect.attempt, effect.incarnation)
                 self.spawn(self._run(birth, birth.offer()))
-            case Add():
+            case AddCandidate():
                 birth = peer.births[effect.key]
                 self.spawn(self._run(birth, birth.candidate(effect.candidate)))
-            case Drop():
+            case CloseConnection():
                 self._drop(peer, effect)
-            case Ask():
-                self.tell(Connect(
-                    peer.id, incarnation=self.me.incarnation, restart=effect.restart
-                ))  # fmt: skip
-            case Fail():
+            case RequestOffer():
+                self.tell(Connect(peer.id, incarnation=self.me.incarnation, restart=effect.restart))
+            case ReportFailure():
                 self.upper.refused(peer.id, effect.error)
-            case Gone():
+            case ReportDeparture():
                 self.upper.gone(peer.id, effect.incarnation)
                 if peer.link.left_at is None and peer.link.incarnation not in (
-                    "", effect.incarnation,
-                ):  # fmt: skip
+                    "",
+                    effect.incarnation,
+                ):
                     self.upper.present(peer.id)  # its next process is there already
-            case Take():
+            case AcceptOffer():
                 pass
 
-    def _birth(self, peer: Peer, key: int, attempt: int, incarnation: str) -> Birth:
-        birth = Birth(self, key, peer.id, attempt, incarnation)
+    def _birth(self, peer: LinkedPeer, key: int, attempt: int, incarnation: str) -> LinkAttempt:
+        birth = LinkAttempt(self, key, peer.id, attempt, incarnation)
         peer.births[key] = birth
         peer.attempts += 1
         return birth
 
-    async def _run(self, birth: Birth, work: Coroutine[Any, Any, None]) -> None:
+    async def _run(self, birth: LinkAttempt, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
         except MeshError as error:
@@ -123,7 +144,7 @@ class Acting(Watching):
             else:
                 self.failed(birth, Unreachable(f"The engine gave up on {birth.peer}: {refused}."))
 
-    def _drop(self, peer: Peer, drop: Drop) -> None:
+    def _drop(self, peer: LinkedPeer, drop: CloseConnection) -> None:
         birth = peer.births.get(drop.key)
         if birth is None:
             return
@@ -135,7 +156,7 @@ class Acting(Watching):
         else:
             self._forget(peer, birth)
 
-    def _forget(self, peer: Peer, birth: Birth) -> None:
+    def _forget(self, peer: LinkedPeer, birth: LinkAttempt) -> None:
         """The end of a connection, whatever it was."""
         if peer.births.pop(birth.key, None) is None:
             return
@@ -149,7 +170,7 @@ class Acting(Watching):
             self.changed()
         self.spawn(birth.close())
 
-    def _close(self, peer: Peer, error: MeshError) -> None:
+    def _close(self, peer: LinkedPeer, error: MeshError) -> None:
         """End the open link on purpose, and say why."""
         assert peer.open
         sink: Sink = []
@@ -167,7 +188,7 @@ class Acting(Watching):
         """``hello.a``."""
         return self.upper.received(AgentId(peer), incarnation)
 
-    def made(self, birth: Birth) -> None:
+    def made(self, birth: LinkAttempt) -> None:
         """The connection exists: give it the candidates that were early."""
         peer = self.peers.get(birth.peer)
         if peer is not None:
@@ -175,7 +196,7 @@ class Acting(Watching):
             peer.link.ready(birth.key, sink)
             self._perform(peer, sink)
 
-    def verified(self, birth: Birth) -> None:
+    def verified(self, birth: LinkAttempt) -> None:
         """Both hellos hold: the mesh gets the path, a replaced one is read for a while."""
         peer = self.peers.get(birth.peer)
         sink: Sink = []
@@ -183,12 +204,14 @@ class Acting(Watching):
             return
         assert birth.channel and birth.said and birth.stats
         path = LinkPath(
-            birth.channel, birth.stats.tier, birth.stats.remote_addr,
+            birth.channel,
+            birth.stats.tier,
+            birth.stats.remote_addr,
             (self._now() - birth.began) * 1000,
             lambda said: self._bye(peer, birth, said),
             lambda why: self._given_up(peer, birth, why),
             holder_of(birth.member) if birth.member else "",
-        )  # fmt: skip
+        )
         self.opened(peer, birth, path)
         self.upper.attach(peer.id, birth.incarnation, path, birth.said.a)
         birth.replay()
@@ -197,7 +220,7 @@ class Acting(Watching):
         self._perform(peer, sink)
         self.changed()
 
-    def failed(self, birth: Birth, error: MeshError) -> None:
+    def failed(self, birth: LinkAttempt, error: MeshError) -> None:
         """A connection came to nothing."""
         peer = self.peers.get(birth.peer)
         if birth.over or peer is None:
@@ -210,24 +233,24 @@ class Acting(Watching):
         self._perform(peer, sink)
         self._forget(peer, birth)
 
-    def closed(self, birth: Birth) -> None:
+    def closed(self, birth: LinkAttempt) -> None:
         """The channel of an open link closed: its path is dead for good."""
         self.path_died(self.peers[birth.peer], birth)
 
-    def path_died(self, peer: Peer, birth: Birth) -> None:
+    def path_died(self, peer: LinkedPeer, birth: LinkAttempt) -> None:
         """Go on with a new attempt, unless both agreed to close."""
         again = not peer.agreed or not self.upper.idle(peer.id)
         sink: Sink = []
         peer.link.lost(birth.key, self._now(), sink, again=again and not self._stopping)
         self._perform(peer, sink)
 
-    def declare_gone(self, peer: Peer) -> None:
+    def declare_gone(self, peer: LinkedPeer) -> None:
         """The verdict *gone*."""
         sink: Sink = []
         peer.link.gone(sink)
         self._perform(peer, sink)
 
-    def step(self, peer: Peer, now: float) -> None:
+    def step(self, peer: LinkedPeer, now: float) -> None:
         """What is due for one peer by time."""
         sink: Sink = []
         peer.link.tick(now, self._signals.up, sink)
@@ -242,7 +265,7 @@ class Acting(Watching):
         """Tell the registry which links are open."""
         self._signals.send(Links(reports))
 
-    def _bye(self, peer: Peer, birth: Birth, said: Bye) -> None:
+    def _bye(self, peer: LinkedPeer, birth: LinkAttempt, said: Bye) -> None:
         """Idle close (links.md section 4). Silence refuses it."""
         path = peer.paths.get(birth.key)
         if path is None or peer.open is not birth or not self.upper.idle(peer.id):
@@ -258,7 +281,7 @@ class Acting(Watching):
             peer.link.lost(birth.key, self._now(), sink, again=False)
             self._perform(peer, sink)
 
-    def _given_up(self, peer: Peer, birth: Birth, why: str) -> None:
+    def _given_up(self, peer: LinkedPeer, birth: LinkAttempt, why: str) -> None:
         """The mesh will not read this path any more: its peer broke the protocol."""
         if peer.link.open is None or peer.link.open.key != birth.key:
             return
@@ -271,13 +294,13 @@ class Acting(Watching):
 
     # -- helpers
 
-    def _peer(self, name: str) -> Peer:
+    def _peer(self, name: str) -> LinkedPeer:
         peer = self.peers.get(name)
         if peer is None:
             if len(self.peers) >= MOST_PEERS:
                 self._forget_someone()
             link = Link(self.me.id, name, self._now(), self._attempts)
-            peer = self.peers[name] = Peer(AgentId(name), link)
+            peer = self.peers[name] = LinkedPeer(AgentId(name), link)
         return peer
 
     def _forget_someone(self) -> None:
@@ -292,10 +315,19 @@ class Acting(Watching):
         known = self.peers.get(peer)
         if known is not None:
             theirs = known.link.trying.incarnation if known.link.trying else ""
-            self.tell(SignalError(
-                error.code, error.message, ref, error.retryable, error.outcome, peer,
-                incarnation=self.me.incarnation, peer_incarnation=theirs, attempt=attempt,
-            ))  # fmt: skip
+            self.tell(
+                SignalError(
+                    error.code,
+                    error.message,
+                    ref,
+                    error.retryable,
+                    error.outcome,
+                    peer,
+                    incarnation=self.me.incarnation,
+                    peer_incarnation=theirs,
+                    attempt=attempt,
+                )
+            )
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """A task that is awaited when the driver stops; what it raises is a defect and logged."""

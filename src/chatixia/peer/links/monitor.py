@@ -13,15 +13,15 @@ from collections.abc import Coroutine
 from typing import Any, Final
 
 from chatixia.core.link import Link
-from chatixia.core.verdict import LATE, Watch
+from chatixia.core.verdict import LATE, PathWitnesses
 from chatixia.ids import AgentId
 from chatixia.peer.engines.base import Engine, EngineRefused, PathStats
-from chatixia.peer.sessions.channel import Upper
+from chatixia.peer.sessions.channel import LinkListener
 from chatixia.wire.peer import Bye
 from chatixia.wire.signaling import LinkReport
 from chatixia.world import World
 
-from .attempt import Birth
+from .attempt import LinkAttempt
 from .path import LinkPath
 
 TICK: Final = 0.5
@@ -38,16 +38,16 @@ FORGET_CLIENT_SECONDS: Final = 5.0
 CHANGE_SECONDS: Final = 0.05
 
 
-class Peer:
+class LinkedPeer:
     """What the driver holds of one peer. ``open``: the birth whose path is in use."""
 
     def __init__(self, name: AgentId, link: Link) -> None:
         self.id, self.link = name, link
-        self.births: dict[int, Birth] = {}
+        self.births: dict[int, LinkAttempt] = {}
         self.paths: dict[int, LinkPath] = {}
-        self.open: Birth | None = None
+        self.open: LinkAttempt | None = None
         self.path: LinkPath | None = None
-        self.watch: Watch | None = None
+        self.watch: PathWitnesses | None = None
         self.stats: PathStats | None = None
         self.attempts = 0
         self.trouble = self.likely = ""
@@ -60,15 +60,15 @@ class Peer:
         return self.link.quiet and not self.births
 
 
-class Watching:
+class LinkMonitor:
     """The half of the driver that looks at time. The other half gives the abstract methods."""
 
     engine: Engine
-    upper: Upper
+    upper: LinkListener
 
     def __init__(self, world: World, keep: int | None, ttl: float) -> None:
         self.world, self.keep, self.ttl = world, keep, ttl
-        self.peers: dict[str, Peer] = {}
+        self.peers: dict[str, LinkedPeer] = {}
         now = world.monotonic()
         self.confirmed_at = self._last = self._reported_at = self._rechecked_at = now
         self._had_links = False
@@ -82,15 +82,15 @@ class Watching:
         """Whether the registry can be asked."""
 
     @abstractmethod
-    def path_died(self, peer: Peer, birth: Birth) -> None:
+    def path_died(self, peer: LinkedPeer, birth: LinkAttempt) -> None:
         """The open path is dead."""
 
     @abstractmethod
-    def declare_gone(self, peer: Peer) -> None:
+    def declare_gone(self, peer: LinkedPeer) -> None:
         """The verdict *gone*."""
 
     @abstractmethod
-    def step(self, peer: Peer, now: float) -> None:
+    def step(self, peer: LinkedPeer, now: float) -> None:
         """What is due for one peer by time."""
 
     @abstractmethod
@@ -145,7 +145,7 @@ class Watching:
         self._tidy(now)
         self._report(now)
 
-    def forget(self, peer: Peer) -> bool:
+    def forget(self, peer: LinkedPeer) -> bool:
         """As if that peer had never been there, unless something of it is in use.
 
         Attempts never fall: the peer may remember them.
@@ -158,29 +158,29 @@ class Watching:
 
     # -- verdicts
 
-    def opened(self, peer: Peer, birth: Birth, path: LinkPath) -> None:
+    def opened(self, peer: LinkedPeer, birth: LinkAttempt, path: LinkPath) -> None:
         """A path is open: watch it."""
         now = self.world.monotonic()
         peer.open, peer.path, peer.stats = birth, path, birth.stats
         peer.paths[birth.key] = path
-        peer.watch = Watch(now)
+        peer.watch = PathWitnesses(now)
         peer.used_at, peer.bye_at, peer.agreed = now, 0.0, False
         if birth.stats is not None:
             peer.watch.witness(birth.stats.last_heard, now)
 
-    def _timed(self, peer: Peer) -> float | None:
+    def _timed(self, peer: LinkedPeer) -> float | None:
         """The round trip as the engine has it, or, where it measures none, as our ping had it."""
         rtt = peer.stats.rtt_ms if peer.stats else None
         return self.upper.round_trip(peer.id) if rtt is None else rtt
 
-    def doubt(self, peer: Peer) -> None:
+    def doubt(self, peer: LinkedPeer) -> None:
         """The registry saw its socket close: ask the peer itself, and the engine, at once."""
         if peer.open is not None and peer.watch is not None:
             peer.watch.wants_probe(self.world.monotonic(), at_once=True)
             self.upper.probe(peer.id)
             self._ask_engine(peer)
 
-    def _judge(self, peer: Peer, now: float, late: bool) -> None:
+    def _judge(self, peer: LinkedPeer, now: float, late: bool) -> None:
         watch = peer.watch
         assert watch is not None and peer.open is not None
         if late:
@@ -197,12 +197,12 @@ class Watching:
         elif verdict == "gone":
             self.declare_gone(peer)
 
-    def _ask_engine(self, peer: Peer) -> None:
+    def _ask_engine(self, peer: LinkedPeer) -> None:
         if not peer.asking:
             peer.asking = True
             self.spawn(self._read_stats(peer))
 
-    async def _read_stats(self, peer: Peer) -> None:
+    async def _read_stats(self, peer: LinkedPeer) -> None:
         birth, watch = peer.open, peer.watch
         try:
             if birth is None or birth.connection is None or watch is None:
@@ -230,7 +230,7 @@ class Watching:
         for peer in warm[: max(0, len(warm) - self.keep)]:
             self._say_bye(peer, now)
 
-    def _say_bye(self, peer: Peer, now: float) -> None:
+    def _say_bye(self, peer: LinkedPeer, now: float) -> None:
         waited = now - (peer.bye_at or -BYE_SECONDS)
         if now - peer.used_at < IDLE_SECONDS or waited < BYE_SECONDS or peer.path is None:
             return
@@ -261,17 +261,22 @@ class Watching:
         live = [peer for peer in self.peers.values() if peer.open is not None]
         self.publish([self.report_of(peer) for peer in live[:MOST_REPORTED]])
 
-    def report_of(self, peer: Peer) -> LinkReport:
+    def report_of(self, peer: LinkedPeer) -> LinkReport:
         """One open link as its engine saw it last."""
         assert peer.open is not None and peer.path is not None
         stats = peer.stats
         return LinkReport(
-            peer=peer.id, tier=peer.path.tier, link=peer.open.link,
-            local=stats.local if stats else "", remote=stats.remote if stats else "",
+            peer=peer.id,
+            tier=peer.path.tier,
+            link=peer.open.link,
+            local=stats.local if stats else "",
+            remote=stats.remote if stats else "",
             remote_addr=stats.remote_addr if stats else "",
             rtt_ms=self._timed(peer),
             bytes_sent=stats.bytes_sent if stats else 0,
             bytes_received=stats.bytes_received if stats else 0,
-            engine=self.engine.name, opened_ms=peer.path.link_ms,
-            calls=self.upper.calls(peer.id), attempts=peer.attempts,
-        )  # fmt: skip
+            engine=self.engine.name,
+            opened_ms=peer.path.link_ms,
+            calls=self.upper.calls(peer.id),
+            attempts=peer.attempts,
+        )

@@ -32,8 +32,11 @@ class LinkTrace:
         if self._steps <= MAX_STEPS:
             log.info(
                 "link to %s, try %d, after %.3f s: %s",
-                self._peer, self._attempt, self._now() - self._began, what,
-            )  # fmt: skip
+                self._peer,
+                self._attempt,
+                self._now() - self._began,
+                what,
+            )
 
     def candidate(self, text: str, *, mine: bool) -> None:
         """An address of one side, as ICE writes it."""
@@ -51,9 +54,13 @@ class LinkTrace:
         """The try is over, one way or the other."""
         log.info(
             "link to %s, try %d, after %.3f s: %s; candidates here: %s, there: %s",
-            self._peer, self._attempt, self._now() - self._began, verdict,
-            counted(self.mine), counted(self.theirs),
-        )  # fmt: skip
+            self._peer,
+            self._attempt,
+            self._now() - self._began,
+            verdict,
+            counted(self.mine),
+            counted(self.theirs),
+        )
 
     def likely(self, silent: bool) -> str:
         """The likely cause of no link, as the end of a sentence. ``silent``: the descriptions were

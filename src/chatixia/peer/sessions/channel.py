@@ -20,7 +20,7 @@ from chatixia.core.session import (
     TICK_SECONDS,
     FrameControl,
     LostState,
-    Session,
+    PeerSession,
 )
 from chatixia.errors import MeshError, Unreachable
 from chatixia.ids import AgentId
@@ -73,7 +73,7 @@ class Path(Protocol):
         ...
 
 
-class Upper(Protocol):
+class LinkListener(Protocol):
     """What the link driver tells the mesh. All on the loop; nothing here raises."""
 
     def received(self, peer: AgentId, incarnation: str) -> int:
@@ -125,10 +125,10 @@ class Upper(Protocol):
         ...
 
 
-class Links(Protocol):
+class LinkLayer(Protocol):
     """The link driver, as the mesh sees it. The mesh sets ``upper`` before ``start``."""
 
-    upper: Upper
+    upper: LinkListener
 
     async def start(self) -> None:
         """Begin to take offers."""
@@ -168,7 +168,7 @@ class Access(msgspec.Struct, frozen=True):
     assert_key: Callable[[str, float], TokenRequest] | None = None
 
 
-class Registry(Protocol):
+class RegistryPort(Protocol):
     """The login at the registry, as the mesh sees it."""
 
     on_push: Callable[[msgspec.Struct], None]
@@ -200,7 +200,7 @@ class Registry(Protocol):
         ...
 
 
-class Handle(Protocol):
+class TimerHandle(Protocol):
     """A timer that can be cancelled."""
 
     def cancel(self) -> None:
@@ -211,7 +211,7 @@ class Handle(Protocol):
 class Timers(Protocol):
     """Where the mesh's timers live: the loop, or a fake clock."""
 
-    def later(self, delay: float, callback: Callable[[], None], work: bool = False) -> Handle:
+    def later(self, delay: float, callback: Callable[[], None], work: bool = False) -> TimerHandle:
         """Call once after ``delay`` seconds. ``work``: it bounds work (a deadline), so a fake
         clock lets work that runs take its real time first."""
         ...
@@ -220,12 +220,12 @@ class Timers(Protocol):
 class LoopTimers:
     """Timers of the running loop."""
 
-    def later(self, delay: float, callback: Callable[[], None], work: bool = False) -> Handle:
+    def later(self, delay: float, callback: Callable[[], None], work: bool = False) -> TimerHandle:
         """Call once after ``delay`` seconds."""
         return asyncio.get_running_loop().call_later(delay, callback)
 
 
-class Channel:
+class SessionChannel:
     """Drives one peer's session over its present path, and hands effects to ``perform``.
 
     Coalescing (links.md section 6): an idle link sends at once, a busy one once per loop turn,
@@ -234,10 +234,24 @@ class Channel:
     """
 
     __slots__ = (
-        "_ack_armed", "_armed", "_blocked", "_given", "_halves_armed", "_loop", "_reading",
-        "_scheduled", "_tick_armed", "calls", "count", "heard", "on_control", "path", "perform",
-        "timers", "world",
-    )  # fmt: skip
+        "_ack_armed",
+        "_armed",
+        "_blocked",
+        "_given",
+        "_halves_armed",
+        "_loop",
+        "_reading",
+        "_scheduled",
+        "_tick_armed",
+        "calls",
+        "count",
+        "heard",
+        "on_control",
+        "path",
+        "perform",
+        "timers",
+        "world",
+    )
 
     def __init__(
         self,
@@ -353,7 +367,7 @@ class Channel:
         self.calls.session.let_go()
         path.close(error.message)
 
-    def _owe(self, session: Session) -> None:
+    def _owe(self, session: PeerSession) -> None:
         if session.ack_now:
             self._send_ack()
         elif not self._ack_armed:

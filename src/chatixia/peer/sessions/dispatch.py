@@ -9,8 +9,15 @@ from contextvars import copy_context
 from typing import Any
 
 from chatixia.core.call import Sink
-from chatixia.core.exchange import Advanced, Heard, Late, Pending, Served, Stop
-from chatixia.core.ports import Answer, Handler, Incoming, Outgoing
+from chatixia.core.exchange import (
+    CallOverdue,
+    PendingCall,
+    PongReceived,
+    ProgressReported,
+    ServedRequest,
+    StopHandler,
+)
+from chatixia.core.ports import CallAnswer, Handler, Incoming, Outgoing
 from chatixia.core.streams import Inflow, Outflow
 from chatixia.errors import (
     MeshError,
@@ -21,8 +28,8 @@ from chatixia.errors import (
 from chatixia.peer.tasks.stop import interrupted, stopping
 from chatixia.world import EAGER
 
-from .channel import Channel
-from .steps import Steps
+from .channel import SessionChannel
+from .steps import ProgressPacer
 
 log = logging.getLogger("chatixia.peer")
 
@@ -32,9 +39,9 @@ class LinkResponder:
 
     __slots__ = ("_channel", "_served", "_steps")
 
-    def __init__(self, served: Served, channel: Channel) -> None:
+    def __init__(self, served: ServedRequest, channel: SessionChannel) -> None:
         self._served, self._channel = served, channel
-        self._steps: Steps | None = None
+        self._steps: ProgressPacer | None = None
 
     def reply(self, result: bytes) -> None:
         """End with JSON bytes."""
@@ -59,7 +66,7 @@ class LinkResponder:
     def progress(self, fraction: float, note: str) -> None:
         """Tell how far it is, at most five times a second."""
         if self._steps is None:
-            self._steps = Steps(self._channel.world, self._channel.timers, self._step)
+            self._steps = ProgressPacer(self._channel.world, self._channel.timers, self._step)
         self._steps.step(fraction, note)
 
     def _step(self, fraction: float, note: str) -> None:
@@ -67,7 +74,7 @@ class LinkResponder:
         self._channel.kick()
 
 
-class Perform:
+class CallDispatcher:
     """Carries out the effects of ``core.call`` for every peer of one mesh."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -77,36 +84,38 @@ class Perform:
         self.handler: Handler = _unserved
         self.follow: Callable[[Incoming], Handler | None] | None = None
         """Who answers a request that came here before by another door, if it did."""
-        self.on_late: Callable[[Pending], None] = lambda pending: None
+        self.on_late: Callable[[PendingCall], None] = lambda pending: None
         self.skills: Callable[[Any], bytes] = lambda body: b"{}"
         self.pongs: dict[str, asyncio.Future[None]] = {}
         self.on_pong: Callable[[str], None] = lambda rid: None
-        self.tasks: dict[asyncio.Task[Any], tuple[Served, Channel]] = {}
+        self.tasks: dict[asyncio.Task[Any], tuple[ServedRequest, SessionChannel]] = {}
         self.stopping = False
 
-    def __call__(self, channel: Channel, sink: Sink) -> None:
+    def __call__(self, channel: SessionChannel, sink: Sink) -> None:
         """Do what the sink says, in order. Nothing here raises."""
         for effect in sink:
             kind = effect.__class__
-            if kind is Pending:
+            if kind is PendingCall:
                 waiter = effect.waiter
                 if effect.flow is None and waiter is not None and not waiter.done():
                     waiter.set_result(None)
                 else:
                     resolve(effect)
-            elif kind is Served:
+            elif kind is ServedRequest:
                 self._start(effect, channel)
             else:
                 self._seldom(effect)
 
-    def _seldom(self, effect: Inflow | Outflow | Stop | Late | Heard | Advanced) -> None:
-        if isinstance(effect, Advanced):
+    def _seldom(
+        self, effect: Inflow | Outflow | StopHandler | CallOverdue | PongReceived | ProgressReported
+    ) -> None:
+        if isinstance(effect, ProgressReported):
             advance(effect.pending.out, effect.fraction, effect.note)
         elif isinstance(effect, Inflow | Outflow):
             wake(effect)
-        elif isinstance(effect, Stop):
+        elif isinstance(effect, StopHandler):
             stop(effect.served)
-        elif isinstance(effect, Late):
+        elif isinstance(effect, CallOverdue):
             self.on_late(effect.pending)
         else:
             waiter = self.pongs.pop(effect.rid, None)
@@ -115,7 +124,7 @@ class Perform:
             elif not waiter.done():
                 waiter.set_result(None)
 
-    def _start(self, served: Served, channel: Channel) -> None:
+    def _start(self, served: ServedRequest, channel: SessionChannel) -> None:
         channel.count += 1
         if self.stopping:
             channel.calls.refuse(served, stopping(channel.calls.me, "definite"))
@@ -136,7 +145,9 @@ class Perform:
         self.tasks[task] = served, channel
         task.add_done_callback(lambda done: self._ended(done, served, channel))
 
-    def _ended(self, task: asyncio.Task[Any], served: Served, channel: Channel) -> None:
+    def _ended(
+        self, task: asyncio.Task[Any], served: ServedRequest, channel: SessionChannel
+    ) -> None:
         """The handler is over; an answer is owed in any case."""
         self.tasks.pop(task, None)
         error = None if task.cancelled() else task.exception()
@@ -175,13 +186,16 @@ def advance(out: Outgoing, fraction: float | None, note: str) -> None:
     try:
         out.on_progress(None if fraction is None else min(1.0, max(0.0, fraction)), note)
     except Exception as error:
-        log.warning("on_progress of a call to %s failed with %s; it goes on without",
-                    out.target, type(error).__name__)  # fmt: skip
+        log.warning(
+            "on_progress of a call to %s failed with %s; it goes on without",
+            out.target,
+            type(error).__name__,
+        )
         log.debug("on_progress failed", exc_info=error)
         out.on_progress = None
 
 
-def resolve(pending: Pending) -> None:
+def resolve(pending: PendingCall) -> None:
     """Wake whoever waits for a call, and the reader of its stream."""
     waiter = pending.waiter
     if waiter is not None and not waiter.done():
@@ -190,7 +204,7 @@ def resolve(pending: Pending) -> None:
         wake(pending.flow)
 
 
-def stop(served: Served) -> None:
+def stop(served: ServedRequest) -> None:
     """Cancel a handler, also one that waits for credit."""
     if served.task is not None:
         served.task.cancel()
@@ -211,11 +225,12 @@ class LinkStream:
     """
 
     def __init__(
-        self, begin: Callable[[], tuple[Pending, Channel]],
-        whole: Callable[[Pending], Awaitable[Answer]],
-    ) -> None:  # fmt: skip
+        self,
+        begin: Callable[[], tuple[PendingCall, SessionChannel]],
+        whole: Callable[[PendingCall], Awaitable[CallAnswer]],
+    ) -> None:
         self._begin, self._whole = begin, whole
-        self._open: tuple[Pending, Channel] | None = None
+        self._open: tuple[PendingCall, SessionChannel] | None = None
         self._items: AsyncIterator[bytes] | None = None
         self.via = ""
 
@@ -251,7 +266,7 @@ class LinkStream:
         finally:
             self._leave(pending, channel)
 
-    def _leave(self, pending: Pending, channel: Channel) -> None:
+    def _leave(self, pending: PendingCall, channel: SessionChannel) -> None:
         channel.calls.cancel(pending)
         channel.kick()
 
@@ -272,5 +287,6 @@ def closing(sent: bool = True) -> Unavailable:
     """What a call gets that is open when its mesh closes; nobody is left who could retry it."""
     return Unavailable(
         "The mesh was closed while this was under way; wait for its end before you close.",
-        retryable=False, outcome="unknown" if sent else "definite",
-    )  # fmt: skip
+        retryable=False,
+        outcome="unknown" if sent else "definite",
+    )

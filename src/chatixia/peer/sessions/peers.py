@@ -10,12 +10,12 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from chatixia.core import route
-from chatixia.core.budget import Room
+from chatixia.core.budget import ResourceBudget
 from chatixia.core.call import Calls, Sink
-from chatixia.core.exchange import Pending
-from chatixia.core.ports import Outgoing, Self
+from chatixia.core.exchange import PendingCall
+from chatixia.core.ports import LocalIdentity, Outgoing
 from chatixia.core.shares import RETRY_AFTER, Shares
-from chatixia.core.timers import Wheel
+from chatixia.core.timers import TimerWheel
 from chatixia.errors import (
     Denied,
     MembershipExpired,
@@ -29,40 +29,47 @@ from chatixia.ids import AgentId
 from chatixia.wire.registry import AgentRecord, AgentRef
 from chatixia.world import World
 
-from .channel import Channel, Handle, Links, LoopTimers, Path, Registry, Timers
-from .dispatch import Perform
+from .channel import LinkLayer, LoopTimers, Path, RegistryPort, SessionChannel, TimerHandle, Timers
+from .dispatch import CallDispatcher
 
 MAX_PEERS: Final = 4096
 SWEEP_SECONDS: Final = 10.0
 DIRECTORY_SECONDS: Final = 5.0
 
 
-class Peer:
+class PeerState:
     """What this mesh has of one other: calls, the channel under them, what is known of it."""
 
     __slots__ = (
-        "calls", "channel", "holder", "incarnation", "looking", "opened", "probed", "round_trip",
+        "calls",
+        "channel",
+        "holder",
+        "incarnation",
+        "looking",
+        "opened",
+        "probed",
+        "round_trip",
         "seen",
-    )  # fmt: skip
+    )
 
-    def __init__(self, calls: Calls, channel: Channel, holder: str) -> None:
+    def __init__(self, calls: Calls, channel: SessionChannel, holder: str) -> None:
         self.calls, self.channel, self.holder = calls, channel, holder
         self.incarnation = ""
-        self.seen = route.Seen()
+        self.seen = route.PeerHistory()
         self.looking: asyncio.Task[None] | None = None
         self.opened: list[asyncio.Future[None]] = []
         self.probed = ("", 0.0)
         self.round_trip: float | None = None
 
 
-class Peers:
+class PeerTable:
     """The ``Upper`` of ``links``, and the one timer under all deadlines."""
 
     def __init__(
         self,
-        me: Self,
-        links: Links,
-        registry: Registry | None,
+        me: LocalIdentity,
+        links: LinkLayer,
+        registry: RegistryPort | None,
         world: World,
         timers: Timers | None,
     ) -> None:
@@ -70,18 +77,18 @@ class Peers:
         self.incarnation = me.incarnation
         self._world = world
         self._timers: Timers = timers or LoopTimers()
-        self._wheel: Wheel[Any] = Wheel()
+        self._wheel: TimerWheel[Any] = TimerWheel()
         self._wheel.on_earlier = self._arm
-        self._room = Room()
-        self._alarm: Handle | None = None
-        self._sweeper: Handle | None = None
-        self._peers: dict[str, Peer] = {}
+        self._room = ResourceBudget()
+        self._alarm: TimerHandle | None = None
+        self._sweeper: TimerHandle | None = None
+        self._peers: dict[str, PeerState] = {}
         self._shares = Shares(MAX_PEERS)
         self._prefix = world.token(6).hex()
         self._count = 0
         self._stopped = False
         self._loop: asyncio.AbstractEventLoop
-        self._perform: Perform
+        self._perform: CallDispatcher
         links.upper = self
 
     # -- Upper: what the link driver tells
@@ -100,7 +107,7 @@ class Peers:
             known.channel.close("its process restarted")
             self._perform_on(known, known.calls.restart)
         known.incarnation = incarnation
-        known.seen = route.Seen()
+        known.seen = route.PeerHistory()
         known.round_trip = None
         known.calls.belongs(path.holder)
         known.channel.attach(path, acked)
@@ -141,7 +148,7 @@ class Peers:
         """It is logged in: the next call waits for a link instead of taking the queue."""
         known = self._peers.get(peer)
         if known is not None and known.channel.path is None:
-            known.seen = route.Seen()
+            known.seen = route.PeerHistory()
 
     def refused(self, peer: AgentId, error: MeshError) -> None:
         """No link can be; calls that wait for one end, or take the queue."""
@@ -232,13 +239,13 @@ class Peers:
                 if peer.channel.path is None and waited:
                     self._late(pending)
 
-    def _look(self, peer: Peer) -> None:
+    def _look(self, peer: PeerState) -> None:
         """Ask the directory who that is, once at a time: an unknown name need not wait."""
         if not self._registry_up() or peer.looking is not None or "~" in peer.calls.peer:
             return
         peer.looking = asyncio.ensure_future(self._ask_directory(peer))
 
-    async def _ask_directory(self, peer: Peer) -> None:
+    async def _ask_directory(self, peer: PeerState) -> None:
         try:
             ref = AgentRef(peer.calls.peer)
             record = await self._directory(ref)
@@ -256,7 +263,7 @@ class Peers:
         record: AgentRecord = await self._registry.verb("agents.get", ref, DIRECTORY_SECONDS)
         return record
 
-    def _unknown(self, peer: Peer) -> None:
+    def _unknown(self, peer: PeerState) -> None:
         agent = peer.calls.peer
         text = f"No agent named {agent} is in the mesh."
         for pending in list(peer.calls.asked.values()):
@@ -269,7 +276,7 @@ class Peers:
         for waiter in peer.opened:
             fail(waiter, UnknownAgent(text, agent=agent))
 
-    def _listed(self, peer: Peer, record: AgentRecord) -> None:
+    def _listed(self, peer: PeerState, record: AgentRecord) -> None:
         seen = peer.seen
         seen.keyless = record.keyless
         seen.listed = record.health != "offline" and not seen.keyless
@@ -290,16 +297,16 @@ class Peers:
         self._count += 1
         return f"{self._prefix}{self._count:x}"
 
-    def _peer(self, name: AgentId, holder: str = "") -> Peer:
+    def _peer(self, name: AgentId, holder: str = "") -> PeerState:
         """What there is of that peer. Who opened the link counts for its ``holder``; whom this
         process itself asked counts for nobody. Raises Overloaded."""
         known = self._peers.get(name)
         if known is None:
             self._make_room(holder)
             calls = Calls(self._me.id, name, self._wheel, self._room)
-            channel = Channel(calls, self._world, self._timers, self._loop)
+            channel = SessionChannel(calls, self._world, self._timers, self._loop)
             channel.perform = functools.partial(self._perform, channel)
-            known = self._peers[name] = Peer(calls, channel, holder)
+            known = self._peers[name] = PeerState(calls, channel, holder)
             self._shares.add(holder)
         return known
 
@@ -312,16 +319,16 @@ class Peers:
         if not any(self._peers[name].calls.idle and self.forget(name) for name in names):
             raise Overloaded("Too many peers at once.", retry_after=RETRY_AFTER)
 
-    def _perform_on(self, peer: Peer, act: Callable[[Sink], None]) -> None:
+    def _perform_on(self, peer: PeerState, act: Callable[[Sink], None]) -> None:
         sink: Sink = []
         act(sink)
         self._perform(peer.channel, sink)
         peer.channel.kick()
 
-    def _end(self, peer: Peer, pending: Pending, error: MeshError) -> None:
+    def _end(self, peer: PeerState, pending: PendingCall, error: MeshError) -> None:
         self._perform_on(peer, lambda sink: peer.calls.end(pending, error, sink))
 
-    def _late(self, pending: Pending) -> None:
+    def _late(self, pending: PendingCall) -> None:
         """No path in time for a call: remember it, and see whether the queue takes the call."""
         peer = self._peers[pending.owner.peer]
         if peer.channel.path is not None:
@@ -346,7 +353,7 @@ class Peers:
         for item in self._wheel.due(now):
             peer = self._peers[item.owner.peer]
             self._perform_on(peer, functools.partial(peer.calls.expire, item, now))
-            if isinstance(item, Pending) and not item.sent and item.error is not None:
+            if isinstance(item, PendingCall) and not item.sent and item.error is not None:
                 # Read in the loop's next turn: the driver of the links knows more than the call.
                 item.error = self._unopened(item.error, peer.calls.peer)
         upcoming = self._wheel.next()

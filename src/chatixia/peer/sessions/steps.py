@@ -7,13 +7,13 @@ from typing import Final
 
 from chatixia.world import World
 
-from .channel import Handle, Timers
+from .channel import TimerHandle, Timers
 
 PROGRESS_GAP: Final = 0.2
 """Seconds between two reports of one request's progress."""
 
 
-class Steps:
+class ProgressPacer:
     """The progress of one request: the first step goes at once, then the newest, five a second.
 
     ``send(fraction, note)`` carries one; ``end`` when the answer is given.
@@ -25,7 +25,7 @@ class Steps:
         self._world, self._timers, self._send = world, timers, send
         self._due = float("-inf")
         self._newest = (0.0, "")
-        self._timer: Handle | None = None
+        self._timer: TimerHandle | None = None
 
     def step(self, fraction: float, note: str) -> None:
         """The request is that far: tell it now, or with the next report."""

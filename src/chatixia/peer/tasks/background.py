@@ -11,7 +11,7 @@ from chatixia.peer.sessions.channel import Timers
 from chatixia.world import EAGER
 
 
-class Chores:
+class BackgroundTasks:
     """The background tasks of one owner, on the running loop."""
 
     def __init__(self, timers: Timers) -> None:

@@ -22,7 +22,7 @@ import msgspec
 
 from chatixia.core import exchange, route
 from chatixia.core.budget import KEPT_SECONDS
-from chatixia.core.exchange import Served
+from chatixia.core.exchange import ServedRequest
 from chatixia.core.ports import Handler, Incoming, Responder
 from chatixia.core.task import scope
 from chatixia.errors import Cancelled, from_wire
@@ -32,7 +32,7 @@ from chatixia.wire import tasks as t
 from chatixia.wire.base import MIB
 from chatixia.world import World
 
-from .lease import Lease, Outcome, QueueResponder
+from .lease import HeldTask, Outcome, QueueResponder
 
 KEPT: Final = 256
 KEPT_BYTES: Final = 8 * MIB
@@ -41,7 +41,7 @@ STOPPED: Final = ("canceled", "deadline_exceeded")
 """How a request ends that its link or its time stopped: no answer of its skill."""
 
 
-class Run(msgspec.Struct, eq=False):
+class IdempotentRun(msgspec.Struct, eq=False):
     """An idempotent task whose skill runs, until ``over``, which has what it answered."""
 
     over: asyncio.Future[Outcome]
@@ -53,20 +53,20 @@ class Run(msgspec.Struct, eq=False):
         return self.over.result().size
 
 
-class Twice:
+class DuplicateGuard:
     """What links and queue know of each other. ``served``: the requests of one peer's links."""
 
     def __init__(
-        self, ns: str, world: World, served: Callable[[str], Mapping[str, Served]]
+        self, ns: str, world: World, served: Callable[[str], Mapping[str, ServedRequest]]
     ) -> None:
         self._ns, self._world, self._served = ns, world, served
-        self._running: dict[str, Run] = {}
-        self._ended: OrderedDict[str, Run] = OrderedDict()
+        self._running: dict[str, IdempotentRun] = {}
+        self._ended: OrderedDict[str, IdempotentRun] = OrderedDict()
         self._bytes = 0
 
     # -- a task, after its request came over a link
 
-    async def answered(self, lease: Lease, responder: QueueResponder) -> bool:
+    async def answered(self, lease: HeldTask, responder: QueueResponder) -> bool:
         """Whether a link has brought the request of this task, and its answer is the task's.
 
         What was stopped has none; an error is told once, so that a next try is one.
@@ -79,7 +79,7 @@ class Twice:
         await _end(served, lease)
         return served.flow is None and _tell(served.answer, lease, responder)
 
-    def _carried(self, task: t.Task) -> Served | None:
+    def _carried(self, task: t.Task) -> ServedRequest | None:
         if not task.scope:
             return None
         for rid, served in self._served(task.source_agent_id).items():
@@ -101,7 +101,7 @@ class Twice:
             return
         name = f"{task.source_agent_id} {task.scope}"
         until = self._world.monotonic() + task.deadline_ms / 1000 + KEPT_SECONDS
-        run = Run(asyncio.get_running_loop().create_future(), until)
+        run = IdempotentRun(asyncio.get_running_loop().create_future(), until)
         self._running[name] = run
         try:
             yield
@@ -122,7 +122,7 @@ class Twice:
         run = self._running.get(name) or self._ended.get(name)
         return None if run is None else functools.partial(_repeat, run)
 
-    def _keep(self, name: str, run: Run) -> None:
+    def _keep(self, name: str, run: IdempotentRun) -> None:
         before = self._ended.pop(name, None)
         self._bytes += run.size - (0 if before is None else before.size)
         self._ended[name] = run
@@ -137,7 +137,7 @@ class Twice:
             self._bytes -= self._ended.popitem(last=False)[1].size
 
 
-async def _end(served: Served, lease: Lease) -> None:
+async def _end(served: ServedRequest, lease: HeldTask) -> None:
     """Wait until the handler of a link's request has ended, and what it ended with is known."""
     if served.task is None or (served.task.done() and served.answer is not None):
         return
@@ -151,7 +151,7 @@ async def _end(served: Served, lease: Lease) -> None:
         raise
 
 
-def _tell(answer: bytes | None, lease: Lease, responder: QueueResponder) -> bool:
+def _tell(answer: bytes | None, lease: HeldTask, responder: QueueResponder) -> bool:
     read = None if answer is None else m.read(answer)
     if not isinstance(read, m.TaskAnswer | m.PromptAnswer):
         return False
@@ -164,7 +164,7 @@ def _tell(answer: bytes | None, lease: Lease, responder: QueueResponder) -> bool
     return True
 
 
-async def _repeat(run: Run, incoming: Incoming, responder: Responder) -> None:
+async def _repeat(run: IdempotentRun, incoming: Incoming, responder: Responder) -> None:
     """A handler that gives the answer of a task."""
     await asyncio.wait((run.over,))
     known = run.over.result()

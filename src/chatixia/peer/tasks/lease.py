@@ -13,8 +13,8 @@ import msgspec
 
 from chatixia.core.task import fence_key
 from chatixia.errors import BadRequest, Cancelled, MeshError
-from chatixia.peer.sessions.channel import Handle, Registry, Timers
-from chatixia.peer.sessions.steps import Steps
+from chatixia.peer.sessions.channel import RegistryPort, TimerHandle, Timers
+from chatixia.peer.sessions.steps import ProgressPacer
 from chatixia.wire import tasks as t
 from chatixia.wire.base import MIB
 from chatixia.world import World
@@ -23,7 +23,7 @@ OUTCOMES: Final = 256
 OUTCOME_BYTES: Final = 8 * MIB
 
 
-class Lease(msgspec.Struct, eq=False):
+class HeldTask(msgspec.Struct, eq=False):
     """A task in hand. ``until``: when the lease ends, ``ends``: when the task does at the latest,
     both on ``World.boottime``'s clock.
 
@@ -48,7 +48,7 @@ class Lease(msgspec.Struct, eq=False):
     over: bool = False
     asked: str = ""
     run: asyncio.Task[Any] | None = None
-    grace: Handle | None = None
+    grace: TimerHandle | None = None
 
     def held(self) -> t.Held:
         """Task and fence, as the verbs name them."""
@@ -63,10 +63,10 @@ def newer(fence: str, than: str) -> bool:
         return fence != than
 
 
-class Desk(Protocol):
+class LeaseHost(Protocol):
     """What an answer needs of the worker."""
 
-    registry: Registry
+    registry: RegistryPort
     world: World
     timers: Timers
 
@@ -78,12 +78,12 @@ class Desk(Protocol):
 class QueueResponder:
     """``core.ports.Responder`` for a task: keeps the one answer for the worker to report."""
 
-    def __init__(self, desk: Desk, lease: Lease) -> None:
+    def __init__(self, desk: LeaseHost, lease: HeldTask) -> None:
         self._desk, self._lease = desk, lease
         self.result: bytes | None = None
         self.error: MeshError | None = None
         self._n = 0
-        self._steps: Steps | None = None
+        self._steps: ProgressPacer | None = None
 
     @property
     def answered(self) -> bool:
@@ -112,7 +112,7 @@ class QueueResponder:
     def progress(self, fraction: float, note: str) -> None:
         """Tell how far it is, at most five times a second."""
         if self._steps is None:
-            self._steps = Steps(self._desk.world, self._desk.timers, self._step)
+            self._steps = ProgressPacer(self._desk.world, self._desk.timers, self._step)
         if not (self.answered or self._lease.lost):
             self._steps.step(fraction, note)
 

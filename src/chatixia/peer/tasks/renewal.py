@@ -37,13 +37,13 @@ TIMEOUT: Final = 5.0
 UNAUTHORIZED: Final = 401
 
 
-class Refused(RegistryUnreachable):
+class RenewalRefused(RegistryUnreachable):
     """The registry answered, and renewed nothing. ``answered``: with which HTTP status."""
 
     answered: int = 0
 
 
-class Renewer:
+class LeaseRenewer:
     """The thread. ``held()``: what to renew now, empty while the loop counts as dead.
 
     ``access()``: where and with which token, None while nobody is logged in. ``done(renewals,
@@ -110,11 +110,12 @@ class Renewer:
         """A refusal costs the lease, so it is a warning, once; that the registry is away is told
         by the login."""
         told = str(error)
-        loud = not isinstance(error, RegistryUnreachable) or isinstance(error, Refused)
+        loud = not isinstance(error, RegistryUnreachable) or isinstance(error, RenewalRefused)
         log.log(
             logging.WARNING if loud and told != self._warned else logging.INFO,
-            "leases were not renewed: %s", told,
-        )  # fmt: skip
+            "leases were not renewed: %s",
+            told,
+        )
         self._warned = told if loud else self._warned
 
     def once(self, access: Access, leases: Sequence[Held]) -> None:
@@ -125,7 +126,7 @@ class Renewer:
         token = own[1] if own[0] == access.token else access.token
         try:
             answer = self._ask(access, "tasks.renew", request, token)
-        except Refused as refused:
+        except RenewalRefused as refused:
             if refused.answered != UNAUTHORIZED or access.assert_key is None:
                 raise
             token = self._token(access, access.assert_key)
@@ -156,13 +157,15 @@ class Renewer:
             raise RegistryUnreachable(f"A renewal broke off: {type(error).__name__}.") from None
         if not 200 <= answer.status < 300:
             self._hang_up()
-            refused = Refused(f"{name} was answered with status {answer.status}{_why(data)}.")
+            refused = RenewalRefused(
+                f"{name} was answered with status {answer.status}{_why(data)}."
+            )
             refused.answered = answer.status
             raise refused
         try:
             return msgspec.json.decode(data, type=verb.reply)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            raise Refused("A renewal's answer cannot be read.") from None
+            raise RenewalRefused("A renewal's answer cannot be read.") from None
 
     def _line(self, access: Access) -> http.client.HTTPConnection:
         """The connection to that address; another address or certificate gets another one."""

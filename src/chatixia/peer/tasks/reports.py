@@ -7,12 +7,12 @@ from typing import Final
 
 from chatixia.errors import MeshError, SkillFailed
 from chatixia.ids import AgentId
-from chatixia.peer.sessions.channel import Registry
+from chatixia.peer.sessions.channel import RegistryPort
 from chatixia.wire import tasks as t
 from chatixia.world import World
 
-from .background import Chores
-from .lease import Lease, QueueResponder
+from .background import BackgroundTasks
+from .lease import HeldTask, QueueResponder
 
 log = logging.getLogger("chatixia.peer")
 
@@ -23,14 +23,16 @@ SURE: Final = ("stale_fence", "canceled", "not_found", "conflict", "denied", "un
 """Answers after which nothing is left to say under that fence."""
 
 
-class Reports:
+class ResultReporter:
     """The results that wait for the registry's word. ``waiting``: their bytes."""
 
-    def __init__(self, me: AgentId, registry: Registry, world: World, chores: Chores) -> None:
+    def __init__(
+        self, me: AgentId, registry: RegistryPort, world: World, chores: BackgroundTasks
+    ) -> None:
         self._me, self._registry, self._world, self._chores = me, registry, world, chores
         self.waiting = 0
 
-    async def deliver(self, lease: Lease, responder: QueueResponder) -> None:
+    async def deliver(self, lease: HeldTask, responder: QueueResponder) -> None:
         """Tell the answer; ``lease.over`` says afterwards whether the registry knows the end."""
         lease.reporting = True
         size = len(responder.result or b"")
@@ -43,7 +45,7 @@ class Reports:
         finally:
             self.waiting -= size
 
-    async def _insist(self, lease: Lease, responder: QueueResponder) -> None:
+    async def _insist(self, lease: HeldTask, responder: QueueResponder) -> None:
         """The same under the same fence: repeated, it is one report."""
         last = self._world.boottime() + lease.task.deadline_ms / 1000 + KEPT
         pauses = iter(RETRY)

@@ -10,8 +10,8 @@ from typing import Any, Final
 import msgspec
 
 from chatixia.core import route
-from chatixia.core.ports import Answer, Outgoing
-from chatixia.core.tries import Tries, may_repeat
+from chatixia.core.ports import CallAnswer, Outgoing
+from chatixia.core.tries import RetryHistory, may_repeat
 from chatixia.errors import (
     Cancelled,
     DeadlineExceeded,
@@ -23,7 +23,7 @@ from chatixia.errors import (
     from_wire,
 )
 from chatixia.ids import AgentId
-from chatixia.peer.sessions.channel import Registry, Timers
+from chatixia.peer.sessions.channel import RegistryPort, Timers
 from chatixia.peer.sessions.dispatch import advance
 from chatixia.wire import tasks as t
 from chatixia.wire.base import encode
@@ -51,7 +51,7 @@ LAST_WORDS: Final = 0.5
 """Seconds for cancels on their way to the registry when this process stops."""
 
 
-class Listener(msgspec.Struct, eq=False):
+class ProgressListener(msgspec.Struct, eq=False):
     """A call that wants to hear how far its task is, and the last report that it heard."""
 
     out: Outgoing
@@ -67,13 +67,13 @@ class Listener(msgspec.Struct, eq=False):
             advance(self.out, push.fraction, push.note)
 
 
-class Queue:
+class QueueClient:
     """Calls over the durable queue, and the pushes about tasks of ours."""
 
-    def __init__(self, registry: Registry, world: World, timers: Timers) -> None:
+    def __init__(self, registry: RegistryPort, world: World, timers: Timers) -> None:
         self._registry, self._world, self._timers = registry, world, timers
         self._waiting: dict[str, asyncio.Future[t.Task | None]] = {}
-        self._listeners: dict[str, Listener] = {}
+        self._listeners: dict[str, ProgressListener] = {}
         self._watched: dict[str, set[asyncio.Queue[msgspec.Struct]]] = {}
         self._unsubscribed: set[str] = set()
         """Watched in an earlier login: the one that stands is pushed nothing about them."""
@@ -108,7 +108,7 @@ class Queue:
                 queue.get_nowait()
             queue.put_nowait(push)
 
-    async def call(self, out: Outgoing, rid: str, deadline: float) -> Answer:
+    async def call(self, out: Outgoing, rid: str, deadline: float) -> CallAnswer:
         """Submit under the request id as key and wait for the end of the task."""
         if len(out.body) > t.MAX_PAYLOAD:
             raise route.too_large(out)
@@ -120,7 +120,7 @@ class Queue:
             if name != drawn:
                 self._expect(name)
             if out.on_progress is not None:
-                self._listeners[name] = Listener(out)
+                self._listeners[name] = ProgressListener(out)
             row = await self._ended(name, out, deadline)
         except asyncio.CancelledError:
             self._cancel_later(name)
@@ -153,7 +153,7 @@ class Queue:
 
     async def _submit(self, task: t.Submit, deadline: float) -> str:
         """Until it is acknowledged; a retry has the same id and key, so nothing doubles."""
-        tries = Tries()
+        tries = RetryHistory()
         while True:
             left = deadline - self._world.monotonic()
             try:
@@ -370,11 +370,11 @@ def _no_queue(error: MeshError, agent: str) -> MeshError:
     return made
 
 
-def _answer(row: t.Task, out: Outgoing, ms: float) -> Answer:
+def _answer(row: t.Task, out: Outgoing, ms: float) -> CallAnswer:
     agent = AgentId(row.assigned_agent_id or out.target)
     if row.state == "completed":
         body = row.result.plain if row.result is not None else None
-        return Answer(bytes(body) if isinstance(body, msgspec.Raw) else b"null", VIA, ms, agent)
+        return CallAnswer(bytes(body) if isinstance(body, msgspec.Raw) else b"null", VIA, ms, agent)
     raise _error(row, agent)
 
 

@@ -31,18 +31,18 @@ from chatixia.errors import (
     SkillFailed,
 )
 from chatixia.ids import AgentId
-from chatixia.peer.sessions.channel import Handle, Registry, Timers
+from chatixia.peer.sessions.channel import RegistryPort, TimerHandle, Timers
 from chatixia.wire import tasks as t
 from chatixia.wire.base import MIB
 from chatixia.wire.peer import MAX_HOPS
 from chatixia.wire.signaling import TaskHint, TaskPush
 from chatixia.world import World
 
-from .background import Chores, ends
-from .dedup import Twice
-from .lease import Lease, Outcome, Outcomes, QueueResponder, newer
-from .renewal import Renewer
-from .reports import RETRY, SURE, Reports
+from .background import BackgroundTasks, ends
+from .dedup import DuplicateGuard
+from .lease import HeldTask, Outcome, Outcomes, QueueResponder, newer
+from .renewal import LeaseRenewer
+from .reports import RETRY, SURE, ResultReporter
 from .stop import interrupted, stopping
 
 log = logging.getLogger("chatixia.peer")
@@ -70,35 +70,43 @@ UNREPORTED_BYTES: Final = 32 * MIB
 """Results that wait for the registry; beyond this no more work is taken."""
 
 
-class Worker:
+class QueueWorker:
     """Everything this process holds of the queue. ``clock``: mesh time, for a delivery's age.
     ``twice``: what it must know of links."""
 
     def __init__(
-        self, me: AgentId, registry: Registry, world: World, timers: Timers,
-        clock: Callable[[], float] | None = None, twice: Twice | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        me: AgentId,
+        registry: RegistryPort,
+        world: World,
+        timers: Timers,
+        clock: Callable[[], float] | None = None,
+        twice: DuplicateGuard | None = None,
+    ) -> None:
         self.me, self.registry, self.world, self.timers = me, registry, world, timers
         self._clock, self._ahead = clock, -math.inf
-        self._twice = twice or Twice("", world, lambda caller: {})
+        self._twice = twice or DuplicateGuard("", world, lambda caller: {})
         self._handler: Handler | None = None
         self._skills: frozenset[str] = frozenset()
         self._slots = 0
-        self._leases: dict[str, Lease] = {}
-        self._ending: dict[str, Lease] = {}
+        self._leases: dict[str, HeldTask] = {}
+        self._ending: dict[str, HeldTask] = {}
         self._outcomes = Outcomes()
         self._claim: t.Claim | None = None
-        self._chores = Chores(timers)
-        self._reports = Reports(me, registry, world, self._chores)
-        self._ticker: Handle | None = None
-        self._poller: Handle | None = None
+        self._chores = BackgroundTasks(timers)
+        self._reports = ResultReporter(me, registry, world, self._chores)
+        self._ticker: TimerHandle | None = None
+        self._poller: TimerHandle | None = None
         self._ticked = 0.0
         self._stopped = False
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._renewer = Renewer(
-            self._held, lambda: registry.access, self._renewed_aside, world.boottime,
+        self._renewer = LeaseRenewer(
+            self._held,
+            lambda: registry.access,
+            self._renewed_aside,
+            world.boottime,
             unsaid=self._unsaid,
-        )  # fmt: skip
+        )
 
     # -- what the mesh tells
 
@@ -138,7 +146,7 @@ class Worker:
             self.spawn(self._release(t.Held(task.id, fence)))
             return
         now = self.world.boottime()
-        lease = self._leases[task.id] = Lease(task, fence, until, now, max(attempt, 1))
+        lease = self._leases[task.id] = HeldTask(task, fence, until, now, max(attempt, 1))
         if task.deadline_ms:
             lease.ends = now + task.deadline_ms / 1000
         lease.sure = self._fresh(task) and task.id not in self._ending
@@ -167,7 +175,7 @@ class Worker:
         self._ahead = max(self._ahead, task.updated_at - here)
         return max(self._clock(), here + self._ahead) - task.updated_at < FRESH
 
-    def _adopt(self, lease: Lease, fence: str, attempt: int, until: float) -> None:
+    def _adopt(self, lease: HeldTask, fence: str, attempt: int, until: float) -> None:
         """It was given out again, to us: what is in hand goes on under the new fence."""
         lease.fence, lease.until, lease.attempt = fence, until, max(attempt, 1)
         lease.lost = lease.said = False
@@ -180,7 +188,7 @@ class Worker:
         with contextlib.suppress(MeshError):
             await self.registry.verb("tasks.release", held)
 
-    async def _started(self, lease: Lease) -> bool:
+    async def _started(self, lease: HeldTask) -> bool:
         """Tell that it is taken up, until that is answered; whether the fence is in force."""
         lease.saying = True
         pauses = iter(RETRY)
@@ -202,26 +210,37 @@ class Worker:
             lease.saying = False
         return lease.said and not lease.lost
 
-    async def _say_started(self, lease: Lease) -> str:
+    async def _say_started(self, lease: HeldTask) -> str:
         try:
             await self.registry.verb("tasks.started", lease.held())
         except MeshError as error:
             return error.code
         return ""
 
-    def _incoming(self, lease: Lease) -> Incoming:
+    def _incoming(self, lease: HeldTask) -> Incoming:
         task = lease.task
         plain = task.payload.plain
         body = plain if isinstance(plain, msgspec.Raw) else msgspec.Raw(b"{}")
         caller = AgentId(task.source_agent_id)
         deadline = self.world.monotonic() + task.deadline_ms / 1000 if task.deadline_ms else None
         return Incoming(
-            caller, task.id, "task" if task.skill else "prompt", task.skill, body, False,
-            (*task.path, caller), deadline, task.traceparent, VIA, task.id,
-            lease.fence, lease.attempt, task.id,
-        )  # fmt: skip
+            caller,
+            task.id,
+            "task" if task.skill else "prompt",
+            task.skill,
+            body,
+            False,
+            (*task.path, caller),
+            deadline,
+            task.traceparent,
+            VIA,
+            task.id,
+            lease.fence,
+            lease.attempt,
+            task.id,
+        )
 
-    async def _run(self, lease: Lease) -> None:
+    async def _run(self, lease: HeldTask) -> None:
         """One task from its delivery to its acknowledged report."""
         responder = QueueResponder(self, lease)
         try:
@@ -236,7 +255,7 @@ class Worker:
         finally:
             self._done(lease, responder)
 
-    async def _may_begin(self, lease: Lease, responder: QueueResponder) -> bool:
+    async def _may_begin(self, lease: HeldTask, responder: QueueResponder) -> bool:
         """Whether to start the skill; else there is an answer, or nothing to do."""
         before = self._ending.get(lease.task.id)
         if before is not None and before.run is not None:
@@ -253,7 +272,7 @@ class Worker:
             return False
         return lease.sure or (await self._started(lease) and not lease.lost)
 
-    async def _work(self, lease: Lease, responder: QueueResponder) -> None:
+    async def _work(self, lease: HeldTask, responder: QueueResponder) -> None:
         assert self._handler is not None
         me = asyncio.current_task()
         try:
@@ -269,13 +288,13 @@ class Worker:
         if not responder.answered:
             responder.fail(SkillFailed("The skill ended without an answer.", agent=self.me))
 
-    def _interrupted(self, lease: Lease, error: BaseException) -> None:
+    def _interrupted(self, lease: HeldTask, error: BaseException) -> None:
         """Tell now, and beside, of a task that was cancelled by somebody else than us."""
         if isinstance(error, asyncio.CancelledError) and not (lease.lost or self._stopped):
             log.warning("%s was cancelled from inside", lease.task.skill or "a prompt")
             self.spawn(self._give_back(lease, interrupted(self.me)))
 
-    def _done(self, lease: Lease, responder: QueueResponder) -> None:
+    def _done(self, lease: HeldTask, responder: QueueResponder) -> None:
         """Nothing runs any more; what the registry does not know is remembered."""
         name = lease.task.id
         for held in (self._leases, self._ending):
@@ -327,7 +346,7 @@ class Worker:
                 lease.until = max(lease.until, asked + renewal.lease_ms / 1000)
                 lease.renewed = max(lease.renewed, asked)
 
-    def _refused(self, lease: Lease, back: bool, why: str = "") -> None:
+    def _refused(self, lease: HeldTask, back: bool, why: str = "") -> None:
         """The fence is not in force any more. ``back``: the task waits to be given out again."""
         if lease.reporting:
             return  # its report will be answered
@@ -341,12 +360,12 @@ class Worker:
                 GRACE_MINE if mine else GRACE, lambda: self._lose(lease)
             )
 
-    def _spared(self, lease: Lease) -> None:
+    def _spared(self, lease: HeldTask) -> None:
         if lease.grace is not None:
             lease.grace.cancel()
         lease.grace = None
 
-    def _lose(self, lease: Lease, why: str = "") -> None:
+    def _lose(self, lease: HeldTask, why: str = "") -> None:
         """The task is not ours any more: stop, saying why, and report nothing."""
         lease.lost = True
         self._spared(lease)
@@ -473,7 +492,7 @@ class Worker:
             async with asyncio.timeout(GIVE_BACK):
                 await asyncio.gather(*(self._give_back(lease) for lease in left))
 
-    async def _give_back(self, lease: Lease, why: MeshError | None = None) -> None:
+    async def _give_back(self, lease: HeldTask, why: MeshError | None = None) -> None:
         """Say that it was stopped, so that it goes on elsewhere at once, or is known as unknown."""
         if not self.registry.up or lease.reporting:
             return
@@ -486,7 +505,7 @@ class Worker:
                 await self.registry.verb("tasks.release", lease.held())
 
 
-def _asked(leases: Iterable[Lease]) -> list[t.Held]:
+def _asked(leases: Iterable[HeldTask]) -> list[t.Held]:
     """What to renew, each lease remembering under which fence it was asked for."""
     chosen = list(islice(leases, MOST_RENEWED))
     for lease in chosen:

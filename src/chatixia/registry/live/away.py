@@ -13,7 +13,7 @@ from chatixia.wire.registry import AgentRecord
 MOST_AWAY: Final = 10_000
 
 
-class Away(NamedTuple):
+class AwayAgent(NamedTuple):
     """An agent that is away: its record, since when (mesh seconds), whose share it uses, and how
     many bytes its skills have."""
 
@@ -28,7 +28,7 @@ class AwayList:
 
     def __init__(self, schemas: Shares, now: Callable[[], float]) -> None:
         self._schemas, self._now = schemas, now
-        self._agents: OrderedDict[str, Away] = OrderedDict()
+        self._agents: OrderedDict[str, AwayAgent] = OrderedDict()
         self._shares = Shares(MOST_AWAY)
 
     def __contains__(self, agent: str) -> bool:
@@ -40,7 +40,7 @@ class AwayList:
         while not (self._shares.fits(holder) and self._schemas.fits(holder, size)):
             if not self.drop(self._first(holder)):
                 return
-        self._agents[agent] = Away(record, self._now(), holder, size)
+        self._agents[agent] = AwayAgent(record, self._now(), holder, size)
         self._shares.add(holder)
         self._schemas.add(holder, size)
 

@@ -15,7 +15,7 @@ import msgspec
 
 from chatixia.errors import Denied, NameTaken, NotFound, UnknownSkill
 from chatixia.ids import is_agent_id
-from chatixia.registry.call import Call
+from chatixia.registry.call import RequestContext
 from chatixia.wire.base import MIB, fitting
 from chatixia.wire.registry import (
     AgentQuery,
@@ -46,14 +46,17 @@ async def _no_work(_: str) -> dict[str, int]:
     return {}
 
 
-class Directory:
+class DirectoryService:
     """Verbs ``agents.*``. ``now``: mesh time; ``is_member``: whether that name is a member's whom
     nobody revoked; ``waiting_for``: agents of a namespace for which tasks wait, and how many."""
 
     def __init__(
-        self, roster: Roster, now: Callable[[], float], is_member: Callable[[str], bool],
+        self,
+        roster: Roster,
+        now: Callable[[], float],
+        is_member: Callable[[str], bool],
         waiting_for: Callable[[str], Awaitable[dict[str, int]]] = _no_work,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._roster, self._now, self._is_member = roster, now, is_member
         self._away = AwayList(roster.schemas, now)
         roster.make_room = self._away.make_room
@@ -86,7 +89,7 @@ class Directory:
 
     # ---- verbs
 
-    async def page(self, call: Call, query: AgentQuery) -> Agents:
+    async def page(self, call: RequestContext, query: AgentQuery) -> Agents:
         """A page in order of id."""
         waiting = await self._work_for(call.who.ns)
         found = list(islice(self._found(query, waiting), query.limit + 1))
@@ -117,48 +120,50 @@ class Directory:
         known = record or AgentRecord(agent, sidecar_peer_id=agent, health="offline")
         return msgspec.structs.replace(known, waiting=work)
 
-    async def all(self, call: Call, query: AgentQueryAll) -> list[AgentRecord]:
+    async def all(self, call: RequestContext, query: AgentQueryAll) -> list[AgentRecord]:
         """As the described contract has it; ``call.more`` is set when one answer does not hold
         all."""
         found = await self.page(call, query)
         call.more = found.next
         return found.agents
 
-    async def get(self, call: Call, ref: AgentRef) -> AgentRecord:
+    async def get(self, call: RequestContext, ref: AgentRef) -> AgentRecord:
         """One agent. Raises NotFound."""
         record = self.record(ref.agent_id)
         if record is None:
             raise NotFound(f"No agent is called {ref.agent_id}.", agent=ref.agent_id)
         return record
 
-    async def route(self, call: Call, wanted: Route) -> AgentRecord:
+    async def route(self, call: RequestContext, wanted: Route) -> AgentRecord:
         """An active agent with the skill, never the asker, taking turns. Raises UnknownSkill."""
         asker = call.who.id
         found = [
-            record for record in self.records()
-            if record.health == "active" and record.agent_id != asker
+            record
+            for record in self.records()
+            if record.health == "active"
+            and record.agent_id != asker
             and wanted.skill in record.capabilities.skills
-        ]  # fmt: skip
+        ]
         if not found:
             raise UnknownSkill(f"No active agent has the skill {wanted.skill}.")
         self._turn += 1
         return found[self._turn % len(found)]
 
-    async def register(self, call: Call, said: RegisterAgent) -> Done:
+    async def register(self, call: RequestContext, said: RegisterAgent) -> Done:
         """The described registration. Raises Denied for another's name, NameTaken."""
         self._own(call, said.agent_id)
         if self._member(said.agent_id) is None:
             self._pollers.register(call, said)
         return Done()
 
-    def beat(self, call: Call, said: Beat) -> list[str]:
+    def beat(self, call: RequestContext, said: Beat) -> list[str]:
         """The described heartbeat; the skills by which it may be given work."""
         self._own(call, said.agent_id)
         if self._member(said.agent_id) is not None:
             return sorted(self._roster.skills(said.agent_id))
         return self._pollers.beat(call, said)
 
-    async def remove(self, call: Call, ref: AgentRef) -> Done:
+    async def remove(self, call: RequestContext, ref: AgentRef) -> Done:
         """Take an agent out of the list (it may come back). Raises NotFound, Denied."""
         if call.who.kind in ("agent", "key") and call.who.id != ref.agent_id:
             raise Denied("An agent removes only itself.")
@@ -173,7 +178,7 @@ class Directory:
             self._roster.remove(socket)
         return Done()
 
-    def _own(self, call: Call, agent: str) -> None:
+    def _own(self, call: RequestContext, agent: str) -> None:
         if call.who.id != agent or not is_agent_id(agent):
             raise Denied(f"This credential is not for {agent}.")
         if call.who.kind == "key" and self._is_member(agent):
@@ -211,12 +216,26 @@ class Directory:
         names = [skill.name for skill in socket.skills]
         since = rfc3339(socket.since)
         return AgentRecord(
-            socket.id, socket.hostname, socket.ip, 0, socket.id,
-            Capabilities(names, mode=socket.mode), "running", socket.mode, "active",
-            since, rfc3339(self._now()), socket.description, list(socket.skills),
-            socket.incarnation, socket.epoch, socket.principal.trust, socket.principal.machine,
-            socket.slots, ns=socket.principal.ns,
-        )  # fmt: skip
+            socket.id,
+            socket.hostname,
+            socket.ip,
+            0,
+            socket.id,
+            Capabilities(names, mode=socket.mode),
+            "running",
+            socket.mode,
+            "active",
+            since,
+            rfc3339(self._now()),
+            socket.description,
+            list(socket.skills),
+            socket.incarnation,
+            socket.epoch,
+            socket.principal.trust,
+            socket.principal.machine,
+            socket.slots,
+            ns=socket.principal.ns,
+        )
 
 
 def _wanted(record: AgentRecord, query: AgentQuery) -> bool:

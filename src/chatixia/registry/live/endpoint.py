@@ -15,10 +15,10 @@ from msgspec.structs import replace
 
 from chatixia.core.ports import Principal
 from chatixia.errors import BadRequest, DeadlineExceeded, MeshError, NameTaken, Revoked
-from chatixia.registry.call import LOCAL, Listener, Login
+from chatixia.registry.call import LOCAL, Listener, SocketLogin
 from chatixia.registry.limits import origin
 from chatixia.registry.meter import Meter
-from chatixia.registry.verbs import Verbs
+from chatixia.registry.verbs import VerbDispatcher
 from chatixia.wire.base import MIB, decode, decoder, fitting
 from chatixia.wire.signaling import (
     MAX_SIGNAL,
@@ -35,12 +35,12 @@ from chatixia.wire.signaling import (
 from chatixia.wire.trust import Signed
 from chatixia.world import World
 
-from .frames import Frames
-from .refresh import Refresh
+from .frames import FrameHandler
+from .refresh import ConfigRefresher
 from .relay import refusal, tag
 from .roster import Roster, holder, listed, reachable
 from .socket import GOING_AWAY, POLICY, Send, Socket
-from .turns import Turns
+from .turns import ReadTurns
 
 log = logging.getLogger("chatixia.registry")
 
@@ -56,14 +56,16 @@ Scope = MutableMapping[str, Any]
 _frames = decoder(FromAgent)
 
 
-class Gate(Protocol):
+class LoginGate(Protocol):
     """What the door asks of trust."""
 
     def challenge(self) -> Challenge:
         """The first frame, with a fresh single-use nonce."""
         ...
 
-    async def login(self, said: Register, nonce: str, listener: Listener, address: str) -> Login:
+    async def login(
+        self, said: Register, nonce: str, listener: Listener, address: str
+    ) -> SocketLogin:
         """Who this is, by its chain and signature, and its welcome; raises a MeshError."""
         ...
 
@@ -76,7 +78,7 @@ class Gate(Protocol):
         ...
 
 
-class Left(Exception):
+class SocketClosed(Exception):
     """The other side closed, or (``silent``) it answered no ping."""
 
     def __init__(self, silent: bool = False) -> None:
@@ -84,20 +86,27 @@ class Left(Exception):
         self.silent = silent
 
 
-class Door:
+class WebSocketEndpoint:
     """Serves `/ws`. ``config`` makes the `config` frame for a login, again every ``refresh``
     seconds."""
 
     def __init__(
-        self, gate: Gate, roster: Roster, verbs: Verbs, meter: Meter, world: World,
-        config: Callable[[Socket], Config], on_links: Callable[[Socket, Links], None],
-        now: Callable[[], float], refresh: float,
-    ) -> None:  # fmt: skip
+        self,
+        gate: LoginGate,
+        roster: Roster,
+        verbs: VerbDispatcher,
+        meter: Meter,
+        world: World,
+        config: Callable[[Socket], Config],
+        on_links: Callable[[Socket, Links], None],
+        now: Callable[[], float],
+        refresh: float,
+    ) -> None:
         self._gate, self._roster, self._verbs = gate, roster, verbs
         self._meter, self._world = meter, world
         self._config, self._on_links, self._now = config, on_links, now
-        self._refresh = Refresh(config, refresh)
-        self._turns = Turns()
+        self._refresh = ConfigRefresher(config, refresh)
+        self._turns = ReadTurns()
         self._people = 0
         self._sockets: set[Socket] = set()
         self._logins = 0
@@ -121,7 +130,7 @@ class Door:
         pump.add_done_callback(lambda ended: self._writer_ended(socket, ended))
         try:
             await self._serve(socket, scope, receive, headers)
-        except Left as left:
+        except SocketClosed as left:
             socket.silent = socket.silent or left.silent
         finally:
             self._sockets.discard(socket)
@@ -154,10 +163,16 @@ class Door:
         socket.outbox = connection.belong(mine)
         self._logins += 1
         self._refresh.begin(socket)
-        frames = Frames(
-            socket, listener, self._roster, self._verbs, self._meter, self._world, self._on_links,
+        frames = FrameHandler(
+            socket,
+            listener,
+            self._roster,
+            self._verbs,
+            self._meter,
+            self._world,
+            self._on_links,
             self._now,
-        )  # fmt: skip
+        )
         try:
             while not socket.closed:
                 text = await _text(receive)
@@ -247,10 +262,13 @@ class Door:
         assert socket.principal
         ns = socket.principal.ns
         peers = [
-            other.info() for other in self._roster
-            if listed(other) and other.id != socket.id and other.principal
+            other.info()
+            for other in self._roster
+            if listed(other)
+            and other.id != socket.id
+            and other.principal
             and other.principal.ns == ns
-        ]  # fmt: skip
+        ]
         start = 0
         while start == 0 or start < len(peers):
             room = fitting(peers[start : start + PEERS_PER_FRAME], BYTES_PER_FRAME)
@@ -287,7 +305,7 @@ async def _text(receive: Receive) -> str | None:
     """The next message's text, None for a binary one. Raises Left at the end."""
     message = await receive()
     if message["type"] != "websocket.receive":
-        raise Left(message.get("code") == NO_PONG)
+        raise SocketClosed(message.get("code") == NO_PONG)
     text: str | None = message.get("text")
     return text
 

@@ -10,8 +10,8 @@ from typing import Final
 import msgspec
 
 from chatixia.errors import CursorExpired, MeshError
-from chatixia.registry.call import Call
-from chatixia.store.control.rows import EventRow
+from chatixia.registry.call import RequestContext
+from chatixia.store.control.rows import StoredEvent
 from chatixia.store.control.store import Store
 from chatixia.wire.registry import WatchAll, Watching
 from chatixia.wire.signaling import Event
@@ -59,7 +59,7 @@ class Events:
         await self._store.put_event(kind, id_[:128], change)
         self._wake.set()
 
-    async def watch(self, call: Call, request: WatchAll) -> Watching:
+    async def watch(self, call: RequestContext, request: WatchAll) -> Watching:
         """Send this socket every event from ``cursor`` (default: now) on.
 
         Over REST only the cursor. Raises CursorExpired.
@@ -75,7 +75,7 @@ class Events:
         # What was told to others while the rows were read comes now; twice is better than never.
         return Watching(await self._replay(call, since))
 
-    async def _replay(self, call: Call, since: str) -> str:
+    async def _replay(self, call: RequestContext, since: str) -> str:
         """Send the events after ``since``; the cursor behind them."""
         missed = await self._store.events_after(since, REPLAY + 1)
         if len(missed) > REPLAY:
@@ -105,6 +105,6 @@ class Events:
                 self._roster.broadcast(event(row))
 
 
-def event(row: EventRow) -> Event:
+def event(row: StoredEvent) -> Event:
     """A stored event as watchers get it."""
     return Event(row.kind, row.id, row.change, row.at, row.cursor, msgspec.Raw(row.body))

@@ -19,11 +19,11 @@ from chatixia.errors import (
     TooLarge,
     UnknownType,
 )
-from chatixia.registry.call import Call, Listener
-from chatixia.registry.limits import Bucket
+from chatixia.registry.call import Listener, RequestContext
+from chatixia.registry.limits import RateBucket
 from chatixia.registry.meter import Meter
 from chatixia.registry.requests import parse
-from chatixia.registry.verbs import Verbs, allow
+from chatixia.registry.verbs import VerbDispatcher, allow
 from chatixia.wire.base import decode, decoder, encode
 from chatixia.wire.signaling import (
     MAX_FROM_REGISTRY,
@@ -66,18 +66,25 @@ _frames = decoder(FromAgent)
 _batch = decoder(Annotated[list[msgspec.Raw], msgspec.Meta(max_length=256)])
 
 
-class Frames:
+class FrameHandler:
     """Handles one socket's frames. ``read`` never raises and never waits."""
 
     def __init__(
-        self, socket: Socket, listener: Listener, roster: Roster, verbs: Verbs, meter: Meter,
-        world: World, on_links: Callable[[Socket, Links], None], now: Callable[[], float],
-    ) -> None:  # fmt: skip
+        self,
+        socket: Socket,
+        listener: Listener,
+        roster: Roster,
+        verbs: VerbDispatcher,
+        meter: Meter,
+        world: World,
+        on_links: Callable[[Socket, Links], None],
+        now: Callable[[], float],
+    ) -> None:
         self._socket, self._listener = socket, listener
         self._roster, self._verbs, self._meter = roster, verbs, meter
         self._world, self._on_links, self._now = world, on_links, now
-        self._faults = Bucket(*FAULTS, world.monotonic())
-        self._signals = Bucket(*SIGNALS, world.monotonic())
+        self._faults = RateBucket(*FAULTS, world.monotonic())
+        self._signals = RateBucket(*SIGNALS, world.monotonic())
         self._running: set[asyncio.Task[None]] = set()
 
     def read(self, text: str | None) -> int:
@@ -170,7 +177,7 @@ class Frames:
             return
         self._spawn(self._answer(verb, call, request, frame.id))
 
-    def _request(self, frame: VerbCall) -> tuple[Verb, Call, Any]:
+    def _request(self, frame: VerbCall) -> tuple[Verb, RequestContext, Any]:
         verb = BY_NAME.get(frame.verb)
         if verb is None or not verb.ws:
             raise UnknownType(f"There is no verb {frame.verb} on this socket.")
@@ -178,7 +185,7 @@ class Frames:
             raise Overloaded("Too many verbs at once on this socket.")
         self._check_still(verb)
         socket = self._socket
-        call = Call(socket.principal, socket.address, self._listener, socket.local)
+        call = RequestContext(socket.principal, socket.address, self._listener, socket.local)
         call.watch = self._watch
         allow(verb, call)
         return verb, call, parse(verb, bytes(frame.body))
@@ -191,7 +198,7 @@ class Frames:
         if socket.principal and socket.principal.kind == "key" and verb.name == "tasks.claim":
             raise Denied("A login without a key of its own claims over HTTP only.")
 
-    async def _answer(self, verb: Verb, call: Call, request: Any, ref: str) -> None:
+    async def _answer(self, verb: Verb, call: RequestContext, request: Any, ref: str) -> None:
         try:
             body = await self._verbs.run(verb, call, request)
             if len(body) > MAX_ANSWER:

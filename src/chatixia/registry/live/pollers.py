@@ -12,10 +12,10 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from chatixia.core.presence import FORGET_SECONDS, OFFLINE_SECONDS, Seen, health
+from chatixia.core.presence import FORGET_SECONDS, OFFLINE_SECONDS, HeartbeatState, health
 from chatixia.core.shares import RETRY_AFTER, Shares, holder_of
 from chatixia.errors import Denied, Overloaded
-from chatixia.registry.call import Call
+from chatixia.registry.call import RequestContext
 from chatixia.wire.peer import SkillInfo
 from chatixia.wire.registry import AgentRecord, Beat, Capabilities, RegisterAgent
 
@@ -27,7 +27,7 @@ PORT: Final = 8000
 TEXTS: Final = ("hostname", "status", "sidecar_peer_id")
 
 
-class Polling(msgspec.Struct):
+class PollingAgent(msgspec.Struct):
     """What an agent registered, when it was last heard (mesh seconds), whether it said its ``ip``
     itself, on whose share (``core.shares``) it is."""
 
@@ -43,7 +43,7 @@ class Pollers:
 
     def __init__(self, now: Callable[[], float], anothers: Callable[[str], bool]) -> None:
         self._now, self._anothers = now, anothers
-        self._known: OrderedDict[str, Polling] = OrderedDict()
+        self._known: OrderedDict[str, PollingAgent] = OrderedDict()
         self._shares = Shares(MOST_POLLING)
 
     def __contains__(self, agent: str) -> bool:
@@ -54,23 +54,44 @@ class Pollers:
         self._forget(FORGET_SECONDS)
         return list(self._known)
 
-    def register(self, call: Call, said: RegisterAgent) -> None:
+    def register(self, call: RequestContext, said: RegisterAgent) -> None:
         """In the list from now on, as said. Raises Denied, Overloaded."""
-        self._keep(call, AgentRecord(
-            said.agent_id, said.hostname, said.ip or call.ip[:64], said.port,
-            self._sidecar(said.agent_id, said.sidecar_peer_id), said.capabilities, said.status,
-            said.mode, "active", rfc3339(self._now()),
-            skills=[SkillInfo(name) for name in said.capabilities.skills], trust=call.who.trust,
-            machine=call.who.machine, ns=call.who.ns,
-        ), bool(said.ip))  # fmt: skip
+        self._keep(
+            call,
+            AgentRecord(
+                said.agent_id,
+                said.hostname,
+                said.ip or call.ip[:64],
+                said.port,
+                self._sidecar(said.agent_id, said.sidecar_peer_id),
+                said.capabilities,
+                said.status,
+                said.mode,
+                "active",
+                rfc3339(self._now()),
+                skills=[SkillInfo(name) for name in said.capabilities.skills],
+                trust=call.who.trust,
+                machine=call.who.machine,
+                ns=call.who.ns,
+            ),
+            bool(said.ip),
+        )
 
-    def beat(self, call: Call, said: Beat) -> list[str]:
+    def beat(self, call: RequestContext, said: Beat) -> list[str]:
         """Heard again; the skills by which it may be given work. Raises as ``register``."""
         known = self._known.get(said.agent_id)
-        record = known.record if known else AgentRecord(
-            said.agent_id, port=PORT, registered_at=rfc3339(self._now()), trust=call.who.trust,
-            machine=call.who.machine, ns=call.who.ns,
-        )  # fmt: skip
+        record = (
+            known.record
+            if known
+            else AgentRecord(
+                said.agent_id,
+                port=PORT,
+                registered_at=rfc3339(self._now()),
+                trust=call.who.trust,
+                machine=call.who.machine,
+                ns=call.who.ns,
+            )
+        )
         self._sidecar(said.agent_id, said.sidecar_peer_id)
         changed = replace(record, **_carried(record, said))
         told = bool(said.ip) or (known is not None and known.told)
@@ -84,7 +105,7 @@ class Pollers:
         if known is None or self._now() - known.seen >= FORGET_SECONDS:
             return None
         record = known.record
-        record.health = health(Seen(known.seen), self._now())
+        record.health = health(HeartbeatState(known.seen), self._now())
         if record.sidecar_peer_id != agent and self._anothers(record.sidecar_peer_id):
             record.sidecar_peer_id = agent  # who has that name by right came later
         return record
@@ -102,7 +123,7 @@ class Pollers:
             raise Denied(f"sidecar_peer_id: {said} is another agent; leave it out, or say {agent}.")
         return said
 
-    def _keep(self, call: Call, record: AgentRecord, told: bool) -> None:
+    def _keep(self, call: RequestContext, record: AgentRecord, told: bool) -> None:
         holder, agent = holder_of(call.who), record.agent_id
         if agent not in self._known and not self._shares.fits(holder):
             self._forget(OFFLINE_SECONDS)
@@ -110,7 +131,7 @@ class Pollers:
                 raise Overloaded("Too many polling agents.", retry_after=RETRY_AFTER)
         record.last_heartbeat = rfc3339(self._now())
         self.drop(agent)
-        self._known[agent] = Polling(record, self._now(), told, holder)
+        self._known[agent] = PollingAgent(record, self._now(), told, holder)
         self._shares.add(holder)
 
     def _forget(self, silent: float) -> None:

@@ -10,7 +10,7 @@ from chatixia.wire.signaling import Config
 from .socket import Socket
 
 
-class Refresh:
+class ConfigRefresher:
     """Sends ``config(socket)`` every ``every`` seconds, from ``begin`` to ``end``.
 
     A timer per login, so that a registry's logins are not all refreshed in one turn of the loop.

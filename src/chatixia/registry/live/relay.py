@@ -45,9 +45,14 @@ def _meet(sender: Socket, target: Socket) -> None:
 def refusal(error: MeshError, ref: str, target: str = "") -> SignalError:
     """An error as the frame that answers what caused it."""
     return SignalError(
-        error.code, error.message, ref[:64], error.retryable, error.outcome, target,
+        error.code,
+        error.message,
+        ref[:64],
+        error.retryable,
+        error.outcome,
+        target,
         retry_after=error.retry_after,
-    )  # fmt: skip
+    )
 
 
 def tag(frame: msgspec.Struct) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from chatixia.core.shares import RETRY_AFTER, Bounds, Shares, fits, holder_of
+from chatixia.core.shares import RETRY_AFTER, ShareLimits, Shares, fits, holder_of
 from chatixia.errors import Overloaded, Replaced, TooLarge
 from chatixia.wire.base import encode
 from chatixia.wire.peer import MAX_SKILL_BYTES, SkillInfo
@@ -29,7 +29,7 @@ def epoch_key(epoch: str) -> tuple[int, ...]:
 class Roster:
     """Sockets by id. All methods run on the registry's loop and never wait."""
 
-    def __init__(self, bounds: Bounds = Bounds()) -> None:  # noqa: B008 - frozen
+    def __init__(self, bounds: ShareLimits = ShareLimits()) -> None:  # noqa: B008 - frozen
         self._shares = Shares(bounds.sockets)
         self.schemas = Shares(bounds.schema_bytes)
         """Bytes of the skills of all agents, those that are away included."""

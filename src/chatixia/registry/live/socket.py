@@ -17,7 +17,7 @@ from typing import Any, Final
 import msgspec
 
 from chatixia.core.ports import Principal
-from chatixia.core.shares import Holding
+from chatixia.core.shares import ShareUse
 from chatixia.wire.base import MIB, encode
 from chatixia.wire.peer import SkillInfo
 from chatixia.wire.signaling import LinkReport, PeerInfo
@@ -73,7 +73,7 @@ class Socket:
         self._send = send
         self._out: deque[bytes] = deque()
         self._bytes = 0
-        self.outbox: Holding | None = None
+        self.outbox: ShareUse | None = None
         """What the messages that wait here have of the machine's share, from its login on."""
         self._code: tuple[int, str] | None = None
         self._wake = asyncio.Event()
@@ -86,9 +86,12 @@ class Socket:
     def info(self) -> PeerInfo:
         """This login as others are told."""
         return PeerInfo(
-            self.id, self.incarnation, [skill.name for skill in self.skills],
-            self.capabilities, self.epoch,
-        )  # fmt: skip
+            self.id,
+            self.incarnation,
+            [skill.name for skill in self.skills],
+            self.capabilities,
+            self.epoch,
+        )
 
     def learn(self, skills: Iterable[SkillInfo]) -> None:
         """Take the skills that the agent says it has."""

@@ -12,7 +12,7 @@ import zlib
 from ipaddress import ip_address
 from typing import Any, Final, cast
 
-from chatixia.registry.limits import Bucket, Limits, origin
+from chatixia.registry.limits import RateBucket, RateLimits, origin
 from chatixia.world import World
 
 BINDING_REQUEST: Final = 0x0001
@@ -96,8 +96,8 @@ class Stun(asyncio.DatagramProtocol):
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._sources = Limits(world, *PER_SOURCE)
-        self._all = Bucket(*IN_TOTAL, world.monotonic())
+        self._sources = RateLimits(world, *PER_SOURCE)
+        self._all = RateBucket(*IN_TOTAL, world.monotonic())
         self._transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

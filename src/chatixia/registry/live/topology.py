@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from chatixia.registry.call import Call
+from chatixia.registry.call import RequestContext
 from chatixia.wire.registry import Edge, Node, Nothing, Topology
 from chatixia.wire.signaling import LinkReport, Links
 
-from .directory import Directory
+from .directory import DirectoryService
 from .roster import Roster
 from .socket import Socket
 
@@ -19,7 +19,7 @@ Told = Callable[[str, str, str], None]
 class LinkBook:
     """Keeps each login's last report; a login's links vanish with its socket."""
 
-    def __init__(self, roster: Roster, directory: Directory, tell: Told) -> None:
+    def __init__(self, roster: Roster, directory: DirectoryService, tell: Told) -> None:
         self._roster, self._directory, self._tell = roster, directory, tell
 
     def report(self, socket: Socket, said: Links) -> None:
@@ -49,7 +49,7 @@ class LinkBook:
                     known.confirmed = True
         return [edges[pair] for pair in sorted(edges)]
 
-    async def topology(self, call: Call, request: Nothing) -> Topology:
+    async def topology(self, call: RequestContext, request: Nothing) -> Topology:
         """All nodes with their links, and the edges."""
         return Topology([self._node(r.agent_id) for r in self._directory.records()], self.edges())
 
@@ -59,10 +59,17 @@ class LinkBook:
         socket = self._roster.get(agent)
         links = list(socket.links) if socket else []
         return Node(
-            record.agent_id, record.ip, record.port, record.hostname, record.sidecar_peer_id,
-            record.mode, len(record.capabilities.skills), record.health,
-            [link.peer for link in links], links,
-        )  # fmt: skip
+            record.agent_id,
+            record.ip,
+            record.port,
+            record.hostname,
+            record.sidecar_peer_id,
+            record.mode,
+            len(record.capabilities.skills),
+            record.health,
+            [link.peer for link in links],
+            links,
+        )
 
 
 def _edge(pair: tuple[str, str], link: LinkReport) -> Edge:

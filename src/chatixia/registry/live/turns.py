@@ -15,7 +15,7 @@ QUANTUM: Final = 16
 """Frames of one holder that are read in one turn of the loop."""
 
 
-class Turns:
+class ReadTurns:
     """Lets each holder read ``QUANTUM`` frames in a turn of the loop; the rest waits for the next.
 
     A message that holds more frames than were left is a debt of the turns that follow.

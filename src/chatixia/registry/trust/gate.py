@@ -24,8 +24,8 @@ from chatixia.errors import (
     UpgradeNeeded,
 )
 from chatixia.ids import is_incarnation
-from chatixia.registry.call import Call, Listener, Login
-from chatixia.registry.limits import Limits
+from chatixia.registry.call import Listener, RequestContext, SocketLogin
+from chatixia.registry.limits import RateLimits
 from chatixia.store.control.store import Store
 from chatixia.wire import signed
 from chatixia.wire.base import VERSIONS
@@ -43,7 +43,7 @@ from .tokens import Tokens, principal_of, read_assertion
 LOGINS: Final = ("agent", "client", "machine", "owner")
 
 
-class Caller(NamedTuple):
+class AuthenticatedCaller(NamedTuple):
     """Who sent a request. ``cookie``: the browser session's secret if that was the proof;
     ``by_key``: an API key itself was, not a token made of one."""
 
@@ -52,13 +52,22 @@ class Caller(NamedTuple):
     by_key: bool = False
 
 
-class Gate:
+class Authenticator:
     """Everything that decides who a caller is. The parts are given, nothing is reached for."""
 
     def __init__(
-        self, *, members: Members, tokens: Tokens, keys: ApiKeys, logins: Logins, nonces: Nonces,
-        proof: Proof, store: Store, verify: Verify, failures: Limits,
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        members: Members,
+        tokens: Tokens,
+        keys: ApiKeys,
+        logins: Logins,
+        nonces: Nonces,
+        proof: Proof,
+        store: Store,
+        verify: Verify,
+        failures: RateLimits,
+    ) -> None:
         self._members, self._tokens, self._keys = members, tokens, keys
         self._logins, self._nonces, self._proof = logins, nonces, proof
         self._store, self._verify, self._failures = store, verify, failures
@@ -68,11 +77,17 @@ class Gate:
     def challenge(self) -> Challenge:
         """The first frame of a socket, with a nonce that is good once."""
         return Challenge(
-            self._nonces.once(), self._store.now(), list(VERSIONS), self._proof.mesh,
-            self._proof.chain, self._store.generation,
-        )  # fmt: skip
+            self._nonces.once(),
+            self._store.now(),
+            list(VERSIONS),
+            self._proof.mesh,
+            self._proof.chain,
+            self._store.generation,
+        )
 
-    async def login(self, said: Register, nonce: str, listener: Listener, address: str) -> Login:
+    async def login(
+        self, said: Register, nonce: str, listener: Listener, address: str
+    ) -> SocketLogin:
         """Who says ``register``, and the welcome. Raises a MeshError; failures are rated.
 
         ``nonce``: the socket's own challenge; it takes one login only, so the nonce is good once.
@@ -91,7 +106,7 @@ class Gate:
         """The owner's statement that an id is out, which whoever bears it can verify."""
         return self._members.statement(id_)
 
-    async def _login(self, said: Register, nonce: str, listener: Listener) -> Login:
+    async def _login(self, said: Register, nonce: str, listener: Listener) -> SocketLogin:
         if said.version not in VERSIONS:
             raise UpgradeNeeded(f"Version {said.version} is not spoken here.")
         if said.chain:
@@ -102,9 +117,9 @@ class Gate:
         sig = self._proof.over(said.nonce, listener) if said.nonce else ""
         epoch = await self._store.next_epoch(principal.ns, principal.id, said.incarnation)
         welcome = Welcome(principal.id, epoch, self._store.now(), sig=sig)
-        return Login(replace(principal, epoch=epoch), welcome)
+        return SocketLogin(replace(principal, epoch=epoch), welcome)
 
-    async def _keyed(self, said: Register, nonce: str, listener: Listener) -> Login:
+    async def _keyed(self, said: Register, nonce: str, listener: Listener) -> SocketLogin:
         member = self._members.prove(said.chain)
         self._signed(said, nonce, member)
         await self._members.accept(member)
@@ -114,20 +129,26 @@ class Gate:
         principal = principal_for(member, epoch=epoch, incarnation=said.incarnation)
         token = self._tokens.issue(principal, member.serial, ends(member))
         welcome = Welcome(
-            member.id, epoch, self._store.now(), token=token,
+            member.id,
+            epoch,
+            self._store.now(),
+            token=token,
             sig=self._proof.over(said.nonce, listener),
             revoked=self._members.revoked_since(said.revocations),
-        )  # fmt: skip
-        return Login(principal, welcome, ends(member), member.record.ephemeral)
+        )
+        return SocketLogin(principal, welcome, ends(member), member.record.ephemeral)
 
     def _signed(self, said: Register, nonce: str, member: Member) -> None:
         """Whether the member's own key signed exactly this login."""
         if member.kind not in LOGINS or member.id != said.peer_id or member.ns != said.ns:
             raise BadChain(f"This membership does not let {said.peer_id} log in.")
         data = signed.login(
-            mesh=self._proof.mesh, peer_id=said.peer_id, incarnation=said.incarnation,
-            nonce=signed.unb64(nonce), my_nonce=signed.unb64(said.nonce),
-        )  # fmt: skip
+            mesh=self._proof.mesh,
+            peer_id=said.peer_id,
+            incarnation=said.incarnation,
+            nonce=signed.unb64(nonce),
+            my_nonce=signed.unb64(said.nonce),
+        )
         if not self._verify(member.sign, signed.LOGIN, data, signed.unb64(said.sig)):
             raise BadSignature(f"{said.peer_id} did not prove its key.")
 
@@ -143,7 +164,9 @@ class Gate:
 
     # ---- REST
 
-    async def caller(self, headers: Mapping[str, str], listener: Listener, address: str) -> Caller:
+    async def caller(
+        self, headers: Mapping[str, str], listener: Listener, address: str
+    ) -> AuthenticatedCaller:
         """Who a request's headers prove, and by what; nobody without any credential.
 
         Raises Unauthorized for one that does not hold.
@@ -151,11 +174,11 @@ class Gate:
         bearer, key = headers.get("authorization", ""), headers.get("x-api-key", "")
         cookie = read_cookie(self._proof.mesh, listener, headers.get("cookie", ""))
         if not bearer and not key and not cookie:
-            return Caller(None)
+            return AuthenticatedCaller(None)
         try:
             if bearer or key:
-                return Caller(await self._credential(bearer, key), by_key=not bearer)
-            return Caller(await self._logins.principal(cookie), cookie)
+                return AuthenticatedCaller(await self._credential(bearer, key), by_key=not bearer)
+            return AuthenticatedCaller(await self._logins.principal(cookie), cookie)
         except Unauthorized:
             # Judged only now: a stranger's failures at a shared address shut out no one who holds
             # a credential, and 128 bits are not guessed.
@@ -186,14 +209,14 @@ class Gate:
         cookie = read_cookie(self._proof.mesh, listener, headers.get("cookie", ""))
         return await self._logins.principal(cookie) if cookie else None
 
-    async def nonce(self, call: Call, request: NonceRequest) -> RegistryProof:
+    async def nonce(self, call: RequestContext, request: NonceRequest) -> RegistryProof:
         """Verb ``nonce``: a nonce to sign, and the registry's proof over the asker's."""
         proof = self._proof.over(request.nonce, call.listener) if request.nonce else ""
         return RegistryProof(
             self._nonces.give(), self._store.now(), self._proof.mesh, self._proof.chain, proof
         )
 
-    async def token(self, call: Call, request: TokenRequest) -> Token:
+    async def token(self, call: RequestContext, request: TokenRequest) -> Token:
         """Verb ``token``: a bearer token for an assertion, or for the API key in the header.
 
         Never for another token: what was stolen once would renew itself for ever. Failures of one

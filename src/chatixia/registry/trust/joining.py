@@ -30,8 +30,8 @@ from chatixia.errors import (
     Overloaded,
     Unavailable,
 )
-from chatixia.registry.call import Call, Note, Reach
-from chatixia.registry.limits import Limits
+from chatixia.registry.call import Note, RegistryReach, RequestContext
+from chatixia.registry.limits import RateLimits
 from chatixia.store.control.rows import InvitationRow
 from chatixia.store.control.store import Store
 from chatixia.wire import signed
@@ -65,13 +65,21 @@ def _serial(chain: bytes) -> int:
     return read_record(signed.unb64(_chain.decode(chain)[0].b)).serial
 
 
-class Joining:
+class JoinService:
     """Verbs ``invite.put``, ``invite.get``, ``invite.end``, ``join.begin``, ``join``."""
 
     def __init__(
-        self, store: Store, members: Members, nonces: Nonces, proof: Proof, verify: Verify,
-        failures: Limits, reach: Reach, learn: Callable[[list[str]], None], note: Note,
-    ) -> None:  # fmt: skip
+        self,
+        store: Store,
+        members: Members,
+        nonces: Nonces,
+        proof: Proof,
+        verify: Verify,
+        failures: RateLimits,
+        reach: RegistryReach,
+        learn: Callable[[list[str]], None],
+        note: Note,
+    ) -> None:
         self._store, self._members, self._nonces = store, members, nonces
         self._proof, self._verify, self._failures = proof, verify, failures
         self._reach, self._learn, self._note = reach, learn, note
@@ -84,7 +92,7 @@ class Joining:
         for key in self._waiting:
             self._wake(key)
 
-    async def put(self, call: Call, request: Invite) -> Done:
+    async def put(self, call: RequestContext, request: Invite) -> Done:
         """Keep an owner-signed invitation. Raises NameTaken for the name of a living member, or
         of an API key."""
         member = check_invitation(
@@ -95,11 +103,18 @@ class Joining:
             raise NameTaken(f"{member.id} is a member already.", agent=member.id)
         if await self._store.key_named(member.ns, member.id):
             raise NameTaken(f"The name {member.id} is an API key's.", agent=member.id)
-        await self._store.put_invitation(InvitationRow(
-            key_id(member.sign), member.ns, member.id, msgspec.json.encode(request.chain),
-            float(member.record.redeem_by), member.record.reusable, member.record.ephemeral,
-            self._store.now(),
-        ))  # fmt: skip
+        await self._store.put_invitation(
+            InvitationRow(
+                key_id(member.sign),
+                member.ns,
+                member.id,
+                msgspec.json.encode(request.chain),
+                float(member.record.redeem_by),
+                member.record.reusable,
+                member.record.ephemeral,
+                self._store.now(),
+            )
+        )
         self._reached_by(request.via)
         return Done()
 
@@ -110,18 +125,22 @@ class Joining:
             self._reach.via = [*self._reach.via, *new][-MOST_VIA:]
             self._learn(self._reach.via)
 
-    async def get(self, call: Call, request: InviteRef) -> Invitation:
+    async def get(self, call: RequestContext, request: InviteRef) -> Invitation:
         """One invitation; with ``wait_ms`` the answer waits until it is redeemed."""
         row = await self._row(request.key)
         if request.wait_ms and row.state(self._store.now()) == "waiting":
             await self._wait(request.key, request.wait_ms / 1000)
             row = await self._row(request.key)
         return Invitation(
-            row.key, row.names, row.state(self._store.now()), int(row.redeem_by), row.joined,
+            row.key,
+            row.names,
+            row.state(self._store.now()),
+            int(row.redeem_by),
+            row.joined,
             row.joined_from,
-        )  # fmt: skip
+        )
 
-    async def end(self, call: Call, request: InviteEnd) -> InviteEnd:
+    async def end(self, call: RequestContext, request: InviteEnd) -> InviteEnd:
         """Withdraw what waits under a name: nobody joins with it any more."""
         rows = await self._store.withdraw_invitations(DEFAULT_NS, request.names, _serial)
         for row in rows:
@@ -162,7 +181,7 @@ class Joining:
             if not waiters:
                 self._waiting.pop(key, None)
 
-    async def begin(self, call: Call, request: JoinBegin) -> JoinOffer:
+    async def begin(self, call: RequestContext, request: JoinBegin) -> JoinOffer:
         """The invitation's record for who knows its key, with the registry's proof."""
         try:
             row = await self._store.invitation(key_id(signed.unb64(request.key)))
@@ -174,11 +193,16 @@ class Joining:
             raise
         known = await self._members.serial(row.names) if not row.reusable else None
         return JoinOffer(
-            _chain.decode(row.chain), self._proof.chain, proof, self._nonces.give(),
-            self._store.now(), known.serial if known else 0, self._reach.urls(call.local),
-        )  # fmt: skip
+            _chain.decode(row.chain),
+            self._proof.chain,
+            proof,
+            self._nonces.give(),
+            self._store.now(),
+            known.serial if known else 0,
+            self._reach.urls(call.local),
+        )
 
-    async def join(self, call: Call, request: Join) -> Joined:
+    async def join(self, call: RequestContext, request: Join) -> Joined:
         """A machine with a record that the invitation signed becomes a member, once."""
         try:
             name = await self._join(call, request)
@@ -188,14 +212,18 @@ class Joining:
         log.info("joined %s from %s", name, call.address)
         return Joined(name, self._store.now(), self._reach.urls(call.local))
 
-    async def _join(self, call: Call, request: Join) -> str:
+    async def _join(self, call: RequestContext, request: Join) -> str:
         if not self._nonces.take(request.nonce):
             raise BadInvitation("The nonce is not fresh; begin again.")
         now = self._store.now()
         member = check_join(
-            request.chain, signed.unb64(request.sig), signed.unb64(request.nonce),
-            mesh=self._members.mesh, now=now, verify=self._verify,
-        )  # fmt: skip
+            request.chain,
+            signed.unb64(request.sig),
+            signed.unb64(request.nonce),
+            mesh=self._members.mesh,
+            now=now,
+            verify=self._verify,
+        )
         check_member(member, now, self._members.revocations)
         key = key_id(member.signer)
         await self._check_unused(key, member)
@@ -217,7 +245,7 @@ class Joining:
         used = row.joined_key not in ("", key_id(member.sign))
         check_redeem(member.records[1], used=used, now=self._store.now())
 
-    def _failed(self, call: Call) -> None:
+    def _failed(self, call: RequestContext) -> None:
         """Count a failure against its address, once the credential was judged.
 
         Nobody's guesses keep an honest join out, of the same address neither: a guesser

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from chatixia.core.ports import Principal
 from chatixia.errors import Unauthorized, Unprocessable
 from chatixia.ids import AgentId, is_agent_id, why_no_id
-from chatixia.registry.call import Call
+from chatixia.registry.call import RequestContext
 from chatixia.store.control.rows import KeyRow
 from chatixia.store.control.store import Store
 from chatixia.wire.registry import KeyCreate, KeyCreated, KeyInfo, KeyRef, Keys, KeysQuery
@@ -39,7 +39,7 @@ class ApiKeys:
         self.ended: Callable[[str], Awaitable[None]] = _nothing
         """Told the name of a key that was revoked, to close its sockets and end its tasks."""
 
-    async def create(self, call: Call, request: KeyCreate) -> KeyCreated:
+    async def create(self, call: RequestContext, request: KeyCreate) -> KeyCreated:
         """Make a key; its secret is in this answer and nowhere else.
 
         Raises NameTaken for a name that a living key has, or that a member ever had.
@@ -48,19 +48,23 @@ class ApiKeys:
             raise Unprocessable(f"{request.name!r} cannot name a key: {why_no_id(request.name)}.")
         secret = PREFIX + b32(self._world.token(20))
         row = KeyRow(
-            self._world.token(6).hex(), DEFAULT_NS, request.name, digest(secret),
-            self._store.now(), float(request.not_after),
-        )  # fmt: skip
+            self._world.token(6).hex(),
+            DEFAULT_NS,
+            request.name,
+            digest(secret),
+            self._store.now(),
+            float(request.not_after),
+        )
         await self._store.put_key(row)
         return KeyCreated(row.id, row.name, secret)
 
-    async def page(self, call: Call, query: KeysQuery) -> Keys:
+    async def page(self, call: RequestContext, query: KeysQuery) -> Keys:
         """Keys without their secrets, newest first."""
         found = await self._store.keys(DEFAULT_NS, query.cursor, query.limit + 1)
         shown = [info(row) for row in found[: query.limit]]
         return Keys(shown, shown[-1].id if len(found) > query.limit else "")
 
-    async def revoke(self, call: Call, request: KeyRef) -> Done:
+    async def revoke(self, call: RequestContext, request: KeyRef) -> Done:
         """End a key. Raises NotFound."""
         row = await self._store.revoke_key(DEFAULT_NS, request.id)
         if not await self._store.key_named(row.ns, row.name):  # else another key has it by now

@@ -10,9 +10,9 @@ import msgspec
 
 from chatixia.core.membership import check_revocation
 from chatixia.core.ports import Principal, Verify
-from chatixia.core.task import Gone
+from chatixia.core.task import RemovedParties
 from chatixia.errors import Cancelled, MeshError, NotFound, Revoked
-from chatixia.registry.call import Call, Note
+from chatixia.registry.call import Note, RequestContext
 from chatixia.store.control.rows import RevocationRow
 from chatixia.store.control.store import Store
 from chatixia.wire.registry import Nothing, Serial
@@ -27,34 +27,47 @@ Drop = Callable[[MeshError, Callable[[Principal], bool]], None]
 """Closes the sockets of matching principals, telling them why."""
 
 
-class Leaving:
+class LeaveService:
     """Verbs ``revoke``, ``leave``, ``serial``."""
 
     def __init__(
-        self, store: Store, members: Members, verify: Verify, drop: Drop,
-        tell: Callable[[msgspec.Struct], None], note: Note, gone: Callable[[str], None],
-        end_work: Callable[[str, Gone], Awaitable[None]],
-    ) -> None:  # fmt: skip
+        self,
+        store: Store,
+        members: Members,
+        verify: Verify,
+        drop: Drop,
+        tell: Callable[[msgspec.Struct], None],
+        note: Note,
+        gone: Callable[[str], None],
+        end_work: Callable[[str, RemovedParties], Awaitable[None]],
+    ) -> None:
         self._store, self._members, self._verify = store, members, verify
         self._drop, self._tell, self._note, self._gone = drop, tell, note, gone
         self._end_work = end_work
 
-    async def revoke(self, call: Call, request: Revoke) -> Done:
+    async def revoke(self, call: RequestContext, request: Revoke) -> Done:
         """Keep an owner's statement, tell everyone, close what it names, end its work.
 
         Raises NotFound.
         """
         said = check_revocation(
-            request.statement, mesh=self._members.mesh, owner=self._members.owner,
+            request.statement,
+            mesh=self._members.mesh,
+            owner=self._members.owner,
             verify=self._verify,
-        )  # fmt: skip
+        )
         standing = await self._store.member(said.ns, said.id)
         if not standing.serial and standing.member is None:
             raise NotFound(f"No member is called {said.id}.", agent=said.id)
         row = RevocationRow(
-            said.version, said.ns, said.id, said.serial, msgspec.json.encode(request.statement),
-            msgspec.json.encode(request.signer), self._store.now(),
-        )  # fmt: skip
+            said.version,
+            said.ns,
+            said.id,
+            said.serial,
+            msgspec.json.encode(request.statement),
+            msgspec.json.encode(request.signer),
+            self._store.now(),
+        )
         await self._members.revoke(row)
         log.info("revoked %s", said.id)
         self._tell(RevokedPush(request.statement, request.signer))
@@ -64,7 +77,7 @@ class Leaving:
         await self._end_work(said.ns, self._members.gone([said.id]))
         return Done()
 
-    async def leave(self, call: Call, request: Nothing) -> Done:
+    async def leave(self, call: RequestContext, request: Nothing) -> Done:
         """The caller, and what its key signed, are listed no more."""
         me = call.who.id
         await self._members.forget(me)
@@ -77,6 +90,6 @@ class Leaving:
         )
         return Done()
 
-    async def serial(self, call: Call, request: Serial) -> Serial:
+    async def serial(self, call: RequestContext, request: Serial) -> Serial:
         """What a signer must know before it signs a record."""
         return await self._members.serial(request.id)

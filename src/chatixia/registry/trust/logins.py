@@ -12,8 +12,8 @@ from typing import Final
 from chatixia.core.ports import Principal
 from chatixia.errors import Unauthorized
 from chatixia.ids import AgentId
-from chatixia.registry.call import Call, Listener
-from chatixia.registry.limits import Limits
+from chatixia.registry.call import Listener, RequestContext
+from chatixia.registry.limits import RateLimits
 from chatixia.store.control.store import Store
 from chatixia.wire.registry import LoginLink, Nothing, Redeem, Session
 from chatixia.wire.signed import b64
@@ -30,19 +30,19 @@ ROLE: Final = "admin"
 class Logins:
     """Verbs ``login.*`` and ``session``."""
 
-    def __init__(self, store: Store, mesh: str, world: World, failures: Limits) -> None:
+    def __init__(self, store: Store, mesh: str, world: World, failures: RateLimits) -> None:
         self._store, self._mesh, self._world = store, mesh, world
         self._failures = failures
         self.ended: Callable[[str], None] = lambda name: None
         """Told the person who logged out, to close its sockets; other browsers come back."""
 
-    async def create(self, call: Call, request: Nothing) -> LoginLink:
+    async def create(self, call: RequestContext, request: Nothing) -> LoginLink:
         """A link for the owner's person, once, for ten minutes."""
         secret = b64(self._world.token(24))
         await self._store.put_login(digest(secret), OWNER, ROLE, DEFAULT_NS, LINK_SECONDS)
         return LoginLink(secret, LINK_SECONDS)
 
-    async def redeem(self, call: Call, request: Redeem) -> Session:
+    async def redeem(self, call: RequestContext, request: Redeem) -> Session:
         """Trade a link's secret for a browser session. Raises Unauthorized, Overloaded.
 
         A good secret is judged before its address: strangers' guesses keep no owner out.
@@ -59,14 +59,14 @@ class Logins:
         call.cookie = cookie
         return Session(row.person, row.role, self._mesh)
 
-    async def end(self, call: Call, request: Nothing) -> Done:
+    async def end(self, call: RequestContext, request: Nothing) -> Done:
         """Log this browser out."""
         await self._store.end_session(digest(call.secret))
         call.cookie = ""
         self.ended(call.who.id)
         return Done()
 
-    async def session(self, call: Call, request: Nothing) -> Session:
+    async def session(self, call: RequestContext, request: Nothing) -> Session:
         """Who the caller is."""
         return Session(call.who.id, call.who.role, self._mesh)
 

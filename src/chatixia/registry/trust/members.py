@@ -23,7 +23,7 @@ from chatixia.core.membership import (
 )
 from chatixia.core.pins import Verdict, decide, free_name, pin_of
 from chatixia.core.ports import Pin, Principal, Verify
-from chatixia.core.task import Gone
+from chatixia.core.task import RemovedParties
 from chatixia.errors import MembershipExpired, NameTaken, Revoked, Unauthorized
 from chatixia.ids import AgentId
 from chatixia.store.control.rows import MemberRow, RevocationRow
@@ -40,7 +40,7 @@ UNLISTED = ("owner", "invitation", "client", "registry")
 _chain = msgspec.json.Decoder(list[Signed])
 
 
-class Known(msgspec.Struct):
+class KnownMember(msgspec.Struct):
     """A listed member: its row, its pin, and its records, leaf first."""
 
     row: MemberRow
@@ -54,7 +54,7 @@ class Members:
     def __init__(self, store: Store, mesh: str, owner: bytes, verify: Verify) -> None:
         self.mesh, self.owner = mesh, owner
         self._store, self._verify = store, verify
-        self._known: dict[str, Known] = {}
+        self._known: dict[str, KnownMember] = {}
         self._writing = asyncio.Lock()
         self.revocations: dict[tuple[str, str], Revocation] = {}
         self._statements: list[tuple[int, Signed]] = []
@@ -74,7 +74,7 @@ class Members:
 
     def _learn(self, row: MemberRow) -> None:
         records = tuple(read_record(unb64(part.b)) for part in _chain.decode(row.chain))
-        self._known[row.id] = Known(row, pin_of(records), records)
+        self._known[row.id] = KnownMember(row, pin_of(records), records)
 
     def _learn_revocation(self, row: RevocationRow) -> None:
         statement = msgspec.json.decode(row.statement, type=Signed)
@@ -200,11 +200,11 @@ class Members:
         machine = known.pin.machine if known is not None else ""
         return self.out(ns, id_) or (bool(machine) and self.out(ns, machine))
 
-    def gone(self, ids: Iterable[str]) -> Gone:
+    def gone(self, ids: Iterable[str]) -> RemovedParties:
         """``ids`` that are out, with every listed agent that such a machine signed."""
         parties = frozenset(ids)
         signed = {name for name, known in self._known.items() if known.pin.machine in parties}
-        return Gone(parties, parties | signed)
+        return RemovedParties(parties, parties | signed)
 
     def all_out(self) -> list[str]:
         """The ids that are out now."""
@@ -216,10 +216,14 @@ class Members:
         row = standing.member
         out = self.out(DEFAULT_NS, id_) or standing.tombstone
         return Serial(
-            id_, max(standing.serial, standing.revoked, 0), row.key if row else "",
-            row.machine if row else "", out, self._free(id_),
+            id_,
+            max(standing.serial, standing.revoked, 0),
+            row.key if row else "",
+            row.machine if row else "",
+            out,
+            self._free(id_),
             await self._store.key_named(DEFAULT_NS, id_),
-        )  # fmt: skip
+        )
 
     def highest(self, id_: str) -> int:
         """The serial of an id's listed record, 0 without one."""
@@ -237,15 +241,30 @@ def row_of(
 ) -> MemberRow:
     """A proven member as the store keeps it; ``chain``'s bytes as they came."""
     return MemberRow(
-        pin.ns, pin.id, pin.kind, pin.serial, key_id(pin.sign),
-        msgspec.json.encode(list(chain)), pin.machine, key_id(pin.signer), hostname,
-        float(pin.not_after), records[0].ephemeral,
-    )  # fmt: skip
+        pin.ns,
+        pin.id,
+        pin.kind,
+        pin.serial,
+        key_id(pin.sign),
+        msgspec.json.encode(list(chain)),
+        pin.machine,
+        key_id(pin.signer),
+        hostname,
+        float(pin.not_after),
+        records[0].ephemeral,
+    )
 
 
 def principal_for(member: Member, *, epoch: str = "", incarnation: str = "") -> Principal:
     """A proven member as the caller of verbs."""
     return Principal(
-        AgentId(member.id), member.kind, member.ns, member.trust, "",
-        str(member.machine or ""), epoch, incarnation, member.invitation,
-    )  # fmt: skip
+        AgentId(member.id),
+        member.kind,
+        member.ns,
+        member.trust,
+        "",
+        str(member.machine or ""),
+        epoch,
+        incarnation,
+        member.invitation,
+    )

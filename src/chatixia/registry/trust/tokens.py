@@ -58,9 +58,13 @@ class Tokens:
     """
 
     def __init__(
-        self, keys: Sequence[SignKey], mesh: str, now: Callable[[], float], world: World,
+        self,
+        keys: Sequence[SignKey],
+        mesh: str,
+        now: Callable[[], float],
+        world: World,
         ttl: int = TTL,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.ttl = ttl
         self._mesh, self._now, self._world = mesh, now, world
         self._issuer = f"chatixia:registry:{mesh[:16]}"
@@ -80,10 +84,20 @@ class Tokens:
         """A token for ``principal``, good for :meth:`life` seconds."""
         now = int(self._now())
         claims = Claims(
-            self._issuer, self._mesh, principal.id, now, now + self.life(until),
-            b64(self._world.token(12)), principal.kind, principal.ns, principal.machine,
-            principal.trust, principal.role, serial, principal.invitation,
-        )  # fmt: skip
+            self._issuer,
+            self._mesh,
+            principal.id,
+            now,
+            now + self.life(until),
+            b64(self._world.token(12)),
+            principal.kind,
+            principal.ns,
+            principal.machine,
+            principal.trust,
+            principal.role,
+            serial,
+            principal.invitation,
+        )
         header = {"alg": ALGORITHM, "typ": TYPE, "kid": self._kid}
         return jwt.encode(header, msgspec.to_builtins(claims), self._keys[self._kid], [ALGORITHM])
 
@@ -121,9 +135,14 @@ class Tokens:
 def principal_of(claims: Claims) -> Principal:
     """Who a verified token speaks for."""
     return Principal(
-        AgentId(claims.sub), claims.kind, claims.ns, claims.trust, claims.role, claims.mch,
+        AgentId(claims.sub),
+        claims.kind,
+        claims.ns,
+        claims.trust,
+        claims.role,
+        claims.mch,
         invitation=claims.inv,
-    )  # fmt: skip
+    )
 
 
 def header_of(text: str) -> dict[str, Any]:

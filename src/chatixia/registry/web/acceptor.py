@@ -11,8 +11,8 @@ import ssl
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, cast
 
-from .protocols import TOO_LARGE, TOO_SLOW, Http
-from .unproved import Connection, Unproved
+from .protocols import TOO_LARGE, TOO_SLOW, HttpProtocol
+from .unproved import UnprovedConnection, UnprovedConnections
 
 HEAD_ENDS: Final = b"\r\n\r\n"
 SHUTDOWN_SECONDS: Final = 2.0
@@ -23,7 +23,7 @@ RETRY_SECONDS: Final = 0.1
 IN_A_ROW: Final = 16
 """Accepted in one turn of the loop."""
 
-Make = Callable[[Connection], Http]
+Make = Callable[[UnprovedConnection], HttpProtocol]
 
 
 class Acceptor:
@@ -32,7 +32,9 @@ class Acceptor:
     ``make``: the HTTP protocol of a connection whose turn it is.
     """
 
-    def __init__(self, unproved: Unproved, make: Make, tls: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, unproved: UnprovedConnections, make: Make, tls: ssl.SSLContext | None
+    ) -> None:
         self.unproved, self.make, self.tls = unproved, make, tls
         self.tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -43,7 +45,9 @@ class Acceptor:
             self.spawn(self._accept(sock, self.tls))
             return
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Arrival(self), sock=sock, backlog=BACKLOG)
+        self._server = await loop.create_server(
+            lambda: PendingArrival(self), sock=sock, backlog=BACKLOG
+        )
 
     async def _accept(self, sock: socket.socket, tls: ssl.SSLContext) -> None:
         """Accept bare sockets: a transport would read the first bytes of a handshake that waits."""
@@ -54,7 +58,7 @@ class Acceptor:
             except OSError:  # no descriptor is free
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
-            Handshake(self, line, str(peer[0]), tls)
+            PendingHandshake(self, line, str(peer[0]), tls)
             accepted += 1
             if accepted % IN_A_ROW == 0:
                 await asyncio.sleep(0)
@@ -78,7 +82,7 @@ class Acceptor:
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
 
-class Handshake:
+class PendingHandshake:
     """An accepted TLS connection until its handshake is done; nothing is read before its turn."""
 
     def __init__(
@@ -106,10 +110,12 @@ class Handshake:
         done = False
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: self._acceptor.make(self._connection), self._line, ssl=self._tls,
+                lambda: self._acceptor.make(self._connection),
+                self._line,
+                ssl=self._tls,
                 ssl_handshake_timeout=max(0.1, self._connection.left()),
                 ssl_shutdown_timeout=SHUTDOWN_SECONDS,
-            )  # fmt: skip
+            )
             done = True
         except (OSError, RuntimeError):  # no TLS, too late, or gone: nobody to say it to
             pass
@@ -119,7 +125,7 @@ class Handshake:
                 self._line.close()
 
 
-class Arrival(asyncio.Protocol):
+class PendingArrival(asyncio.Protocol):
     """An accepted connection in clear until it is its turn: nothing of it is parsed."""
 
     def __init__(self, acceptor: Acceptor) -> None:
@@ -127,7 +133,7 @@ class Arrival(asyncio.Protocol):
         self._early = bytearray()
         self._whole = False
         self._transport: asyncio.Transport
-        self._connection: Connection
+        self._connection: UnprovedConnection
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count it."""

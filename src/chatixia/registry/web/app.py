@@ -21,13 +21,13 @@ from chatixia.errors import (
     TooLarge,
     Unauthorized,
 )
-from chatixia.registry.call import LOCAL, Call, Listener
-from chatixia.registry.limits import Limits, is_loopback, origin
+from chatixia.registry.call import LOCAL, Listener, RequestContext
+from chatixia.registry.limits import RateLimits, is_loopback, origin
 from chatixia.registry.meter import Meter
 from chatixia.registry.requests import parse, parse_query
-from chatixia.registry.trust.gate import Caller, Gate
+from chatixia.registry.trust.gate import AuthenticatedCaller, Authenticator
 from chatixia.registry.trust.logins import set_cookie
-from chatixia.registry.verbs import Verbs, allow
+from chatixia.registry.verbs import VerbDispatcher, allow
 from chatixia.registry.work.followers import Followers
 from chatixia.wire.base import decoder, encode
 from chatixia.wire.tasks import TOO_LARGE, Ref, Submit, Submitted, Task
@@ -36,9 +36,9 @@ from chatixia.world import World
 
 from .answers import Send, answer, not_allowed, refuse
 from .body import Receive, read_body
-from .following import Following, seconds, wants_events
+from .following import ResponseStreams, seconds, wants_events
 from .guard import ASKED, LISTENER, App, Scope
-from .requests import Gone, Held, Requests, declared, in_time, written
+from .requests import ClientGone, RequestBudget, RequestUse, declared, in_time, written
 from .static import Asset, find
 from .unproved import proved
 
@@ -61,19 +61,29 @@ Text = Callable[[], Awaitable[bytes]]
 Serve = Callable[[Request, Send], Awaitable[None]]
 
 
-class Web:
+class WebApplication:
     """Makes the ASGI application from the parts it is given."""
 
     def __init__(
-        self, *, gate: Gate, verbs: Verbs, meter: Meter, world: World, mesh: str, door: App,
-        assets: Mapping[str, Asset], description: bytes, metrics: Text, followers: Followers,
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        gate: Authenticator,
+        verbs: VerbDispatcher,
+        meter: Meter,
+        world: World,
+        mesh: str,
+        door: App,
+        assets: Mapping[str, Asset],
+        description: bytes,
+        metrics: Text,
+        followers: Followers,
+    ) -> None:
         self._gate, self._verbs, self._meter = gate, verbs, meter
         self._mesh, self._assets = mesh, dict(assets)
         self._description, self._metrics = description, metrics
-        self._following, self._requests = Following(followers, world), Requests()
-        self._nonces = Limits(world, *NONCES)
-        self._near = Limits(world, *NEAR_NONCES)
+        self._following, self._requests = ResponseStreams(followers, world), RequestBudget()
+        self._nonces = RateLimits(world, *NONCES)
+        self._near = RateLimits(world, *NEAR_NONCES)
         self._door = door
         self._router = Router(self._routes(), redirect_slashes=False, default=self._unknown)
 
@@ -84,7 +94,7 @@ class Web:
             return
         try:
             await self._router(scope, receive, send)
-        except Gone:
+        except ClientGone:
             log.debug("a client left before its answer")
         except MeshError as error:
             self._meter.refused("http", error.code)
@@ -105,7 +115,7 @@ class Web:
         paths["/api/openapi.json"] = {"GET": self._text(self._described, JSON)}
         # A path without a field first: `/api/tasks/claim` is no task's id.
         ordered = sorted(paths, key=lambda path: "{" in path)
-        return [Route(path, Methods(paths[path])) for path in ordered]
+        return [Route(path, MethodRouter(paths[path])) for path in ordered]
 
     def _verb(self, verb: Verb) -> Serve:
         async def serve(request: Request, send: Send) -> None:
@@ -117,7 +127,7 @@ class Web:
         return serve
 
     async def _serve(
-        self, request: Request, verb: Verb, call: Call, held: Held, send: Send
+        self, request: Request, verb: Verb, call: RequestContext, held: RequestUse, send: Send
     ) -> None:
         wait = seconds(request.query_params) if verb.waits else 0.0
         asked = await in_time(self._asked(request, verb))
@@ -131,9 +141,13 @@ class Web:
             body = await self._waited(request, call, body, wait)
         elif wait:
             body = await self._following.wait(
-                call.who, asked.task_id, wait, partial(self._verbs.run, verb, call, asked),
-                partial(self._call, request, verb), request.receive,
-            )  # fmt: skip
+                call.who,
+                asked.task_id,
+                wait,
+                partial(self._verbs.run, verb, call, asked),
+                partial(self._call, request, verb),
+                request.receive,
+            )
         (held.owe if verb.method in BODIES else held.need)(len(body))
         extra = {**self._cookie(call), **_more(request, call)}
         await self._answer(request, answer(send, verb.status, body, JSON, extra), call.principal)
@@ -147,7 +161,9 @@ class Web:
         else:
             await written(sending, request.scope, request.receive)
 
-    async def _waited(self, request: Request, call: Call, body: bytes, wait: float) -> bytes:
+    async def _waited(
+        self, request: Request, call: RequestContext, body: bytes, wait: float
+    ) -> bytes:
         """The answer to a submit with the task as it stands after the wait.
 
         The task is in the queue by now, so nothing that ends the wait is an error.
@@ -166,29 +182,39 @@ class Web:
         return encode(said)
 
     async def _stream(
-        self, request: Request, verb: Verb, call: Call, asked: Any, send: Send
+        self, request: Request, verb: Verb, call: RequestContext, asked: Any, send: Send
     ) -> None:
         await self._following.stream(
-            call.who, asked.task_id, partial(self._verbs.run, verb, call, asked),
-            partial(self._call, request, verb), request.receive, send, request.scope,
-        )  # fmt: skip
+            call.who,
+            asked.task_id,
+            partial(self._verbs.run, verb, call, asked),
+            partial(self._call, request, verb),
+            request.receive,
+            send,
+            request.scope,
+        )
 
-    async def _call(self, request: Request, verb: Verb) -> Call:
+    async def _call(self, request: Request, verb: Verb) -> RequestContext:
         """Who calls, checked before a byte of the body is read."""
         listener: Listener = request.scope[LISTENER]
         ip = request.client.host if request.client else "?"
         address = origin(ip)
         if verb.name == "nonce":  # the other open verbs judge a credential first
             self._throttle(address)
-        caller = Caller(None)
+        caller = AuthenticatedCaller(None)
         if "open" not in verb.who or verb.name == "token":
             caller = await self._gate.caller(request.headers, listener, address)
         if caller.principal is not None:
             proved(request.scope)
-        call = Call(
-            caller.principal, address, listener, request.scope[ASKED] in LOCAL, caller.cookie,
-            ip=ip, by_key=caller.by_key,
-        )  # fmt: skip
+        call = RequestContext(
+            caller.principal,
+            address,
+            listener,
+            request.scope[ASKED] in LOCAL,
+            caller.cookie,
+            ip=ip,
+            by_key=caller.by_key,
+        )
         allow(verb, call)
         if caller.cookie and verb.method != "GET" and CSRF not in request.headers:
             raise Denied(f"Writes from a browser need the header {CSRF}.")
@@ -214,7 +240,7 @@ class Web:
             raise
         return parse(verb, body, path)
 
-    def _cookie(self, call: Call) -> dict[str, str]:
+    def _cookie(self, call: RequestContext) -> dict[str, str]:
         if call.cookie is None:
             return {}
         return {"set-cookie": set_cookie(self._mesh, call.listener, call.cookie)}
@@ -251,7 +277,7 @@ class Web:
         await answer(send, 200, asset.body, asset.kind, asset.headers())
 
 
-def _more(request: Request, call: Call) -> dict[str, str]:
+def _more(request: Request, call: RequestContext) -> dict[str, str]:
     """Where the rest of a bare list is (RFC 8288)."""
     if not call.more:
         return {}
@@ -259,7 +285,7 @@ def _more(request: Request, call: Call) -> dict[str, str]:
     return {"link": f'<{request.url.path}?{query}>; rel="next"'}
 
 
-class Methods:
+class MethodRouter:
     """The handlers of one path by method; any other method is 405 with Allow.
 
     HEAD is GET, whose body the server leaves out: what watches over a service asks so.

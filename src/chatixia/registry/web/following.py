@@ -23,7 +23,7 @@ from chatixia.world import World
 
 from .answers import Send, opening
 from .body import Receive
-from .requests import Gone, written
+from .requests import ClientGone, written
 
 MAX_WAIT: Final = 30.0
 STREAM_SECONDS: Final = 600.0
@@ -55,16 +55,21 @@ def wants_events(headers: Mapping[str, str]) -> bool:
     return any(kind.partition(";")[0].strip().lower() == SSE for kind in kinds)
 
 
-class Following:
+class ResponseStreams:
     """Waits and streams for the web door."""
 
     def __init__(self, followers: Followers, world: World) -> None:
         self._followers, self._world = followers, world
 
     async def wait(
-        self, who: Principal, task_id: str, wait: float, read: Read, check: Check,
+        self,
+        who: Principal,
+        task_id: str,
+        wait: float,
+        read: Read,
+        check: Check,
         receive: Receive,
-    ) -> bytes:  # fmt: skip
+    ) -> bytes:
         """What ``read`` gives once the task has ended, or after ``wait`` seconds.
 
         ``check`` raises if the credential did not outlast the wait. Raises Gone when the client
@@ -81,16 +86,22 @@ class Following:
         return await read()
 
     async def stream(
-        self, who: Principal, task_id: str, read: Read, check: Check, receive: Receive,
-        send: Send, scope: Scope,
-    ) -> None:  # fmt: skip
+        self,
+        who: Principal,
+        task_id: str,
+        read: Read,
+        check: Check,
+        receive: Receive,
+        send: Send,
+        scope: Scope,
+    ) -> None:
         """The task now, then each change and report until it has ended, as server-sent events.
 
         ``check`` raises once the credential holds no longer; the stream ends by it.
         """
         with self._followers.follow(who, task_id) as follower:
             body = await read()
-            say = Say(send, scope, receive)
+            say = StreamWriter(send, scope, receive)
             await send(opening(200, SSE))
             await while_there(_events(follower, body, check, say, self._world), receive)
             await say.end()
@@ -101,7 +112,7 @@ async def _end(follower: Follower) -> None:
         pass
 
 
-class Say:
+class StreamWriter:
     """The stream's own end; each part is read within its time, else Gone is raised."""
 
     def __init__(self, send: Send, scope: Scope, receive: Receive) -> None:
@@ -124,7 +135,9 @@ class Say:
         await written(self._send(message), self._scope, self._receive)
 
 
-async def _events(follower: Follower, body: bytes, check: Check, say: Say, world: World) -> None:
+async def _events(
+    follower: Follower, body: bytes, check: Check, say: StreamWriter, world: World
+) -> None:
     await say.event("task", body)
     if is_terminal(_state.decode(body).state):
         return
@@ -141,7 +154,7 @@ async def _events(follower: Follower, body: bytes, check: Check, say: Say, world
 
 
 async def _messages(
-    follower: Follower, check: Check, say: Say, world: World
+    follower: Follower, check: Check, say: StreamWriter, world: World
 ) -> AsyncGenerator[msgspec.Struct, None]:
     """The messages until the stream's time is over. The line is kept alive, and the right to it
     checked, at the same pace whether much comes or nothing."""
@@ -168,7 +181,7 @@ async def while_there(work: Coroutine[Any, Any, T], receive: Receive) -> T:
     try:
         await asyncio.wait([doing, leaving], return_when=asyncio.FIRST_COMPLETED)
         if not doing.done():
-            raise Gone
+            raise ClientGone
         return doing.result()
     finally:
         for task in (doing, leaving):

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
 from chatixia.errors import BadRequest, Denied, Internal, MeshError
-from chatixia.registry.call import Listener, Reach, host_of
+from chatixia.registry.call import Listener, RegistryReach, host_of
 from chatixia.registry.limits import origin
 from chatixia.registry.meter import Meter
 from chatixia.world import World
@@ -29,11 +29,11 @@ ASKED: Final = "chatixia.host"
 MAX_HEADERS: Final = 100
 
 
-class Guard:
+class HostGuard:
     """Wraps the application for one listener."""
 
     def __init__(
-        self, app: App, listener: Listener, reach: Reach, meter: Meter, world: World
+        self, app: App, listener: Listener, reach: RegistryReach, meter: Meter, world: World
     ) -> None:
         self._app, self.listener, self._reach = app, listener, reach
         self._meter, self._world = meter, world

@@ -16,10 +16,12 @@ _FIELD = re.compile(r"\{(\w+)\}")
 REF = "#/components/schemas/{name}"
 PROBLEM = {"$ref": REF.format(name="Problem")}
 WAIT = {
-    "name": "wait", "in": "query", "required": False,
+    "name": "wait",
+    "in": "query",
+    "required": False,
     "description": "Seconds to wait for the task's end before the answer.",
     "schema": {"type": "number", "minimum": 0, "maximum": MAX_WAIT},
-}  # fmt: skip
+}
 USUAL = ("bad_request", "invalid", "too_large", "busy")
 SECURED = ("unauthorized", "denied")
 
@@ -73,9 +75,12 @@ def _operation(
 
 
 def _responses(verb: Verb, reply: dict[str, Any]) -> dict[str, Any]:
-    found = {str(verb.status): {
-        "description": "done", "content": {"application/json": {"schema": reply}},
-    }}  # fmt: skip
+    found = {
+        str(verb.status): {
+            "description": "done",
+            "content": {"application/json": {"schema": reply}},
+        }
+    }
     codes = {*USUAL, *verb.errors, *(() if "open" in verb.who else SECURED), "unavailable"}
     for code in sorted(codes, key=lambda code: ERRORS[code].status):
         status = str(ERRORS[code].status)

@@ -21,7 +21,7 @@ from websockets.frames import Frame
 from chatixia.wire.base import MIB
 from chatixia.wire.signaling import NO_PONG
 
-from .unproved import CONNECTION, LIGHT, Connection
+from .unproved import CONNECTION, LIGHT, UnprovedConnection
 
 log = logging.getLogger("chatixia.registry")
 
@@ -50,11 +50,15 @@ class TooManyRequests(Exception):
     """Raised inside the parser to stop it."""
 
 
-class Http(HttpToolsProtocol):
+class HttpProtocol(HttpToolsProtocol):
     """One HTTP connection, from request to request."""
 
     def __init__(
-        self, config: Config, state: ServerState, app_state: dict[str, Any], connection: Connection
+        self,
+        config: Config,
+        state: ServerState,
+        app_state: dict[str, Any],
+        connection: UnprovedConnection,
     ) -> None:
         super().__init__(config, state, app_state)
         self.connection = connection
@@ -174,14 +178,16 @@ class Http(HttpToolsProtocol):
         super().resume_writing()
 
 
-class WebSocket(WebSocketsSansIOProtocol):
+class WebSocketProtocol(WebSocketsSansIOProtocol):
     """One WebSocket; its connection is that of the request that it was."""
 
-    connection: Connection
+    connection: UnprovedConnection
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the HTTP protocol that it replaces."""
-        self.connection = cast(Http, cast(asyncio.Transport, transport).get_protocol()).connection
+        self.connection = cast(
+            HttpProtocol, cast(asyncio.Transport, transport).get_protocol()
+        ).connection
         self.connection.late = lambda: None  # the application says why, and has a moment for it
         self._half, self._ended = 0, False
         super().connection_made(transport)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 from chatixia.core.ports import Principal
-from chatixia.core.shares import Holding, Shares, holder_of
+from chatixia.core.shares import Shares, ShareUse, holder_of
 from chatixia.errors import DeadlineExceeded, Overloaded
 from chatixia.wire.base import MIB
 
@@ -27,11 +27,11 @@ ANSWER_SECONDS: Final = 60.0
 RETRY_AFTER: Final = 1.0
 
 
-class Gone(Exception):
+class ClientGone(Exception):
     """The client left, or reads nothing; nobody takes an answer."""
 
 
-class Held(Holding):
+class RequestUse(ShareUse):
     """What one request holds of its holder's share."""
 
     def need(self, size: int) -> None:
@@ -43,7 +43,7 @@ class Held(Holding):
             )
 
 
-class Requests:
+class RequestBudget:
     """All requests of members, by holder (core.shares)."""
 
     def __init__(self) -> None:
@@ -53,18 +53,18 @@ class Requests:
         return self._many.used
 
     @contextmanager
-    def admit(self, who: Principal | None, size: int) -> Iterator[Held]:
+    def admit(self, who: Principal | None, size: int) -> Iterator[RequestUse]:
         """Count a request with a body of ``size`` bytes until its answer has gone.
 
         Raises Overloaded. ``who`` None: a stranger's, which counts where it was accepted.
         """
         if who is None:
-            yield Held(Shares(REQUEST_BYTES), "")
+            yield RequestUse(Shares(REQUEST_BYTES), "")
             return
         holder = holder_of(who)
         if not self._many.take(holder):
             raise Overloaded("Too many requests of yours are under way.", retry_after=RETRY_AFTER)
-        held = Held(self._sizes, holder)
+        held = RequestUse(self._sizes, holder)
         try:
             held.need(size)
             yield held
@@ -106,4 +106,4 @@ async def written(
         scope[CONNECTION].abort()
         while (await receive())["type"] != "http.disconnect":
             pass
-        raise Gone from None
+        raise ClientGone from None

@@ -10,8 +10,8 @@ import logging
 from collections.abc import Callable, MutableMapping
 from typing import Any, Final, Protocol
 
-from chatixia.core.admission import Admission, Bounds
-from chatixia.core.shares import Holding, Shares
+from chatixia.core.admission import Admission, AdmissionLimits
+from chatixia.core.shares import Shares, ShareUse
 from chatixia.registry.limits import is_loopback, origin
 from chatixia.registry.meter import Meter
 from chatixia.wire.base import MIB
@@ -42,7 +42,7 @@ class Ends(Protocol):
         ...
 
 
-class Connection:
+class UnprovedConnection:
     """One connection as its protocols see it; ``close`` and ``late`` are what they make of it.
 
     ``proven``: the request or socket that runs on it has proved itself.
@@ -50,17 +50,17 @@ class Connection:
 
     __slots__ = ("_all", "_held", "address", "key", "late", "near", "proven", "start", "transport")
 
-    def __init__(self, every: Unproved, key: int, ip: str, transport: Ends):
+    def __init__(self, every: UnprovedConnections, key: int, ip: str, transport: Ends):
         self._all, self.key, self.transport = every, key, transport
         self.address = origin(ip)
         self.near = is_loopback(self.address)
         self.proven = False
-        self._held: Holding | None = None
+        self._held: ShareUse | None = None
         self.start: Callable[[], None] = lambda: None
         self.late: Callable[[], None] = lambda: None
 
     @property
-    def bounds(self) -> Bounds:
+    def bounds(self) -> AdmissionLimits:
         """What it has to keep to."""
         return self._all.bounds
 
@@ -91,10 +91,10 @@ class Connection:
             return self._held.take(size if size > LIGHT else 0)
         return True
 
-    def belong(self, holder: str) -> Holding:
+    def belong(self, holder: str) -> ShareUse:
         """A member's socket runs on it from now on; gives what its outbox has of the same share."""
-        self._held = Holding(self._all.members, holder)
-        return Holding(self._all.members, holder)
+        self._held = ShareUse(self._all.members, holder)
+        return ShareUse(self._all.members, holder)
 
     def left(self) -> float:
         """Seconds it still has to prove itself."""
@@ -113,13 +113,13 @@ class Connection:
         self.transport.abort()
 
 
-class Unproved:
+class UnprovedConnections:
     """All connections of a registry that have proved nothing."""
 
-    def __init__(self, bounds: Bounds, meter: Meter, world: World) -> None:
+    def __init__(self, bounds: AdmissionLimits, meter: Meter, world: World) -> None:
         self.bounds = bounds
         self._admission, self._meter, self._world = Admission(bounds), meter, world
-        self._connections: dict[int, Connection] = {}
+        self._connections: dict[int, UnprovedConnection] = {}
         self.members = Shares(MEMBER_BYTES)
         self._keys = 0
         self._tick: asyncio.TimerHandle | None = None
@@ -130,19 +130,21 @@ class Unproved:
     def __len__(self) -> int:
         return len(self._admission)
 
-    def arrive(self, ip: str, transport: Ends) -> Connection:
+    def arrive(self, ip: str, transport: Ends) -> UnprovedConnection:
         """A connection was accepted; others may be closed for it."""
         self._keys += 1
-        connection = self._connections[self._keys] = Connection(self, self._keys, ip, transport)
+        connection = self._connections[self._keys] = UnprovedConnection(
+            self, self._keys, ip, transport
+        )
         self.enter(connection)
         return connection
 
-    def enter(self, connection: Connection, seconds: float | None = None) -> None:
+    def enter(self, connection: UnprovedConnection, seconds: float | None = None) -> None:
         """It has proved nothing (any more)."""
         now = self._world.monotonic()
-        self._close(self._admission.enter(
-            connection.key, connection.address, connection.near, now, seconds
-        ))  # fmt: skip
+        self._close(
+            self._admission.enter(connection.key, connection.address, connection.near, now, seconds)
+        )
         if self._tick is None:
             self._tick = asyncio.get_running_loop().call_later(TICK, self._look)
 

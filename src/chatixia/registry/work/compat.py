@@ -14,36 +14,39 @@ import msgspec
 
 from chatixia.core.ports import Principal
 from chatixia.errors import TABLE as ERRORS
-from chatixia.registry.call import Call, Handler
+from chatixia.registry.call import Handler, RequestContext
 from chatixia.store.control.store import Store
 from chatixia.wire import tasks as t
 from chatixia.wire.base import NULL
 
 from . import checks
-from .service import Tasks
+from .service import TaskService
 
 NOTHING: Final = msgspec.Raw(b'""')
 """The described empty result."""
 STATES: Final[dict[str, t.State]] = {
-    "canceled": "failed", "rejected": "failed", "input_required": "assigned",
-}  # fmt: skip
+    "canceled": "failed",
+    "rejected": "failed",
+    "input_required": "assigned",
+}
 """Our states as the described four: a described client waits for ``completed`` or ``failed``."""
 
 
-class Described:
+class CompatTaskVerbs:
     """Verbs ``tasks.*.described``, and what the described heartbeat is given."""
 
-    def __init__(self, tasks: Tasks, store: Store) -> None:
+    def __init__(self, tasks: TaskService, store: Store) -> None:
         self._tasks, self._store = tasks, store
         self.handlers: dict[str, Handler] = {
-            "tasks.list.described": self.all, "tasks.get.described": self.get,
-        }  # fmt: skip
+            "tasks.list.described": self.all,
+            "tasks.get.described": self.get,
+        }
 
-    async def get(self, call: Call, ref: t.Ref) -> t.DescribedTask:
+    async def get(self, call: RequestContext, ref: t.Ref) -> t.DescribedTask:
         """One task. Raises NotFound, Denied."""
         return shown(await self._tasks.get(call.who, ref))
 
-    async def all(self, call: Call, query: t.QueryAll) -> list[t.DescribedTask]:
+    async def all(self, call: RequestContext, query: t.QueryAll) -> list[t.DescribedTask]:
         """Newest first, each whole; ``call.more`` is set when one answer does not hold them."""
         checks.page(query)
         everything = call.who.kind in ("owner", "person")
@@ -59,12 +62,25 @@ def shown(task: t.Task) -> t.DescribedTask:
     """A whole task in the described form."""
     error = task.error
     return t.DescribedTask(
-        task.id, task.skill, task.target_agent_id, task.source_agent_id, task.assigned_agent_id,
-        _bare(task.payload, NULL), STATES.get(task.state, task.state), _bare(task.result, NOTHING),
-        _sentence(task), task.created_at, task.updated_at, math.ceil(task.ttl),
-        error.code if error else _OURS.get(task.state, ""), task.attempt, task.fence,
-        task.deadline_ms, task.path, task.traceparent,
-    )  # fmt: skip
+        task.id,
+        task.skill,
+        task.target_agent_id,
+        task.source_agent_id,
+        task.assigned_agent_id,
+        _bare(task.payload, NULL),
+        STATES.get(task.state, task.state),
+        _bare(task.result, NOTHING),
+        _sentence(task),
+        task.created_at,
+        task.updated_at,
+        math.ceil(task.ttl),
+        error.code if error else _OURS.get(task.state, ""),
+        task.attempt,
+        task.fence,
+        task.deadline_ms,
+        task.path,
+        task.traceparent,
+    )
 
 
 _OURS: Final = {"canceled": "canceled", "rejected": "rejected"}

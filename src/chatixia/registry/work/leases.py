@@ -16,13 +16,13 @@ import msgspec
 from chatixia.core import task as core
 from chatixia.errors import MeshError
 from chatixia.ids import AgentId
-from chatixia.store.control.grants import Seat
+from chatixia.store.control.grants import WorkerSeat
 from chatixia.store.control.store import Store
-from chatixia.store.control.task_rows import Changed, Given, Row
+from chatixia.store.control.task_rows import StoredTask, TaskAssigned, TaskChanged
 from chatixia.wire import tasks as t
 from chatixia.wire.signaling import TaskHint, TaskPush
 
-from .ports import Pushes, Worker
+from .ports import PushPort, WorkerLogin
 
 LOST: Final = frozenset({"expire", "cancel", "exhaust", "lose", "return"})
 """Events after which the holder must be told to stop."""
@@ -31,7 +31,7 @@ MOST_SILENT: Final = 4096
 Spawn = Callable[[Coroutine[Any, Any, Any]], object]
 
 
-class Lease(msgspec.Struct):
+class WorkerLease(msgspec.Struct):
     """A task in a worker's hands."""
 
     fence: str
@@ -42,13 +42,13 @@ class Lease(msgspec.Struct):
     deadline: float
 
 
-class Leases:
+class LeaseTable:
     """The workers of one registry and what they hold."""
 
-    def __init__(self, store: Store, pushes: Pushes, spawn: Spawn) -> None:
+    def __init__(self, store: Store, pushes: PushPort, spawn: Spawn) -> None:
         self._store, self._pushes, self._spawn = store, pushes, spawn
-        self.workers: dict[str, Worker] = {}
-        self._held: dict[str, Lease] = {}
+        self.workers: dict[str, WorkerLogin] = {}
+        self._held: dict[str, WorkerLease] = {}
         # Given out before this registry started: the one before may have died before the push.
         self._unsure: dict[tuple[str, str], list[str]] = {}
         self._away: dict[tuple[str, str], asyncio.TimerHandle] = {}
@@ -56,15 +56,15 @@ class Leases:
         self._marks: dict[str, int] = {}
         self._poked = False
 
-    def load(self, rows: Iterable[Row]) -> None:
+    def load(self, rows: Iterable[StoredTask]) -> None:
         """What was held when the store opened, each lease extended to a full one by the store."""
         for row in rows:
             self._hold(row, bool(row.started))
             self._unsure.setdefault((row.worker, row.incarnation), []).append(row.id)
 
-    def _hold(self, row: Row, started: bool) -> None:
+    def _hold(self, row: StoredTask, started: bool) -> None:
         fence = core.fence_text(self._store.generation, row.fence)
-        self._held[row.id] = Lease(
+        self._held[row.id] = WorkerLease(
             fence, row.worker, row.incarnation, row.ns, started, row.deadline
         )
 
@@ -76,7 +76,7 @@ class Leases:
 
     # --- coming and going ---------------------------------------------------------------------
 
-    def online(self, worker: Worker) -> None:
+    def online(self, worker: WorkerLogin) -> None:
         """A login, or another number of slots or skills."""
         before = self.workers.get(worker.id)
         earlier = before.incarnation if before else self._silent.get(worker.id, "")
@@ -89,7 +89,7 @@ class Leases:
             self._spawn(self._push_again(task_id, worker))
         self._seat()
 
-    async def _push_again(self, task_id: str, worker: Worker) -> None:
+    async def _push_again(self, task_id: str, worker: WorkerLogin) -> None:
         """Push what this very process was given before: one that has it takes no notice, and one
         that never got it would let it wait for its lease to end."""
         lease = self._held.get(task_id)
@@ -162,7 +162,7 @@ class Leases:
     def _seat(self) -> None:
         """Tell the store who takes work, and let an empty group deal it out: once a loop turn."""
         self._store.seats(
-            Seat(w.id, w.ns, w.incarnation, w.slots, w.skills)
+            WorkerSeat(w.id, w.ns, w.incarnation, w.slots, w.skills)
             for w in self.workers.values()
             if w.slots > 0
         )
@@ -176,7 +176,7 @@ class Leases:
 
     # --- what the store told ------------------------------------------------------------------
 
-    def given(self, said: Given) -> None:
+    def given(self, said: TaskAssigned) -> None:
         """A task was assigned: push it, if that is how the worker gets it."""
         row = said.row
         self._hold(row, not said.pushed)
@@ -187,7 +187,7 @@ class Leases:
             epoch = worker.epoch if worker and worker.incarnation == row.incarnation else ""
             self._pushes.push(AgentId(row.worker), push, epoch)
 
-    def changed(self, said: Changed) -> None:
+    def changed(self, said: TaskChanged) -> None:
         """A task moved on: whoever held it holds it no more, and is told if it did not ask."""
         lease = self._held.pop(said.row.id, None)
         self._marks.pop(said.row.id, None)

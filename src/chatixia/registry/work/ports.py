@@ -9,7 +9,7 @@ import msgspec
 from chatixia.ids import AgentId
 
 
-class Pushes(Protocol):
+class PushPort(Protocol):
     """Sockets of the logged-in principals."""
 
     def push(self, who: AgentId, message: msgspec.Struct, epoch: str = "") -> bool:
@@ -18,7 +18,7 @@ class Pushes(Protocol):
         ...
 
 
-class Worker(msgspec.Struct, frozen=True):
+class WorkerLogin(msgspec.Struct, frozen=True):
     """An agent's login as far as it takes work.
 
     ``slots``: how many queue tasks this process is willing to hold at once, held ones included;

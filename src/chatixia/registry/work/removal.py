@@ -9,12 +9,12 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final, TypeVar
 
-from chatixia.core.task import Gone
+from chatixia.core.task import RemovedParties
 from chatixia.errors import MeshError
 from chatixia.store.control.store import Store
 from chatixia.store.control.sweep import PER_GROUP
 
-from .leases import Leases
+from .leases import LeaseTable
 
 log = logging.getLogger("chatixia.registry.work")
 
@@ -26,10 +26,10 @@ AGAIN: Final = 1.0
 class Removal:
     """Ends the work of whoever is out, in groups, until nothing is left or ``stopping`` is set."""
 
-    def __init__(self, store: Store, leases: Leases, stopping: asyncio.Event) -> None:
+    def __init__(self, store: Store, leases: LeaseTable, stopping: asyncio.Event) -> None:
         self._store, self._leases, self._stopping = store, leases, stopping
 
-    async def run(self, ns: str, gone: Gone) -> int:
+    async def run(self, ns: str, gone: RemovedParties) -> int:
         """All of it; gives how many tasks changed.
 
         Call it once nothing more of ``gone`` is taken: what was taken before is looked for too.
@@ -47,7 +47,7 @@ class Removal:
             log.info("ended or gave back %d tasks of %s", ended, ", ".join(sorted(gone.parties)))
         return ended
 
-    async def _end(self, gone: Gone, numbers: list[int]) -> int:
+    async def _end(self, gone: RemovedParties, numbers: list[int]) -> int:
         marks = self._leases.take_marks()
         try:
             return await self._store.remove(gone, numbers, marks)

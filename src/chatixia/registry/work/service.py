@@ -17,8 +17,8 @@ from chatixia.errors import Denied, MeshError, Revoked, UnknownAgent, Unprocessa
 from chatixia.ids import AgentId
 from chatixia.store.control.store import Store
 from chatixia.store.control.sweep import PER_GROUP
-from chatixia.store.control.task_rows import Changed, Given, Notice, Row
-from chatixia.store.control.work import Order
+from chatixia.store.control.task_rows import Notice, StoredTask, TaskAssigned, TaskChanged
+from chatixia.store.control.work import SubmitOrder
 from chatixia.wire import tasks as t
 from chatixia.wire.signaling import TaskDone, TaskHint, TaskProgress
 from chatixia.wire.trust import Done
@@ -26,8 +26,8 @@ from chatixia.world import World, task_id
 
 from . import checks
 from .followers import Followers
-from .leases import Leases
-from .ports import Pushes, Worker
+from .leases import LeaseTable
+from .ports import PushPort, WorkerLogin
 from .removal import Removal
 from .watches import Watcher, Watches
 
@@ -44,19 +44,22 @@ REMOVED: Final = 2.0
 Handler = Callable[[Principal, Any], Awaitable[Any]]
 
 
-class Tasks:
+class TaskService:
     """All task verbs. ``handlers[name](principal, request)`` answers with the verb's reply.
 
     ``is_out(namespace, id)``: whether the owner put out that id, or its machine.
     """
 
     def __init__(
-        self, store: Store, world: World, pushes: Pushes,
+        self,
+        store: Store,
+        world: World,
+        pushes: PushPort,
         is_out: Callable[[str, str], bool] = lambda ns, name: False,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._store, self._world, self._pushes = store, world, pushes
         self._background: set[asyncio.Task[Any]] = set()
-        self._leases = Leases(store, pushes, self._spawn)
+        self._leases = LeaseTable(store, pushes, self._spawn)
         self._watches = Watches(pushes)
         self.followers = Followers()
         self._fetched: dict[int, str] = {}
@@ -67,12 +70,20 @@ class Tasks:
         self._failed = ""
         self._deaf: Callable[[], None] = lambda: None
         self.handlers: dict[str, Handler] = {
-            "tasks.submit": self.submit, "tasks.list": self.page, "tasks.get": self.get,
-            "tasks.watch": self.watch, "tasks.cancel": self.cancel, "tasks.update": self.update,
-            "tasks.claim": self.claim, "tasks.started": self.started, "tasks.renew": self.renew,
-            "tasks.progress": self.progress, "tasks.complete": self.complete,
-            "tasks.fail": self.fail, "tasks.release": self.release,
-        }  # fmt: skip
+            "tasks.submit": self.submit,
+            "tasks.list": self.page,
+            "tasks.get": self.get,
+            "tasks.watch": self.watch,
+            "tasks.cancel": self.cancel,
+            "tasks.update": self.update,
+            "tasks.claim": self.claim,
+            "tasks.started": self.started,
+            "tasks.renew": self.renew,
+            "tasks.progress": self.progress,
+            "tasks.complete": self.complete,
+            "tasks.fail": self.fail,
+            "tasks.release": self.release,
+        }
 
     # --- life ---------------------------------------------------------------------------------
 
@@ -148,7 +159,7 @@ class Tasks:
 
     # --- what the live side tells -------------------------------------------------------------
 
-    def online(self, worker: Worker) -> None:
+    def online(self, worker: WorkerLogin) -> None:
         """An agent logged in, or its slots or skills changed. Not for clients, keys or people."""
         self._leases.online(worker)
 
@@ -169,7 +180,7 @@ class Tasks:
         """Any principal's socket closed: its watches end."""
         self._watches.gone(Watcher(who, epoch))
 
-    async def remove(self, ns: str, gone: core.Gone, wait: float = REMOVED) -> None:
+    async def remove(self, ns: str, gone: core.RemovedParties, wait: float = REMOVED) -> None:
         """Whoever was put out: end its tasks, give back its leases. Returns when that is done, or
         after ``wait`` seconds, while it goes on."""
         await asyncio.wait({self._spawn(self._removal.run(ns, gone))}, timeout=wait)
@@ -178,12 +189,12 @@ class Tasks:
 
     def _hear(self, notices: list[Notice]) -> None:
         for said in notices:
-            if isinstance(said, Given):
+            if isinstance(said, TaskAssigned):
                 self._leases.given(said)
-            elif isinstance(said, Changed):
+            elif isinstance(said, TaskChanged):
                 self._changed(said)
 
-    def _changed(self, said: Changed) -> None:
+    def _changed(self, said: TaskChanged) -> None:
         row, task = said.row, said.task
         self._leases.changed(said)
         if core.is_terminal(task.state):
@@ -198,7 +209,7 @@ class Tasks:
             self._watches.tell(row.id, hint)
             self.followers.tell(row.id, hint)
 
-    def _has(self, row: Row) -> None:
+    def _has(self, row: StoredTask) -> None:
         """The submitter has the result."""
         if row.holder and len(self._fetched) < FETCHED:
             self._fetched[row.n] = row.holder
@@ -215,7 +226,7 @@ class Tasks:
         new = not (said.id or said.key)
         if not said.id:
             said = msgspec.structs.replace(said, id=task_id(self._world))
-        return await self._store.submit(Order(who, said, payload, checks.lifetime(said), new))
+        return await self._store.submit(SubmitOrder(who, said, payload, checks.lifetime(said), new))
 
     async def _know(self, ns: str, target: str) -> None:
         """Refuse a target that is no member: nobody would ever come for the task."""
@@ -290,9 +301,7 @@ class Tasks:
     async def progress(self, who: Principal, said: t.Report) -> Done:
         """Keep and push progress or partial output; never a row."""
         await self.started(who, t.Held(said.task_id, said.fence))
-        report = TaskProgress(
-            said.task_id, said.fence, said.n, said.fraction, said.note, said.item
-        )  # fmt: skip
+        report = TaskProgress(said.task_id, said.fence, said.n, said.fraction, said.note, said.item)
         self._watches.report(report, holder_of(who))
         self.followers.tell(said.task_id, report)
         return Done()

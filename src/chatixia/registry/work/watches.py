@@ -14,7 +14,7 @@ from chatixia.ids import AgentId
 from chatixia.wire import tasks as t
 from chatixia.wire.signaling import TaskProgress
 
-from .ports import Pushes
+from .ports import PushPort
 
 WATCHES: Final = 1024
 """Tasks that one socket may watch at once."""
@@ -30,7 +30,7 @@ class Watcher(NamedTuple):
     epoch: str
 
 
-class Ring:
+class ProgressRing:
     """The last progress and output of one task under its newest fence, numbered by the worker."""
 
     __slots__ = ("fence", "fraction", "holder", "items", "note", "size")
@@ -69,11 +69,11 @@ def weight(said: TaskProgress) -> int:
 class Watches:
     """The watchers and rings of the tasks that live."""
 
-    def __init__(self, pushes: Pushes) -> None:
+    def __init__(self, pushes: PushPort) -> None:
         self._pushes = pushes
         self._of_task: dict[str, dict[Watcher, bool]] = {}
         self._of_socket: dict[Watcher, set[str]] = {}
-        self._rings: dict[str, Ring] = {}
+        self._rings: dict[str, ProgressRing] = {}
         self._bytes = Shares(TOTAL_BYTES)
 
     def add(self, watcher: Watcher, task_id: str, progress: bool) -> None:
@@ -109,7 +109,7 @@ class Watches:
         """
         if not self._bytes.fits(holder, weight(said)):
             raise Overloaded("Too much progress is waiting to be watched.", retry_after=RETRY_AFTER)
-        ring = self._rings.setdefault(said.task_id, Ring(holder))
+        ring = self._rings.setdefault(said.task_id, ProgressRing(holder))
         if ring.holder != holder:
             self._bytes.add(ring.holder, -ring.size)
             self._bytes.add(holder, ring.size)

@@ -10,42 +10,47 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from chatixia.core import task as core
-from chatixia.core.shares import Bounds
+from chatixia.core.shares import ShareLimits
 from chatixia.errors import ConfigError
 from chatixia.world import World
 
 from . import grants, trust
-from .clock import Clock, Disk, Floor, sync_folder
+from .clock import DiskFloor, DiskRoom, StoreClock, sync_folder
 from .database import NAME, meta, open_writer
-from .files import Files
-from .guard import Lock, prepare
-from .memory import Memory
+from .files import DatabaseFiles
+from .guard import RegistryLock, prepare
+from .memory import WriterMemory
 from .queries import load
 from .readers import Readers
 from .task_rows import Notice
-from .tx import Tx
+from .tx import Transaction
 from .wal import Wal
 from .writer import Lane, Writer, end_process
 
 T = TypeVar("T")
 
 
-class Base:
+class StoreBase:
     """Opens and closes; reads and writes for the parts above."""
 
     def __init__(
-        self, folder: Path, world: World, on_death: Callable[[str], None], floor: Floor,
-        lease: float, bounds: Bounds,
-    ) -> None:  # fmt: skip
+        self,
+        folder: Path,
+        world: World,
+        on_death: Callable[[str], None],
+        floor: DiskFloor,
+        lease: float,
+        bounds: ShareLimits,
+    ) -> None:
         prepare(folder)
-        self._lock = Lock(folder)
+        self._lock = RegistryLock(folder)
         try:
             self._db = open_writer(folder / NAME, world.wall())
             sync_folder(folder)
             self.generation = int(meta(self._db, "generation"))
             """The store generation: the high part of fences, epochs and cursors."""
-            self._clock = Clock(world, meta(self._db, "mark"))
-            self._tx = Tx(self._db, self.generation)
+            self._clock = StoreClock(world, meta(self._db, "mark"))
+            self._tx = Transaction(self._db, self.generation)
             self._recover(folder, lease, bounds)
         except sqlite3.Error as error:
             self._lock.release()
@@ -54,14 +59,14 @@ class Base:
             self._lock.release()
             raise
         self._world, self.bounds = world, bounds
-        self._disk = Disk(folder, world, floor)
+        self._disk = DiskRoom(folder, world, floor)
         self._wal = Wal(self._db, folder / NAME)
         with suppress(sqlite3.Error):  # while there is room: on a full disk little more will be
             self._wal.fold()
-        self._files = Files(folder / NAME, self._wal.path, world)
+        self._files = DatabaseFiles(folder / NAME, self._wal.path, world)
         self._readers = Readers(folder / NAME, world, self._files.fault)
         self._writer = Writer(self._tx, self._clock, self._wal, self._files, on_death)
-        self._seats: tuple[grants.Seat, ...] = ()
+        self._seats: tuple[grants.WorkerSeat, ...] = ()
         self._touched: dict[str, float] = {}
         self._hearers: list[Callable[[list[Notice]], None]] = []
         self._writer.tail = self._assign
@@ -74,9 +79,9 @@ class Base:
         world: World,
         *,
         on_death: Callable[[str], None] | None = None,
-        floor: Floor = Floor(),  # noqa: B008 - frozen
+        floor: DiskFloor = DiskFloor(),  # noqa: B008 - frozen
         lease: float = core.LEASE,
-        bounds: Bounds = Bounds(),  # noqa: B008 - frozen
+        bounds: ShareLimits = ShareLimits(),  # noqa: B008 - frozen
     ) -> Self:
         """Take the lock on ``folder``, migrate ``registry.db`` and start the threads.
 
@@ -87,10 +92,10 @@ class Base:
         """
         return cls(folder, world, on_death or end_process, floor, lease, bounds)
 
-    def _recover(self, folder: Path, lease: float, bounds: Bounds) -> None:
+    def _recover(self, folder: Path, lease: float, bounds: ShareLimits) -> None:
         """Before the first group: revocations of the file, full leases, what waits where."""
         self._file = trust.RevocationFile(folder)
-        self._memory = Memory(lease, bounds)
+        self._memory = WriterMemory(lease, bounds)
         tx = self._tx
         tx.begin(self._clock.now())
         trust.apply_again(tx, self._file)
@@ -146,11 +151,11 @@ class Base:
         for hear in tuple(self._hearers):
             hear(notices)
 
-    def seats(self, seats: Iterable[grants.Seat]) -> None:
+    def seats(self, seats: Iterable[grants.WorkerSeat]) -> None:
         """Who takes pushed work from now on. Each group ends by giving waiting tasks to them."""
         self._seats = tuple(seats)
 
-    def _assign(self, tx: Tx) -> int:
+    def _assign(self, tx: Transaction) -> int:
         return grants.assign(tx, self._memory, self._seats) if self._memory.queues.any() else 0
 
     async def _write(

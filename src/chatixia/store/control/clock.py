@@ -17,7 +17,7 @@ FLOOR_SHARE: Final = 0.05
 LOOK_EVERY: Final = 0.5
 
 
-class Clock:
+class StoreClock:
     """Seconds that never step back, also over restarts and whatever the wall clock does.
 
     ``max(wall, mark)`` at open plus monotonic time since; ``mark`` is the highest time that any
@@ -36,17 +36,17 @@ class Clock:
         return self._base + self._world.monotonic() - self._start
 
 
-class Floor(msgspec.Struct, frozen=True):
+class DiskFloor(msgspec.Struct, frozen=True):
     """Free room below which new work is refused: the larger of ``bytes`` and ``share``."""
 
     bytes: int = FLOOR_BYTES
     share: float = FLOOR_SHARE
 
 
-class Disk:
+class DiskRoom:
     """Free room on one file system, looked at no more than twice a second."""
 
-    def __init__(self, folder: Path, world: World, floor: Floor) -> None:
+    def __init__(self, folder: Path, world: World, floor: DiskFloor) -> None:
         self._folder, self._world, self._floor = folder, world, floor
         self._seen = -LOOK_EVERY - 1.0
         self._low = False

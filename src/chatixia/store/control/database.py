@@ -51,9 +51,13 @@ def open_in_memory(wall: float) -> sqlite3.Connection:
 def open_reader(path: Path) -> sqlite3.Connection:
     """A connection that can neither write nor checkpoint."""
     db = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None,
-        check_same_thread=False, cached_statements=64, timeout=2.0,
-    )  # fmt: skip
+        f"{path.absolute().as_uri()}?mode=ro",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=64,
+        timeout=2.0,
+    )
     db.execute("PRAGMA query_only = 1")
     db.execute("PRAGMA wal_autocheckpoint = 0")
     return db

@@ -22,7 +22,7 @@ CURE: Final = (
 )
 
 
-class Files:
+class DatabaseFiles:
     """The database and its write-ahead file as they were when they were opened.
 
     Only folding back writes to the database itself, so it is ``folding`` that may change it.

@@ -12,9 +12,9 @@ from chatixia.core.ports import Principal
 from chatixia.wire import tasks as t
 from chatixia.wire.base import encode
 
-from .memory import Memory
-from .task_rows import Given, Row, to_task
-from .tx import Tx
+from .memory import WriterMemory
+from .task_rows import StoredTask, TaskAssigned, to_task
+from .tx import Transaction
 from .work import DAY, is_held, remember
 
 PER_GROUP: Final = 256
@@ -23,7 +23,7 @@ POLLED: Final = 16
 """Tasks that a polling agent may hold at once."""
 
 
-class Seat(NamedTuple):
+class WorkerSeat(NamedTuple):
     """A worker that takes pushed work: ``slots`` tasks at once, held ones included."""
 
     id: str
@@ -49,7 +49,7 @@ def serves(me: str, skills: Iterable[str]) -> tuple[str, ...]:
     return (core.queue_name("", me), *skills)
 
 
-def assign(tx: Tx, memory: Memory, seats: Sequence[Seat]) -> int:
+def assign(tx: Transaction, memory: WriterMemory, seats: Sequence[WorkerSeat]) -> int:
     """Give waiting tasks to free seats in turn, told as notices; gives how many."""
     given, size = 0, 0
     waiting = [(seat, free) for seat in seats if (free := _free(tx, memory, seat)) > 0]
@@ -66,19 +66,19 @@ def assign(tx: Tx, memory: Memory, seats: Sequence[Seat]) -> int:
     return given
 
 
-def _pushed(seat: Seat, lease: float) -> Taker:
+def _pushed(seat: WorkerSeat, lease: float) -> Taker:
     names = serves(seat.id, seat.skills)
     return Taker(seat.id, seat.ns, seat.incarnation, names, lease, started=False)
 
 
-def _free(tx: Tx, memory: Memory, seat: Seat) -> int:
+def _free(tx: Transaction, memory: WriterMemory, seat: WorkerSeat) -> int:
     if not memory.queues.holding(seat.ns, serves(seat.id, seat.skills)):
         return 0
     held: int = tx.one("held_count", (seat.id,))[0]
     return seat.slots - held
 
 
-def take(tx: Tx, memory: Memory, who: Taker) -> Row | None:
+def take(tx: Transaction, memory: WriterMemory, who: Taker) -> StoredTask | None:
     """Assign the next task that ``who`` may have, if there is one."""
     n = _next(tx, memory, who)
     row = None if n is None else memory.rows.number(tx, n)
@@ -94,30 +94,39 @@ def take(tx: Tx, memory: Memory, who: Taker) -> Row | None:
     return row
 
 
-def _granted(tx: Tx, row: Row, who: Taker) -> Row:
+def _granted(tx: Transaction, row: StoredTask, who: Taker) -> StoredTask:
     after = row.copy()
     after.state, after.ready = core.step(row.state, "grant").to, 0
     after.worker, after.incarnation = who.id, who.incarnation
     after.fence, after.deliveries = row.fence + 1, row.deliveries + 1
     after.started, after.attempt = int(who.started), row.attempt + who.started
     after.lease, after.updated = tx.now + who.lease, tx.now
-    tx.run("grant", (
-        who.id, who.incarnation, after.started, after.started, after.lease, tx.now, row.n,
-    ))  # fmt: skip
+    tx.run(
+        "grant",
+        (
+            who.id,
+            who.incarnation,
+            after.started,
+            after.started,
+            after.lease,
+            tx.now,
+            row.n,
+        ),
+    )
     return after
 
 
-def _tell(tx: Tx, row: Row, payload: bytes, who: Taker) -> None:
+def _tell(tx: Transaction, row: StoredTask, payload: bytes, who: Taker) -> None:
     attempt = row.attempt + (0 if who.started else 1)
     tx.count(row.ns, "pending", -1)
     tx.count(row.ns, "assigned", 1)
     note = {"state": "assigned", "agent": who.id, "attempt": attempt}
     tx.event(row.ns, "task", row.id, "assigned", encode(note), row.n)
     task = _shown(tx, row, payload)
-    tx.notices.append(Given(task, row, attempt, not who.started))
+    tx.notices.append(TaskAssigned(task, row, attempt, not who.started))
 
 
-def _shown(tx: Tx, row: Row, payload: bytes) -> t.Task:
+def _shown(tx: Transaction, row: StoredTask, payload: bytes) -> t.Task:
     """The task as its worker sees it: by its key it knows what a link may have brought, too."""
     task = to_task(row, tx.generation, tx.now, payload)
     if row.idempotent:
@@ -125,18 +134,18 @@ def _shown(tx: Tx, row: Row, payload: bytes) -> t.Task:
     return task
 
 
-def _next(tx: Tx, memory: Memory, who: Taker) -> int | None:
+def _next(tx: Transaction, memory: WriterMemory, who: Taker) -> int | None:
     """The number of the next task: one probe per queue that may hold work."""
     claims = memory.queues.claims
     oldest = claims % core.OLDEST_EVERY == core.OLDEST_EVERY - 1
-    heads: list[core.Head] = []
+    heads: list[core.QueueHead] = []
     for name in memory.queues.holding(who.ns, who.queues):
         probe = (who.ns, name, who.id)
         found = tx.one("queue_head", probe)
         if found is None and tx.one("queue_any", probe[:2]) is None:
             memory.queues.empty(who.ns, name)
         while found is not None:
-            heads.append(core.Head(found[1], found[0]))
+            heads.append(core.QueueHead(found[1], found[0]))
             # The oldest may wait behind a higher priority: then each priority has its head.
             found = tx.one("queue_below", (*probe, found[1])) if oldest else None
     best = core.choose(heads, claims)
@@ -148,7 +157,9 @@ def _next(tx: Tx, memory: Memory, who: Taker) -> int | None:
 _grants: Final = msgspec.json.Decoder(list[tuple[str, int]])
 
 
-def claim(tx: Tx, memory: Memory, who: Principal, said: t.Claim, skills: Iterable[str]) -> t.Grants:
+def claim(
+    tx: Transaction, memory: WriterMemory, who: Principal, said: t.Claim, skills: Iterable[str]
+) -> t.Grants:
     """Up to ``limit`` tasks; the same claim id gets the same grant, as far as it is still held."""
     scope = core.scope(who.ns, who.id, "tasks.claim", said.claim_id)
     known = tx.one("remembered", (scope,))
@@ -163,8 +174,8 @@ def claim(tx: Tx, memory: Memory, who: Principal, said: t.Claim, skills: Iterabl
     return t.Grants([_grant(tx, memory, row) for row in rows])
 
 
-def _several(tx: Tx, memory: Memory, me: Taker, limit: int) -> list[Row]:
-    rows: list[Row] = []
+def _several(tx: Transaction, memory: WriterMemory, me: Taker, limit: int) -> list[StoredTask]:
+    rows: list[StoredTask] = []
     size = 0
     # What goes into one answer must fit one message.
     while len(rows) < limit and size < t.MAX_PAYLOAD and (row := take(tx, memory, me)):
@@ -173,20 +184,24 @@ def _several(tx: Tx, memory: Memory, me: Taker, limit: int) -> list[Row]:
     return rows
 
 
-def _grant(tx: Tx, memory: Memory, row: Row) -> t.Grant:
+def _grant(tx: Transaction, memory: WriterMemory, row: StoredTask) -> t.Grant:
     task = _shown(tx, row, memory.rows.payload(tx, row.n))
     lease = max(0, int((row.lease - tx.now) * 1000))
     return t.Grant(task, lease, task.fence, row.attempt)
 
 
-def _regrant(tx: Tx, memory: Memory, who: Principal, granted: list[tuple[str, int]]) -> t.Grants:
+def _regrant(
+    tx: Transaction, memory: WriterMemory, who: Principal, granted: list[tuple[str, int]]
+) -> t.Grants:
     rows = [(memory.rows.get(tx, id), fence) for id, fence in granted]
-    return t.Grants([
-        _grant(tx, memory, row) for row, fence in rows if row and is_held(row, who.id, fence)
-    ])  # fmt: skip
+    return t.Grants(
+        [_grant(tx, memory, row) for row, fence in rows if row and is_held(row, who.id, fence)]
+    )
 
 
-def poll(tx: Tx, memory: Memory, who: Principal, skills: Iterable[str]) -> list[t.Task]:
+def poll(
+    tx: Transaction, memory: WriterMemory, who: Principal, skills: Iterable[str]
+) -> list[t.Task]:
     """The described heartbeat: each one renews the agent's leases, then takes more work."""
     lease = tx.now + core.POLL_LEASE
     held: int = tx.run("renew_all", {"worker": who.id, "ns": who.ns, "lease": lease}).rowcount

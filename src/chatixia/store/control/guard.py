@@ -10,15 +10,39 @@ from typing import Final
 from chatixia.errors import AlreadyRunning, ConfigError
 from chatixia.world import process_id
 
-NETWORK: Final = frozenset({
-    "nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "afs", "afpfs", "ceph", "glusterfs",
-    "fuse.glusterfs", "lustre", "gfs2", "ocfs2", "fuse.sshfs", "fuse.rclone", "fuse.s3fs", "ncpfs",
-    "davfs", "fuse.davfs2", "beegfs", "gpfs", "orangefs", "moosefs",
-})  # fmt: skip
+NETWORK: Final = frozenset(
+    {
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb",
+        "smb2",
+        "smb3",
+        "smbfs",
+        "afs",
+        "afpfs",
+        "ceph",
+        "glusterfs",
+        "fuse.glusterfs",
+        "lustre",
+        "gfs2",
+        "ocfs2",
+        "fuse.sshfs",
+        "fuse.rclone",
+        "fuse.s3fs",
+        "ncpfs",
+        "davfs",
+        "fuse.davfs2",
+        "beegfs",
+        "gpfs",
+        "orangefs",
+        "moosefs",
+    }
+)
 """File systems whose locks and syncs do not hold what SQLite needs."""
 
 
-class Lock:
+class RegistryLock:
     """``flock`` on ``<folder>/registry.lock``; the file names the process that holds it."""
 
     def __init__(self, folder: Path) -> None:

@@ -9,10 +9,10 @@ from contextvars import ContextVar
 from functools import partial
 from typing import Final
 
-from chatixia.core.shares import RETRY_AFTER, Bounds, Shares
+from chatixia.core.shares import RETRY_AFTER, ShareLimits, Shares
 from chatixia.errors import Overloaded
 
-from .tx import Tx
+from .tx import Transaction
 
 ASKER: Final[ContextVar[str]] = ContextVar("chatixia.asker", default="")
 """The holder on whose behalf the present verb reads and writes; "" for the registry itself."""
@@ -25,11 +25,11 @@ KEY_BYTES: Final = 256
 class Holdings:
     """The holders' open ``tasks`` and ``bytes``; a change is undone with its item."""
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: ShareLimits) -> None:
         self.tasks, self.bytes = Shares(bounds.open_tasks), Shares(bounds.stored_bytes)
         self._moved: dict[str, list[int]] = {}
 
-    def load(self, tx: Tx) -> None:
+    def load(self, tx: Transaction) -> None:
         """From the table; what is written from now on is written to it."""
         for holder, tasks, size in tx.all("shares"):
             self.tasks.add(holder, tasks)
@@ -49,7 +49,7 @@ class Holdings:
                 retry_after=RETRY_AFTER,
             )
 
-    def move(self, tx: Tx, holder: str, tasks: int, size: int) -> None:
+    def move(self, tx: Transaction, holder: str, tasks: int, size: int) -> None:
         """``holder`` has that many more (or fewer) open tasks and bytes. "" counts for nobody."""
         if holder:
             self._apply(holder, tasks, size)
@@ -64,7 +64,7 @@ class Holdings:
         moved[0] += tasks
         moved[1] += size
 
-    def flush(self, tx: Tx) -> None:
+    def flush(self, tx: Transaction) -> None:
         """Write what the group moved."""
         for holder, (tasks, size) in self._moved.items():
             if tasks or size:

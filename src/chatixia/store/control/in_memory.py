@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from chatixia.core import task as core
-from chatixia.core.shares import Bounds
+from chatixia.core.shares import ShareLimits
 from chatixia.errors import Unavailable
 from chatixia.world import World
 
 from . import database
-from .clock import Clock
+from .clock import StoreClock
 from .readers import Read, Readers
 from .store import Store
-from .tx import Tx
+from .tx import Transaction
 from .wal import Wal
 from .writer import Lane, Work, Writer
 
@@ -104,13 +104,16 @@ class MemoryStore(Store):
     """A :class:`Store` that nothing survives. Made inside the loop that it works on."""
 
     def __init__(
-        self, world: World, *, lease: float = core.LEASE,
-        bounds: Bounds = Bounds(),  # noqa: B008 - frozen
-    ) -> None:  # fmt: skip
+        self,
+        world: World,
+        *,
+        lease: float = core.LEASE,
+        bounds: ShareLimits = ShareLimits(),  # noqa: B008 - frozen
+    ) -> None:
         self._db = database.open_in_memory(world.wall())
         self.generation = int(database.meta(self._db, "generation"))
-        self._clock = Clock(world, database.meta(self._db, "mark"))
-        self._tx = Tx(self._db, self.generation)
+        self._clock = StoreClock(world, database.meta(self._db, "mark"))
+        self._tx = Transaction(self._db, self.generation)
         self._recover(NOWHERE, lease, bounds)
         self._lock, self._disk = NoLock(), NoDisk()  # type: ignore[assignment]
         self._world, self.bounds = world, bounds

@@ -14,11 +14,11 @@ from functools import partial
 from typing import Final
 
 from chatixia.core import task as core
-from chatixia.core.shares import Bounds
+from chatixia.core.shares import ShareLimits
 
 from .holdings import Holdings
-from .task_rows import Row
-from .tx import Tx
+from .task_rows import StoredTask
+from .tx import Transaction
 
 MAX_PLACES: Final = 100_000
 MAX_ROWS: Final = 4096
@@ -27,7 +27,7 @@ Queue = tuple[str, str]
 """(namespace, queue name)"""
 
 
-class Queues:
+class TaskQueues:
     """One writer's memory of its queues."""
 
     def __init__(self) -> None:
@@ -96,29 +96,29 @@ class Queues:
         self._kept = sum(map(len, self._places.values()))
 
 
-class Rows:
+class RowCache:
     """Rows as the open transaction has them: only the writer writes, so it need not ask."""
 
     def __init__(self) -> None:
-        self._by_id: dict[str, Row] = {}
-        self._by_number: dict[int, Row] = {}
+        self._by_id: dict[str, StoredTask] = {}
+        self._by_number: dict[int, StoredTask] = {}
         self._payloads: dict[int, bytes] = {}
 
-    def get(self, tx: Tx, id: str) -> Row | None:
+    def get(self, tx: Transaction, id: str) -> StoredTask | None:
         """The row of that id, if there is one."""
         row = self._by_id.get(id)
         if row is None and (found := tx.one("task", (id,))) is not None:
-            row = Row(*found)
+            row = StoredTask(*found)
         return row
 
-    def number(self, tx: Tx, n: int) -> Row | None:
+    def number(self, tx: Transaction, n: int) -> StoredTask | None:
         """The row of that number, if there is one."""
         row = self._by_number.get(n)
         if row is None and (found := tx.one("task_by_number", (n,))) is not None:
-            row = Row(*found)
+            row = StoredTask(*found)
         return row
 
-    def payload(self, tx: Tx, n: int) -> bytes:
+    def payload(self, tx: Transaction, n: int) -> bytes:
         """The payload of a row."""
         kept = self._payloads.get(n)
         if kept is not None:
@@ -126,7 +126,7 @@ class Rows:
         small = tx.one("task_bodies", (n,))[0]
         return bytes(small if small is not None else tx.one("payload", (n,))[0])
 
-    def keep(self, tx: Tx, row: Row, payload: bytes | None = None) -> None:
+    def keep(self, tx: Transaction, row: StoredTask, payload: bytes | None = None) -> None:
         """Remember a row as it was just written."""
         if len(self._by_id) >= MAX_ROWS:
             self.clear()
@@ -135,7 +135,7 @@ class Rows:
             self._payloads[row.n] = payload
         tx.undo(partial(self.drop, row))
 
-    def drop(self, row: Row) -> None:
+    def drop(self, row: StoredTask) -> None:
         """Forget a row."""
         self._by_id.pop(row.id, None)
         self._by_number.pop(row.n, None)
@@ -152,7 +152,7 @@ SPARE: Final = 1024
 """Superseded times that may lie among the living ones before they are cleared out."""
 
 
-class Dues:
+class DueRows:
     """When which row must be looked at; an entry that comes too early is put back.
 
     One time per row that lives, its earliest; what ended is let go of at once, whatever deadline
@@ -177,7 +177,7 @@ class Dues:
         """There is no row ``n`` after all."""
         self._of.pop(n, None)
 
-    def drop(self, tx: Tx, n: int) -> None:
+    def drop(self, tx: Transaction, n: int) -> None:
         """Row ``n`` has ended; its time comes back if the item is undone."""
         when = self._of.pop(n, None)
         if when is not None:
@@ -198,7 +198,7 @@ class Dues:
         except IndexError:
             return None
 
-    def take(self, tx: Tx, limit: int) -> list[int]:
+    def take(self, tx: Transaction, limit: int) -> list[int]:
         """Up to ``limit`` numbers of rows that are due; they come back if the item is undone."""
         taken: list[int] = []
         while self._heap and self._heap[0][0] <= tx.now and len(taken) < limit:
@@ -210,26 +210,26 @@ class Dues:
         return taken
 
 
-class Memory:
+class WriterMemory:
     """All that the writer keeps. ``lease``: seconds of the lease that it gives."""
 
     def __init__(
         self,
         lease: float = core.LEASE,
-        bounds: Bounds = Bounds(),  # noqa: B008 - frozen
+        bounds: ShareLimits = ShareLimits(),  # noqa: B008 - frozen
     ) -> None:
         self.lease = lease
-        self.queues = Queues()
-        self.rows = Rows()
-        self.dues = Dues()
+        self.queues = TaskQueues()
+        self.rows = RowCache()
+        self.dues = DueRows()
         self.holdings = Holdings(bounds)
 
-    def load(self, tx: Tx) -> None:
+    def load(self, tx: Transaction) -> None:
         """Make it from the rows that live."""
         self.holdings.load(tx)
         self.queues.load(tx.all("queues"))
         for n, when in (*tx.all("waiting"), *tx.all("paused")):
             self.dues.add(when, n)
         for found in tx.all("held"):
-            row = Row(*found)
+            row = StoredTask(*found)
             self.dues.add(row.due(), row.n)

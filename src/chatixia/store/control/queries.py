@@ -9,11 +9,40 @@ from typing import Final
 
 FOLDER: Final = Path(__file__).parent / "sql"
 ROW: Final = (
-    "n", "id", "ns", "state", "skill", "target", "source", "machine", "worker", "incarnation",
-    "queue", "priority", "turn", "ready", "attempt", "max_attempts", "deliveries", "started",
-    "fence", "created", "updated", "run_after", "deadline", "lease", "ttl", "idempotent", "path",
-    "traceparent", "size", "error", "scope", "holder", "retry_of",
-)  # fmt: skip
+    "n",
+    "id",
+    "ns",
+    "state",
+    "skill",
+    "target",
+    "source",
+    "machine",
+    "worker",
+    "incarnation",
+    "queue",
+    "priority",
+    "turn",
+    "ready",
+    "attempt",
+    "max_attempts",
+    "deliveries",
+    "started",
+    "fence",
+    "created",
+    "updated",
+    "run_after",
+    "deadline",
+    "lease",
+    "ttl",
+    "idempotent",
+    "path",
+    "traceparent",
+    "size",
+    "error",
+    "scope",
+    "holder",
+    "retry_of",
+)
 """The columns that ``{row}`` stands for, in the order of ``work.Row``."""
 
 

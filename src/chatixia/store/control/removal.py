@@ -10,16 +10,18 @@ import msgspec
 
 from chatixia.core import task as core
 
-from .memory import Memory
+from .memory import WriterMemory
 from .queries import load
-from .tx import Tx
+from .tx import Transaction
 from .work import change, mark_started
 
 SCAN: Final = 20_000
 """Rows that one page looks at: no index serves this rare question, each submit would pay for it."""
 
 
-def page(db: sqlite3.Connection, ns: str, gone: core.Gone, after: int) -> tuple[list[int], int]:
+def page(
+    db: sqlite3.Connection, ns: str, gone: core.RemovedParties, after: int
+) -> tuple[list[int], int]:
     """Numbers of open tasks that concern ``gone`` among the rows from behind ``after`` on, and
     the number to go on from, 0 at the end."""
     sql, wanted = load(), {"after": after, "scan": SCAN}
@@ -33,9 +35,13 @@ def page(db: sqlite3.Connection, ns: str, gone: core.Gone, after: int) -> tuple[
 
 
 def remove(
-    tx: Tx, memory: Memory, gone: core.Gone, numbers: Sequence[int], marks: list[tuple[str, int]],
+    tx: Transaction,
+    memory: WriterMemory,
+    gone: core.RemovedParties,
+    numbers: Sequence[int],
+    marks: list[tuple[str, int]],
     jitter: float,
-) -> int:  # fmt: skip
+) -> int:
     """End what ``gone`` submitted or should have done, give back what it holds; gives how many.
 
     ``marks``: tasks said to be started that are not yet written so, written first.

@@ -28,7 +28,7 @@ class MemberRow(msgspec.Struct, frozen=True):
     since: float = 0.0
 
 
-class Standing(msgspec.Struct, frozen=True):
+class IdStanding(msgspec.Struct, frozen=True):
     """What the store knows of an id: highest serial seen (record or revocation), and its end.
 
     ``revoked``: the highest serial that a revocation names, -1 for none. The id is a tombstone
@@ -108,7 +108,7 @@ class SessionRow(msgspec.Struct, frozen=True):
     expires: float
 
 
-class EventRow(msgspec.Struct, frozen=True):
+class StoredEvent(msgspec.Struct, frozen=True):
     """One stored event, with the opaque cursor that continues after it."""
 
     kind: str

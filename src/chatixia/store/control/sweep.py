@@ -8,9 +8,9 @@ from typing import Any, Final, NamedTuple
 from chatixia.core import task as core
 
 from .holdings import KEY_BYTES, TASK_BYTES
-from .memory import Memory
-from .task_rows import Row
-from .tx import Tx
+from .memory import WriterMemory
+from .task_rows import StoredTask
+from .tx import Transaction
 from .work import DAY, RETENTION, change, mark_started
 
 PER_GROUP: Final = 200
@@ -19,7 +19,7 @@ LATER: Final = 0.5
 EVENTS_KEPT: Final = 30 * DAY
 
 
-class Asked(NamedTuple):
+class SweepRequest(NamedTuple):
     """What the registry knows as it asks for a sweep, at store time ``at``.
 
     ``marks``: tasks said to be started since the last time, written first, so that no task that
@@ -33,7 +33,7 @@ class Asked(NamedTuple):
     jitter: float
 
 
-def sweep(tx: Tx, memory: Memory, asked: Asked) -> int:
+def sweep(tx: Transaction, memory: WriterMemory, asked: SweepRequest) -> int:
     """Look at no more than 200 rows that are due; gives how many, 200 meaning that more may be."""
     mark_started(tx, memory, asked.marks)
     numbers = memory.dues.take(tx, PER_GROUP)
@@ -44,19 +44,19 @@ def sweep(tx: Tx, memory: Memory, asked: Asked) -> int:
     return len(numbers)
 
 
-def _one(tx: Tx, memory: Memory, row: Row, asked: Asked) -> None:
+def _one(tx: Transaction, memory: WriterMemory, row: StoredTask, asked: SweepRequest) -> None:
     if row.due() > tx.now:  # it has moved on since
         memory.dues.add(row.due(), row.n)
     elif row.deadline <= tx.now:
         error = core.expired(row.deliveries)
-        change(tx, memory, row, core.Verdict("expire", error=error))
+        change(tx, memory, row, core.RetryDecision("expire", error=error))
     elif row.state == "assigned":
         _lost(tx, memory, row, asked)
     else:
         _ready(tx, memory, row)
 
 
-def _lost(tx: Tx, memory: Memory, row: Row, asked: Asked) -> None:
+def _lost(tx: Transaction, memory: WriterMemory, row: StoredTask, asked: SweepRequest) -> None:
     # If this process stood still since it asked, the word of a start may be younger than `marks`.
     unsure = row.due() > asked.at or (row.worker, row.incarnation) in asked.away
     if unsure and not row.started:
@@ -65,21 +65,21 @@ def _lost(tx: Tx, memory: Memory, row: Row, asked: Asked) -> None:
         change(tx, memory, row, core.after_loss(row.tries(), tx.now, asked.jitter))
 
 
-def _ready(tx: Tx, memory: Memory, row: Row) -> None:
+def _ready(tx: Transaction, memory: WriterMemory, row: StoredTask) -> None:
     turn = memory.queues.again(row.ns, row.queue, row.priority, row.turn, ready=True)
     tx.run("make_ready", (turn, row.n))
     memory.rows.drop(row)
     memory.dues.add(row.deadline, row.n)
 
 
-def tidy(tx: Tx, memory: Memory) -> int:
+def tidy(tx: Transaction, memory: WriterMemory) -> int:
     """Drop at most 200 each of what outlived its use; gives how many.
 
     Ended tasks with their events, keys, failures, links, sessions, old events, client epochs.
     """
     old = tx.all("ended", {"before": tx.now - RETENTION, "limit": PER_GROUP})
     for found in old:
-        _delete(tx, memory, Row(*found))
+        _delete(tx, memory, StoredTask(*found))
     dropped = _old_keys(tx, memory)
     for name in ("drop_logins", "drop_sessions"):
         tx.run(name, {"now": tx.now})
@@ -88,14 +88,14 @@ def tidy(tx: Tx, memory: Memory) -> int:
     return len(old) + dropped + _old_events(tx)
 
 
-def _old_keys(tx: Tx, memory: Memory) -> int:
+def _old_keys(tx: Transaction, memory: WriterMemory) -> int:
     old = tx.all("drop_repeats", {"now": tx.now, "limit": PER_GROUP})
     for (holder,) in old:
         memory.holdings.move(tx, holder, 0, -KEY_BYTES)
     return len(old)
 
 
-def trim(tx: Tx, memory: Memory) -> int:
+def trim(tx: Transaction, memory: WriterMemory) -> int:
     """Take from whoever is over its share of the disk its oldest ended tasks.
 
     At most 200, fetched ones first, of who has most; gives how many.
@@ -107,20 +107,20 @@ def trim(tx: Tx, memory: Memory) -> int:
     return 0
 
 
-def _give_back(tx: Tx, memory: Memory, holder: str, old: list[Any]) -> int:
+def _give_back(tx: Transaction, memory: WriterMemory, holder: str, old: list[Any]) -> int:
     for gone, found in enumerate(old):
         if not memory.holdings.bytes.over(holder):
             return gone
-        _delete(tx, memory, Row(*found))
+        _delete(tx, memory, StoredTask(*found))
     return len(old)
 
 
-def fetched(tx: Tx, tasks: Iterable[tuple[str, int]]) -> None:
+def fetched(tx: Transaction, tasks: Iterable[tuple[str, int]]) -> None:
     """The submitters of these tasks, each by holder and number, have their results."""
     tx.db.executemany(tx.sql["fetch"], [(holder, n, n) for holder, n in tasks])
 
 
-def _delete(tx: Tx, memory: Memory, row: Row) -> None:
+def _delete(tx: Transaction, memory: WriterMemory, row: StoredTask) -> None:
     scope, same = tx.one("task_key", (row.n,))
     kept = {"scope": scope, "same": same, "answer": row.id.encode(), "expires": tx.now + DAY}
     tx.run("remember", kept | {"holder": row.holder})
@@ -135,7 +135,7 @@ def _delete(tx: Tx, memory: Memory, row: Row) -> None:
     tx.count(row.ns, row.state, -1)
 
 
-def _old_events(tx: Tx) -> int:
+def _old_events(tx: Transaction) -> int:
     old = tx.all("old_events", {"before": tx.now - EVENTS_KEPT, "limit": PER_GROUP})
     for (id,) in old:
         tx.run("delete_event", (id,))

@@ -12,7 +12,7 @@ from chatixia.errors import WireError
 from chatixia.wire import tasks as t
 
 
-class Row(msgspec.Struct):
+class StoredTask(msgspec.Struct):
     """A task's row without its bodies; the columns of ``queries.ROW`` in their order."""
 
     n: int
@@ -49,13 +49,13 @@ class Row(msgspec.Struct):
     holder: str = ""
     retry_of: str = ""
 
-    def concern(self) -> core.Concern:
+    def concern(self) -> core.TaskParties:
         """Whom the task concerns."""
-        return core.Concern(self.ns, self.source, self.machine, self.target, self.worker)
+        return core.TaskParties(self.ns, self.source, self.machine, self.target, self.worker)
 
-    def tries(self) -> core.Tries:
+    def tries(self) -> core.AttemptCounts:
         """How often it was tried."""
-        return core.Tries(
+        return core.AttemptCounts(
             self.attempt, self.max_attempts, self.deliveries, bool(self.started), self.deadline
         )
 
@@ -66,55 +66,74 @@ class Row(msgspec.Struct):
             return min(until, self.deadline)
         return self.deadline if self.ready else min(self.run_after, self.deadline)
 
-    def copy(self) -> Row:
+    def copy(self) -> StoredTask:
         """The same row, to be changed."""
         return copy.copy(self)
 
 
-class Given(NamedTuple):
+class TaskAssigned(NamedTuple):
     """Notice: a task was assigned. ``pushed``: by the registry, so it must be sent and started."""
 
     task: t.Task
-    row: Row
+    row: StoredTask
     attempt: int
     pushed: bool
 
 
-class Changed(NamedTuple):
+class TaskChanged(NamedTuple):
     """Notice: a task took ``event``. ``row``: before; ``task``: after, without its payload."""
 
-    row: Row
+    row: StoredTask
     event: core.Event
     task: t.Task
 
 
-class Submitted(NamedTuple):
+class TaskSubmitted(NamedTuple):
     """Notice: a new task; whoever follows the events has one to read."""
 
     id: str
 
 
-Notice = Given | Changed | Submitted
+Notice = TaskAssigned | TaskChanged | TaskSubmitted
 _path: Final = msgspec.json.Decoder(list[str])
 _error: Final = msgspec.json.Decoder(WireError)
 
 
 def to_task(
-    row: Row, generation: int, now: float, payload: bytes | None = None, result: bytes | None = None
+    row: StoredTask,
+    generation: int,
+    now: float,
+    payload: bytes | None = None,
+    result: bytes | None = None,
 ) -> t.Task:
     """The row as the API shows it at store time ``now``."""
     return t.Task(
-        id=row.id, state=row.state, skill=row.skill, target_agent_id=row.target,
-        source_agent_id=row.source, assigned_agent_id=row.worker, payload=body(payload),
+        id=row.id,
+        state=row.state,
+        skill=row.skill,
+        target_agent_id=row.target,
+        source_agent_id=row.source,
+        assigned_agent_id=row.worker,
+        payload=body(payload),
         result=None if result is None else body(result),
-        error=None if row.error is None else _error.decode(row.error), priority=row.priority,
-        attempt=row.attempt, max_attempts=row.max_attempts, deliveries=row.deliveries,
+        error=None if row.error is None else _error.decode(row.error),
+        priority=row.priority,
+        attempt=row.attempt,
+        max_attempts=row.max_attempts,
+        deliveries=row.deliveries,
         fence=core.fence_text(generation, row.fence) if row.fence else "",
-        created_at=row.created, updated_at=row.updated, run_after=row.run_after,
-        deadline_ms=max(0, int((row.deadline - now) * 1000)), ttl=row.ttl, ns=row.ns,
-        path=_path.decode(row.path) if row.path else [], traceparent=row.traceparent,
-        idempotent=bool(row.idempotent), size=row.size, retry_of=row.retry_of,
-    )  # fmt: skip
+        created_at=row.created,
+        updated_at=row.updated,
+        run_after=row.run_after,
+        deadline_ms=max(0, int((row.deadline - now) * 1000)),
+        ttl=row.ttl,
+        ns=row.ns,
+        path=_path.decode(row.path) if row.path else [],
+        traceparent=row.traceparent,
+        idempotent=bool(row.idempotent),
+        size=row.size,
+        retry_of=row.retry_of,
+    )
 
 
 _EMPTY: Final = t.Body()

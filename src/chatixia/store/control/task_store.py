@@ -15,9 +15,9 @@ from chatixia.errors import CursorExpired, DiskFull, NotFound, Overloaded, WireE
 from chatixia.wire import tasks as t
 
 from . import grants, removal, sweep, work
-from .base import Base
+from .base import StoreBase
 from .queries import load
-from .task_rows import Row, to_task
+from .task_rows import StoredTask, to_task
 from .writer import Lane
 
 T = TypeVar("T")
@@ -27,10 +27,10 @@ SCAN: Final = 20_000
 NEWEST: Final = 2**62
 
 
-class TaskStore(Base):
+class TaskStore(StoreBase):
     """Each method is one item of the writer, or one read."""
 
-    async def submit(self, order: work.Order) -> t.Submitted:
+    async def submit(self, order: work.SubmitOrder) -> t.Submitted:
         """A new durable task, or the first answer to the same key.
 
         Raises Conflict, DiskFull (below the floor) and Overloaded (over its holder's share).
@@ -44,7 +44,7 @@ class TaskStore(Base):
         except DiskFull as error:
             raise DiskFull(error.message, retryable=False) from None
 
-    async def _check_share(self, order: work.Order) -> None:
+    async def _check_share(self, order: work.SubmitOrder) -> None:
         """Raise Overloaded at no cost of the writer, where it is sure that this is no repetition
         of what is stored already, or is about to be."""
         holder = holder_of(order.who)
@@ -100,9 +100,12 @@ class TaskStore(Base):
         return await self._write(grants.poll, self._memory, who, tuple(skills))
 
     async def end_leases(
-        self, worker: str, incarnation: str, marks: Iterable[tuple[str, int]] = (),
+        self,
+        worker: str,
+        incarnation: str,
+        marks: Iterable[tuple[str, int]] = (),
         clean: bool = False,
-    ) -> int:  # fmt: skip
+    ) -> int:
         """That process is gone: its tasks go back or have failed; gives how many.
 
         ``marks``: tasks said to be started that are not yet written so; else an attempt would
@@ -111,13 +114,18 @@ class TaskStore(Base):
         jitter = self._world.jitter()
         return await self._end(work.end_leases, worker, incarnation, list(marks), jitter, clean)
 
-    async def open_of(self, ns: str, gone: core.Gone, after: int = 0) -> tuple[list[int], int]:
+    async def open_of(
+        self, ns: str, gone: core.RemovedParties, after: int = 0
+    ) -> tuple[list[int], int]:
         """Open tasks that concern ``gone``, by number, from behind ``after`` on; and where to go
         on, 0 at the end."""
         return await self._readers.run(lambda db: removal.page(db, ns, gone, after))
 
     async def remove(
-        self, gone: core.Gone, numbers: Iterable[int], marks: Iterable[tuple[str, int]] = ()
+        self,
+        gone: core.RemovedParties,
+        numbers: Iterable[int],
+        marks: Iterable[tuple[str, int]] = (),
     ) -> int:
         """End or give back those of :meth:`open_of`, ``marks`` as in :meth:`end_leases`; gives how
         many."""
@@ -132,7 +140,7 @@ class TaskStore(Base):
     ) -> int:
         """Do what is due (at most 200 rows; gives how many), writing ``marks`` first; processes
         that are ``away`` (worker, incarnation) are left to :meth:`end_leases`."""
-        asked = sweep.Asked(self.now(), marks, frozenset(away), self._world.jitter())
+        asked = sweep.SweepRequest(self.now(), marks, frozenset(away), self._world.jitter())
         return await self._write(sweep.sweep, self._memory, asked, lane=Lane.UPKEEP)
 
     async def tidy(self) -> int:
@@ -163,11 +171,11 @@ class TaskStore(Base):
         """Store time at which the sweeper has something to do, if anything lives."""
         return self._memory.dues.first()
 
-    async def held(self) -> list[Row]:
+    async def held(self) -> list[StoredTask]:
         """All leased tasks."""
-        return [Row(*row) for row in await self._read("held", {})]
+        return [StoredTask(*row) for row in await self._read("held", {})]
 
-    async def task(self, ns: str, id: str) -> tuple[Row, t.Task]:
+    async def task(self, ns: str, id: str) -> tuple[StoredTask, t.Task]:
         """A task with payload and result. Raises NotFound."""
         found = await self._readers.run(lambda db: _whole(db, id))
         if found is None or found[0].ns != ns:
@@ -198,11 +206,18 @@ class TaskStore(Base):
 
     def _wanted(self, who: Principal, query: t.Query, everything: bool) -> dict[str, Any]:
         return {
-            "ns": who.ns, "state": query.state, "skill": query.skill, "agent": query.agent,
-            "me": who.id, "machine": who.machine, "everything": int(everything),
-            "before": self._before(query.cursor), "limit": query.limit, "scan": SCAN,
+            "ns": who.ns,
+            "state": query.state,
+            "skill": query.skill,
+            "agent": query.agent,
+            "me": who.id,
+            "machine": who.machine,
+            "everything": int(everything),
+            "before": self._before(query.cursor),
+            "limit": query.limit,
+            "scan": SCAN,
             "id": query.id,
-        }  # fmt: skip
+        }
 
     def _before(self, cursor: str) -> int:
         if not cursor:
@@ -224,12 +239,12 @@ class TaskStore(Base):
         return dict(await self._read("counts", {"ns": ns}))
 
 
-def _whole(db: sqlite3.Connection, id: str) -> tuple[Row, bytes, bytes | None] | None:
+def _whole(db: sqlite3.Connection, id: str) -> tuple[StoredTask, bytes, bytes | None] | None:
     sql = load()
     found = db.execute(sql["task"], (id,)).fetchall()
     if not found:
         return None
-    row = Row(*found[0])
+    row = StoredTask(*found[0])
     return row, *_bodies(db, row.n)
 
 
@@ -241,7 +256,7 @@ def _bodies(db: sqlite3.Connection, n: int) -> tuple[bytes, bytes | None]:
     return payload, result
 
 
-Whole = tuple[Row, tuple[bytes, bytes | None]]
+Whole = tuple[StoredTask, tuple[bytes, bytes | None]]
 
 
 def _whole_page(
@@ -258,10 +273,10 @@ def _whole_page(
     return found, rows[-1].n if len(rows) == params["limit"] else scanned
 
 
-def _page(db: sqlite3.Connection, params: dict[str, Any]) -> tuple[list[Row], int | None]:
+def _page(db: sqlite3.Connection, params: dict[str, Any]) -> tuple[list[StoredTask], int | None]:
     sql = load()
     if params["id"]:  # by the index of ids: however old, it is found at once
-        return [Row(*row) for row in db.execute(sql["list_by_id"], params).fetchall()], None
-    rows = [Row(*row) for row in db.execute(sql["list"], params).fetchall()]
+        return [StoredTask(*row) for row in db.execute(sql["list_by_id"], params).fetchall()], None
+    rows = [StoredTask(*row) for row in db.execute(sql["list"], params).fetchall()]
     seen = db.execute(sql["scanned"], params).fetchall()
     return rows, seen[0][0] if seen else None

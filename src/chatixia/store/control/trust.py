@@ -24,8 +24,8 @@ from chatixia.errors import (
 )
 
 from .clock import sync_folder
-from .rows import InvitationRow, KeyRow, MemberRow, RevocationRow, SessionRow, Standing
-from .tx import Tx
+from .rows import IdStanding, InvitationRow, KeyRow, MemberRow, RevocationRow, SessionRow
+from .tx import Transaction
 
 FAILURES_KEPT: Final = 10_000
 TOUCH_EVERY: Final = 60.0
@@ -65,16 +65,16 @@ def key_of(found: Any) -> KeyRow:
     return KeyRow(**row)
 
 
-def standing(found: tuple[int, int] | None, member: MemberRow | None) -> Standing:
+def standing(found: tuple[int, int] | None, member: MemberRow | None) -> IdStanding:
     """What is known of an id."""
     serial, revoked = found or (0, -1)
-    return Standing(serial, revoked, member)
+    return IdStanding(serial, revoked, member)
 
 
 # --- members ----------------------------------------------------------------------------------
 
 
-def put_member(tx: Tx, row: MemberRow, expect: int | None) -> None:
+def put_member(tx: Transaction, row: MemberRow, expect: int | None) -> None:
     """Make ``row`` current unless a higher serial, a revocation, another writer or an API key of
     that name stands."""
     who = {"ns": row.ns, "id": row.id}
@@ -92,7 +92,7 @@ def put_member(tx: Tx, row: MemberRow, expect: int | None) -> None:
     tx.run("put_standing", {**who, "serial": row.serial, "revoked": -1})
 
 
-def remove_member(tx: Tx, ns: str, id: str) -> bool:
+def remove_member(tx: Transaction, ns: str, id: str) -> bool:
     """Drop the record; the standing stays."""
     return bool(tx.run("remove_member", {"ns": ns, "id": id}).rowcount)
 
@@ -100,7 +100,7 @@ def remove_member(tx: Tx, ns: str, id: str) -> bool:
 # --- invitations ------------------------------------------------------------------------------
 
 
-def put_invitation(tx: Tx, row: InvitationRow) -> None:
+def put_invitation(tx: Transaction, row: InvitationRow) -> None:
     """Keep an invitation; the same again is fine, another under its key is not."""
     params = fields(row) | {"created": row.created or tx.now}
     if tx.run("put_invitation", params).rowcount == 0:
@@ -109,7 +109,9 @@ def put_invitation(tx: Tx, row: InvitationRow) -> None:
             raise Conflict("Another invitation has this key.")
 
 
-def redeem(tx: Tx, key: str, member: MemberRow, origin: str, expect: int | None) -> InvitationRow:
+def redeem(
+    tx: Transaction, key: str, member: MemberRow, origin: str, expect: int | None
+) -> InvitationRow:
     """Use an invitation and put the member, both or neither."""
     known = invitation_of(tx.one("invitation", {"key": key}))
     if known is None or known.ns != member.ns:
@@ -120,16 +122,22 @@ def redeem(tx: Tx, key: str, member: MemberRow, origin: str, expect: int | None)
     if known.state(tx.now) != "waiting":
         raise BadInvitation
     put_member(tx, member, expect)
-    tx.run("redeem", {
-        "key": key, "now": tx.now, "joined": member.id, "joined_key": member.key,
-        "joined_from": origin,
-    })  # fmt: skip
+    tx.run(
+        "redeem",
+        {
+            "key": key,
+            "now": tx.now,
+            "joined": member.id,
+            "joined_key": member.key,
+            "joined_from": origin,
+        },
+    )
     return msgspec.structs.replace(
         known, redeemed_at=tx.now, joined=member.id, joined_key=member.key, joined_from=origin
     )
 
 
-def withdraw(tx: Tx, ns: str, names: str, serial_of: SerialOf) -> list[InvitationRow]:
+def withdraw(tx: Transaction, ns: str, names: str, serial_of: SerialOf) -> list[InvitationRow]:
     """End every invitation that still waits under exactly ``names``; gives them.
 
     The id keeps the highest serial among them, so that the next record of it stands above.
@@ -145,7 +153,7 @@ def withdraw(tx: Tx, ns: str, names: str, serial_of: SerialOf) -> list[Invitatio
     return ended
 
 
-def note_failure(tx: Tx, kind: str, window: float) -> int:
+def note_failure(tx: Transaction, kind: str, window: float) -> int:
     """Count one failure; gives how many stand in the window. Above a bound none is added."""
     many = failures(tx, kind, window)
     if many < FAILURES_KEPT:
@@ -153,7 +161,7 @@ def note_failure(tx: Tx, kind: str, window: float) -> int:
     return many + 1
 
 
-def failures(tx: Tx, kind: str, window: float) -> int:
+def failures(tx: Transaction, kind: str, window: float) -> int:
     """How many failures stand in the window."""
     return int(tx.one("failures", {"kind": kind, "since": tx.now - window})[0])
 
@@ -161,7 +169,7 @@ def failures(tx: Tx, kind: str, window: float) -> int:
 # --- keys, epochs -----------------------------------------------------------------------------
 
 
-def put_key(tx: Tx, row: KeyRow) -> None:
+def put_key(tx: Transaction, row: KeyRow) -> None:
     """Keep an API key under a free name.
 
     A member's name stays its own when its row is gone: its peers have it pinned, and its tasks
@@ -178,23 +186,30 @@ def put_key(tx: Tx, row: KeyRow) -> None:
     tx.run("put_key", fields(row) | {"created": row.created or tx.now})
 
 
-def _key_named(tx: Tx, ns: str, name: str) -> bool:
+def _key_named(tx: Transaction, ns: str, name: str) -> bool:
     return tx.one("key_by_name", {"ns": ns, "name": name, "now": tx.now}) is not None
 
 
-def revoke_key(tx: Tx, ns: str, id: str) -> KeyRow:
+def revoke_key(tx: Transaction, ns: str, id: str) -> KeyRow:
     """End an API key; again is fine."""
     if tx.run("revoke_key", {"ns": ns, "id": id}).rowcount == 0:
         raise NotFound(f"There is no key {id}.")
     return key_of(tx.one("key", {"ns": ns, "id": id}))
 
 
-def next_epoch(tx: Tx, ns: str, agent: str, incarnation: str) -> str:
+def next_epoch(tx: Transaction, ns: str, agent: str, incarnation: str) -> str:
     """A login's number, above every other of this store."""
     n = int(tx.one("bump_meta", {"key": "epoch"})[0])
-    tx.run("put_epoch", {
-        "ns": ns, "agent": agent, "epoch": n, "incarnation": incarnation, "at": tx.now,
-    })  # fmt: skip
+    tx.run(
+        "put_epoch",
+        {
+            "ns": ns,
+            "agent": agent,
+            "epoch": n,
+            "incarnation": incarnation,
+            "at": tx.now,
+        },
+    )
     return fence_text(tx.generation, n)
 
 
@@ -235,7 +250,9 @@ class RevocationFile:
                     continue
 
 
-def put_revocation(tx: Tx, row: RevocationRow, file: RevocationFile | None) -> RevocationRow:
+def put_revocation(
+    tx: Transaction, row: RevocationRow, file: RevocationFile | None
+) -> RevocationRow:
     """Keep the statement, end the record, and append it to ``file`` before the commit."""
     where = {"ns": row.ns, "id": row.id}
     known = tx.one("revocation", {**where, "serial": row.serial})
@@ -255,7 +272,7 @@ def put_revocation(tx: Tx, row: RevocationRow, file: RevocationFile | None) -> R
     return row
 
 
-def apply_again(tx: Tx, file: RevocationFile) -> int:
+def apply_again(tx: Transaction, file: RevocationFile) -> int:
     """Bring back revocations that the file has and the database lost; gives how many."""
     applied = 0
     for row in file.rows():
@@ -271,7 +288,7 @@ def apply_again(tx: Tx, file: RevocationFile) -> int:
 # --- logins of people -------------------------------------------------------------------------
 
 
-def redeem_login(tx: Tx, digest: bytes, session: bytes, ttl: float) -> SessionRow:
+def redeem_login(tx: Transaction, digest: bytes, session: bytes, ttl: float) -> SessionRow:
     """Use a login link once and open the browser session."""
     found = tx.one("take_login", {"digest": digest})
     if found is None or found[3] <= tx.now:

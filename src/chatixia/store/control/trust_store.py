@@ -8,17 +8,17 @@ from chatixia.core.task import fence_key, fence_text
 from chatixia.errors import CursorExpired
 
 from . import trust
-from .base import Base
+from .base import StoreBase
 from .rows import (
-    EventRow,
+    IdStanding,
     InvitationRow,
     KeyRow,
     MemberRow,
     RevocationRow,
     SessionRow,
-    Standing,
+    StoredEvent,
 )
-from .tx import Tx
+from .tx import Transaction
 
 MOST_EVENTS: Final = 2000
 """Events that one read gives."""
@@ -26,7 +26,7 @@ LAST: Final = 2**62
 """Above every row's number."""
 
 
-class TrustStore(Base):
+class TrustStore(StoreBase):
     """Each method is one item of the writer, or one read."""
 
     async def put_member(self, row: MemberRow, *, expect: int | None = None) -> None:
@@ -38,7 +38,7 @@ class TrustStore(Base):
         """
         await self._write(trust.put_member, row, expect, size=len(row.chain))
 
-    async def member(self, ns: str, id: str) -> Standing:
+    async def member(self, ns: str, id: str) -> IdStanding:
         """The current record, highest serial and revocation of an id (empty if unknown)."""
         who = {"ns": ns, "id": id}
         member = trust.member_of(await self._first("member", who))
@@ -151,7 +151,7 @@ class TrustStore(Base):
     async def put_login(self, digest: bytes, person: str, role: str, ns: str, ttl: float) -> None:
         """A one-time login link by the SHA-256 of its secret; ``ttl`` in seconds."""
 
-        def run(tx: Tx) -> None:
+        def run(tx: Transaction) -> None:
             row = SessionRow(digest, person, role, ns, tx.now + ttl)
             tx.run("put_login", trust.fields(row))
 
@@ -187,7 +187,7 @@ class TrustStore(Base):
         found = await self._first("last_event", {})
         return fence_text(self.generation, int(found[0]) if found else 0)
 
-    async def events_after(self, cursor: str, limit: int = 200) -> list[EventRow]:
+    async def events_after(self, cursor: str, limit: int = 200) -> list[StoredEvent]:
         """Events after ``cursor`` in order; "" starts at the oldest. Raises CursorExpired."""
         after = 0
         if cursor:
@@ -198,6 +198,6 @@ class TrustStore(Base):
         wanted = {"after": min(after, LAST), "limit": min(limit, MOST_EVENTS)}
         rows = await self._read("events_after", wanted)
         return [
-            EventRow(kind, id, change, at, fence_text(self.generation, n), ns, body)
+            StoredEvent(kind, id, change, at, fence_text(self.generation, n), ns, body)
             for n, at, ns, kind, id, change, body in rows
         ]

@@ -11,10 +11,10 @@ from .queries import load
 Params = dict[str, Any] | Sequence[Any]
 
 
-class Part(Protocol):
+class GroupPart(Protocol):
     """Something that gathers for a group what is written once, at its end."""
 
-    def flush(self, tx: Tx) -> None:
+    def flush(self, tx: Transaction) -> None:
         """Write it; the group may still be abandoned."""
         ...
 
@@ -23,7 +23,7 @@ class Part(Protocol):
         ...
 
 
-class Tx:
+class Transaction:
     """The open transaction of a group.
 
     ``run`` executes a named statement. ``notices`` are told to the loop after the commit; events
@@ -32,9 +32,17 @@ class Tx:
     """
 
     __slots__ = (
-        "_events", "_sums", "_undo", "db", "generation", "notices", "now", "parts", "sql",
+        "_events",
+        "_sums",
+        "_undo",
+        "db",
+        "generation",
+        "notices",
+        "now",
+        "parts",
+        "sql",
         "totals",
-    )  # fmt: skip
+    )
 
     def __init__(self, db: sqlite3.Connection, generation: int) -> None:
         self.db = db
@@ -42,7 +50,7 @@ class Tx:
         self.sql = load()
         self.now = 0.0
         self.notices: list[Any] = []
-        self.parts: list[Part] = []
+        self.parts: list[GroupPart] = []
         """What else is written once a group."""
         self._sums: list[tuple[str, str, int]] = []
         self._events: list[tuple[Any, ...]] = []
@@ -85,7 +93,7 @@ class Tx:
         """What to do in memory if this item does not come to be."""
         self._undo.append(call)
 
-    def item(self, work: Callable[[Tx], Any]) -> Any:
+    def item(self, work: Callable[[Transaction], Any]) -> Any:
         """Run one item under a savepoint; whatever it raises undoes it alone and goes on up."""
         execute = self.db.execute
         marks = len(self.notices), len(self._sums), len(self._events), len(self._undo)

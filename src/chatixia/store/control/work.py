@@ -27,10 +27,10 @@ from chatixia.wire import tasks as t
 from chatixia.wire.base import encode
 
 from .holdings import KEY_BYTES, TASK_BYTES
-from .memory import Memory
+from .memory import WriterMemory
 from .queries import load
-from .task_rows import Changed, Row, Submitted, to_task
-from .tx import Tx
+from .task_rows import StoredTask, TaskChanged, TaskSubmitted, to_task
+from .tx import Transaction
 
 DAY: Final = 86_400.0
 RETENTION: Final = 7 * DAY
@@ -40,7 +40,7 @@ RETENTION: Final = 7 * DAY
 # --- submit -------------------------------------------------------------------------------------
 
 
-class Order(NamedTuple):
+class SubmitOrder(NamedTuple):
     """A checked submit: who, what, its plain payload and lifetime in seconds; whether the registry
     itself drew its id just now, so that it repeats none."""
 
@@ -55,7 +55,7 @@ INLINE: Final = 2048
 """Payloads above this stand in a table of their own."""
 
 
-def scope_of(order: Order) -> bytes:
+def scope_of(order: SubmitOrder) -> bytes:
     """Under what a submit is remembered: whoever says the same again, means the same."""
     said = order.said
     return core.scope(order.who.ns, order.who.id, "tasks.submit", said.key or said.id)
@@ -68,7 +68,7 @@ def is_known(db: sqlite3.Connection, scope: bytes) -> bool:
     return any(db.execute(sql[name], (scope,)).fetchone() is not None for name in names)
 
 
-def submit(tx: Tx, memory: Memory, order: Order) -> t.Submitted:
+def submit(tx: Transaction, memory: WriterMemory, order: SubmitOrder) -> t.Submitted:
     """Write a new task, or give the first answer to the same key. Raises Conflict, AlreadyDone."""
     said, scope = order.said, scope_of(order)
     same = core.sameness(said, order.payload)
@@ -83,7 +83,7 @@ def submit(tx: Tx, memory: Memory, order: Order) -> t.Submitted:
     return t.Submitted(said.id)
 
 
-def _check_share(tx: Tx, memory: Memory, order: Order, scope: bytes) -> None:
+def _check_share(tx: Transaction, memory: WriterMemory, order: SubmitOrder, scope: bytes) -> None:
     """Raise Overloaded if this would be more than its holder's share. What is stored already is
     no more: it gets its answer, which the constraint brings."""
     try:
@@ -96,7 +96,7 @@ def _check_share(tx: Tx, memory: Memory, order: Order, scope: bytes) -> None:
 _OTHER: Final = "This key was already used for another task."
 
 
-def _again(tx: Tx, said: t.Submit, scope: bytes, same: bytes) -> t.Submitted:
+def _again(tx: Transaction, said: t.Submit, scope: bytes, same: bytes) -> t.Submitted:
     known = tx.one("task_by_scope", (scope,))
     if known is None:
         raise Conflict(f"The task id {said.id} is taken.")
@@ -105,24 +105,77 @@ def _again(tx: Tx, said: t.Submit, scope: bytes, same: bytes) -> t.Submitted:
     return t.Submitted(known[0], known[1], duplicate=True)
 
 
-def _insert(tx: Tx, memory: Memory, order: Order, scope: bytes, same: bytes) -> None:
+def _insert(
+    tx: Transaction, memory: WriterMemory, order: SubmitOrder, scope: bytes, same: bytes
+) -> None:
     who, said, payload = order.who, order.said, order.payload
     queue, holder = core.queue_name(said.skill, said.target_agent_id), holder_of(who)
     turn = memory.queues.place(who.ns, queue, said.priority, holder)
     small = len(payload) <= INLINE
     path = encode(said.path).decode() if said.path else ""
-    row = Row(
-        0, said.id, who.ns, "pending", said.skill, said.target_agent_id, who.id, who.machine, "",
-        "", queue, said.priority, turn, 1, 0, said.max_attempts, 0, 0, 0, tx.now, tx.now, 0.0,
-        tx.now + order.ttl, 0.0, order.ttl, int(said.idempotent), path, said.traceparent,
-        len(payload), None, scope, holder, said.retry_of,
-    )  # fmt: skip
-    done = tx.run("insert_task", (
-        row.id, row.ns, row.skill, row.target, row.source, row.machine, queue, row.priority, turn,
-        row.max_attempts, tx.now, tx.now, row.deadline, row.ttl, row.idempotent, path,
-        row.traceparent, row.size, scope, same, payload if small else None,
-        row.holder, row.retry_of,
-    ))  # fmt: skip
+    row = StoredTask(
+        0,
+        said.id,
+        who.ns,
+        "pending",
+        said.skill,
+        said.target_agent_id,
+        who.id,
+        who.machine,
+        "",
+        "",
+        queue,
+        said.priority,
+        turn,
+        1,
+        0,
+        said.max_attempts,
+        0,
+        0,
+        0,
+        tx.now,
+        tx.now,
+        0.0,
+        tx.now + order.ttl,
+        0.0,
+        order.ttl,
+        int(said.idempotent),
+        path,
+        said.traceparent,
+        len(payload),
+        None,
+        scope,
+        holder,
+        said.retry_of,
+    )
+    done = tx.run(
+        "insert_task",
+        (
+            row.id,
+            row.ns,
+            row.skill,
+            row.target,
+            row.source,
+            row.machine,
+            queue,
+            row.priority,
+            turn,
+            row.max_attempts,
+            tx.now,
+            tx.now,
+            row.deadline,
+            row.ttl,
+            row.idempotent,
+            path,
+            row.traceparent,
+            row.size,
+            scope,
+            same,
+            payload if small else None,
+            row.holder,
+            row.retry_of,
+        ),
+    )
     row.n = done.lastrowid or 0
     if not small:
         tx.run("insert_payload", (row.n, payload))
@@ -131,18 +184,18 @@ def _insert(tx: Tx, memory: Memory, order: Order, scope: bytes, same: bytes) -> 
     memory.dues.add(row.deadline, row.n)
     tx.count(who.ns, "pending", 1)
     memory.holdings.move(tx, row.holder, 1, TASK_BYTES + row.size)
-    tx.notices.append(Submitted(row.id))
+    tx.notices.append(TaskSubmitted(row.id))
     tx.event(who.ns, "task", row.id, "submitted", encode(_note(row)), row.n)
 
 
-def _note(row: Row) -> dict[str, Any]:
+def _note(row: StoredTask) -> dict[str, Any]:
     return {"state": "pending", "skill": row.skill, "source": row.source, "target": row.target}
 
 
 # --- finding and holding ------------------------------------------------------------------------
 
 
-def find(tx: Tx, memory: Memory, ns: str, id: str) -> Row:
+def find(tx: Transaction, memory: WriterMemory, ns: str, id: str) -> StoredTask:
     """The row of a task in that namespace, or NotFound."""
     row = memory.rows.get(tx, id)
     if row is None or row.ns != ns:
@@ -150,7 +203,7 @@ def find(tx: Tx, memory: Memory, ns: str, id: str) -> Row:
     return row
 
 
-def fence_number(tx: Tx, fence: str) -> int:
+def fence_number(tx: Transaction, fence: str) -> int:
     """The low part of a fence of this store's generation; an older one is stale."""
     generation, n = core.fence_key(fence)
     if generation != tx.generation:
@@ -158,12 +211,12 @@ def fence_number(tx: Tx, fence: str) -> int:
     return n
 
 
-def is_held(row: Row, who: str, fence: int) -> bool:
+def is_held(row: StoredTask, who: str, fence: int) -> bool:
     """Whether ``who`` holds the task under that fence."""
     return row.state == "assigned" and row.fence == fence and row.worker == who
 
 
-def first_answer(tx: Tx, row: Row, who: str, fence: int) -> t.Ended | None:
+def first_answer(tx: Transaction, row: StoredTask, who: str, fence: int) -> t.Ended | None:
     """What ``complete`` or ``fail`` under this fence was answered before, if it was."""
     if row.fence == fence and core.is_terminal(row.state) and row.worker == who:
         return t.Ended(row.id, row.state, duplicate=True)
@@ -174,7 +227,7 @@ def first_answer(tx: Tx, row: Row, who: str, fence: int) -> t.Ended | None:
     return None
 
 
-def _end_scope(row: Row, who: str, fence: int) -> bytes:
+def _end_scope(row: StoredTask, who: str, fence: int) -> bytes:
     return core.scope(row.ns, who, "tasks.end", f"{row.id}/{fence}")
 
 
@@ -182,10 +235,10 @@ def _end_scope(row: Row, who: str, fence: int) -> bytes:
 
 
 def change(
-    tx: Tx,
-    memory: Memory,
-    row: Row,
-    verdict: core.Verdict,
+    tx: Transaction,
+    memory: WriterMemory,
+    row: StoredTask,
+    verdict: core.RetryDecision,
     result: bytes | None = None,
     taken_up: bool = False,
 ) -> t.State:
@@ -211,48 +264,81 @@ def change(
     return step.to
 
 
-def _end(tx: Tx, memory: Memory, after: Row, result: bytes | None) -> None:
+def _end(tx: Transaction, memory: WriterMemory, after: StoredTask, result: bytes | None) -> None:
     after.ready = 0
     memory.rows.drop(after)
     memory.dues.drop(tx, after.n)
     memory.holdings.move(tx, after.holder, -1, len(result or b"") + len(after.error or b""))
-    tx.run("end", (
-        after.state, after.fence, after.attempt, tx.now, result, after.error, after.n,
-    ))  # fmt: skip
+    tx.run(
+        "end",
+        (
+            after.state,
+            after.fence,
+            after.attempt,
+            tx.now,
+            result,
+            after.error,
+            after.n,
+        ),
+    )
 
 
-def _back(tx: Tx, memory: Memory, after: Row, run_after: float) -> None:
+def _back(tx: Transaction, memory: WriterMemory, after: StoredTask, run_after: float) -> None:
     after.run_after, after.ready = run_after, int(run_after <= tx.now)
     after.worker = after.incarnation = ""
     after.started, after.lease, after.error = 0, 0.0, None
     after.turn = memory.queues.again(
         after.ns, after.queue, after.priority, after.turn, bool(after.ready)
     )
-    tx.run("back", (
-        after.ready, after.fence, after.attempt, run_after, after.turn, tx.now, after.n,
-    ))  # fmt: skip
+    tx.run(
+        "back",
+        (
+            after.ready,
+            after.fence,
+            after.attempt,
+            run_after,
+            after.turn,
+            tx.now,
+            after.n,
+        ),
+    )
     memory.rows.keep(tx, after)
     memory.dues.add(after.due(), after.n)
 
 
 CHANGES: Final[dict[core.Event, str]] = {
-    "complete": "completed", "fail": "failed", "reject": "rejected", "retry": "retried",
-    "return": "returned", "lose": "lost", "exhaust": "failed", "expire": "failed",
-    "cancel": "canceled", "grant": "assigned",
-}  # fmt: skip
+    "complete": "completed",
+    "fail": "failed",
+    "reject": "rejected",
+    "retry": "retried",
+    "return": "returned",
+    "lose": "lost",
+    "exhaust": "failed",
+    "expire": "failed",
+    "cancel": "canceled",
+    "grant": "assigned",
+}
 """How the event rows name what happened."""
 
 
-def _tell(tx: Tx, row: Row, after: Row, verdict: core.Verdict, result: bytes | None) -> None:
+def _tell(
+    tx: Transaction,
+    row: StoredTask,
+    after: StoredTask,
+    verdict: core.RetryDecision,
+    result: bytes | None,
+) -> None:
     note: dict[str, Any] = {"state": after.state, "agent": row.worker, "attempt": after.attempt}
     if verdict.error is not None:
         note["code"] = verdict.error.code
     tx.event(row.ns, "task", row.id, CHANGES[verdict.event], encode(note), row.n)
     task = to_task(after, tx.generation, tx.now, None, result)
-    tx.notices.append(Changed(row, verdict.event, task))
+    tx.notices.append(TaskChanged(row, verdict.event, task))
 
 
-def complete(tx: Tx, memory: Memory, who: Principal, id: str, fence: str, result: bytes) -> t.Ended:
+def complete(
+    tx: Transaction, memory: WriterMemory, who: Principal, id: str, fence: str, result: bytes
+) -> t.Ended:
     """End a held task with its result. Raises NotFound, StaleFence, Cancelled."""
     row = find(tx, memory, who.ns, id)
     n = fence_number(tx, fence)
@@ -260,12 +346,18 @@ def complete(tx: Tx, memory: Memory, who: Principal, id: str, fence: str, result
         return told
     if not is_held(row, who.id, n):
         raise core.refusal(row.state, "complete")
-    state = change(tx, memory, row, core.Verdict("complete"), result, taken_up=True)
+    state = change(tx, memory, row, core.RetryDecision("complete"), result, taken_up=True)
     return t.Ended(id, state)
 
 
 def fail(
-    tx: Tx, memory: Memory, who: Principal, id: str, fence: str, error: WireError, jitter: float
+    tx: Transaction,
+    memory: WriterMemory,
+    who: Principal,
+    id: str,
+    fence: str,
+    error: WireError,
+    jitter: float,
 ) -> t.Ended:
     """End an attempt with an error: tried again, rejected or failed. Raises as ``complete``."""
     row = find(tx, memory, who.ns, id)
@@ -285,7 +377,12 @@ def fail(
 
 
 def remember(
-    tx: Tx, memory: Memory, who: Principal, scope: bytes, answer: bytes, expires: float
+    tx: Transaction,
+    memory: WriterMemory,
+    who: Principal,
+    scope: bytes,
+    answer: bytes,
+    expires: float,
 ) -> None:
     """Keep the answer to a key until then; it counts for ``who``."""
     holder = holder_of(who)
@@ -294,7 +391,7 @@ def remember(
         memory.holdings.move(tx, holder, 0, KEY_BYTES)
 
 
-def release(tx: Tx, memory: Memory, who: Principal, id: str, fence: str) -> t.Ended:
+def release(tx: Transaction, memory: WriterMemory, who: Principal, id: str, fence: str) -> t.Ended:
     """Give a held task back without an attempt counted. Raises as ``complete``."""
     row = find(tx, memory, who.ns, id)
     n = fence_number(tx, fence)
@@ -303,7 +400,9 @@ def release(tx: Tx, memory: Memory, who: Principal, id: str, fence: str) -> t.En
     return t.Ended(id, change(tx, memory, row, core.after_return(row.tries(), tx.now)))
 
 
-def cancel(tx: Tx, memory: Memory, who: Principal, id: str, reason: str = "") -> t.Ended:
+def cancel(
+    tx: Transaction, memory: WriterMemory, who: Principal, id: str, reason: str = ""
+) -> t.Ended:
     """End a task whoever holds it; a ``reason`` becomes its error's sentence.
 
     Raises NotFound, Denied, Conflict (it ended otherwise).
@@ -316,7 +415,7 @@ def cancel(tx: Tx, memory: Memory, who: Principal, id: str, reason: str = "") ->
     return t.Ended(id, change(tx, memory, row, core.cancelled(reason)))
 
 
-def started(tx: Tx, memory: Memory, who: Principal, id: str, fence: str) -> None:
+def started(tx: Transaction, memory: WriterMemory, who: Principal, id: str, fence: str) -> None:
     """Note that the holder took the task up, while there is time. Raises as ``complete``."""
     row = find(tx, memory, who.ns, id)
     n = fence_number(tx, fence)
@@ -325,7 +424,7 @@ def started(tx: Tx, memory: Memory, who: Principal, id: str, fence: str) -> None
     mark_started(tx, memory, [(id, n)])
 
 
-def mark_started(tx: Tx, memory: Memory, marks: list[tuple[str, int]]) -> None:
+def mark_started(tx: Transaction, memory: WriterMemory, marks: list[tuple[str, int]]) -> None:
     """Write marks that were taken in memory; those that do not hold any more are nothing."""
     for id, fence in marks:
         row = memory.rows.get(tx, id)
@@ -334,12 +433,12 @@ def mark_started(tx: Tx, memory: Memory, marks: list[tuple[str, int]]) -> None:
             memory.rows.drop(row)
 
 
-def renew(tx: Tx, memory: Memory, who: Principal, leases: list[t.Held]) -> t.Renewed:
+def renew(tx: Transaction, memory: WriterMemory, who: Principal, leases: list[t.Held]) -> t.Renewed:
     """Extend each lease that is held under its fence; the others say why not."""
     return t.Renewed([_renew(tx, memory, who, held) for held in leases])
 
 
-def _renew(tx: Tx, memory: Memory, who: Principal, held: t.Held) -> t.Renewal:
+def _renew(tx: Transaction, memory: WriterMemory, who: Principal, held: t.Held) -> t.Renewal:
     generation, n = core.fence_key(held.fence)
     row = memory.rows.get(tx, held.task_id)
     if row is None or row.ns != who.ns:
@@ -347,14 +446,23 @@ def _renew(tx: Tx, memory: Memory, who: Principal, held: t.Held) -> t.Renewal:
     if generation != tx.generation or not is_held(row, who.id, n):
         return t.Renewal(held.task_id, code=core.refusal(row.state, "start").code)
     lease = core.lease(who.kind, memory.lease)
-    tx.run("renew", {
-        "id": row.id, "worker": who.id, "ns": who.ns, "fence": n, "lease": tx.now + lease,
-    })  # fmt: skip
+    tx.run(
+        "renew",
+        {
+            "id": row.id,
+            "worker": who.id,
+            "ns": who.ns,
+            "fence": n,
+            "lease": tx.now + lease,
+        },
+    )
     memory.rows.drop(row)
     return t.Renewal(held.task_id, int(lease * 1000))
 
 
-def update(tx: Tx, memory: Memory, who: Principal, said: t.Update, jitter: float) -> None:
+def update(
+    tx: Transaction, memory: WriterMemory, who: Principal, said: t.Update, jitter: float
+) -> None:
     """The described report of a key-less worker: counts only from the holder.
 
     Without a fence the holder's present one is meant. Raises as ``complete``, and Denied.
@@ -382,8 +490,8 @@ def described_error(text: bytes) -> WireError:
 
 
 def end_leases(
-    tx: Tx,
-    memory: Memory,
+    tx: Transaction,
+    memory: WriterMemory,
     worker: str,
     incarnation: str,
     marks: list[tuple[str, int]],
@@ -398,7 +506,7 @@ def end_leases(
     mark_started(tx, memory, marks)
     ended = 0
     for found in tx.all("held_by", {"worker": worker, "limit": 1024}):
-        row = Row(*found)
+        row = StoredTask(*found)
         if row.incarnation == incarnation:
             verdict = judge(row.tries(), tx.now, jitter)
             change(tx, memory, row, verdict, taken_up=not clean)

@@ -21,11 +21,11 @@ from typing import Any, Final
 from chatixia.core.shares import FairQueue, Shares
 from chatixia.errors import DiskFull, Internal, MeshError, OutcomeUnknown, Overloaded, Unavailable
 
-from .clock import Clock
+from .clock import StoreClock
 from .database import leave_alone
-from .files import Files
+from .files import DatabaseFiles
 from .holdings import ASKER
-from .tx import Tx
+from .tx import Transaction
 from .wal import Wal
 
 log = logging.getLogger("chatixia.store")
@@ -40,7 +40,7 @@ FATAL: Final = frozenset(
     {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_NOMEM}
 )
 
-Work = Callable[[Tx], Any]
+Work = Callable[[Transaction], Any]
 Notices = list[Any]
 
 
@@ -59,7 +59,7 @@ BUSY: Final = "The registry has more to write than it can; try again later."
 RESERVED: Final = {Lane.URGENT: 64, Lane.SUBMIT: 64, Lane.UPKEEP: 4}
 
 
-class Item:
+class WriteItem:
     """One piece of work and who waits for it."""
 
     __slots__ = ("error", "future", "holder", "loop", "result", "size", "work")
@@ -72,7 +72,7 @@ class Item:
         self.error: MeshError | None = None
 
 
-class Abandoned(Exception):
+class GroupAbandoned(Exception):
     """SQLite ended the transaction under us; nothing of the group is there. ``why`` is definite."""
 
     def __init__(self, error: Exception) -> None:
@@ -80,7 +80,7 @@ class Abandoned(Exception):
         self.why = _definite(error)
 
 
-class Lost(Exception):
+class GroupLost(Exception):
     """What became of the group is not known."""
 
 
@@ -100,14 +100,18 @@ class Writer:
     """
 
     def __init__(
-        self, tx: Tx, clock: Clock, wal: Wal, files: Files,
+        self,
+        tx: Transaction,
+        clock: StoreClock,
+        wal: Wal,
+        files: DatabaseFiles,
         on_death: Callable[[str], None] = end_process,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._tx, self._db, self._clock = tx, tx.db, clock
         self._wal, self._files = wal, files
         self._on_death = on_death
         self._wake = threading.Condition()
-        self._lanes: tuple[FairQueue[Item], ...] = tuple(FairQueue() for _ in Lane)
+        self._lanes: tuple[FairQueue[WriteItem], ...] = tuple(FairQueue() for _ in Lane)
         self._items = tuple(Shares(LANE_ITEMS) for _ in Lane)
         self._bytes = Shares(QUEUE_BYTES)
         self.commits = 0
@@ -128,7 +132,7 @@ class Writer:
         ``size``: bytes it carries. Raises what ``work`` raises, Overloaded, Unavailable,
         DiskFull and OutcomeUnknown.
         """
-        item = Item(work, size, ASKER.get())
+        item = WriteItem(work, size, ASKER.get())
         with self._wake:
             if self._dead or self._closing:
                 raise Unavailable("The registry's store is closed.")
@@ -161,7 +165,7 @@ class Writer:
     # --- in the thread -------------------------------------------------------------------------
 
     def _main(self) -> None:
-        group: list[Item] = []
+        group: list[WriteItem] = []
         try:
             while group := self._take():
                 if fault := self._files.fault():
@@ -170,19 +174,19 @@ class Writer:
                 self._commit(group)
                 self._checkpoint(group)
             self._end()
-        except Lost as lost:
+        except GroupLost as lost:
             self._die(group, str(lost))
         except BaseException as error:  # a dead writer thread must never look like a slow one
             log.exception("the store's writer broke")
             self._die(group, f"The registry's store stopped: {type(error).__name__}.")
 
-    def _take(self) -> list[Item]:
+    def _take(self) -> list[WriteItem]:
         """The next group, waiting for one; empty at the end."""
         with self._wake:
             self._writing = frozenset()
             while not any(map(len, self._lanes)) and not self._closing:
                 self._wake.wait()
-            group: list[Item] = []
+            group: list[WriteItem] = []
             size = 0
             for lane, items in zip(Lane, self._lanes, strict=True):
                 kept = sum(min(RESERVED[low], len(self._lanes[low])) for low in Lane if low > lane)
@@ -202,10 +206,10 @@ class Writer:
             self._writing = frozenset(item.holder for item in group)
             return group
 
-    def _commit(self, group: list[Item]) -> None:
+    def _commit(self, group: list[WriteItem]) -> None:
         try:
             self._attempt(group)
-        except Abandoned as abandoned:
+        except GroupAbandoned as abandoned:
             if isinstance(abandoned.why, DiskFull):
                 self._fold(self._wal.fold)  # makes room in the file that is there
             # Each alone, so that the one that cannot be written does not take the rest with it.
@@ -213,11 +217,11 @@ class Writer:
                 item.result = item.error = None
                 try:
                     self._attempt([item])
-                except Abandoned as alone:
+                except GroupAbandoned as alone:
                     item.error = alone.why
                     self._answer([item], [])
 
-    def _attempt(self, group: list[Item]) -> None:
+    def _attempt(self, group: list[WriteItem]) -> None:
         """One transaction over ``group``. Raises Abandoned and Lost."""
         tx = self._tx
         try:
@@ -229,25 +233,25 @@ class Writer:
             tx.flush()
         except sqlite3.Error as error:
             if _fatal(error):
-                raise Lost(_sentence("The disk failed", error)) from error
+                raise GroupLost(_sentence("The disk failed", error)) from error
             tx.abandon()
-            raise Abandoned(error) from error
+            raise GroupAbandoned(error) from error
         try:
             tx.commit()
         except sqlite3.Error as error:
             # Full is known before the frame that ends a group is whole in the write-ahead file,
             # and without that frame no recovery takes any of it (ADR 0009).
             if not _full(error):
-                raise Lost(_sentence("A commit failed", error)) from error
+                raise GroupLost(_sentence("A commit failed", error)) from error
             tx.abandon()
-            raise Abandoned(error) from error
+            raise GroupAbandoned(error) from error
         self.commits += 1
         if fault := self._files.look():  # gone meanwhile: nobody may take it for kept
             for item in group:
                 item.error = OutcomeUnknown(fault)
         self._answer(group, tx.notices)
 
-    def _one(self, item: Item) -> None:
+    def _one(self, item: WriteItem) -> None:
         try:
             item.result = self._tx.item(item.work)
         except MeshError as error:
@@ -273,8 +277,8 @@ class Writer:
                 raise
             log.warning("the tail of a group failed: %s", error)
 
-    def _answer(self, group: list[Item], notices: Notices) -> None:
-        loops: dict[asyncio.AbstractEventLoop, list[Item]] = {}
+    def _answer(self, group: list[WriteItem], notices: Notices) -> None:
+        loops: dict[asyncio.AbstractEventLoop, list[WriteItem]] = {}
         for item in group:
             loops.setdefault(item.loop, []).append(item)
         if notices and self.hear is not None:
@@ -282,7 +286,7 @@ class Writer:
         for loop, items in loops.items():
             _post(loop, settle, items)
 
-    def _checkpoint(self, group: list[Item]) -> None:
+    def _checkpoint(self, group: list[WriteItem]) -> None:
         """Between groups, by the only connection that may."""
         self._wal.grew(len(group), sum(item.size for item in group))
         if not self._wal.due():
@@ -296,9 +300,9 @@ class Writer:
                 fold()
         except sqlite3.Error as error:
             if _fatal(error):
-                raise Lost(_sentence("A checkpoint failed", error)) from error
+                raise GroupLost(_sentence("A checkpoint failed", error)) from error
 
-    def _refuse(self, group: list[Item], why: str) -> None:
+    def _refuse(self, group: list[WriteItem], why: str) -> None:
         """What would be written would be gone at the next start."""
         for item in group:
             item.error = Unavailable(why)
@@ -312,7 +316,7 @@ class Writer:
             self._fold(self._wal.close)
         self._db.close()
 
-    def _die(self, group: list[Item], sentence: str) -> None:
+    def _die(self, group: list[WriteItem], sentence: str) -> None:
         with self._wake:
             self._dead = True
             rest = [item for lane in self._lanes for item in lane]
@@ -347,7 +351,7 @@ def _sentence(what: str, error: sqlite3.Error) -> str:
     )
 
 
-def settle(items: list[Item]) -> None:
+def settle(items: list[WriteItem]) -> None:
     """Give each waiter its result; those that were cancelled are passed over."""
     for item in items:
         if item.future.done():

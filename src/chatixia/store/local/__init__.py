@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .store import LocalStore, Seen
+from .store import EarlierCall, LocalStore
 
-__all__ = ["LocalStore", "Seen"]
+__all__ = ["EarlierCall", "LocalStore"]

@@ -42,7 +42,7 @@ _PIN = (
 _BODY = msgspec.json.Decoder(Revocation)
 
 
-class Seen(msgspec.Struct, frozen=True):
+class EarlierCall(msgspec.Struct, frozen=True):
     """A call that came before. ``answer``: what it was answered; None while it runs (or when the
     process that ran it is gone)."""
 
@@ -179,7 +179,7 @@ class LocalStore:
 
     # Calls served from the queue: (caller, idempotency key) -> answer
 
-    def begin_call(self, caller: str, key: str, expires: float) -> Seen | None:
+    def begin_call(self, caller: str, key: str, expires: float) -> EarlierCall | None:
         """None: the call is new, and noted until mesh time ``expires``. Else how it stands.
 
         Raises Overloaded when the caller has too many open.
@@ -189,7 +189,7 @@ class LocalStore:
                 "SELECT answer FROM calls WHERE caller = ? AND key = ?", (caller, key)
             ).fetchone()
             if found is not None:
-                return Seen(found[0])
+                return EarlierCall(found[0])
             count, size = db.execute(
                 "SELECT count(*), coalesce(sum(length(answer)), 0) FROM calls WHERE caller = ?",
                 (caller,),

@@ -18,7 +18,14 @@ TESTS = ROOT / "tests"
 FREE = {"acceptance", "bench", "faults", "golden", "interop", "lab"}  # mirror no source file
 FILE_LINES = 500
 FUNCTION_LINES = 50
-ROOT_TESTS = {"test_layers.py", "test_pairs.py", "test_docs.py", "test_public.py", "test_repo.py"}
+ROOT_TESTS = {
+    "test_layers.py",
+    "test_pairs.py",
+    "test_docs.py",
+    "test_public.py",
+    "test_repo.py",
+    "test_words.py",
+}
 
 
 def own_tests(source: pathlib.PurePath) -> list[pathlib.PurePath]:

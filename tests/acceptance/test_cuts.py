@@ -39,10 +39,10 @@ async def test_ten_cuts_in_ten_thousand_calls(net: TestMesh):
 
 def only_link(mesh) -> str:  # type: ignore[no-untyped-def]
     """The name of the one open link."""
-    [link] = [link for link in mesh._door.port.links() if link.peer == "a"]
+    [link] = [link for link in mesh._context.port.links() if link.peer == "a"]
     return str(link.link)
 
 
 def cut(mesh, peer: str) -> None:  # type: ignore[no-untyped-def]
     """Destroy the connection as a dying path would: nobody is told."""
-    mesh._door.port._links.cut(peer)
+    mesh._context.port._links.cut(peer)

@@ -44,7 +44,7 @@ def test_every_key(tmp_path: Path):
     assert (made.name, made.sidecar.api_key, made.skills.dirs) == ("weather", "ak_1", ["skills"])
     assert made.links.keep == "all"
     assert parse({"membership_ttl": "12h"}, "here").membership_ttl == 43_200
-    assert "sidecar.api_key" in found.given
+    assert "sidecar.api_key" in found.keys
     assert found.unused == [
         "provider",
         "model",

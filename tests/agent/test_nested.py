@@ -15,7 +15,7 @@ from tests.agent.served import Served, client
 
 async def test_a_loop_without_end_is_refused_at_the_limit():
     async def again(ctx: Ctx) -> int:
-        return await ctx.agent("b" if ctx.door.port.id == "a" else "a").again()
+        return await ctx.agent("b" if ctx.call_context.port.id == "a" else "a").again()
 
     net = Net()
     served = [Served(net, name, again) for name in ("a", "b")]
@@ -48,7 +48,7 @@ async def test_a_round_trip_answers():
 
 async def test_no_time_left_is_a_definite_end():
     async def late(ctx: Ctx) -> None:
-        ctx.door._deadline = ctx.door.world.monotonic()
+        ctx.call_context._deadline = ctx.call_context.world.monotonic()
         with pytest.raises(DeadlineExceeded) as caught:
             await ctx.agent("a").late()
         assert caught.value.outcome == "definite"

@@ -100,7 +100,7 @@ async def test_unknown_outcomes_stay(net: Net):
         raise Unreachable(outcome="unknown")
 
     mesh = client(net)
-    mesh._door.call = vanish
+    mesh._context.call = vanish
     with pytest.raises(Unreachable):
         await mesh.any("name").name()
     assert len(net.log) == 1
@@ -279,7 +279,7 @@ async def test_nobody_has_it(net: Net):
 
 async def test_the_deadline_is_one_for_all(net: Net):
     mesh = client(net)
-    now = mesh._door.world.monotonic()
+    now = mesh._context.world.monotonic()
 
     class World:
         turn = 0
@@ -291,7 +291,7 @@ async def test_the_deadline_is_one_for_all(net: Net):
         def jitter(self) -> float:
             return 0.0
 
-    mesh._door.world = World()  # type: ignore[assignment]
+    mesh._context.world = World()  # type: ignore[assignment]
     with pytest.raises(DeadlineExceeded) as caught:
         await mesh.any("name", timeout=5).name()
     assert caught.value.outcome == "definite"

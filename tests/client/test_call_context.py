@@ -20,7 +20,7 @@ from tests.agent.loopback import Net
 def in_child(mesh: Mesh, out: Connection) -> None:
     """What a forked child gets of its parent's mesh."""
     said = []
-    for use in (lambda: mesh.links(), lambda: mesh._door.call(Outgoing(AgentId("a")))):
+    for use in (lambda: mesh.links(), lambda: mesh._context.call(Outgoing(AgentId("a")))):
         try:
             use()
         except ConfigError as error:

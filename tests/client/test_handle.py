@@ -113,14 +113,14 @@ async def test_a_replys_time_runs_from_call_to_answer(net: Net):
     """Whatever the tier measured: what it took before, and tries that failed, are in it."""
     mesh = client(net)
     for handle in (mesh.agent("a"), mesh.agent("a", idempotent=True), mesh.any("echo")):
-        call = mesh._door.call
+        call = mesh._context.call
         try:
-            mesh._door.call = late(call)
+            mesh._context.call = late(call)
             reply = await handle.call("echo", {"data": 1})
         finally:
-            mesh._door.call = call
+            mesh._context.call = call
         assert reply.ms >= 50 and (reply.why, reply.tried_ms) == ("no direct path", 40.0)
-    mesh._door.call = late(call)
+    mesh._context.call = late(call)
     assert (await mesh.agent("a").ask("hi").reply()).ms >= 50
 
 

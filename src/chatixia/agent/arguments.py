@@ -19,16 +19,16 @@ _EXPECTED: Final = re.compile(r"Expected (?P<want>.+), got (?P<got>.+)")
 def refusal(skill: str, names: Sequence[str], error: Exception) -> BadArguments:
     """``error`` of a decoder for ``skill``, whose arguments are called ``names``."""
     text = str(error)
-    if found := _UNKNOWN.fullmatch(text):
-        return BadArguments(_unknown(skill, names, found["name"], found["at"]))
-    if found := _MISSING.fullmatch(text):
-        place = f"{found['at'].removeprefix('$.')}." if found["at"] else ""
-        return BadArguments(f"{skill}: the argument {place}{found['name']} is missing.")
-    if found := _ROOT.fullmatch(text):
-        return BadArguments(f"{skill}: the arguments must be an object, not {found['got']}.")
-    if found := _PLACED.fullmatch(text):
-        place = found["at"].removeprefix("$.")
-        return BadArguments(f"{skill}: {place[:80]}: {_plain(found['what'])}.")
+    if match := _UNKNOWN.fullmatch(text):
+        return BadArguments(_unknown(skill, names, match["name"], match["at"]))
+    if match := _MISSING.fullmatch(text):
+        place = f"{match['at'].removeprefix('$.')}." if match["at"] else ""
+        return BadArguments(f"{skill}: the argument {place}{match['name']} is missing.")
+    if match := _ROOT.fullmatch(text):
+        return BadArguments(f"{skill}: the arguments must be an object, not {match['got']}.")
+    if match := _PLACED.fullmatch(text):
+        place = match["at"].removeprefix("$.")
+        return BadArguments(f"{skill}: {place[:80]}: {_plain(match['what'])}.")
     return BadArguments(f"{skill}: {_plain(text)[:400]}.")
 
 
@@ -47,5 +47,5 @@ def _unknown(skill: str, names: Sequence[str], name: str, at: str | None) -> str
 def _plain(text: str) -> str:
     """msgspec's own words, first line, without its quotes."""
     line = text.partition("\n")[0].rstrip(".").replace("`", "")
-    found = _EXPECTED.fullmatch(line)
-    return f"expected {found['want']}, got {found['got']}" if found else line[:1].lower() + line[1:]
+    match = _EXPECTED.fullmatch(line)
+    return f"expected {match['want']}, got {match['got']}" if match else line[:1].lower() + line[1:]

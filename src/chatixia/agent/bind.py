@@ -50,63 +50,67 @@ def bind(
     skill: Skill, make_ctx: MakeCtx, threads: Threads, generators: GeneratorThreads
 ) -> BoundSkill:
     """``skill`` with everything chosen. Raises ConfigError in one sentence."""
-    found = read(skill.fn, skill.name)
-    info = described(skill, found)
-    runner = _Runner(skill, found, make_ctx, threads, generators)
-    return BoundSkill(info, found.names, decoder(found), runner.choose())
+    signature = read(skill.fn, skill.name)
+    info = described(skill, signature)
+    runner = _Runner(skill, signature, make_ctx, threads, generators)
+    return BoundSkill(info, signature.names, decoder(signature), runner.choose())
 
 
-def decoder(found: Signature) -> Callable[[Any], Any]:
+def decoder(signature: Signature) -> Callable[[Any], Any]:
     """JSON bytes to the Struct of arguments, or to (Struct, others) where anything is taken."""
-    if not found.anything:
-        return msgspec.json.Decoder(found.args, dec_hook=dec_hook).decode
+    if not signature.anything:
+        return msgspec.json.Decoder(signature.args, dec_hook=dec_hook).decode
 
     def decode(body: Any) -> Any:
-        given = _objects(body)
-        mine = {name: given.pop(name) for name in found.names if name in given}
-        args = msgspec.convert(mine, found.args, dec_hook=dec_hook, str_keys=True)
-        return args, {name: _other(name, given[name], found) for name in given}
+        fields = _objects(body)
+        named = {name: fields.pop(name) for name in signature.names if name in fields}
+        args = msgspec.convert(named, signature.args, dec_hook=dec_hook, str_keys=True)
+        return args, {name: _other(name, fields[name], signature) for name in fields}
 
     return decode
 
 
-def _other(name: str, value: Any, found: Signature) -> Any:
+def _other(name: str, value: Any, signature: Signature) -> Any:
     """An argument that only ``**kwargs`` takes. Raises ValidationError placed at its name."""
-    if name in found.reserved:
+    if name in signature.reserved:
         raise msgspec.ValidationError(f"no argument can have that name - at `$.{name}`")
     try:
-        return msgspec.convert(value, found.rest, dec_hook=dec_hook, str_keys=True)
+        return msgspec.convert(value, signature.rest, dec_hook=dec_hook, str_keys=True)
     except msgspec.ValidationError as error:
         text, _, place = str(error).partition(" - at `$")
         raise msgspec.ValidationError(f"{text} - at `$.{name}{place or '`'}") from None
 
 
-def invoker(fn: Callable[..., Any], found: Signature) -> Invoke:
+def invoker(fn: Callable[..., Any], signature: Signature) -> Invoke:
     """How the decoded arguments and the Ctx become a call of ``fn``."""
-    plain = found.positional == len(found.names) and not found.anything and not found.ctx_name
-    if plain and found.ctx < 0:
+    plain = (
+        signature.positional == len(signature.names)
+        and not signature.anything
+        and not signature.ctx_name
+    )
+    if plain and signature.ctx < 0:
         return lambda args, _: fn(*astuple(args))
-    if plain and found.ctx == found.positional:
+    if plain and signature.ctx == signature.positional:
         return lambda args, ctx: fn(*astuple(args), ctx)
-    return _general(fn, found)
+    return _general(fn, signature)
 
 
-def _general(fn: Callable[..., Any], found: Signature) -> Invoke:
-    count, names = found.positional, found.names[found.positional :]
+def _general(fn: Callable[..., Any], signature: Signature) -> Invoke:
+    count, names = signature.positional, signature.names[signature.positional :]
 
     def invoke(args: Any, ctx: Ctx | None) -> Any:
-        args, others = args if found.anything else (args, {})
+        args, others = args if signature.anything else (args, {})
         values = astuple(args)
         first = list(values[:count])
-        if found.ctx >= 0:
-            first.insert(found.ctx, ctx)
+        if signature.ctx >= 0:
+            first.insert(signature.ctx, ctx)
         named = {
             key: value
             for key, value in zip(names, values[count:], strict=True)
             if value is not msgspec.UNSET  # a key of a TypedDict that may be away
         }
-        if found.ctx_name:
-            named[found.ctx_name] = ctx
+        if signature.ctx_name:
+            named[signature.ctx_name] = ctx
         return fn(*first, **named, **others)
 
     return invoke
@@ -118,42 +122,44 @@ class _Runner:
     def __init__(
         self,
         skill: Skill,
-        found: Signature,
+        signature: Signature,
         make_ctx: MakeCtx,
         threads: Threads,
         generators: GeneratorThreads,
     ) -> None:
         self._skill = skill
-        self._found = found
+        self._signature = signature
         self._make_ctx = make_ctx
         self._threads, self._generators = threads, generators
-        self._invoke = invoker(skill.fn, found)
-        self._wants_ctx = found.ctx >= 0 or bool(found.ctx_name)
+        self._invoke = invoker(skill.fn, signature)
+        self._wants_ctx = signature.ctx >= 0 or bool(signature.ctx_name)
 
     def choose(self) -> Run:
         """The shortest way that this skill can run."""
-        found = self._found
-        if found.kind == "async" and not (found.streams or self._skill.timeout or self._wants_ctx):
+        signature = self._signature
+        if signature.kind == "async" and not (
+            signature.streams or self._skill.timeout or self._wants_ctx
+        ):
             return self._bare()
         return self._timed if self._skill.timeout else self._full
 
     def _bare(self) -> Run:
         invoke, give = self._invoke, self._give
 
-        async def run(args: Any, inc: Incoming, responder: Responder) -> None:
+        async def run(args: Any, incoming: Incoming, responder: Responder) -> None:
             value = await invoke(args, None)
             if hasattr(value, "__aiter__"):
-                await self._items(value, inc, responder)
+                await self._items(value, incoming, responder)
             else:
-                await give(value, inc, responder)
+                await give(value, incoming, responder)
 
         return run
 
-    async def _give(self, value: Any, inc: Incoming, responder: Responder) -> None:
+    async def _give(self, value: Any, incoming: Incoming, responder: Responder) -> None:
         data = encode(value)
         if len(data) > MAX_RESULT:
             raise self._too_much(len(data))
-        if inc.stream:
+        if incoming.stream:
             await responder.item(data)
             responder.reply(b"null")
         else:
@@ -165,14 +171,14 @@ class _Runner:
             f" {MAX_RESULT}. Let it `yield` pieces, to callers that stream."
         )
 
-    async def _timed(self, args: Any, inc: Incoming, responder: Responder) -> None:
+    async def _timed(self, args: Any, incoming: Incoming, responder: Responder) -> None:
         """Within the skill's own time; what runs longer fails as a passed deadline."""
         from asyncio import timeout
 
         limit = self._skill.timeout
         try:
             async with timeout(limit) as scope:
-                await self._full(args, inc, responder)
+                await self._full(args, incoming, responder)
         except TimeoutError as error:
             if not scope.expired():
                 raise
@@ -180,20 +186,20 @@ class _Runner:
                 f"The skill {self._skill.name} took longer than its {limit:g} s."
             ) from error
 
-    async def _full(self, args: Any, inc: Incoming, responder: Responder) -> None:
-        ctx = self._make_ctx(inc, responder, self._skill.timeout) if self._wants_ctx else None
+    async def _full(self, args: Any, incoming: Incoming, responder: Responder) -> None:
+        ctx = self._make_ctx(incoming, responder, self._skill.timeout) if self._wants_ctx else None
         try:
-            value = await self._value(args, ctx, inc)
-            if self._found.streams or hasattr(value, "__aiter__"):
-                await self._items(value, inc, responder)
+            value = await self._value(args, ctx, incoming)
+            if self._signature.streams or hasattr(value, "__aiter__"):
+                await self._items(value, incoming, responder)
             else:
-                await self._give(value, inc, responder)
+                await self._give(value, incoming, responder)
         finally:
             if ctx is not None:
                 ctx.close()
 
-    async def _value(self, args: Any, ctx: Ctx | None, inc: Incoming) -> Any:
-        kind = self._found.kind
+    async def _value(self, args: Any, ctx: Ctx | None, incoming: Incoming) -> Any:
+        kind = self._signature.kind
         if kind == "async":
             return await self._invoke(args, ctx)
         if ctx is not None and kind != "async stream":
@@ -203,15 +209,15 @@ class _Runner:
         if kind == "async stream":
             return self._invoke(args, ctx)  # makes the generator, runs none of it
         if kind == "sync stream":
-            return self._stepped(partial(self._invoke, args, ctx), inc)
-        value = await self._threads.run_for(holder(inc), self._invoke, args, ctx)
+            return self._stepped(partial(self._invoke, args, ctx), incoming)
+        value = await self._threads.run_for(holder(incoming), self._invoke, args, ctx)
         return await value if isawaitable(value) else value
 
-    def _stepped(self, make: Callable[[], Any], inc: Incoming) -> Any:
-        return self._generators.items(make, holder(inc))
+    def _stepped(self, make: Callable[[], Any], incoming: Incoming) -> Any:
+        return self._generators.items(make, holder(incoming))
 
-    async def _items(self, value: Any, inc: Incoming, responder: Responder) -> None:
-        items = value if hasattr(value, "__aiter__") else self._stepped(lambda: value, inc)
+    async def _items(self, value: Any, incoming: Incoming, responder: Responder) -> None:
+        items = value if hasattr(value, "__aiter__") else self._stepped(lambda: value, incoming)
         chunks: list[bytes] = []
         size = 0
         async with aclosing(items) if hasattr(items, "aclose") else nullcontext():
@@ -219,16 +225,16 @@ class _Runner:
                 chunk = encode(item)
                 if len(chunk) > MAX_RESULT:
                     raise self._too_much(len(chunk))
-                if inc.stream:
+                if incoming.stream:
                     await responder.item(chunk)
                     continue
                 size += len(chunk) + 1
                 if size > MAX_RESULT:
                     raise self._too_much(size)
                 chunks.append(chunk)
-        responder.reply(b"null" if inc.stream else b"[%b]" % b",".join(chunks))
+        responder.reply(b"null" if incoming.stream else b"[%b]" % b",".join(chunks))
 
 
-def holder(inc: Incoming) -> str:
+def holder(incoming: Incoming) -> str:
     """Whose share of the threads a request uses; by the queue, a client counts as its machine."""
-    return inc.holder or inc.caller.partition("~")[0]
+    return incoming.holder or incoming.caller.partition("~")[0]

@@ -19,7 +19,7 @@ from .prompts import PromptService
 from .skill import Skill
 
 DELEGATE_S: Final = 120.0
-"""How long `delegate` waits, at most (the described 120 s)."""
+"""How long `delegate` waits, at most (120 s, as in the compatible contract)."""
 MAX_NAMED: Final = 10
 
 
@@ -40,21 +40,21 @@ async def delegate(
         wait: false to leave it as a task in the queue and answer with the task's id
         args: the skill's arguments
     """
-    given = {"message": message} if args is None else args
+    arguments = {"message": message} if args is None else args
     if not wait:
-        return await _leave(ctx, target_agent_id, skill, given)
+        return await _leave(ctx, target_agent_id, skill, arguments)
     if not skill:
         return await _ask(ctx, target_agent_id, message)
     if target_agent_id:
-        reply = await _other(ctx, target_agent_id).call(skill, given)
+        reply = await _other(ctx, target_agent_id).call(skill, arguments)
     else:
-        reply = await ctx.any(skill, timeout=DELEGATE_S).call(skill, given)
+        reply = await ctx.any(skill, timeout=DELEGATE_S).call(skill, arguments)
     return {"value": reply.value, "via": reply.via, "agent": reply.agent, "ms": reply.ms}
 
 
 async def list_agents(ctx: Ctx) -> list[dict[str, Any]]:
     """The agents of the mesh: id, health, host, mode, machine, up to ten skills; `self` is me."""
-    return [_line(record, ctx.door.id) for record in await ctx.mesh.agents()]
+    return [_line(record, ctx.call_context.id) for record in await ctx.mesh.agents()]
 
 
 async def find_agent(skill: str, ctx: Ctx) -> dict[str, Any]:
@@ -87,8 +87,8 @@ async def mesh_broadcast(message: str, ctx: Ctx) -> list[Receipt]:
     return await ctx.mesh.broadcast(message)
 
 
-def user_intervention(desk: PromptService) -> Callable[..., Any]:
-    """The skill of that name, for the agent whose desk that is."""
+def user_intervention(prompts: PromptService) -> Callable[..., Any]:
+    """The skill of that name, for the agent whose ``prompts`` these are."""
 
     async def user_intervention(message: str, ctx: Ctx) -> dict[str, Any]:
         """Tell a person who watches this agent something; it is kept, and answered if it can be.
@@ -96,7 +96,7 @@ def user_intervention(desk: PromptService) -> Callable[..., Any]:
         Args:
             message: the text
         """
-        return {"received": True, "reply": await desk.hear(message, ctx)}
+        return {"received": True, "reply": await prompts.hear(message, ctx)}
 
     return user_intervention
 
@@ -119,33 +119,33 @@ _PLAIN: Final[dict[str, Callable[..., Any]]] = {
 }
 
 
-def builtin(name: str, desk: PromptService) -> Skill:
+def builtin(name: str, prompts: PromptService) -> Skill:
     """The built-in skill called ``name``. Raises ConfigError naming the nearest."""
     if name not in NAMES:
         raise ConfigError(f"There is no built-in skill {name}; {_nearest(name, NAMES)}")
-    return Skill(name, _PLAIN.get(name) or user_intervention(desk))
+    return Skill(name, _PLAIN.get(name) or user_intervention(prompts))
 
 
 def disabled(names: Iterable[str], own: Iterable[str]) -> frozenset[str]:
     """The skills to leave out, each the agent's own or a built-in one.
 
-    Raises ConfigError naming the nearest: a slip of the pen would serve what is to be shut off.
+    Raises ConfigError naming the nearest: a typing error would serve what is to be left out.
     """
-    chosen, known = frozenset(names), [*own, *NAMES]
-    for name in sorted(chosen.difference(known)):
-        raise ConfigError(f"There is no skill {name} to leave out; {_nearest(name, known)}")
+    chosen, existing = frozenset(names), [*own, *NAMES]
+    for name in sorted(chosen.difference(existing)):
+        raise ConfigError(f"There is no skill {name} to leave out; {_nearest(name, existing)}")
     return chosen
 
 
-def _nearest(name: str, known: Sequence[str]) -> str:
+def _nearest(name: str, names: Sequence[str]) -> str:
     from difflib import get_close_matches  # only for a mistake: it costs 0.2 MB
 
-    close = get_close_matches(name, known, 1)
-    return f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}."
+    close = get_close_matches(name, names, 1)
+    return f"did you mean {close[0]}?" if close else f"there are {', '.join(names)}."
 
 
 def _other(ctx: Ctx, name: str) -> AgentHandle:
-    if name == ctx.door.id:
+    if name == ctx.call_context.id:
         raise BadArguments(f"{name} is this agent itself; name another one.")
     return ctx.agent(name, timeout=DELEGATE_S)
 

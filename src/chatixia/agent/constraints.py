@@ -2,7 +2,7 @@
 
 msgspec checks its own ``Meta`` and passes over what else an annotation carries, so that
 ``Annotated[int, Field(ge=1)]`` of pydantic, or ``Gt(5)`` of annotated_types, would promise what
-nobody keeps. Here they become a ``Meta``; what cannot become one is refused at the start.
+nothing checks. Here they become a ``Meta``; what cannot become one is refused at the start.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ HOMES: Final = frozenset({"annotated_types", "pydantic"})
 _LEAST: Final = ("gt", "ge", "min_length")
 _MOST: Final = ("lt", "le", "max_length")
 _LIMITS: Final = (*_LEAST, *_MOST, "multiple_of", "pattern")
-_SAID: Final = ("title", "description", "examples")
+_DESCRIPTIVE: Final = ("title", "description", "examples")
 _ELSEWHERE: Final = ("alias", "validation_alias", "discriminator")
-"""What pydantic's Field says beyond limits, and only a model of pydantic can do."""
+"""What pydantic's Field sets beyond limits, and only a model of pydantic can do."""
 _UNIONS: Final = (typing.Union, types.UnionType)
-_OURS: Final = frozenset({"strict"})
-"""What is so anyway."""
+_ALWAYS_TRUE: Final = frozenset({"strict"})
+"""What holds for every skill, asked for or not."""
 
 
 class Unchecked(ValueError):
-    """A promise of an annotation that would not be kept; the text says which."""
+    """A constraint of an annotation that would not be checked; the text names it."""
 
 
 def foreign(note: Any) -> bool:
@@ -59,9 +59,9 @@ def mended(hint: Any) -> Any:
         return hint
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
-        kept = tuple(note for note in args[1:] if not foreign(note))
+        own = tuple(note for note in args[1:] if not foreign(note))
         inner = mended(args[0])
-        inner = Annotated[(inner, *kept)] if kept else inner
+        inner = Annotated[(inner, *own)] if own else inner
         return _with([note for note in args[1:] if foreign(note)], inner)
     parts = tuple(mended(part) for part in args)
     if origin in _UNIONS:
@@ -77,14 +77,14 @@ def _holds_foreign(hint: Any) -> bool:
 
 def _with(notes: list[Any], hint: Any) -> Any:
     limits: dict[str, Any] = {}
-    said: dict[str, Any] = {}
+    descriptions: dict[str, Any] = {}
     for note in notes:
-        _read(note, limits, said)
+        _read(note, limits, descriptions)
     try:
         hint = _limited(hint, msgspec.Meta(**limits)) if limits else hint
     except (TypeError, ValueError):
         raise Unchecked(" and ".join(limits)) from None
-    return Annotated[hint, msgspec.Meta(**said)] if said else hint
+    return Annotated[hint, msgspec.Meta(**descriptions)] if descriptions else hint
 
 
 def _limited(hint: Any, meta: msgspec.Meta) -> Any:
@@ -98,11 +98,13 @@ def _limited(hint: Any, meta: msgspec.Meta) -> Any:
     return Annotated[hint, meta]
 
 
-def _read(note: Any, limits: dict[str, Any], said: dict[str, Any]) -> None:
-    """What ``note`` (a Field, a group, or one limit) says, into ``limits`` and ``said``."""
+def _read(note: Any, limits: dict[str, Any], descriptions: dict[str, Any]) -> None:
+    """Collect what ``note`` (a Field, a group, or one limit) sets."""
     parts: Iterable[Any] = ()
     if is_field(note):
-        said.update({key: found for key in _SAID if (found := getattr(note, key, None))})
+        descriptions.update(
+            {key: text for key in _DESCRIPTIVE if (text := getattr(note, key, None))}
+        )
         for key in _ELSEWHERE:
             if getattr(note, key, None) is not None:
                 raise Unchecked(f"Field({key}=...)")
@@ -112,16 +114,18 @@ def _read(note: Any, limits: dict[str, Any], said: dict[str, Any]) -> None:
     else:
         _limit(note, limits)
     for one in parts:
-        _read(one, limits, said)
+        _read(one, limits, descriptions)
 
 
 def _limit(note: Any, limits: dict[str, Any]) -> None:
-    found = {key: getattr(note, key) for key in _LIMITS if getattr(note, key, None) is not None}
-    asked = {key for key, value in getattr(note, "__dict__", {}).items() if value}
-    more = asked - found.keys() - _OURS
-    if more or not (found or hasattr(note, "strict")):
+    limit_values = {
+        key: getattr(note, key) for key in _LIMITS if getattr(note, key, None) is not None
+    }
+    set_fields = {key for key, value in getattr(note, "__dict__", {}).items() if value}
+    more = set_fields - limit_values.keys() - _ALWAYS_TRUE
+    if more or not (limit_values or hasattr(note, "strict")):
         raise Unchecked(", ".join(sorted(more)) or type(note).__name__)
-    for key, limit in found.items():
+    for key, limit in limit_values.items():
         limits[key] = _stricter(key, limits[key], limit) if key in limits else _plain(limit)
 
 
@@ -142,15 +146,15 @@ def _plain(limit: Any) -> Any:
 
 def inside(info: Any) -> str:
     """What a type (of ``msgspec.inspect``) holds that msgspec would not check; "" if nothing."""
-    todo, seen = [info], set[int]()
+    todo, visited = [info], set[int]()
     while todo:
         node = todo.pop()
         if isinstance(node, tuple):
             todo += node
-        elif isinstance(node, msgspec.Struct) and id(node) not in seen:
-            seen.add(id(node))
-            if said := _of_class(getattr(node, "cls", None), node):
-                return said
+        elif isinstance(node, msgspec.Struct) and id(node) not in visited:
+            visited.add(id(node))
+            if problem := _of_class(getattr(node, "cls", None), node):
+                return problem
             todo += [getattr(node, key) for key in node.__struct_fields__]
     return ""
 
@@ -172,4 +176,4 @@ def _hints(cls: type) -> Mapping[str, Any]:
     try:
         return typing.get_type_hints(cls, include_extras=True)
     except (NameError, TypeError):
-        return {}  # what msgspec made of it is checked; a name it found elsewhere is not there here
+        return {}  # msgspec has resolved and checked it; its names need not resolve here too

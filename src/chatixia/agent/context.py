@@ -1,4 +1,4 @@
-"""Ctx: what a skill knows of the request it serves, and calls it makes on that request's behalf.
+"""Ctx: the request that a skill serves, and the calls that it makes on that request's behalf.
 
 A parameter annotated ``Ctx`` is given one; it is not in the schema. Calls through it carry the
 request's path, deadline, trace and cancellation (trust.md section 5: a path takes rights away).
@@ -32,10 +32,10 @@ class Ctx:
 
     __slots__ = (
         "_closed",
-        "_door",
-        "_inc",
+        "_incoming",
         "_loop",
         "_mesh",
+        "_nested",
         "_owner",
         "_responder",
         "_root",
@@ -44,17 +44,17 @@ class Ctx:
 
     def __init__(
         self,
-        inc: Incoming,
+        incoming: Incoming,
         responder: Responder,
         root: CallContext,
         deadline: float | None,
         owner: Task[object] | None = None,
     ) -> None:
         self._owner = owner
-        self._inc = inc
+        self._incoming = incoming
         self._responder = responder
         self._root = root
-        self._door: NestedContext | None = None
+        self._nested: NestedContext | None = None
         self._closed = False
         self._mesh: Mesh | None = None
         self._loop: AbstractEventLoop | None = None
@@ -65,12 +65,12 @@ class Ctx:
     def caller(self) -> str:
         """Who asked: proved by its key on a link; in the queue (``via`` is ``queue, plain``) the
         registry's word, which nobody proves."""
-        return self._inc.caller
+        return self._incoming.caller
 
     @property
     def path(self) -> tuple[str, ...]:
         """Everyone whose request led here, the first asker first, the caller last."""
-        return self._inc.path
+        return self._incoming.path
 
     @property
     def remaining(self) -> float:
@@ -82,42 +82,42 @@ class Ctx:
     @property
     def via(self) -> str:
         """The tier that brought the request: ``direct``, or ``queue, plain``."""
-        return self._inc.via
+        return self._incoming.via
 
     @property
     def skill(self) -> str:
         """The skill that was asked for; empty for a prompt."""
-        return self._inc.skill
+        return self._incoming.skill
 
     @property
     def request_id(self) -> str:
         """The request's id, the same on every try."""
-        return self._inc.request_id
+        return self._incoming.request_id
 
     @property
     def idempotency_key(self) -> str:
         """The same for every try of the same work: give it to what must not happen twice."""
-        return self._inc.key or self._inc.request_id
+        return self._incoming.key or self._incoming.request_id
 
     @property
     def fence(self) -> str:
         """Rises with each grant of a queued task; empty over a link. For stores that compare."""
-        return self._inc.fence
+        return self._incoming.fence
 
     @property
     def attempt(self) -> int:
         """Which try of a queued task this is, from 1."""
-        return self._inc.attempt
+        return self._incoming.attempt
 
     @property
     def task_id(self) -> str:
         """The queued task, empty over a link."""
-        return self._inc.task_id
+        return self._incoming.task_id
 
     @property
     def traceparent(self) -> str:
         """The W3C trace context that came with the request."""
-        return self._inc.traceparent
+        return self._incoming.traceparent
 
     @property
     def cancelled(self) -> bool:
@@ -126,20 +126,20 @@ class Ctx:
         return self._closed or self.remaining <= 0
 
     @property
-    def door(self) -> NestedContext:
-        """What this request's own calls go through."""
-        if self._door is None:
+    def call_context(self) -> NestedContext:
+        """The context of the calls that this request makes."""
+        if self._nested is None:
             from .nested import NestedContext
 
-            self._door = NestedContext(self._root, self._inc, self.deadline, self._owner)
-            self._door.closed = self._closed  # who kept the Ctx gets no open door from it
-        return self._door
+            self._nested = NestedContext(self._root, self._incoming, self.deadline, self._owner)
+            self._nested.closed = self._closed  # a Ctx kept beyond its request makes no calls
+        return self._nested
 
     @property
     def mesh(self) -> Mesh:
         """The mesh as this request may use it: :meth:`Mesh.submit`, :meth:`Mesh.agents` ..."""
         if self._mesh is None:
-            self._mesh = Mesh(self.door)
+            self._mesh = Mesh(self.call_context)
         return self._mesh
 
     def agent(
@@ -194,13 +194,13 @@ class Ctx:
     def enter_thread(self, loop: AbstractEventLoop) -> None:
         """The skill is about to run in a thread beside ``loop``; the runtime says so."""
         self._loop = loop
-        _ = self.door  # made here, so that two threads never both make it
+        _ = self.call_context  # made here, so that two threads never both make one
 
     def close(self) -> None:
         """The request has ended: calls still made on its behalf end too."""
         self._closed = True
-        if self._door is not None:
-            self._door.close()
+        if self._nested is not None:
+            self._nested.close()
 
     def __repr__(self) -> str:
-        return f"<request {self._inc.skill or self._inc.kind} of {self._inc.caller}>"
+        return f"<request {self._incoming.skill or self._incoming.kind} of {self._incoming.caller}>"

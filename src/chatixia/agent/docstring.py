@@ -41,21 +41,21 @@ def _short(text: str) -> str:
 
 
 def _params(lines: list[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     last = ""
     for line, style in _styled(lines):
         match = style.match(line)
         if match is not None:
             last = match[1]
-            found[last] = match[2].strip() if match.lastindex == 2 else ""
+            texts[last] = match[2].strip() if match.lastindex == 2 else ""
         elif last and line.strip():
-            found[last] = f"{found[last]} {line.strip()}".strip()
-    return found
+            texts[last] = f"{texts[last]} {line.strip()}".strip()
+    return texts
 
 
 def _styled(lines: list[str]) -> list[tuple[str, re.Pattern[str]]]:
     """Each line that speaks of parameters, with the pattern that names one there."""
-    out: list[tuple[str, re.Pattern[str]]] = []
+    styled: list[tuple[str, re.Pattern[str]]] = []
     inside, style = False, _GOOGLE
     for n, line in enumerate(lines):
         if line.startswith(":"):
@@ -66,5 +66,5 @@ def _styled(lines: list[str]) -> list[tuple[str, re.Pattern[str]]]:
             style = _NUMPY if underlined else _GOOGLE
             continue
         if inside and set(line.strip()) != {"-"}:
-            out.append((line, style))
-    return out
+            styled.append((line, style))
+    return styled

@@ -22,13 +22,13 @@ class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader that refuses equal keys in a mapping (YAML 1.2.2, 3.2.1.1)."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
+        keys = set()
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 continue
-            if key.value in seen:
+            if key.value in keys:
                 raise _DuplicateKey(key)
-            seen.add(key.value)
+            keys.add(key.value)
         return super().construct_mapping(node, deep)
 
 

@@ -19,8 +19,8 @@ def is_model(kind: Any) -> bool:
     )
 
 
-def dec_hook(kind: Any, found: Any) -> Any:
-    """``found`` as a ``kind``. Raises ValueError with one line naming the first thing wrong."""
+def dec_hook(kind: Any, value: Any) -> Any:
+    """``value`` as a ``kind``. Raises ValueError with one line naming the first thing wrong."""
     if not is_model(kind):
         raise NotImplementedError(
             f"{with_article(getattr(kind, '__name__', str(kind)))} cannot come as JSON"
@@ -29,20 +29,20 @@ def dec_hook(kind: Any, found: Any) -> Any:
     try:
         # What came is JSON: a strict model takes a date from JSON's text, from Python's never.
         if callable(from_json):
-            return from_json(msgspec.json.encode(found))
-        return kind.model_validate(found)
+            return from_json(msgspec.json.encode(value))
+        return kind.model_validate(value)
     except ValueError as error:
         raise ValueError(_first(error)) from None
 
 
 def _first(error: ValueError) -> str:
-    """The first complaint of a validation error: its place and message, never the input."""
+    """The first detail of a validation error: its place and message, never the input."""
     listed = getattr(error, "errors", None)
-    found = listed() if callable(listed) else []
-    if not found:
+    details = listed() if callable(listed) else []
+    if not details:
         return str(error).partition("\n")[0]
-    place = ".".join(str(step) for step in found[0].get("loc", ()))
-    return f"{place}: {found[0].get('msg', 'not valid')}" if place else str(found[0].get("msg"))
+    place = ".".join(str(step) for step in details[0].get("loc", ()))
+    return f"{place}: {details[0].get('msg', 'not valid')}" if place else str(details[0].get("msg"))
 
 
 def schema_hook(kind: Any) -> dict[str, Any]:
@@ -58,5 +58,5 @@ def result_schema_hook(kind: Any) -> dict[str, Any]:
 def _schema(kind: Any, mode: str) -> dict[str, Any]:
     if not is_model(kind):
         raise NotImplementedError
-    found: dict[str, Any] = kind.model_json_schema(ref_template="#/$defs/{model}", mode=mode)
-    return found
+    schema: dict[str, Any] = kind.model_json_schema(ref_template="#/$defs/{model}", mode=mode)
+    return schema

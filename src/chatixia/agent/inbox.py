@@ -60,10 +60,10 @@ class Inbox:
         import os
 
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-        with os.fdopen(os.open(file, flags, 0o600), "ab") as out:
-            if out.tell() + len(line) <= MAX_FILE:
-                out.write(line)
+        with os.fdopen(os.open(file, flags, 0o600), "ab") as target:
+            if target.tell() + len(line) <= MAX_FILE:
+                target.write(line)
                 return
         os.replace(file, file.with_name(file.name + ".1"))
-        with os.fdopen(os.open(file, flags, 0o600), "ab") as out:
-            out.write(line)
+        with os.fdopen(os.open(file, flags, 0o600), "ab") as target:
+            target.write(line)

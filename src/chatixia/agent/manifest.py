@@ -1,7 +1,7 @@
 """``agent.yaml``, and ``AGENT.md`` and ``.env`` beside it: an agent described without code.
 
-The described keys (requirements B.6) all stand. Those without a meaning yet are checked and
-reported as not used yet; a key that does not exist is an error that names the nearest.
+Every key of the compatible contract (requirements B.6) is accepted. Those without a meaning yet are
+checked and reported as not used yet; a key that does not exist is an error that names the nearest.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Line = Annotated[str, msgspec.Meta(max_length=1024)]
 
 
 class Sidecar(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """``sidecar``: of the described agent. ``api_key`` has no default, and counts only on a
+    """``sidecar``: of the compatible contract. ``api_key`` has no default, and counts only on a
     machine that is in no mesh; the others are not used yet."""
 
     binary: Line = "chatixia-sidecar"
@@ -36,8 +36,8 @@ class Sidecar(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 
 class SkillsChoice(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """``skills``. ``builtin``: those to serve; ``dirs``: folders with described skills, relative to
-    the manifest; ``disabled``: names left out of all."""
+    """``skills``. ``builtin``: those to serve; ``dirs``: folders with a ``skill.json`` each,
+    relative to the manifest; ``disabled``: names left out of all."""
 
     builtin: Annotated[list[Line], msgspec.Meta(max_length=64)] = []
     dirs: Annotated[list[Line], msgspec.Meta(max_length=64)] = []
@@ -94,13 +94,13 @@ NOT_YET: Final = (
 class LoadedManifest(msgspec.Struct):
     """A manifest and what stood beside it.
 
-    ``given``: the keys it really names, dotted. ``guide``: the text of AGENT.md.
+    ``keys``: those that it names, dotted. ``guide``: the text of AGENT.md.
     ``environment``: what ``.env`` says.
     """
 
     path: Path
     manifest: Manifest
-    given: frozenset[str]
+    keys: frozenset[str]
     guide: str = ""
     environment: dict[str, str] = {}
 
@@ -111,13 +111,13 @@ class LoadedManifest(msgspec.Struct):
 
     @property
     def system_prompt(self) -> str:
-        """``prompt`` and AGENT.md, joined as described."""
+        """``prompt`` and AGENT.md, joined."""
         return "\n\n".join(part for part in (self.manifest.prompt, self.guide) if part)
 
     @property
     def unused(self) -> list[str]:
-        """The given keys that do nothing yet."""
-        return [key for key in NOT_YET if key in self.given]
+        """Its keys that do nothing yet."""
+        return [key for key in NOT_YET if key in self.keys]
 
 
 def find(place: Path) -> Path | None:
@@ -137,23 +137,23 @@ def load(place: Path) -> LoadedManifest:
     path = find(place)
     if path is None:
         raise ConfigError(f"There is no agent.yaml in {place}; `chatixia init` makes one.")
-    given = _normal(_yaml(path))
-    manifest = parse(given, str(path))
+    data = _normal(_yaml(path))
+    manifest = parse(data, str(path))
     return LoadedManifest(
         path.absolute(),
         manifest,
-        frozenset(_dotted(given)),
+        frozenset(_dotted(data)),
         _text(path.parent / GUIDE),
         environment(path.parent / ENVIRONMENT),
     )
 
 
-def parse(given: Mapping[str, Any], where: str) -> Manifest:
-    """``given`` as a manifest. Raises ConfigError naming the key, and the nearest known one."""
-    given = _normal(given)
-    check_keys(given, Manifest, where)
+def parse(data: Mapping[str, Any], where: str) -> Manifest:
+    """``data`` as a manifest. Raises ConfigError naming the key, and the nearest known one."""
+    data = _normal(data)
+    check_keys(data, Manifest, where)
     try:
-        return msgspec.convert(given, Manifest)
+        return msgspec.convert(data, Manifest)
     except msgspec.ValidationError as error:
         what, _, at = str(error).replace("`", "").partition(" - at ")
         key = at.removeprefix("$.")
@@ -166,22 +166,22 @@ def choices(key: str) -> str:
     if get_origin(kind) is Literal:
         *others, last = get_args(kind)
         return f"; use {', '.join(others)} or {last}"
-    known = {"links.keep": "a number, or all", "skills.builtin": "a list of names"}
-    known |= dict.fromkeys(DURATIONS, "seconds, or a time such as 90s, 5m, 12h, 7d")
-    return f"; use {known[key]}" if key in known else ""
+    values = {"links.keep": "a number, or all", "skills.builtin": "a list of names"}
+    values |= dict.fromkeys(DURATIONS, "seconds, or a time such as 90s, 5m, 12h, 7d")
+    return f"; use {values[key]}" if key in values else ""
 
 
-def check_keys(given: Mapping[str, Any], kind: type[msgspec.Struct], where: str) -> None:
-    """Every key of ``given`` and below is one of ``kind``'s. Raises ConfigError."""
-    known = sorted(dotted_keys(kind))
-    for key in _dotted(given):
-        if key not in known:
+def check_keys(data: Mapping[str, Any], kind: type[msgspec.Struct], where: str) -> None:
+    """Every key of ``data`` and below is one of ``kind``'s. Raises ConfigError."""
+    valid = sorted(dotted_keys(kind))
+    for key in _dotted(data):
+        if key not in valid:
             from difflib import get_close_matches  # only for a mistake: it costs 0.2 MB
 
-            close = get_close_matches(key, known, 1, 0.5)
+            close = get_close_matches(key, valid, 1, 0.5)
             raise ConfigError(
                 f"{where}: there is no key {key[:80]}"
-                + (f"; did you mean {close[0]}?" if close else f"; there are {', '.join(known)}.")
+                + (f"; did you mean {close[0]}?" if close else f"; there are {', '.join(valid)}.")
             )
 
 
@@ -195,7 +195,7 @@ def dotted_keys(kind: type[msgspec.Struct], prefix: str = "") -> Iterator[str]:
 
 def environment(path: Path) -> dict[str, str]:
     """What a ``.env`` file sets: ``NAME=value`` lines, ``#`` comments, quotes around values."""
-    found: dict[str, str] = {}
+    variables: dict[str, str] = {}
     for number, line in enumerate(_text(path).splitlines(), 1):
         line = line.strip().removeprefix("export ")
         if not line or line.startswith("#"):
@@ -203,20 +203,20 @@ def environment(path: Path) -> dict[str, str]:
         name, sign, value = line.partition("=")
         if not sign or not name.strip().isidentifier():
             raise ConfigError(f"{path}, line {number}: write NAME=value.")
-        found[name.strip()] = _unquoted(value.strip())
-    return found
+        variables[name.strip()] = _unquoted(value.strip())
+    return variables
 
 
-def _normal(given: Mapping[str, Any]) -> dict[str, Any]:
+def _normal(data: Mapping[str, Any]) -> dict[str, Any]:
     """Without empty keys, times in seconds, and ``skills`` as a list written out."""
-    made = {
+    normal = {
         key: seconds(value) if key in DURATIONS else value
-        for key, value in given.items()
+        for key, value in data.items()
         if value is not None
     }
-    if isinstance(made.get("skills"), list):
-        made["skills"] = {"builtin": made["skills"]}
-    return made
+    if isinstance(normal.get("skills"), list):
+        normal["skills"] = {"builtin": normal["skills"]}
+    return normal
 
 
 def _unquoted(value: str) -> str:
@@ -230,14 +230,14 @@ def _yaml(path: Path) -> dict[str, Any]:
     from .document import YAMLError, fault, load
 
     try:
-        given = load(_text(path, named=True))
+        data = load(_text(path, named=True))
     except YAMLError as error:
         raise ConfigError(f"{path}{fault(error)}") from None
-    if given is None:
+    if data is None:
         return {}
-    if not isinstance(given, dict) or not all(isinstance(key, str) for key in given):
+    if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
         raise ConfigError(f"{path}: a manifest is a list of keys with values.")
-    return given
+    return data
 
 
 def _text(path: Path, named: bool = False) -> str:
@@ -255,8 +255,8 @@ def _text(path: Path, named: bool = False) -> str:
         raise ConfigError(f"{path} is not UTF-8 text.") from None
 
 
-def _dotted(given: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    for key, value in given.items():
+def _dotted(data: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in data.items():
         yield f"{prefix}{key}"
         if isinstance(value, dict):
             yield from _dotted(value, f"{prefix}{key}.")

@@ -20,13 +20,17 @@ class NestedContext(CallContext):
     tasks are ended by :meth:`close`.
     """
 
-    __slots__ = ("_deadline", "_inc", "_owner", "_running", "closed")
+    __slots__ = ("_deadline", "_incoming", "_owner", "_running", "closed")
 
     def __init__(
-        self, root: CallContext, inc: Incoming, deadline: float | None, owner: Task[object] | None
+        self,
+        root: CallContext,
+        incoming: Incoming,
+        deadline: float | None,
+        owner: Task[object] | None,
     ) -> None:
         super().__init__(root.port, root.world, root.warmer, root.affinity)
-        self._inc = inc
+        self._incoming = incoming
         self._deadline = deadline
         self._owner = owner
         self._running: set[Future[CallAnswer]] = set()
@@ -36,16 +40,16 @@ class NestedContext(CallContext):
     @property
     def avoid(self) -> frozenset[str]:
         """Me, and everyone who waits for this request."""
-        return frozenset((*self._inc.path, self._inc.caller, self.id))
+        return frozenset((*self._incoming.path, self._incoming.caller, self.id))
 
     def caused_by(self) -> tuple[str, ...]:
         """Everyone who led here."""
-        return self._inc.path
+        return self._incoming.path
 
     @property
     def traceparent(self) -> str:
         """The request's own."""
-        return self._inc.traceparent
+        return self._incoming.traceparent
 
     def budget(self, timeout: float) -> float:
         """``timeout``, or what is left of the request if less. Raises DeadlineExceeded."""
@@ -58,32 +62,32 @@ class NestedContext(CallContext):
             )
         return min(timeout, left)
 
-    def stream(self, out: Outgoing) -> Stream:
-        """Items for ``out``, as part of this request."""
-        return self.port.stream(self._bound(out))
+    def stream(self, outgoing: Outgoing) -> Stream:
+        """Items for ``outgoing``, as part of this request."""
+        return self.port.stream(self._bound(outgoing))
 
-    async def _call(self, out: Outgoing) -> CallAnswer:
-        self._bound(out)
+    async def _call(self, outgoing: Outgoing) -> CallAnswer:
+        self._bound(outgoing)
         if current_task() is self._owner:
-            return await self.port.call(out)
-        return await self._beside(out)
+            return await self.port.call(outgoing)
+        return await self._beside(outgoing)
 
-    def _bound(self, out: Outgoing) -> Outgoing:
+    def _bound(self, outgoing: Outgoing) -> Outgoing:
         if self.closed:
             raise Cancelled("The request that made this call has ended.")
-        if len(self._inc.path) >= MAX_HOPS:
+        if len(self._incoming.path) >= MAX_HOPS:
             raise HopLimit(
-                f"The call passed through {len(self._inc.path)} agents already; "
+                f"The call passed through {len(self._incoming.path)} agents already; "
                 f"{MAX_HOPS} is the limit."
             )
-        out.path = self._inc.path
-        out.traceparent = out.traceparent or self._inc.traceparent
-        out.timeout = self.budget(out.timeout)
-        return out
+        outgoing.path = self._incoming.path
+        outgoing.traceparent = outgoing.traceparent or self._incoming.traceparent
+        outgoing.timeout = self.budget(outgoing.timeout)
+        return outgoing
 
-    async def _beside(self, out: Outgoing) -> CallAnswer:
+    async def _beside(self, outgoing: Outgoing) -> CallAnswer:
         """A call from another task than the skill's own: it must not outlive the request."""
-        running = ensure_future(self.port.call(out))
+        running = ensure_future(self.port.call(outgoing))
         self._running.add(running)
         try:
             return await running

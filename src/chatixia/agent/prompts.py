@@ -1,4 +1,4 @@
-"""The desk: where free text for an agent is answered, or kept.
+"""Free text for an agent: answered by its prompt handler, or kept in its inbox.
 
 ``ask`` goes to the prompt handler and is ``unknown_skill`` without one. A message (`mesh_send`,
 `mesh_broadcast`) goes to it too, or into the inbox: it is always received.
@@ -62,9 +62,9 @@ class PromptService:
         self._make_ctx = make_ctx
         self._threads = threads
 
-    async def answer(self, inc: Incoming, responder: Responder) -> None:
+    async def answer(self, incoming: Incoming, responder: Responder) -> None:
         """Serve one prompt, message, or task without a skill."""
-        prompt = prompt_of(inc)
+        prompt = prompt_of(incoming)
         text = prompt.message or prompt.text
         message = prompt.direct or prompt.broadcast
         if self._handler is None and not message:
@@ -74,62 +74,64 @@ class PromptService:
             )
         if self._handler is None or message:
             self.inbox.add(
-                InboxMessage(inc.caller, text, inc.via, self._world.wall(), prompt.broadcast)
+                InboxMessage(
+                    incoming.caller, text, incoming.via, self._world.wall(), prompt.broadcast
+                )
             )
         if self._handler is None:
             responder.reply(b'""')
         elif prompt.ack:
             responder.reply(b'""')
-            await self._unheard(text, inc, responder)
+            await self._run_unawaited(text, incoming, responder)
         else:
-            await self._speak(text, inc, responder)
+            await self._answer_text(text, incoming, responder)
 
-    async def hear(self, text: str, inc_ctx: Ctx) -> str:
-        """``text`` from someone who asks a person's attention (`user_intervention`)."""
-        self.inbox.add(InboxMessage(inc_ctx.caller, text, inc_ctx.via, self._world.wall()))
+    async def hear(self, text: str, ctx: Ctx) -> str:
+        """``text`` for the person who watches this agent (`user_intervention`)."""
+        self.inbox.add(InboxMessage(ctx.caller, text, ctx.via, self._world.wall()))
         if self._handler is None:
             return ""
-        return "".join([piece async for piece in self._pieces(text, inc_ctx)])
+        return "".join([piece async for piece in self._pieces(text, ctx)])
 
-    async def _unheard(self, text: str, inc: Incoming, responder: Responder) -> None:
-        """Run the handler for someone who does not wait for what it says."""
+    async def _run_unawaited(self, text: str, incoming: Incoming, responder: Responder) -> None:
+        """Run the handler for a caller that does not wait for its answer."""
         try:
-            async for _ in self._pieces(text, self._ctx(inc, responder)):
+            async for _ in self._pieces(text, self._ctx(incoming, responder)):
                 pass
         except BaseException as error:
             if is_an_end(error):
                 raise
             report("the prompt handler", error)
 
-    async def _speak(self, text: str, inc: Incoming, responder: Responder) -> None:
-        ctx = self._ctx(inc, responder)
+    async def _answer_text(self, text: str, incoming: Incoming, responder: Responder) -> None:
+        ctx = self._ctx(incoming, responder)
         try:
             pieces: list[str] = []
-            async with aclosing(self._pieces(text, ctx)) as said:
-                async for piece in said:
-                    if inc.stream:
+            async with aclosing(self._pieces(text, ctx)) as answer:
+                async for piece in answer:
+                    if incoming.stream:
                         await responder.item(encode(piece))
                     else:
                         pieces.append(piece)
-            responder.reply(b'""' if inc.stream else encode("".join(pieces)))
+            responder.reply(b'""' if incoming.stream else encode("".join(pieces)))
         finally:
             ctx.close()
 
     async def _pieces(self, text: str, ctx: Ctx) -> Any:
-        """What the handler says: one piece, or many where it streams."""
+        """The handler's answer: one piece, or many where it streams."""
         assert self._handler is not None
         args = (text, ctx) if self._wants_ctx else (text,)
         if self._kind == "async":
-            said = await self._handler(*args)
+            answer = await self._handler(*args)
         elif self._kind == "async stream":
-            said = self._handler(*args)
+            answer = self._handler(*args)
         else:
-            said = await self._in_thread(args, ctx)
-        if hasattr(said, "__aiter__"):
-            async for piece in said:
+            answer = await self._in_thread(args, ctx)
+        if hasattr(answer, "__aiter__"):
+            async for piece in answer:
                 yield str(piece)
         else:
-            yield "" if said is None else str(said)
+            yield "" if answer is None else str(answer)
 
     async def _in_thread(self, args: tuple[Any, ...], ctx: Ctx) -> Any:
         from asyncio import get_running_loop
@@ -145,19 +147,19 @@ class PromptService:
         answer = await self._threads.run(whole)
         return await answer if inspect.isawaitable(answer) else answer
 
-    def _ctx(self, inc: Incoming, responder: Responder) -> Ctx:
+    def _ctx(self, incoming: Incoming, responder: Responder) -> Ctx:
         assert self._make_ctx is not None
-        return self._make_ctx(inc, responder, None)
+        return self._make_ctx(incoming, responder, None)
 
 
-def prompt_of(inc: Incoming) -> Prompt:
+def prompt_of(incoming: Incoming) -> Prompt:
     """The text that came: a prompt, or the arguments of a task that names no skill."""
     try:
-        if inc.kind == "prompt":
-            return _prompt(inc.body)
-        found = msgspec.json.decode(inc.body)
-        if isinstance(found, str):
-            return Prompt(message=found)
-        return msgspec.convert(found, Prompt)
+        if incoming.kind == "prompt":
+            return _prompt(incoming.body)
+        value = msgspec.json.decode(incoming.body)
+        if isinstance(value, str):
+            return Prompt(message=value)
+        return msgspec.convert(value, Prompt)
     except (msgspec.MsgspecError, RecursionError):
         raise BadArguments("A prompt is an object with a text in `message`.") from None

@@ -35,28 +35,28 @@ _encode = msgspec.json.Encoder().encode
 class Runtime:
     """Serves the skills of one agent. ``handle`` is a ``core.ports.Handler``.
 
-    ``door``: what skills' own calls go through. ``desk``: what answers prompts and keeps messages.
+    ``context``: of the calls that skills make. ``prompts``: answers free text and keeps messages.
     """
 
     def __init__(
-        self, name: str, door: CallContext, desk: PromptService, description: str = ""
+        self, name: str, context: CallContext, prompts: PromptService, description: str = ""
     ) -> None:
         self._name = name
-        self._door = door
-        self._desk = desk
+        self._context = context
+        self._prompts = prompts
         self._description = description
         self._threads = Threads()
         self._generators = GeneratorThreads()
         self._bound: dict[str, BoundSkill] = {}
-        desk.bind(self._ctx, self._threads)
+        prompts.bind(self._ctx, self._threads)
 
     def offer(self, skills: Iterable[Skill]) -> Sequence[SkillInfo]:
         """Serve exactly these from now on; what others see of them. Raises ConfigError."""
         pools = self._threads, self._generators
-        made = {skill.name: bind(skill, self._ctx, *pools) for skill in skills}
-        infos = [bound.info for bound in made.values()]
+        bound_skills = {skill.name: bind(skill, self._ctx, *pools) for skill in skills}
+        infos = [bound.info for bound in bound_skills.values()]
         check_size(infos)
-        self._bound = made
+        self._bound = bound_skills
         return infos
 
     def close(self) -> None:
@@ -64,43 +64,42 @@ class Runtime:
         self._threads.close()
         self._generators.close()
 
-    async def handle(self, inc: Incoming, responder: Responder) -> None:
+    async def handle(self, incoming: Incoming, responder: Responder) -> None:
         """Serve one request: exactly one reply or fail, unless cancelled."""
-        responder = logged(inc, responder, self._door.world.monotonic)
-        bound = self._bound.get(inc.skill) if inc.kind == "task" else None
+        responder = logged(incoming, responder, self._context.world.monotonic)
+        bound = self._bound.get(incoming.skill) if incoming.kind == "task" else None
         if bound is None:
-            await self._other(inc, responder)
+            await self._other(incoming, responder)
             return
         try:
-            args = bound.decode(inc.body)
+            args = bound.decode(incoming.body)
         except Exception as error:  # noqa: BLE001 - a model's own validator may raise anything
-            if bytes(inc.body) == bytes(
-                NULL
-            ):  # what a described task carries that names no payload
-                await self.handle(replace(inc, body=EMPTY), responder)
+            # A task of the compatible contract that names no payload carries null.
+            if bytes(incoming.body) == bytes(NULL):
+                await self.handle(replace(incoming, body=EMPTY), responder)
                 return
-            responder.fail(refusal(inc.skill, bound.names, error))
+            responder.fail(refusal(incoming.skill, bound.names, error))
             return
         except BaseException as error:  # noqa: BLE001 - a validator of an extension that panics
-            responder.fail(failure(self._name, inc.skill, error))
+            responder.fail(failure(self._name, incoming.skill, error))
             return
         try:
-            await bound.run(args, inc, responder)
+            await bound.run(args, incoming, responder)
         except BaseException as error:  # noqa: BLE001 - see failure()
-            responder.fail(failure(self._name, inc.skill, error))
+            responder.fail(failure(self._name, incoming.skill, error))
 
-    async def _other(self, inc: Incoming, responder: Responder) -> None:
+    async def _other(self, incoming: Incoming, responder: Responder) -> None:
         try:
-            if inc.kind == "prompt" or (inc.kind == "task" and not inc.skill):
-                await self._desk.answer(inc, responder)
-            elif inc.kind == "skills":
-                responder.reply(_encode(self._described(_query(inc.body))))
-            elif inc.kind == "status":
+            if incoming.kind == "prompt" or (incoming.kind == "task" and not incoming.skill):
+                await self._prompts.answer(incoming, responder)
+            elif incoming.kind == "skills":
+                responder.reply(_encode(self._described(_query(incoming.body))))
+            elif incoming.kind == "status":
                 responder.reply(b"null")
             else:
-                responder.fail(self._unknown(inc.skill))
+                responder.fail(self._unknown(incoming.skill))
         except BaseException as error:  # noqa: BLE001 - see failure()
-            responder.fail(failure(self._name, inc.skill or inc.kind, error))
+            responder.fail(failure(self._name, incoming.skill or incoming.kind, error))
 
     def _described(self, query: SkillQuery) -> SkillReply:
         if query.skill:
@@ -116,9 +115,9 @@ class Runtime:
         has = f"it has: {names}" if names else "it has none"
         return UnknownSkill(f"{self._name} has no skill {skill[:64]}; {has}.", agent=self._name)
 
-    def _ctx(self, inc: Incoming, responder: Responder, limit: float | None) -> Ctx:
-        deadline = inc.deadline
+    def _ctx(self, incoming: Incoming, responder: Responder, limit: float | None) -> Ctx:
+        deadline = incoming.deadline
         if limit is not None:
-            own = self._door.world.monotonic() + limit
+            own = self._context.world.monotonic() + limit
             deadline = own if deadline is None else min(own, deadline)
-        return Ctx(inc, responder, self._door, deadline, current_task())
+        return Ctx(incoming, responder, self._context, deadline, current_task())

@@ -1,4 +1,4 @@
-"""JSON Schema 2020-12 of what a skill takes and gives."""
+"""JSON Schema 2020-12 of a skill's arguments and result."""
 
 from __future__ import annotations
 
@@ -18,39 +18,39 @@ from .signature import Signature
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
-def parameters(found: Signature, name: str, said: dict[str, str]) -> dict[str, Any]:
-    """The schema of a skill's arguments, with what its docstring ``said`` of each.
+def parameters(signature: Signature, name: str, texts: dict[str, str]) -> dict[str, Any]:
+    """The schema of a skill's arguments, with the ``texts`` of its docstring on each.
 
     Raises ConfigError naming the parameter whose type cannot come as JSON.
     """
-    for field, hint in found.hints.items():
+    for field, hint in signature.hints.items():
         _check(hint, f"The parameter {field} of the skill {name}")
-    _check(found.rest, f"What else the skill {name} takes")
+    _check(signature.rest, f"What else the skill {name} takes")
     try:
-        schema = _flat(msgspec.json.schema(found.args, schema_hook=schema_hook))
-        rest = msgspec.json.schema(found.rest, schema_hook=schema_hook)
+        schema = _flat(msgspec.json.schema(signature.args, schema_hook=schema_hook))
+        rest = msgspec.json.schema(signature.rest, schema_hook=schema_hook)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"The skill {name} has no schema: {_line(error)}") from error
     schema.pop("title", None)
-    if found.anything:
+    if signature.anything:
         schema.pop("additionalProperties", None)
         if rest:
             schema["additionalProperties"] = rest
     properties = schema.setdefault("properties", {})
-    for field, default in found.defaults.items():
+    for field, default in signature.defaults.items():
         properties[field]["default"] = _builtins(default)
-    for field, text in said.items():
+    for field, text in texts.items():
         if field in properties and text:
             properties[field].setdefault("description", text)
     return {"$schema": DIALECT, **finish(schema)}
 
 
-def returns(found: Signature) -> dict[str, Any]:
-    """The schema of the result, or of each item; empty where nothing is said or known."""
-    if found.returns in (Any, inspect.Parameter.empty):
+def returns(signature: Signature) -> dict[str, Any]:
+    """The schema of the result, or of each item; empty where the type is not given or unknown."""
+    if signature.returns in (Any, inspect.Parameter.empty):
         return {}
     try:
-        schema = msgspec.json.schema(found.returns, schema_hook=result_schema_hook)
+        schema = msgspec.json.schema(signature.returns, schema_hook=result_schema_hook)
     except (TypeError, ValueError, NotImplementedError, RecursionError):
         return {}  # a result is described where it can be; what it is shows when it is encoded
     return {"$schema": DIALECT, **finish(_flat(schema))}
@@ -108,8 +108,8 @@ def _check(hint: Any, what: str) -> None:
             f"{what} is {with_article(kind.cls.__name__)}, "
             "which cannot come as JSON; use builtin types, a dataclass or a model."
         )
-    if said := constraints.inside(kind):
-        raise ConfigError(f"{what} holds {said}; use msgspec.Meta, or a model of pydantic.")
+    if problem := constraints.inside(kind):
+        raise ConfigError(f"{what} holds {problem}; use msgspec.Meta, or a model of pydantic.")
 
 
 def _cure(error: BaseException) -> str:

@@ -15,20 +15,20 @@ from chatixia.errors import MeshError
 log = logging.getLogger("chatixia.served")
 
 
-def logged(inc: Incoming, responder: Responder, now: Callable[[], float]) -> Responder:
+def logged(incoming: Incoming, responder: Responder, now: Callable[[], float]) -> Responder:
     """``responder``, with a line written when it answers; itself where nobody asked for that."""
     if not log.level or isinstance(responder, LoggedResponder):
         return responder
     if not log.isEnabledFor(logging.INFO):
         return responder
-    return LoggedResponder(inc, responder, now)
+    return LoggedResponder(incoming, responder, now)
 
 
 class LoggedResponder:
     """Passes everything on, and writes one line about the end. No argument or result is in it."""
 
-    def __init__(self, inc: Incoming, to: Responder, now: Callable[[], float]) -> None:
-        self._inc, self._to, self._now = inc, to, now
+    def __init__(self, incoming: Incoming, to: Responder, now: Callable[[], float]) -> None:
+        self._incoming, self._to, self._now = incoming, to, now
         self._began, self._items = now(), 0
 
     def reply(self, result: bytes) -> None:
@@ -54,9 +54,9 @@ class LoggedResponder:
         items = f", {self._items} item{'s' * (self._items > 1)}" if self._items else ""
         log.info(
             "%s for %s, %s: %s, %.0f ms%s",
-            (self._inc.skill or self._inc.kind)[:64],
-            self._inc.caller,
-            self._inc.via,
+            (self._incoming.skill or self._incoming.kind)[:64],
+            self._incoming.caller,
+            self._incoming.via,
             end,
             1000 * (self._now() - self._began),
             items,

@@ -32,7 +32,7 @@ Kind = Literal["async", "sync", "async stream", "sync stream"]
 _STREAMS: Final = (AsyncIterator, AsyncGenerator, AsyncIterable, Iterator, Generator)
 _PLAIN: Final = (type(None), bool, int, float, str, msgspec.UnsetType)
 _KEYS: Final = (typing.Required, typing.NotRequired, getattr(typing, "ReadOnly", None))
-_MADE: Final[type] = type(msgspec.field(default_factory=list))
+_FIELD: Final[type] = type(msgspec.field(default_factory=list))
 _NAMED: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 _POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -94,8 +94,8 @@ def called(fn: Callable[..., Any]) -> Callable[..., Any]:
 
 def plain(fn: Callable[..., Any]) -> Callable[..., Any]:
     """The function whose annotations count: the innermost one, inside wrappers too."""
-    found: Callable[..., Any] = inspect.unwrap(called(fn))
-    return found
+    signature: Callable[..., Any] = inspect.unwrap(called(fn))
+    return signature
 
 
 def documented(fn: Callable[..., Any]) -> str:
@@ -113,13 +113,13 @@ def read(fn: Callable[..., Any], name: str) -> Signature:
     result, kind = hints.get("return", inspect.Parameter.empty), kind_of(fn)
     kinds = (kind, _kind(plain(fn)))  # who wraps a stream most often hands on its items
     streams = any("stream" in one for one in kinds) or typing.get_origin(result) in _STREAMS
-    found = Signature(kind, msgspec.Struct, item_of(result) if streams else result, streams)
-    fields = _fields(parameters, hints, found, name)
-    found.names = tuple(field[0] for field in fields)
-    if found.anything:
-        found.reserved = _reserved(fn, found.names)
+    signature = Signature(kind, msgspec.Struct, item_of(result) if streams else result, streams)
+    fields = _fields(parameters, hints, signature, name)
+    signature.names = tuple(field[0] for field in fields)
+    if signature.anything:
+        signature.reserved = _reserved(fn, signature.names)
     try:
-        found.args = msgspec.defstruct(
+        signature.args = msgspec.defstruct(
             _title(name),
             fields,
             kw_only=True,
@@ -129,7 +129,7 @@ def read(fn: Callable[..., Any], name: str) -> Signature:
         )
     except (TypeError, RuntimeError, ValueError) as error:
         raise ConfigError(f"The parameters of the skill {name} cannot be used: {error}.") from error
-    return found
+    return signature
 
 
 def _parameters(fn: Callable[..., Any], name: str) -> list[inspect.Parameter]:
@@ -196,28 +196,28 @@ def item_of(hint: Any) -> Any:
 
 
 def _fields(
-    parameters: list[inspect.Parameter], hints: dict[str, Any], found: Signature, name: str
+    parameters: list[inspect.Parameter], hints: dict[str, Any], signature: Signature, name: str
 ) -> list[Any]:
     fields: list[Any] = []
     for parameter in parameters:
         hint = hints.get(parameter.name, Any)
         if is_ctx(hint):
-            _place_ctx(parameter, found, name)
+            _place_ctx(parameter, signature, name)
         elif parameter.kind is inspect.Parameter.VAR_POSITIONAL:
             raise ConfigError(f"The skill {name} takes *{parameter.name}; name its parameters.")
         elif parameter.kind is inspect.Parameter.VAR_KEYWORD:
             if typing.get_origin(hint) is typing.Unpack:
-                fields += _unpacked(typing.get_args(hint)[0], found, name)
+                fields += _unpacked(typing.get_args(hint)[0], signature, name)
             else:
-                found.anything = True
-                found.rest, _ = _checked(parameter, hint, name)
+                signature.anything = True
+                signature.rest, _ = _checked(parameter, hint, name)
         else:
-            found.positional += parameter.kind in _POSITIONAL
-            fields.append(_field(parameter, hint, found, name))
+            signature.positional += parameter.kind in _POSITIONAL
+            fields.append(_field(parameter, hint, signature, name))
     return fields
 
 
-def _unpacked(kind: Any, found: Signature, name: str) -> list[Any]:
+def _unpacked(kind: Any, signature: Signature, name: str) -> list[Any]:
     """The keys of a TypedDict as parameters (PEP 692); one that is not required may be away."""
     kind = typing.get_origin(kind) or kind
     fields = []
@@ -232,7 +232,9 @@ def _unpacked(kind: Any, found: Signature, name: str) -> list[Any]:
             inspect.Parameter.KEYWORD_ONLY,
             default=msgspec.UNSET if away else inspect.Parameter.empty,
         )
-        fields.append(_field(parameter, hint | msgspec.UnsetType if away else hint, found, name))
+        fields.append(
+            _field(parameter, hint | msgspec.UnsetType if away else hint, signature, name)
+        )
     return fields
 
 
@@ -244,23 +246,23 @@ def _reserved(fn: Callable[..., Any], names: tuple[str, ...]) -> frozenset[str]:
     return frozenset(p.name for p in whole if p.kind in _NAMED) - frozenset(names)
 
 
-def _place_ctx(parameter: inspect.Parameter, found: Signature, name: str) -> None:
-    if found.ctx >= 0 or found.ctx_name:
+def _place_ctx(parameter: inspect.Parameter, signature: Signature, name: str) -> None:
+    if signature.ctx >= 0 or signature.ctx_name:
         raise ConfigError(f"The skill {name} asks for Ctx twice.")
     if parameter.kind in _POSITIONAL:
-        found.ctx = found.positional
+        signature.ctx = signature.positional
     else:
-        found.ctx_name = parameter.name
+        signature.ctx_name = parameter.name
 
 
-def _field(parameter: inspect.Parameter, hint: Any, found: Signature, name: str) -> Any:
+def _field(parameter: inspect.Parameter, hint: Any, signature: Signature, name: str) -> Any:
     hint, default = _checked(parameter, hint, name)
-    found.hints[parameter.name] = hint
+    signature.hints[parameter.name] = hint
     if default is inspect.Parameter.empty:
         return (parameter.name, hint)
-    if isinstance(default, (*_PLAIN, _MADE)):
+    if isinstance(default, (*_PLAIN, _FIELD)):
         return (parameter.name, hint, default)
-    found.defaults[parameter.name] = default
+    signature.defaults[parameter.name] = default
     # As in Python, the one default object serves every call.
     return (parameter.name, hint, msgspec.field(default_factory=lambda: default))
 

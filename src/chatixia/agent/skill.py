@@ -1,4 +1,4 @@
-"""A skill: a function that others may call, and what is known of it before it is served."""
+"""A skill: a function that others may call, and how others see it."""
 
 from __future__ import annotations
 
@@ -90,20 +90,21 @@ class Skills(dict[str, Skill]):
         return take if fn is None else take(fn)
 
 
-def described(skill: Skill, found: Signature) -> SkillInfo:
+def described(skill: Skill, signature: Signature) -> SkillInfo:
     """A skill as others see it: description, schemas, whether it streams. Raises ConfigError."""
     from . import docstring, schema
     from .signature import documented
 
     doc = docstring.read(documented(skill.fn))
-    given = skill.parameters
-    takes = given if given is not None else schema.parameters(found, skill.name, doc.params)
+    takes = skill.parameters
+    if takes is None:
+        takes = schema.parameters(signature, skill.name, doc.params)
     return SkillInfo(
         name=skill.name,
         description=(skill.description or doc.text)[: docstring.MAX_DESCRIPTION],
         parameters=msgspec.Raw(msgspec.json.encode(takes)),
-        returns=msgspec.Raw(msgspec.json.encode(schema.returns(found))),
-        streams=found.streams,
+        returns=msgspec.Raw(msgspec.json.encode(schema.returns(signature))),
+        streams=signature.streams,
         idempotent=skill.idempotent,
     )
 

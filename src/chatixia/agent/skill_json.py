@@ -1,4 +1,4 @@
-"""Described skills: a folder with ``skill.json`` and ``handler.py`` (requirements B.5).
+"""Skills of the compatible contract: folders with ``skill.json`` and ``handler.py``.
 
 The handler takes keyword arguments; its parameters, as ``skill.json`` maps them, become a real
 signature, so that they are checked like any other skill's, and are shown as they stand there.
@@ -67,32 +67,32 @@ def read(folder: Path) -> SkillJson:
         raise ConfigError(f"{path} is no skill: {error}.") from None
 
 
-def skill(found: SkillJson, handler: Callable[..., Any], where: Path) -> Skill:
-    """The skill that ``found`` describes and ``handler`` does. Raises ConfigError."""
-    parameters = [_parameter(name, p, where) for name, p in found.parameters.items()]
+def skill(definition: SkillJson, handler: Callable[..., Any], where: Path) -> Skill:
+    """The skill that ``definition`` describes and ``handler`` does. Raises ConfigError."""
+    parameters = [_parameter(name, p, where) for name, p in definition.parameters.items()]
     return Skill(
-        found.name,
+        definition.name,
         with_parameters(handler, parameters),
-        found.description,
-        parameters=schema(found.parameters),
+        definition.description,
+        parameters=schema(definition.parameters),
     )
 
 
 def schema(parameters: Mapping[str, Parameter]) -> dict[str, Any]:
     """The parameters as JSON Schema."""
     properties = {}
-    for name, found in parameters.items():
-        part: dict[str, Any] = {"type": found.type, "description": found.description}
-        if found.default is not msgspec.UNSET:
-            part["default"] = found.default
-        if found.enum:
-            part["enum"] = found.enum
+    for name, parameter in parameters.items():
+        part: dict[str, Any] = {"type": parameter.type, "description": parameter.description}
+        if parameter.default is not msgspec.UNSET:
+            part["default"] = parameter.default
+        if parameter.enum:
+            part["enum"] = parameter.enum
         properties[name] = {key: value for key, value in part.items() if value != ""}
     return {
         "$schema": DIALECT,
         "type": "object",
         "properties": properties,
-        "required": [name for name, found in parameters.items() if found.required],
+        "required": [name for name, parameter in parameters.items() if parameter.required],
         "additionalProperties": False,
     }
 
@@ -104,13 +104,13 @@ def with_parameters(
     if inspect.iscoroutinefunction(handler):
 
         @wraps(handler)
-        async def called(**given: Any) -> Any:
-            return await handler(**_set(given))
+        async def called(**arguments: Any) -> Any:
+            return await handler(**_set(arguments))
     else:
 
         @wraps(handler)
-        def called(**given: Any) -> Any:
-            return handler(**_set(given))
+        def called(**arguments: Any) -> Any:
+            return handler(**_set(arguments))
 
     # Its signature is this one, not that of the handler.
     del called.__wrapped__
@@ -119,17 +119,17 @@ def with_parameters(
     return called
 
 
-def _set(given: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in given.items() if value is not msgspec.UNSET}
+def _set(arguments: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in arguments.items() if value is not msgspec.UNSET}
 
 
-def _parameter(name: str, found: Parameter, where: Path) -> inspect.Parameter:
-    if found.type not in TYPES or not name.isidentifier():
+def _parameter(name: str, parameter: Parameter, where: Path) -> inspect.Parameter:
+    if parameter.type not in TYPES or not name.isidentifier():
         raise ConfigError(
-            f"{where / FILE}: the parameter {name[:80]} has the type {found.type[:80]}; use one "
-            f"of {', '.join(TYPES)}, and a name of letters, digits and _."
+            f"{where / FILE}: the parameter {name[:80]} has the type {parameter.type[:80]}; use "
+            f"one of {', '.join(TYPES)}, and a name of letters, digits and _."
         )
-    default = inspect.Parameter.empty if found.required else found.default
+    default = inspect.Parameter.empty if parameter.required else parameter.default
     return inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=TYPES[found.type]
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=TYPES[parameter.type]
     )

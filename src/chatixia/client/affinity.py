@@ -65,9 +65,9 @@ class LoopAffinity:
         if home is None:
             return call
 
-        def checked(out: Outgoing) -> Awaitable[CallAnswer]:
+        def checked(outgoing: Outgoing) -> Awaitable[CallAnswer]:
             if running() is not home:
                 raise self.refusal()
-            return call(out)
+            return call(outgoing)
 
         return checked

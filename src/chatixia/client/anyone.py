@@ -57,12 +57,12 @@ class AnyHandle:
     """The agents that have one skill. Never the asker, nor anyone who is waiting for it."""
 
     def __init__(
-        self, door: CallContext, directory: AgentDirectory, skill: str, options: CallOptions
+        self, context: CallContext, directory: AgentDirectory, skill: str, options: CallOptions
     ) -> None:
-        self._door = door
+        self._context = context
         self._directory = directory
         self._options = options
-        self._turn = int(door.world.jitter() * 1024)
+        self._turn = int(context.world.jitter() * 1024)
         self.skill = skill
 
     def __getattr__(self, skill: str) -> AnyCaller:
@@ -80,17 +80,19 @@ class AnyHandle:
     async def _candidates(self, timeout: float) -> list[AgentRecord]:
         """Those with an open link, those that may have one, those that never can."""
         listed = await self._directory.having(self.skill, timeout)
-        found = [one for one in listed if one.agent_id not in self._door.avoid]
-        if not found:
-            who = "No other agent" if listed else "No agent"
-            raise UnknownSkill(f"{who} in the mesh has the skill {self.skill}.")
+        candidates = [one for one in listed if one.agent_id not in self._context.avoid]
+        if not candidates:
+            subject = "No other agent" if listed else "No agent"
+            raise UnknownSkill(f"{subject} in the mesh has the skill {self.skill}.")
         self._turn += 1
-        first = self._turn % len(found)
-        found = found[first:] + found[:first]
-        linked = {link.peer for link in self._door.port.links()}
-        if linked and found[0].agent_id not in linked and not found[0].keyless:
-            self._door.warm(AgentId(found[0].agent_id))  # its turn comes when its link is open
-        return sorted(found, key=lambda one: (one.keyless, one.agent_id not in linked))
+        first = self._turn % len(candidates)
+        candidates = candidates[first:] + candidates[:first]
+        linked = {link.peer for link in self._context.port.links()}
+        if linked and candidates[0].agent_id not in linked and not candidates[0].keyless:
+            self._context.warm(
+                AgentId(candidates[0].agent_id)
+            )  # its turn comes when its link is open
+        return sorted(candidates, key=lambda one: (one.keyless, one.agent_id not in linked))
 
     async def call(
         self,
@@ -104,39 +106,44 @@ class AnyHandle:
 
         ``on_progress``: see :meth:`AgentHandle.call`.
         """
-        key = request_id(self._door.world) if self._options.idempotent else ""
+        key = request_id(self._context.world) if self._options.idempotent else ""
         ask = _Ask(skill, encode_args(args or {}), listening(on_progress), key)
-        now = self._door.world.monotonic
+        now = self._context.world.monotonic
         began = now()
-        until = began + self._door.budget(self._options.timeout)
+        until = began + self._context.budget(self._options.timeout)
         tries = RetryHistory()
         for left in reversed(range(ROUNDS)):
-            found = await self._listed(tries)
-            again = self._options.idempotent and left > 0 and len(found) > 1
-            answer = await self._round(found, ask, until, tries, again)
+            candidates = await self._listed(tries)
+            again = self._options.idempotent and left > 0 and len(candidates) > 1
+            answer = await self._round(candidates, ask, until, tries, again)
             if answer is not None:
                 return make_reply(answer, 1000 * (now() - began))
             ask = ask._replace(key="")
         raise AssertionError("the last round returns or raises")
 
     async def _listed(self, tries: RetryHistory) -> list[AgentRecord]:
-        """Whom to ask now, in turn."""
+        """The agents to ask now, in turn."""
         try:
-            found = await self._candidates(self._options.timeout)
+            candidates = await self._candidates(self._options.timeout)
         except MeshError as error:
             end = tries.failed(error)
             raise end from end.__cause__
         if self._options.queue == "never":
-            found = [one for one in found if not one.keyless] or found
-        return found
+            candidates = [one for one in candidates if not one.keyless] or candidates
+        return candidates
 
     async def _round(
-        self, found: list[AgentRecord], ask: _Ask, until: float, tries: RetryHistory, again: bool
+        self,
+        candidates: list[AgentRecord],
+        ask: _Ask,
+        until: float,
+        tries: RetryHistory,
+        again: bool,
     ) -> CallAnswer | None:
         """Ask one after the other. None: who took it is lost, and with ``again`` all are asked
         once more."""
-        last = self._last(found)
-        for place, one in enumerate(found[: last + 1]):
+        last = self._last(candidates)
+        for place, one in enumerate(candidates[: last + 1]):
             try:
                 if place == last:
                     return await self._settle(one, ask, until, again)
@@ -151,21 +158,21 @@ class AnyHandle:
 
     def _moves_on(self, error: MeshError, tries: RetryHistory) -> bool:
         """Whether another one may be asked. A mesh of ours that closes has no other."""
-        ours = isinstance(error, Unavailable) and not error.retryable
+        closing = isinstance(error, Unavailable) and not error.retryable
         doubtful = tries.in_doubt and not self._options.idempotent
-        return isinstance(error, MOVE_ON) and not (ours or doubtful)
+        return isinstance(error, MOVE_ON) and not (closing or doubtful)
 
-    def _last(self, found: list[AgentRecord]) -> int:
+    def _last(self, candidates: list[AgentRecord]) -> int:
         """The place of the one that gets all the time that is left: the first without a key, which
         the queue always takes, else the last."""
-        places = [place for place, one in enumerate(found) if one.keyless]
-        return places[0] if places else len(found) - 1
+        places = [place for place, one in enumerate(candidates) if one.keyless]
+        return places[0] if places else len(candidates) - 1
 
     async def _reach(self, one: AgentRecord, ask: _Ask, until: float, share: int) -> CallAnswer:
         """Ask one while others remain: by a link that opens soon, for the queue waits."""
         options, left = self._options, self._left(until)
         queue = "never" if options.queue == "auto" else options.queue
-        out = Outgoing(
+        outgoing = Outgoing(
             AgentId(one.agent_id),
             ask.skill,
             ask.body,
@@ -178,7 +185,7 @@ class AnyHandle:
             key=_key(ask, queue),
             elsewhere=True,
         )
-        return await self._door.call(out)
+        return await self._context.call(outgoing)
 
     async def _settle(
         self, one: AgentRecord, ask: _Ask, until: float, elsewhere: bool
@@ -186,7 +193,7 @@ class AnyHandle:
         """Ask the last one, with all the time that is left; ``elsewhere``: or until it is lost."""
         options = self._options
         queue = "only" if one.keyless and options.queue == "auto" else options.queue
-        out = Outgoing(
+        outgoing = Outgoing(
             AgentId(one.agent_id),
             ask.skill,
             ask.body,
@@ -199,7 +206,9 @@ class AnyHandle:
             elsewhere=elsewhere,
         )
         insists = options.idempotent and not elsewhere
-        answer = await (insist(self._door, out) if insists else self._door.call(out))
+        answer = await (
+            insist(self._context, outgoing) if insists else self._context.call(outgoing)
+        )
         if queue != options.queue:
             answer.why = PeerHistory(keyless=True).why
         return answer
@@ -219,7 +228,7 @@ class AnyHandle:
         raise ConfigError(ONE_AGENT)
 
     def _left(self, until: float) -> float:
-        left = until - self._door.world.monotonic()
+        left = until - self._context.world.monotonic()
         if left <= 0:
             raise DeadlineExceeded(outcome="definite")
         return left

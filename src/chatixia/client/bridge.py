@@ -64,9 +64,9 @@ class Bridge:
         What ``on_progress`` raises ends the work and is raised.
         """
         if on_progress is None:
-            return self.run(lambda: work(_unheard))
+            return self.run(lambda: work(_ignore_step))
         steps: SimpleQueue[Progress | None] = SimpleQueue()
-        future = self.portal.start_task_soon(_told, work, steps)
+        future = self.portal.start_task_soon(_await_with_steps, work, steps)
         try:
             while (step := steps.get()) is not None:
                 on_progress(step)
@@ -103,7 +103,7 @@ async def _awaited(work: Callable[[], Awaitable[T]]) -> T:
     return await work()
 
 
-async def _told(
+async def _await_with_steps(
     work: Callable[[OnProgress], Awaitable[T]], steps: SimpleQueue[Progress | None]
 ) -> T:
     try:
@@ -112,5 +112,5 @@ async def _told(
         steps.put(None)
 
 
-def _unheard(step: Progress) -> None:
+def _ignore_step(step: Progress) -> None:
     """Nobody listens."""

@@ -1,4 +1,4 @@
-"""One word to many agents over their links, with a receipt of who got it."""
+"""One message to many agents over their links, with a receipt of each."""
 
 from __future__ import annotations
 
@@ -17,24 +17,26 @@ MAX_RECEIVERS: Final = 32
 """All are told at once, so that none waits for another's time."""
 REACH_S: Final = 5.0
 """How long one is waited for until a link to it opens."""
-KEPT_BACK: Final = 0.1
+ANSWER_SHARE: Final = 0.1
 """The share of a request's own time that is kept for its answer, with the receipts in it."""
 
 
 async def broadcast(
-    door: CallContext, names: Sequence[AgentId], text: str, wait: bool, timeout: float
+    context: CallContext, names: Sequence[AgentId], text: str, wait: bool, timeout: float
 ) -> list[Receipt]:
     """Tell ``text`` to each; one receipt each, in their order. Never raises for one of them.
 
     ``wait`` for what their prompt handlers answer; else each only confirms that it has it.
     ``timeout``: seconds for each.
     """
-    bound = door.budget(timeout)
+    bound = context.budget(timeout)
     if bound < timeout:
-        bound *= 1 - KEPT_BACK
+        bound *= 1 - ANSWER_SHARE
     options = CallOptions(bound, queue="never", reach=min(REACH_S, bound / 2))
-    told = (_tell(AgentHandle(door, name, options), text, wait) for name in names[:MAX_RECEIVERS])
-    return await gather(told, MAX_RECEIVERS) + [
+    receipts = (
+        _tell(AgentHandle(context, name, options), text, wait) for name in names[:MAX_RECEIVERS]
+    )
+    return await gather(receipts, MAX_RECEIVERS) + [
         Receipt(name, False, code="too_large", message=f"At most {MAX_RECEIVERS} are told.")
         for name in names[MAX_RECEIVERS:]
     ]

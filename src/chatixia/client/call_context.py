@@ -71,9 +71,9 @@ class CallContext:
         """Whom a call by skill does not pick: the asker."""
         return frozenset((self.id,))
 
-    def stream(self, out: Outgoing) -> Stream:
-        """Many items for ``out``."""
-        return self.port.stream(out)
+    def stream(self, outgoing: Outgoing) -> Stream:
+        """Many items for ``outgoing``."""
+        return self.port.stream(outgoing)
 
     def budget(self, timeout: float) -> float:
         """The seconds that a call may take: what was asked for."""
@@ -106,15 +106,15 @@ class CallContext:
         """Open a link to ``name`` for calls to come."""
         self.warmer.warm(self.port, name, self.world.monotonic())
 
-    def lock(self, why: str = CLOSED) -> None:
-        """The mesh is closed: refuse what is called from now on with ``why`` and its cure."""
-        self.shut(why)
+    def lock(self, reason: str = CLOSED) -> None:
+        """The mesh is closed: refuse what is called from now on with ``reason`` and its cure."""
+        self.shut(reason)
         for waiter in self._pauses:
             _end(waiter)
 
-    def shut(self, why: str = FORKED) -> None:
+    def shut(self, reason: str = FORKED) -> None:
         """Refuse whatever is called from now on; touches no loop, for a process that forked."""
-        self._port = _ClosedPort(self.id, why)
+        self._port = _ClosedPort(self.id, reason)
         self.call = self._port.call
 
 
@@ -136,14 +136,14 @@ class BoundedContext(CallContext):
             raise DeadlineExceeded(outcome="definite")
         return min(self._root.budget(timeout), left)
 
-    def stream(self, out: Outgoing) -> Stream:
-        """Many items for ``out``, within what is left."""
-        out.timeout = self.budget(out.timeout)
-        return self._root.stream(out)
+    def stream(self, outgoing: Outgoing) -> Stream:
+        """Many items for ``outgoing``, within what is left."""
+        outgoing.timeout = self.budget(outgoing.timeout)
+        return self._root.stream(outgoing)
 
-    def _call(self, out: Outgoing) -> Awaitable[CallAnswer]:
-        out.timeout = self.budget(out.timeout)
-        return self._root.call(out)
+    def _call(self, outgoing: Outgoing) -> Awaitable[CallAnswer]:
+        outgoing.timeout = self.budget(outgoing.timeout)
+        return self._root.call(outgoing)
 
 
 def _end(waiter: Future[None]) -> None:
@@ -154,24 +154,24 @@ def _end(waiter: Future[None]) -> None:
 class _ClosedPort:
     """In the place of a port that is no more: each use raises ConfigError."""
 
-    def __init__(self, me: AgentId, why: str) -> None:
+    def __init__(self, me: AgentId, reason: str) -> None:
         self.id = me
-        self._why = why
+        self._reason = reason
 
-    def call(self, out: Outgoing) -> NoReturn:
+    def call(self, outgoing: Outgoing) -> NoReturn:
         """Refuse."""
-        raise ConfigError(self._why)
+        raise ConfigError(self._reason)
 
     def __getattr__(self, name: str) -> Any:
-        raise ConfigError(self._why)
+        raise ConfigError(self._reason)
 
 
 _open: WeakSet[CallContext] = WeakSet()
 
 
 def _after_fork() -> None:
-    for door in list(_open):
-        door.shut()
+    for context in list(_open):
+        context.shut()
 
 
 if hasattr(os, "register_at_fork"):

@@ -22,45 +22,45 @@ PAGE: Final = 200
 class AgentDirectory:
     """The listed agents, by skill."""
 
-    def __init__(self, door: CallContext) -> None:
-        self._door = door
+    def __init__(self, context: CallContext) -> None:
+        self._context = context
         self._lists: dict[str, tuple[float, list[AgentRecord]]] = {}
 
     async def agents(self, skill: str = "", timeout: float = 10.0) -> list[AgentRecord]:
         """All listed agents (with ``skill``, if named), by id; read from the registry now."""
-        found: list[AgentRecord] = []
+        records: list[AgentRecord] = []
         cursor = ""
         for _ in range(MAX_PAGES):
-            page: Agents = await self._door.port.verb(
+            page: Agents = await self._context.port.verb(
                 "agents.list",
                 AgentQuery(skill=skill, cursor=cursor, limit=PAGE),
-                self._door.budget(timeout),
+                self._context.budget(timeout),
             )
-            found += page.agents
+            records += page.agents
             cursor = page.next
             if not cursor:
                 break
-        self._keep(skill, found)
-        return found
+        self._keep(skill, records)
+        return records
 
     async def having(self, skill: str, timeout: float = 10.0) -> list[AgentRecord]:
         """The active agents with ``skill``; a list of at most a second ago will do."""
-        at, kept = self._lists.get(skill, (0.0, None))
-        if kept is None or self._door.world.monotonic() - at > FRESH_S:
-            kept = await self._refresh(skill, kept, timeout)
-        return [agent for agent in kept if agent.health == "active"]
+        at, cached = self._lists.get(skill, (0.0, None))
+        if cached is None or self._context.world.monotonic() - at > FRESH_S:
+            cached = await self._refresh(skill, cached, timeout)
+        return [agent for agent in cached if agent.health == "active"]
 
     async def _refresh(
-        self, skill: str, kept: list[AgentRecord] | None, timeout: float
+        self, skill: str, cached: list[AgentRecord] | None, timeout: float
     ) -> list[AgentRecord]:
         try:
             return await self.agents(skill, timeout)
         except Unreachable:
-            if kept is None:
+            if cached is None:
                 raise
-            return kept
+            return cached
 
-    def _keep(self, skill: str, found: list[AgentRecord]) -> None:
+    def _keep(self, skill: str, records: list[AgentRecord]) -> None:
         if len(self._lists) >= MAX_LISTS and skill not in self._lists:
             self._lists.pop(next(iter(self._lists)))
-        self._lists[skill] = (self._door.world.monotonic(), found)
+        self._lists[skill] = (self._context.world.monotonic(), records)

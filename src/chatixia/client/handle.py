@@ -1,7 +1,7 @@
 """Handles: an agent as something whose skills are called like methods (api.md section 3).
 
 Options sit on the handle, keywords of a call belong to the skill alone. The call path here is
-short on purpose: encode, one Outgoing, the door, decode.
+short on purpose: encode, one Outgoing, the call context, decode.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def checked(timeout: float, idempotent: bool, queue: Queue) -> CallOptions:
 
 
 def nameless(skill: str) -> str:
-    """What to say where arguments came without their names: only those cross the wire."""
+    """The refusal of arguments without names: only named ones cross the wire."""
     return f"{skill} takes its arguments by name: {skill}(name=value)."
 
 
@@ -88,13 +88,13 @@ def make_reply(answer: CallAnswer, ms: float) -> Reply:
 class SkillCaller:
     """One skill of one agent, ready to call: ``await handle.forecast(city="Oslo")``."""
 
-    __slots__ = ("_door", "_handle", "_idempotent", "_queue", "_skill", "_target", "_timeout")
+    __slots__ = ("_context", "_handle", "_idempotent", "_queue", "_skill", "_target", "_timeout")
 
     def __init__(
-        self, handle: AgentHandle, door: CallContext, options: CallOptions, skill: str
+        self, handle: AgentHandle, context: CallContext, options: CallOptions, skill: str
     ) -> None:
         self._handle = handle
-        self._door = door
+        self._context = context
         self._target = handle.name
         self._skill = skill
         self._timeout = options.timeout
@@ -105,7 +105,7 @@ class SkillCaller:
         """The skill's value, or one MeshError before the timeout. Raises TypeError if unnamed."""
         if unnamed:
             raise TypeError(nameless(self._skill))
-        out = Outgoing(
+        outgoing = Outgoing(
             self._target,
             names.skill(self._skill),
             encode_args(args),
@@ -115,8 +115,8 @@ class SkillCaller:
             queue=self._queue,
         )
         if self._idempotent:
-            return decode((await insist(self._door, out)).value)
-        return decode((await self._door.call(out)).value)
+            return decode((await insist(self._context, outgoing)).value)
+        return decode((await self._context.call(outgoing)).value)
 
 
 class Ask:
@@ -125,20 +125,20 @@ class Ask:
     ``await`` it for the whole text, or ``async with`` it for the pieces as they come.
     """
 
-    __slots__ = ("_door", "_items", "_out", "_prompt")
+    __slots__ = ("_context", "_items", "_outgoing", "_prompt")
 
-    def __init__(self, door: CallContext, out: Outgoing, prompt: Prompt) -> None:
-        self._door = door
-        self._out = out
+    def __init__(self, context: CallContext, outgoing: Outgoing, prompt: Prompt) -> None:
+        self._context = context
+        self._outgoing = outgoing
         self._prompt = prompt
         self._items: Items | None = None
 
     async def reply(self) -> Reply:
         """The whole text, and how it came."""
-        self._out.body = _encode(self._prompt)
-        now = self._door.world.monotonic
+        self._outgoing.body = _encode(self._prompt)
+        now = self._context.world.monotonic
         began = now()
-        answer = await self._door.call(self._out)
+        answer = await self._context.call(self._outgoing)
         return make_reply(answer, 1000 * (now() - began))
 
     def __await__(self) -> Generator[Any, None, str]:
@@ -149,9 +149,9 @@ class Ask:
 
     async def __aenter__(self) -> Items:
         """The pieces of the text."""
-        self._out.stream = self._prompt.stream = True
-        self._out.body = _encode(self._prompt)
-        self._items = Items(self._door, self._out)
+        self._outgoing.stream = self._prompt.stream = True
+        self._outgoing.body = _encode(self._prompt)
+        self._items = Items(self._context, self._outgoing)
         return await self._items.__aenter__()
 
     async def __aexit__(self, *error: Any) -> None:
@@ -163,22 +163,22 @@ class Ask:
 class AgentHandle:
     """One agent. Each attribute is a skill; :meth:`call` takes any name."""
 
-    def __init__(self, door: CallContext, name: AgentId, options: CallOptions) -> None:
-        self._door = door
+    def __init__(self, context: CallContext, name: AgentId, options: CallOptions) -> None:
+        self._context = context
         self._options = options
         self.name = name
 
     def __getattr__(self, skill: str) -> SkillCaller:
         if skill.startswith("_"):
             raise AttributeError(f"use .call({skill!r}, ...) for a skill of that name")
-        caller = SkillCaller(self, self._door, self._options, skill)
+        caller = SkillCaller(self, self._context, self._options, skill)
         self.__dict__[skill] = caller  # the next use finds it without coming here
         return caller
 
     def __repr__(self) -> str:
         return f"<agent {self.name}>"
 
-    def _out(self, skill: str, body: bytes, stream: bool = False) -> Outgoing:
+    def _outgoing(self, skill: str, body: bytes, stream: bool = False) -> Outgoing:
         options = self._options
         return Outgoing(
             self.name,
@@ -204,11 +204,13 @@ class AgentHandle:
         ``on_progress``: called on the loop with each :class:`Progress` that the skill tells, at
         most five a second; it should return at once.
         """
-        out = self._out(skill, encode_args(args or {}))
-        out.on_progress = listening(on_progress)
-        now = self._door.world.monotonic
+        outgoing = self._outgoing(skill, encode_args(args or {}))
+        outgoing.on_progress = listening(on_progress)
+        now = self._context.world.monotonic
         began = now()
-        call = insist(self._door, out) if out.idempotent else self._door.call(out)
+        call = (
+            insist(self._context, outgoing) if outgoing.idempotent else self._context.call(outgoing)
+        )
         answer = await call
         return make_reply(answer, 1000 * (now() - began))
 
@@ -220,9 +222,9 @@ class AgentHandle:
         on_progress: OnProgress | None = None,
     ) -> Items:
         """The items of a streaming skill, as they come. ``on_progress``: see :meth:`call`."""
-        out = self._out(skill, encode_args(args or {}), stream=True)
-        out.on_progress = listening(on_progress)
-        return Items(self._door, out)
+        outgoing = self._outgoing(skill, encode_args(args or {}), stream=True)
+        outgoing.on_progress = listening(on_progress)
+        return Items(self._context, outgoing)
 
     def ask(self, text: str, *, session_id: str = "") -> Ask:
         """Free text to the agent's model or prompt handler; UnknownSkill if it has neither."""
@@ -237,6 +239,6 @@ class AgentHandle:
         return self._prompt(prompt)
 
     def _prompt(self, prompt: Prompt) -> Ask:
-        out = self._out("", b"")
-        out.kind = "prompt"
-        return Ask(self._door, out, prompt)
+        outgoing = self._outgoing("", b"")
+        outgoing.kind = "prompt"
+        return Ask(self._context, outgoing, prompt)

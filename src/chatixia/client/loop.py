@@ -26,8 +26,8 @@ def peer_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
         import uvloop
     except ImportError:
         return None
-    made: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
-    return made
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
 
 
 class LoopThread:
@@ -57,7 +57,7 @@ class LoopThread:
         import anyio
 
         try:
-            options = {"loop_factory": made} if (made := peer_loop()) else {}
+            options = {"loop_factory": factory} if (factory := peer_loop()) else {}
             anyio.run(self._serve, backend_options=options)
         except BaseException as error:
             if self._portal.done():

@@ -1,4 +1,4 @@
-"""A program's view of a mesh: who is there, calls, tasks, a word to all (api.md section 3)."""
+"""A program's view of a mesh: its agents, calls, tasks, broadcasts (api.md section 3)."""
 
 from __future__ import annotations
 
@@ -58,22 +58,23 @@ _queried = msgspec.json.Encoder().encode
 
 
 class Mesh:
-    """An open door to a mesh. ``async with connect() as mesh``; an agent's own is ``agent.mesh``.
+    """An open connection to a mesh. ``async with connect() as mesh``; an agent's own is
+    ``agent.mesh``.
 
     ``close`` is awaited once, when the mesh is closed.
     """
 
     def __init__(
-        self, door: CallContext, close: Callable[[], Awaitable[None]] | None = None
+        self, context: CallContext, close: Callable[[], Awaitable[None]] | None = None
     ) -> None:
-        self._door = door
+        self._context = context
         self._close = close
-        self._directory = AgentDirectory(door)
+        self._directory = AgentDirectory(context)
 
     @property
     def id(self) -> str:
         """My own id: an agent's, or ``machine~xxxxxx`` of a client."""
-        return self._door.id
+        return self._context.id
 
     def agent(
         self,
@@ -88,7 +89,7 @@ class Mesh:
         ``idempotent``: its calls may run twice, so they are tried again. ``queue``: ``auto``,
         ``never`` or ``only``. Raises UnknownAgent if ``name`` can be no agent's.
         """
-        return AgentHandle(self._door, names.agent(name), checked(timeout, idempotent, queue))
+        return AgentHandle(self._context, names.agent(name), checked(timeout, idempotent, queue))
 
     def any(
         self,
@@ -103,7 +104,7 @@ class Mesh:
         Raises UnknownSkill if ``skill`` can be no skill's name.
         """
         options = checked(timeout, idempotent, queue)
-        return AnyHandle(self._door, self._directory, names.skill(skill), options)
+        return AnyHandle(self._context, self._directory, names.skill(skill), options)
 
     async def agents(self, skill: str = "") -> list[AgentRecord]:
         """The listed agents, those with ``skill`` if one is named, by id."""
@@ -123,20 +124,20 @@ class Mesh:
                 raise UnknownAgent(f"No agent named {name} is in the mesh.", agent=name) from None
             if not isinstance(error, Unreachable):
                 raise
-        out = Outgoing(names.agent(name), "", _queried(SkillQuery()), "skills", timeout)
-        return _replied((await self._door.call(out)).value).skills
+        outgoing = Outgoing(names.agent(name), "", _queried(SkillQuery()), "skills", timeout)
+        return _replied((await self._context.call(outgoing)).value).skills
 
     async def ping(self, name: str, timeout: float = 5.0) -> Pong:
         """A round trip over the present path; opens a link if there is none."""
-        return await self._door.port.ping(names.agent(name), self._door.budget(timeout))
+        return await self._context.port.ping(names.agent(name), self._context.budget(timeout))
 
     def links(self) -> Sequence[LinkReport]:
         """The open links as the engine sees them."""
-        return self._door.port.links()
+        return self._context.port.links()
 
     async def verb(self, name: str, request: msgspec.Struct, timeout: float = 10.0) -> Any:
         """A verb of ``wire.verbs`` at the registry: its reply struct, or its MeshError."""
-        return await self._door.port.verb(name, request, self._door.budget(timeout))
+        return await self._context.port.verb(name, request, self._context.budget(timeout))
 
     async def broadcast(
         self, text: str, *, wait: bool = True, timeout: float = CALL_S
@@ -149,7 +150,7 @@ class Mesh:
         """
         checked(timeout, False, "never")
         names = [AgentId(name) for name in await self._present() if name != self.id]
-        return await broadcast(self._door, names, text, wait, timeout)
+        return await broadcast(self._context, names, text, wait, timeout)
 
     async def _present(self) -> list[str]:
         """Who is there; without a registry, who is linked."""
@@ -178,13 +179,13 @@ class Mesh:
         Raises Conflict, TooLarge, Overloaded, RegistryUnreachable. An error whose outcome is
         unknown comes only after 30 s of asking under the same key: the task may be there then.
         """
-        door = self._door
+        context = self._context
         _refuse_odd(key, priority, max_attempts)
         body = encode_args(args or {}, encode_sorted if key else encode)
         if len(body) > MAX_PAYLOAD:
             raise _too_large(len(body))
         request = Submit(
-            id=task_id(door.world),
+            id=task_id(context.world),
             skill=names.skill(skill) if skill else "",
             target_agent_id=names.agent(agent) if agent else "",
             payload=msgspec.Raw(encode(Body(plain=msgspec.Raw(body)))),
@@ -192,17 +193,17 @@ class Mesh:
             deadline_ms=_millis(deadline),
             priority=priority,
             max_attempts=max_attempts,
-            path=list(door.caused_by()),
-            traceparent=door.traceparent,
+            path=list(context.caused_by()),
+            traceparent=context.traceparent,
             retry_of=self.task(retry_of).id if retry_of else "",
         )
         request.key = key or request.id  # so that a lost answer can be asked for again
         done = await self._submitted(request)
-        return Task(door, TaskId(done.task_id))
+        return Task(context, TaskId(done.task_id))
 
     async def _submitted(self, request: Submit) -> Submitted:
         """Until it is acknowledged, or surely was not taken; under one key nothing doubles."""
-        world, tries, pauses = self._door.world, RetryHistory(), iter(DOUBT_PAUSES_S)
+        world, tries, pauses = self._context.world, RetryHistory(), iter(DOUBT_PAUSES_S)
         until = world.monotonic() + DOUBT_S
         while True:
             try:
@@ -213,7 +214,7 @@ class Mesh:
                 lasting = not may_repeat(error) or world.monotonic() + pause > until
                 if lasting or not tries.in_doubt:
                     raise last from last.__cause__
-            await self._door.pause(pause)
+            await self._context.pause(pause)
 
     def task(self, task_id: str) -> Task:
         """A task by its id, also one of another process. Raises BadRequest for no task id."""
@@ -221,11 +222,11 @@ class Mesh:
             raise BadRequest(
                 f"{task_id[:80]!r} is no task id, t_ and 26 characters; see `chatixia tasks`."
             )
-        return Task(self._door, TaskId(task_id))
+        return Task(self._context, TaskId(task_id))
 
     def within(self, seconds: float) -> Mesh:
         """The same mesh with a deadline: nothing asked through it waits longer than that."""
-        return Mesh(BoundedContext(self._door, seconds))
+        return Mesh(BoundedContext(self._context, seconds))
 
     async def close(self) -> None:
         """Leave the mesh; links are closed, the directory is told.
@@ -233,11 +234,11 @@ class Mesh:
         Calls under way end with Unavailable; handles of this mesh raise ConfigError from now on.
         Raises ConfigError in another loop than its own.
         """
-        self._door.affinity.check()
+        self._context.affinity.check()
         close, self._close = self._close, None
         if close is not None:
-            self._door.lock()
-            await self._door.warmer.stop()
+            self._context.lock()
+            await self._context.warmer.stop()
             await close()
 
     async def __aenter__(self) -> Mesh:

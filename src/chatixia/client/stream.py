@@ -28,11 +28,11 @@ class Items:
     Also iterable without the block; then the far end is cancelled when the iteration is closed.
     """
 
-    __slots__ = ("_chunks", "_door", "_out", "_stream")
+    __slots__ = ("_chunks", "_context", "_outgoing", "_stream")
 
-    def __init__(self, door: CallContext, out: Outgoing) -> None:
-        self._door = door
-        self._out = out
+    def __init__(self, context: CallContext, outgoing: Outgoing) -> None:
+        self._context = context
+        self._outgoing = outgoing
         self._stream: Stream | None = None
         self._chunks: AsyncIterator[bytes] | None = None
 
@@ -44,7 +44,7 @@ class Items:
     def _open(self) -> Stream:
         if self._stream is not None:
             raise BadRequest("A stream can be read once; ask for it again.")
-        self._stream = self._door.stream(self._out)
+        self._stream = self._context.stream(self._outgoing)
         return self._stream
 
     async def __aenter__(self) -> Items:
@@ -68,12 +68,12 @@ class Items:
 
         steps: deque[Progress] = deque(maxlen=MAX_STEPS)
         news = Event()
-        before, self._out.on_progress = self._out.on_progress, _collecting(steps, news)
+        before, self._outgoing.on_progress = self._outgoing.on_progress, _collecting(steps, news)
         items = aiter(self)
-        item, told = ensure_future(_next(items)), ensure_future(news.wait())
+        item, progressed = ensure_future(_next(items)), ensure_future(news.wait())
         try:
             while True:
-                await wait((item, told), return_when=FIRST_COMPLETED)
+                await wait((item, progressed), return_when=FIRST_COMPLETED)
                 while steps:
                     yield steps.popleft()
                 if item.done():
@@ -81,14 +81,14 @@ class Items:
                         return
                     item = ensure_future(_next(items))
                     yield Progress(item=value)
-                if told.done():
+                if progressed.done():
                     news.clear()
-                    told = ensure_future(news.wait())
+                    progressed = ensure_future(news.wait())
         finally:
-            self._out.on_progress = before
+            self._outgoing.on_progress = before
             item.cancel()
-            told.cancel()
-            await wait((item, told))
+            progressed.cancel()
+            await wait((item, progressed))
 
     def __aiter__(self) -> AsyncIterator[Any]:
         return self._alone() if self._chunks is None else self

@@ -47,8 +47,8 @@ TaskRow = Row
 class Task:
     """One task. ``await task`` is its value, or raises what it failed with."""
 
-    def __init__(self, door: CallContext, task_id: TaskId) -> None:
-        self._door = door
+    def __init__(self, context: CallContext, task_id: TaskId) -> None:
+        self._context = context
         self.id = task_id
 
     def __repr__(self) -> str:
@@ -66,7 +66,7 @@ class Task:
         Reading does nothing: a failure of it is definite, whatever becomes of the task.
         """
         try:
-            return await self._row(self._door.port, timeout)
+            return await self._row(self._context.port, timeout)
         except MeshError as error:
             error.outcome = "definite"
             raise
@@ -77,7 +77,7 @@ class Task:
 
     async def cancel(self, reason: str = "") -> str:
         """Cancel it, at once and for good; the state it is in then."""
-        ended: Ended = await self._door.port.verb("tasks.cancel", Cancel(self.id, reason))
+        ended: Ended = await self._context.port.verb("tasks.cancel", Cancel(self.id, reason))
         return ended.state
 
     async def reply(self, timeout: float | None = None) -> Reply:
@@ -89,7 +89,7 @@ class Task:
         """
         row = await self.ended(timeout)
         if row.state != "completed":
-            raise why(row)
+            raise task_error(row)
         body = row.result.plain if row.result is not None else None
         value = decode(bytes(body)) if isinstance(body, msgspec.Raw) else None
         return Reply(value, "queue, plain", _took(row), row.assigned_agent_id)
@@ -119,7 +119,10 @@ class Task:
 
     async def _waited(self, timeout: float | None) -> AsyncIterator[Row | TaskProgress]:
         """The row is the truth: it is read first, and again whenever pushes stop."""
-        world, port = self._door.world, self._door.port  # a mesh that closes ends what goes on
+        world, port = (
+            self._context.world,
+            self._context.port,
+        )  # a mesh that closes ends what goes on
         until = None if timeout is None else world.monotonic() + timeout
         newest = _Newest()
         while True:
@@ -150,7 +153,7 @@ class Task:
             if not _passes(error):
                 raise
             # The row is read again, with patience.
-            await self._door.pause(min(UNWATCHED_S, seconds))
+            await self._context.pause(min(UNWATCHED_S, seconds))
 
     async def _row(self, port: MeshPort, timeout: float = 10.0) -> Row:
         row: Row = await port.verb("tasks.get", Ref(self.id), timeout)
@@ -159,7 +162,7 @@ class Task:
     async def _read(self, port: MeshPort, until: float | None) -> Row:
         """The row, waiting for a registry that is away for as long as the caller may, and for a
         turn without end: how many look at once is our own bound."""
-        world = self._door.world
+        world = self._context.world
         give_up = world.monotonic() + PATIENCE_S
         give_up = give_up if until is None else min(give_up, until)
         pause = 0.1
@@ -168,10 +171,10 @@ class Task:
                 left = LOOK_S if until is None else until - world.monotonic()
                 return await self._row(port, min(LOOK_S, max(left, SOON_S)))
             except MeshError as error:
-                bound = until if _of_ours(error) else give_up
+                bound = until if _is_local(error) else give_up
                 if not _passes(error) or (bound and world.monotonic() + pause > bound):
                     raise
-            await self._door.pause(pause)
+            await self._context.pause(pause)
             pause = min(2.0, pause * 2)
 
 
@@ -180,7 +183,7 @@ def _passes(error: MeshError) -> bool:
     return error.retryable or isinstance(error, DeadlineExceeded)
 
 
-def _of_ours(error: MeshError) -> bool:
+def _is_local(error: MeshError) -> bool:
     """Whether it is only that many look at once: refused, or never sent in its time."""
     late = isinstance(error, DeadlineExceeded) and error.outcome == "definite"
     return late or isinstance(error, Overloaded)
@@ -190,16 +193,15 @@ def _took(row: Row) -> float:
     return max(0.0, row.updated_at - row.created_at) * 1000
 
 
-def why(row: Row) -> MeshError:
+def task_error(row: Row) -> MeshError:
     """The error that a task ended with; by its state, where the row says no more."""
-    error = row.error
-    if error is None:
+    if row.error is None:
         kind = TABLE.get(row.state, SkillFailed)
         return kind(f"The task {row.id} is {row.state}.", agent=row.assigned_agent_id or None)
-    found = from_wire(error)
-    found.via = found.via or "queue, plain"
-    found.agent = found.agent or row.assigned_agent_id or row.target_agent_id or None
-    return found
+    error = from_wire(row.error)
+    error.via = error.via or "queue, plain"
+    error.agent = error.agent or row.assigned_agent_id or row.target_agent_id or None
+    return error
 
 
 class _Newest:

@@ -88,8 +88,8 @@ def encode(value: Any) -> bytes:
         raise Unwritable("half a character (a lone surrogate) cannot be written as JSON") from None
     if b"null" in data:
         _refuse_nonfinite(value)
-    if not is_flat(value) and (why := flaw(data)):
-        raise Unwritable(why)
+    if not is_flat(value) and (reason := flaw(data)):
+        raise Unwritable(reason)
     return data
 
 

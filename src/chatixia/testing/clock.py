@@ -34,11 +34,11 @@ class Dice:
 
     def bytes(self, size: int) -> bytes:
         """The next ``size`` bytes."""
-        found = b""
-        while len(found) < size:
+        data = b""
+        while len(data) < size:
             self._n += 1
-            found += hashlib.sha256(b"%b/%d" % (self._seed, self._n)).digest()
-        return found[:size]
+            data += hashlib.sha256(b"%b/%d" % (self._seed, self._n)).digest()
+        return data[:size]
 
     def roll(self) -> float:
         """The next number in [0, 1)."""

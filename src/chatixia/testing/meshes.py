@@ -31,8 +31,8 @@ CLIENT = "test~client"
 class MemoryMesh(Mesh):
     """A :class:`Mesh` on a network that a test may break. ``network`` has more of that."""
 
-    def __init__(self, door: CallContext, network: Network) -> None:
-        super().__init__(door, _nothing)
+    def __init__(self, context: CallContext, network: Network) -> None:
+        super().__init__(context, _nothing)
         self.network = network
 
     @property

@@ -77,9 +77,9 @@ class MemoryPath:
             raise EngineRefused("too_large")
         self.network.carry(self, data)
 
-    def close(self, why: str) -> None:
+    def close(self, reason: str) -> None:
         """End this path at both ends."""
-        self.network.close(self, why)
+        self.network.close(self, reason)
 
 
 class MemoryLinks:
@@ -320,7 +320,7 @@ class Network:
         self.severed.discard(frozenset((a, b)))
         self.want(a, b)
 
-    def close(self, path: MemoryPath, why: str) -> None:
+    def close(self, path: MemoryPath, reason: str) -> None:
         """One end closes: the path is dead at both."""
         if not path.dead:
             self.cut(path.owner, path.other.owner)

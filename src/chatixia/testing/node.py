@@ -24,14 +24,14 @@ class MemoryNode(PeerMesh):
         """Answer requests, counted."""
         super().serve(self.works.watched(handler), skills, slots)
 
-    async def call(self, out: Outgoing) -> CallAnswer:
+    async def call(self, outgoing: Outgoing) -> CallAnswer:
         """One answer, or one MeshError before the deadline."""
         with self.works.ask():
-            return await super().call(out)
+            return await super().call(outgoing)
 
-    def stream(self, out: Outgoing) -> Stream:
+    def stream(self, outgoing: Outgoing) -> Stream:
         """Many items, or one MeshError."""
-        return WatchedStream(super().stream(out), self.works)
+        return WatchedStream(super().stream(outgoing), self.works)
 
     async def ping(self, target: AgentId, timeout: float = 5.0) -> Pong:
         """A round trip."""

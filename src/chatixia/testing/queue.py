@@ -34,7 +34,7 @@ class MemoryLogin:
     def __init__(self, name: AgentId, incarnation: str, deliver: Deliver) -> None:
         machine = name.partition("~")[0]
         kind = "client" if "~" in name else "agent"
-        self.who = Principal(
+        self.principal = Principal(
             name, kind, machine=machine, epoch=incarnation, incarnation=incarnation
         )
         self.deliver = deliver
@@ -71,8 +71,8 @@ class MemoryQueue:
     def offer(self, name: AgentId, slots: int, skills: frozenset[str]) -> None:
         """What an agent's heartbeat says: it takes queued work."""
         login = self._logins.get(name)
-        if login is not None and login.who.kind == "agent":
-            mark = login.who.incarnation
+        if login is not None and login.principal.kind == "agent":
+            mark = login.principal.incarnation
             self._tasks.online(WorkerLogin(name, mark, slots, skills, epoch=mark))
 
     def logout(self, name: AgentId, clean: bool) -> None:
@@ -80,8 +80,8 @@ class MemoryQueue:
         login = self._logins.pop(name, None)
         if login is None:
             return
-        self._tasks.gone(name, login.who.epoch)
-        mark = login.who.incarnation
+        self._tasks.gone(name, login.principal.epoch)
+        mark = login.principal.incarnation
         # No timer of the loop's own: the five seconds are the fake clock's.
         self._tasks.offline(name, mark, clean, silent=not clean)
         if not clean:
@@ -99,23 +99,23 @@ class MemoryQueue:
         self.busy += 1
         self._world.stir()
         try:
-            return await self._tasks.handlers[verb](self._logins[name].who, request)
+            return await self._tasks.handlers[verb](self._logins[name].principal, request)
         finally:
             self.busy -= 1
             self._world.stir()
 
     # -- registry.work.ports.Pushes
 
-    def push(self, who: AgentId, message: msgspec.Struct, epoch: str = "") -> bool:
-        """Bring ``message`` to the login ``who``."""
-        login = self._logins.get(who)
-        if login is None or (epoch and epoch != login.who.epoch):
+    def push(self, name: AgentId, message: msgspec.Struct, epoch: str = "") -> bool:
+        """Bring ``message`` to the login ``name``."""
+        login = self._logins.get(name)
+        if login is None or (epoch and epoch != login.principal.epoch):
             return False
         self._world.later(FLIGHT, lambda: self._arrive(login, message), frame=True)
         return True
 
     def _arrive(self, login: MemoryLogin, message: msgspec.Struct) -> None:
-        if self._logins.get(login.who.id) is login:
+        if self._logins.get(login.principal.id) is login:
             login.deliver(message)
 
 

@@ -117,8 +117,8 @@ class RegistryProcess:
         assert self.process.stdout
         line = self.process.stdout.readline()
         if not line:
-            _, said = self.process.communicate(timeout=START_SECONDS)
-            raise Unavailable(f"The registry did not start: {said.decode()[-500:]}")
+            _, stderr = self.process.communicate(timeout=START_SECONDS)
+            raise Unavailable(f"The registry did not start: {stderr.decode()[-500:]}")
         self.started = msgspec.json.decode(line, type=StartReport)
         for name in ("port", "tls_port", "stun_port"):
             setattr(self._options, name, None)
@@ -161,13 +161,13 @@ def _close(pipe: IO[bytes] | None) -> None:
 
 
 def main(argument: str) -> None:
-    """Run a registry with options as JSON; one line of JSON says what came up."""
+    """Run a registry with options as JSON; prints its StartReport as one line of JSON."""
 
-    def told(started: StartReport) -> None:
+    def report(started: StartReport) -> None:
         print(msgspec.json.encode(started).decode(), flush=True)  # noqa: T201 - the harness reads it
 
     read = msgspec.json.Decoder(UpOptions, dec_hook=lambda kind, text: kind(text)).decode
-    run_up(read(argument), told)
+    run_up(read(argument), report)
 
 
 if __name__ == "__main__":

@@ -163,7 +163,7 @@ def _first(
         # What stands there may have been filled in from the file already.
         source = f".env {variable}" if text == written else f"environment {variable}"
         return SettingValue(key, _fitting(key, text, variable), source)
-    if loaded is not None and key in loaded.given:
+    if loaded is not None and key in loaded.keys:
         return SettingValue(key, _at(loaded.manifest, key), str(loaded.path))
     if profile.get(key):
         return SettingValue(key, profile[key], "profile")

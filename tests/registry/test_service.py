@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import pytest
-
 from chatixia.testing.registry import RegistryHarness
-from chatixia.wire.registry import KeyCreate, KeyRef
+from chatixia.wire.registry import KeyCreate
 from chatixia.wire.verbs import TABLE
 from chatixia.world import REAL, task_id
 from tests.registry.doors import Peer, agent, http_call, person, token_of
@@ -19,7 +17,7 @@ def test_every_verb_of_the_table_is_served():
 
     async def names() -> set[str]:
         async with RegistryHarness() as registry:
-            return set(registry.running.service.verbs._handlers)
+            return set(registry.running.service.verbs.handlers)
 
     assert asyncio.run(names()) == {verb.name for verb in TABLE}
 
@@ -60,62 +58,6 @@ async def test_work_waits_for_an_agent_with_the_skill(registry: RegistryHarness)
     assert (await late.next("task"))["task"]["id"] == made
 
 
-async def test_the_described_agent_is_given_work_by_its_heartbeat(registry: RegistryHarness):
-    key = (await registry.running.service.keys.create(person(), KeyCreate("polling"))).key
-    asker = await agent(registry, "asker")
-    made = await submit(asker)
-    beat = {"agent_id": "polling", "hostname": "h", "skill_names": ["x"]}
-    answer = await http_call(registry, "POST", "/api/hub/heartbeat", beat, x_api_key=key)
-    assert [t["id"] for t in answer.json["pending_tasks"]] == [made]
-    path = f"/api/hub/tasks/{made}"
-    done = {"state": "completed", "result": "fine"}
-    assert (await http_call(registry, "POST", path, done, x_api_key=key)).json == {"status": "ok"}
-    assert (await asker.next("task_done"))["task"]["state"] == "completed"
-
-
-@pytest.mark.parametrize("how", ["removed", "revoked"])
-async def test_what_a_polling_agent_held_is_free_when_it_goes(registry: RegistryHarness, how: str):
-    keys = registry.running.service.keys
-    first, second = [await keys.create(person(), KeyCreate(name)) for name in ("one", "two")]
-    asker = await agent(registry, "asker")
-    made = await submit(asker)
-
-    async def beat(name: str, key: str) -> list[str]:
-        said = {"agent_id": name, "skill_names": ["x"]}
-        answer = await http_call(registry, "POST", "/api/hub/heartbeat", said, x_api_key=key)
-        return [task["id"] for task in answer.json["pending_tasks"]]
-
-    assert await beat("one", first.key) == [made]
-    assert await beat("two", second.key) == []
-    await asker.verb("tasks.watch", task_id=made)
-    if how == "removed":
-        path = "/api/registry/agents/one"
-        assert (await http_call(registry, "DELETE", path, x_api_key=first.key)).status == 200
-    else:
-        await keys.revoke(person(), KeyRef(first.id))
-    assert (await asker.next("task_hint"))["state"] == "pending"
-
-
-async def test_the_described_ice_servers_are_there_also_when_there_are_none(
-    registry: RegistryHarness,
-):
-    asker = await agent(registry, "asker")
-    bearer = f"Bearer {await token_of(asker)}"
-    ice = [{"urls": ["stun:192.0.2.1:3478"]}]
-    for servers in ([], ice):
-        registry.running.service._reach.ice = servers  # type: ignore[assignment]
-        answer = await http_call(registry, "GET", "/api/config", authorization=bearer)
-        assert answer.json["iceServers"] == servers
-
-
-async def test_ready_says_no_while_it_stops(registry: RegistryHarness):
-    assert (await http_call(registry, "GET", "/readyz")).json == {"status": "ready"}
-    registry.running.service.ready = False
-    answer = await http_call(registry, "GET", "/readyz")
-    assert answer.status == 503 and answer.headers["retry-after"]
-    assert (await http_call(registry, "GET", "/healthz")).status == 200
-
-
 async def test_no_task_is_lost_over_a_restart(registry: RegistryHarness):
     asker = await agent(registry, "asker")
     made = await submit(asker)
@@ -127,7 +69,7 @@ async def test_no_task_is_lost_over_a_restart(registry: RegistryHarness):
 
 async def test_bytes_that_are_no_text_are_refused_at_every_route(registry: RegistryHarness):
     """Each raw field that reaches another's socket; before, that socket was deaf from then on."""
-    key = (await registry.running.service.keys.create(person(), KeyCreate("polling"))).key
+    key = (await registry.running.service.trust.keys.create(person(), KeyCreate("polling"))).key
     asker = await agent(registry, "asker")
     worker = await agent(registry, "worker", "x", slots=4)
     made, other = await submit(asker), await submit(asker, skill="", target_agent_id="polling")

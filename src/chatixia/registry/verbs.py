@@ -49,7 +49,7 @@ class VerbDispatcher:
 
     def __init__(self, handlers: Handlers, meter: Meter, world: World, most: int = VERBS) -> None:
         self._running = Shares(most)
-        self._handlers = handlers
+        self.handlers = handlers
         self._meter = meter
         self._world = world
 
@@ -86,7 +86,7 @@ class VerbDispatcher:
             self._running.add(holder, -1)
 
     def _handler(self, verb: Verb) -> Handler:
-        handler = self._handlers.get(verb.name)
+        handler = self.handlers.get(verb.name)
         if handler is None:
             raise Unavailable(f"The verb {verb.name} is not served here.")
         return handler

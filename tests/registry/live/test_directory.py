@@ -49,7 +49,7 @@ async def test_a_lost_socket_shows_at_once_and_a_goodbye_leaves_nothing(registry
 
 
 async def test_the_described_agents_register_beat_and_leave(registry: RegistryHarness):
-    key = (await registry.running.service.keys.create(person(), KeyCreate("polling"))).key
+    key = (await registry.running.service.trust.keys.create(person(), KeyCreate("polling"))).key
     member = await agent(registry, "a")
     record = {"agent_id": "polling", "hostname": "h", "capabilities": {"skills": ["old"]}}
     done = await http_call(registry, "POST", "/api/registry/agents", record, x_api_key=key)
@@ -107,7 +107,7 @@ async def test_the_revoked_leave_the_list_at_once(registry: RegistryHarness):
     """Connected, away or polling; also if their end of the socket never answers the close."""
     away, held = await agent(registry, "away"), await agent(registry, "held")
     good = await agent(registry, "good")
-    key = (await registry.running.service.keys.create(person(), KeyCreate("polling"))).id
+    key = (await registry.running.service.trust.keys.create(person(), KeyCreate("polling"))).id
     await http_call(
         registry,
         "POST",
@@ -126,13 +126,13 @@ async def test_the_revoked_leave_the_list_at_once(registry: RegistryHarness):
         await asyncio.to_thread(revoke, registry.profile, name)
         assert name not in await names(registry)
     await good.next("peer_left", peer_id="held")
-    await registry.running.service.keys.revoke(person(), KeyRef(key))
+    await registry.running.service.trust.keys.revoke(person(), KeyRef(key))
     assert await names(registry) == ["good"]
     held.ws.transport.resume_reading()
     await held.closed()
     assert await names(registry) == ["good"]
     with pytest.raises(NameTaken):
-        await registry.running.service.keys.create(person(), KeyCreate("good"))
+        await registry.running.service.trust.keys.create(person(), KeyCreate("good"))
     for name in ("away", "held", "quiet"):
         assert (await good.verb("serial", id=name))["body"]["revoked"]
 
@@ -187,7 +187,7 @@ async def test_who_is_away_too_long_is_forgotten(registry: RegistryHarness):
 async def test_a_keyless_login_does_not_hide_the_polling_agent_behind_it(
     registry: RegistryHarness,
 ):
-    key = (await registry.running.service.keys.create(person(), KeyCreate("polling"))).key
+    key = (await registry.running.service.trust.keys.create(person(), KeyCreate("polling"))).key
     asker = await agent(registry, "asker")
     peer = await dial(registry)
     await peer.send(type="register", peer_id="polling", api_key=key)
@@ -200,7 +200,7 @@ async def test_a_keyless_login_does_not_hide_the_polling_agent_behind_it(
 
 
 async def test_silence_of_a_poller_is_judged(registry: RegistryHarness):
-    key = (await registry.running.service.keys.create(person(), KeyCreate("polling"))).key
+    key = (await registry.running.service.trust.keys.create(person(), KeyCreate("polling"))).key
     record = {"agent_id": "polling", "hostname": "h"}
     await http_call(registry, "POST", "/api/registry/agents", record, x_api_key=key)
     directory = registry.running.service.directory

@@ -74,7 +74,7 @@ async def test_verbs_of_one_socket_are_bounded(registry: RegistryHarness):
         await free.wait()
         return {}
 
-    service.verbs._handlers["status"] = slow  # type: ignore[index]
+    service.verbs.handlers["status"] = slow  # type: ignore[index]
     for n in range(IN_FLIGHT + 1):
         await a.send(type="verb", id=str(n), verb="status", body={})
     error = await a.next("error")
@@ -97,7 +97,7 @@ async def test_a_closed_sockets_verbs_end(registry: RegistryHarness):
             ended.set()
         return {}
 
-    service.verbs._handlers["status"] = slow  # type: ignore[index]
+    service.verbs.handlers["status"] = slow  # type: ignore[index]
     await a.send(type="verb", id="1", verb="status", body={})
     a.ws.transport.abort()
     await asyncio.wait_for(ended.wait(), 10)
@@ -151,7 +151,7 @@ async def test_an_answer_beyond_a_frame_is_an_error(registry: RegistryHarness):
     async def large(call: object, request: object) -> str:
         return "x" * MAX_ANSWER
 
-    registry.running.service.verbs._handlers["status"] = large  # type: ignore[index]
+    registry.running.service.verbs.handlers["status"] = large  # type: ignore[index]
     assert (await a.verb("status"))["code"] == "too_large"
     await a.send(type="ping", id="x")
     assert (await a.next("pong"))["id"] == "x"

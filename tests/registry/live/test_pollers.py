@@ -57,7 +57,7 @@ def shelf() -> Shelf:
 
 
 async def polling(registry: RegistryHarness, name: str = "polling") -> str:
-    return (await registry.running.service.keys.create(person(), KeyCreate(name))).key
+    return (await registry.running.service.trust.keys.create(person(), KeyCreate(name))).key
 
 
 async def test_a_heartbeat_leaves_what_it_does_not_carry(registry: RegistryHarness):

@@ -45,7 +45,7 @@ async def test_nobody_confirms_a_link_alone(registry: RegistryHarness):
 
 
 async def test_who_has_no_key_reports_no_links(registry: RegistryHarness):
-    key = (await registry.running.service.keys.create(person(), KeyCreate("script"))).key
+    key = (await registry.running.service.trust.keys.create(person(), KeyCreate("script"))).key
     script = await dial(registry)
     await script.send(type="register", peer_id="script", api_key=key)
     await script.send(type="links", links=[{"peer": "a", "tier": "direct"}])

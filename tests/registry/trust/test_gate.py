@@ -60,7 +60,7 @@ async def test_no_token_is_made_of_a_token(registry: RegistryHarness):
     body = await assertion(registry, key, "admin") | {"chain": msgspec.to_builtins(chain)}
     owner = (await http_call(registry, "POST", "/api/token", body)).json["token"]
     mine = (await agent(registry, "a")).welcome["token"]
-    made = await registry.running.service.keys.create(person(), KeyCreate("script"))
+    made = await registry.running.service.trust.keys.create(person(), KeyCreate("script"))
     bought = await http_call(registry, "POST", "/api/token", {}, x_api_key=made.key)
     assert bought.status == 200
     for token in (owner, mine, bought.json["token"]):

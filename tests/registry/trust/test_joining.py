@@ -109,7 +109,7 @@ def test_a_join_is_what_the_wire_says():
 async def test_a_registry_that_stops_answers_those_who_wait(registry: RegistryHarness):
     invited = await asyncio.to_thread(invite, registry.profile, "pi")
     waits = asyncio.create_task(asyncio.to_thread(waiting, registry.profile, invited.key, 20_000))
-    joining = registry.running.service.joining
+    joining = registry.running.service.trust.joining
     while not joining._waiting:
         await asyncio.sleep(0.01)
     joining.close()

@@ -50,7 +50,7 @@ async def test_a_key_opens_until_it_is_revoked(registry: RegistryHarness):
 
 
 async def test_a_token_does_not_pass_to_a_new_key_of_the_same_name(registry: RegistryHarness):
-    keys = registry.running.service.keys
+    keys = registry.running.service.trust.keys
     store = registry.running.service.members._store
     first = await keys.create(person(), KeyCreate("script"))
     token = (await http_call(registry, "POST", "/api/token", {}, x_api_key=first.key)).json
@@ -62,7 +62,7 @@ async def test_a_token_does_not_pass_to_a_new_key_of_the_same_name(registry: Reg
 
 
 async def test_keys_come_in_pages_and_an_old_one_still_holds(registry: RegistryHarness):
-    keys = registry.running.service.keys
+    keys = registry.running.service.trust.keys
     first = await keys.create(person(), KeyCreate("first"))
     token = (await http_call(registry, "POST", "/api/token", {}, x_api_key=first.key)).json
     for n in range(4):
@@ -128,7 +128,7 @@ async def test_a_keyless_socket_is_unverified_replaces_nobody_and_claims_nothing
     await third.send(type="register", peer_id="other", api_key=key.key)
     assert (await third.next("error"))["code"] == "unauthorized"
     assert "body" in await first.verb("status")
-    await registry.running.service.keys.revoke(person(), KeyRef(key.id))
+    await registry.running.service.trust.keys.revoke(person(), KeyRef(key.id))
     assert (await first.next("error", ref="register"))["code"] == "unauthorized"
     assert await first.closed() == 1008
 

@@ -114,7 +114,7 @@ async def test_what_a_dead_registry_left_of_a_revoked_one_ends_at_the_next_start
 
     bad = await agent(registry, "bad")
     said = await bad.verb("tasks.submit", skill="echo", payload={"plain": None})
-    key = await registry.running.service.keys.create(person(), KeyCreate("script"))
+    key = await registry.running.service.trust.keys.create(person(), KeyCreate("script"))
     sent = await http_call(
         registry,
         "POST",
@@ -125,7 +125,7 @@ async def test_what_a_dead_registry_left_of_a_revoked_one_ends_at_the_next_start
     with monkeypatch.context() as patched:
         patched.setattr(Removal, "run", dead)
         await asyncio.to_thread(revoke, registry.profile, "bad")
-        await registry.running.service.keys.revoke(person(), KeyRef(key.id))
+        await registry.running.service.trust.keys.revoke(person(), KeyRef(key.id))
     waiting = (said["body"]["task_id"], sent.json["task_id"])
     store = registry.running.service.tasks._store
     assert [(await store.task("default", id))[1].state for id in waiting] == ["pending"] * 2
@@ -149,7 +149,10 @@ async def test_what_a_dead_registry_left_of_a_revoked_one_ends_at_the_next_start
 async def test_the_waiting_work_of_a_revoked_key_ends_and_its_successor_keeps_its_own(
     registry: RegistryHarness,
 ):
-    keys, bodies = registry.running.service.keys, {"skill": "echo", "payload": {"plain": None}}
+    keys, bodies = (
+        registry.running.service.trust.keys,
+        {"skill": "echo", "payload": {"plain": None}},
+    )
     ids, made = [], []
     for _ in range(2):
         made.append(await keys.create(person(), KeyCreate("script")))

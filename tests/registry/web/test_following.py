@@ -51,7 +51,7 @@ class Pair:
 
     @classmethod
     async def of(cls, registry: RegistryHarness) -> Pair:
-        made = await registry.running.service.keys.create(person(), KeyCreate("script"))
+        made = await registry.running.service.trust.keys.create(person(), KeyCreate("script"))
         return cls(registry, made.key, made.id, await agent(registry, "worker", "x", slots=4))
 
     async def submit(self, **query: Any) -> Any:
@@ -166,7 +166,7 @@ async def test_a_strangers_task_is_not_followed_and_waits_are_bounded(
     monkeypatch.setattr(followers, "PER_HOLDER", 1)
     pair = await Pair.of(registry)
     made = (await pair.submit()).json["task_id"]
-    other = (await registry.running.service.keys.create(person(), KeyCreate("other"))).key
+    other = (await registry.running.service.trust.keys.create(person(), KeyCreate("other"))).key
     for accept in ("application/json", "text/event-stream"):
         path = f"/api/tasks/{made}/watch"
         refused = await http_call(registry, "GET", path, x_api_key=other, accept=accept)
@@ -202,7 +202,7 @@ async def test_a_stream_ends_with_the_right_to_it(
     async def over(*_: object) -> None:  # the end of a key would end its tasks as well
         raise Unauthorized
 
-    monkeypatch.setattr(registry.running.service.gate, "caller", over)
+    monkeypatch.setattr(registry.running.service.trust.gate, "caller", over)
     assert "unauthorized" in await line.until("0\r\n\r\n")
     await line.close()
 
@@ -226,7 +226,7 @@ async def test_a_stream_that_is_never_silent_ends_with_the_right_to_it_as_well(
         for n in range(10_000):
             await pair.worker.verb("tasks.progress", **held, n=n, note="more")
 
-    monkeypatch.setattr(registry.running.service.gate, "caller", over)
+    monkeypatch.setattr(registry.running.service.trust.gate, "caller", over)
     talking, said = asyncio.create_task(talk()), b""
     async with asyncio.timeout(HANG):
         while b"unauthorized" not in said:
@@ -246,7 +246,7 @@ async def test_a_wait_gives_nothing_to_a_right_that_ended_meanwhile(
     async def over(*_: object) -> None:
         raise Unauthorized
 
-    monkeypatch.setattr(registry.running.service.gate, "caller", over)
+    monkeypatch.setattr(registry.running.service.trust.gate, "caller", over)
     await pair.complete(await pair.grant(), "secret")
     said = await line.until("}")
     assert said.startswith("HTTP/1.1 401 ") and "secret" not in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pathlib
 import re
 from typing import Any
 
@@ -13,6 +14,24 @@ from chatixia.wire.base import encode
 from chatixia.wire.verbs import TABLE
 
 MADE: dict[str, Any] = json.loads(encode(document("1.2.3")))
+
+
+NAMES = pathlib.Path(__file__).with_name("openapi_names.txt").read_text("utf-8").splitlines()
+"""Operations, then components: clients are generated from them, so a name stays as it is."""
+
+
+def test_paths_and_components_keep_their_names():
+    operations = [f"{verb.upper()} {path}" for path, item in MADE["paths"].items() for verb in item]
+    assert [*operations, *sorted(MADE["components"]["schemas"])] == NAMES
+
+
+def test_the_errors_of_a_status_are_in_order():
+    """From run to run: a set's order is of one process."""
+    for item in MADE["paths"].values():
+        for operation in item.values():
+            for status, response in operation["responses"].items():
+                codes = response["description"].removeprefix("done, ").split(", ")
+                assert codes == sorted(codes), (operation["operationId"], status)
 
 
 def test_every_verb_is_there_with_its_rights_and_errors():

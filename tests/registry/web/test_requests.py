@@ -19,7 +19,7 @@ from tests.registry.strangers import raw
 
 
 async def key(registry: RegistryHarness, name: str) -> str:
-    return str((await registry.running.service.keys.create(person(), KeyCreate(name))).key)
+    return str((await registry.running.service.trust.keys.create(person(), KeyCreate(name))).key)
 
 
 def half(key: str, size: int = 100) -> bytes:

@@ -50,7 +50,7 @@ class Described:
 
 
 async def member(registry: RegistryHarness, name: str) -> Described:
-    key = (await registry.running.service.keys.create(person(), KeyCreate(name))).key
+    key = (await registry.running.service.trust.keys.create(person(), KeyCreate(name))).key
     return Described(registry, key)
 
 

@@ -223,11 +223,12 @@ def make_service(
     import chatixia
     from chatixia.identity import verify
     from chatixia.registry.call import RegistryReach
-    from chatixia.registry.service import Service, ServiceIdentity
+    from chatixia.registry.service import Service, ServiceOptions
+    from chatixia.registry.trust.services import ServiceIdentity
 
     from .files import save_settings, token_keys
 
-    def learn(via: list[str]) -> None:
+    def save_via(via: list[str]) -> None:
         settings.via = via
         save_settings(identity.folder, settings)
 
@@ -243,13 +244,15 @@ def make_service(
         ),
         store,
         world,
-        verify=verify,
-        version=chatixia.__version__,
-        reach=RegistryReach(reached, list(settings.via), ice),
-        learn=learn,
-        token_ttl=settings.token_ttl,
-        hub=Path(chatixia.__file__).parent / "hub" / "static",
-        unproved=_within_descriptors(settings.unproved),
+        verify,
+        RegistryReach(reached, list(settings.via), ice),
+        ServiceOptions(
+            chatixia.__version__,
+            settings.token_ttl,
+            Path(chatixia.__file__).parent / "hub" / "static",
+            _within_descriptors(settings.unproved),
+            save_via,
+        ),
     )
 
 

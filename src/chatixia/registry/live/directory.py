@@ -7,7 +7,7 @@ it returns or is forgotten. Key-less agents of the described contract register a
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from itertools import islice
 from typing import Final
 
@@ -15,7 +15,7 @@ import msgspec
 
 from chatixia.errors import Denied, NameTaken, NotFound, UnknownSkill
 from chatixia.ids import is_agent_id
-from chatixia.registry.call import RequestContext
+from chatixia.registry.call import Handler, RequestContext
 from chatixia.wire.base import MIB, fitting
 from chatixia.wire.registry import (
     AgentQuery,
@@ -65,6 +65,17 @@ class DirectoryService:
         self._waiting_for = waiting_for
         self._looked: dict[str, float] = {}
         self._work: dict[str, dict[str, int]] = {}
+
+    @property
+    def handlers(self) -> Mapping[str, Handler]:
+        """The verbs that this part answers."""
+        return {
+            "agents.list": self.page,
+            "agents.list.described": self.all,
+            "agents.get": self.get,
+            "agents.register": self.register,
+            "agents.route": self.route,
+        }
 
     # ---- what happens to logins
 

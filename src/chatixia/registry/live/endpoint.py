@@ -36,10 +36,11 @@ from chatixia.wire.trust import Signed
 from chatixia.world import World
 
 from .frames import FrameHandler
+from .open_sockets import OpenSockets
 from .refresh import ConfigRefresher
 from .relay import refusal, tag
 from .roster import Roster, holder, listed, reachable
-from .socket import GOING_AWAY, POLICY, Send, Socket
+from .socket import POLICY, Send, Socket
 from .turns import ReadTurns
 
 log = logging.getLogger("chatixia.registry")
@@ -94,6 +95,7 @@ class WebSocketEndpoint:
         self,
         gate: LoginGate,
         roster: Roster,
+        sockets: OpenSockets,
         verbs: VerbDispatcher,
         meter: Meter,
         world: World,
@@ -103,17 +105,13 @@ class WebSocketEndpoint:
         refresh: float,
     ) -> None:
         self._gate, self._roster, self._verbs = gate, roster, verbs
+        self._sockets = sockets
         self._meter, self._world = meter, world
         self._config, self._on_links, self._now = config, on_links, now
         self._refresh = ConfigRefresher(config, refresh)
         self._turns = ReadTurns()
         self._people = 0
-        self._sockets: set[Socket] = set()
         self._logins = 0
-        self.closing = False
-
-    def __len__(self) -> int:
-        return len(self._sockets)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection until it ends."""
@@ -134,7 +132,6 @@ class WebSocketEndpoint:
             socket.silent = socket.silent or left.silent
         finally:
             self._sockets.discard(socket)
-            self._roster.remove(socket)
             await _finish(socket, pump)
             socket.release()
 
@@ -144,7 +141,7 @@ class WebSocketEndpoint:
             self._roster.remove(socket)
 
     def _full(self) -> bool:
-        return self._logins >= MOST_SOCKETS or self.closing
+        return self._logins >= MOST_SOCKETS or self._sockets.closing
 
     async def _serve(
         self, socket: Socket, scope: Scope, receive: Receive, headers: Mapping[str, str]
@@ -275,23 +272,6 @@ class WebSocketEndpoint:
             more = start + max(1, room)
             socket.send(PeerList(peers[start:more], next=str(more) if more < len(peers) else ""))
             start = more
-
-    def close_all(self) -> None:
-        """The registry stops: tell every socket and take no more."""
-        self.closing = True
-        for socket in list(self._sockets):
-            socket.close(GOING_AWAY, "the registry stops")
-
-    def drop(self, reason: MeshError, of: Callable[[Principal], bool]) -> None:
-        """Close the sockets of the principals for whom ``of`` holds, saying why.
-
-        They are out of the list at once, also where the other side never answers the close.
-        """
-        for socket in list(self._sockets):
-            if socket.principal is not None and of(socket.principal):
-                socket.send(refusal(reason, "register"))
-                socket.close(POLICY, reason.code)
-                self._roster.remove(socket)
 
 
 async def _refuse(send: Send) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
 
 from chatixia.errors import CursorExpired, MeshError
-from chatixia.registry.call import RequestContext
+from chatixia.registry.call import Handler, RequestContext
 from chatixia.store.control.rows import StoredEvent
 from chatixia.store.control.store import Store
 from chatixia.wire.registry import WatchAll, Watching
@@ -35,6 +35,13 @@ class Events:
         self._behind = False
         self._task: asyncio.Task[None] | None = None
         self._deaf: Callable[[], None] | None = None
+
+    @property
+    def handlers(self) -> Mapping[str, Handler]:
+        """The verbs that this part answers."""
+        return {
+            "watch": self.watch,
+        }
 
     async def start(self) -> None:
         """Begin at the present."""

@@ -1,6 +1,6 @@
 """Who is connected now: one live login per agent, any number of clients and watchers.
 
-``Roster`` is the presence that the task dispatcher sees: push, slots, skills, who has a skill.
+``Roster`` is the presence that the task dispatcher sees: push, slots, skills.
 """
 
 from __future__ import annotations
@@ -36,7 +36,6 @@ class Roster:
         self.make_room: Callable[[str, int], bool] = self.schemas.fits
         """Whether a holder may have so many bytes more, set by who can make room for them."""
         self._peers: dict[str, Socket] = {}
-        self._skilled: dict[str, dict[str, None]] = {}
         self._people: dict[str, set[Socket]] = {}
         self._watchers: set[Socket] = set()
         self.changed: list[Callable[[Socket, str], None]] = []
@@ -65,7 +64,6 @@ class Roster:
         self._peers[socket.id] = socket
         self._shares.add(holder(socket))
         self.schemas.add(holder(socket), socket.skill_bytes)
-        self._index(socket)
         if listed(socket):
             self._tell(PeerJoined(socket.info()), socket)
             self._notify(socket, "joined")
@@ -127,7 +125,6 @@ class Roster:
         """An agent stops: off the list, and told so, while its login goes on."""
         if self._peers.get(socket.id) is not socket or not listed(socket):
             return
-        self._unindex(socket)
         socket.skills, socket.slots, socket.leaving = (), 0, True
         self._tell(PeerLeft(socket.id, socket.incarnation, socket.epoch, True), socket)
         self._notify(socket, "left")
@@ -136,7 +133,6 @@ class Roster:
         del self._peers[socket.id]
         self._shares.add(holder(socket), -1)
         self.schemas.add(holder(socket), -socket.skill_bytes)
-        self._unindex(socket)
 
     def get(self, peer: str) -> Socket | None:
         """The live login of an id."""
@@ -160,11 +156,9 @@ class Roster:
             return
         had, size = socket.skill_bytes, len(encode(skills))
         self._fits(socket, size, had)
-        self._unindex(socket)
         socket.learn(skills)
         if self._peers.get(socket.id) is socket:
             self.schemas.add(holder(socket), size - had)
-            self._index(socket)
             if listed(socket):
                 self._tell(PeerJoined(socket.info()), socket)
                 self._notify(socket, "skills")
@@ -173,18 +167,6 @@ class Roster:
         """An agent has more or fewer free slots."""
         if listed(socket) and self._peers.get(socket.id) is socket:
             self._notify(socket, "slots")
-
-    def _index(self, socket: Socket) -> None:
-        if listed(socket):
-            for skill in socket.skills:
-                self._skilled.setdefault(skill.name, {})[socket.id] = None
-
-    def _unindex(self, socket: Socket) -> None:
-        for skill in socket.skills:
-            holders = self._skilled.get(skill.name, {})
-            holders.pop(socket.id, None)
-            if not holders:
-                self._skilled.pop(skill.name, None)
 
     # ---- presence, as the task dispatcher sees it
 
@@ -216,10 +198,6 @@ class Roster:
         """Names of the skills of a connected agent."""
         socket = self._peers.get(agent)
         return frozenset(skill.name for skill in socket.skills) if socket else frozenset()
-
-    def with_skill(self, skill: str) -> Sequence[str]:
-        """Connected agents that have a skill, longest connected first."""
-        return list(self._skilled.get(skill, ()))
 
     def incarnation(self, agent: str) -> str:
         """The present process of a connected id, or ""."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from chatixia.registry.call import RequestContext
+from chatixia.registry.call import Handler, RequestContext
 from chatixia.wire.registry import Edge, Node, Nothing, Topology
 from chatixia.wire.signaling import LinkReport, Links
 
@@ -21,6 +21,13 @@ class LinkBook:
 
     def __init__(self, roster: Roster, directory: DirectoryService, tell: Told) -> None:
         self._roster, self._directory, self._tell = roster, directory, tell
+
+    @property
+    def handlers(self) -> Mapping[str, Handler]:
+        """The verbs that this part answers."""
+        return {
+            "topology": self.topology,
+        }
 
     def report(self, socket: Socket, said: Links) -> None:
         """An agent's open links, as it sees them now."""

@@ -24,7 +24,7 @@ from chatixia.errors import (
     UpgradeNeeded,
 )
 from chatixia.ids import is_incarnation
-from chatixia.registry.call import Listener, RequestContext, SocketLogin
+from chatixia.registry.call import Handler, Listener, RequestContext, SocketLogin
 from chatixia.registry.limits import RateLimits
 from chatixia.store.control.store import Store
 from chatixia.wire import signed
@@ -71,6 +71,14 @@ class Authenticator:
         self._members, self._tokens, self._keys = members, tokens, keys
         self._logins, self._nonces, self._proof = logins, nonces, proof
         self._store, self._verify, self._failures = store, verify, failures
+
+    @property
+    def handlers(self) -> Mapping[str, Handler]:
+        """The verbs that this part answers."""
+        return {
+            "nonce": self.nonce,
+            "token": self.token,
+        }
 
     # ---- the WebSocket
 
@@ -157,10 +165,6 @@ class Authenticator:
         if principal.id != said.peer_id:
             raise Unauthorized(f"This API key is not for {said.peer_id}.")
         return principal
-
-    def forgive(self) -> None:
-        """Forget all failed logins."""
-        self._failures.clear()
 
     # ---- REST
 

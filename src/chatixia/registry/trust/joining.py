@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -30,7 +30,7 @@ from chatixia.errors import (
     Overloaded,
     Unavailable,
 )
-from chatixia.registry.call import Note, RegistryReach, RequestContext
+from chatixia.registry.call import Handler, Note, RegistryReach, RequestContext
 from chatixia.registry.limits import RateLimits
 from chatixia.store.control.rows import InvitationRow
 from chatixia.store.control.store import Store
@@ -85,6 +85,17 @@ class JoinService:
         self._reach, self._learn, self._note = reach, learn, note
         self._waiting: dict[str, set[asyncio.Event]] = {}
         self._closing = False
+
+    @property
+    def handlers(self) -> Mapping[str, Handler]:
+        """The verbs that this part answers."""
+        return {
+            "invite.put": self.put,
+            "invite.get": self.get,
+            "invite.end": self.end,
+            "join.begin": self.begin,
+            "join": self.join,
+        }
 
     def close(self) -> None:
         """Answer all that wait for an invitation: this registry stops."""

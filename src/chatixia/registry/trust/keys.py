@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from chatixia.core.ports import Principal
 from chatixia.errors import Unauthorized, Unprocessable
 from chatixia.ids import AgentId, is_agent_id, why_no_id
-from chatixia.registry.call import RequestContext
+from chatixia.registry.call import Handler, RequestContext
 from chatixia.store.control.rows import KeyRow
 from chatixia.store.control.store import Store
 from chatixia.wire.registry import KeyCreate, KeyCreated, KeyInfo, KeyRef, Keys, KeysQuery
@@ -32,12 +32,30 @@ def digest(secret: str) -> bytes:
 
 
 class ApiKeys:
-    """Verbs ``keys.*`` and the check of the ``X-API-Key`` header."""
+    """Verbs ``keys.*`` and the check of the ``X-API-Key`` header.
 
-    def __init__(self, store: Store, members: Members, world: World) -> None:
+    ``on_revoked`` is given the name of a key that was revoked, to close its sockets and end its
+    tasks.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        members: Members,
+        world: World,
+        on_revoked: Callable[[str], Awaitable[None]],
+    ) -> None:
         self._store, self._members, self._world = store, members, world
-        self.ended: Callable[[str], Awaitable[None]] = _nothing
-        """Told the name of a key that was revoked, to close its sockets and end its tasks."""
+        self._on_revoked = on_revoked
+
+    @property
+    def handlers(self) -> Mapping[str, Handler]:
+        """The verbs that this part answers."""
+        return {
+            "keys.create": self.create,
+            "keys.list": self.page,
+            "keys.revoke": self.revoke,
+        }
 
     async def create(self, call: RequestContext, request: KeyCreate) -> KeyCreated:
         """Make a key; its secret is in this answer and nowhere else.
@@ -68,7 +86,7 @@ class ApiKeys:
         """End a key. Raises NotFound."""
         row = await self._store.revoke_key(DEFAULT_NS, request.id)
         if not await self._store.key_named(row.ns, row.name):  # else another key has it by now
-            await self.ended(row.name)
+            await self._on_revoked(row.name)
         return Done()
 
     async def gone(self) -> list[str]:
@@ -105,10 +123,6 @@ class ApiKeys:
         """A key from a time when a member could take its name speaks for that member no more."""
         if self._members.holder(name) is not None:
             raise Unauthorized(f"{name} is a member with a key of its own; make an API key anew.")
-
-
-async def _nothing(name: str) -> None:
-    """Nobody listens."""
 
 
 def info(row: KeyRow) -> KeyInfo:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -12,7 +13,7 @@ from chatixia.core.membership import check_revocation
 from chatixia.core.ports import Principal, Verify
 from chatixia.core.task import RemovedParties
 from chatixia.errors import Cancelled, MeshError, NotFound, Revoked
-from chatixia.registry.call import Note, RequestContext
+from chatixia.registry.call import Handler, Note, RequestContext
 from chatixia.store.control.rows import RevocationRow
 from chatixia.store.control.store import Store
 from chatixia.wire.registry import Nothing, Serial
@@ -27,6 +28,21 @@ Drop = Callable[[MeshError, Callable[[Principal], bool]], None]
 """Closes the sockets of matching principals, telling them why."""
 
 
+class LeaveEffects(NamedTuple):
+    """What a revocation or a leaving causes in the other parts.
+
+    ``drop`` closes sockets; ``broadcast`` sends a message to every login; ``note`` keeps an event;
+    ``unlist`` takes an id and its agents out of the directory; ``end_work`` ends the tasks of
+    removed parties in a namespace.
+    """
+
+    drop: Drop
+    broadcast: Callable[[msgspec.Struct], None]
+    note: Note
+    unlist: Callable[[str], None]
+    end_work: Callable[[str, RemovedParties], Awaitable[None]]
+
+
 class LeaveService:
     """Verbs ``revoke``, ``leave``, ``serial``."""
 
@@ -35,15 +51,19 @@ class LeaveService:
         store: Store,
         members: Members,
         verify: Verify,
-        drop: Drop,
-        tell: Callable[[msgspec.Struct], None],
-        note: Note,
-        gone: Callable[[str], None],
-        end_work: Callable[[str, RemovedParties], Awaitable[None]],
+        effects: LeaveEffects,
     ) -> None:
         self._store, self._members, self._verify = store, members, verify
-        self._drop, self._tell, self._note, self._gone = drop, tell, note, gone
-        self._end_work = end_work
+        self._effects = effects
+
+    @property
+    def handlers(self) -> Mapping[str, Handler]:
+        """The verbs that this part answers."""
+        return {
+            "revoke": self.revoke,
+            "leave": self.leave,
+            "serial": self.serial,
+        }
 
     async def revoke(self, call: RequestContext, request: Revoke) -> Done:
         """Keep an owner's statement, tell everyone, close what it names, end its work.
@@ -70,11 +90,11 @@ class LeaveService:
         )
         await self._members.revoke(row)
         log.info("revoked %s", said.id)
-        self._tell(RevokedPush(request.statement, request.signer))
-        self._drop(Revoked(agent=said.id), lambda p: said.id in (p.id, p.machine))
-        self._gone(said.id)
-        await self._note("agent", said.id, "revoked")
-        await self._end_work(said.ns, self._members.gone([said.id]))
+        self._effects.broadcast(RevokedPush(request.statement, request.signer))
+        self._effects.drop(Revoked(agent=said.id), lambda p: said.id in (p.id, p.machine))
+        self._effects.unlist(said.id)
+        await self._effects.note("agent", said.id, "revoked")
+        await self._effects.end_work(said.ns, self._members.gone([said.id]))
         return Done()
 
     async def leave(self, call: RequestContext, request: Nothing) -> Done:
@@ -82,11 +102,11 @@ class LeaveService:
         me = call.who.id
         await self._members.forget(me)
         log.info("left %s", me)
-        self._gone(me)
-        await self._note("agent", me, "left the mesh")
+        self._effects.unlist(me)
+        await self._effects.note("agent", me, "left the mesh")
         left = Cancelled(f"{me} left the mesh.")
         asyncio.get_running_loop().call_soon(  # after the reply, which goes by that very socket
-            self._drop, left, lambda p: me in (p.id, p.machine)
+            self._effects.drop, left, lambda p: me in (p.id, p.machine)
         )
         return Done()
 

@@ -6,13 +6,13 @@ is HttpOnly and SameSite=Strict; over TLS it is ``__Host-`` and Secure.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from chatixia.core.ports import Principal
 from chatixia.errors import Unauthorized
 from chatixia.ids import AgentId
-from chatixia.registry.call import Listener, RequestContext
+from chatixia.registry.call import Handler, Listener, RequestContext
 from chatixia.registry.limits import RateLimits
 from chatixia.store.control.store import Store
 from chatixia.wire.registry import LoginLink, Nothing, Redeem, Session
@@ -28,13 +28,31 @@ ROLE: Final = "admin"
 
 
 class Logins:
-    """Verbs ``login.*`` and ``session``."""
+    """Verbs ``login.*`` and ``session``.
 
-    def __init__(self, store: Store, mesh: str, world: World, failures: RateLimits) -> None:
+    ``on_ended`` is given the person who logged out, to close its sockets; other browsers come back.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        mesh: str,
+        world: World,
+        failures: RateLimits,
+        on_ended: Callable[[str], None],
+    ) -> None:
         self._store, self._mesh, self._world = store, mesh, world
-        self._failures = failures
-        self.ended: Callable[[str], None] = lambda name: None
-        """Told the person who logged out, to close its sockets; other browsers come back."""
+        self._failures, self._on_ended = failures, on_ended
+
+    @property
+    def handlers(self) -> Mapping[str, Handler]:
+        """The verbs that this part answers."""
+        return {
+            "login.create": self.create,
+            "login.redeem": self.redeem,
+            "login.end": self.end,
+            "session": self.session,
+        }
 
     async def create(self, call: RequestContext, request: Nothing) -> LoginLink:
         """A link for the owner's person, once, for ten minutes."""
@@ -63,7 +81,7 @@ class Logins:
         """Log this browser out."""
         await self._store.end_session(digest(call.secret))
         call.cookie = ""
-        self.ended(call.who.id)
+        self._on_ended(call.who.id)
         return Done()
 
     async def session(self, call: RequestContext, request: Nothing) -> Session:

@@ -230,6 +230,11 @@ class Members:
         known = self._known.get(id_)
         return known.pin.serial if known else 0
 
+    def is_listed(self, name: str) -> bool:
+        """Whether a name is a listed member's that nobody revoked, nor its machine."""
+        row = self.holder(name)
+        return row is not None and not (row.machine and self.out(row.ns, row.machine))
+
     def holder(self, name: str) -> MemberRow | None:
         """The listed member of a name, unless it is revoked."""
         known = self._known.get(name)

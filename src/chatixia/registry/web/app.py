@@ -72,7 +72,7 @@ class WebApplication:
         meter: Meter,
         world: World,
         mesh: str,
-        door: App,
+        endpoint: App,
         assets: Mapping[str, Asset],
         description: bytes,
         metrics: Text,
@@ -84,7 +84,7 @@ class WebApplication:
         self._following, self._requests = ResponseStreams(followers, world), RequestBudget()
         self._nonces = RateLimits(world, *NONCES)
         self._near = RateLimits(world, *NEAR_NONCES)
-        self._door = door
+        self._endpoint = endpoint
         self._router = Router(self._routes(), redirect_slashes=False, default=self._unknown)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -102,7 +102,7 @@ class WebApplication:
 
     async def _upgrade(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] == "/ws":
-            await self._door(scope, receive, send)
+            await self._endpoint(scope, receive, send)
             return
         await receive()
         await send({"type": "websocket.close", "code": 1000})

@@ -82,7 +82,7 @@ def _responses(verb: Verb, reply: dict[str, Any]) -> dict[str, Any]:
         }
     }
     codes = {*USUAL, *verb.errors, *(() if "open" in verb.who else SECURED), "unavailable"}
-    for code in sorted(codes, key=lambda code: ERRORS[code].status):
+    for code in sorted(codes, key=lambda code: (ERRORS[code].status, code)):
         status = str(ERRORS[code].status)
         known = found.get(status)
         text = code if known is None else f"{known['description']}, {code}"

@@ -1,0 +1,106 @@
+"""The parts of trust put together: who may come in, join and leave."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+
+from chatixia.core.ports import Verify
+from chatixia.identity import SignKey
+from chatixia.registry.call import Handler, RegistryReach
+from chatixia.registry.limits import RateLimits
+from chatixia.store.control.store import Store
+from chatixia.wire.trust import Signed
+from chatixia.world import World
+
+from .gate import Authenticator
+from .joining import JoinService
+from .keys import ApiKeys
+from .leaving import LeaveEffects, LeaveService
+from .logins import Logins
+from .members import Members
+from .nonces import Nonces
+from .proof import Proof
+from .tokens import Tokens
+
+FAILURES: Final = (20.0, 1 / 15)
+"""Failed logins per address: a burst, then one in 15 s."""
+
+
+class ServiceIdentity(msgspec.Struct, frozen=True):
+    """What the registry is: its key and chain, the owner's public key, mesh id, token keys."""
+
+    key: SignKey
+    chain: Sequence[Signed]
+    owner: bytes
+    mesh: str
+    token_keys: Sequence[SignKey]
+
+
+class TrustEffects(NamedTuple):
+    """What trust causes in the other parts.
+
+    ``leave``: what a revocation or a leaving causes; ``key_ended`` and ``person_ended``: an API
+    key was revoked, a person logged out; ``save_via``: keeps the URLs of tunnels and proxies.
+    """
+
+    leave: LeaveEffects
+    key_ended: Callable[[str], Awaitable[None]]
+    person_ended: Callable[[str], None]
+    save_via: Callable[[list[str]], None]
+
+
+class TrustServices:
+    """Keys, logins, the authenticator, joining and leaving, over ``members`` and ``tokens``."""
+
+    def __init__(
+        self,
+        identity: ServiceIdentity,
+        store: Store,
+        world: World,
+        verify: Verify,
+        reach: RegistryReach,
+        members: Members,
+        tokens: Tokens,
+        effects: TrustEffects,
+    ) -> None:
+        failures, nonces = RateLimits(world, *FAILURES), Nonces(world)
+        proof = Proof(identity.key, identity.chain, identity.mesh)
+        self.keys = ApiKeys(store, members, world, effects.key_ended)
+        self.logins = Logins(store, identity.mesh, world, failures, effects.person_ended)
+        self.gate = Authenticator(
+            members=members,
+            tokens=tokens,
+            keys=self.keys,
+            logins=self.logins,
+            nonces=nonces,
+            proof=proof,
+            store=store,
+            verify=verify,
+            failures=failures,
+        )
+        self.joining = JoinService(
+            store,
+            members,
+            nonces,
+            proof,
+            verify,
+            RateLimits(world, *FAILURES),
+            reach,
+            effects.save_via,
+            effects.leave.note,
+        )
+        self.leaving = LeaveService(store, members, verify, effects.leave)
+
+    @property
+    def handlers(self) -> Mapping[str, Handler]:
+        """The verbs that these parts answer."""
+        return {
+            **self.gate.handlers,
+            **self.keys.handlers,
+            **self.logins.handlers,
+            **self.joining.handlers,
+            **self.leaving.handlers,
+        }

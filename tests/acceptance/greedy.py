@@ -24,6 +24,7 @@ MONTH_MS = 30 * 86_400_000
 MIB = 1024 * 1024
 IN_FLIGHT = 48
 BUSY_ROUNDS = 3
+ENOUGH = 64  # of 1 MiB: more than one machine may keep where bounds are lowered to a tenth
 
 
 async def burst(
@@ -55,9 +56,9 @@ async def queue(peer: Peer, until: float, got: Counter[str]) -> None:
 
 
 async def disk(peer: Peer, until: float, got: Counter[str]) -> None:
-    """1 MiB submitted and canceled in a loop."""
+    """1 MiB submitted and canceled in a loop, however slow the machine is more often than fits."""
     task = {"skill": "nobody-has-it", "payload": {"data": "x" * (MIB - 64)}}
-    while time.monotonic() < until:
+    while time.monotonic() < until or got["ok"] <= ENOUGH:
         for done in await burst(peer, "tasks.submit", [task], got):
             await burst(peer, "tasks.cancel", [{"task_id": done["task_id"]}], Counter())
 

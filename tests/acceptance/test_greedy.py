@@ -22,6 +22,7 @@ from chatixia.assembly.membership.invite import invite
 from chatixia.assembly.membership.join import join
 from chatixia.core.shares import ShareLimits
 from chatixia.testing.registry import RegistryProcess
+from tests.acceptance.greedy import ENOUGH
 from tests.registry.doors import OPENED, Peer, agent
 
 ROOT = Path(__file__).parents[2]
@@ -121,7 +122,7 @@ async def under(scene: Scene, kind: str, agents: int, seconds: float) -> dict[st
 
 @pytest.mark.timeout(300)
 async def test_tasks_of_one_machine_fill_three_quarters_and_others_still_submit(scene: Scene):
-    got = await under(scene, "queue", 20 if scene.full else 4, 120 if scene.full else 30)
+    got = await under(scene, "queue", 20 if scene.full else 4, 120)
     assert got["ok"] <= 3 * (200_000 if scene.full else TENTH.open_tasks) // 4
     assert got["busy"] == got["with retry_after"] > 0
     await scene.timed()
@@ -131,7 +132,7 @@ async def test_tasks_of_one_machine_fill_three_quarters_and_others_still_submit(
 async def test_a_loop_of_large_tasks_costs_its_machine_its_own_oldest(scene: Scene):
     kept = await scene.honest.verb("tasks.submit", skill="nobody-has-it", payload={"mine": 1})
     got = await under(scene, "disk", 2, 60 if scene.full else 6)
-    assert got["ok"] > 64  # more than one machine may keep
+    assert got["ok"] > ENOUGH
     bound = 4096 * MIB if scene.full else TENTH.stored_bytes
     files = (scene.registry.profile.folder / "registry").glob("registry.db*")
     print(f"on disk {sum(file.stat().st_size for file in files) / MIB:.0f} MiB")

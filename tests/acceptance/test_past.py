@@ -20,7 +20,7 @@ from chatixia.core.ports import Principal
 from chatixia.ids import AgentId
 from chatixia.store.control.memory import SPARE
 from chatixia.store.control.store import Store
-from chatixia.store.control.work import SubmitOrder
+from chatixia.store.control.submission import SubmitOrder
 from chatixia.wire import tasks as t
 from chatixia.world import RealWorld
 from tests.bench.run import ROOT, environment, mesh

@@ -358,9 +358,9 @@ def refused_after(original: Any) -> Any:
 
     async def submit(self: Any, order: Any) -> Any:
         from chatixia.errors import DiskFull
-        from chatixia.store.control import work
+        from chatixia.store.control import submission
 
-        done = await self._write(work.submit, self._memory, order)
+        done = await self._write(submission.submit, self._memory, order)
         if self._disk.low():
             raise DiskFull
         return done

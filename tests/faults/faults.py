@@ -219,8 +219,8 @@ FAULTS: list[Fault] = [
     Fault(
         "no-fence",
         "a result counts only under the fence that is held",
-        {"chatixia.store.control.work:is_held": breaks.held_by_name},
-        ("tests/store/control/test_work.py::test_no_result_under_an_older_fence",),
+        {"chatixia.store.control.leases:is_held": breaks.held_by_name},
+        ("tests/store/control/test_leases.py::test_no_result_under_an_older_fence",),
     ),
     Fault(
         "reply-before-commit",
@@ -237,7 +237,7 @@ FAULTS: list[Fault] = [
         "the same key gives the same task",
         {"chatixia.core.task:scope": breaks.keyless},
         (
-            "tests/store/control/test_work.py::test_the_same_key_gives_the_same_task",
+            "tests/store/control/test_submission.py::test_the_same_key_gives_the_same_task",
             "tests/store/control/test_grants.py::test_a_claim_id_repeats_the_same_grant",
             f"{ACC}/test_snippets.py::test_five_durable",
         ),

@@ -12,8 +12,8 @@ from chatixia.ids import AgentId
 from chatixia.store.control import grants
 from chatixia.store.control.clock import DiskFloor
 from chatixia.store.control.store import Store
+from chatixia.store.control.submission import SubmitOrder
 from chatixia.store.control.task_rows import Notice, TaskAssigned, TaskChanged
-from chatixia.store.control.work import SubmitOrder
 from chatixia.wire import tasks as t
 
 NO_FLOOR = DiskFloor(0, 0.0)

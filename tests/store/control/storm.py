@@ -18,8 +18,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 from chatixia.errors import MeshError
 from chatixia.store.control.clock import DiskFloor
 from chatixia.store.control.store import Store
+from chatixia.store.control.submission import SubmitOrder
 from chatixia.store.control.task_rows import TaskAssigned
-from chatixia.store.control.work import SubmitOrder
 from chatixia.wire import tasks as t
 from chatixia.world import REAL, task_id
 from tests.store.control.kit import ALICE, BOB, seat

@@ -6,6 +6,7 @@ import pytest
 
 from chatixia.errors import AlreadyRunning, StaleFence, Unavailable
 from chatixia.store.control.store import Store
+from chatixia.store.control.task_rows import TaskChanged, TaskSubmitted
 
 from .kit import ALICE, BOB, CAROL, Clock, Ledger, seat
 
@@ -73,7 +74,7 @@ async def test_a_listener_that_left_hears_no_more(ledger: Ledger):
     await ledger.store.cancel(ALICE, first)
     deaf()
     await ledger.store.cancel(ALICE, second)
-    assert [type(each).__name__ for each in heard] == ["Submitted", "Submitted", "Changed"]
+    assert [type(each) for each in heard] == [TaskSubmitted, TaskSubmitted, TaskChanged]
 
 
 async def test_a_closed_store_answers_so(tmp_path: Path):

@@ -30,7 +30,7 @@ async def test_pushed_tasks_come_within_the_slots_and_fill_them_again(ledger: Le
 async def test_a_submit_and_its_push_share_one_group(ledger: Ledger):
     ledger.store.seats([seat(BOB, "echo")])
     await ledger.submit()
-    assert [type(n).__name__ for n in ledger.told] == ["Submitted", "Given"]
+    assert [type(n).__name__ for n in ledger.told] == ["TaskSubmitted", "TaskAssigned"]
 
 
 async def test_a_burst_is_spread_over_free_workers(ledger: Ledger):

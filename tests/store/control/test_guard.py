@@ -13,8 +13,8 @@ from chatixia.store.control import guard
 
 HOLD = """
 import sys, pathlib
-from chatixia.store.control.guard import Lock
-lock = Lock(pathlib.Path(sys.argv[1]))
+from chatixia.store.control.guard import RegistryLock
+lock = RegistryLock(pathlib.Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()
 """

@@ -14,7 +14,8 @@ from chatixia.core.shares import ShareLimits, holder_of
 from chatixia.errors import NotFound, Overloaded, WireError
 from chatixia.store.control import holdings, queries
 from chatixia.store.control.holdings import ASKER, KEY_BYTES, TASK_BYTES
-from chatixia.store.control.work import DAY, RETENTION, SubmitOrder
+from chatixia.store.control.repeats import DAY, RETENTION
+from chatixia.store.control.submission import SubmitOrder
 from chatixia.wire.tasks import Submit
 
 from .kit import BOB, Ledger, agent, client, task_id

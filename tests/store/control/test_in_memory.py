@@ -8,7 +8,7 @@ import pytest
 
 from chatixia.errors import Conflict, MeshError, Unavailable
 from chatixia.store.control.in_memory import MemoryStore
-from chatixia.store.control.work import SubmitOrder
+from chatixia.store.control.submission import SubmitOrder
 from chatixia.wire import tasks as t
 
 from .kit import ALICE, BOB, PAYLOAD, Clock, task_id

@@ -3,7 +3,7 @@
 import pytest
 
 from chatixia.errors import CursorExpired, NotFound, WireError
-from chatixia.store.control import sweep, work
+from chatixia.store.control import repeats, sweep
 
 from .kit import ALICE, BOB, CAROL, Ledger, seat
 
@@ -181,9 +181,9 @@ async def test_many_are_handled_in_groups(ledger: Ledger):
 async def test_an_ended_task_goes_after_its_time_with_all_that_is_its(ledger: Ledger):
     cursor = await ledger.store.cursor()
     large = b'"' + b"x" * 10_000 + b'"'
-    name, stays = await ledger.submit(payload=large), await ledger.submit(ttl=work.RETENTION * 2)
+    name, stays = await ledger.submit(payload=large), await ledger.submit(ttl=repeats.RETENTION * 2)
     await ledger.store.cancel(ALICE, name)
-    ledger.world.advance(work.RETENTION + 1)
+    ledger.world.advance(repeats.RETENTION + 1)
     assert await ledger.store.tidy() == 1
     with pytest.raises(NotFound):
         await ledger.state(name)

@@ -16,9 +16,9 @@ from chatixia.core.shares import holder_of
 from chatixia.errors import Denied, MeshError, Revoked, UnknownAgent, Unprocessable
 from chatixia.ids import AgentId
 from chatixia.store.control.store import Store
+from chatixia.store.control.submission import SubmitOrder
 from chatixia.store.control.sweep import PER_GROUP
 from chatixia.store.control.task_rows import Notice, StoredTask, TaskAssigned, TaskChanged
-from chatixia.store.control.work import SubmitOrder
 from chatixia.wire import tasks as t
 from chatixia.wire.signaling import TaskDone, TaskHint, TaskProgress
 from chatixia.wire.trust import Done

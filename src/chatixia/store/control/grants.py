@@ -12,10 +12,11 @@ from chatixia.core.ports import Principal
 from chatixia.wire import tasks as t
 from chatixia.wire.base import encode
 
+from .leases import is_held
 from .memory import WriterMemory
+from .repeats import DAY, remember
 from .task_rows import StoredTask, TaskAssigned, to_task
 from .tx import Transaction
-from .work import DAY, is_held, remember
 
 PER_GROUP: Final = 256
 BYTES_PER_GROUP: Final = 4 * 1024 * 1024

@@ -7,43 +7,19 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from .task_rows import StoredTask
+
 FOLDER: Final = Path(__file__).parent / "sql"
-ROW: Final = (
-    "n",
-    "id",
-    "ns",
-    "state",
-    "skill",
-    "target",
-    "source",
-    "machine",
-    "worker",
-    "incarnation",
-    "queue",
-    "priority",
-    "turn",
-    "ready",
-    "attempt",
-    "max_attempts",
-    "deliveries",
-    "started",
-    "fence",
-    "created",
-    "updated",
-    "run_after",
-    "deadline",
-    "lease",
-    "ttl",
-    "idempotent",
-    "path",
-    "traceparent",
-    "size",
-    "error",
-    "scope",
-    "holder",
-    "retry_of",
-)
-"""The columns that ``{row}`` stands for, in the order of ``work.Row``."""
+ROW: Final = StoredTask.__struct_fields__
+"""The columns that ``{row}`` stands for."""
+NEW: Final = (*ROW[1:], "same", "payload")
+"""Those of a new task, which has no number yet: ``{new}``, and ``{marks}`` for their values."""
+
+COLUMNS: Final = {
+    "{row}": ", ".join(ROW),
+    "{new}": ", ".join(NEW),
+    "{marks}": ", ".join("?" * len(NEW)),
+}
 
 
 def parse(text: str) -> dict[str, str]:
@@ -57,7 +33,9 @@ def parse(text: str) -> dict[str, str]:
         if name in found:
             raise ValueError(f"The statement {name} stands twice.")
         body = re.sub(r"--.*", "", body)
-        found[name] = " ".join(body.replace("{row}", ", ".join(ROW)).split())
+        for word, columns in COLUMNS.items():
+            body = body.replace(word, columns)
+        found[name] = " ".join(body.split())
     return found
 
 

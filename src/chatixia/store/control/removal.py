@@ -10,10 +10,11 @@ import msgspec
 
 from chatixia.core import task as core
 
+from .leases import mark_started
 from .memory import WriterMemory
 from .queries import load
+from .transition import change
 from .tx import Transaction
-from .work import change, mark_started
 
 SCAN: Final = 20_000
 """Rows that one page looks at: no index serves this rare question, each submit would pay for it."""

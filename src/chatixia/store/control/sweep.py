@@ -8,10 +8,12 @@ from typing import Any, Final, NamedTuple
 from chatixia.core import task as core
 
 from .holdings import KEY_BYTES, TASK_BYTES
+from .leases import mark_started
 from .memory import WriterMemory
+from .repeats import DAY, RETENTION
 from .task_rows import StoredTask
+from .transition import change
 from .tx import Transaction
-from .work import DAY, RETENTION, change, mark_started
 
 PER_GROUP: Final = 200
 LATER: Final = 0.5

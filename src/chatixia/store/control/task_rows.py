@@ -13,38 +13,41 @@ from chatixia.wire import tasks as t
 
 
 class StoredTask(msgspec.Struct):
-    """A task's row without its bodies; the columns of ``queries.ROW`` in their order."""
+    """A task's row without its bodies: the columns that ``{row}`` stands for, in their order.
 
-    n: int
-    id: str
-    ns: str
-    state: t.State
-    skill: str
-    target: str
-    source: str
-    machine: str
-    worker: str
-    incarnation: str
-    queue: str
-    priority: int
-    turn: int
-    ready: int
-    attempt: int
-    max_attempts: int
-    deliveries: int
-    started: int
-    fence: int
-    created: float
-    updated: float
-    run_after: float
-    deadline: float
-    lease: float
-    ttl: float
-    idempotent: int
-    path: str
-    traceparent: str
-    size: int
-    error: bytes | None
+    The defaults are those of a new task, whose number ``n`` the database draws.
+    """
+
+    n: int = 0
+    id: str = ""
+    ns: str = ""
+    state: t.State = "pending"
+    skill: str = ""
+    target: str = ""
+    source: str = ""
+    machine: str = ""
+    worker: str = ""
+    incarnation: str = ""
+    queue: str = ""
+    priority: int = 0
+    turn: int = 0
+    ready: int = 1
+    attempt: int = 0
+    max_attempts: int = 0
+    deliveries: int = 0
+    started: int = 0
+    fence: int = 0
+    created: float = 0.0
+    updated: float = 0.0
+    run_after: float = 0.0
+    deadline: float = 0.0
+    lease: float = 0.0
+    ttl: float = 0.0
+    idempotent: int = 0
+    path: str = ""
+    traceparent: str = ""
+    size: int = 0
+    error: bytes | None = None
     scope: bytes = b""
     holder: str = ""
     retry_of: str = ""

@@ -1,4 +1,4 @@
-"""The store's methods for tasks; what they decide is in ``work``, ``grants`` and ``sweep``."""
+"""The store's methods for tasks; what they do is in the modules beside, each one noun."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chatixia.core.shares import holder_of
 from chatixia.errors import CursorExpired, DiskFull, NotFound, Overloaded, WireError
 from chatixia.wire import tasks as t
 
-from . import grants, removal, sweep, work
+from . import grants, leases, outcomes, removal, submission, sweep
 from .base import StoreBase
 from .queries import load
 from .task_rows import StoredTask, to_task
@@ -30,7 +30,7 @@ NEWEST: Final = 2**62
 class TaskStore(StoreBase):
     """Each method is one item of the writer, or one read."""
 
-    async def submit(self, order: work.SubmitOrder) -> t.Submitted:
+    async def submit(self, order: submission.SubmitOrder) -> t.Submitted:
         """A new durable task, or the first answer to the same key.
 
         Raises Conflict, DiskFull (below the floor) and Overloaded (over its holder's share).
@@ -40,11 +40,11 @@ class TaskStore(StoreBase):
         await self._check_share(order)
         size = len(order.payload) + 512
         try:
-            return await self._write(work.submit, self._memory, order, size=size)
+            return await self._write(submission.submit, self._memory, order, size=size)
         except DiskFull as error:
             raise DiskFull(error.message, retryable=False) from None
 
-    async def _check_share(self, order: work.SubmitOrder) -> None:
+    async def _check_share(self, order: submission.SubmitOrder) -> None:
         """Raise Overloaded at no cost of the writer, where it is sure that this is no repetition
         of what is stored already, or is about to be."""
         holder = holder_of(order.who)
@@ -55,41 +55,41 @@ class TaskStore(StoreBase):
                 raise
             if self._writer.has(holder):
                 return  # the first try may be among them
-            scope = work.scope_of(order)
-            if not await self._readers.run(lambda db: work.is_known(db, scope)):
+            scope = submission.scope_of(order)
+            if not await self._readers.run(lambda db: submission.is_known(db, scope)):
                 raise
 
     async def complete(self, who: Principal, id: str, fence: str, result: bytes) -> t.Ended:
         """Raises NotFound, StaleFence, Cancelled; repeated, the first answer."""
-        return await self._end(work.complete, who, id, fence, result, size=len(result) + 256)
+        return await self._end(outcomes.complete, who, id, fence, result, size=len(result) + 256)
 
     async def fail(self, who: Principal, id: str, fence: str, error: WireError) -> t.Ended:
         """As ``complete``; tried again if the error is retryable and attempts are left."""
-        return await self._end(work.fail, who, id, fence, error, self._world.jitter())
+        return await self._end(outcomes.fail, who, id, fence, error, self._world.jitter())
 
     async def release(self, who: Principal, id: str, fence: str) -> t.Ended:
         """Give it back without an attempt counted."""
-        return await self._end(work.release, who, id, fence)
+        return await self._end(outcomes.release, who, id, fence)
 
     async def cancel(self, who: Principal, id: str, reason: str = "") -> t.Ended:
         """Terminal at once, and why. Raises NotFound, Denied, Conflict."""
-        return await self._end(work.cancel, who, id, reason)
+        return await self._end(outcomes.cancel, who, id, reason)
 
     async def update(self, who: Principal, said: t.Update) -> None:
         """The described report; raises as ``complete``, and Denied."""
         size = 256 if said.result is msgspec.UNSET else len(bytes(said.result))
-        await self._end(work.update, who, said, self._world.jitter(), size=size)
+        await self._end(outcomes.update, who, said, self._world.jitter(), size=size)
 
     async def _end(self, run: Callable[..., T], *args: Any, size: int = 256) -> T:
         return await self._write(run, self._memory, *args, lane=Lane.URGENT, size=size)
 
     async def started(self, who: Principal, id: str, fence: str) -> None:
         """The holder took it up. Raises as ``complete``."""
-        await self._end(work.started, who, id, fence)
+        await self._end(leases.started, who, id, fence)
 
-    async def renew(self, who: Principal, leases: list[t.Held]) -> t.Renewed:
+    async def renew(self, who: Principal, held: list[t.Held]) -> t.Renewed:
         """All leases of one worker, each answered for itself."""
-        return await self._end(work.renew, who, leases)
+        return await self._end(leases.renew, who, held)
 
     async def claim(self, who: Principal, said: t.Claim, skills: Iterable[str]) -> t.Grants:
         """Up to ``limit`` tasks; the same claim id gets the same grant."""
@@ -112,7 +112,7 @@ class TaskStore(StoreBase):
         not count, and a task that may be tried once would run twice. ``clean``: it said goodbye.
         """
         jitter = self._world.jitter()
-        return await self._end(work.end_leases, worker, incarnation, list(marks), jitter, clean)
+        return await self._end(leases.end_leases, worker, incarnation, list(marks), jitter, clean)
 
     async def open_of(
         self, ns: str, gone: core.RemovedParties, after: int = 0
@@ -129,10 +129,9 @@ class TaskStore(StoreBase):
     ) -> int:
         """End or give back those of :meth:`open_of`, ``marks`` as in :meth:`end_leases`; gives how
         many."""
-        work = removal.remove
         marked, jitter = list(marks), self._world.jitter()
         return await self._write(
-            work, self._memory, gone, list(numbers), marked, jitter, lane=Lane.UPKEEP
+            removal.remove, self._memory, gone, list(numbers), marked, jitter, lane=Lane.UPKEEP
         )
 
     async def sweep(

@@ -53,10 +53,7 @@ SELECT {row} FROM tasks WHERE holder = ?
 SELECT size + coalesce(length(result), 0) + coalesce(length(error), 0) FROM tasks WHERE n = ?
 
 -- name: insert_task
-INSERT INTO tasks (id, ns, state, skill, target, source, machine, queue, priority, turn, ready,
-  max_attempts, created, updated, deadline, ttl, idempotent, path, traceparent, size, scope, same,
-  payload, holder, retry_of)
-VALUES (?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO tasks ({new}) VALUES ({marks})
 -- name: insert_payload
 INSERT INTO payloads VALUES (?, ?)
 -- name: payload

@@ -14,7 +14,7 @@ from chatixia.assembly.membership.enrol import enrol
 from chatixia.assembly.membership.invite import invite, waiting
 from chatixia.assembly.membership.join import join
 from chatixia.assembly.profile.profile import Profile
-from chatixia.assembly.remote.rest import PinnedConnection, RegistryClient
+from chatixia.assembly.remote.rest import RegistryClient
 from chatixia.core.join import decode, encode
 from chatixia.core.membership import check_chain
 from chatixia.errors import (
@@ -28,6 +28,7 @@ from chatixia.errors import (
     WrongMesh,
 )
 from chatixia.identity import verify
+from chatixia.peer.control.connection import PinnedConnection
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.registry import AgentQuery, Nothing
 from tests.assembly.proxy import Authority, Proxy

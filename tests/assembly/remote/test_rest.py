@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import re
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -12,9 +10,7 @@ from typing import Any
 import pytest
 
 from chatixia.assembly.profile.profile import Profile
-from chatixia.assembly.remote import rest as module
 from chatixia.assembly.remote.rest import (
-    PinnedConnection,
     RegistryClient,
     ask_serial,
     first,
@@ -24,17 +20,15 @@ from chatixia.errors import (
     BadSignature,
     ConfigError,
     Denied,
-    MeshError,
     NotFound,
     RegistryUnreachable,
     TooLarge,
     WrongMesh,
 )
+from chatixia.peer.control import connection
 from chatixia.peer.control import resolver as lookup
 from chatixia.testing.registry import RegistryHarness
-from chatixia.wire.registry import Keys, NonceRequest, Nothing, Serial, Session
-from chatixia.wire.signed import b64
-from chatixia.wire.tasks import Ref, Submit
+from chatixia.wire.registry import Keys, Nothing, Serial, Session
 from chatixia.wire.trust import InviteRef
 from tests.assembly.proxy import Authority, Proxy
 from tests.peer.resolver import held
@@ -261,7 +255,7 @@ def http(status: str, body: bytes) -> bytes:
 async def test_what_is_no_registry(
     registry: RegistryHarness, answer: bytes, kind: type, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(module, "MAX_REPLY", 1000)
+    monkeypatch.setattr(connection, "MAX_REPLY", 1000)
     async with Junk(answer) as url:
         with pytest.raises(kind):
             await do(ask, at(registry.profile, url))
@@ -274,88 +268,3 @@ def test_urls_of_addresses():
         "https://127.0.0.1:2",
         "https://b",
     ]
-
-
-class Torn:
-    """A server in clear that answers each request with given bytes, then hangs up."""
-
-    def __init__(self, *answers: bytes) -> None:
-        self.answers, self.asked = list(answers), 0
-        self.serving: set[asyncio.Task[None]] = set()
-        self.accepted = asyncio.Event()
-
-    async def __aenter__(self) -> Torn:
-        self.server = await asyncio.start_server(self.serve, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self.server.sockets[0].getsockname()[1]}"
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.server.close()
-        for task in self.serving:  # whose client keeps the connection and asks no more
-            task.cancel()
-        await asyncio.gather(*self.serving, return_exceptions=True)
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self.serving.add(task)
-        self.accepted.set()
-        try:
-            await self.answer(reader, writer)
-        finally:
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
-
-    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError):
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = re.search(rb"content-length: (\d+)", head.lower())
-            await reader.readexactly(int(length[1]) if length else 0)
-            self.asked += 1
-            writer.write(self.answers.pop(0))
-
-
-SUBMIT = Submit(id="t_" + "a" * 26, skill="x")
-CUT = b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{"
-PROXY = b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 3\r\n\r\nbad"
-ODD = b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nodd"
-
-
-@pytest.mark.parametrize("answer", [b"", CUT, PROXY, ODD])
-async def test_a_request_that_left_and_got_no_answer_has_an_unknown_outcome(answer: bytes):
-    async with Torn(answer, answer) as server:
-        line = await do(PinnedConnection, server.url, 10)
-        with pytest.raises(MeshError) as raised:
-            await do(line.call, "tasks.submit", SUBMIT)
-        assert raised.value.outcome == "unknown" and server.asked == 1
-        line.close()
-        # A question changes nothing, so there is no doubt.
-        line = await do(PinnedConnection, server.url, 10)
-        with pytest.raises(MeshError) as raised:
-            await do(line.call, "tasks.get", Ref(SUBMIT.id))
-        assert raised.value.outcome == "definite" and server.asked == 2
-        line.close()
-
-
-async def test_what_never_left_has_a_definite_one():
-    async with Torn() as server:
-        line = await do(PinnedConnection, server.url, 10)
-        await server.accepted.wait()  # else it would end before it has the connection to close
-    line.close()
-    with pytest.raises(RegistryUnreachable) as raised:
-        await do(line.call, "tasks.submit", SUBMIT)
-    assert raised.value.outcome == "definite" and not server.asked
-
-
-async def test_a_line_that_the_registry_proved_is_not_opened_again_unproved(
-    secured: RegistryHarness,
-):
-    line = await do(PinnedConnection, tls_url(secured), 10)
-    line.close()
-    with pytest.raises(RegistryUnreachable, match="the connection was closed"):
-        await do(line.call, "nonce", NonceRequest(b64(bytes(16))))
-    plain = await do(PinnedConnection, secured.url, 10)
-    plain.close()
-    assert (await do(plain.call, "nonce", NonceRequest(b64(bytes(16))))).nonce
-    plain.close()

@@ -25,7 +25,7 @@ from chatixia.assembly.profile.profile import (
     machine_name,
     make_keys,
 )
-from chatixia.assembly.remote.rest import PinnedConnection, first, urls_of
+from chatixia.assembly.remote.rest import first, urls_of
 from chatixia.core.handshake import check_registry
 from chatixia.core.join import JoinString, decode
 from chatixia.core.membership import (
@@ -58,6 +58,7 @@ from .invite import invitation_seed
 
 if TYPE_CHECKING:
     from chatixia.identity import SignKey
+    from chatixia.peer.control.connection import PinnedConnection
 
 TIMEOUT: Final = 8.0
 

@@ -38,9 +38,9 @@ from chatixia.wire.tasks import TERMINAL, Body, Cancel, Ref, Submit, Task
 from chatixia.world import REAL, World, task_id
 
 from .port import POLL_S, RestPort
-from .rest import PinnedConnection
 
 if TYPE_CHECKING:
+    from chatixia.peer.control.connection import PinnedConnection
     from chatixia.peer.sessions.channel import Access
 
 log = logging.getLogger("chatixia")
@@ -330,6 +330,8 @@ class ApiKeyPort(RestPort):
     # -- the line
 
     def _call(self, name: str, request: msgspec.Struct, timeout: float) -> Any:
+        from chatixia.peer.control.connection import PinnedConnection
+
         if self._line is None:
             # No key of the registry is pinned here: the system's roots must vouch for it.
             self._line = PinnedConnection(self._url, timeout, vouched=not is_loopback(self._url))

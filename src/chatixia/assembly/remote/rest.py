@@ -7,10 +7,8 @@ tunnel), the system's roots must vouch for the certificate. In clear only to thi
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final, cast
-from urllib.parse import quote, urlencode, urlsplit
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -18,172 +16,19 @@ from chatixia.core.assertion import assertion
 from chatixia.core.handshake import check_registry
 from chatixia.core.join import is_local, is_loopback
 from chatixia.core.membership import Member
-from chatixia.errors import (
-    BadSignature,
-    ConfigError,
-    MeshError,
-    Outcome,
-    RegistryUnreachable,
-    TooLarge,
-    WireError,
-    WrongMesh,
-    from_wire,
-)
-from chatixia.wire.base import MIB
+from chatixia.errors import BadSignature, RegistryUnreachable
 from chatixia.wire.registry import NonceRequest, RegistryProof, Serial, TokenRequest
 from chatixia.wire.signed import b64
 from chatixia.wire.trust import Signed
-from chatixia.wire.verbs import BY_NAME
 from chatixia.world import REAL, World
 
 if TYPE_CHECKING:
-    import http.client
-    import ssl
-
     from chatixia.assembly.profile.profile import Profile
     from chatixia.identity import SignKey
+    from chatixia.peer.control.connection import PinnedConnection
 
-MAX_REPLY: Final = 8 * MIB
 TIMEOUT: Final = 5.0
 NONCE_BYTES: Final = 16
-
-Prove = Callable[[bytes], Any]
-"""certificate's SHA-256 -> proof checked; raises BadSignature when it is for another."""
-
-
-class PinnedConnection:
-    """One connection to one address of a registry; ``certificate`` is SHA-256 of its TLS
-    certificate (empty in clear), ``vouched`` whether the system's roots stand for it.
-
-    ``look``: seconds for a resolver that is to say where a name is; default ``timeout``."""
-
-    def __init__(
-        self, url: str, timeout: float, *, vouched: bool = False, look: float | None = None
-    ) -> None:
-        self.url, self._timeout = url, timeout
-        self._look = timeout if look is None else look
-        self.vouched = vouched
-        self.certificate = b""
-        self._http = self._open()
-
-    def _open(self) -> http.client.HTTPConnection:
-        import http.client
-        import ssl
-        from functools import partial
-
-        from chatixia.peer.control.reason import reason
-        from chatixia.peer.control.resolver import create_connection
-
-        parts = urlsplit(self.url)
-        if parts.scheme == "http" and is_loopback(self.url):
-            made = http.client.HTTPConnection(
-                parts.hostname or "", parts.port or 80, timeout=self._timeout
-            )
-        elif parts.scheme == "https":
-            made = http.client.HTTPSConnection(
-                parts.hostname or "",
-                parts.port or 443,
-                timeout=self._timeout,
-                context=_context(self.vouched),
-            )
-        else:
-            raise ConfigError(f"{self.url} would be spoken to in clear; only this machine may be.")
-        # http.client's own way to a host asks a resolver without a bound.
-        made._create_connection = partial(create_connection, look=self._look)  # type: ignore[attr-defined]
-        try:
-            made.connect()
-        except ssl.SSLCertVerificationError as error:
-            raise BadSignature(
-                f"Neither the registry nor this system's roots vouch for the certificate that"
-                f" {parts.netloc} shows: {error.verify_message}."
-            ) from error
-        except ConnectionRefusedError as error:
-            nobody = RegistryUnreachable(
-                f"No registry runs at {parts.netloc}: it refuses connections."
-            )
-            nobody.refused = True
-            raise nobody from error
-        except OSError as error:
-            why = reason(error, self._timeout)
-            raise RegistryUnreachable(f"{parts.netloc} does not answer: {why}.") from error
-        if isinstance(made, http.client.HTTPSConnection):
-            der = cast("ssl.SSLSocket", made.sock).getpeercert(binary_form=True)
-            assert der is not None  # a server without a certificate does not get this far
-            self.certificate = hashlib.sha256(der).digest()
-        return made
-
-    def call(self, name: str, request: msgspec.Struct, token: str = "", key: str = "") -> Any:
-        """One verb of the table, with a bearer token or an API key.
-
-        Raises the registry's error, or RegistryUnreachable. Once a request that changes something
-        has begun to leave, whatever is no answer of a registry's has the outcome unknown.
-        """
-        import http.client
-
-        from chatixia.peer.control.reason import reason
-
-        method, path, body = _request(name, request)
-        headers = {"content-type": "application/json", "accept": "application/json"}
-        if token:
-            headers["authorization"] = f"Bearer {token}"
-        if key:
-            headers["x-api-key"] = key
-        doubt: Outcome = "definite" if method == "GET" else "unknown"
-        self._reopen()
-        try:
-            self._http.request(method, path, body, headers)
-            answer = self._http.getresponse()
-            data = answer.read(MAX_REPLY + 1)
-        except (OSError, http.client.HTTPException) as error:
-            why = reason(error, self._timeout)
-            text = f"{self.url} does not answer: {why}."
-            raise RegistryUnreachable(text, outcome=doubt) from error
-        if len(data) > MAX_REPLY:
-            text = f"{self.url} answered with more than {MAX_REPLY} bytes."
-            raise TooLarge(text, outcome=doubt)
-        if not 200 <= answer.status < 300:
-            raise _refusal(answer.status, data, self.url, doubt)
-        return _read(data, BY_NAME[name].reply, self.url, doubt)
-
-    def _reopen(self) -> None:
-        """Connect again where the far side has closed since the last answer.
-
-        Not where it was the registry's proof over the certificate that let us speak: nobody has
-        proved the new connection. Raises RegistryUnreachable; nothing was sent then.
-        """
-        from chatixia.peer.control.reason import reason
-
-        if self._http.sock is not None:
-            return
-        try:
-            if self.certificate and not self.vouched:
-                raise ConnectionAbortedError
-            self._http.connect()
-        except OSError as error:
-            text = f"{self.url} does not answer: {reason(error, self._timeout)}."
-            raise RegistryUnreachable(text) from error
-
-    def prove(self, check: Callable[[bytes], Member]) -> Member:
-        """The registry that ``check`` proves for this very connection.
-
-        ``check(certificate)`` is tried with the certificate seen, and where the roots vouch for
-        it, with none. Raises BadSignature, WrongMesh.
-        """
-        try:
-            return check(self.certificate)
-        except BadSignature:
-            if not self.vouched:
-                raise
-            return check(b"")
-
-    def revouched(self) -> PinnedConnection:
-        """The same address with the certificate checked by the system's roots and by name."""
-        self.close()
-        return PinnedConnection(self.url, self._timeout, vouched=True, look=self._look)
-
-    def close(self) -> None:
-        """Hang up."""
-        self._http.close()
 
 
 class RegistryClient:
@@ -294,6 +139,7 @@ def first(
 
     Raises RegistryUnreachable naming them all; any other error of ``use`` at once.
     """
+    from chatixia.peer.control.connection import PinnedConnection
     from chatixia.peer.control.resolver import LOOK_SECONDS
 
     reasons: list[RegistryUnreachable] = []
@@ -339,68 +185,3 @@ def urls_of(addresses: Sequence[str]) -> list[str]:
             found.append(f"http://{address}")
         found.append(f"https://{address}")
     return found
-
-
-def _context(vouched: bool) -> Any:
-    import ssl
-
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if not vouched:
-        # The registry's own certificate: its identity key proves it, over our nonce, before use.
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def _request(name: str, request: msgspec.Struct) -> tuple[str, str, bytes | None]:
-    """Method, path and body of a verb, as registry/web reads them."""
-    verb = BY_NAME[name]
-    # Raw JSON of the caller's stays as it is: to_builtins would refuse it.
-    values = msgspec.json.decode(msgspec.json.encode(request), type=dict[str, msgspec.Raw])
-    path = verb.path
-    for field in [field for field in values if f"{{{field}}}" in path]:
-        path = path.replace(f"{{{field}}}", quote(_word(values.pop(field)), safe=""))
-    if verb.method == "GET":
-        query = {
-            field: _word(value) for field, value in values.items() if bytes(value) not in _NONE
-        }
-        return verb.method, f"{path}?{urlencode(query)}" if query else path, None
-    return verb.method, path, msgspec.json.encode(values)
-
-
-_NONE: Final = (b'""', b"null", b"[]")
-
-
-def _word(value: msgspec.Raw) -> str:
-    return str(msgspec.json.decode(value))
-
-
-def _refusal(status: int, data: bytes, url: str, doubt: Outcome) -> MeshError:
-    try:
-        said = msgspec.json.decode(data, type=_Problem)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        # What stands between us and the registry may say so after that has done its work.
-        text = f"{url} is no registry: it answered {status}."
-        return RegistryUnreachable(text, outcome=doubt)
-    return from_wire(
-        WireError(
-            said.code, said.detail, said.retryable, said.outcome, retry_after=said.retry_after
-        )
-    )
-
-
-def _read(data: bytes, kind: Any, url: str, doubt: Outcome) -> Any:
-    try:
-        return msgspec.json.decode(data, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        text = f"{url} is no registry of ours: its answer cannot be read."
-        raise WrongMesh(text, outcome=doubt) from None
-
-
-class _Problem(msgspec.Struct):
-    code: str
-    detail: str = ""
-    retryable: bool = False
-    outcome: Outcome = "definite"
-    retry_after: float = 0.0

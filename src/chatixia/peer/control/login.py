@@ -51,6 +51,7 @@ from chatixia.wire.signaling import (
 from chatixia.wire.trust import Signed
 from chatixia.world import keep_private
 
+from .connection import tls_context
 from .reason import reason
 from .resolver import LOOK_SECONDS, connected, is_number, look_up
 
@@ -198,7 +199,7 @@ async def _dial(url: str, vouched: bool, numbers: Sequence[str]) -> ClientConnec
                 sock = await connected(numbers, where.port)
             ws = await _Dial(
                 _target(url),
-                ssl=_context(vouched) if where.secure else None,
+                ssl=tls_context(vouched) if where.secure else None,
                 sock=sock,
                 compression=None,
                 max_size=MAX_FROM_REGISTRY,
@@ -231,18 +232,6 @@ def _refused(error: Exception) -> bool:
         return True
     reasons = re.findall(r"\[Errno (\d+)\]", str(error))
     return bool(reasons) and set(reasons) == {str(errno.ECONNREFUSED)}
-
-
-def _context(vouched: bool) -> ssl.SSLContext:
-    """By the system's roots, or open: then the registry's own proof names the certificate."""
-    if vouched:
-        context = ssl.create_default_context()
-    else:  # without the roots, which cost megabytes and are not asked
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
 
 
 def certificate(ws: ClientConnection) -> bytes:

@@ -133,7 +133,7 @@ class Signals:
         self.send(Goodbye())
 
 
-class Upper:
+class RecordingListener:
     """A mesh that only writes down what it is told; its frames are raw bytes."""
 
     def __init__(self, node: Node) -> None:
@@ -178,7 +178,7 @@ class Upper:
         self.detached.append(peer)
         self._changed.set()
 
-    def gone(self, peer: AgentId, incarnation: str) -> None:
+    def departed(self, peer: AgentId, incarnation: str) -> None:
         self.lost.append((peer, incarnation))
         self._changed.set()
 
@@ -196,7 +196,7 @@ class Upper:
     def idle(self, peer: AgentId) -> bool:
         return peer not in self.busy
 
-    def heard(self, peer: AgentId) -> float:
+    def last_frame_at(self, peer: AgentId) -> float:
         return self.last.get(peer, 0.0)
 
     def probe(self, peer: AgentId) -> None:
@@ -230,7 +230,7 @@ class Node:
     ) -> None:
         self.relay, self.me, self.id = relay, me, me.id
         self.driver = driver(me, load(engine), Signals(relay, me.id), **options)
-        self.upper = self.driver.upper = Upper(self)
+        self.listener = self.driver.listener = RecordingListener(self)
 
     async def start(self) -> None:
         await self.driver.start()
@@ -244,13 +244,13 @@ class Node:
     async def open(self, other: Node) -> None:
         """Ask for a link and wait until both ends have it."""
         self.driver.want(other.id)
-        await self.upper.until(lambda: other.id in self.upper.paths)
-        await other.upper.until(lambda: self.id in other.upper.paths)
+        await self.listener.until(lambda: other.id in self.listener.paths)
+        await other.listener.until(lambda: self.id in other.listener.paths)
 
     async def refusal(self, peer: str = "") -> MeshError:
         """The first refusal that the mesh was told."""
-        await self.upper.until(lambda: [e for p, e in self.upper.refusals if peer in ("", p)])
-        return next(e for p, e in self.upper.refusals if peer in ("", p))
+        await self.listener.until(lambda: [e for p, e in self.listener.refusals if peer in ("", p)])
+        return next(e for p, e in self.listener.refusals if peer in ("", p))
 
 
 @asynccontextmanager
@@ -272,4 +272,13 @@ async def nodes(
         await asyncio.gather(*(node.driver.stop() for node in made))
 
 
-__all__ = ["Answer", "Connect", "IceCandidate", "Node", "Offer", "Relay", "Upper", "nodes"]
+__all__ = [
+    "Answer",
+    "Connect",
+    "IceCandidate",
+    "Node",
+    "Offer",
+    "Relay",
+    "RecordingListener",
+    "nodes",
+]

@@ -316,7 +316,7 @@ async def test_who_was_forgotten_while_it_slept_is_called_and_calls_directly(who
         call = asyncio.create_task(sleeper.call(asked))
         await mesh.skills.started.wait()
         mesh.net.cut("a", "b", keep=True)
-        other.gone(who, sleeper.incarnation)
+        other.departed(who, sleeper.incarnation)
         other._peers[who].calls.sweep(math.inf)  # as long as its answers are kept
         assert other.forget(who)
         mesh.net.heal("a", "b")
@@ -403,11 +403,11 @@ async def test_link_driver_questions():
         a, b = mesh.a, mesh.b
         assert a.received("b", b.incarnation) == 1
         assert a.received("b", "another") == a.received("c", "x") == 0
-        assert a.heard("b") > 0 == a.heard("c")
-        before = a.heard("b")
+        assert a.last_frame_at("b") > 0 == a.last_frame_at("c")
+        before = a.last_frame_at("b")
         a.probe("b")
         await a.ping("b")
-        assert a.heard("b") > before
+        assert a.last_frame_at("b") > before
         assert a.idle("c")
 
 

@@ -43,7 +43,7 @@ class PeerMesh(PeerTable):
     """One principal's sessions with all its peers. ``registry`` None: links only.
 
     ``await start()``, ``await stop()``; between them every method of ``core.ports.Mesh``.
-    It is the ``Upper`` of ``links``.
+    It is the ``LinkListener`` of ``links``.
     """
 
     def __init__(

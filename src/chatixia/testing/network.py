@@ -85,7 +85,7 @@ class MemoryPath:
 class MemoryLinks:
     """The ``Links`` of one node."""
 
-    upper: LinkListener
+    listener: LinkListener
 
     def __init__(self, network: Network, owner: AgentId) -> None:
         self.network, self.owner = network, owner
@@ -335,7 +335,7 @@ class Network:
             a, b = pair
             self.cut(a, b)
         for other in self.nodes.values():
-            other.gone(AgentId(name), node.incarnation)
+            other.departed(AgentId(name), node.incarnation)
         return node
 
     def leave(self, name: str) -> None:

@@ -100,7 +100,7 @@ async def test_a_hello_that_says_anything_else_is_refused_on_both_sides(field, n
     try:
         said = await told(relay, good)
         assert said.code == "bad_signature" and "differs in" in said.message
-        assert not good.upper.attached and not bad.upper.attached
+        assert not good.listener.attached and not bad.listener.attached
         error = await bad.refusal(good.id)
         assert error.code == "bad_signature" and error.message == said.message
     finally:
@@ -120,7 +120,7 @@ async def test_a_reflected_hello_is_no_hello():
     good, bad, relay = await meet(Mirror)
     try:
         assert (await told(relay, good)).code == "bad_signature"
-        assert not good.upper.attached
+        assert not good.listener.attached
     finally:
         await ends(good, bad)
 
@@ -142,7 +142,7 @@ async def test_anything_but_a_hello_first_ends_the_connection(data):
     good, bad, relay = await meet(Rude)
     try:
         assert (await told(relay, good)).code in ("bad_request", "bad_signature")
-        assert not good.upper.attached and not good.upper.frames
+        assert not good.listener.attached and not good.listener.frames
         assert not good.driver.peers["alice"].births
     finally:
         await ends(good, bad)
@@ -172,12 +172,12 @@ async def test_channels_that_nobody_declared_are_closed(count):
     good, bad, relay = await meet(Many)
     try:
         if count == 1:
-            await good.upper.until(lambda: good.upper.attached)
+            await good.listener.until(lambda: good.listener.attached)
             [birth] = bad.driver.peers["bob"].births.values()
             async with asyncio.timeout(20):
                 await birth.extra[0].over.wait()
-            good.upper.paths["alice"].send(b"fine")
-            await bad.upper.until(lambda: bad.upper.frames)
+            good.listener.paths["alice"].send(b"fine")
+            await bad.listener.until(lambda: bad.listener.frames)
         else:
             said = await told(relay, good)
             assert said.code == "denied" and "declared" in said.message
@@ -208,7 +208,7 @@ async def test_what_comes_between_hello_and_the_link_is_held_within_a_bound():
         await good.start()
         await bad.start()
         bad.driver.want("bob")
-        await good.upper.until(lambda: len(good.upper.frames) == Eager.burst)
+        await good.listener.until(lambda: len(good.listener.frames) == Eager.burst)
     finally:
         await ends(good, bad)
 
@@ -241,7 +241,7 @@ async def test_a_member_revoked_between_offer_and_hello_gets_no_link():
         await bad.start()
         bad.driver.want("bob")
         assert (await told(relay, good)).code == "revoked"
-        assert not good.upper.attached
+        assert not good.listener.attached
     finally:
         await ends(good, bad)
 
@@ -313,7 +313,7 @@ async def test_misbinding_a_member_that_signs_anothers_fingerprint_as_its_own():
             while len(mallory.errors) < 2:
                 await asyncio.sleep(0.005)
         assert {e.peer_id for e in mallory.errors} == {"alice", "zoe"}
-        assert not alice.upper.attached and not zoe.upper.attached
+        assert not alice.listener.attached and not zoe.listener.attached
 
 
 @pytest.mark.parametrize("engine", ["wrtc", "aiortc"])
@@ -336,7 +336,7 @@ async def test_another_certificate_than_the_signed_one_opens_no_channel(engine):
         peer.driver.want("bob")
         said = await told(relay, good)
         assert said.code == "bad_signature" and "certificate" in said.message
-        assert not good.upper.attached
+        assert not good.listener.attached
     finally:
         await ends(good, peer)
 
@@ -386,7 +386,7 @@ async def test_a_path_waits_a_moment_for_its_peers_address(after, monkeypatch):
         await good.start()
         await peer.start()
         await good.open(peer)
-        where = good.upper.paths["alice"].where
+        where = good.listener.paths["alice"].where
         assert bool(where) == (after is not None) and asked >= (after or 1)
     finally:
         await ends(good, peer)

@@ -82,12 +82,12 @@ async def test_a_link_has_one_name_one_tier_and_carries_frames_both_ways(one, tw
         assert mine.link == yours.link and len(mine.link) == 12
         assert (mine.tier, yours.tier) == ("direct", "direct")
         assert (mine.engine, yours.engine) == (one, two)
-        alice.upper.paths["bob"].send(b"to bob")
-        bob.upper.paths["alice"].send(b"to alice")
-        await bob.upper.until(lambda: bob.upper.frames)
-        await alice.upper.until(lambda: alice.upper.frames)
-        assert bob.upper.frames == [("alice", b"to bob")]
-        assert alice.upper.frames == [("bob", b"to alice")]
+        alice.listener.paths["bob"].send(b"to bob")
+        bob.listener.paths["alice"].send(b"to alice")
+        await bob.listener.until(lambda: bob.listener.frames)
+        await alice.listener.until(lambda: alice.listener.frames)
+        assert bob.listener.frames == [("alice", b"to bob")]
+        assert alice.listener.frames == [("bob", b"to alice")]
         assert alice.me.book.pin("default", "bob") and bob.me.book.pin("default", "alice")
         assert all(
             isinstance(f, Offer) is (s == "alice")
@@ -103,7 +103,7 @@ async def test_five_that_start_at_once_end_with_one_link_per_pair():
             for one, two in itertools.permutations(five, 2):
                 one.driver.want(two.id)
             for one, two in itertools.permutations(five, 2):
-                await one.upper.until(lambda one=one, two=two: two.id in one.upper.paths)
+                await one.listener.until(lambda one=one, two=two: two.id in one.listener.paths)
             found = {
                 (node.id, report.peer): report.link
                 for node in five
@@ -121,8 +121,8 @@ async def test_what_was_wanted_before_the_peer_came_opens_when_it_comes():
         error = await alice.refusal("bob")
         assert error.code == "unknown_agent"
         async with nodes("bob", relay=relay) as (_, bob):
-            await alice.upper.until(lambda: "bob" in alice.upper.paths)
-            await bob.upper.until(lambda: "alice" in bob.upper.paths)
+            await alice.listener.until(lambda: "bob" in alice.listener.paths)
+            await bob.listener.until(lambda: "alice" in bob.listener.paths)
 
 
 async def test_the_links_are_told_to_the_registry():
@@ -180,7 +180,7 @@ async def test_an_offer_that_does_not_hold_makes_no_connection_and_is_told(name,
         said = await refused(relay, bob)
         assert (said.code, said.target_id, said.ref) == (code, "alice", "offer")
         assert said.message and said.message in caplog.text
-        assert not bob.driver.peers["alice"].births and not bob.upper.refusals
+        assert not bob.driver.peers["alice"].births and not bob.listener.refusals
 
 
 BENT = {
@@ -215,7 +215,7 @@ async def test_a_registry_that_changes_what_is_signed_is_caught_on_both_sides(ki
         assert said.code == "bad_signature" and said.message
         if kind is Answer or change != "another attempt":
             assert isinstance(await alice.refusal(), Denied)
-        assert not alice.upper.attached and not bob.upper.attached
+        assert not alice.listener.attached and not bob.listener.attached
 
 
 async def test_a_replayed_offer_cuts_no_living_link():
@@ -227,9 +227,9 @@ async def test_a_replayed_offer_cuts_no_living_link():
             bob.take(first)
         said = await refused(relay, bob)
         assert said.code == "denied" and "again" in said.message
-        alice.upper.paths["bob"].send(b"alive")
-        await bob.upper.until(lambda: bob.upper.frames)
-        assert bob.driver.report()[0].link == before and not bob.upper.detached
+        alice.listener.paths["bob"].send(b"alive")
+        await bob.listener.until(lambda: bob.listener.frames)
+        assert bob.driver.report()[0].link == before and not bob.listener.detached
 
 
 async def test_a_reflected_offer_is_nobodys():
@@ -346,8 +346,8 @@ async def test_a_revoked_peer_loses_its_link_and_gets_no_other():
         assert (await alice.refusal("bob")).code == "revoked"
         assert not alice.driver.report()
         alice.driver.want("bob")
-        await alice.upper.until(lambda: len(alice.upper.refusals) > 1)
-        assert alice.upper.refusals[-1][1].code == "revoked"
+        await alice.listener.until(lambda: len(alice.listener.refusals) > 1)
+        assert alice.listener.refusals[-1][1].code == "revoked"
 
 
 async def test_membership_that_nobody_confirms_ends():
@@ -365,9 +365,9 @@ async def test_membership_that_nobody_confirms_ends():
 async def test_a_peer_over_its_credit_is_barred():
     async with nodes("alice", "bob") as (relay, alice, bob):
         await alice.open(bob)
-        bob.upper.paths["alice"].close("The peer exceeded its credit.")
+        bob.listener.paths["alice"].close("The peer exceeded its credit.")
         assert (await refused(relay, bob)).ref == "link"
-        await alice.upper.until(lambda: alice.upper.detached)
+        await alice.listener.until(lambda: alice.listener.detached)
         bob.driver.want("alice")
         error = await bob.refusal("alice")
         assert isinstance(error, Denied) and "barred" in error.message

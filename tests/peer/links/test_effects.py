@@ -20,14 +20,14 @@ ENGINES = ("wrtc", "aiortc")
 @pytest.mark.parametrize("engine", ENGINES)
 async def test_a_connection_that_dies_is_followed_by_another_under_the_same_session(engine):
     async with nodes("alice", "bob", engine=engine) as (_, alice, bob):
-        bob.upper.a["alice"] = 7
+        bob.listener.a["alice"] = 7
         await alice.open(bob)
         for n in range(2, 5):
             (alice, bob)[n % 2].driver.cut(("bob", "alice")[n % 2])
-            await alice.upper.until(lambda n=n: len(alice.upper.attached) == n)
-            await bob.upper.until(lambda n=n: len(bob.upper.attached) == n)
-        assert alice.upper.attached[-1] == ("bob", bob.me.incarnation, 7)
-        assert alice.upper.lost == bob.upper.lost == []
+            await alice.listener.until(lambda n=n: len(alice.listener.attached) == n)
+            await bob.listener.until(lambda n=n: len(bob.listener.attached) == n)
+        assert alice.listener.attached[-1] == ("bob", bob.me.incarnation, 7)
+        assert alice.listener.lost == bob.listener.lost == []
 
 
 async def test_without_the_registry_links_stay():
@@ -36,10 +36,10 @@ async def test_without_the_registry_links_stay():
         relay.cut()
         alice.driver.peers["bob"].used_at -= 100
         alice.driver.tick(alice.driver.world.monotonic())
-        alice.upper.paths["bob"].send(b"still")
-        await bob.upper.until(lambda: bob.upper.frames)
+        alice.listener.paths["bob"].send(b"still")
+        await bob.listener.until(lambda: bob.listener.frames)
         relay.heal()
-        assert alice.upper.detached == bob.upper.detached == []
+        assert alice.listener.detached == bob.listener.detached == []
 
 
 async def test_a_new_process_of_a_peer_takes_the_links_place():
@@ -50,8 +50,8 @@ async def test_a_new_process_of_a_peer_takes_the_links_place():
         try:
             await again.start()
             again.driver.want("alice")
-            await alice.upper.until(lambda: len(alice.upper.attached) == 2)
-            assert alice.upper.attached[-1][1] == "ab" * 8
+            await alice.listener.until(lambda: len(alice.listener.attached) == 2)
+            assert alice.listener.attached[-1][1] == "ab" * 8
             assert len(alice.driver.report()) == 1
         finally:
             await again.driver.stop()
@@ -61,8 +61,8 @@ async def test_a_clean_stop_is_gone_at_once():
     async with nodes("alice", "bob") as (_, alice, bob):
         await alice.open(bob)
         await bob.driver.stop()
-        await alice.upper.until(lambda: alice.upper.lost)
-        assert alice.upper.lost == [("bob", bob.me.incarnation)]
+        await alice.listener.until(lambda: alice.listener.lost)
+        assert alice.listener.lost == [("bob", bob.me.incarnation)]
         assert not alice.driver.peers["bob"].births
 
 
@@ -98,8 +98,8 @@ async def test_an_idle_link_that_is_not_kept_is_closed_by_agreement():
     async with nodes("alice", "bob", keep=0) as (_, alice, bob):
         await alice.open(bob)
         alice.driver.peers["bob"].used_at -= 100
-        await alice.upper.until(lambda: alice.upper.detached)
-        await bob.upper.until(lambda: bob.upper.detached)
+        await alice.listener.until(lambda: alice.listener.detached)
+        await bob.listener.until(lambda: bob.listener.detached)
         assert not alice.driver.report() and not bob.driver.report()
         await alice.open(bob)
 
@@ -107,12 +107,12 @@ async def test_an_idle_link_that_is_not_kept_is_closed_by_agreement():
 async def test_a_busy_far_side_refuses_the_idle_close():
     async with nodes("alice", keep=0) as (relay, alice), nodes("bob", relay=relay) as (_, bob):
         await alice.open(bob)
-        bob.upper.busy.add("alice")
+        bob.listener.busy.add("alice")
         alice.driver.peers["bob"].used_at -= 100
         alice.driver.tick(alice.driver.world.monotonic())
         assert alice.driver.peers["bob"].bye_at
-        alice.upper.paths["bob"].send(b"after the bye")
-        await bob.upper.until(lambda: bob.upper.frames)
+        alice.listener.paths["bob"].send(b"after the bye")
+        await bob.listener.until(lambda: bob.listener.frames)
         assert alice.driver.report() and bob.driver.report()
 
 
@@ -122,5 +122,5 @@ async def test_only_the_number_to_keep_stays_warm_and_the_longest_idle_goes():
         await ada.open(c)
         ada.driver.peers["bob"].used_at -= 200
         ada.driver.peers["cyd"].used_at -= 100
-        await ada.upper.until(lambda: ada.upper.detached == ["bob"])
+        await ada.listener.until(lambda: ada.listener.detached == ["bob"])
         assert [report.peer for report in ada.driver.report()] == ["cyd"]

@@ -51,7 +51,7 @@ async def silent_pair(made: tuple[Any, ...], clock: Clock, rising: bool) -> tupl
     _, alice, bob = made
     await alice.driver.end_watching()
     await alice.open(bob)
-    bob.upper.answers = False
+    bob.listener.answers = False
     freeze(alice, "bob", rising)
     alice.driver._last = clock.monotonic()
     return alice, bob
@@ -62,7 +62,7 @@ async def test_a_blocked_loop_for_a_minute_and_nobody_is_declared_dead():
     async with nodes("alice", "bob", world=clock) as made:
         alice, _ = await silent_pair(made, clock, rising=True)
         await pass_time(alice, clock, 60)
-        assert not alice.upper.detached and not alice.upper.lost
+        assert not alice.listener.detached and not alice.listener.lost
         assert alice.driver.report()
 
 
@@ -71,10 +71,10 @@ async def test_a_path_without_a_sign_for_four_seconds_is_replaced():
     async with nodes("alice", "bob", world=clock) as made:
         alice, _ = await silent_pair(made, clock, rising=False)
         await pass_time(alice, clock, 5.5)
-        assert not alice.upper.detached
+        assert not alice.listener.detached
         await pass_time(alice, clock, 2)
-        assert alice.upper.detached == ["bob"] and not alice.upper.lost
-        await alice.upper.until(lambda: len(alice.upper.attached) == 2)
+        assert alice.listener.detached == ["bob"] and not alice.listener.lost
+        await alice.listener.until(lambda: len(alice.listener.attached) == 2)
 
 
 async def test_a_closed_socket_and_silence_are_gone_within_five_seconds():
@@ -84,9 +84,9 @@ async def test_a_closed_socket_and_silence_are_gone_within_five_seconds():
         made[0].leave(bob)
         await asyncio.sleep(0)
         await pass_time(alice, clock, 2.5)
-        assert not alice.upper.lost
+        assert not alice.listener.lost
         await pass_time(alice, clock, 1.5)
-        assert alice.upper.lost == [("bob", bob.me.incarnation)]
+        assert alice.listener.lost == [("bob", bob.me.incarnation)]
         assert not alice.driver.report()
 
 
@@ -97,7 +97,7 @@ async def test_a_closed_socket_alone_ends_nothing():
         made[0].leave(bob)
         await asyncio.sleep(0)
         await pass_time(alice, clock, 20)
-        assert not alice.upper.lost and alice.driver.report()
+        assert not alice.listener.lost and alice.driver.report()
 
 
 async def test_without_the_registry_a_silent_peer_is_waited_for_thirty_seconds():
@@ -106,9 +106,9 @@ async def test_without_the_registry_a_silent_peer_is_waited_for_thirty_seconds()
         alice, _ = await silent_pair(made, clock, rising=False)
         made[0].cut()
         await pass_time(alice, clock, 30)
-        assert not alice.upper.lost
+        assert not alice.listener.lost
         await pass_time(alice, clock, 8)
-        assert alice.upper.lost
+        assert alice.listener.lost
 
 
 async def test_my_own_late_timer_judges_nobody():
@@ -118,18 +118,18 @@ async def test_my_own_late_timer_judges_nobody():
         for _ in range(10):
             clock.ahead += 60
             alice.driver.tick(clock.monotonic())
-        assert not alice.upper.detached
+        assert not alice.listener.detached
 
 
 async def test_pings_keep_a_quiet_link_alive():
     clock = Clock()
     async with nodes("alice", "bob", world=clock) as (_, alice, bob):
         await alice.open(bob)
-        heard = alice.upper.heard("bob")
+        heard = alice.listener.last_frame_at("bob")
         for _ in range(6):
             clock.ahead += 0.5
             alice.driver.tick(clock.monotonic())
-        await alice.upper.until(lambda: alice.upper.heard("bob") > heard)
+        await alice.listener.until(lambda: alice.listener.last_frame_at("bob") > heard)
         assert alice.driver.report()
 
 
@@ -138,8 +138,8 @@ async def test_reports_carry_what_the_engine_counts():
         await alice.open(bob)
         before = alice.driver.report()[0].bytes_sent
         for _ in range(50):
-            alice.upper.paths["bob"].send(b"x" * 10_000)
-        await bob.upper.until(lambda: len(bob.upper.frames) == 50)
+            alice.listener.paths["bob"].send(b"x" * 10_000)
+        await bob.listener.until(lambda: len(bob.listener.frames) == 50)
         alice.driver.tick(REAL.monotonic() + 6)
         async with asyncio.timeout(20):
             while alice.driver.report()[0].bytes_sent < before + 500_000:
@@ -147,7 +147,7 @@ async def test_reports_carry_what_the_engine_counts():
                 await asyncio.sleep(0.02)
         report = alice.driver.report()[0]
         assert (report.tier, report.local, report.remote) == ("direct", "host", "host")
-        assert report.calls == alice.upper.calls("bob") == 7
+        assert report.calls == alice.listener.calls("bob") == 7
         assert report.remote_addr.rpartition(":")[2].isdigit()
         assert relay.links["alice"].links[0].link == report.link
 
@@ -163,15 +163,15 @@ async def test_the_tier_follows_the_selected_pair(tier):
 
         peer.open.connection.stats = stats
         await alice.driver._read_stats(peer)
-        assert alice.driver.report()[0].tier == tier == alice.upper.paths["bob"].tier
+        assert alice.driver.report()[0].tier == tier == alice.listener.paths["bob"].tier
 
 
 async def test_a_round_trip_that_the_engine_does_not_measure_is_timed_by_our_ping():
     async with nodes("alice@aiortc", "bob") as (_, alice, bob):
         await alice.open(bob)
         assert alice.driver.peers["bob"].stats.rtt_ms is None
-        assert alice.driver.report()[0].rtt_ms == alice.upper.round_trip("bob")
-        assert bob.driver.report()[0].rtt_ms != bob.upper.round_trip("alice") is None
+        assert alice.driver.report()[0].rtt_ms == alice.listener.round_trip("bob")
+        assert bob.driver.report()[0].rtt_ms != bob.listener.round_trip("alice") is None
 
 
 def later(node: Node, clock: Clock, seconds: float) -> None:
@@ -192,15 +192,15 @@ async def test_a_peer_that_is_gone_is_forgotten_after_a_while_and_attempts_go_on
         await alice.driver.end_watching()
         relay.leave(bob, clean=True)
         await bob.driver.stop()
-        await alice.upper.until(lambda: not alice.upper.paths)
+        await alice.listener.until(lambda: not alice.listener.paths)
         later(alice, clock, 4)  # gone
         later(alice, clock, 1)  # quiet from here on
-        alice.upper.busy.add(bob.id)
+        alice.listener.busy.add(bob.id)
         later(alice, clock, seconds + 1)
         assert bob.id in alice.driver.peers  # something of it is in use
-        alice.upper.busy.clear()
+        alice.listener.busy.clear()
         later(alice, clock, 0)
-        assert bob.id not in alice.driver.peers and alice.upper.forgotten
+        assert bob.id not in alice.driver.peers and alice.listener.forgotten
         assert alice.driver._peer(bob.id).link.attempt >= used > 0
 
 
@@ -219,8 +219,8 @@ async def test_a_peer_that_is_barred_is_not_forgotten():
 async def test_a_process_that_comes_after_a_killed_one_is_told_to_the_mesh():
     async with nodes("alice", "bob") as (relay, alice, bob):
         await alice.open(bob)
-        alice.upper.returned.clear()
+        alice.listener.returned.clear()
         alice.driver._present("bob", "f" * 16)  # joined before the verdict on the old one
-        assert alice.upper.returned == ["bob"]
+        assert alice.listener.returned == ["bob"]
         alice.driver.declare_gone(alice.driver.peers["bob"])
-        assert alice.upper.lost and alice.upper.returned == ["bob", "bob"]
+        assert alice.listener.lost and alice.listener.returned == ["bob", "bob"]

@@ -56,10 +56,10 @@ async def test_idle_is_what_may_close(net):
 async def test_the_verdict_gone_is_for_one_process(net):
     a = net.nodes["a"]
     await a.call(ask())
-    a.gone("b", "another process")
-    a.gone("nobody", "x")
+    a.departed("b", "another process")
+    a.departed("nobody", "x")
     assert a.links()
-    a.gone("b", net.nodes["b"].incarnation)
+    a.departed("b", net.nodes["b"].incarnation)
     assert not a.links()
 
 

@@ -199,7 +199,7 @@ async def test_what_was_stopped_with_its_caller_is_run_again_after_it():
     async with pair() as both:
         call = await both.begun()
         await both.until(lambda: both.b._worker._leases)
-        both.b.gone("a", both.a.incarnation)
+        both.b.departed("a", both.a.incarnation)
         await both.until(lambda: both.skill.starts == 2)
         assert both.skill.stopped == [()]
         both.skill.go.set()

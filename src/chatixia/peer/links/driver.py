@@ -111,7 +111,7 @@ class LinkDriver(LinkEffects):
         try:
             peer = self._peer(name)
         except Overloaded as error:
-            self.upper.refused(name, error)
+            self.listener.refused(name, error)
             return
         if self._signals.up:
             peer.link.want(self._now(), sink)
@@ -274,7 +274,7 @@ class LinkDriver(LinkEffects):
             sink: Sink = []
             peer.link.present(incarnation, self._now(), sink)
             self._perform(peer, sink)
-            self.upper.present(peer.id)
+            self.listener.present(peer.id)
 
     def _left(self, said: PeerLeft) -> None:
         peer = self.peers.get(said.peer_id)

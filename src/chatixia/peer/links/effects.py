@@ -67,7 +67,7 @@ class Signals(Protocol):
 class LinkEffects(LinkMonitor):
     """Performs effects for every peer; the ``Host`` of births (``peer.links.attempt``)."""
 
-    upper: LinkListener
+    listener: LinkListener
 
     def __init__(
         self,
@@ -116,14 +116,14 @@ class LinkEffects(LinkMonitor):
             case RequestOffer():
                 self.tell(Connect(peer.id, incarnation=self.me.incarnation, restart=effect.restart))
             case ReportFailure():
-                self.upper.refused(peer.id, effect.error)
+                self.listener.refused(peer.id, effect.error)
             case ReportDeparture():
-                self.upper.gone(peer.id, effect.incarnation)
+                self.listener.departed(peer.id, effect.incarnation)
                 if peer.link.left_at is None and peer.link.incarnation not in (
                     "",
                     effect.incarnation,
                 ):
-                    self.upper.present(peer.id)  # its next process is there already
+                    self.listener.present(peer.id)  # its next process is there already
             case AcceptOffer():
                 pass
 
@@ -164,7 +164,7 @@ class LinkEffects(LinkMonitor):
         peer.link.forget_old(birth.key)
         path = peer.paths.pop(birth.key, None)
         if path is not None:
-            self.upper.detach(peer.id, path)
+            self.listener.detach(peer.id, path)
         if peer.open is birth:
             peer.open, peer.path = None, None
             self.changed()
@@ -176,7 +176,7 @@ class LinkEffects(LinkMonitor):
         sink: Sink = []
         peer.link.lost(peer.open.key, self._now(), sink, again=False)
         self._perform(peer, sink)
-        self.upper.refused(peer.id, error)
+        self.listener.refused(peer.id, error)
 
     # -- for a birth
 
@@ -186,7 +186,7 @@ class LinkEffects(LinkMonitor):
 
     def acked(self, peer: str, incarnation: str) -> int:
         """``hello.a``."""
-        return self.upper.received(AgentId(peer), incarnation)
+        return self.listener.received(AgentId(peer), incarnation)
 
     def made(self, birth: LinkAttempt) -> None:
         """The connection exists: give it the candidates that were early."""
@@ -213,10 +213,10 @@ class LinkEffects(LinkMonitor):
             holder_of(birth.member) if birth.member else "",
         )
         self.opened(peer, birth, path)
-        self.upper.attach(peer.id, birth.incarnation, path, birth.said.a)
+        self.listener.attach(peer.id, birth.incarnation, path, birth.said.a)
         birth.replay()
         if birth.stats.rtt_ms is None:
-            self.upper.probe(peer.id)
+            self.listener.probe(peer.id)
         self._perform(peer, sink)
         self.changed()
 
@@ -239,7 +239,7 @@ class LinkEffects(LinkMonitor):
 
     def path_died(self, peer: LinkedPeer, birth: LinkAttempt) -> None:
         """Go on with a new attempt, unless both agreed to close."""
-        again = not peer.agreed or not self.upper.idle(peer.id)
+        again = not peer.agreed or not self.listener.idle(peer.id)
         sink: Sink = []
         peer.link.lost(birth.key, self._now(), sink, again=again and not self._stopping)
         self._perform(peer, sink)
@@ -268,7 +268,7 @@ class LinkEffects(LinkMonitor):
     def _bye(self, peer: LinkedPeer, birth: LinkAttempt, said: Bye) -> None:
         """Idle close (links.md section 4). Silence refuses it."""
         path = peer.paths.get(birth.key)
-        if path is None or peer.open is not birth or not self.upper.idle(peer.id):
+        if path is None or peer.open is not birth or not self.listener.idle(peer.id):
             return
         if said.bye is not None:
             try:

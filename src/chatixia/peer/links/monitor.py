@@ -64,7 +64,7 @@ class LinkMonitor:
     """The half of the driver that looks at time. The other half gives the abstract methods."""
 
     engine: Engine
-    upper: LinkListener
+    listener: LinkListener
 
     def __init__(self, world: World, keep: int | None, ttl: float) -> None:
         self.world, self.keep, self.ttl = world, keep, ttl
@@ -150,7 +150,7 @@ class LinkMonitor:
 
         Attempts never fall: the peer may remember them.
         """
-        if not self.upper.forget(peer.id):
+        if not self.listener.forget(peer.id):
             return False
         self._attempts = max(self._attempts, peer.link.attempt)
         del self.peers[peer.id]
@@ -171,13 +171,13 @@ class LinkMonitor:
     def _timed(self, peer: LinkedPeer) -> float | None:
         """The round trip as the engine has it, or, where it measures none, as our ping had it."""
         rtt = peer.stats.rtt_ms if peer.stats else None
-        return self.upper.round_trip(peer.id) if rtt is None else rtt
+        return self.listener.round_trip(peer.id) if rtt is None else rtt
 
     def doubt(self, peer: LinkedPeer) -> None:
         """The registry saw its socket close: ask the peer itself, and the engine, at once."""
         if peer.open is not None and peer.watch is not None:
             peer.watch.wants_probe(self.world.monotonic(), at_once=True)
-            self.upper.probe(peer.id)
+            self.listener.probe(peer.id)
             self._ask_engine(peer)
 
     def _judge(self, peer: LinkedPeer, now: float, late: bool) -> None:
@@ -185,9 +185,9 @@ class LinkMonitor:
         assert watch is not None and peer.open is not None
         if late:
             watch.start_over(now)
-        watch.hear(self.upper.heard(peer.id))
+        watch.hear(self.listener.last_frame_at(peer.id))
         if watch.wants_probe(now):
-            self.upper.probe(peer.id)
+            self.listener.probe(peer.id)
         word = peer.link.word(self.up)
         if watch.uneasy(now) or (watch.asked and word == "closed"):
             self._ask_engine(peer)
@@ -222,7 +222,7 @@ class LinkMonitor:
         """Close idle links above the number to keep; never while signaling is down."""
         warm = [peer for peer in self.peers.values() if peer.open is not None]
         for peer in warm:
-            if not self.upper.idle(peer.id):
+            if not self.listener.idle(peer.id):
                 peer.used_at, peer.bye_at = now, 0.0
         if self.keep is None or not self.up:
             return
@@ -236,7 +236,7 @@ class LinkMonitor:
             return
         peer.bye_at = now
         with contextlib.suppress(EngineRefused):
-            peer.path.say(Bye(bye=self.upper.received(peer.id, peer.link.session)))
+            peer.path.say(Bye(bye=self.listener.received(peer.id, peer.link.session)))
 
     # -- reports
 
@@ -277,6 +277,6 @@ class LinkMonitor:
             bytes_received=stats.bytes_received if stats else 0,
             engine=self.engine.name,
             opened_ms=peer.path.link_ms,
-            calls=self.upper.calls(peer.id),
+            calls=self.listener.calls(peer.id),
             attempts=peer.attempts,
         )

@@ -1,7 +1,7 @@
 """The words between a session and what carries it: a path, the links, the registry, timers.
 
 The link driver opens connections and verifies ``hello``; then it hands a :class:`Path` to
-:class:`Upper` (the mesh), which reads and writes it until ``detach``.
+:class:`LinkListener` (the mesh), which reads and writes it until ``detach``.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class LinkListener(Protocol):
         """That path is dead; the session waits for another."""
         ...
 
-    def gone(self, peer: AgentId, incarnation: str) -> None:
+    def departed(self, peer: AgentId, incarnation: str) -> None:
         """Verdict *gone* (links.md section 3): calls that were sent fail ``unreachable``."""
         ...
 
@@ -108,7 +108,7 @@ class LinkListener(Protocol):
         """Whether nothing is unacknowledged and no call or stream is open (idle close)."""
         ...
 
-    def heard(self, peer: AgentId) -> float:
+    def last_frame_at(self, peer: AgentId) -> float:
         """When the last frame of that peer came, on ``World.monotonic``'s clock; 0 never."""
         ...
 
@@ -126,9 +126,9 @@ class LinkListener(Protocol):
 
 
 class LinkLayer(Protocol):
-    """The link driver, as the mesh sees it. The mesh sets ``upper`` before ``start``."""
+    """The link driver, as the mesh sees it. The mesh sets ``listener`` before ``start``."""
 
-    upper: LinkListener
+    listener: LinkListener
 
     async def start(self) -> None:
         """Begin to take offers."""

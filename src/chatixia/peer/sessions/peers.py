@@ -63,7 +63,7 @@ class PeerState:
 
 
 class PeerTable:
-    """The ``Upper`` of ``links``, and the one timer under all deadlines."""
+    """The ``LinkListener`` of ``links``, and the one timer under all deadlines."""
 
     def __init__(
         self,
@@ -89,9 +89,9 @@ class PeerTable:
         self._stopped = False
         self._loop: asyncio.AbstractEventLoop
         self._perform: CallDispatcher
-        links.upper = self
+        links.listener = self
 
-    # -- Upper: what the link driver tells
+    # -- LinkListener: what the link driver reports
 
     def received(self, peer: AgentId, incarnation: str) -> int:
         """``hello.a`` for a session with that process."""
@@ -132,7 +132,7 @@ class PeerTable:
         if known.calls.open:
             self._links.want(peer)
 
-    def gone(self, peer: AgentId, incarnation: str) -> None:
+    def departed(self, peer: AgentId, incarnation: str) -> None:
         """That process is gone: sent calls end; the others may take the queue."""
         known = self._peers.get(peer)
         if known is None or known.incarnation != incarnation:
@@ -194,7 +194,7 @@ class PeerTable:
         known = self._peers.get(peer)
         return known is None or known.calls.idle
 
-    def heard(self, peer: AgentId) -> float:
+    def last_frame_at(self, peer: AgentId) -> float:
         """When the last frame of that peer came."""
         known = self._peers.get(peer)
         return known.channel.heard if known is not None else 0.0

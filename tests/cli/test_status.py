@@ -14,11 +14,16 @@ def test_rows():
         tasks={"pending": 1, "completed": 0},
         addresses=["http://127.0.0.1:8080"],
     )
-    links = Topology([], [Edge("anna", "bob", "direct", 0.42, confirmed=True)])
+    edges = [
+        Edge("anna", "bob", "direct", 0.42, confirmed=True),
+        Edge("anna", "carl", "turn", 31.0, confirmed=True, relay="tcp"),
+    ]
+    links = Topology([], edges)
     text = render(found, links)
     assert "  agents    2 online" in text
     assert "  tasks     1 pending" in text
     assert "anna - bob" in text and "direct, under 1 ms, both ends" in text
+    assert "turn (tcp), 31 ms, both ends" in text
 
 
 def test_an_empty_mesh():

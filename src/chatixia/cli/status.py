@@ -51,5 +51,6 @@ def render(found: StatusReply, links: Topology) -> str:
     for edge in links.mesh_edges:
         seen = "both ends" if edge.confirmed else "one end"
         pair = f"{edge.from_peer} - {edge.to_peer}"
-        rows.append(("link", pair, f"{edge.tier}, {output.round_trip(edge.rtt_ms)}, {seen}"))
+        tier = f"{edge.tier} ({output.in_line(edge.relay)})" if edge.relay else edge.tier
+        rows.append(("link", pair, f"{tier}, {output.round_trip(edge.rtt_ms)}, {seen}"))
     return output.rows(rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from math import inf
 from typing import Any, Final
 
 import msgspec
@@ -10,6 +11,8 @@ import msgspec
 from chatixia.core.ports import Principal
 from chatixia.errors import Unauthorized
 from chatixia.wire.signaling import Welcome
+
+from .turn import RELAYED, TurnServers
 
 
 class Listener(msgspec.Struct, frozen=True):
@@ -30,16 +33,29 @@ LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 class RegistryReach(msgspec.Struct):
     """How the registry is reached. ``addresses``: base URLs, this machine's first; ``via``: those
-    of tunnels and proxies, learned from the owner; ``ice``: servers as browsers want them."""
+    of tunnels and proxies, learned from the owner; ``ice``: servers as browsers want them;
+    ``turn``: those that need a credential, one for each member."""
 
     addresses: list[str] = []
     via: list[str] = []
     ice: list[dict[str, str | list[str]]] = []
+    turn: TurnServers | None = None
 
     def urls(self, local: bool) -> list[str]:
         """All addresses; who is elsewhere has no use for this machine's loopback."""
         own = [url for url in self.addresses if local or host_of(url) not in LOCAL]
         return list(dict.fromkeys([*own, *self.via]))
+
+    def servers_for(
+        self, who: Principal, wall: float, within: float = inf
+    ) -> list[dict[str, str | list[str]]]:
+        """STUN and TURN servers for a caller: TURN only for members that have links.
+
+        ``wall``: Unix seconds; ``within``: seconds for which the membership stands.
+        """
+        if self.turn is None or who.kind not in RELAYED:
+            return self.ice
+        return [*self.ice, self.turn.grant(who.id, wall, within)]
 
     def hosts(self) -> frozenset[str]:
         """The host names of tunnels and proxies."""

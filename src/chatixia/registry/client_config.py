@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import inf
 
 from chatixia.errors import MeshError
 from chatixia.wire.registry import IceConfig, Nothing
@@ -15,12 +16,19 @@ from .trust.tokens import Tokens
 
 
 class ConfigService:
-    """Verb ``config``, and the ``config`` frame of a login. ``now``: mesh time in seconds."""
+    """Verb ``config``, and the ``config`` frame of a login. ``now``: mesh time in seconds;
+    ``wall``: Unix seconds, by which a TURN server judges."""
 
     def __init__(
-        self, reach: RegistryReach, members: Members, tokens: Tokens, now: Callable[[], float]
+        self,
+        reach: RegistryReach,
+        members: Members,
+        tokens: Tokens,
+        now: Callable[[], float],
+        wall: Callable[[], float],
     ) -> None:
-        self._reach, self._members, self._tokens, self._now = reach, members, tokens, now
+        self._reach, self._members, self._tokens = reach, members, tokens
+        self._now, self._wall = now, wall
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
@@ -29,13 +37,16 @@ class ConfigService:
 
     async def ice(self, call: RequestContext, request: Nothing) -> IceConfig:
         """Addresses and ICE servers as the caller reaches them."""
-        return IceConfig(self._reach.ice, self._reach.urls(call.local), self._now())
+        servers = self._reach.servers_for(call.who, self._wall())
+        return IceConfig(servers, self._reach.urls(call.local), self._now())
 
     def frame(self, socket: Socket) -> Config:
         """The ``config`` frame of a login."""
-        return Config(
-            self._reach.urls(socket.local), self._reach.ice, self._token(socket), self._now()
-        )
+        now, token, servers = self._now(), self._token(socket), self._reach.ice
+        if token and socket.principal:  # its membership stands
+            within = socket.not_after - now if socket.not_after else inf
+            servers = self._reach.servers_for(socket.principal, self._wall(), within)
+        return Config(self._reach.urls(socket.local), servers, token, now)
 
     def _token(self, socket: Socket) -> str:
         """A token for a login whose membership still stands, else none."""

@@ -31,6 +31,7 @@ from .trust.leaving import LeaveEffects
 from .trust.members import Members
 from .trust.services import ServiceIdentity, TrustEffects, TrustServices
 from .trust.tokens import Tokens
+from .turn import TURN_SECONDS
 from .verbs import VerbDispatcher
 from .web import openapi, static
 from .web.app import WebApplication
@@ -40,7 +41,12 @@ from .work.compat import CompatTaskVerbs
 from .work.service import TaskService
 
 REFRESHED: Final = 0.5
-"""After this part of a token's life a living login is sent the next."""
+"""After this part of the life of a token or TURN credential a living login is sent the next."""
+
+
+def refresh_seconds(token_ttl: float) -> float:
+    """Seconds between two ``config`` frames of a login."""
+    return min(token_ttl, TURN_SECONDS) * REFRESHED
 
 
 class ServiceOptions(msgspec.Struct, frozen=True):
@@ -90,7 +96,7 @@ class Service:
         self.trust = TrustServices(
             identity, store, world, verify, reach, self.members, self.tokens, effects
         )
-        self.config = ConfigService(reach, self.members, self.tokens, store.now)
+        self.config = ConfigService(reach, self.members, self.tokens, store.now, world.wall)
         self.status = StatusService(
             identity.mesh,
             options.version,
@@ -150,7 +156,7 @@ class Service:
             self.config.frame,
             self.links.report,
             self._store.now,
-            options.token_ttl * REFRESHED,
+            refresh_seconds(options.token_ttl),
         )
         return WebApplication(
             gate=self.trust.gate,

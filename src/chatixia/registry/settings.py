@@ -24,10 +24,20 @@ TIMES: Final = ("token_ttl", "lease", "ping_interval", "ping_timeout")
 """Settings that may be written as ``20s`` or ``5m``."""
 
 
+class TurnSettings(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """``urls``: ``turn:host:port``, with ``?transport=tcp`` for TCP; ``secret_file``: a file with
+    the servers' secret, from the registry's folder. Both or none; said and empty is a mistake."""
+
+    urls: Annotated[list[Text], msgspec.Meta(max_length=8)] | None = None
+    secret_file: Annotated[str, msgspec.Meta(max_length=4096)] | None = None
+
+
 class IceSettings(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """``stun``: URLs of STUN servers beyond our own (``stun:host:port``)."""
+    """``stun``: URLs of STUN servers beyond our own (``stun:host:port``); ``turn``: TURN servers
+    that members get credentials for."""
 
     stun: Annotated[list[Text], msgspec.Meta(max_length=16)] = []
+    turn: TurnSettings = msgspec.field(default_factory=TurnSettings)
 
 
 class RegistrySettings(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):

@@ -250,7 +250,8 @@ class Serial(msgspec.Struct, omit_defaults=True):
 
 
 class Edge(msgspec.Struct, omit_defaults=True):
-    """A link that both ends report (``confirmed``) or only one."""
+    """A link that both ends report (``confirmed``) or only one. ``relay``: how its ends speak to
+    their TURN servers, ``udp``, ``tcp`` or ``tls``, with a comma between where they differ."""
 
     from_peer: Id
     to_peer: Id
@@ -260,6 +261,7 @@ class Edge(msgspec.Struct, omit_defaults=True):
     confirmed: bool = False
     bytes: Count = 0
     engine: Short = ""
+    relay: Short = ""
 
 
 class Node(msgspec.Struct):

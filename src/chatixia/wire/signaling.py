@@ -186,7 +186,8 @@ class Heartbeat(msgspec.Struct, tag="heartbeat", omit_defaults=True):
 class LinkReport(msgspec.Struct, omit_defaults=True):
     """A link as its end sees it, read from the engine. ``link``: the same at both ends.
 
-    ``calls``: both ways, since its present path opened.
+    ``calls``: both ways, since its present path opened. ``relay``: how this end speaks to its TURN
+    server, ``udp``, ``tcp`` or ``tls``; empty where it uses none.
     """
 
     peer: Id
@@ -202,6 +203,7 @@ class LinkReport(msgspec.Struct, omit_defaults=True):
     opened_ms: float | None = None
     calls: Count = 0
     attempts: Count = 0
+    relay: Short = ""
 
 
 class Links(msgspec.Struct, tag="links", omit_defaults=True):

@@ -36,6 +36,17 @@ async def test_a_link_is_confirmed_by_both_ends(registry: RegistryHarness):
     assert len((await a.verb("topology"))["body"]["mesh_edges"]) == 1
 
 
+async def test_an_edge_says_how_each_end_speaks_to_turn(registry: RegistryHarness):
+    a, b = await agent(registry, "a"), await agent(registry, "b")
+    await report(a, "b", tier="turn", relay="tcp")
+    await report(b, "a", tier="turn", relay="udp")
+    [edge] = (await a.verb("topology"))["body"]["mesh_edges"]
+    assert edge["confirmed"] and edge["relay"] == "tcp,udp"
+    for peer, to in ((a, "b"), (b, "a")):
+        await report(peer, to, tier="turn", relay="x" * 64)
+    assert "relay" not in (await a.verb("topology"))["body"]["mesh_edges"][0]
+
+
 async def test_nobody_confirms_a_link_alone(registry: RegistryHarness):
     a = await agent(registry, "a")
     twice = [{"peer": peer, "tier": "direct", "link": "L1"} for peer in ("b", "b", "a")]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from chatixia.registry.call import Listener
     from chatixia.registry.service import Service
     from chatixia.registry.settings import RegistrySettings
+    from chatixia.registry.turn import TurnServers
     from chatixia.store.control.store import Store
 
 log = logging.getLogger("chatixia.registry")
@@ -141,7 +143,10 @@ async def _serve(
 ) -> RunningRegistry:
     from chatixia.store.control.store import Store
 
+    from .turn import turn_servers
+
     settings = settings_of(identity.folder, options)
+    turn = turn_servers(settings.ice.turn, identity.folder, os.environ)
     plan = plan_of(settings)
     bound = bind(plan)
     try:
@@ -151,7 +156,7 @@ async def _serve(
         raise
     _remember(identity.folder, settings, bound)
     reached = urls(bound, plan)
-    service = make_service(identity, store, settings, reached, stun_urls(bound, plan), world)
+    service = make_service(identity, store, settings, reached, stun_urls(bound, plan), turn, world)
     await service.start()
     servers, tasks = await _listen(service, bound, plan, settings, identity.folder, world)
     stun = await _stun(bound, world)
@@ -217,6 +222,7 @@ def make_service(
     settings: RegistrySettings,
     reached: list[str],
     stun: list[str],
+    turn: TurnServers | None,
     world: World,
 ) -> Service:
     """The registry's parts put together."""
@@ -245,7 +251,7 @@ def make_service(
         store,
         world,
         verify,
-        RegistryReach(reached, list(settings.via), ice),
+        RegistryReach(reached, list(settings.via), ice, turn),
         ServiceOptions(
             chatixia.__version__,
             settings.token_ttl,

@@ -162,6 +162,7 @@ class AiortcConnection(Connection):
             remote_addr=_where(remote),
             bytes_sent=counted.bytesSent,
             bytes_received=counted.bytesReceived,
+            relay=_transport(dtls.transport._connection) if local.type == "relay" else "",
         )
 
     def set_ice_servers(self, servers: Sequence[IceServer]) -> None:
@@ -264,6 +265,11 @@ def _servers(server: IceServer) -> list[Any]:
     """aiortc uses the first TURN URL only: one over TCP works where UDP is blocked, too."""
     urls = sorted(server.urls, key=lambda url: "transport=tcp" not in url)
     return [aiortc.RTCIceServer(url, server.username, server.credential) for url in urls]
+
+
+def _transport(agent: Any) -> str:
+    """How the ICE agent speaks to its one TURN server."""
+    return "tls" if agent.turn_ssl else str(agent.turn_transport)
 
 
 def _where(candidate: Any) -> str:

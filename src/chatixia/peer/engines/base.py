@@ -70,7 +70,8 @@ class PathStats(msgspec.Struct):
     are candidate types (host, srflx, prflx, relay); addresses are ``host:port``, and the remote one
     is empty while the engine does not tell it. ``rtt_ms``: of the last connectivity check.
     ``last_heard`` rises while the far ICE agent answers, whatever its application does; None: this
-    engine has no such witness (links.md section 3).
+    engine has no such witness (links.md section 3). ``relay``: how this end speaks to its TURN
+    server (``udp``, ``tcp`` or ``tls``), empty where it uses none.
     """
 
     tier: Literal["direct", "turn"]
@@ -82,6 +83,7 @@ class PathStats(msgspec.Struct):
     bytes_sent: int = 0
     bytes_received: int = 0
     last_heard: float | None = None
+    relay: str = ""
 
 
 def tier_of(local: str, remote: str) -> Literal["direct", "turn"]:

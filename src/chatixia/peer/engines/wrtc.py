@@ -313,6 +313,7 @@ def _path(report: webrtc.RTCStatsReport) -> PathStats | None:
         bytes_sent=pair.bytes_sent or 0,
         bytes_received=pair.bytes_received or 0,
         last_heard=float(pair.responses_received or 0) + (pair.last_packet_received_timestamp or 0),
+        relay=str(local.relay_protocol or "") if kinds[0] == "relay" else "",
     )
 
 

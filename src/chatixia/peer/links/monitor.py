@@ -279,4 +279,5 @@ class LinkMonitor:
             opened_ms=peer.path.link_ms,
             calls=self.listener.calls(peer.id),
             attempts=peer.attempts,
+            relay=stats.relay if stats else "",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from chatixia.registry.call import Handler, RequestContext
 from chatixia.wire.registry import Edge, Node, Nothing, Topology
@@ -12,6 +13,8 @@ from .directory import DirectoryService
 from .roster import Roster
 from .socket import Socket
 
+TRANSPORTS: Final = {"udp", "tcp", "tls"}
+"""How an end may speak to its TURN server."""
 Told = Callable[[str, str, str], None]
 """(kind, id, change): an event for watchers."""
 
@@ -52,7 +55,9 @@ class LinkBook:
                 known = edges.get(pair)
                 if known is None:
                     edges[pair] = _edge(pair, link)
-                elif known.tier == link.tier and known.link == link.link:
+                    continue
+                known.relay = _relays(known.relay, link.relay)
+                if known.tier == link.tier and known.link == link.link:
                     known.confirmed = True
         return [edges[pair] for pair in sorted(edges)]
 
@@ -79,6 +84,13 @@ class LinkBook:
         )
 
 
+def _relays(*said: str) -> str:
+    """The transports that the ends named, each once."""
+    return ",".join(sorted(TRANSPORTS & {name for text in said for name in text.split(",")}))
+
+
 def _edge(pair: tuple[str, str], link: LinkReport) -> Edge:
     total = link.bytes_sent + link.bytes_received
-    return Edge(*pair, link.tier, link.rtt_ms, link.link, False, total, link.engine)
+    return Edge(
+        *pair, link.tier, link.rtt_ms, link.link, False, total, link.engine, _relays(link.relay)
+    )

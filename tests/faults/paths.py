@@ -1,0 +1,78 @@
+"""Planted faults of paths: TURN credentials, tiers, what a machine is told about its network.
+
+Loaded while a Python starts: import nothing of chatixia at the top, and nothing heavy.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .breaks import Fault, value
+
+CREDENTIALS = "tests/registry/test_turn.py"
+SERVERS = "tests/assembly/serve/test_turn.py"
+
+
+def for_everybody(original: Any) -> Any:
+    """Who calls does not matter."""
+    return lambda self, who, wall, within=0.0: [*self.ice, self.turn.grant(who.id, wall)]
+
+
+def whatever_it_holds(original: Any) -> Any:
+    """Half of it will do."""
+
+    def made(urls: list[str], secret: str, *names: str) -> Any:
+        from chatixia.registry.turn import TurnServers
+
+        return TurnServers(urls, secret.strip())
+
+    return made
+
+
+def without_end(original: Any) -> Any:
+    """Membership or not, a credential has its hour."""
+    return lambda self, who, wall, within=0.0: original(self, who, wall)
+
+
+FAULTS: list[Fault] = [
+    Fault(
+        "turn-for-all",
+        "TURN credentials go to members that have links, and to nobody else",
+        {"chatixia.registry.call:RegistryReach.servers_for": for_everybody},
+        (
+            f"{CREDENTIALS}::test_who_has_no_links_gets_none",
+            f"{CREDENTIALS}::test_members_get_credentials_and_nobody_else",
+        ),
+    ),
+    Fault(
+        "turn-for-a-day",
+        "a TURN credential lives an hour",
+        {"chatixia.registry.turn:TURN_SECONDS": value(86_400)},
+        (f"{CREDENTIALS}::test_a_credential_lives_an_hour_and_no_longer_than_the_membership",),
+    ),
+    Fault(
+        "turn-outlives-membership",
+        "no TURN credential outlives the membership",
+        {"chatixia.registry.turn:TurnServers.grant": without_end},
+        (
+            f"{CREDENTIALS}::test_a_credential_lives_an_hour_and_no_longer_than_the_membership",
+            f"{CREDENTIALS}::test_whose_membership_ends_has_a_credential_until_then_and_none_after",
+        ),
+    ),
+    Fault(
+        "turn-late",
+        "a living login has a fresh TURN credential before its old one ends",
+        {"chatixia.registry.service:REFRESHED": value(2.0)},
+        (f"{CREDENTIALS}::test_a_living_login_gets_fresh_ones_before_the_old_end",),
+    ),
+    Fault(
+        "turn-by-half",
+        "an empty TURN URL or secret is a refusal to start",
+        {"chatixia.assembly.serve.turn:_made": whatever_it_holds},
+        (
+            f"{SERVERS}::test_half_of_it_is_a_refusal_that_names_the_half",
+            f"{SERVERS}::test_the_same_for_the_file",
+            f"{SERVERS}::test_a_registry_does_not_start_with_half_of_it",
+        ),
+    ),
+]

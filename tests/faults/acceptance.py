@@ -75,7 +75,7 @@ FAULTS: list[Fault] = [
     fault(
         "result-dropped-with-its-lease",
         "a result waits for the registry as long as that is away",
-        {"chatixia.peer.tasks.worker:QueueWorker._tick": breaks.dropping},
+        {"chatixia.peer.tasks.lease_table:LeaseTable._tick": breaks.dropping},
         "test_registry_dies.py::test_what_ends_while_the_registry_is_dead_is_told_when_it_is_back",
     ),
     fault(
@@ -343,7 +343,7 @@ FAULTS: list[Fault] = [
     fault(
         "silent-loss",
         "an agent says when its registry is lost and when it is back",
-        {"chatixia.peer.control.session:Signaling._say_lost": always(None)},
+        {"chatixia.peer.control.session:Signaling._log_lost": always(None)},
         "test_registry_dies.py"
         "::test_an_agent_says_once_that_the_registry_is_lost_and_once_that_it_is_back",
     ),

@@ -210,10 +210,10 @@ FAULTS: list[Fault] = [
     Fault(
         "no-lease",
         "a lease that is over or refused stops its skill",
-        {"chatixia.peer.tasks.worker:QueueWorker._lose": always(None)},
+        {"chatixia.peer.tasks.lease_table:LeaseTable.lose": always(None)},
         (
-            "tests/peer/tasks/test_worker.py::test_a_canceled_task_stops_its_skill",
-            "tests/peer/tasks/test_worker.py::test_a_lease_that_ends_stops_its_skill",
+            "tests/peer/tasks/test_lease_table.py::test_a_canceled_task_stops_its_skill",
+            "tests/peer/tasks/test_lease_table.py::test_a_lease_that_ends_stops_its_skill",
         ),
     ),
     Fault(
@@ -309,7 +309,11 @@ FAULTS: list[Fault] = [
     Fault(
         "deaf-to-the-owner",
         "whoever the owner put out hears so at once",
-        {"chatixia.peer.control.session:Signaling._am_i_out": always(None)},
+        {
+            "chatixia.peer.control.revocations:RevocationReceiver._check_own_membership": always(
+                None
+            )
+        },
         (
             "tests/peer/control/test_session.py::test_the_owners_word_against_me_ends_it_for_good",
             f"{ACC}/test_revoked.py::test_a_revoked_machines_call_and_agent_end_at_once",

@@ -119,21 +119,21 @@ def open_mesh(
         hostname=settings.hostname,
         mode=settings.mode,
     )
-    made = OpenMesh(me, engine, login, settings, world)
+    mesh = OpenMesh(me, engine, login, settings, world)
 
     def configured(config: Config) -> None:
-        made.driver.use(ice_servers(config))
+        mesh.driver.use(ice_servers(config))
         if on_config is not None:
             on_config(config)
 
     def faulted(error: MeshError) -> None:
         if isinstance(error, Revoked):
-            made.put_out(error)
+            mesh.exclude(error)
         if on_fault is not None:
             on_fault(error)
 
     login.on_config, login.on_fault = configured, faulted
-    return made
+    return mesh
 
 
 def ice_servers(config: Config) -> list[IceServer]:

@@ -57,15 +57,15 @@ class PeerMesh(PeerTable):
     ) -> None:
         super().__init__(me, links, registry, world, timers)
         self._queue = QueueClient(registry, world, self._timers) if registry is not None else None
-        self._twice = DuplicateGuard(me.ns, world, self._served)
+        self._duplicates = DuplicateGuard(me.ns, world, self._served)
         self._worker = (
-            QueueWorker(me.id, registry, world, self._timers, me.clock.now, self._twice)
+            QueueWorker(me.id, registry, world, self._timers, me.clock.now, self._duplicates)
             if registry is not None
             else None
         )
         self._skills: dict[str, SkillInfo] = {}
         self._handler: Handler | None = None
-        self._out: MeshError | None = None
+        self._exclusion: MeshError | None = None
         if registry is not None:
             registry.on_push = self._pushed
             registry.on_state = self._registry_moved
@@ -83,7 +83,7 @@ class PeerMesh(PeerTable):
         self._perform.on_pong = self._ponged
         self._perform.skills = self._describe
         if self._worker is not None:
-            self._perform.follow = self._twice.follow
+            self._perform.follow = self._duplicates.follow
         if self._handler is not None:
             self._perform.handler = self._handler
         await self._links.start()
@@ -109,7 +109,7 @@ class PeerMesh(PeerTable):
     async def stop(self) -> None:
         """Cancel what runs, close links, end every task."""
         self._stopped = True
-        self._end_asked(closing)
+        self._end_pending(closing)
         for peer in self._peers.values():
             if peer.looking is not None:
                 peer.looking.cancel()
@@ -124,16 +124,16 @@ class PeerMesh(PeerTable):
             if timer is not None:
                 timer.cancel()
 
-    def put_out(self, error: MeshError) -> None:
+    def exclude(self, error: MeshError) -> None:
         """This member is out of the mesh: ``error`` for its calls, those open and those to come."""
-        self._out = error
+        self._exclusion = error
 
-        def why(sent: bool) -> MeshError:
-            made = route.copy(error)
-            made.outcome = "unknown" if sent else "definite"
-            return made
+        def reason(sent: bool) -> MeshError:
+            copy = route.copy(error)
+            copy.outcome = "unknown" if sent else "definite"
+            return copy
 
-        self._end_asked(why)
+        self._end_pending(reason)
         self._let_go()
 
     def _let_go(self) -> None:
@@ -142,28 +142,33 @@ class PeerMesh(PeerTable):
             if peer.channel.path is not None:
                 peer.channel.detach(peer.channel.path)
 
-    def _end_asked(self, why: Callable[[bool], MeshError]) -> None:
-        """End every call of ours that is open; ``why`` is told whether it was sent."""
+    def _end_pending(self, reason: Callable[[bool], MeshError]) -> None:
+        """End every call of ours that is open; ``reason`` is told whether it was sent."""
         if self._queue is not None:
-            self._queue.end(why(True))
+            self._queue.end(reason(True))
         for peer in self._peers.values():
             sink: Sink = []
             for pending in list(peer.calls.asked.values()):
-                peer.calls.end(pending, why(pending.sent), sink)
+                peer.calls.end(pending, reason(pending.sent), sink)
             self._perform(peer.channel, sink)
             for waiter in peer.opened:
-                fail(waiter, why(False))
+                fail(waiter, reason(False))
 
     # -- core.ports.Mesh
 
-    async def call(self, out: Outgoing) -> CallAnswer:
+    async def call(self, outgoing: Outgoing) -> CallAnswer:
         """One answer, or one MeshError before the deadline."""
-        peer = self._peers.get(out.target)
-        if peer is None or peer.channel.path is None or out.queue == "only" or out.timeout <= 0:
-            return await self._call_without_link(out)
+        peer = self._peers.get(outgoing.target)
+        if (
+            peer is None
+            or peer.channel.path is None
+            or outgoing.queue == "only"
+            or outgoing.timeout <= 0
+        ):
+            return await self._call_without_link(outgoing)
         self._count += 1
         now = self._world.monotonic()
-        pending = peer.calls.ask(out, out.key or f"{self._prefix}{self._count:x}", now)
+        pending = peer.calls.ask(outgoing, outgoing.key or f"{self._prefix}{self._count:x}", now)
         pending.waiter = self._loop.create_future()
         channel = peer.channel
         channel.count += 1
@@ -178,7 +183,7 @@ class PeerMesh(PeerTable):
             return await self._elsewhere(peer, pending)
         ms = 1000 * (self._world.monotonic() - now)
         where = channel.path.where if channel.path is not None else ""
-        return CallAnswer(bytes(value), pending.via, ms, out.target, None, where)
+        return CallAnswer(bytes(value), pending.via, ms, outgoing.target, None, where)
 
     def _leave(self, peer: PeerState, pending: PendingCall) -> None:
         peer.calls.cancel(pending)
@@ -196,10 +201,10 @@ class PeerMesh(PeerTable):
     ) -> CallAnswer:
         """By the queue, after a link was waited for ``tried`` seconds."""
         assert self._queue is not None
-        why = "" if pending.out.queue == "only" else peer.seen.why
+        reason = "" if pending.out.queue == "only" else peer.history.why
         answer = await self._queue.call(pending.out, pending.rid, pending.deadline)
         answer.ms = 1000 * (self._now() - pending.started)
-        answer.why, answer.tried_ms = why, 1000 * tried if tried else None
+        answer.why, answer.tried_ms = reason, 1000 * tried if tried else None
         return answer
 
     async def _await(self, peer: PeerState, pending: PendingCall) -> CallAnswer:
@@ -220,45 +225,47 @@ class PeerMesh(PeerTable):
         where, link_ms = (path.where, path.link_ms) if path is not None else ("", None)
         return CallAnswer(bytes(pending.value), pending.via, ms, peer.calls.peer, link_ms, where)
 
-    async def _call_without_link(self, out: Outgoing) -> CallAnswer:
+    async def _call_without_link(self, outgoing: Outgoing) -> CallAnswer:
         now = self._world.monotonic()
-        peer = self._known(out)
+        peer = self._target(outgoing)
         is_open = peer.channel.path is not None
-        way = route.first(out, is_open, self._registry_up(), peer.seen, now)
-        rid = out.key or self._rid()
+        way = route.first(outgoing, is_open, self._registry_up(), peer.history, now)
+        rid = outgoing.key or self._rid()
         if way == "queue":
-            deadline = now + out.timeout
+            deadline = now + outgoing.timeout
             return await self._queued(
-                peer, PendingCall(rid, peer.calls, out, b"", 0, deadline, now)
+                peer, PendingCall(rid, peer.calls, outgoing, b"", 0, deadline, now)
             )
-        pending = self._ask_waiting(peer, out, rid, now)
+        pending = self._ask_waiting(peer, outgoing, rid, now)
         return await self._await(peer, pending)
 
-    def _ask_waiting(self, peer: PeerState, out: Outgoing, rid: str, now: float) -> PendingCall:
+    def _ask_waiting(
+        self, peer: PeerState, outgoing: Outgoing, rid: str, now: float
+    ) -> PendingCall:
         """A request that waits for a path, and looks meanwhile who that is."""
-        pending = peer.calls.ask(out, rid, now)
+        pending = peer.calls.ask(outgoing, rid, now)
         peer.channel.count += 1
         if peer.channel.path is None:
-            peer.calls.wait_until(pending, now + route.patience(out.timeout, out.reach))
-            self._links.want(out.target)
+            peer.calls.wait_until(pending, now + route.patience(outgoing.timeout, outgoing.reach))
+            self._links.want(outgoing.target)
             self._look(peer)
         return pending
 
-    def stream(self, out: Outgoing) -> Stream:
+    def stream(self, outgoing: Outgoing) -> Stream:
         """Many items, or one MeshError; a prompt that no link takes is answered in one piece."""
 
         def begin() -> tuple[PendingCall, SessionChannel]:
-            peer, now = self._known(out), self._now()
+            peer, now = self._target(outgoing), self._now()
             is_open = peer.channel.path is not None
-            way = route.first(out, is_open, self._registry_up(), peer.seen, now)
-            rid = out.key or self._rid()
+            way = route.first(outgoing, is_open, self._registry_up(), peer.history, now)
+            rid = outgoing.key or self._rid()
             if way == "queue":
                 pending = PendingCall(
-                    rid, peer.calls, out, b"", 0, now + out.timeout, now, moved=True
+                    rid, peer.calls, outgoing, b"", 0, now + outgoing.timeout, now, moved=True
                 )
                 pending.flow = Inflow()
                 return pending, peer.channel
-            pending = self._ask_waiting(peer, out, rid, now)
+            pending = self._ask_waiting(peer, outgoing, rid, now)
             peer.channel.kick()
             return pending, peer.channel
 
@@ -266,7 +273,7 @@ class PeerMesh(PeerTable):
             assert self._queue is not None
             return await self._queue.call(pending.out, pending.rid, pending.deadline)
 
-        out.stream = True
+        outgoing.stream = True
         return LinkStream(begin, whole)
 
     async def verb(self, name: str, request: msgspec.Struct, timeout: float = 10.0) -> Any:
@@ -277,7 +284,7 @@ class PeerMesh(PeerTable):
 
     async def ping(self, target: AgentId, timeout: float = 5.0) -> Pong:
         """A round trip over the present path; opens a link if there is none."""
-        peer = self._known(Outgoing(target, timeout=timeout))
+        peer = self._target(Outgoing(target, timeout=timeout))
         deadline = self._now() + timeout
         if peer.channel.path is None:
             await self._open(peer, target, timeout)
@@ -312,9 +319,9 @@ class PeerMesh(PeerTable):
     @property
     def waiting(self) -> int:
         """Calls and pings of ours that are open."""
-        asked = sum(len(peer.calls.asked) + len(peer.opened) for peer in self._peers.values())
+        waiting = sum(len(peer.calls.asked) + len(peer.opened) for peer in self._peers.values())
         queued = self._queue.waiting if self._queue is not None else 0
-        return asked + queued + len(self._perform.pongs)
+        return waiting + queued + len(self._perform.pongs)
 
     @property
     def working(self) -> int:
@@ -357,22 +364,22 @@ class PeerMesh(PeerTable):
         if self._worker is not None:
             self._worker.pushed(push)
 
-    def _known(self, out: Outgoing) -> PeerState:
-        if out.timeout <= 0:
-            raise DeadlineExceeded(agent=out.target, outcome="definite")
-        if not is_peer_id(out.target):
-            raise BadArguments(f"{out.target[:64]!r} is not an agent id.")
-        if out.target == self._me.id:
-            raise Rejected("An agent does not call itself over the mesh.", agent=out.target)
+    def _target(self, outgoing: Outgoing) -> PeerState:
+        if outgoing.timeout <= 0:
+            raise DeadlineExceeded(agent=outgoing.target, outcome="definite")
+        if not is_peer_id(outgoing.target):
+            raise BadArguments(f"{outgoing.target[:64]!r} is not an agent id.")
+        if outgoing.target == self._me.id:
+            raise Rejected("An agent does not call itself over the mesh.", agent=outgoing.target)
         if self._stopped:
             raise Unavailable("This process is stopping.")
-        if self._out is not None:
-            raise route.copy(self._out)
-        return self._peer(out.target)
+        if self._exclusion is not None:
+            raise route.copy(self._exclusion)
+        return self._peer(outgoing.target)
 
     def _served(self, caller: str) -> Mapping[str, ServedRequest]:
-        known = self._peers.get(caller)
-        return known.calls.served if known is not None else {}
+        peer = self._peers.get(caller)
+        return peer.calls.served if peer is not None else {}
 
     def _describe(self, body: bytes) -> bytes:
         """Answer ``skill_query``."""

@@ -13,7 +13,7 @@ import pytest
 from websockets.exceptions import ConnectionClosedError
 from websockets.frames import Close
 
-from chatixia.peer.control.reason import reason, say_ended
+from chatixia.peer.control.reason import log_ended, reason
 
 
 class Status(Exception):
@@ -63,7 +63,7 @@ def test_a_login_that_was_ended_for_a_reason_is_seen(
     caplog: pytest.LogCaptureFixture, error: Exception, ours: bool, level: int
 ):
     caplog.set_level(logging.INFO)
-    say_ended(logging.getLogger("chatixia.peer"), "weather", error, ours)
+    log_ended(logging.getLogger("chatixia.peer"), "weather", error, ours)
     [record] = caplog.records
     assert record.levelno == level
     assert "weather" in record.getMessage()

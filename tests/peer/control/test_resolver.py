@@ -49,7 +49,7 @@ def test_the_end_of_a_loop_does_not_wait_for_a_silent_resolver(resolver: Resolve
             await look_up("pi.local", 0.05)
 
     asyncio.run(visit())  # asyncio's own executor would be waited for here, until it may speak
-    assert not resolver.may_speak.is_set() and not lookup._lookups["pi.local"].found.done()
+    assert not resolver.may_speak.is_set() and not lookup._lookups["pi.local"].answer.done()
 
 
 async def test_whoever_asks_again_joins_the_question_and_gets_its_answer(resolver: Resolver):
@@ -73,12 +73,12 @@ async def test_an_answer_that_nobody_waited_for_is_the_next_ones_for_a_while(
     resolver: Resolver, monkeypatch
 ):
     resolver.answers["pi.local"] = ["192.0.2.1"]
-    for kept, asked in ((lookup.KEPT_SECONDS, 1), (-1.0, 3)):
-        monkeypatch.setattr(lookup, "KEPT_SECONDS", kept)
+    for kept, asked in ((lookup.REUSE_SECONDS, 1), (-1.0, 3)):
+        monkeypatch.setattr(lookup, "REUSE_SECONDS", kept)
         resolver.may_speak.clear()
         with pytest.raises(Silence):
             addresses("pi.local", 0.01)
-        late = lookup._lookups["pi.local"].found
+        late = lookup._lookups["pi.local"].answer
         resolver.may_speak.set()
         await asyncio.wrap_future(late)
         assert addresses("pi.local", 20) == ["192.0.2.1"]

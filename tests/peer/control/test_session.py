@@ -20,7 +20,8 @@ from chatixia.errors import (
     WrongMesh,
 )
 from chatixia.peer.control import session
-from chatixia.peer.control.session import OUT_ITEMS, Signaling
+from chatixia.peer.control.outbox import OUTBOX_ITEMS
+from chatixia.peer.control.session import Signaling
 from chatixia.wire.base import encode
 from chatixia.wire.peer import SkillInfo
 from chatixia.wire.registry import Nothing
@@ -317,8 +318,8 @@ async def test_only_the_owners_revocation_counts():
 
 async def test_the_queue_to_a_registry_that_reads_nothing_is_bounded():
     async with front() as door, logged_in(door) as made:
-        sent = sum(made.send(Connect("bob")) for _ in range(OUT_ITEMS + 100))
-        assert sent == OUT_ITEMS
+        sent = sum(made.send(Connect("bob")) for _ in range(OUTBOX_ITEMS + 100))
+        assert sent == OUTBOX_ITEMS
 
 
 async def test_frames_that_are_no_frames_end_nothing():
@@ -442,7 +443,7 @@ async def test_an_agent_says_once_that_the_registry_is_lost_and_once_that_it_is_
             await settled(lambda: not made.up and not client.up)
             await settled(lambda: made.up and client.up)
         assert (len(said("is lost")), len(said("is back"))) == (1, 1)
-        made._back_at -= session.SAID_SECONDS
+        made._back_at -= session.LOSS_LOG_GAP_SECONDS
         door.refuse = SignalError("unavailable", "Not now.", "register")
         await door.sockets[-1].close()
         await door.sockets[-2].close()

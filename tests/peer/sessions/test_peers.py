@@ -239,10 +239,10 @@ async def test_a_peer_that_came_back_is_waited_for_again(net):
     a = net.nodes["a"]
     await a.call(ask())
     net.kill("b")
-    assert a._peers["b"].seen.listed is False  # calls take the queue
+    assert a._peers["b"].history.listed is False  # calls take the queue
     a.present("b")
     a.present("nobody")
-    assert a._peers["b"].seen.listed is None
+    assert a._peers["b"].history.listed is None
 
 
 async def test_calls_of_a_link_are_counted_both_ways(net):

@@ -136,7 +136,7 @@ class Pair:
 
     @property
     def lease(self):
-        return next(iter(self.b._worker._leases.values()))
+        return next(iter(self.b._worker.leases.in_hand.values()))
 
     async def until(self, condition):
         async with asyncio.timeout(5):
@@ -198,7 +198,7 @@ async def test_an_error_is_told_once_and_the_next_try_is_one():
 async def test_what_was_stopped_with_its_caller_is_run_again_after_it():
     async with pair() as both:
         call = await both.begun()
-        await both.until(lambda: both.b._worker._leases)
+        await both.until(lambda: both.b._worker.leases.in_hand)
         both.b.departed("a", both.a.incarnation)
         await both.until(lambda: both.skill.starts == 2)
         assert both.skill.stopped == [()]
@@ -209,7 +209,7 @@ async def test_what_was_stopped_with_its_caller_is_run_again_after_it():
 async def test_a_canceled_task_stops_what_the_link_began_and_says_why():
     async with pair() as both:
         call = await both.begun()
-        await both.until(lambda: both.b._worker._leases and both.lease.begun)
+        await both.until(lambda: both.b._worker.leases.in_hand and both.lease.begun)
         lease = both.lease
         both.b._pushed(TaskHint(lease.task.id, "canceled", lease.fence, "enough"))
         await both.until(lambda: both.skill.stopped)
@@ -221,9 +221,9 @@ async def test_a_lease_that_is_lost_leaves_the_run_to_the_next_fence():
     async with pair() as both:
         call = await both.begun()
         for _ in range(4):  # more often than it might be tried
-            await both.until(lambda: both.b._worker._leases)
+            await both.until(lambda: both.b._worker.leases.in_hand)
             lease = both.lease
-            both.b._worker._lose(lease)
+            both.b._worker.leases.lose(lease)
             await both.until(lease.run.done)
             both.hub.give()
         both.skill.go.set()
@@ -234,7 +234,7 @@ async def test_a_lease_that_is_lost_leaves_the_run_to_the_next_fence():
 async def test_a_stop_ends_who_waits_and_begins_nothing():
     async with pair() as both:
         call = await both.begun()
-        await both.until(lambda: both.b._worker._leases)
+        await both.until(lambda: both.b._worker.leases.in_hand)
         await both.b.stop()
         assert (both.skill.starts, len(both.skill.stopped)) == (1, 1)
         call.cancel()
@@ -311,8 +311,8 @@ async def test_a_task_that_is_not_idempotent_looks_nowhere():
 
 
 async def test_ends_are_kept_for_their_time_and_within_their_bounds(monkeypatch):
-    monkeypatch.setattr(dedup, "KEPT", 2)
-    monkeypatch.setattr(dedup, "KEPT_BYTES", 5)
+    monkeypatch.setattr(dedup, "MAX_ENDED_RUNS", 2)
+    monkeypatch.setattr(dedup, "ENDED_RUNS_BYTES", 5)
     table, _ = carried(None)
     for name, result in (("1", b"aa"), ("2", b"bb"), ("2", b"b"), ("3", b"c"), ("4", b"ddddd")):
         lease, responder = made(scope=name)

@@ -55,10 +55,12 @@ def server():
     made.server_close()
 
 
-def renewer(server, held=lambda: LEASES, every=0.01, token="secret"):
+def renewer(server, renewable=lambda: LEASES, every=0.01, token="secret"):
     done = []
     access = Access(f"http://127.0.0.1:{server.server_port}", token)
-    made = LeaseRenewer(held, lambda: access, lambda *said: done.append(said), lambda: 7.0, every)
+    made = LeaseRenewer(
+        renewable, lambda: access, lambda *said: done.append(said), lambda: 7.0, every
+    )
     return made, access, done
 
 
@@ -172,7 +174,7 @@ def test_the_thread_goes_on_until_it_is_stopped(server):
 
 def test_a_loop_that_counts_as_dead_is_not_renewed_for(server):
     turns = threading.Event()
-    made, _, _ = renewer(server, held=lambda: (turns.set(), [])[1])
+    made, _, _ = renewer(server, renewable=lambda: (turns.set(), [])[1])
     made.start()
     assert turns.wait(10)
     made.stop()

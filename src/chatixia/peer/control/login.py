@@ -33,8 +33,6 @@ from chatixia.errors import (
     RegistryUnreachable,
     Revoked,
     UpgradeNeeded,
-    WireError,
-    from_wire,
 )
 from chatixia.wire import signed
 from chatixia.wire.base import VERSIONS, decode, decoder, encode
@@ -52,7 +50,7 @@ from chatixia.wire.trust import Signed
 from chatixia.world import keep_private
 
 from .connection import tls_context
-from .reason import reason
+from .reason import reason, refusal
 from .resolver import LOOK_SECONDS, connected, is_number, look_up
 
 OPEN_SECONDS: Final = 5.0
@@ -236,8 +234,8 @@ def _refused(error: Exception) -> bool:
 
 def certificate(ws: ClientConnection) -> bytes:
     """SHA-256 of the certificate that the registry showed; empty in clear."""
-    found: ssl.SSLObject | None = ws.transport.get_extra_info("ssl_object")
-    der = found.getpeercert(binary_form=True) if found is not None else None
+    tls: ssl.SSLObject | None = ws.transport.get_extra_info("ssl_object")
+    der = tls.getpeercert(binary_form=True) if tls is not None else None
     return hashlib.sha256(der).digest() if der else b""
 
 
@@ -250,13 +248,13 @@ async def _greet(
     vouched: bool,
 ) -> LoginConnection:
     challenge = _expect(await ws.recv(), Challenge)
-    heard = me.clock.now()
+    received_at = me.clock.now()
     if not set(challenge.versions) & set(VERSIONS):
         raise UpgradeNeeded("The registry speaks no version that this agent does.")
     me.renew(challenge.now)
     register.chain, register.nonce = me.chain, signed.b64(token)
-    said = login_bytes(register, me.mesh, signed.unb64(challenge.nonce))
-    register.sig = signed.b64(me.sign(signed.LOGIN, said))
+    statement = login_bytes(register, me.mesh, signed.unb64(challenge.nonce))
+    register.sig = signed.b64(me.sign(signed.LOGIN, statement))
     await ws.send(encode(register), text=True)
     frames = _Reader(ws)
     try:
@@ -265,7 +263,7 @@ async def _greet(
         raise await _with_proof(error, frames) from None
     key = _prove(ws, me, challenge, welcome, token, vouched)
     # A login may take seconds; they count.
-    me.clock.learn(challenge.now + me.clock.now() - heard)
+    me.clock.learn(challenge.now + me.clock.now() - received_at)
     me.registry_key = key
     return LoginConnection(ws, url, welcome, await frames.until_peers(), key)
 
@@ -274,14 +272,14 @@ async def _with_proof(error: Revoked, frames: _Reader) -> Revoked:
     """A refusal with the statement that follows it, if one does."""
     try:
         async with asyncio.timeout(PROOF_SECONDS):
-            said = await frames.next()
+            frame = await frames.next()
     except (TimeoutError, OSError, ConnectionClosed, MeshError):
         return error
-    if not isinstance(said, RevokedPush):
+    if not isinstance(frame, RevokedPush):
         return error
-    made = RevokedNotice(error.message, agent=error.agent)
-    made.statement = said.statement
-    return made
+    notice = RevokedNotice(error.message, agent=error.agent)
+    notice.statement = frame.statement
+    return notice
 
 
 def _prove(
@@ -292,12 +290,12 @@ def _prove(
     token: bytes,
     vouched: bool,
 ) -> bytes:
-    def check(seen: bytes) -> bytes:
+    def check(shown: bytes) -> bytes:
         return check_registry(
             challenge.registry,
             welcome.sig,
             nonce=token,
-            certificate=seen,
+            certificate=shown,
             mesh=me.mesh,
             now=me.clock.now(),
             verify=me.verify,
@@ -327,11 +325,11 @@ class _Reader:
 
     async def until_peers(self) -> list[Any]:
         """All up to the last page of ``peer_list``, and what came in its message."""
-        seen: list[Any] = []
-        while len(seen) < MOST_BEFORE_PEERS:
-            seen.append(frame := await self.next())
+        frames: list[Any] = []
+        while len(frames) < MOST_BEFORE_PEERS:
+            frames.append(frame := await self.next())
             if isinstance(frame, PeerList) and not frame.next:
-                return seen + self._frames
+                return frames + self._frames
         raise BadRequest("The registry does not name the peers.")
 
 
@@ -343,12 +341,3 @@ def _expect(data: Any, kind: type[Any]) -> Any:
     if not isinstance(frame, kind):
         raise BadRequest("The registry does not speak as it should.")
     return frame
-
-
-def refusal(said: SignalError) -> MeshError:
-    """An error frame as the exception that it means."""
-    return from_wire(
-        WireError(
-            said.code, said.message, said.retryable, said.outcome, retry_after=said.retry_after
-        )
-    )

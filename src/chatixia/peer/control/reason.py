@@ -6,6 +6,9 @@ import logging
 import socket
 from typing import Final
 
+from chatixia.errors import MeshError, WireError, from_wire
+from chatixia.wire.signaling import SignalError
+
 TOO_BIG: Final = 1009
 GOOD: Final = frozenset({1000, 1001, 1005, 1006})
 """Codes of a close that says nothing: done, going away, or that no frame came."""
@@ -27,8 +30,8 @@ def reason(error: BaseException, seconds: float) -> str:
         return f"it takes no more connections now (HTTP status {status})"
     if status is not None:
         return f"it answered with HTTP status {status}"
-    if said := closed_for(error):
-        return f"it closed the connection: {said}"
+    if text := closed_for(error):
+        return f"it closed the connection: {text}"
     if isinstance(error, ConnectionError | EOFError) or _closed(error):
         return "the connection was closed"
     return "what came is no answer of a registry"
@@ -37,10 +40,10 @@ def reason(error: BaseException, seconds: float) -> str:
 def closed_for(error: BaseException) -> str:
     """What the far side of a WebSocket gave as its reason to close it, empty if nothing."""
     frame = getattr(error, "rcvd", None)
-    code, said = getattr(frame, "code", 0), str(getattr(frame, "reason", ""))[:MAX_REASON]
+    code, text = getattr(frame, "code", 0), str(getattr(frame, "reason", ""))[:MAX_REASON]
     if code == TOO_BIG:
-        return said or "a message is too big"
-    return said or (f"code {code}" if code and code not in GOOD else "")
+        return text or "a message is too big"
+    return text or (f"code {code}" if code and code not in GOOD else "")
 
 
 def _closed(error: BaseException) -> bool:
@@ -49,9 +52,18 @@ def _closed(error: BaseException) -> bool:
     return bool(names & {"ConnectionClosed", "IncompleteRead", "RemoteDisconnected"})
 
 
-def say_ended(log: logging.Logger, name: str, error: BaseException, ours: bool) -> None:
+def log_ended(log: logging.Logger, name: str, error: BaseException, ended_here: bool) -> None:
     """Log that a login is over: for everybody to see where the registry gave a reason and the end
-    was not ``ours``."""
-    why = "" if ours else closed_for(error)
-    level = logging.WARNING if why else logging.INFO
-    log.log(level, "the login of %s ended: %s", name, why or error)
+    was not ``ended_here``."""
+    cause = "" if ended_here else closed_for(error)
+    level = logging.WARNING if cause else logging.INFO
+    log.log(level, "the login of %s ended: %s", name, cause or error)
+
+
+def refusal(error: SignalError) -> MeshError:
+    """An error frame as the exception that it means."""
+    return from_wire(
+        WireError(
+            error.code, error.message, error.retryable, error.outcome, retry_after=error.retry_after
+        )
+    )

@@ -21,12 +21,12 @@ from chatixia.errors import (
     Overloaded,
     RegistryUnreachable,
     Unavailable,
-    WireError,
-    from_wire,
 )
 from chatixia.wire.base import encode
 from chatixia.wire.signaling import SignalError, VerbCall, VerbResult
 from chatixia.wire.verbs import BY_NAME
+
+from .reason import refusal
 
 WINDOW: Final = 64
 """Verbs that the registry runs at once for one socket; more wait here."""
@@ -126,31 +126,28 @@ class VerbRequests:
             entry.lane.flying -= 1
         self._fly()
 
-    def result(self, said: VerbResult) -> None:
+    def result(self, answer: VerbResult) -> None:
         """An answer; one that nobody waits for any more is dropped."""
-        entry = self._open.get(said.id)
+        entry = self._open.get(answer.id)
         if entry is not None and not entry.future.done():
             # A copy: the frame it was part of may be far larger.
-            entry.future.set_result(msgspec.Raw(bytes(said.body)))
+            entry.future.set_result(msgspec.Raw(bytes(answer.body)))
 
-    def error(self, said: SignalError) -> bool:
+    def error(self, answer: SignalError) -> bool:
         """A refusal; whether it answers a verb of ours. One that another member sent never does:
         ids of verbs are easily guessed."""
-        entry = None if said.peer_id else self._open.get(said.ref)
+        entry = None if answer.peer_id else self._open.get(answer.ref)
         if entry is None:
             return False
         if not entry.future.done():
-            wire = WireError(
-                said.code, said.message, said.retryable, said.outcome, retry_after=said.retry_after
-            )
-            entry.future.set_exception(from_wire(wire))
+            entry.future.set_exception(refusal(answer))
         return True
 
-    def broken(self, why: MeshError | None = None) -> None:
+    def broken(self, reason: MeshError | None = None) -> None:
         """The login is over: whoever waits learns it now, and why, if that is known."""
         for entry in list(self._open.values()):
             if not entry.future.done():
-                error = copy(why) if why is not None else RegistryUnreachable()
+                error = copy(reason) if reason is not None else RegistryUnreachable()
                 error.outcome = _outcome(entry)
                 entry.future.set_exception(error)
 

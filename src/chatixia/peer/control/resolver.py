@@ -21,7 +21,7 @@ from chatixia.world import REAL
 
 LOOK_SECONDS: Final = 1.0
 """How long a name is waited for where other addresses are left, or have said something."""
-KEPT_SECONDS: Final = 10.0
+REUSE_SECONDS: Final = 10.0
 """An answer that nobody waited for is the next one's, if he comes so soon."""
 MAX_LOOKUPS: Final = 32
 
@@ -38,18 +38,18 @@ class _Lookup:
 
     def __init__(self) -> None:
         self.began = self.ended = REAL.boottime()
-        self.found: Future[list[str]] = Future()
-        self.found.set_running_or_notify_cancel()  # who stops waiting does not end it for others
+        self.answer: Future[list[str]] = Future()
+        self.answer.set_running_or_notify_cancel()  # who stops waiting does not end it for others
 
     def run(self, host: str) -> None:
         try:
             rows = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
         except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits
             self.ended = REAL.boottime()
-            self.found.set_exception(error)
+            self.answer.set_exception(error)
         else:
             self.ended = REAL.boottime()
-            self.found.set_result(list(dict.fromkeys(_text(row[4]) for row in rows)))
+            self.answer.set_result(list(dict.fromkeys(_text(row[4]) for row in rows)))
 
 
 _lookups: dict[str, _Lookup] = {}
@@ -69,13 +69,13 @@ def addresses(host: str, timeout: float) -> list[str]:
     """A host's addresses; blocks for ``timeout`` s at most. Raises OSError, Silence after that."""
     if is_number(host):
         return [host]
-    asked = _ask(host)
+    lookup = _ask(host)
     try:
-        return asked.found.result(timeout)
+        return lookup.answer.result(timeout)
     except TimeoutError:
         raise Silence from None
     finally:
-        _had(host, asked)
+        _drop_answered(host, lookup)
 
 
 async def look_up(host: str, timeout: float = LOOK_SECONDS) -> list[str]:
@@ -83,17 +83,17 @@ async def look_up(host: str, timeout: float = LOOK_SECONDS) -> list[str]:
     is not waited for again. A loop's end does not wait for it either."""
     if is_number(host):
         return [host]
-    asked = _ask(host)
-    left = asked.began + timeout - REAL.boottime()
+    lookup = _ask(host)
+    left = lookup.began + timeout - REAL.boottime()
     try:
-        if not asked.found.done():
+        if not lookup.answer.done():
             async with asyncio.timeout(max(0.0, left)):
-                return await asyncio.wrap_future(asked.found)
-        return asked.found.result()
+                return await asyncio.wrap_future(lookup.answer)
+        return lookup.answer.result()
     except TimeoutError:
         raise Silence from None
     finally:
-        _had(host, asked)
+        _drop_answered(host, lookup)
 
 
 def create_connection(
@@ -143,26 +143,26 @@ def _ask(host: str) -> _Lookup:
     """The question about a host that is on its way, or answered a moment ago; else a new one."""
     with _lock:
         now = REAL.boottime()
-        for name in [name for name, known in _lookups.items() if _stale(known, now)]:
+        for name in [name for name, entry in _lookups.items() if _stale(entry, now)]:
             del _lookups[name]
-        known = _lookups.get(host)
-        if known is None:
+        entry = _lookups.get(host)
+        if entry is None:
             if len(_lookups) >= MAX_LOOKUPS:
                 raise Silence
-            known = _Lookup()
-            Thread(target=known.run, args=(host,), name="chatixia-names", daemon=True).start()
-            _lookups[host] = known
-        return known
+            entry = _Lookup()
+            Thread(target=entry.run, args=(host,), name="chatixia-names", daemon=True).start()
+            _lookups[host] = entry
+        return entry
 
 
-def _stale(known: _Lookup, now: float) -> bool:
-    return known.found.done() and now - known.ended > KEPT_SECONDS
+def _stale(entry: _Lookup, now: float) -> bool:
+    return entry.answer.done() and now - entry.ended > REUSE_SECONDS
 
 
-def _had(host: str, asked: _Lookup) -> None:
+def _drop_answered(host: str, lookup: _Lookup) -> None:
     """An answer serves those who waited for it; the next question is put anew."""
     with _lock:
-        if asked.found.done() and _lookups.get(host) is asked:
+        if lookup.answer.done() and _lookups.get(host) is lookup:
             del _lookups[host]
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import deque
 from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any, Final
@@ -23,7 +22,6 @@ from websockets.exceptions import ConnectionClosed
 from chatixia.core.assertion import asserter
 from chatixia.core.handshake import NONCE_BYTES
 from chatixia.core.join import is_local
-from chatixia.core.membership import check_chain, check_revocation, check_revoked, read_record
 from chatixia.core.pins import version_of
 from chatixia.core.ports import LocalIdentity
 from chatixia.core.route import copy
@@ -32,12 +30,11 @@ from chatixia.errors import (
     Overloaded,
     RegistryUnreachable,
     Replaced,
-    Revoked,
     Unavailable,
 )
 from chatixia.peer.sessions.channel import Access
 from chatixia.peer.sessions.dispatch import closing
-from chatixia.wire.base import MIB, encode
+from chatixia.wire.base import encode
 from chatixia.wire.peer import CAPABILITIES, SkillInfo
 from chatixia.wire.signaling import (
     Answer,
@@ -61,8 +58,6 @@ from chatixia.wire.signaling import (
     TaskPush,
     VerbResult,
 )
-from chatixia.wire.signed import unb64
-from chatixia.wire.trust import Signed
 from chatixia.world import REAL, World
 
 from .login import (
@@ -76,30 +71,26 @@ from .login import (
     name_of,
     numbers_of,
     read,
-    refusal,
 )
 from .login_turns import login_in_turn
-from .reason import say_ended
+from .outbox import Outbox
+from .reason import log_ended, refusal
 from .requests import VerbRequests
+from .revocations import RevocationReceiver
 
 log = logging.getLogger("chatixia.peer")
 
 RETRY: Final = (0.1, 0.5, 1.0, 2.0)
 """Seconds between rounds over the addresses; each is shortened by chance, up to half."""
 REFUSED: Final = (2.0, 4.0, 8.0, 16.0, 30.0)
-SAID_SECONDS: Final = 10.0
+LOSS_LOG_GAP_SECONDS: Final = 10.0
 """So soon after it came back its next loss is not said: one that flickers would fill the log."""
 GOOD_SECONDS: Final = 30.0
 """A login that stood this long makes the next refusal the first one."""
-OUT_ITEMS: Final = 4096
-OUT_BYTES: Final = 8 * MIB
 GOODBYE_SECONDS: Final = 1.0
 CLIENT_GOODBYE_SECONDS: Final = 0.1
 """A client is listed nowhere, and a person waits for its command to end."""
 BATCH: Final = "batch/1"
-BATCH_ITEMS: Final = 256
-BATCH_BYTES: Final = 64 * 1024
-"""An array is closed above this: one more frame still fits the registry's bound."""
 
 _LINKS: Final = (Offer, Answer, IceCandidate, Connect, PeerJoined, PeerLeft, PeerList)
 _MESH: Final = (TaskPush, TaskHint, TaskDone, TaskProgress, PeerJoined, PeerLeft)
@@ -145,11 +136,11 @@ class Signaling:
         self._up = self._leaving = self._nobody = self._busy = False
         self._end: MeshError | None = None
         self._final: MeshError | None = None
-        self._told = ""
-        self._said_lost = False
+        self._last_refusal = ""
+        self._loss_logged = False
         self._back_at = -inf
-        self._out: deque[bytes] = deque()
-        self._out_bytes = 0
+        self._outbox = Outbox()
+        self._revocations = RevocationReceiver(me, self._notify_revoked, self._finish)
         self._wake = asyncio.Event()
         self._moved = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -200,10 +191,10 @@ class Signaling:
     async def verb(self, name: str, request: msgspec.Struct, timeout: float = 10.0) -> Any:
         """A verb's reply struct; raises its MeshError, RegistryUnreachable without a login."""
         if not self._up:
-            raise self._why(False) or RegistryUnreachable
+            raise self._end_reason(False) or RegistryUnreachable
         return await self._verbs.call(name, request, timeout)
 
-    def _why(self, sent: bool) -> MeshError | None:
+    def _end_reason(self, sent: bool) -> MeshError | None:
         """Why the login is over by our side's will, or the owner's; None: it was only lost."""
         if self._leaving:
             return closing(sent)
@@ -224,12 +215,9 @@ class Signaling:
         """Queue a frame. False: there is no login, or the queue is full; it will not go."""
         if not self._up:
             return False
-        data = encode(message)
-        if len(self._out) >= OUT_ITEMS or self._out_bytes + len(data) > OUT_BYTES:
+        if not self._outbox.put(encode(message)):
             log.warning("the registry takes no more: a frame is dropped")
             return False
-        self._out.append(data)
-        self._out_bytes += len(data)
         self._wake.set()
         return True
 
@@ -287,36 +275,36 @@ class Signaling:
     async def _round(self) -> LoginConnection | None:
         """Each address once, the one that worked last first, names that only mDNS knows last."""
         refused: MeshError | None = None
-        heard: set[bool] = set()  # of each host that answered, whether it refuses connections
+        refusals: set[bool] = set()  # of each host that answered, whether it refuses connections
         busy = False
         for url in sorted(self.urls, key=lambda url: (url != self.url, is_local(url))):
             if self._over():
                 break
             token = self._world.token(NONCE_BYTES)
             try:
-                numbers = await self._numbers(url, heard == {True})
+                numbers = await self._numbers(url, refusals == {True})
                 return await login_in_turn(url, self._me, self._register(), token, numbers)
             except NoAddress as error:
                 log.debug("%s", error)
-                self._end = self._end if heard == {True} else error
+                self._end = self._end if refusals == {True} else error
             except RegistryUnreachable as error:
                 log.debug("%s", error)
                 self._end = error
-                heard.add(isinstance(error, NobodyListens))
+                refusals.add(isinstance(error, NobodyListens))
             except (Overloaded, Unavailable) as error:
                 log.info("%s refuses for now: %s", url, error)
                 self._end = error
-                heard.add(False)
+                refusals.add(False)
                 busy = busy or isinstance(error, Overloaded)
             except MeshError as error:
-                heard.add(False)
+                refusals.add(False)
                 if isinstance(error, RevokedNotice):
-                    self._revoked(error.statement)
-                self._say_refused(url, error)
+                    self._revocations.receive(error.statement)
+                self._log_refused(url, error)
                 refused = error
-        self.refusal, self._nobody, self._busy = refused, heard == {True}, busy
+        self.refusal, self._nobody, self._busy = refused, refusals == {True}, busy
         self._moved.set()
-        self._say_lost()
+        self._log_lost()
         return None
 
     async def _numbers(self, url: str, nobody: bool) -> list[str]:
@@ -330,12 +318,12 @@ class Signaling:
         self._nobody = False
         return numbers
 
-    def _say_lost(self) -> None:
+    def _log_lost(self) -> None:
         """To whoever watches an agent: once, if it had a login and is to have one again."""
         now = self._world.monotonic()
         wanted = self._shown[2] == "agent" and self.epoch and not self._over()
-        if wanted and not self._said_lost and now - self._back_at >= SAID_SECONDS:
-            self._said_lost = True
+        if wanted and not self._loss_logged and now - self._back_at >= LOSS_LOG_GAP_SECONDS:
+            self._loss_logged = True
             log.warning(
                 "%s: the registry %s is lost: calls over open links go on, new links and queued"
                 " work wait. Trying again.",
@@ -343,16 +331,16 @@ class Signaling:
                 self.url,
             )
 
-    def _say_back(self) -> None:
-        if self._said_lost:
-            self._said_lost, self._back_at = False, self._world.monotonic()
+    def _log_back(self) -> None:
+        if self._loss_logged:
+            self._loss_logged, self._back_at = False, self._world.monotonic()
             log.warning("%s: the registry is back at %s.", self._me.id, self.url)
 
-    def _say_refused(self, url: str, error: MeshError) -> None:
+    def _log_refused(self, url: str, error: MeshError) -> None:
         """Once for each reason: it is tried again until somebody mends it."""
-        said = f"{url} refuses the login of {self._me.id}: {error}"
-        log.log(logging.DEBUG if said == self._told else logging.WARNING, "%s", said)
-        self._told = said
+        text = f"{url} refuses the login of {self._me.id}: {error}"
+        log.log(logging.DEBUG if text == self._last_refusal else logging.WARNING, "%s", text)
+        self._last_refusal = text
 
     def _register(self) -> Register:
         description, hostname, mode = self._shown
@@ -371,30 +359,32 @@ class Signaling:
 
     async def _serve(self, line: LoginConnection) -> None:
         """One login, from its first frame to its last."""
-        self._out.clear()
-        self._out_bytes = 0
-        self._up, self.refusal, self._end, self._told = True, None, None, ""
+        self._outbox.clear()
+        self._up, self.refusal, self._end, self._last_refusal = True, None, None, ""
         self._busy = False
         self.url, self.epoch = line.url, line.welcome.epoch
         self._certificate = certificate(line.ws)
         writer = asyncio.ensure_future(self._write(line.ws))
         try:
             for statement in line.welcome.revoked:
-                self._revoked(statement)
+                self._revocations.receive(statement)
             self._take(line.frames)
-            self._tell(True)
-            self._say_back()
+            self._notify(True)
+            self._log_back()
             await self._read(line.ws)
         finally:
             self._up = False
             writer.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await writer
-            self._verbs.broken(self._why(True))
-            self._tell(False)
-        self._say_lost()  # not where this task is cancelled: then the program ends, no login
+            self._verbs.broken(self._end_reason(True))
+            self._notify(False)
+        self._log_lost()  # not where this task is cancelled: then the program ends, no login
 
-    def _tell(self, up: bool) -> None:
+    def _notify_revoked(self) -> None:
+        self.on_revoked()
+
+    def _notify(self, up: bool) -> None:
         self._moved.set()
         self.on_up(up)
         self.on_state(up)
@@ -408,13 +398,13 @@ class Signaling:
                 except MeshError as error:
                     log.warning("the registry sent what cannot be read: %s", error)
         except (ConnectionClosed, OSError) as closed:
-            say_ended(log, self._me.id, closed, self._over())
+            log_ended(log, self._me.id, closed, self._over())
 
     async def _write(self, ws: ClientConnection) -> None:
         try:
             while True:
-                while self._out:
-                    await ws.send(self._batch(), text=True)
+                while self._outbox:
+                    await ws.send(self._outbox.batch(), text=True)
                 if self._over():
                     await ws.close()
                     return
@@ -422,16 +412,6 @@ class Signaling:
                 await self._wake.wait()
         except (ConnectionClosed, OSError):
             return  # the reader ends the login
-
-    def _batch(self) -> bytes:
-        """The frames of one loop turn as one array, as the registry's come to us."""
-        parts: list[bytes] = []
-        size = 0
-        while self._out and len(parts) < BATCH_ITEMS and size < BATCH_BYTES:
-            parts.append(data := self._out.popleft())
-            size += len(data)
-        self._out_bytes -= size
-        return parts[0] if len(parts) == 1 else b"[%b]" % b",".join(parts)
 
     # -- what comes
 
@@ -456,57 +436,31 @@ class Signaling:
             case Config():
                 self._configured(frame)
             case RevokedPush():
-                self._revoked(frame.statement)
+                self._revocations.receive(frame.statement)
             case Ping():
                 self.send(Pong(frame.id))
             case _:
                 pass
 
-    def _error(self, said: SignalError) -> None:
-        if self._verbs.error(said):
+    def _error(self, error: SignalError) -> None:
+        if self._verbs.error(error):
             return
-        if said.ref == "register" and not said.peer_id:
-            self._end = refusal(said)
+        if error.ref == "register" and not error.peer_id:
+            self._end = refusal(error)
             if isinstance(self._end, Replaced):
                 self._finish(self._end)
             else:
                 self.refusal = self._end
         else:
-            self.on_signal(said)
+            self.on_signal(error)
 
     def _configured(self, config: Config) -> None:
         """The registry has proved itself, so its other addresses count, after my own."""
-        known = [url for url in config.addresses if url.startswith(("http://", "https://"))]
-        self.urls = list(dict.fromkeys([*self._me.registries, *known]))
+        extra = [url for url in config.addresses if url.startswith(("http://", "https://"))]
+        self.urls = list(dict.fromkeys([*self._me.registries, *extra]))
         if config.token:
             self.access = Access(self.url, config.token, self._certificate, asserter(self._me))
         self.on_config(config)
-
-    def _revoked(self, statement: Signed) -> None:
-        """An owner's statement; one that the owner did not sign is nobody's."""
-        me = self._me
-        try:
-            found = check_revocation(statement, mesh=me.mesh, owner=me.owner, verify=me.verify)
-            fresh = me.book.revoke(statement, found)
-        except MeshError as error:
-            log.warning("a revocation is ignored: %s", error)
-            return
-        if fresh:
-            log.info("%s is revoked by the owner", found.id)
-            self.on_revoked()
-        if found.id in {read_record(unb64(part.b)).id for part in me.chain}:
-            self._am_i_out()
-
-    def _am_i_out(self) -> None:
-        """Whether what the owner has revoked is this member, or its machine."""
-        me = self._me
-        try:
-            mine = check_chain(me.chain, mesh=me.mesh, now=me.clock.now(), verify=me.verify)
-            check_revoked(mine, me.book.revocations)
-        except Revoked as error:
-            self._finish(error)
-        except MeshError as error:
-            log.debug("my own membership does not hold: %s", error)
 
 
 def _ignore(*_: Any) -> None:

@@ -68,7 +68,7 @@ class Path(Protocol):
         """The largest frame in bytes that the peer takes."""
         ...
 
-    def close(self, why: str) -> None:
+    def close(self, reason: str) -> None:
         """The mesh wants it closed (a malformed frame, credit exceeded); ``detach`` follows."""
         ...
 
@@ -113,7 +113,7 @@ class LinkListener(Protocol):
         ...
 
     def probe(self, peer: AgentId) -> None:
-        """Send a ping over the present path; its pong moves ``heard``."""
+        """Send a ping over the present path; its pong moves ``last_frame_at``."""
         ...
 
     def round_trip(self, peer: AgentId) -> float | None:
@@ -237,7 +237,7 @@ class SessionChannel:
         "_ack_armed",
         "_armed",
         "_blocked",
-        "_given",
+        "_engine_bytes",
         "_halves_armed",
         "_loop",
         "_reading",
@@ -245,7 +245,7 @@ class SessionChannel:
         "_tick_armed",
         "calls",
         "count",
-        "heard",
+        "last_frame_at",
         "on_control",
         "path",
         "perform",
@@ -263,13 +263,13 @@ class SessionChannel:
         self.calls, self.world, self.timers = calls, world, timers
         self.perform: Callable[[Sink], None] = _ignore
         self.path: Path | None = None
-        self.heard = 0.0
+        self.last_frame_at = 0.0
         self.count = 0
         self.on_control: Callable[[FrameControl], None] = _ignore
         self._loop = loop
         self._reading = self._scheduled = self._blocked = False
         self._ack_armed = self._tick_armed = self._halves_armed = False
-        self._given = 0
+        self._engine_bytes = 0
 
     # -- paths
 
@@ -277,7 +277,7 @@ class SessionChannel:
         """Use ``path`` from now on; what the peer lacks goes again. The old one may still bring."""
         self.path = path
         self.count = self.calls.open  # what waited for this path
-        self._blocked, self._given = False, 0
+        self._blocked, self._engine_bytes = False, 0
         self.calls.via = path.tier
         self.calls.session.resume(acked)
         path.on_low = self._on_low
@@ -292,28 +292,28 @@ class SessionChannel:
         self.path = None
         return True
 
-    def close(self, why: str) -> None:
+    def close(self, reason: str) -> None:
         """Give the path up: the peer broke the protocol, or we stop."""
         path = self.path
         if path is not None:
             self.detach(path)
-            path.close(why)
+            path.close(reason)
 
     def end(self) -> None:
         """Nothing is carried any more; what ``perform`` holds leads back here."""
         self.perform = self.on_control = _ignore
 
-    # -- in
+    # -- receiving
 
     def _receive(self, path: Path, data: bytes | str) -> None:
-        now = self.heard = self.world.monotonic()
+        now = self.last_frame_at = self.world.monotonic()
         calls = self.calls
-        came: list[Any] = []
+        messages: list[Any] = []
         sink: Sink = []
         self._reading = True
         try:
-            control = self._read(data, now, came)
-            calls.handle(came, now, sink)
+            control = self._read(data, now, messages)
+            calls.handle(messages, now, sink)
             if sink:
                 self.perform(sink)
             if control is not None:
@@ -344,11 +344,11 @@ class SessionChannel:
         if halves:
             self._wait_for_halves()
 
-    def _read(self, data: bytes | str, now: float, came: list[Any]) -> FrameControl | None:
+    def _read(self, data: bytes | str, now: float, messages: list[Any]) -> FrameControl | None:
         if isinstance(data, str):
             data = data.encode()
         try:
-            return self.calls.session.receive(data, now, came)
+            return self.calls.session.receive(data, now, messages)
         except LostState:
             sink: Sink = []
             self.calls.restart(sink, Unreachable)  # its process is the same: it gave us up
@@ -356,7 +356,7 @@ class SessionChannel:
                 True  # nothing goes there before it hears of the new session
             )
             self.perform(sink)
-            return self.calls.session.receive(data, now, came)
+            return self.calls.session.receive(data, now, messages)
 
     def _broken(self, path: Path, error: MeshError) -> None:
         """A frame that no honest peer sends: that path closes, the process goes on."""
@@ -390,7 +390,7 @@ class SessionChannel:
         else:
             session.ack_sent()
 
-    # -- out
+    # -- sending
 
     def kick(self) -> None:
         """Something was queued: send it now if the link is idle, else with this loop turn."""
@@ -408,7 +408,7 @@ class SessionChannel:
 
     def _on_low(self) -> None:
         self._blocked = False
-        self._given = 0
+        self._engine_bytes = 0
         self._flush()
 
     def _flush(self) -> None:
@@ -416,8 +416,8 @@ class SessionChannel:
         if path is None or self._blocked:
             return
         while (frame := session.build()) is not None:
-            self._given += len(frame)
-            if self._given > ASK_BYTES and not self._room(path):
+            self._engine_bytes += len(frame)
+            if self._engine_bytes > ASK_BYTES and not self._room(path):
                 return
             try:
                 path.send(frame)
@@ -433,9 +433,9 @@ class SessionChannel:
 
     def _room(self, path: Path) -> bool:
         """Ask the engine, now and then, how much it holds (the question costs it a thread)."""
-        held = path.buffered
-        self._given = held
-        self._blocked = held > ENGINE_BYTES
+        buffered = path.buffered
+        self._engine_bytes = buffered
+        self._blocked = buffered > ENGINE_BYTES
         return not self._blocked
 
     def _tick(self) -> None:

@@ -134,8 +134,8 @@ class CallDispatcher:
         if served.incoming.kind == "skills":
             responder.reply(self.skills(served.incoming.body))
             return
-        known = self.follow(served.incoming) if self.follow is not None else None
-        work = (known or self.handler)(served.incoming, responder)
+        duplicate = self.follow(served.incoming) if self.follow is not None else None
+        work = (duplicate or self.handler)(served.incoming, responder)
         task = asyncio.Task(work, loop=self._loop, context=self._context.copy(), **EAGER)
         if task.done():
             if served.answer is None or task.cancelled() or task.exception() is not None:
@@ -179,20 +179,20 @@ class CallDispatcher:
                 waiter.set_exception(closing())
 
 
-def advance(out: Outgoing, fraction: float | None, note: str) -> None:
+def advance(outgoing: Outgoing, fraction: float | None, note: str) -> None:
     """Let the asker hear how far its request is. What it raises is its own, and ends nothing."""
-    if out.on_progress is None:
+    if outgoing.on_progress is None:
         return
     try:
-        out.on_progress(None if fraction is None else min(1.0, max(0.0, fraction)), note)
+        outgoing.on_progress(None if fraction is None else min(1.0, max(0.0, fraction)), note)
     except Exception as error:
         log.warning(
             "on_progress of a call to %s failed with %s; it goes on without",
-            out.target,
+            outgoing.target,
             type(error).__name__,
         )
         log.debug("on_progress failed", exc_info=error)
-        out.on_progress = None
+        outgoing.on_progress = None
 
 
 def resolve(pending: PendingCall) -> None:

@@ -43,19 +43,19 @@ class PeerState:
     __slots__ = (
         "calls",
         "channel",
+        "history",
         "holder",
         "incarnation",
         "looking",
         "opened",
         "probed",
         "round_trip",
-        "seen",
     )
 
     def __init__(self, calls: Calls, channel: SessionChannel, holder: str) -> None:
         self.calls, self.channel, self.holder = calls, channel, holder
         self.incarnation = ""
-        self.seen = route.PeerHistory()
+        self.history = route.PeerHistory()
         self.looking: asyncio.Task[None] | None = None
         self.opened: list[asyncio.Future[None]] = []
         self.probed = ("", 0.0)
@@ -95,77 +95,77 @@ class PeerTable:
 
     def received(self, peer: AgentId, incarnation: str) -> int:
         """``hello.a`` for a session with that process."""
-        known = self._peers.get(peer)
-        same = known is not None and known.incarnation == incarnation
-        return known.calls.session.a if known is not None and same else 0
+        state = self._peers.get(peer)
+        same = state is not None and state.incarnation == incarnation
+        return state.calls.session.a if state is not None and same else 0
 
     def attach(self, peer: AgentId, incarnation: str, path: Path, acked: int) -> None:
         """A path is open: the session goes on over it, or a new one starts."""
-        known = self._peer(peer, path.holder or f"@{peer}")
-        if known.incarnation and known.incarnation != incarnation:
+        state = self._peer(peer, path.holder or f"@{peer}")
+        if state.incarnation and state.incarnation != incarnation:
             # What the old process still has under way is no part of the new session.
-            known.channel.close("its process restarted")
-            self._perform_on(known, known.calls.restart)
-        known.incarnation = incarnation
-        known.seen = route.PeerHistory()
-        known.round_trip = None
-        known.calls.belongs(path.holder)
-        known.channel.attach(path, acked)
-        for waiter in known.opened:
+            state.channel.close("its process restarted")
+            self._perform_on(state, state.calls.restart)
+        state.incarnation = incarnation
+        state.history = route.PeerHistory()
+        state.round_trip = None
+        state.calls.belongs(path.holder)
+        state.channel.attach(path, acked)
+        for waiter in state.opened:
             if not waiter.done():
                 waiter.set_result(None)
-        known.opened.clear()
+        state.opened.clear()
         if self._sweeper is None:
             self._sweeper = self._timers.later(SWEEP_SECONDS, self._sweep)
 
     def detach(self, peer: AgentId, path: Path) -> None:
         """That path is dead; open calls ask for another."""
-        known = self._peers.get(peer)
-        if known is None or not known.channel.detach(path) or self._stopped:
+        state = self._peers.get(peer)
+        if state is None or not state.channel.detach(path) or self._stopped:
             return
         now = self._now()
-        for pending in known.calls.asked.values():
+        for pending in state.calls.asked.values():
             if not pending.sent:
                 left = max(pending.deadline - now, 0.0)
                 patience = route.patience(left, pending.out.reach)
-                known.calls.wait_until(pending, now + patience)
-        if known.calls.open:
+                state.calls.wait_until(pending, now + patience)
+        if state.calls.open:
             self._links.want(peer)
 
     def departed(self, peer: AgentId, incarnation: str) -> None:
         """That process is gone: sent calls end; the others may take the queue."""
-        known = self._peers.get(peer)
-        if known is None or known.incarnation != incarnation:
+        state = self._peers.get(peer)
+        if state is None or state.incarnation != incarnation:
             return
-        known.channel.close("the peer is gone")
-        known.seen.listed = False
-        known.seen.failed_at = self._now()
-        self._perform_on(known, known.calls.gone)
-        for pending in list(known.calls.asked.values()):
+        state.channel.close("the peer is gone")
+        state.history.listed = False
+        state.history.failed_at = self._now()
+        self._perform_on(state, state.calls.gone)
+        for pending in list(state.calls.asked.values()):
             self._late(pending)
 
     def present(self, peer: AgentId) -> None:
         """It is logged in: the next call waits for a link instead of taking the queue."""
-        known = self._peers.get(peer)
-        if known is not None and known.channel.path is None:
-            known.seen = route.PeerHistory()
+        state = self._peers.get(peer)
+        if state is not None and state.channel.path is None:
+            state.history = route.PeerHistory()
 
     def refused(self, peer: AgentId, error: MeshError) -> None:
         """No link can be; calls that wait for one end, or take the queue."""
-        known = self._peer(peer)
-        known.seen.refusal, known.seen.failed_at = error, self._now()
-        known.seen.trouble = self._links.trouble(peer)
-        for pending in list(known.calls.asked.values()):
-            out = isinstance(error, Revoked | MembershipExpired) and known.channel.path is None
-            if out or (isinstance(error, Denied) and not pending.sent):
-                made = route.copy(error)
-                made.outcome = "unknown" if pending.sent else "definite"
-                self._end(known, pending, made)
+        state = self._peer(peer)
+        state.history.refusal, state.history.failed_at = error, self._now()
+        state.history.trouble = self._links.trouble(peer)
+        for pending in list(state.calls.asked.values()):
+            excluded = isinstance(error, Revoked | MembershipExpired) and state.channel.path is None
+            if excluded or (isinstance(error, Denied) and not pending.sent):
+                copy = route.copy(error)
+                copy.outcome = "unknown" if pending.sent else "definite"
+                self._end(state, pending, copy)
             else:
                 self._late(pending)
-        for waiter in known.opened:
+        for waiter in state.opened:
             fail(waiter, route.copy(error))
-        known.opened.clear()
+        state.opened.clear()
 
     def forget(self, peer: str) -> bool:
         """Keep nothing of a peer that is gone for long, unless something of it is in use.
@@ -173,55 +173,55 @@ class PeerTable:
         An agent may come back and repeat a request, so its answers are kept for their time; a
         client's id does not come back.
         """
-        known = self._peers.get(peer)
-        if known is None:
+        state = self._peers.get(peer)
+        if state is None:
             return True
-        calls = known.calls
-        if known.channel.path or known.looking or known.opened or calls.open:
+        calls = state.calls
+        if state.channel.path or state.looking or state.opened or calls.open:
             return False
         if calls.served and "~" not in peer:
             return False
         calls.sweep(math.inf)
         calls.account.close()
         calls.session.end()
-        known.channel.end()
+        state.channel.end()
         del self._peers[peer]
-        self._shares.add(known.holder, -1)
+        self._shares.add(state.holder, -1)
         return True
 
     def idle(self, peer: AgentId) -> bool:
         """Whether the link may close."""
-        known = self._peers.get(peer)
-        return known is None or known.calls.idle
+        state = self._peers.get(peer)
+        return state is None or state.calls.idle
 
     def last_frame_at(self, peer: AgentId) -> float:
         """When the last frame of that peer came."""
-        known = self._peers.get(peer)
-        return known.channel.heard if known is not None else 0.0
+        state = self._peers.get(peer)
+        return state.channel.last_frame_at if state is not None else 0.0
 
     def probe(self, peer: AgentId) -> None:
         """Send a ping."""
-        known = self._peers.get(peer)
-        if known is not None:
+        state = self._peers.get(peer)
+        if state is not None:
             rid = f"{self._rid()} {peer}"
-            known.probed = (rid, self._now())
-            known.calls.ping(rid)
-            known.channel.kick()
+            state.probed = (rid, self._now())
+            state.calls.ping(rid)
+            state.channel.kick()
 
     def round_trip(self, peer: AgentId) -> float | None:
         """Milliseconds of the last probe that was answered."""
-        known = self._peers.get(peer)
-        return known.round_trip if known is not None else None
+        state = self._peers.get(peer)
+        return state.round_trip if state is not None else None
 
     def calls(self, peer: AgentId) -> int:
         """Calls with that peer, both ways, since its present path opened."""
-        known = self._peers.get(peer)
-        return known.channel.count if known is not None else 0
+        state = self._peers.get(peer)
+        return state.channel.count if state is not None else 0
 
     def _ponged(self, rid: str) -> None:
-        known = self._peers.get(rid.partition(" ")[2])
-        if known is not None and known.probed[0] == rid:
-            known.round_trip = 1000 * (self._now() - known.probed[1])
+        state = self._peers.get(rid.partition(" ")[2])
+        if state is not None and state.probed[0] == rid:
+            state.round_trip = 1000 * (self._now() - state.probed[1])
 
     # -- the registry's word
 
@@ -277,14 +277,14 @@ class PeerTable:
             fail(waiter, UnknownAgent(text, agent=agent))
 
     def _listed(self, peer: PeerState, record: AgentRecord) -> None:
-        seen = peer.seen
-        seen.keyless = record.keyless
-        seen.listed = record.health != "offline" and not seen.keyless
-        if not seen.listed and peer.channel.path is None:
-            seen.failed_at = self._now()
+        history = peer.history
+        history.keyless = record.keyless
+        history.listed = record.health != "offline" and not history.keyless
+        if not history.listed and peer.channel.path is None:
+            history.failed_at = self._now()
             for pending in list(peer.calls.asked.values()):
                 self._late(pending)
-            if seen.keyless:
+            if history.keyless:
                 for waiter in peer.opened:
                     fail(waiter, route.keyless(Outgoing(peer.calls.peer)))
 
@@ -300,22 +300,22 @@ class PeerTable:
     def _peer(self, name: AgentId, holder: str = "") -> PeerState:
         """What there is of that peer. Who opened the link counts for its ``holder``; whom this
         process itself asked counts for nobody. Raises Overloaded."""
-        known = self._peers.get(name)
-        if known is None:
+        state = self._peers.get(name)
+        if state is None:
             self._make_room(holder)
             calls = Calls(self._me.id, name, self._wheel, self._room)
             channel = SessionChannel(calls, self._world, self._timers, self._loop)
             channel.perform = functools.partial(self._perform, channel)
-            known = self._peers[name] = PeerState(calls, channel, holder)
+            state = self._peers[name] = PeerState(calls, channel, holder)
             self._shares.add(holder)
-        return known
+        return state
 
     def _make_room(self, holder: str) -> None:
         """Forget an idle peer if there are too many: one of ``holder`` if it is over its share."""
         full = self._shares.used >= self._shares.total
         if not full and (not holder or self._shares.fits(holder)):
             return
-        names = [name for name, known in self._peers.items() if full or known.holder == holder]
+        names = [name for name, state in self._peers.items() if full or state.holder == holder]
         if not any(self._peers[name].calls.idle and self.forget(name) for name in names):
             raise Overloaded("Too many peers at once.", retry_after=RETRY_AFTER)
 
@@ -333,9 +333,12 @@ class PeerTable:
         peer = self._peers[pending.owner.peer]
         if peer.channel.path is not None:
             return
-        peer.seen.failed_at, peer.seen.trouble = self._now(), self._links.trouble(peer.calls.peer)
+        peer.history.failed_at, peer.history.trouble = (
+            self._now(),
+            self._links.trouble(peer.calls.peer),
+        )
         try:
-            way = route.late(pending.out, pending.sent, self._registry_up(), peer.seen)
+            way = route.late(pending.out, pending.sent, self._registry_up(), peer.history)
         except MeshError as error:
             self._end(peer, pending, error)
             return

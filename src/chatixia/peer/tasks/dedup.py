@@ -34,8 +34,8 @@ from chatixia.world import World
 
 from .lease import HeldTask, Outcome, QueueResponder
 
-KEPT: Final = 256
-KEPT_BYTES: Final = 8 * MIB
+MAX_ENDED_RUNS: Final = 256
+ENDED_RUNS_BYTES: Final = 8 * MIB
 """Ends of idempotent tasks, and their results, in case a link brings the request again."""
 STOPPED: Final = ("canceled", "deadline_exceeded")
 """How a request ends that its link or its time stopped: no answer of its skill."""
@@ -132,7 +132,8 @@ class DuplicateGuard:
         now = self._world.monotonic()
         while self._ended:
             oldest = next(iter(self._ended.values()))
-            if oldest.until > now and len(self._ended) <= KEPT and self._bytes <= KEPT_BYTES:
+            full = len(self._ended) > MAX_ENDED_RUNS or self._bytes > ENDED_RUNS_BYTES
+            if oldest.until > now and not full:
                 return
             self._bytes -= self._ended.popitem(last=False)[1].size
 
@@ -167,8 +168,8 @@ def _tell(answer: bytes | None, lease: HeldTask, responder: QueueResponder) -> b
 async def _repeat(run: IdempotentRun, incoming: Incoming, responder: Responder) -> None:
     """A handler that gives the answer of a task."""
     await asyncio.wait((run.over,))
-    known = run.over.result()
-    if known.result is not None:
-        responder.reply(known.result)
+    outcome = run.over.result()
+    if outcome.result is not None:
+        responder.reply(outcome.result)
     else:
-        responder.fail(known.error or Cancelled())
+        responder.fail(outcome.error or Cancelled())

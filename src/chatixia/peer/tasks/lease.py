@@ -27,10 +27,10 @@ class HeldTask(msgspec.Struct, eq=False):
     """A task in hand. ``until``: when the lease ends, ``ends``: when the task does at the latest,
     both on ``World.boottime``'s clock.
 
-    ``sure``: the delivery is so young that its fence is in force. ``said``: the registry knows
-    that it was taken up; ``saying``: it is being told. ``begun``: its skill was started,
+    ``sure``: the delivery is so young that its fence is in force. ``confirmed``: the registry knows
+    that it was taken up; ``confirming``: it is being told. ``begun``: its skill was started,
     ``reporting``: it is done. ``lost``: the fence is another's by now, or nobody's; ``over``:
-    nothing is left to say of it. ``asked``: the fence whose renewal was asked for last.
+    nothing is left to say of it. ``renewing_fence``: the fence whose renewal was asked for last.
     """
 
     task: t.Task
@@ -40,17 +40,17 @@ class HeldTask(msgspec.Struct, eq=False):
     attempt: int = 1
     ends: float = math.inf
     sure: bool = True
-    said: bool = False
-    saying: bool = False
+    confirmed: bool = False
+    confirming: bool = False
     begun: bool = False
     reporting: bool = False
     lost: bool = False
     over: bool = False
-    asked: str = ""
+    renewing_fence: str = ""
     run: asyncio.Task[Any] | None = None
     grace: TimerHandle | None = None
 
-    def held(self) -> t.Held:
+    def task_fence(self) -> t.Held:
         """Task and fence, as the verbs name them."""
         return t.Held(self.task.id, self.fence)
 
@@ -78,8 +78,8 @@ class LeaseHost(Protocol):
 class QueueResponder:
     """``core.ports.Responder`` for a task: keeps the one answer for the worker to report."""
 
-    def __init__(self, desk: LeaseHost, lease: HeldTask) -> None:
-        self._desk, self._lease = desk, lease
+    def __init__(self, host: LeaseHost, lease: HeldTask) -> None:
+        self._host, self._lease = host, lease
         self.result: bytes | None = None
         self.error: MeshError | None = None
         self._n = 0
@@ -112,14 +112,14 @@ class QueueResponder:
     def progress(self, fraction: float, note: str) -> None:
         """Tell how far it is, at most five times a second."""
         if self._steps is None:
-            self._steps = ProgressPacer(self._desk.world, self._desk.timers, self._step)
+            self._steps = ProgressPacer(self._host.world, self._host.timers, self._step)
         if not (self.answered or self._lease.lost):
             self._steps.step(fraction, note)
 
     def _step(self, fraction: float, note: str) -> None:
         lease = self._lease
         report = t.Report(lease.task.id, lease.fence, self._next(), fraction, note[:1024])
-        self._desk.spawn(self._tell(report))
+        self._host.spawn(self._tell(report))
 
     def _no_more_steps(self) -> None:
         if self._steps is not None:
@@ -139,7 +139,7 @@ class QueueResponder:
 
     async def _tell(self, report: t.Report) -> None:
         with contextlib.suppress(MeshError):
-            await self._desk.registry.verb("tasks.progress", report)
+            await self._host.registry.verb("tasks.progress", report)
 
 
 class Outcome(NamedTuple):
@@ -163,22 +163,22 @@ class Outcomes:
 
     def __init__(self, most: int = OUTCOMES, size: int = OUTCOME_BYTES) -> None:
         self._most, self._size = most, size
-        self._known: OrderedDict[str, Outcome] = OrderedDict()
+        self._outcomes: OrderedDict[str, Outcome] = OrderedDict()
         self._bytes = 0
 
     def get(self, task_id: str) -> Outcome | None:
         """What is known of that task."""
-        return self._known.get(task_id)
+        return self._outcomes.get(task_id)
 
     def keep(self, task_id: str, outcome: Outcome) -> None:
         """Remember it as the latest."""
         self.drop(task_id)
-        self._known[task_id] = outcome
+        self._outcomes[task_id] = outcome
         self._bytes += outcome.size
-        while len(self._known) > self._most or self._bytes > self._size:
-            self._bytes -= self._known.popitem(last=False)[1].size
+        while len(self._outcomes) > self._most or self._bytes > self._size:
+            self._bytes -= self._outcomes.popitem(last=False)[1].size
 
     def drop(self, task_id: str) -> None:
         """The registry knows its end."""
-        gone = self._known.pop(task_id, None)
-        self._bytes -= 0 if gone is None else gone.size
+        removed = self._outcomes.pop(task_id, None)
+        self._bytes -= 0 if removed is None else removed.size

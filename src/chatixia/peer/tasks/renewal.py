@@ -29,25 +29,25 @@ TIMEOUT: Final = 5.0
 
 
 class LeaseRenewer:
-    """The thread. ``held()``: what to renew now, empty while the loop counts as dead.
+    """The thread. ``renewable()``: what to renew now, empty while the loop counts as dead.
 
     ``access()``: where and with which token, None while nobody is logged in. ``done(renewals,
-    asked)``: called in the thread, ``asked`` the time (``clock``) from before it asked.
-    ``unsaid()``: what cannot wait for the next renewal, which says that it was taken up.
+    asked_at)``: called in the thread, ``asked_at`` the time (``clock``) from before it asked.
+    ``unconfirmed()``: what cannot wait for the next renewal, which says that it was taken up.
     """
 
     def __init__(
         self,
-        held: Callable[[], Sequence[Held]],
+        renewable: Callable[[], Sequence[Held]],
         access: Callable[[], Access | None],
         done: Callable[[Sequence[Renewal], float], None],
         clock: Callable[[], float],
         every: float = EVERY,
         *,
-        unsaid: Callable[[], Sequence[Held]] = tuple,
+        unconfirmed: Callable[[], Sequence[Held]] = tuple,
     ) -> None:
-        self._held, self._access, self._done, self._clock = held, access, done, clock
-        self.every, self._unsaid = every, unsaid
+        self._renewable, self._access, self._done, self._clock = renewable, access, done, clock
+        self.every, self._unconfirmed = every, unconfirmed
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
         self._connection: PinnedConnection | None = None
@@ -79,7 +79,8 @@ class LeaseRenewer:
             waited += step
             whole = waited >= self.every
             waited = 0.0 if whole else waited
-            leases, access = list(self._held() if whole else self._unsaid()), self._access()
+            leases = list(self._renewable() if whole else self._unconfirmed())
+            access = self._access()
             if not leases or access is None:
                 continue
             try:
@@ -93,19 +94,19 @@ class LeaseRenewer:
     def _complain(self, error: MeshError) -> None:
         """A refusal costs the lease, so it is a warning, once; that the registry is away is told
         by the login."""
-        told = str(error)
+        text = str(error)
         loud = not isinstance(error, RegistryUnreachable)
         log.log(
-            logging.WARNING if loud and told != self._warned else logging.INFO,
+            logging.WARNING if loud and text != self._warned else logging.INFO,
             "leases were not renewed: %s",
-            told,
+            text,
         )
-        self._warned = told if loud else self._warned
+        self._warned = text if loud else self._warned
 
     def once(self, access: Access, leases: Sequence[Held]) -> None:
         """One renewal. Raises RegistryUnreachable, the registry's refusal, BadSignature for a
         strange certificate."""
-        asked = self._clock()
+        asked_at = self._clock()
         request, own = Renew(list(leases)), self._own
         token = own[1] if own[0] == access.token else access.token
         try:
@@ -116,7 +117,7 @@ class LeaseRenewer:
             token = self._token(access, access.assert_key)
             answer = self._ask(access, "tasks.renew", request, token)
             self._own = (access.token, token)
-        self._done(answer.leases, asked)
+        self._done(answer.leases, asked_at)
 
     def _token(self, access: Access, assert_key: Callable[[str, float], msgspec.Struct]) -> str:
         """One of my own, in the place of that which has ended."""

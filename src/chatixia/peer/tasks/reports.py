@@ -17,7 +17,7 @@ from .lease import HeldTask, QueueResponder
 log = logging.getLogger("chatixia.peer")
 
 RETRY: Final = (0.2, 0.5, 1.0, 2.0)
-KEPT: Final = 60.0
+REPEAT_SECONDS: Final = 60.0
 """Seconds past a task's deadline for which a report is repeated."""
 SURE: Final = ("stale_fence", "canceled", "not_found", "conflict", "denied", "unauthorized")
 """Answers after which nothing is left to say under that fence."""
@@ -27,9 +27,9 @@ class ResultReporter:
     """The results that wait for the registry's word. ``waiting``: their bytes."""
 
     def __init__(
-        self, me: AgentId, registry: RegistryPort, world: World, chores: BackgroundTasks
+        self, me: AgentId, registry: RegistryPort, world: World, background: BackgroundTasks
     ) -> None:
-        self._me, self._registry, self._world, self._chores = me, registry, world, chores
+        self._me, self._registry, self._world, self._background = me, registry, world, background
         self.waiting = 0
 
     async def deliver(self, lease: HeldTask, responder: QueueResponder) -> None:
@@ -37,8 +37,8 @@ class ResultReporter:
         lease.reporting = True
         size = len(responder.result or b"")
         if size > t.MAX_PAYLOAD:
-            said = f"The result has {size} bytes; the queue takes at most {t.MAX_PAYLOAD} (1 MiB)."
-            responder.result, responder.error, size = None, SkillFailed(said, agent=self._me), 0
+            text = f"The result has {size} bytes; the queue takes at most {t.MAX_PAYLOAD} (1 MiB)."
+            responder.result, responder.error, size = None, SkillFailed(text, agent=self._me), 0
         self.waiting += size
         try:
             await self._insist(lease, responder)
@@ -47,7 +47,7 @@ class ResultReporter:
 
     async def _insist(self, lease: HeldTask, responder: QueueResponder) -> None:
         """The same under the same fence: repeated, it is one report."""
-        last = self._world.boottime() + lease.task.deadline_ms / 1000 + KEPT
+        last = self._world.boottime() + lease.task.deadline_ms / 1000 + REPEAT_SECONDS
         pauses = iter(RETRY)
         while not lease.over:
             fence = lease.fence
@@ -63,4 +63,4 @@ class ResultReporter:
                     # A stale fence may be followed by ours again.
                     lease.over = error.code != "stale_fence"
                     return
-                await self._chores.sleep(next(pauses, RETRY[-1]))
+                await self._background.sleep(next(pauses, RETRY[-1]))

@@ -54,7 +54,7 @@ LAST_WORDS: Final = 0.5
 class ProgressListener(msgspec.Struct, eq=False):
     """A call that wants to hear how far its task is, and the last report that it heard."""
 
-    out: Outgoing
+    outgoing: Outgoing
     fence: str = ""
     n: int = -1
 
@@ -64,7 +64,7 @@ class ProgressListener(msgspec.Struct, eq=False):
             return
         self.fence, self.n = push.fence, push.n
         if push.item is msgspec.UNSET:
-            advance(self.out, push.fraction, push.note)
+            advance(self.outgoing, push.fraction, push.note)
 
 
 class QueueClient:
@@ -108,20 +108,20 @@ class QueueClient:
                 queue.get_nowait()
             queue.put_nowait(push)
 
-    async def call(self, out: Outgoing, rid: str, deadline: float) -> CallAnswer:
+    async def call(self, outgoing: Outgoing, rid: str, deadline: float) -> CallAnswer:
         """Submit under the request id as key and wait for the end of the task."""
-        if len(out.body) > t.MAX_PAYLOAD:
-            raise route.too_large(out)
+        if len(outgoing.body) > t.MAX_PAYLOAD:
+            raise route.too_large(outgoing)
         started = self._world.monotonic()
         drawn = name = str(task_id(self._world))
         self._expect(name)  # before it is submitted: its end may come with the receipt
         try:
-            name = await self._submit(self._describe(out, name, rid, deadline), deadline)
+            name = await self._submit(self._describe(outgoing, name, rid, deadline), deadline)
             if name != drawn:
                 self._expect(name)
-            if out.on_progress is not None:
-                self._listeners[name] = ProgressListener(out)
-            row = await self._ended(name, out, deadline)
+            if outgoing.on_progress is not None:
+                self._listeners[name] = ProgressListener(outgoing)
+            row = await self._ended(name, outgoing, deadline)
         except asyncio.CancelledError:
             self._cancel_later(name)
             raise
@@ -134,21 +134,21 @@ class QueueClient:
             self._waiting.pop(name, None)
             self._listeners.pop(name, None)
         ms = 1000 * (self._world.monotonic() - started)
-        return _answer(row, out, ms)
+        return _answer(row, outgoing, ms)
 
-    def _describe(self, out: Outgoing, name: str, rid: str, deadline: float) -> t.Submit:
+    def _describe(self, outgoing: Outgoing, name: str, rid: str, deadline: float) -> t.Submit:
         left = max(1, int(1000 * (deadline - self._world.monotonic())))
         return t.Submit(
             id=name,
-            skill=out.skill,
-            target_agent_id=out.target,
-            payload=msgspec.Raw(encode({"plain": msgspec.Raw(out.body)})),
+            skill=outgoing.skill,
+            target_agent_id=outgoing.target,
+            payload=msgspec.Raw(encode({"plain": msgspec.Raw(outgoing.body)})),
             key=rid,
             deadline_ms=min(left, t.MAX_TTL_MS),
-            path=list(out.path),
-            traceparent=out.traceparent,
-            idempotent=out.idempotent,
-            max_attempts=3 if out.idempotent else 1,
+            path=list(outgoing.path),
+            traceparent=outgoing.traceparent,
+            idempotent=outgoing.idempotent,
+            max_attempts=3 if outgoing.idempotent else 1,
         )
 
     async def _submit(self, task: t.Submit, deadline: float) -> str:
@@ -168,7 +168,7 @@ class QueueClient:
             else:
                 return str(done.task_id)
 
-    async def _ended(self, name: str, out: Outgoing, deadline: float) -> t.Task:
+    async def _ended(self, name: str, outgoing: Outgoing, deadline: float) -> t.Task:
         polls = iter(POLL)
         wait = POLL[0]
         if name in self._listeners:
@@ -182,9 +182,9 @@ class QueueClient:
                 continue
             if row.state in t.TERMINAL:
                 return row
-            if await stranded(self._registry.verb, out, row):
-                return await self._take_back(name, STRANDED, left_behind(out.target))
-        return await self._take_back(name, LATE, DeadlineExceeded(agent=out.target, via=VIA))
+            if await stranded(self._registry.verb, outgoing, row):
+                return await self._take_back(name, STRANDED, left_behind(outgoing.target))
+        return await self._take_back(name, LATE, DeadlineExceeded(agent=outgoing.target, via=VIA))
 
     def _expect(self, name: str) -> None:
         self._check()
@@ -333,15 +333,15 @@ class QueueClient:
         await asyncio.gather(*self._background, return_exceptions=True)
 
 
-async def stranded(verb: Callable[..., Awaitable[Any]], out: Outgoing, row: t.Task) -> bool:
+async def stranded(verb: Callable[..., Awaitable[Any]], outgoing: Outgoing, row: t.Task) -> bool:
     """Whether the task of an idempotent call waits for an agent that lost it or is gone, while its
     asker has others to ask. ``verb``: asks the registry."""
-    if not (out.idempotent and out.elsewhere) or row.state != "pending":
+    if not (outgoing.idempotent and outgoing.elsewhere) or row.state != "pending":
         return False
     if row.deliveries:
         return True
     try:
-        agent = await verb("agents.get", AgentRef(out.target))
+        agent = await verb("agents.get", AgentRef(outgoing.target))
     except NotFound:
         return True
     except MeshError:
@@ -365,13 +365,13 @@ def _not_fetched(agent: str) -> Unreachable:
 
 
 def _no_queue(error: MeshError, agent: str) -> MeshError:
-    made = route.copy(error)
-    made.agent, made.via = made.agent or agent, made.via or "queue"
-    return made
+    copy = route.copy(error)
+    copy.agent, copy.via = copy.agent or agent, copy.via or "queue"
+    return copy
 
 
-def _answer(row: t.Task, out: Outgoing, ms: float) -> CallAnswer:
-    agent = AgentId(row.assigned_agent_id or out.target)
+def _answer(row: t.Task, outgoing: Outgoing, ms: float) -> CallAnswer:
+    agent = AgentId(row.assigned_agent_id or outgoing.target)
     if row.state == "completed":
         body = row.result.plain if row.result is not None else None
         return CallAnswer(bytes(body) if isinstance(body, msgspec.Raw) else b"null", VIA, ms, agent)

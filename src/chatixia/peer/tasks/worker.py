@@ -16,8 +16,7 @@ import asyncio
 import contextlib
 import logging
 import math
-from collections.abc import Callable, Coroutine, Iterable, Sequence
-from itertools import islice
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -27,7 +26,6 @@ from chatixia.errors import (
     AttemptsExhausted,
     HopLimit,
     MeshError,
-    RegistryUnreachable,
     SkillFailed,
 )
 from chatixia.ids import AgentId
@@ -41,30 +39,19 @@ from chatixia.world import World
 from .background import BackgroundTasks, ends
 from .dedup import DuplicateGuard
 from .lease import HeldTask, Outcome, Outcomes, QueueResponder, newer
-from .renewal import LeaseRenewer
+from .lease_table import LeaseTable
 from .reports import RETRY, SURE, ResultReporter
 from .stop import interrupted, stopping
 
 log = logging.getLogger("chatixia.peer")
 
 VIA: Final = "queue, plain"
-TICK: Final = 1.0
-"""Seconds between looks at the leases, and signs that the loop lives."""
-MAX_BLOCK: Final = 60.0
-"""A loop that was not seen for this long counts as dead: its leases are renewed no more."""
-UNRENEWED: Final = 1.3
-"""After so many turns of the thread without a renewal the loop asks over the login, too."""
 POLL: Final = 30.0
 """Seconds between claims while slots are free: the safety net under lost pushes."""
 FRESH: Final = 0.5
 """A delivery older than this many seconds may have been taken back: the registry is asked."""
-GRACE: Final = 0.25
-GRACE_MINE: Final = 2.5
-"""Seconds that a skill runs on when its task is given back: as long as it takes until the next
-fence comes, which no other agent gets of a task that is addressed to this one."""
 GIVE_BACK: Final = 1.0
 """Seconds in which a stop tells the registry what it did not end."""
-MOST_RENEWED: Final = 256
 UNREPORTED: Final = 64
 UNREPORTED_BYTES: Final = 32 * MIB
 """Results that wait for the registry; beyond this no more work is taken."""
@@ -72,7 +59,7 @@ UNREPORTED_BYTES: Final = 32 * MIB
 
 class QueueWorker:
     """Everything this process holds of the queue. ``clock``: mesh time, for a delivery's age.
-    ``twice``: what it must know of links."""
+    ``duplicates``: what it must know of links."""
 
     def __init__(
         self,
@@ -81,32 +68,21 @@ class QueueWorker:
         world: World,
         timers: Timers,
         clock: Callable[[], float] | None = None,
-        twice: DuplicateGuard | None = None,
+        duplicates: DuplicateGuard | None = None,
     ) -> None:
         self.me, self.registry, self.world, self.timers = me, registry, world, timers
         self._clock, self._ahead = clock, -math.inf
-        self._twice = twice or DuplicateGuard("", world, lambda caller: {})
+        self._duplicates = duplicates or DuplicateGuard("", world, lambda caller: {})
         self._handler: Handler | None = None
         self._skills: frozenset[str] = frozenset()
         self._slots = 0
-        self._leases: dict[str, HeldTask] = {}
-        self._ending: dict[str, HeldTask] = {}
         self._outcomes = Outcomes()
         self._claim: t.Claim | None = None
-        self._chores = BackgroundTasks(timers)
-        self._reports = ResultReporter(me, registry, world, self._chores)
-        self._ticker: TimerHandle | None = None
+        self._background = BackgroundTasks(timers)
+        self.leases = LeaseTable(me, registry, world, timers, self._background)
+        self._reports = ResultReporter(me, registry, world, self._background)
         self._poller: TimerHandle | None = None
-        self._ticked = 0.0
         self._stopped = False
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._renewer = LeaseRenewer(
-            self._held,
-            lambda: registry.access,
-            self._renewed_aside,
-            world.boottime,
-            unsaid=self._unsaid,
-        )
 
     # -- what the mesh tells
 
@@ -125,19 +101,19 @@ class QueueWorker:
         if isinstance(push, TaskPush):
             # An unstarted task goes back after 5 s, so its lease began at most 5 s ago.
             began = self.world.boottime() - t.UNSTARTED_MS / 1000
-            self._renewer.pace(push.lease_ms / 1000)
+            self.leases.pace(push.lease_ms)
             self._take(push.task, push.fence, push.attempt, began + push.lease_ms / 1000)
         elif isinstance(push, TaskHint):
-            lease = self._leases.get(push.task_id)
+            lease = self.leases.in_hand.get(push.task_id)
             if lease is not None and lease.fence == push.fence and push.state != "assigned":
-                self._refused(lease, push.state == "pending", push.reason)
+                self.leases.refused(lease, push.state == "pending", push.reason)
 
     # -- taking
 
     def _take(
-        self, task: t.Task, fence: str, attempt: int, until: float, said: bool = False
+        self, task: t.Task, fence: str, attempt: int, until: float, confirmed: bool = False
     ) -> None:
-        old = self._leases.get(task.id)
+        old = self.leases.in_hand.get(task.id)
         if old is not None:
             if newer(fence, old.fence):
                 self._adopt(old, fence, attempt, until)
@@ -146,25 +122,25 @@ class QueueWorker:
             self.spawn(self._release(t.Held(task.id, fence)))
             return
         now = self.world.boottime()
-        lease = self._leases[task.id] = HeldTask(task, fence, until, now, max(attempt, 1))
+        lease = HeldTask(task, fence, until, now, max(attempt, 1))
         if task.deadline_ms:
             lease.ends = now + task.deadline_ms / 1000
-        lease.sure = self._fresh(task) and task.id not in self._ending
-        lease.said = said and lease.sure
-        self._tick_soon()
-        lease.run = self._chores.eager(self._run(lease))
-        if lease.sure and not (lease.said or lease.run.done() or lease.reporting):
+        lease.sure = self._fresh(task) and task.id not in self.leases.ending
+        lease.confirmed = confirmed and lease.sure
+        self.leases.add(lease)
+        lease.run = self._background.eager(self._run(lease))
+        if lease.sure and not (lease.confirmed or lease.run.done() or lease.reporting):
             self.spawn(self._started(lease))
 
     def _fits(self, task: t.Task) -> bool:
         """Whether it is ours, and a slot is free."""
-        ours = not task.skill or task.skill in self._skills or task.target_agent_id == self.me
+        fits = not task.skill or task.skill in self._skills or task.target_agent_id == self.me
         # The registry deals the next task out with the commit of a report, so its push may come
         # before the report's answer: that slot is free. So is that of one that is being stopped.
-        busy = sum(not lease.reporting for lease in self._leases.values())
-        waiting = len(self._leases) - busy + len(self._ending)
+        busy = sum(not lease.reporting for lease in self.leases.in_hand.values())
+        waiting = len(self.leases.in_hand) - busy + len(self.leases.ending)
         full = busy >= self._slots or waiting >= self._slots + UNREPORTED
-        return ours and not full and self._reports.waiting < UNREPORTED_BYTES
+        return fits and not full and self._reports.waiting < UNREPORTED_BYTES
 
     def _fresh(self, task: t.Task) -> bool:
         """Whether it was given out just now, by the highest store time that is known here: what a
@@ -178,41 +154,41 @@ class QueueWorker:
     def _adopt(self, lease: HeldTask, fence: str, attempt: int, until: float) -> None:
         """It was given out again, to us: what is in hand goes on under the new fence."""
         lease.fence, lease.until, lease.attempt = fence, until, max(attempt, 1)
-        lease.lost = lease.said = False
+        lease.lost = lease.confirmed = False
         lease.renewed = self.world.boottime()
-        self._spared(lease)
-        if lease.begun and not lease.reporting and not lease.saying:
+        self.leases.spare(lease)
+        if lease.begun and not lease.reporting and not lease.confirming:
             self.spawn(self._started(lease))
 
-    async def _release(self, held: t.Held) -> None:
+    async def _release(self, claimed: t.Held) -> None:
         with contextlib.suppress(MeshError):
-            await self.registry.verb("tasks.release", held)
+            await self.registry.verb("tasks.release", claimed)
 
     async def _started(self, lease: HeldTask) -> bool:
         """Tell that it is taken up, until that is answered; whether the fence is in force."""
-        lease.saying = True
+        lease.confirming = True
         pauses = iter(RETRY)
         try:
-            while not (lease.said or lease.lost or lease.reporting):
+            while not (lease.confirmed or lease.lost or lease.reporting):
                 fence = lease.fence
-                code = await self._say_started(lease)
+                code = await self._report_started(lease)
                 if lease.fence != fence:
                     continue
                 if not code:
-                    lease.said = True
+                    lease.confirmed = True
                 elif code in SURE:
-                    self._refused(lease, back=code == "stale_fence")
+                    self.leases.refused(lease, back=code == "stale_fence")
                 elif self.world.boottime() > lease.until:
                     return False
                 else:
-                    await self._chores.sleep(next(pauses, RETRY[-1]))
+                    await self._background.sleep(next(pauses, RETRY[-1]))
         finally:
-            lease.saying = False
-        return lease.said and not lease.lost
+            lease.confirming = False
+        return lease.confirmed and not lease.lost
 
-    async def _say_started(self, lease: HeldTask) -> str:
+    async def _report_started(self, lease: HeldTask) -> str:
         try:
-            await self.registry.verb("tasks.started", lease.held())
+            await self.registry.verb("tasks.started", lease.task_fence())
         except MeshError as error:
             return error.code
         return ""
@@ -246,26 +222,26 @@ class QueueWorker:
         try:
             if await self._may_begin(lease, responder):
                 lease.begun = True
-                if not await self._twice.answered(lease, responder):
-                    with self._twice.running(lease.task, responder):
+                if not await self._duplicates.answered(lease, responder):
+                    with self._duplicates.running(lease.task, responder):
                         await self._work(lease, responder)
             if responder.answered and not lease.lost:
-                self._spared(lease)
+                self.leases.spare(lease)
                 await self._reports.deliver(lease, responder)
         finally:
             self._done(lease, responder)
 
     async def _may_begin(self, lease: HeldTask, responder: QueueResponder) -> bool:
         """Whether to start the skill; else there is an answer, or nothing to do."""
-        before = self._ending.get(lease.task.id)
+        before = self.leases.ending.get(lease.task.id)
         if before is not None and before.run is not None:
             self.spawn(self._started(lease))  # it may take long, and it is ours
             await asyncio.wait((before.run,))
-        known = self._outcomes.get(lease.task.id)
-        if known is not None:
-            responder.result, responder.error = known.result, known.error
-            if not responder.answered and known.begun >= lease.task.max_attempts:
-                responder.fail(_exhausted(known.begun))
+        outcome = self._outcomes.get(lease.task.id)
+        if outcome is not None:
+            responder.result, responder.error = outcome.result, outcome.error
+            if not responder.answered and outcome.begun >= lease.task.max_attempts:
+                responder.fail(_exhausted(outcome.begun))
         if len(lease.task.path) + 1 > MAX_HOPS:
             responder.fail(HopLimit(agent=self.me))
         if responder.answered:
@@ -297,119 +273,13 @@ class QueueWorker:
     def _done(self, lease: HeldTask, responder: QueueResponder) -> None:
         """Nothing runs any more; what the registry does not know is remembered."""
         name = lease.task.id
-        for held in (self._leases, self._ending):
-            if held.get(name) is lease:
-                del held[name]
-        self._spared(lease)
-        known = self._outcomes.get(name) or Outcome(0)
+        self.leases.remove(lease)
+        outcome = self._outcomes.get(name) or Outcome(0)
         if lease.over:
             self._outcomes.drop(name)
-        elif lease.begun or known.begun:
-            begun = known.begun + lease.begun
+        elif lease.begun or outcome.begun:
+            begun = outcome.begun + lease.begun
             self._outcomes.keep(name, Outcome(begun, responder.result, responder.error))
-
-    # -- leases
-
-    def _held(self) -> list[t.Held]:
-        """Called in the renewing thread: what to renew, while the loop counts as alive."""
-        if self.world.boottime() - self._ticked > MAX_BLOCK:
-            return []
-        return _asked(one for one in list(self._leases.values()) if not one.lost)
-
-    def _unsaid(self) -> list[t.Held]:
-        """Called in the renewing thread: what the loop took up and could not say so."""
-        if self.world.boottime() - self._ticked > MAX_BLOCK:
-            return []
-        leases = list(self._leases.values())
-        return _asked(one for one in leases if one.begun and not one.said and not one.lost)
-
-    def _renewed_aside(self, renewals: Sequence[t.Renewal], asked: float) -> None:
-        for renewal in renewals:
-            lease = self._leases.get(renewal.task_id)
-            if lease is not None and not renewal.code and lease.asked == lease.fence:
-                lease.said = True
-        loop = self._loop
-        if loop is not None:
-            with contextlib.suppress(RuntimeError):  # the loop has closed meanwhile
-                loop.call_soon_threadsafe(self._renewed, renewals, asked)
-
-    def _renewed(self, renewals: Sequence[t.Renewal], asked: float) -> None:
-        for renewal in renewals:
-            lease = self._leases.get(renewal.task_id)
-            if lease is None or lease.asked != lease.fence:
-                continue  # the answer is about an earlier fence
-            if renewal.code:
-                log.warning("the lease of %s is over: %s", lease.task.id, renewal.code)
-                self._refused(lease, back=renewal.code == "stale_fence")
-            else:
-                self._renewer.pace(renewal.lease_ms / 1000)
-                lease.until = max(lease.until, asked + renewal.lease_ms / 1000)
-                lease.renewed = max(lease.renewed, asked)
-
-    def _refused(self, lease: HeldTask, back: bool, why: str = "") -> None:
-        """The fence is not in force any more. ``back``: the task waits to be given out again."""
-        if lease.reporting:
-            return  # its report will be answered
-        lease.over = not back
-        if not back or not lease.begun:
-            self._lose(lease, why)
-        elif not lease.lost:
-            lease.lost = True
-            mine = lease.task.target_agent_id == self.me
-            lease.grace = self.timers.later(
-                GRACE_MINE if mine else GRACE, lambda: self._lose(lease)
-            )
-
-    def _spared(self, lease: HeldTask) -> None:
-        if lease.grace is not None:
-            lease.grace.cancel()
-        lease.grace = None
-
-    def _lose(self, lease: HeldTask, why: str = "") -> None:
-        """The task is not ours any more: stop, saying why, and report nothing."""
-        lease.lost = True
-        self._spared(lease)
-        if self._leases.get(lease.task.id) is lease:
-            del self._leases[lease.task.id]
-        if lease.run is not None and not lease.run.done():
-            if lease.begun:
-                self._ending[lease.task.id] = lease
-            lease.run.cancel(why or None)
-
-    def _tick_soon(self) -> None:
-        self._ticked = self.world.boottime()
-        if self._ticker is None:
-            self._loop = asyncio.get_running_loop()
-            self._renewer.start()
-            self._ticker = self.timers.later(TICK, self._tick)
-
-    def _tick(self) -> None:
-        """While something is held: the loop lives, no lease is past, renewals come."""
-        self._ticker = None
-        now = self._ticked = self.world.boottime()
-        for lease in list(self._leases.values()):
-            if min(lease.until, lease.ends) < now and not lease.reporting:
-                log.warning("the time of %s is over; its skill is stopped", lease.task.id)
-                self._lose(lease)
-        held = [one for one in self._leases.values() if not one.lost]
-        patience = UNRENEWED * self._renewer.every
-        late = [one for one in held if now - one.renewed > patience]
-        if late and self.registry.up:
-            for lease in late:
-                lease.renewed = now
-            self.spawn(self._renew_here(_asked(late), now))
-        if self._leases:
-            self._ticker = self.timers.later(TICK, self._tick)
-
-    async def _renew_here(self, leases: list[t.Held], asked: float) -> None:
-        try:
-            said = await self.registry.verb("tasks.renew", t.Renew(leases))
-        except RegistryUnreachable:
-            return  # the login says so, and is made again
-        except MeshError as error:
-            log.warning("leases were not renewed: %s", error)
-        else:
-            self._renewed(said.leases, asked)
 
     # -- the safety net
 
@@ -438,40 +308,40 @@ class QueueWorker:
 
         A claim without an answer is repeated as it was: what it was granted is not lost.
         """
-        free = self._slots - len(self._leases)
+        free = self._slots - len(self.leases.in_hand)
         if self._claim is None and free > 0:
             skills = sorted(self._skills)[:256]
             self._claim = t.Claim(self.world.token(12).hex(), min(free, 64), skills)
         if self._claim is None:
             return 0
-        asked = self.world.boottime()
+        asked_at = self.world.boottime()
         try:
-            said = await self.registry.verb("tasks.claim", self._claim)
+            reply = await self.registry.verb("tasks.claim", self._claim)
         except MeshError as error:
             if not (error.retryable or error.outcome == "unknown"):
                 self._claim = None
             raise
         self._claim = None
-        for one in said.grants:
-            self._take(one.task, one.fence, one.attempt, asked + one.lease_ms / 1000, said=True)
-        return len(said.grants)
+        for one in reply.grants:
+            until = asked_at + one.lease_ms / 1000
+            self._take(one.task, one.fence, one.attempt, until, confirmed=True)
+        return len(reply.grants)
 
     # -- tasks
 
     @property
     def working(self) -> int:
         """Tasks in hand."""
-        return len(self._leases)
+        return len(self.leases.in_hand)
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         """Run beside, until :meth:`stop`."""
-        self._chores.spawn(work)
+        self._background.spawn(work)
 
     @property
     def runs(self) -> list[asyncio.Task[Any]]:
         """What is at work now, or tells how it ended."""
-        held = (*self._leases.values(), *self._ending.values())
-        return [one.run for one in held if one.run is not None and not one.run.done()]
+        return self.leases.runs
 
     def drain(self) -> None:
         """Take no more work; what is given out to us goes back."""
@@ -480,40 +350,27 @@ class QueueWorker:
     async def stop(self) -> None:
         """Cancel what runs and give it back; the registry ends other leases with our goodbye."""
         self._stopped = True
-        self._renewer.stop()
-        for timer in (self._ticker, self._poller):
-            if timer is not None:
-                timer.cancel()
-        left = [lease for lease in self._leases.values() if not lease.lost]
-        for lease in left:
-            self._lose(lease)
-        await self._chores.stop()
+        if self._poller is not None:
+            self._poller.cancel()
+        left = self.leases.stop()
+        await self._background.stop()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GIVE_BACK):
                 await asyncio.gather(*(self._give_back(lease) for lease in left))
 
-    async def _give_back(self, lease: HeldTask, why: MeshError | None = None) -> None:
+    async def _give_back(self, lease: HeldTask, reason: MeshError | None = None) -> None:
         """Say that it was stopped, so that it goes on elsewhere at once, or is known as unknown."""
         if not self.registry.up or lease.reporting:
             return
         with contextlib.suppress(MeshError):
             if lease.begun:
-                held = lease.held()
-                error = (why or stopping(self.me)).to_wire()
-                await self.registry.verb("tasks.fail", t.Fail(held.task_id, held.fence, error))
+                error = (reason or stopping(self.me)).to_wire()
+                await self.registry.verb("tasks.fail", t.Fail(lease.task.id, lease.fence, error))
             else:
-                await self.registry.verb("tasks.release", lease.held())
-
-
-def _asked(leases: Iterable[HeldTask]) -> list[t.Held]:
-    """What to renew, each lease remembering under which fence it was asked for."""
-    chosen = list(islice(leases, MOST_RENEWED))
-    for lease in chosen:
-        lease.asked = lease.fence
-    return [lease.held() for lease in chosen]
+                await self.registry.verb("tasks.release", lease.task_fence())
 
 
 def _exhausted(begun: int) -> AttemptsExhausted:
     times = "once" if begun == 1 else f"{begun} times"
-    said = f"The task was begun {times} and stopped when its lease was lost."
-    return AttemptsExhausted(said, outcome="unknown")
+    text = f"The task was begun {times} and stopped when its lease was lost."
+    return AttemptsExhausted(text, outcome="unknown")

@@ -84,3 +84,19 @@ def test_many_at_once_make_one_schema(tmp_path: Path):
         thread.join(20)
     assert not failed
     assert version(connect(tmp_path / "a.db")) == schema.VERSION
+
+
+def test_a_file_of_the_first_step_keeps_its_pins_and_loses_the_calls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    db = connect(tmp_path / "a.db")
+    with monkeypatch.context() as first:
+        first.setattr(schema, "STEPS", schema.STEPS[:1])
+        first.setattr(schema, "VERSION", 1)
+        schema.migrate(db, "a")
+    db.execute("INSERT INTO facts VALUES ('x', 1)")
+    db.execute("INSERT INTO calls VALUES ('bob', 'k', 9e9, NULL)")
+    schema.migrate(db, "a")
+    names = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    assert names == {"pins", "revocations", "facts"}
+    assert db.execute("SELECT value FROM facts").fetchone() == (1,)

@@ -18,7 +18,7 @@ from chatixia.core import pins
 from chatixia.core.membership import sign_revocation
 from chatixia.core.ports import Pin, PinBook
 from chatixia.errors import ConfigError, NameTaken, Overloaded, Unavailable
-from chatixia.store.local import EarlierCall, LocalStore
+from chatixia.store.local import LocalStore
 from chatixia.store.local import store as module
 from chatixia.wire.trust import Revocation, Signed
 from tests.core.circle import NOW, Party, agent, machine, owner
@@ -122,43 +122,6 @@ def test_revocations_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert store.revoke(*revocation("a", 2, 2))
 
 
-def test_a_call_is_new_once(tmp_path: Path):
-    store = opened(tmp_path)
-    assert store.begin_call("bob", "k", NOW + 60) is None
-    assert store.begin_call("bob", "k", NOW + 60) == EarlierCall(None)
-    store.end_call("bob", "k", b"answer")
-    store.close()
-    store = opened(tmp_path)
-    assert store.begin_call("bob", "k", NOW + 60) == EarlierCall(b"answer")
-    assert store.begin_call("carol", "k", NOW + 60) is None
-    store.drop_call("carol", "k")
-    assert store.begin_call("carol", "k", NOW + 60) is None
-
-
-def test_calls_are_forgotten_at_their_end(tmp_path: Path):
-    store = opened(tmp_path)
-    store.begin_call("bob", "k", NOW + 60)
-    store.prune(NOW + 59)
-    assert store.begin_call("bob", "k", NOW + 60) == EarlierCall(None)
-    store.prune(NOW + 61)
-    assert store.begin_call("bob", "k", NOW + 90) is None
-
-
-def test_calls_are_bounded_per_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "MAX_CALLS", 2)
-    monkeypatch.setattr(module, "MAX_ANSWERS", 10)
-    store = opened(tmp_path)
-    store.begin_call("bob", "1", NOW)
-    store.begin_call("bob", "2", NOW)
-    with pytest.raises(Overloaded):
-        store.begin_call("bob", "3", NOW)
-    assert store.begin_call("bob", "2", NOW) == EarlierCall(None)
-    assert store.begin_call("carol", "3", NOW) is None
-    store.end_call("carol", "3", b"x" * 10)
-    with pytest.raises(Overloaded):
-        store.begin_call("carol", "4", NOW)
-
-
 def test_the_file_is_its_owners_alone(tmp_path: Path):
     before = os.umask(0)
     try:
@@ -197,17 +160,15 @@ def test_two_processes_share_a_file(tmp_path: Path):
     one, two = opened(tmp_path), opened(tmp_path)
     one.keep([pin("a")])
     assert two.pin("default", "a") == pin("a")
-    assert one.begin_call("bob", "k", NOW + 9) is None
-    assert two.begin_call("bob", "k", NOW + 9) == EarlierCall(None)
 
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+from chatixia.core.ports import Pin
 from chatixia.store.local import LocalStore
 store = LocalStore.open(Path(sys.argv[1]), 0.0)
-store.begin_call("bob", "k", 9e9)
-store.end_call("bob", "k", b"answer")
+store.keep([Pin("default", "bob", "agent", b"sign", b"seal", 1, b"signer")])
 print("done", flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -220,7 +181,8 @@ def test_what_was_written_survives_a_kill(tmp_path: Path):
     )
     assert done.returncode == -signal.SIGKILL
     assert done.stdout == b"done\n"
-    assert opened(tmp_path).begin_call("bob", "k", 9e9) == EarlierCall(b"answer")
+    kept = opened(tmp_path).pin("default", "bob")
+    assert kept is not None and kept.sign == b"sign"
 
 
 def test_in_memory():

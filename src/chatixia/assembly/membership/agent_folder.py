@@ -1,7 +1,7 @@
 """One name, one key, from whatever folder an agent is started: what it keeps goes with its name.
 
 The profile notes where an agent's keys and state lie. A start with another folder takes them
-along; two keys of one name would shut each other out, and two memories of the calls served would
+along; two keys of one name would shut each other out, and two memories of what was served would
 let one run twice.
 """
 

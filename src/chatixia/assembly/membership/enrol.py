@@ -53,7 +53,7 @@ class Credentials:
     """Keys, chain and store of one principal of this process.
 
     ``sign``, ``seal``: its keys; ``chain``: leaf first; ``incarnation``: 16 hex characters;
-    ``store``: its pins, revocations and calls seen; ``folder``: where it may keep more (None for
+    ``store``: its pins and revocations; ``folder``: where it may keep more (None for
     a client). ``close`` it at the end: an agent's lock is held till then.
     """
 

@@ -1,7 +1,7 @@
-"""What one principal remembers across restarts: pins, revocations, calls it has served."""
+"""What one principal remembers across restarts: pins and revocations."""
 
 from __future__ import annotations
 
-from .store import EarlierCall, LocalStore
+from .store import LocalStore
 
-__all__ = ["EarlierCall", "LocalStore"]
+__all__ = ["LocalStore"]

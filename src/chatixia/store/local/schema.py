@@ -25,6 +25,8 @@ STEPS: Final = (
     CREATE INDEX calls_expires ON calls (expires);
     CREATE TABLE facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
     """,
+    # What was served is remembered in memory alone (links.md section 1).
+    "DROP TABLE calls",
 )
 """Step n leads from version n to n + 1."""
 VERSION: Final = len(STEPS)

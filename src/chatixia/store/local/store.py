@@ -1,8 +1,8 @@
-"""One SQLite file of a principal's own: pins, revocations, calls served from the queue.
+"""One SQLite file of a principal's own: pins and revocations.
 
 Small and seldom written, so it is called straight from the loop: a write is one transaction in
 WAL mode without a sync (it survives kill -9; after a power cut the last moments may be missing,
-which a pin or a duplicate can bear). Several clients of one user share a file.
+which a pin can bear). Several clients of one user share a file.
 """
 
 from __future__ import annotations
@@ -28,9 +28,6 @@ from .schema import migrate
 
 MAX_PINS: Final = 50_000
 MAX_REVOCATIONS: Final = 50_000
-MAX_CALLS: Final = 10_000
-"""Answers kept per caller, with :data:`MAX_ANSWERS` bytes; beyond, busy (links.md section 1)."""
-MAX_ANSWERS: Final = 32 * 1024 * 1024
 PATIENCE: Final = 5.0
 """Seconds to wait for another process's write."""
 PAUSE: Final = 0.005
@@ -40,13 +37,6 @@ _PIN = (
     " not_after) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _BODY = msgspec.json.Decoder(Revocation)
-
-
-class EarlierCall(msgspec.Struct, frozen=True):
-    """A call that came before. ``answer``: what it was answered; None while it runs (or when the
-    process that ran it is gone)."""
-
-    answer: bytes | None
 
 
 class LocalStore:
@@ -177,44 +167,9 @@ class LocalStore:
         )
         return [Signed(b64(body), b64(signature)) for body, signature in rows]
 
-    # Calls served from the queue: (caller, idempotency key) -> answer
-
-    def begin_call(self, caller: str, key: str, expires: float) -> EarlierCall | None:
-        """None: the call is new, and noted until mesh time ``expires``. Else how it stands.
-
-        Raises Overloaded when the caller has too many open.
-        """
-        with self._change() as db:
-            found = db.execute(
-                "SELECT answer FROM calls WHERE caller = ? AND key = ?", (caller, key)
-            ).fetchone()
-            if found is not None:
-                return EarlierCall(found[0])
-            count, size = db.execute(
-                "SELECT count(*), coalesce(sum(length(answer)), 0) FROM calls WHERE caller = ?",
-                (caller,),
-            ).fetchone()
-            if count >= MAX_CALLS or size >= MAX_ANSWERS:
-                raise Overloaded(f"{caller} has too many answered calls that still may come again.")
-            db.execute("INSERT INTO calls VALUES (?, ?, ?, NULL)", (caller, key, expires))
-        return None
-
-    def end_call(self, caller: str, key: str, answer: bytes) -> None:
-        """Note what a call was answered."""
-        with self._change() as db:
-            db.execute(
-                "UPDATE calls SET answer = ? WHERE caller = ? AND key = ?", (answer, caller, key)
-            )
-
-    def drop_call(self, caller: str, key: str) -> None:
-        """Forget a call: it was given back unserved, or its answer is safe at the registry."""
-        with self._change() as db:
-            db.execute("DELETE FROM calls WHERE caller = ? AND key = ?", (caller, key))
-
     def prune(self, now: float) -> None:
-        """Forget calls and clients that ended before mesh time ``now``."""
+        """Forget clients that ended before mesh time ``now``."""
         with self._change() as db:
-            db.execute("DELETE FROM calls WHERE expires < ?", (now,))
             db.execute(
                 "DELETE FROM pins WHERE kind = 'client' AND not_after > 0 AND not_after < ?", (now,)
             )

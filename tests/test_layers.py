@@ -20,7 +20,7 @@ import pytest
 from chatixia import _PUBLIC
 
 ROOT = pathlib.Path(__file__).parents[1] / "src" / "chatixia"
-BASE = ("ids", "errors", "world", "identity", "wire", "core")
+BASE = ("ids", "errors", "world", "background", "identity", "wire", "core")
 LIVE = ("store", "client", "peer", "agent", "registry", "sidecar", "gateway")
 
 # room -> (what it may import of ours, why no more)
@@ -28,6 +28,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], str]] = {
     "ids": ((), "names are words; everything stands on them"),
     "errors": (("ids",), "one tree for every process, so it may know nothing of any"),
     "world": (("ids", "errors"), "clock and entropy serve everyone and ask no one"),
+    "background": (("world",), "tasks that run beside have one owner, whoever that is"),
     "identity": (("ids", "errors"), "keys sign bytes and know no record"),
     "wire": (("ids", "errors"), "what crosses a process is plain data with bounds"),
     "core": (("ids", "errors", "wire"), "a decision depends on its arguments alone"),
@@ -386,6 +387,62 @@ def cycle(tree: list[Module]) -> list[str]:
 
 def test_no_module_imports_itself_in_a_circle():
     assert not cycle(TREE)
+
+
+FOLDERS: dict[str, dict[str, tuple[str, ...]]] = {
+    "peer": {
+        "ports": (),
+        "timers": (),
+        "engines": (),
+        "sessions": ("ports", "timers", "engines"),
+        "links": ("ports", "engines"),
+        "control": ("ports", "sessions"),
+        "tasks": ("ports", "timers", "sessions", "control"),
+        "mesh": ("ports", "timers", "sessions", "tasks"),
+        "driver": ("engines", "links", "control", "mesh"),
+    },
+    "assembly": {
+        "profile": (),
+        "remote": ("profile",),
+        "membership": ("profile", "remote"),
+        "serve": ("profile",),
+    },
+}
+"""package -> folder (or file beside the folders) -> what of the package it may import. A folder
+that is no key imports freely, but nothing that is one imports it."""
+
+
+def between_folders(package: str) -> set[tuple[str, str]]:
+    """The import arrows between the folders of a package, the files beside them counted alike."""
+    pairs = (
+        (source.split("."), target.split("."))
+        for source, targets in graph(TREE).items()
+        for target in targets
+    )
+    return {
+        (source[1], target[1])
+        for source, target in pairs
+        if source[0] == target[0] == package
+        and len(source) > 1 < len(target)
+        and source[1] != target[1]
+    }
+
+
+@pytest.mark.parametrize("package", FOLDERS)
+def test_arrows_between_folders_go_one_way(package: str):
+    allowed = FOLDERS[package]
+    breaches = {
+        (source, target)
+        for source, target in between_folders(package)
+        if source in allowed and target not in allowed[source]
+    }
+    assert not breaches
+    TopologicalSorter(allowed).prepare()
+
+
+def test_peer_names_each_of_its_folders():
+    folders = {m.here.split(".")[1] for m in TREE if m.room == "peer" and "." in m.here}
+    assert folders == set(FOLDERS["peer"])
 
 
 def test_a_circle_is_seen():

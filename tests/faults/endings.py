@@ -83,7 +83,7 @@ ACC = "tests/acceptance"
 CALLS = "tests/peer/sessions/test_dispatch.py"
 SESSION = "tests/core/test_session.py"
 MESH = "tests/peer/test_mesh.py"
-STOP = "tests/peer/tasks/test_stop.py"
+STOP = "tests/peer/sessions/test_stop.py"
 LIVE = "tests/registry/live"
 ANYONE = "tests/client/test_anyone.py"
 KEYLESS = "tests/assembly/remote/test_api_key_agent.py"
@@ -120,11 +120,11 @@ FAULTS: list[Fault] = [
         "no request sees the context of another",
         {
             "chatixia.peer.sessions.dispatch:copy_context": shared,
-            "chatixia.peer.tasks.background:copy_context": shared,
+            "chatixia.background:copy_context": shared,
         },
         (
             f"{CALLS}::test_a_request_sees_no_other_requests_context",
-            "tests/peer/tasks/test_background.py::test_an_eager_one_runs_in_its_owners_context",
+            "tests/test_background.py::test_an_eager_one_runs_in_its_owners_context",
         ),
     ),
     Fault(

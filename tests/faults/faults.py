@@ -210,10 +210,10 @@ FAULTS: list[Fault] = [
     Fault(
         "no-lease",
         "a lease that is over or refused stops its skill",
-        {"chatixia.peer.tasks.lease_table:LeaseTable.lose": always(None)},
+        {"chatixia.peer.tasks.leases:LeaseSet.lose": always(None)},
         (
-            "tests/peer/tasks/test_lease_table.py::test_a_canceled_task_stops_its_skill",
-            "tests/peer/tasks/test_lease_table.py::test_a_lease_that_ends_stops_its_skill",
+            "tests/peer/tasks/test_leases.py::test_a_canceled_task_stops_its_skill",
+            "tests/peer/tasks/test_leases.py::test_a_lease_that_ends_stops_its_skill",
         ),
     ),
     Fault(
@@ -297,7 +297,7 @@ FAULTS: list[Fault] = [
     Fault(
         "calls-left-open",
         "calls under way end when their mesh closes",
-        {"chatixia.peer.mesh:PeerMesh._end_asked": always(None)},
+        {"chatixia.peer.mesh:PeerMesh._end_pending": always(None)},
         ("tests/assembly/test_connect.py::test_calls_under_way_end_when_the_mesh_closes",),
     ),
     Fault(

@@ -19,7 +19,7 @@ from chatixia.ids import AgentId
 from chatixia.peer.engines import load
 from chatixia.peer.engines.base import EngineRefused
 from chatixia.peer.links.driver import LinkDriver
-from chatixia.peer.sessions.channel import Path
+from chatixia.peer.ports import Path
 from chatixia.wire.base import encode
 from chatixia.wire.signaling import (
     Answer,

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from chatixia.core.ports import MeshPort
 from chatixia.errors import MeshError
 from chatixia.ids import AgentId
-
-if TYPE_CHECKING:
-    from asyncio import Task
 
 AT_ONCE: Final = 8
 OPEN_S: Final = 5.0
@@ -23,31 +20,24 @@ class Warmer:
     """The links that one mesh opens beforehand. ``stop`` it before the mesh."""
 
     def __init__(self) -> None:
-        self._tasks: set[Task[None]] = set()
+        from chatixia.background import BackgroundTasks
+
+        self._tasks = BackgroundTasks()
         self._tried: dict[str, float] = {}
 
     def warm(self, port: MeshPort, name: AgentId, now: float) -> None:
         """Open a link to ``name`` beside what runs; nobody hears if that fails."""
-        from asyncio import ensure_future
-
         if now - self._tried.get(name, -AGAIN_S) < AGAIN_S or len(self._tasks) >= AT_ONCE:
             return
         self._tried.pop(name, None)
         if len(self._tried) >= MAX_TRIED:
             del self._tried[next(iter(self._tried))]
         self._tried[name] = now
-        task = ensure_future(_open(port, name))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.spawn(_open(port, name))
 
     async def stop(self) -> None:
         """End what runs."""
-        from asyncio import gather
-
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await gather(*tasks, return_exceptions=True)
+        await self._tasks.stop()
 
 
 async def _open(port: MeshPort, name: AgentId) -> None:

@@ -29,12 +29,15 @@ from chatixia.wire.peer import SkillInfo, SkillQuery, SkillReply
 from chatixia.wire.signaling import LinkReport
 from chatixia.world import REAL, World
 
-from .sessions.channel import LinkLayer, RegistryPort, SessionChannel, Timers
-from .sessions.dispatch import CallDispatcher, LinkStream, closing
+from .ports import LinkLayer, RegistryPort
+from .sessions.channel import SessionChannel
+from .sessions.dispatch import CallDispatcher, LinkStream
 from .sessions.peers import PeerState, PeerTable, fail
+from .sessions.stop import closing
 from .tasks.dedup import DuplicateGuard
 from .tasks.submitter import QueueClient
 from .tasks.worker import QueueWorker
+from .timers import Timers
 
 _query: Final = msgspec.json.Decoder(SkillQuery)
 

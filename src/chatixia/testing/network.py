@@ -32,7 +32,7 @@ from chatixia.errors import (
 )
 from chatixia.ids import AgentId
 from chatixia.peer.engines.base import EngineRefused
-from chatixia.peer.sessions.channel import Access, LinkListener
+from chatixia.peer.ports import Access, LinkListener
 from chatixia.wire.peer import SkillInfo
 from chatixia.wire.registry import AgentQuery, AgentRecord, AgentRef, Agents, Capabilities, Route
 from chatixia.wire.signaling import LinkReport

@@ -11,7 +11,8 @@ from chatixia.core.exchange import PendingCall, ServedRequest
 from chatixia.core.ports import Outgoing
 from chatixia.core.timers import TimerWheel
 from chatixia.peer.engines.base import EngineRefused
-from chatixia.peer.sessions.channel import ASK_BYTES, ENGINE_BYTES, LoopTimers, SessionChannel
+from chatixia.peer.sessions.channel import ASK_BYTES, ENGINE_BYTES, SessionChannel
+from chatixia.peer.timers import LoopTimers
 from chatixia.testing.clock import FakeWorld
 from chatixia.wire import messages as m
 

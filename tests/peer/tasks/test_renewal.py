@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from chatixia.errors import BadSignature, MeshError, RegistryUnreachable, Unauthorized
-from chatixia.peer.sessions.channel import Access
+from chatixia.peer.ports import Access
 from chatixia.peer.tasks import renewal
 from chatixia.peer.tasks.renewal import LeaseRenewer
 from chatixia.testing.registry import RegistryHarness

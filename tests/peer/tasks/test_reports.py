@@ -3,7 +3,6 @@
 import pytest
 
 from chatixia.errors import BadRequest, Cancelled, MeshError, RegistryUnreachable, StaleFence
-from chatixia.peer.tasks.background import BackgroundTasks
 from chatixia.peer.tasks.lease import HeldTask, QueueResponder
 from chatixia.peer.tasks.reports import REPEAT_SECONDS, ResultReporter
 from chatixia.testing.clock import FakeWorld
@@ -18,7 +17,7 @@ class Teller:
         self.lease = HeldTask(t.Task("t1", "assigned", deadline_ms=60_000), "0.1", 30.0, 0.0)
         self.answer = QueueResponder(self, self.lease)
         self.answer.reply(b"1")
-        self.reports = ResultReporter("b", self, self.world, BackgroundTasks(self.world))
+        self.reports = ResultReporter("b", self, self.world, self.world)
 
     async def verb(self, name, request, timeout=10.0):
         self.said.append((name, request.fence))

@@ -18,9 +18,9 @@ from chatixia.errors import (
     WireError,
 )
 from chatixia.peer.links.attempt import SILENT, UNANSWERED, LinkAttempt
-from chatixia.peer.sessions.channel import LoopTimers
 from chatixia.peer.tasks import submitter as module
 from chatixia.peer.tasks.submitter import QueueClient
+from chatixia.peer.timers import LoopTimers
 from chatixia.wire.signaling import TaskDone
 from chatixia.wire.tasks import (
     MAX_PAYLOAD,

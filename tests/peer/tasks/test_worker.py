@@ -13,7 +13,7 @@ from chatixia.errors import (
     RegistryUnreachable,
     StaleFence,
 )
-from chatixia.peer.tasks import lease_table, worker
+from chatixia.peer.tasks import leases, worker
 from chatixia.wire import tasks as t
 from chatixia.wire.signaling import TaskHint
 from tests.peer.meshes import queued, two
@@ -194,7 +194,7 @@ async def test_what_was_begun_and_stopped_counts_as_a_try(tries):
     await bench.begin(fence="0.1", max_attempts=tries)
     bench.worker.pushed(TaskHint("t1", "pending", "0.1"))
     bench.world.waiting = lambda: 0
-    bench.world.advance(lease_table.GRACE + 0.01)
+    bench.world.advance(leases.GRACE + 0.01)
     await bench.until(lambda: not bench.worker.leases.ending)
     bench.push(fence="0.3", max_attempts=tries)
     if tries > 1:
@@ -212,7 +212,7 @@ async def test_work_that_is_being_stopped_ends_before_it_is_begun_again():
     await bench.begin(fence="0.1")
     bench.worker.pushed(TaskHint("t1", "pending", "0.1"))
     bench.world.waiting = lambda: 0
-    bench.world.advance(lease_table.GRACE + 0.01)
+    bench.world.advance(leases.GRACE + 0.01)
     bench.push(fence="0.3")
     await bench.until(lambda: bench.told("tasks.started")[-1:] == ["0.3"])
     assert run.seen == ["0.1"]

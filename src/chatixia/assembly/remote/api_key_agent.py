@@ -41,7 +41,7 @@ from .port import POLL_S, RestPort
 
 if TYPE_CHECKING:
     from chatixia.peer.control.connection import PinnedConnection
-    from chatixia.peer.sessions.channel import Access
+    from chatixia.peer.ports import Access
 
 log = logging.getLogger("chatixia")
 
@@ -64,8 +64,8 @@ class ApiKeyPort(RestPort):
     """
 
     def __init__(self, url: str, key: str, name: str, *, world: World = REAL) -> None:
-        from chatixia.peer.sessions.channel import LoopTimers
         from chatixia.peer.tasks.worker import QueueWorker
+        from chatixia.peer.timers import LoopTimers
 
         if not url:
             raise ConfigError("sidecar.api_key needs `registry`: the address to log in at.")

@@ -32,8 +32,8 @@ from chatixia.errors import (
     Replaced,
     Unavailable,
 )
-from chatixia.peer.sessions.channel import Access
-from chatixia.peer.sessions.dispatch import closing
+from chatixia.peer.ports import Access
+from chatixia.peer.sessions.stop import closing
 from chatixia.wire.base import encode
 from chatixia.wire.peer import CAPABILITIES, SkillInfo
 from chatixia.wire.signaling import (
@@ -97,7 +97,7 @@ _MESH: Final = (TaskPush, TaskHint, TaskDone, TaskProgress, PeerJoined, PeerLeft
 
 
 class Signaling:
-    """One principal's login. Implements ``Registry`` (``peer.sessions.channel``) for the mesh and
+    """One principal's login. Implements ``RegistryPort`` (``peer.ports``) for the mesh and
     ``Signals`` for the link driver.
 
     Callbacks, all on the loop: ``on_push`` and ``on_state`` (mesh), ``on_signal`` and ``on_up``

@@ -55,7 +55,7 @@ MOST_CONNECTIONS: Final = 1024
 
 
 class LinkDriver(LinkEffects):
-    """All links of one principal; implements :class:`chatixia.peer.sessions.channel.Links`.
+    """All links of one principal; implements :class:`chatixia.peer.ports.LinkLayer`.
 
     ``keep``: warm links that may idle (None: all). ``ttl``: seconds that links live without the
     registry's confirmation.

@@ -29,7 +29,7 @@ from chatixia.core.shares import holder_of
 from chatixia.errors import BadRequest, MeshError, Overloaded, Unreachable
 from chatixia.ids import AgentId
 from chatixia.peer.engines.base import Engine, EngineRefused, IceServer
-from chatixia.peer.sessions.channel import LinkListener
+from chatixia.peer.ports import LinkListener
 from chatixia.wire.peer import Bye
 from chatixia.wire.signaling import Connect, LinkReport, Links, Offer, SignalError
 from chatixia.world import World

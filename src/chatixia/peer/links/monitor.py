@@ -16,7 +16,7 @@ from chatixia.core.link import Link
 from chatixia.core.verdict import LATE, PathWitnesses
 from chatixia.ids import AgentId
 from chatixia.peer.engines.base import Engine, EngineRefused, PathStats
-from chatixia.peer.sessions.channel import LinkListener
+from chatixia.peer.ports import LinkListener
 from chatixia.wire.peer import Bye
 from chatixia.wire.signaling import LinkReport
 from chatixia.world import World

@@ -18,7 +18,7 @@ _bye = msgspec.json.Decoder(Bye)
 
 
 class LinkPath:
-    """Implements ``Path`` (``peer.sessions.channel``). ``on_bye`` gets idle-close frames, which are
+    """Implements ``Path`` (``peer.ports``). ``on_bye`` gets idle-close frames, which are
     about the path and not the session; ``on_close`` is asked when the mesh gives the path up."""
 
     def __init__(

@@ -22,10 +22,9 @@ from chatixia.core.streams import Inflow, Outflow
 from chatixia.errors import (
     MeshError,
     SkillFailed,
-    Unavailable,
     UnknownSkill,
 )
-from chatixia.peer.tasks.stop import interrupted, stopping
+from chatixia.peer.sessions.stop import closing, interrupted, stopping
 from chatixia.world import EAGER
 
 from .channel import SessionChannel
@@ -281,12 +280,3 @@ class LinkStream:
 async def _unserved(incoming: Any, responder: Any) -> None:
     """The handler of who serves nothing."""
     raise UnknownSkill("This peer serves no skills.")
-
-
-def closing(sent: bool = True) -> Unavailable:
-    """What a call gets that is open when its mesh closes; nobody is left who could retry it."""
-    return Unavailable(
-        "The mesh was closed while this was under way; wait for its end before you close.",
-        retryable=False,
-        outcome="unknown" if sent else "definite",
-    )

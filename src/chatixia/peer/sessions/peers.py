@@ -26,10 +26,12 @@ from chatixia.errors import (
     UnknownAgent,
 )
 from chatixia.ids import AgentId
+from chatixia.peer.ports import LinkLayer, Path, RegistryPort
+from chatixia.peer.timers import LoopTimers, TimerHandle, Timers
 from chatixia.wire.registry import AgentRecord, AgentRef
 from chatixia.world import World
 
-from .channel import LinkLayer, LoopTimers, Path, RegistryPort, SessionChannel, TimerHandle, Timers
+from .channel import SessionChannel
 from .dispatch import CallDispatcher
 
 MAX_PEERS: Final = 4096

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from chatixia.peer.timers import TimerHandle, Timers
 from chatixia.world import World
-
-from .channel import TimerHandle, Timers
 
 PROGRESS_GAP: Final = 0.2
 """Seconds between two reports of one request's progress."""

@@ -13,8 +13,9 @@ import msgspec
 
 from chatixia.core.task import fence_key
 from chatixia.errors import BadRequest, Cancelled, MeshError
-from chatixia.peer.sessions.channel import RegistryPort, TimerHandle, Timers
+from chatixia.peer.ports import RegistryPort
 from chatixia.peer.sessions.steps import ProgressPacer
+from chatixia.peer.timers import TimerHandle, Timers
 from chatixia.wire import tasks as t
 from chatixia.wire.base import MIB
 from chatixia.world import World

@@ -15,7 +15,7 @@ import msgspec
 
 from chatixia.errors import MeshError, RegistryUnreachable, Unauthorized
 from chatixia.peer.control.connection import PinnedConnection
-from chatixia.peer.sessions.channel import Access
+from chatixia.peer.ports import Access
 from chatixia.wire.registry import NonceRequest
 from chatixia.wire.tasks import Held, Renew, Renewal
 

@@ -7,11 +7,11 @@ from typing import Final
 
 from chatixia.errors import MeshError, SkillFailed
 from chatixia.ids import AgentId
-from chatixia.peer.sessions.channel import RegistryPort
+from chatixia.peer.ports import RegistryPort
+from chatixia.peer.timers import Timers, sleep
 from chatixia.wire import tasks as t
 from chatixia.world import World
 
-from .background import BackgroundTasks
 from .lease import HeldTask, QueueResponder
 
 log = logging.getLogger("chatixia.peer")
@@ -26,10 +26,8 @@ SURE: Final = ("stale_fence", "canceled", "not_found", "conflict", "denied", "un
 class ResultReporter:
     """The results that wait for the registry's word. ``waiting``: their bytes."""
 
-    def __init__(
-        self, me: AgentId, registry: RegistryPort, world: World, background: BackgroundTasks
-    ) -> None:
-        self._me, self._registry, self._world, self._background = me, registry, world, background
+    def __init__(self, me: AgentId, registry: RegistryPort, world: World, timers: Timers) -> None:
+        self._me, self._registry, self._world, self._timers = me, registry, world, timers
         self.waiting = 0
 
     async def deliver(self, lease: HeldTask, responder: QueueResponder) -> None:
@@ -63,4 +61,4 @@ class ResultReporter:
                     # A stale fence may be followed by ours again.
                     lease.over = error.code != "stale_fence"
                     return
-                await self._background.sleep(next(pauses, RETRY[-1]))
+                await sleep(self._timers, next(pauses, RETRY[-1]))

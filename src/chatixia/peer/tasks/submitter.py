@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from chatixia.background import BackgroundTasks
 from chatixia.core import route
 from chatixia.core.ports import CallAnswer, Outgoing
 from chatixia.core.tries import RetryHistory, may_repeat
@@ -23,8 +24,9 @@ from chatixia.errors import (
     from_wire,
 )
 from chatixia.ids import AgentId
-from chatixia.peer.sessions.channel import RegistryPort, Timers
+from chatixia.peer.ports import RegistryPort
 from chatixia.peer.sessions.dispatch import advance
+from chatixia.peer.timers import Timers
 from chatixia.wire import tasks as t
 from chatixia.wire.base import encode
 from chatixia.wire.registry import AgentRef
@@ -77,7 +79,7 @@ class QueueClient:
         self._watched: dict[str, set[asyncio.Queue[msgspec.Struct]]] = {}
         self._unsubscribed: set[str] = set()
         """Watched in an earlier login: the one that stands is pushed nothing about them."""
-        self._background: set[asyncio.Task[Any]] = set()
+        self._background = BackgroundTasks()
         self._pauses: set[asyncio.Future[Any]] = set()
         self._over: MeshError | None = None
 
@@ -248,9 +250,7 @@ class QueueClient:
                             return
                     await self._sleep(pause)
 
-        task = asyncio.ensure_future(cancel())
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        self._background.spawn(cancel())
 
     async def watch(self, name: str, timeout: float) -> AsyncIterator[msgspec.Struct]:
         """Pushes about one task until it is terminal, or DeadlineExceeded after ``timeout``."""
@@ -326,11 +326,7 @@ class QueueClient:
 
     async def stop(self) -> None:
         """Let what runs in the background have its last words, and end it."""
-        if self._background:
-            await asyncio.wait(self._background, timeout=LAST_WORDS)
-        for task in self._background:
-            task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        await self._background.stop(LAST_WORDS)
 
 
 async def stranded(verb: Callable[..., Awaitable[Any]], outgoing: Outgoing, row: t.Task) -> bool:

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 import msgspec
 
+from chatixia.background import BackgroundTasks, ends
 from chatixia.core.ports import Handler, Incoming
 from chatixia.errors import (
     AttemptsExhausted,
@@ -29,19 +30,19 @@ from chatixia.errors import (
     SkillFailed,
 )
 from chatixia.ids import AgentId
-from chatixia.peer.sessions.channel import RegistryPort, TimerHandle, Timers
+from chatixia.peer.ports import RegistryPort
+from chatixia.peer.sessions.stop import interrupted, stopping
+from chatixia.peer.timers import TimerHandle, Timers, sleep
 from chatixia.wire import tasks as t
 from chatixia.wire.base import MIB
 from chatixia.wire.peer import MAX_HOPS
 from chatixia.wire.signaling import TaskHint, TaskPush
 from chatixia.world import World
 
-from .background import BackgroundTasks, ends
 from .dedup import DuplicateGuard
 from .lease import HeldTask, Outcome, Outcomes, QueueResponder, newer
-from .lease_table import LeaseTable
+from .leases import LeaseSet
 from .reports import RETRY, SURE, ResultReporter
-from .stop import interrupted, stopping
 
 log = logging.getLogger("chatixia.peer")
 
@@ -78,9 +79,9 @@ class QueueWorker:
         self._slots = 0
         self._outcomes = Outcomes()
         self._claim: t.Claim | None = None
-        self._background = BackgroundTasks(timers)
-        self.leases = LeaseTable(me, registry, world, timers, self._background)
-        self._reports = ResultReporter(me, registry, world, self._background)
+        self._background = BackgroundTasks()
+        self.leases = LeaseSet(me, registry, world, timers, self._background)
+        self._reports = ResultReporter(me, registry, world, timers)
         self._poller: TimerHandle | None = None
         self._stopped = False
 
@@ -181,7 +182,7 @@ class QueueWorker:
                 elif self.world.boottime() > lease.until:
                     return False
                 else:
-                    await self._background.sleep(next(pauses, RETRY[-1]))
+                    await sleep(self.timers, next(pauses, RETRY[-1]))
         finally:
             lease.confirming = False
         return lease.confirmed and not lease.lost

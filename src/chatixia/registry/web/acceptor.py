@@ -11,6 +11,8 @@ import ssl
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, cast
 
+from chatixia.background import BackgroundTasks
+
 from .protocols import TOO_LARGE, TOO_SLOW, HttpProtocol
 from .unproved import UnprovedConnection, UnprovedConnections
 
@@ -36,7 +38,7 @@ class Acceptor:
         self, unproved: UnprovedConnections, make: Make, tls: ssl.SSLContext | None
     ) -> None:
         self.unproved, self.make, self.tls = unproved, make, tls
-        self.tasks: set[asyncio.Task[None]] = set()
+        self.tasks = BackgroundTasks()
         self._server: asyncio.Server | None = None
 
     async def open(self, sock: socket.socket) -> None:
@@ -65,21 +67,17 @@ class Acceptor:
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something that ends with this acceptor."""
-        task = asyncio.get_running_loop().create_task(work)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-        return task
+        return self.tasks.spawn(work)
 
     def close(self) -> None:
         """Accept no more."""
         if self._server is not None:
             self._server.close()
-        for task in self.tasks:
-            task.cancel()
+        self.tasks.cancel()
 
     async def wait_closed(self) -> None:
         """Until handshakes have ended; the connections are uvicorn's own."""
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await self.tasks.wait()
 
 
 class PendingHandshake:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
 
 import msgspec
 
+from chatixia.background import BackgroundTasks
 from chatixia.core import task as core
 from chatixia.core.ports import Principal
 from chatixia.core.shares import holder_of
@@ -58,8 +59,8 @@ class TaskService:
         is_out: Callable[[str, str], bool] = lambda ns, name: False,
     ) -> None:
         self._store, self._world, self._pushes = store, world, pushes
-        self._background: set[asyncio.Task[Any]] = set()
-        self._leases = LeaseTable(store, pushes, self._spawn)
+        self._background = BackgroundTasks(_upkeep_failed)
+        self._leases = LeaseTable(store, pushes, self._background.spawn)
         self._watches = Watches(pushes)
         self.followers = Followers()
         self._fetched: dict[int, str] = {}
@@ -91,26 +92,15 @@ class TaskService:
         """Learn what lives, then sweep and push from here on."""
         self._deaf = self._store.listen(self._hear)
         self._leases.load(await self._store.held())
-        self._spawn(self._run())
+        self._background.spawn(self._run())
 
     async def stop(self) -> None:
         """Stop sweeping and pushing; leases stay as they are."""
         self.followers.close()
         self._stopping.set()
         self._leases.close()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        await self._background.wait()
         self._deaf()
-
-    def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._ended)
-        return task
-
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._background.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.warning("upkeep of tasks failed: %s", getattr(error, "code", type(error).__name__))
 
     async def _run(self) -> None:
         while not self._stopping.is_set():
@@ -183,7 +173,7 @@ class TaskService:
     async def remove(self, ns: str, gone: core.RemovedParties, wait: float = REMOVED) -> None:
         """Whoever was put out: end its tasks, give back its leases. Returns when that is done, or
         after ``wait`` seconds, while it goes on."""
-        await asyncio.wait({self._spawn(self._removal.run(ns, gone))}, timeout=wait)
+        await asyncio.wait({self._background.spawn(self._removal.run(ns, gone))}, timeout=wait)
 
     # --- what the store tells -----------------------------------------------------------------
 
@@ -328,3 +318,7 @@ class TaskService:
             checks.fitting_result(bytes(said.result))
         await self._store.update(who, said)
         return Done()
+
+
+def _upkeep_failed(error: BaseException) -> None:
+    log.warning("upkeep of tasks failed: %s", getattr(error, "code", type(error).__name__))

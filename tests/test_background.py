@@ -3,16 +3,14 @@
 import asyncio
 from contextvars import ContextVar
 
-from chatixia.peer.sessions.channel import LoopTimers
-from chatixia.peer.sessions.dispatch import EAGER
-from chatixia.peer.tasks.background import BackgroundTasks, ends
-from chatixia.testing.clock import FakeWorld
+from chatixia.background import BackgroundTasks, ends
+from chatixia.world import EAGER
 
 SEEN: ContextVar[str] = ContextVar("SEEN", default="nothing")
 
 
 async def test_an_eager_one_runs_at_once_and_all_end_with_the_stop():
-    chores, ended = BackgroundTasks(LoopTimers()), []
+    background, ended = BackgroundTasks(), []
 
     async def hang(name):
         try:
@@ -24,36 +22,28 @@ async def test_an_eager_one_runs_at_once_and_all_end_with_the_stop():
     async def quick():
         ended.append("quick")
 
-    chores.spawn(hang("a"))
-    task = chores.eager(hang("b"))
-    soon = chores.eager(quick())
+    background.spawn(hang("a"))
+    task = background.eager(hang("b"))
+    soon = background.eager(quick())
     assert soon.done() == bool(EAGER)  # Python 3.11 begins it with the next turn
     await soon
     assert ended == ["quick"]
     await asyncio.sleep(0)
-    await chores.stop()
+    await background.stop()
     assert sorted(ended) == ["a", "b", "quick"] and task.cancelled()
 
 
 async def test_an_eager_one_runs_in_its_owners_context():
-    chores, seen = BackgroundTasks(LoopTimers()), []
+    background, seen = BackgroundTasks(), []
     SEEN.set("who spawns")
 
     async def work():
         seen.append(SEEN.get())
         SEEN.set("the one before")
 
-    await chores.eager(work())
-    await chores.eager(work())
+    await background.eager(work())
+    await background.eager(work())
     assert seen == ["nothing", "nothing"]
-
-
-async def test_sleep_is_of_the_timers_clock():
-    world = FakeWorld()
-    began = world.now
-    await BackgroundTasks(world).sleep(1000)
-    assert world.now >= began + 1000
-    world.stop()
 
 
 async def test_what_ends_a_task_is_told_from_what_its_work_raised():
@@ -80,3 +70,19 @@ async def test_what_ends_a_task_is_told_from_what_its_work_raised():
     assert ends(GeneratorExit(), closed) and not ends(GeneratorExit(), other)
     assert ends(KeyboardInterrupt(), other) and ends(SystemExit(), other)
     assert not ends(ValueError(), other)
+
+
+async def test_a_stop_may_wait_and_a_failure_is_passed_on():
+    errors = []
+    background, ended = BackgroundTasks(errors.append), []
+
+    async def work():
+        await asyncio.sleep(0)
+        ended.append(1)
+        raise ValueError
+
+    background.spawn(work())
+    assert len(background) == 1
+    await background.stop(5)
+    assert ended == [1] and not background
+    assert [type(error) for error in errors] == [ValueError]

@@ -13,13 +13,14 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Final
 
+from chatixia.background import BackgroundTasks
 from chatixia.errors import MeshError, RegistryUnreachable
 from chatixia.ids import AgentId
-from chatixia.peer.sessions.channel import RegistryPort, TimerHandle, Timers
+from chatixia.peer.ports import RegistryPort
+from chatixia.peer.timers import TimerHandle, Timers
 from chatixia.wire import tasks as t
 from chatixia.world import World
 
-from .background import BackgroundTasks
 from .lease import HeldTask
 from .renewal import LeaseRenewer
 
@@ -38,7 +39,7 @@ fence comes, which no other agent gets of a task that is addressed to this one."
 MOST_RENEWED: Final = 256
 
 
-class LeaseTable:
+class LeaseSet:
     """The tasks in hand by id, and those whose lease was lost while their skill still ends.
 
     ``in_hand``: under a lease. ``ending``: stopped, and not yet ended.

@@ -17,3 +17,12 @@ def interrupted(me: AgentId) -> Unavailable:
     return Unavailable(
         "The work was cancelled inside the agent, not by its caller.", agent=me, outcome="unknown"
     )
+
+
+def closing(sent: bool = True) -> Unavailable:
+    """What a call gets that is open when its mesh closes; nobody is left who could retry it."""
+    return Unavailable(
+        "The mesh was closed while this was under way; wait for its end before you close.",
+        retryable=False,
+        outcome="unknown" if sent else "definite",
+    )

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from chatixia.peer.tasks import lease_table, renewal
+from chatixia.peer.tasks import leases, renewal
 from chatixia.wire import tasks as t
 from chatixia.wire.signaling import TaskHint
 from tests.peer.meshes import queued, two
@@ -41,7 +41,7 @@ async def test_work_addressed_to_me_waits_longer_for_its_next_fence():
     await bench.begin(target="b")
     lease = bench.worker.leases.in_hand["t1"]
     bench.worker.pushed(TaskHint("t1", "pending", "f1"))
-    bench.world.advance(lease_table.GRACE_ADDRESSED - 0.1)
+    bench.world.advance(leases.GRACE_ADDRESSED - 0.1)
     assert lease.lost and not lease.run.done() and bench.worker.leases.renewable() == []
     bench.world.advance(0.2)
     await bench.until(lambda: lease.run.done())
@@ -135,6 +135,6 @@ async def test_a_loop_that_was_not_seen_for_a_minute_renews_nothing():
     bench = Bench(hang)
     bench.push()
     assert [held.task_id for held in bench.worker.leases.renewable()] == ["t1"]
-    bench.world.now += lease_table.MAX_BLOCK + 1
+    bench.world.now += leases.MAX_BLOCK + 1
     assert bench.worker.leases.renewable() == []
     await bench.stop()

@@ -39,7 +39,7 @@ FAULTS: list[Fault] = [
     fault(
         "misnamed-error",
         "a failure has one name at every door",
-        {"chatixia.peer.tasks.submitter:from_wire": breaks.misnamed},
+        {"chatixia.core.queued:from_wire": breaks.misnamed},
         "test_cells.py::test_a_failure_is_the_same_through_every_door[unknown skill]",
     ),
     fault(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from chatixia.errors import SkillFailed
+
 from .breaks import Fault, always, value
 
 ACC = "tests/acceptance/test_outcomes.py"
@@ -61,6 +63,12 @@ def uncounted(original: Any) -> Any:
 
 
 FAULTS: list[Fault] = [
+    Fault(
+        "canceled-as-failed",
+        "a task that was canceled is the same error for everybody who asks",
+        {"chatixia.assembly.remote.api_key_agent:call_error": always(SkillFailed())},
+        ("tests/assembly/remote/test_api_key_agent.py::test_a_canceled_task_is_one_error",),
+    ),
     Fault(
         "forgetful-tries",
         "after a try whose outcome is unknown no later error is definite",

@@ -210,6 +210,6 @@ async def follow(mesh: Mesh, talk: Talk, task_id: str) -> None:
     row = await task.ended()
     talk_of(talk, row)
     if row.state != "completed":
-        from chatixia.client.task import task_error
+        from chatixia.core.queued import task_error
 
         raise task_error(row)

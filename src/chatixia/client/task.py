@@ -10,13 +10,11 @@ from typing import Any, Final
 import msgspec
 
 from chatixia.core.ports import MeshPort
+from chatixia.core.queued import VIA, task_error, task_value
 from chatixia.errors import (
-    TABLE,
     DeadlineExceeded,
     MeshError,
     Overloaded,
-    SkillFailed,
-    from_wire,
 )
 from chatixia.ids import TaskId
 from chatixia.wire.signaling import TaskDone, TaskHint, TaskProgress
@@ -90,9 +88,7 @@ class Task:
         row = await self.ended(timeout)
         if row.state != "completed":
             raise task_error(row)
-        body = row.result.plain if row.result is not None else None
-        value = decode(bytes(body)) if isinstance(body, msgspec.Raw) else None
-        return Reply(value, "queue, plain", _took(row), row.assigned_agent_id)
+        return Reply(decode(task_value(row)), VIA, _took(row), row.assigned_agent_id)
 
     async def ended(self, timeout: float | None = None) -> Row:
         """Wait until it is terminal; its final row. Raises DeadlineExceeded after ``timeout``."""
@@ -191,17 +187,6 @@ def _is_local(error: MeshError) -> bool:
 
 def _took(row: Row) -> float:
     return max(0.0, row.updated_at - row.created_at) * 1000
-
-
-def task_error(row: Row) -> MeshError:
-    """The error that a task ended with; by its state, where the row says no more."""
-    if row.error is None:
-        kind = TABLE.get(row.state, SkillFailed)
-        return kind(f"The task {row.id} is {row.state}.", agent=row.assigned_agent_id or None)
-    error = from_wire(row.error)
-    error.via = error.via or "queue, plain"
-    error.agent = error.agent or row.assigned_agent_id or row.target_agent_id or None
-    return error
 
 
 class _Newest:

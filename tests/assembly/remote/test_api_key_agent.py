@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -17,6 +18,7 @@ from chatixia.core import route
 from chatixia.core.ports import Outgoing
 from chatixia.errors import (
     BadArguments,
+    Cancelled,
     ConfigError,
     DeadlineExceeded,
     Denied,
@@ -385,3 +387,18 @@ async def test_a_lost_answer_to_a_submit_is_asked_for_under_its_key(
     port = Broken(LOST, RegistryUnreachable(), LOST, Submitted(ended.id), ended)
     assert (await port.call(Outgoing(AgentId("a"), "x", timeout=20))).value == b"7"
     await port.stop()
+
+
+async def test_a_canceled_task_is_one_error():
+    port = ApiKeyPort("https://127.0.0.1:1", "key", "outsider")
+
+    async def verb(name: str, request: Any, timeout: float = 10.0) -> Any:
+        row = Task("t", "canceled", "echo", "bob", "outsider")
+        return Submitted("t", "pending") if name == "tasks.submit" else row
+
+    port.verb = verb  # type: ignore[method-assign]
+    port.up = True
+    with pytest.raises(Cancelled) as caught:
+        await port.call(Outgoing(AgentId("bob"), "echo"))
+    assert (caught.value.agent, caught.value.via) == ("bob", "queue, plain")
+    port.hang_up()

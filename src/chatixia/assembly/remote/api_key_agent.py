@@ -18,6 +18,7 @@ import msgspec
 
 from chatixia.core.join import is_loopback
 from chatixia.core.ports import CallAnswer, Handler, Outgoing
+from chatixia.core.queued import VIA, call_error, submission, task_value
 from chatixia.core.tries import RetryHistory, may_repeat
 from chatixia.errors import (
     ConfigError,
@@ -26,15 +27,13 @@ from chatixia.errors import (
     Denied,
     MeshError,
     RegistryUnreachable,
-    SkillFailed,
     Unauthorized,
     Unreachable,
-    from_wire,
 )
 from chatixia.ids import AgentId
 from chatixia.wire.peer import SkillInfo
 from chatixia.wire.registry import AgentRef, Beat, Capabilities, RegisterAgent
-from chatixia.wire.tasks import TERMINAL, Body, Cancel, Ref, Submit, Task
+from chatixia.wire.tasks import TERMINAL, Cancel, Ref, Submit, Task
 from chatixia.world import REAL, World, task_id
 
 from .port import POLL_S, RestPort
@@ -50,7 +49,6 @@ REFUSED_S: Final = 300.0
 """Seconds between rounds while the API key is refused."""
 SLOW_S: Final = 60.0
 MODE: Final = "keyless"
-VIA: Final = "queue, plain"
 CURE: Final = (
     "%s: the registry refuses its API key (%s); make another with `chatixia keys create %s`, put it"
     " into sidecar.api_key and start again. The next attempt is in %.0f s."
@@ -158,27 +156,14 @@ class ApiKeyPort(RestPort):
             self._worker.spawn(self._left(request.id))
             raise
         if row.state != "completed":
-            raise from_wire(row.error) if row.error else SkillFailed(agent=out.target)
-        value = row.result.plain if row.result is not None else None
+            raise call_error(row)
         ms = (self._world.monotonic() - started) * 1000
-        data = bytes(value) if isinstance(value, msgspec.Raw) else b"null"
-        return CallAnswer(data, VIA, ms, AgentId(row.assigned_agent_id or out.target))
+        return CallAnswer(task_value(row), VIA, ms, AgentId(row.assigned_agent_id or out.target))
 
     def _described(self, out: Outgoing) -> Submit:
         if out.kind not in ("task", "prompt") or out.stream or out.queue == "never":
             raise Unreachable("Without a key of its own an agent has no link; join the mesh.")
-        return Submit(
-            id=task_id(self._world),
-            skill=out.skill,
-            target_agent_id=out.target,
-            key=out.key,
-            payload=msgspec.Raw(msgspec.json.encode(Body(plain=msgspec.Raw(out.body)))),
-            deadline_ms=max(1, int(out.timeout * 1000)),
-            path=list(out.path),
-            traceparent=out.traceparent,
-            idempotent=out.idempotent,
-            max_attempts=3 if out.idempotent else 1,
-        )
+        return submission(out, task_id(self._world), out.key, out.timeout)
 
     async def _ended(self, request: Submit, until: float, out: Outgoing) -> Task:
         """Submit, and look until it has ended; what is lost on the way is asked again."""

@@ -12,23 +12,20 @@ import msgspec
 from chatixia.background import BackgroundTasks
 from chatixia.core import route
 from chatixia.core.ports import CallAnswer, Outgoing
+from chatixia.core.queued import VIA, call_error, not_fetched, submission, task_value
 from chatixia.core.tries import RetryHistory, may_repeat
 from chatixia.errors import (
-    Cancelled,
     DeadlineExceeded,
     MeshError,
     NotFound,
     Overloaded,
-    Rejected,
     Unreachable,
-    from_wire,
 )
 from chatixia.ids import AgentId
 from chatixia.peer.ports import RegistryPort
 from chatixia.peer.sessions.dispatch import advance
 from chatixia.peer.timers import Timers
 from chatixia.wire import tasks as t
-from chatixia.wire.base import encode
 from chatixia.wire.registry import AgentRef
 from chatixia.wire.signaling import TaskDone, TaskHint, TaskProgress
 from chatixia.world import World, task_id
@@ -41,7 +38,6 @@ POLLS: Final = 200
 """Looks a second, at most, at tasks that are watched: who watches many looks less often at each."""
 WATCHED: Final = 1024
 """Pushes that a slow watcher may be behind; the oldest progress is dropped then."""
-VIA: Final = "queue, plain"
 LATER: Final = (0.05, 0.2, 0.5, 1.0, 2.0)
 """Seconds until a cancel is said again that found no task: the submit before it may still be being
 written."""
@@ -118,7 +114,8 @@ class QueueClient:
         drawn = name = str(task_id(self._world))
         self._expect(name)  # before it is submitted: its end may come with the receipt
         try:
-            name = await self._submit(self._describe(outgoing, name, rid, deadline), deadline)
+            task = submission(outgoing, name, rid, deadline - self._world.monotonic())
+            name = await self._submit(task, deadline)
             if name != drawn:
                 self._expect(name)
             if outgoing.on_progress is not None:
@@ -135,23 +132,11 @@ class QueueClient:
             self._waiting.pop(drawn, None)
             self._waiting.pop(name, None)
             self._listeners.pop(name, None)
+        if row.state != "completed":
+            raise call_error(row)
         ms = 1000 * (self._world.monotonic() - started)
-        return _answer(row, outgoing, ms)
-
-    def _describe(self, outgoing: Outgoing, name: str, rid: str, deadline: float) -> t.Submit:
-        left = max(1, int(1000 * (deadline - self._world.monotonic())))
-        return t.Submit(
-            id=name,
-            skill=outgoing.skill,
-            target_agent_id=outgoing.target,
-            payload=msgspec.Raw(encode({"plain": msgspec.Raw(outgoing.body)})),
-            key=rid,
-            deadline_ms=min(left, t.MAX_TTL_MS),
-            path=list(outgoing.path),
-            traceparent=outgoing.traceparent,
-            idempotent=outgoing.idempotent,
-            max_attempts=3 if outgoing.idempotent else 1,
-        )
+        agent = AgentId(row.assigned_agent_id or outgoing.target)
+        return CallAnswer(task_value(row), VIA, ms, agent)
 
     async def _submit(self, task: t.Submit, deadline: float) -> str:
         """Until it is acknowledged; a retry has the same id and key, so nothing doubles."""
@@ -228,7 +213,7 @@ class QueueClient:
         if not ended:
             self._cancel_later(name)
         elif row is not None and row.state == "canceled" and not row.deliveries:
-            raise _not_fetched(error.agent or "")
+            raise not_fetched(error.agent or "")
         raise error
 
     async def _end(self, name: str, reason: str) -> bool:
@@ -355,35 +340,7 @@ def _give_up(waiter: asyncio.Future[Any]) -> None:
     waiter.cancel()
 
 
-def _not_fetched(agent: str) -> Unreachable:
-    text = f"{agent} did not come for the work before the deadline."
-    return Unreachable(text, agent=agent, via=VIA)
-
-
 def _no_queue(error: MeshError, agent: str) -> MeshError:
     copy = route.copy(error)
     copy.agent, copy.via = copy.agent or agent, copy.via or "queue"
     return copy
-
-
-def _answer(row: t.Task, outgoing: Outgoing, ms: float) -> CallAnswer:
-    agent = AgentId(row.assigned_agent_id or outgoing.target)
-    if row.state == "completed":
-        body = row.result.plain if row.result is not None else None
-        return CallAnswer(bytes(body) if isinstance(body, msgspec.Raw) else b"null", VIA, ms, agent)
-    raise _error(row, agent)
-
-
-def _error(row: t.Task, agent: str) -> MeshError:
-    if row.error is not None and row.error.code == "expired":
-        if not row.deliveries:
-            return _not_fetched(agent)
-        return DeadlineExceeded(agent=agent, via=VIA)
-    if row.error is not None:
-        error = from_wire(row.error)
-    elif row.state == "canceled":
-        error = Cancelled()
-    else:
-        error = Rejected()
-    error.agent, error.via = agent, VIA
-    return error

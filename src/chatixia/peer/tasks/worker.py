@@ -23,6 +23,7 @@ import msgspec
 
 from chatixia.background import BackgroundTasks, ends
 from chatixia.core.ports import Handler, Incoming
+from chatixia.core.queued import VIA
 from chatixia.errors import (
     AttemptsExhausted,
     HopLimit,
@@ -46,7 +47,6 @@ from .reports import RETRY, SURE, ResultReporter
 
 log = logging.getLogger("chatixia.peer")
 
-VIA: Final = "queue, plain"
 POLL: Final = 30.0
 """Seconds between claims while slots are free: the safety net under lost pushes."""
 FRESH: Final = 0.5

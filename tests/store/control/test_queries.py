@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from chatixia.store.control import queries
+from chatixia.wire.tasks import TERMINAL
 
 SRC = Path(queries.__file__).parent
 STATEMENTS = queries.load()
@@ -44,6 +45,7 @@ def test_hot_paths_use_their_index(db: sqlite3.Connection):
         "held_by": "tasks_held",
         "paused": "tasks_paused",
         "ended": "tasks_ended",
+        "oldest_ended": "tasks_of_holder",
         "waiting": "tasks_ready",
         "remembered": "PRIMARY KEY",
         "task_by_scope": "autoindex",
@@ -60,10 +62,25 @@ def test_hot_paths_use_their_index(db: sqlite3.Connection):
         assert index in plan, f"{name}: {plan}"
 
 
-def test_rows_have_the_columns_of_the_struct():
-    from chatixia.store.control.task_rows import StoredTask
+def test_no_index_builds_a_table_at_each_write(db: sqlite3.Connection):
+    """An IN of more than two is one, in each statement and for each partial index."""
+    indexes = dict(db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index'"))
+    lists = {
+        name: len(words.split(","))
+        for name, sql in indexes.items()
+        for words in re.findall(r" IN \(([^)]*)\)", sql or "")
+    }
+    assert lists == {"tasks_paused": 2}
 
-    assert StoredTask.__struct_fields__ == queries.ROW
+
+def test_ended_are_the_terminal_states():
+    states = re.findall(r"'(\w+)'", queries.ENDED)
+    assert sorted(states) == sorted(TERMINAL)
+
+
+def test_rows_have_the_columns_of_the_table(db: sqlite3.Connection):
+    columns = [name for _, name, *_ in db.execute("PRAGMA table_info(tasks)")]
+    assert set(columns) == {*queries.ROW, "same", "payload", "result"}
 
 
 def test_a_name_that_stands_twice_is_an_error():

@@ -15,10 +15,13 @@ ROW: Final = StoredTask.__struct_fields__
 NEW: Final = (*ROW[1:], "same", "payload")
 """Those of a new task, which has no number yet: ``{new}``, and ``{marks}`` for their values."""
 
-COLUMNS: Final = {
+ENDED: Final = "state = 'completed' OR state = 'failed' OR state = 'canceled' OR state = 'rejected'"
+"""As the partial indexes say it, word for word, or SQLite does not use them."""
+WORDS: Final = {
     "{row}": ", ".join(ROW),
     "{new}": ", ".join(NEW),
     "{marks}": ", ".join("?" * len(NEW)),
+    "{ended}": f"({ENDED})",
 }
 
 
@@ -33,7 +36,7 @@ def parse(text: str) -> dict[str, str]:
         if name in found:
             raise ValueError(f"The statement {name} stands twice.")
         body = re.sub(r"--.*", "", body)
-        for word, columns in COLUMNS.items():
+        for word, columns in WORDS.items():
             body = body.replace(word, columns)
         found[name] = " ".join(body.split())
     return found

@@ -190,7 +190,7 @@ class Writer:
             size = 0
             for lane, items in zip(Lane, self._lanes, strict=True):
                 kept = sum(min(RESERVED[low], len(self._lanes[low])) for low in Lane if low > lane)
-                first, of = len(group), Counter[str]()
+                first, of, carried = len(group), Counter[str](), Counter[str]()
                 while len(items) and len(group) < GROUP_ITEMS - kept:
                     head = items.head()
                     if size + head.size > GROUP_BYTES and len(group) > first:
@@ -199,10 +199,12 @@ class Writer:
                         break  # turns are even: the others have as many, or no more
                     item = items.popleft()
                     of[item.holder] += 1
+                    carried[item.holder] += item.size
                     size += item.size
                     group.append(item)
-                    self._items[lane].add(item.holder, -1)
-                    self._bytes.add(item.holder, -item.size)
+                for holder, many in of.items():
+                    self._items[lane].add(holder, -many)
+                    self._bytes.add(holder, -carried[holder])
             self._writing = frozenset(item.holder for item in group)
             return group
 

@@ -48,7 +48,7 @@ DELETE FROM fetched WHERE holder = ? AND n = ?
 SELECT {row} FROM tasks WHERE n IN (SELECT n FROM fetched WHERE holder = ? ORDER BY n LIMIT ?)
 -- name: oldest_ended
 SELECT {row} FROM tasks WHERE holder = ?
-  AND state IN ('completed', 'failed', 'canceled', 'rejected') ORDER BY n LIMIT ?
+  AND {ended} ORDER BY n LIMIT ?
 -- name: task_bytes
 SELECT size + coalesce(length(result), 0) + coalesce(length(error), 0) FROM tasks WHERE n = ?
 
@@ -114,7 +114,7 @@ UPDATE tasks SET state = 'pending', ready = ?, fence = ?, attempt = ?, started =
 -- name: make_ready
 UPDATE tasks SET ready = 1, turn = ? WHERE n = ?
 -- name: ended
-SELECT {row} FROM tasks WHERE state IN ('completed', 'failed', 'canceled', 'rejected')
+SELECT {row} FROM tasks WHERE {ended}
   AND updated <= :before ORDER BY updated LIMIT :limit
 -- name: delete_task
 DELETE FROM tasks WHERE n = ?

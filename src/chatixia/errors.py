@@ -59,6 +59,8 @@ class MeshError(Exception):
     exit: ClassVar[int] = 1
     sentence: ClassVar[str] = "Something broke inside the mesh."
     default_outcome: ClassVar[Outcome] = "definite"
+    by_call = False
+    """Whether a call that was made here raised it: a skill that passes it on had begun by then."""
 
     def __init__(
         self,

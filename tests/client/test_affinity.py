@@ -8,16 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from msgspec import Raw
 
-from chatixia.agent.nested import NestedContext
 from chatixia.client.affinity import LoopAffinity
 from chatixia.client.call_context import CallContext
 from chatixia.client.gather import gather
 from chatixia.client.mesh import Mesh
-from chatixia.core.ports import Incoming
+from chatixia.client.request_scope import RequestScope
 from chatixia.errors import ConfigError
-from chatixia.ids import AgentId
 from chatixia.world import REAL, task_id
 from tests.agent.loopback import Net
 
@@ -112,10 +109,7 @@ async def test_every_door_names_the_loop_and_the_cure(use: str, via: str, elsewh
     root = CallContext(net.port("a"))
     mesh = Mesh(root, _nothing)
     if via == "ctx":
-        inc = Incoming(
-            AgentId("b"), "r1", "task", "hi", Raw(b"{}"), False, (), None, "", "direct", "k"
-        )
-        mesh = Mesh(NestedContext(root, inc, None, None), _nothing)
+        mesh = Mesh(root.derive(path=("b",), scope=RequestScope()), _nothing)
     with pytest.raises(ConfigError) as caught:
         await elsewhere(lambda: (DEFINITE | WAITS)[use](mesh))
     said = caught.value.message

@@ -8,12 +8,13 @@ from multiprocessing.connection import Connection
 
 import pytest
 
-from chatixia.client.call_context import BoundedContext, CallContext
+from chatixia.client.call_context import CallContext
 from chatixia.client.mesh import Mesh
 from chatixia.core.ports import Outgoing
-from chatixia.errors import ConfigError, DeadlineExceeded, Unreachable
+from chatixia.errors import ConfigError, DeadlineExceeded, HopLimit, Unreachable
 from chatixia.ids import AgentId
 from chatixia.testing.clock import FakeWorld
+from chatixia.wire.peer import MAX_HOPS
 from tests.agent.loopback import Net
 
 
@@ -45,7 +46,7 @@ def test_after_fork():
 async def test_a_bound_door_lets_nothing_wait_longer():
     net = Net()
     world = FakeWorld()
-    door = BoundedContext(CallContext(net.port("a"), world), 5.0)
+    door = CallContext(net.port("a"), world).derive(deadline=world.now + 5.0)
     assert (door.id, door.budget(3.0), door.budget(9.0)) == ("a", 3.0, 5.0)
     world.now += 2
     for timeout, left in ((1.0, 1.0), (9.0, 3.0)):
@@ -76,7 +77,26 @@ async def test_a_closed_door_ends_pauses_and_keeps_its_id():
     await door.pause(0)
 
 
-def test_the_root_door():
-    door = CallContext(Net().port("a"))
-    assert (door.id, door.avoid, door.caused_by(), door.traceparent) == ("a", {"a"}, (), "")
-    assert door.budget(7.0) == 7.0
+def test_the_root_context():
+    context = CallContext(Net().port("a"))
+    assert (context.id, context.avoid, context.path) == ("a", {"a"}, ())
+    assert (context.traceparent, context.deadline, context.budget(7.0)) == ("", None, 7.0)
+
+
+async def test_what_is_true_of_a_gateways_calls_is_data():
+    net = Net()
+    context = CallContext(net.port("gate"), path=("mcp:desk",), traceparent="00-1")
+    outgoing = Outgoing(AgentId("b"))
+    with pytest.raises(Unreachable):
+        await context.call(outgoing)
+    assert (outgoing.path, outgoing.traceparent) == (("mcp:desk",), "00-1")
+    assert context.avoid == {"mcp:desk", "gate"}
+    nearer = context.derive(deadline=context.world.monotonic() + 5)
+    assert (nearer.path, nearer.traceparent) == (context.path, "00-1")
+    assert nearer.derive(deadline=nearer.deadline + 5).deadline == nearer.deadline
+
+
+async def test_a_path_has_an_end():
+    context = CallContext(Net().port("a"), path=tuple(f"x{n}" for n in range(MAX_HOPS)))
+    with pytest.raises(HopLimit):
+        await context.call(Outgoing(AgentId("b")))

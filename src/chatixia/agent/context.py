@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from chatixia.client.anyone import AnyHandle
 
-    from .nested import NestedContext
-
 T = TypeVar("T")
 
 
@@ -54,7 +52,7 @@ class Ctx:
         self._incoming = incoming
         self._responder = responder
         self._root = root
-        self._nested: NestedContext | None = None
+        self._nested: CallContext | None = None
         self._closed = False
         self._mesh: Mesh | None = None
         self._loop: AbstractEventLoop | None = None
@@ -126,13 +124,19 @@ class Ctx:
         return self._closed or self.remaining <= 0
 
     @property
-    def call_context(self) -> NestedContext:
+    def call_context(self) -> CallContext:
         """The context of the calls that this request makes."""
         if self._nested is None:
-            from .nested import NestedContext
+            from chatixia.client.request_scope import RequestScope
 
-            self._nested = NestedContext(self._root, self._incoming, self.deadline, self._owner)
-            self._nested.closed = self._closed  # a Ctx kept beyond its request makes no calls
+            scope = RequestScope(self._owner)
+            scope.closed = self._closed  # a Ctx kept beyond its request makes no calls
+            self._nested = self._root.derive(
+                path=self._incoming.path,
+                deadline=self.deadline,
+                traceparent=self._incoming.traceparent,
+                scope=scope,
+            )
         return self._nested
 
     @property
@@ -199,8 +203,8 @@ class Ctx:
     def close(self) -> None:
         """The request has ended: calls still made on its behalf end too."""
         self._closed = True
-        if self._nested is not None:
-            self._nested.close()
+        if self._nested is not None and self._nested.scope is not None:
+            self._nested.scope.close()
 
     def __repr__(self) -> str:
         return f"<request {self._incoming.skill or self._incoming.kind} of {self._incoming.caller}>"

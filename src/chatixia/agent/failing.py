@@ -1,10 +1,10 @@
-"""What is told when a skill raises: the asker gets a type, this agent's own log the place.
+"""What becomes of a skill's exception: the caller gets a type, this agent's own log the place.
 
-A MeshError goes back as itself, but where a call of the skill's own raised it, nobody can say that
-nothing happened. What the author raised as a SkillFailed, or a class of it, reaches the asker with
-class and message; anything else as ``skill_failed`` with the skill and the type of the exception.
-Its text may hold a secret or a path, so it stays out of the answer, and out of the log but at debug
-level (trust.md section 4).
+A MeshError goes back as itself; where a call that the skill made raised it (``by_call``), nobody
+can say that nothing happened. What the author raised as a SkillFailed, or a class of it, reaches
+the caller with class and message; anything else as ``skill_failed`` with skill and type. Its text
+may hold a secret or a path, so it stays out of the answer, and out of the log but at debug level
+(trust.md section 4).
 """
 
 from __future__ import annotations
@@ -20,12 +20,11 @@ from chatixia.errors import MAX_SENTENCE, MeshError, SkillFailed
 
 log = logging.getLogger("chatixia.agent")
 
-_HERE: Final = str(Path(__file__).parent)
-_OURS: Final = str(Path(__file__).parent.parent)
+_PACKAGE: Final = str(Path(__file__).parent.parent)
 
 
 def failure(agent: str, skill: str, error: BaseException) -> MeshError:
-    """What the asker is told when ``skill`` of ``agent`` raised ``error``; logs where it did.
+    """The answer of a call whose ``skill`` of ``agent`` raised ``error``; logs where it did.
 
     Whatever a skill raised is its answer, classes below BaseException alone (the panic of an
     extension) and `exit()` included. Raises ``error`` itself where it is no skill's: the request is
@@ -36,7 +35,8 @@ def failure(agent: str, skill: str, error: BaseException) -> MeshError:
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     if isinstance(error, MeshError):
-        if _nested(error):
+        if error.by_call and not isinstance(error, SkillFailed):
+            # Whoever took it for a refusal of the skill itself would do the work again elsewhere.
             error.outcome = "unknown"
         return _by_its_author(error)
     report(skill, error)
@@ -64,19 +64,6 @@ def is_an_end(error: BaseException) -> bool:
     return isinstance(error, KeyboardInterrupt | GeneratorExit)
 
 
-def _nested(error: MeshError) -> bool:
-    """Whether a call that the skill made raised it. The skill had begun by then: who took it for a
-    refusal of the skill itself would do the work again elsewhere."""
-    if isinstance(error, SkillFailed):
-        return False
-    below_skill = False
-    for file in map(_file, _steps(error.__traceback__)):
-        if below_skill and file.startswith(_OURS) and not file.startswith(_HERE):
-            return True
-        below_skill = below_skill or not file.startswith(_OURS)
-    return False
-
-
 def report(skill: str, error: BaseException) -> None:
     """One line in the agent's log: what raised, and where; at debug level the traceback."""
     more = "" if log.isEnabledFor(logging.DEBUG) else "; -vv shows the traceback"
@@ -86,7 +73,7 @@ def report(skill: str, error: BaseException) -> None:
 
 def _at(error: BaseException) -> str:
     """The deepest line in the file of the skill itself, below our frames and above a library's."""
-    frames = [step for step in _steps(error.__traceback__) if not _file(step).startswith(_OURS)]
+    frames = [step for step in _steps(error.__traceback__) if not _file(step).startswith(_PACKAGE)]
     if not frames:
         return ""
     place = [step for step in frames if _file(step) == _file(frames[0])][-1]

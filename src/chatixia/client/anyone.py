@@ -83,15 +83,16 @@ class AnyHandle:
         candidates = [one for one in listed if one.agent_id not in self._context.avoid]
         if not candidates:
             subject = "No other agent" if listed else "No agent"
-            raise UnknownSkill(f"{subject} in the mesh has the skill {self.skill}.")
+            error = UnknownSkill(f"{subject} in the mesh has the skill {self.skill}.")
+            error.by_call = True
+            raise error
         self._turn += 1
         first = self._turn % len(candidates)
         candidates = candidates[first:] + candidates[:first]
         linked = {link.peer for link in self._context.port.links()}
         if linked and candidates[0].agent_id not in linked and not candidates[0].keyless:
-            self._context.warm(
-                AgentId(candidates[0].agent_id)
-            )  # its turn comes when its link is open
+            # Its turn comes when its link is open.
+            self._context.warm(AgentId(candidates[0].agent_id))
         return sorted(candidates, key=lambda one: (one.keyless, one.agent_id not in linked))
 
     async def call(

@@ -1,9 +1,9 @@
-"""A door: what handles call through. One per mesh, and one per request that a skill serves.
+"""The context of calls: which mesh they go to, and what is true of each of them.
 
-A handle never sees the mesh port itself, so that a skill's calls carry its path and deadline, and
-a door can be shut: when its mesh was closed, and in a process that forked (an engine does not
-survive a fork: links.md section 2). Whoever still calls through it hears so at once, and so does
-whoever calls from another event loop than the mesh's own.
+One per mesh, and one per request that a skill serves, so that its calls carry its path and deadline
+and end with it. A context can be shut: when its mesh was closed, and in a process that forked (an
+engine does not survive a fork: links.md section 2). Whoever still calls through it gets an error at
+once, and so does whoever calls from another event loop than the mesh's own.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 from weakref import WeakSet
 
-from chatixia.core.ports import CallAnswer, MeshPort, Outgoing, Stream
-from chatixia.errors import ConfigError, DeadlineExceeded
+from chatixia.core.ports import CallAnswer, MeshPort, Outgoing, Pong, Stream
+from chatixia.errors import ConfigError, DeadlineExceeded, HopLimit, MeshError
 from chatixia.ids import AgentId
+from chatixia.wire.peer import MAX_HOPS
 from chatixia.world import REAL, World
 
 from .affinity import LoopAffinity
@@ -24,6 +25,12 @@ from .warmer import Warmer
 if TYPE_CHECKING:
     from asyncio import Future
 
+    from msgspec import Struct
+
+    from .request_scope import RequestScope
+
+LEAST_S: Final = 0.001
+"""With less time left than this no call is begun."""
 FORKED: Final = (
     "This mesh was opened before the process forked and cannot be used in the child; "
     "open one there, or start processes with the spawn method."
@@ -35,24 +42,79 @@ CLOSED: Final = (
 
 
 class CallContext:
-    """The root door of a mesh. ``call`` is the port's own method behind one comparison."""
+    """What calls are made through, and what is true of each of them.
 
-    __slots__ = ("__weakref__", "_pauses", "_port", "affinity", "call", "warmer", "world")
+    ``path``: the ids that caused them, the first asker first, without this process's own; a gateway
+    names who asks through it, as ``("mcp:name",)``. ``deadline``: on the mesh's monotonic clock,
+    None for no bound. ``traceparent``: the trace that they belong to. ``scope``: the request that
+    they end with. Without any of those ``call`` is the port's own method behind one comparison.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_pauses",
+        "_port",
+        "_send",
+        "affinity",
+        "call",
+        "deadline",
+        "path",
+        "scope",
+        "traceparent",
+        "warmer",
+        "world",
+    )
 
     def __init__(
         self,
         port: MeshPort,
         world: World = REAL,
+        *,
+        path: tuple[str, ...] = (),
+        deadline: float | None = None,
+        traceparent: str = "",
+        scope: RequestScope | None = None,
         warmer: Warmer | None = None,
         affinity: LoopAffinity | None = None,
     ) -> None:
         self._port: MeshPort = port
         self.world = world
+        self.path = path
+        self.deadline = deadline
+        self.traceparent = traceparent
+        self.scope = scope
         self.warmer = warmer or Warmer()
         self.affinity = affinity or LoopAffinity()
         self._pauses: set[Future[None]] = set()
-        self.call: Callable[[Outgoing], Awaitable[CallAnswer]] = self.affinity.guard(port.call)
+        self._send = self.affinity.guard(port.call)
+        plain = not path and deadline is None and not traceparent and scope is None
+        self.call: Callable[[Outgoing], Awaitable[CallAnswer]] = (
+            self._send if plain else self._call_bound
+        )
         _open.add(self)
+
+    def derive(
+        self,
+        *,
+        path: tuple[str, ...] = (),
+        deadline: float | None = None,
+        traceparent: str = "",
+        scope: RequestScope | None = None,
+    ) -> CallContext:
+        """The same mesh for calls of which more is true; what is not given stays as it is here,
+        and the earlier deadline holds."""
+        if deadline is None or (self.deadline is not None and self.deadline < deadline):
+            deadline = self.deadline
+        return CallContext(
+            self.port,
+            self.world,
+            path=path or self.path,
+            deadline=deadline,
+            traceparent=traceparent or self.traceparent,
+            scope=scope or self.scope,
+            warmer=self.warmer,
+            affinity=self.affinity,
+        )
 
     @property
     def port(self) -> MeshPort:
@@ -68,28 +130,65 @@ class CallContext:
 
     @property
     def avoid(self) -> frozenset[str]:
-        """Whom a call by skill does not pick: the asker."""
-        return frozenset((self.id,))
+        """Whom a call by skill does not pick: the asker, and everyone who waits for it."""
+        return frozenset((*self.path, self.id))
 
     def stream(self, outgoing: Outgoing) -> Stream:
         """Many items for ``outgoing``."""
-        return self.port.stream(outgoing)
+        return self.port.stream(self._bind(outgoing))
+
+    async def ping(self, target: AgentId, timeout: float) -> Pong:
+        """A round trip over the present path; opens a link if there is none."""
+        try:
+            return await self.port.ping(target, self.budget(timeout))
+        except MeshError as error:
+            error.by_call = True
+            raise
+
+    async def verb(self, name: str, request: Struct, timeout: float = 10.0) -> Any:
+        """A verb of ``wire.verbs`` at the registry: its reply struct, or its MeshError."""
+        try:
+            return await self.port.verb(name, request, self.budget(timeout))
+        except MeshError as error:
+            error.by_call = True
+            raise
 
     def budget(self, timeout: float) -> float:
-        """The seconds that a call may take: what was asked for."""
-        return timeout
+        """The seconds that a call may take: ``timeout``, or what is left to the deadline if less.
 
-    def caused_by(self) -> tuple[str, ...]:
-        """The path of ids that caused what is called here."""
-        return ()
+        Raises DeadlineExceeded, definite, once that has passed.
+        """
+        if self.deadline is None:
+            return timeout
+        left = self.deadline - self.world.monotonic()
+        if left < LEAST_S:
+            whose = " of the request that made this call" if self.scope is not None else ""
+            error = DeadlineExceeded(f"The deadline{whose} has passed.", outcome="definite")
+            error.by_call = True
+            raise error
+        return min(timeout, left)
 
-    @property
-    def traceparent(self) -> str:
-        """The trace that what is called here belongs to."""
-        return ""
+    def _call_bound(self, outgoing: Outgoing) -> Awaitable[CallAnswer]:
+        self._bind(outgoing)
+        if self.scope is None:
+            return self._send(outgoing)
+        return self.scope.call(self._send, outgoing)
+
+    def _bind(self, outgoing: Outgoing) -> Outgoing:
+        """Put into ``outgoing`` what is true of every call. Raises Cancelled, HopLimit."""
+        if self.scope is not None:
+            self.scope.check()
+        if len(self.path) >= MAX_HOPS:
+            raise HopLimit(
+                f"The call passed through {len(self.path)} agents already; {MAX_HOPS} is the limit."
+            )
+        outgoing.path = self.path
+        outgoing.traceparent = outgoing.traceparent or self.traceparent
+        outgoing.timeout = self.budget(outgoing.timeout)
+        return outgoing
 
     async def pause(self, seconds: float) -> None:
-        """Wait before another try; :meth:`lock` ends it, so that the try hears of it at once."""
+        """Wait before another try; :meth:`lock` ends it, so that the try fails at once."""
         from asyncio import get_running_loop
 
         loop = get_running_loop()
@@ -116,34 +215,6 @@ class CallContext:
         """Refuse whatever is called from now on; touches no loop, for a process that forked."""
         self._port = _ClosedPort(self.id, reason)
         self.call = self._port.call
-
-
-class BoundedContext(CallContext):
-    """A door through which nothing waits beyond a moment, ``seconds`` from now."""
-
-    __slots__ = ("_root", "_until")
-
-    def __init__(self, root: CallContext, seconds: float) -> None:
-        super().__init__(root.port, root.world, root.warmer, root.affinity)
-        self._root = root
-        self._until = root.world.monotonic() + seconds
-        self.call = self._call
-
-    def budget(self, timeout: float) -> float:
-        """``timeout``, or what is left if less. Raises DeadlineExceeded."""
-        left = self._until - self.world.monotonic()
-        if left <= 0:
-            raise DeadlineExceeded(outcome="definite")
-        return min(self._root.budget(timeout), left)
-
-    def stream(self, outgoing: Outgoing) -> Stream:
-        """Many items for ``outgoing``, within what is left."""
-        outgoing.timeout = self.budget(outgoing.timeout)
-        return self._root.stream(outgoing)
-
-    def _call(self, outgoing: Outgoing) -> Awaitable[CallAnswer]:
-        outgoing.timeout = self.budget(outgoing.timeout)
-        return self._root.call(outgoing)
 
 
 def _end(waiter: Future[None]) -> None:

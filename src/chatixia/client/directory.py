@@ -31,10 +31,10 @@ class AgentDirectory:
         records: list[AgentRecord] = []
         cursor = ""
         for _ in range(MAX_PAGES):
-            page: Agents = await self._context.port.verb(
+            page: Agents = await self._context.verb(
                 "agents.list",
                 AgentQuery(skill=skill, cursor=cursor, limit=PAGE),
-                self._context.budget(timeout),
+                timeout,
             )
             records += page.agents
             cursor = page.next

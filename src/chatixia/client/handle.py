@@ -14,7 +14,7 @@ import msgspec
 
 from chatixia.core import names
 from chatixia.core.ports import CallAnswer, Outgoing, Queue
-from chatixia.errors import BadArguments, ConfigError
+from chatixia.errors import BadArguments, ConfigError, MeshError
 from chatixia.ids import AgentId
 from chatixia.wire.peer import Prompt
 
@@ -105,18 +105,22 @@ class SkillCaller:
         """The skill's value, or one MeshError before the timeout. Raises TypeError if unnamed."""
         if unnamed:
             raise TypeError(nameless(self._skill))
-        outgoing = Outgoing(
-            self._target,
-            names.skill(self._skill),
-            encode_args(args),
-            "task",
-            self._timeout,
-            self._idempotent,
-            queue=self._queue,
-        )
-        if self._idempotent:
-            return decode((await insist(self._context, outgoing)).value)
-        return decode((await self._context.call(outgoing)).value)
+        try:
+            outgoing = Outgoing(
+                self._target,
+                names.skill(self._skill),
+                encode_args(args),
+                "task",
+                self._timeout,
+                self._idempotent,
+                queue=self._queue,
+            )
+            if self._idempotent:
+                return decode((await insist(self._context, outgoing)).value)
+            return decode((await self._context.call(outgoing)).value)
+        except MeshError as error:
+            error.by_call = True
+            raise
 
 
 class Ask:
@@ -138,7 +142,11 @@ class Ask:
         self._outgoing.body = _encode(self._prompt)
         now = self._context.world.monotonic
         began = now()
-        answer = await self._context.call(self._outgoing)
+        try:
+            answer = await self._context.call(self._outgoing)
+        except MeshError as error:
+            error.by_call = True
+            raise
         return make_reply(answer, 1000 * (now() - began))
 
     def __await__(self) -> Generator[Any, None, str]:
@@ -204,14 +212,17 @@ class AgentHandle:
         ``on_progress``: called on the loop with each :class:`Progress` that the skill tells, at
         most five a second; it should return at once.
         """
-        outgoing = self._outgoing(skill, encode_args(args or {}))
-        outgoing.on_progress = listening(on_progress)
-        now = self._context.world.monotonic
+        context = self._context
+        now = context.world.monotonic
         began = now()
-        call = (
-            insist(self._context, outgoing) if outgoing.idempotent else self._context.call(outgoing)
-        )
-        answer = await call
+        try:
+            outgoing = self._outgoing(skill, encode_args(args or {}))
+            outgoing.on_progress = listening(on_progress)
+            call = insist(context, outgoing) if outgoing.idempotent else context.call(outgoing)
+            answer = await call
+        except MeshError as error:
+            error.by_call = True
+            raise
         return make_reply(answer, 1000 * (now() - began))
 
     def stream(

@@ -38,7 +38,7 @@ from chatixia.world import task_id
 
 from .anyone import AnyHandle
 from .broadcast import broadcast
-from .call_context import BoundedContext, CallContext
+from .call_context import CallContext
 from .directory import AgentDirectory
 from .handle import CALL_S, AgentHandle, checked
 from .reply import Receipt
@@ -121,15 +121,21 @@ class Mesh:
             return record.skills
         except MeshError as error:
             if error.code == "not_found":
-                raise UnknownAgent(f"No agent named {name} is in the mesh.", agent=name) from None
+                unknown = UnknownAgent(f"No agent named {name} is in the mesh.", agent=name)
+                unknown.by_call = True
+                raise unknown from None
             if not isinstance(error, Unreachable):
                 raise
         outgoing = Outgoing(names.agent(name), "", _queried(SkillQuery()), "skills", timeout)
-        return _replied((await self._context.call(outgoing)).value).skills
+        try:
+            return _replied((await self._context.call(outgoing)).value).skills
+        except MeshError as error:
+            error.by_call = True
+            raise
 
     async def ping(self, name: str, timeout: float = 5.0) -> Pong:
         """A round trip over the present path; opens a link if there is none."""
-        return await self._context.port.ping(names.agent(name), self._context.budget(timeout))
+        return await self._context.ping(names.agent(name), timeout)
 
     def links(self) -> Sequence[LinkReport]:
         """The open links as the engine sees them."""
@@ -137,7 +143,7 @@ class Mesh:
 
     async def verb(self, name: str, request: msgspec.Struct, timeout: float = 10.0) -> Any:
         """A verb of ``wire.verbs`` at the registry: its reply struct, or its MeshError."""
-        return await self._context.port.verb(name, request, self._context.budget(timeout))
+        return await self._context.verb(name, request, timeout)
 
     async def broadcast(
         self, text: str, *, wait: bool = True, timeout: float = CALL_S
@@ -193,7 +199,7 @@ class Mesh:
             deadline_ms=_millis(deadline),
             priority=priority,
             max_attempts=max_attempts,
-            path=list(context.caused_by()),
+            path=list(context.path),
             traceparent=context.traceparent,
             retry_of=self.task(retry_of).id if retry_of else "",
         )
@@ -226,7 +232,7 @@ class Mesh:
 
     def within(self, seconds: float) -> Mesh:
         """The same mesh with a deadline: nothing asked through it waits longer than that."""
-        return Mesh(BoundedContext(self._context, seconds))
+        return Mesh(self._context.derive(deadline=self._context.world.monotonic() + seconds))
 
     async def close(self) -> None:
         """Leave the mesh; links are closed, the directory is told.

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 from chatixia.core.ports import Outgoing, Stream
-from chatixia.errors import BadRequest
+from chatixia.errors import BadRequest, MeshError
 
 from .call_context import CallContext
 from .progress import Progress
@@ -44,7 +44,11 @@ class Items:
     def _open(self) -> Stream:
         if self._stream is not None:
             raise BadRequest("A stream can be read once; ask for it again.")
-        self._stream = self._context.stream(self._outgoing)
+        try:
+            self._stream = self._context.stream(self._outgoing)
+        except MeshError as error:
+            error.by_call = True
+            raise
         return self._stream
 
     async def __aenter__(self) -> Items:
@@ -96,13 +100,20 @@ class Items:
     async def __anext__(self) -> Any:
         if self._chunks is None:
             raise BadRequest("Open a stream first: async with handle.stream(...) as items.")
-        return decode(await anext(self._chunks))
+        try:
+            return decode(await anext(self._chunks))
+        except MeshError as error:
+            error.by_call = True
+            raise
 
     async def _alone(self) -> AsyncIterator[Any]:
         stream = self._open()
         try:
             async for chunk in stream:
                 yield decode(chunk)
+        except MeshError as error:
+            error.by_call = True
+            raise
         finally:
             await stream.aclose()
 

@@ -66,7 +66,7 @@ class Task:
         try:
             return await self._row(self._context.port, timeout)
         except MeshError as error:
-            error.outcome = "definite"
+            error.outcome, error.by_call = "definite", True
             raise
 
     async def state(self) -> str:
@@ -75,7 +75,7 @@ class Task:
 
     async def cancel(self, reason: str = "") -> str:
         """Cancel it, at once and for good; the state it is in then."""
-        ended: Ended = await self._context.port.verb("tasks.cancel", Cancel(self.id, reason))
+        ended: Ended = await self._context.verb("tasks.cancel", Cancel(self.id, reason))
         return ended.state
 
     async def reply(self, timeout: float | None = None) -> Reply:
@@ -87,7 +87,9 @@ class Task:
         """
         row = await self.ended(timeout)
         if row.state != "completed":
-            raise task_error(row)
+            error = task_error(row)
+            error.by_call = True
+            raise error
         return Reply(decode(task_value(row)), VIA, _took(row), row.assigned_agent_id)
 
     async def ended(self, timeout: float | None = None) -> Row:

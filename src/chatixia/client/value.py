@@ -112,7 +112,9 @@ def encode_args(args: Any, write: Callable[[Any], bytes] = encode) -> bytes:
     try:
         return write(args)
     except (TypeError, ValueError, RecursionError) as error:
-        raise BadArguments(f"The arguments cannot be sent as JSON: {error}.") from error
+        refusal = BadArguments(f"The arguments cannot be sent as JSON: {error}.")
+        refusal.by_call = True
+        raise refusal from error
 
 
 def _constant(word: str) -> NoReturn:

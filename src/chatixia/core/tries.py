@@ -30,6 +30,7 @@ class RetryHistory:
         That is ``error`` unless an earlier try was unknown: then the earlier error, or where the
         skill itself failed at the later try, that one with the outcome unknown.
         """
+        error.by_call = True
         if error.outcome == "unknown":
             self._doubt = error
             return error

@@ -48,7 +48,7 @@ async def test_a_round_trip_answers():
 
 async def test_no_time_left_is_a_definite_end():
     async def late(ctx: Ctx) -> None:
-        ctx.call_context._deadline = ctx.call_context.world.monotonic()
+        ctx.call_context.deadline = ctx.call_context.world.monotonic()
         with pytest.raises(DeadlineExceeded) as caught:
             await ctx.agent("a").late()
         assert caught.value.outcome == "definite"

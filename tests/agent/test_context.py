@@ -190,3 +190,17 @@ async def test_a_cancelled_request_shows_in_the_thread_that_serves_it():
         await asyncio.sleep(0)
     assert seen == [True]
     served.close()
+
+
+async def test_a_mesh_within_a_time_is_still_the_requests():
+    async def outer(ctx: Ctx) -> list[list[str]]:
+        return [await ctx.mesh.within(5.0).agent("b").inner()]
+
+    async def inner(ctx: Ctx) -> list[str]:
+        return list(ctx.path)
+
+    net = Net()
+    served = [Served(net, "a", outer), Served(net, "b", inner)]
+    assert await client(net).agent("a").outer() == [["me~abcdef", "a"]]
+    for one in served:
+        one.close()

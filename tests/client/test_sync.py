@@ -209,3 +209,20 @@ def test_an_error_is_a_few_lines():
             mesh.agent("a").nothing()
     shown = "".join(traceback.format_exception(caught.value))
     assert "portal" not in shown and shown.count("\n") < 14
+
+
+async def test_an_agent_of_this_very_loop_is_refused_at_once():
+    served = Served(Net(), "a", echo)
+    with SyncMesh(opened()) as mesh:
+        agent = mesh.agent("a")
+        for use in (
+            lambda: agent.echo(data="x"),
+            lambda: agent.call("echo", {"data": "x"}),
+            lambda: agent.stream("count", {"n": 1}),
+            lambda: agent.ask("x"),
+            lambda: agent.tell("x"),
+        ):
+            with pytest.raises(ConfigError, match=r"a is served by the event loop.*`await ctx"):
+                use()
+        served.close()  # now only the other loop's "a" is there
+        assert agent.echo(data="x") == "x"

@@ -8,22 +8,21 @@ encode.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing, nullcontext
 from functools import partial
 from inspect import isawaitable
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from msgspec.structs import astuple
 
-from chatixia.client.value import encode
 from chatixia.core.ports import Incoming, Responder
-from chatixia.errors import DeadlineExceeded, SkillFailed
-from chatixia.wire.peer import MAX_MESSAGE, SkillInfo
+from chatixia.errors import DeadlineExceeded
+from chatixia.wire.peer import SkillInfo
 
 from .context import Ctx
 from .generator_threads import GeneratorThreads
 from .hooks import dec_hook
+from .result import ResultSender
 from .signature import Signature, read
 from .skill import Skill, described
 from .threads import Threads
@@ -31,8 +30,6 @@ from .threads import Threads
 MakeCtx = Callable[[Incoming, Responder, float | None], Ctx]
 Invoke = Callable[[Any, Ctx | None], Any]
 Run = Callable[[Any, Incoming, Responder], Awaitable[None]]
-
-MAX_RESULT: Final = MAX_MESSAGE - 64 * 1024
 
 _objects = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -52,8 +49,8 @@ def bind(
     """``skill`` with everything chosen. Raises ConfigError in one sentence."""
     signature = read(skill.fn, skill.name)
     info = described(skill, signature)
-    runner = _Runner(skill, signature, make_ctx, threads, generators)
-    return BoundSkill(info, signature.names, decoder(signature), runner.choose())
+    runner = SkillRunner(skill, signature, make_ctx, threads, generators)
+    return BoundSkill(info, signature.names, decoder(signature), runner.shortest())
 
 
 def decoder(signature: Signature) -> Callable[[Any], Any]:
@@ -116,8 +113,8 @@ def _general(fn: Callable[..., Any], signature: Signature) -> Invoke:
     return invoke
 
 
-class _Runner:
-    """The ways a skill runs. Only :meth:`choose`'s answer is kept."""
+class SkillRunner:
+    """How one skill runs: on the loop, in a thread of the pool, or as a generator in its own."""
 
     def __init__(
         self,
@@ -133,43 +130,28 @@ class _Runner:
         self._threads, self._generators = threads, generators
         self._invoke = invoker(skill.fn, signature)
         self._wants_ctx = signature.ctx >= 0 or bool(signature.ctx_name)
+        self._result = ResultSender(skill.name)
 
-    def choose(self) -> Run:
+    def shortest(self) -> Run:
         """The shortest way that this skill can run."""
-        signature = self._signature
-        if signature.kind == "async" and not (
-            signature.streams or self._skill.timeout or self._wants_ctx
-        ):
+        if self._skill.timeout:
+            return self._timed
+        if self._signature.kind == "async" and not (self._signature.streams or self._wants_ctx):
             return self._bare()
-        return self._timed if self._skill.timeout else self._full
+        return self._full
 
     def _bare(self) -> Run:
-        invoke, give = self._invoke, self._give
+        """An ``async def`` that wants no Ctx."""
+        invoke, encoded = self._invoke, self._result.encoded
 
         async def run(args: Any, incoming: Incoming, responder: Responder) -> None:
             value = await invoke(args, None)
-            if hasattr(value, "__aiter__"):
-                await self._items(value, incoming, responder)
+            if incoming.stream or hasattr(value, "__aiter__"):
+                await self._answer(value, incoming, responder)
             else:
-                await give(value, incoming, responder)
+                responder.reply(encoded(value))
 
         return run
-
-    async def _give(self, value: Any, incoming: Incoming, responder: Responder) -> None:
-        data = encode(value)
-        if len(data) > MAX_RESULT:
-            raise self._too_much(len(data))
-        if incoming.stream:
-            await responder.item(data)
-            responder.reply(b"null")
-        else:
-            responder.reply(data)
-
-    def _too_much(self, size: int) -> SkillFailed:
-        return SkillFailed(
-            f"The result of {self._skill.name} has {size} bytes or more; an answer takes"
-            f" {MAX_RESULT}. Let it `yield` pieces, to callers that stream."
-        )
 
     async def _timed(self, args: Any, incoming: Incoming, responder: Responder) -> None:
         """Within the skill's own time; what runs longer fails as a passed deadline."""
@@ -187,54 +169,34 @@ class _Runner:
             ) from error
 
     async def _full(self, args: Any, incoming: Incoming, responder: Responder) -> None:
+        """Any other."""
         ctx = self._make_ctx(incoming, responder, self._skill.timeout) if self._wants_ctx else None
         try:
-            value = await self._value(args, ctx, incoming)
-            if self._signature.streams or hasattr(value, "__aiter__"):
-                await self._items(value, incoming, responder)
-            else:
-                await self._give(value, incoming, responder)
+            await self._answer(await self._value(args, ctx, incoming), incoming, responder)
         finally:
             if ctx is not None:
                 ctx.close()
+
+    async def _answer(self, value: Any, incoming: Incoming, responder: Responder) -> None:
+        if hasattr(value, "__aiter__"):
+            await self._result.items(value, incoming, responder)
+        elif self._signature.streams:
+            items = self._generators.items(lambda: value, incoming.holder)
+            await self._result.items(items, incoming, responder)
+        else:
+            await self._result.value(value, incoming, responder)
 
     async def _value(self, args: Any, ctx: Ctx | None, incoming: Incoming) -> Any:
         kind = self._signature.kind
         if kind == "async":
             return await self._invoke(args, ctx)
-        if ctx is not None and kind != "async stream":
+        if kind == "async stream":
+            return self._invoke(args, ctx)  # makes the generator, runs none of it
+        if ctx is not None:
             from asyncio import get_running_loop
 
             ctx.enter_thread(get_running_loop())
-        if kind == "async stream":
-            return self._invoke(args, ctx)  # makes the generator, runs none of it
         if kind == "sync stream":
-            return self._stepped(partial(self._invoke, args, ctx), incoming)
-        value = await self._threads.run_for(holder(incoming), self._invoke, args, ctx)
+            return self._generators.items(partial(self._invoke, args, ctx), incoming.holder)
+        value = await self._threads.run_for(incoming.holder, self._invoke, args, ctx)
         return await value if isawaitable(value) else value
-
-    def _stepped(self, make: Callable[[], Any], incoming: Incoming) -> Any:
-        return self._generators.items(make, holder(incoming))
-
-    async def _items(self, value: Any, incoming: Incoming, responder: Responder) -> None:
-        items = value if hasattr(value, "__aiter__") else self._stepped(lambda: value, incoming)
-        chunks: list[bytes] = []
-        size = 0
-        async with aclosing(items) if hasattr(items, "aclose") else nullcontext():
-            async for item in items:
-                chunk = encode(item)
-                if len(chunk) > MAX_RESULT:
-                    raise self._too_much(len(chunk))
-                if incoming.stream:
-                    await responder.item(chunk)
-                    continue
-                size += len(chunk) + 1
-                if size > MAX_RESULT:
-                    raise self._too_much(size)
-                chunks.append(chunk)
-        responder.reply(b"null" if incoming.stream else b"[%b]" % b",".join(chunks))
-
-
-def holder(incoming: Incoming) -> str:
-    """Whose share of the threads a request uses; by the queue, a client counts as its machine."""
-    return incoming.holder or incoming.caller.partition("~")[0]

@@ -49,6 +49,7 @@ class Runtime:
         self._generators = GeneratorThreads()
         self._bound: dict[str, BoundSkill] = {}
         prompts.bind(self._ctx, self._threads)
+        context.affinity.serve(name)
 
     def offer(self, skills: Iterable[Skill]) -> Sequence[SkillInfo]:
         """Serve exactly these from now on; what others see of them. Raises ConfigError."""
@@ -61,6 +62,7 @@ class Runtime:
 
     def close(self) -> None:
         """Let the threads end."""
+        self._context.affinity.unserve(self._name)
         self._threads.close()
         self._generators.close()
 

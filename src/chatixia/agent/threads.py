@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from asyncio import AbstractEventLoop, Future, get_running_loop
 from collections.abc import Callable
-from contextvars import copy_context
-from functools import partial
+from contextvars import Context, copy_context
 from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import Any, Final
@@ -22,6 +21,17 @@ MAX_THREADS: Final = 32
 not keep the next from running."""
 MAX_WAITING: Final = 1024
 
+Work = tuple[
+    AbstractEventLoop,
+    "Future[Any]",
+    str,
+    Context,
+    Callable[..., Any],
+    tuple[Any, ...],
+    dict[str, Any],
+]
+"""Where the result goes, whose share it is, in which context it runs, and what."""
+
 
 class Threads:
     """At most ``size`` threads, started when needed; at most ``waiting`` calls wait for one, their
@@ -32,7 +42,7 @@ class Threads:
         self._bound = self._size + waiting
         self._tokens: SimpleQueue[bool] = SimpleQueue()
         """One True for each item of ``_work``; False ends a thread."""
-        self._work: FairQueue[Callable[[], None]] = FairQueue()
+        self._work: FairQueue[Work] = FairQueue()
         self._open = Shares(self._bound)
         self._started = 0
         self._lock = Lock()
@@ -50,12 +60,7 @@ class Threads:
         """
         loop = get_running_loop()
         future: Future[Any] = loop.create_future()
-        context = copy_context()
-
-        def work() -> None:
-            self._one(loop, future, holder, partial(context.run, fn, *args, **kwargs))
-
-        self._admit(holder, work)
+        self._admit(holder, (loop, future, holder, copy_context(), fn, args, kwargs))
         return await future
 
     def close(self) -> None:
@@ -64,7 +69,7 @@ class Threads:
         for _ in range(self._started):
             self._tokens.put(False)
 
-    def _admit(self, holder: str, work: Callable[[], None]) -> None:
+    def _admit(self, holder: str, work: Work) -> None:
         if self._closed:
             raise Unavailable("The agent is stopping.")
         with self._lock:
@@ -85,22 +90,29 @@ class Threads:
         while self._tokens.get():
             with self._lock:
                 work = self._work.popleft()
-            work()
+            self._run(*work)
 
-    def _one(
-        self, loop: AbstractEventLoop, future: Future[Any], holder: str, run: Callable[[], Any]
+    def _run(
+        self,
+        loop: AbstractEventLoop,
+        future: Future[Any],
+        holder: str,
+        context: Context,
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
     ) -> None:
         result: Any = None
         error: BaseException | None = None
         if not future.cancelled():
             try:
-                result = run()
+                result = context.run(fn, *args, **kwargs)
             except BaseException as caught:  # noqa: BLE001 - it belongs to whoever awaits
                 error = portable(caught)
         with self._lock:
             self._open.add(holder, -1)
         try:
-            loop.call_soon_threadsafe(settle, future, result, error)
+            loop.call_soon_threadsafe(settle, future, result, error, context=context)
         except RuntimeError:
             return  # the loop is closed: nobody waits
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from threading import current_thread
 from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary
 
 from chatixia.core.ports import CallAnswer, Outgoing
 from chatixia.errors import ConfigError
@@ -20,6 +21,8 @@ CURE: Final = (
     "use it in its own loop, open one here with `connect()`, or take `connect_sync()`, which works "
     "from any thread"
 )
+_served: WeakKeyDictionary[AbstractEventLoop, set[str]] = WeakKeyDictionary()
+"""The agents that are served on each loop of this process."""
 
 
 class LoopAffinity:
@@ -39,6 +42,16 @@ class LoopAffinity:
         """Whether another loop runs here. Where none runs, nothing can be awaited either."""
         running = self._running()
         return running is not self.loop and running is not None and self.loop is not None
+
+    def serve(self, name: str) -> None:
+        """The agent ``name`` is served on this loop, until :meth:`unserve`."""
+        if self.loop is not None:
+            _served.setdefault(self.loop, set()).add(name)
+
+    def unserve(self, name: str) -> None:
+        """It is not served here any more."""
+        if self.loop is not None:
+            _served.get(self.loop, set()).discard(name)
 
     @property
     def ended(self) -> bool:
@@ -71,3 +84,16 @@ class LoopAffinity:
             return call(outgoing)
 
         return checked
+
+
+def refuse_blocking(name: str) -> None:
+    """Raise ConfigError if this thread's loop serves ``name``: who waits for it here without
+    ``await`` keeps it from answering."""
+    from asyncio import _get_running_loop
+
+    running = _get_running_loop()
+    if running is not None and name in _served.get(running, ()):
+        raise ConfigError(
+            f"{name} is served by the event loop of this thread, which a call without `await` "
+            f"blocks; use `await ctx.agent({name!r})...`, or make the skill a plain function."
+        )

@@ -18,8 +18,10 @@ from chatixia.errors import ConfigError, MeshError
 from chatixia.wire.peer import SkillInfo
 from chatixia.wire.registry import AgentRecord
 from chatixia.wire.signaling import LinkReport
+from chatixia.wire.tasks import State
 from chatixia.wire.tasks import Task as Row
 
+from .affinity import refuse_blocking
 from .bridge import NOT_OPEN, Bridge, trimmed
 from .handle import CALL_S, AgentHandle
 from .loop import LoopThread
@@ -200,9 +202,13 @@ class _SyncCalls:
         caller = getattr(self._handle, skill)
 
         def call(*unnamed: Any, **args: Any) -> Any:
+            self._check()
             return self._bridge.run(lambda: caller(*unnamed, **args))
 
         return call
+
+    def _check(self) -> None:
+        """Refuse what could never be answered."""
 
     def __repr__(self) -> str:
         return repr(self._handle)
@@ -215,6 +221,7 @@ class _SyncCalls:
         on_progress: OnProgress | None = None,
     ) -> Reply:
         """See :meth:`AgentHandle.call`; ``on_progress`` is called in this thread."""
+        self._check()
         if on_progress is None:
             return self._bridge.run(lambda: self._handle.call(skill, args))
         return self._bridge.listen(
@@ -229,11 +236,13 @@ class _SyncCalls:
         on_progress: OnProgress | None = None,
     ) -> SyncItems:
         """See :meth:`AgentHandle.stream`; ``on_progress`` is called on the mesh's own thread."""
+        self._check()
         items = self._handle.stream(skill, args, on_progress=on_progress)
         return SyncItems(self._bridge, items)
 
     def ask(self, text: str, *, session_id: str = "") -> str:
         """See :meth:`AgentHandle.ask`; the whole text."""
+        self._check()
 
         async def whole() -> str:
             return await self._handle.ask(text, session_id=session_id)
@@ -251,8 +260,12 @@ class SyncHandle(_SyncCalls):
         """The agent's id."""
         return self._handle.name
 
+    def _check(self) -> None:
+        refuse_blocking(self._handle.name)
+
     def tell(self, text: str, *, broadcast: bool = False, wait: bool = True) -> str:
         """See :meth:`AgentHandle.tell`; the whole answer."""
+        self._check()
 
         async def whole() -> str:
             return await self._handle.tell(text, broadcast=broadcast, wait=wait)
@@ -350,11 +363,11 @@ class SyncTask:
         """See :meth:`Task.row`."""
         return self._bridge.run(lambda: self._task.row(timeout))
 
-    def state(self) -> str:
+    def state(self) -> State:
         """See :meth:`Task.state`."""
         return self.row().state
 
-    def cancel(self, reason: str = "") -> str:
+    def cancel(self, reason: str = "") -> State:
         """See :meth:`Task.cancel`."""
         return self._bridge.run(lambda: self._task.cancel(reason))
 

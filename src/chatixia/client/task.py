@@ -18,7 +18,7 @@ from chatixia.errors import (
 )
 from chatixia.ids import TaskId
 from chatixia.wire.signaling import TaskDone, TaskHint, TaskProgress
-from chatixia.wire.tasks import TERMINAL, Cancel, Ended, Ref
+from chatixia.wire.tasks import TERMINAL, Cancel, Ended, Ref, State
 from chatixia.wire.tasks import Task as Row
 
 from .call_context import CallContext
@@ -69,11 +69,11 @@ class Task:
             error.outcome, error.by_call = "definite", True
             raise
 
-    async def state(self) -> str:
+    async def state(self) -> State:
         """Its state now: a key of ``wire.tasks.STATES``."""
         return (await self.row()).state
 
-    async def cancel(self, reason: str = "") -> str:
+    async def cancel(self, reason: str = "") -> State:
         """Cancel it, at once and for good; the state it is in then."""
         ended: Ended = await self._context.verb("tasks.cancel", Cancel(self.id, reason))
         return ended.state

@@ -160,8 +160,8 @@ class Incoming(msgspec.Struct, gc=False):
 
     ``deadline``: on ``World.monotonic``'s clock. ``path``: everyone whose rights bound this call,
     the caller last. ``fence``, ``attempt`` and ``key`` serve side effects (of queued work:
-    tasks.md section 2). ``holder``: whose share of this agent's bounds it uses (``core.shares``),
-    where a link proved that.
+    tasks.md section 2). ``holder``: whose share of this agent's bounds it uses (``core.shares``):
+    as a link proved it, or the machine of the queue's ``caller``.
     """
 
     caller: AgentId

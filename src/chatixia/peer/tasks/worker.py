@@ -215,6 +215,7 @@ class QueueWorker:
             lease.fence,
             lease.attempt,
             task.id,
+            holder=caller.partition("~")[0],
         )
 
     async def _run(self, lease: HeldTask) -> None:

@@ -18,10 +18,15 @@ from chatixia.wire.peer import MAX_HOPS
 from tests.agent.loopback import Net
 
 
-def in_child(mesh: Mesh, out: Connection) -> None:
+def in_child(mesh: Mesh, inside: Mesh, out: Connection) -> None:
     """What a forked child gets of its parent's mesh."""
     said = []
-    for use in (lambda: mesh.links(), lambda: mesh._context.call(Outgoing(AgentId("a")))):
+    for use in (
+        lambda: mesh.links(),
+        lambda: mesh._context.call(Outgoing(AgentId("a"))),
+        lambda: inside.links(),
+        lambda: inside._context.call(Outgoing(AgentId("a"))),
+    ):
         try:
             use()
         except ConfigError as error:
@@ -33,12 +38,13 @@ def in_child(mesh: Mesh, out: Connection) -> None:
 def test_after_fork():
     mesh = Mesh(CallContext(Net().port("a")))
     here, there = multiprocessing.Pipe()
-    child = multiprocessing.get_context("fork").Process(target=in_child, args=(mesh, there))
+    inside = mesh.within(60)
+    child = multiprocessing.get_context("fork").Process(target=in_child, args=(mesh, inside, there))
     child.start()
     assert here.poll(30)
     said = here.recv()
     child.join(30)
-    assert len(said) == 2
+    assert len(said) == 4
     assert all("before the process forked" in sentence for sentence in said)
     assert list(mesh.links())
 

@@ -54,10 +54,12 @@ class CallContext:
         "__weakref__",
         "_pauses",
         "_port",
+        "_root",
         "_send",
         "affinity",
         "call",
         "deadline",
+        "forked",
         "path",
         "scope",
         "traceparent",
@@ -74,8 +76,7 @@ class CallContext:
         deadline: float | None = None,
         traceparent: str = "",
         scope: RequestScope | None = None,
-        warmer: Warmer | None = None,
-        affinity: LoopAffinity | None = None,
+        root: CallContext | None = None,
     ) -> None:
         self._port: MeshPort = port
         self.world = world
@@ -83,15 +84,18 @@ class CallContext:
         self.deadline = deadline
         self.traceparent = traceparent
         self.scope = scope
-        self.warmer = warmer or Warmer()
-        self.affinity = affinity or LoopAffinity()
+        self.warmer: Warmer = Warmer() if root is None else root.warmer
+        self.affinity: LoopAffinity = LoopAffinity() if root is None else root.affinity
+        self._root = root
+        self.forked = False
         self._pauses: set[Future[None]] = set()
         self._send = self.affinity.guard(port.call)
         plain = not path and deadline is None and not traceparent and scope is None
         self.call: Callable[[Outgoing], Awaitable[CallAnswer]] = (
             self._send if plain else self._call_bound
         )
-        _open.add(self)
+        if root is None:
+            _roots.add(self)
 
     def derive(
         self,
@@ -112,13 +116,13 @@ class CallContext:
             deadline=deadline,
             traceparent=traceparent or self.traceparent,
             scope=scope or self.scope,
-            warmer=self.warmer,
-            affinity=self.affinity,
+            root=self._root or self,
         )
 
     @property
     def port(self) -> MeshPort:
         """What stands behind. Raises ConfigError in another loop than the mesh's own."""
+        self._check_fork()
         if type(self._port) is not _ClosedPort:
             self.affinity.check()
         return self._port
@@ -176,6 +180,7 @@ class CallContext:
 
     def _bind(self, outgoing: Outgoing) -> Outgoing:
         """Put into ``outgoing`` what is true of every call. Raises Cancelled, HopLimit."""
+        self._check_fork()
         if self.scope is not None:
             self.scope.check()
         if len(self.path) >= MAX_HOPS:
@@ -186,6 +191,10 @@ class CallContext:
         outgoing.traceparent = outgoing.traceparent or self.traceparent
         outgoing.timeout = self.budget(outgoing.timeout)
         return outgoing
+
+    def _check_fork(self) -> None:
+        if self._root is not None and self._root.forked:
+            raise ConfigError(FORKED)
 
     async def pause(self, seconds: float) -> None:
         """Wait before another try; :meth:`lock` ends it, so that the try fails at once."""
@@ -237,11 +246,13 @@ class _ClosedPort:
         raise ConfigError(self._reason)
 
 
-_open: WeakSet[CallContext] = WeakSet()
+_roots: WeakSet[CallContext] = WeakSet()
+"""Those that belong to a mesh, not to a request: these are too many and too short-lived."""
 
 
 def _after_fork() -> None:
-    for context in list(_open):
+    for context in list(_roots):
+        context.forked = True
         context.shut()
 
 

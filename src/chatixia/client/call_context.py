@@ -166,8 +166,8 @@ class CallContext:
             return timeout
         left = self.deadline - self.world.monotonic()
         if left < LEAST_S:
-            whose = " of the request that made this call" if self.scope is not None else ""
-            error = DeadlineExceeded(f"The deadline{whose} has passed.", outcome="definite")
+            request = " of the request that made this call" if self.scope is not None else ""
+            error = DeadlineExceeded(f"The deadline{request} has passed.", outcome="definite")
             error.by_call = True
             raise error
         return min(timeout, left)

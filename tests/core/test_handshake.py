@@ -27,6 +27,7 @@ from chatixia.errors import (
     MeshError,
     NameTaken,
     Revoked,
+    Unprocessable,
     UpgradeNeeded,
     WrongMesh,
 )
@@ -453,18 +454,21 @@ def test_revoked_or_over_between_offer_and_hello():
 def test_a_login():
     assert hear_login(login(ALICE)).id == "alice"
     assert hear_login(login(Party("client", "laptop~abc234", machine()))).kind == "client"
+    assert hear_login(login(machine())).kind == "machine"
+    with pytest.raises(BadChain):
+        hear_login(login(REGISTRY))
 
 
 @pytest.mark.parametrize(
     ("change", "kind"),
     [
-        ({"peer_id": "bob"}, BadSignature),
+        ({"peer_id": "bob"}, BadChain),
         ({"incarnation": "f" * 16}, BadSignature),
-        ({"incarnation": "short"}, BadRequest),
+        ({"incarnation": "short"}, Unprocessable),
         ({"nonce": b64(b"x" * 16)}, BadSignature),
         ({"sig": ""}, BadSignature),
         ({"chain": []}, BadChain),
-        ({"chain": BOB.chain}, BadSignature),
+        ({"chain": BOB.chain}, BadChain),
         ({"chain": agent("alice", machine("laptop", owner("foreign"))).chain}, WrongMesh),
         ({"version": 9}, UpgradeNeeded),
         ({"ns": "other"}, BadChain),

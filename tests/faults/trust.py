@@ -12,6 +12,15 @@ def stemmed(original: Any) -> Any:
     return lambda signer, name: original(signer, name.partition("~")[0])
 
 
+def unproved(original: Any) -> Any:
+    """Believe a login by its chain alone."""
+
+    def login(register: Any, **more: Any) -> Any:
+        return original(register, **more | {"verify": lambda key, *rest: True})
+
+    return login
+
+
 def renewing(original: Any) -> Any:
     """Let whatever proved a caller buy a token."""
 
@@ -42,6 +51,23 @@ FAULTS: list[Fault] = [
             "tests/core/test_handshake.py::test_a_machine_makes_no_link_as_a_client_of_another",
             "tests/registry/trust/test_gate.py::test_a_machine_signs_no_client_of_another",
         ),
+    ),
+    Fault(
+        "anybody-may",
+        "each door asks for the right to a verb, once and before the body",
+        {
+            "chatixia.registry.web.app:allow": always(None),
+            "chatixia.registry.live.frames:allow": always(None),
+        },
+        (
+            "tests/registry/web/test_app.py::test_an_agent_and_an_api_key_are_denied_what_is_not_theirs",
+        ),
+    ),
+    Fault(
+        "login-of-anybody",
+        "a login at the registry is proved by the member's own key",
+        {"chatixia.registry.trust.members:check_login": unproved},
+        ("tests/registry/trust/test_gate.py::test_one_agents_failures_do_not_bar_its_neighbours",),
     ),
     Fault(
         "token-of-a-token",

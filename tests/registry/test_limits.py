@@ -7,18 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatixia.errors import Overloaded
-from chatixia.registry.limits import RateBucket, RateLimits, is_loopback, origin
+from chatixia.registry.limits import RateLimits, is_loopback, origin
 from tests.registry.clock import Clock
 
 
 @given(st.lists(st.floats(0, 10), max_size=200), st.integers(1, 20), st.floats(0.1, 5))
-def test_a_bucket_never_gives_more_than_its_rate(waits: list[float], burst: int, rate: float):
-    now, given_out = 0.0, 0
-    bucket = RateBucket(burst, rate, now)
+def test_a_key_never_gives_more_than_its_rate(waits: list[float], burst: int, rate: float):
+    clock, taken = Clock(), 0
+    start, limits = clock.now, RateLimits(clock, burst, rate)
     for wait in waits:
-        now += wait
-        given_out += bucket.take(now)
-    assert given_out <= burst + now * rate + 1e-6
+        clock.now += wait
+        taken += limits.take("a")
+    assert taken <= burst + (clock.now - start) * rate + 1e-6
 
 
 def test_failures_bar_one_address_only_and_for_a_while():

@@ -19,6 +19,7 @@ from chatixia.errors import (
     BadSignature,
     Denied,
     NameTaken,
+    Unprocessable,
     UpgradeNeeded,
     WrongMesh,
 )
@@ -35,6 +36,8 @@ from .pins import judge
 from .ports import LocalIdentity, PinBook, RevocationBook, Verify
 
 NONCE_BYTES: Final = 16
+LOGIN_KINDS: Final = ("agent", "client", "machine", "owner")
+"""Kinds of members that may log in at a registry."""
 
 
 class VerifiedDescription(msgspec.Struct, frozen=True):
@@ -175,20 +178,25 @@ def check_login(
 ) -> Member:
     """Who logs in: chain, and a signature over the registry's own ``nonce`` and the agent's.
 
-    For the registry, which then asks revocations and pins. Raises UpgradeNeeded, BadSignature,
-    BadRequest, and what :func:`check_chain` raises.
+    For the registry, which then asks revocations and pins. Raises UpgradeNeeded, Unprocessable
+    (no incarnation), BadChain, BadSignature, and what :func:`check_chain` raises.
     """
-    if register.version not in VERSIONS:
-        raise UpgradeNeeded(f"This registry speaks version {VERSION}, not {register.version}.")
+    check_version(register)
     if not is_incarnation(register.incarnation):
-        raise BadRequest("A login needs an incarnation of 16 hex characters.")
+        raise Unprocessable("A login needs an incarnation of 16 hex characters.")
     member = check_chain(register.chain, mesh=mesh, now=now, verify=verify, ns=register.ns)
-    if member.id != register.peer_id or member.kind not in ("agent", "client"):
-        raise BadSignature(f"{register.peer_id} logs in with the record of {member.id}.")
+    if member.id != register.peer_id or member.kind not in LOGIN_KINDS:
+        raise BadChain(f"The membership of {member.id} does not let {register.peer_id} log in.")
     said = login_bytes(register, mesh, nonce)
     if not verify(member.sign, signed.LOGIN, said, _sig(register.sig)):
         raise BadSignature(f"{register.peer_id} did not prove its key.")
     return member
+
+
+def check_version(register: Register) -> None:
+    """Raise UpgradeNeeded for a login in a version that this registry does not speak."""
+    if register.version not in VERSIONS:
+        raise UpgradeNeeded(f"This registry speaks version {VERSION}, not {register.version}.")
 
 
 def login_bytes(register: Register, mesh: str, nonce: bytes) -> bytes:

@@ -1,7 +1,8 @@
 """Runs a verb for either door: may this principal, who answers, how long it took.
 
 The web door and the socket door differ only in how they read and write bytes; rights, errors and
-measures are here once (tasks.md section 8).
+measures are here once (tasks.md section 8). A door asks :func:`allow` before it parses the body,
+so that nobody's bytes are read in vain, and runs what was allowed.
 """
 
 from __future__ import annotations
@@ -54,14 +55,14 @@ class VerbDispatcher:
         self._world = world
 
     async def run(self, verb: Verb, call: RequestContext, request: Any) -> bytes:
-        """Answer one verb. Every error is a MeshError; anything else is logged and Internal.
+        """Answer one verb that :func:`allow` has let pass.
 
-        Raises Overloaded to a holder that has its share of all verbs at once.
+        Every error is a MeshError; anything else is logged and Internal. Raises Overloaded to a
+        holder that has its share of all verbs at once.
         """
         start = self._world.monotonic()
         code = "ok"
         try:
-            allow(verb, call)
             return await self._shared(verb, call, request)
         except MeshError as error:
             code = error.code

@@ -106,7 +106,7 @@ async def test_a_closed_sockets_verbs_end(registry: RegistryHarness):
 
 
 async def test_signaling_is_rated(registry: RegistryHarness, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(frames, "SIGNALS", (20.0, 1e-6))
+    monkeypatch.setattr(frames, "SIGNALS", (20.0, 1e6))
     a = await agent(registry, "a")
     codes = []
     for _ in range(22):

@@ -10,9 +10,14 @@ import pytest
 from chatixia.core.ports import Principal
 from chatixia.identity import SignKey, load
 from chatixia.ids import AgentId
+from chatixia.registry import verbs
+from chatixia.registry.call import RequestContext
 from chatixia.registry.limits import RateLimits
+from chatixia.registry.live import frames
 from chatixia.registry.trust import services
 from chatixia.registry.trust.tokens import Tokens
+from chatixia.registry.verbs import allow
+from chatixia.registry.web import app
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.verbs import TABLE, Verb
 from chatixia.world import REAL
@@ -101,6 +106,35 @@ def _key(name: str) -> Any:
     from chatixia.wire.registry import KeyCreate
 
     return KeyCreate(name)
+
+
+async def test_a_right_is_asked_once_and_before_the_body(
+    registry: RegistryHarness, monkeypatch: pytest.MonkeyPatch
+):
+    asked = []
+
+    def counted(verb: Verb, call: RequestContext) -> None:
+        asked.append(verb.name)
+        allow(verb, call)
+
+    for module in (app, frames, verbs):
+        monkeypatch.setattr(module, "allow", counted)
+    made = await registry.running.service.trust.keys.create(person(), _key("k"))
+    for method, path, body, status in (
+        ("POST", "/api/keys", b"no JSON at all", 403),
+        ("GET", "/api/status", None, 200),
+        ("GET", "/healthz", None, 200),
+    ):
+        answer = await http_call(registry, method, path, body, x_api_key=made.key)
+        assert answer.status == status
+    assert asked == ["keys.create", "status", "health"]
+    asked.clear()
+    client = await login(registry, await enrolled(registry, kind="client"))
+    for verb in (verb for verb in CLOSED if verb.ws and "client" not in verb.who):
+        refused = await client.verb(verb.name, no_field_of_any_verb=1, limit="no number")
+        assert refused["code"] == "denied", verb.name
+        assert asked.pop() == verb.name and not asked
+    assert (await client.verb("status"))["type"] == "result" and asked == ["status"]
 
 
 async def test_head_is_get_without_its_body(registry: RegistryHarness):

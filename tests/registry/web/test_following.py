@@ -43,6 +43,11 @@ class Line:
         await self.writer.wait_closed()
 
 
+async def over(*_: object) -> None:
+    """A credential that holds no longer; the end of a key would end its tasks as well."""
+    raise Unauthorized
+
+
 class Pair:
     """A key-less client, and a worker that does what it is told."""
 
@@ -58,6 +63,13 @@ class Pair:
         path = "/api/hub/tasks" + "".join(f"?{name}={value}" for name, value in query.items())
         body = {"skill": "x", "payload": {"plain": 1}}
         return await http_call(self.registry, "POST", path, body, x_api_key=self.key)
+
+    async def watch(self) -> Line:
+        """A stream of the events of a task that was just submitted."""
+        path = f"/api/tasks/{(await self.submit()).json['task_id']}/watch"
+        return await Line.open(
+            self.registry, "GET", path, Accept="text/event-stream", X_API_Key=self.key
+        )
 
     async def grant(self) -> dict[str, str]:
         push = await self.worker.next("task")
@@ -193,14 +205,8 @@ async def test_a_stream_ends_with_the_right_to_it(
 ):
     monkeypatch.setattr(following, "PING_SECONDS", 0.05)
     pair = await Pair.of(registry)
-    made = (await pair.submit()).json["task_id"]
-    line = await Line.open(
-        registry, "GET", f"/api/tasks/{made}/watch", Accept="text/event-stream", X_API_Key=pair.key
-    )
+    line = await pair.watch()
     await line.until(":\n\n")
-
-    async def over(*_: object) -> None:  # the end of a key would end its tasks as well
-        raise Unauthorized
 
     monkeypatch.setattr(registry.running.service.trust.gate, "caller", over)
     assert "unauthorized" in await line.until("0\r\n\r\n")
@@ -212,10 +218,7 @@ async def test_a_stream_that_is_never_silent_ends_with_the_right_to_it_as_well(
 ):
     monkeypatch.setattr(following, "PING_SECONDS", 0.2)
     pair = await Pair.of(registry)
-    made = (await pair.submit()).json["task_id"]
-    line = await Line.open(
-        registry, "GET", f"/api/tasks/{made}/watch", Accept="text/event-stream", X_API_Key=pair.key
-    )
+    line = await pair.watch()
     await line.until("event: task\n")
     held = await pair.grant()
 
@@ -243,9 +246,6 @@ async def test_a_wait_gives_nothing_to_a_right_that_ended_meanwhile(
     line = await Line.open(registry, "GET", f"/api/tasks/{made}?wait=30", X_API_Key=pair.key)
     await pair.waiting(1)
 
-    async def over(*_: object) -> None:
-        raise Unauthorized
-
     monkeypatch.setattr(registry.running.service.trust.gate, "caller", over)
     await pair.complete(await pair.grant(), "secret")
     said = await line.until("}")
@@ -258,10 +258,7 @@ async def test_a_stream_that_nobody_reads_ends(
 ):
     monkeypatch.setattr(requests, "ANSWER_SECONDS", 0.3)
     pair = await Pair.of(registry)
-    made = (await pair.submit()).json["task_id"]
-    line = await Line.open(
-        registry, "GET", f"/api/tasks/{made}/watch", Accept="text/event-stream", X_API_Key=pair.key
-    )
+    line = await pair.watch()
     await pair.waiting(1)
     held = await pair.grant()
     for n in range(64):

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from chatixia.core.rates import TokenBucket
 from chatixia.errors import (
     BadRequest,
     Denied,
@@ -20,7 +21,6 @@ from chatixia.errors import (
     UnknownType,
 )
 from chatixia.registry.call import Listener, RequestContext
-from chatixia.registry.limits import RateBucket
 from chatixia.registry.meter import Meter
 from chatixia.registry.requests import parse
 from chatixia.registry.verbs import VerbDispatcher, allow
@@ -52,9 +52,9 @@ from .socket import POLICY, Socket
 IN_FLIGHT: Final = 64
 """Verbs of one socket that may run at once; the next is answered ``busy``."""
 FAULTS: Final = (32.0, 1.0)
-"""Bad frames: a burst, and how many a second after it; then the socket is closed."""
+"""Bad frames: a burst, and the seconds for one more after it; then the socket is closed."""
 MAX_ANSWER: Final = MAX_FROM_REGISTRY - 64 * 1024
-SIGNALS: Final = (1000.0, 500.0)
+SIGNALS: Final = (1000.0, 1 / 500)
 DAMAGED: Final = frozenset({"bad_request", "unknown_type", "invalid", "too_large"})
 
 MOST_REFS: Final = 64
@@ -83,8 +83,8 @@ class FrameHandler:
         self._socket, self._listener = socket, listener
         self._roster, self._verbs, self._meter = roster, verbs, meter
         self._world, self._on_links, self._now = world, on_links, now
-        self._faults = RateBucket(*FAULTS, world.monotonic())
-        self._signals = RateBucket(*SIGNALS, world.monotonic())
+        self._faults = TokenBucket(*FAULTS, world.monotonic())
+        self._signals = TokenBucket(*SIGNALS, world.monotonic())
         self._running: set[asyncio.Task[None]] = set()
 
     def read(self, text: str | None) -> int:

@@ -12,7 +12,8 @@ import zlib
 from ipaddress import ip_address
 from typing import Any, Final, cast
 
-from chatixia.registry.limits import RateBucket, RateLimits, origin
+from chatixia.core.rates import TokenBucket
+from chatixia.registry.limits import RateLimits, origin
 from chatixia.world import World
 
 BINDING_REQUEST: Final = 0x0001
@@ -33,7 +34,9 @@ UNDERSTOOD: Final = frozenset({0x0006, 0x0008, 0x0020, 0x0024, 0x0025, 0x001C, 0
 MOST_ATTRIBUTES: Final = 32
 
 PER_SOURCE: Final = (40.0, 20.0)
-IN_TOTAL: Final = (4000.0, 2000.0)
+"""Requests of one source: a burst, then a second."""
+IN_TOTAL: Final = (4000.0, 1 / 2000)
+"""Requests of all: a burst, then the seconds for one more."""
 
 
 def answer(packet: bytes, address: tuple[str, int]) -> bytes | None:
@@ -97,7 +100,7 @@ class Stun(asyncio.DatagramProtocol):
     def __init__(self, world: World) -> None:
         self._world = world
         self._sources = RateLimits(world, *PER_SOURCE)
-        self._all = RateBucket(*IN_TOTAL, world.monotonic())
+        self._all = TokenBucket(*IN_TOTAL, world.monotonic())
         self._transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from chatixia.core.handshake import LOGIN_KINDS, check_version
 from chatixia.core.membership import Member
-from chatixia.core.ports import Principal, Verify
+from chatixia.core.ports import Principal
 from chatixia.errors import (
-    BadChain,
-    BadSignature,
     MeshError,
     Overloaded,
     Unauthorized,
     Unprocessable,
-    UpgradeNeeded,
 )
-from chatixia.ids import is_incarnation
 from chatixia.registry.call import Handler, Listener, RequestContext, SocketLogin
 from chatixia.registry.limits import RateLimits
 from chatixia.store.control.store import Store
@@ -39,8 +36,6 @@ from .members import Members, principal_for
 from .nonces import Nonces
 from .proof import Proof
 from .tokens import Tokens, principal_of, read_assertion
-
-LOGINS: Final = ("agent", "client", "machine", "owner")
 
 
 class AuthenticatedCaller(NamedTuple):
@@ -65,12 +60,11 @@ class Authenticator:
         nonces: Nonces,
         proof: Proof,
         store: Store,
-        verify: Verify,
         failures: RateLimits,
     ) -> None:
         self._members, self._tokens, self._keys = members, tokens, keys
         self._logins, self._nonces, self._proof = logins, nonces, proof
-        self._store, self._verify, self._failures = store, verify, failures
+        self._store, self._failures = store, failures
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
@@ -115,10 +109,9 @@ class Authenticator:
         return self._members.statement(id_)
 
     async def _login(self, said: Register, nonce: str, listener: Listener) -> SocketLogin:
-        if said.version not in VERSIONS:
-            raise UpgradeNeeded(f"Version {said.version} is not spoken here.")
         if said.chain:
             return await self._keyed(said, nonce, listener)
+        check_version(said)
         if not said.api_key:
             raise Unauthorized("A login needs a membership and its signature.")
         principal = await self._keyless(said)
@@ -128,11 +121,8 @@ class Authenticator:
         return SocketLogin(replace(principal, epoch=epoch), welcome)
 
     async def _keyed(self, said: Register, nonce: str, listener: Listener) -> SocketLogin:
-        member = self._members.prove(said.chain)
-        self._signed(said, nonce, member)
+        member = self._members.prove_login(said, signed.unb64(nonce))
         await self._members.accept(member)
-        if not is_incarnation(said.incarnation):
-            raise Unprocessable("An incarnation is 16 hex characters.")
         epoch = await self._store.next_epoch(member.ns, member.id, said.incarnation)
         principal = principal_for(member, epoch=epoch, incarnation=said.incarnation)
         token = self._tokens.issue(principal, member.serial, ends(member))
@@ -145,20 +135,6 @@ class Authenticator:
             revoked=self._members.revoked_since(said.revocations),
         )
         return SocketLogin(principal, welcome, ends(member), member.record.ephemeral)
-
-    def _signed(self, said: Register, nonce: str, member: Member) -> None:
-        """Whether the member's own key signed exactly this login."""
-        if member.kind not in LOGINS or member.id != said.peer_id or member.ns != said.ns:
-            raise BadChain(f"This membership does not let {said.peer_id} log in.")
-        data = signed.login(
-            mesh=self._proof.mesh,
-            peer_id=said.peer_id,
-            incarnation=said.incarnation,
-            nonce=signed.unb64(nonce),
-            my_nonce=signed.unb64(said.nonce),
-        )
-        if not self._verify(member.sign, signed.LOGIN, data, signed.unb64(said.sig)):
-            raise BadSignature(f"{said.peer_id} did not prove its key.")
 
     async def _keyless(self, said: Register) -> Principal:
         principal = await self._keys.principal(said.api_key)
@@ -242,7 +218,7 @@ class Authenticator:
         if not request.assertion:
             raise Unauthorized("A token needs an assertion or an API key itself.")
         member = self._members.prove(request.chain)
-        if member.kind not in LOGINS:
+        if member.kind not in LOGIN_KINDS:
             raise Unauthorized(f"A {member.kind} gets no token.")
         said = read_assertion(request.assertion, member.sign, self._proof.mesh, self._store.now())
         if said.sub != member.id or not self._nonces.take(said.nonce):

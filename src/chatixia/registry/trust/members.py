@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 import msgspec
 
+from chatixia.core.handshake import check_login
 from chatixia.core.membership import (
     Member,
     approval,
@@ -29,6 +30,7 @@ from chatixia.ids import AgentId
 from chatixia.store.control.rows import MemberRow, RevocationRow
 from chatixia.store.control.store import Store
 from chatixia.wire.registry import Serial
+from chatixia.wire.signaling import Register
 from chatixia.wire.signed import unb64
 from chatixia.wire.trust import DEFAULT_NS, Record, Revocation, Signed
 
@@ -88,6 +90,16 @@ class Members:
         """The member that a chain proves, neither over nor revoked. Raises as check_chain does."""
         now = self._store.now()
         member = check_chain(chain, mesh=self.mesh, now=now, verify=self._verify)
+        return self._current(member, now)
+
+    def prove_login(self, register: Register, nonce: bytes) -> Member:
+        """The member that logs in over this socket's ``nonce``. Raises as check_login does, and
+        Revoked."""
+        now = self._store.now()
+        member = check_login(register, mesh=self.mesh, nonce=nonce, now=now, verify=self._verify)
+        return self._current(member, now)
+
+    def _current(self, member: Member, now: float) -> Member:
         check_member(member, now, self.revocations)
         return member
 

@@ -78,7 +78,6 @@ class TrustServices:
             nonces=nonces,
             proof=proof,
             store=store,
-            verify=verify,
             failures=failures,
         )
         self.joining = JoinService(

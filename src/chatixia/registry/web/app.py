@@ -168,10 +168,11 @@ class WebApplication:
 
         The task is in the queue by now, so nothing that ends the wait is an error.
         """
-        said = _submitted.decode(body)
-        read = partial(self._verbs.run, BY_NAME["tasks.get"], call, Ref(said.task_id))
+        said, get = _submitted.decode(body), BY_NAME["tasks.get"]
+        read = partial(self._verbs.run, get, call, Ref(said.task_id))
         check = partial(self._call, request, BY_NAME["tasks.submit"])
         try:
+            allow(get, call)
             raw = await self._following.wait(
                 call.who, said.task_id, wait, read, check, request.receive
             )

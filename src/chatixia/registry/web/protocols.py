@@ -21,6 +21,7 @@ from websockets.frames import Frame
 from chatixia.wire.base import MIB
 from chatixia.wire.signaling import NO_PONG
 
+from .guard import Scope
 from .unproved import CONNECTION, LIGHT, UnprovedConnection
 
 log = logging.getLogger("chatixia.registry")
@@ -64,11 +65,12 @@ class HttpProtocol(HttpToolsProtocol):
         self.connection = connection
         self._head, self._first = 0, True
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The transport is there, after TLS."""
-        super().connection_made(transport)
-        self.connection.transport, self.connection.late = transport, self.expire
-        transport.set_write_buffer_limits(high=UNSENT)
+        line = cast(asyncio.Transport, transport)
+        super().connection_made(line)
+        self.connection.transport, self.connection.late = line, self.expire
+        line.set_write_buffer_limits(high=UNSENT)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It ended."""
@@ -128,7 +130,7 @@ class HttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request's first byte: what an earlier one proved is over."""
         super().on_message_begin()
-        self.scope[CONNECTION] = self.connection  # type: ignore[typeddict-unknown-key]
+        cast(Scope, self.scope)[CONNECTION] = self.connection
         self._head = 0
         if not self._first and not self._answering():
             self.connection.again()
@@ -282,7 +284,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     async def run_asgi(self) -> None:
         """Serve; whoever leaves before the answer is no error of ours."""
-        self.scope[CONNECTION] = self.connection  # type: ignore[typeddict-unknown-key]
+        cast(Scope, self.scope)[CONNECTION] = self.connection
         try:
             await self.app(self.scope, self.receive, self.send)
         except ClientDisconnected:

@@ -25,11 +25,14 @@ BANNED = frozenset(
 )
 """Participles and pronouns say nothing about what a thing is; the rest were words of our own."""
 
-DONE: frozenset[str] = frozenset({"client", "hub"})
+DONE: frozenset[str] = frozenset({"client", "hub", "registry"})
 """Packages (and modules at the top) that hold to it."""
 
 KEPT_NAMES: dict[str, str] = {
     "client.why": "a public field of Reply",
+    "registry.Held": "a message of its golden bytes",
+    "registry.connection_made": "a method of asyncio.Protocol",
+    "registry.why_no_id": "a function of ids",
 }
 """identifier, or package.identifier -> why it stays."""
 

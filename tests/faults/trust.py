@@ -106,7 +106,7 @@ FAULTS: list[Fault] = [
     Fault(
         "revoked-is-still-asked",
         "nothing is taken for an agent of a revoked machine",
-        {"chatixia.registry.trust.members:Members.is_out": always(False)},
+        {"chatixia.registry.trust.members:Members.is_removed": always(False)},
         (
             "tests/registry/trust/test_leaving.py::test_the_waiting_work_of_a_revoked_machine_ends_with_it",
         ),

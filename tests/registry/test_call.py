@@ -12,7 +12,7 @@ from chatixia.registry.call import Listener, RegistryReach, RequestContext, from
 
 def test_an_open_call_is_nobodys():
     with pytest.raises(Unauthorized):
-        _ = RequestContext(None, "?", Listener()).who
+        _ = RequestContext(None, "?", Listener()).caller
 
 
 async def test_a_handler_of_principals_gets_one():

@@ -29,13 +29,13 @@ def call(kind: str, role: str = "") -> RequestContext:
 
 @pytest.mark.parametrize("verb", TABLE, ids=lambda verb: verb.name)
 def test_exactly_the_named_kinds_may(verb: Any):
-    if "open" in verb.who:
+    if "open" in verb.callers:
         allow(verb, RequestContext(None, "?", Listener()))
         return
     with pytest.raises(Unauthorized):
         allow(verb, RequestContext(None, "?", Listener()))
     for kind in KINDS:
-        if kind in verb.who:
+        if kind in verb.callers:
             allow(verb, call(kind, "admin"))
         else:
             with pytest.raises(Denied):
@@ -59,7 +59,7 @@ async def test_verbs_at_once_have_a_share_per_machine():
     async def slow(call: RequestContext, request: Any) -> Any:
         nonlocal running
         running += 1
-        assert ASKER.get() == holder_of(call.who)
+        assert ASKER.get() == holder_of(call.caller)
         await go.wait()
         return Nothing()
 

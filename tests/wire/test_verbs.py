@@ -23,12 +23,12 @@ def test_each_verb_is_sound(verb: Verb):
     names = {field.encode_name for field in msgspec.structs.fields(verb.request)}
     assert set(re.findall(r"{(\w+)}", verb.path)) <= names
     assert set(verb.errors) <= set(ERRORS)
-    assert verb.who
-    assert ("open" in verb.who) <= (not verb.ws), "an open verb needs no login, so no socket"
+    assert verb.callers
+    assert ("open" in verb.callers) <= (not verb.ws), "an open verb needs no login, so no socket"
 
 
 def test_only_the_named_routes_are_open():
-    assert {verb.name for verb in verbs.TABLE if "open" in verb.who} == {
+    assert {verb.name for verb in verbs.TABLE if "open" in verb.callers} == {
         "health",
         "ready",
         "nonce",

@@ -47,15 +47,15 @@ class RegistryReach(msgspec.Struct):
         return list(dict.fromkeys([*own, *self.via]))
 
     def servers_for(
-        self, who: Principal, wall: float, within: float = inf
+        self, principal: Principal, wall: float, within: float = inf
     ) -> list[dict[str, str | list[str]]]:
         """STUN and TURN servers for a caller: TURN only for members that have links.
 
         ``wall``: Unix seconds; ``within``: seconds for which the membership stands.
         """
-        if self.turn is None or who.kind not in RELAYED:
+        if self.turn is None or principal.kind not in RELAYED:
             return self.ice
-        return [*self.ice, self.turn.grant(who.id, wall, within)]
+        return [*self.ice, self.turn.grant(principal.id, wall, within)]
 
     def hosts(self) -> frozenset[str]:
         """The host names of tunnels and proxies."""
@@ -94,7 +94,7 @@ class RequestContext(msgspec.Struct):
     by_key: bool = False
 
     @property
-    def who(self) -> Principal:
+    def caller(self) -> Principal:
         """The principal; raises Unauthorized for an open call."""
         if self.principal is None:
             raise Unauthorized
@@ -122,6 +122,6 @@ def from_principal(handler: Callable[[Principal, Any], Awaitable[Any]]) -> Handl
     """A handler that wants only the principal, as one that is given the call."""
 
     async def run(call: RequestContext, request: Any) -> Any:
-        return await handler(call.who, request)
+        return await handler(call.caller, request)
 
     return run

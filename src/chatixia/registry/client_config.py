@@ -37,7 +37,7 @@ class ConfigService:
 
     async def ice(self, call: RequestContext, request: Nothing) -> IceConfig:
         """Addresses and ICE servers as the caller reaches them."""
-        servers = self._reach.servers_for(call.who, self._wall())
+        servers = self._reach.servers_for(call.caller, self._wall())
         return IceConfig(servers, self._reach.urls(call.local), self._now())
 
     def frame(self, socket: Socket) -> Config:

@@ -20,7 +20,7 @@ class Condition:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._said = ""
+        self._logged = ""
         self._task: asyncio.Task[None] | None = None
 
     def trouble(self) -> MeshError | None:
@@ -50,9 +50,9 @@ class Condition:
         """Log what has changed since the last time."""
         trouble = self.trouble()
         code = trouble.code if trouble is not None else ""
-        if code == self._said:
+        if code == self._logged:
             return
-        self._said = code
+        self._logged = code
         if trouble is None:
             log.warning("All is well again: new work is taken.")
         else:

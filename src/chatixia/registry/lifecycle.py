@@ -47,7 +47,7 @@ class AgentLifecycle:
     async def heartbeat(self, call: RequestContext, request: Any) -> Any:
         """A polling agent is there; it is given work if it asks for some."""
         skills = self._directory.beat(call, request)
-        tasks = await self._compat.given(call.who, skills) if request.polls else []
+        tasks = await self._compat.grant(call.caller, skills) if request.polls else []
         return BY_NAME["heartbeat"].reply(pending_tasks=tasks)
 
     async def remove(self, call: RequestContext, ref: AgentRef) -> Done:
@@ -77,18 +77,18 @@ class AgentLifecycle:
 
     def ended(self, socket: Socket, replaced: bool) -> None:
         """Any login ended; the process of one that was replaced may still be the same."""
-        self._tasks.gone(AgentId(socket.id), socket.epoch)
+        self._tasks.login_ended(AgentId(socket.id), socket.epoch)
         if works(socket) and not replaced:
             self._tasks.offline(AgentId(socket.id), socket.incarnation, socket.clean, socket.silent)
 
     async def key_ended(self, name: str) -> None:
         """An API key was revoked: its sockets close and its tasks end."""
-        self._directory.gone(name)
+        self._directory.unlist(name)
         self._poller_ended(name)
         self._sockets.drop(
             Unauthorized("The API key was revoked."), lambda p: (p.kind, p.id) == ("key", name)
         )
-        await self._tasks.remove(DEFAULT_NS, self._members.gone([name]))
+        await self._tasks.remove(DEFAULT_NS, self._members.removed_parties([name]))
 
     def person_ended(self, name: str) -> None:
         """A person logged out: the sockets close, and those of other browsers come back."""
@@ -98,7 +98,9 @@ class AgentLifecycle:
 
     async def end_removed(self, revoked_keys: list[str]) -> None:
         """End the tasks of whoever is out: the registry before may have died in the middle."""
-        parties: RemovedParties = self._members.gone([*self._members.all_out(), *revoked_keys])
+        parties: RemovedParties = self._members.removed_parties(
+            [*self._members.revoked_ids(), *revoked_keys]
+        )
         if parties.parties:
             await self._tasks.remove(DEFAULT_NS, parties, wait=0)
 

@@ -14,7 +14,7 @@ class Meter:
 
     def __init__(self) -> None:
         self._all = CollectorRegistry()
-        self._known: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
+        self._labelled: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
         self._verbs = Counter(
             "chatixia_verbs", "Verbs answered", ["verb", "code"], registry=self._all
         )
@@ -28,16 +28,16 @@ class Meter:
 
     def verb(self, name: str, code: str, seconds: float) -> None:
         """One verb answered with ``code`` ("ok" or an error code)."""
-        known = self._known.get((name, code))
-        if known is None:  # the library's own lookup costs more than the rest of a verb
-            known = self._verbs.labels(name, code), self._seconds.labels(name)
-            self._known[name, code] = known
-        known[0].inc()
-        known[1].observe(seconds)
+        labelled = self._labelled.get((name, code))
+        if labelled is None:  # the library's own lookup costs more than the rest of a verb
+            labelled = self._verbs.labels(name, code), self._seconds.labels(name)
+            self._labelled[name, code] = labelled
+        labelled[0].inc()
+        labelled[1].observe(seconds)
 
-    def refused(self, door: str, code: str) -> None:
+    def refused(self, source: str, code: str) -> None:
         """Input turned away before a verb was known."""
-        self._refused.labels(door, code).inc()
+        self._refused.labels(source, code).inc()
 
     def gauge(self, name: str, about: str, read: Callable[[], float]) -> None:
         """A value that is read when someone asks."""

@@ -44,10 +44,10 @@ def parse(verb: Verb, data: bytes, outside: Mapping[str, str] | None = None) -> 
 
 def parse_query(verb: Verb, fields: Mapping[str, str]) -> Any:
     """Path and query texts as the verb's request; numbers and booleans are read from text."""
-    known = {field.encode_name for field in msgspec.structs.fields(verb.request)}
-    wanted = {name: text for name, text in fields.items() if name in known}
+    names = {field.encode_name for field in msgspec.structs.fields(verb.request)}
+    texts = {name: text for name, text in fields.items() if name in names}
     try:
-        return msgspec.convert(wanted, verb.request, strict=False)
+        return msgspec.convert(texts, verb.request, strict=False)
     except msgspec.ValidationError as error:
         raise Unprocessable(_plain(error)) from None
 

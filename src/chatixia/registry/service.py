@@ -87,7 +87,7 @@ class Service:
             self.roster, store.now, self.members.is_listed, store.waiting_for
         )
         self.links = LinkBook(self.roster, self.directory, self.events.tell)
-        self.tasks = TaskService(store, world, self.roster, self.members.is_out)
+        self.tasks = TaskService(store, world, self.roster, self.members.is_removed)
         self.compat = CompatTaskVerbs(self.tasks, store)
         self.lifecycle = AgentLifecycle(
             self.members, self.directory, self.tasks, self.compat, self.events, self.sockets
@@ -118,7 +118,7 @@ class Service:
                 drop=self.sockets.drop,
                 broadcast=self.roster.everyone,
                 note=self.events.note,
-                unlist=self.directory.gone,
+                unlist=self.directory.unlist,
                 end_work=self.tasks.remove,
             ),
             self.lifecycle.key_ended,
@@ -191,7 +191,7 @@ class Service:
         """Read the members, start tasks and events; then calls are answered."""
         await self.members.load()
         await self.tasks.start()
-        await self.lifecycle.end_removed(await self.trust.keys.gone())
+        await self.lifecycle.end_removed(await self.trust.keys.revoked_names())
         await self.events.start()
         self.condition.start()
         self.status.ready = True

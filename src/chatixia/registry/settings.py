@@ -67,8 +67,10 @@ class RegistrySettings(msgspec.Struct, forbid_unknown_fields=True, omit_defaults
     unproved: admission.AdmissionLimits = admission.AdmissionLimits()
 
 
-def read(found: Any) -> RegistrySettings:
+def read(document: Any) -> RegistrySettings:
     """Settings from what a YAML file says. Raises msgspec.ValidationError."""
-    if isinstance(found, dict):
-        found = {key: seconds(said) if key in TIMES else said for key, said in found.items()}
-    return msgspec.convert(found or {}, RegistrySettings)
+    if isinstance(document, dict):
+        document = {
+            key: seconds(value) if key in TIMES else value for key, value in document.items()
+        }
+    return msgspec.convert(document or {}, RegistrySettings)

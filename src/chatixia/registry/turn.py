@@ -31,13 +31,13 @@ class TurnServers(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         return f"TurnServers({self.urls!r})"
 
-    def grant(self, who: str, wall: float, within: float = inf) -> dict[str, str | list[str]]:
-        """An entry of ``iceServers`` for the member ``who`` from ``wall`` (Unix seconds) on.
+    def grant(self, member: str, wall: float, within: float = inf) -> dict[str, str | list[str]]:
+        """An entry of ``iceServers`` for the member ``member`` from ``wall`` (Unix seconds) on.
 
         ``within``: seconds for which the membership still stands; no credential outlives it.
         """
-        username = f"{int(wall + min(TURN_SECONDS, within))}:{who}"
+        username = f"{int(wall + min(TURN_SECONDS, within))}:{member}"
         # The form fixes SHA-1, which is sound in an HMAC (RFC 8489 section 14.5).
-        made = hmac.new(self.secret.encode(), username.encode(), hashlib.sha1).digest()
-        credential = base64.b64encode(made).decode()
+        digest = hmac.new(self.secret.encode(), username.encode(), hashlib.sha1).digest()
+        credential = base64.b64encode(digest).decode()
         return {"urls": list(self.urls), "username": username, "credential": credential}

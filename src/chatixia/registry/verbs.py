@@ -28,10 +28,10 @@ ROLES = frozenset({"viewer", "operator", "admin"})
 
 def allow(verb: Verb, call: RequestContext) -> None:
     """Raise Unauthorized without a credential, Denied with one that is too weak."""
-    if "open" in verb.who:
+    if "open" in verb.callers:
         return
-    principal = call.who
-    if principal.kind not in verb.who:
+    principal = call.caller
+    if principal.kind not in verb.callers:
         raise Denied(f"A credential of kind {principal.kind} may not do this.")
     if principal.kind == "person" and principal.role not in _roles(verb):
         raise Denied(f"The role {principal.role or 'none'} may not do this.")

@@ -80,7 +80,7 @@ class MemoryQueue:
         login = self._logins.pop(name, None)
         if login is None:
             return
-        self._tasks.gone(name, login.principal.epoch)
+        self._tasks.login_ended(name, login.principal.epoch)
         mark = login.principal.incarnation
         # No timer of the loop's own: the five seconds are the fake clock's.
         self._tasks.offline(name, mark, clean, silent=not clean)

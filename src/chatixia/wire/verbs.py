@@ -1,7 +1,7 @@
 """The one table of verbs: it feeds the WebSocket, the REST routes and OpenAPI (tasks.md section 8).
 
 A REST request builds its struct from path, query and JSON body together; the WebSocket sends
-the struct as ``verb.body``. ``who`` names the principals that may call it; each handler still
+the struct as ``verb.body``. ``callers`` names the principals that may call it; each handler still
 checks what the caller may touch.
 """
 
@@ -15,13 +15,13 @@ from . import registry as r
 from . import tasks as t
 from . import trust as u
 
-Who = Literal["open", "agent", "client", "machine", "owner", "key", "person"]
+CallerKind = Literal["open", "agent", "client", "machine", "owner", "key", "person"]
 Method = Literal["GET", "POST", "DELETE"]
 
-MEMBERS: Final[tuple[Who, ...]] = ("agent", "client", "machine", "owner", "key", "person")
-WORKERS: Final[tuple[Who, ...]] = ("agent", "key")
-SUBMITTERS: Final[tuple[Who, ...]] = ("agent", "client", "key", "person")
-OPERATORS: Final[tuple[Who, ...]] = ("owner", "person")
+MEMBERS: Final[tuple[CallerKind, ...]] = ("agent", "client", "machine", "owner", "key", "person")
+WORKERS: Final[tuple[CallerKind, ...]] = ("agent", "key")
+SUBMITTERS: Final[tuple[CallerKind, ...]] = ("agent", "client", "key", "person")
+OPERATORS: Final[tuple[CallerKind, ...]] = ("owner", "person")
 
 
 class Verb(msgspec.Struct, frozen=True):
@@ -38,7 +38,7 @@ class Verb(msgspec.Struct, frozen=True):
     name: str
     request: type[msgspec.Struct]
     reply: Any
-    who: tuple[Who, ...]
+    callers: tuple[CallerKind, ...]
     method: Method
     path: str
     errors: tuple[str, ...] = ()

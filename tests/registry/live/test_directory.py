@@ -205,7 +205,7 @@ async def test_silence_of_a_poller_is_judged(registry: RegistryHarness):
     await http_call(registry, "POST", "/api/registry/agents", record, x_api_key=key)
     directory = registry.running.service.directory
     for silent, health in ((0.0, "active"), (100.0, "stale"), (300.0, "offline")):
-        directory._pollers._known["polling"].seen = directory._now() - silent
+        directory._pollers._pollers["polling"].last_beat = directory._now() - silent
         found = directory.record("polling")
         assert found and found.health == health
     await asyncio.sleep(0)

@@ -29,7 +29,7 @@ async def test_the_sender_is_who_it_is():
     roster = Roster()
     a, b = member(roster, "a"), member(roster, "b")
     relay(roster, a, Offer("b", "v=0", peer_id="c", nonce="AA"))
-    said = json.loads(b._out[-1])
+    said = json.loads(b._queue[-1])
     assert said["peer_id"] == "a" and said["nonce"] == "AA"
     assert "b" in a.contacts and "a" in b.contacts
 

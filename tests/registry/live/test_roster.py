@@ -30,7 +30,7 @@ def made(name: str, epoch: str = "1.1", kind: str = "agent", *skills: str) -> So
 
 
 def said(socket: Socket) -> list[dict[str, Any]]:
-    return [json.loads(data) for data in socket._out]
+    return [json.loads(data) for data in socket._queue]
 
 
 async def test_who_is_leaving_is_off_the_list_and_keeps_its_login():

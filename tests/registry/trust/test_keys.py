@@ -172,7 +172,7 @@ async def test_a_key_that_shares_its_name_with_a_member_speaks_for_nobody(
     token = (await http_call(registry, "POST", "/api/token", {}, x_api_key=key.key)).json["token"]
     service = registry.running.service
     await agent(registry, "a")
-    service.members._known["script"] = service.members._known["a"]
+    service.members._members["script"] = service.members._members["a"]
     for sent in ({"x_api_key": key.key}, {"authorization": f"Bearer {token}"}):
         assert (await http_call(registry, "GET", "/api/session", **sent)).status == 401
 

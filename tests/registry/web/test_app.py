@@ -23,7 +23,7 @@ from chatixia.wire.verbs import TABLE, Verb
 from chatixia.world import REAL
 from tests.registry.doors import Answer, agent, enrolled, http_call, login, person, token_of
 
-CLOSED = [verb for verb in TABLE if "open" not in verb.who]
+CLOSED = [verb for verb in TABLE if "open" not in verb.callers]
 EXTRA = [("GET", "/metrics"), ("GET", "/api/openapi.json")]
 
 
@@ -84,7 +84,7 @@ async def test_a_too_weak_credential_is_denied(registry: RegistryHarness, kind: 
     await login(registry, await enrolled(registry, kind="client"))  # lists this machine
     token = minted(registry, kind, role="admin" if kind == "person" else "")
     for verb in CLOSED:
-        if kind not in verb.who:
+        if kind not in verb.callers:
             answer = await ask(registry, verb, authorization=f"Bearer {token}")
             assert (answer.status, answer.code) == (403, "denied"), verb.name
 
@@ -94,11 +94,11 @@ async def test_an_agent_and_an_api_key_are_denied_what_is_not_theirs(registry: R
     token = await token_of(peer)
     made = await registry.running.service.trust.keys.create(person(), _key("k"))
     for verb in CLOSED:
-        if "agent" not in verb.who:
+        if "agent" not in verb.callers:
             answer = await ask(registry, verb, authorization=f"Bearer {token}")
             assert answer.status == 403, verb.name
             assert (await peer.verb(verb.name))["code"] == ("denied" if verb.ws else "unknown_type")
-        if "key" not in verb.who:
+        if "key" not in verb.callers:
             assert (await ask(registry, verb, x_api_key=made.key)).status == 403, verb.name
 
 
@@ -130,7 +130,7 @@ async def test_a_right_is_asked_once_and_before_the_body(
     assert asked == ["keys.create", "status", "health"]
     asked.clear()
     client = await login(registry, await enrolled(registry, kind="client"))
-    for verb in (verb for verb in CLOSED if verb.ws and "client" not in verb.who):
+    for verb in (verb for verb in CLOSED if verb.ws and "client" not in verb.callers):
         refused = await client.verb(verb.name, no_field_of_any_verb=1, limit="no number")
         assert refused["code"] == "denied", verb.name
         assert asked.pop() == verb.name and not asked

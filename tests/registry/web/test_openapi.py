@@ -38,7 +38,7 @@ def test_every_verb_is_there_with_its_rights_and_errors():
     for verb in TABLE:
         found = MADE["paths"][verb.path][verb.method.lower()]
         assert found["operationId"] == verb.name
-        assert (found["security"] == []) == ("open" in verb.who)
+        assert (found["security"] == []) == ("open" in verb.callers)
         assert str(verb.status) in found["responses"]
         names = {p["name"] for p in found["parameters"] if p["in"] == "path"}
         assert names == set(re.findall(r"\{(\w+)\}", verb.path))

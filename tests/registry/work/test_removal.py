@@ -68,7 +68,7 @@ async def test_who_does_its_work_is_told_to_stop(desk: Desk):
 
 
 async def test_nothing_more_is_taken_from_it_or_for_it(desk: Desk):
-    desk.tasks.is_out = lambda ns, name: name in ("bob", "pi")
+    desk.tasks.is_removed = lambda ns, name: name in ("bob", "pi")
     for who in (BOB, client("pi~aaaaaa")):
         with pytest.raises(Revoked):
             await desk.submit(who)

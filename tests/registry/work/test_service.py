@@ -136,7 +136,7 @@ async def test_a_watcher_hears_that_a_task_went_back_and_ends_with_its_socket(de
     await desk.tasks.release(BOB, t.Held(name, grant.fence))
     [hint] = await desk.sockets.wait("ann", TaskHint)
     assert hint.state == "pending"
-    desk.tasks.gone(WATCHER.id, WATCHER.epoch)
+    desk.tasks.login_ended(WATCHER.id, WATCHER.epoch)
     await desk.tasks.cancel(ALICE, t.Cancel(name))
     await desk.sockets.wait("alice", TaskDone)
     assert desk.sockets.to("ann", TaskDone) == []

@@ -115,8 +115,8 @@ async def test_a_closed_socket_leaves_nothing(sockets: Sockets):
     made = Watches(sockets)
     made.add(ANN, "t_a", True)
     made.add(ANN, "t_b", True)
-    made.gone(ANN)
-    made.gone(ANN)
+    made.forget(ANN)
+    made.forget(ANN)
     made.tell("t_a", TaskHint("t_a", "pending"))
     assert sockets.sent == []
     assert (made._of_task, made._of_socket) == ({}, {})

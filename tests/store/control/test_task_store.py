@@ -114,9 +114,9 @@ async def test_a_filtered_list_of_many_looks_at_a_bounded_part(
 
 async def test_what_is_held_can_be_asked(ledger: Ledger):
     name = await ledger.submit()
-    assert await ledger.store.held() == []
+    assert await ledger.store.leased() == []
     await ledger.claim()
-    assert [(row.id, row.worker) for row in await ledger.store.held()] == [(name, "bob")]
+    assert [(row.id, row.worker) for row in await ledger.store.leased()] == [(name, "bob")]
     with pytest.raises(NotFound):
         await ledger.store.task("default", task_id(99))
 

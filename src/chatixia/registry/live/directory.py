@@ -93,7 +93,7 @@ class DirectoryService:
         self._away.drop(agent)
         self._pollers.drop(agent)
 
-    def gone(self, name: str) -> None:
+    def unlist(self, name: str) -> None:
         """An id left the mesh or was revoked: it and its agents are listed no more."""
         self._away.drop_of(name)
         self._pollers.drop(name)
@@ -102,11 +102,11 @@ class DirectoryService:
 
     async def page(self, call: RequestContext, query: AgentQuery) -> Agents:
         """A page in order of id."""
-        waiting = await self._work_for(call.who.ns)
-        found = list(islice(self._found(query, waiting), query.limit + 1))
-        page = found[: query.limit]
+        waiting = await self._work_for(call.caller.ns)
+        matching = list(islice(self._matching(query, waiting), query.limit + 1))
+        page = matching[: query.limit]
         page = page[: fitting(page, PAGE_BYTES)]
-        more = len(found) > len(page)
+        more = len(matching) > len(page)
         return Agents(page, page[-1].agent_id if more else "")
 
     async def _work_for(self, ns: str) -> dict[str, int]:
@@ -116,7 +116,7 @@ class DirectoryService:
             self._work[ns] = await self._waiting_for(ns)
         return self._work.get(ns, {})
 
-    def _found(self, query: AgentQuery, waiting: dict[str, int]) -> Iterator[AgentRecord]:
+    def _matching(self, query: AgentQuery, waiting: dict[str, int]) -> Iterator[AgentRecord]:
         """What matches, made only as it is asked for: a list may have thousands."""
         ids = sorted({*self._ids(), *filter(self._is_member, waiting)})
         for id_ in ids[bisect_right(ids, query.cursor) :]:
@@ -128,15 +128,15 @@ class DirectoryService:
         """A member that stopped stays in the list while work waits for it; its number is shown."""
         if not work or (record is not None and record.health != "offline"):
             return record
-        known = record or AgentRecord(agent, sidecar_peer_id=agent, health="offline")
-        return msgspec.structs.replace(known, waiting=work)
+        shown = record or AgentRecord(agent, sidecar_peer_id=agent, health="offline")
+        return msgspec.structs.replace(shown, waiting=work)
 
     async def all(self, call: RequestContext, query: AgentQueryAll) -> list[AgentRecord]:
         """As the described contract has it; ``call.more`` is set when one answer does not hold
         all."""
-        found = await self.page(call, query)
-        call.more = found.next
-        return found.agents
+        page = await self.page(call, query)
+        call.more = page.next
+        return page.agents
 
     async def get(self, call: RequestContext, ref: AgentRef) -> AgentRecord:
         """One agent. Raises NotFound."""
@@ -147,42 +147,42 @@ class DirectoryService:
 
     async def route(self, call: RequestContext, wanted: Route) -> AgentRecord:
         """An active agent with the skill, never the asker, taking turns. Raises UnknownSkill."""
-        asker = call.who.id
-        found = [
+        asker = call.caller.id
+        records = [
             record
             for record in self.records()
             if record.health == "active"
             and record.agent_id != asker
             and wanted.skill in record.capabilities.skills
         ]
-        if not found:
+        if not records:
             raise UnknownSkill(f"No active agent has the skill {wanted.skill}.")
         self._turn += 1
-        return found[self._turn % len(found)]
+        return records[self._turn % len(records)]
 
-    async def register(self, call: RequestContext, said: RegisterAgent) -> Done:
+    async def register(self, call: RequestContext, request: RegisterAgent) -> Done:
         """The described registration. Raises Denied for another's name, NameTaken."""
-        self._own(call, said.agent_id)
-        if self._member(said.agent_id) is None:
-            self._pollers.register(call, said)
+        self._own(call, request.agent_id)
+        if self._member(request.agent_id) is None:
+            self._pollers.register(call, request)
         return Done()
 
-    def beat(self, call: RequestContext, said: Beat) -> list[str]:
+    def beat(self, call: RequestContext, request: Beat) -> list[str]:
         """The described heartbeat; the skills by which it may be given work."""
-        self._own(call, said.agent_id)
-        if self._member(said.agent_id) is not None:
-            return sorted(self._roster.skills(said.agent_id))
-        return self._pollers.beat(call, said)
+        self._own(call, request.agent_id)
+        if self._member(request.agent_id) is not None:
+            return sorted(self._roster.skills(request.agent_id))
+        return self._pollers.beat(call, request)
 
     async def remove(self, call: RequestContext, ref: AgentRef) -> Done:
         """Take an agent out of the list (it may come back). Raises NotFound, Denied."""
-        if call.who.kind in ("agent", "key") and call.who.id != ref.agent_id:
+        if call.caller.kind in ("agent", "key") and call.caller.id != ref.agent_id:
             raise Denied("An agent removes only itself.")
         socket = self._roster.get(ref.agent_id)
-        known = ref.agent_id in self._away or ref.agent_id in self._pollers
-        if socket is None and not known:
+        listed_away = ref.agent_id in self._away or ref.agent_id in self._pollers
+        if socket is None and not listed_away:
             raise NotFound(f"No agent is called {ref.agent_id}.", agent=ref.agent_id)
-        self.gone(ref.agent_id)
+        self.unlist(ref.agent_id)
         if socket is not None:
             socket.clean = True
             socket.close(1000, "removed")
@@ -190,9 +190,9 @@ class DirectoryService:
         return Done()
 
     def _own(self, call: RequestContext, agent: str) -> None:
-        if call.who.id != agent or not is_agent_id(agent):
+        if call.caller.id != agent or not is_agent_id(agent):
             raise Denied(f"This credential is not for {agent}.")
-        if call.who.kind == "key" and self._is_member(agent):
+        if call.caller.kind == "key" and self._is_member(agent):
             raise NameTaken(f"{agent} is a member with a key of its own.")
 
     def _member(self, agent: str) -> Socket | None:
@@ -207,8 +207,8 @@ class DirectoryService:
 
     def records(self) -> list[AgentRecord]:
         """Everyone in the list, by id."""
-        found = (self.record(id_) for id_ in self._ids())
-        return [record for record in found if record is not None]
+        records = (self.record(id_) for id_ in self._ids())
+        return [record for record in records if record is not None]
 
     def _ids(self) -> list[str]:
         return sorted({*self._roster.agents(), *self._away.ids(), *self._pollers.ids()})

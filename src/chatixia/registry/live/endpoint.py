@@ -65,7 +65,7 @@ class LoginGate(Protocol):
         ...
 
     async def login(
-        self, said: Register, nonce: str, listener: Listener, address: str
+        self, register: Register, nonce: str, listener: Listener, address: str
     ) -> SocketLogin:
         """Who this is, by its chain and signature, and its welcome; raises a MeshError."""
         ...
@@ -74,8 +74,8 @@ class LoginGate(Protocol):
         """The person whose browser session's cookie the upgrade carried."""
         ...
 
-    def out(self, id_: str) -> Signed | None:
-        """The owner's statement that an id is out."""
+    def revocation(self, id_: str) -> Signed | None:
+        """The owner's statement that revokes an id."""
         ...
 
 
@@ -156,8 +156,8 @@ class WebSocketEndpoint:
             socket.send(refusal(DeadlineExceeded("No register frame came."), "register"))
             return
         connection.proved()
-        mine = holder(socket)
-        socket.outbox = connection.belong(mine)
+        share_holder = holder(socket)
+        socket.outbox = connection.belong(share_holder)
         self._logins += 1
         self._refresh.begin(socket)
         frames = FrameHandler(
@@ -173,9 +173,9 @@ class WebSocketEndpoint:
         try:
             while not socket.closed:
                 text = await _text(receive)
-                await self._turns.take(mine)
+                await self._turns.take(share_holder)
                 if not socket.closed:  # who was put out meanwhile says nothing more
-                    self._turns.spent(mine, frames.read(text) - 1)
+                    self._turns.spent(share_holder, frames.read(text) - 1)
         finally:
             self._logins -= 1
             self._refresh.end(socket)
@@ -204,16 +204,19 @@ class WebSocketEndpoint:
             except MeshError as error:
                 self._meter.refused("ws", error.code)
                 socket.send(refusal(error, ref))
-                self._say_why(socket, error)
+                self._send_revocation(socket, error)
                 if ref == "register":
                     break
         socket.close(POLICY, "login refused")
         return False
 
-    def _say_why(self, socket: Socket, error: MeshError) -> None:
-        """Whoever is out can verify that: a registry's word alone would not stop it for good."""
-        if isinstance(error, Revoked) and (said := self._gate.out(error.agent or "")) is not None:
-            socket.send(RevokedPush(said))
+    def _send_revocation(self, socket: Socket, error: MeshError) -> None:
+        """Whoever is revoked can verify it: a registry's word alone would not stop it for good."""
+        if not isinstance(error, Revoked):
+            return
+        statement = self._gate.revocation(error.agent or "")
+        if statement is not None:
+            socket.send(RevokedPush(statement))
 
     async def _person(self, socket: Socket, listener: Listener, headers: Mapping[str, str]) -> bool:
         try:
@@ -230,18 +233,20 @@ class WebSocketEndpoint:
         self._roster.add_person(socket)
         return True
 
-    async def _login(self, socket: Socket, said: Register, nonce: str, listener: Listener) -> None:
-        login = await self._gate.login(said, nonce, listener, socket.address)
+    async def _login(
+        self, socket: Socket, register: Register, nonce: str, listener: Listener
+    ) -> None:
+        login = await self._gate.login(register, nonce, listener, socket.address)
         principal, socket.epoch = login.principal, login.welcome.epoch
         socket.principal = principal
         socket.not_after, socket.ephemeral = login.not_after, login.ephemeral
-        socket.incarnation, socket.since = said.incarnation, self._now()
-        socket.hostname, socket.mode = said.hostname, said.mode
-        socket.description = said.description
-        socket.agree(said.capabilities)
+        socket.incarnation, socket.since = register.incarnation, self._now()
+        socket.hostname, socket.mode = register.hostname, register.mode
+        socket.description = register.description
+        socket.agree(register.capabilities)
         if principal.kind == "agent":
-            socket.learn(said.skills)
-            socket.slots = said.slots
+            socket.learn(register.skills)
+            socket.slots = register.slots
         if principal.kind == "key" and self._roster.online(principal.id):
             raise NameTaken(f"{principal.id} is logged in already.")
         self._roster.admit(socket, lambda: self._greet(socket, login.welcome))

@@ -88,7 +88,7 @@ class Events:
         if len(missed) > REPLAY:
             raise CursorExpired
         for row in missed:
-            self._roster.push(call.who.id, event(row), call.who.epoch)
+            self._roster.push(call.caller.id, event(row), call.caller.epoch)
         return missed[-1].cursor if missed else since
 
     async def _follow(self) -> None:

@@ -229,5 +229,5 @@ class FrameHandler:
 def _refs(text: str | None) -> list[str]:
     """What to name in the answer to a message that cannot be read: the verbs in it, so that
     nobody waits for them, else the frame."""
-    found = (verb[1] for verb in _VERB.finditer(text or ""))
-    return list(islice(found, MOST_REFS)) or ["frame"]
+    ids = (verb[1] for verb in _VERB.finditer(text or ""))
+    return list(islice(ids, MOST_REFS)) or ["frame"]

@@ -28,12 +28,12 @@ TEXTS: Final = ("hostname", "status", "sidecar_peer_id")
 
 
 class PollingAgent(msgspec.Struct):
-    """What an agent registered, when it was last heard (mesh seconds), whether it said its ``ip``
-    itself, on whose share (``core.shares``) it is."""
+    """What an agent registered, its ``last_beat`` (mesh seconds), whether its ``ip`` is its own
+    statement, on whose share (``core.shares``) it is."""
 
     record: AgentRecord
-    seen: float
-    told: bool
+    last_beat: float
+    own_ip: bool
     holder: str
 
 
@@ -43,117 +43,119 @@ class Pollers:
 
     def __init__(self, now: Callable[[], float], anothers: Callable[[str], bool]) -> None:
         self._now, self._anothers = now, anothers
-        self._known: OrderedDict[str, PollingAgent] = OrderedDict()
+        self._pollers: OrderedDict[str, PollingAgent] = OrderedDict()
         self._shares = Shares(MOST_POLLING)
 
     def __contains__(self, agent: str) -> bool:
-        return agent in self._known
+        return agent in self._pollers
 
     def ids(self) -> list[str]:
         """All of them that are not forgotten."""
         self._forget(FORGET_SECONDS)
-        return list(self._known)
+        return list(self._pollers)
 
-    def register(self, call: RequestContext, said: RegisterAgent) -> None:
+    def register(self, call: RequestContext, request: RegisterAgent) -> None:
         """In the list from now on, as said. Raises Denied, Overloaded."""
         self._keep(
             call,
             AgentRecord(
-                said.agent_id,
-                said.hostname,
-                said.ip or call.ip[:64],
-                said.port,
-                self._sidecar(said.agent_id, said.sidecar_peer_id),
-                said.capabilities,
-                said.status,
-                said.mode,
+                request.agent_id,
+                request.hostname,
+                request.ip or call.ip[:64],
+                request.port,
+                self._sidecar(request.agent_id, request.sidecar_peer_id),
+                request.capabilities,
+                request.status,
+                request.mode,
                 "active",
                 rfc3339(self._now()),
-                skills=[SkillInfo(name) for name in said.capabilities.skills],
-                trust=call.who.trust,
-                machine=call.who.machine,
-                ns=call.who.ns,
+                skills=[SkillInfo(name) for name in request.capabilities.skills],
+                trust=call.caller.trust,
+                machine=call.caller.machine,
+                ns=call.caller.ns,
             ),
-            bool(said.ip),
+            bool(request.ip),
         )
 
-    def beat(self, call: RequestContext, said: Beat) -> list[str]:
+    def beat(self, call: RequestContext, request: Beat) -> list[str]:
         """Heard again; the skills by which it may be given work. Raises as ``register``."""
-        known = self._known.get(said.agent_id)
+        poller = self._pollers.get(request.agent_id)
         record = (
-            known.record
-            if known
+            poller.record
+            if poller
             else AgentRecord(
-                said.agent_id,
+                request.agent_id,
                 port=PORT,
                 registered_at=rfc3339(self._now()),
-                trust=call.who.trust,
-                machine=call.who.machine,
-                ns=call.who.ns,
+                trust=call.caller.trust,
+                machine=call.caller.machine,
+                ns=call.caller.ns,
             )
         )
-        self._sidecar(said.agent_id, said.sidecar_peer_id)
-        changed = replace(record, **_carried(record, said))
-        told = bool(said.ip) or (known is not None and known.told)
-        changed.ip = said.ip or (record.ip if told else call.ip[:64])
-        self._keep(call, changed, told)
+        self._sidecar(request.agent_id, request.sidecar_peer_id)
+        changed = replace(record, **_carried(record, request))
+        own_ip = bool(request.ip) or (poller is not None and poller.own_ip)
+        changed.ip = request.ip or (record.ip if own_ip else call.ip[:64])
+        self._keep(call, changed, own_ip)
         return list(changed.capabilities.skills)
 
     def record(self, agent: str) -> AgentRecord | None:
         """One as it stands now."""
-        known = self._known.get(agent)
-        if known is None or self._now() - known.seen >= FORGET_SECONDS:
+        poller = self._pollers.get(agent)
+        if poller is None or self._now() - poller.last_beat >= FORGET_SECONDS:
             return None
-        record = known.record
-        record.health = health(HeartbeatState(known.seen), self._now())
+        record = poller.record
+        record.health = health(HeartbeatState(poller.last_beat), self._now())
         if record.sidecar_peer_id != agent and self._anothers(record.sidecar_peer_id):
             record.sidecar_peer_id = agent  # who has that name by right came later
         return record
 
     def drop(self, agent: str) -> bool:
         """Take it out; whether it was there."""
-        known = self._known.pop(agent, None)
-        if known is None:
+        poller = self._pollers.pop(agent, None)
+        if poller is None:
             return False
-        self._shares.add(known.holder, -1)
+        self._shares.add(poller.holder, -1)
         return True
 
-    def _sidecar(self, agent: str, said: str) -> str:
-        if said not in ("", agent) and (self._anothers(said) or said in self._known):
-            raise Denied(f"sidecar_peer_id: {said} is another agent; leave it out, or say {agent}.")
-        return said
+    def _sidecar(self, agent: str, sidecar: str) -> str:
+        if sidecar not in ("", agent) and (self._anothers(sidecar) or sidecar in self._pollers):
+            raise Denied(
+                f"sidecar_peer_id: {sidecar} is another agent; leave it out, or say {agent}."
+            )
+        return sidecar
 
-    def _keep(self, call: RequestContext, record: AgentRecord, told: bool) -> None:
-        holder, agent = holder_of(call.who), record.agent_id
-        if agent not in self._known and not self._shares.fits(holder):
+    def _keep(self, call: RequestContext, record: AgentRecord, own_ip: bool) -> None:
+        holder, agent = holder_of(call.caller), record.agent_id
+        if agent not in self._pollers and not self._shares.fits(holder):
             self._forget(OFFLINE_SECONDS)
             if not self._shares.fits(holder):
                 raise Overloaded("Too many polling agents.", retry_after=RETRY_AFTER)
         record.last_heartbeat = rfc3339(self._now())
         self.drop(agent)
-        self._known[agent] = PollingAgent(record, self._now(), told, holder)
+        self._pollers[agent] = PollingAgent(record, self._now(), own_ip, holder)
         self._shares.add(holder)
 
     def _forget(self, silent: float) -> None:
         """Drop those that were not heard for so long."""
-        while self._known:
-            oldest, known = next(iter(self._known.items()))
-            if self._now() - known.seen < silent:
+        while self._pollers:
+            oldest, poller = next(iter(self._pollers.items()))
+            if self._now() - poller.last_beat < silent:
                 return
             self.drop(oldest)
 
 
-def _carried(record: AgentRecord, said: Beat) -> dict[str, Any]:
+def _carried(record: AgentRecord, request: Beat) -> dict[str, Any]:
     """The fields of a record that a heartbeat carries."""
-    found = {name: getattr(said, name) for name in TEXTS if getattr(said, name)}
-    known = record.capabilities
-    skills = known.skills if said.skill_names is msgspec.UNSET else said.skill_names
-    goals = known.goals_count if said.goals_count is msgspec.UNSET else said.goals_count
-    mode = said.mode or known.mode
-    found["capabilities"] = Capabilities(list(skills), known.mcp_servers, goals, mode)
-    found["mode"] = said.mode or record.mode
-    if said.skill_names is not msgspec.UNSET:
-        found["skills"] = [SkillInfo(name) for name in said.skill_names]
-    if said.port is not msgspec.UNSET:
-        found["port"] = said.port
-    return found
+    fields = {name: getattr(request, name) for name in TEXTS if getattr(request, name)}
+    before = record.capabilities
+    skills = before.skills if request.skill_names is msgspec.UNSET else request.skill_names
+    goals = before.goals_count if request.goals_count is msgspec.UNSET else request.goals_count
+    mode = request.mode or before.mode
+    fields["capabilities"] = Capabilities(list(skills), before.mcp_servers, goals, mode)
+    fields["mode"] = request.mode or record.mode
+    if request.skill_names is not msgspec.UNSET:
+        fields["skills"] = [SkillInfo(name) for name in request.skill_names]
+    if request.port is not msgspec.UNSET:
+        fields["port"] = request.port
+    return fields

@@ -170,20 +170,20 @@ class Roster:
 
     # ---- presence, as the task dispatcher sees it
 
-    def push(self, who: str, message: msgspec.Struct, epoch: str = "") -> bool:
+    def push(self, peer: str, message: msgspec.Struct, epoch: str = "") -> bool:
         """Queue a message on the sockets of an id (of one login, if ``epoch`` names it).
 
         Never waits; False if there is none or it is full.
         """
         sent = False
-        for socket in self._of(who):
+        for socket in self._of(peer):
             if not epoch or socket.epoch == epoch:
                 sent = socket.send(message) or sent
         return sent
 
-    def _of(self, who: str) -> list[Socket]:
-        socket = self._peers.get(who)
-        return ([socket] if socket else []) + list(self._people.get(who, ()))
+    def _of(self, peer: str) -> list[Socket]:
+        socket = self._peers.get(peer)
+        return ([socket] if socket else []) + list(self._people.get(peer, ()))
 
     def online(self, agent: str) -> bool:
         """Whether the id has a live login."""
@@ -212,9 +212,8 @@ class Roster:
 
     def watch(self, socket: Socket) -> None:
         """Send every event of the mesh to this socket from now on. Raises Overloaded."""
-        mine = holder(socket)
-        theirs = sum(1 for watcher in self._watchers if holder(watcher) == mine)
-        full = not fits(MOST_WATCHERS, len(self._watchers), theirs, 1)
+        watching = sum(1 for watcher in self._watchers if holder(watcher) == holder(socket))
+        full = not fits(MOST_WATCHERS, len(self._watchers), watching, 1)
         if full and socket not in self._watchers:
             raise Overloaded("Too many watchers.", retry_after=RETRY_AFTER)
         self._watchers.add(socket)
@@ -243,12 +242,12 @@ class Roster:
                 socket.send_bytes(data)
 
     def _notify(self, socket: Socket, change: str) -> None:
-        for told in self.changed:
-            told(socket, change)
+        for listener in self.changed:
+            listener(socket, change)
 
     def _end(self, socket: Socket, replaced: bool) -> None:
-        for told in self.ended:
-            told(socket, replaced)
+        for listener in self.ended:
+            listener(socket, replaced)
 
 
 def holder(socket: Socket) -> str:

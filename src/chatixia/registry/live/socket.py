@@ -71,7 +71,7 @@ class Socket:
         self.closed = False
         self._batch = False
         self._send = send
-        self._out: deque[bytes] = deque()
+        self._queue: deque[bytes] = deque()
         self._bytes = 0
         self.outbox: ShareUse | None = None
         """What the messages that wait here have of the machine's share, from its login on."""
@@ -112,12 +112,12 @@ class Socket:
         if self.closed:
             return False
         size = self._bytes + len(data)
-        if len(self._out) >= OUTBOX_ITEMS or size > OUTBOX_BYTES or not self._fits(size):
-            self._out.clear()
+        if len(self._queue) >= OUTBOX_ITEMS or size > OUTBOX_BYTES or not self._fits(size):
+            self._queue.clear()
             self.silent = True
             self.close(TOO_SLOW, "reads too slowly")
             return False
-        self._out.append(data)
+        self._queue.append(data)
         self._bytes = size
         self._wake.set()
         return True
@@ -127,7 +127,7 @@ class Socket:
 
     def release(self) -> None:
         """It has ended: nothing waits here any more."""
-        self._out.clear()
+        self._queue.clear()
         if self.outbox is not None:
             self.outbox.owe(0)
             self.outbox = None
@@ -146,22 +146,22 @@ class Socket:
         after it. Raises what broke it.
         """
         try:
-            await self._write_out()
+            await self._write()
         except Exception as error:
             if not isinstance(error, OSError):  # that one is the other side's leaving
                 log.warning("the writer of %s broke: %s", self.id or "?", type(error).__name__)
             self.closed = True
-            self._out.clear()
+            self._queue.clear()
             with suppress(Exception):
                 close = {"type": "websocket.close", "code": BROKEN, "reason": "the writer broke"}
                 await self._send(close)
             raise
 
-    async def _write_out(self) -> None:
+    async def _write(self) -> None:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._out:
+            while self._queue:
                 await self._send({"type": "websocket.send", "text": self._next()})
             if self._code is not None:
                 code, reason = self._code
@@ -175,13 +175,13 @@ class Socket:
         return text
 
     def _taken(self) -> str:
-        first = self._out.popleft()
+        first = self._queue.popleft()
         self._bytes -= len(first)
-        if not self._batch or not self._out:
+        if not self._batch or not self._queue:
             return first.decode()
         parts, size = [first], len(first)
-        while self._out and size + len(self._out[0]) < BATCH_BYTES:
-            more = self._out.popleft()
+        while self._queue and size + len(self._queue[0]) < BATCH_BYTES:
+            more = self._queue.popleft()
             self._bytes -= len(more)
             size += len(more)
             parts.append(more)

@@ -87,11 +87,11 @@ def _attribute(kind: int, value: bytes) -> bytes:
 
 def _message(kind: int, transaction: bytes, body: bytes, fingerprint: bool) -> bytes:
     size = len(body) + (8 if fingerprint else 0)
-    made = struct.pack("!HH", kind, size) + transaction + body
+    message = struct.pack("!HH", kind, size) + transaction + body
     if fingerprint:
-        check = zlib.crc32(made) ^ FINGERPRINT_XOR
-        made += _attribute(FINGERPRINT, struct.pack("!I", check))
-    return made
+        check = zlib.crc32(message) ^ FINGERPRINT_XOR
+        message += _attribute(FINGERPRINT, struct.pack("!I", check))
+    return message
 
 
 class Stun(asyncio.DatagramProtocol):

@@ -15,14 +15,14 @@ from .socket import Socket
 
 TRANSPORTS: Final = {"udp", "tcp", "tls"}
 """How an end may speak to its TURN server."""
-Told = Callable[[str, str, str], None]
+NotifyWatchers = Callable[[str, str, str], None]
 """(kind, id, change): an event for watchers."""
 
 
 class LinkBook:
     """Keeps each login's last report; a login's links vanish with its socket."""
 
-    def __init__(self, roster: Roster, directory: DirectoryService, tell: Told) -> None:
+    def __init__(self, roster: Roster, directory: DirectoryService, tell: NotifyWatchers) -> None:
         self._roster, self._directory, self._tell = roster, directory, tell
 
     @property
@@ -32,10 +32,10 @@ class LinkBook:
             "topology": self.topology,
         }
 
-    def report(self, socket: Socket, said: Links) -> None:
+    def report(self, socket: Socket, report: Links) -> None:
         """An agent's open links, as it sees them now."""
         before = {link.peer: link.tier for link in socket.links}
-        once = {link.peer: link for link in said.links if link.peer != socket.id}
+        once = {link.peer: link for link in report.links if link.peer != socket.id}
         socket.links = tuple(once.values())  # one a peer: nobody confirms itself
         after = {peer: link.tier for peer, link in once.items()}
         for peer in before.keys() | after.keys():
@@ -52,13 +52,13 @@ class LinkBook:
         for socket in self._roster:
             for link in socket.links:
                 pair = (min(socket.id, link.peer), max(socket.id, link.peer))
-                known = edges.get(pair)
-                if known is None:
+                edge = edges.get(pair)
+                if edge is None:
                     edges[pair] = _edge(pair, link)
                     continue
-                known.relay = _relays(known.relay, link.relay)
-                if known.tier == link.tier and known.link == link.link:
-                    known.confirmed = True
+                edge.relay = _relays(edge.relay, link.relay)
+                if edge.tier == link.tier and edge.link == link.link:
+                    edge.confirmed = True
         return [edges[pair] for pair in sorted(edges)]
 
     async def topology(self, call: RequestContext, request: Nothing) -> Topology:
@@ -84,9 +84,9 @@ class LinkBook:
         )
 
 
-def _relays(*said: str) -> str:
+def _relays(*transports: str) -> str:
     """The transports that the ends named, each once."""
-    return ",".join(sorted(TRANSPORTS & {name for text in said for name in text.split(",")}))
+    return ",".join(sorted(TRANSPORTS & {name for text in transports for name in text.split(",")}))
 
 
 def _edge(pair: tuple[str, str], link: LinkReport) -> Edge:

@@ -51,15 +51,15 @@ class ReadTurns:
     def _turn(self) -> None:
         """A turn of the loop is over."""
         self._armed = False
-        owed = {holder: left + QUANTUM for holder, left in self._left.items() if left < 0}
-        self._left = owed
+        balance = {holder: left + QUANTUM for holder, left in self._left.items() if left < 0}
+        self._left = balance
         for holder in self._waiting.holders():
-            left = owed.get(holder, QUANTUM)
+            left = balance.get(holder, QUANTUM)
             while left > 0 and self._waiting.of(holder):
                 turn = self._waiting.pop(holder)
                 if not turn.done():  # its socket has ended
                     turn.set_result(None)
                     left -= 1
-            owed[holder] = left
-        if owed:
+            balance[holder] = left
+        if balance:
             self._arm()

@@ -37,12 +37,12 @@ def make_certificate(key_pem: bytes, names: Sequence[str], now: float) -> bytes:
     """A self-signed certificate (PEM) for host names and addresses; ``now``: wall seconds."""
     key = load_pem_private_key(key_pem, None)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
-    who = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "chatixia registry")])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "chatixia registry")])
     begin = datetime.fromtimestamp(now, UTC) - timedelta(days=1)
     builder = (
         x509.CertificateBuilder()
-        .subject_name(who)
-        .issuer_name(who)
+        .subject_name(subject)
+        .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(begin)
@@ -57,12 +57,12 @@ def make_certificate(key_pem: bytes, names: Sequence[str], now: float) -> bytes:
 def fits(pem: bytes, names: Sequence[str], now: float) -> bool:
     """Whether a certificate covers exactly ``names`` and is not near its end."""
     try:
-        found = x509.load_pem_x509_certificate(pem)
-        said = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        certificate = x509.load_pem_x509_certificate(pem)
+        covered = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (ValueError, x509.ExtensionNotFound):
         return False
-    left = found.not_valid_after_utc - datetime.fromtimestamp(now, UTC)
-    return set(said) == {_name(n) for n in names} and left > timedelta(days=RENEW_DAYS)
+    left = certificate.not_valid_after_utc - datetime.fromtimestamp(now, UTC)
+    return set(covered) == {_name(n) for n in names} and left > timedelta(days=RENEW_DAYS)
 
 
 def sha256(pem: bytes) -> bytes:

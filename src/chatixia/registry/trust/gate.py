@@ -88,15 +88,15 @@ class Authenticator:
         )
 
     async def login(
-        self, said: Register, nonce: str, listener: Listener, address: str
+        self, register: Register, nonce: str, listener: Listener, address: str
     ) -> SocketLogin:
         """Who says ``register``, and the welcome. Raises a MeshError; failures are rated.
 
         ``nonce``: the socket's own challenge; it takes one login only, so the nonce is good once.
         """
-        source = f"{address}|{said.peer_id}"  # one misconfigured agent must not bar its host
+        source = f"{address}|{register.peer_id}"  # one misconfigured agent must not bar its host
         try:
-            return await self._login(said, nonce, listener)
+            return await self._login(register, nonce, listener)
         except (Overloaded, Unprocessable):
             raise
         except MeshError:
@@ -104,42 +104,42 @@ class Authenticator:
             self._failures.failed(source)
             raise
 
-    def out(self, id_: str) -> Signed | None:
+    def revocation(self, id_: str) -> Signed | None:
         """The owner's statement that an id is out, which whoever bears it can verify."""
         return self._members.statement(id_)
 
-    async def _login(self, said: Register, nonce: str, listener: Listener) -> SocketLogin:
-        if said.chain:
-            return await self._keyed(said, nonce, listener)
-        check_version(said)
-        if not said.api_key:
+    async def _login(self, register: Register, nonce: str, listener: Listener) -> SocketLogin:
+        if register.chain:
+            return await self._keyed(register, nonce, listener)
+        check_version(register)
+        if not register.api_key:
             raise Unauthorized("A login needs a membership and its signature.")
-        principal = await self._keyless(said)
-        sig = self._proof.over(said.nonce, listener) if said.nonce else ""
-        epoch = await self._store.next_epoch(principal.ns, principal.id, said.incarnation)
+        principal = await self._keyless(register)
+        sig = self._proof.over(register.nonce, listener) if register.nonce else ""
+        epoch = await self._store.next_epoch(principal.ns, principal.id, register.incarnation)
         welcome = Welcome(principal.id, epoch, self._store.now(), sig=sig)
         return SocketLogin(replace(principal, epoch=epoch), welcome)
 
-    async def _keyed(self, said: Register, nonce: str, listener: Listener) -> SocketLogin:
-        member = self._members.prove_login(said, signed.unb64(nonce))
+    async def _keyed(self, register: Register, nonce: str, listener: Listener) -> SocketLogin:
+        member = self._members.prove_login(register, signed.unb64(nonce))
         await self._members.accept(member)
-        epoch = await self._store.next_epoch(member.ns, member.id, said.incarnation)
-        principal = principal_for(member, epoch=epoch, incarnation=said.incarnation)
+        epoch = await self._store.next_epoch(member.ns, member.id, register.incarnation)
+        principal = principal_for(member, epoch=epoch, incarnation=register.incarnation)
         token = self._tokens.issue(principal, member.serial, ends(member))
         welcome = Welcome(
             member.id,
             epoch,
             self._store.now(),
             token=token,
-            sig=self._proof.over(said.nonce, listener),
-            revoked=self._members.revoked_since(said.revocations),
+            sig=self._proof.over(register.nonce, listener),
+            revoked=self._members.revoked_since(register.revocations),
         )
         return SocketLogin(principal, welcome, ends(member), member.record.ephemeral)
 
-    async def _keyless(self, said: Register) -> Principal:
-        principal = await self._keys.principal(said.api_key)
-        if principal.id != said.peer_id:
-            raise Unauthorized(f"This API key is not for {said.peer_id}.")
+    async def _keyless(self, register: Register) -> Principal:
+        principal = await self._keys.principal(register.api_key)
+        if principal.id != register.peer_id:
+            raise Unauthorized(f"This API key is not for {register.peer_id}.")
         return principal
 
     # ---- REST
@@ -205,7 +205,7 @@ class Authenticator:
         """
         try:
             if call.by_key and not request.assertion:
-                return self._token(call.who, 0, 0.0)
+                return self._token(call.caller, 0, 0.0)
             member = self._asserted(request)
             await self._members.accept(member)
         except MeshError:
@@ -220,8 +220,10 @@ class Authenticator:
         member = self._members.prove(request.chain)
         if member.kind not in LOGIN_KINDS:
             raise Unauthorized(f"A {member.kind} gets no token.")
-        said = read_assertion(request.assertion, member.sign, self._proof.mesh, self._store.now())
-        if said.sub != member.id or not self._nonces.take(said.nonce):
+        assertion = read_assertion(
+            request.assertion, member.sign, self._proof.mesh, self._store.now()
+        )
+        if assertion.sub != member.id or not self._nonces.take(assertion.nonce):
             raise Unauthorized("The assertion is not fresh, or for another.")
         return member
 

@@ -202,14 +202,14 @@ class JoinService:
         except MeshError:
             self._failed(call)
             raise
-        known = await self._members.serial(row.names) if not row.reusable else None
+        standing = await self._members.serial(row.names) if not row.reusable else None
         return JoinOffer(
             _chain.decode(row.chain),
             self._proof.chain,
             proof,
             self._nonces.give(),
             self._store.now(),
-            known.serial if known else 0,
+            standing.serial if standing else 0,
             self._reach.urls(call.local),
         )
 

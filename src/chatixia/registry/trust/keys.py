@@ -78,9 +78,9 @@ class ApiKeys:
 
     async def page(self, call: RequestContext, query: KeysQuery) -> Keys:
         """Keys without their secrets, newest first."""
-        found = await self._store.keys(DEFAULT_NS, query.cursor, query.limit + 1)
-        shown = [info(row) for row in found[: query.limit]]
-        return Keys(shown, shown[-1].id if len(found) > query.limit else "")
+        rows = await self._store.keys(DEFAULT_NS, query.cursor, query.limit + 1)
+        shown = [info(row) for row in rows[: query.limit]]
+        return Keys(shown, shown[-1].id if len(rows) > query.limit else "")
 
     async def revoke(self, call: RequestContext, request: KeyRef) -> Done:
         """End a key. Raises NotFound."""
@@ -89,7 +89,7 @@ class ApiKeys:
             await self._on_revoked(row.name)
         return Done()
 
-    async def gone(self) -> list[str]:
+    async def revoked_names(self) -> list[str]:
         """Names of revoked keys that no living one has."""
         names: set[str] = set()
         after = ""

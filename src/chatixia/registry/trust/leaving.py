@@ -70,36 +70,38 @@ class LeaveService:
 
         Raises NotFound.
         """
-        said = check_revocation(
+        revocation = check_revocation(
             request.statement,
             mesh=self._members.mesh,
             owner=self._members.owner,
             verify=self._verify,
         )
-        standing = await self._store.member(said.ns, said.id)
+        standing = await self._store.member(revocation.ns, revocation.id)
         if not standing.serial and standing.member is None:
-            raise NotFound(f"No member is called {said.id}.", agent=said.id)
+            raise NotFound(f"No member is called {revocation.id}.", agent=revocation.id)
         row = RevocationRow(
-            said.version,
-            said.ns,
-            said.id,
-            said.serial,
+            revocation.version,
+            revocation.ns,
+            revocation.id,
+            revocation.serial,
             msgspec.json.encode(request.statement),
             msgspec.json.encode(request.signer),
             self._store.now(),
         )
         await self._members.revoke(row)
-        log.info("revoked %s", said.id)
+        log.info("revoked %s", revocation.id)
         self._effects.broadcast(RevokedPush(request.statement, request.signer))
-        self._effects.drop(Revoked(agent=said.id), lambda p: said.id in (p.id, p.machine))
-        self._effects.unlist(said.id)
-        await self._effects.note("agent", said.id, "revoked")
-        await self._effects.end_work(said.ns, self._members.gone([said.id]))
+        self._effects.drop(
+            Revoked(agent=revocation.id), lambda p: revocation.id in (p.id, p.machine)
+        )
+        self._effects.unlist(revocation.id)
+        await self._effects.note("agent", revocation.id, "revoked")
+        await self._effects.end_work(revocation.ns, self._members.removed_parties([revocation.id]))
         return Done()
 
     async def leave(self, call: RequestContext, request: Nothing) -> Done:
         """The caller, and what its key signed, are listed no more."""
-        me = call.who.id
+        me = call.caller.id
         await self._members.forget(me)
         log.info("left %s", me)
         self._effects.unlist(me)

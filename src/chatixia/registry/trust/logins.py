@@ -81,12 +81,12 @@ class Logins:
         """Log this browser out."""
         await self._store.end_session(digest(call.secret))
         call.cookie = ""
-        self._on_ended(call.who.id)
+        self._on_ended(call.caller.id)
         return Done()
 
     async def session(self, call: RequestContext, request: Nothing) -> Session:
         """Who the caller is."""
-        return Session(call.who.id, call.who.role, self._mesh)
+        return Session(call.caller.id, call.caller.role, self._mesh)
 
     async def principal(self, secret: str) -> Principal:
         """The person of a browser session. Raises Unauthorized."""

@@ -56,7 +56,7 @@ class Members:
     def __init__(self, store: Store, mesh: str, owner: bytes, verify: Verify) -> None:
         self.mesh, self.owner = mesh, owner
         self._store, self._verify = store, verify
-        self._known: dict[str, KnownMember] = {}
+        self._members: dict[str, KnownMember] = {}
         self._writing = asyncio.Lock()
         self.revocations: dict[tuple[str, str], Revocation] = {}
         self._statements: list[tuple[int, Signed]] = []
@@ -69,14 +69,14 @@ class Members:
                 self._learn(row)
             after = page[-1].id
         version = 0
-        while said := await self._store.revocations(version):
-            for statement in said:
-                self._learn_revocation(statement)
-            version = said[-1].version
+        while revocations := await self._store.revocations(version):
+            for revocation in revocations:
+                self._learn_revocation(revocation)
+            version = revocations[-1].version
 
     def _learn(self, row: MemberRow) -> None:
         records = tuple(read_record(unb64(part.b)) for part in _chain.decode(row.chain))
-        self._known[row.id] = KnownMember(row, pin_of(records), records)
+        self._members[row.id] = KnownMember(row, pin_of(records), records)
 
     def _learn_revocation(self, row: RevocationRow) -> None:
         statement = msgspec.json.decode(row.statement, type=Signed)
@@ -110,8 +110,8 @@ class Members:
             records = member.records[position:]
             if records[0].kind in UNLISTED:
                 continue
-            pin, known = pin_of(records), self._known.get(records[0].id)
-            if self._decide(pin, records, known.pin if known else None) != "same":
+            pin, listed = pin_of(records), self._members.get(records[0].id)
+            if self._decide(pin, records, listed.pin if listed else None) != "same":
                 rows.append(row_of(pin, records, member.chain[position:]))
         return rows
 
@@ -130,7 +130,7 @@ class Members:
 
     def _free(self, id_: str) -> AgentId:
         """A name like ``id_`` that nobody has, nor had until it was revoked."""
-        return free_name(id_, {*self._known, *(name for _, name in self.revocations)})
+        return free_name(id_, {*self._members, *(name for _, name in self.revocations)})
 
     async def accept(self, member: Member) -> None:
         """List a proven member and its machine; no write when both are known."""
@@ -162,24 +162,26 @@ class Members:
 
     async def forget(self, id_: str) -> list[str]:
         """A machine or agent left of its own will: it and what it signed are listed no more."""
-        gone = [k.row.id for k in self._known.values() if id_ in (k.row.id, k.pin.machine)]
+        names = [k.row.id for k in self._members.values() if id_ in (k.row.id, k.pin.machine)]
         async with self._writing:
-            for name in gone:
+            for name in names:
                 await self._store.remove_member(DEFAULT_NS, name)
-                self._known.pop(name, None)
-        return gone
+                self._members.pop(name, None)
+        return names
 
     # ---- asking
 
     def revoked_since(self, version: int) -> list[Signed]:
         """Statements above the list's version that a member holds, at most 1,024."""
-        return [said for v, said in self._statements if v > version][-REVOKED_AT_ONCE:]
+        return [signed for v, signed in self._statements if v > version][-REVOKED_AT_ONCE:]
 
     def statement(self, id_: str) -> Signed | None:
         """The owner's newest word against an id."""
-        said = self.revocations.get((DEFAULT_NS, id_))
-        version = said.version if said is not None else 0
-        return next((s for v, s in reversed(self._statements) if said and v == version), None)
+        revocation = self.revocations.get((DEFAULT_NS, id_))
+        if revocation is None:
+            return None
+        newest = reversed(self._statements)
+        return next((signed for v, signed in newest if v == revocation.version), None)
 
     def check(self, principal: Principal, serial: int) -> None:
         """Whether a credential issued at ``serial`` still speaks for its principal.
@@ -189,68 +191,70 @@ class Members:
         if principal.kind == "owner":
             return
         for id_ in (principal.id, principal.machine):
-            if id_ and self.out(principal.ns, id_):
+            if id_ and self.is_revoked(principal.ns, id_):
                 raise Revoked(f"{id_} was revoked by the owner.", agent=id_)
-        listed = principal.machine if principal.kind in UNLISTED else principal.id
-        known = self._known.get(listed)
-        if known is None or (listed == principal.id and known.pin.serial > serial):
+        listed_id = principal.machine if principal.kind in UNLISTED else principal.id
+        entry = self._members.get(listed_id)
+        if entry is None or (listed_id == principal.id and entry.pin.serial > serial):
             raise Unauthorized("The membership behind this credential is not current.")
-        if any(r.not_after and self._store.now() > r.not_after for r in known.records):
+        if any(r.not_after and self._store.now() > r.not_after for r in entry.records):
             raise MembershipExpired(agent=principal.id)
 
-    def out(self, ns: str, id_: str) -> bool:
+    def is_revoked(self, ns: str, id_: str) -> bool:
         """Whether an id is revoked and the owner did not name it again since."""
-        said = self.revocations.get((ns, id_))
-        if said is None:
+        revocation = self.revocations.get((ns, id_))
+        if revocation is None:
             return False
-        known = self._known.get(id_)
-        return known is None or approval(known.records) <= said.serial
+        listed = self._members.get(id_)
+        return listed is None or approval(listed.records) <= revocation.serial
 
-    def is_out(self, ns: str, id_: str) -> bool:
+    def is_removed(self, ns: str, id_: str) -> bool:
         """Whether an id is revoked, or the machine that signed it."""
-        known = self._known.get(id_)
-        machine = known.pin.machine if known is not None else ""
-        return self.out(ns, id_) or (bool(machine) and self.out(ns, machine))
+        listed = self._members.get(id_)
+        machine = listed.pin.machine if listed is not None else ""
+        return self.is_revoked(ns, id_) or (bool(machine) and self.is_revoked(ns, machine))
 
-    def gone(self, ids: Iterable[str]) -> RemovedParties:
+    def removed_parties(self, ids: Iterable[str]) -> RemovedParties:
         """``ids`` that are out, with every listed agent that such a machine signed."""
         parties = frozenset(ids)
-        signed = {name for name, known in self._known.items() if known.pin.machine in parties}
+        signed = {name for name, listed in self._members.items() if listed.pin.machine in parties}
         return RemovedParties(parties, parties | signed)
 
-    def all_out(self) -> list[str]:
+    def revoked_ids(self) -> list[str]:
         """The ids that are out now."""
-        return [id_ for ns, id_ in self.revocations if self.out(ns, id_)]
+        return [id_ for ns, id_ in self.revocations if self.is_revoked(ns, id_)]
 
     async def serial(self, id_: str) -> Serial:
         """What a signer must know before it signs a record for ``id_``."""
         standing = await self._store.member(DEFAULT_NS, id_)
         row = standing.member
-        out = self.out(DEFAULT_NS, id_) or standing.tombstone
+        revoked = self.is_revoked(DEFAULT_NS, id_) or standing.tombstone
         return Serial(
             id_,
             max(standing.serial, standing.revoked, 0),
             row.key if row else "",
             row.machine if row else "",
-            out,
+            revoked,
             self._free(id_),
             await self._store.key_named(DEFAULT_NS, id_),
         )
 
     def highest(self, id_: str) -> int:
         """The serial of an id's listed record, 0 without one."""
-        known = self._known.get(id_)
-        return known.pin.serial if known else 0
+        listed = self._members.get(id_)
+        return listed.pin.serial if listed else 0
 
     def is_listed(self, name: str) -> bool:
         """Whether a name is a listed member's that nobody revoked, nor its machine."""
         row = self.holder(name)
-        return row is not None and not (row.machine and self.out(row.ns, row.machine))
+        return row is not None and not (row.machine and self.is_revoked(row.ns, row.machine))
 
     def holder(self, name: str) -> MemberRow | None:
         """The listed member of a name, unless it is revoked."""
-        known = self._known.get(name)
-        return known.row if known is not None and not self.out(known.row.ns, name) else None
+        listed = self._members.get(name)
+        return (
+            listed.row if listed is not None and not self.is_revoked(listed.row.ns, name) else None
+        )
 
 
 def row_of(

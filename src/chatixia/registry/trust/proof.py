@@ -36,5 +36,5 @@ class Proof:
         raw = signed.unb64(nonce)
         if not MIN_NONCE <= len(raw) <= MAX_NONCE:
             raise BadRequest(f"A nonce has {MIN_NONCE} to {MAX_NONCE} bytes.")
-        said = signed.registry(mesh=self.mesh, nonce=raw, certificate=listener.certificate)
-        return signed.b64(self._key.sign(signed.REGISTRY, said))
+        data = signed.registry(mesh=self.mesh, nonce=raw, certificate=listener.certificate)
+        return signed.b64(self._key.sign(signed.REGISTRY, data))

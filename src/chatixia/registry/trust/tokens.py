@@ -27,7 +27,7 @@ ALGORITHM: Final = "Ed25519"
 TYPE: Final = "chatixia+jwt"
 TTL: Final = 300
 MAX_TOKEN: Final = 4096
-KEPT: Final = 4096
+MAX_REMEMBERED: Final = 4096
 """Verified tokens remembered, so that a signature is checked once per token."""
 SKEW: Final = 5
 
@@ -72,7 +72,7 @@ class Tokens:
             str(key_id(key.public)): OKPKey.import_key(key.pem().decode()) for key in keys
         }
         self._kid = str(key_id(keys[0].public))
-        self._seen: OrderedDict[bytes, Claims] = OrderedDict()
+        self._verified: OrderedDict[bytes, Claims] = OrderedDict()
 
     def life(self, until: float = 0.0) -> int:
         """Whole seconds that a token made now lives: :attr:`ttl`, and not beyond ``until``, the
@@ -106,12 +106,12 @@ class Tokens:
         if len(text) > MAX_TOKEN:
             raise Unauthorized("The token is too long.")
         mark = hashlib.sha256(text.encode()).digest()
-        claims = self._seen.get(mark)
+        claims = self._verified.get(mark)
         if claims is None:
             claims = self._read(text)
-            self._seen[mark] = claims
-            if len(self._seen) > KEPT:
-                self._seen.popitem(last=False)
+            self._verified[mark] = claims
+            if len(self._verified) > MAX_REMEMBERED:
+                self._verified.popitem(last=False)
         self._check(claims)
         return claims
 
@@ -186,9 +186,9 @@ def read_assertion(text: str, public: bytes, mesh: str, now: float) -> Assertion
         raise Unauthorized("The assertion is too long.")
     header_of(text)
     key = OKPKey.import_key({"kty": "OKP", "crv": "Ed25519", "x": b64(public)})
-    said: Assertion = signed_claims(text, key, Assertion)
-    if said.aud != mesh:
+    assertion: Assertion = signed_claims(text, key, Assertion)
+    if assertion.aud != mesh:
         raise Unauthorized("The assertion is for another mesh.")
-    if said.exp - said.iat > ASSERTION_LIFE or said.exp <= now:
+    if assertion.exp - assertion.iat > ASSERTION_LIFE or assertion.exp <= now:
         raise Unauthorized("The assertion has expired.")
-    return said
+    return assertion

@@ -119,7 +119,7 @@ class PendingHandshake:
             pass
         finally:
             if not done:
-                self._connection.gone()
+                self._connection.closed()
                 self._line.close()
 
 
@@ -143,10 +143,10 @@ class PendingArrival(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Keep what it says until its turn, which it waits for once its first head is whole."""
-        seen = max(0, len(self._early) - len(HEAD_ENDS) + 1)
+        scanned = max(0, len(self._early) - len(HEAD_ENDS) + 1)
         self._early += data
         self._connection.hold(len(self._early))
-        if not self._whole and (self._early.find(HEAD_ENDS, seen) >= 0 or self._foreign()):
+        if not self._whole and (self._early.find(HEAD_ENDS, scanned) >= 0 or self._foreign()):
             self._whole = True
             self._connection.ready()
         bound = self._connection.bounds.header_bytes
@@ -169,7 +169,7 @@ class PendingArrival(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It left before its turn, at no cost."""
-        self._connection.gone()
+        self._connection.closed()
 
     def _serve(self) -> None:
         """Give the connection to the HTTP protocol."""

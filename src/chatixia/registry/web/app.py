@@ -37,7 +37,7 @@ from chatixia.world import World
 from .answers import Send, answer, not_allowed, refuse
 from .body import Receive, read_body
 from .following import ResponseStreams, seconds, wants_events
-from .guard import ASKED, LISTENER, App, Scope
+from .guard import LISTENER, REQUESTED_HOST, App, Scope
 from .requests import ClientGone, RequestBudget, RequestUse, declared, in_time, written
 from .static import Asset, find
 from .unproved import proved
@@ -121,42 +121,42 @@ class WebApplication:
         async def serve(request: Request, send: Send) -> None:
             call = await self._call(request, verb)
             size = declared(request.headers, verb.limit) if verb.method in BODIES else 0
-            with self._requests.admit(call.principal, size) as held:
-                await self._serve(request, verb, call, held, send)
+            with self._requests.admit(call.principal, size) as use:
+                await self._serve(request, verb, call, use, send)
 
         return serve
 
     async def _serve(
-        self, request: Request, verb: Verb, call: RequestContext, held: RequestUse, send: Send
+        self, request: Request, verb: Verb, call: RequestContext, use: RequestUse, send: Send
     ) -> None:
         wait = seconds(request.query_params) if verb.waits else 0.0
-        asked = await in_time(self._asked(request, verb))
+        parsed = await in_time(self._parsed(request, verb))
         if verb.streams and request.method == "GET" and wants_events(request.headers):
-            await self._stream(request, verb, call, asked, send)
+            await self._stream(request, verb, call, parsed, send)
             return
-        body = await self._verbs.run(verb, call, asked)
+        body = await self._verbs.run(verb, call, parsed)
         if verb.name in PROVING:
             proved(request.scope)
         if wait and verb.request is Submit:
             body = await self._waited(request, call, body, wait)
         elif wait:
             body = await self._following.wait(
-                call.who,
-                asked.task_id,
+                call.caller,
+                parsed.task_id,
                 wait,
-                partial(self._verbs.run, verb, call, asked),
+                partial(self._verbs.run, verb, call, parsed),
                 partial(self._call, request, verb),
                 request.receive,
             )
-        (held.owe if verb.method in BODIES else held.need)(len(body))
+        (use.owe if verb.method in BODIES else use.need)(len(body))
         extra = {**self._cookie(call), **_more(request, call)}
         await self._answer(request, answer(send, verb.status, body, JSON, extra), call.principal)
 
     async def _answer(
-        self, request: Request, sending: Awaitable[None], who: Principal | None
+        self, request: Request, sending: Awaitable[None], principal: Principal | None
     ) -> None:
         """A stranger's time for its answer is its connection's."""
-        if who is None:
+        if principal is None:
             await sending
         else:
             await written(sending, request.scope, request.receive)
@@ -168,27 +168,27 @@ class WebApplication:
 
         The task is in the queue by now, so nothing that ends the wait is an error.
         """
-        said, get = _submitted.decode(body), BY_NAME["tasks.get"]
-        read = partial(self._verbs.run, get, call, Ref(said.task_id))
+        reply, get = _submitted.decode(body), BY_NAME["tasks.get"]
+        read = partial(self._verbs.run, get, call, Ref(reply.task_id))
         check = partial(self._call, request, BY_NAME["tasks.submit"])
         try:
             allow(get, call)
             raw = await self._following.wait(
-                call.who, said.task_id, wait, read, check, request.receive
+                call.caller, reply.task_id, wait, read, check, request.receive
             )
         except MeshError:
             return body
-        said.task = _task.decode(raw)
-        said.state = said.task.state
-        return encode(said)
+        reply.task = _task.decode(raw)
+        reply.state = reply.task.state
+        return encode(reply)
 
     async def _stream(
-        self, request: Request, verb: Verb, call: RequestContext, asked: Any, send: Send
+        self, request: Request, verb: Verb, call: RequestContext, parsed: Any, send: Send
     ) -> None:
         await self._following.stream(
-            call.who,
-            asked.task_id,
-            partial(self._verbs.run, verb, call, asked),
+            call.caller,
+            parsed.task_id,
+            partial(self._verbs.run, verb, call, parsed),
             partial(self._call, request, verb),
             request.receive,
             send,
@@ -203,7 +203,7 @@ class WebApplication:
         if verb.name == "nonce":  # the other open verbs judge a credential first
             self._throttle(address)
         caller = AuthenticatedCaller(None)
-        if "open" not in verb.who or verb.name == "token":
+        if "open" not in verb.callers or verb.name == "token":
             caller = await self._gate.caller(request.headers, listener, address)
         if caller.principal is not None:
             proved(request.scope)
@@ -211,7 +211,7 @@ class WebApplication:
             caller.principal,
             address,
             listener,
-            request.scope[ASKED] in LOCAL,
+            request.scope[REQUESTED_HOST] in LOCAL,
             caller.cookie,
             ip=ip,
             by_key=caller.by_key,
@@ -226,7 +226,7 @@ class WebApplication:
         if not limits.take(address):
             raise Overloaded
 
-    async def _asked(self, request: Request, verb: Verb) -> Any:
+    async def _parsed(self, request: Request, verb: Verb) -> Any:
         path = {name: str(value) for name, value in request.path_params.items()}
         if verb.method not in BODIES:
             return parse_query(verb, {**dict(request.query_params), **path})
@@ -256,9 +256,9 @@ class WebApplication:
             if caller.principal is None:
                 raise Unauthorized
             proved(request.scope)
-            with self._requests.admit(caller.principal, 0) as held:
+            with self._requests.admit(caller.principal, 0) as use:
                 body = await make()
-                held.need(len(body))
+                use.need(len(body))
                 await self._answer(request, answer(send, 200, body, kind), caller.principal)
 
         return serve

@@ -63,7 +63,7 @@ class ResponseStreams:
 
     async def wait(
         self,
-        who: Principal,
+        principal: Principal,
         task_id: str,
         wait: float,
         read: Read,
@@ -75,7 +75,7 @@ class ResponseStreams:
         ``check`` raises if the credential did not outlast the wait. Raises Gone when the client
         leaves before, Overloaded with too many waits.
         """
-        with self._followers.follow(who, task_id) as follower:
+        with self._followers.follow(principal, task_id) as follower:
             body = await read()
             if is_terminal(_state.decode(body).state):
                 return body
@@ -87,7 +87,7 @@ class ResponseStreams:
 
     async def stream(
         self,
-        who: Principal,
+        principal: Principal,
         task_id: str,
         read: Read,
         check: Check,
@@ -99,7 +99,7 @@ class ResponseStreams:
 
         ``check`` raises once the credential holds no longer; the stream ends by it.
         """
-        with self._followers.follow(who, task_id) as follower:
+        with self._followers.follow(principal, task_id) as follower:
             body = await read()
             say = StreamWriter(send, scope, receive)
             await send(opening(200, SSE))

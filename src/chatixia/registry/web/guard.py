@@ -25,7 +25,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 LISTENER: Final = "chatixia.listener"
-ASKED: Final = "chatixia.host"
+REQUESTED_HOST: Final = "chatixia.host"
 MAX_HEADERS: Final = 100
 
 
@@ -44,7 +44,7 @@ class HostGuard:
             return
         scope[LISTENER] = self.listener
         try:
-            scope[ASKED] = check(scope, self.listener, self._reach.hosts())
+            scope[REQUESTED_HOST] = check(scope, self.listener, self._reach.hosts())
         except MeshError as error:
             self._meter.refused(scope["type"], error.code)
             await _turn_away(scope, receive, send, error)

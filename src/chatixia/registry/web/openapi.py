@@ -49,56 +49,56 @@ def document(version: str) -> dict[str, Any]:
 def _operation(
     verb: Verb, request: dict[str, Any], reply: dict[str, Any], components: dict[str, Any]
 ) -> dict[str, Any]:
-    made: dict[str, Any] = {
+    operation: dict[str, Any] = {
         "operationId": verb.name,
         "summary": verb.summary or (verb.request.__doc__ or "").strip().splitlines()[0],
         "responses": _responses(verb, reply),
-        "security": [] if "open" in verb.who else _security(verb),
+        "security": [] if "open" in verb.callers else _security(verb),
     }
     inside = _FIELD.findall(verb.path)
     fields = _resolve(request, components)
-    made["parameters"] = [_parameter(name, fields, "path") for name in inside]
+    operation["parameters"] = [_parameter(name, fields, "path") for name in inside]
     if verb.method == "POST":
         schema = _without(fields, inside) if inside else request
         content = {"application/json": {"schema": schema}}
         wanted = set(fields.get("required", ())) - set(inside)
-        made["requestBody"] = {"required": bool(wanted), "content": content}
+        operation["requestBody"] = {"required": bool(wanted), "content": content}
     else:
         names = [name for name in fields.get("properties", {}) if name not in inside]
-        made["parameters"] += [_parameter(name, fields, "query") for name in names]
+        operation["parameters"] += [_parameter(name, fields, "query") for name in names]
     if verb.waits:
-        made["parameters"].append(WAIT)
+        operation["parameters"].append(WAIT)
     if verb.streams:
-        content = made["responses"][str(verb.status)]["content"]
+        content = operation["responses"][str(verb.status)]["content"]
         content[SSE] = {"schema": {"type": "string"}}
-    return made
+    return operation
 
 
 def _responses(verb: Verb, reply: dict[str, Any]) -> dict[str, Any]:
-    found = {
+    responses = {
         str(verb.status): {
             "description": "done",
             "content": {"application/json": {"schema": reply}},
         }
     }
-    codes = {*USUAL, *verb.errors, *(() if "open" in verb.who else SECURED), "unavailable"}
+    codes = {*USUAL, *verb.errors, *(() if "open" in verb.callers else SECURED), "unavailable"}
     for code in sorted(codes, key=lambda code: (ERRORS[code].status, code)):
         status = str(ERRORS[code].status)
-        known = found.get(status)
-        text = code if known is None else f"{known['description']}, {code}"
-        found[status] = {
+        earlier = responses.get(status)
+        text = code if earlier is None else f"{earlier['description']}, {code}"
+        responses[status] = {
             "description": text,
             "content": {
                 "application/problem+json": {"schema": {"$ref": REF.format(name="Problem")}}
             },
         }
-    return found
+    return responses
 
 
 def _resolve(schema: dict[str, Any], components: dict[str, Any]) -> dict[str, Any]:
     name = str(schema.get("$ref", "")).rpartition("/")[2]
-    found: dict[str, Any] = components.get(name, schema)
-    return found
+    component: dict[str, Any] = components.get(name, schema)
+    return component
 
 
 def _parameter(name: str, fields: dict[str, Any], place: str) -> dict[str, Any]:
@@ -112,17 +112,17 @@ def _parameter(name: str, fields: dict[str, Any], place: str) -> dict[str, Any]:
 
 def _without(fields: dict[str, Any], names: list[str]) -> dict[str, Any]:
     """A body's schema less what the path gives."""
-    made = dict(fields)
-    made["properties"] = {k: v for k, v in fields["properties"].items() if k not in names}
-    made["required"] = [k for k in fields.get("required", ()) if k not in names]
-    return made
+    rest = dict(fields)
+    rest["properties"] = {k: v for k, v in fields["properties"].items() if k not in names}
+    rest["required"] = [k for k in fields.get("required", ()) if k not in names]
+    return rest
 
 
 def _security(verb: Verb) -> list[dict[str, Any]]:
     schemes: list[dict[str, Any]] = [{"bearer": []}]
-    if "key" in verb.who:
+    if "key" in verb.callers:
         schemes.append({"apiKey": []})
-    if "person" in verb.who:
+    if "person" in verb.callers:
         schemes.append({"session": []})
     return schemes
 

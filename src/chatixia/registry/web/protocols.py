@@ -74,7 +74,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It ended."""
-        self.connection.gone()
+        self.connection.closed()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -196,7 +196,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It ended."""
-        self.connection.gone()
+        self.connection.closed()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:

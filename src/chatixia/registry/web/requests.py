@@ -53,23 +53,23 @@ class RequestBudget:
         return self._many.used
 
     @contextmanager
-    def admit(self, who: Principal | None, size: int) -> Iterator[RequestUse]:
+    def admit(self, principal: Principal | None, size: int) -> Iterator[RequestUse]:
         """Count a request with a body of ``size`` bytes until its answer has gone.
 
-        Raises Overloaded. ``who`` None: a stranger's, which counts where it was accepted.
+        Raises Overloaded. ``principal`` None: a stranger's, which counts where it was accepted.
         """
-        if who is None:
+        if principal is None:
             yield RequestUse(Shares(REQUEST_BYTES), "")
             return
-        holder = holder_of(who)
+        holder = holder_of(principal)
         if not self._many.take(holder):
             raise Overloaded("Too many requests of yours are under way.", retry_after=RETRY_AFTER)
-        held = RequestUse(self._sizes, holder)
+        use = RequestUse(self._sizes, holder)
         try:
-            held.need(size)
-            yield held
+            use.need(size)
+            yield use
         finally:
-            held.owe(0)
+            use.owe(0)
             self._many.add(holder, -1)
 
 
@@ -77,8 +77,8 @@ def declared(headers: Mapping[str, str], most: int) -> int:
     """Bytes that a request's body may come to, at most ``most``."""
     if "transfer-encoding" in headers:
         return most
-    said = headers.get("content-length", "0")
-    return min(int(said[:20]), most) if said.isdigit() else most
+    length = headers.get("content-length", "0")
+    return min(int(length[:20]), most) if length.isdigit() else most
 
 
 async def in_time(body: Awaitable[T]) -> T:

@@ -36,12 +36,12 @@ class Asset(msgspec.Struct, frozen=True):
 
 def load(folder: Path) -> dict[str, Asset]:
     """All files below ``folder`` by their URL path; empty if there is no folder."""
-    found: dict[str, Asset] = {}
+    assets: dict[str, Asset] = {}
     for path in sorted(folder.rglob("*")):
         name = "/" + path.relative_to(folder).as_posix()
-        if len(found) < MAX_FILES and _served(path):
-            found[name] = _asset(path)
-    return found
+        if len(assets) < MAX_FILES and _served(path):
+            assets[name] = _asset(path)
+    return assets
 
 
 def _served(path: Path) -> bool:

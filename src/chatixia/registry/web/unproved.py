@@ -48,14 +48,14 @@ class UnprovedConnection:
     ``proven``: the request or socket that runs on it has proved itself.
     """
 
-    __slots__ = ("_all", "_held", "address", "key", "late", "near", "proven", "start", "transport")
+    __slots__ = ("_all", "_use", "address", "key", "late", "near", "proven", "start", "transport")
 
     def __init__(self, every: UnprovedConnections, key: int, ip: str, transport: Ends):
         self._all, self.key, self.transport = every, key, transport
         self.address = origin(ip)
         self.near = is_loopback(self.address)
         self.proven = False
-        self._held: ShareUse | None = None
+        self._use: ShareUse | None = None
         self.start: Callable[[], None] = lambda: None
         self.late: Callable[[], None] = lambda: None
 
@@ -87,29 +87,29 @@ class UnprovedConnection:
         """Say how many bytes it holds, half read or unsent. False if its machine has no room."""
         if not self.proven:
             self._all.hold(self.key, size)
-        elif self._held is not None:
-            return self._held.take(size if size > LIGHT else 0)
+        elif self._use is not None:
+            return self._use.take(size if size > LIGHT else 0)
         return True
 
     def belong(self, holder: str) -> ShareUse:
         """A member's socket runs on it from now on; gives what its outbox has of the same share."""
-        self._held = ShareUse(self._all.members, holder)
+        self._use = ShareUse(self._all.members, holder)
         return ShareUse(self._all.members, holder)
 
     def left(self) -> float:
         """Seconds it still has to prove itself."""
         return self._all.left(self.key)
 
-    def gone(self) -> None:
+    def closed(self) -> None:
         """It ended."""
-        self._all.gone(self.key)
-        if self._held is not None:
-            self._held.owe(0)
-            self._held = None
+        self._all.remove(self.key)
+        if self._use is not None:
+            self._use.owe(0)
+            self._use = None
 
     def abort(self) -> None:
         """End it now, with nothing more sent."""
-        self.gone()
+        self.closed()
         self.transport.abort()
 
 
@@ -169,7 +169,7 @@ class UnprovedConnections:
         """Seconds it has."""
         return self._admission.left(key, self._world.monotonic())
 
-    def gone(self, key: int) -> None:
+    def remove(self, key: int) -> None:
         """It ended."""
         self._connections.pop(key, None)
         self._admission.leave(key)

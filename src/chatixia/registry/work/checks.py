@@ -60,32 +60,32 @@ def fitting_result(data: bytes) -> bytes:
     return data
 
 
-def submit(who: Principal, said: t.Submit) -> None:
+def submit(principal: Principal, request: t.Submit) -> None:
     """Raise if the words of a submit cannot stand, whatever is in the store."""
-    target = said.target_agent_id
-    if said.ns not in ("default", who.ns):
+    target = request.target_agent_id
+    if request.ns not in ("default", principal.ns):
         raise Denied("Work cannot be submitted to another namespace.")
-    if not queue_name(said.skill, target):
+    if not queue_name(request.skill, target):
         raise Unprocessable("A task needs a target, a skill, or both.")
-    if said.skill:
-        names.skill(said.skill)
+    if request.skill:
+        names.skill(request.skill)
     if target:
         names.agent(target)
-    if target == who.id:
+    if target == principal.id:
         raise Unprocessable("An agent cannot queue work for itself.")
-    if not all(is_task_id(one) for one in (said.id, said.retry_of) if one):
+    if not all(is_task_id(one) for one in (request.id, request.retry_of) if one):
         raise Unprocessable("A task id is t_ and 26 characters of base32.")
-    if len(said.path) > MAX_HOPS:
+    if len(request.path) > MAX_HOPS:
         raise HopLimit
-    if said.deadline_ms == 0:
+    if request.deadline_ms == 0:
         raise Unprocessable("The task's deadline has passed.")
 
 
-def lifetime(said: t.Submit) -> float:
+def lifetime(request: t.Submit) -> float:
     """Seconds until the task's deadline."""
-    if said.deadline_ms is not None:
-        return said.deadline_ms / 1000
-    return said.ttl if said.ttl is not None else t.DEFAULT_TTL_MS / 1000
+    if request.deadline_ms is not None:
+        return request.deadline_ms / 1000
+    return request.ttl if request.ttl is not None else t.DEFAULT_TTL_MS / 1000
 
 
 def page(query: t.Query) -> None:

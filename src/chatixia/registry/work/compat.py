@@ -44,18 +44,20 @@ class CompatTaskVerbs:
 
     async def get(self, call: RequestContext, ref: t.Ref) -> t.DescribedTask:
         """One task. Raises NotFound, Denied."""
-        return shown(await self._tasks.get(call.who, ref))
+        return shown(await self._tasks.get(call.caller, ref))
 
     async def all(self, call: RequestContext, query: t.QueryAll) -> list[t.DescribedTask]:
         """Newest first, each whole; ``call.more`` is set when one answer does not hold them."""
         checks.page(query)
-        everything = call.who.kind in ("owner", "person")
-        found, call.more = await self._store.whole(call.who, query, everything, t.MAX_LISTED_BYTES)
-        return [shown(task) for task in found]
+        everything = call.caller.kind in ("owner", "person")
+        tasks, call.more = await self._store.whole(
+            call.caller, query, everything, t.MAX_LISTED_BYTES
+        )
+        return [shown(task) for task in tasks]
 
-    async def given(self, who: Principal, skills: Iterable[str]) -> list[t.DescribedTask]:
+    async def grant(self, principal: Principal, skills: Iterable[str]) -> list[t.DescribedTask]:
         """Renew what the agent holds, and give it more."""
-        return [shown(task) for task in await self._tasks.claim_by_poll(who, skills)]
+        return [shown(task) for task in await self._tasks.claim_by_poll(principal, skills)]
 
 
 def shown(task: t.Task) -> t.DescribedTask:
@@ -74,7 +76,7 @@ def shown(task: t.Task) -> t.DescribedTask:
         task.created_at,
         task.updated_at,
         math.ceil(task.ttl),
-        error.code if error else _OURS.get(task.state, ""),
+        error.code if error else _CODES.get(task.state, ""),
         task.attempt,
         task.fence,
         task.deadline_ms,
@@ -83,13 +85,13 @@ def shown(task: t.Task) -> t.DescribedTask:
     )
 
 
-_OURS: Final = {"canceled": "canceled", "rejected": "rejected"}
+_CODES: Final = {"canceled": "canceled", "rejected": "rejected"}
 
 
 def _sentence(task: t.Task) -> str:
     if task.error is not None:
         return task.error.message or task.error.code
-    code = _OURS.get(task.state)
+    code = _CODES.get(task.state)
     return ERRORS[code].sentence if code else ""
 
 

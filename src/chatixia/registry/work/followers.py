@@ -68,9 +68,9 @@ class Followers:
         self._closed = False
 
     @contextmanager
-    def follow(self, who: Principal, task_id: str) -> Iterator[Follower]:
+    def follow(self, principal: Principal, task_id: str) -> Iterator[Follower]:
         """Hear of a task from here on. Raises Overloaded at a bound, Unavailable at the end."""
-        key, follower = holder_of(who), Follower()
+        key, follower = holder_of(principal), Follower()
         if self._closed:
             raise Unavailable("The registry stops.")
         if self._of_holder[key] >= PER_HOLDER:

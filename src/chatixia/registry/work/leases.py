@@ -48,7 +48,7 @@ class LeaseTable:
     def __init__(self, store: Store, pushes: PushPort, spawn: Spawn) -> None:
         self._store, self._pushes, self._spawn = store, pushes, spawn
         self.workers: dict[str, WorkerLogin] = {}
-        self._held: dict[str, WorkerLease] = {}
+        self._leases: dict[str, WorkerLease] = {}
         # Given out before this registry started: the one before may have died before the push.
         self._unsure: dict[tuple[str, str], list[str]] = {}
         self._away: dict[tuple[str, str], asyncio.TimerHandle] = {}
@@ -64,7 +64,7 @@ class LeaseTable:
 
     def _hold(self, row: StoredTask, started: bool) -> None:
         fence = core.fence_text(self._store.generation, row.fence)
-        self._held[row.id] = WorkerLease(
+        self._leases[row.id] = WorkerLease(
             fence, row.worker, row.incarnation, row.ns, started, row.deadline
         )
 
@@ -92,11 +92,11 @@ class LeaseTable:
     async def _push_again(self, task_id: str, worker: WorkerLogin) -> None:
         """Push what this very process was given before: one that has it takes no notice, and one
         that never got it would let it wait for its lease to end."""
-        lease = self._held.get(task_id)
+        lease = self._leases.get(task_id)
         if lease is None or not worker.incarnation:
             return
         row, task = await self._store.task(lease.ns, task_id)
-        if self._held.get(task_id) is not lease:
+        if self._leases.get(task_id) is not lease:
             return  # after its end was answered a push would look like new work
         if row.idempotent:
             task.scope = row.scope.hex()
@@ -176,48 +176,48 @@ class LeaseTable:
 
     # --- what the store told ------------------------------------------------------------------
 
-    def given(self, said: TaskAssigned) -> None:
+    def assigned(self, notice: TaskAssigned) -> None:
         """A task was assigned: push it, if that is how the worker gets it."""
-        row = said.row
-        self._hold(row, not said.pushed)
-        if said.pushed:
+        row = notice.row
+        self._hold(row, not notice.pushed)
+        if notice.pushed:
             lease_ms = int(1000 * (row.lease - row.updated))
-            push = TaskPush(said.task, lease_ms, said.task.fence, said.attempt)
+            push = TaskPush(notice.task, lease_ms, notice.task.fence, notice.attempt)
             worker = self.workers.get(row.worker)
             epoch = worker.epoch if worker and worker.incarnation == row.incarnation else ""
             self._pushes.push(AgentId(row.worker), push, epoch)
 
-    def changed(self, said: TaskChanged) -> None:
+    def changed(self, notice: TaskChanged) -> None:
         """A task moved on: whoever held it holds it no more, and is told if it did not ask."""
-        lease = self._held.pop(said.row.id, None)
-        self._marks.pop(said.row.id, None)
-        if lease is not None and said.event in LOST:
-            why = said.task.error.message if said.task.error is not None else ""
-            hint = TaskHint(said.row.id, said.task.state, lease.fence, why)
+        lease = self._leases.pop(notice.row.id, None)
+        self._marks.pop(notice.row.id, None)
+        if lease is not None and notice.event in LOST:
+            reason = notice.task.error.message if notice.task.error is not None else ""
+            hint = TaskHint(notice.row.id, notice.task.state, lease.fence, reason)
             self._pushes.push(AgentId(lease.worker), hint)
 
     # --- what workers say ---------------------------------------------------------------------
 
-    def holds(self, who: str, ns: str, task_id: str, fence: str) -> bool:
+    def holds(self, agent: str, ns: str, task_id: str, fence: str) -> bool:
         """Whether that lease is known to be held; False leaves it to the rows."""
-        lease = self._held.get(task_id)
-        if lease is None or (lease.worker, lease.ns, lease.fence) != (who, ns, fence):
+        lease = self._leases.get(task_id)
+        if lease is None or (lease.worker, lease.ns, lease.fence) != (agent, ns, fence):
             return False
         return self._store.now() < lease.deadline
 
     def started(self, task_id: str) -> None:
         """The holder took it up. Written with the next sweep, unless it ends before."""
-        lease = self._held[task_id]
+        lease = self._leases[task_id]
         if not lease.started:
             lease.started = True
             self._marks[task_id] = core.fence_key(lease.fence)[1]
 
-    def renewed(self, who: str, said: t.Renewed) -> None:
+    def renewed(self, agent: str, reply: t.Renewed) -> None:
         """A renewal counts as the process's return."""
-        for renewal in said.leases:
-            lease = self._held.get(renewal.task_id)
+        for renewal in reply.leases:
+            lease = self._leases.get(renewal.task_id)
             if lease is not None and not renewal.code:
-                self.returned(who, lease.incarnation)
+                self.returned(agent, lease.incarnation)
 
     def take_marks(self) -> list[tuple[str, int]]:
         """Started tasks that are not yet written as such."""
@@ -226,4 +226,4 @@ class LeaseTable:
 
     def put_back(self, marks: list[tuple[str, int]]) -> None:
         """They could not be written; those that still stand are tried again."""
-        self._marks |= {id: fence for id, fence in marks if id in self._held}
+        self._marks |= {id: fence for id, fence in marks if id in self._leases}

@@ -12,9 +12,11 @@ from chatixia.ids import AgentId
 class PushPort(Protocol):
     """Sockets of the logged-in principals."""
 
-    def push(self, who: AgentId, message: msgspec.Struct, epoch: str = "") -> bool:
-        """Queue ``message`` on the socket of ``who`` (of that login, if ``epoch`` is given; else
-        on all its sockets). Never waits; False if there is none or it is full."""
+    def push(self, recipient: AgentId, message: msgspec.Struct, epoch: str = "") -> bool:
+        """Queue ``message`` on the socket of ``recipient``, or on all its sockets.
+
+        ``epoch``: of that login alone. Never waits; False if there is none or it is full.
+        """
         ...
 
 

@@ -29,28 +29,28 @@ class Removal:
     def __init__(self, store: Store, leases: LeaseTable, stopping: asyncio.Event) -> None:
         self._store, self._leases, self._stopping = store, leases, stopping
 
-    async def run(self, ns: str, gone: RemovedParties) -> int:
+    async def run(self, ns: str, parties: RemovedParties) -> int:
         """All of it; gives how many tasks changed.
 
-        Call it once nothing more of ``gone`` is taken: what was taken before is looked for too.
+        Call it once nothing more of ``parties`` is taken: what was taken before is looked for too.
         """
         await self._insist(self._store.poke)  # so what waits for the writer is a row by now
         ended, after = 0, 0
         while not self._stopping.is_set():
-            numbers, after = await self._insist(partial(self._store.open_of, ns, gone, after))
+            numbers, after = await self._insist(partial(self._store.open_of, ns, parties, after))
             for start in range(0, len(numbers), PER_GROUP):
                 group = numbers[start : start + PER_GROUP]
-                ended += await self._insist(partial(self._end, gone, group))
+                ended += await self._insist(partial(self._end, parties, group))
             if not after:
                 break
         if ended:
-            log.info("ended or gave back %d tasks of %s", ended, ", ".join(sorted(gone.parties)))
+            log.info("ended or gave back %d tasks of %s", ended, ", ".join(sorted(parties.parties)))
         return ended
 
-    async def _end(self, gone: RemovedParties, numbers: list[int]) -> int:
+    async def _end(self, parties: RemovedParties, numbers: list[int]) -> int:
         marks = self._leases.take_marks()
         try:
-            return await self._store.remove(gone, numbers, marks)
+            return await self._store.remove(parties, numbers, marks)
         except MeshError:
             self._leases.put_back(marks)
             raise

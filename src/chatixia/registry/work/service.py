@@ -48,7 +48,7 @@ Handler = Callable[[Principal, Any], Awaitable[Any]]
 class TaskService:
     """All task verbs. ``handlers[name](principal, request)`` answers with the verb's reply.
 
-    ``is_out(namespace, id)``: whether the owner put out that id, or its machine.
+    ``is_removed(namespace, id)``: whether the owner put out that id, or its machine.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class TaskService:
         store: Store,
         world: World,
         pushes: PushPort,
-        is_out: Callable[[str, str], bool] = lambda ns, name: False,
+        is_removed: Callable[[str, str], bool] = lambda ns, name: False,
     ) -> None:
         self._store, self._world, self._pushes = store, world, pushes
         self._background = BackgroundTasks(_upkeep_failed)
@@ -64,7 +64,7 @@ class TaskService:
         self._watches = Watches(pushes)
         self.followers = Followers()
         self._fetched: dict[int, str] = {}
-        self.is_out = is_out
+        self.is_removed = is_removed
         self._stopping = asyncio.Event()
         self._removal = Removal(store, self._leases, self._stopping)
         self._tidied = 0.0
@@ -91,7 +91,7 @@ class TaskService:
     async def start(self) -> None:
         """Learn what lives, then sweep and push from here on."""
         self._deaf = self._store.listen(self._hear)
-        self._leases.load(await self._store.held())
+        self._leases.load(await self._store.leased())
         self._background.spawn(self._run())
 
     async def stop(self) -> None:
@@ -166,27 +166,27 @@ class TaskService:
         """Its socket closed without a goodbye, and it did not return in time."""
         self._leases.lost(agent, incarnation)
 
-    def gone(self, who: AgentId, epoch: str) -> None:
+    def login_ended(self, party: AgentId, epoch: str) -> None:
         """Any principal's socket closed: its watches end."""
-        self._watches.gone(Watcher(who, epoch))
+        self._watches.forget(Watcher(party, epoch))
 
-    async def remove(self, ns: str, gone: core.RemovedParties, wait: float = REMOVED) -> None:
+    async def remove(self, ns: str, parties: core.RemovedParties, wait: float = REMOVED) -> None:
         """Whoever was put out: end its tasks, give back its leases. Returns when that is done, or
         after ``wait`` seconds, while it goes on."""
-        await asyncio.wait({self._background.spawn(self._removal.run(ns, gone))}, timeout=wait)
+        await asyncio.wait({self._background.spawn(self._removal.run(ns, parties))}, timeout=wait)
 
     # --- what the store tells -----------------------------------------------------------------
 
     def _hear(self, notices: list[Notice]) -> None:
-        for said in notices:
-            if isinstance(said, TaskAssigned):
-                self._leases.given(said)
-            elif isinstance(said, TaskChanged):
-                self._changed(said)
+        for notice in notices:
+            if isinstance(notice, TaskAssigned):
+                self._leases.assigned(notice)
+            elif isinstance(notice, TaskChanged):
+                self._changed(notice)
 
-    def _changed(self, said: TaskChanged) -> None:
-        row, task = said.row, said.task
-        self._leases.changed(said)
+    def _changed(self, notice: TaskChanged) -> None:
+        row, task = notice.row, notice.task
+        self._leases.changed(notice)
         if core.is_terminal(task.state):
             done = TaskDone(self._watches.show(task))
             if self._pushes.push(AgentId(row.source), done):
@@ -206,117 +206,121 @@ class TaskService:
 
     # --- for submitters -----------------------------------------------------------------------
 
-    async def submit(self, who: Principal, said: t.Submit) -> t.Submitted:
+    async def submit(self, principal: Principal, request: t.Submit) -> t.Submitted:
         """Accept a task; answered after the fsync."""
-        checks.submit(who, said)
-        payload = checks.plain_payload(bytes(said.payload))
-        await self._know(who.ns, said.target_agent_id)
-        if self.is_out(who.ns, who.id) or self.is_out(who.ns, who.machine):
-            raise Revoked(agent=who.id)  # meanwhile; nothing awaits from here to the writer's queue
-        new = not (said.id or said.key)
-        if not said.id:
-            said = msgspec.structs.replace(said, id=task_id(self._world))
-        return await self._store.submit(SubmitOrder(who, said, payload, checks.lifetime(said), new))
+        checks.submit(principal, request)
+        payload = checks.plain_payload(bytes(request.payload))
+        await self._know(principal.ns, request.target_agent_id)
+        if any(self.is_removed(principal.ns, id_) for id_ in (principal.id, principal.machine)):
+            # Meanwhile; nothing awaits from here to the writer's queue.
+            raise Revoked(agent=principal.id)
+        new = not (request.id or request.key)
+        if not request.id:
+            request = msgspec.structs.replace(request, id=task_id(self._world))
+        order = SubmitOrder(principal, request, payload, checks.lifetime(request), new)
+        return await self._store.submit(order)
 
     async def _know(self, ns: str, target: str) -> None:
         """Refuse a target that is no member: nobody would ever come for the task."""
         if not target or target in self._leases.workers:
             return
-        if self.is_out(ns, target) or not await self._store.knows(ns, target):
+        if self.is_removed(ns, target) or not await self._store.knows(ns, target):
             raise UnknownAgent(f"No agent named {target} is in the mesh.", agent=target)
 
-    async def cancel(self, who: Principal, said: t.Cancel) -> t.Ended:
+    async def cancel(self, principal: Principal, request: t.Cancel) -> t.Ended:
         """Terminal at once; whoever holds it is told to stop, and both ends why."""
-        return await self._store.cancel(who, said.task_id, said.reason)
+        return await self._store.cancel(principal, request.task_id, request.reason)
 
-    async def get(self, who: Principal, said: t.Ref) -> t.Task:
+    async def get(self, principal: Principal, request: t.Ref) -> t.Task:
         """One task with payload and result."""
-        row, task = await self._store.task(who.ns, said.task_id)
-        if not core.may_read(who, row.concern()):
+        row, task = await self._store.task(principal.ns, request.task_id)
+        if not core.may_read(principal, row.concern()):
             raise Denied("This task is not yours to read.")
-        if core.is_terminal(task.state) and holder_of(who) == row.holder:
+        if core.is_terminal(task.state) and holder_of(principal) == row.holder:
             self._has(row)
         return self._watches.show(task)
 
-    async def watch(self, who: Principal, said: t.Watch) -> t.Task:
+    async def watch(self, principal: Principal, request: t.Watch) -> t.Task:
         """The row now; changes are pushed to this socket until it is terminal."""
-        watcher = Watcher(who.id, who.epoch)
-        task = await self.get(who, t.Ref(said.task_id))
-        if core.is_terminal(task.state) or not who.epoch:
+        watcher = Watcher(principal.id, principal.epoch)
+        task = await self.get(principal, t.Ref(request.task_id))
+        if core.is_terminal(task.state) or not principal.epoch:
             return task
-        self._watches.add(watcher, said.task_id, said.progress)
+        self._watches.add(watcher, request.task_id, request.progress)
         # It may have ended while we looked: then no push will come.
-        task = await self.get(who, t.Ref(said.task_id))
+        task = await self.get(principal, t.Ref(request.task_id))
         if core.is_terminal(task.state):
-            self._watches.remove(watcher, said.task_id)
+            self._watches.remove(watcher, request.task_id)
         return task
 
-    async def page(self, who: Principal, said: t.Query) -> t.Tasks:
+    async def page(self, principal: Principal, request: t.Query) -> t.Tasks:
         """A page, newest first: all for owners and people, else what concerns the asker."""
-        checks.page(said)
+        checks.page(request)
         cursor = await self._store.cursor()
-        page = await self._store.tasks(who, said, who.kind in ("owner", "person"))
+        page = await self._store.tasks(principal, request, principal.kind in ("owner", "person"))
         page.cursor = cursor
         page.tasks = [self._watches.show(task) for task in page.tasks]
         return page
 
     # --- for workers --------------------------------------------------------------------------
 
-    async def claim(self, who: Principal, said: t.Claim) -> t.Grants:
+    async def claim(self, principal: Principal, request: t.Claim) -> t.Grants:
         """Work by asking. An agent that is logged in gets what its skills say."""
-        worker = self._leases.workers.get(who.id)
-        skills = frozenset(said.skills)
+        worker = self._leases.workers.get(principal.id)
+        skills = frozenset(request.skills)
         if worker is not None:
             skills = skills & worker.skills if skills else worker.skills
-        return await self._store.claim(who, said, sorted(skills))
+        return await self._store.claim(principal, request, sorted(skills))
 
     async def claim_by_poll(self, principal: Principal, skills: Iterable[str]) -> list[t.Task]:
         """The described heartbeat: renew all leases of the agent (60 s), then claim."""
         return await self._store.poll(principal, skills)
 
-    async def started(self, who: Principal, said: t.Held) -> Done:
+    async def started(self, principal: Principal, request: t.Held) -> Done:
         """The worker took it up: an attempt counts."""
-        if self._leases.holds(who.id, who.ns, said.task_id, said.fence):
-            self._leases.started(said.task_id)
+        if self._leases.holds(principal.id, principal.ns, request.task_id, request.fence):
+            self._leases.started(request.task_id)
         else:
-            await self._store.started(who, said.task_id, said.fence)
+            await self._store.started(principal, request.task_id, request.fence)
         return Done()
 
-    async def renew(self, who: Principal, said: t.Renew) -> t.Renewed:
+    async def renew(self, principal: Principal, request: t.Renew) -> t.Renewed:
         """All leases of one process at once, each answered for itself."""
-        done = await self._store.renew(who, said.leases)
-        self._leases.renewed(who.id, done)
+        done = await self._store.renew(principal, request.leases)
+        self._leases.renewed(principal.id, done)
         return done
 
-    async def progress(self, who: Principal, said: t.Report) -> Done:
+    async def progress(self, principal: Principal, request: t.Report) -> Done:
         """Keep and push progress or partial output; never a row."""
-        await self.started(who, t.Held(said.task_id, said.fence))
-        report = TaskProgress(said.task_id, said.fence, said.n, said.fraction, said.note, said.item)
-        self._watches.report(report, holder_of(who))
-        self.followers.tell(said.task_id, report)
+        await self.started(principal, t.Held(request.task_id, request.fence))
+        report = TaskProgress(
+            request.task_id, request.fence, request.n, request.fraction, request.note, request.item
+        )
+        self._watches.report(report, holder_of(principal))
+        self.followers.tell(request.task_id, report)
         return Done()
 
-    async def complete(self, who: Principal, said: t.Complete) -> t.Ended:
+    async def complete(self, principal: Principal, request: t.Complete) -> t.Ended:
         """The result, answered after the fsync; repeated, the first answer."""
-        result = checks.plain_result(said.result)
-        return await self._store.complete(who, said.task_id, said.fence, result)
+        result = checks.plain_result(request.result)
+        return await self._store.complete(principal, request.task_id, request.fence, result)
 
-    async def fail(self, who: Principal, said: t.Fail) -> t.Ended:
+    async def fail(self, principal: Principal, request: t.Fail) -> t.Ended:
         """An error: tried again with back-off if it is retryable and attempts are left."""
-        error = msgspec.structs.replace(said.error, message=said.error.message[:1024])
-        return await self._store.fail(who, said.task_id, said.fence, error)
+        error = msgspec.structs.replace(request.error, message=request.error.message[:1024])
+        return await self._store.fail(principal, request.task_id, request.fence, error)
 
-    async def release(self, who: Principal, said: t.Held) -> t.Ended:
+    async def release(self, principal: Principal, request: t.Held) -> t.Ended:
         """Given back, no attempt counted."""
-        return await self._store.release(who, said.task_id, said.fence)
+        return await self._store.release(principal, request.task_id, request.fence)
 
-    async def update(self, who: Principal, said: t.Update) -> Done:
+    async def update(self, principal: Principal, request: t.Update) -> Done:
         """The described report: ``completed`` or ``failed``, from the holder alone."""
-        if said.state not in ("completed", "failed"):
+        if request.state not in ("completed", "failed"):
             raise Unprocessable("A worker reports completed or failed.")
-        if said.result is not msgspec.UNSET:
-            checks.fitting_result(bytes(said.result))
-        await self._store.update(who, said)
+        if request.result is not msgspec.UNSET:
+            checks.fitting_result(bytes(request.result))
+        await self._store.update(principal, request)
         return Done()
 
 

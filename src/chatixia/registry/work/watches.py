@@ -26,7 +26,7 @@ TOTAL_BYTES: Final = 64 * 1024 * 1024
 class Watcher(NamedTuple):
     """A login that watches."""
 
-    who: AgentId
+    id: AgentId
     epoch: str
 
 
@@ -43,27 +43,27 @@ class ProgressRing:
         self.fraction: float | None = None
         self.note = ""
 
-    def add(self, said: TaskProgress) -> int:
+    def add(self, report: TaskProgress) -> int:
         """Keep it; gives by how many bytes the ring grew (negative if old ones went)."""
         before = self.size
-        fence = fence_key(said.fence)
+        fence = fence_key(report.fence)
         if fence != self.fence:
             self.items.clear()
             self.size, self.fence = 0, fence
-        if said.fraction is not None:
-            self.fraction = said.fraction
-        self.note = said.note or self.note
-        self.items.append(said)
-        self.size += weight(said)
+        if report.fraction is not None:
+            self.fraction = report.fraction
+        self.note = report.note or self.note
+        self.items.append(report)
+        self.size += weight(report)
         while len(self.items) > RING_ITEMS or (self.size > RING_BYTES and len(self.items) > 1):
             self.size -= weight(self.items.popleft())
         return self.size - before
 
 
-def weight(said: TaskProgress) -> int:
+def weight(report: TaskProgress) -> int:
     """Bytes that a report counts for."""
-    item = 0 if said.item is msgspec.UNSET else len(bytes(said.item))
-    return 200 + len(said.note) + item
+    item = 0 if report.item is msgspec.UNSET else len(bytes(report.item))
+    return 200 + len(report.note) + item
 
 
 class Watches:
@@ -78,14 +78,14 @@ class Watches:
 
     def add(self, watcher: Watcher, task_id: str, progress: bool) -> None:
         """Watch a task; what it said so far (if ``progress``) is pushed at once."""
-        mine = self._of_socket.setdefault(watcher, set())
-        if task_id not in mine and len(mine) >= WATCHES:
+        watched = self._of_socket.setdefault(watcher, set())
+        if task_id not in watched and len(watched) >= WATCHES:
             raise Overloaded(f"One socket may watch {WATCHES} tasks at once.")
-        mine.add(task_id)
+        watched.add(task_id)
         self._of_task.setdefault(task_id, {})[watcher] = progress
         ring = self._rings.get(task_id)
-        for said in ring.items if ring is not None and progress else ():
-            self._pushes.push(watcher.who, said, watcher.epoch)
+        for report in ring.items if ring is not None and progress else ():
+            self._pushes.push(watcher.id, report, watcher.epoch)
 
     def remove(self, watcher: Watcher, task_id: str) -> None:
         """Stop watching one task."""
@@ -96,34 +96,34 @@ class Watches:
         if not self._of_socket.get(watcher, True):
             del self._of_socket[watcher]
 
-    def gone(self, watcher: Watcher) -> None:
+    def forget(self, watcher: Watcher) -> None:
         """A socket closed."""
         for task_id in tuple(self._of_socket.get(watcher, ())):
             self.remove(watcher, task_id)
 
-    def report(self, said: TaskProgress, holder: str = "") -> None:
+    def report(self, report: TaskProgress, holder: str = "") -> None:
         """Keep a report and push it to the watchers that want progress.
 
         It is on the share of the worker's ``holder`` (``core.shares``), with what others reported
         of the task before. Raises Overloaded.
         """
-        if not self._bytes.fits(holder, weight(said)):
+        if not self._bytes.fits(holder, weight(report)):
             raise Overloaded("Too much progress is waiting to be watched.", retry_after=RETRY_AFTER)
-        ring = self._rings.setdefault(said.task_id, ProgressRing(holder))
+        ring = self._rings.setdefault(report.task_id, ProgressRing(holder))
         if ring.holder != holder:
             self._bytes.add(ring.holder, -ring.size)
             self._bytes.add(holder, ring.size)
             ring.holder = holder
-        self._bytes.add(holder, ring.add(said))
-        for watcher, progress in tuple(self._of_task.get(said.task_id, {}).items()):
+        self._bytes.add(holder, ring.add(report))
+        for watcher, progress in tuple(self._of_task.get(report.task_id, {}).items()):
             if progress:
-                self._pushes.push(watcher.who, said, watcher.epoch)
+                self._pushes.push(watcher.id, report, watcher.epoch)
 
     def tell(self, task_id: str, message: msgspec.Struct, but: str = "") -> None:
         """Push to every watcher of a task, but to ``but``, who hears of it anyway."""
         for watcher in tuple(self._of_task.get(task_id, ())):
-            if watcher.who != but:
-                self._pushes.push(watcher.who, message, watcher.epoch)
+            if watcher.id != but:
+                self._pushes.push(watcher.id, message, watcher.epoch)
 
     def end(self, task_id: str) -> None:
         """The task is terminal: its watchers have heard all there is."""

@@ -170,7 +170,7 @@ class TaskStore(StoreBase):
         """Store time at which the sweeper has something to do, if anything lives."""
         return self._memory.dues.first()
 
-    async def held(self) -> list[StoredTask]:
+    async def leased(self) -> list[StoredTask]:
         """All leased tasks."""
         return [StoredTask(*row) for row in await self._read("held", {})]
 

@@ -26,12 +26,12 @@ demo: $(if $(findstring aiortc,$(ENGINE)),env-dev,env-demo)
 	@exec $(PYTHON) examples/demo/run.py
 
 test: env-dev lint types
-	@scripts/system.sh chromium curl nft ip tcpdump unshare
+	@scripts/system.sh chromium curl ip nft tcpdump turnserver unshare
 	@exec scripts/isolated.sh $(PYTHON) -m pytest -n $(JOBS) --dist loadgroup --max-worker-restart 0 \
 	  -m "not soak and not bench" $(T)
 
 soak: env-dev
-	@scripts/system.sh chromium curl nft ip tcpdump unshare
+	@scripts/system.sh chromium curl ip nft tcpdump turnserver unshare
 	@exec scripts/isolated.sh $(PYTHON) -m pytest -m soak --timeout 3600 $(T)
 
 lint: env-dev

@@ -10,6 +10,7 @@ from typing import Any
 from .breaks import Fault, value
 
 CREDENTIALS = "tests/registry/test_turn.py"
+PATHS = "tests/acceptance/test_paths.py::test_each_network_has_its_tier"
 SERVERS = "tests/assembly/serve/test_turn.py"
 
 
@@ -34,7 +35,58 @@ def without_end(original: Any) -> Any:
     return lambda self, who, wall, within=0.0: original(self, who, wall)
 
 
+def no_turn(original: Any) -> Any:
+    """TURN servers are forgotten on the way to the engine."""
+
+    def servers(config: Any) -> Any:
+        return [each for each in original(config) if not each.username]
+
+    return servers
+
+
+def nothing_by_tcp(original: Any) -> Any:
+    """TURN over TCP is left out."""
+
+    def servers(config: Any) -> Any:
+        from chatixia.peer.engines.base import IceServer
+
+        return [
+            IceServer(
+                [url for url in each.urls if "tcp" not in url], each.username, each.credential
+            )
+            for each in original(config)
+        ]
+
+    return servers
+
+
+def nothing_at_all(original: Any) -> Any:
+    """No server is known, so none says which address others see."""
+    return lambda config: []
+
+
 FAULTS: list[Fault] = [
+    Fault(
+        "no-turn",
+        "two symmetric NATs, or no UDP, and a TURN server carries the link",
+        {"chatixia.peer.driver:ice_servers": no_turn},
+        (
+            f"{PATHS}[cone, symmetric]",
+            f"{PATHS}[symmetric, symmetric]",
+        ),
+    ),
+    Fault(
+        "no-turn-by-tcp",
+        "where UDP is blocked, TURN goes over TCP",
+        {"chatixia.peer.driver:ice_servers": nothing_by_tcp},
+        (f"{PATHS}[no UDP on one side]", f"{PATHS}[no UDP]"),
+    ),
+    Fault(
+        "no-stun",
+        "two NATs that keep their ports are crossed without help",
+        {"chatixia.peer.driver:ice_servers": nothing_at_all},
+        (f"{PATHS}[cone, cone]",),
+    ),
     Fault(
         "turn-for-all",
         "TURN credentials go to members that have links, and to nobody else",

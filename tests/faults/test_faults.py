@@ -16,6 +16,9 @@ HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parents[1]
 
 NO_FAULT = {
+    "test_paths.py::test_each_network_has_its_tier_with_aiortc_at_one_end": (
+        "the same networks as test_each_network_has_its_tier, whose faults stand for it, in soak"
+    ),
     "test_intruders.py::test_a_registry_that_relays_carries_a_link": (
         "the positive control of a registry that bends: it shows the lab, and other tests the link"
     ),

@@ -40,7 +40,7 @@ async def test_twenty_thousand_that_ended_are_not_in_memory(tmp_path: Path):
         for start in range(0, 20_000, 500):
             await asyncio.gather(
                 *(
-                    store.submit(
+                    store.tasks.submit(
                         SubmitOrder(
                             submitter, t.Submit(f"t_{n}", "echo", target_agent_id="bo"), b"{}", DAY
                         )
@@ -48,15 +48,18 @@ async def test_twenty_thousand_that_ended_are_not_in_memory(tmp_path: Path):
                     for n in range(start, start + 500)
                 )
             )
-            assert len(store._memory.dues) == 500  # what lives is counted
+            assert len(store.memory.dues) == 500  # what lives is counted
             for claim in range(500 // 64 + 2):
                 asked = t.Claim(f"{start}/{claim}", 64)
-                granted = (await store.claim(worker, asked, ["echo"])).grants
+                granted = (await store.leases.claim(worker, asked, ["echo"])).grants
                 await asyncio.gather(
-                    *(store.complete(worker, each.task.id, each.fence, b"1") for each in granted)
+                    *(
+                        store.leases.complete(worker, each.task.id, each.fence, b"1")
+                        for each in granted
+                    )
                 )
             assert not granted
-        memory = store._memory
+        memory = store.memory
         assert len(memory.dues) == 0
         assert len(memory.dues._heap) <= SPARE
         assert (memory.rows._by_id, memory.rows._by_number, memory.rows._payloads) == ({}, {}, {})

@@ -360,8 +360,8 @@ def refused_after(original: Any) -> Any:
         from chatixia.errors import DiskFull
         from chatixia.store.control import submission
 
-        done = await self._write(submission.submit, self._memory, order)
-        if self._disk.low():
+        done = await self._access.write(submission.submit, self._memory, order)
+        if self._disk_low():
             raise DiskFull
         return done
 

@@ -84,7 +84,7 @@ class Service:
         self.sockets = OpenSockets(self.roster)
         self.events = Events(store, self.roster)
         self.directory = DirectoryService(
-            self.roster, store.now, self.members.is_listed, store.waiting_for
+            self.roster, store.now, self.members.is_listed, store.tasks.waiting_for
         )
         self.links = LinkBook(self.roster, self.directory, self.events.tell)
         self.tasks = TaskService(store, world, self.roster, self.members.is_removed)
@@ -181,7 +181,7 @@ class Service:
         gauge("disk_free_bytes", "Free on the data directory's file system", self._store.disk_free)
 
     async def _metrics(self) -> bytes:
-        return self.meter.text(await self._store.counts())
+        return self.meter.text(await self._store.tasks.counts())
 
     def guard(self, listener: Listener) -> HostGuard:
         """The application as one listener serves it."""

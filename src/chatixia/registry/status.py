@@ -57,7 +57,7 @@ class StatusService:
             self._store.now(),
             len(self._roster.agents()),
             self._links(),
-            await self._store.counts(),
+            await self._store.tasks.counts(),
             self._reach.urls(call.local),
             self._store.generation,
             self._store.disk_free(),

@@ -56,7 +56,7 @@ async def test_a_token_does_not_pass_to_a_new_key_of_the_same_name(registry: Reg
     token = (await http_call(registry, "POST", "/api/token", {}, x_api_key=first.key)).json
     await keys.revoke(person(), KeyRef(first.id))
     at = store.now() + 2.0
-    await store.put_key(KeyRow("k2", "default", "script", b"x" * 32, at, 0.0))
+    await store.keys.put(KeyRow("k2", "default", "script", b"x" * 32, at, 0.0))
     bearer = f"Bearer {token['token']}"
     assert (await http_call(registry, "GET", "/api/session", authorization=bearer)).status == 401
 

@@ -96,7 +96,7 @@ async def test_the_waiting_work_of_a_revoked_machine_ends_with_it(
     tasks = [said["body"]["task_id"] for said in (mine, theirs, for_it)]
     await asyncio.to_thread(revoke, registry.profile, "pi")
     store = registry.running.service.tasks._store
-    ends = [(await store.task("default", id))[1] for id in tasks]
+    ends = [(await store.tasks.get("default", id))[1] for id in tasks]
     assert [task.error and task.error.code for task in ends] == [
         "revoked",
         "revoked",
@@ -128,7 +128,7 @@ async def test_what_a_dead_registry_left_of_a_revoked_one_ends_at_the_next_start
         await registry.running.service.trust.keys.revoke(person(), KeyRef(key.id))
     waiting = (said["body"]["task_id"], sent.json["task_id"])
     store = registry.running.service.tasks._store
-    assert [(await store.task("default", id))[1].state for id in waiting] == ["pending"] * 2
+    assert [(await store.tasks.get("default", id))[1].state for id in waiting] == ["pending"] * 2
     await registry.stop()
     await registry.start()
     store, news = registry.running.service.tasks._store, asyncio.Event()
@@ -136,7 +136,7 @@ async def test_what_a_dead_registry_left_of_a_revoked_one_ends_at_the_next_start
     async with asyncio.timeout(HANG):
         while True:
             news.clear()
-            ends = [(await store.task("default", id))[1] for id in waiting]
+            ends = [(await store.tasks.get("default", id))[1] for id in waiting]
             if all(task.state != "pending" for task in ends):
                 break
             await news.wait()
@@ -160,7 +160,10 @@ async def test_the_waiting_work_of_a_revoked_key_ends_and_its_successor_keeps_it
         ids.append(sent.json["task_id"])
         await keys.revoke(person(), KeyRef(made[0].id))  # the second time it is the first, again
     store = registry.running.service.tasks._store
-    assert [(await store.task("default", id))[1].state for id in ids] == ["canceled", "pending"]
+    assert [(await store.tasks.get("default", id))[1].state for id in ids] == [
+        "canceled",
+        "pending",
+    ]
 
 
 def _closing(who: object) -> object:

@@ -64,7 +64,7 @@ class Desk:
         await self.tasks.start()
         for name in ("alice", "bob", "carol"):
             row = MemberRow("default", name, "agent", 1, f"key-{name}", b"[]")
-            await self.store.put_member(row)
+            await self.store.members.put(row)
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -153,7 +153,7 @@ async def test_a_page_ends_by_count_or_by_bytes_and_holds_one_task_at_least(desk
     assert [task.id for task in found] == names[:3] and call.more
     rest = await desk.described.all(by(OWNER), t.QueryAll(cursor=call.more))
     assert [task.id for task in rest] == names[3:]
-    tasks, more = await desk.store.whole(OWNER, t.QueryAll(), True, 1)
+    tasks, more = await desk.store.tasks.whole(OWNER, t.QueryAll(), True, 1)
     assert [task.id for task in tasks] == names[:1] and more
     with pytest.raises(CursorExpired):
         await desk.described.all(by(OWNER), t.QueryAll(cursor="999.1"))

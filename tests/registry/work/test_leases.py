@@ -227,7 +227,7 @@ async def test_what_was_given_out_and_never_pushed_is_pushed_after_a_restart(des
     desk.online(BOB, epoch="2.2")
     await desk.pushed(BOB, 2)
     desk.online(BOB, "echo", "more", epoch="2.2")
-    await desk.store.poke()
+    await desk.store.leases.poke()
     pushed = {push.task.id: push for push in desk.sockets.to(BOB.id, TaskPush)}
     assert set(pushed) == {first, second} and ended not in pushed
     assert len(desk.sockets.to(BOB.id, TaskPush)) == 2

@@ -25,7 +25,7 @@ async def test_its_tasks_are_given_to_nobody_in_groups_of_200(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ):
     groups: list[int] = []
-    remove = desk.store.remove
+    remove = desk.store.upkeep.remove
 
     async def counted(
         gone: RemovedParties, numbers: list[int], marks: Iterable[tuple[str, int]]
@@ -33,7 +33,7 @@ async def test_its_tasks_are_given_to_nobody_in_groups_of_200(
         groups.append(len(numbers))
         return await remove(gone, numbers, marks)
 
-    monkeypatch.setattr(desk.store, "remove", counted)
+    monkeypatch.setattr(desk.store.upkeep, "remove", counted)
     mine = [await desk.submit(client("pi~aaaaaa")) for _ in range(PER_GROUP + 50)]
     await desk.tasks.remove("default", PI_OUT)
     assert groups == [PER_GROUP, 50]
@@ -80,7 +80,7 @@ async def test_nothing_more_is_taken_from_it_or_for_it(desk: Desk):
 async def test_a_store_that_is_busy_is_asked_again(desk: Desk, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(removal, "AGAIN", 0.0)
     name = await desk.submit(ALICE)
-    whole, tries = desk.store.remove, 0
+    whole, tries = desk.store.upkeep.remove, 0
 
     async def busy(*rest: object) -> int:
         nonlocal tries
@@ -89,7 +89,7 @@ async def test_a_store_that_is_busy_is_asked_again(desk: Desk, monkeypatch: pyte
             raise Overloaded
         return await whole(*rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(desk.store, "remove", busy)
+    monkeypatch.setattr(desk.store.upkeep, "remove", busy)
     await desk.tasks.remove("default", ALICE_OUT)
     assert await desk.state(ALICE, name) == "canceled"
     assert tries == 3
@@ -102,7 +102,7 @@ async def test_a_stop_waits_for_no_busy_store(desk: Desk, monkeypatch: pytest.Mo
         asked.set()
         raise Overloaded
 
-    monkeypatch.setattr(desk.store, "remove", busy)
+    monkeypatch.setattr(desk.store.upkeep, "remove", busy)
     await desk.submit(ALICE)
     await desk.tasks.remove("default", ALICE_OUT, wait=0)
     await asked.wait()

@@ -65,7 +65,7 @@ async def test_a_target_that_nobody_is_is_refused(desk: Desk):
     with pytest.raises(UnknownAgent):
         await desk.submit(ALICE, target_agent_id="nobody")
     await desk.submit(ALICE, target_agent_id="carol")  # a member that is away
-    await desk.store.put_key(KeyRow("id1", "default", "curl", b"h" * 32))
+    await desk.store.keys.put(KeyRow("id1", "default", "curl", b"h" * 32))
     await desk.submit(ALICE, target_agent_id="curl")
 
 
@@ -159,7 +159,7 @@ async def test_lists(desk: Desk):
     page = await desk.tasks.page(OWNER, t.Query(limit=2))
     assert [task.id for task in page.tasks] == names[:0:-1]
     assert page.counts == {"pending": 3}
-    assert page.cursor == await desk.store.cursor()
+    assert page.cursor == await desk.store.events.cursor()
     rest = await desk.tasks.page(OWNER, t.Query(limit=2, cursor=page.next))
     assert [task.id for task in rest.tasks] == names[:1]
     with pytest.raises(Unprocessable):

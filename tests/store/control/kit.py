@@ -115,17 +115,17 @@ class Ledger:
         self._n += 1
         name = id or task_id(self._n)
         said = t.Submit(id=name, skill=skill, target_agent_id=target, key=key, **more)  # type: ignore[arg-type]
-        return (await self.store.submit(SubmitOrder(who, said, payload, ttl))).task_id
+        return (await self.store.tasks.submit(SubmitOrder(who, said, payload, ttl))).task_id
 
     async def claim(self, who: Principal = BOB, *skills: str, limit: int = 1) -> list[t.Grant]:
         """Claim by a fresh id."""
         self._n += 1
         said = t.Claim(f"claim-{self._n}", limit)
-        return (await self.store.claim(who, said, skills or ("echo",))).grants
+        return (await self.store.leases.claim(who, said, skills or ("echo",))).grants
 
     async def state(self, id: str) -> t.State:
         """The state in the row."""
-        return (await self.store.task("default", id))[1].state
+        return (await self.store.tasks.get("default", id))[1].state
 
     def given(self) -> list[TaskAssigned]:
         """Grants that were told."""
@@ -138,7 +138,7 @@ class Ledger:
     async def settle(self, seconds: float = 0.0) -> None:
         """Let time pass and do what is due, through whole groups."""
         self.world.advance(seconds)
-        while await self.store.sweep([]):
+        while await self.store.upkeep.sweep([]):
             pass
 
 

@@ -44,13 +44,13 @@ async def tell(out: TextIO, what: str, name: str, work: Awaitable[object]) -> No
 async def main(folder: Path, ledger: Path, count: int) -> None:
     out = ledger.open("a", buffering=1)
     store = Store.open(folder, REAL, floor=DiskFloor(0, 0.0))
-    store.seats([seat(BOB, "echo", slots=64)])
+    store.leases.seats([seat(BOB, "echo", slots=64)])
     running: set[asyncio.Task[None]] = set()
 
     def hear(notices: list[object]) -> None:
         for said in notices:
             if isinstance(said, TaskAssigned):
-                work = store.complete(BOB, said.task.id, said.task.fence, b"1")
+                work = store.leases.complete(BOB, said.task.id, said.task.fence, b"1")
                 task = asyncio.ensure_future(tell(out, "complete", said.task.id, work))
                 running.add(task)
                 task.add_done_callback(running.discard)
@@ -63,7 +63,9 @@ async def main(folder: Path, ledger: Path, count: int) -> None:
         for _ in left:
             name = task_id()
             said = t.Submit(id=name, skill="echo", key=name)
-            await tell(out, "submit", name, store.submit(SubmitOrder(ALICE, said, payload, 300.0)))
+            await tell(
+                out, "submit", name, store.tasks.submit(SubmitOrder(ALICE, said, payload, 300.0))
+            )
 
     await asyncio.gather(*(one() for _ in range(IN_FLIGHT)))
     while running:

@@ -18,17 +18,17 @@ async def order(ledger: Ledger, many: int, who=CAROL, *skills: str) -> list[str]
 
 
 async def test_pushed_tasks_come_within_the_slots_and_fill_them_again(ledger: Ledger):
-    ledger.store.seats([seat(BOB, "echo", slots=2)])
+    ledger.store.leases.seats([seat(BOB, "echo", slots=2)])
     names = [await ledger.submit() for _ in range(5)]
     assert [g.task.id for g in ledger.given()] == names[:2]
     assert {(g.pushed, g.attempt, g.row.worker) for g in ledger.given()} == {(True, 1, "bob")}
     first = ledger.given()[0].task
-    await ledger.store.complete(BOB, first.id, first.fence, b"1")
+    await ledger.store.leases.complete(BOB, first.id, first.fence, b"1")
     assert [g.task.id for g in ledger.given()] == names[:3]
 
 
 async def test_a_submit_and_its_push_share_one_group(ledger: Ledger):
-    ledger.store.seats([seat(BOB, "echo")])
+    ledger.store.leases.seats([seat(BOB, "echo")])
     await ledger.submit()
     assert [type(n).__name__ for n in ledger.told] == ["TaskSubmitted", "TaskAssigned"]
 
@@ -36,14 +36,14 @@ async def test_a_submit_and_its_push_share_one_group(ledger: Ledger):
 async def test_a_burst_is_spread_over_free_workers(ledger: Ledger):
     for _ in range(8):
         await ledger.submit()
-    ledger.store.seats([seat(BOB, "echo"), seat(CAROL, "echo")])
-    await ledger.store.poke()
+    ledger.store.leases.seats([seat(BOB, "echo"), seat(CAROL, "echo")])
+    await ledger.store.leases.poke()
     workers = [g.row.worker for g in ledger.given()]
     assert sorted(workers) == ["bob"] * 4 + ["carol"] * 4
 
 
 async def test_a_seat_without_the_skill_gets_nothing(ledger: Ledger):
-    ledger.store.seats([seat(BOB, "other")])
+    ledger.store.leases.seats([seat(BOB, "other")])
     await ledger.submit()
     assert ledger.given() == []
 
@@ -103,13 +103,13 @@ async def test_clients_of_one_machine_are_one_submitter(ledger: Ledger):
 async def test_a_claim_id_repeats_the_same_grant(ledger: Ledger):
     names = [await ledger.submit() for _ in range(3)]
     said = t.Claim("c1", 2)
-    first = (await ledger.store.claim(BOB, said, ["echo"])).grants
-    again = (await ledger.store.claim(BOB, said, ["echo"])).grants
+    first = (await ledger.store.leases.claim(BOB, said, ["echo"])).grants
+    again = (await ledger.store.leases.claim(BOB, said, ["echo"])).grants
     assert [g.task.id for g in first] == [g.task.id for g in again] == names[:2]
     assert [g.fence for g in first] == [g.fence for g in again]
     assert bytes(again[0].task.payload.plain) == bytes(first[0].task.payload.plain)  # type: ignore[arg-type]
-    await ledger.store.complete(BOB, names[0], first[0].fence, b"1")
-    last = (await ledger.store.claim(BOB, said, ["echo"])).grants
+    await ledger.store.leases.complete(BOB, names[0], first[0].fence, b"1")
+    last = (await ledger.store.leases.claim(BOB, said, ["echo"])).grants
     assert [g.task.id for g in last] == names[1:2]
 
 
@@ -120,20 +120,22 @@ async def test_a_worker_knows_an_idempotent_task_by_its_key_and_nobody_else_is_t
     name = await ledger.submit(key="k", idempotent=True)
     [grant] = await ledger.claim(BOB)
     assert grant.task.scope == scope
-    await ledger.store.release(BOB, name, grant.fence)
-    ledger.store.seats([seat(BOB, "echo", slots=2)])
-    await ledger.store.poke()
+    await ledger.store.leases.release(BOB, name, grant.fence)
+    ledger.store.leases.seats([seat(BOB, "echo", slots=2)])
+    await ledger.store.leases.poke()
     assert ledger.given()[-1].task.scope == scope
-    assert (await ledger.store.task("default", name))[1].scope == ""
+    assert (await ledger.store.tasks.get("default", name))[1].scope == ""
     await ledger.submit(key="other")
     assert ledger.given()[-1].task.scope == ""
 
 
 async def test_an_empty_claim_may_be_repeated_until_there_is_work(ledger: Ledger):
     said = t.Claim("c1")
-    assert (await ledger.store.claim(BOB, said, ["echo"])).grants == []
+    assert (await ledger.store.leases.claim(BOB, said, ["echo"])).grants == []
     name = await ledger.submit()
-    assert [g.task.id for g in (await ledger.store.claim(BOB, said, ["echo"])).grants] == [name]
+    assert [g.task.id for g in (await ledger.store.leases.claim(BOB, said, ["echo"])).grants] == [
+        name
+    ]
 
 
 async def test_a_claim_fits_one_message(ledger: Ledger):
@@ -144,11 +146,11 @@ async def test_a_claim_fits_one_message(ledger: Ledger):
 
 async def test_polling_renews_what_is_held_and_takes_more(ledger: Ledger):
     name = await ledger.submit()
-    [task] = await ledger.store.poll(BOB, ["echo"])
+    [task] = await ledger.store.leases.poll(BOB, ["echo"])
     assert (task.id, task.state, task.assigned_agent_id) == (name, "assigned", "bob")
     for _ in range(4):
         await ledger.settle(50.0)
-        assert await ledger.store.poll(BOB, ["echo"]) == []
+        assert await ledger.store.leases.poll(BOB, ["echo"]) == []
     assert await ledger.state(name) == "assigned"
     await ledger.settle(61.0)
     assert await ledger.state(name) == "pending"
@@ -157,8 +159,8 @@ async def test_polling_renews_what_is_held_and_takes_more(ledger: Ledger):
 async def test_polling_holds_no_more_than_its_bound(ledger: Ledger):
     for _ in range(20):
         await ledger.submit()
-    assert len(await ledger.store.poll(BOB, ["echo"])) == 16
-    assert await ledger.store.poll(BOB, ["echo"]) == []
+    assert len(await ledger.store.leases.poll(BOB, ["echo"])) == 16
+    assert await ledger.store.leases.poll(BOB, ["echo"]) == []
 
 
 @pytest.mark.parametrize("pending", [1000])
@@ -173,7 +175,7 @@ async def test_a_claim_probes_and_does_not_scan(ledger: Ledger, pending: int):
         steps += 1
         return 0
 
-    ledger.store._db.set_progress_handler(count, 10)
+    ledger.store.resources.state.tx.db.set_progress_handler(count, 10)
     await ledger.claim(CAROL, *(f"s{n}" for n in range(50)))
-    ledger.store._db.set_progress_handler(None, 0)
+    ledger.store.resources.state.tx.db.set_progress_handler(None, 0)
     assert steps * 10 < 20_000

@@ -44,9 +44,9 @@ async def fill(ledger: Ledger, most: int = 200) -> int:
 
 async def counted(ledger: Ledger) -> dict[str, tuple[int, int]]:
     """What the table says, which must be what memory says."""
-    rows = await ledger.store._read("shares", {})
+    rows = await ledger.store.access.read("shares", {})
     table = {holder: (tasks, size) for holder, tasks, size in rows}
-    book = ledger.store._memory.holdings
+    book = ledger.store.memory.holdings
     holders = {*book.tasks.held, *book.bytes.held}
     now = {h: (book.tasks.held.get(h, 0), book.bytes.held.get(h, 0)) for h in holders}
     assert table == now
@@ -69,8 +69,8 @@ async def test_all_agents_of_a_machine_share_one_share_of_the_open_tasks(tmp_pat
         with pytest.raises(Overloaded):
             await again.submit(who=GREEDY[0])
         await again.submit(who=other)
-        await again.store.cancel(GREEDY[0], task_id(1))  # what ended is free at once
-        await again.store.cancel(HONEST, task_id(50))
+        await again.store.tasks.cancel(GREEDY[0], task_id(1))  # what ended is free at once
+        await again.store.tasks.cancel(HONEST, task_id(50))
         await again.submit(who=HONEST)
 
 
@@ -97,16 +97,16 @@ async def test_counts_follow_every_change_and_nothing_is_left(few: Ledger):
     [one, two] = await few.claim(limit=2)
     assert (await counted(few))["honest"] == (2, 2 * TASK_BYTES + 3002 + 16)
     assert (await counted(few))["@bob"] == (0, KEY_BYTES)  # the claim's key
-    await few.store.complete(BOB, done, one.fence, b"12345")
+    await few.store.leases.complete(BOB, done, one.fence, b"12345")
     error = WireError("skill_failed", "no")
-    await few.store.fail(BOB, failed, two.fence, error)
+    await few.store.leases.fail(BOB, failed, two.fence, error)
     size = (await counted(few))["honest"][1]
     assert size > 2 * TASK_BYTES + 3002 + 16 + 5
     few.world.advance(RETENTION + 1)
-    await few.store.tidy()
+    await few.store.upkeep.tidy()
     assert await counted(few) == {"honest": (0, 2 * KEY_BYTES)}
     few.world.advance(DAY + 1)
-    await few.store.tidy()
+    await few.store.upkeep.tidy()
     assert await counted(few) == {}
 
 
@@ -123,14 +123,14 @@ async def test_who_is_over_its_share_of_the_disk_loses_its_oldest_and_nobody_els
 ):
     async with Ledger(tmp_path / "r", bounds=ShareLimits(stored_bytes=256 * 1024)) as ledger:
         kept = await ledger.submit(who=HONEST)
-        await ledger.store.cancel(HONEST, kept)
+        await ledger.store.tasks.cancel(HONEST, kept)
         names = []
         for n in range(300):  # 8 KiB each: ten times what there is
             name = await ledger.submit(who=GREEDY[n % 4], payload=b'"' + b"x" * 8000 + b'"')
-            await ledger.store.cancel(GREEDY[n % 4], name)
+            await ledger.store.tasks.cancel(GREEDY[n % 4], name)
             names.append(name)
-            await ledger.store.trim()
-        book = ledger.store._memory.holdings.bytes
+            await ledger.store.upkeep.trim()
+        book = ledger.store.memory.holdings.bytes
         assert book.used <= 12 / 16 * book.total
         assert await ledger.state(kept) == "canceled"
         assert await ledger.state(names[-1]) == "canceled"
@@ -144,12 +144,15 @@ async def test_fetched_results_go_before_those_that_wait_for_their_submitter(tmp
         names = []
         for _ in range(11):
             names.append(await ledger.submit(who=HONEST, payload=b'"' + b"x" * 7000 + b'"'))
-            await ledger.store.cancel(HONEST, names[-1])
+            await ledger.store.tasks.cancel(HONEST, names[-1])
         fetched = [(holder_of(HONEST), n) for n in (3, 4, 5, 6, 7)]
-        await ledger.store.fetched(fetched)
-        assert ledger.store._memory.holdings.bytes.greedy() == [] and not await ledger.store.trim()
-        ledger.store._memory.holdings.bytes.total = 100 * 1024
-        while await ledger.store.trim():
+        await ledger.store.upkeep.fetched(fetched)
+        assert (
+            ledger.store.memory.holdings.bytes.greedy() == []
+            and not await ledger.store.upkeep.trim()
+        )
+        ledger.store.memory.holdings.bytes.total = 100 * 1024
+        while await ledger.store.upkeep.trim():
             pass
         gone = []
         for n, name in enumerate(names, 1):
@@ -166,9 +169,9 @@ async def test_who_cannot_give_back_does_not_shield_the_next(tmp_path: Path):
             await ledger.submit(who=GREEDY[0], payload=b'"' + b"x" * 7000 + b'"', ttl=DAY)
         for _ in range(4):
             name = await ledger.submit(who=HONEST, payload=b'"' + b"x" * 7000 + b'"')
-            await ledger.store.cancel(HONEST, name)
-        assert ledger.store._memory.holdings.bytes.greedy() == ["greedy", "honest"]
-        assert await ledger.store.trim() > 0
+            await ledger.store.tasks.cancel(HONEST, name)
+        assert ledger.store.memory.holdings.bytes.greedy() == ["greedy", "honest"]
+        assert await ledger.store.upkeep.trim() > 0
 
 
 async def test_the_queue_gives_turns_by_machine(ledger: Ledger):
@@ -210,24 +213,24 @@ async def test_who_is_over_its_share_is_refused_before_the_writer(
 ):
     async with Ledger(tmp_path / "r", bounds=ShareLimits(open_tasks=64)) as ledger:
         said = Submit(id=task_id(500), skill="echo", key="mine")
-        stored = await ledger.store.submit(SubmitOrder(GREEDY[0], said, b"{}", DAY))
+        stored = await ledger.store.tasks.submit(SubmitOrder(GREEDY[0], said, b"{}", DAY))
         await fill(ledger)
         written: list[object] = []
-        put = ledger.store._writer.put
+        put = ledger.store.resources.writer.put
 
         async def counted(*args: Any) -> Any:
             written.append(args)
             return await put(*args)
 
-        monkeypatch.setattr(ledger.store._writer, "put", counted)
+        monkeypatch.setattr(ledger.store.resources.writer, "put", counted)
         for new, key in ((True, ""), (False, "another")):
             order = SubmitOrder(GREEDY[0], replace(said, id=task_id(501), key=key), b"{}", DAY, new)
             with pytest.raises(Overloaded) as raised:
-                await ledger.store.submit(order)
+                await ledger.store.tasks.submit(order)
             assert raised.value.retry_after
         assert not written
         # What is stored already is no more, and gets its answer from who knows it.
-        again = await ledger.store.submit(SubmitOrder(GREEDY[0], said, b"{}", DAY))
+        again = await ledger.store.tasks.submit(SubmitOrder(GREEDY[0], said, b"{}", DAY))
         assert again == replace(stored, duplicate=True) and len(written) == 1
 
 
@@ -237,20 +240,20 @@ async def test_a_refusal_waits_for_a_first_try_that_is_not_answered(
     """Else the first would be stored and its repetition, which says the same, definitely not."""
     async with Ledger(tmp_path / "r", bounds=ShareLimits(open_tasks=16)) as ledger:
         go = threading.Event()
-        held = asyncio.ensure_future(ledger.store._writer.put(lambda tx: go.wait()))
+        held = asyncio.ensure_future(ledger.store.resources.writer.put(lambda tx: go.wait()))
         orders = [
             SubmitOrder(GREEDY[0], Submit(id=task_id(n), skill="echo", key=f"k{n}"), b"{}", DAY)
             for n in range(12)
         ]
         mine = holder_of(GREEDY[0])
         ASKER.set(mine)
-        first = [asyncio.ensure_future(ledger.store.submit(order)) for order in orders]
+        first = [asyncio.ensure_future(ledger.store.tasks.submit(order)) for order in orders]
         await asyncio.sleep(0)
-        ledger.store._memory.holdings.tasks.add(mine, 12)  # as it is within their group
-        again = asyncio.ensure_future(ledger.store.submit(orders[11]))
+        ledger.store.memory.holdings.tasks.add(mine, 12)  # as it is within their group
+        again = asyncio.ensure_future(ledger.store.tasks.submit(orders[11]))
         await asyncio.sleep(0)
         assert not again.done()
-        ledger.store._memory.holdings.tasks.add(mine, -12)
+        ledger.store.memory.holdings.tasks.add(mine, -12)
         go.set()
         await asyncio.gather(held, *first)
         assert (await again).duplicate

@@ -21,8 +21,10 @@ BROKEN = WireError("skill_failed", "it broke", retryable=True)
 async def test_a_result_comes_back_with_its_task(ledger: Ledger):
     name = await ledger.submit()
     [grant] = await ledger.claim()
-    assert await ledger.store.complete(BOB, name, grant.fence, b"42") == t.Ended(name, "completed")
-    _, task = await ledger.store.task("default", name)
+    assert await ledger.store.leases.complete(BOB, name, grant.fence, b"42") == t.Ended(
+        name, "completed"
+    )
+    _, task = await ledger.store.tasks.get("default", name)
     assert bytes(task.result.plain) == b"42"  # type: ignore[union-attr,arg-type]
     assert (task.attempt, task.assigned_agent_id) == (1, "bob")
     [told] = ledger.changed(name)
@@ -32,33 +34,33 @@ async def test_a_result_comes_back_with_its_task(ledger: Ledger):
 async def test_complete_and_fail_repeated_get_the_first_answer_whatever_the_body(ledger: Ledger):
     name = await ledger.submit()
     [grant] = await ledger.claim()
-    await ledger.store.complete(BOB, name, grant.fence, b"1")
+    await ledger.store.leases.complete(BOB, name, grant.fence, b"1")
     again = t.Ended(name, "completed", duplicate=True)
-    assert await ledger.store.complete(BOB, name, grant.fence, b"2") == again
-    assert await ledger.store.fail(BOB, name, grant.fence, BROKEN) == again
-    assert bytes((await ledger.store.task("default", name))[1].result.plain) == b"1"  # type: ignore[union-attr,arg-type]
-    assert await ledger.store.counts() == {"pending": 0, "assigned": 0, "completed": 1}
+    assert await ledger.store.leases.complete(BOB, name, grant.fence, b"2") == again
+    assert await ledger.store.leases.fail(BOB, name, grant.fence, BROKEN) == again
+    assert bytes((await ledger.store.tasks.get("default", name))[1].result.plain) == b"1"  # type: ignore[union-attr,arg-type]
+    assert await ledger.store.tasks.counts() == {"pending": 0, "assigned": 0, "completed": 1}
 
 
 async def test_a_released_task_counts_no_attempt_and_goes_to_another(ledger: Ledger):
     name = await ledger.submit()
     [grant] = await ledger.claim(BOB)
-    assert (await ledger.store.release(BOB, name, grant.fence)).state == "pending"
+    assert (await ledger.store.leases.release(BOB, name, grant.fence)).state == "pending"
     [again] = await ledger.claim(CAROL)
     assert (again.attempt, again.task.deliveries) == (1, 2)
     with pytest.raises(StaleFence):
-        await ledger.store.release(BOB, name, grant.fence)
+        await ledger.store.leases.release(BOB, name, grant.fence)
 
 
 async def test_cancel_is_terminal_and_fences_the_holder_off(ledger: Ledger):
     name = await ledger.submit()
     [grant] = await ledger.claim()
-    assert await ledger.store.cancel(ALICE, name) == t.Ended(name, "canceled")
-    assert await ledger.store.cancel(ALICE, name) == t.Ended(name, "canceled", duplicate=True)
+    assert await ledger.store.tasks.cancel(ALICE, name) == t.Ended(name, "canceled")
+    assert await ledger.store.tasks.cancel(ALICE, name) == t.Ended(name, "canceled", duplicate=True)
     for attempt in (
-        ledger.store.complete(BOB, name, grant.fence, b"1"),
-        ledger.store.fail(BOB, name, grant.fence, BROKEN),
-        ledger.store.started(BOB, name, grant.fence),
+        ledger.store.leases.complete(BOB, name, grant.fence, b"1"),
+        ledger.store.leases.fail(BOB, name, grant.fence, BROKEN),
+        ledger.store.leases.started(BOB, name, grant.fence),
     ):
         with pytest.raises(Cancelled):
             await attempt
@@ -69,9 +71,9 @@ async def test_cancel_is_terminal_and_fences_the_holder_off(ledger: Ledger):
 
 async def test_why_it_was_canceled_stays_with_it(ledger: Ledger):
     name = await ledger.submit()
-    await ledger.store.cancel(ALICE, name, " too late ")
-    await ledger.store.cancel(ALICE, name, "another")
-    error = (await ledger.store.task("default", name))[1].error
+    await ledger.store.tasks.cancel(ALICE, name, " too late ")
+    await ledger.store.tasks.cancel(ALICE, name, "another")
+    error = (await ledger.store.tasks.get("default", name))[1].error
     assert error is not None
     assert (error.code, error.message) == ("canceled", "The task was canceled: too late")
     [told] = ledger.changed(name)
@@ -81,31 +83,33 @@ async def test_why_it_was_canceled_stays_with_it(ledger: Ledger):
 async def test_only_its_submitter_or_an_owner_cancels(ledger: Ledger):
     mine, other = await ledger.submit(), await ledger.submit()
     with pytest.raises(Denied):
-        await ledger.store.cancel(CAROL, mine)
-    await ledger.store.cancel(OWNER, other)
+        await ledger.store.tasks.cancel(CAROL, mine)
+    await ledger.store.tasks.cancel(OWNER, other)
     [grant] = await ledger.claim()
-    await ledger.store.complete(BOB, mine, grant.fence, b"1")
+    await ledger.store.leases.complete(BOB, mine, grant.fence, b"1")
     with pytest.raises(Conflict):
-        await ledger.store.cancel(ALICE, mine)
+        await ledger.store.tasks.cancel(ALICE, mine)
 
 
 async def test_the_described_report_counts_only_from_the_holder(ledger: Ledger):
     name = await ledger.submit()
-    await ledger.store.poll(BOB, ["echo"])
+    await ledger.store.leases.poll(BOB, ["echo"])
     said = t.Update("completed", name, msgspec.Raw(b'"done"'))
     with pytest.raises(Denied):
-        await ledger.store.update(CAROL, said)
-    await ledger.store.update(BOB, said)
-    await ledger.store.update(BOB, said)  # again is fine
-    _, task = await ledger.store.task("default", name)
+        await ledger.store.leases.update(CAROL, said)
+    await ledger.store.leases.update(BOB, said)
+    await ledger.store.leases.update(BOB, said)  # again is fine
+    _, task = await ledger.store.tasks.get("default", name)
     assert bytes(task.result.plain) == b'"done"'  # type: ignore[union-attr,arg-type]
 
 
 async def test_a_described_failure_is_final(ledger: Ledger):
     name = await ledger.submit()
-    await ledger.store.poll(BOB, ["echo"])
-    await ledger.store.update(BOB, t.Update("failed", name, error=msgspec.Raw(b'"no such city"')))
-    _, task = await ledger.store.task("default", name)
+    await ledger.store.leases.poll(BOB, ["echo"])
+    await ledger.store.leases.update(
+        BOB, t.Update("failed", name, error=msgspec.Raw(b'"no such city"'))
+    )
+    _, task = await ledger.store.tasks.get("default", name)
     assert task.error == WireError("skill_failed", "no such city")
 
 

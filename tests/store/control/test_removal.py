@@ -19,8 +19,8 @@ async def put_out(ledger: Ledger, gone: RemovedParties = PI) -> int:
     """All pages, one group each."""
     ended, after = 0, 0
     while True:
-        numbers, after = await ledger.store.open_of("default", gone, after)
-        ended += await ledger.store.remove(gone, numbers)
+        numbers, after = await ledger.store.upkeep.open_of("default", gone, after)
+        ended += await ledger.store.upkeep.remove(gone, numbers)
         if not after:
             return ended
 
@@ -36,7 +36,7 @@ async def test_each_task_ends_by_what_it_has_to_do_with_who_is_out(ledger: Ledge
     to_agent = await ledger.submit(target="sensor")
     assert await put_out(ledger) == 4
     shown = {
-        id: (await ledger.store.task("default", id))[1]
+        id: (await ledger.store.tasks.get("default", id))[1]
         for id in (from_client, from_agent, to_agent, held, others)
     }
     ends = {
@@ -57,10 +57,10 @@ async def test_each_task_ends_by_what_it_has_to_do_with_who_is_out(ledger: Ledge
 async def test_what_ended_is_left_as_it_is(ledger: Ledger):
     name = await ledger.submit(who=SENSOR)
     [grant] = await ledger.claim(BOB)
-    await ledger.store.complete(BOB, name, grant.fence, b"1")
-    assert await ledger.store.open_of("default", PI) == ([], 0)
-    row, _ = await ledger.store.task("default", name)
-    assert await ledger.store.remove(PI, [row.n, 999]) == 0
+    await ledger.store.leases.complete(BOB, name, grant.fence, b"1")
+    assert await ledger.store.upkeep.open_of("default", PI) == ([], 0)
+    row, _ = await ledger.store.tasks.get("default", name)
+    assert await ledger.store.upkeep.remove(PI, [row.n, 999]) == 0
     assert await ledger.state(name) == "completed"
 
 
@@ -68,25 +68,25 @@ async def test_a_task_that_may_be_tried_once_is_not_begun_again(ledger: Ledger):
     name = await ledger.submit("sense", max_attempts=1)
     await ledger.claim(SENSOR, "sense")
     await put_out(ledger)
-    task = (await ledger.store.task("default", name))[1]
+    task = (await ledger.store.tasks.get("default", name))[1]
     assert task.error and (task.state, task.error.code) == ("failed", "attempts_exhausted")
 
 
 async def test_what_was_sent_to_who_is_out_counts_as_begun(ledger: Ledger):
-    ledger.store.seats([seat(SENSOR, "sense")])
+    ledger.store.leases.seats([seat(SENSOR, "sense")])
     once, more = await ledger.submit("sense", max_attempts=1), await ledger.submit("sense")
-    ledger.store.seats([])
+    ledger.store.leases.seats([])
     await put_out(ledger)
-    tasks = [(await ledger.store.task("default", name))[1] for name in (once, more)]
+    tasks = [(await ledger.store.tasks.get("default", name))[1] for name in (once, more)]
     assert [(task.state, task.attempt) for task in tasks] == [("failed", 1), ("pending", 1)]
 
 
 async def test_pages_lead_through_all_rows(ledger: Ledger, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(removal, "SCAN", 4)
     mine = [await ledger.submit(who=who) for who in (SENSOR, ALICE) * 6][::2]
-    numbers, after = await ledger.store.open_of("default", PI)
+    numbers, after = await ledger.store.upkeep.open_of("default", PI)
     assert len(numbers) == 2
     assert after == 4
     assert await put_out(ledger) == len(mine)
     assert {await ledger.state(name) for name in mine} == {"canceled"}
-    assert await ledger.store.open_of("other", PI) == ([], 4)
+    assert await ledger.store.upkeep.open_of("other", PI) == ([], 4)

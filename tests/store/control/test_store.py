@@ -65,33 +65,35 @@ class Life:
 
     async def complete(self, store, n, more) -> None:  # type: ignore[no-untyped-def]
         worker, name, fence = self.grant(n)
-        await store.complete(WORKERS[worker], name, fence, f'"{fence}"'.encode())
+        await store.leases.complete(WORKERS[worker], name, fence, f'"{fence}"'.encode())
 
     async def fail(self, store, n, retryable) -> None:  # type: ignore[no-untyped-def]
         worker, name, fence = self.grant(n)
-        await store.fail(WORKERS[worker], name, fence, WireError("skill_failed", "", retryable))
+        await store.leases.fail(
+            WORKERS[worker], name, fence, WireError("skill_failed", "", retryable)
+        )
 
     async def release(self, store, n, more) -> None:  # type: ignore[no-untyped-def]
         worker, name, fence = self.grant(n)
-        await store.release(WORKERS[worker], name, fence)
+        await store.leases.release(WORKERS[worker], name, fence)
 
     async def cancel(self, store, n, more) -> None:  # type: ignore[no-untyped-def]
         if self.names:
-            await store.cancel(ALICE, list(self.names.values())[n % len(self.names)])
+            await store.tasks.cancel(ALICE, list(self.names.values())[n % len(self.names)])
 
     async def renew(self, store, n, more) -> None:  # type: ignore[no-untyped-def]
         worker, name, fence = self.grant(n)
-        await store.renew(WORKERS[worker], [t.Held(name, fence)])
+        await store.leases.renew(WORKERS[worker], [t.Held(name, fence)])
 
     async def time(self, store, seconds, more) -> None:  # type: ignore[no-untyped-def]
         await self.ledger.settle(float(seconds))
 
     async def seats(self, store, n, more) -> None:  # type: ignore[no-untyped-def]
-        store.seats([seat(who, "a", "b", slots=2) for who in WORKERS[:n]])
-        await store.poke()
+        store.leases.seats([seat(who, "a", "b", slots=2) for who in WORKERS[:n]])
+        await store.leases.poke()
 
     async def gone(self, store, n, more) -> None:  # type: ignore[no-untyped-def]
-        await store.end_leases(WORKERS[n].id, agent(WORKERS[n].id).incarnation)
+        await store.leases.end(WORKERS[n].id, agent(WORKERS[n].id).incarnation)
 
     async def restart(self, store, n, more) -> None:  # type: ignore[no-untyped-def]
         await store.close()
@@ -122,7 +124,7 @@ class Life:
         store = self.ledger.store
         states: dict[str, int] = {}
         for name in set(self.names.values()):
-            row, task = await store.task("default", name)
+            row, task = await store.tasks.get("default", name)
             states[row.state] = states.get(row.state, 0) + 1
             result = bytes(task.result.plain) if task.result else None  # type: ignore[arg-type]
             if core.is_terminal(row.state):
@@ -132,17 +134,17 @@ class Life:
             if row.state == "completed":
                 fence = result.decode().strip('"')  # type: ignore[union-attr]
                 assert core.fence_key(fence) == self.fences[name][-1]
-        counts = {state: n for state, n in (await store.counts()).items() if n}
+        counts = {state: n for state, n in (await store.tasks.counts()).items() if n}
         assert counts == states
-        events = await store.events_after("", 1000)
+        events = await store.events.after("", 1000)
         for name in set(self.names.values()):
             story = [event.change for event in events if event.id == name]
             assert story[0] == "submitted"
             assert story.count("submitted") == 1
             assert story.count("assigned") == len(self.fences.get(name, []))
-        cached = store._memory.rows._by_id
+        cached = store.memory.rows._by_id
         for row in list(cached.values()):
-            kept = (await store.task("default", row.id))[0]
+            kept = (await store.tasks.get("default", row.id))[0]
             assert row == kept, "the kept row is not the row"
 
 

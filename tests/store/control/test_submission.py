@@ -13,7 +13,7 @@ async def test_the_same_key_gives_the_same_task(ledger: Ledger):
     first = await ledger.submit(key="k")
     again = await ledger.submit(key="k", id=task_id(99))
     assert again == first
-    assert await ledger.store.counts() == {"pending": 1}
+    assert await ledger.store.tasks.counts() == {"pending": 1}
 
 
 async def test_the_answer_to_a_repeat_says_so_and_where_the_task_is(ledger: Ledger):
@@ -22,7 +22,7 @@ async def test_the_answer_to_a_repeat_says_so_and_where_the_task_is(ledger: Ledg
     order = submission.SubmitOrder(
         ALICE, t.Submit(id=task_id(7), skill="echo", key="k"), b'{"data":"hello"}', 9
     )
-    assert await ledger.store.submit(order) == t.Submitted(name, "assigned", duplicate=True)
+    assert await ledger.store.tasks.submit(order) == t.Submitted(name, "assigned", duplicate=True)
 
 
 async def test_the_same_key_with_another_content_is_a_conflict(ledger: Ledger):
@@ -44,7 +44,7 @@ async def test_anothers_id_is_taken(ledger: Ledger):
     await ledger.submit(id=task_id(5))
     with pytest.raises(Conflict, match="taken"):
         await ledger.submit(id=task_id(5), who=CAROL)
-    assert await ledger.store.counts() == {"pending": 1}
+    assert await ledger.store.tasks.counts() == {"pending": 1}
 
 
 async def test_keys_of_two_principals_do_not_meet(ledger: Ledger):
@@ -71,5 +71,5 @@ async def test_payloads_of_any_size_come_back_whole(ledger: Ledger, size: int):
     name = await ledger.submit(payload=payload)
     [grant] = await ledger.claim()
     assert bytes(grant.task.payload.plain) == payload  # type: ignore[arg-type]
-    _, task = await ledger.store.task("default", name)
+    _, task = await ledger.store.tasks.get("default", name)
     assert bytes(task.payload.plain) == payload  # type: ignore[arg-type]

@@ -19,16 +19,16 @@ async def test_below_the_floor_submits_are_refused_and_the_rest_goes_on(tmp_path
     async with Ledger(tmp_path) as ledger:
         name, other = await ledger.submit(), await ledger.submit()
         [grant] = await ledger.claim()
-        ledger.store._disk._floor = DiskFloor(1 << 60, 1.0)
+        ledger.store.resources.disk._floor = DiskFloor(1 << 60, 1.0)
         ledger.world.advance(1.0)
         with pytest.raises(DiskFull) as full:
             await ledger.submit()
         assert full.value.outcome == "definite"
         assert full.value.status == 503
-        await ledger.store.complete(BOB, name, grant.fence, b"1")
-        await ledger.store.cancel(ALICE, other)
-        await ledger.store.tidy()
-        ledger.store._disk._floor = DiskFloor(0, 0.0)
+        await ledger.store.leases.complete(BOB, name, grant.fence, b"1")
+        await ledger.store.tasks.cancel(ALICE, other)
+        await ledger.store.upkeep.tidy()
+        ledger.store.resources.disk._floor = DiskFloor(0, 0.0)
         ledger.world.advance(1.0)
         await ledger.submit()
 
@@ -37,7 +37,7 @@ async def test_pages_go_from_the_newest_to_the_oldest(ledger: Ledger):
     names = [await ledger.submit() for _ in range(7)]
     seen, cursor = [], ""
     while True:
-        page = await ledger.store.tasks(OWNER, t.Query(cursor=cursor, limit=3), True)
+        page = await ledger.store.tasks.page(OWNER, t.Query(cursor=cursor, limit=3), True)
         seen += [task.id for task in page.tasks]
         cursor = page.next
         if not cursor:
@@ -55,7 +55,7 @@ async def test_a_task_is_found_by_the_beginning_of_its_id(ledger: Ledger, monkey
 
     async def begins(text: str, limit: int = 50, cursor: str = "") -> tuple[list[str], str]:
         query = t.Query(id=text, limit=limit, cursor=cursor)
-        page = await ledger.store.tasks(OWNER, query, True)
+        page = await ledger.store.tasks.page(OWNER, query, True)
         return [task.id[:4] for task in page.tasks], page.next
 
     assert await begins(old[:4]) == (["t_bb"], "")
@@ -63,16 +63,16 @@ async def test_a_task_is_found_by_the_beginning_of_its_id(ledger: Ledger, monkey
     assert await begins("t_c") == ([], "")
     shown, further = await begins("t_b", 2)
     assert (shown, await begins("t_b", 2, further)) == (["t_bd", "t_bc"], (["t_bb"], ""))
-    page = await ledger.store.tasks(CAROL, t.Query(id=old), False)
+    page = await ledger.store.tasks.page(CAROL, t.Query(id=old), False)
     assert page.tasks == []
 
 
 async def test_filters(ledger: Ledger):
     one, two = await ledger.submit("a"), await ledger.submit("b", target="bob")
-    await ledger.store.cancel(ALICE, one)
+    await ledger.store.tasks.cancel(ALICE, one)
 
     async def found(**more: str) -> list[str]:
-        page = await ledger.store.tasks(OWNER, t.Query(**more), True)  # type: ignore[arg-type]
+        page = await ledger.store.tasks.page(OWNER, t.Query(**more), True)  # type: ignore[arg-type]
         return [task.id for task in page.tasks]
 
     assert await found(state="canceled") == await found(skill="a") == [one]
@@ -86,7 +86,7 @@ async def test_a_list_shows_what_concerns_the_asker(ledger: Ledger):
     other = await ledger.submit(who=CAROL, target="bob")
 
     async def seen(who: Principal) -> list[str]:
-        return [task.id for task in (await ledger.store.tasks(who, t.Query(), False)).tasks]
+        return [task.id for task in (await ledger.store.tasks.page(who, t.Query(), False)).tasks]
 
     assert await seen(client("pi~bbbbbb")) == [mine]
     assert await seen(client("lab~aaaaaa")) == []
@@ -103,7 +103,7 @@ async def test_a_filtered_list_of_many_looks_at_a_bounded_part(
         await ledger.submit()
     pages, cursor, seen = 0, "", []
     while True:
-        page = await ledger.store.tasks(OWNER, t.Query(skill="rare", cursor=cursor), True)
+        page = await ledger.store.tasks.page(OWNER, t.Query(skill="rare", cursor=cursor), True)
         pages, cursor = pages + 1, page.next
         seen += [task.id for task in page.tasks]
         if not cursor:
@@ -114,11 +114,11 @@ async def test_a_filtered_list_of_many_looks_at_a_bounded_part(
 
 async def test_what_is_held_can_be_asked(ledger: Ledger):
     name = await ledger.submit()
-    assert await ledger.store.leased() == []
+    assert await ledger.store.leases.leased() == []
     await ledger.claim()
-    assert [(row.id, row.worker) for row in await ledger.store.leased()] == [(name, "bob")]
+    assert [(row.id, row.worker) for row in await ledger.store.leases.leased()] == [(name, "bob")]
     with pytest.raises(NotFound):
-        await ledger.store.task("default", task_id(99))
+        await ledger.store.tasks.get("default", task_id(99))
 
 
 async def test_no_reply_before_the_commit(ledger: Ledger):

@@ -39,29 +39,29 @@ def revocation(id: str = "pi", serial: int = 1, version: int = 0) -> RevocationR
 
 
 async def test_a_member_is_kept_with_its_bytes(ledger: Ledger):
-    await ledger.store.put_member(member(ephemeral=True))
-    known = await ledger.store.member("default", "pi")
+    await ledger.store.members.put(member(ephemeral=True))
+    known = await ledger.store.members.get("default", "pi")
     assert known.serial == 1
     assert known.member == member(ephemeral=True, since=known.member.since)  # type: ignore[union-attr]
-    assert (await ledger.store.member("default", "eve")).member is None
+    assert (await ledger.store.members.get("default", "eve")).member is None
 
 
 async def test_serials_never_fall(ledger: Ledger):
-    await ledger.store.put_member(member(serial=5))
-    await ledger.store.put_member(member(serial=5))
+    await ledger.store.members.put(member(serial=5))
+    await ledger.store.members.put(member(serial=5))
     with pytest.raises(Conflict):
-        await ledger.store.put_member(member(serial=4))
+        await ledger.store.members.put(member(serial=4))
     with pytest.raises(Conflict):
-        await ledger.store.put_member(member(serial=5, chain=b"[other]"))
-    assert await ledger.store.remove_member("default", "pi")
-    assert not await ledger.store.remove_member("default", "pi")
+        await ledger.store.members.put(member(serial=5, chain=b"[other]"))
+    assert await ledger.store.members.remove("default", "pi")
+    assert not await ledger.store.members.remove("default", "pi")
     with pytest.raises(Conflict):
-        await ledger.store.put_member(member(serial=4))
-    await ledger.store.put_member(member(serial=6))
+        await ledger.store.members.put(member(serial=4))
+    await ledger.store.members.put(member(serial=6))
 
 
 async def test_of_two_that_judged_the_same_one_comes_first(ledger: Ledger):
-    puts = [ledger.store.put_member(member(serial=n), expect=0) for n in (1, 2)]
+    puts = [ledger.store.members.put(member(serial=n), expect=0) for n in (1, 2)]
     answers = await asyncio.gather(*puts, return_exceptions=True)
     assert sorted(type(a).__name__ for a in answers) == ["Conflict", "NoneType"]
 
@@ -70,120 +70,120 @@ async def test_of_two_that_judged_the_same_one_comes_first(ledger: Ledger):
 
 
 async def test_an_invitation_is_used_once_even_by_two_at_once(ledger: Ledger):
-    await ledger.store.put_invitation(invitation(ledger))
+    await ledger.store.invitations.put(invitation(ledger))
     tries = [
-        ledger.store.redeem_invitation("k1", member(key=f"key-{n}", chain=b"[%d]" % n), origin="x")
+        ledger.store.invitations.redeem("k1", member(key=f"key-{n}", chain=b"[%d]" % n), origin="x")
         for n in range(8)
     ]
     answers = await asyncio.gather(*tries, return_exceptions=True)
     won = [a for a in answers if isinstance(a, InvitationRow)]
     assert len(won) == 1
     assert all(isinstance(a, BadInvitation) for a in answers if not isinstance(a, InvitationRow))
-    known = await ledger.store.member("default", "pi")
+    known = await ledger.store.members.get("default", "pi")
     assert known.member
     assert known.member.key == won[0].joined_key
 
 
 async def test_the_same_machine_again_gets_the_same_answer(ledger: Ledger):
-    await ledger.store.put_invitation(invitation(ledger))
-    first = await ledger.store.redeem_invitation("k1", member(), origin="10.0.0.1")
+    await ledger.store.invitations.put(invitation(ledger))
+    first = await ledger.store.invitations.redeem("k1", member(), origin="10.0.0.1")
     ledger.world.advance(10_000)
-    assert await ledger.store.redeem_invitation("k1", member(), origin="10.0.0.2") == first
-    assert (await ledger.store.invitation("k1")) == first
+    assert await ledger.store.invitations.redeem("k1", member(), origin="10.0.0.2") == first
+    assert (await ledger.store.invitations.get("k1")) == first
 
 
 async def test_a_refused_member_does_not_use_the_invitation_up(ledger: Ledger):
-    await ledger.store.put_invitation(invitation(ledger))
+    await ledger.store.invitations.put(invitation(ledger))
     with pytest.raises(Conflict):
-        await ledger.store.redeem_invitation("k1", member(), origin="x", expect=7)
-    row = await ledger.store.invitation("k1")
+        await ledger.store.invitations.redeem("k1", member(), origin="x", expect=7)
+    row = await ledger.store.invitations.get("k1")
     assert row
     assert row.state(ledger.store.now()) == "waiting"
-    await ledger.store.redeem_invitation("k1", member(), origin="x", expect=0)
+    await ledger.store.invitations.redeem("k1", member(), origin="x", expect=0)
 
 
 async def test_a_withdrawn_invitation_joins_nobody_and_its_serial_stays_known(ledger: Ledger):
     for key, more in {"k1": {}, "k2": {"names": "w-*", "reusable": True}}.items():
-        await ledger.store.put_invitation(invitation(ledger, key, **more))
-    waited = await ledger.store.invitation("k1")
+        await ledger.store.invitations.put(invitation(ledger, key, **more))
+    waited = await ledger.store.invitations.get("k1")
     assert waited is not None
     names = waited.names
-    ended = await ledger.store.withdraw_invitations(waited.ns, names, lambda chain: 7)
+    ended = await ledger.store.invitations.withdraw(waited.ns, names, lambda chain: 7)
     assert [(row.key, row.state(ledger.store.now())) for row in ended] == [("k1", "withdrawn")]
-    assert (await ledger.store.member(waited.ns, names)).serial == 7
+    assert (await ledger.store.members.get(waited.ns, names)).serial == 7
     with pytest.raises(BadInvitation):
-        await ledger.store.redeem_invitation("k1", member(), origin="x")
-    assert await ledger.store.withdraw_invitations(waited.ns, names, lambda chain: 7) == []
-    many = await ledger.store.withdraw_invitations(waited.ns, "w-*", lambda chain: 7)
+        await ledger.store.invitations.redeem("k1", member(), origin="x")
+    assert await ledger.store.invitations.withdraw(waited.ns, names, lambda chain: 7) == []
+    many = await ledger.store.invitations.withdraw(waited.ns, "w-*", lambda chain: 7)
     assert [row.key for row in many] == ["k2"]
-    assert (await ledger.store.member(waited.ns, "w-*")).serial == 0
+    assert (await ledger.store.members.get(waited.ns, "w-*")).serial == 0
 
 
 async def test_a_late_or_unknown_invitation_joins_nobody(ledger: Ledger):
-    await ledger.store.put_invitation(invitation(ledger))
+    await ledger.store.invitations.put(invitation(ledger))
     with pytest.raises(BadInvitation):
-        await ledger.store.redeem_invitation("k2", member(), origin="x")
+        await ledger.store.invitations.redeem("k2", member(), origin="x")
     ledger.world.wall_now -= 3600  # the wall does not bring it back
     ledger.world.advance(901)
     with pytest.raises(BadInvitation):
-        await ledger.store.redeem_invitation("k1", member(), origin="x")
-    assert (await ledger.store.member("default", "pi")).member is None
+        await ledger.store.invitations.redeem("k1", member(), origin="x")
+    assert (await ledger.store.members.get("default", "pi")).member is None
 
 
 async def test_a_reusable_one_joins_many(ledger: Ledger):
-    await ledger.store.put_invitation(invitation(ledger, reusable=True))
+    await ledger.store.invitations.put(invitation(ledger, reusable=True))
     for name in ("w-1", "w-2"):
-        await ledger.store.redeem_invitation("k1", member(name), origin="x")
-    assert [row.id for row in await ledger.store.members("default")] == ["w-1", "w-2"]
+        await ledger.store.invitations.redeem("k1", member(name), origin="x")
+    assert [row.id for row in await ledger.store.members.page("default")] == ["w-1", "w-2"]
 
 
 async def test_another_invitation_under_the_same_key_is_a_conflict(ledger: Ledger):
     row = invitation(ledger)
-    await ledger.store.put_invitation(row)
-    await ledger.store.put_invitation(row)
+    await ledger.store.invitations.put(row)
+    await ledger.store.invitations.put(row)
     with pytest.raises(Conflict):
-        await ledger.store.put_invitation(msgspec.structs.replace(row, chain=b"[2]"))
+        await ledger.store.invitations.put(msgspec.structs.replace(row, chain=b"[2]"))
 
 
 # --- revocations
 
 
 async def test_a_revoked_id_is_a_tombstone_until_a_higher_record(ledger: Ledger):
-    await ledger.store.put_member(member(serial=3))
-    kept = await ledger.store.put_revocation(revocation(serial=3))
+    await ledger.store.members.put(member(serial=3))
+    kept = await ledger.store.revocations.put(revocation(serial=3))
     assert kept.version == 1
-    known = await ledger.store.member("default", "pi")
+    known = await ledger.store.members.get("default", "pi")
     assert (known.tombstone, known.member) == (True, None)
     with pytest.raises(Revoked):
-        await ledger.store.put_member(member(serial=3))
-    await ledger.store.put_member(member(serial=4))
-    assert not (await ledger.store.member("default", "pi")).tombstone
+        await ledger.store.members.put(member(serial=3))
+    await ledger.store.members.put(member(serial=4))
+    assert not (await ledger.store.members.get("default", "pi")).tombstone
 
 
 async def test_the_list_rises_and_a_repeat_is_the_first(ledger: Ledger):
-    first = await ledger.store.put_revocation(revocation("a"))
-    assert await ledger.store.put_revocation(revocation("a")) == first
-    await ledger.store.put_revocation(revocation("b", version=7))
+    first = await ledger.store.revocations.put(revocation("a"))
+    assert await ledger.store.revocations.put(revocation("a")) == first
+    await ledger.store.revocations.put(revocation("b", version=7))
     with pytest.raises(Conflict):
-        await ledger.store.put_revocation(revocation("c", version=7))
-    await ledger.store.put_revocation(revocation("c"))
-    assert [row.version for row in await ledger.store.revocations()] == [1, 7, 8]
-    assert [row.id for row in await ledger.store.revocations(after=1)] == ["b", "c"]
+        await ledger.store.revocations.put(revocation("c", version=7))
+    await ledger.store.revocations.put(revocation("c"))
+    assert [row.version for row in await ledger.store.revocations.after()] == [1, 7, 8]
+    assert [row.id for row in await ledger.store.revocations.after(1)] == ["b", "c"]
 
 
 async def test_a_restored_backup_hears_of_revocations_again(tmp_path: Path):
     async with Ledger(tmp_path) as first:
-        await first.store.put_member(member())
+        await first.store.members.put(member())
     backup = (tmp_path / "registry.db").read_bytes()
     async with Ledger(tmp_path) as second:
-        await second.store.put_revocation(revocation())
+        await second.store.revocations.put(revocation())
     (tmp_path / "registry.db").write_bytes(backup)
     with (tmp_path / "revocations.jsonl").open("ab") as file:
         file.write(b'{"version":2,"ns":"torn')  # a write that was cut off
     async with Ledger(tmp_path) as third:
-        assert (await third.store.member("default", "pi")).tombstone
-        assert [row.id for row in await third.store.revocations()] == ["pi"]
-        await third.store.put_revocation(revocation("eve"))
+        assert (await third.store.members.get("default", "pi")).tombstone
+        assert [row.id for row in await third.store.revocations.after()] == ["pi"]
+        await third.store.revocations.put(revocation("eve"))
     rows = list(trust.RevocationFile(tmp_path).rows())
     assert [row.id for row in rows] == ["pi", "eve"]
     assert (tmp_path / "revocations.jsonl").stat().st_mode & 0o777 == 0o600
@@ -194,63 +194,63 @@ async def test_a_restored_backup_hears_of_revocations_again(tmp_path: Path):
 
 async def test_keys_are_found_by_hash_until_they_end(ledger: Ledger):
     store = ledger.store
-    await store.put_key(KeyRow("id1", "default", "curl", b"h" * 32, not_after=store.now() + 100))
-    found = await store.key_by_digest(b"h" * 32)
+    await store.keys.put(KeyRow("id1", "default", "curl", b"h" * 32, not_after=store.now() + 100))
+    found = await store.keys.by_digest(b"h" * 32)
     assert found
     assert (found.name, found.revoked) == ("curl", False)
-    await store.touch_key("id1")
-    [row] = await store.keys("default")
+    await store.keys.touch("id1")
+    [row] = await store.keys.page("default")
     assert row.last_used == store.now()
     ledger.world.advance(101)
-    assert await store.key_by_digest(b"h" * 32) is None
+    assert await store.keys.by_digest(b"h" * 32) is None
 
 
 async def test_a_revoked_key_is_no_key(ledger: Ledger):
-    await ledger.store.put_key(KeyRow("id1", "default", "curl", b"h" * 32))
-    assert (await ledger.store.revoke_key("default", "id1")).revoked
-    assert await ledger.store.key_by_digest(b"h" * 32) is None
+    await ledger.store.keys.put(KeyRow("id1", "default", "curl", b"h" * 32))
+    assert (await ledger.store.keys.revoke("default", "id1")).revoked
+    assert await ledger.store.keys.by_digest(b"h" * 32) is None
     with pytest.raises(NotFound):
-        await ledger.store.revoke_key("default", "id2")
-    await ledger.store.put_key(KeyRow("id3", "default", "curl", b"i" * 32))
+        await ledger.store.keys.revoke("default", "id2")
+    await ledger.store.keys.put(KeyRow("id3", "default", "curl", b"i" * 32))
 
 
 async def test_a_key_takes_no_name_that_is_in_use(ledger: Ledger):
-    await ledger.store.put_member(member())
-    await ledger.store.put_key(KeyRow("id1", "default", "curl", b"h" * 32))
+    await ledger.store.members.put(member())
+    await ledger.store.keys.put(KeyRow("id1", "default", "curl", b"h" * 32))
     for name in ("pi", "curl"):
         with pytest.raises(NameTaken):
-            await ledger.store.put_key(KeyRow("id2", "default", name, b"i" * 32))
+            await ledger.store.keys.put(KeyRow("id2", "default", name, b"i" * 32))
 
 
 async def test_a_login_link_is_used_once(ledger: Ledger):
     store = ledger.store
-    await store.put_login(b"l" * 32, "home", "admin", "default", 600.0)
-    tries = [store.redeem_login(b"l" * 32, bytes([n]) * 32, 3600.0) for n in range(4)]
+    await store.logins.put(b"l" * 32, "home", "admin", "default", 600.0)
+    tries = [store.logins.redeem(b"l" * 32, bytes([n]) * 32, 3600.0) for n in range(4)]
     answers = await asyncio.gather(*tries, return_exceptions=True)
     assert sum(isinstance(a, Unauthorized) for a in answers) == 3
     [row] = [a for a in answers if not isinstance(a, MeshError)]
-    assert await store.session(row.digest) == row  # type: ignore[union-attr]
-    await store.end_session(row.digest)  # type: ignore[union-attr]
-    assert await store.session(row.digest) is None  # type: ignore[union-attr]
+    assert await store.logins.session(row.digest) == row  # type: ignore[union-attr]
+    await store.logins.end_session(row.digest)  # type: ignore[union-attr]
+    assert await store.logins.session(row.digest) is None  # type: ignore[union-attr]
 
 
 async def test_a_late_login_link_and_an_old_session_are_nothing(ledger: Ledger):
     store = ledger.store
-    await store.put_login(b"l" * 32, "home", "admin", "default", 600.0)
-    await store.put_login(b"m" * 32, "home", "admin", "default", 600.0)
-    await store.redeem_login(b"m" * 32, b"s" * 32, 300.0)
+    await store.logins.put(b"l" * 32, "home", "admin", "default", 600.0)
+    await store.logins.put(b"m" * 32, "home", "admin", "default", 600.0)
+    await store.logins.redeem(b"m" * 32, b"s" * 32, 300.0)
     ledger.world.advance(601)
     with pytest.raises(Unauthorized):
-        await store.redeem_login(b"l" * 32, b"t" * 32, 300.0)
-    assert await store.session(b"s" * 32) is None
+        await store.logins.redeem(b"l" * 32, b"t" * 32, 300.0)
+    assert await store.logins.session(b"s" * 32) is None
 
 
 async def test_failures_are_counted_in_a_window_and_bounded(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(trust, "FAILURES_KEPT", 3)
-    assert [await ledger.store.note_failure("join") for _ in range(5)] == [1, 2, 3, 4, 4]
-    assert await ledger.store.failures("join") == 3
-    assert await ledger.store.failures("login") == 0
+    assert [await ledger.store.logins.note_failure("join") for _ in range(5)] == [1, 2, 3, 4, 4]
+    assert await ledger.store.logins.failures("join") == 3
+    assert await ledger.store.logins.failures("login") == 0
     ledger.world.advance(301)
-    assert await ledger.store.failures("join") == 0
+    assert await ledger.store.logins.failures("join") == 0

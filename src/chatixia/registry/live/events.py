@@ -45,7 +45,7 @@ class Events:
 
     async def start(self) -> None:
         """Begin at the present."""
-        self._cursor = await self._store.cursor()
+        self._cursor = await self._store.events.cursor()
         self._deaf = self._store.listen(lambda _: self._wake.set())
         self._task = asyncio.create_task(self._follow())
 
@@ -63,7 +63,7 @@ class Events:
 
     async def note(self, kind: str, id_: str, change: str) -> None:
         """An act that is kept: invitations taken, members revoked or gone."""
-        await self._store.put_event(kind, id_[:128], change)
+        await self._store.events.put(kind, id_[:128], change)
         self._wake.set()
 
     async def watch(self, call: RequestContext, request: WatchAll) -> Watching:
@@ -72,8 +72,8 @@ class Events:
         Over REST only the cursor. Raises CursorExpired.
         """
         if call.watch is None:
-            return Watching(await self._store.cursor())
-        since = request.cursor or await self._store.cursor()
+            return Watching(await self._store.events.cursor())
+        since = request.cursor or await self._store.events.cursor()
         since = await self._replay(call, since)
         if self._behind:
             self._cursor, self._behind = since, False
@@ -84,7 +84,7 @@ class Events:
 
     async def _replay(self, call: RequestContext, since: str) -> str:
         """Send the events after ``since``; the cursor behind them."""
-        missed = await self._store.events_after(since, REPLAY + 1)
+        missed = await self._store.events.after(since, REPLAY + 1)
         if len(missed) > REPLAY:
             raise CursorExpired
         for row in missed:
@@ -103,10 +103,10 @@ class Events:
                 await self._read()
             except MeshError as error:
                 log.warning("events: %s", error.code)
-                self._cursor = await self._store.cursor()
+                self._cursor = await self._store.events.cursor()
 
     async def _read(self) -> None:
-        while rows := await self._store.events_after(self._cursor, PAGE):
+        while rows := await self._store.events.after(self._cursor, PAGE):
             self._cursor = rows[-1].cursor
             for row in rows:
                 self._roster.broadcast(event(row))

@@ -116,14 +116,16 @@ class Authenticator:
             raise Unauthorized("A login needs a membership and its signature.")
         principal = await self._keyless(register)
         sig = self._proof.over(register.nonce, listener) if register.nonce else ""
-        epoch = await self._store.next_epoch(principal.ns, principal.id, register.incarnation)
+        epoch = await self._store.members.next_epoch(
+            principal.ns, principal.id, register.incarnation
+        )
         welcome = Welcome(principal.id, epoch, self._store.now(), sig=sig)
         return SocketLogin(replace(principal, epoch=epoch), welcome)
 
     async def _keyed(self, register: Register, nonce: str, listener: Listener) -> SocketLogin:
         member = self._members.prove_login(register, signed.unb64(nonce))
         await self._members.accept(member)
-        epoch = await self._store.next_epoch(member.ns, member.id, register.incarnation)
+        epoch = await self._store.members.next_epoch(member.ns, member.id, register.incarnation)
         principal = principal_for(member, epoch=epoch, incarnation=register.incarnation)
         token = self._tokens.issue(principal, member.serial, ends(member))
         welcome = Welcome(

@@ -112,9 +112,9 @@ class JoinService:
         holder = self._members.holder(member.id)
         if holder is not None and member.serial <= holder.serial:
             raise NameTaken(f"{member.id} is a member already.", agent=member.id)
-        if await self._store.key_named(member.ns, member.id):
+        if await self._store.keys.named(member.ns, member.id):
             raise NameTaken(f"The name {member.id} is an API key's.", agent=member.id)
-        await self._store.put_invitation(
+        await self._store.invitations.put(
             InvitationRow(
                 key_id(member.sign),
                 member.ns,
@@ -153,7 +153,7 @@ class JoinService:
 
     async def end(self, call: RequestContext, request: InviteEnd) -> InviteEnd:
         """Withdraw what waits under a name: nobody joins with it any more."""
-        rows = await self._store.withdraw_invitations(DEFAULT_NS, request.names, _serial)
+        rows = await self._store.invitations.withdraw(DEFAULT_NS, request.names, _serial)
         for row in rows:
             self._wake(row.key)
             await self._note("invitation", row.names, "withdrawn")
@@ -164,7 +164,7 @@ class JoinService:
             event.set()
 
     async def _row(self, key: str) -> InvitationRow:
-        row = await self._store.invitation(key)
+        row = await self._store.invitations.get(key)
         if row is None:
             raise NotFound("This invitation is unknown.")
         return row
@@ -195,7 +195,7 @@ class JoinService:
     async def begin(self, call: RequestContext, request: JoinBegin) -> JoinOffer:
         """The invitation's record for who knows its key, with the registry's proof."""
         try:
-            row = await self._store.invitation(key_id(signed.unb64(request.key)))
+            row = await self._store.invitations.get(key_id(signed.unb64(request.key)))
             if row is None or row.state(self._store.now()) in ("expired", "withdrawn"):
                 raise BadInvitation
             proof = self._proof.over(request.nonce, call.listener)
@@ -248,7 +248,7 @@ class JoinService:
 
         The same machine may come again: its first answer was lost.
         """
-        row = await self._store.invitation(key)
+        row = await self._store.invitations.get(key)
         if row is None:
             raise BadInvitation
         if row.state(self._store.now()) == "withdrawn":

@@ -73,19 +73,19 @@ class ApiKeys:
             self._store.now(),
             float(request.not_after),
         )
-        await self._store.put_key(row)
+        await self._store.keys.put(row)
         return KeyCreated(row.id, row.name, secret)
 
     async def page(self, call: RequestContext, query: KeysQuery) -> Keys:
         """Keys without their secrets, newest first."""
-        rows = await self._store.keys(DEFAULT_NS, query.cursor, query.limit + 1)
+        rows = await self._store.keys.page(DEFAULT_NS, query.cursor, query.limit + 1)
         shown = [info(row) for row in rows[: query.limit]]
         return Keys(shown, shown[-1].id if len(rows) > query.limit else "")
 
     async def revoke(self, call: RequestContext, request: KeyRef) -> Done:
         """End a key. Raises NotFound."""
-        row = await self._store.revoke_key(DEFAULT_NS, request.id)
-        if not await self._store.key_named(row.ns, row.name):  # else another key has it by now
+        row = await self._store.keys.revoke(DEFAULT_NS, request.id)
+        if not await self._store.keys.named(row.ns, row.name):  # else another key has it by now
             await self._on_revoked(row.name)
         return Done()
 
@@ -93,21 +93,21 @@ class ApiKeys:
         """Names of revoked keys that no living one has."""
         names: set[str] = set()
         after = ""
-        while page := await self._store.keys(DEFAULT_NS, after):
+        while page := await self._store.keys.page(DEFAULT_NS, after):
             names |= {row.name for row in page if row.revoked}
             after = page[-1].id
-        return [name for name in names if not await self._store.key_named(DEFAULT_NS, name)]
+        return [name for name in names if not await self._store.keys.named(DEFAULT_NS, name)]
 
     async def principal(self, secret: str) -> Principal:
         """Whom an API key speaks for. Raises Unauthorized."""
         if len(secret) != LENGTH or not secret.startswith(PREFIX):
             raise Unauthorized("The API key is unknown.")
         wanted = digest(secret)
-        row = await self._store.key_by_digest(wanted)
+        row = await self._store.keys.by_digest(wanted)
         if row is None or not hmac.compare_digest(row.digest, wanted):
             raise Unauthorized("The API key is unknown.")
         self._unshared(row.name)
-        await self._store.touch_key(row.id)
+        await self._store.keys.touch(row.id)
         return Principal(AgentId(row.name), "key", row.ns, "unverified")
 
     async def check(self, principal: Principal, issued: int) -> None:
@@ -115,7 +115,7 @@ class ApiKeys:
 
         A key of the same name that was made after the token is another one.
         """
-        if not await self._store.key_lives(principal.ns, principal.id, issued + 1.0):
+        if not await self._store.keys.lives(principal.ns, principal.id, issued + 1.0):
             raise Unauthorized("The API key behind this token is revoked.")
         self._unshared(principal.id)
 

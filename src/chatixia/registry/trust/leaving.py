@@ -76,7 +76,7 @@ class LeaveService:
             owner=self._members.owner,
             verify=self._verify,
         )
-        standing = await self._store.member(revocation.ns, revocation.id)
+        standing = await self._store.members.get(revocation.ns, revocation.id)
         if not standing.serial and standing.member is None:
             raise NotFound(f"No member is called {revocation.id}.", agent=revocation.id)
         row = RevocationRow(

@@ -57,7 +57,7 @@ class Logins:
     async def create(self, call: RequestContext, request: Nothing) -> LoginLink:
         """A link for the owner's person, once, for ten minutes."""
         secret = b64(self._world.token(24))
-        await self._store.put_login(digest(secret), OWNER, ROLE, DEFAULT_NS, LINK_SECONDS)
+        await self._store.logins.put(digest(secret), OWNER, ROLE, DEFAULT_NS, LINK_SECONDS)
         return LoginLink(secret, LINK_SECONDS)
 
     async def redeem(self, call: RequestContext, request: Redeem) -> Session:
@@ -67,7 +67,7 @@ class Logins:
         """
         cookie = b64(self._world.token(24))
         try:
-            row = await self._store.redeem_login(
+            row = await self._store.logins.redeem(
                 digest(request.secret), digest(cookie), SESSION_SECONDS
             )
         except Unauthorized:
@@ -79,7 +79,7 @@ class Logins:
 
     async def end(self, call: RequestContext, request: Nothing) -> Done:
         """Log this browser out."""
-        await self._store.end_session(digest(call.secret))
+        await self._store.logins.end_session(digest(call.secret))
         call.cookie = ""
         self._on_ended(call.caller.id)
         return Done()
@@ -90,7 +90,7 @@ class Logins:
 
     async def principal(self, secret: str) -> Principal:
         """The person of a browser session. Raises Unauthorized."""
-        row = await self._store.session(digest(secret)) if len(secret) < 64 else None
+        row = await self._store.logins.session(digest(secret)) if len(secret) < 64 else None
         if row is None:
             raise Unauthorized("The login is over; open a new link.")
         return Principal(AgentId(row.person), "person", row.ns, "owner", row.role)

@@ -64,12 +64,12 @@ class Members:
     async def load(self) -> None:
         """Fill the mirror from the store."""
         after = ""
-        while page := await self._store.members(DEFAULT_NS, after, PAGE):
+        while page := await self._store.members.page(DEFAULT_NS, after, PAGE):
             for row in page:
                 self._learn(row)
             after = page[-1].id
         version = 0
-        while revocations := await self._store.revocations(version):
+        while revocations := await self._store.revocations.after(version):
             for revocation in revocations:
                 self._learn_revocation(revocation)
             version = revocations[-1].version
@@ -139,7 +139,7 @@ class Members:
         async with self._writing:  # a second login may have been judged before the first wrote
             for row in self.judge(member):
                 with self._hinting():
-                    await self._store.put_member(row)
+                    await self._store.members.put(row)
                 self._learn(row)
 
     async def redeem(self, key: str, member: Member, origin: str, hostname: str) -> None:
@@ -152,20 +152,20 @@ class Members:
             pin = pin_of(member.records)
             row = row_of(pin, member.records, member.chain, hostname)
             with self._hinting():
-                await self._store.redeem_invitation(key, row, origin=origin)
+                await self._store.invitations.redeem(key, row, origin=origin)
             self._learn(row)
 
     async def revoke(self, row: RevocationRow) -> None:
         """Keep an owner's checked statement."""
         async with self._writing:
-            self._learn_revocation(await self._store.put_revocation(row))
+            self._learn_revocation(await self._store.revocations.put(row))
 
     async def forget(self, id_: str) -> list[str]:
         """A machine or agent left of its own will: it and what it signed are listed no more."""
         names = [k.row.id for k in self._members.values() if id_ in (k.row.id, k.pin.machine)]
         async with self._writing:
             for name in names:
-                await self._store.remove_member(DEFAULT_NS, name)
+                await self._store.members.remove(DEFAULT_NS, name)
                 self._members.pop(name, None)
         return names
 
@@ -226,7 +226,7 @@ class Members:
 
     async def serial(self, id_: str) -> Serial:
         """What a signer must know before it signs a record for ``id_``."""
-        standing = await self._store.member(DEFAULT_NS, id_)
+        standing = await self._store.members.get(DEFAULT_NS, id_)
         row = standing.member
         revoked = self.is_revoked(DEFAULT_NS, id_) or standing.tombstone
         return Serial(
@@ -236,7 +236,7 @@ class Members:
             row.machine if row else "",
             revoked,
             self._free(id_),
-            await self._store.key_named(DEFAULT_NS, id_),
+            await self._store.keys.named(DEFAULT_NS, id_),
         )
 
     def highest(self, id_: str) -> int:

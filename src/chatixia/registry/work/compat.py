@@ -50,7 +50,7 @@ class CompatTaskVerbs:
         """Newest first, each whole; ``call.more`` is set when one answer does not hold them."""
         checks.page(query)
         everything = call.caller.kind in ("owner", "person")
-        tasks, call.more = await self._store.whole(
+        tasks, call.more = await self._store.tasks.whole(
             call.caller, query, everything, t.MAX_LISTED_BYTES
         )
         return [shown(task) for task in tasks]

@@ -95,7 +95,7 @@ class LeaseTable:
         lease = self._leases.get(task_id)
         if lease is None or not worker.incarnation:
             return
-        row, task = await self._store.task(lease.ns, task_id)
+        row, task = await self._store.tasks.get(lease.ns, task_id)
         if self._leases.get(task_id) is not lease:
             return  # after its end was answered a push would look like new work
         if row.idempotent:
@@ -144,7 +144,7 @@ class LeaseTable:
     async def _end(self, agent: AgentId, incarnation: str, clean: bool) -> None:
         marks = self.take_marks()
         try:
-            await self._store.end_leases(agent, incarnation, marks, clean)
+            await self._store.leases.end(agent, incarnation, marks, clean)
         except MeshError:
             self.put_back(marks)
             raise
@@ -161,7 +161,7 @@ class LeaseTable:
 
     def _seat(self) -> None:
         """Tell the store who takes work, and let an empty group deal it out: once a loop turn."""
-        self._store.seats(
+        self._store.leases.seats(
             WorkerSeat(w.id, w.ns, w.incarnation, w.slots, w.skills)
             for w in self.workers.values()
             if w.slots > 0
@@ -172,7 +172,7 @@ class LeaseTable:
 
     async def _poke(self) -> None:
         self._poked = False
-        await self._store.poke()
+        await self._store.leases.poke()
 
     # --- what the store told ------------------------------------------------------------------
 

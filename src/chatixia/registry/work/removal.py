@@ -34,10 +34,12 @@ class Removal:
 
         Call it once nothing more of ``parties`` is taken: what was taken before is looked for too.
         """
-        await self._insist(self._store.poke)  # so what waits for the writer is a row by now
+        await self._insist(self._store.leases.poke)  # so what waits for the writer is a row by now
         ended, after = 0, 0
         while not self._stopping.is_set():
-            numbers, after = await self._insist(partial(self._store.open_of, ns, parties, after))
+            numbers, after = await self._insist(
+                partial(self._store.upkeep.open_of, ns, parties, after)
+            )
             for start in range(0, len(numbers), PER_GROUP):
                 group = numbers[start : start + PER_GROUP]
                 ended += await self._insist(partial(self._end, parties, group))
@@ -50,7 +52,7 @@ class Removal:
     async def _end(self, parties: RemovedParties, numbers: list[int]) -> int:
         marks = self._leases.take_marks()
         try:
-            return await self._store.remove(parties, numbers, marks)
+            return await self._store.upkeep.remove(parties, numbers, marks)
         except MeshError:
             self._leases.put_back(marks)
             raise

@@ -91,7 +91,7 @@ class TaskService:
     async def start(self) -> None:
         """Learn what lives, then sweep and push from here on."""
         self._deaf = self._store.listen(self._hear)
-        self._leases.load(await self._store.leased())
+        self._leases.load(await self._store.leases.leased())
         self._background.spawn(self._run())
 
     async def stop(self) -> None:
@@ -125,23 +125,23 @@ class TaskService:
 
     async def sweep(self) -> None:
         """Do what time demands; nothing is written if nothing is due."""
-        due = self._store.next_due()
+        due = self._store.upkeep.next_due()
         marks = self._leases.take_marks()
         if marks or (due is not None and due <= self._store.now()):
             await self._sweep(marks)
         if self._fetched:
             fetched, self._fetched = self._fetched, {}
-            await self._store.fetched([(holder, n) for n, holder in fetched.items()])
-        while await self._store.trim():
+            await self._store.upkeep.fetched([(holder, n) for n, holder in fetched.items()])
+        while await self._store.upkeep.trim():
             pass
         if self._store.now() - self._tidied >= TIDY_EVERY:
             self._tidied = self._store.now()
-            while await self._store.tidy() >= PER_GROUP:
+            while await self._store.upkeep.tidy() >= PER_GROUP:
                 pass
 
     async def _sweep(self, marks: list[tuple[str, int]]) -> None:
         try:
-            while await self._store.sweep(marks, self._leases.away()) == PER_GROUP:
+            while await self._store.upkeep.sweep(marks, self._leases.away()) == PER_GROUP:
                 marks = self._leases.take_marks()
         except MeshError:
             self._leases.put_back(marks)
@@ -218,22 +218,22 @@ class TaskService:
         if not request.id:
             request = msgspec.structs.replace(request, id=task_id(self._world))
         order = SubmitOrder(principal, request, payload, checks.lifetime(request), new)
-        return await self._store.submit(order)
+        return await self._store.tasks.submit(order)
 
     async def _know(self, ns: str, target: str) -> None:
         """Refuse a target that is no member: nobody would ever come for the task."""
         if not target or target in self._leases.workers:
             return
-        if self.is_removed(ns, target) or not await self._store.knows(ns, target):
+        if self.is_removed(ns, target) or not await self._store.members.knows(ns, target):
             raise UnknownAgent(f"No agent named {target} is in the mesh.", agent=target)
 
     async def cancel(self, principal: Principal, request: t.Cancel) -> t.Ended:
         """Terminal at once; whoever holds it is told to stop, and both ends why."""
-        return await self._store.cancel(principal, request.task_id, request.reason)
+        return await self._store.tasks.cancel(principal, request.task_id, request.reason)
 
     async def get(self, principal: Principal, request: t.Ref) -> t.Task:
         """One task with payload and result."""
-        row, task = await self._store.task(principal.ns, request.task_id)
+        row, task = await self._store.tasks.get(principal.ns, request.task_id)
         if not core.may_read(principal, row.concern()):
             raise Denied("This task is not yours to read.")
         if core.is_terminal(task.state) and holder_of(principal) == row.holder:
@@ -256,8 +256,10 @@ class TaskService:
     async def page(self, principal: Principal, request: t.Query) -> t.Tasks:
         """A page, newest first: all for owners and people, else what concerns the asker."""
         checks.page(request)
-        cursor = await self._store.cursor()
-        page = await self._store.tasks(principal, request, principal.kind in ("owner", "person"))
+        cursor = await self._store.events.cursor()
+        page = await self._store.tasks.page(
+            principal, request, principal.kind in ("owner", "person")
+        )
         page.cursor = cursor
         page.tasks = [self._watches.show(task) for task in page.tasks]
         return page
@@ -270,23 +272,23 @@ class TaskService:
         skills = frozenset(request.skills)
         if worker is not None:
             skills = skills & worker.skills if skills else worker.skills
-        return await self._store.claim(principal, request, sorted(skills))
+        return await self._store.leases.claim(principal, request, sorted(skills))
 
     async def claim_by_poll(self, principal: Principal, skills: Iterable[str]) -> list[t.Task]:
         """The described heartbeat: renew all leases of the agent (60 s), then claim."""
-        return await self._store.poll(principal, skills)
+        return await self._store.leases.poll(principal, skills)
 
     async def started(self, principal: Principal, request: t.Held) -> Done:
         """The worker took it up: an attempt counts."""
         if self._leases.holds(principal.id, principal.ns, request.task_id, request.fence):
             self._leases.started(request.task_id)
         else:
-            await self._store.started(principal, request.task_id, request.fence)
+            await self._store.leases.started(principal, request.task_id, request.fence)
         return Done()
 
     async def renew(self, principal: Principal, request: t.Renew) -> t.Renewed:
         """All leases of one process at once, each answered for itself."""
-        done = await self._store.renew(principal, request.leases)
+        done = await self._store.leases.renew(principal, request.leases)
         self._leases.renewed(principal.id, done)
         return done
 
@@ -303,16 +305,16 @@ class TaskService:
     async def complete(self, principal: Principal, request: t.Complete) -> t.Ended:
         """The result, answered after the fsync; repeated, the first answer."""
         result = checks.plain_result(request.result)
-        return await self._store.complete(principal, request.task_id, request.fence, result)
+        return await self._store.leases.complete(principal, request.task_id, request.fence, result)
 
     async def fail(self, principal: Principal, request: t.Fail) -> t.Ended:
         """An error: tried again with back-off if it is retryable and attempts are left."""
         error = msgspec.structs.replace(request.error, message=request.error.message[:1024])
-        return await self._store.fail(principal, request.task_id, request.fence, error)
+        return await self._store.leases.fail(principal, request.task_id, request.fence, error)
 
     async def release(self, principal: Principal, request: t.Held) -> t.Ended:
         """Given back, no attempt counted."""
-        return await self._store.release(principal, request.task_id, request.fence)
+        return await self._store.leases.release(principal, request.task_id, request.fence)
 
     async def update(self, principal: Principal, request: t.Update) -> Done:
         """The described report: ``completed`` or ``failed``, from the holder alone."""
@@ -320,7 +322,7 @@ class TaskService:
             raise Unprocessable("A worker reports completed or failed.")
         if request.result is not msgspec.UNSET:
             checks.fitting_result(bytes(request.result))
-        await self._store.update(principal, request)
+        await self._store.leases.update(principal, request)
         return Done()
 
 

@@ -17,10 +17,12 @@ from chatixia.errors import Unavailable
 from chatixia.world import World
 
 from . import database
-from .clock import StoreClock
+from .clock import DiskRoom
+from .files import DatabaseFiles
+from .guard import RegistryLock
 from .readers import Read, Readers
+from .resources import StoreResources, recover
 from .store import Store
-from .tx import Transaction
 from .wal import Wal
 from .writer import Lane, Work, Writer
 
@@ -71,8 +73,11 @@ class LoopReaders(Readers):
         """The connection is the writer's."""
 
 
-class NoDisk:
+class NoDisk(DiskRoom):
     """Room without an end."""
+
+    def __init__(self) -> None:
+        """Nothing to look at."""
 
     def free(self) -> int:
         """Bytes."""
@@ -83,8 +88,11 @@ class NoDisk:
         return False
 
 
-class NoFiles:
+class NoFiles(DatabaseFiles):
     """No file that could be lost."""
+
+    def __init__(self) -> None:
+        """Nothing to look at."""
 
     def fault(self) -> str:
         """Nothing is wrong."""
@@ -93,8 +101,11 @@ class NoFiles:
     look = fault
 
 
-class NoLock:
+class NoLock(RegistryLock):
     """Nobody else could open it."""
+
+    def __init__(self) -> None:
+        """Nothing to take."""
 
     def release(self) -> None:
         """Nothing to let go."""
@@ -110,19 +121,12 @@ class MemoryStore(Store):
         lease: float = core.LEASE,
         bounds: ShareLimits = ShareLimits(),  # noqa: B008 - frozen
     ) -> None:
-        self._db = database.open_in_memory(world.wall())
-        self.generation = int(database.meta(self._db, "generation"))
-        self._clock = StoreClock(world, database.meta(self._db, "mark"))
-        self._tx = Transaction(self._db, self.generation)
-        self._recover(NOWHERE, lease, bounds)
-        self._lock, self._disk = NoLock(), NoDisk()  # type: ignore[assignment]
-        self._world, self.bounds = world, bounds
-        self._readers = LoopReaders(self._db)
-        self._files = NoFiles()  # type: ignore[assignment]
-        self._wal = Wal(self._db, NOWHERE)
-        self._writer = LoopWriter(self._tx, self._clock, self._wal, self._files)
-        self._seats, self._touched, self._hearers = (), {}, []
-        self._writer.tail = self._assign
+        db = database.open_in_memory(world.wall())
+        state = recover(db, NOWHERE, world, lease, bounds)
+        files = NoFiles()
+        writer = LoopWriter(state.tx, state.clock, Wal(db, NOWHERE), files)
+        resources = StoreResources(state, NoLock(), NoDisk(), files, LoopReaders(db), writer)
+        super().__init__(resources, world, bounds)
 
     async def close(self) -> None:
         """Finish what is queued; then it is gone."""

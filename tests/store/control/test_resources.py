@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from chatixia.errors import AlreadyRunning, StaleFence, Unavailable
+from chatixia.errors import AlreadyRunning, StaleFence
 from chatixia.store.control.store import Store
 from chatixia.store.control.task_rows import TaskChanged, TaskSubmitted
 
@@ -21,27 +21,27 @@ async def test_what_was_there_is_there_after_a_restart(tmp_path: Path):
     async with Ledger(tmp_path, world) as first:
         held, waits, ended = [await first.submit() for _ in range(3)]
         grants = {g.task.id: g for g in await first.claim(limit=3)}
-        await first.store.release(BOB, waits, grants[waits].fence)
-        await first.store.complete(BOB, ended, grants[ended].fence, b"1")
+        await first.store.leases.release(BOB, waits, grants[waits].fence)
+        await first.store.leases.complete(BOB, ended, grants[ended].fence, b"1")
         counts, generation, now = (
-            await first.store.counts(),
+            await first.store.tasks.counts(),
             first.store.generation,
             first.store.now(),
         )
     world.advance(29.0)
     world.mono_now = 5.0
     async with Ledger(tmp_path, world) as second:
-        assert await second.store.counts() == counts
+        assert await second.store.tasks.counts() == counts
         assert second.store.generation == generation
         assert second.store.now() >= now
         # Down for most of the lease: it is a full one again.
         await second.settle(29.0)
         assert await second.state(held) == "assigned"
-        await second.store.complete(BOB, held, grants[held].fence, b"2")
+        await second.store.leases.complete(BOB, held, grants[held].fence, b"2")
         [again] = await second.claim(CAROL)
         assert again.task.id == waits
         with pytest.raises(StaleFence):
-            await second.store.complete(BOB, waits, grants[waits].fence, b"x")
+            await second.store.leases.complete(BOB, waits, grants[waits].fence, b"x")
 
 
 async def test_what_waits_is_found_again_and_due_again(tmp_path: Path):
@@ -49,8 +49,8 @@ async def test_what_waits_is_found_again_and_due_again(tmp_path: Path):
     async with Ledger(tmp_path, world) as first:
         name = await first.submit(ttl=60.0)
     async with Ledger(tmp_path, world) as second:
-        second.store.seats([seat(BOB, "echo")])
-        await second.store.poke()
+        second.store.leases.seats([seat(BOB, "echo")])
+        await second.store.leases.poke()
         assert [g.task.id for g in second.given()] == [name]
     async with Ledger(tmp_path, world) as third:
         await third.settle(61.0)
@@ -71,22 +71,7 @@ async def test_a_listener_that_left_hears_no_more(ledger: Ledger):
     heard: list[object] = []
     deaf = ledger.store.listen(heard.extend)
     first, second = await ledger.submit(), await ledger.submit()
-    await ledger.store.cancel(ALICE, first)
+    await ledger.store.tasks.cancel(ALICE, first)
     deaf()
-    await ledger.store.cancel(ALICE, second)
+    await ledger.store.tasks.cancel(ALICE, second)
     assert [type(each) for each in heard] == [TaskSubmitted, TaskSubmitted, TaskChanged]
-
-
-async def test_a_closed_store_answers_so(tmp_path: Path):
-    made = Ledger(tmp_path)
-    await made.store.close()
-    with pytest.raises(Unavailable):
-        await made.submit()
-    with pytest.raises(Unavailable):
-        await made.store.counts()
-    Ledger(tmp_path).store._lock.release()
-
-
-async def test_room_and_load_can_be_asked(ledger: Ledger):
-    assert ledger.store.disk_free() > 0
-    assert ledger.store.waiting() == 0

@@ -1,0 +1,52 @@
+"""How the parts of the store reach its database: one writer, few readers, store time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from .clock import StoreClock
+from .queries import load
+from .readers import Read, Readers
+from .writer import Lane, Writer
+
+T = TypeVar("T")
+
+
+class StoreAccess:
+    """Given to each part of a store. ``generation``: the high part of fences, epochs, cursors."""
+
+    def __init__(
+        self, writer: Writer, readers: Readers, clock: StoreClock, generation: int
+    ) -> None:
+        self._writer, self._readers, self._clock = writer, readers, clock
+        self.generation = generation
+
+    def now(self) -> float:
+        """Store time in seconds: never steps back, also over restarts. Mesh time is this."""
+        return self._clock.now()
+
+    async def write(
+        self, run: Callable[..., T], *args: Any, lane: Lane = Lane.SUBMIT, size: int = 0
+    ) -> T:
+        """``run(transaction, *args)`` in the writer; its result once that is on disk."""
+        result: T = await self._writer.put(lambda tx: run(tx, *args), lane, size)
+        return result
+
+    def writes_for(self, holder: str) -> bool:
+        """Whether something of ``holder`` waits for the writer or is being written."""
+        return self._writer.has(holder)
+
+    async def run(self, read: Read[T]) -> T:
+        """``read(connection)`` over one snapshot, off the loop."""
+        return await self._readers.run(read)
+
+    async def read(self, name: str, params: dict[str, Any]) -> list[Any]:
+        """All rows of the statement ``name``."""
+        sql = load()[name]
+        return await self._readers.run(lambda db: db.execute(sql, params).fetchall())
+
+    async def first(self, name: str, params: dict[str, Any]) -> Any:
+        """The first row of the statement ``name``, or None."""
+        rows = await self.read(name, params)
+        return rows[0] if rows else None

@@ -25,7 +25,7 @@ BANNED = frozenset(
 )
 """Participles and pronouns say nothing about what a thing is; the rest were words of our own."""
 
-DONE: frozenset[str] = frozenset({"client", "hub", "registry"})
+DONE: frozenset[str] = frozenset({"agent", "client", "hub", "registry"})
 """Packages (and modules at the top) that hold to it."""
 
 KEPT_NAMES: dict[str, str] = {

@@ -1,4 +1,4 @@
-"""What a decoder says of bad arguments, as one sentence that tells how to mend the call."""
+"""A decoder's complaint about arguments, as one sentence that says how to correct the call."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ async def delegate(
 
     Args:
         message: what to do, in plain words; the argument `message` of the skill without `args`
-        target_agent_id: who is to do it; empty for anyone with the skill, never the asker
+        target_agent_id: who is to do it; empty for any agent with the skill but the caller
         skill: the skill to run; empty to ask the agent's model or prompt handler
         wait: false to leave it as a task in the queue and answer with the task's id
         args: the skill's arguments
@@ -58,7 +58,7 @@ async def list_agents(ctx: Ctx) -> list[dict[str, Any]]:
 
 
 async def find_agent(skill: str, ctx: Ctx) -> dict[str, Any]:
-    """An agent that has a skill and is there now; never the asker.
+    """An active agent that has a skill; never the caller.
 
     Args:
         skill: the skill's name
@@ -96,7 +96,7 @@ def user_intervention(prompts: PromptService) -> Callable[..., Any]:
         Args:
             message: the text
         """
-        return {"received": True, "reply": await prompts.hear(message, ctx)}
+        return {"received": True, "reply": await prompts.receive(message, ctx)}
 
     return user_intervention
 
@@ -163,7 +163,9 @@ async def _leave(ctx: Ctx, target: str, skill: str, args: dict[str, Any]) -> dic
     elif not skill:
         raise BadArguments("delegate: name a target_agent_id or a skill.")
     else:
-        names = await ctx.any(skill).pick()  # the queue knows no asker, so one is picked here
+        names = await ctx.any(
+            skill
+        ).pick()  # the queue cannot leave out the caller, so it is done here
         target = names[0]
     task = await ctx.mesh.submit(target, skill, args)
     return {"task_id": task.id, "agent": target, "via": "queue, plain"}

@@ -61,13 +61,13 @@ class Ctx:
 
     @property
     def caller(self) -> str:
-        """Who asked: proved by its key on a link; in the queue (``via`` is ``queue, plain``) the
-        registry's word, which nobody proves."""
+        """The caller's id: proved by its key on a link; in the queue (``via`` is ``queue, plain``)
+        as the registry reports it, without proof."""
         return self._incoming.caller
 
     @property
     def path(self) -> tuple[str, ...]:
-        """Everyone whose request led here, the first asker first, the caller last."""
+        """The ids whose requests led here, the first caller first, this one's caller last."""
         return self._incoming.path
 
     @property
@@ -119,7 +119,7 @@ class Ctx:
 
     @property
     def cancelled(self) -> bool:
-        """Whether nobody waits for the answer any more. A skill that is a plain function runs in
+        """Whether the answer is no longer waited for. A skill that is a plain function runs in
         a thread, which nothing can stop: it should look here from time to time."""
         return self._closed or self.remaining <= 0
 
@@ -165,7 +165,7 @@ class Ctx:
         idempotent: bool = False,
         queue: Queue = "auto",
     ) -> AnyHandle:
-        """A handle on whoever has ``skill``, but me and those who wait for me."""
+        """A handle on the agents with ``skill``, without this one and those that wait for it."""
         return self.mesh.any(skill, timeout=timeout, idempotent=idempotent, queue=queue)
 
     async def gather(
@@ -178,7 +178,7 @@ class Ctx:
         return await gather(work, limit, return_exceptions)
 
     async def progress(self, fraction: float, note: str = "") -> None:
-        """Tell the asker how far the work is, from 0 to 1; it may be dropped."""
+        """Report to the caller how far the work is, from 0 to 1; a report may be dropped."""
         part = min(1.0, max(0.0, fraction)) if fraction == fraction else 0.0  # NaN is no part
         self._responder.progress(part, note[:1024].encode(errors="replace").decode())
 
@@ -196,7 +196,7 @@ class Ctx:
         return run_coroutine_threadsafe(awaited(), self._loop).result()
 
     def enter_thread(self, loop: AbstractEventLoop) -> None:
-        """The skill is about to run in a thread beside ``loop``; the runtime says so."""
+        """Called by the runtime before the skill runs in a thread beside ``loop``."""
         self._loop = loop
         _ = self.call_context  # made here, so that two threads never both make one
 

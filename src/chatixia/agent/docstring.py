@@ -1,4 +1,4 @@
-"""What a docstring says: the description of a skill, and of its parameters.
+"""The parts of a docstring: the description of a skill, and of its parameters.
 
 Read as written in the three common styles: ``Args:`` with indented ``name: text`` (Google),
 ``Parameters`` underlined (NumPy), ``:param name: text`` (Sphinx).
@@ -21,7 +21,7 @@ _SPHINX = re.compile(r"^:param\s+(?:[^:]*\s)?(\w+)\s*:\s*(.*)$")
 
 
 class DocstringParts(NamedTuple):
-    """The text before any section, and what is said of each parameter."""
+    """The text before any section, and that of each parameter."""
 
     text: str
     params: dict[str, str]

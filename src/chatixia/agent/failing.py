@@ -49,7 +49,7 @@ def failure(agent: str, skill: str, error: BaseException) -> MeshError:
 
 
 def _by_its_author(error: MeshError) -> MeshError:
-    """``error`` as the wire can carry it: a class of the author's own goes as a word."""
+    """``error`` as the wire can carry it: a class of the author's own is named in the message."""
     kind = type(error)
     if isinstance(error, SkillFailed) and kind is not SkillFailed:
         error.message = f"{kind.__name__}: {error.message}"[:MAX_SENTENCE]

@@ -37,7 +37,7 @@ class GeneratorThreads:
     async def items(self, make: Callable[[], Iterable[Any]], holder: str) -> AsyncIterator[Any]:
         """The items of ``make()``, which is called, stepped and closed in one thread.
 
-        Whoever leaves early lets it end behind the item that it makes. Raises Overloaded when
+        A reader that leaves early lets it end after the item in the making. Raises Overloaded when
         ``holder`` or all together have too many open, Unavailable after :meth:`close`, and
         whatever the generator raises.
         """
@@ -65,7 +65,7 @@ class GeneratorThreads:
         return runner
 
     def close(self) -> None:
-        """Take no more; what runs ends behind the item that it makes."""
+        """Take no more; what runs ends after the item that it is making."""
         self._closed = True
         for runner in self._open:
             runner.stop()
@@ -118,7 +118,7 @@ class _GeneratorThread:
             try:
                 items = iter(self._make()) if items is None else items
                 item = next(items, _END)
-            except BaseException as caught:  # noqa: BLE001 - it belongs to whoever awaits
+            except BaseException as caught:  # noqa: BLE001 - it is raised where the result is awaited
                 error = portable(caught)
             self._tell(settle, step, item, error)
             if error is not None or item is _END:
@@ -129,4 +129,4 @@ class _GeneratorThread:
         try:
             self._loop.call_soon_threadsafe(what, *args)
         except RuntimeError:
-            return  # the loop is closed: nobody waits
+            return  # the loop is closed, so nothing awaits the result

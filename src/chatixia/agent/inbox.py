@@ -1,7 +1,7 @@
 """Messages that came for an agent: the last ones, for its own code and its own file.
 
 What `mesh_send` and `mesh_broadcast` bring lands here where no prompt handler takes it. The log
-says that something came and from whom, never what.
+names the sender of each, never its text.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ log = logging.getLogger("chatixia.agent")
 
 
 class InboxMessage(msgspec.Struct, frozen=True):
-    """A word to this agent. ``at``: seconds since the epoch by this machine's clock."""
+    """A message to this agent. ``at``: seconds since the epoch by this machine's clock."""
 
     caller: str
     text: str

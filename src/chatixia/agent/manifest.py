@@ -95,7 +95,7 @@ class LoadedManifest(msgspec.Struct):
     """A manifest and what stood beside it.
 
     ``keys``: those that it names, dotted. ``guide``: the text of AGENT.md.
-    ``environment``: what ``.env`` says.
+    ``environment``: the variables of ``.env``.
     """
 
     path: Path

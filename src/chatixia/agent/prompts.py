@@ -86,7 +86,7 @@ class PromptService:
         else:
             await self._answer_text(text, incoming, responder)
 
-    async def hear(self, text: str, ctx: Ctx) -> str:
+    async def receive(self, text: str, ctx: Ctx) -> str:
         """``text`` for the person who watches this agent (`user_intervention`)."""
         self.inbox.add(InboxMessage(ctx.caller, text, ctx.via, self._world.wall()))
         if self._handler is None:

@@ -1,4 +1,4 @@
-"""A line in the log for each request served, for whoever asks for it: ``chatixia run -v``.
+"""A line in the log for each request served, where it is asked for: ``chatixia run -v``.
 
 An agent may serve tens of thousands a second, so a program that logs at level info does not get
 these lines with the others: their logger is silent until it is given a level of its own.
@@ -16,7 +16,7 @@ log = logging.getLogger("chatixia.served")
 
 
 def logged(incoming: Incoming, responder: Responder, now: Callable[[], float]) -> Responder:
-    """``responder``, with a line written when it answers; itself where nobody asked for that."""
+    """``responder``, with a line written when it answers; itself where no such line is wanted."""
     if not log.level or isinstance(responder, LoggedResponder):
         return responder
     if not log.isEnabledFor(logging.INFO):

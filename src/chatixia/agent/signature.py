@@ -153,7 +153,7 @@ def is_partial(fn: Callable[..., Any]) -> TypeGuard[functools.partial[Any]]:
 
 
 def _refuse_method(fn: Callable[..., Any], parameters: list[inspect.Parameter], name: str) -> None:
-    """A function in a class body knows no object yet; its ``self`` would be an argument."""
+    """A function in a class body has no object yet; its ``self`` would be an argument."""
     inside = getattr(fn, "__qualname__", "").rpartition(".")[0]
     first = parameters[0].name if parameters else ""
     if first == "self" and inside and not inside.endswith("<locals>"):

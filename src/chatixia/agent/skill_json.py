@@ -114,7 +114,7 @@ def with_parameters(
 
     # Its signature is this one, not that of the handler.
     del called.__wrapped__
-    called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    vars(called)["__signature__"] = inspect.Signature(parameters)
     called.__annotations__ = {p.name: p.annotation for p in parameters}
     return called
 

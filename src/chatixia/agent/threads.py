@@ -107,14 +107,14 @@ class Threads:
         if not future.cancelled():
             try:
                 result = context.run(fn, *args, **kwargs)
-            except BaseException as caught:  # noqa: BLE001 - it belongs to whoever awaits
+            except BaseException as caught:  # noqa: BLE001 - it is raised where the result is awaited
                 error = portable(caught)
         with self._lock:
             self._open.add(holder, -1)
         try:
             loop.call_soon_threadsafe(settle, future, result, error, context=context)
         except RuntimeError:
-            return  # the loop is closed: nobody waits
+            return  # the loop is closed, so nothing awaits the result
 
 
 def portable(error: BaseException) -> BaseException:

@@ -1,4 +1,4 @@
-"""A handle on a skill instead of an agent: whoever has it and can be reached."""
+"""A handle on a skill instead of an agent: it calls those that have it and can be reached."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MOVE_ON = (Unreachable, UnknownSkill, Overloaded, Unavailable)
 """Errors after which another agent may do it: nothing happened at this one, or it is lost or stops.
 """
 ROUNDS: Final = 3
-"""How often an idempotent call goes through all that have the skill, while who took it is lost."""
+"""How often an idempotent call goes through all that have the skill, while agents get lost."""
 ONE_AGENT: Final = "Streams and questions go to one agent: mesh.agent(name)."
 REACH_S: Final = 2.0
 """How long one of several is waited for until a link to it opens."""
@@ -54,7 +54,7 @@ def _key(ask: _Ask, queue: str) -> str:
 
 
 class AnyHandle:
-    """The agents that have one skill. Never the asker, nor anyone who is waiting for it."""
+    """The agents that have one skill, without the caller and those that wait for it."""
 
     def __init__(
         self, context: CallContext, directory: AgentDirectory, skill: str, options: CallOptions
@@ -141,8 +141,8 @@ class AnyHandle:
         tries: RetryHistory,
         again: bool,
     ) -> CallAnswer | None:
-        """Ask one after the other. None: who took it is lost, and with ``again`` all are asked
-        once more."""
+        """Ask one after the other. None: the one that took it is lost, and with ``again``
+        all are asked once more."""
         last = self._last(candidates)
         for place, one in enumerate(candidates[: last + 1]):
             try:
@@ -225,7 +225,7 @@ class AnyHandle:
         raise ConfigError(ONE_AGENT)
 
     def ask(self, text: str, *, session_id: str = "") -> NoReturn:
-        """Refused: nobody has a model or a handler because of a skill."""
+        """Refused: to have a skill does not mean to have a model or a prompt handler."""
         raise ConfigError(ONE_AGENT)
 
     def _left(self, until: float) -> float:
@@ -236,7 +236,7 @@ class AnyHandle:
 
 
 class AnyCaller:
-    """One skill of whoever has it, ready to call."""
+    """One skill of the agents that have it, ready to call."""
 
     __slots__ = ("_handle", "_skill")
 

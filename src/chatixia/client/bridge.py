@@ -44,7 +44,9 @@ class Bridge:
         """The way in."""
         if self._portal is None:
             raise ConfigError(NOT_OPEN)
-        if self._pid != process_id():  # the loop's thread stayed behind: nobody would answer
+        if (
+            self._pid != process_id()
+        ):  # the loop's thread is not in this process: no answer would come
             raise ConfigError(FORKED)
         return self._portal
 
@@ -59,7 +61,7 @@ class Bridge:
     def listen(
         self, work: Callable[[OnProgress], Awaitable[T]], on_progress: OnProgress | None
     ) -> T:
-        """The same; ``work`` is given what hears its progress, which is told in this thread.
+        """The same; ``work`` gets a function for its progress, which is reported in this thread.
 
         What ``on_progress`` raises ends the work and is raised.
         """
@@ -88,7 +90,7 @@ class Bridge:
 
 
 def trimmed(error: BaseException) -> Any:
-    """``error`` without the frames of the loop's thread, which say nothing to who called: its
+    """``error`` without the frames of the loop's thread, which mean nothing to the caller: its
     causes keep their sentences."""
     link: BaseException | None = error
     for _ in range(8):
@@ -113,4 +115,4 @@ async def _await_with_steps(
 
 
 def _ignore_step(step: Progress) -> None:
-    """Nobody listens."""
+    """No one asked for progress."""

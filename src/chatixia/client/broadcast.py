@@ -14,7 +14,7 @@ from .handle import AgentHandle, CallOptions
 from .reply import Receipt
 
 MAX_RECEIVERS: Final = 32
-"""All are told at once, so that none waits for another's time."""
+"""All are sent to at once, so that none waits for another's time."""
 REACH_S: Final = 5.0
 """How long one is waited for until a link to it opens."""
 ANSWER_SHARE: Final = 0.1
@@ -37,7 +37,12 @@ async def broadcast(
         _tell(AgentHandle(context, name, options), text, wait) for name in names[:MAX_RECEIVERS]
     )
     return await gather(receipts, MAX_RECEIVERS) + [
-        Receipt(name, False, code="too_large", message=f"At most {MAX_RECEIVERS} are told.")
+        Receipt(
+            name,
+            False,
+            code="too_large",
+            message=f"A broadcast goes to at most {MAX_RECEIVERS} agents.",
+        )
         for name in names[MAX_RECEIVERS:]
     ]
 

@@ -2,8 +2,8 @@
 
 One per mesh, and one per request that a skill serves, so that its calls carry its path and deadline
 and end with it. A context can be shut: when its mesh was closed, and in a process that forked (an
-engine does not survive a fork: links.md section 2). Whoever still calls through it gets an error at
-once, and so does whoever calls from another event loop than the mesh's own.
+engine does not survive a fork: links.md section 2). A call through it is an error at once then, and
+so is one from another event loop than the mesh's own.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ CLOSED: Final = (
 class CallContext:
     """What calls are made through, and what is true of each of them.
 
-    ``path``: the ids that caused them, the first asker first, without this process's own; a gateway
-    names who asks through it, as ``("mcp:name",)``. ``deadline``: on the mesh's monotonic clock,
+    ``path``: the ids that caused them, the first caller first, without this process's own; a
+    gateway names its own caller, as ``("mcp:name",)``. ``deadline``: on the mesh's monotonic clock,
     None for no bound. ``traceparent``: the trace that they belong to. ``scope``: the request that
     they end with. Without any of those ``call`` is the port's own method behind one comparison.
     """
@@ -129,12 +129,12 @@ class CallContext:
 
     @property
     def id(self) -> AgentId:
-        """Who calls."""
+        """The id of the caller."""
         return self._port.id
 
     @property
     def avoid(self) -> frozenset[str]:
-        """Whom a call by skill does not pick: the asker, and everyone who waits for it."""
+        """The ids that a call by skill leaves out: the caller, and all that wait for it."""
         return frozenset((*self.path, self.id))
 
     def stream(self, outgoing: Outgoing) -> Stream:

@@ -46,7 +46,7 @@ from .task import Task
 from .value import encode, encode_args, encode_sorted
 
 TASK_S: Final = 86_400.0
-"""A submitted task's default deadline in seconds: whoever is away may be back within a day."""
+"""A submitted task's default deadline in seconds: an absent agent may be back within a day."""
 ACK_S: Final = 10.0
 """How long one try of a submit waits for its acknowledgement."""
 DOUBT_S: Final = 30.0
@@ -99,7 +99,7 @@ class Mesh:
         idempotent: bool = False,
         queue: Queue = "auto",
     ) -> AnyHandle:
-        """A handle on whoever has ``skill``; options as for :meth:`agent`.
+        """A handle on the agents with ``skill``; options as for :meth:`agent`.
 
         Raises UnknownSkill if ``skill`` can be no skill's name.
         """
@@ -152,7 +152,7 @@ class Mesh:
 
         ``wait`` for their answers, else only until each has it; ``timeout`` in seconds for each,
         5 of them for a link. Beyond 32 agents the rest get a receipt with code ``too_large``: they
-        were not told. Without the registry those are told that are linked.
+        did not get it. Without the registry it goes to those that are linked.
         """
         checked(timeout, False, "never")
         names = [AgentId(name) for name in await self._present() if name != self.id]
@@ -179,9 +179,9 @@ class Mesh:
     ) -> Task:
         """Put a task in the registry's queue; it survives this process, the worker and restarts.
 
-        ``agent`` may be empty: whoever has ``skill``. ``key``: an idempotency key; the same key
+        ``agent`` may be empty: any with ``skill``. ``key``: an idempotency key; the same key
         with the same content, in any order, is the same task. ``deadline`` in seconds from now; a
-        day unless said. ``retry_of``: the id of an ended task that this one does again.
+        day by default. ``retry_of``: the id of an ended task that this one does again.
         Raises Conflict, TooLarge, Overloaded, RegistryUnreachable. An error whose outcome is
         unknown comes only after 30 s of asking under the same key: the task may be there then.
         """
@@ -235,7 +235,7 @@ class Mesh:
         return Mesh(self._context.derive(deadline=self._context.world.monotonic() + seconds))
 
     async def close(self) -> None:
-        """Leave the mesh; links are closed, the directory is told.
+        """Leave the mesh: links are closed, and the directory is notified.
 
         Calls under way end with Unavailable; handles of this mesh raise ConfigError from now on.
         Raises ConfigError in another loop than its own.

@@ -1,4 +1,4 @@
-"""How far a request is, as its asker hears it: over a link and through the queue alike."""
+"""How far a request is, as it is reported to its caller: over a link and through the queue."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Progress(msgspec.Struct, frozen=True):
 
 
 OnProgress = Callable[[Progress], None]
-"""What a call takes to hear how far it is."""
+"""The callback of a call that wants to know how far it is."""
 
 
 def listening(on_progress: OnProgress | None) -> Callable[[float | None, str], None] | None:
@@ -25,7 +25,7 @@ def listening(on_progress: OnProgress | None) -> Callable[[float | None, str], N
     if on_progress is None:
         return None
 
-    def hear(fraction: float | None, note: str) -> None:
+    def report(fraction: float | None, note: str) -> None:
         on_progress(Progress(fraction, note))
 
-    return hear
+    return report

@@ -225,7 +225,7 @@ class _SyncCalls:
         if on_progress is None:
             return self._bridge.run(lambda: self._handle.call(skill, args))
         return self._bridge.listen(
-            lambda hear: self._handle.call(skill, args, on_progress=hear), on_progress
+            lambda report: self._handle.call(skill, args, on_progress=report), on_progress
         )
 
     def stream(
@@ -274,7 +274,7 @@ class SyncHandle(_SyncCalls):
 
 
 class SyncAnyHandle(_SyncCalls):
-    """A handle on whoever has a skill. Each attribute is a skill."""
+    """A handle on the agents with a skill. Each attribute is a skill."""
 
     _handle: AnyHandle
 
@@ -373,7 +373,7 @@ class SyncTask:
 
 
 def _closing(bridge: Bridge, items: AsyncGenerator[T, None]) -> Iterator[T]:
-    """The items; whoever leaves early closes where they come from."""
+    """The items; to leave early closes their source."""
     try:
         yield from bridge.each(items)
     finally:

@@ -192,7 +192,7 @@ def _took(row: Row) -> float:
 
 
 class _Newest:
-    """The last progress that was passed on: each watch that begins is told all again."""
+    """The last progress that was passed on: each watch that begins repeats it all."""
 
     def __init__(self) -> None:
         self._fence, self._n = "", -1

@@ -12,7 +12,7 @@ from chatixia.ids import AgentId
 AT_ONCE: Final = 8
 OPEN_S: Final = 5.0
 AGAIN_S: Final = 10.0
-"""Whoever could not be reached is not tried again for so long."""
+"""Seconds before an agent that could not be reached is tried again."""
 MAX_TRIED: Final = 1024
 
 
@@ -26,7 +26,7 @@ class Warmer:
         self._tried: dict[str, float] = {}
 
     def warm(self, port: MeshPort, name: AgentId, now: float) -> None:
-        """Open a link to ``name`` beside what runs; nobody hears if that fails."""
+        """Open a link to ``name`` in the background; a failure is not reported."""
         if now - self._tried.get(name, -AGAIN_S) < AGAIN_S or len(self._tasks) >= AT_ONCE:
             return
         self._tried.pop(name, None)
@@ -41,5 +41,5 @@ class Warmer:
 
 
 async def _open(port: MeshPort, name: AgentId) -> None:
-    with suppress(MeshError):  # it stays as it was; whoever needs it will hear why
+    with suppress(MeshError):  # the call that needs the link will raise the reason
         await port.ping(name, OPEN_S)

@@ -108,7 +108,7 @@ class FakeWorld:
     def later(
         self, delay: float, callback: Callable[[], None], work: bool = False, frame: bool = False
     ) -> Timer:
-        """Call once after ``delay`` fake seconds. ``frame``: comes even if nobody waits."""
+        """Call once after ``delay`` fake seconds. ``frame``: fires even if nothing waits."""
         self._count += 1
         kind = "frame" if frame else "work" if work else "timer"
         timer = Timer(self.now + max(delay, 0.0), self._count, kind, callback, self._lag)
@@ -117,7 +117,7 @@ class FakeWorld:
         return timer
 
     def stir(self) -> None:
-        """Something happened: whoever it wakes runs before the clock moves."""
+        """Something happened: all that it wakes runs before the clock moves."""
         self._quiet = 0
         if self._slow_since is not None:
             self._lag += REAL.monotonic() - self._slow_since
@@ -158,7 +158,7 @@ class FakeWorld:
         elif not self.waiting():
             first = [timer for timer in first if timer.kind == "frame"]
         if not first:
-            return  # nobody waits for anything; the next stir goes on
+            return  # nothing waits; the next stir goes on
         timer = min(first, key=self._wait) if self.working() else min(first)
         if self.working() and (wait := self._wait(timer)) > 0:
             self._slow_since = REAL.monotonic()

@@ -45,7 +45,7 @@ class MemoryMesh(Mesh):
         await self.network.sleep(seconds)
 
     async def kill(self, agent: Agent) -> None:
-        """End an agent's process without a word; what it held goes to others after 5 s."""
+        """End an agent's process without notice; what it held goes to others after 5 s."""
         node = self.network.kill(agent.name)
         await node.stop()
         await agent.stop()

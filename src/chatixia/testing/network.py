@@ -70,7 +70,7 @@ class MemoryPath:
         return 0
 
     def send(self, data: bytes) -> None:
-        """Into the weather. Raises EngineRefused when dead, or by ``Network.refuse``."""
+        """Send one frame. Raises EngineRefused when dead, or by ``Network.refuse``."""
         if self.dead:
             raise EngineRefused("closed")
         if len(data) > MAX_MESSAGE:
@@ -102,7 +102,7 @@ class MemoryLinks:
         self.network.want(self.owner, peer)
 
     def trouble(self, peer: AgentId) -> str:
-        """Nobody asks a memory why."""
+        """There is none to report."""
         return ""
 
     likely = trouble
@@ -164,7 +164,7 @@ class MemoryRegistry:
 
 
 class Network:
-    """Nodes, paths and weather, on one :class:`FakeWorld`.
+    """Nodes, paths and their conditions, on one :class:`FakeWorld`.
 
     ``loss``, ``duplicate``, ``reorder``, ``refuse``: probabilities per frame. ``delay``: seconds
     one way, least and most. ``queue``: whether its registry has one.
@@ -273,9 +273,9 @@ class Network:
             sidecar_peer_id=name,
         )
 
-    def route(self, skill: str, asker: str) -> AgentRecord:
-        """A node with the skill, in turns, never the asker."""
-        able = [row for row in self.listed.values() if _fits(row, skill) and row.agent_id != asker]
+    def route(self, skill: str, caller: str) -> AgentRecord:
+        """A node with the skill, in turns, never the caller."""
+        able = [row for row in self.listed.values() if _fits(row, skill) and row.agent_id != caller]
         if not able:
             raise UnknownSkill(f"No agent that is online has the skill {skill}.")
         self._turn += 1
@@ -326,7 +326,7 @@ class Network:
             self.cut(path.owner, path.other.owner)
 
     def kill(self, name: str) -> MemoryNode:
-        """The process is gone without a word; the others get the verdict *gone*."""
+        """The process ends without notice; the others get the verdict *gone*."""
         node = self.nodes.pop(name)
         self._registries[name].up = False
         if self.queue is not None:
@@ -353,7 +353,7 @@ class Network:
         both = [path for pair in self._paths.values() for path in pair]
         return [path for path in both if path.owner == name]
 
-    # -- weather
+    # -- conditions
 
     def carry(self, path: MemoryPath, data: bytes) -> None:
         """One frame on its way: refused, lost, late, twice, or as it should."""

@@ -1,4 +1,4 @@
-"""A mesh port in memory that says what its skills wait for."""
+"""A mesh port in memory that counts what its skills wait for."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .works import WatchedStream, Works
 
 
 class MemoryNode(PeerMesh):
-    """The real mesh port; whoever asks through it counts as waiting, whoever serves as working."""
+    """The real mesh port; its callers count as waiting, what serves as working."""
 
     works: Works
 

@@ -1,7 +1,7 @@
 """The registry's queue in memory: the real task service over the real store, on a fake clock.
 
-Nothing of either is told again here. Beside them stand only the sockets, which carry a push after
-a frame's time, and the clock that makes the sweeps come.
+Only the sockets, which carry a push after a frame's time, and the clock that triggers the sweeps
+are made here.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class MemoryQueue:
         self._members.add(name)
 
     def offer(self, name: AgentId, slots: int, skills: frozenset[str]) -> None:
-        """What an agent's heartbeat says: it takes queued work."""
+        """As an agent's heartbeat does: it takes queued work."""
         login = self._logins.get(name)
         if login is not None and login.principal.kind == "agent":
             mark = login.principal.incarnation

@@ -62,7 +62,7 @@ class Works:
 
     @contextmanager
     def ask(self) -> Iterator[None]:
-        """While the mesh is asked: whoever asks waits; a skill that does is not at work."""
+        """While a call is under way: its caller waits, and a skill that calls is not at work."""
         work = _serving.get()
         self.asking += 1
         if work is not None:

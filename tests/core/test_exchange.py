@@ -6,6 +6,7 @@ from msgspec import Raw
 from chatixia.core import exchange, frames
 from chatixia.core.exchange import PendingCall, ServedRequest
 from chatixia.core.ports import Incoming, Outgoing
+from chatixia.core.streams import Outflow
 from chatixia.errors import PeerRestarted, Unreachable
 from chatixia.wire import messages as m
 
@@ -52,13 +53,15 @@ def test_a_deadline_that_is_left_is_never_sent_as_passed():
     ],
 )
 def test_each_reply_holds_the_result(reply, value):
-    read = m.read(exchange.response(served(reply), b'"v"', 0))
+    read = m.read(exchange.response(served(reply), b'"v"'))
     assert bytes(value(read)) == b'"v"'
 
 
 def test_the_number_of_items_ends_a_stream():
-    assert m.read(exchange.response(served(m.TaskAnswer), b"null", 3)).payload.items == 3
-    assert m.read(exchange.response(served(m.PromptAnswer), b"null", 4)).payload.items == 4
+    for reply, items in ((m.TaskAnswer, 3), (m.PromptAnswer, 4)):
+        streamed = served(reply, stream=True)
+        streamed.flow = Outflow(items)
+        assert m.read(exchange.response(streamed, b"null")).payload.items == items
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from .context import Ctx
 from .failing import failure
 from .generator_threads import GeneratorThreads
 from .prompts import PromptService
+from .served_log import log as served_log
 from .served_log import logged
 from .skill import Skill, check_size
 from .threads import Threads
@@ -68,7 +69,8 @@ class Runtime:
 
     async def handle(self, incoming: Incoming, responder: Responder) -> None:
         """Serve one request: exactly one reply or fail, unless cancelled."""
-        responder = logged(incoming, responder, self._context.world.monotonic)
+        if served_log.level:
+            responder = logged(incoming, responder, self._context.world.monotonic)
         bound = self._bound.get(incoming.skill) if incoming.kind == "task" else None
         if bound is None:
             await self._other(incoming, responder)

@@ -109,6 +109,16 @@ class PeerBudget:
         self._held.running += by
         self._room.running += by
 
+    def answered(self, size: int) -> None:
+        """A handler is done, and ``size`` bytes of its answer wait to be acknowledged."""
+        held, room = self._held, self._room
+        self.running -= 1
+        held.running -= 1
+        room.running -= 1
+        self.kept += size
+        held.kept += size
+        room.kept += size
+
     def keep(self, by: int) -> None:
         """``by`` more (or fewer) bytes of answers wait to be acknowledged."""
         self.kept += by

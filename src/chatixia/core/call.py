@@ -172,9 +172,11 @@ class Calls:
         if served.answer is not None or served.oneway:
             self._finish(served, served.answer or b"")
             return
-        items = served.flow.n if served.flow is not None else 0
         try:
-            self._finish(served, frames.bounded(exchange.response(served, result, items)))
+            if served.reply is m.TaskAnswer and served.flow is None:
+                self._finish(served, frames.task_response(served.rid, result))
+            else:
+                self._finish(served, exchange.response(served, result))
         except (TooLarge, Overloaded) as error:
             self.refuse(served, error)
 
@@ -195,9 +197,8 @@ class Calls:
             return
         if not served.oneway:
             self.session.send(data, served)
-            self.account.keep(len(data))
         served.answer = data
-        self.account.run(-1)
+        self.account.answered(0 if served.oneway else len(data))
         if served.bucket is not None:
             served.bucket.discard(served)
         if served.oneway:
@@ -290,7 +291,10 @@ class Calls:
             ask.traceparent,
             self.via,
             ask.request_id,
-            holder=self.account.holder,
+            "",
+            1,
+            "",
+            self.account.holder,
         )
         self._admit(ask, incoming, m.TaskAnswer, now, sink)
 

@@ -104,7 +104,7 @@ KINDS: Final[dict[type[m.Asking], tuple[Any, type[m.Message]]]] = {
 
 def request(out: Outgoing, rid: str) -> bytes:
     """The encoded request of ``out.kind``."""
-    millis = max(1, int(out.timeout * 1000)) if out.timeout > 0 else 0
+    millis = (int(out.timeout * 1000) or 1) if out.timeout > 0 else 0
     if out.kind == "task":
         flags = b',"stream":true' if out.stream else b""
         if out.idempotent:
@@ -131,8 +131,9 @@ def request(out: Outgoing, rid: str) -> bytes:
     )
 
 
-def response(served: ServedRequest, result: bytes, items: int) -> bytes:
-    """The encoded response with ``result`` (JSON bytes), after ``items`` stream items."""
+def response(served: ServedRequest, result: bytes) -> bytes:
+    """The encoded response with ``result`` (JSON bytes), after the items of its stream."""
+    items = served.flow.n if served.flow is not None else 0
     if served.reply is m.TaskAnswer and not items:
         return frames.task_response(served.rid, result)
     raw = msgspec.Raw(result)

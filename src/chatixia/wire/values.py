@@ -24,7 +24,8 @@ _OTHERS: Final = bytes(byte for byte in range(256) if byte not in b'[]{}"')
 _STEPS: Final = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
 _STRING: Final = re.compile(rb'"[^"]*"')
 _SLICE: Final = 65_536
-_SCALARS: Final = frozenset({str, int, float, bool, type(None)})
+SCALARS: Final = frozenset({str, int, float, bool, type(None)})
+"""Types whose encoding cannot have a flaw."""
 _FEW: Final = 16
 
 _skim: Final = msgspec.json.Decoder(msgspec.Raw).decode
@@ -79,11 +80,11 @@ def is_flat(value: Any) -> bool:
     What most calls carry; it spares them, and long texts above all, a second look.
     """
     kind = value.__class__
-    if kind in _SCALARS:
+    if kind in SCALARS:
         return True
     if kind is not dict or len(value) > _FEW:
         return False
     for item in value.values():  # noqa: SIM110 - a third of the time of all(...)
-        if item.__class__ not in _SCALARS:
+        if item.__class__ not in SCALARS:
             return False
     return True

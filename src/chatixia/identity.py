@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from chatixia.errors import ConfigError
-from chatixia.ids import KeyId, MeshId
+from chatixia.ids import KeyId
 
 KEY_BYTES = 32
 
@@ -108,11 +108,6 @@ def verify(key: bytes, context: str, data: bytes, signature: bytes) -> bool:
 def key_id(public: bytes) -> KeyId:
     """First 16 hex characters of SHA-256 of a raw public key."""
     return KeyId(hashlib.sha256(public).hexdigest()[:16])
-
-
-def mesh_id(owner: bytes) -> MeshId:
-    """SHA-256 in hex of the first owner's raw public key."""
-    return MeshId(hashlib.sha256(owner).hexdigest())
 
 
 def fingerprint(public: bytes) -> str:

@@ -14,8 +14,6 @@ TaskId = NewType("TaskId", str)
 """``t_`` and 26 base32 characters, drawn by the submitter."""
 RequestId = NewType("RequestId", str)
 """Unique per caller incarnation; at most 64 characters."""
-MeshId = NewType("MeshId", str)
-"""Lower-case hex SHA-256 of the first owner's public key (64 characters)."""
 KeyId = NewType("KeyId", str)
 """First 16 hex characters of SHA-256 of a public key."""
 Incarnation = NewType("Incarnation", str)

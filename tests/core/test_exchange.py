@@ -89,3 +89,11 @@ def test_two_calls_of_the_same_look_are_two():
 
 def test_frames_and_exchange_share_one_encoder():
     assert exchange.encode is frames.encode
+
+
+def test_a_cancel_that_came_first_is_remembered_once_and_the_oldest_goes():
+    cancels = exchange.EarlyCancels()
+    for turn in range(exchange.MAX_CANCELLED + 1):
+        cancels.add(f"r{turn}")
+    assert len(cancels) == exchange.MAX_CANCELLED and not cancels.take("r0")
+    assert cancels.take("r1") and not cancels.take("r1")

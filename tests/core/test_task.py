@@ -76,9 +76,6 @@ def test_fences_compare_by_generation_then_number():
 def test_a_fence_survives_its_text(generation: int, n: int):
     text = task.fence_text(generation, n)
     assert task.fence_key(text) == (generation, n)
-    assert task.fence_holds(text, generation, n)
-    assert not task.fence_holds(text, generation, n + 1)
-    assert not task.fence_holds(text, generation + 1, n)
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,10 @@
 Pure. Effects go to the sink the caller gives, a list; they are the state objects themselves, so
 nothing is made per message only to be thrown away:
 
-- :class:`Served`: start its handler. :class:`Stop`: cancel that handler.
-- :class:`Pending`: it has its ``value`` or ``error`` now.
+- :class:`ServedRequest`: start its handler. :class:`StopHandler`: cancel that handler.
+- :class:`PendingCall`: it has its ``value`` or ``error`` now.
 - :class:`Inflow`, :class:`Outflow`: wake whoever waits at that stream.
-- :class:`Late`: a call found no path in time. :class:`Heard`: a pong. ``Advanced``: progress.
+- ``CallOverdue``: a call found no path in time. ``PongReceived``, ``ProgressReported``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from chatixia.errors import (
     BadRequest,
     Cancelled,
     DeadlineExceeded,
-    Denied,
     HopLimit,
     MeshError,
     Overloaded,
@@ -34,7 +33,7 @@ from chatixia.wire.peer import FRAME_TARGET, MAX_HOPS, Credit
 
 from . import exchange, frames, unread
 from .budget import KEPT_SECONDS, MAX_ASKED, MAX_SERVED, PeerBudget, ResourceBudget
-from .exchange import CallOverdue, PendingCall, PongReceived, ServedRequest, StopHandler
+from .exchange import PendingCall, ServedRequest, StopHandler
 from .ports import Incoming, Outgoing
 from .session import PeerSession, ReassembledMessage
 from .streams import Inflow, Outflow
@@ -42,7 +41,6 @@ from .timers import TimerWheel
 
 MAX_SECONDS: Final = 86_400.0
 DEFAULT_SECONDS: Final = 300.0
-MAX_CANCELLED: Final = 256
 encode = frames.encode
 _EMPTY: Final = msgspec.Raw(b"{}")
 Sink = list[Any]
@@ -74,7 +72,7 @@ class Calls:
         self.via = ""
         self.asked: dict[str, PendingCall] = {}
         self.served: dict[str, ServedRequest] = {}
-        self._cancelled: dict[str, float] = {}
+        self._cancelled = exchange.EarlyCancels()
 
     @property
     def idle(self) -> bool:
@@ -145,8 +143,7 @@ class Calls:
     def _resolve(self, pending: PendingCall, error: MeshError, sink: Sink) -> None:
         error.agent = error.agent or self.peer
         error.via = error.via or (self.via or None)
-        pending.error = error
-        pending.via = self.via
+        pending.error, pending.via = error, self.via
         sink.append(pending)
 
     def take(self, pending: PendingCall) -> bytes:
@@ -184,13 +181,6 @@ class Calls:
         """End with an error."""
         if served.answer is None:
             self._finish(served, frames.error_response(served.reply, served.rid, error))
-
-    def amend(self, served: ServedRequest, error: MeshError) -> None:
-        """Give an error in the place of an answer that the asker cannot read."""
-        self.account.keep(-len(served.answer or b""))
-        data = served.answer = frames.error_response(served.reply, served.rid, error)
-        self.account.keep(len(data))
-        self.session.send(data, served)
 
     def _finish(self, served: ServedRequest, data: bytes) -> None:
         if served.answer is not None:
@@ -252,11 +242,11 @@ class Calls:
         elif isinstance(read, m.TaskAnswer | m.PromptAnswer | m.SkillAnswer):
             self._answered(read, *exchange.outcome(read), read.error, sink)
         else:
-            self._control(read, now, sink)
+            self._control(read, sink)
 
-    def _control(self, read: m.Read, now: float, sink: Sink) -> None:
+    def _control(self, read: m.Read, sink: Sink) -> None:
         if isinstance(read, m.CancelTell):
-            self._canceled(read.request_id, now, sink)
+            self._canceled(read.request_id, sink)
         elif isinstance(read, m.CreditTell):
             self._credited(read.payload, sink)
         elif isinstance(read, m.ProgressTell):
@@ -264,13 +254,32 @@ class Calls:
         elif isinstance(read, m.PingAsk):
             self.session.reply(encode(m.PongAnswer(request_id=read.request_id)))
         elif isinstance(read, m.PongAnswer):
-            sink.append(PongReceived(read.request_id))
+            sink.append(exchange.PongReceived(read.request_id))
         elif isinstance(read, m.ErrorTell) and read.frame:
-            unread.there(self, read.frame, sink)
+            self._frame_refused(read.frame, sink)
         elif isinstance(read, m.ErrorTell):
             self._answered(read, _EMPTY, 0, read.error, sink)
         elif isinstance(read, m.Unread):
-            unread.here(self, read, sink)
+            self._unread(read, sink)
+
+    def _unread(self, read: m.Unread, sink: Sink) -> None:
+        """A message that cannot be read: its sender hears so, and a call that it answers ends."""
+        pending = self.asked.get(read.request_id) if read.answers else None
+        if pending is not None:
+            self.end(pending, unread.answer(), sink)
+        else:
+            self.session.reply(exchange.complaint(read.request_id, read.error, read.frame))
+
+    def _frame_refused(self, frame: int, sink: Sink) -> None:
+        """The peer cannot read a frame of ours: what it carried ends, and never goes again."""
+        for pending in unread.calls(self.asked, frame):
+            self.session.refund(pending.cost)
+            self.end(pending, unread.call(), sink)
+        for served in unread.answers(self.served, frame):
+            data = frames.error_response(served.reply, served.rid, unread.given(self.me))
+            self.account.keep(len(data) - len(served.answer or b""))
+            served.answer = data
+            self.session.send(data, served)
 
     def _asked_task(self, ask: m.TaskAsk, now: float, sink: Sink, paid: bool) -> None:
         payload = ask.payload
@@ -310,20 +319,7 @@ class Calls:
                 self.session.reply(exchange.complaint(ask.request_id, error))
                 return
         kind, reply = exchange.KINDS[type(ask)]
-        incoming = Incoming(
-            self.peer,
-            ask.request_id,
-            kind,
-            "",
-            body,
-            stream,
-            (*ask.path, self.peer),
-            None,
-            ask.traceparent,
-            self.via,
-            ask.request_id,
-            holder=self.account.holder,
-        )
+        incoming = exchange.incoming(ask, kind, stream, self.peer, self.via, self.account.holder)
         self._admit(ask, incoming, reply, now, sink)
 
     def _admit(
@@ -331,13 +327,16 @@ class Calls:
     ) -> None:
         rid = ask.request_id
         seen = self.served.get(rid)
-        if seen is not None:
-            self._seen(seen)
+        if seen is not None:  # while it runs the duplicate attaches to it; then the same again
+            if seen.answer is not None and not seen.oneway:
+                self.session.repeat(seen.answer, seen)
             return
-        error = self._objection(ask, incoming)
-        if error is not None:
-            self.session.reply(frames.error_response(reply, rid, error))
-            return
+        plain = rid and ask.deadline_ms and not (ask.source_agent or ask.target_agent or ask.path)
+        if not plain or self._cancelled or len(self.served) >= MAX_SERVED or self.account.full:
+            error = self._objection(ask, incoming)
+            if error is not None:
+                self.session.reply(frames.error_response(reply, rid, error))
+                return
         seconds = DEFAULT_SECONDS if ask.deadline_ms is None else ask.deadline_ms / 1000
         deadline = incoming.deadline = now + min(seconds, MAX_SECONDS)
         served = ServedRequest(rid, self, reply, incoming, deadline)
@@ -349,38 +348,14 @@ class Calls:
         self.account.run(1)
         sink.append(served)
 
-    def _seen(self, seen: ServedRequest) -> None:
-        """A duplicate: of a running request, it attaches to it; of a done one, the same again."""
-        if seen.answer is not None and not seen.oneway:
-            self.session.repeat(seen.answer, seen)
-
     def _objection(self, ask: m.Asking, incoming: Incoming) -> MeshError | None:
-        if (
-            not (ask.source_agent or ask.target_agent or ask.path or self._cancelled)
-            and len(self.served) < MAX_SERVED
-            and not self.account.full
-            and ask.deadline_ms
-            and ask.request_id
-        ):
-            return None  # the one question of the hot path
-        return self._what_stands_against(ask, incoming)
-
-    def _what_stands_against(self, ask: m.Asking, incoming: Incoming) -> MeshError | None:
-        if (ask.source_agent and ask.source_agent != self.peer) or (
-            ask.target_agent and ask.target_agent not in (self.me, "*")
-        ):
-            return Denied("A message names another sender or receiver than its link has.")
-        if len(incoming.path) > MAX_HOPS:
-            return HopLimit(agent=self.me)
-        if not ask.request_id and type(ask) is not m.StatusTell:
-            return BadRequest("A request needs a request_id.")
-        if ask.deadline_ms == 0:
-            return DeadlineExceeded(agent=self.me, outcome="definite")
-        if self._cancelled and self._cancelled.pop(ask.request_id, None) is not None:
+        if error := exchange.objection(ask, incoming, self.me):
+            return error
+        if self._cancelled.take(ask.request_id):
             return Cancelled(agent=self.me)
         if len(self.served) >= MAX_SERVED or self.account.full:
-            said = "The agent has too many open requests of yours."
-            return Overloaded(said, agent=self.me, retry_after=1.0)
+            message = "The agent has too many open requests of yours."
+            return Overloaded(message, agent=self.me, retry_after=1.0)
         return None
 
     def _answered_task(self, answer: m.TaskAnswer, sink: Sink) -> None:
@@ -410,18 +385,13 @@ class Calls:
             pending.value = value
         flow = pending.flow
         if flow is not None and error is None and flow.next < items:
-            self._await_items(pending, items)
+            flow.end(items)  # the end overtook items that travel in fragments
+            self.asked[pending.rid] = pending
+            self._file(pending, pending.deadline)
             return
         if flow is not None:
             flow.end(items if error is None else flow.next)
         sink.append(pending)
-
-    def _await_items(self, pending: PendingCall, items: int) -> None:
-        """The end overtook items that travel in fragments."""
-        assert pending.flow is not None
-        pending.flow.end(items)
-        self.asked[pending.rid] = pending
-        self._file(pending, pending.deadline)
 
     def _chunk(self, came: m.TaskChunk | m.PromptChunk, sink: Sink, paid: bool) -> None:
         item = came.payload.item
@@ -449,13 +419,10 @@ class Calls:
                 flow.wanted = max(flow.wanted, total)
                 self._grant(self.asked[rid])
 
-    def _canceled(self, rid: str, now: float, sink: Sink) -> None:
+    def _canceled(self, rid: str, sink: Sink) -> None:
         served = self.served.get(rid)
         if served is None:
-            # It may overtake its own request, which travels in fragments.
-            self._cancelled[rid] = now
-            if len(self._cancelled) > MAX_CANCELLED:
-                del self._cancelled[next(iter(self._cancelled))]
+            self._cancelled.add(rid)
         elif served.answer is None:
             self.refuse(served, Cancelled(agent=self.me))
             sink.append(StopHandler(served))
@@ -484,7 +451,7 @@ class Calls:
             item.patience = 0.0
             item.bucket = self.wheel.add(item, item.deadline)
             if not item.sent:
-                sink.append(CallOverdue(item))
+                sink.append(exchange.CallOverdue(item))
         elif item.sent:
             self.end(item, DeadlineExceeded(), sink)
         else:

@@ -6,14 +6,24 @@ from typing import Any, Final
 
 import msgspec
 
-from chatixia.errors import BadRequest, MeshError, Unreachable
+from chatixia.errors import (
+    BadRequest,
+    DeadlineExceeded,
+    Denied,
+    HopLimit,
+    MeshError,
+    Unreachable,
+)
+from chatixia.ids import AgentId
 from chatixia.wire import messages as m
-from chatixia.wire.peer import Credit, Progress, Prompt, StreamChunk, TaskResponse
+from chatixia.wire.peer import MAX_HOPS, Credit, Progress, Prompt, StreamChunk, TaskResponse
 
 from . import frames
-from .ports import Incoming, Outgoing
+from .ports import Incoming, Kind, Outgoing
 from .streams import Inflow, Outflow
 
+MAX_CANCELLED: Final = 256
+"""Requests cancelled before they arrived that are remembered for one peer."""
 encode = frames.encode
 _prompt: Final = msgspec.json.Decoder(Prompt)
 
@@ -69,6 +79,21 @@ class ServedRequest(msgspec.Struct, eq=False):
     task: Any = None
 
 
+class EarlyCancels(dict[str, bool]):
+    """Ids of requests that were cancelled before they arrived: a cancel may overtake its own
+    request, which travels in fragments. The oldest goes when there are too many."""
+
+    def add(self, rid: str) -> None:
+        """That request is cancelled."""
+        self[rid] = True
+        if len(self) > MAX_CANCELLED:
+            del self[next(iter(self))]
+
+    def take(self, rid: str) -> bool:
+        """Whether it was cancelled before; it is forgotten then."""
+        return self.pop(rid, False)
+
+
 class StopHandler(msgspec.Struct):
     """Cancel the handler; its answer is already given."""
 
@@ -100,6 +125,42 @@ KINDS: Final[dict[type[m.Asking], tuple[Any, type[m.Message]]]] = {
     m.SkillAsk: ("skills", m.SkillAnswer),
     m.StatusTell: ("status", m.ErrorTell),
 }
+
+
+def incoming(
+    ask: m.Asking, kind: Kind, stream: bool, peer: AgentId, via: str, holder: str
+) -> Incoming:
+    """A request of ``peer`` that is no task, as the handler gets it; its deadline is not set."""
+    body: msgspec.Raw = ask.payload  # type: ignore[attr-defined]
+    return Incoming(
+        peer,
+        ask.request_id,
+        kind,
+        "",
+        body,
+        stream,
+        (*ask.path, peer),
+        None,
+        ask.traceparent,
+        via,
+        ask.request_id,
+        holder=holder,
+    )
+
+
+def objection(ask: m.Asking, incoming: Incoming, me: AgentId) -> MeshError | None:
+    """Why a request is refused whatever else is open; None if nothing is wrong with it."""
+    if (ask.source_agent and ask.source_agent != incoming.caller) or (
+        ask.target_agent and ask.target_agent not in (me, "*")
+    ):
+        return Denied("A message names another sender or receiver than its link has.")
+    if len(incoming.path) > MAX_HOPS:
+        return HopLimit(agent=me)
+    if not ask.request_id and type(ask) is not m.StatusTell:
+        return BadRequest("A request needs a request_id.")
+    if ask.deadline_ms == 0:
+        return DeadlineExceeded(agent=me, outcome="definite")
+    return None
 
 
 def request(out: Outgoing, rid: str) -> bytes:
@@ -151,14 +212,10 @@ def chunk(served: ServedRequest, n: int, item: bytes) -> bytes:
     return encode(kind(request_id=served.rid, payload=StreamChunk(n=n, item=msgspec.Raw(item))))
 
 
-def complaint(rid: str, error: MeshError) -> bytes:
-    """The encoded ``error`` message about what could not be handled."""
-    return encode(m.ErrorTell(request_id=rid, error=error.to_wire()))
-
-
-def frame_complaint(frame: int, error: MeshError) -> bytes:
-    """The encoded ``error`` message about a frame of which no message could be read."""
-    return encode(m.ErrorTell(error=error.to_wire(), frame=frame))
+def complaint(rid: str, error: MeshError, frame: int = 0) -> bytes:
+    """The encoded ``error`` message about what could not be handled: a message, or the ``frame``
+    of that number, of which no message could be read."""
+    return encode(m.ErrorTell(request_id=rid, error=error.to_wire(), frame=frame))
 
 
 def cut_off(kind: type[Unreachable], peer: str) -> Unreachable:

@@ -45,6 +45,14 @@ class FrameIn(msgspec.Struct):
     bye_ack: Count | None = None
 
 
+class FrameControl(msgspec.Struct):
+    """What an unnumbered frame says besides its ack. ``bye``: idle close (links.md section 4)."""
+
+    a: int
+    bye: int | None = None
+    bye_ack: int | None = None
+
+
 class _Loose(msgspec.Struct):
     s: Count = 0
     a: Count = 0
@@ -92,6 +100,13 @@ def _read_header(data: bytes) -> tuple[FrameIn, list[Read]]:
         raise BadRequest("A frame's numbers cannot be read.")
     error = BadRequest("A frame's messages cannot be read.")
     return FrameIn(int(head[1]), int(head[2])), [messages.Unread("", error, frame=int(head[1]))]
+
+
+def control(frame: FrameIn) -> FrameControl | None:
+    """What an unnumbered frame says besides its ack, if anything."""
+    if frame.bye is None and frame.bye_ack is None:
+        return None
+    return FrameControl(frame.a, frame.bye, frame.bye_ack)
 
 
 def write_frame(s: int, a: int, parts: list[bytes]) -> bytes:

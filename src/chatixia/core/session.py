@@ -22,6 +22,7 @@ from . import frames
 from .fragments import FragmentBudget, FragmentScheduler, Reassembly
 from .frames import FRAGMENT, JSON, Fragment
 from .replies import ReplyBudget
+from .retransmit import RetransmitTimer
 
 KEPT: Final = 4 * MIB
 """Bytes sent and not acknowledged, and bytes held out of order."""
@@ -33,14 +34,7 @@ QUEUED: Final = 32 * MIB
 """Bytes that wait to be sent; beyond, ``busy``."""
 ACK_BYTES: Final = 64 * KIB
 ACK_SECONDS: Final = 0.02
-TICK_SECONDS: Final = 0.25
-"""How often the driver calls ``tick`` while something is unacknowledged."""
-PATIENCE: Final = 4
-"""Ticks without progress before the oldest frames are sent again."""
-MAX_PATIENCE: Final = 16
 AGAIN_BYTES: Final = 64 * KIB
-SAME_ACKS: Final = 3
-"""Pure acks of the same number after which the next frame goes again."""
 
 
 class DeliveryNote(Protocol):
@@ -81,19 +75,14 @@ class PeerSession:
         "_consumed",
         "_cut_turn",
         "_cuts",
-        "_due",
         "_granted",
         "_head",
         "_held",
         "_held_bytes",
         "_kept",
-        "_last_ack",
+        "_losses",
         "_outbox",
-        "_recover",
-        "_same_acks",
         "_since_ack",
-        "_strikes",
-        "_strikes_at",
         "_taken",
         "_unacked",
         "_used",
@@ -128,10 +117,7 @@ class PeerSession:
         self._held: dict[int, bytes] = {}
         self._held_bytes = 0
         self._since_ack = 0
-        self._same_acks = self._last_ack = self._recover = 0
-        self._strikes = 0
-        self._strikes_at = 0
-        self._due = PATIENCE
+        self._losses = RetransmitTimer()
         self.halves = Reassembly(pool)
         self._used, self._allowed = 0, LINK_WINDOW
         self._consumed, self._granted = 0, LINK_WINDOW
@@ -323,21 +309,10 @@ class PeerSession:
         return self._unacked[0].s - 1 if self._unacked else self.s
 
     def tick(self) -> bool:
-        """Every 250 ms while something is unacknowledged: True when the oldest goes again.
-
-        A path loses only by dying, but a dying one may not tell (links.md section 1).
-        """
-        if not self._unacked:
-            self._strikes = 0
+        """Every 250 ms while something is unacknowledged: True when the oldest goes again."""
+        oldest = self._unacked[0].s if self._unacked else 0
+        if not self._losses.tick(oldest, bool(self._again)):
             return False
-        oldest = self._unacked[0].s
-        if oldest != self._strikes_at:
-            self._strikes_at, self._strikes, self._due = oldest, 0, PATIENCE
-            return False
-        self._strikes += 1
-        if self._strikes < self._due or self._again:
-            return False
-        self._due += min(self._due + PATIENCE, MAX_PATIENCE)
         self._repeat()
         return True
 
@@ -353,17 +328,18 @@ class PeerSession:
 
     def receive(
         self, data: bytes, now: float, out: list[Read | ReassembledMessage]
-    ) -> FrameControl | None:
+    ) -> frames.FrameControl | None:
         """Take a frame; append what it delivers to ``out``. BadRequest: the path must close."""
         first = data[0] if data else 0
         if first == JSON:
             frame, inside = frames.read_frame(data)
             if frame.s == 0:
                 if self.forgetful and frame.a > self.s:
-                    return _control(frame)  # of the session that I forgot; its next ack is of mine
+                    # Of the session that I forgot; its next ack is of mine.
+                    return frames.control(frame)
                 self._check_ack(frame.a)
                 self._pure_ack(frame.a)
-                return _control(frame)
+                return frames.control(frame)
             if frame.s == self.a + 1:
                 self.a = frame.s
                 self._check_ack(frame.a)
@@ -441,22 +417,9 @@ class PeerSession:
             self._again.popleft()
 
     def _pure_ack(self, a: int) -> None:
-        """The same ack again and again: the frame after it is missing, others came.
-
-        Until all that was under way then is acknowledged, each ack that moves names the next
-        missing one (RFC 6582, New Reno).
-        """
+        """The same ack again and again: the frame after it is missing, others came."""
         missing = bool(self._unacked) and self._unacked[0].s == a + 1
-        if not missing or self._again:
-            return
-        if a != self._last_ack:
-            self._last_ack, self._same_acks = a, 0
-            lost = a < self._recover
-        else:
-            self._same_acks += 1
-            lost = self._same_acks % SAME_ACKS == 0
-            self._recover = self.s if lost else self._recover
-        if lost:
+        if missing and not self._again and self._losses.pure_ack(a, self.s):
             self._again.append(self._unacked[0])
 
     def let_go(self) -> None:
@@ -511,17 +474,3 @@ class PeerSession:
         found = [note for _, note in self._outbox if note is not None]
         found += [note for _, note, _ in self._waiting if note is not None]
         return found + [cut.note for cut in self._cuts.unstarted() if cut.note is not None]
-
-
-class FrameControl(msgspec.Struct):
-    """What an unnumbered frame said besides its ack. ``bye``: idle close (links.md section 4)."""
-
-    a: int
-    bye: int | None = None
-    bye_ack: int | None = None
-
-
-def _control(frame: frames.FrameIn) -> FrameControl | None:
-    if frame.bye is None and frame.bye_ack is None:
-        return None
-    return FrameControl(frame.a, frame.bye, frame.bye_ack)

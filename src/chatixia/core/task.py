@@ -163,11 +163,6 @@ def fence_key(text: str) -> tuple[int, int]:
     return int(high), int(low)
 
 
-def fence_holds(given: str, generation: int, n: int) -> bool:
-    """Whether ``given`` is the fence under which the task stands now."""
-    return fence_key(given) == (generation, n)
-
-
 # --- tried again or not ------------------------------------------------------------------------
 
 

@@ -6,53 +6,38 @@ its path closed instead, the session would send the same frame on each new one (
 
 from __future__ import annotations
 
-from typing import Any, Final, Protocol
+from collections.abc import Mapping
+from typing import Final
 
-from chatixia.errors import BadRequest, MeshError, SkillFailed
+from chatixia.errors import BadRequest, SkillFailed
 from chatixia.ids import AgentId
-from chatixia.wire import messages as m
 
-from . import exchange
 from .exchange import PendingCall, ServedRequest
-from .session import PeerSession
 
 CALL: Final = "The agent could not read this call, nor what went with it in one frame."
 ANSWER: Final = "The answer came and could not be read."
 
 
-class CallsPort(Protocol):
-    """What is used here of ``core.call.Calls``, which uses this file."""
-
-    me: AgentId
-    session: PeerSession
-    asked: dict[str, PendingCall]
-    served: dict[str, ServedRequest]
-
-    def end(self, pending: PendingCall, error: MeshError, sink: list[Any]) -> None:
-        """End a call of ours with ``error``."""
-        ...
-
-    def amend(self, served: ServedRequest, error: MeshError) -> None:
-        """Give an error in the place of an answer."""
-        ...
+def calls(pending: Mapping[str, PendingCall], frame: int) -> list[PendingCall]:
+    """The calls whose last part that frame carried."""
+    return [each for each in pending.values() if each.frame == frame]
 
 
-def here(calls: CallsPort, read: m.Unread, sink: list[Any]) -> None:
-    """A message of the peer's: it is told, and if the message answers a call of ours, that ends."""
-    pending = calls.asked.get(read.request_id) if read.answers else None
-    if read.frame:
-        calls.session.reply(exchange.frame_complaint(read.frame, read.error))
-    elif pending is not None:
-        calls.end(pending, BadRequest(ANSWER, outcome="unknown"), sink)
-    else:
-        calls.session.reply(exchange.complaint(read.request_id, read.error))
+def answers(served: Mapping[str, ServedRequest], frame: int) -> list[ServedRequest]:
+    """The requests whose answer that frame carried."""
+    return [each for each in served.values() if each.frame == frame and each.answer is not None]
 
 
-def there(calls: CallsPort, frame: int, sink: list[Any]) -> None:
-    """A frame of ours: what it carried ends, and never goes again."""
-    for pending in [one for one in calls.asked.values() if one.frame == frame]:
-        calls.session.refund(pending.cost)
-        calls.end(pending, BadRequest(CALL, outcome="unknown"), sink)
-    for served in [one for one in calls.served.values() if one.frame == frame]:
-        if served.answer is not None:
-            calls.amend(served, SkillFailed(ANSWER, agent=calls.me))
+def call() -> BadRequest:
+    """What a call ends with that its peer could not read."""
+    return BadRequest(CALL, outcome="unknown")
+
+
+def answer() -> BadRequest:
+    """What a call ends with whose answer could not be read here."""
+    return BadRequest(ANSWER, outcome="unknown")
+
+
+def given(me: AgentId) -> SkillFailed:
+    """What a peer gets in the place of an answer that it could not read."""
+    return SkillFailed(ANSWER, agent=me)

@@ -25,23 +25,6 @@ MAX_HOPS: Final = 8
 CHANNEL: Final = "mesh"
 """The label of the call channel, and of the described single channel."""
 
-MessageType = Literal[
-    "ping",
-    "pong",
-    "task_request",
-    "task_response",
-    "task_stream_chunk",
-    "skill_query",
-    "skill_response",
-    "agent_status",
-    "agent_prompt",
-    "agent_response",
-    "agent_stream_chunk",
-    "cancel",
-    "progress",
-    "credit",
-    "error",
-]
 MESSAGE_TYPES: Final[dict[str, str]] = {
     "ping": "are you there; answered by pong with the same request_id",
     "pong": "answer to ping",
@@ -127,13 +110,6 @@ class Prompt(msgspec.Struct, omit_defaults=True):
     broadcast: bool = False
     stream: bool = False
     ack: bool = False
-
-
-class PromptReply(msgspec.Struct, omit_defaults=True):
-    """Payload of ``agent_response``."""
-
-    text: str = ""
-    items: Count = 0
 
 
 class SkillInfo(msgspec.Struct, omit_defaults=True):

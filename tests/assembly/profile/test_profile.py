@@ -12,9 +12,9 @@ import pytest
 
 from chatixia.assembly.profile import profile as module
 from chatixia.assembly.profile.profile import Profile, ProfileFile, appear_profile, make_keys
-from chatixia.core.membership import check_chain, read_record
+from chatixia.core.membership import check_chain, mesh_of, read_record
 from chatixia.errors import ConfigError, Conflict, MeshError
-from chatixia.identity import mesh_id, verify
+from chatixia.identity import verify
 from chatixia.wire.signed import b64, unb64
 from chatixia.world import REAL
 
@@ -27,7 +27,7 @@ def test_the_first_up_makes_a_whole_mesh(tmp_path: Path):
     profile = create(tmp_path)
     now = profile.clock.now()
     owner, chain = profile.owner_key()
-    assert profile.mesh == mesh_id(owner.public)
+    assert profile.mesh == mesh_of(owner.public)
     assert profile.owner == owner.public
     mine = check_chain(profile.machine_chain, mesh=profile.mesh, now=now, verify=verify)
     assert (mine.id, mine.kind, len(mine.chain)) == ("laptop", "machine", 2)

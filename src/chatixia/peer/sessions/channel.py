@@ -9,13 +9,9 @@ from typing import Any, Final
 
 from chatixia.core.call import Calls, Sink
 from chatixia.core.fragments import REASSEMBLY_SECONDS
-from chatixia.core.session import (
-    ACK_SECONDS,
-    TICK_SECONDS,
-    FrameControl,
-    LostState,
-    PeerSession,
-)
+from chatixia.core.frames import FrameControl
+from chatixia.core.retransmit import TICK_SECONDS
+from chatixia.core.session import ACK_SECONDS, LostState, PeerSession
 from chatixia.errors import MeshError, Unreachable
 from chatixia.peer.engines.base import EngineRefused
 from chatixia.peer.ports import Path

@@ -160,19 +160,27 @@ def task_request(
         rest = b',"path":%b' % encode(path)
     if traceparent:
         rest += b',"traceparent":%b' % encode(traceparent)
-    return (
-        b'{"type":"task_request","request_id":%b,"deadline_ms":%d%b,'
-        b'"payload":{"skill":%b,"args":%b%b}}'
-        % (encode(rid), deadline_ms, rest, encode(skill), args, flags)
+    return b"".join(  # under half the time of a format
+        (
+            b'{"type":"task_request","request_id":',
+            encode(rid),
+            b',"deadline_ms":',
+            encode(deadline_ms),
+            rest,
+            b',"payload":{"skill":',
+            encode(skill),
+            b',"args":',
+            args,
+            flags,
+            b"}}",
+        )
     )
 
 
 def task_response(rid: str, result: bytes) -> bytes:
     """``task_response`` with a result in JSON bytes."""
-    return b'{"type":"task_response","request_id":%b,"payload":{"result":%b}}' % (
-        encode(rid),
-        result,
-    )
+    head, body = b'{"type":"task_response","request_id":', b',"payload":{"result":'
+    return b"".join((head, encode(rid), body, result, b"}}"))
 
 
 def error_response(kind: type[messages.Message], rid: str, error: MeshError) -> bytes:

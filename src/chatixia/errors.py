@@ -401,8 +401,8 @@ class ConfigError(MeshError):
 
 def _tree(root: type[MeshError]) -> list[type[MeshError]]:
     """Every error of this module below ``root``; an application's own subclasses are not ours."""
-    ours = (sub for sub in root.__subclasses__() if sub.__module__ == __name__)
-    return [leaf for sub in ours for leaf in (sub, *_tree(sub))]
+    defined = (sub for sub in root.__subclasses__() if sub.__module__ == __name__)
+    return [leaf for sub in defined for leaf in (sub, *_tree(sub))]
 
 
 TABLE: Final[dict[str, type[MeshError]]] = {kind.code: kind for kind in _tree(MeshError)}
@@ -428,7 +428,7 @@ def from_wire(error: WireError) -> MeshError:
 
 
 def _foreign(error: WireError) -> MeshError:
-    made = MeshError(
+    error_of_peer = MeshError(
         error.message,
         agent=error.agent,
         via=error.via,
@@ -436,8 +436,8 @@ def _foreign(error: WireError) -> MeshError:
         outcome=error.outcome,
         retry_after=_seconds(error.retry_after),
     )
-    made.__dict__["code"] = error.code[:MAX_CODE]
-    return made
+    error_of_peer.__dict__["code"] = error.code[:MAX_CODE]
+    return error_of_peer
 
 
 def problem(error: MeshError, instance: str = "") -> dict[str, Any]:

@@ -50,9 +50,9 @@ class SignKey:
         The one signature without a context string; it cannot stand for another, since what it
         covers is base64url and a dot, and every context holds a slash.
         """
-        said = b".".join(urlsafe_b64encode(part).rstrip(b"=") for part in (header, claims))
-        tail = urlsafe_b64encode(self._key.sign(said)).rstrip(b"=")
-        return b".".join((said, tail)).decode()
+        signed_part = b".".join(urlsafe_b64encode(part).rstrip(b"=") for part in (header, claims))
+        tail = urlsafe_b64encode(self._key.sign(signed_part)).rstrip(b"=")
+        return b".".join((signed_part, tail)).decode()
 
     def seed(self) -> bytes:
         """The 32 secret bytes, for :func:`save`."""

@@ -100,8 +100,8 @@ _private: dict[int, tuple[int, int]] = {}
 
 
 def _what(fd: int) -> tuple[int, int]:
-    found = os.fstat(fd)
-    return found.st_dev, found.st_ino
+    status = os.fstat(fd)
+    return status.st_dev, status.st_ino
 
 
 def _let_go() -> None:

@@ -176,7 +176,7 @@ class _Envelope(msgspec.Struct):
     request_id: Short = ""
 
 
-_known: Final[msgspec.json.Decoder[AnyMessage]] = msgspec.json.Decoder(AnyMessage)
+_messages: Final[msgspec.json.Decoder[AnyMessage]] = msgspec.json.Decoder(AnyMessage)
 _envelope: Final = msgspec.json.Decoder(_Envelope)
 _ANSWERS: Final = frozenset({"task_response", "agent_response", "skill_response"})
 _HEAD: Final = re.compile(rb'\{"type":"([a-z_]{1,64})","request_id":"([^"\\]{1,64})"')
@@ -187,21 +187,21 @@ _types: Final = frozenset(str(kind.__struct_config__.tag) for kind in get_args(A
 def read(data: bytes | memoryview | msgspec.Raw) -> Read:
     """One message. What cannot be read becomes :class:`Unread`; never raises on any bytes."""
     try:
-        return _known.decode(data)
+        return _messages.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _unread(data, str(error))
 
 
-def _unread(data: bytes | memoryview | msgspec.Raw, why: str) -> Unread:
+def _unread(data: bytes | memoryview | msgspec.Raw, reason: str) -> Unread:
     try:
-        seen = _envelope.decode(data)
+        envelope = _envelope.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _unread_to_its_end(bytes(data))
-    if seen.type not in _types:
+    if envelope.type not in _types:
         return Unread(
-            seen.request_id, UnknownType(f"Messages of type {seen.type[:64]!r} are not known here.")
+            envelope.request_id, UnknownType(f"Messages of type {envelope.type[:64]!r} are not known here.")
         )
-    return Unread(seen.request_id, BadRequest(why), seen.type in _ANSWERS)
+    return Unread(envelope.request_id, BadRequest(reason), envelope.type in _ANSWERS)
 
 
 def _unread_to_its_end(data: bytes) -> Unread:

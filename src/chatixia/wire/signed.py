@@ -58,11 +58,11 @@ def digest(text: str) -> bytes:
 
 def fields(values: Iterable[str | int | bytes]) -> bytes:
     """Length-prefixed concatenation; integers in decimal."""
-    out = bytearray()
+    encoded = bytearray()
     for value in values:
         data = value if isinstance(value, bytes) else str(value).encode()
-        out += len(data).to_bytes(4, "big") + data
-    return bytes(out)
+        encoded += len(data).to_bytes(4, "big") + data
+    return bytes(encoded)
 
 
 def capabilities_hash(names: Iterable[str]) -> bytes:
@@ -136,26 +136,26 @@ def answer(
     )
 
 
-def hello(said: Hello) -> bytes:
+def hello(binding: Hello) -> bytes:
     """What the signature of a ``hello`` covers, under :data:`LINK`: all but the moving counters."""
     return fields(
         (
-            said.path,
-            said.mesh,
-            said.side,
-            said.source,
-            said.target,
-            unb64(said.nonce),
-            unb64(said.peer_nonce),
-            said.incarnation,
-            said.peer_incarnation,
-            unb64(said.fingerprint),
-            unb64(said.peer_fingerprint),
-            unb64(said.offer_hash),
-            unb64(said.answer_hash),
-            said.version,
-            capabilities_hash(said.capabilities),
-            unb64(said.peer_capabilities_hash),
+            binding.path,
+            binding.mesh,
+            binding.side,
+            binding.source,
+            binding.target,
+            unb64(binding.nonce),
+            unb64(binding.peer_nonce),
+            binding.incarnation,
+            binding.peer_incarnation,
+            unb64(binding.fingerprint),
+            unb64(binding.peer_fingerprint),
+            unb64(binding.offer_hash),
+            unb64(binding.answer_hash),
+            binding.version,
+            capabilities_hash(binding.capabilities),
+            unb64(binding.peer_capabilities_hash),
         )
     )
 

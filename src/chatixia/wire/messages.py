@@ -198,9 +198,8 @@ def _unread(data: bytes | memoryview | msgspec.Raw, reason: str) -> Unread:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _unread_to_its_end(bytes(data))
     if envelope.type not in _types:
-        return Unread(
-            envelope.request_id, UnknownType(f"Messages of type {envelope.type[:64]!r} are not known here.")
-        )
+        sentence = f"Messages of type {envelope.type[:64]!r} are not known here."
+        return Unread(envelope.request_id, UnknownType(sentence))
     return Unread(envelope.request_id, BadRequest(reason), envelope.type in _ANSWERS)
 
 

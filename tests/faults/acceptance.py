@@ -337,7 +337,7 @@ FAULTS: list[Fault] = [
     fault(
         "once-gone-always-gone",
         "an agent that came back is called directly again",
-        {"chatixia.peer.sessions.peers:PeerTable.present": always(None)},
+        {"chatixia.peer.sessions.listener:SessionListener.present": always(None)},
         "test_deaths.py::test_an_agent_that_was_killed_and_restarted_is_called_directly_again",
     ),
     fault(

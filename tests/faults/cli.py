@@ -153,7 +153,7 @@ FAULTS: list[Fault] = [
         "no-cause",
         "a call that no link takes names the likely cause",
         {"chatixia.core.route:because": first_given},
-        ("tests/peer/sessions/test_peers.py::test_who_gets_no_link_hears_the_likely_cause",),
+        ("tests/peer/sessions/test_router.py::test_who_gets_no_link_hears_the_likely_cause",),
     ),
     Fault(
         "unlogged-calls",

@@ -238,7 +238,7 @@ async def test_a_reader_that_stops_holds_the_writer_back_and_leaving_cancels_it(
         async for _ in stream:
             break
         await mesh.a.call(out())
-        flow = mesh.b._peers["a"].calls.served["k"].flow
+        flow = mesh.b.peers.states["a"].calls.served["k"].flow
         assert 5 < flow.n < 40
         await stream.aclose()
         await mesh.a.call(out())
@@ -316,9 +316,9 @@ async def test_who_was_forgotten_while_it_slept_is_called_and_calls_directly(who
         call = asyncio.create_task(sleeper.call(asked))
         await mesh.skills.started.wait()
         mesh.net.cut("a", "b", keep=True)
-        other.departed(who, sleeper.incarnation)
-        other._peers[who].calls.sweep(math.inf)  # as long as its answers are kept
-        assert other.forget(who)
+        other.listener.departed(who, sleeper.incarnation)
+        other.peers.states[who].calls.sweep(math.inf)  # as long as its answers are kept
+        assert other.peers.forget(who)
         mesh.net.heal("a", "b")
         error = await mesh.code(call)
         assert (type(error), error.outcome) == (Unreachable, "unknown")  # it did not restart
@@ -350,13 +350,15 @@ async def test_a_call_to_whoever_is_out_ends_also_if_it_was_sent():
         await mesh.a.call(out())
         asked = asyncio.ensure_future(mesh.a.call(out("hang", timeout=600)))
         await mesh.skills.started.wait()
-        mesh.a.refused("b", Revoked("It is out."))  # while its link lives the answer may come
+        mesh.a.listener.refused(
+            "b", Revoked("It is out.")
+        )  # while its link lives the answer may come
         assert not asked.done()
         mesh.net.cut("a", "b", keep=True)
-        mesh.a.refused("b", Denied("Not now."))
+        mesh.a.listener.refused("b", Denied("Not now."))
         await asyncio.sleep(0)
         assert not asked.done()
-        mesh.a.refused("b", Revoked("It is out."))
+        mesh.a.listener.refused("b", Revoked("It is out."))
         error = await mesh.code(asked)
         assert (error.code, error.outcome) == ("revoked", "unknown")
 
@@ -366,7 +368,7 @@ async def test_a_refused_link_ends_what_waits_for_it():
         mesh.net.cut("a", "b", keep=True)
         call = asyncio.create_task(mesh.a.call(out(timeout=60)))
         await asyncio.sleep(0)
-        mesh.a.refused("b", Denied("The fingerprint is another's."))
+        mesh.a.listener.refused("b", Denied("The fingerprint is another's."))
         error = await mesh.code(call)
         assert type(error) is Denied
         assert type(await mesh.code(mesh.a.call(out()))) is Denied
@@ -390,8 +392,8 @@ async def test_only_the_asked_peer_may_answer():
         call = asyncio.create_task(mesh.a.call(out("hang", key="k", timeout=60)))
         await mesh.skills.started.wait()
         forged = b'{"type":"task_response","request_id":"k","payload":{"result":1}}'
-        c._peers["a"].calls.session.send(forged)
-        c._peers["a"].channel.kick()
+        c.peers.states["a"].calls.session.send(forged)
+        c.peers.states["a"].channel.kick()
         await c.call(out(target="a"))
         assert not call.done()
         call.cancel()
@@ -401,14 +403,14 @@ async def test_link_driver_questions():
     async with Mesh() as mesh:
         await mesh.a.call(out())
         a, b = mesh.a, mesh.b
-        assert a.received("b", b.incarnation) == 1
-        assert a.received("b", "another") == a.received("c", "x") == 0
-        assert a.last_frame_at("b") > 0 == a.last_frame_at("c")
-        before = a.last_frame_at("b")
-        a.probe("b")
+        assert a.listener.received("b", b.incarnation) == 1
+        assert a.listener.received("b", "another") == a.listener.received("c", "x") == 0
+        assert a.listener.last_frame_at("b") > 0 == a.listener.last_frame_at("c")
+        before = a.listener.last_frame_at("b")
+        a.listener.probe("b")
         await a.ping("b")
-        assert a.last_frame_at("b") > before
-        assert a.idle("c")
+        assert a.listener.last_frame_at("b") > before
+        assert a.listener.idle("c")
 
 
 async def weather(seed, calls=30):
@@ -432,7 +434,7 @@ async def weather(seed, calls=30):
             order = [int(body) for who, body in mesh.skills.done if who == caller]
             assert order == list(range(calls)), f"seed {seed}"
         for node, peer in sides:
-            assert not node._peers[peer].calls.asked
+            assert not node.peers.states[peer].calls.asked
 
 
 @pytest.mark.parametrize("block", range(10))

@@ -32,21 +32,24 @@ from chatixia.world import REAL, World
 from .ports import LinkLayer, RegistryPort
 from .sessions.channel import SessionChannel
 from .sessions.dispatch import CallDispatcher, LinkStream
+from .sessions.listener import SessionListener
 from .sessions.peers import PeerState, PeerTable, fail
+from .sessions.router import CallRouter
 from .sessions.stop import closing
 from .tasks.dedup import DuplicateGuard
 from .tasks.submitter import QueueClient
 from .tasks.worker import QueueWorker
-from .timers import Timers
+from .timers import LoopTimers, Timers
 
 _query: Final = msgspec.json.Decoder(SkillQuery)
 
 
-class PeerMesh(PeerTable):
+class PeerMesh:
     """One principal's sessions with all its peers. ``registry`` None: links only.
 
-    ``await start()``, ``await stop()``; between them every method of ``core.ports.Mesh``.
-    It is the ``LinkListener`` of ``links``.
+    ``await start()``, ``await stop()``; between them every method of ``core.ports.MeshPort``.
+    ``peers``: the sessions; ``router``: link or queue; ``listener``: what links report goes there;
+    ``dispatcher``: the requests at work.
     """
 
     def __init__(
@@ -58,20 +61,31 @@ class PeerMesh(PeerTable):
         world: World = REAL,
         timers: Timers | None = None,
     ) -> None:
-        super().__init__(me, links, registry, world, timers)
-        self._queue = QueueClient(registry, world, self._timers) if registry is not None else None
+        timers = timers or LoopTimers()
+        self._me, self._links, self._registry = me, links, registry
+        self._world, self._timers = world, timers
+        self.incarnation = me.incarnation
+        self.dispatcher = CallDispatcher()
+        self.peers = PeerTable(me.id, world, timers, self.dispatcher)
+        self._states = self.peers.states
+        self.router = CallRouter(self.peers, links, registry, world)
+        self.listener = SessionListener(self.peers, self.router, links, world)
+        links.listener = self.listener
+        self.peers.explain = self.router.unopened
+        self.dispatcher.on_late, self.dispatcher.on_pong = self.router.late, self.listener.ponged
+        self.dispatcher.skills = self._describe
         self._duplicates = DuplicateGuard(me.ns, world, self._served)
-        self._worker = (
-            QueueWorker(me.id, registry, world, self._timers, me.clock.now, self._duplicates)
-            if registry is not None
-            else None
-        )
-        self._skills: dict[str, SkillInfo] = {}
-        self._handler: Handler | None = None
-        self._exclusion: MeshError | None = None
+        self._queue: QueueClient | None = None
+        self._worker: QueueWorker | None = None
         if registry is not None:
-            registry.on_push = self._pushed
-            registry.on_state = self._registry_moved
+            self._queue = QueueClient(registry, world, timers)
+            self._worker = QueueWorker(
+                me.id, registry, world, timers, me.clock.now, self._duplicates
+            )
+            self.dispatcher.follow = self._duplicates.follow
+            registry.on_push, registry.on_state = self._pushed, self._registry_moved
+        self._skills: dict[str, SkillInfo] = {}
+        self._exclusion: MeshError | None = None
 
     @property
     def id(self) -> AgentId:
@@ -80,15 +94,7 @@ class PeerMesh(PeerTable):
 
     async def start(self) -> None:
         """Start the links and, with skills served, the queue's worker."""
-        self._loop = asyncio.get_running_loop()
-        self._perform = CallDispatcher(self._loop)
-        self._perform.on_late = self._late
-        self._perform.on_pong = self._ponged
-        self._perform.skills = self._describe
-        if self._worker is not None:
-            self._perform.follow = self._duplicates.follow
-        if self._handler is not None:
-            self._perform.handler = self._handler
+        self.dispatcher.begin()
         await self._links.start()
 
     async def drain(self, seconds: float) -> None:
@@ -96,14 +102,14 @@ class PeerMesh(PeerTable):
 
         Returns when nothing runs any more, after ``seconds`` at the latest.
         """
-        self._perform.stopping = True
+        self.dispatcher.stopping = True
         if self._worker is not None:
             self._worker.drain()
         if self._registry is not None:
             self._registry.heartbeat(0, [], leaving=True)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while running := [*self._perform.tasks, *self._queued_runs()]:
+                while running := [*self.dispatcher.tasks, *self._queued_runs()]:
                     await asyncio.wait(running)
 
     def _queued_runs(self) -> list[asyncio.Task[Any]]:
@@ -111,21 +117,18 @@ class PeerMesh(PeerTable):
 
     async def stop(self) -> None:
         """Cancel what runs, close links, end every task."""
-        self._stopped = True
+        self.listener.stopped = True
         self._end_pending(closing)
-        for peer in self._peers.values():
+        for peer in self._states.values():
             if peer.looking is not None:
                 peer.looking.cancel()
         if self._worker is not None:  # first: a task may wait for a link's handler to end
             await self._worker.stop()
-        await self._perform.stop()
+        await self.dispatcher.stop()
         if self._queue is not None:
             await self._queue.stop()
         await self._links.stop()
-        self._let_go()
-        for timer in (self._alarm, self._sweeper):
-            if timer is not None:
-                timer.cancel()
+        self.peers.close()
 
     def exclude(self, error: MeshError) -> None:
         """This member is out of the mesh: ``error`` for its calls, those open and those to come."""
@@ -137,23 +140,17 @@ class PeerMesh(PeerTable):
             return copy
 
         self._end_pending(reason)
-        self._let_go()
-
-    def _let_go(self) -> None:
-        """Use no path any more."""
-        for peer in self._peers.values():
-            if peer.channel.path is not None:
-                peer.channel.detach(peer.channel.path)
+        self.peers.close_paths()
 
     def _end_pending(self, reason: Callable[[bool], MeshError]) -> None:
         """End every call of ours that is open; ``reason`` is told whether it was sent."""
         if self._queue is not None:
             self._queue.end(reason(True))
-        for peer in self._peers.values():
+        for peer in self._states.values():
             sink: Sink = []
             for pending in list(peer.calls.asked.values()):
                 peer.calls.end(pending, reason(pending.sent), sink)
-            self._perform(peer.channel, sink)
+            peer.channel.perform(sink)
             for waiter in peer.opened:
                 fail(waiter, reason(False))
 
@@ -161,7 +158,7 @@ class PeerMesh(PeerTable):
 
     async def call(self, outgoing: Outgoing) -> CallAnswer:
         """One answer, or one MeshError before the deadline."""
-        peer = self._peers.get(outgoing.target)
+        peer = self._states.get(outgoing.target)
         if (
             peer is None
             or peer.channel.path is None
@@ -169,11 +166,10 @@ class PeerMesh(PeerTable):
             or outgoing.timeout <= 0
         ):
             return await self._call_without_link(outgoing)
-        self._count += 1
         now = self._world.monotonic()
-        pending = peer.calls.ask(outgoing, outgoing.key or f"{self._prefix}{self._count:x}", now)
-        pending.waiter = self._loop.create_future()
+        pending = peer.calls.ask(outgoing, outgoing.key or self.peers.request_id(), now)
         channel = peer.channel
+        pending.waiter = channel.loop.create_future()
         channel.count += 1
         channel.kick()
         try:
@@ -197,7 +193,7 @@ class PeerMesh(PeerTable):
         if pending.error is not None:
             raise pending.error
         assert pending.moved
-        return await self._queued(peer, pending, self._now() - pending.started)
+        return await self._queued(peer, pending, self._world.monotonic() - pending.started)
 
     async def _queued(
         self, peer: PeerState, pending: PendingCall, tried: float = 0.0
@@ -206,7 +202,7 @@ class PeerMesh(PeerTable):
         assert self._queue is not None
         reason = "" if pending.out.queue == "only" else peer.history.why
         answer = await self._queue.call(pending.out, pending.rid, pending.deadline)
-        answer.ms = 1000 * (self._now() - pending.started)
+        answer.ms = 1000 * (self._world.monotonic() - pending.started)
         answer.why, answer.tried_ms = reason, 1000 * tried if tried else None
         return answer
 
@@ -214,7 +210,7 @@ class PeerMesh(PeerTable):
         """A call that may have waited for its link."""
         if pending.value is None and pending.error is None and not pending.moved:
             # Else it ended while its link was asked for, before anybody waited.
-            pending.waiter = self._loop.create_future()
+            pending.waiter = peer.channel.loop.create_future()
             peer.channel.kick()
             try:
                 await pending.waiter
@@ -223,7 +219,7 @@ class PeerMesh(PeerTable):
                 raise
         if pending.value is None:
             return await self._elsewhere(peer, pending)
-        ms = 1000 * (self._now() - pending.started)
+        ms = 1000 * (self._world.monotonic() - pending.started)
         path = peer.channel.path
         where, link_ms = (path.where, path.link_ms) if path is not None else ("", None)
         return CallAnswer(bytes(pending.value), pending.via, ms, peer.calls.peer, link_ms, where)
@@ -232,8 +228,8 @@ class PeerMesh(PeerTable):
         now = self._world.monotonic()
         peer = self._target(outgoing)
         is_open = peer.channel.path is not None
-        way = route.first(outgoing, is_open, self._registry_up(), peer.history, now)
-        rid = outgoing.key or self._rid()
+        way = route.first(outgoing, is_open, self.router.registry_up, peer.history, now)
+        rid = outgoing.key or self.peers.request_id()
         if way == "queue":
             deadline = now + outgoing.timeout
             return await self._queued(
@@ -251,17 +247,17 @@ class PeerMesh(PeerTable):
         if peer.channel.path is None:
             peer.calls.wait_until(pending, now + route.patience(outgoing.timeout, outgoing.reach))
             self._links.want(outgoing.target)
-            self._look(peer)
+            self.router.look(peer)
         return pending
 
     def stream(self, outgoing: Outgoing) -> Stream:
         """Many items, or one MeshError; a prompt that no link takes is answered in one piece."""
 
         def begin() -> tuple[PendingCall, SessionChannel]:
-            peer, now = self._target(outgoing), self._now()
+            peer, now = self._target(outgoing), self._world.monotonic()
             is_open = peer.channel.path is not None
-            way = route.first(outgoing, is_open, self._registry_up(), peer.history, now)
-            rid = outgoing.key or self._rid()
+            way = route.first(outgoing, is_open, self.router.registry_up, peer.history, now)
+            rid = outgoing.key or self.peers.request_id()
             if way == "queue":
                 pending = PendingCall(
                     rid, peer.calls, outgoing, b"", 0, now + outgoing.timeout, now, moved=True
@@ -288,31 +284,31 @@ class PeerMesh(PeerTable):
     async def ping(self, target: AgentId, timeout: float = 5.0) -> Pong:
         """A round trip over the present path; opens a link if there is none."""
         peer = self._target(Outgoing(target, timeout=timeout))
-        deadline = self._now() + timeout
+        deadline = self._world.monotonic() + timeout
         if peer.channel.path is None:
             await self._open(peer, target, timeout)
-        rid, started = self._rid(), self._now()
-        waiter = self._perform.pongs[rid] = self._loop.create_future()
+        rid, started = self.peers.request_id(), self._world.monotonic()
+        waiter = self.dispatcher.pongs[rid] = peer.channel.loop.create_future()
         peer.calls.ping(rid)
         peer.channel.kick()
         try:
             await self._until(waiter, deadline - started, target)
         finally:
-            self._perform.pongs.pop(rid, None)
+            self.dispatcher.pongs.pop(rid, None)
         where = peer.channel.path.where if peer.channel.path is not None else ""
-        return Pong(target, peer.calls.via, 1000 * (self._now() - started), where)
+        return Pong(target, peer.calls.via, 1000 * (self._world.monotonic() - started), where)
 
     async def _open(self, peer: PeerState, target: AgentId, timeout: float) -> None:
-        waiter: asyncio.Future[None] = self._loop.create_future()
+        waiter: asyncio.Future[None] = peer.channel.loop.create_future()
         peer.opened.append(waiter)
         self._links.want(target)
-        self._look(peer)
+        self.router.look(peer)
         await self._until(waiter, timeout, target)
 
     async def _until(self, waiter: asyncio.Future[None], seconds: float, target: str) -> None:
         error = Unreachable(f"No link to {target} opened in time.", agent=target)
         timer = self._timers.later(
-            seconds, lambda: fail(waiter, self._unopened(error, AgentId(target)))
+            seconds, lambda: fail(waiter, self.router.unopened(error, AgentId(target)))
         )
         try:
             await waiter
@@ -322,14 +318,14 @@ class PeerMesh(PeerTable):
     @property
     def waiting(self) -> int:
         """Calls and pings of ours that are open."""
-        waiting = sum(len(peer.calls.asked) + len(peer.opened) for peer in self._peers.values())
+        waiting = sum(len(peer.calls.asked) + len(peer.opened) for peer in self._states.values())
         queued = self._queue.waiting if self._queue is not None else 0
-        return waiting + queued + len(self._perform.pongs)
+        return waiting + queued + len(self.dispatcher.pongs)
 
     @property
     def working(self) -> int:
         """Handlers at work."""
-        return len(self._perform.tasks)
+        return len(self.dispatcher.tasks)
 
     def links(self) -> Sequence[LinkReport]:
         """The open links as the engine sees them."""
@@ -337,10 +333,8 @@ class PeerMesh(PeerTable):
 
     def serve(self, handler: Handler, skills: Sequence[SkillInfo], slots: int) -> None:
         """Answer requests from links and queue."""
-        self._handler = handler
         self._skills = {skill.name: skill for skill in skills}
-        if hasattr(self, "_perform"):
-            self._perform.handler = handler
+        self.dispatcher.handler = handler
         if self._worker is not None:
             self._worker.serve(handler, list(self._skills), slots)
         if self._registry is not None:
@@ -359,7 +353,7 @@ class PeerMesh(PeerTable):
             self._queue.registry_up()
         if up and self._worker is not None:
             self._worker.registry_up()
-        self._registry_state(up)
+        self.router.registry_state(up)
 
     def _pushed(self, push: msgspec.Struct) -> None:
         if self._queue is not None:
@@ -374,14 +368,14 @@ class PeerMesh(PeerTable):
             raise BadArguments(f"{outgoing.target[:64]!r} is not an agent id.")
         if outgoing.target == self._me.id:
             raise Rejected("An agent does not call itself over the mesh.", agent=outgoing.target)
-        if self._stopped:
+        if self.listener.stopped:
             raise Unavailable("This process is stopping.")
         if self._exclusion is not None:
             raise route.copy(self._exclusion)
-        return self._peer(outgoing.target)
+        return self.peers.open(outgoing.target)
 
     def _served(self, caller: str) -> Mapping[str, ServedRequest]:
-        peer = self._peers.get(caller)
+        peer = self._states.get(caller)
         return peer.calls.served if peer is not None else {}
 
     def _describe(self, body: bytes) -> bytes:

@@ -299,10 +299,10 @@ class Network:
         left.other, right.other = right, left
         self._paths[pair] = (left, right)
         one, two = self.nodes[a], self.nodes[b]
-        a_has = one.received(AgentId(b), two.incarnation)
-        b_has = two.received(AgentId(a), one.incarnation)
-        one.attach(AgentId(b), two.incarnation, left, b_has)
-        two.attach(AgentId(a), one.incarnation, right, a_has)
+        a_has = one.listener.received(AgentId(b), two.incarnation)
+        b_has = two.listener.received(AgentId(a), one.incarnation)
+        one.listener.attach(AgentId(b), two.incarnation, left, b_has)
+        two.listener.attach(AgentId(a), one.incarnation, right, a_has)
 
     def cut(self, a: str, b: str, *, keep: bool = False) -> None:
         """The path dies with the frames under way. ``keep``: no new one until ``heal``."""
@@ -313,7 +313,7 @@ class Network:
             path.dead = True
             node = self.nodes.get(path.owner)
             if node is not None:
-                node.detach(AgentId(path.other.owner), path)
+                node.listener.detach(AgentId(path.other.owner), path)
 
     def heal(self, a: str, b: str) -> None:
         """Paths between the two may open again; one does."""
@@ -335,7 +335,7 @@ class Network:
             a, b = pair
             self.cut(a, b)
         for other in self.nodes.values():
-            other.departed(AgentId(name), node.incarnation)
+            other.listener.departed(AgentId(name), node.incarnation)
         return node
 
     def leave(self, name: str) -> None:

@@ -25,7 +25,7 @@ class Side:
         asker = Calls("a", "b", TimerWheel())
         self.calls = Calls("b", "a", TimerWheel())
         self.channel = SessionChannel(self.calls, world, world, loop)
-        self.perform = CallDispatcher(loop)
+        self.perform = CallDispatcher()
         self.perform.handler = handler
         asker.ask(Outgoing("b", "s", stream=stream), "r", world.now)
         came, self.sink = [], []
@@ -169,7 +169,7 @@ async def test_whoever_waits_is_woken_once():
 
 
 async def test_pongs_and_late_calls_reach_who_waits():
-    perform, late = CallDispatcher(asyncio.get_running_loop()), []
+    perform, late = CallDispatcher(), []
     perform.on_late = late.append
     perform.pongs["p"] = waiter = asyncio.get_running_loop().create_future()
     pending = PendingCall("r", None, Outgoing("b"), b"", 0, 1.0, 0.0)

@@ -132,7 +132,7 @@ class Pair:
 
     def cut(self):
         self.net.cut("a", "b", keep=True)
-        self.a.refused("b", Unreachable("No path."))
+        self.a.listener.refused("b", Unreachable("No path."))
 
     @property
     def lease(self):
@@ -199,7 +199,7 @@ async def test_what_was_stopped_with_its_caller_is_run_again_after_it():
     async with pair() as both:
         call = await both.begun()
         await both.until(lambda: both.b._worker.leases.in_hand)
-        both.b.departed("a", both.a.incarnation)
+        both.b.listener.departed("a", both.a.incarnation)
         await both.until(lambda: both.skill.starts == 2)
         assert both.skill.stopped == [()]
         both.skill.go.set()
@@ -246,7 +246,9 @@ async def test_a_link_that_repeats_what_the_queue_brought_gets_its_answer(ended)
         await both.a.call(Outgoing("b", "free"))
         both.net.loss = 1.0  # the request goes into the void
         call = both.call()
-        await both.until(lambda: any(each.sent for each in both.a._peers["b"].calls.asked.values()))
+        await both.until(
+            lambda: any(each.sent for each in both.a.peers.states["b"].calls.asked.values())
+        )
         both.cut()
         await both.until(lambda: both.skill.starts)
         if ended:
@@ -258,7 +260,7 @@ async def test_a_link_that_repeats_what_the_queue_brought_gets_its_answer(ended)
         both.skill.go.set()
         assert (await call).value == b'"run 1"'
         both.net.world.advance(1)
-        await both.until(lambda: both.b._peers["a"].calls.session.a)
+        await both.until(lambda: both.b.peers.states["a"].calls.session.a)
     assert both.skill.starts == 1
 
 
@@ -270,8 +272,8 @@ async def test_with_a_real_registry_and_a_real_link_it_runs_once():
         async with asyncio.timeout(15):
             while not skill.starts:
                 await asyncio.sleep(0.01)
-        a._peers["b"].channel.detach(a._peers["b"].channel.path)
-        a.refused("b", Unreachable("No path."))
+        a.peers.states["b"].channel.detach(a.peers.states["b"].channel.path)
+        a.listener.refused("b", Unreachable("No path."))
         async with asyncio.timeout(15):
             while not b._worker.working:
                 await asyncio.sleep(0.01)

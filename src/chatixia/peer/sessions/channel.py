@@ -41,13 +41,13 @@ class SessionChannel:
         "_blocked",
         "_engine_bytes",
         "_halves_armed",
-        "_loop",
         "_reading",
         "_scheduled",
         "_tick_armed",
         "calls",
         "count",
         "last_frame_at",
+        "loop",
         "on_control",
         "path",
         "perform",
@@ -68,7 +68,7 @@ class SessionChannel:
         self.last_frame_at = 0.0
         self.count = 0
         self.on_control: Callable[[FrameControl], None] = _ignore
-        self._loop = loop
+        self.loop = loop
         self._reading = self._scheduled = self._blocked = False
         self._ack_armed = self._tick_armed = self._halves_armed = False
         self._engine_bytes = 0
@@ -200,7 +200,7 @@ class SessionChannel:
             return
         if self.calls.open > 1:
             self._scheduled = True
-            self._loop.call_soon(self._turn)
+            self.loop.call_soon(self._turn)
         else:
             self._flush()
 

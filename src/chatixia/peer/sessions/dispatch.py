@@ -76,8 +76,7 @@ class LinkResponder:
 class CallDispatcher:
     """Carries out the effects of ``core.call`` for every peer of one mesh."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+    def __init__(self) -> None:
         self._context = copy_context()
         """Each request starts in a copy: what another set, or who opened the link, is not seen."""
         self.handler: Handler = _unserved
@@ -89,6 +88,10 @@ class CallDispatcher:
         self.on_pong: Callable[[str], None] = lambda rid: None
         self.tasks: dict[asyncio.Task[Any], tuple[ServedRequest, SessionChannel]] = {}
         self.stopping = False
+
+    def begin(self) -> None:
+        """Requests are served in copies of the caller's context from now on."""
+        self._context = copy_context()
 
     def __call__(self, channel: SessionChannel, sink: Sink) -> None:
         """Do what the sink says, in order. Nothing here raises."""
@@ -135,7 +138,7 @@ class CallDispatcher:
             return
         duplicate = self.follow(served.incoming) if self.follow is not None else None
         work = (duplicate or self.handler)(served.incoming, responder)
-        task = asyncio.Task(work, loop=self._loop, context=self._context.copy(), **EAGER)
+        task = asyncio.Task(work, loop=channel.loop, context=self._context.copy(), **EAGER)
         if task.done():
             if served.answer is None or task.cancelled() or task.exception() is not None:
                 self._ended(task, served, channel)

@@ -215,7 +215,7 @@ async def test_many_agents_start_at_once_though_the_registry_is_busy(
 ):
     """Each is told to come later, and comes later."""
     if count < 100:
-        monkeypatch.setattr("chatixia.registry.web.app.NEAR_NONCES", (3.0, 15.0))
+        monkeypatch.setattr("chatixia.registry.web.app.LOOPBACK_NONCE_RATE", (3.0, 15.0))
     async with RegistryHarness(tmp_path / "home") as made:
         monkeypatch.setenv("CHATIXIA_HOME", str(made.home))
         agents = [Agent(f"a{n}") for n in range(count)]

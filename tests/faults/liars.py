@@ -73,7 +73,7 @@ FAULTS: list[Fault] = [
     Fault(
         "parts-without-end",
         "a message of endless parts ends the login",
-        {"chatixia.registry.web.protocols:MOST_PARTS": value(10**9)},
+        {"chatixia.registry.web.protocols:MAX_PARTS": value(10**9)},
         (f"{PROTOCOLS}::test_a_message_of_endless_empty_parts_ends_the_login",),
     ),
     Fault(

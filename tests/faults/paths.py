@@ -114,7 +114,7 @@ FAULTS: list[Fault] = [
     Fault(
         "turn-late",
         "a living login has a fresh TURN credential before its old one ends",
-        {"chatixia.registry.service:REFRESHED": value(2.0)},
+        {"chatixia.registry.service:REFRESH_FRACTION": value(2.0)},
         (f"{CREDENTIALS}::test_a_living_login_gets_fresh_ones_before_the_old_end",),
     ),
     Fault(

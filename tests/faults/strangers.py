@@ -29,7 +29,7 @@ def kept_out(original: Any) -> Any:
         from chatixia.errors import Overloaded
         from chatixia.registry.trust import nonces
 
-        if len(self._open) >= nonces.MOST:
+        if len(self._open) >= nonces.MAX_NONCES:
             raise Overloaded
         return str(original(self))
 
@@ -167,7 +167,7 @@ FAULTS: list[Fault] = [
     Fault(
         "pipeline-without-end",
         "requests that wait behind one another are bounded",
-        {"chatixia.registry.web.protocols:MOST_PIPELINED": value(10**6)},
+        {"chatixia.registry.web.protocols:MAX_PIPELINED": value(10**6)},
         (f"{PROTOCOLS}::test_requests_that_wait_behind_one_another_are_bounded",),
     ),
     Fault(

@@ -82,7 +82,7 @@ async def test_a_living_login_gets_fresh_ones_before_the_old_end(monkeypatch: py
     monkeypatch.setenv("TURN_SECRET", SECRET)
     assert service.refresh_seconds(3600) <= TURN_SECONDS / 2
     assert service.refresh_seconds(300) <= 150
-    monkeypatch.setattr(service, "REFRESHED", 0.0001)
+    monkeypatch.setattr(service, "REFRESH_FRACTION", 0.0001)
     async with RegistryHarness() as registry:
         peer = await doors.agent(registry, "anna")
         for _ in range(3):

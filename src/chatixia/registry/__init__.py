@@ -1,1 +1,1 @@
-"""The control plane: trust, work, live sockets and the web door; it never sees what agents say."""
+"""The control plane: trust, tasks, live sockets and HTTP; it sees nothing of a link's payload."""

@@ -1,4 +1,4 @@
-"""One call of a verb at either door: who calls, from where, through which listener."""
+"""One call of a verb, over HTTP or the WebSocket: who calls, from where, through which listener."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from chatixia.store.control.store import Store
 
 log = logging.getLogger("chatixia.registry")
 
-EVERY: Final = 1.0
+LOOK_SECONDS: Final = 1.0
 """Seconds between two looks."""
 
 
@@ -44,7 +44,7 @@ class Condition:
     async def _watch(self) -> None:
         while True:
             self.look()
-            await asyncio.sleep(EVERY)
+            await asyncio.sleep(LOOK_SECONDS)
 
     def look(self) -> None:
         """Log what has changed since the last time."""

@@ -97,7 +97,7 @@ class AgentLifecycle:
         )
 
     async def end_removed(self, revoked_keys: list[str]) -> None:
-        """End the tasks of whoever is out: the registry before may have died in the middle."""
+        """End the tasks of removed parties: the registry before may have died in the middle."""
         parties: RemovedParties = self._members.removed_parties(
             [*self._members.revoked_ids(), *revoked_keys]
         )

@@ -1,4 +1,4 @@
-"""A request's bytes as its verb's struct, the same at both doors.
+"""A request's bytes as its verb's struct, the same over HTTP and over the WebSocket.
 
 Not JSON is ``bad_request``; JSON of another shape is ``invalid``; above the verb's limit is
 ``too_large``.

@@ -40,13 +40,13 @@ from .web.unproved import UnprovedConnections
 from .work.compat import CompatTaskVerbs
 from .work.service import TaskService
 
-REFRESHED: Final = 0.5
+REFRESH_FRACTION: Final = 0.5
 """After this part of the life of a token or TURN credential a living login is sent the next."""
 
 
 def refresh_seconds(token_ttl: float) -> float:
     """Seconds between two ``config`` frames of a login."""
-    return min(token_ttl, TURN_SECONDS) * REFRESHED
+    return min(token_ttl, TURN_SECONDS) * REFRESH_FRACTION
 
 
 class ServiceOptions(msgspec.Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 The form is draft-uberti-behave-turn-rest-00 (coturn's ``use-auth-secret``): the username is
 ``expiry:id``, the password the base64 of HMAC-SHA1(secret, username). The server checks both by
-itself; no word passes between it and the registry.
+itself; nothing passes between it and the registry.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class TurnServers(msgspec.Struct, frozen=True):
         return f"TurnServers({self.urls!r})"
 
     def grant(self, member: str, wall: float, within: float = inf) -> dict[str, str | list[str]]:
-        """An entry of ``iceServers`` for the member ``member`` from ``wall`` (Unix seconds) on.
+        """An entry of ``iceServers`` for ``member`` from ``wall`` (Unix seconds) on.
 
         ``within``: seconds for which the membership still stands; no credential outlives it.
         """

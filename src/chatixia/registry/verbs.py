@@ -1,8 +1,8 @@
-"""Runs a verb for either door: may this principal, who answers, how long it took.
+"""Runs a verb: may this principal call it, which handler answers, how long it took.
 
-The web door and the socket door differ only in how they read and write bytes; rights, errors and
-measures are here once (tasks.md section 8). A door asks :func:`allow` before it parses the body,
-so that nobody's bytes are read in vain, and runs what was allowed.
+HTTP and the WebSocket differ only in how they read and write bytes; rights, errors and measures
+are here once (tasks.md section 8). Each of them calls :func:`allow` once, before it parses the
+body, and then runs the verb.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from chatixia.core.task import UNSTARTED
 from chatixia.errors import UnknownAgent
 from chatixia.ids import AgentId
 from chatixia.registry.work.ports import WorkerLogin
-from chatixia.registry.work.service import TICK, TaskService
+from chatixia.registry.work.service import TICK_SECONDS, TaskService
 from chatixia.store.control.in_memory import MemoryStore
 from chatixia.wire.tasks import Submit
 
@@ -130,7 +130,7 @@ class _Tasks(TaskService):
         assert isinstance(world, FakeWorld)
         while not self._stopping.is_set():
             self._wake = asyncio.get_running_loop().create_future()
-            timer = world.later(TICK, self._end_pause)
+            timer = world.later(TICK_SECONDS, self._end_pause)
             await self._wake
             timer.cancel()
             self.pushed(1)

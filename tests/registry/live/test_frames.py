@@ -8,7 +8,7 @@ import json
 import pytest
 
 from chatixia.registry.live import frames
-from chatixia.registry.live.frames import IN_FLIGHT, MAX_ANSWER
+from chatixia.registry.live.frames import MAX_ANSWER, MAX_VERBS
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.tasks import MAX_PAYLOAD
 from tests.registry.doors import agent
@@ -75,14 +75,14 @@ async def test_verbs_of_one_socket_are_bounded(registry: RegistryHarness):
         return {}
 
     service.verbs.handlers["status"] = slow  # type: ignore[index]
-    for n in range(IN_FLIGHT + 1):
+    for n in range(MAX_VERBS + 1):
         await a.send(type="verb", id=str(n), verb="status", body={})
     error = await a.next("error")
-    assert error["code"] == "busy" and error["ref"] == str(IN_FLIGHT) and error["retryable"]
+    assert error["code"] == "busy" and error["ref"] == str(MAX_VERBS) and error["retryable"]
     await a.send(type="ping", id="x")
     assert (await a.next("pong"))["id"] == "x"
     free.set()
-    for n in range(IN_FLIGHT):
+    for n in range(MAX_VERBS):
         await a.next("result", id=str(n))
 
 
@@ -106,7 +106,7 @@ async def test_a_closed_sockets_verbs_end(registry: RegistryHarness):
 
 
 async def test_signaling_is_rated(registry: RegistryHarness, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(frames, "SIGNALS", (20.0, 1e6))
+    monkeypatch.setattr(frames, "SIGNAL_RATE", (20.0, 1e6))
     a = await agent(registry, "a")
     codes = []
     for _ in range(22):

@@ -44,7 +44,7 @@ async def test_it_tells_each_login_until_that_ends():
 
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "REFRESHED", 0.0001)
+    monkeypatch.setattr(service, "REFRESH_FRACTION", 0.0001)
 
 
 async def test_agents_and_clients_get_the_next_token(often: None):

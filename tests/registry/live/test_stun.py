@@ -13,7 +13,7 @@ import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatixia.registry.live.stun import COOKIE, FINGERPRINT_XOR, IN_TOTAL, Stun, answer
+from chatixia.registry.live.stun import COOKIE, FINGERPRINT_XOR, TOTAL_RATE, Stun, answer
 from chatixia.world import REAL
 from tests.registry.clock import Clock
 
@@ -132,7 +132,7 @@ def test_a_flood_is_not_answered():
 def test_the_flood_of_one_source_takes_nothing_from_the_others():
     stun, out = Stun(Clock()), Out()
     stun._transport = out  # type: ignore[assignment]
-    for _ in range(int(IN_TOTAL[0]) * 2):
+    for _ in range(int(TOTAL_RATE[0]) * 2):
         stun.datagram_received(request(), ("192.0.2.7", 1))
     before = out.sent
     stun.datagram_received(request(), ("192.0.2.8", 1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from chatixia.registry.live.turns import QUANTUM, ReadTurns
+from chatixia.registry.live.turns import FRAMES_PER_TURN, ReadTurns
 
 
 class Reader:
@@ -36,15 +36,15 @@ async def test_many_sockets_of_one_holder_leave_each_turn_to_others():
     await asyncio.sleep(0)
     honest = asyncio.ensure_future(reader.socket("honest", 3))
     await reader.until(honest)
-    assert sum(who == "greedy" for _, who in reader.order) < 10 * QUANTUM
+    assert sum(who == "greedy" for _, who in reader.order) < 10 * FRAMES_PER_TURN
     await reader.until(*greedy)
-    assert reader.in_one_turn("greedy") <= 2 * QUANTUM
+    assert reader.in_one_turn("greedy") <= 2 * FRAMES_PER_TURN
     assert reader.order.count((reader.order[-1][0], "greedy")) and len(reader.order) == 803
 
 
 async def test_a_message_of_many_frames_is_a_debt_of_the_turns_that_follow():
     reader = Reader()
-    await reader.until(asyncio.ensure_future(reader.socket("greedy", 4, 10 * QUANTUM)))
+    await reader.until(asyncio.ensure_future(reader.socket("greedy", 4, 10 * FRAMES_PER_TURN)))
     first, second, *_ = [turn for turn, _ in reader.order]
     assert second - first >= 9
     while reader.turns._left:
@@ -54,7 +54,7 @@ async def test_a_message_of_many_frames_is_a_debt_of_the_turns_that_follow():
 
 async def test_a_socket_that_ended_while_it_waited_takes_no_turn():
     reader = Reader()
-    reader.turns.spent("greedy", 2 * QUANTUM)
+    reader.turns.spent("greedy", 2 * FRAMES_PER_TURN)
     gone, there = (asyncio.ensure_future(reader.socket("greedy", 1)) for _ in range(2))
     await asyncio.sleep(0)
     gone.cancel()

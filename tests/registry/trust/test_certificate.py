@@ -8,7 +8,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from chatixia.registry.trust.certificate import DAYS, fits, make_certificate, make_key, sha256
+from chatixia.registry.trust.certificate import VALID_DAYS, fits, make_certificate, make_key, sha256
 
 NAMES = ["192.0.2.1", "2001:db8::1", "laptop.local"]
 NOW = 1_800_000_000.0
@@ -32,5 +32,5 @@ def test_when_a_new_one_is_needed():
     assert fits(pem, NAMES, NOW)
     assert not fits(pem, NAMES[:2], NOW)
     assert not fits(pem, [*NAMES, "192.0.2.9"], NOW)
-    assert not fits(pem, NAMES, NOW + (DAYS - 30) * 86_400)
+    assert not fits(pem, NAMES, NOW + (VALID_DAYS - 30) * 86_400)
     assert not fits(b"", NAMES, NOW)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chatixia.registry.trust import nonces
-from chatixia.registry.trust.nonces import LIFE, Nonces
+from chatixia.registry.trust.nonces import NONCE_SECONDS, Nonces
 from tests.registry.clock import Clock
 
 
@@ -16,12 +16,12 @@ def test_once_and_in_time():
     assert first != second
     assert given.take(first) and not given.take(first)
     assert not given.take("AAAA")
-    clock.now += LIFE
+    clock.now += NONCE_SECONDS
     assert not given.take(second)
 
 
 def test_their_number_is_bounded(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(nonces, "MOST", 3)
+    monkeypatch.setattr(nonces, "MAX_NONCES", 3)
     clock = Clock()
     given = Nonces(clock)
     first, second, third, fourth = (given.give() for _ in range(4))

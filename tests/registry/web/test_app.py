@@ -53,7 +53,7 @@ async def test_nothing_opens_without_a_good_credential(
     registry: RegistryHarness, monkeypatch: pytest.MonkeyPatch
 ):
     await registry.stop()
-    monkeypatch.setattr(services, "FAILURES", (1e6, 1.0))  # rates are another test's
+    monkeypatch.setattr(services, "FAILURE_RATE", (1e6, 1.0))  # rates are another test's
     await registry.start()
     own = SignKey(load(registry.profile.folder / "registry" / "tokens.key"))
     mesh = registry.profile.mesh

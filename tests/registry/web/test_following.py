@@ -175,7 +175,7 @@ async def test_who_leaves_waits_no_longer(registry: RegistryHarness):
 async def test_a_strangers_task_is_not_followed_and_waits_are_bounded(
     registry: RegistryHarness, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(followers, "PER_HOLDER", 1)
+    monkeypatch.setattr(followers, "MAX_PER_HOLDER", 1)
     pair = await Pair.of(registry)
     made = (await pair.submit()).json["task_id"]
     other = (await registry.running.service.trust.keys.create(person(), KeyCreate("other"))).key

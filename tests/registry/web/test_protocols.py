@@ -10,7 +10,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from chatixia.registry.web import protocols
-from chatixia.registry.web.protocols import MOST_PIPELINED, POLICY, TRY_LATER
+from chatixia.registry.web.protocols import MAX_PIPELINED, POLICY, TRY_LATER
 from chatixia.testing.registry import RegistryHarness
 from tests.registry.doors import HANG, OPENED, agent, dial, token_of
 from tests.registry.strangers import HEALTH, OK, RawLine, bounded, raw
@@ -62,11 +62,11 @@ async def test_trailers_without_end_are_cut_as_headers_are(tmp_path: Path):
 
 async def test_requests_that_wait_behind_one_another_are_bounded(tmp_path: Path):
     async with bounded(tmp_path) as registry:
-        few = await raw(registry, HEALTH * (MOST_PIPELINED - 1))
-        for _ in range(MOST_PIPELINED - 1):
+        few = await raw(registry, HEALTH * (MAX_PIPELINED - 1))
+        for _ in range(MAX_PIPELINED - 1):
             await few.until(OK)
         many = await raw(registry, HEALTH * 5000)
-        assert (await many.ended()).count(OK) <= MOST_PIPELINED + 1
+        assert (await many.ended()).count(OK) <= MAX_PIPELINED + 1
         await few.say(HEALTH)
         await few.until(OK)
 
@@ -152,7 +152,7 @@ async def test_half_messages_of_logins_are_their_machines_share(registry: Regist
 async def test_pings_whose_answers_nobody_reads_end_the_login(
     registry: RegistryHarness, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(protocols, "UNREAD", 200_000)
+    monkeypatch.setattr(protocols, "UNREAD_BYTES", 200_000)
     peer = await agent(registry, "a")
     peer.ws.transport.pause_reading()
     for _ in range(400):

@@ -33,8 +33,8 @@ async def test_messages_come_in_order_to_whoever_follows():
 
 
 async def test_one_principal_and_all_are_bounded(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "PER_HOLDER", 2)
-    monkeypatch.setattr(module, "FOLLOWERS", 3)
+    monkeypatch.setattr(module, "MAX_PER_HOLDER", 2)
+    monkeypatch.setattr(module, "MAX_FOLLOWERS", 3)
     followers = Followers()
     with ExitStack() as open_ones:
         for n in range(2):
@@ -69,7 +69,7 @@ async def test_what_is_not_read_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPa
 async def test_a_slow_reader_is_told_and_nobody_waits_beyond_the_end(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr(module, "UNREAD", 2)
+    monkeypatch.setattr(module, "UNREAD_MESSAGES", 2)
     followers = Followers()
     with followers.follow(ME, "t") as slow, followers.follow(ME, "u") as late:
         for _ in range(3):

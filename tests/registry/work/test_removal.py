@@ -78,7 +78,7 @@ async def test_nothing_more_is_taken_from_it_or_for_it(desk: Desk):
 
 
 async def test_a_store_that_is_busy_is_asked_again(desk: Desk, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(removal, "AGAIN", 0.0)
+    monkeypatch.setattr(removal, "RETRY_SECONDS", 0.0)
     name = await desk.submit(ALICE)
     whole, tries = desk.store.upkeep.remove, 0
 

@@ -68,7 +68,7 @@ async def test_a_new_fence_starts_anew(sockets: Sockets):
 
 
 async def test_all_rings_together_are_bounded(sockets: Sockets, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(watches, "TOTAL_BYTES", 2000)
+    monkeypatch.setattr(watches, "ALL_RINGS_BYTES", 2000)
     made = Watches(sockets)
     made.report(report(0, size=1000))
     with pytest.raises(Overloaded):
@@ -82,7 +82,7 @@ async def test_all_rings_together_are_bounded(sockets: Sockets, monkeypatch: pyt
 async def test_the_progress_of_one_machine_leaves_room_for_others(
     sockets: Sockets, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(watches, "TOTAL_BYTES", 64_000)
+    monkeypatch.setattr(watches, "ALL_RINGS_BYTES", 64_000)
     made = Watches(sockets)
     with pytest.raises(Overloaded) as raised:
         for n in range(64):
@@ -100,7 +100,7 @@ async def test_the_progress_of_one_machine_leaves_room_for_others(
 async def test_one_socket_watches_a_bounded_number(
     sockets: Sockets, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(watches, "WATCHES", 2)
+    monkeypatch.setattr(watches, "MAX_WATCHES", 2)
     made = Watches(sockets)
     made.add(ANN, "t_a", True)
     made.add(ANN, "t_b", True)

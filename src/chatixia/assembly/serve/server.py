@@ -34,7 +34,7 @@ def make_server(
     """
     import uvicorn
 
-    from chatixia.registry.web.protocols import KEEP_ALIVE, HttpProtocol, WebSocketProtocol
+    from chatixia.registry.web.protocols import KEEP_ALIVE_SECONDS, HttpProtocol, WebSocketProtocol
     from chatixia.wire.signaling import MAX_SIGNAL
 
     for name in ("uvicorn.error", "uvicorn.asgi", "uvicorn.access"):
@@ -53,7 +53,7 @@ def make_server(
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        timeout_keep_alive=int(KEEP_ALIVE),
+        timeout_keep_alive=int(KEEP_ALIVE_SECONDS),
         limit_concurrency=MOST_CONNECTIONS,
         interface="asgi3",
         timeout_graceful_shutdown=GRACE_SECONDS,

@@ -58,7 +58,7 @@ _frames = decoder(FromAgent)
 
 
 class LoginGate(Protocol):
-    """What the door asks of trust."""
+    """What the endpoint needs of trust."""
 
     def challenge(self) -> Challenge:
         """The first frame, with a fresh single-use nonce."""

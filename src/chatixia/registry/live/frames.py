@@ -49,12 +49,12 @@ from .relay import Signal, refusal, relay, tag
 from .roster import Roster, reachable
 from .socket import POLICY, Socket
 
-IN_FLIGHT: Final = 64
+MAX_VERBS: Final = 64
 """Verbs of one socket that may run at once; the next is answered ``busy``."""
-FAULTS: Final = (32.0, 1.0)
+FAULT_RATE: Final = (32.0, 1.0)
 """Bad frames: a burst, and the seconds for one more after it; then the socket is closed."""
 MAX_ANSWER: Final = MAX_FROM_REGISTRY - 64 * 1024
-SIGNALS: Final = (1000.0, 1 / 500)
+SIGNAL_RATE: Final = (1000.0, 1 / 500)
 DAMAGED: Final = frozenset({"bad_request", "unknown_type", "invalid", "too_large"})
 
 MOST_REFS: Final = 64
@@ -83,8 +83,8 @@ class FrameHandler:
         self._socket, self._listener = socket, listener
         self._roster, self._verbs, self._meter = roster, verbs, meter
         self._world, self._on_links, self._now = world, on_links, now
-        self._faults = TokenBucket(*FAULTS, world.monotonic())
-        self._signals = TokenBucket(*SIGNALS, world.monotonic())
+        self._faults = TokenBucket(*FAULT_RATE, world.monotonic())
+        self._signals = TokenBucket(*SIGNAL_RATE, world.monotonic())
         self._running: set[asyncio.Task[None]] = set()
 
     def read(self, text: str | None) -> int:
@@ -181,7 +181,7 @@ class FrameHandler:
         verb = BY_NAME.get(frame.verb)
         if verb is None or not verb.ws:
             raise UnknownType(f"There is no verb {frame.verb} on this socket.")
-        if len(self._running) >= IN_FLIGHT:
+        if len(self._running) >= MAX_VERBS:
             raise Overloaded("Too many verbs at once on this socket.")
         self._check_still(verb)
         socket = self._socket

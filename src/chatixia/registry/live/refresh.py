@@ -24,7 +24,7 @@ class ConfigRefresher:
         return len(self._timers)
 
     def begin(self, socket: Socket) -> None:
-        """It has just been told."""
+        """Its ``config`` has just been sent."""
         loop = asyncio.get_running_loop()
         self._timers[socket] = loop.call_later(self._every, self._tell, socket)
 

@@ -12,7 +12,7 @@ from chatixia.errors import Denied, MeshError, UnknownAgent
 from chatixia.wire.signaling import Answer, Connect, IceCandidate, Offer, SignalError
 
 from .roster import Roster, reachable
-from .socket import CONTACTS, Socket
+from .socket import MAX_CONTACTS, Socket
 
 Signal = Offer | Answer | IceCandidate | Connect | SignalError
 
@@ -38,7 +38,7 @@ def _apart(one: Socket, other: Socket) -> bool:
 def _meet(sender: Socket, target: Socket) -> None:
     """Remember who must be told when an unlisted client is gone."""
     for one, other in ((sender, target), (target, sender)):
-        if len(one.contacts) < CONTACTS:
+        if len(one.contacts) < MAX_CONTACTS:
             one.contacts.add(other.id)
 
 

@@ -26,11 +26,11 @@ log = logging.getLogger("chatixia.registry")
 
 OUTBOX_BYTES: Final = 8 * MIB
 OUTBOX_ITEMS: Final = 8192
-LIGHT: Final = 16 * 1024
+UNCOUNTED_BYTES: Final = 16 * 1024
 """What waits counts for the machine's share from here on."""
 BATCH: Final = "batch/1"
 BATCH_BYTES: Final = 256 * 1024
-CONTACTS: Final = 512
+MAX_CONTACTS: Final = 512
 
 TOO_SLOW: Final = 1013
 GOING_AWAY: Final = 1001
@@ -84,7 +84,7 @@ class Socket:
         return self.principal.id if self.principal else ""
 
     def info(self) -> PeerInfo:
-        """This login as others are told."""
+        """This login as other members see it."""
         return PeerInfo(
             self.id,
             self.incarnation,
@@ -123,7 +123,7 @@ class Socket:
         return True
 
     def _fits(self, size: int) -> bool:
-        return self.outbox is None or size <= LIGHT or self.outbox.take(size)
+        return self.outbox is None or size <= UNCOUNTED_BYTES or self.outbox.take(size)
 
     def release(self) -> None:
         """It has ended: nothing waits here any more."""
@@ -171,7 +171,7 @@ class Socket:
     def _next(self) -> str:
         text = self._taken()
         if self.outbox is not None and self.outbox.size:
-            self.outbox.owe(self._bytes if self._bytes > LIGHT else 0)
+            self.outbox.owe(self._bytes if self._bytes > UNCOUNTED_BYTES else 0)
         return text
 
     def _taken(self) -> str:

@@ -33,9 +33,9 @@ UNDERSTOOD: Final = frozenset({0x0006, 0x0008, 0x0020, 0x0024, 0x0025, 0x001C, 0
 """USERNAME, MESSAGE-INTEGRITY and ICE's own: harmless here, answered without."""
 MOST_ATTRIBUTES: Final = 32
 
-PER_SOURCE: Final = (40.0, 20.0)
+SOURCE_RATE: Final = (40.0, 20.0)
 """Requests of one source: a burst, then a second."""
-IN_TOTAL: Final = (4000.0, 1 / 2000)
+TOTAL_RATE: Final = (4000.0, 1 / 2000)
 """Requests of all: a burst, then the seconds for one more."""
 
 
@@ -99,8 +99,8 @@ class Stun(asyncio.DatagramProtocol):
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._sources = RateLimits(world, *PER_SOURCE)
-        self._all = TokenBucket(*IN_TOTAL, world.monotonic())
+        self._sources = RateLimits(world, *SOURCE_RATE)
+        self._all = TokenBucket(*TOTAL_RATE, world.monotonic())
         self._transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -109,7 +109,7 @@ class Stun(asyncio.DatagramProtocol):
         self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
-        """One packet: answered at once, or dropped without a word.
+        """One packet: answered at once, or dropped silently.
 
         The source's rate is judged before the total: what one source sends beyond its own takes
         nothing from the others.

@@ -11,12 +11,12 @@ from typing import Final
 
 from chatixia.core.shares import FairQueue
 
-QUANTUM: Final = 16
+FRAMES_PER_TURN: Final = 16
 """Frames of one holder that are read in one turn of the loop."""
 
 
 class ReadTurns:
-    """Lets each holder read ``QUANTUM`` frames in a turn of the loop; the rest waits for the next.
+    """Lets each holder read ``FRAMES_PER_TURN`` frames in a turn of the loop; the rest waits.
 
     A message that holds more frames than were left is a debt of the turns that follow.
     """
@@ -28,7 +28,7 @@ class ReadTurns:
 
     async def take(self, holder: str) -> None:
         """Return when ``holder`` may read a message; its sockets in the order in which they ask."""
-        left = self._left.get(holder, QUANTUM)
+        left = self._left.get(holder, FRAMES_PER_TURN)
         if left > 0 and not self._waiting.of(holder):
             self._left[holder] = left - 1
             self._arm()
@@ -40,7 +40,7 @@ class ReadTurns:
     def spent(self, holder: str, frames: int) -> None:
         """A message of ``holder`` held so many frames beside its first."""
         if frames > 0:
-            self._left[holder] = self._left.get(holder, QUANTUM) - frames
+            self._left[holder] = self._left.get(holder, FRAMES_PER_TURN) - frames
             self._arm()
 
     def _arm(self) -> None:
@@ -51,10 +51,12 @@ class ReadTurns:
     def _turn(self) -> None:
         """A turn of the loop is over."""
         self._armed = False
-        balance = {holder: left + QUANTUM for holder, left in self._left.items() if left < 0}
+        balance = {
+            holder: left + FRAMES_PER_TURN for holder, left in self._left.items() if left < 0
+        }
         self._left = balance
         for holder in self._waiting.holders():
-            left = balance.get(holder, QUANTUM)
+            left = balance.get(holder, FRAMES_PER_TURN)
             while left > 0 and self._waiting.of(holder):
                 turn = self._waiting.pop(holder)
                 if not turn.done():  # its socket has ended

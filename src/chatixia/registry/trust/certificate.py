@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-DAYS: Final = 825
+VALID_DAYS: Final = 825
 RENEW_DAYS: Final = 60
 
 
@@ -46,7 +46,7 @@ def make_certificate(key_pem: bytes, names: Sequence[str], now: float) -> bytes:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(begin)
-        .not_valid_after(begin + timedelta(days=DAYS))
+        .not_valid_after(begin + timedelta(days=VALID_DAYS))
         .add_extension(x509.SubjectAlternativeName([_name(n) for n in names]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)

@@ -1,4 +1,4 @@
-"""The gate: proves who stands at either door, each time anew.
+"""Authentication of each login and each request, anew every time.
 
 A WebSocket login proves a key by signature over both nonces. A REST call brings a bearer token,
 an API key or a browser's cookie. Whatever it was, the member's current status is asked after.
@@ -105,7 +105,7 @@ class Authenticator:
             raise
 
     def revocation(self, id_: str) -> Signed | None:
-        """The owner's statement that an id is out, which whoever bears it can verify."""
+        """The owner's statement that revokes an id; its holder can verify it."""
         return self._members.statement(id_)
 
     async def _login(self, register: Register, nonce: str, listener: Listener) -> SocketLogin:

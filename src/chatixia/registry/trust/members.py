@@ -176,7 +176,7 @@ class Members:
         return [signed for v, signed in self._statements if v > version][-REVOKED_AT_ONCE:]
 
     def statement(self, id_: str) -> Signed | None:
-        """The owner's newest word against an id."""
+        """The owner's newest revocation of an id."""
         revocation = self.revocations.get((DEFAULT_NS, id_))
         if revocation is None:
             return None

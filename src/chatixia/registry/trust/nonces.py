@@ -10,13 +10,13 @@ from collections import OrderedDict
 from chatixia.wire.signed import b64
 from chatixia.world import World
 
-LIFE = 60.0
+NONCE_SECONDS = 60.0
 """Seconds within which a nonce must come back."""
-MOST = 16_384
+MAX_NONCES = 16_384
 
 
 class Nonces:
-    """At most :data:`MOST` open nonces of 128 bits, each good once within :data:`LIFE`."""
+    """At most :data:`MAX_NONCES` open nonces of 128 bits, good once, for :data:`NONCE_SECONDS`."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -26,14 +26,14 @@ class Nonces:
         """A fresh nonce as base64url.
 
         When too many are open the oldest is forgotten: whoever asks for nonces and uses none
-        would otherwise keep everybody out for :data:`LIFE`.
+        would otherwise keep everybody out for :data:`NONCE_SECONDS`.
         """
         now = self._world.monotonic()
         self._forget(now)
-        if len(self._open) >= MOST:
+        if len(self._open) >= MAX_NONCES:
             self._open.popitem(last=False)
         nonce = b64(self._world.token(16))
-        self._open[nonce] = now + LIFE
+        self._open[nonce] = now + NONCE_SECONDS
         return nonce
 
     def once(self) -> str:

@@ -25,7 +25,7 @@ from .nonces import Nonces
 from .proof import Proof
 from .tokens import Tokens
 
-FAILURES: Final = (20.0, 1 / 15)
+FAILURE_RATE: Final = (20.0, 1 / 15)
 """Failed logins per address: a burst, then one in 15 s."""
 
 
@@ -66,7 +66,7 @@ class TrustServices:
         tokens: Tokens,
         effects: TrustEffects,
     ) -> None:
-        failures, nonces = RateLimits(world, *FAILURES), Nonces(world)
+        failures, nonces = RateLimits(world, *FAILURE_RATE), Nonces(world)
         proof = Proof(identity.key, identity.chain, identity.mesh)
         self.keys = ApiKeys(store, members, world, effects.key_ended)
         self.logins = Logins(store, identity.mesh, world, failures, effects.person_ended)
@@ -86,7 +86,7 @@ class TrustServices:
             nonces,
             proof,
             verify,
-            RateLimits(world, *FAILURES),
+            RateLimits(world, *FAILURE_RATE),
             reach,
             effects.save_via,
             effects.leave.note,

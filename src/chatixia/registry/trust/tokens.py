@@ -25,11 +25,11 @@ from chatixia.world import World
 
 ALGORITHM: Final = "Ed25519"
 TYPE: Final = "chatixia+jwt"
-TTL: Final = 300
+TOKEN_SECONDS: Final = 300
 MAX_TOKEN: Final = 4096
 MAX_REMEMBERED: Final = 4096
 """Verified tokens remembered, so that a signature is checked once per token."""
-SKEW: Final = 5
+SKEW_SECONDS: Final = 5
 
 
 class Claims(msgspec.Struct, frozen=True):
@@ -63,7 +63,7 @@ class Tokens:
         mesh: str,
         now: Callable[[], float],
         world: World,
-        ttl: int = TTL,
+        ttl: int = TOKEN_SECONDS,
     ) -> None:
         self.ttl = ttl
         self._mesh, self._now, self._world = mesh, now, world
@@ -126,7 +126,11 @@ class Tokens:
         now = self._now()
         if claims.iss != self._issuer or claims.aud != self._mesh:
             raise Unauthorized("The token is for another mesh.")
-        if claims.exp <= now or claims.iat > now + SKEW or claims.exp - claims.iat > self.ttl:
+        if (
+            claims.exp <= now
+            or claims.iat > now + SKEW_SECONDS
+            or claims.exp - claims.iat > self.ttl
+        ):
             raise Unauthorized("The token has expired.")
         if not claims.sub or not claims.jti:
             raise Unauthorized("The token names nobody.")
@@ -177,7 +181,7 @@ class Assertion(msgspec.Struct, frozen=True):
     nonce: str
 
 
-ASSERTION_LIFE: Final = 60
+ASSERTION_SECONDS: Final = 60
 
 
 def read_assertion(text: str, public: bytes, mesh: str, now: float) -> Assertion:
@@ -189,6 +193,6 @@ def read_assertion(text: str, public: bytes, mesh: str, now: float) -> Assertion
     assertion: Assertion = signed_claims(text, key, Assertion)
     if assertion.aud != mesh:
         raise Unauthorized("The assertion is for another mesh.")
-    if assertion.exp - assertion.iat > ASSERTION_LIFE or assertion.exp <= now:
+    if assertion.exp - assertion.iat > ASSERTION_SECONDS or assertion.exp <= now:
         raise Unauthorized("The assertion has expired.")
     return assertion

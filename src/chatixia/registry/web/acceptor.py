@@ -22,7 +22,7 @@ SHUTDOWN_SECONDS: Final = 2.0
 BACKLOG: Final = 1024
 RETRY_SECONDS: Final = 0.1
 """Until the next try to accept where no descriptor was free."""
-IN_A_ROW: Final = 16
+ACCEPTS_PER_TURN: Final = 16
 """Accepted in one turn of the loop."""
 
 Make = Callable[[UnprovedConnection], HttpProtocol]
@@ -62,7 +62,7 @@ class Acceptor:
                 continue
             PendingHandshake(self, line, str(peer[0]), tls)
             accepted += 1
-            if accepted % IN_A_ROW == 0:
+            if accepted % ACCEPTS_PER_TURN == 0:
                 await asyncio.sleep(0)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -11,7 +11,7 @@ from chatixia.wire.base import encode
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-PIECE: Final = 64 * 1024
+PIECE_BYTES: Final = 64 * 1024
 API_CSP: Final = "default-src 'none'; frame-ancestors 'none'"
 PAGE_CSP: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -25,9 +25,9 @@ ALWAYS: Final[Mapping[str, str]] = {
     "cross-origin-resource-policy": "same-origin",
     "x-frame-options": "DENY",
 }
-RETRY: Final[Mapping[int, int]] = {429: 5, 503: 2}
+RETRY_SECONDS: Final[Mapping[int, int]] = {429: 5, 503: 2}
 """status -> seconds of Retry-After."""
-UNREAD: Final = frozenset({413, 504})
+CLOSING_STATUSES: Final = frozenset({413, 504})
 """Statuses of a request whose body may not have come."""
 
 
@@ -36,9 +36,11 @@ async def answer(
 ) -> None:
     """One whole answer with the security headers, in pieces that wait for a slow reader."""
     await send(opening(status, kind, {"content-length": str(len(body)), **(extra or {})}))
-    for at in range(0, max(1, len(body)), PIECE):
-        more = at + PIECE < len(body)
-        await send({"type": "http.response.body", "body": body[at : at + PIECE], "more_body": more})
+    for at in range(0, max(1, len(body)), PIECE_BYTES):
+        more = at + PIECE_BYTES < len(body)
+        await send(
+            {"type": "http.response.body", "body": body[at : at + PIECE_BYTES], "more_body": more}
+        )
 
 
 def opening(
@@ -61,11 +63,11 @@ async def refuse(
 ) -> None:
     """A problem document (RFC 9457) with our code; when to come back, how to authenticate."""
     headers = dict(extra or {})
-    if error.retry_after or (error.retryable and error.status in RETRY):
-        headers["retry-after"] = str(ceil(error.retry_after) or RETRY[error.status])
+    if error.retry_after or (error.retryable and error.status in RETRY_SECONDS):
+        headers["retry-after"] = str(ceil(error.retry_after) or RETRY_SECONDS[error.status])
     if error.status == 401:
         headers["www-authenticate"] = 'Bearer realm="chatixia"'
-    if error.status in UNREAD:
+    if error.status in CLOSING_STATUSES:
         headers["connection"] = "close"  # what is left of the body is never read
     body = encode(problem(error, path))
     await answer(send, error.status, body, "application/problem+json", headers)

@@ -49,11 +49,11 @@ CSRF: Final = "x-chatixia"
 """A header that no form or image of another site can send; any value."""
 PROVING: Final = frozenset({"token", "join.begin", "join", "login.redeem"})
 """Open verbs whose success means that a credential held."""
-NONCES: Final = (200.0, 50.0)
+NONCE_RATE: Final = (200.0, 50.0)
 """Nonces for one address: a burst, then a second."""
-NEAR_NONCES: Final = (2000.0, 500.0)
+LOOPBACK_NONCE_RATE: Final = (2000.0, 500.0)
 """The same for loopback, where proxies and tunnels end: behind it stand many."""
-BODIES: Final = ("POST", "PUT", "PATCH")
+BODY_METHODS: Final = ("POST", "PUT", "PATCH")
 
 _submitted, _task = decoder(Submitted), decoder(Task)
 
@@ -82,8 +82,8 @@ class WebApplication:
         self._mesh, self._assets = mesh, dict(assets)
         self._description, self._metrics = description, metrics
         self._following, self._requests = ResponseStreams(followers, world), RequestBudget()
-        self._nonces = RateLimits(world, *NONCES)
-        self._near = RateLimits(world, *NEAR_NONCES)
+        self._nonces = RateLimits(world, *NONCE_RATE)
+        self._near = RateLimits(world, *LOOPBACK_NONCE_RATE)
         self._endpoint = endpoint
         self._router = Router(self._routes(), redirect_slashes=False, default=self._unknown)
 
@@ -120,7 +120,7 @@ class WebApplication:
     def _verb(self, verb: Verb) -> Serve:
         async def serve(request: Request, send: Send) -> None:
             call = await self._call(request, verb)
-            size = declared(request.headers, verb.limit) if verb.method in BODIES else 0
+            size = declared(request.headers, verb.limit) if verb.method in BODY_METHODS else 0
             with self._requests.admit(call.principal, size) as use:
                 await self._serve(request, verb, call, use, send)
 
@@ -148,7 +148,7 @@ class WebApplication:
                 partial(self._call, request, verb),
                 request.receive,
             )
-        (use.owe if verb.method in BODIES else use.need)(len(body))
+        (use.owe if verb.method in BODY_METHODS else use.need)(len(body))
         extra = {**self._cookie(call), **_more(request, call)}
         await self._answer(request, answer(send, verb.status, body, JSON, extra), call.principal)
 
@@ -228,7 +228,7 @@ class WebApplication:
 
     async def _parsed(self, request: Request, verb: Verb) -> Any:
         path = {name: str(value) for name, value in request.path_params.items()}
-        if verb.method not in BODIES:
+        if verb.method not in BODY_METHODS:
             return parse_query(verb, {**dict(request.query_params), **path})
         kind = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
         if kind != JSON:
@@ -236,7 +236,7 @@ class WebApplication:
         try:
             body = await read_body(request.receive, request.headers, verb.limit)
         except TooLarge:
-            if verb.request is Submit:  # work is refused with one sentence at every door
+            if verb.request is Submit:  # work is refused with the same sentence everywhere
                 raise TooLarge(TOO_LARGE) from None
             raise
         return parse(verb, body, path)
@@ -292,15 +292,15 @@ class MethodRouter:
     HEAD is GET, whose body the server leaves out: what watches over a service asks so.
     """
 
-    def __init__(self, doors: Mapping[str, Serve]) -> None:
-        self._doors = dict(doors)
-        if "GET" in doors:
-            self._doors["HEAD"] = doors["GET"]
-        self._allow = ", ".join(sorted(self._doors))
+    def __init__(self, methods: Mapping[str, Serve]) -> None:
+        self._methods = dict(methods)
+        if "GET" in methods:
+            self._methods["HEAD"] = methods["GET"]
+        self._allow = ", ".join(sorted(self._methods))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve, or answer 405."""
-        serve = self._doors.get(scope["method"])
+        serve = self._methods.get(scope["method"])
         if serve is None:
             await not_allowed(send, scope["path"], self._allow)
             return

@@ -25,7 +25,7 @@ from .answers import Send, opening
 from .body import Receive
 from .requests import ClientGone, written
 
-MAX_WAIT: Final = 30.0
+MAX_WAIT_SECONDS: Final = 30.0
 STREAM_SECONDS: Final = 600.0
 """Then the stream ends, and a client that goes on opens another."""
 PING_SECONDS: Final = 15.0
@@ -44,8 +44,8 @@ def seconds(query: Mapping[str, str]) -> float:
         wait = float(query.get("wait", "0"))
     except ValueError:
         wait = -1.0
-    if not 0 <= wait <= MAX_WAIT:
-        raise Unprocessable(f"wait: give seconds, at most {MAX_WAIT:.0f}.")
+    if not 0 <= wait <= MAX_WAIT_SECONDS:
+        raise Unprocessable(f"wait: give seconds, at most {MAX_WAIT_SECONDS:.0f}.")
     return wait
 
 
@@ -56,7 +56,7 @@ def wants_events(headers: Mapping[str, str]) -> bool:
 
 
 class ResponseStreams:
-    """Waits and streams for the web door."""
+    """Waits and streams of HTTP requests."""
 
     def __init__(self, followers: Followers, world: World) -> None:
         self._followers, self._world = followers, world

@@ -1,4 +1,4 @@
-"""OpenAPI 3.1 from the table of verbs; the same table that the doors serve, so it cannot lie."""
+"""OpenAPI 3.1 from the table of verbs; the same table that is served."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 from chatixia.errors import TABLE as ERRORS
 from chatixia.wire.verbs import TABLE, Verb
 
-from .following import MAX_WAIT, SSE
+from .following import MAX_WAIT_SECONDS, SSE
 
 _FIELD = re.compile(r"\{(\w+)\}")
 REF = "#/components/schemas/{name}"
@@ -20,7 +20,7 @@ WAIT = {
     "in": "query",
     "required": False,
     "description": "Seconds to wait for the task's end before the answer.",
-    "schema": {"type": "number", "minimum": 0, "maximum": MAX_WAIT},
+    "schema": {"type": "number", "minimum": 0, "maximum": MAX_WAIT_SECONDS},
 }
 USUAL = ("bad_request", "invalid", "too_large", "busy")
 SECURED = ("unauthorized", "denied")

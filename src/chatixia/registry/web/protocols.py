@@ -22,23 +22,23 @@ from chatixia.wire.base import MIB
 from chatixia.wire.signaling import NO_PONG
 
 from .guard import Scope
-from .unproved import CONNECTION, LIGHT, UnprovedConnection
+from .unproved import CONNECTION, UNCOUNTED_BYTES, UnprovedConnection
 
 log = logging.getLogger("chatixia.registry")
 
-PIECE: Final = 16 * 1024
-MOST_PIPELINED: Final = 8
+PIECE_BYTES: Final = 16 * 1024
+MAX_PIPELINED: Final = 8
 """Requests of one connection that wait behind the one being answered."""
-UNSENT: Final = 64 * 1024
+UNSENT_BYTES: Final = 64 * 1024
 """Bytes of answers that wait for a reader before the next is held back."""
-UNREAD: Final = 16 * MIB
+UNREAD_BYTES: Final = 16 * MIB
 """Bytes that a member's socket has not read; what the registry queues itself is less."""
-MOST_PARTS: Final = 1024
+MAX_PARTS: Final = 1024
 """Parts (RFC 6455, fragments) of one message."""
 LAST_SECONDS: Final = 1.0
 POLICY: Final = 1008
 TRY_LATER: Final = 1013
-KEEP_ALIVE: Final = 30.0
+KEEP_ALIVE_SECONDS: Final = 30.0
 """Seconds that a connection whose last request proved itself may stand idle."""
 
 HEAD: Final = b"HTTP/1.1 %s\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
@@ -70,7 +70,7 @@ class HttpProtocol(HttpToolsProtocol):
         line = cast(asyncio.Transport, transport)
         super().connection_made(line)
         self.connection.transport, self.connection.late = line, self.expire
-        line.set_write_buffer_limits(high=UNSENT)
+        line.set_write_buffer_limits(high=UNSENT_BYTES)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It ended."""
@@ -84,7 +84,7 @@ class HttpProtocol(HttpToolsProtocol):
             if self._head >= bound:
                 self._refuse(TOO_LARGE)
                 return
-            size = min(PIECE, bound - self._head)
+            size = min(PIECE_BYTES, bound - self._head)
             piece = data if len(data) <= size else data[at : at + size]
             self._head += len(piece)
             at += len(piece)
@@ -140,7 +140,7 @@ class HttpProtocol(HttpToolsProtocol):
         """The application begins, or the request waits for those before it."""
         self._head = 0
         super().on_headers_complete()
-        if len(self.pipeline) > MOST_PIPELINED:
+        if len(self.pipeline) > MAX_PIPELINED:
             raise TooManyRequests
 
     def on_body(self, body: bytes) -> None:
@@ -156,7 +156,7 @@ class HttpProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """An answer is written: the next request proves itself anew."""
         if self.connection.proven:
-            self.connection.again(KEEP_ALIVE)
+            self.connection.again(KEEP_ALIVE_SECONDS)
         else:
             if not self.connection.spend():
                 self.transport.close()
@@ -216,7 +216,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def handle_cont(self, event: Frame) -> None:
         """A further part of a message; empty ones are endless within any number of bytes."""
-        if len(self.frames) < MOST_PARTS:
+        if len(self.frames) < MAX_PARTS:
             super().handle_cont(event)
         else:
             self._end(POLICY, "too many parts")
@@ -227,16 +227,16 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         The library answers each ping, and a far side that reads nothing would be answered without
         end.
         """
-        if self._half > LIGHT:  # pings and pongs are no part of a message
+        if self._half > UNCOUNTED_BYTES:  # pings and pongs are no part of a message
             parts = sum(len(part) for part in self.frames)
             self._half = parts + len(self.conn.reader.buffer)
         unsent = self.transport.get_write_buffer_size()
-        if unsent > UNREAD or not self.connection.hold(self._half + unsent):
+        if unsent > UNREAD_BYTES or not self.connection.hold(self._half + unsent):
             self._end(TRY_LATER, "too much of this machine's is under way")
 
     def _end(self, code: int, reason: str) -> None:
         """Close and say why, if that can be read."""
-        if self.transport.get_write_buffer_size() > UNSENT:
+        if self.transport.get_write_buffer_size() > UNSENT_BYTES:
             self.transport.abort()
         elif not (self.close_sent or self.transport.is_closing()):
             self.close_sent = self.disconnected = self._ended = True

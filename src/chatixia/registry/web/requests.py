@@ -20,11 +20,11 @@ from .body import Receive
 from .unproved import CONNECTION
 
 T = TypeVar("T")
-REQUESTS: Final = 2048
-REQUEST_BYTES: Final = 256 * MIB
+MAX_REQUESTS: Final = 2048
+MAX_REQUEST_BYTES: Final = 256 * MIB
 BODY_SECONDS: Final = 60.0
 ANSWER_SECONDS: Final = 60.0
-RETRY_AFTER: Final = 1.0
+RETRY_SECONDS: Final = 1.0
 
 
 class ClientGone(Exception):
@@ -39,7 +39,7 @@ class RequestUse(ShareUse):
         if not self.take(size):
             raise Overloaded(
                 "Too many bytes of your requests and their answers are under way.",
-                retry_after=RETRY_AFTER,
+                retry_after=RETRY_SECONDS,
             )
 
 
@@ -47,7 +47,7 @@ class RequestBudget:
     """All requests of members, by holder (core.shares)."""
 
     def __init__(self) -> None:
-        self._many, self._sizes = Shares(REQUESTS), Shares(REQUEST_BYTES)
+        self._many, self._sizes = Shares(MAX_REQUESTS), Shares(MAX_REQUEST_BYTES)
 
     def __len__(self) -> int:
         return self._many.used
@@ -59,11 +59,11 @@ class RequestBudget:
         Raises Overloaded. ``principal`` None: a stranger's, which counts where it was accepted.
         """
         if principal is None:
-            yield RequestUse(Shares(REQUEST_BYTES), "")
+            yield RequestUse(Shares(MAX_REQUEST_BYTES), "")
             return
         holder = holder_of(principal)
         if not self._many.take(holder):
-            raise Overloaded("Too many requests of yours are under way.", retry_after=RETRY_AFTER)
+            raise Overloaded("Too many requests of yours are under way.", retry_after=RETRY_SECONDS)
         use = RequestUse(self._sizes, holder)
         try:
             use.need(size)

@@ -21,14 +21,14 @@ log = logging.getLogger("chatixia.registry")
 
 CONNECTION: Final = "chatixia.connection"
 """Where a request's scope has its :class:`Connection`."""
-TICK: Final = 0.25
+TICK_SECONDS: Final = 0.25
 """Seconds between looks at the clock; nobody is cut off later than this."""
-GRACE: Final = 1.0
-"""Seconds for the last words of whoever ran out of time."""
-AT_ONCE: Final = 16
+GRACE_SECONDS: Final = 1.0
+"""Seconds for a last answer to a connection whose time is over."""
+STARTS_PER_TURN: Final = 16
 """Connections begun in one turn of the loop; between turns those that left are noticed."""
 MEMBER_BYTES: Final = 256 * MIB
-LIGHT: Final = 16 * 1024
+UNCOUNTED_BYTES: Final = 16 * 1024
 """What a member's socket has under way counts from here on."""
 NOTE_SECONDS: Final = 60.0
 """Closed connections are logged as a number, at most this often."""
@@ -88,7 +88,7 @@ class UnprovedConnection:
         if not self.proven:
             self._all.hold(self.key, size)
         elif self._use is not None:
-            return self._use.take(size if size > LIGHT else 0)
+            return self._use.take(size if size > UNCOUNTED_BYTES else 0)
         return True
 
     def belong(self, holder: str) -> ShareUse:
@@ -146,7 +146,7 @@ class UnprovedConnections:
             self._admission.enter(connection.key, connection.address, connection.near, now, seconds)
         )
         if self._tick is None:
-            self._tick = asyncio.get_running_loop().call_later(TICK, self._look)
+            self._tick = asyncio.get_running_loop().call_later(TICK_SECONDS, self._look)
 
     def ready(self, key: int) -> None:
         """It waits for its turn."""
@@ -193,7 +193,7 @@ class UnprovedConnections:
         """Begin those whose turn it is; then the loop may notice who has left."""
         self._turn = None
         now = self._world.monotonic()
-        for key in self._admission.turns(now, AT_ONCE):
+        for key in self._admission.turns(now, STARTS_PER_TURN):
             connection = self._connections.get(key)
             if connection is not None:
                 connection.start()
@@ -204,10 +204,10 @@ class UnprovedConnections:
             self._turn = later
 
     def _look(self) -> None:
-        """Whoever ran out of time is told; whoever was told a while ago is cut off."""
+        """Answer connections whose time is over; abort those that were answered a while ago."""
         self._tick = None
         now = self._world.monotonic()
-        for key in self._admission.overdue(now, GRACE):
+        for key in self._admission.overdue(now, GRACE_SECONDS):
             connection = self._connections.get(key)
             if connection is None:
                 self._admission.leave(key)
@@ -217,7 +217,7 @@ class UnprovedConnections:
             self._count(late != connection.abort)
         self._note(now)
         if len(self._admission) or self._closed:
-            self._tick = asyncio.get_running_loop().call_later(TICK, self._look)
+            self._tick = asyncio.get_running_loop().call_later(TICK_SECONDS, self._look)
 
     def _close(self, keys: list[int]) -> None:
         for key in keys:

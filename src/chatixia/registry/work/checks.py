@@ -42,7 +42,7 @@ def plain_payload(raw: bytes) -> bytes:
         if body.plain is not msgspec.UNSET:
             plain = bytes(body.plain)
     if len(plain) > t.MAX_PAYLOAD:
-        raise TooLarge(t.TOO_LARGE)  # the sentence of every door
+        raise TooLarge(t.TOO_LARGE)  # the same sentence everywhere
     return plain
 
 

@@ -20,9 +20,9 @@ from chatixia.wire.signaling import TaskProgress
 
 from .watches import weight
 
-FOLLOWERS: Final = 1024
-PER_HOLDER: Final = 32
-UNREAD: Final = 256
+MAX_FOLLOWERS: Final = 1024
+MAX_PER_HOLDER: Final = 32
+UNREAD_MESSAGES: Final = 256
 UNREAD_BYTES: Final = 1024 * 1024
 
 
@@ -30,7 +30,7 @@ class Follower:
     """The messages of one task, in order; the last one is its end."""
 
     def __init__(self) -> None:
-        self._messages: asyncio.Queue[msgspec.Struct | None] = asyncio.Queue(UNREAD)
+        self._messages: asyncio.Queue[msgspec.Struct | None] = asyncio.Queue(UNREAD_MESSAGES)
         self._lost = False
         self._bytes = 0
 
@@ -73,11 +73,11 @@ class Followers:
         key, follower = holder_of(principal), Follower()
         if self._closed:
             raise Unavailable("The registry stops.")
-        if self._of_holder[key] >= PER_HOLDER:
+        if self._of_holder[key] >= MAX_PER_HOLDER:
             raise Overloaded(
-                f"Your machine waits for {PER_HOLDER} tasks already; wait for some to end."
+                f"Your machine waits for {MAX_PER_HOLDER} tasks already; wait for some to end."
             )
-        if self._of_holder.total() >= FOLLOWERS:
+        if self._of_holder.total() >= MAX_FOLLOWERS:
             raise Overloaded("Too many wait for tasks already; try again later.")
         self._of_holder[key] += 1
         self._of_task.setdefault(task_id, set()).add(follower)

@@ -174,7 +174,7 @@ class LeaseTable:
         self._poked = False
         await self._store.leases.poke()
 
-    # --- what the store told ------------------------------------------------------------------
+    # --- what the store reports ------------------------------------------------------------------
 
     def assigned(self, notice: TaskAssigned) -> None:
         """A task was assigned: push it, if that is how the worker gets it."""
@@ -188,7 +188,7 @@ class LeaseTable:
             self._pushes.push(AgentId(row.worker), push, epoch)
 
     def changed(self, notice: TaskChanged) -> None:
-        """A task moved on: whoever held it holds it no more, and is told if it did not ask."""
+        """A task changed: its lease is over; a holder that did not ask for it is told to stop."""
         lease = self._leases.pop(notice.row.id, None)
         self._marks.pop(notice.row.id, None)
         if lease is not None and notice.event in LOST:

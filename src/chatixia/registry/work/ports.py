@@ -1,4 +1,4 @@
-"""What tasks need of the registry's live side, and what they are told by it."""
+"""What tasks need of the registry's sockets, and what they learn from them."""
 
 from __future__ import annotations
 

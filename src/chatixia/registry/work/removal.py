@@ -1,4 +1,4 @@
-"""Whoever was put out: its open tasks end, its leases return, what waits for it fails."""
+"""Removed parties: their open tasks end, their leases return, what waits for them fails."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from .leases import LeaseTable
 log = logging.getLogger("chatixia.registry.work")
 
 T = TypeVar("T")
-AGAIN: Final = 1.0
+RETRY_SECONDS: Final = 1.0
 """Seconds before a step is tried again that the store could not take."""
 
 
 class Removal:
-    """Ends the work of whoever is out, in groups, until nothing is left or ``stopping`` is set."""
+    """Ends the work of removed parties, in groups, until nothing is left or ``stopping`` is set."""
 
     def __init__(self, store: Store, leases: LeaseTable, stopping: asyncio.Event) -> None:
         self._store, self._leases, self._stopping = store, leases, stopping
@@ -67,4 +67,4 @@ class Removal:
                     raise
                 log.warning("tasks of who was put out wait: %s", error.code)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), AGAIN)
+                await asyncio.wait_for(self._stopping.wait(), RETRY_SECONDS)

@@ -1,4 +1,4 @@
-"""The task service: every ``tasks.*`` verb, and what the live side tells it."""
+"""The task service: every ``tasks.*`` verb, and what the sockets report."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ from .watches import Watcher, Watches
 
 log = logging.getLogger("chatixia.registry.work")
 
-TICK: Final = 0.5
-STALLED: Final = 1.0
+TICK_SECONDS: Final = 0.5
+STALLED_SECONDS: Final = 1.0
 """A tick that is so late says that this process stood still: what it was sent is still unread."""
-TIDY_EVERY: Final = 60.0
-FETCHED: Final = 4096
+TIDY_SECONDS: Final = 60.0
+MAX_FETCHED: Final = 4096
 """Tasks whose results were fetched and that are not yet written so; beyond, they are not."""
-REMOVED: Final = 2.0
-"""Seconds that `revoke` waits for the tasks of whoever it put out."""
+REMOVAL_SECONDS: Final = 2.0
+"""Seconds that `revoke` waits for the end of the revoked member's tasks."""
 Handler = Callable[[Principal, Any], Awaitable[Any]]
 
 
 class TaskService:
     """All task verbs. ``handlers[name](principal, request)`` answers with the verb's reply.
 
-    ``is_removed(namespace, id)``: whether the owner put out that id, or its machine.
+    ``is_removed(namespace, id)``: whether the owner revoked that id, or its machine.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class TaskService:
         while not self._stopping.is_set():
             began = self._world.monotonic()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), TICK)
+                await asyncio.wait_for(self._stopping.wait(), TICK_SECONDS)
             if self._stood_still(self._world.monotonic() - began):
                 continue
             failed = ""
@@ -121,7 +121,7 @@ class TaskService:
     def _stood_still(self, waited: float) -> bool:
         """Whether a tick came so late that its sweep is left to the next: a task of which nobody
         said in time that it is begun may be begun, and the word for it lie in a socket."""
-        return waited > TICK + STALLED
+        return waited > TICK_SECONDS + STALLED_SECONDS
 
     async def sweep(self) -> None:
         """Do what time demands; nothing is written if nothing is due."""
@@ -134,7 +134,7 @@ class TaskService:
             await self._store.upkeep.fetched([(holder, n) for n, holder in fetched.items()])
         while await self._store.upkeep.trim():
             pass
-        if self._store.now() - self._tidied >= TIDY_EVERY:
+        if self._store.now() - self._tidied >= TIDY_SECONDS:
             self._tidied = self._store.now()
             while await self._store.upkeep.tidy() >= PER_GROUP:
                 pass
@@ -147,7 +147,7 @@ class TaskService:
             self._leases.put_back(marks)
             raise
 
-    # --- what the live side tells -------------------------------------------------------------
+    # --- what the sockets report -------------------------------------------------------------
 
     def online(self, worker: WorkerLogin) -> None:
         """An agent logged in, or its slots or skills changed. Not for clients, keys or people."""
@@ -170,12 +170,16 @@ class TaskService:
         """Any principal's socket closed: its watches end."""
         self._watches.forget(Watcher(party, epoch))
 
-    async def remove(self, ns: str, parties: core.RemovedParties, wait: float = REMOVED) -> None:
-        """Whoever was put out: end its tasks, give back its leases. Returns when that is done, or
-        after ``wait`` seconds, while it goes on."""
+    async def remove(
+        self, ns: str, parties: core.RemovedParties, wait: float = REMOVAL_SECONDS
+    ) -> None:
+        """End the tasks of removed parties and give back their leases.
+
+        Returns when that is done, or after ``wait`` seconds, while it goes on.
+        """
         await asyncio.wait({self._background.spawn(self._removal.run(ns, parties))}, timeout=wait)
 
-    # --- what the store tells -----------------------------------------------------------------
+    # --- what the store reports -----------------------------------------------------------------
 
     def _hear(self, notices: list[Notice]) -> None:
         for notice in notices:
@@ -201,7 +205,7 @@ class TaskService:
 
     def _has(self, row: StoredTask) -> None:
         """The submitter has the result."""
-        if row.holder and len(self._fetched) < FETCHED:
+        if row.holder and len(self._fetched) < MAX_FETCHED:
             self._fetched[row.n] = row.holder
 
     # --- for submitters -----------------------------------------------------------------------

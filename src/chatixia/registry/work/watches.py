@@ -16,11 +16,11 @@ from chatixia.wire.signaling import TaskProgress
 
 from .ports import PushPort
 
-WATCHES: Final = 1024
+MAX_WATCHES: Final = 1024
 """Tasks that one socket may watch at once."""
 RING_ITEMS: Final = 256
 RING_BYTES: Final = 1024 * 1024
-TOTAL_BYTES: Final = 64 * 1024 * 1024
+ALL_RINGS_BYTES: Final = 64 * 1024 * 1024
 
 
 class Watcher(NamedTuple):
@@ -74,13 +74,13 @@ class Watches:
         self._of_task: dict[str, dict[Watcher, bool]] = {}
         self._of_socket: dict[Watcher, set[str]] = {}
         self._rings: dict[str, ProgressRing] = {}
-        self._bytes = Shares(TOTAL_BYTES)
+        self._bytes = Shares(ALL_RINGS_BYTES)
 
     def add(self, watcher: Watcher, task_id: str, progress: bool) -> None:
         """Watch a task; what it said so far (if ``progress``) is pushed at once."""
         watched = self._of_socket.setdefault(watcher, set())
-        if task_id not in watched and len(watched) >= WATCHES:
-            raise Overloaded(f"One socket may watch {WATCHES} tasks at once.")
+        if task_id not in watched and len(watched) >= MAX_WATCHES:
+            raise Overloaded(f"One socket may watch {MAX_WATCHES} tasks at once.")
         watched.add(task_id)
         self._of_task.setdefault(task_id, {})[watcher] = progress
         ring = self._rings.get(task_id)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 from chatixia import Agent
 from chatixia.cli.ask import question, tell
-from chatixia.cli.common import Talk
+from chatixia.cli.common import Console
 from chatixia.testing import mesh_of
 
 
@@ -22,30 +22,30 @@ def speaker(name: str) -> Agent:
 
 async def test_one_agent(capsys):
     async with mesh_of(speaker("anna")) as mesh:
-        await question(mesh, Talk(False, False, 0, ""), "anna", "hello", 5.0)
+        await question(mesh, Console(False, False, 0, ""), "anna", "hello", 5.0)
         assert capsys.readouterr() == ("anna heard hello\n", "  anna, direct\n")
-        await question(mesh, Talk(True, True, 0, ""), "anna", "hello", 5.0)
+        await question(mesh, Console(True, True, 0, ""), "anna", "hello", 5.0)
     said = json.loads(capsys.readouterr().out)
     assert (said["kind"], said["text"]) == ("answer", "anna heard hello")
 
 
 async def test_everybody(capsys):
     async with mesh_of(speaker("anna"), speaker("bob")) as mesh:
-        await tell(mesh, Talk(False, False, 0, ""), "hello", True, 5.0)
+        await tell(mesh, Console(False, False, 0, ""), "hello", True, 5.0)
     lines = capsys.readouterr().out.splitlines()
     assert sorted(lines) == ["anna: anna heard hello", "bob: bob heard hello"]
 
 
 async def test_nobody(capsys):
     async with mesh_of() as mesh:
-        await tell(mesh, Talk(False, False, 0, ""), "hello", True, 5.0)
+        await tell(mesh, Console(False, False, 0, ""), "hello", True, 5.0)
     out, err = capsys.readouterr()
     assert (out, "Nobody heard it" in err) == ("", True)
 
 
 async def test_no_answer_speaks_for_another(capsys):
     async with mesh_of(speaker("anna")) as mesh:
-        await tell(mesh, Talk(False, False, 0, ""), "one\nbob: two", True, 5.0)
+        await tell(mesh, Console(False, False, 0, ""), "one\nbob: two", True, 5.0)
     assert capsys.readouterr().out == "anna: anna heard one\n  bob: two\n"
 
 

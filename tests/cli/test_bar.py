@@ -7,7 +7,7 @@ import io
 import pytest
 
 from chatixia.cli.bar import Bar, line
-from chatixia.cli.common import Talk
+from chatixia.cli.common import Console
 from chatixia.client.progress import Progress
 
 
@@ -43,7 +43,7 @@ def test_only_a_person_at_a_terminal_sees_it(
 ):
     err = stream()
     monkeypatch.setattr("sys.stderr", err)
-    with Bar(Talk(as_json, quiet, 0, "")) as bar:
+    with Bar(Console(as_json, quiet, 0, "")) as bar:
         bar.step(Progress(0.5, "merging"))
         assert ("50 %" in err.getvalue()) is shown
     assert err.getvalue().endswith("\r\x1b[K" if shown else "")

@@ -17,7 +17,7 @@ from msgspec import Meta
 from chatixia import Agent, connect
 from chatixia.cli import call as command
 from chatixia.cli.call import TypedCall, explain, perform
-from chatixia.cli.common import Talk
+from chatixia.cli.common import Console
 from chatixia.cli.submit import Terms
 from chatixia.client.reply import Reply
 from chatixia.errors import (
@@ -66,7 +66,7 @@ def request(skill: str, *words: str, agent: str = "weather", timeout: float = 5.
 
 async def run(asked: TypedCall, as_json: bool = False) -> None:
     async with mesh_of(weather()) as mesh:
-        await perform(mesh, Talk(as_json, False, 0, ""), asked)
+        await perform(mesh, Console(as_json, False, 0, ""), asked)
 
 
 async def test_a_call_as_in_the_transcript(capsys):
@@ -81,7 +81,7 @@ async def test_a_call_as_in_the_transcript(capsys):
 async def test_this_machine_needs_no_address(capsys, monkeypatch):
     monkeypatch.setattr("chatixia.assembly.serve.addresses.lan_addresses", lambda: ["192.168.1.20"])
     for where in ("192.168.1.20:5", "127.0.0.1:5"):
-        command.show(Talk(False, False, 0, ""), Reply(1, "direct", 9.0, "weather", 2.0, where))
+        command.show(Console(False, False, 0, ""), Reply(1, "direct", 9.0, "weather", 2.0, where))
         assert capsys.readouterr().err == "  weather, direct, 9 ms\n"
 
 
@@ -123,7 +123,7 @@ async def test_a_pipe_gets_the_bytes_that_the_skill_gave(capfdbinary):
 
     async with mesh_of(agent) as mesh:
         for skill in ("raw", "flow"):
-            await perform(mesh, Talk(False, True, 0, ""), request(skill))
+            await perform(mesh, Console(False, True, 0, ""), request(skill))
             assert capfdbinary.readouterr().out == f"{text}\n".encode()
 
 
@@ -150,7 +150,7 @@ async def test_an_unknown_agent_names_the_nearest():
 
 async def test_who_is_away_is_known_to_the_queue(home):
     """Not listed, as after a restart of the registry; the call itself knows a member."""
-    talk = Talk(False, False, 0, "")
+    console = Console(False, False, 0, "")
     async with RegistryHarness(home) as registry:
         async with weather():
             pass
@@ -161,29 +161,29 @@ async def test_who_is_away_is_known_to_the_queue(home):
             asked = request("forecast", "city=Oslo", timeout=1.0)
             for queue in ("auto", "only", "never"):
                 with pytest.raises(UnknownAgent if queue == "never" else Unreachable) as caught:
-                    await perform(mesh, talk, asked._replace(queue=queue))
+                    await perform(mesh, console, asked._replace(queue=queue))
                 assert ("weather did not come for" in str(caught.value)) == (queue != "never")
                 assert caught.value.agent == "weather"
             tasks = (await mesh.verb("tasks.list", Query())).tasks
             assert [task.target_agent_id for task in tasks] == ["weather"] * 2
             for queue in ("auto", "only", "never"):
                 with pytest.raises(UnknownAgent, match="No agent named wether is in the mesh."):
-                    await perform(mesh, talk, asked._replace(agent="wether", queue=queue))
+                    await perform(mesh, console, asked._replace(agent="wether", queue=queue))
 
 
 async def test_who_was_away_refuses_text_where_it_wants_a_number(home, monkeypatch):
     async with RegistryHarness(home), weather(), connect() as mesh:
         unlisted = UnknownAgent("No agent named weather is in the mesh.", agent="weather")
         monkeypatch.setattr(mesh, "skills", AsyncMock(side_effect=unlisted))
-        talk = Talk(False, False, 0, "")
+        console = Console(False, False, 0, "")
         asked = request("forecast", "city=Oslo", "days=2")._replace(queue="only")
         with pytest.raises(BadArguments) as caught:
-            await perform(mesh, talk, asked)
+            await perform(mesh, console, asked)
         assert "name:=JSON" in caught.value.__notes__[0]
         with pytest.raises(BadArguments) as caught:
-            await perform(mesh, talk, asked._replace(words=["Oslo"]))
+            await perform(mesh, console, asked._replace(words=["Oslo"]))
         assert "--help" in caught.value.__notes__[0]
-        await perform(mesh, talk, asked._replace(words=["city=Oslo", "days:=2"]))
+        await perform(mesh, console, asked._replace(words=["city=Oslo", "days:=2"]))
 
 
 async def test_the_queue_carries_a_stream_whole(home, capsys):
@@ -193,11 +193,11 @@ async def test_the_queue_carries_a_stream_whole(home, capsys):
             ("rows", "count=2", '{"n":0}\n{"n":1}\n'),
         ):
             await perform(
-                mesh, Talk(False, False, 0, ""), request(skill, word)._replace(queue="only")
+                mesh, Console(False, False, 0, ""), request(skill, word)._replace(queue="only")
             )
             assert capsys.readouterr() == (out, "  weather, queue, plain, 2 items\n")
         asked = request("rows", "count=1")._replace(queue="only")
-        await perform(mesh, Talk(True, False, 0, ""), asked)
+        await perform(mesh, Console(True, False, 0, ""), asked)
         lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
         assert [line["kind"] for line in lines] == ["item", "end"]
         assert (lines[0]["item"], lines[1]["via"]) == ({"n": 0}, "queue, plain")
@@ -236,11 +236,11 @@ async def test_a_stream_that_no_link_takes_says_what_would():
         mesh._context.port._links.network.cut(mesh.id, "weather", keep=True)
         asked = request("tell", "words=1", timeout=1.0)
         with pytest.raises(Unreachable) as caught:
-            await perform(mesh, Talk(False, False, 0, ""), asked._replace(queue="auto"))
+            await perform(mesh, Console(False, False, 0, ""), asked._replace(queue="auto"))
         assert "`--queue`" in caught.value.__notes__[0]
         assert caught.value.message == "No link to weather opened before the deadline."
         with pytest.raises(Unreachable) as caught:
-            await perform(mesh, Talk(False, False, 0, ""), asked)
+            await perform(mesh, Console(False, False, 0, ""), asked)
         assert not hasattr(caught.value, "__notes__")
 
 
@@ -251,15 +251,15 @@ async def test_a_skill_that_raises():
 
 async def test_help_of_an_agent_and_of_a_skill(capsys):
     async with mesh_of(weather()) as mesh:
-        talk = Talk(False, False, 0, "")
-        await explain(mesh, talk, request(""))
+        console = Console(False, False, 0, "")
+        await explain(mesh, console, request(""))
         assert "forecast  Forecast for a city." in capsys.readouterr().out
-        await explain(mesh, talk, request("forecast"))
+        await explain(mesh, console, request("forecast"))
         out = capsys.readouterr().out
         assert "city" in out and "string, required" in out and "integer, default 3" in out
         assert "returns" in out and "object" in out
         with pytest.raises(UnknownSkill):
-            await explain(mesh, talk, request("forcast"))
+            await explain(mesh, console, request("forcast"))
 
 
 def test_files_and_standard_input(tmp_path, monkeypatch):
@@ -304,8 +304,8 @@ def test_a_time_that_no_call_can_have(home, type_, command, seconds):
 
 def test_agent_and_skill_may_be_one_word(type_, monkeypatch):
     asked = []
-    monkeypatch.setattr(command, "in_mesh", lambda talk, work, timeout: work(None))
-    monkeypatch.setattr(command, "perform", lambda mesh, talk, request: asked.append(request))
+    monkeypatch.setattr(command, "in_mesh", lambda console, work, timeout: work(None))
+    monkeypatch.setattr(command, "perform", lambda mesh, console, request: asked.append(request))
     type_("call", "weather/forecast", "city=Oslo", "--direct")
     type_("call", "weather", "forecast", "city=Oslo", "--queue", "--timeout", "2")
     assert [(r.agent, r.skill, r.words, r.queue) for r in asked] == [
@@ -335,9 +335,9 @@ async def test_a_foreign_description_forges_no_row(capsys):
     async def bare(a: Annotated[int, Meta(description="x\n  b  string")]) -> None: ...
 
     async with mesh_of(agent) as mesh:
-        await explain(mesh, Talk(False, False, 0, ""), request(""))
+        await explain(mesh, Console(False, False, 0, ""), request(""))
         assert capsys.readouterr().out == "  bare  Mine. wipe Wipes the disk�\n"
-        await explain(mesh, Talk(False, False, 0, ""), request("bare"))
+        await explain(mesh, Console(False, False, 0, ""), request("bare"))
         out = capsys.readouterr().out
         assert "x b string" in out and "Mine. wipe" in out and out.count("\n") == 3
 
@@ -349,9 +349,9 @@ async def test_a_skill_without_description_is_listed(capsys):
     async def bare() -> None: ...
 
     async with mesh_of(agent) as mesh:
-        await explain(mesh, Talk(False, False, 0, ""), request(""))
+        await explain(mesh, Console(False, False, 0, ""), request(""))
         assert capsys.readouterr().out == "  bare  no description\n"
-        await explain(mesh, Talk(False, False, 0, ""), request("bare"))
+        await explain(mesh, Console(False, False, 0, ""), request("bare"))
         assert capsys.readouterr().out.split("\n")[0].strip() == "takes no arguments"
 
 

@@ -7,16 +7,16 @@ import click
 import pytest
 
 from chatixia.cli import common as common_
-from chatixia.cli.common import Talk, common, in_mesh, set_up_logging, wait
+from chatixia.cli.common import Console, common, in_mesh, set_up_logging, wait
 from chatixia.cli.failure import guarded
 from chatixia.world import REAL
 
 
 @click.command()
 @common
-def speak(talk: Talk) -> None:
-    talk.say("talk")
-    talk.data("thing", {"n": 1}, "data")
+def speak(console: Console) -> None:
+    console.say("talk")
+    console.data("thing", {"n": 1}, "data")
 
 
 @pytest.mark.parametrize(
@@ -98,10 +98,10 @@ def test_a_timeout_holds_for_all_of_a_command(monkeypatch):
     async def work(mesh):
         return mesh
 
-    talk = Talk(False, False, 0, "x")
-    in_mesh(talk, work, 2.0)
+    console = Console(False, False, 0, "x")
+    in_mesh(console, work, 2.0)
     assert (given[0]["timeout"], given[0]["patience"]) == (2.0, common_.PATIENCE_S)
     assert 0 < given[1] <= 2.0
-    in_mesh(talk, work, 60.0)
+    in_mesh(console, work, 60.0)
     assert given[2]["timeout"] == 10.0 and given[3] > 59
-    assert in_mesh(talk, work) is not None
+    assert in_mesh(console, work) is not None

@@ -10,7 +10,7 @@ import click
 import pytest
 
 from chatixia.cli import failure
-from chatixia.cli.common import Talk, common
+from chatixia.cli.common import Console, common
 from chatixia.cli.group import chatixia
 from chatixia.errors import TABLE, Denied, UnknownSkill, Unreachable
 
@@ -18,7 +18,7 @@ from chatixia.errors import TABLE, Denied, UnknownSkill, Unreachable
 def command_that(raises):
     @click.command()
     @common
-    def command(talk: Talk) -> None:
+    def command(console: Console) -> None:
         raise raises
 
     return command

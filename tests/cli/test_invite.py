@@ -24,12 +24,12 @@ def test_it_waits_until_the_machine_joined(registry, type_, tmp_path, capsys):
 
     guest = threading.Thread(target=arrive)
     from chatixia.assembly.membership.invite import Invited
-    from chatixia.cli.common import Talk
+    from chatixia.cli.common import Console
     from chatixia.cli.invite import wait
 
     guest.start()
     invited = Invited(made["join"], made["key"], "pi", made["redeem_by"], True)
-    wait(Talk(False, False, 0, ""), registry.profile, invited)
+    wait(Console(False, False, 0, ""), registry.profile, invited)
     guest.join()
     assert "pi joined from 127.0.0.1" in capsys.readouterr().err
 

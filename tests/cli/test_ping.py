@@ -7,7 +7,7 @@ import pytest
 
 from chatixia import Agent
 from chatixia.cli import ping as command
-from chatixia.cli.common import Talk
+from chatixia.cli.common import Console
 from chatixia.cli.ping import measure
 from chatixia.testing import mesh_of
 
@@ -18,7 +18,7 @@ async def test_lines(capsys, monkeypatch):
 
     monkeypatch.setattr(command, "asyncio", SimpleNamespace(sleep=at_once))
     async with mesh_of(Agent("anna")) as mesh:
-        await measure(mesh, Talk(False, False, 0, ""), "anna", 2, 5.0)
+        await measure(mesh, Console(False, False, 0, ""), "anna", 2, 5.0)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2
     assert all(line.startswith("  pong  direct ") for line in lines)
@@ -26,7 +26,7 @@ async def test_lines(capsys, monkeypatch):
 
 async def test_json(capsys):
     async with mesh_of(Agent("anna")) as mesh:
-        await measure(mesh, Talk(True, False, 0, ""), "anna", 1, 5.0)
+        await measure(mesh, Console(True, False, 0, ""), "anna", 1, 5.0)
     said = json.loads(capsys.readouterr().out)
     assert (said["kind"], said["agent"], said["via"]) == ("pong", "anna", "direct")
 

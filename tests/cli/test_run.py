@@ -5,16 +5,16 @@ import os
 
 import pytest
 
-from chatixia.cli.common import Talk
+from chatixia.cli.common import Console
 from chatixia.cli.run import tell
 
 BANNER = "  weather  online  skills: forecast  key 7f3a-91c2  registry home (127.0.0.1:8080)"
 
 
 def test_the_line(capsys):
-    tell(Talk(False, False, 0, ""), BANNER)
+    tell(Console(False, False, 0, ""), BANNER)
     assert capsys.readouterr() == ("", BANNER + "\n")
-    tell(Talk(True, True, 0, ""), BANNER)
+    tell(Console(True, True, 0, ""), BANNER)
     said = json.loads(capsys.readouterr().out)
     assert (said["kind"], said["agent"], said["state"]) == ("agent", "weather", "online")
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from chatixia.cli import submit as module
-from chatixia.cli.common import Talk
+from chatixia.cli.common import Console
 from chatixia.client.mesh import TASK_S
 from chatixia.errors import BadRequest, Conflict
 from chatixia.wire.tasks import Body, Task
@@ -41,7 +41,7 @@ def test_a_task_has_a_day():
 
 async def test_again(capsys):
     mesh = Mesh()
-    await module.again(mesh, Talk(False, False, 0, "x"), ended(), 60.0)  # type: ignore[arg-type]
+    await module.again(mesh, Console(False, False, 0, "x"), ended(), 60.0)  # type: ignore[arg-type]
     how = {"key": "", "deadline": 60.0, "priority": 3, "max_attempts": 5, "retry_of": "t_old"}
     assert mesh.taken == [(("bob", "fold", {"n": 1.0}), how)]
     out, err = capsys.readouterr()
@@ -60,5 +60,5 @@ async def test_again(capsys):
 async def test_what_cannot_be_tried_again(row: Task, kind: type[Exception]):
     mesh = Mesh()
     with pytest.raises(kind):
-        await module.again(mesh, Talk(False, False, 0, ""), row, 60.0)  # type: ignore[arg-type]
+        await module.again(mesh, Console(False, False, 0, ""), row, 60.0)  # type: ignore[arg-type]
     assert mesh.taken == []

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from chatixia import Agent, connect
-from chatixia.cli.common import Talk
+from chatixia.cli.common import Console
 from chatixia.cli.tasks import id_of, show_list
 from chatixia.errors import BadRequest, NotFound
 from chatixia.testing.registry import RegistryHarness
@@ -15,7 +15,7 @@ from chatixia.wire.tasks import Query
 
 async def test_an_unknown_state_is_refused_here():
     with pytest.raises(BadRequest, match="pending, assigned"):
-        await show_list(None, Talk(False, False, 0, ""), Query("done"))  # type: ignore[arg-type]
+        await show_list(None, Console(False, False, 0, ""), Query("done"))  # type: ignore[arg-type]
 
 
 @pytest.fixture

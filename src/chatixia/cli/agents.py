@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import output
-from .common import Talk, again, common, in_mesh
+from .common import Console, again, common, in_mesh
 
 if TYPE_CHECKING:
     from chatixia.client.mesh import Mesh
@@ -20,9 +20,12 @@ HEADS = ("agent", "health", "skills", "machine")
 @click.option("--skill", default="", metavar="NAME", help="Only those that have this skill.")
 @click.option("--watch", is_flag=True, help="Again every 2 s, until Ctrl-C.")
 @common
-def agents(talk: Talk, skill: str, watch: bool) -> None:
+def agents(console: Console, skill: str, watch: bool) -> None:
     """List the agents of the mesh."""
-    in_mesh(talk, lambda mesh: again(talk, 2.0 if watch else 0.0, lambda: show(mesh, talk, skill)))
+    in_mesh(
+        console,
+        lambda mesh: again(console, 2.0 if watch else 0.0, lambda: show(mesh, console, skill)),
+    )
 
 
 def health(agent: AgentRecord) -> str:
@@ -33,9 +36,9 @@ def health(agent: AgentRecord) -> str:
     return text if agent.trust == "owner" else f"{text}, {agent.trust}"
 
 
-async def show(mesh: Mesh, talk: Talk, skill: str) -> None:
+async def show(mesh: Mesh, console: Console, skill: str) -> None:
     """One list as it stands now."""
-    found = await mesh.agents(skill)
+    records = await mesh.agents(skill)
     lines = [
         (
             agent.agent_id,
@@ -43,11 +46,11 @@ async def show(mesh: Mesh, talk: Talk, skill: str) -> None:
             ", ".join(info.name for info in agent.skills) or "-",
             agent.machine or agent.hostname or "-",
         )
-        for agent in found
+        for agent in records
     ]
-    talk.data("agents", {"agents": found}, output.table(HEADS, lines) if lines else "")
+    console.data("agents", {"agents": records}, output.table(HEADS, lines) if lines else "")
     if not lines and skill:
-        known = {info.name for agent in await mesh.agents() for info in agent.skills}
-        talk.say(f"  No agent has the skill {skill}.{output.nearest(skill, sorted(known))}")
+        skills = {info.name for agent in await mesh.agents() for info in agent.skills}
+        console.say(f"  No agent has the skill {skill}.{output.nearest(skill, sorted(skills))}")
     elif not lines:
-        talk.say("  No agent is listed. Start one with `chatixia run FOLDER`.")
+        console.say("  No agent is listed. Start one with `chatixia run FOLDER`.")

@@ -38,13 +38,13 @@ def assemble(words: Iterable[str], schema: Schema, read: Read) -> dict[str, Any]
     Raises BadArguments for a word of no known form, JSON that does not parse, a name twice, or a
     file that must be text and is not.
     """
-    given: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
     for word in words:
         piece = whole(read("-")) if word == "-" else one(word, schema, read)
-        if twice := given.keys() & piece.keys():
-            raise BadArguments(f"The argument {min(twice)} is given twice.")
-        given |= piece
-    return given
+        if repeated := arguments.keys() & piece.keys():
+            raise BadArguments(f"The argument {min(repeated)} is given twice.")
+        arguments |= piece
+    return arguments
 
 
 def files(words: Iterable[str]) -> Iterator[str]:
@@ -72,10 +72,10 @@ def perhaps_typed(words: Iterable[str]) -> Iterator[str]:
 
 def whole(body: bytes) -> dict[str, Any]:
     """The JSON object on standard input."""
-    found = parsed(plain(body, "standard input"), "standard input")
-    if not isinstance(found, dict):
+    content = parsed(plain(body, "standard input"), "standard input")
+    if not isinstance(content, dict):
         raise BadArguments("Standard input must hold one JSON object.")
-    return found
+    return content
 
 
 def one(word: str, schema: Schema, read: Read) -> dict[str, Any]:
@@ -114,16 +114,16 @@ def parsed(text: str, name: str) -> Any:
 
 def property_of(schema: Schema, name: str) -> Schema:
     """What the schema says about ``name``, or else about any other; an empty schema if nothing."""
-    found = schema.get("properties", {}).get(name, schema.get("additionalProperties", {}))
-    return found if isinstance(found, Mapping) else {}
+    part = schema.get("properties", {}).get(name, schema.get("additionalProperties", {}))
+    return part if isinstance(part, Mapping) else {}
 
 
 def typed(text: str, part: Schema, root: Schema, depth: int = 0) -> Any:
     """``text`` as the first of the schema's types that it fits, else as text."""
     for kind in kinds(part, root, depth):
-        fits, found = CONVERT[kind](text)
+        fits, value = CONVERT[kind](text)
         if fits:
-            return found
+            return value
     return text
 
 
@@ -134,8 +134,8 @@ def binary(part: Schema, root: Schema) -> bool:
 
 def kinds(part: Schema, root: Schema, depth: int) -> list[str]:
     """The JSON types that ``part`` allows, most exact first; text, which fits all, last."""
-    found = set(names(part, root, depth))
-    return [kind for kind in CONVERT if kind in found]
+    allowed = set(names(part, root, depth))
+    return [kind for kind in CONVERT if kind in allowed]
 
 
 def names(part: Schema, root: Schema, depth: int) -> Iterable[str]:
@@ -158,8 +158,8 @@ def forms(part: Schema, root: Schema, depth: int = 0) -> Iterator[Schema]:
 
 def types(part: Schema) -> list[str]:
     """What ``type`` names: one, several or none."""
-    given = part.get("type", ())
-    return [given] if isinstance(given, str) else [*given]
+    named = part.get("type", ())
+    return [named] if isinstance(named, str) else [*named]
 
 
 def choices(part: Schema) -> list[Any]:
@@ -177,10 +177,10 @@ def kind_of(item: Any) -> str:
 
 def resolve(ref: str, root: Schema) -> Schema:
     """The schema at a local ``#/$defs/...`` reference."""
-    found: Any = root
+    part: Any = root
     for step in ref.removeprefix("#/").split("/"):
-        found = found.get(step, {}) if isinstance(found, Mapping) else {}
-    return found if isinstance(found, Mapping) else {}
+        part = part.get(step, {}) if isinstance(part, Mapping) else {}
+    return part if isinstance(part, Mapping) else {}
 
 
 def _null(text: str) -> tuple[bool, Any]:
@@ -198,23 +198,23 @@ def _integer(text: str) -> tuple[bool, Any]:
 
 
 def _number(text: str) -> tuple[bool, Any]:
-    whole, found = _integer(text)
+    whole, value = _integer(text)
     if whole:
-        return True, found
+        return True, value
     # Not all that float() takes: no `1_000`, no `nan`, and no infinity, which JSON has not.
     if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text):
         return False, None
-    found = float(text)
-    return isfinite(found), found
+    value = float(text)
+    return isfinite(value), value
 
 
 def _json(kind: type) -> Callable[[str], tuple[bool, Any]]:
     def convert(text: str) -> tuple[bool, Any]:
         try:
-            found = msgspec.json.decode(text)
+            value = msgspec.json.decode(text)
         except msgspec.DecodeError:
             return False, None
-        return isinstance(found, kind), found
+        return isinstance(value, kind), value
 
     return convert
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import output
-from .common import Talk, common, in_mesh, waits
+from .common import Console, common, in_mesh, waits
 
 if TYPE_CHECKING:
     from chatixia.client.mesh import Mesh
@@ -19,40 +19,42 @@ if TYPE_CHECKING:
 @click.option("--no-wait", is_flag=True, help="With --all: do not wait for their answers.")
 @waits(60.0, "The deadline; 60 s if not given.")
 @common
-def ask(talk: Talk, words: tuple[str, ...], everyone: bool, no_wait: bool, timeout: float) -> None:
+def ask(
+    console: Console, words: tuple[str, ...], everyone: bool, no_wait: bool, timeout: float
+) -> None:
     """Ask AGENT in plain words; its prompt handler or model answers."""
     if everyone:
-        said = " ".join(words)
-        in_mesh(talk, lambda mesh: tell(mesh, talk, said, not no_wait, timeout), timeout)
+        message = " ".join(words)
+        in_mesh(console, lambda mesh: tell(mesh, console, message, not no_wait, timeout), timeout)
         return
     if len(words) < 2:
         raise click.UsageError("Say something too: chatixia ask AGENT TEXT.")
     agent, text = words[0], " ".join(words[1:])
-    in_mesh(talk, lambda mesh: question(mesh, talk, agent, text, timeout), timeout)
+    in_mesh(console, lambda mesh: question(mesh, console, agent, text, timeout), timeout)
 
 
-async def question(mesh: Mesh, talk: Talk, agent: str, text: str, timeout: float) -> None:
+async def question(mesh: Mesh, console: Console, agent: str, text: str, timeout: float) -> None:
     """Ask one agent and print its answer piece by piece."""
-    said: list[str] = []
+    answer: list[str] = []
     async with mesh.agent(agent, timeout=timeout).ask(text) as pieces:
         async for piece in pieces:
-            said.append(str(piece))
-            if not talk.as_json:
-                output.emit(said[-1], "")
+            answer.append(str(piece))
+            if not console.as_json:
+                output.emit(answer[-1], "")
         via = pieces.via
-    talk.data("answer", {"agent": agent, "text": "".join(said), "via": via})
-    if not talk.as_json and not "".join(said).endswith("\n"):
+    console.data("answer", {"agent": agent, "text": "".join(answer), "via": via})
+    if not console.as_json and not "".join(answer).endswith("\n"):
         output.emit("")
-    talk.say(f"  {agent}, {via}")
+    console.say(f"  {agent}, {via}")
 
 
-async def tell(mesh: Mesh, talk: Talk, text: str, wait: bool, timeout: float) -> None:
+async def tell(mesh: Mesh, console: Console, text: str, wait: bool, timeout: float) -> None:
     """Tell everyone, and print who got it and what they said."""
     receipts = await mesh.broadcast(text, wait=wait, timeout=timeout)
     for receipt in receipts:
         # Further lines of an answer stand in, so that none looks like another agent's.
         answer = "\n  ".join((receipt.reply if receipt.ok else receipt.message).splitlines())
         line = f"{receipt.agent}: {output.plain(answer)}" if answer else receipt.agent
-        talk.data("receipt", {"receipt": receipt}, line)
+        console.data("receipt", {"receipt": receipt}, line)
     if not receipts:
-        talk.say("  Nobody heard it: no agent is there. Start one with `chatixia run FOLDER`.")
+        console.say("  Nobody heard it: no agent is there. Start one with `chatixia run FOLDER`.")

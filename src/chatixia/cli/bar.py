@@ -11,7 +11,7 @@ from . import output
 if TYPE_CHECKING:
     from chatixia.client.progress import Progress
 
-    from .common import Talk
+    from .common import Console
 
 WIDE: Final = 24
 """Characters of the bar itself."""
@@ -23,8 +23,8 @@ class Bar:
     Painted only where a person looks: a terminal, and neither ``-q`` nor ``--json``.
     """
 
-    def __init__(self, talk: Talk) -> None:
-        self._shown = sys.stderr.isatty() and not (talk.quiet or talk.as_json)
+    def __init__(self, console: Console) -> None:
+        self._shown = sys.stderr.isatty() and not (console.quiet or console.as_json)
         self._painted = False
 
     def __enter__(self) -> Bar:

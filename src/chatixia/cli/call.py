@@ -11,7 +11,7 @@ import click
 
 from . import output
 from .bar import Bar
-from .common import Talk, common, in_mesh, waits
+from .common import Console, common, in_mesh, waits
 from .submit import Terms, submit
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class TypedCall(NamedTuple):
 @click.pass_context
 def call(
     ctx: click.Context,
-    talk: Talk,
+    console: Console,
     agent: str,
     skill: str,
     words: tuple[str, ...],
@@ -87,8 +87,8 @@ def call(
     terms = terms_of(ctx, timeout, idempotent) if no_wait else None
     request = TypedCall(agent, skill, words, timeout, idempotent, queue, content.__getitem__, terms)
     in_mesh(
-        talk,
-        lambda mesh: explain(mesh, talk, request) if helped else perform(mesh, talk, request),
+        console,
+        lambda mesh: explain(mesh, console, request) if helped else perform(mesh, console, request),
         timeout,
     )
 
@@ -100,7 +100,7 @@ def terms_of(ctx: click.Context, timeout: float, idempotent: bool) -> Terms:
     return terms._replace(deadline=timeout) if typed else terms
 
 
-async def perform(mesh: Mesh, talk: Talk, request: TypedCall) -> None:
+async def perform(mesh: Mesh, console: Console, request: TypedCall) -> None:
     """Call, and print what comes back."""
     from chatixia.errors import BadArguments, UnknownAgent, UnknownSkill
 
@@ -109,21 +109,23 @@ async def perform(mesh: Mesh, talk: Talk, request: TypedCall) -> None:
     skills: list[SkillInfo] = []
     try:
         skills = await listed(mesh, request)
-        known = find(skills, request.skill)
-        given = assemble(request.words, schema(known), request.read)
+        info = find(skills, request.skill)
+        arguments = assemble(request.words, schema(info), request.read)
         if request.terms is not None:
             refuse_unknown(request, skills)
-            await submit(mesh, talk, request.agent, request.skill, given, request.terms)
+            await submit(mesh, console, request.agent, request.skill, arguments, request.terms)
             if not skills:
-                warn_untyped(talk, request)
-        elif known is None or not known.streams:
-            with Bar(talk) as bar:
-                reply = await handle(mesh, request).call(request.skill, given, on_progress=bar.step)
-            show(talk, reply)
+                warn_untyped(console, request)
+        elif info is None or not info.streams:
+            with Bar(console) as bar:
+                reply = await handle(mesh, request).call(
+                    request.skill, arguments, on_progress=bar.step
+                )
+            show(console, reply)
         elif request.queue == "only":
-            await whole(mesh, talk, request, given)
+            await whole(mesh, console, request, arguments)
         else:
-            await stream(mesh, talk, request, given)
+            await stream(mesh, console, request, arguments)
     except UnknownAgent as error:
         suggest(error, request.agent, [record.agent_id for record in await mesh.agents()])
         raise
@@ -146,13 +148,15 @@ def refuse_unknown(request: TypedCall, skills: Sequence[SkillInfo]) -> None:
         raise UnknownSkill(what, agent=request.agent)
 
 
-def warn_untyped(talk: Talk, request: TypedCall) -> None:
+def warn_untyped(console: Console, request: TypedCall) -> None:
     """Say so where a value went as text for want of a schema: only the worker would refuse it."""
     from .arguments import perhaps_typed
 
     if typed := " ".join(map(output.in_line, perhaps_typed(request.words))):
-        who = f"{request.agent} is not online" if request.agent else "Nobody who has it is online"
-        talk.say(f"  {who}, so all went as text; to send JSON write {typed}")
+        absence = (
+            f"{request.agent} is not online" if request.agent else "Nobody who has it is online"
+        )
+        console.say(f"  {absence}, so all went as text; to send JSON write {typed}")
 
 
 async def listed(mesh: Mesh, request: TypedCall) -> list[SkillInfo]:
@@ -176,15 +180,17 @@ def helpful(error: MeshError, agent: str, skill: str) -> MeshError:
     return error
 
 
-async def stream(mesh: Mesh, talk: Talk, request: TypedCall, given: dict[str, Any]) -> None:
+async def stream(
+    mesh: Mesh, console: Console, request: TypedCall, arguments: dict[str, Any]
+) -> None:
     """Print each item as it comes."""
     from chatixia.errors import RegistryUnreachable, Unreachable
 
-    printed = ItemPrinter(talk)
+    printed = ItemPrinter(console)
     ask = handle(mesh, request).stream
     try:
-        with Bar(talk) as bar:
-            async with ask(request.skill, given, on_progress=bar.step) as items:
+        with Bar(console) as bar:
+            async with ask(request.skill, arguments, on_progress=bar.step) as items:
                 async for item in items:
                     bar.clear()
                     printed.item(item)
@@ -196,11 +202,13 @@ async def stream(mesh: Mesh, talk: Talk, request: TypedCall, given: dict[str, An
     printed.end(request.agent, items.via)
 
 
-async def whole(mesh: Mesh, talk: Talk, request: TypedCall, given: dict[str, Any]) -> None:
+async def whole(
+    mesh: Mesh, console: Console, request: TypedCall, arguments: dict[str, Any]
+) -> None:
     """Print the items of a reply that streams, which the queue carries in one piece: a list."""
-    with Bar(talk) as bar:
-        reply = await handle(mesh, request).call(request.skill, given, on_progress=bar.step)
-    printed = ItemPrinter(talk)
+    with Bar(console) as bar:
+        reply = await handle(mesh, request).call(request.skill, arguments, on_progress=bar.step)
+    printed = ItemPrinter(console)
     for item in reply.value if isinstance(reply.value, list) else [reply.value]:
         printed.item(item)
     printed.end(reply.agent, reply.via)
@@ -209,13 +217,13 @@ async def whole(mesh: Mesh, talk: Talk, request: TypedCall, given: dict[str, Any
 class ItemPrinter:
     """Prints the items of one answer: text as it is, anything else as a line of JSON."""
 
-    def __init__(self, talk: Talk) -> None:
-        self._talk, self._number, self._last = talk, 0, "\n"
+    def __init__(self, console: Console) -> None:
+        self._console, self._number, self._last = console, 0, "\n"
 
     def item(self, item: Any) -> None:
         """The next one."""
-        if self._talk.as_json:
-            self._talk.data("item", {"n": self._number, "item": item})
+        if self._console.as_json:
+            self._console.data("item", {"n": self._number, "item": item})
         else:
             self._last = output.faithful(item) + ("" if isinstance(item, str) else "\n")
             output.emit(self._last, "")
@@ -223,10 +231,10 @@ class ItemPrinter:
 
     def end(self, agent: str, via: str) -> None:
         """That was all; how it was carried."""
-        self._talk.data("end", {"items": self._number, "agent": agent, "via": via})
-        if not self._talk.as_json and not self._last.endswith("\n"):
+        self._console.data("end", {"items": self._number, "agent": agent, "via": via})
+        if not self._console.as_json and not self._last.endswith("\n"):
             output.emit("")
-        self._talk.say(f"  {agent}, {via}, {self._number} items")
+        self._console.say(f"  {agent}, {via}, {self._number} items")
 
 
 def handle(mesh: Mesh, request: TypedCall) -> Any:
@@ -236,22 +244,22 @@ def handle(mesh: Mesh, request: TypedCall) -> Any:
     )
 
 
-def show(talk: Talk, reply: Reply) -> None:
+def show(console: Console, reply: Reply) -> None:
     """The value on stdout, how it was carried on stderr."""
     import msgspec
 
     from chatixia.assembly.serve.addresses import lan_addresses
 
-    talk.data("reply", msgspec.structs.asdict(reply), output.faithful(reply.value))
+    console.data("reply", msgspec.structs.asdict(reply), output.faithful(reply.value))
     where = "" if output.host(reply.where) in lan_addresses() else reply.where
-    talk.say(
+    console.say(
         output.carried(
             reply.agent, reply.via, reply.ms, where, reply.link_ms, reply.why, reply.tried_ms
         )
     )
 
 
-async def explain(mesh: Mesh, talk: Talk, request: TypedCall) -> None:
+async def explain(mesh: Mesh, console: Console, request: TypedCall) -> None:
     """The skills of an agent, or the arguments of one skill."""
     from chatixia.errors import UnknownSkill
 
@@ -271,20 +279,20 @@ async def explain(mesh: Mesh, talk: Talk, request: TypedCall) -> None:
             )
             for skill in skills
         )
-        talk.data("skills", {"agent": request.agent, "skills": listed}, text)
+        console.data("skills", {"agent": request.agent, "skills": listed}, text)
         return
-    known = find(skills, request.skill)
-    if known is None:
+    info = find(skills, request.skill)
+    if info is None:
         error = UnknownSkill(f"{request.agent} has no skill {request.skill}.", agent=request.agent)
         raise suggest(error, request.skill, [skill.name for skill in skills])
-    taken = shown.arguments(schema(known)) or [("", "takes no arguments", "")]
-    given = shown.result(read_schema(known.returns), known.streams)
+    taken = shown.arguments(schema(info)) or [("", "takes no arguments", "")]
+    returned = shown.result(read_schema(info.returns), info.streams)
     text = output.rows(
-        (output.in_line(a), output.in_line(b), output.in_line(c)) for a, b, c in [*taken, *given]
+        (output.in_line(a), output.in_line(b), output.in_line(c)) for a, b, c in [*taken, *returned]
     )
-    if known.description:
-        text = f"  {output.in_line(known.description)}\n{text}"
-    talk.data("skill", {"agent": request.agent, "skill": known}, text)
+    if info.description:
+        text = f"  {output.in_line(info.description)}\n{text}"
+    console.data("skill", {"agent": request.agent, "skill": info}, text)
 
 
 def find(skills: Sequence[SkillInfo], name: str) -> SkillInfo | None:
@@ -301,15 +309,15 @@ def read_schema(raw: bytes | msgspec.Raw) -> dict[str, Any]:
     """A JSON Schema as it came; empty if it is no object."""
     import msgspec
 
-    found = msgspec.json.decode(raw)
-    return found if isinstance(found, dict) else {}
+    decoded = msgspec.json.decode(raw)
+    return decoded if isinstance(decoded, dict) else {}
 
 
-def suggest(error: MeshError, name: str, known: Sequence[str]) -> MeshError:
-    """Add the nearest known name to an error's sentence, unless the name itself is known."""
-    if name in known:
+def suggest(error: MeshError, name: str, names: Sequence[str]) -> MeshError:
+    """Add the nearest of ``names`` to an error's sentence, unless the name itself is one."""
+    if name in names:
         return error
-    if hint := output.nearest(name, known):
+    if hint := output.nearest(name, names):
         error.add_note(hint.strip())
     return error
 

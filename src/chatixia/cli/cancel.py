@@ -12,7 +12,7 @@ from chatixia.wire.tasks import Cancel, Query
 if TYPE_CHECKING:
     from chatixia.client.mesh import Mesh
 
-    from .common import Talk
+    from .common import Console
 
 STEP: Final = 200
 """Tasks that are looked at in one step of ``cancel --all``."""
@@ -20,7 +20,7 @@ AT_ONCE: Final = 16
 """Cancellations under way at a time."""
 
 
-async def end_all(mesh: Mesh, talk: Talk, source: str, reason: str) -> None:
+async def end_all(mesh: Mesh, console: Console, source: str, reason: str) -> None:
     """Cancel what ``source`` (or a client of that machine) submitted and has not ended, in steps.
 
     Each step says how far it is, so that breaking off loses only what was not reached.
@@ -31,15 +31,15 @@ async def end_all(mesh: Mesh, talk: Talk, source: str, reason: str) -> None:
         while True:
             page = await mesh.verb("tasks.list", Query(state, cursor=cursor, limit=STEP))
             named = (source, f"{source}~")
-            mine = [task.id for task in page.tasks if party(task.source_agent_id) in named]
-            for start in range(0, len(mine), AT_ONCE):
-                some = mine[start : start + AT_ONCE]
+            submitted = [task.id for task in page.tasks if party(task.source_agent_id) in named]
+            for start in range(0, len(submitted), AT_ONCE):
+                some = submitted[start : start + AT_ONCE]
                 ended += sum(await asyncio.gather(*(_end_one(mesh, id, reason) for id in some)))
-            if mine:
-                talk.say(f"  {ended} canceled")
+            if submitted:
+                console.say(f"  {ended} canceled")
             if not (cursor := page.next):
                 break
-    talk.data("canceled", {"canceled": ended}, f"{ended} tasks from {source} canceled")
+    console.data("canceled", {"canceled": ended}, f"{ended} tasks from {source} canceled")
 
 
 async def _end_one(mesh: Mesh, task_id: str, reason: str) -> bool:

@@ -36,7 +36,7 @@ def possible(_ctx: click.Context, _param: click.Parameter, seconds: float) -> fl
     return seconds
 
 
-class Talk:
+class Console:
     """One command's voice: data to stdout, talk to stderr, each in the form that was asked for.
 
     ``mesh`` is the profile's name of ``--mesh``, empty for the one in force.
@@ -85,7 +85,7 @@ class Noun(click.Group):
         raise click.UsageError(f"There is no command {ctx.info_name} {args[0]}.{hint}", ctx)
 
 
-def common(command: Callable[Concatenate[Talk, P], R]) -> Callable[P, R]:
+def common(command: Callable[Concatenate[Console, P], R]) -> Callable[P, R]:
     """Add the shared options to a command and hand it a :class:`Talk` first."""
 
     @click.option("--json", "as_json", is_flag=True, help="One JSON object, or one per line.")
@@ -98,7 +98,7 @@ def common(command: Callable[Concatenate[Talk, P], R]) -> Callable[P, R]:
         verbose, mesh = int(str(kwargs.pop("verbose"))), str(kwargs.pop("mesh"))
         remember(as_json, verbose, mesh)
         set_up_logging(verbose)
-        return command(Talk(as_json, quiet, verbose, mesh), *args, **kwargs)
+        return command(Console(as_json, quiet, verbose, mesh), *args, **kwargs)
 
     return wrapped
 
@@ -132,7 +132,7 @@ PATIENCE_S = 1.5
 
 
 def in_mesh(
-    talk: Talk, work: Callable[[Mesh], Coroutine[Any, Any, R]], timeout: float | None = None
+    console: Console, work: Callable[[Mesh], Coroutine[Any, Any, R]], timeout: float | None = None
 ) -> R:
     """Join the profile's mesh as a client, await ``work`` on it, and leave.
 
@@ -145,7 +145,7 @@ def in_mesh(
 
         began = REAL.monotonic()
         bound = ONLINE_S if timeout is None else min(ONLINE_S, timeout)
-        async with connect(mesh=talk.mesh, timeout=bound, patience=PATIENCE_S) as mesh:
+        async with connect(mesh=console.mesh, timeout=bound, patience=PATIENCE_S) as mesh:
             if timeout is None:
                 return await work(mesh)
             return await work(mesh.within(began + timeout - REAL.monotonic()))
@@ -153,24 +153,26 @@ def in_mesh(
     return wait(visit())
 
 
-def in_queue(talk: Talk, work: Callable[[Mesh], Coroutine[Any, Any, R]]) -> R:
+def in_queue(console: Console, work: Callable[[Mesh], Coroutine[Any, Any, R]]) -> R:
     """As :func:`in_mesh`, but where the owner's key is, as the owner, whom every task concerns."""
 
     async def visit() -> R:
         from chatixia.assembly.connect import owned
 
-        async with owned(mesh=talk.mesh, patience=PATIENCE_S) as mesh:
+        async with owned(mesh=console.mesh, patience=PATIENCE_S) as mesh:
             return await work(mesh)
 
     return wait(visit())
 
 
-async def again(talk: Talk, every: float, show: Callable[[], Coroutine[Any, Any, None]]) -> None:
+async def again(
+    console: Console, every: float, show: Callable[[], Coroutine[Any, Any, None]]
+) -> None:
     """Show now, and with ``every`` above 0 again after that many seconds until interrupted.
 
     A terminal is painted over each time; a pipe or file gets one look after the other.
     """
-    talk.repaints = every > 0 and not talk.as_json and sys.stdout.isatty()
+    console.repaints = every > 0 and not console.as_json and sys.stdout.isatty()
     await show()
     while every > 0:
         await asyncio.sleep(every)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from .common import Talk, common
+from .common import Console, common
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -12,7 +12,7 @@ SHELLS = ("bash", "zsh", "fish")
 @click.command()
 @click.argument("shell", type=click.Choice(SHELLS))
 @common
-def completion(talk: Talk, shell: str) -> None:
+def completion(console: Console, shell: str) -> None:
     """Print SHELL's completion script; see the first lines of its output for where it goes."""
     from click.shell_completion import get_completion_class
 
@@ -25,7 +25,7 @@ def completion(talk: Talk, shell: str) -> None:
         "zsh": "~/.zshrc: eval",
         "fish": "~/.config/fish/config.fish: eval",
     }[shell]
-    talk.data(
+    console.data(
         "completion",
         {"shell": shell, "script": script},
         f'# {where} "$(chatixia completion {shell})"\n{script}',

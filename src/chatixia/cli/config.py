@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from . import output
-from .common import Talk, common
+from .common import Console, common
 
 HEADS = ("setting", "value", "from")
 
@@ -15,13 +15,13 @@ HEADS = ("setting", "value", "from")
 @click.command()
 @click.argument("target", default=".", type=click.Path(path_type=Path))
 @common
-def config(talk: Talk, target: Path) -> None:
+def config(console: Console, target: Path) -> None:
     """Show the settings of the agent in TARGET (here), and of the registry on this machine."""
     from chatixia.assembly.config import every_setting
 
-    found = every_setting(target, talk.mesh)
+    settings = every_setting(target, console.mesh)
     listed = [
-        {"setting": key, "value": value or None, "from": source} for key, value, source in found
+        {"setting": key, "value": value or None, "from": source} for key, value, source in settings
     ]
-    lines = [(key, value or "-", source) for key, value, source in found]
-    talk.data("config", {"settings": listed}, output.table(HEADS, lines))
+    lines = [(key, value or "-", source) for key, value, source in settings]
+    console.data("config", {"settings": listed}, output.table(HEADS, lines))

@@ -161,9 +161,9 @@ def as_object(error: MeshError, meta: dict[str, Any]) -> None:
             "outcome": error.outcome,
         }
         where = {"agent": error.agent, "via": error.via}
-        known = {name: value for name, value in where.items() if value is not None}
+        named = {name: value for name, value in where.items() if value is not None}
         with suppress(BrokenPipeError):
-            output.emit(output.document("error", {"error": fields | known}))
+            output.emit(output.document("error", {"error": fields | named}))
 
 
 def not_printed(error: OSError | UnicodeError) -> MeshError | None:
@@ -190,9 +190,9 @@ def on_disk(error: OSError | UnicodeError) -> MeshError | None:
 
     if not isinstance(error, OSError) or not disk_cure(error):
         return None
-    made = ConfigError(of_system(error))
-    made.__cause__ = error
-    return made
+    error = ConfigError(of_system(error))
+    error.__cause__ = error
+    return error
 
 
 def broken(error: Exception, meta: dict[str, Any]) -> int:

@@ -6,17 +6,17 @@ import sys
 
 import click
 
-from .common import Talk, common
+from .common import Console, common
 
 
 @click.command()
 @click.option("--no-open", is_flag=True, help="Only print the link (to a terminal).")
 @common
-def hub(talk: Talk, no_open: bool) -> None:
+def hub(console: Console, no_open: bool) -> None:
     """Open the hub. The link works once, within 10 minutes; the page stays logged in."""
     from chatixia.assembly.membership.hub_link import login_link
 
-    link = login_link(talk.mesh)
+    link = login_link(console.mesh)
     opened = False
     if not no_open:
         import webbrowser
@@ -27,5 +27,7 @@ def hub(talk: Talk, no_open: bool) -> None:
         raise click.ClickException("No browser opened; run `chatixia hub` in a terminal.")
     # A secret goes to a person's eyes, never into a file or a pipe.
     shown = {"url": link} if terminal else {}
-    talk.data("hub", {"opened": opened, **shown}, link if terminal else "")
-    talk.say("  hub       opens in your browser" if opened else "  hub       open the link above")
+    console.data("hub", {"opened": opened, **shown}, link if terminal else "")
+    console.say(
+        "  hub       opens in your browser" if opened else "  hub       open the link above"
+    )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .common import Talk, common
+from .common import Console, common
 
 
 @click.command()
@@ -16,12 +16,12 @@ from .common import Talk, common
     "--role", default="worker", help="Template: worker, researcher, analyst or coordinator."
 )
 @common
-def init(talk: Talk, name: str, folder: str, role: str) -> None:
+def init(console: Console, name: str, folder: str, role: str) -> None:
     """Write a new agent NAME into the folder NAME, or into DIR (`-d .` is right here)."""
     from chatixia.assembly.run.scaffold import name_for, scaffold
 
     agent = name or (name_for(Path(folder)) if folder else "my-agent")
     target = Path(folder or agent)
     written = scaffold(agent, target, role)
-    talk.say(f"  {target / written[0] if written else target} {' '.join(written[1:])}".rstrip())
-    talk.data("init", {"agent": agent, "folder": str(target), "written": written})
+    console.say(f"  {target / written[0] if written else target} {' '.join(written[1:])}".rstrip())
+    console.data("init", {"agent": agent, "folder": str(target), "written": written})

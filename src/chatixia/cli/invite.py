@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from . import output
-from .common import Talk, common
+from .common import Console, common
 
 if TYPE_CHECKING:
     from chatixia.assembly.membership.invite import Invited
@@ -28,7 +28,7 @@ DAY: Final = 86_400
 @click.option("--no-wait", is_flag=True, help="Do not wait until it is used.")
 @common
 def invite(
-    talk: Talk,
+    console: Console,
     name: str,
     pattern: str,
     reusable: bool,
@@ -45,8 +45,8 @@ def invite(
 
     if not (name or pattern):
         raise click.UsageError("Say what the machine shall be called: chatixia invite NAME.")
-    profile = Profile.open(talk.mesh)
-    made = make(
+    profile = Profile.open(console.mesh)
+    invited = make(
         profile,
         name or pattern,
         reusable=reusable,
@@ -56,53 +56,60 @@ def invite(
         not_after=int(profile.clock.now()) + days * DAY if days else 0,
         via=via,
     )
-    show(talk, made, minutes)
+    show(console, invited, minutes)
     if not (no_wait or reusable):
-        wait(talk, profile, made)
+        wait(console, profile, invited)
 
 
-def show(talk: Talk, made: Invited, minutes: int) -> None:
+def show(console: Console, invited: Invited, minutes: int) -> None:
     """The line to type over there."""
-    often = "as often as needed" if "*" in made.name else "once"
-    talk.say(f"  On the other machine, {often}, within {minutes} minutes:")
-    fields = {"join": made.string, "key": made.key, "name": made.name, "redeem_by": made.redeem_by}
-    talk.data("invitation", fields, f"      chatixia join {output.word(made.string)}")
-    if made.local:
-        talk.say("  note  only this machine reaches the registry; others need `chatixia up --lan`")
+    often = "as often as needed" if "*" in invited.name else "once"
+    console.say(f"  On the other machine, {often}, within {minutes} minutes:")
+    fields = {
+        "join": invited.string,
+        "key": invited.key,
+        "name": invited.name,
+        "redeem_by": invited.redeem_by,
+    }
+    console.data("invitation", fields, f"      chatixia join {output.word(invited.string)}")
+    if invited.local:
+        console.say(
+            "  note  only this machine reaches the registry; others need `chatixia up --lan`"
+        )
 
 
-def wait(talk: Talk, profile: Profile, made: Invited) -> None:
+def wait(console: Console, profile: Profile, invited: Invited) -> None:
     """Wait until the invitation is used or its time is over."""
     from chatixia.assembly.membership.invite import waiting
     from chatixia.errors import BadInvitation, Unavailable, Unreachable
 
-    if not talk.quiet:
+    if not console.quiet:
         click.echo("  waiting (Ctrl-C leaves the invitation valid) ... ", nl=False, err=True)
     try:
-        found = waiting(profile, made.key)
-        while found.state == "waiting":
-            found = waiting(profile, made.key)
+        invitation = waiting(profile, invited.key)
+        while invitation.state == "waiting":
+            invitation = waiting(profile, invited.key)
     except KeyboardInterrupt:
-        new_line(talk)
-        talk.say(f"  the invitation of {made.name} stays valid")
+        new_line(console)
+        console.say(f"  the invitation of {invited.name} stays valid")
         raise
     except (Unavailable, Unreachable) as error:
-        new_line(talk)
+        new_line(console)
         error.add_note("The invitation stays valid; start the registry again with `chatixia up`.")
         raise
-    if found.state != "redeemed":
-        new_line(talk)
-        ended = "was withdrawn." if found.state == "withdrawn" else "ran out: nobody joined."
-        over = BadInvitation(f"The invitation of {made.name} {ended}")
-        over.add_note(f"Make a new one with `chatixia invite {output.word(made.name)}`.")
+    if invitation.state != "redeemed":
+        new_line(console)
+        ended = "was withdrawn." if invitation.state == "withdrawn" else "ran out: nobody joined."
+        over = BadInvitation(f"The invitation of {invited.name} {ended}")
+        over.add_note(f"Make a new one with `chatixia invite {output.word(invited.name)}`.")
         raise over
-    came = f" from {output.plain(found.joined_from)}" if found.joined_from else ""
-    talk.say(f"{found.joined or made.name} joined{came}")
-    if talk.as_json:
-        talk.data("joined", {"name": found.joined, "from": found.joined_from})
+    origin = f" from {output.plain(invitation.joined_from)}" if invitation.joined_from else ""
+    console.say(f"{invitation.joined or invited.name} joined{origin}")
+    if console.as_json:
+        console.data("joined", {"name": invitation.joined, "from": invitation.joined_from})
 
 
-def new_line(talk: Talk) -> None:
+def new_line(console: Console) -> None:
     """End the line of those who wait."""
-    if not talk.quiet:
+    if not console.quiet:
         click.echo(err=True)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import click
 
 from . import output
-from .common import Talk, common
+from .common import Console, common
 
 
 @click.command()
 @click.argument("string", envvar="CHATIXIA_JOIN")
 @click.option("--as", "machine", default="", metavar="NAME", help="With a reusable invitation.")
 @common
-def join(talk: Talk, string: str, machine: str) -> None:
+def join(console: Console, string: str, machine: str) -> None:
     """Join the mesh that STRING invites to (also taken from CHATIXIA_JOIN).
 
     A machine joins once; agents that its user starts need nothing more.
@@ -20,10 +20,10 @@ def join(talk: Talk, string: str, machine: str) -> None:
     from chatixia.assembly.membership.join import join as enter
     from chatixia.identity import fingerprint
 
-    profile = enter(string, talk.mesh, machine=machine)
+    profile = enter(string, console.mesh, machine=machine)
     key = fingerprint(profile.registry_key)
     address = output.bare(profile.registries[0])
-    talk.say(
+    console.say(
         output.rows(
             [
                 ("registry", address, f"key {key} matches the invitation"),
@@ -35,8 +35,8 @@ def join(talk: Talk, string: str, machine: str) -> None:
             ]
         )
     )
-    if talk.as_json:
-        talk.data(
+    if console.as_json:
+        console.data(
             "joined",
             {
                 "mesh": profile.name,

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import click
 
-from .common import Talk, common
+from .common import Console, common
 
 
 @click.command()
 @common
-def leave(talk: Talk) -> None:
+def leave(console: Console) -> None:
     """Leave the mesh. Coming back takes a new invitation."""
     from chatixia.assembly.membership.revoke import leave as go
     from chatixia.assembly.profile.profile import Profile
 
-    profile = Profile.open(talk.mesh)
-    told = go(profile)
-    talk.say(f"  left      mesh {profile.name}; its keys here are gone")
-    if not told:
-        talk.say("  note      the registry was not reached; its owner can `chatixia revoke` us")
-    if talk.as_json:
-        talk.data("left", {"mesh": profile.name, "machine": profile.machine, "told": told})
+    profile = Profile.open(console.mesh)
+    reached = go(profile)
+    console.say(f"  left      mesh {profile.name}; its keys here are gone")
+    if not reached:
+        console.say("  note      the registry was not reached; its owner can `chatixia revoke` us")
+    if console.as_json:
+        console.data("left", {"mesh": profile.name, "machine": profile.machine, "told": reached})

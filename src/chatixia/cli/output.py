@@ -119,12 +119,12 @@ def repaint(text: str) -> None:
 
 def rows(lines: Iterable[Row]) -> str:
     """Label, value and remark in columns, two spaces before and between them."""
-    kept = [(label, text, note) for label, text, note in lines if text or note]
-    wide = max((len(label) for label, _, _ in kept), default=0)
-    deep = max((len(text) for _, text, note in kept if note and len(text) <= WIDE), default=0)
+    filled = [(label, text, note) for label, text, note in lines if text or note]
+    wide = max((len(label) for label, _, _ in filled), default=0)
+    deep = max((len(text) for _, text, note in filled if note and len(text) <= WIDE), default=0)
     return "\n".join(
         f"  {label:<{wide}}  {text:<{deep if note else 0}}  {note}".rstrip()
-        for label, text, note in kept
+        for label, text, note in filled
     )
 
 
@@ -160,7 +160,7 @@ def carried(
     ms: float,
     where: str = "",
     opened: float | None = None,
-    why: str = "",
+    reason: str = "",
     tried: float | None = None,
 ) -> str:
     """``weather, direct (192.168.1.20), 41 ms, link opened in 12 ms``, or why it took the queue:
@@ -170,9 +170,9 @@ def carried(
     if opened is not None and where and not local(where):
         parts.append(f"link opened in {millis(opened)}")
     line = "  " + ", ".join(part for part in parts if part)
-    if not why:
+    if not reason:
         return line
-    return f"{line}; {in_line(why)}" + (f", tried for {millis(tried)}" if tried else "")
+    return f"{line}; {in_line(reason)}" + (f", tried for {millis(tried)}" if tried else "")
 
 
 def pong(via: str, ms: float, where: str) -> str:
@@ -181,9 +181,9 @@ def pong(via: str, ms: float, where: str) -> str:
     return f"  pong  {via:<7}  {millis(ms)}{tail}"
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, names: Iterable[str]) -> str:
     """`` Did you mean ...?`` for a name close to a known one, else nothing."""
-    close = get_close_matches(name, [other for other in known if other != name], 1)
+    close = get_close_matches(name, [other for other in names if other != name], 1)
     return f" Did you mean {close[0]}?" if close else ""
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import output
-from .common import Talk, common, in_mesh, waits
+from .common import Console, common, in_mesh, waits
 
 if TYPE_CHECKING:
     from chatixia.client.mesh import Mesh
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 @click.option("-c", "--count", default=1, metavar="N", type=click.IntRange(1, 10_000))
 @waits(5.0, "For each; 5 s if not given.")
 @common
-def ping(talk: Talk, agent: str, count: int, timeout: float) -> None:
+def ping(console: Console, agent: str, count: int, timeout: float) -> None:
     """Measure the way to AGENT, -c N times, a second apart."""
     bound = count * (timeout + 1) - 1
-    in_mesh(talk, lambda mesh: measure(mesh, talk, agent, count, timeout), bound)
+    in_mesh(console, lambda mesh: measure(mesh, console, agent, count, timeout), bound)
 
 
-async def measure(mesh: Mesh, talk: Talk, agent: str, count: int, timeout: float) -> None:
+async def measure(mesh: Mesh, console: Console, agent: str, count: int, timeout: float) -> None:
     """Ping and print, once a second."""
     for number in range(count):
         if number:
             await asyncio.sleep(1.0)
         pong = await mesh.ping(agent, timeout)
         fields = {"agent": agent, "via": pong.via, "ms": pong.ms, "where": pong.where}
-        talk.data("pong", fields, output.pong(pong.via, pong.ms, pong.where))
+        console.data("pong", fields, output.pong(pong.via, pong.ms, pong.where))

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import click
 
-from .common import Talk, common
+from .common import Console, common
 
 
 @click.command()
 @click.argument("name")
 @common
-def revoke(talk: Talk, name: str) -> None:
+def revoke(console: Console, name: str) -> None:
     """Revoke NAME, and withdraw its invitation. A machine takes along its agents."""
     from chatixia.assembly.membership.revoke import revoke as state
     from chatixia.assembly.profile.profile import Profile
 
-    done = state(Profile.open(talk.mesh), name)
+    done = state(Profile.open(console.mesh), name)
     if done.invitations:
-        talk.say(f"  withdrawn {_invitations(done.invitations, name)}; nobody can join by it")
+        console.say(f"  withdrawn {_invitations(done.invitations, name)}; nobody can join by it")
     if done.member or not done.invitations:
-        talk.say(f"  revoked   {name}; its links close as its peers hear of it")
-    if talk.as_json:
+        console.say(f"  revoked   {name}; its links close as its peers hear of it")
+    if console.as_json:
         fields = {"statement": done.statement, "invitations": done.invitations}
-        talk.data("revoked", {key: found for key, found in fields.items() if found})
+        console.data("revoked", {key: value for key, value in fields.items() if value})
 
 
 def _invitations(count: int, name: str) -> str:

@@ -38,13 +38,13 @@ def _row_and_below(
     name: str, kind: str, note: str, part: Schema, root: Schema, depth: int = 0
 ) -> Iterator[Row]:
     yield name, kind, note
-    for found, mark in _below(part, root):
-        yield from _fields(found, root, f"{name}{mark}", depth + 1)
+    for inner, mark in _below(part, root):
+        yield from _fields(inner, root, f"{name}{mark}", depth + 1)
 
 
 def _bounded(rows: Iterator[Row]) -> list[Row]:
-    found = [row for row, _ in zip(rows, range(MAX_ROWS + 1), strict=False)]
-    return found if len(found) <= MAX_ROWS else [*found[:MAX_ROWS], ("...", "and more", "")]
+    shown = [row for row, _ in zip(rows, range(MAX_ROWS + 1), strict=False)]
+    return shown if len(shown) <= MAX_ROWS else [*shown[:MAX_ROWS], ("...", "and more", "")]
 
 
 def _fields(schema: Schema, root: Schema, path: str, depth: int) -> Iterator[Row]:
@@ -77,7 +77,7 @@ def _below(part: Schema, root: Schema) -> Iterator[tuple[Schema, str]]:
         items, values = one.get("items"), one.get("additionalProperties")
         for inner, mark in ((items, "[]"), (values, ".*")):
             if isinstance(inner, Mapping):
-                yield from ((found, f"{mark}{rest}") for found, rest in _below_one(inner, root))
+                yield from ((member, f"{mark}{rest}") for member, rest in _below_one(inner, root))
 
 
 def _below_one(part: Schema, root: Schema) -> Iterator[tuple[Schema, str]]:
@@ -87,16 +87,16 @@ def _below_one(part: Schema, root: Schema) -> Iterator[tuple[Schema, str]]:
 
 def type_of(part: Schema, root: Schema, depth: int = 0) -> str:
     """What a value may be: the values of an enum, else its types: ``list of string|null``."""
-    found: list[str] = []
+    words: list[str] = []
     for one in forms(part, root):
         if values := choices(one):
-            found += [word_of(item) for item in values[:MAX_CHOICES]]
-            found += ["..."] * (len(values) > MAX_CHOICES)
+            words += [word_of(item) for item in values[:MAX_CHOICES]]
+            words += ["..."] * (len(values) > MAX_CHOICES)
         elif one.get("contentEncoding") == "base64":
-            found.append("base64")
+            words.append("base64")
         else:
-            found += [_compound(kind, one, root, depth) for kind in types(one)]
-    return "|".join(dict.fromkeys(found)) or "any"
+            words += [_compound(kind, one, root, depth) for kind in types(one)]
+    return "|".join(dict.fromkeys(words)) or "any"
 
 
 def _compound(kind: str, part: Schema, root: Schema, depth: int) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import output
-from .common import Talk, again, common, in_mesh
+from .common import Console, again, common, in_mesh
 
 if TYPE_CHECKING:
     from chatixia.client.mesh import Mesh
@@ -17,40 +17,42 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--watch", is_flag=True, help="Again every 2 s, until Ctrl-C.")
 @common
-def status(talk: Talk, watch: bool) -> None:
+def status(console: Console, watch: bool) -> None:
     """Show the registry, the agents, the links between them and the queue."""
-    in_mesh(talk, lambda mesh: again(talk, 2.0 if watch else 0.0, lambda: show(mesh, talk)))
+    in_mesh(
+        console, lambda mesh: again(console, 2.0 if watch else 0.0, lambda: show(mesh, console))
+    )
 
 
-async def show(mesh: Mesh, talk: Talk) -> None:
+async def show(mesh: Mesh, console: Console) -> None:
     """One look as it stands now."""
     import msgspec
 
     from chatixia.wire.registry import Nothing
     from chatixia.wire.tasks import STATES
 
-    found: StatusReply = await mesh.verb("status", Nothing())
+    reply: StatusReply = await mesh.verb("status", Nothing())
     links: Topology = await mesh.verb("topology", Nothing())
-    counts = {state: found.tasks.get(state, 0) for state in STATES}
-    fields = {**msgspec.structs.asdict(found), "tasks": counts | found.tasks}
-    talk.data("status", {"status": fields, "links": links.mesh_edges}, render(found, links))
+    counts = {state: reply.tasks.get(state, 0) for state in STATES}
+    fields = {**msgspec.structs.asdict(reply), "tasks": counts | reply.tasks}
+    console.data("status", {"status": fields, "links": links.mesh_edges}, render(reply, links))
 
 
-def render(found: StatusReply, links: Topology) -> str:
+def render(reply: StatusReply, links: Topology) -> str:
     """The rows of one look."""
-    queue = ", ".join(f"{count} {state}" for state, count in found.tasks.items() if count)
+    queue = ", ".join(f"{count} {state}" for state, count in reply.tasks.items() if count)
     rows: list[output.Row] = [
-        ("mesh", found.mesh[:16], f"chatixia {found.version}"),
-        ("registry", ", ".join(map(output.in_line, found.addresses)) or "-", ""),
-        ("agents", f"{found.agents} online", ""),
+        ("mesh", reply.mesh[:16], f"chatixia {reply.version}"),
+        ("registry", ", ".join(map(output.in_line, reply.addresses)) or "-", ""),
+        ("agents", f"{reply.agents} online", ""),
         ("links", f"{len(links.mesh_edges)} open", ""),
         ("tasks", queue or "none", ""),
     ]
-    if found.trouble:
-        rows.append(("trouble", output.in_line(found.detail), ""))
+    if reply.trouble:
+        rows.append(("trouble", output.in_line(reply.detail), ""))
     for edge in links.mesh_edges:
-        seen = "both ends" if edge.confirmed else "one end"
+        ends = "both ends" if edge.confirmed else "one end"
         pair = f"{edge.from_peer} - {edge.to_peer}"
         tier = f"{edge.tier} ({output.in_line(edge.relay)})" if edge.relay else edge.tier
-        rows.append(("link", pair, f"{tier}, {output.round_trip(edge.rtt_ms)}, {seen}"))
+        rows.append(("link", pair, f"{tier}, {output.round_trip(edge.rtt_ms)}, {ends}"))
     return output.rows(rows)

@@ -42,8 +42,8 @@ def _print_anything(stream: TextIO) -> None:
 def unwritable(error: OSError) -> str:
     """The sentence for a standard output that takes nothing."""
     closed = error.errno == errno.EBADF
-    why = "it is closed" if closed else (error.strerror or "it takes nothing")
-    return f"Standard output cannot be written: {why}."
+    cause = "it is closed" if closed else (error.strerror or "it takes nothing")
+    return f"Standard output cannot be written: {cause}."
 
 
 def mute() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from .common import Talk
+from .common import Console
 
 if TYPE_CHECKING:
     from chatixia.client.mesh import Mesh
@@ -27,7 +27,7 @@ class Terms(NamedTuple):
 
 
 async def submit(
-    mesh: Mesh, talk: Talk, agent: str, skill: str, args: Mapping[str, Any], terms: Terms
+    mesh: Mesh, console: Console, agent: str, skill: str, args: Mapping[str, Any], terms: Terms
 ) -> None:
     """Put it in the queue and print its id; ``agent`` may be empty: whoever has the skill."""
     task = await mesh.submit(
@@ -40,12 +40,12 @@ async def submit(
         max_attempts=terms.max_attempts,
         retry_of=terms.retry_of,
     )
-    talk.data("task", {"task": {"id": task.id, "agent": agent, "skill": skill}}, task.id)
-    follow = f"chatixia tasks watch {task.id}{f' --mesh {talk.mesh}' if talk.mesh else ''}"
-    talk.say(f"  {agent or 'any agent'}, queue, plain; follow it with `{follow}`")
+    console.data("task", {"task": {"id": task.id, "agent": agent, "skill": skill}}, task.id)
+    follow = f"chatixia tasks watch {task.id}{f' --mesh {console.mesh}' if console.mesh else ''}"
+    console.say(f"  {agent or 'any agent'}, queue, plain; follow it with `{follow}`")
 
 
-async def again(mesh: Mesh, talk: Talk, row: Task, deadline: float) -> None:
+async def again(mesh: Mesh, console: Console, row: Task, deadline: float) -> None:
     """Submit what an ended task was, as a new task. Raises Conflict, BadRequest."""
     import msgspec
 
@@ -59,4 +59,4 @@ async def again(mesh: Mesh, talk: Talk, row: Task, deadline: float) -> None:
     if not isinstance(args, dict):
         raise BadRequest("What the task carries is no object of arguments; submit it anew.")
     terms = Terms("", deadline, row.priority, row.max_attempts, row.id)
-    await submit(mesh, talk, row.target_agent_id, row.skill, args, terms)
+    await submit(mesh, console, row.target_agent_id, row.skill, args, terms)

@@ -68,11 +68,11 @@ def times(task: Task) -> list[output.Row]:
     ]
 
 
-def body(held: Body | None) -> str:
+def body(content: Body | None) -> str:
     """The JSON of arguments or of a result; empty if there is none, or it is sealed."""
     import msgspec
 
-    plain: Any = held.plain if held is not None else None
+    plain: Any = content.plain if content is not None else None
     return bytes(plain).decode(errors="replace") if isinstance(plain, msgspec.Raw) else ""
 
 

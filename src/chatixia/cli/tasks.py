@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import output
-from .common import Noun, Talk, common, in_mesh, in_queue
+from .common import Console, Noun, common, in_mesh, in_queue
 from .submit import DAY_S, Terms, again
 from .task_rows import HEADS, everything, line, progress
 
@@ -34,20 +34,20 @@ def tasks() -> None:
 @click.option("-n", "limit", default=50, type=click.IntRange(1, 200), help="At most that many; 50.")
 @click.option("--cursor", default="", metavar="NEXT", help="Go on where a list said so.")
 @common
-def list_(talk: Talk, state: str, skill: str, agent: str, limit: int, cursor: str) -> None:
+def list_(console: Console, state: str, skill: str, agent: str, limit: int, cursor: str) -> None:
     """List tasks, the newest first."""
     from chatixia.wire.tasks import Query
 
     query = Query(state, skill, agent, cursor, limit)
-    in_queue(talk, lambda mesh: show_list(mesh, talk, query))
+    in_queue(console, lambda mesh: show_list(mesh, console, query))
 
 
 @tasks.command()
 @click.argument("task_id", metavar="TASK")
 @common
-def show(talk: Talk, task_id: str) -> None:
+def show(console: Console, task_id: str) -> None:
     """Show one task: arguments, worker, times, result or error."""
-    in_queue(talk, lambda mesh: show_one(mesh, talk, task_id))
+    in_queue(console, lambda mesh: show_one(mesh, console, task_id))
 
 
 @tasks.command()
@@ -56,7 +56,7 @@ def show(talk: Talk, task_id: str) -> None:
 @click.option("--all", "all_", is_flag=True, help="With --from: all that have not ended.")
 @click.option("--reason", default="", metavar="TEXT", help="Why; shown with the task.")
 @common
-def cancel(talk: Talk, task_id: str, source: str, all_: bool, reason: str) -> None:
+def cancel(console: Console, task_id: str, source: str, all_: bool, reason: str) -> None:
     """Cancel a task, or all from one submitter, at once and for good."""
     from chatixia.errors import BadRequest
 
@@ -65,18 +65,18 @@ def cancel(talk: Talk, task_id: str, source: str, all_: bool, reason: str) -> No
     if bool(task_id) == bool(source) or bool(source) != all_:
         raise BadRequest("Name a task, or say --from NAME --all.")
     if source:
-        in_queue(talk, lambda mesh: end_all(mesh, talk, source, reason))
+        in_queue(console, lambda mesh: end_all(mesh, console, source, reason))
     else:
-        in_queue(talk, lambda mesh: end(mesh, talk, task_id, reason))
+        in_queue(console, lambda mesh: end(mesh, console, task_id, reason))
 
 
 @tasks.command()
 @click.argument("task_id", metavar="TASK")
 @common
-def watch(talk: Talk, task_id: str) -> None:
+def watch(console: Console, task_id: str) -> None:
     """Follow a task until it ends."""
-    if not in_mesh(talk, lambda mesh: follow_mine(mesh, talk, task_id)):
-        in_queue(talk, lambda mesh: follow(mesh, talk, task_id))
+    if not in_mesh(console, lambda mesh: follow_as_client(mesh, console, task_id)):
+        in_queue(console, lambda mesh: follow(mesh, console, task_id))
 
 
 @tasks.command()
@@ -88,7 +88,7 @@ def watch(talk: Talk, task_id: str) -> None:
 @click.option("--max-attempts", default=3, type=click.IntRange(1, 20), help="Tries at most; 3.")
 @common
 def submit(
-    talk: Talk,
+    console: Console,
     words: tuple[str, ...],
     anyone: bool,
     key: str,
@@ -106,21 +106,21 @@ def submit(
     agent, *rest = ("", *words) if anyone else words
     if not rest:
         raise click.UsageError("Name an agent and a skill: chatixia tasks submit AGENT SKILL.")
-    skill, *given = rest
+    skill, *arguments = rest
     terms = Terms(key, deadline, priority, max_attempts)
-    read = contents(agent, skill, given).__getitem__
-    request = TypedCall(agent, skill, given, 30.0, False, "only", read, terms)
-    in_mesh(talk, lambda mesh: perform(mesh, talk, request))
+    read = contents(agent, skill, arguments).__getitem__
+    request = TypedCall(agent, skill, arguments, 30.0, False, "only", read, terms)
+    in_mesh(console, lambda mesh: perform(mesh, console, request))
 
 
 @tasks.command()
 @click.argument("task_id", metavar="TASK")
 @click.option("--deadline", default=DAY_S, metavar="SECONDS", help="To be done in; a day.")
 @common
-def retry(talk: Talk, task_id: str, deadline: float) -> None:
+def retry(console: Console, task_id: str, deadline: float) -> None:
     """Submit the work of an ended task again, as a new task, and print its id."""
-    row = in_queue(talk, lambda mesh: row_of(mesh, task_id))
-    in_mesh(talk, lambda mesh: again(mesh, talk, row, deadline))
+    row = in_queue(console, lambda mesh: row_of(mesh, task_id))
+    in_mesh(console, lambda mesh: again(mesh, console, row, deadline))
 
 
 async def row_of(mesh: Mesh, beginning: str) -> Task:
@@ -141,17 +141,17 @@ async def id_of(mesh: Mesh, beginning: str) -> str:
         mesh.task(beginning)  # says what an id looks like
     page = await mesh.verb("tasks.list", Query(id=text, limit=MAX_CANDIDATES + 1))
     # An older registry passes over `id` and lists all.
-    found: list[str] = [task.id for task in page.tasks if task.id.startswith(text)]
-    if not found:
+    ids: list[str] = [task.id for task in page.tasks if task.id.startswith(text)]
+    if not ids:
         raise NotFound(f"No task's id begins with {text}; see `chatixia tasks`.")
-    if len(found) > 1:
-        more = ", ..." if len(found) > MAX_CANDIDATES else ""
-        names = ", ".join(found[:MAX_CANDIDATES])
+    if len(ids) > 1:
+        more = ", ..." if len(ids) > MAX_CANDIDATES else ""
+        names = ", ".join(ids[:MAX_CANDIDATES])
         raise BadRequest(f"Several ids begin with {text}: {names}{more}. Write more of the one.")
-    return found[0]
+    return ids[0]
 
 
-async def show_list(mesh: Mesh, talk: Talk, query: Query) -> None:
+async def show_list(mesh: Mesh, console: Console, query: Query) -> None:
     """One page of the list."""
     from chatixia.errors import BadRequest
     from chatixia.wire.registry import Nothing
@@ -163,31 +163,31 @@ async def show_list(mesh: Mesh, talk: Talk, query: Query) -> None:
     now = (await mesh.verb("status", Nothing())).now if page.tasks else 0.0
     lines = [line(task, now) for task in page.tasks]
     fields = {"tasks": page.tasks, "counts": page.counts, "next": page.next}
-    talk.data("tasks", fields, output.table(HEADS, lines) if lines else "")
+    console.data("tasks", fields, output.table(HEADS, lines) if lines else "")
     if not lines:
-        talk.say("  No task here.")
+        console.say("  No task here.")
     if page.next:
-        talk.say(f"  There are more: --cursor {output.word(page.next)}")
+        console.say(f"  There are more: --cursor {output.word(page.next)}")
 
 
-async def show_one(mesh: Mesh, talk: Talk, task_id: str) -> None:
+async def show_one(mesh: Mesh, console: Console, task_id: str) -> None:
     """Everything about one task."""
-    talk_of(talk, await row_of(mesh, task_id))
+    print_task(console, await row_of(mesh, task_id))
 
 
-def talk_of(talk: Talk, task: Task) -> None:
+def print_task(console: Console, task: Task) -> None:
     """Print a task's row."""
-    talk.data("task", {"task": task}, output.rows(everything(task)))
+    console.data("task", {"task": task}, output.rows(everything(task)))
 
 
-async def end(mesh: Mesh, talk: Talk, task_id: str, reason: str) -> None:
+async def end(mesh: Mesh, console: Console, task_id: str, reason: str) -> None:
     """Cancel, and print the state that it led to."""
     whole = await id_of(mesh, task_id)
     state = await mesh.task(whole).cancel(reason)
-    talk.data("task", {"task": {"id": whole, "state": state}}, f"{whole} {state}")
+    console.data("task", {"task": {"id": whole, "state": state}}, f"{whole} {state}")
 
 
-async def follow_mine(mesh: Mesh, talk: Talk, task_id: str) -> bool:
+async def follow_as_client(mesh: Mesh, console: Console, task_id: str) -> bool:
     """Follow it as a client, to whom all is pushed; False if it is not this machine's to read."""
     from chatixia.errors import Denied, NotFound
 
@@ -195,20 +195,20 @@ async def follow_mine(mesh: Mesh, talk: Talk, task_id: str) -> bool:
         row = await row_of(mesh, task_id)
     except (Denied, NotFound):
         return False
-    await follow(mesh, talk, row.id)
+    await follow(mesh, console, row.id)
     return True
 
 
-async def follow(mesh: Mesh, talk: Talk, task_id: str) -> None:
+async def follow(mesh: Mesh, console: Console, task_id: str) -> None:
     """Print its progress as it comes, then its end; its own error is the command's."""
     task = mesh.task(await id_of(mesh, task_id))
     async for step in task.progress():
         item: Any = step.item
         text = output.value(item) if item is not None else progress(step.fraction, step.note)
         fields = {"fraction": step.fraction, "note": step.note, "item": item}
-        talk.data("progress", fields, text)
+        console.data("progress", fields, text)
     row = await task.ended()
-    talk_of(talk, row)
+    print_task(console, row)
     if row.state != "completed":
         from chatixia.core.queued import task_error
 

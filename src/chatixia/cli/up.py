@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import output
-from .common import Talk, common
+from .common import Console, common
 
 if TYPE_CHECKING:
     from chatixia.assembly.serve.up import StartReport
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option("--insecure-http", is_flag=True, default=None, help="No TLS off loopback.")
 @common
 def up(
-    talk: Talk,
+    console: Console,
     port: int | None,
     lan: bool | None,
     public: tuple[str, ...],
@@ -46,7 +46,7 @@ def up(
     from chatixia.assembly.serve.up import UpOptions, run_up
 
     options = UpOptions(
-        mesh=talk.mesh,
+        mesh=console.mesh,
         port=port,
         lan=lan,
         public=list(public) or None,
@@ -56,16 +56,16 @@ def up(
         token_ttl=token_ttl,
         insecure_http=insecure_http,
     )
-    run_up(options, lambda started: tell(talk, started, bool(public)))
+    run_up(options, lambda started: tell(console, started, bool(public)))
 
 
-def tell(talk: Talk, started: StartReport, public: bool) -> None:
+def tell(console: Console, started: StartReport, public: bool) -> None:
     """Say what came up."""
     import msgspec
 
-    talk.say(output.rows(lines(started, public, talk.mesh)))
-    if talk.as_json:
-        talk.data("up", {**msgspec.structs.asdict(started), "addresses": started.urls})
+    console.say(output.rows(lines(started, public, console.mesh)))
+    if console.as_json:
+        console.data("up", {**msgspec.structs.asdict(started), "addresses": started.urls})
 
 
 def lines(started: StartReport, public: bool, mesh: str = "") -> list[output.Row]:

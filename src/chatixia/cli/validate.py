@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import output
-from .common import Talk, common
+from .common import Console, common
 
 if TYPE_CHECKING:
     from chatixia.assembly.agent import Agent
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("target", default=".")
 @common
-def validate(talk: Talk, target: str) -> None:
+def validate(console: Console, target: str) -> None:
     """Check what `run` would refuse in TARGET, as `run` takes it, without connecting.
 
     Checks agent.yaml, AGENT.md and .env, and loads agent.py and the described skills.
@@ -24,7 +24,7 @@ def validate(talk: Talk, target: str) -> None:
     from chatixia.assembly.profile.profile import exists
     from chatixia.assembly.run.load import load
 
-    for agent in load(target, mesh=talk.mesh or None):
+    for agent in load(target, mesh=console.mesh or None):
         settings = agent.check()
         loaded, notes = agent.loaded, [*settings.notes]
         if not exists(settings["mesh"]):
@@ -35,9 +35,9 @@ def validate(talk: Talk, target: str) -> None:
             "notes": notes,
             "skills": [skill.name for skill in agent.offered()],
         }
-        talk.data("valid", fields, output.rows(lines(agent, str(settings["registry"]))))
+        console.data("valid", fields, output.rows(lines(agent, str(settings["registry"]))))
         for note in notes:
-            talk.say(f"  note      {note}")
+            console.say(f"  note      {note}")
 
 
 def lines(agent: Agent, registry: str) -> list[output.Row]:

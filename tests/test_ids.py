@@ -57,4 +57,4 @@ def test_task_ids_and_incarnations():
     ],
 )
 def test_why_a_text_is_no_id(text: str, why: str):
-    assert ids.why_no_id(text).startswith(why)
+    assert ids.id_problem(text).startswith(why)

@@ -25,14 +25,15 @@ BANNED = frozenset(
 )
 """Participles and pronouns say nothing about what a thing is; the rest were words of our own."""
 
-DONE: frozenset[str] = frozenset({"agent", "client", "hub", "registry"})
+DONE: frozenset[str] = frozenset({"agent", "assembly", "cli", "client", "hub", "registry"})
 """Packages (and modules at the top) that hold to it."""
 
 KEPT_NAMES: dict[str, str] = {
+    "assembly.upper": "a method of str",
+    "cli.why": "a public field of Reply",
     "client.why": "a public field of Reply",
     "registry.Held": "a message of its golden bytes",
     "registry.connection_made": "a method of asyncio.Protocol",
-    "registry.why_no_id": "a function of ids",
 }
 """identifier, or package.identifier -> why it stays."""
 

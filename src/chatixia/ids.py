@@ -45,7 +45,7 @@ def is_agent_id(text: str) -> bool:
     )
 
 
-def why_no_id(text: str) -> str:
+def id_problem(text: str) -> str:
     """What is wrong with a text that may name no agent or machine, and what would do."""
     stem = text.split(".", 1)[0]
     if stem in RESERVED:

@@ -17,10 +17,10 @@ from chatixia.assembly.error_text import (
     LOCKED,
     SCRIPT,
     Audience,
+    explain,
     in_line,
     of_system,
     plain,
-    said,
     sentence,
 )
 from chatixia.errors import (
@@ -54,19 +54,19 @@ def test_every_cure_is_for_a_code_that_exists():
 
 
 def test_the_sentence_ends_with_one_cure():
-    assert said(AlreadyRunning("a runs")) == "a runs. Stop that one first."
-    assert said(Unreachable("Start it with `chatixia up`.")) == "Start it with `chatixia up`."
+    assert explain(AlreadyRunning("a runs")) == "a runs. Stop that one first."
+    assert explain(Unreachable("Start it with `chatixia up`.")) == "Start it with `chatixia up`."
     noted = ConfigError("No.")
     noted.add_note("Do this.")
-    assert said(noted) == "No. Do this."
+    assert explain(noted) == "No. Do this."
 
 
 def test_a_person_hears_that_it_may_have_been_done():
     gone = Unreachable("weather cannot be reached.", agent="weather", outcome="unknown")
-    assert said(gone).startswith("weather cannot be reached. It may have been done. See ")
-    assert "done" not in said(Unreachable())
+    assert explain(gone).startswith("weather cannot be reached. It may have been done. See ")
+    assert "done" not in explain(Unreachable())
     for kind in TABLE.values():
-        doubt = "It may have been done." in said(kind())
+        doubt = "It may have been done." in explain(kind())
         assert doubt == (kind.default_outcome == "unknown" and kind.code != "outcome_unknown")
 
 
@@ -112,7 +112,7 @@ def caused(cause: Exception) -> ConfigError:
 )
 def test_what_the_disk_refused_has_a_cure(number: int, shown: str):
     cause = OSError(number, os.strerror(number), "x")
-    assert said(caused(cause)) == f"x cannot be written. {shown}".rstrip()
+    assert explain(caused(cause)) == f"x cannot be written. {shown}".rstrip()
     assert of_system(cause) == f"x cannot be used: {os.strerror(number)}."
 
 
@@ -122,17 +122,17 @@ def test_a_database_on_a_full_disk(tmp_path: Path):
     db.execute("CREATE TABLE t (x)")
     with pytest.raises(sqlite3.OperationalError) as caught:
         db.execute("INSERT INTO t VALUES (zeroblob(100000))")
-    assert said(caused(caught.value)).endswith(FULL)
+    assert explain(caused(caught.value)).endswith(FULL)
     db.close()
 
 
 def test_no_caller_can_lengthen_a_skills_own_limit():
     own = DeadlineExceeded("The skill slow took longer than its 5 s.")
-    assert said(own) == f"{own.message} It may have been done."
+    assert explain(own) == f"{own.message} It may have been done."
 
 
 @pytest.mark.parametrize(
-    ("error", "reader", "cure"),
+    ("error", "audience", "cure"),
     [
         (DeadlineExceeded(), Audience("call", True), "Give it longer with --timeout SECONDS."),
         (DeadlineExceeded(), Audience("agents"), "Try again in a moment."),
@@ -150,8 +150,8 @@ def test_no_caller_can_lengthen_a_skills_own_limit():
         ),
     ],
 )
-def test_a_cure_fits_where_it_is_read(error: MeshError, reader: Audience, cure: str):
-    assert f" {said(error, reader)}".endswith(cure)
+def test_a_cure_fits_where_it_is_read(error: MeshError, audience: Audience, cure: str):
+    assert f" {explain(error, audience)}".endswith(cure)
 
 
 @pytest.mark.parametrize(
@@ -171,5 +171,5 @@ def test_who_has_no_registry_is_not_told_to_start_it(
         (tmp_path / "x" / "registry").mkdir(parents=True)
     error = RegistryUnreachable("Nobody.")
     error.refused = refused
-    assert said(error, Audience("agents", mesh="x")).startswith(f"Nobody. {cure}")
-    assert "`chatixia config" not in said(error, Audience("join", mesh="x"))
+    assert explain(error, Audience("agents", mesh="x")).startswith(f"Nobody. {cure}")
+    assert "`chatixia config" not in explain(error, Audience("join", mesh="x"))

@@ -3,7 +3,7 @@
 import pytest
 
 from chatixia.assembly.remote.rest import RegistryClient
-from chatixia.cli.keys import date, meant
+from chatixia.cli.keys import date, resolved
 from chatixia.errors import BadRequest
 from chatixia.wire.registry import KeyCreate, KeyInfo
 
@@ -64,5 +64,5 @@ def test_a_key_is_revoked_by_its_name(registry, type_):
 def test_a_name_of_two_keys_is_refused():
     known = [KeyInfo("1a", "script", 0), KeyInfo("2b", "script", 0), KeyInfo("3c", "x", 0)]
     with pytest.raises(BadRequest, match="2 keys are called script; name one of 1a, 2b"):
-        meant("script", known)
-    assert (meant("2b", known), meant("x", known), meant("y", known)) == ("2b", "3c", "y")
+        resolved("script", known)
+    assert (resolved("2b", known), resolved("x", known), resolved("y", known)) == ("2b", "3c", "y")

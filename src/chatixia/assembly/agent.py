@@ -21,7 +21,7 @@ from chatixia.errors import (
     RegistryUnreachable,
     Unavailable,
 )
-from chatixia.ids import is_agent_id, why_no_id
+from chatixia.ids import id_problem, is_agent_id
 from chatixia.world import REAL, World, process_id
 
 if TYPE_CHECKING:
@@ -33,10 +33,9 @@ if TYPE_CHECKING:
     from chatixia.client.mesh import Mesh
     from chatixia.core import ports
 
-    from .remote.api_key_agent import ApiKeyConnection
+    from .connection import AgentConnection
     from .run.loop_end import LoopEnd
     from .run.settings import ResolvedSettings
-    from .wiring import AgentConnection
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -70,7 +69,7 @@ class Agent:
         data_dir: str | Path | None = None,
     ) -> None:
         if not is_agent_id(name):
-            raise ConfigError(f"{name[:80]!r} cannot name an agent: {why_no_id(name)}.")
+            raise ConfigError(f"{name[:80]!r} cannot name an agent: {id_problem(name)}.")
         self.name = name
         self.description = description[:1024]
         self.skills = Skills()
@@ -91,10 +90,10 @@ class Agent:
         }
         self._prompt: Callable[..., Any] | None = None
         self._pid = process_id()
-        self._wire: AgentConnection | ApiKeyConnection | None = None
+        self._connection: AgentConnection | None = None
         self._runtime: Runtime | None = None
         self._port: ports.MeshPort | None = None
-        self._door: CallContext | None = None
+        self._context: CallContext | None = None
         self._mesh: Mesh | None = None
         self._inbox: Inbox | None = None
         self._loop_end: LoopEnd | None = None
@@ -187,23 +186,25 @@ class Agent:
             raise ConfigError(f"{self.name} has started already; `await agent.stop()` first.")
         from .run.loop_end import LoopEnd
         from .run.settings import fill_environment
-        from .wiring import keyless, open_wire
+        from .wiring import api_key_connection, open_connection
 
         fill_environment(self.loaded)
         settings = self.settings()
         for note in settings.notes:
             log.warning("%s", note)
-        wire = keyless(settings, self.name) or await open_wire(
+        connection: AgentConnection = api_key_connection(
+            settings, self.name
+        ) or await open_connection(
             settings, self.name, description=self.description, on_fault=self._failed
         )
-        self._wire = wire
+        self._connection = connection
         try:
-            if wire.folder is not None:
-                self.inbox.file = wire.folder / "inbox.jsonl"
-            self.attach(wire.port, settings=settings)
+            if connection.folder is not None:
+                self.inbox.file = connection.folder / "inbox.jsonl"
+            self.attach(connection.port, settings=settings)
             self._loop_end = LoopEnd(self.name, lambda: self.stop(grace=0))
-            await wire.start()
-            await wire.port.online(ONLINE_S)
+            await connection.start()
+            await connection.online(ONLINE_S)
         except (RegistryUnreachable, Overloaded, Unavailable) as error:
             log.warning("%s: %s Still trying.", self.name, error)
         except BaseException:
@@ -222,28 +223,28 @@ class Agent:
         from chatixia.client.mesh import Mesh
 
         settings = settings or self.settings()
-        desk = self._furnish(settings, world)
-        door = CallContext(port, world)
-        self._runtime = Runtime(self.name, door, desk, self.description)
-        self._door = door
-        self._port, self._mesh, self._slots = port, Mesh(door), int(settings["slots"])
+        prompts = self._prompt_service(settings, world)
+        context = CallContext(port, world)
+        self._runtime = Runtime(self.name, context, prompts, self.description)
+        self._context = context
+        self._port, self._mesh, self._slots = port, Mesh(context), int(settings["slots"])
         self.grace = float(settings["grace"])
         self._offer()
 
-    def _furnish(self, settings: ResolvedSettings, world: World = REAL) -> PromptService:
-        """The desk with the prompt handler, and the built-in skills that were asked for."""
+    def _prompt_service(self, settings: ResolvedSettings, world: World = REAL) -> PromptService:
+        """The prompt handler behind its service, and the built-in skills that were asked for."""
         from chatixia.agent.builtin import builtin, disabled
         from chatixia.agent.prompts import PromptService
 
-        desk = PromptService(self.name, self.inbox, world)
+        prompts = PromptService(self.name, self.inbox, world)
         if self._prompt is not None:
-            desk.set_handler(self._prompt)
-        self._extra = {name: builtin(name, desk) for name in self._builtin}
+            prompts.set_handler(self._prompt)
+        self._extra = {name: builtin(name, prompts) for name in self._builtin}
         with settings.blamed("skills.builtin"):
-            self._extra |= {name: builtin(name, desk) for name in settings["skills.builtin"]}
+            self._extra |= {name: builtin(name, prompts) for name in settings["skills.builtin"]}
         with settings.blamed("skills.disabled"):
             self._disabled = disabled(settings["skills.disabled"], self.skills)
-        return desk
+        return prompts
 
     def check(self) -> ResolvedSettings:
         """What is in force, after all that :meth:`start` would refuse without asking anybody.
@@ -258,7 +259,7 @@ class Agent:
 
         settings = self.settings()
         check_settings(settings, self.name)
-        self._furnish(settings)
+        self._prompt_service(settings)
         infos = []
         for skill in self.offered():
             try:
@@ -281,8 +282,8 @@ class Agent:
 
     async def online(self, timeout: float) -> None:
         """Until the login stands. Raises its refusal, or RegistryUnreachable after ``timeout``."""
-        if self._wire is not None:
-            await self._wire.port.online(timeout)
+        if self._connection is not None:
+            await self._connection.online(timeout)
 
     async def stop(self, *, grace: float | None = None) -> None:
         """Leave the list, let what runs end, say goodbye and close; a second time does nothing.
@@ -294,22 +295,22 @@ class Agent:
         """
         self._check_loop()
         self._unwatch()
-        wire, self._wire = self._wire, None
+        connection, self._connection = self._connection, None
         try:
-            if wire is not None:
-                await wire.drain(self.grace if grace is None else grace)
+            if connection is not None:
+                await connection.drain(self.grace if grace is None else grace)
         finally:
-            await self._close(wire)
+            await self._close(connection)
 
-    async def _close(self, wire: AgentConnection | ApiKeyConnection | None) -> None:
+    async def _close(self, connection: AgentConnection | None) -> None:
         runtime, self._runtime = self._runtime, None
-        door, self._door = self._door, None
+        context, self._context = self._context, None
         self._port = self._mesh = None
-        if door is not None:
-            door.lock(f"{self.name} has stopped; `await agent.start()` first.")
-            await door.warmer.stop()
-        if wire is not None:
-            await wire.stop()
+        if context is not None:
+            context.lock(f"{self.name} has stopped; `await agent.start()` first.")
+            await context.warmer.stop()
+        if connection is not None:
+            await connection.stop()
         if runtime is not None:
             runtime.close()
 
@@ -333,15 +334,15 @@ class Agent:
 
     def banner(self) -> str:
         """One line for the person who started it: name, state, skills, key, registry."""
-        if self._wire is None:
+        if self._connection is None:
             return f"  {self.name}  stopped"
-        wire = self._wire
-        state = "online" if wire.port.registry_up else "waiting for the registry"
-        url = wire.port.registry_url.partition("://")[2].rstrip("/")
+        connection = self._connection
+        state = "online" if connection.is_online else "waiting for the registry"
+        url = connection.url.partition("://")[2].rstrip("/")
         skills = ", ".join(skill.name for skill in self.offered()) or "none"
         return (
-            f"  {self.name}  {state}  skills: {skills}  key {wire.key}  "
-            f"registry {wire.label} ({url})"
+            f"  {self.name}  {state}  skills: {skills}  key {connection.key}  "
+            f"registry {connection.label} ({url})"
         )
 
     def offered(self) -> list[Skill]:
@@ -361,16 +362,16 @@ class Agent:
 
     def _check_loop(self) -> None:
         """Refuse another loop than its own. One that has ended can stop nothing any more."""
-        if self._door is None or not self._door.affinity.foreign:
+        if self._context is None or not self._context.affinity.foreign:
             return
-        if not self._door.affinity.ended:
-            raise self._door.affinity.refusal(self.name, "`await agent.stop()` there first")
+        if not self._context.affinity.ended:
+            raise self._context.affinity.refusal(self.name, "`await agent.stop()` there first")
         self._unwatch()
-        self._door.shut(LOOP_ENDED)
-        wire, runtime = self._wire, self._runtime
-        self._wire = self._runtime = self._door = self._port = self._mesh = None
-        if wire is not None:
-            wire.abandon()
+        self._context.shut(LOOP_ENDED)
+        connection, runtime = self._connection, self._runtime
+        self._connection = self._runtime = self._context = self._port = self._mesh = None
+        if connection is not None:
+            connection.abandon()
         if runtime is not None:
             runtime.close()
 

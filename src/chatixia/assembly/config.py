@@ -40,9 +40,9 @@ def registry(profile: Profile) -> list[Line]:
 
     from .serve.files import SETTINGS, load_settings
 
-    found = dict(flat(load_settings(profile.folder / "registry")))
+    values = dict(flat(load_settings(profile.folder / "registry")))
     lines = [
-        (name, shown(found[name]), "default" if found[name] == default else SETTINGS)
+        (name, shown(values[name]), "default" if values[name] == default else SETTINGS)
         for name, default in flat(RegistrySettings())
     ]
     port = os.environ.get("PORT")

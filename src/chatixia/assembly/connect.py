@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from chatixia.client.mesh import Mesh
     from chatixia.client.sync import SyncMesh
 
-    from .wiring import AgentConnection
+    from .wiring import InProcessConnection
 
 ONLINE_S: Final = 10.0
 """How long to wait for the registry, at most."""
@@ -27,34 +27,34 @@ class Connecting:
     def __init__(self, flags: dict[str, Any], timeout: float, patience: float = inf) -> None:
         self._flags = flags
         self._timeout, self._patience = timeout, patience
-        self._wire: AgentConnection | None = None
+        self._connection: InProcessConnection | None = None
         self._mesh: Mesh | None = None
 
     async def __aenter__(self) -> Mesh:
         """Enrol, log in. Raises ConfigError without a mesh, RegistryUnreachable, Denied."""
-        if self._wire is not None:
+        if self._connection is not None:
             raise ConfigError("This connection is open already; write connect() again.")
         from chatixia.client.call_context import CallContext
         from chatixia.client.mesh import Mesh
 
         from .run.settings import resolve
-        from .wiring import open_wire
+        from .wiring import open_connection
 
         until = REAL.monotonic() + self._timeout
-        self._wire = await open_wire(resolve(self._flags), kind="client")
+        self._connection = await open_connection(resolve(self._flags), kind="client")
         try:
-            await self._wire.start()
-            await self._wire.port.online(until - REAL.monotonic(), self._patience)
+            await self._connection.start()
+            await self._connection.online(until - REAL.monotonic(), self._patience)
         except BaseException:
             await self._close()
             raise
-        self._mesh = Mesh(CallContext(self._wire.port), self._close)
+        self._mesh = Mesh(CallContext(self._connection.port), self._close)
         return self._mesh
 
     async def _close(self) -> None:
-        wire, self._wire = self._wire, None
-        if wire is not None:
-            await wire.stop()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.stop()
 
     async def __aexit__(
         self,
@@ -68,7 +68,7 @@ class Connecting:
 
 
 @asynccontextmanager
-async def owned(*, mesh: str = "", patience: float = inf) -> AsyncIterator[Mesh]:
+async def connect_as_owner(*, mesh: str = "", patience: float = inf) -> AsyncIterator[Mesh]:
     """The profile's mesh as its owner sees it, where the owner's key is; else as :func:`connect`.
 
     As the owner there are verbs and tasks only: no call, no link. ``patience``: see there.
@@ -84,12 +84,12 @@ async def owned(*, mesh: str = "", patience: float = inf) -> AsyncIterator[Mesh]
     settings = resolve({"mesh": mesh or None})
     profile = Profile.open(settings["mesh"]) if exists(settings["mesh"]) else None
     if profile is None or not profile.is_owner:
-        async with connect(mesh=mesh, patience=patience) as made:
-            yield made
+        async with connect(mesh=mesh, patience=patience) as client:
+            yield client
         return
     port = OwnerPort(RegistryClient.owner(profile))
-    async with Mesh(CallContext(port), port.stop) as made:
-        yield made
+    async with Mesh(CallContext(port), port.stop) as client:
+        yield client
 
 
 def connect(

@@ -83,22 +83,24 @@ def sentence(text: str) -> str:
     return line if line.endswith((".", "?", "!", "`")) else line + "."
 
 
-def said(error: MeshError, reader: Audience = SCRIPT) -> str:
+def explain(error: MeshError, audience: Audience = SCRIPT) -> str:
     """The sentence of an error, whether it may have been done in spite of it, and its cure: its
     notes, else the one of its code."""
     notes = "".join(f" {note}" for note in getattr(error, "__notes__", ()))
     doubt = DOUBT if error.outcome == "unknown" and error.code not in NO_DOUBT else ""
-    return f"{sentence(error.message)}{doubt}{notes or cure(error, reader)}"
+    return f"{sentence(error.message)}{doubt}{notes or cure(error, audience)}"
 
 
-def cure(error: MeshError, reader: Audience = SCRIPT) -> str:
+def cure(error: MeshError, audience: Audience = SCRIPT) -> str:
     """What to do about it, unless the sentence says so itself."""
     if "`" in error.message:
         return ""
-    found = disk_cure(error.__cause__) or _by_reader(error, reader) or CURES.get(error.code, "")
-    if "AGENT" in found:
-        found = found.replace("AGENT", error.agent) if error.agent else NO_AGENT[error.code]
-    return f" {found}" if found else ""
+    cure_text = (
+        disk_cure(error.__cause__) or _by_audience(error, audience) or CURES.get(error.code, "")
+    )
+    if "AGENT" in cure_text:
+        cure_text = cure_text.replace("AGENT", error.agent) if error.agent else NO_AGENT[error.code]
+    return f" {cure_text}" if cure_text else ""
 
 
 NO_AGENT: Final[dict[str, str]] = {
@@ -108,14 +110,14 @@ NO_AGENT: Final[dict[str, str]] = {
 """The cures that name an agent, where the error names none."""
 
 
-def _by_reader(error: MeshError, reader: Audience) -> str:
+def _by_audience(error: MeshError, audience: Audience) -> str:
     """The cure that depends on where the error is read."""
     if error.code == "registry_unreachable":
-        return _registry(bool(getattr(error, "refused", False)), reader)
+        return _registry(bool(getattr(error, "refused", False)), audience)
     if error.code in ("deadline_exceeded", "expired"):
-        return _longer(error, reader)
+        return _longer(error, audience)
     if error.code == "wrong_mesh":
-        joining = reader.command == "join"
+        joining = audience.command == "join"
         return "Check that the whole join string was copied." if joining else ADDRESSES
     return ""
 
@@ -123,15 +125,15 @@ def _by_reader(error: MeshError, reader: Audience) -> str:
 ADDRESSES: Final = "See which address is used with `chatixia config`."
 
 
-def _registry(refused: bool, reader: Audience) -> str:
+def _registry(refused: bool, audience: Audience) -> str:
     """What to do about a registry that is not there, or does not answer."""
-    mesh = f" --mesh {reader.mesh}" if reader.mesh else ""
-    if _runs_here(reader.mesh):
+    mesh = f" --mesh {audience.mesh}" if audience.mesh else ""
+    if _runs_here(audience.mesh):
         if refused:
             return f"Start it with `chatixia up{mesh}`."
         return f"See its output where `chatixia up{mesh}` runs here; if it hangs, start it again."
     where = f"`chatixia config{mesh}` shows its addresses."
-    if reader.command == "join":
+    if audience.command == "join":
         where = "The join string names its addresses."
     start = "must be started on its own machine" if refused else "must run, and be in reach of here"
     return f"It {start}; {where[:1].lower()}{where[1:]}"
@@ -149,13 +151,13 @@ def _runs_here(mesh: str) -> bool:
         return False
 
 
-def _longer(error: MeshError, reader: Audience) -> str:
+def _longer(error: MeshError, audience: Audience) -> str:
     """How more time is given, where that can be done."""
     if OWN_LIMIT in error.message:
         return ""
-    if reader.timeout:
+    if audience.timeout:
         return "Give it longer with --timeout SECONDS."
-    if not reader.command:
+    if not audience.command:
         return f"Give it longer with {'deadline' if error.code == 'expired' else 'timeout'}=."
     return RETRY if error.code == "expired" else "Try again in a moment."
 
@@ -171,14 +173,14 @@ def disk_cure(cause: BaseException | None) -> str:
     if isinstance(cause, OSError) and code in (errno.EACCES, errno.EPERM, errno.EROFS):
         return LOCKED
     name = str(getattr(cause, "sqlite_errorname", ""))
-    found = {
+    by_name = {
         "SQLITE_FULL": FULL,
         "SQLITE_IOERR_SHMSIZE": FULL,
         "SQLITE_READONLY": LOCKED,
         "SQLITE_CANTOPEN": LOCKED,
     }
     return next(
-        (cure for head, cure in found.items() if name.startswith(head)),
+        (cure for head, cure in by_name.items() if name.startswith(head)),
         DISK if name.startswith("SQLITE_IOERR") else "",
     )
 
@@ -200,7 +202,7 @@ def if_uncaught(error: MeshError) -> None:
             return
         if logging.getLogger("chatixia").isEnabledFor(logging.DEBUG):
             before(kind, raised, trace)
-        sys.stderr.write(f"error  {said(error)}\n")
+        sys.stderr.write(f"error  {explain(error)}\n")
         raise SystemExit(error.exit)
 
     sys.excepthook = last

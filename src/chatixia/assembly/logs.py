@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import Final
+from typing import Final, TextIO
 
 from chatixia.errors import ConfigError
 
@@ -33,12 +33,11 @@ def set_up(default: str = "warning") -> None:
     exist.
     """
     name = level() or default
-    handler = logging.StreamHandler()
+    handler = _StderrHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logger = logging.getLogger("chatixia")
-    for old in [one for one in logger.handlers if getattr(one, "chatixia", False)]:
+    for old in [one for one in logger.handlers if isinstance(one, _StderrHandler)]:
         logger.removeHandler(old)
-    handler.chatixia = True  # type: ignore[attr-defined]
     handler.addFilter(lambda record: logger.handlers == [handler] and not _root_shows(logger))
     logger.addHandler(handler)
     logger.setLevel(name.upper())
@@ -50,6 +49,10 @@ def set_up_script() -> None:
     """For a script: only if the environment asks for it, and the script itself has set up none."""
     if level() and not logging.getLogger("chatixia").hasHandlers():
         set_up()
+
+
+class _StderrHandler(logging.StreamHandler[TextIO]):
+    """The one that :func:`set_up` made, so that the next call replaces it."""
 
 
 def _root_shows(logger: logging.Logger) -> bool:

@@ -11,6 +11,7 @@ import re
 import socket
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from math import inf
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
 
@@ -41,8 +42,9 @@ LEFT_S: Final = 1.0
 """How long a start that is cancelled waits for the thread that makes its credentials."""
 
 
-class AgentConnection:
-    """An open port with what must be closed after it. Made by :func:`open_wire`."""
+class InProcessConnection:
+    """A member's own links and login, with what must be closed after them; an ``AgentConnection``.
+    Made by :func:`open_connection`."""
 
     def __init__(self, port: OpenMesh, profile: Profile, credentials: Credentials) -> None:
         self.port = port
@@ -60,19 +62,34 @@ class AgentConnection:
 
         return fingerprint(self.credentials.sign.public)
 
+    @property
+    def url(self) -> str:
+        """The registry's address."""
+        return self.port.registry_url
+
+    @property
+    def is_online(self) -> bool:
+        """Whether the login stands."""
+        return self.port.registry_up
+
     async def start(self) -> None:
         """Open links and begin to log in; does not wait for the registry."""
         self._started = True
         await self.port.start()
         self._upkeep = asyncio.ensure_future(self._renew())
 
+    async def online(self, timeout: float, patience: float = inf) -> None:
+        """Wait for the login, ``timeout`` seconds, and ``patience`` of them where the registry's
+        host refuses connections. Raises its refusal, RegistryUnreachable."""
+        await self.port.online(timeout, patience)
+
     async def drain(self, seconds: float) -> None:
-        """Leave the list, and let what runs end and be told, for at most ``seconds``."""
+        """Leave the list, and let what runs end and be reported, for at most ``seconds``."""
         if self._started:
             await self.port.drain(seconds)
 
     async def stop(self) -> None:
-        """Say goodbye, close links, give the name free."""
+        """Say goodbye, close links, free the name."""
         if self._upkeep is not None:
             self._upkeep.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -84,7 +101,7 @@ class AgentConnection:
             self.credentials.close()
 
     def abandon(self) -> None:
-        """Give the name free, where the loop has ended and nothing can be stopped any more."""
+        """Free the name, where the loop has ended and nothing can be stopped any more."""
         self.credentials.close()
 
     async def _renew(self) -> None:
@@ -116,8 +133,10 @@ def open_profile(settings: ResolvedSettings) -> Profile:
         return Profile.open(name)
 
 
-def keyless(settings: ResolvedSettings, name: str, world: World = REAL) -> ApiKeyConnection | None:
-    """A key-less wire, where there is an API key and this machine is in no mesh; else None."""
+def api_key_connection(
+    settings: ResolvedSettings, name: str, world: World = REAL
+) -> ApiKeyConnection | None:
+    """A connection by API key, where there is one and this machine is in no mesh; else None."""
     key = settings["sidecar.api_key"]
     if not key:
         return None
@@ -132,7 +151,7 @@ def keyless(settings: ResolvedSettings, name: str, world: World = REAL) -> ApiKe
     return ApiKeyConnection(ApiKeyPort(settings["registry"].rstrip("/"), key, name, world=world))
 
 
-async def open_wire(
+async def open_connection(
     settings: ResolvedSettings,
     name: str = "",
     kind: Literal["agent", "client"] = "agent",
@@ -140,7 +159,7 @@ async def open_wire(
     description: str = "",
     on_fault: Callable[[MeshError], None] | None = None,
     world: World = REAL,
-) -> AgentConnection:
+) -> InProcessConnection:
     """Credentials for ``name`` and a port that is not started yet.
 
     A registry or profile that is busy is waited for. Raises ConfigError, AlreadyRunning naming the
@@ -158,7 +177,7 @@ async def open_wire(
     except BaseException:
         credentials.close()
         raise
-    return AgentConnection(port, profile, credentials)
+    return InProcessConnection(port, profile, credentials)
 
 
 async def _patiently(
@@ -186,20 +205,20 @@ async def _in_thread(
 ) -> tuple[Profile, Credentials]:
     """``work`` in a thread. No cancellation ends a thread: what it makes for a start that nobody
     waits for any more is closed, before this returns where it is made within :data:`LEFT_S`."""
-    made = pool.submit(work)
-    waiting = asyncio.wrap_future(made)
+    future = pool.submit(work)
+    waiting = asyncio.wrap_future(future)
     try:
         return await asyncio.shield(waiting)
     except asyncio.CancelledError:
-        made.add_done_callback(_unwanted)
+        future.add_done_callback(_unwanted)
         await asyncio.wait([waiting], timeout=LEFT_S)
         raise
 
 
-def _unwanted(made: Future[tuple[Profile, Credentials]]) -> None:
+def _unwanted(future: Future[tuple[Profile, Credentials]]) -> None:
     """Give back the lock and the files of credentials that nobody takes."""
-    if not made.cancelled() and made.exception() is None:
-        made.result()[1].close()
+    if not future.cancelled() and future.exception() is None:
+        future.result()[1].close()
 
 
 def _enrolled(
@@ -236,14 +255,14 @@ def _port(
         mode=kind,
     )
 
-    told = set[str]()
+    reported = set[str]()
 
     def learned(config: Config) -> None:
         if config.addresses and not registry:
             with contextlib.suppress(MeshError, OSError):  # a hint for the next start, no more
                 profile.set_registries([str(url) for url in config.addresses])
-        if registry and (here := port.registry_url.rstrip("/")) not in (registry, *told):
-            told.add(here)
+        if registry and (here := port.registry_url.rstrip("/")) not in (registry, *reported):
+            reported.add(here)
             log.warning(
                 "registry is %s (from %s), which did not answer; logged in at %s, as the profile"
                 " says.",

@@ -157,9 +157,9 @@ def in_queue(console: Console, work: Callable[[Mesh], Coroutine[Any, Any, R]]) -
     """As :func:`in_mesh`, but where the owner's key is, as the owner, whom every task concerns."""
 
     async def visit() -> R:
-        from chatixia.assembly.connect import owned
+        from chatixia.assembly.connect import connect_as_owner
 
-        async with owned(mesh=console.mesh, patience=PATIENCE_S) as mesh:
+        async with connect_as_owner(mesh=console.mesh, patience=PATIENCE_S) as mesh:
             return await work(mesh)
 
     return wait(visit())

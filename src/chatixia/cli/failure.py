@@ -144,10 +144,10 @@ def ended(error: Exception, meta: dict[str, Any]) -> int:
 
 def refused(error: MeshError, meta: dict[str, Any]) -> int:
     """An error of the mesh: its sentence, its cure, and with ``--json`` its fields."""
-    from chatixia.assembly.error_text import SCRIPT, said
+    from chatixia.assembly.error_text import SCRIPT, explain
 
     as_object(error, meta)
-    tell(said(error, meta.get("chatixia.reader") or SCRIPT))
+    tell(explain(error, meta.get("chatixia.reader") or SCRIPT))
     return error.exit
 
 
@@ -190,9 +190,9 @@ def on_disk(error: OSError | UnicodeError) -> MeshError | None:
 
     if not isinstance(error, OSError) or not disk_cure(error):
         return None
-    error = ConfigError(of_system(error))
-    error.__cause__ = error
-    return error
+    explained = ConfigError(of_system(error))
+    explained.__cause__ = error
+    return explained
 
 
 def broken(error: Exception, meta: dict[str, Any]) -> int:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 from contextlib import suppress
-from typing import Final, TextIO
+from typing import Final, Literal, TextIO
 
-STREAMS: Final = (
-    ("stdin", "r", os.O_RDWR),
-    ("stdout", "w", os.O_RDONLY),  # so that printing fails instead of going nowhere
-    ("stderr", "w", os.O_RDWR),
-)
+IF_CLOSED: Final = (os.O_RDWR, os.O_RDONLY, os.O_RDWR)
+"""How each descriptor is opened where it is closed: stdout so that printing fails."""
 
 
 def prepare() -> None:
@@ -21,22 +19,27 @@ def prepare() -> None:
     A closed one gets its number back first: a file or socket that is opened later would have it,
     and would take what is printed.
     """
-    for number, (name, mode, flags) in enumerate(STREAMS):
+    for number, flags in enumerate(IF_CLOSED):
         try:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, flags)  # the lowest number that is free: this one
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+    sys.stdin = sys.stdin or _stream(0, "r")
+    sys.stdout = sys.stdout or _stream(1, "w")
+    sys.stderr = sys.stderr or _stream(2, "w")
     for stream in (sys.stdout, sys.stderr):
         _print_anything(stream)
 
 
+def _stream(number: int, mode: Literal["r", "w"]) -> TextIO:
+    return open(number, mode, encoding="utf-8", closefd=False)  # closed by whoever opened it
+
+
 def _print_anything(stream: TextIO) -> None:
     """What the stream's encoding has no letter for is printed as an escape, not as an error."""
-    with suppress(AttributeError, OSError, ValueError):
-        if stream.errors == "strict":
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[attr-defined]
+    with suppress(OSError, ValueError):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
 
 
 def unwritable(error: OSError) -> str:

@@ -65,7 +65,7 @@ def tell(console: Console, started: StartReport, public: bool) -> None:
 
     console.say(output.rows(lines(started, public, console.mesh)))
     if console.as_json:
-        console.data("up", {**msgspec.structs.asdict(started), "addresses": started.urls})
+        console.data("up", {**msgspec.to_builtins(started), "addresses": started.urls})
 
 
 def lines(started: StartReport, public: bool, mesh: str = "") -> list[output.Row]:
@@ -73,7 +73,7 @@ def lines(started: StartReport, public: bool, mesh: str = "") -> list[output.Row
     outer = [url for url in started.urls if not output.local(output.bare(url))]
     rows: list[output.Row] = []
     named = f" --mesh {mesh}" if mesh else ""
-    if started.made:
+    if started.created:
         note = "keys and database, readable by you only"
         rows.append(("made", output.home(started.folder), note))
     if outer:
@@ -87,7 +87,7 @@ def lines(started: StartReport, public: bool, mesh: str = "") -> list[output.Row
         needed = [*(f"tcp {port}" for port in ports), f"udp {started.stun}"]
         rows.append(("needs", f"open in the firewall: {', '.join(needed)}", ""))
     rows.append(("hub", f"run `chatixia hub{named}`", "opens it, already logged in"))
-    if started.made:
+    if started.created:
         next_ = f"chatixia init weather; chatixia run weather{named}"
         rows.append(("next", next_, "(in another terminal)"))
     return rows

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Final
 
 from chatixia.errors import UnknownAgent, UnknownSkill
-from chatixia.ids import MAX_SKILL, AgentId, is_peer_id, is_skill, why_no_id
+from chatixia.ids import MAX_SKILL, AgentId, id_problem, is_peer_id, is_skill
 
 SHOWN: Final = 80
 """Characters of a bad name that its refusal repeats."""
@@ -16,7 +16,7 @@ SHOWN: Final = 80
 def agent(name: str) -> AgentId:
     """``name`` as the id of an agent or client. Raises UnknownAgent."""
     if not is_peer_id(name):
-        raise UnknownAgent(f"No agent can be called {name[:SHOWN]!r}: {why_no_id(name)}.")
+        raise UnknownAgent(f"No agent can be called {name[:SHOWN]!r}: {id_problem(name)}.")
     return AgentId(name)
 
 

@@ -25,7 +25,7 @@ def profile(tmp_path: Path) -> Profile:
 
 def key(profile: Profile, data_dir: Path | None = None) -> bytes:
     """Start and stop the agent there; its key."""
-    made = enrol(profile, "hen", data_dir=data_dir, known=lambda p, n: Serial(n))
+    made = enrol(profile, "hen", data_dir=data_dir, ask_registry=lambda p, n: Serial(n))
     made.close()
     return made.sign.public
 
@@ -58,13 +58,13 @@ def test_a_folder_whose_name_is_no_text_is_noted(profile: Profile, tmp_path: Pat
 
 
 def test_what_it_knows_comes_along(profile: Profile, tmp_path: Path):
-    made = enrol(profile, "hen", known=lambda p, n: Serial(n))
+    made = enrol(profile, "hen", ask_registry=lambda p, n: Serial(n))
     pin = Pin("default", "fox", "agent", b"s" * 32, b"e" * 32, 1, b"m" * 32, "pi", 0, 0)
     made.store.keep([pin])
     assert made.folder is not None
     (made.folder / "inbox.jsonl").write_text("hello")
     made.close()
-    again = enrol(profile, "hen", data_dir=tmp_path, known=lambda p, n: Serial(n))
+    again = enrol(profile, "hen", data_dir=tmp_path, ask_registry=lambda p, n: Serial(n))
     assert again.store.pin("default", "fox") == pin
     assert again.folder is not None
     assert (again.folder / "inbox.jsonl").read_text() == "hello"
@@ -102,7 +102,7 @@ def test_an_outdated_record_is_signed_again(profile: Profile, tmp_path: Path):
     shutil.rmtree(tmp_path / "one")
     assert key(profile, tmp_path / "three") != first
     shutil.rmtree(tmp_path / "three")
-    made = enrol(profile, "hen", data_dir=tmp_path / "two", known=lambda p, n: Serial(n))
+    made = enrol(profile, "hen", data_dir=tmp_path / "two", ask_registry=lambda p, n: Serial(n))
     made.close()
     assert (made.sign.public, made.record.serial) == (first, 3)
 

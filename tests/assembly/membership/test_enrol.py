@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from chatixia.assembly.error_text import FULL, said
+from chatixia.assembly.error_text import FULL, explain
 from chatixia.assembly.membership import enrol as module
 from chatixia.assembly.membership.enrol import AGENT_LIFE, CLIENT_LIFE, Credentials, enrol
 from chatixia.assembly.profile.files import write_json
@@ -111,14 +111,14 @@ def test_what_the_mesh_is_told_about_me(profile: Profile):
 
 def test_the_next_start_uses_key_and_record_again(profile: Profile):
     first = start(profile)
-    second = again(profile, known=never)
+    second = again(profile, ask_registry=never)
     assert second.chain == first.chain
     assert second.sign.public == first.sign.public
     assert second.incarnation != first.incarnation
 
 
 def test_without_the_registry_it_goes_on(profile: Profile):
-    assert member(profile, start(profile, known=away)).serial == 1
+    assert member(profile, start(profile, ask_registry=away)).serial == 1
 
 
 def change_roles(profile: Profile) -> dict[str, Any]:
@@ -171,20 +171,20 @@ def test_a_lost_folder_gives_a_new_key_under_a_higher_serial(profile: Profile):
 
 
 def test_the_registrys_serial_counts(profile: Profile):
-    said = Serial("weather", 41, "0" * 16, profile.machine)
-    assert member(profile, start(profile, known=lambda p, n: said)).serial == 42
+    reply = Serial("weather", 41, "0" * 16, profile.machine)
+    assert member(profile, start(profile, ask_registry=lambda p, n: reply)).serial == 42
 
 
 def test_a_name_of_another_machine_is_refused_with_a_free_one(profile: Profile):
-    said = Serial("weather", 4, "0" * 16, "pi", False, "weather-2")
+    reply = Serial("weather", 4, "0" * 16, "pi", False, "weather-2")
     with pytest.raises(NameTaken, match=r"taken on the machine pi\. weather-2 is free\."):
-        start(profile, known=lambda p, n: said)
+        start(profile, ask_registry=lambda p, n: reply)
     assert start(profile).id == "weather", "and nothing was left behind"
 
 
 def test_a_revoked_name_is_refused(profile: Profile):
     with pytest.raises(Revoked, match="weather"):
-        start(profile, known=lambda p, n: Serial("weather", 4, revoked=True))
+        start(profile, ask_registry=lambda p, n: Serial("weather", 4, revoked=True))
 
 
 @pytest.mark.parametrize("name", ["", "Weather", "hub", "a/b", "../x", "weather.", "a~bcdefg"])
@@ -195,10 +195,10 @@ def test_a_name_that_cannot_be(profile: Profile, name: str):
 
 def test_the_machines_own_name_is_refused(profile: Profile):
     with pytest.raises(NameTaken, match="this machine.*another.$"):
-        start(profile, "laptop", known=away)
-    said = Serial("laptop", 1, "", "", False, "laptop-3")
+        start(profile, "laptop", ask_registry=away)
+    reply = Serial("laptop", 1, "", "", False, "laptop-3")
     with pytest.raises(NameTaken, match=r"this machine.* laptop-3 is free\."):
-        start(profile, "laptop", known=lambda p, n: said)
+        start(profile, "laptop", ask_registry=lambda p, n: reply)
 
 
 def test_a_second_start_in_one_process_says_so(profile: Profile):
@@ -286,7 +286,7 @@ def test_an_agents_renewed_record_is_kept(profile: Profile):
     profile.clock.learn(profile.clock.now() + AGENT_LIFE * 0.6)
     assert made.renew()
     chain = made.chain
-    assert again(profile, known=never).chain == chain
+    assert again(profile, ask_registry=never).chain == chain
 
 
 @pytest.mark.parametrize("off", [-365 * 86_400.0, 365 * 86_400.0])
@@ -355,10 +355,10 @@ def launch(home: Path, name: str) -> subprocess.Popen[str]:
 def test_of_many_processes_at_once_one_becomes_the_agent(profile: Profile):
     home = profile.folder.parent
     processes = [launch(home, "weather") for _ in range(4)]
-    said = [process.stdout.readline().split()[0] for process in processes if process.stdout]
+    outcomes = [process.stdout.readline().split()[0] for process in processes if process.stdout]
     for process in processes:
         process.communicate(timeout=30)
-    assert sorted(said) == ["refused"] * 3 + ["started"]
+    assert sorted(outcomes) == ["refused"] * 3 + ["started"]
 
 
 def test_many_agents_enrol_at_once_and_none_loses_its_serial(profile: Profile):
@@ -424,5 +424,5 @@ def test_a_client_that_was_here_before_comes_to_a_full_disk(tmp_path: Path):
         module._clients(disk / "clients.db", 0.0).close()
         with pytest.raises(ConfigError) as caught:
             LocalStore.open(disk / "clients.db", 0.0)
-        assert said(caught.value).endswith(FULL)
+        assert explain(caught.value).endswith(FULL)
         filler.unlink()

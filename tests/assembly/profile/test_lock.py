@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from chatixia.assembly.profile import lock as module
-from chatixia.assembly.profile.lock import ProfileLock, attempt, changing, hold, holder, is_held
+from chatixia.assembly.profile.lock import ProfileLock, attempt, changing, hold, holder, is_locked
 from chatixia.errors import AlreadyRunning, ConfigError, Unavailable
 
 HOLD = """
@@ -48,7 +48,7 @@ def other(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
 def test_a_second_start_names_the_first_ones_pid(other: subprocess.Popen[bytes], tmp_path: Path):
     with pytest.raises(AlreadyRunning, match=f"weather is already running as process {other.pid}"):
         hold(tmp_path / "lock", "weather")
-    assert is_held(tmp_path / "lock")
+    assert is_locked(tmp_path / "lock")
     assert holder(tmp_path / "lock") == other.pid
 
 
@@ -66,17 +66,17 @@ def test_held_in_this_process_too(tmp_path: Path):
         hold(tmp_path / "lock", "weather", "; stop it")
     lock.release()
     lock.release()
-    assert not is_held(tmp_path / "lock")
+    assert not is_locked(tmp_path / "lock")
     hold(tmp_path / "lock", "weather").release()
 
 
 def test_looking_changes_nothing(tmp_path: Path):
-    assert not is_held(tmp_path / "lock")
+    assert not is_locked(tmp_path / "lock")
     assert not (tmp_path / "lock").exists()
     assert holder(tmp_path / "lock") is None
     hold(tmp_path / "lock", "weather").release()
     before = (tmp_path / "lock").read_bytes()
-    assert not is_held(tmp_path / "lock")
+    assert not is_locked(tmp_path / "lock")
     assert (tmp_path / "lock").read_bytes() == before
     assert stat.S_IMODE((tmp_path / "lock").stat().st_mode) == 0o600
 
@@ -114,7 +114,7 @@ def test_a_change_that_raises_lets_go(tmp_path: Path):
     with pytest.raises(ZeroDivisionError):
         with changing(tmp_path / "lock"):
             _ = 1 / 0
-    assert not is_held(tmp_path / "lock")
+    assert not is_locked(tmp_path / "lock")
 
 
 def test_a_place_that_cannot_be_written_is_a_sentence(tmp_path: Path):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from chatixia import connect
-from chatixia.assembly.connect import owned
+from chatixia.assembly.connect import connect_as_owner
 from chatixia.assembly.remote import port as rest_port
 from chatixia.assembly.remote.port import OwnerPort, RestPort
 from chatixia.assembly.remote.rest import RegistryClient
@@ -85,7 +85,7 @@ async def test_the_owner_reads_and_cancels_what_others_submitted(
 ):
     monkeypatch.setenv("CHATIXIA_HOME", str(tmp_path))
     async with RegistryHarness(tmp_path) as registry:
-        async with connect() as mesh, owned() as all_:
+        async with connect() as mesh, connect_as_owner() as all_:
             task = await mesh.submit(None, "x", {})
             assert (await all_.task(task.id).row()).source_agent_id == mesh.id
             assert await all_.task(task.id).cancel("enough") == "canceled"

@@ -14,7 +14,7 @@ from tests.registry.strangers import HEALTH, OK, bounded, raw
 async def test_every_socket_accepts_by_our_rule_and_ends(tmp_path: Path):
     async with bounded(tmp_path) as registry:
         servers = registry.running._servers
-        assert all(isinstance(each, Acceptor) for server in servers for each in server.servers)
+        assert all(isinstance(each, Acceptor) for server in servers for each in server.acceptors)
         line = await raw(registry, HEALTH)
         await line.until(OK)
         port = registry.running.started.port

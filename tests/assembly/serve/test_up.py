@@ -35,10 +35,10 @@ async def test_a_second_up_names_the_first(tmp_path: Path):
 async def test_made_once_and_found_again_on_its_port(tmp_path: Path):
     async with RegistryHarness(tmp_path) as first:
         port, key = first.running.started.port, first.running.started.key
-        assert first.running.started.made
+        assert first.running.started.created
     async with RegistryHarness(tmp_path, port=None) as again:
         started = again.running.started
-        assert (started.port, started.key, started.made) == (port, key, False)
+        assert (started.port, started.key, started.created) == (port, key, False)
         assert again.profile.registries == [again.url]
 
 

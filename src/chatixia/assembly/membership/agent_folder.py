@@ -24,7 +24,7 @@ NOTE: Final = "folder.json"
 STORE: Final = "local.db"
 INBOX: Final = "inbox.jsonl"
 _URI: Final = "file://"
-KEPT: Final = (SIGN_KEY, SEAL_KEY, CHAIN, STORE, f"{STORE}-wal", f"{STORE}-shm")
+FILES: Final = (SIGN_KEY, SEAL_KEY, CHAIN, STORE, f"{STORE}-wal", f"{STORE}-shm")
 
 
 def last_folder(place: Path, folder: Path) -> Path:
@@ -52,7 +52,7 @@ def take_along(place: Path, last: Path, folder: Path) -> None:
     if not _noted(place, folder):
         write_json(place / NOTE, _text(folder))
     if last != folder:
-        for name in KEPT:
+        for name in FILES:
             with suppress(OSError):  # a copy left behind does nothing: the note counts
                 (last / name).unlink()
 
@@ -81,9 +81,9 @@ def _path(text: str) -> Path:
 
 def _copy(last: Path, folder: Path) -> None:
     """Replace what ``folder`` keeps: a database must not meet the journal of another one."""
-    for name in KEPT:
+    for name in FILES:
         (folder / name).unlink(missing_ok=True)
-    names = KEPT if (folder / INBOX).exists() else (*KEPT, INBOX)
+    names = FILES if (folder / INBOX).exists() else (*FILES, INBOX)
     for name in names:
         if (last / name).is_file():
             _private_copy(last / name, folder / name)
@@ -91,10 +91,10 @@ def _copy(last: Path, folder: Path) -> None:
 
 def _private_copy(source: Path, target: Path) -> None:
     fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(fd, "wb") as out, source.open("rb") as read:
-        shutil.copyfileobj(read, out)
-        out.flush()
-        os.fsync(out.fileno())
+    with os.fdopen(fd, "wb") as target_file, source.open("rb") as source_file:
+        shutil.copyfileobj(source_file, target_file)
+        target_file.flush()
+        os.fsync(target_file.fileno())
 
 
 def _serial(folder: Path) -> int:

@@ -21,7 +21,7 @@ from chatixia.core.meshtime import MAX_NOW
 from chatixia.core.pins import next_serial
 from chatixia.core.ports import LocalIdentity
 from chatixia.errors import ConfigError, MeshError, NameTaken, Revoked, Unreachable
-from chatixia.ids import AgentId, is_agent_id, is_client_id, why_no_id
+from chatixia.ids import AgentId, id_problem, is_agent_id, is_client_id
 from chatixia.wire.registry import Serial
 from chatixia.wire.signed import b64, unb64
 from chatixia.wire.trust import Record, Signed
@@ -38,14 +38,14 @@ AGENT_LIFE: Final = 400 * 86_400
 """Seconds; a record is renewed when less than half of its life is left."""
 log = logging.getLogger("chatixia")
 
-TWICE: Final = (
+RERUN: Final = (
     ", as after a notebook's cell that was run twice; `await agent.stop()` the one before"
 )
 CLIENTS_DB: Final = "clients.db"
 SERIALS: Final = "serials.json"
 
 Enrolled = Literal["agent", "client"]
-Known = Callable[[Profile, str], Serial]
+AskRegistry = Callable[[Profile, str], Serial]
 """What the registry knows about an id; may raise Unreachable."""
 
 
@@ -69,11 +69,11 @@ class Credentials:
         world: World,
         *,
         folder: Path | None = None,
-        held: ExitStack | None = None,
+        locks: ExitStack | None = None,
     ) -> None:
         self.profile, self.id, self.kind = profile, id_, kind
         self.sign, self.seal, self.chain = sign, seal, chain
-        self.store, self.folder, self._held, self._world = store, folder, held, world
+        self.store, self.folder, self._locks, self._world = store, folder, locks, world
         self.incarnation = incarnation(world)
         self._me: LocalIdentity | None = None
 
@@ -115,8 +115,8 @@ class Credentials:
         nothing but the new record's end. For processes that live long, and for machines that
         neither have a clock nor spoke to the registry for long.
         """
-        known = self.profile.clock.now()
-        record, now = self.record, now if known < now <= MAX_NOW else known
+        clock_now = self.profile.clock.now()
+        record, now = self.record, now if clock_now < now <= MAX_NOW else clock_now
         if not record.not_after or record.not_after - now >= _life(self.kind) / 2:
             return False
         with self.profile.changing():
@@ -130,8 +130,8 @@ class Credentials:
     def close(self) -> None:
         """Close the store and let go of the lock; a second time does nothing."""
         self.store.close()
-        if self._held is not None:
-            self._held.close()
+        if self._locks is not None:
+            self._locks.close()
 
 
 def enrol(
@@ -141,14 +141,14 @@ def enrol(
     *,
     roles: Sequence[str] = (),
     data_dir: Path | None = None,
-    known: Known | None = None,
+    ask_registry: AskRegistry | None = None,
     world: World = REAL,
 ) -> Credentials:
     """Credentials for an agent called ``agent_id``, or for a new client (``agent_id`` is then
     empty: its id is this machine's, ``~`` and six characters). Blocks: files, and at an agent's
     first start a word with the registry, of at most some seconds; call it in a thread.
 
-    ``data_dir``: where the agent's files go, None for the profile. ``known``: asks the registry
+    ``data_dir``: where the agent's files go, None for the profile. ``ask_registry``: what it knows
     (default :func:`chatixia.assembly.remote.rest.ask_serial`); not reaching it is no obstacle.
     Raises AlreadyRunning naming the pid, ConfigError, NameTaken, Revoked, BadChain,
     MembershipExpired.
@@ -157,7 +157,7 @@ def enrol(
         if agent_id:
             raise ConfigError("A client's id is made of this machine's; it takes no name.")
         return _client(profile, roles, world)
-    return _agent(profile, agent_id, roles, data_dir, known or _ask, world)
+    return _agent(profile, agent_id, roles, data_dir, ask_registry or _ask, world)
 
 
 def _client(profile: Profile, roles: Sequence[str], world: World) -> Credentials:
@@ -193,7 +193,7 @@ def _agent(
     name: str,
     roles: Sequence[str],
     data_dir: Path | None,
-    known: Known,
+    ask_registry: AskRegistry,
     world: World,
 ) -> Credentials:
     from chatixia.store.local import LocalStore
@@ -201,20 +201,22 @@ def _agent(
     try:
         check_name_here(profile, name)
     except NameTaken as error:
-        raise NameTaken(f"{error.message}{_free(known, profile, name)}", agent=name) from None
+        raise NameTaken(
+            f"{error.message}{_free(ask_registry, profile, name)}", agent=name
+        ) from None
     place, folder = profile.agent_dir(name), _own_dir(profile.agent_dir(name, data_dir))
-    with ExitStack() as held:
+    with ExitStack() as locks:
         # One process per id and profile, and one per folder, wherever the folder lies.
-        held.callback(hold(place / "lock", name, TWICE).release)
+        locks.callback(hold(place / "lock", name, RERUN).release)
         last = last_folder(place, folder)
         for other in sorted({last, folder} - {place}):
-            held.callback(hold(other / "lock", name, TWICE).release)
+            locks.callback(hold(other / "lock", name, RERUN).release)
         take_along(place, last, folder)
         sign, seal = make_keys(folder)
         wanted = _wanted(profile, name, "agent", roles, 0)
         chain = _present(profile, folder, wanted, sign, seal)
         if chain is None:
-            serial = _highest(profile, folder, name, known)
+            serial = _highest(profile, folder, name, ask_registry)
             wanted = _wanted(profile, name, "agent", roles, serial)
             with profile.changing():
                 chain = _sign(profile, "agent", wanted, sign, seal, _signing_time(profile, world))
@@ -230,7 +232,7 @@ def _agent(
             store,
             world,
             folder=folder,
-            held=held.pop_all(),
+            locks=locks.pop_all(),
         )
 
 
@@ -251,7 +253,7 @@ def _own_dir(folder: Path) -> Path:
 def check_name_here(profile: Profile, name: str) -> None:
     """Refuse a name that no agent of this machine can have. Raises ConfigError, NameTaken."""
     if not is_agent_id(name):
-        raise ConfigError(f"{name!r} cannot name an agent: {why_no_id(name)}.")
+        raise ConfigError(f"{name!r} cannot name an agent: {id_problem(name)}.")
     if name == profile.machine:
         raise NameTaken(f"{name} is the name of this machine; give the agent another.", agent=name)
 
@@ -302,7 +304,7 @@ def _present(
     except MeshError:
         return None
     record = member.record
-    said = (record.id, record.roles, member.sign, member.seal, chain[1:], record.ephemeral)
+    present = (record.id, record.roles, member.sign, member.seal, chain[1:], record.ephemeral)
     due = (
         wanted.id,
         wanted.roles,
@@ -311,12 +313,12 @@ def _present(
         profile.machine_chain,
         wanted.ephemeral,
     )
-    if said != due or (record.not_after and record.not_after - now < AGENT_LIFE / 2):
+    if present != due or (record.not_after and record.not_after - now < AGENT_LIFE / 2):
         return None
     return chain if record.serial >= _ledger(profile).get(wanted.id, 0) else None
 
 
-def _highest(profile: Profile, folder: Path, name: str, known: Known) -> int:
+def _highest(profile: Profile, folder: Path, name: str, ask_registry: AskRegistry) -> int:
     """The highest serial that the registry and the folder know for an id of ours.
 
     Raises NameTaken or Revoked when the registry knows that it is not ours.
@@ -326,26 +328,26 @@ def _highest(profile: Profile, folder: Path, name: str, known: Known) -> int:
     except (MeshError, IndexError):
         serial = 0
     try:
-        said = known(profile, name)
+        reply = ask_registry(profile, name)
     except Unreachable:
         return serial
-    if said.revoked:
+    if reply.revoked:
         raise Revoked(f"The name {name} was revoked by the owner; use another.", agent=name)
-    if said.api_key:
-        free = f" {said.free} is free." if said.free else ""
+    if reply.api_key:
+        free = f" {reply.free} is free." if reply.free else ""
         raise NameTaken(f"The name {name} is an API key's.{free}", agent=name)
-    if said.key and said.machine != profile.machine:
-        free = f" {said.free} is free." if said.free else ""
+    if reply.key and reply.machine != profile.machine:
+        free = f" {reply.free} is free." if reply.free else ""
         raise NameTaken(
-            f"The name {name} is taken on the machine {said.machine}.{free}", agent=name
+            f"The name {name} is taken on the machine {reply.machine}.{free}", agent=name
         )
-    return max(serial, said.serial)
+    return max(serial, reply.serial)
 
 
-def _free(known: Known, profile: Profile, name: str) -> str:
+def _free(ask_registry: AskRegistry, profile: Profile, name: str) -> str:
     """A sentence with a free name like ``name``, if the registry is there to ask."""
     with suppress(Unreachable):
-        if free := known(profile, name).free:
+        if free := ask_registry(profile, name).free:
             return f" {free} is free."
     return ""
 

@@ -21,5 +21,5 @@ def login_link(mesh: str = "") -> str:
             f"The hub of {profile.name} opens on the machine where `chatixia up` runs."
         )
     with RegistryClient.owner(profile) as rest:
-        made: LoginLink = rest.call("login.create", Nothing())
-    return f"{near[0]}/#{made.secret}"
+        link: LoginLink = rest.call("login.create", Nothing())
+    return f"{near[0]}/#{link.secret}"

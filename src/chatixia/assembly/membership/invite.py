@@ -17,7 +17,7 @@ from chatixia.core.join import PART, JoinString, best_addresses, encode, is_loop
 from chatixia.core.membership import key_id, sign_record
 from chatixia.core.pins import next_serial
 from chatixia.errors import ConfigError, NameTaken
-from chatixia.ids import is_agent_id, why_no_id
+from chatixia.ids import id_problem, is_agent_id
 from chatixia.wire import signed
 from chatixia.wire.registry import Serial
 from chatixia.wire.signed import b64
@@ -103,8 +103,8 @@ def invite(
 def waiting(profile: Profile, key: str, wait_ms: int = WAIT_MS) -> Invitation:
     """How the invitation of that key id stands, when it changed or ``wait_ms`` are over."""
     with RegistryClient.owner(profile, timeout=wait_ms / 1000 + 5) as rest:
-        said: Invitation = rest.call("invite.get", InviteRef(key, wait_ms))
-        return said
+        reply: Invitation = rest.call("invite.get", InviteRef(key, wait_ms))
+        return reply
 
 
 def invitation_seed(secret: bytes) -> bytes:
@@ -125,10 +125,12 @@ def _check_name(name: str, reusable: bool) -> None:
     if many and not reusable:
         raise ConfigError("An invitation for many machines must be --reusable.")
     if not is_agent_id(f"{name[:-1]}x" if many else name) or len(name) > MAX_MACHINE:
-        why = (
-            why_no_id(name) if len(name) <= MAX_MACHINE else f"use at most {MAX_MACHINE} characters"
+        problem = (
+            id_problem(name)
+            if len(name) <= MAX_MACHINE
+            else f"use at most {MAX_MACHINE} characters"
         )
-        raise ConfigError(f"{name!r} cannot name a machine: {why}.")
+        raise ConfigError(f"{name!r} cannot name a machine: {problem}.")
 
 
 def _bounds(name: str, names: Sequence[str]) -> list[str]:
@@ -138,13 +140,13 @@ def _bounds(name: str, names: Sequence[str]) -> list[str]:
 
 def _free(rest: RegistryClient, name: str, me: str) -> int:
     """The highest serial of a name that nobody living has. Raises NameTaken."""
-    said: Serial = rest.call("serial", Serial(name))
+    reply: Serial = rest.call("serial", Serial(name))
     if name == me:
-        raise NameTaken(f"The name {name} is this machine's own. {said.free} is free.", agent=name)
-    if said.api_key:
-        raise NameTaken(f"The name {name} is an API key's. {said.free} is free.", agent=name)
-    if said.key and not said.revoked:
-        holder = f" by an agent on {said.machine}" if said.machine not in ("", name) else ""
-        free = f" {said.free} is free." if said.free else ""
+        raise NameTaken(f"The name {name} is this machine's own. {reply.free} is free.", agent=name)
+    if reply.api_key:
+        raise NameTaken(f"The name {name} is an API key's. {reply.free} is free.", agent=name)
+    if reply.key and not reply.revoked:
+        holder = f" by an agent on {reply.machine}" if reply.machine not in ("", name) else ""
+        free = f" {reply.free} is free." if reply.free else ""
         raise NameTaken(f"The name {name} is taken{holder}.{free}", agent=name)
-    return said.serial
+    return reply.serial

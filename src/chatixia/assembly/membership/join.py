@@ -48,7 +48,7 @@ from chatixia.errors import (
     MeshError,
     WrongMesh,
 )
-from chatixia.ids import is_agent_id, why_no_id
+from chatixia.ids import id_problem, is_agent_id
 from chatixia.wire import signed
 from chatixia.wire.signed import b64, unb64
 from chatixia.wire.trust import Join, JoinBegin, Joined, JoinOffer, Record, Signed
@@ -76,27 +76,27 @@ def join(
     ``machine``: this machine's id, for a reusable invitation (default: the host's name, if it
     fits). Blocks. Raises BadInvitation, WrongMesh, NameTaken, Conflict, RegistryUnreachable.
     """
-    said, folder = decode(string), folder_of(name, home)
+    decoded, folder = decode(string), folder_of(name, home)
     with changing(folder.parent / f".{folder.name}.joining", world):
         if (folder / "profile.json").exists():
-            raise Conflict(_already(folder, said))
-        JoinAttempt(said, folder, machine, world).run()
+            raise Conflict(_already(folder, decoded))
+        JoinAttempt(decoded, folder, machine, world).run()
     return Profile.open(name, home=home, world=world)
 
 
 class JoinAttempt:
     """One joining: begin (who answers?), sign, join, keep."""
 
-    def __init__(self, said: JoinString, folder: Path, machine: str, world: World) -> None:
+    def __init__(self, decoded: JoinString, folder: Path, machine: str, world: World) -> None:
         from chatixia.identity import SignKey
 
-        self._said, self._folder, self._machine, self._world = said, folder, machine, world
-        self._key: SignKey = SignKey(invitation_seed(said.secret))
+        self._string, self._folder, self._machine, self._world = decoded, folder, machine, world
+        self._key: SignKey = SignKey(invitation_seed(decoded.secret))
         self._draft = folder.with_name(f".{folder.name}.join-{key_id(self._key.public)}")
 
     def run(self) -> None:
         """All of it; nothing is left but the profile."""
-        line = first(urls_of(self._said.addresses), TIMEOUT, self._meet)
+        line = first(urls_of(self._string.addresses), TIMEOUT, self._meet)
         try:
             chain = self._sign()
             joined = self._tell(line, chain)
@@ -129,7 +129,7 @@ class JoinAttempt:
         self._offer: JoinOffer = line.call(
             "join.begin", JoinBegin(b64(self._key.public), b64(nonce))
         )
-        self._owner = _owner_of(self._offer.registry, self._said.mesh)
+        self._owner = _owner_of(self._offer.registry, self._string.mesh)
         self._mesh = mesh_of(self._owner)
         self._registry = line.prove(lambda certificate: self._check(nonce, certificate))
         self._invitation = self._check_invitation()
@@ -145,7 +145,7 @@ class JoinAttempt:
             mesh=self._mesh,
             now=self._offer.now,
             verify=verify,
-            key_hash=self._said.registry,
+            key_hash=self._string.registry,
         )
 
     def _check_invitation(self) -> Member:
@@ -202,7 +202,7 @@ class JoinAttempt:
         if self._machine:
             if not is_agent_id(host):
                 raise BadInvitation(
-                    f"{host!r} cannot name a machine: {why_no_id(host)}; see `--as`."
+                    f"{host!r} cannot name a machine: {id_problem(host)}; see `--as`."
                 )
             raise BadInvitation(
                 f"This invitation is for names like {pattern}, not {self._machine}; choose such a"
@@ -215,8 +215,8 @@ class JoinAttempt:
         name, nonce = read_record(unb64(chain[0].b)).id, unb64(self._offer.nonce)
         proof = machine.sign(signed.JOIN, signed.join(mesh=self._mesh, name=name, nonce=nonce))
         host = socket.gethostname()[:128]
-        said: Joined = line.call("join", Join(chain, self._offer.nonce, b64(proof), host))
-        return said
+        joined: Joined = line.call("join", Join(chain, self._offer.nonce, b64(proof), host))
+        return joined
 
     def _keep(self, url: str, chain: list[Signed], joined: Joined) -> None:
         record = read_record(unb64(chain[0].b))
@@ -246,8 +246,8 @@ def _owner_of(registry: Sequence[Signed], head: bytes) -> bytes:
     return key
 
 
-def _already(folder: Path, said: JoinString) -> str:
-    known = Profile.open(folder.name, home=folder.parent)
-    if bytes.fromhex(known.mesh).startswith(said.mesh):
-        return f"This machine is in this mesh already, as {known.machine}."
+def _already(folder: Path, decoded: JoinString) -> str:
+    profile = Profile.open(folder.name, home=folder.parent)
+    if bytes.fromhex(profile.mesh).startswith(decoded.mesh):
+        return f"This machine is in this mesh already, as {profile.machine}."
     return f"{folder} is in another mesh; join with --mesh NAME, or `chatixia leave` first."

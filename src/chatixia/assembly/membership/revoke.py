@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from chatixia.assembly.profile.files import read_json, write_json
-from chatixia.assembly.profile.lock import holder, is_held
+from chatixia.assembly.profile.lock import holder, is_locked
 from chatixia.assembly.profile.profile import Profile
 from chatixia.assembly.remote.rest import RegistryClient
 from chatixia.core.membership import sign_revocation
@@ -51,26 +51,26 @@ def revoke(profile: Profile, name: str) -> RevocationResult:
         waiting = rest.call("invite.end", InviteEnd(name)).ended
         if waiting and "*" in name:
             return RevocationResult(None, False, waiting)
-        said: Serial = rest.call("serial", _known(name))
-        if not said.key and not said.serial:
-            raise _no_member(name) if said.api_key else _nobody(name)
+        reply: Serial = rest.call("serial", _checked_name(name))
+        if not reply.key and not reply.serial:
+            raise _no_member(name) if reply.api_key else _nobody(name)
         with profile.changing():
             ledger = _ledger(profile)
-            made = Revocation(
+            revocation = Revocation(
                 profile.mesh,
                 profile.ns,
                 name,
-                said.serial,
+                reply.serial,
                 int(profile.clock.now()),
                 version=_version(ledger) + 1,
             )
-            ledger.append(sign_revocation(made, owner.sign))
+            ledger.append(sign_revocation(revocation, owner.sign))
             write_json(profile.folder / "owner" / LEDGER, ledger)
         rest.call("revoke", Revoke(ledger[-1], chain))
-    return RevocationResult(made, bool(said.key), waiting)
+    return RevocationResult(revocation, bool(reply.key), waiting)
 
 
-def _known(name: str) -> Serial:
+def _checked_name(name: str) -> Serial:
     if not is_agent_id(name):
         raise _nobody(name)
     return Serial(name)
@@ -99,18 +99,18 @@ def leave(profile: Profile) -> bool:
             f" remove {profile.folder}."
         )
     for lock in profile.folder.glob("agents/*/lock"):
-        if is_held(lock):
+        if is_locked(lock):
             raise AlreadyRunning(
                 f"{lock.parent.name} is running as process {holder(lock)}; stop it."
             )
-    told = True
+    reached = True
     try:
         with RegistryClient.machine(profile) as rest:
             rest.call("leave", Nothing())
     except (RegistryUnreachable, Denied):
-        told = False
+        reached = False
     shutil.rmtree(profile.folder)
-    return told
+    return reached
 
 
 def _ledger(profile: Profile) -> list[Signed]:

@@ -37,25 +37,25 @@ class ProfileLock:
             self._fd = -1
 
 
-def hold(path: Path, what: str, twice: str = "") -> ProfileLock:
+def hold(path: Path, what: str, hint: str = "") -> ProfileLock:
     """The lock at ``path``, held for the process's life by ``what`` (as in "weather").
 
-    ``twice``: how it may have come that this very process holds it, and the cure. Raises
+    ``hint``: how it may have come that this very process holds it, and the cure. Raises
     AlreadyRunning naming the pid of the process that holds it.
     """
     for _ in range(TRIES):
         if lock := attempt(path):
             return lock
-        # It may be a process that only looks (is_held), or one that is just ending.
+        # It may be a process that only looks (is_locked), or one that is just ending.
         threading.Event().wait(0.05)
-    raise AlreadyRunning(_who_holds(path, what, twice))
+    raise AlreadyRunning(_holder_text(path, what, hint))
 
 
-def _who_holds(path: Path, what: str, twice: str) -> str:
+def _holder_text(path: Path, what: str, hint: str) -> str:
     """Which process has it: the one that the file names, if that lives, else who really does."""
     pid = holder(path)
     if pid == process_id():
-        return f"{what} is already running in this very process ({pid}){twice}."
+        return f"{what} is already running in this very process ({pid}){hint}."
     if pid and not _lives(pid) and (heirs := _openers(path)):
         many = "processes" if len(heirs) > 1 else "process"
         return (
@@ -79,15 +79,15 @@ def _lives(pid: int) -> bool:
 
 def _openers(path: Path) -> list[int]:
     """Other processes that have the file open, where the system shows that (Linux)."""
-    found = set()
+    pids = set()
     wanted = str(path.resolve())
     for link in Path("/proc").glob("[0-9]*/fd/*"):
         try:
             if os.readlink(link) == wanted:
-                found.add(int(link.parts[2]))
+                pids.add(int(link.parts[2]))
         except OSError:
             continue
-    return sorted(found - {process_id()})
+    return sorted(pids - {process_id()})
 
 
 def holder(path: Path) -> int | None:
@@ -99,7 +99,7 @@ def holder(path: Path) -> int | None:
     return int(text) if text.strip().isdigit() else None
 
 
-def is_held(path: Path) -> bool:
+def is_locked(path: Path) -> bool:
     """Whether some process holds the lock now; takes nothing that it keeps."""
     if not path.exists():
         return False

@@ -21,7 +21,7 @@ import msgspec
 from chatixia.core.membership import key_id, mesh_of, sign_record
 from chatixia.core.meshtime import MeshTime
 from chatixia.errors import ConfigError, Conflict
-from chatixia.ids import AgentId, is_agent_id, why_no_id
+from chatixia.ids import AgentId, id_problem, is_agent_id
 from chatixia.wire.base import Id, Name, Short
 from chatixia.wire.signed import b64, unb64
 from chatixia.wire.trust import DEFAULT_NS, OWNER, REGISTRY, Kind, Record, Signed
@@ -275,14 +275,14 @@ def _not_here(folder: Path) -> str:
 
 def profiles(home: Path | None = None) -> list[str]:
     """The names of all profiles here."""
-    return sorted(found.parent.name for found in (home or home_dir()).glob("*/profile.json"))
+    return sorted(path.parent.name for path in (home or home_dir()).glob("*/profile.json"))
 
 
 def machine_name(host: str = "") -> AgentId:
     """A machine id made of this host's name."""
     head = (host or socket.gethostname()).lower().partition(".")[0]
-    made = re.sub(r"[^a-z0-9_-]+", "-", head).strip("-_")[:48]
-    return AgentId(made if is_agent_id(made) else f"machine-{made}".rstrip("-"))
+    text = re.sub(r"[^a-z0-9_-]+", "-", head).strip("-_")[:48]
+    return AgentId(text if is_agent_id(text) else f"machine-{text}".rstrip("-"))
 
 
 def read_chain(folder: Path) -> list[Signed]:
@@ -366,14 +366,14 @@ def _make_mesh(draft: Path, machine: str, world: World) -> None:
 
     name = machine or machine_name()
     if not is_agent_id(name):
-        raise ConfigError(f"{name!r} cannot name a machine: {why_no_id(name)}.")
+        raise ConfigError(f"{name!r} cannot name a machine: {id_problem(name)}.")
     owner, registry = SignKey.generate(), SignKey.generate()
     sign, seal = make_keys(draft / "machine")
     mesh, now = mesh_of(owner.public), int(world.wall())
 
     def record(kind: Kind, id_: str, key: bytes, *, seal: bytes = b"") -> Signed:
         everything = ["*"] if kind in ("owner", "machine") else []
-        made = Record(
+        content = Record(
             v=1,
             mesh=mesh,
             ns=DEFAULT_NS,
@@ -388,14 +388,14 @@ def _make_mesh(draft: Path, machine: str, world: World) -> None:
             not_after=0,
             by=key_id(owner.public),
         )
-        return sign_record(made, owner.sign)
+        return sign_record(content, owner.sign)
 
     top = record("owner", OWNER, owner.public)
     save(private_dir(draft / "owner") / SIGN_KEY, owner.seed())
     write_json(draft / "owner" / CHAIN, [top])
     save(private_dir(draft / "registry") / SIGN_KEY, registry.seed())
     write_json(draft / "registry" / CHAIN, [record("registry", REGISTRY, registry.public), top])
-    mine = record("machine", name, sign.public, seal=seal.public)
-    write_json(draft / "machine" / CHAIN, [mine, top])
+    own = record("machine", name, sign.public, seal=seal.public)
+    write_json(draft / "machine" / CHAIN, [own, top])
     facts = ProfileFile(mesh, name, b64(owner.public), b64(registry.public), [DEFAULT_REGISTRY])
     _finish(draft, facts, now)

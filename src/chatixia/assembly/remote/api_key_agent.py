@@ -145,27 +145,27 @@ class ApiKeyPort(RestPort):
 
     # -- core.ports.Mesh
 
-    async def call(self, out: Outgoing) -> CallAnswer:
+    async def call(self, outgoing: Outgoing) -> CallAnswer:
         """Through the queue: submit, then look until it has ended."""
         started = self._world.monotonic()
-        until = started + out.timeout
-        request = self._described(out)
+        until = started + outgoing.timeout
+        request = self._described(outgoing)
         try:
-            row = await self._ended(request, until, out)
+            row = await self._ended(request, until, outgoing)
         except asyncio.CancelledError:
             self._worker.spawn(self._left(request.id))
             raise
         if row.state != "completed":
             raise call_error(row)
         ms = (self._world.monotonic() - started) * 1000
-        return CallAnswer(task_value(row), VIA, ms, AgentId(row.assigned_agent_id or out.target))
+        return CallAnswer(task_value(row), VIA, ms, AgentId(row.assigned_agent_id or outgoing.target))
 
-    def _described(self, out: Outgoing) -> Submit:
-        if out.kind not in ("task", "prompt") or out.stream or out.queue == "never":
+    def _described(self, outgoing: Outgoing) -> Submit:
+        if outgoing.kind not in ("task", "prompt") or outgoing.stream or outgoing.queue == "never":
             raise Unreachable("Without a key of its own an agent has no link; join the mesh.")
-        return submission(out, task_id(self._world), out.key, out.timeout)
+        return submission(outgoing, task_id(self._world), outgoing.key, outgoing.timeout)
 
-    async def _ended(self, request: Submit, until: float, out: Outgoing) -> Task:
+    async def _ended(self, request: Submit, until: float, outgoing: Outgoing) -> Task:
         """Submit, and look until it has ended; what is lost on the way is asked again."""
         from chatixia.peer.sessions.dispatch import advance
         from chatixia.peer.tasks.submitter import stranded
@@ -177,9 +177,9 @@ class ApiKeyPort(RestPort):
                 await self._pause(until, DeadlineExceeded(via=VIA))
                 before, row = row, await self._insist("tasks.get", Ref(done.task_id), until)
                 if (row.progress, row.note) != (before.progress, before.note):
-                    advance(out, row.progress, row.note)
-                if await stranded(self.verb, out, row):
-                    await self._take_back(row.id, out.target, until)
+                    advance(outgoing, row.progress, row.note)
+                if await stranded(self.verb, outgoing, row):
+                    await self._take_back(row.id, outgoing.target, until)
         except MeshError as error:
             error.outcome = "unknown"  # the work is in the queue, whatever became of looking
             raise
@@ -333,7 +333,7 @@ def _ignore(*_: Any) -> None:
 
 
 class ApiKeyConnection:
-    """What :class:`~chatixia.assembly.wiring.AgentConnection` is for a member."""
+    """The ``AgentConnection`` of an agent with an API key."""
 
     folder = None
     key = "none, unverified"
@@ -342,12 +342,26 @@ class ApiKeyConnection:
         self.port = port
         self.label = urlsplit(port.registry_url).hostname or "registry"
 
+    @property
+    def url(self) -> str:
+        """The registry's address."""
+        return self.port.registry_url
+
+    @property
+    def is_online(self) -> bool:
+        """Whether the last request was answered."""
+        return self.port.registry_up
+
     async def start(self) -> None:
         """Begin to poll."""
         await self.port.start()
 
+    async def online(self, timeout: float) -> None:
+        """Wait until the registry knows this agent. Raises its refusal, RegistryUnreachable."""
+        await self.port.online(timeout)
+
     async def drain(self, seconds: float) -> None:
-        """See :meth:`KeylessPort.drain`."""
+        """See :meth:`ApiKeyPort.drain`."""
         await self.port.drain(seconds)
 
     async def stop(self) -> None:

@@ -50,11 +50,11 @@ class RestPort(ABC):
         """A verb at the registry, one at a time."""
         return await self._thread.run(self._call, name, request, timeout)
 
-    async def call(self, out: Outgoing) -> CallAnswer:
+    async def call(self, outgoing: Outgoing) -> CallAnswer:
         """Not without a link. Raises Unreachable."""
         raise Unreachable("A call needs a link or a place in the queue; call as a client.")
 
-    def stream(self, out: Outgoing) -> Stream:
+    def stream(self, outgoing: Outgoing) -> Stream:
         """Not without a link. Raises Unreachable."""
         raise Unreachable("A stream needs a link, and a link needs a key; join the mesh.")
 
@@ -74,7 +74,7 @@ class RestPort(ABC):
     async def watch(self, task_id: str, timeout: float) -> AsyncIterator[msgspec.Struct]:
         """How far a task is and its end, by looking; a look that fails is taken again."""
         until = self._world.monotonic() + timeout
-        told: tuple[float | None, str] = (None, "")
+        reported: tuple[float | None, str] = (None, "")
         self._watched += 1
         try:
             while self._world.monotonic() < until:
@@ -82,10 +82,10 @@ class RestPort(ABC):
                 if row is not None and row.state in TERMINAL:
                     yield TaskDone(row)
                     return
-                if row is not None and (row.progress, row.note) != told:
-                    told = row.progress, row.note
+                if row is not None and (row.progress, row.note) != reported:
+                    reported = row.progress, row.note
                     self._steps += 1  # rises over all watches: a lower one was passed on before
-                    yield TaskProgress(row.id, row.fence, self._steps, *told)
+                    yield TaskProgress(row.id, row.fence, self._steps, *reported)
                 await asyncio.sleep(POLL_S * max(1.0, self._watched / POLLS))
         finally:
             self._watched -= 1

@@ -110,12 +110,12 @@ class RegistryClient:
         from chatixia.identity import verify
 
         nonce = self._world.token(NONCE_BYTES)
-        said: RegistryProof = line.call("nonce", NonceRequest(b64(nonce)))
+        reply: RegistryProof = line.call("nonce", NonceRequest(b64(nonce)))
 
         def check(certificate: bytes) -> Member:
             return check_registry(
-                said.registry,
-                said.proof,
+                reply.registry,
+                reply.proof,
                 nonce=nonce,
                 certificate=certificate,
                 mesh=self._profile.mesh,
@@ -125,8 +125,8 @@ class RegistryClient:
             )
 
         line.prove(check)
-        self._profile.clock.learn(said.now)
-        return said
+        self._profile.clock.learn(reply.now)
+        return reply
 
     def _assertion(self, proof: RegistryProof) -> TokenRequest:
         return assertion(self._sign.jws, self._chain, self._profile.mesh, proof.nonce, proof.now)
@@ -160,28 +160,28 @@ def first(
         except BaseException:
             line.close()
             raise
-    made = RegistryUnreachable(
+    failure = RegistryUnreachable(
         " ".join(error.message for error in reasons) or "No address of the registry is known."
     )
-    made.refused = bool(reasons) and all(error.refused for error in reasons)
-    raise made
+    failure.refused = bool(reasons) and all(error.refused for error in reasons)
+    raise failure
 
 
 def ask_serial(profile: Profile, name: str, timeout: float = 2.0) -> Serial:
     """What the registry knows about an id, asked as this machine. Raises RegistryUnreachable."""
     with RegistryClient.machine(profile, timeout) as rest:
-        said: Serial = rest.call("serial", Serial(name))
-        return said
+        reply: Serial = rest.call("serial", Serial(name))
+        return reply
 
 
 def urls_of(addresses: Sequence[str]) -> list[str]:
     """Base URLs to try for ``host:port`` addresses: TLS, and in clear only to this machine."""
-    found = []
+    urls = []
     for address in addresses:
         if "://" in address:
-            found.append(address)
+            urls.append(address)
             continue
         if is_loopback(address):
-            found.append(f"http://{address}")
-        found.append(f"https://{address}")
-    return found
+            urls.append(f"http://{address}")
+        urls.append(f"https://{address}")
+    return urls

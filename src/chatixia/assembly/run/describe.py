@@ -30,23 +30,23 @@ class AgentLike(Protocol):
 
 def described_skills(loaded: manifest.LoadedManifest) -> list[Skill]:
     """The skills in the manifest's ``skills.dirs``. Raises ConfigError."""
-    found: list[Skill] = []
+    skills: list[Skill] = []
     for name in loaded.manifest.skills.dirs:
         folder = loaded.folder / expanded(Path(name))
         if not folder.is_dir():
             raise ConfigError(f"{loaded.path}: the folder {folder} of skills.dirs is not there.")
         places = [folder] if (folder / skill_json.FILE).is_file() else sorted(folder.iterdir())
-        found += [_described_skill(at) for at in places if (at / skill_json.FILE).is_file()]
-    return found
+        skills += [_described_skill(at) for at in places if (at / skill_json.FILE).is_file()]
+    return skills
 
 
 def _described_skill(place: Path) -> Skill:
-    said = skill_json.read(place)
+    description = skill_json.read(place)
     module = run_file(place / skill_json.HANDLER)
     handler = getattr(module, "handle", None)
     if not callable(handler):
         raise ConfigError(f"{place / skill_json.HANDLER} has no function `handle`.")
-    return skill_json.skill(said, handler, place)
+    return skill_json.skill(description, handler, place)
 
 
 def describe(agents: Sequence[AgentLike], code: Path) -> None:
@@ -54,10 +54,10 @@ def describe(agents: Sequence[AgentLike], code: Path) -> None:
 
     Raises ConfigError for a mistake in it, and where ``agent.py`` and ``agent.yaml`` disagree.
     """
-    found = manifest.find(code.parent)
-    if found is None or not agents:
+    path = manifest.find(code.parent)
+    if path is None or not agents:
         return
-    loaded = manifest.load(found)
+    loaded = manifest.load(path)
     if code.name == CODE or loaded.manifest.name in ("", *names(agents)):
         give(agents, loaded)  # else it describes another agent of this folder
 
@@ -70,13 +70,13 @@ def names(agents: Sequence[AgentLike]) -> list[str]:
 def give(agents: Sequence[AgentLike], loaded: manifest.LoadedManifest) -> None:
     """Give the first agent of the manifest's name that manifest. Raises ConfigError."""
     named = loaded.manifest.name
-    mine = [agent for agent in agents if agent.name == named or not named]
-    if not mine:
+    owners = [agent for agent in agents if agent.name == named or not named]
+    if not owners:
         raise ConfigError(
             f"{loaded.path} calls the agent {named}, and {CODE} beside it "
             f"{', '.join(names(agents))}; give it one name."
         )
-    mine[0].loaded = loaded
-    mine[0].description = mine[0].description or loaded.manifest.description
+    owners[0].loaded = loaded
+    owners[0].description = owners[0].description or loaded.manifest.description
     for skill in described_skills(loaded):
-        mine[0].add(skill)
+        owners[0].add(skill)

@@ -42,14 +42,14 @@ def _load(target: str) -> list[Agent]:
         agents = _from_code(path)
         describe(agents, path)
         return agents
-    found = manifest.find(path)
-    code = (found.parent if found else path) / CODE
-    if found is None and not code.is_file():
+    described = manifest.find(path)
+    code = (described.parent if described else path) / CODE
+    if described is None and not code.is_file():
         raise ConfigError(f"There is no agent.yaml in {path}; `chatixia init` makes one.")
-    loaded = beside(path) if found is not None else None
+    loaded = beside(path) if described is not None else None
     agents = _from_code(code) if code.is_file() else []
     if loaded is not None:
-        agents = agents or [_made(loaded)]
+        agents = agents or [_from_manifest(loaded)]
         give(agents, loaded)
     return agents
 
@@ -66,7 +66,7 @@ def beside(place: Path) -> manifest.LoadedManifest | None:
     return loaded
 
 
-def _made(loaded: manifest.LoadedManifest) -> Agent:
+def _from_manifest(loaded: manifest.LoadedManifest) -> Agent:
     from .settings import resolve
 
     name = resolve(loaded=loaded)["name"]
@@ -79,10 +79,10 @@ def _from_code(path: Path) -> list[Agent]:
     """The agents that a file runs by itself, else those it makes."""
     with collecting() as ran:
         module = run_file(path)
-    found = list(dict.fromkeys(ran)) or _agents_of(module)
-    if not found:
+    agents = list(dict.fromkeys(ran)) or _agents_of(module)
+    if not agents:
         raise ConfigError(f"{path} makes no agent; write: agent = Agent(NAME).")
-    return found
+    return agents
 
 
 def _agents_of(module: ModuleType) -> list[Agent]:
@@ -99,24 +99,24 @@ def _attribute(target: str) -> Agent:
         sys.path.insert(0, "")
     try:
         with collecting():
-            found: Any = importlib.import_module(name)
+            value: Any = importlib.import_module(name)
     except MeshError:
         raise
     except LEFT as error:
         raise ConfigError(f"{name} cannot be loaded: {failed(error)}") from error
     for step in attribute.split("."):
-        if not hasattr(found, step):
+        if not hasattr(value, step):
             from difflib import get_close_matches  # only for a mistake: it costs 0.2 MB
 
-            close = get_close_matches(step, dir(found), 1)
+            close = get_close_matches(step, dir(value), 1)
             raise ConfigError(
                 f"{name} has no {step}" + (f"; did you mean {close[0]}?" if close else ".")
             )
-        found = getattr(found, step)
-    if not isinstance(found, Agent):
-        raise ConfigError(f"{target} is {with_article(type(found).__name__)}, not an Agent.")
-    _describe_attribute(found, name)
-    return found
+        value = getattr(value, step)
+    if not isinstance(value, Agent):
+        raise ConfigError(f"{target} is {with_article(type(value).__name__)}, not an Agent.")
+    _describe_attribute(value, name)
+    return value
 
 
 def _describe_attribute(agent: Agent, module: str) -> None:

@@ -61,10 +61,10 @@ _collected: ContextVar[list[Any] | None] = ContextVar("collected", default=None)
 @contextlib.contextmanager
 def collecting() -> Iterator[list[Any]]:
     """While a file is loaded by `chatixia run`, its own ``agent.run()`` only names the agents."""
-    found: list[Any] = []
-    token = _collected.set(found)
+    collected: list[Any] = []
+    token = _collected.set(collected)
     try:
-        yield found
+        yield collected
     finally:
         _collected.reset(token)
 

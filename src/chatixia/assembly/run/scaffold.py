@@ -7,7 +7,7 @@ from pathlib import Path
 from string import Template
 
 from chatixia.errors import ConfigError
-from chatixia.ids import is_agent_id, why_no_id
+from chatixia.ids import id_problem, is_agent_id
 
 from .templates import ENVIRONMENT, GUIDE, IGNORED, MANIFEST, TEMPLATES
 
@@ -77,7 +77,7 @@ def check_name(name: str) -> None:
         return
     better = "".join(c if c.isascii() and c.isalnum() else "-" for c in name.lower()).strip("-")
     hint = f", such as {better[:63]}" if is_agent_id(better[:63]) else ""
-    raise ConfigError(f"{name} cannot be an agent's name: {why_no_id(name)}{hint}.")
+    raise ConfigError(f"{name} cannot be an agent's name: {id_problem(name)}{hint}.")
 
 
 def name_for(folder: Path) -> str:

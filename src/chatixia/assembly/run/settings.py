@@ -106,8 +106,8 @@ def resolve(
     check(flags)
     values = {}
     for key, default in defaults().items():
-        found = _first(key, flags, loaded, environ, profile or {})
-        values[key] = found or SettingValue(key, default, "default")
+        setting = _first(key, flags, loaded, environ, profile or {})
+        values[key] = setting or SettingValue(key, default, "default")
     return ResolvedSettings(values, loaded)
 
 
@@ -132,13 +132,13 @@ def defaults() -> dict[str, Any]:
 
 def check(flags: Mapping[str, Any]) -> None:
     """Every key exists. Raises ConfigError naming the nearest."""
-    known = list(defaults())
+    names = list(defaults())
     for key in flags:
-        if key not in known:
+        if key not in names:
             from difflib import get_close_matches  # only for a mistake: it costs 0.2 MB
 
-            close = get_close_matches(key, known, 1, 0.5)
-            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}."
+            close = get_close_matches(key, names, 1, 0.5)
+            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(names)}."
             raise ConfigError(f"There is no setting {key}; {hint}")
 
 
@@ -176,18 +176,18 @@ def _fitting(key: str, value: Any, where: str) -> Any:
     for step in key.split("."):
         kind = next(f.type for f in msgspec.structs.fields(kind) if f.encode_name == step)
     try:
-        given = seconds(value) if key in DURATIONS else value
-        return msgspec.convert(given, kind, strict=False)
+        number = seconds(value) if key in DURATIONS else value
+        return msgspec.convert(number, kind, strict=False)
     except msgspec.ValidationError as error:
         what = str(error).replace("`", "").partition(" - at ")[0]
         raise ConfigError(f"{key} (from {where}): {what}{choices(key)}.") from None
 
 
 def _at(manifest: Manifest, key: str) -> Any:
-    found: Any = manifest
+    value: Any = manifest
     for step in key.split("."):
-        found = getattr(found, step)
-    return found
+        value = getattr(value, step)
+    return value
 
 
 def _shown(value: Any) -> str:

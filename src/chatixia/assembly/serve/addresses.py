@@ -17,9 +17,9 @@ VIRTUAL: Final = ("lo", "docker", "br-", "virbr", "vboxnet", "vmnet")
 
 def lan_addresses() -> list[str]:
     """IPv4 first, then global IPv6; never loopback or link-local; empty without a network."""
-    found = _linux() if sys.platform.startswith("linux") else _resolved()
-    kept = [text for text in dict.fromkeys(found) if _useful(text)]
-    return sorted(kept, key=lambda text: ip_address(text).version)
+    addresses = _linux() if sys.platform.startswith("linux") else _resolved()
+    useful = [text for text in dict.fromkeys(addresses) if _useful(text)]
+    return sorted(useful, key=lambda text: ip_address(text).version)
 
 
 def local_name() -> str:
@@ -35,8 +35,8 @@ def in_url(host: str) -> str:
 
 
 def _useful(text: str) -> bool:
-    found = ip_address(text)
-    return not (found.is_loopback or found.is_link_local or found.is_multicast)
+    address = ip_address(text)
+    return not (address.is_loopback or address.is_link_local or address.is_multicast)
 
 
 def _linux() -> list[str]:
@@ -49,9 +49,9 @@ def _four(name: str) -> str:
     import fcntl
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        asked = struct.pack("256s", name.encode()[:15])
+        request = struct.pack("256s", name.encode()[:15])
         try:
-            return socket.inet_ntoa(fcntl.ioctl(sock.fileno(), SIOCGIFADDR, asked)[20:24])
+            return socket.inet_ntoa(fcntl.ioctl(sock.fileno(), SIOCGIFADDR, request)[20:24])
         except OSError:
             return ""
 
@@ -72,7 +72,7 @@ def _six(names: set[str]) -> list[str]:
 
 def _resolved() -> list[str]:
     try:
-        found = socket.getaddrinfo(socket.gethostname(), None, type=socket.SOCK_STREAM)
+        entries = socket.getaddrinfo(socket.gethostname(), None, type=socket.SOCK_STREAM)
     except OSError:
         return []
-    return [str(entry[4][0]).partition("%")[0] for entry in found]
+    return [str(entry[4][0]).partition("%")[0] for entry in entries]

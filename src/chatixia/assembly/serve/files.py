@@ -53,8 +53,8 @@ def _nearest(text: str) -> str:
         hint = "; use seconds, or a time such as 20s, 5m" if at.removeprefix("$.") in TIMES else ""
         return f"{at.removeprefix('$.') or 'it'}: {what}{hint}."
     name = text.partition("`")[2].partition("`")[0]
-    known = [field.name for field in msgspec.structs.fields(RegistrySettings)]
-    close = difflib.get_close_matches(name, known, 1, 0.0)
+    names = [field.name for field in msgspec.structs.fields(RegistrySettings)]
+    close = difflib.get_close_matches(name, names, 1, 0.0)
     return f"there is no setting {name!r}; the nearest is {close[0]!r}."
 
 
@@ -62,9 +62,9 @@ def save_settings(folder: Path, settings: RegistrySettings) -> None:
     """Remember the settings in force, those that differ from the defaults."""
     import yaml
 
-    found: dict[str, Any] = msgspec.to_builtins(settings)
+    values: dict[str, Any] = msgspec.to_builtins(settings)
     head = "# Settings of this registry; `chatixia up` flags are remembered here.\n"
-    body = yaml.safe_dump(found, sort_keys=False) if found else ""
+    body = yaml.safe_dump(values, sort_keys=False) if values else ""
     write_private(folder / SETTINGS, (head + body).encode())
 
 

@@ -78,8 +78,8 @@ def urls(bound: BoundListeners, plan: ListenPlan) -> list[str]:
     """Base URLs, loopback first and ``.local`` names last: not every network resolves them."""
     scheme = "http" if plan.clear else "https"
     outer = sorted([*plan.names, *plan.lan], key=lambda host: host.endswith(".local"))
-    found = [f"{scheme}://{in_url(host)}:{bound.tls_port}" for host in dict.fromkeys(outer)]
-    return [f"http://{LOOPBACK}:{bound.port}", *(found if bound.outer else [])]
+    urls = [f"{scheme}://{in_url(host)}:{bound.tls_port}" for host in dict.fromkeys(outer)]
+    return [f"http://{LOOPBACK}:{bound.port}", *(urls if bound.outer else [])]
 
 
 def stun_urls(bound: BoundListeners, plan: ListenPlan) -> list[str]:

@@ -94,6 +94,7 @@ def _server_class() -> Any:
         def __init__(self, config: uvicorn.Config, unproved: UnprovedConnections) -> None:
             super().__init__(config)
             self.opened = asyncio.Event()
+            self.acceptors: list[Acceptor] = []
             self._unproved = unproved
 
         def capture_signals(self) -> Any:
@@ -105,13 +106,20 @@ def _server_class() -> Any:
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             """In place of uvicorn's own, which would accept anybody."""
             await self.lifespan.startup()
-            acceptors = []
+            self.servers = []
             for sock in sockets or []:
                 acceptor = Acceptor(self._unproved, self._http, self.config.ssl)
                 await acceptor.open(sock)
-                acceptors.append(acceptor)
-            self.servers = acceptors  # type: ignore[assignment]
+                self.acceptors.append(acceptor)
             self.started = True
             self.opened.set()
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            """As uvicorn's, and its acceptors end first."""
+            for acceptor in self.acceptors:
+                acceptor.close()
+            await super().shutdown(sockets)
+            for acceptor in self.acceptors:
+                await acceptor.wait_closed()
 
     return Server

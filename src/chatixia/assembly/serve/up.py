@@ -66,11 +66,11 @@ class UpOptions(msgspec.Struct):
 
 
 class StartReport(msgspec.Struct):
-    """What came up. ``made``: the profile was made now; ``key``: the registry's key as people
+    """What came up. ``created``: the profile was made now; ``key``: the registry's key as people
     compare it; ``stun``: UDP port, 0 if none."""
 
     folder: str
-    made: bool
+    created: bool = msgspec.field(name="made")  # as `up --json` shows it
     urls: list[str]
     key: str
     stun: int
@@ -122,12 +122,12 @@ async def serve(options: UpOptions, world: World = REAL) -> RunningRegistry:
     from chatixia.assembly.profile import profile as profiles
     from chatixia.assembly.profile.lock import hold
 
-    made = not profiles.exists(options.mesh, options.home)
+    created = not profiles.exists(options.mesh, options.home)
     profile = profiles.Profile.create(options.mesh, home=options.home, world=world)
     identity = profile.registry_identity()
     lock = hold(identity.folder / LOCK, f"The registry of {profile.name}")
     try:
-        return await _serve(options, profile, identity, made, lock, world)
+        return await _serve(options, profile, identity, created, lock, world)
     except BaseException:
         lock.release()
         raise
@@ -137,7 +137,7 @@ async def _serve(
     options: UpOptions,
     profile: Profile,
     identity: RegistryIdentity,
-    made: bool,
+    created: bool,
     lock: ProfileLock,
     world: World,
 ) -> RunningRegistry:
@@ -163,7 +163,7 @@ async def _serve(
     profile.set_registries(reached)
     started = StartReport(
         str(profile.folder),
-        made,
+        created,
         reached,
         _fingerprint(identity),
         bound.stun_port,
@@ -315,11 +315,11 @@ async def _stun(bound: BoundListeners, world: World) -> list[asyncio.DatagramTra
     from chatixia.registry.live.stun import Stun
 
     loop = asyncio.get_running_loop()
-    made = []
+    transports = []
     for sock in bound.stun:
         transport, _ = await loop.create_datagram_endpoint(lambda: Stun(world), sock=sock)
-        made.append(transport)
-    return made
+        transports.append(transport)
+    return transports
 
 
 def _remember(folder: Path, settings: RegistrySettings, bound: BoundListeners) -> None:
@@ -341,14 +341,16 @@ def _fingerprint(identity: RegistryIdentity) -> str:
     return fingerprint(identity.sign.public)
 
 
-def run_up(options: UpOptions, told: Callable[[StartReport], None], world: World = REAL) -> None:
-    """Run the registry until SIGINT or SIGTERM; ``told`` hears once what came up."""
+def run_up(
+    options: UpOptions, on_started: Callable[[StartReport], None], world: World = REAL
+) -> None:
+    """Run the registry until SIGINT or SIGTERM; ``on_started`` hears once what came up."""
     _more_descriptors()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_run(options, told, world))
+        runner.run(_run(options, on_started, world))
 
 
-async def _run(options: UpOptions, told: Callable[[StartReport], None], world: World) -> None:
+async def _run(options: UpOptions, on_started: Callable[[StartReport], None], world: World) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for sig in (signal.SIGINT, signal.SIGTERM):
@@ -357,7 +359,7 @@ async def _run(options: UpOptions, told: Callable[[StartReport], None], world: W
         except NotImplementedError:  # Windows
             signal.signal(sig, lambda *_: loop.call_soon_threadsafe(stop.set))
     running = await serve(options, world)
-    told(running.started)
+    on_started(running.started)
     waits = [asyncio.create_task(stop.wait()), asyncio.create_task(running.ended())]
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     for task in waits:

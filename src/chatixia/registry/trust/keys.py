@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from chatixia.core.ports import Principal
 from chatixia.errors import Unauthorized, Unprocessable
-from chatixia.ids import AgentId, is_agent_id, why_no_id
+from chatixia.ids import AgentId, id_problem, is_agent_id
 from chatixia.registry.call import Handler, RequestContext
 from chatixia.store.control.rows import KeyRow
 from chatixia.store.control.store import Store
@@ -63,7 +63,7 @@ class ApiKeys:
         Raises NameTaken for a name that a living key has, or that a member ever had.
         """
         if not is_agent_id(request.name):
-            raise Unprocessable(f"{request.name!r} cannot name a key: {why_no_id(request.name)}.")
+            raise Unprocessable(f"{request.name!r} cannot name a key: {id_problem(request.name)}.")
         secret = PREFIX + b32(self._world.token(20))
         row = KeyRow(
             self._world.token(6).hex(),

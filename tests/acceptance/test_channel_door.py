@@ -54,7 +54,7 @@ class Channel:
         """An offer of an agent that nobody knows yet, connected, not greeted."""
         self.agents += 1  # of a name below every worker's: the lower one offers
         unknown = Serial("unknown")
-        who = enrol(self.profile, f"aaa{self.agents}", known=lambda *_: unknown)
+        who = enrol(self.profile, f"aaa{self.agents}", ask_registry=lambda *_: unknown)
         self.stack.enter_context(closing(who))
         me = who.me()
         attempt = await Hostile(me, self.liar.ghost(me.id), self.engine).offer("w")

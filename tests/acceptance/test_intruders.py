@@ -60,7 +60,7 @@ class Scene:
 
     def member(self, name: str, kind: Any = "agent") -> Credentials:
         """True keys and a true chain, from this machine."""
-        who = enrol(self.profile, name, kind, known=lambda *_: Unknown)
+        who = enrol(self.profile, name, kind, ask_registry=lambda *_: Unknown)
         self.stack.enter_context(closing(who))
         return who
 
@@ -433,7 +433,7 @@ async def test_another_machines_higher_record_for_a_pinned_name_is_refused(
     invited = await asyncio.to_thread(invite, scene.profile, "pi")
     far = await asyncio.to_thread(join, invited.string, home=tmp_path / "pi")
     for name in (LOW, "aab"):
-        who = enrol(far, name, known=lambda *_: Unknown)
+        who = enrol(far, name, ask_registry=lambda *_: Unknown)
         scene.stack.enter_context(closing(who))
         machine, _ = far.machine_keys()
         record = replace(read_record(unb64(who.chain[0].b)), serial=1000)

@@ -171,6 +171,26 @@ async def test_who_is_away_is_known_to_the_queue(home):
                     await perform(mesh, console, asked._replace(agent="wether", queue=queue))
 
 
+async def test_what_is_left_in_the_queue_fits_the_skills_schema():
+    console, terms = Console(False, False, 0, ""), Terms()
+    async with mesh_of(weather()) as mesh:
+        for words, sentence in (
+            ([], "the argument city is missing"),
+            (["city=Oslo", "days=two"], "days: expected integer, got string"),
+            (["city=Oslo", "day=2"], "there is no argument day"),
+        ):
+            for agent in ("weather", ""):
+                asked = request("forecast", *words, agent=agent)._replace(terms=terms)
+                with pytest.raises(BadArguments, match=sentence) as caught:
+                    await perform(mesh, console, asked)
+                notes = getattr(caught.value, "__notes__", [])
+                assert notes == ["See `chatixia call weather forecast --help`."] * bool(agent)
+        assert not (await mesh.verb("tasks.list", Query())).tasks
+        fine = request("forecast", "city=Oslo", "days=2")._replace(terms=terms)
+        await perform(mesh, console, fine)
+        assert len((await mesh.verb("tasks.list", Query())).tasks) == 1
+
+
 async def test_who_was_away_refuses_text_where_it_wants_a_number(home, monkeypatch):
     async with RegistryHarness(home), weather(), connect() as mesh:
         unlisted = UnknownAgent("No agent named weather is in the mesh.", agent="weather")

@@ -8,7 +8,7 @@ import pytest
 from chatixia.cli import submit as module
 from chatixia.cli.common import Console
 from chatixia.client.mesh import TASK_S
-from chatixia.errors import BadRequest, Conflict
+from chatixia.errors import BadArguments, BadRequest, Conflict
 from chatixia.wire.tasks import Body, Task
 
 
@@ -62,3 +62,47 @@ async def test_what_cannot_be_tried_again(row: Task, kind: type[Exception]):
     with pytest.raises(kind):
         await module.again(mesh, Console(False, False, 0, ""), row, 60.0)  # type: ignore[arg-type]
     assert mesh.taken == []
+
+
+SCHEMA = {
+    "properties": {
+        "city": {"type": "string"},
+        "days": {"anyOf": [{"type": "integer"}, {"type": "null"}]},
+        "share": {"type": "number"},
+        "unit": {"enum": ["c", "f"]},
+        "deep": {"$ref": "#/$defs/Deep"},
+        "any": {},
+        "odd": True,
+    },
+    "required": ["city"],
+    "additionalProperties": False,
+    "$defs": {"Deep": {"type": "object"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({}, "forecast: the argument city is missing."),
+        ({"city": 1}, "forecast: city: expected string, got integer."),
+        ({"city": "a", "day": 1}, "there is no argument day. Did you mean days?"),
+        ({"city": "a", "days": "two"}, "days: expected integer|null, got string."),
+        ({"city": "a", "days": True}, "days: expected integer|null, got boolean."),
+        ({"city": "a", "days": 1.5}, "got number."),
+        ({"city": "a", "share": "x"}, "got string."),
+        ({"city": "a", "unit": "k"}, "unit: expected c|f, got string."),
+        ({"city": "a", "deep": [1]}, "deep: expected object, got array."),
+    ],
+)
+def test_arguments_that_the_skill_does_not_take(arguments: dict[str, Any], sentence: str):
+    with pytest.raises(BadArguments) as caught:
+        module.check_arguments("forecast", arguments, SCHEMA)
+    assert sentence in caught.value.message
+
+
+def test_arguments_that_it_takes():
+    taken = {"city": "a", "days": None, "share": 1, "unit": "f", "deep": {}, "any": [1], "odd": 2}
+    module.check_arguments("forecast", taken, SCHEMA)
+    module.check_arguments("forecast", {"city": "a", "days": 2.0, "share": 0.5}, SCHEMA)
+    for foreign in ({}, {"required": 1, "properties": []}, {"properties": {"x": {}}}):
+        module.check_arguments("forecast", {"what": "ever"}, foreign)

@@ -156,6 +156,22 @@ def forms(part: Schema, root: Schema, depth: int = 0) -> Iterator[Schema]:
         yield from forms(resolve(ref, root), root, depth + 1)
 
 
+def fits(value: Any, part: Schema, root: Schema) -> bool:
+    """Whether a value is of a type that the schema gives it, or one of its choices."""
+    return any(_takes(one, value) for one in forms(part, root))
+
+
+def _takes(form: Schema, value: Any) -> bool:
+    if values := choices(form):
+        return value in values
+    if not (names := types(form)):
+        return not form.keys() & {"anyOf", "oneOf", "allOf", "$ref"}
+    kind = kind_of(value)
+    if kind == "number" and "integer" in names:
+        return bool(float(value).is_integer()) or "number" in names
+    return kind in names or (kind == "integer" and "number" in names)
+
+
 def types(part: Schema) -> list[str]:
     """What ``type`` names: one, several or none."""
     named = part.get("type", ())

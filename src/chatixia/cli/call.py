@@ -12,7 +12,7 @@ import click
 from . import output
 from .bar import Bar
 from .common import Console, common, in_mesh, waits
-from .submit import Terms, submit
+from .submit import Terms, check_arguments, submit
 
 if TYPE_CHECKING:
     import msgspec
@@ -113,6 +113,7 @@ async def perform(mesh: Mesh, console: Console, request: TypedCall) -> None:
         arguments = assemble(request.words, schema(info), request.read)
         if request.terms is not None:
             refuse_unknown(request, skills)
+            check_arguments(request.skill, arguments, schema(info))
             await submit(mesh, console, request.agent, request.skill, arguments, request.terms)
             if not skills:
                 warn_untyped(console, request)
@@ -176,7 +177,8 @@ async def listed(mesh: Mesh, request: TypedCall) -> list[SkillInfo]:
 
 def helpful(error: MeshError, agent: str, skill: str) -> MeshError:
     """Add where the arguments are explained."""
-    error.add_note(f"See `chatixia call {agent} {skill} --help`.")
+    if agent:
+        error.add_note(f"See `chatixia call {agent} {skill} --help`.")
     return error
 
 

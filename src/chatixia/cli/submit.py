@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from .common import Console
+from .output import nearest
 
 if TYPE_CHECKING:
     from chatixia.client.mesh import Mesh
@@ -43,6 +44,31 @@ async def submit(
     console.data("task", {"task": {"id": task.id, "agent": agent, "skill": skill}}, task.id)
     follow = f"chatixia tasks watch {task.id}{f' --mesh {console.mesh}' if console.mesh else ''}"
     console.say(f"  {agent or 'any agent'}, queue, plain; follow it with `{follow}`")
+
+
+def check_arguments(skill: str, arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
+    """Refuse what the skill's schema does not take: the task would only fail later.
+
+    Raises BadArguments. Left to the worker: what is inside a value, and every bound.
+    """
+    from chatixia.errors import BadArguments
+
+    from .arguments import fits, kind_of
+    from .schema import type_of
+
+    required, properties = schema.get("required"), schema.get("properties")
+    properties = properties if isinstance(properties, Mapping) else {}
+    for name in required if isinstance(required, list) else ():
+        if name not in arguments:
+            raise BadArguments(f"{skill}: the argument {name} is missing.")
+    for name, value in arguments.items():
+        part = properties.get(name)
+        if name not in properties and schema.get("additionalProperties") is False:
+            near = nearest(name, properties)
+            raise BadArguments(f"{skill}: there is no argument {name}.{near}")
+        if isinstance(part, Mapping) and not fits(value, part, schema):
+            wanted = type_of(part, schema)
+            raise BadArguments(f"{skill}: {name}: expected {wanted}, got {kind_of(value)}.")
 
 
 async def again(mesh: Mesh, console: Console, row: Task, deadline: float) -> None:

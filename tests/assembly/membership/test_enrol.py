@@ -75,7 +75,7 @@ def never(profile: Profile, name: str) -> Serial:
 
 
 def start(profile: Profile, name: str = "weather", **more: Any) -> Credentials:
-    OPEN.append(enrol(profile, name, **({"known": unknown} | more)))
+    OPEN.append(enrol(profile, name, **({"ask_registry": unknown} | more)))
     return OPEN[-1]
 
 
@@ -335,7 +335,7 @@ from chatixia.errors import AlreadyRunning
 from chatixia.wire.registry import Serial
 profile = Profile.open(home=Path(sys.argv[1]))
 try:
-    made = enrol(profile, sys.argv[2], known=lambda p, n: Serial(n))
+    made = enrol(profile, sys.argv[2], ask_registry=lambda p, n: Serial(n))
     print("started", made.record.serial, flush=True)
     sys.stdin.read()
 except AlreadyRunning:
@@ -381,7 +381,7 @@ def test_the_default_question_goes_to_the_registry(profile: Profile):
     """Nothing listens at the profile's address: that is no obstacle, and takes no time."""
     profile.set_registries(["http://127.0.0.1:1"])
     OPEN.append(enrol(profile, "weather"))
-    assert module.Known
+    assert module.AskRegistry
     assert OPEN[0].record.serial == 1
 
 

@@ -80,6 +80,23 @@ async def test_each_step_is_passed_on():
     assert [step.fraction async for step in task.progress(20)] == [0.25, 0.5, 0.75]
 
 
+async def test_a_watch_that_is_renewed_repeats_no_step(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("chatixia.client.task.LOOK_AGAIN_S", 0.02)
+    monkeypatch.setattr(rest_port, "MAX_SHOWN", 1)
+    half = Task("t1", "assigned", fence="1.1", progress=0.5, note="half")
+    looks = 0
+
+    class Looking(RestPort):
+        def _call(self, name, request, timeout):
+            nonlocal looks
+            looks += 1
+            return half if looks < 12 else Task("t1", "completed")
+
+    task = Mesh(CallContext(Looking("x"))).task("t_" + "a" * 26)
+    assert [step.note async for step in task.progress(20)] == ["half"]
+    assert looks == 12
+
+
 async def test_the_owner_reads_and_cancels_what_others_submitted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -138,7 +138,7 @@ async def test_no_member_takes_the_name_of_an_api_key(registry: RegistryHarness,
     await made(registry, "script")
 
     def unasked() -> Credentials:
-        return enrol(registry.profile, "script", known=lambda profile, name: Serial(name))
+        return enrol(registry.profile, "script", ask_registry=lambda profile, name: Serial(name))
 
     with pytest.raises(NameTaken, match="API key's. script-2 is free"):
         await asyncio.to_thread(enrol, registry.profile, "script")

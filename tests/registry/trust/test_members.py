@@ -69,7 +69,7 @@ async def test_a_name_of_another_machine_is_taken(registry: RegistryHarness, tmp
                 pi,
                 "weather",
                 data_dir=tmp_path / str(serial),
-                known=lambda profile, name: Serial(name, serial),
+                ask_registry=lambda profile, name: Serial(name, serial),
             )
         )
         peer = await dial(registry)

@@ -24,6 +24,8 @@ from .rest import RegistryClient
 TIMEOUT_S: Final = 10.0
 POLL_S: Final = 0.5
 """Seconds between looks at a task that is waited for."""
+MAX_SHOWN: Final = 1024
+"""Tasks whose last step is remembered, the latest ones."""
 POLLS: Final = 64
 """Tasks that are looked at so often; who waits for more looks less often at each."""
 
@@ -36,6 +38,7 @@ class RestPort(ABC):
         # One thread: a cancelled verb still ends before the next one uses the connection.
         self._thread = Threads(1)
         self._watched = self._steps = 0
+        self._shown: dict[str, TaskProgress] = {}
 
     @property
     def id(self) -> AgentId:
@@ -74,7 +77,7 @@ class RestPort(ABC):
     async def watch(self, task_id: str, timeout: float) -> AsyncIterator[msgspec.Struct]:
         """How far a task is and its end, by looking; a look that fails is taken again."""
         until = self._world.monotonic() + timeout
-        reported: tuple[float | None, str] = (None, "")
+        reported: TaskProgress | None = None
         self._watched += 1
         try:
             while self._world.monotonic() < until:
@@ -82,13 +85,30 @@ class RestPort(ABC):
                 if row is not None and row.state in TERMINAL:
                     yield TaskDone(row)
                     return
-                if row is not None and (row.progress, row.note) != reported:
-                    reported = row.progress, row.note
-                    self._steps += 1  # rises over all watches: a lower one was passed on before
-                    yield TaskProgress(row.id, row.fence, self._steps, *reported)
+                if row is not None and (step := self._step(row)) not in (None, reported):
+                    reported = step
+                    yield step
                 await asyncio.sleep(POLL_S * max(1.0, self._watched / POLLS))
         finally:
             self._watched -= 1
+
+    def _step(self, row: Task) -> TaskProgress | None:
+        """How far it is; the same step under the same number in each watch, so that whoever
+        watches anew sees what was passed on before. None before the first step."""
+        last = self._shown.pop(row.id, None)
+        if last is None and row.progress is None and not row.note:
+            return None
+        if last is None or (last.fence, last.fraction, last.note) != (
+            row.fence,
+            row.progress,
+            row.note,
+        ):
+            self._steps += 1  # rises over all watches: a lower one was passed on before
+            last = TaskProgress(row.id, row.fence, self._steps, row.progress, row.note)
+        self._shown[row.id] = last
+        while len(self._shown) > MAX_SHOWN:
+            del self._shown[next(iter(self._shown))]
+        return last
 
     async def _look(self, task_id: str) -> Task | None:
         try:

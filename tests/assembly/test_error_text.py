@@ -141,7 +141,7 @@ def test_no_caller_can_lengthen_a_skills_own_limit():
         (Expired(), Audience("tasks watch"), "`chatixia tasks retry TASK`."),
         (WrongMesh(), Audience("join"), "Check that the whole join string was copied."),
         (WrongMesh(), Audience("call"), "See which address is used with `chatixia config`."),
-        (UnknownSkill(), SCRIPT, "See who can do what with `chatixia agents`."),
+        (UnknownSkill(), SCRIPT, "See which agent has which skill with `chatixia agents`."),
         (BadArguments("No."), SCRIPT, " No."),
         (
             BadInvitation("This invitation was used already."),

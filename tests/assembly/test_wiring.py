@@ -62,7 +62,7 @@ async def test_an_address_of_ones_own_comes_first(
 
 
 async def test_refusals(registry: RegistryHarness, monkeypatch: pytest.MonkeyPatch):
-    with pytest.raises(ConfigError, match="no address"):
+    with pytest.raises(ConfigError, match="not an address"):
         await open_connection(resolve({"registry": "here"}), "a")
     monkeypatch.setenv("CHATIXIA_HOME", str(registry.home / "elsewhere"))
     with pytest.raises(ConfigError, match="in no mesh"):

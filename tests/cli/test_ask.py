@@ -40,7 +40,7 @@ async def test_nobody(capsys):
     async with mesh_of() as mesh:
         await tell(mesh, Console(False, False, 0, ""), "hello", True, 5.0)
     out, err = capsys.readouterr()
-    assert (out, "Nobody heard it" in err) == ("", True)
+    assert (out, "No agent is online" in err) == ("", True)
 
 
 async def test_no_answer_speaks_for_another(capsys):

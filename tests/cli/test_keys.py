@@ -9,7 +9,7 @@ from chatixia.wire.registry import KeyCreate, KeyInfo
 
 
 def test_a_key_s_life(registry, type_):
-    assert "No key" in type_("keys").err
+    assert "No API keys" in type_("keys").err
     made = type_("keys", "create", "script", "--days", "7", "--json").json
     listed = type_("keys", "list", "--json")
     assert made["key"] not in listed.out

@@ -144,11 +144,12 @@ def test_what_went_as_text_for_want_of_a_schema_is_told(registry, type_):
         done = type_(*words, "weather", "forecast", "city=Oslo", "days=2")
         assert done.code == 0, done.err
         assert (
-            "weather is not online, so all went as text; to send JSON write days:=2\n" in done.err
+            "weather is not online, so every value was sent as text; to send JSON write days:=2\n"
+            in done.err
         )
         assert "text" not in type_(*words, "weather", "forecast", "city=Oslo", "days:=2").err
     anyone = type_("tasks", "submit", "--any", "nobody-has-it", "n=1")
-    assert "Nobody who has it is online, so all went as text" in anyone.err
+    assert "Nobody who has it is online, so every value was sent as text" in anyone.err
 
 
 @pytest.mark.parametrize("words", [["submit"], ["submit", "weather"], ["retry"]])

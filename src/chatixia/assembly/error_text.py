@@ -17,8 +17,8 @@ if TYPE_CHECKING:  # the errors bring msgspec, which `--help` has no use for
 
 CURES: Final[dict[str, str]] = {
     "unreachable": "See who is online with `chatixia agents`.",
-    "peer_restarted": "See whether it was done before you call again.",
-    "unknown_agent": "See who there is with `chatixia agents`.",
+    "peer_restarted": "Check whether it was done before you call again.",
+    "unknown_agent": "See which agents there are with `chatixia agents`.",
     "unknown_skill": "See its skills with `chatixia call AGENT --help`.",
     "bad_arguments": "See its arguments with `chatixia call AGENT SKILL --help`.",
     "bad_invitation": "Ask the owner for a new one: `chatixia invite NAME`.",
@@ -34,7 +34,7 @@ CURES: Final[dict[str, str]] = {
     "replaced": "Stop the other process, or give this one another name.",
 }
 """Code -> what to do, for errors whose own sentence does not end with a command. What to do about
-the others depends on where they are read: see :func:`_by_reader`."""
+the others depends on where they are read: see :func:`_by_audience`."""
 
 
 class Audience(NamedTuple):
@@ -104,7 +104,7 @@ def cure(error: MeshError, audience: Audience = SCRIPT) -> str:
 
 
 NO_AGENT: Final[dict[str, str]] = {
-    "unknown_skill": "See who can do what with `chatixia agents`.",
+    "unknown_skill": "See which agent has which skill with `chatixia agents`.",
     "bad_arguments": "",  # of no agent's skill: the sentence itself says what would do
 }
 """The cures that name an agent, where the error names none."""

@@ -310,6 +310,8 @@ def check_url(url: str) -> None:
     except ValueError:
         good = False
     if not good or not re.fullmatch(r"https?://[^\s/?#@]+", url):
-        raise ConfigError(f"{url} is no address; write https://HOST:8443.")
+        raise ConfigError(f"{url} is not an address; write https://HOST:8443.")
     if parts.scheme == "http" and not is_loopback(url):
-        raise ConfigError(f"{url} would be spoken to in clear; write https://HOST:8443.")
+        raise ConfigError(
+            f"{url} would be reached in clear, without encryption; write https://HOST:8443."
+        )

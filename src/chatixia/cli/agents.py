@@ -17,8 +17,8 @@ HEADS = ("agent", "health", "skills", "machine")
 
 
 @click.command()
-@click.option("--skill", default="", metavar="NAME", help="Only those that have this skill.")
-@click.option("--watch", is_flag=True, help="Again every 2 s, until Ctrl-C.")
+@click.option("--skill", default="", metavar="NAME", help="Only agents with this skill.")
+@click.option("--watch", is_flag=True, help="Repeat every 2 s until Ctrl-C.")
 @common
 def agents(console: Console, skill: str, watch: bool) -> None:
     """List the agents of the mesh."""

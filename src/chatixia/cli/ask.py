@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("words", nargs=-1, required=True, metavar="[AGENT] TEXT...")
-@click.option("--all", "everyone", is_flag=True, help="Tell it to every agent; no AGENT then.")
-@click.option("--no-wait", is_flag=True, help="With --all: do not wait for their answers.")
-@waits(60.0, "The deadline; 60 s if not given.")
+@click.option("--all", "everyone", is_flag=True, help="Send it to every agent; give no AGENT then.")
+@click.option("--no-wait", is_flag=True, help="With --all: do not wait for answers.")
+@waits(60.0, "Deadline, default 60.")
 @common
 def ask(
     console: Console, words: tuple[str, ...], everyone: bool, no_wait: bool, timeout: float
 ) -> None:
-    """Ask AGENT in plain words; its prompt handler or model answers."""
+    """Ask AGENT in plain language; its prompt handler or model answers."""
     if everyone:
         message = " ".join(words)
         in_mesh(console, lambda mesh: tell(mesh, console, message, not no_wait, timeout), timeout)
         return
     if len(words) < 2:
-        raise click.UsageError("Say something too: chatixia ask AGENT TEXT.")
+        raise click.UsageError("Give a text too: chatixia ask AGENT TEXT.")
     agent, text = words[0], " ".join(words[1:])
     in_mesh(console, lambda mesh: question(mesh, console, agent, text, timeout), timeout)
 
@@ -57,4 +57,4 @@ async def tell(mesh: Mesh, console: Console, text: str, wait: bool, timeout: flo
         line = f"{receipt.agent}: {output.plain(answer)}" if answer else receipt.agent
         console.data("receipt", {"receipt": receipt}, line)
     if not receipts:
-        console.say("  Nobody heard it: no agent is there. Start one with `chatixia run FOLDER`.")
+        console.say("  No agent is online to hear it. Start one with `chatixia run FOLDER`.")

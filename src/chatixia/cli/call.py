@@ -45,12 +45,14 @@ class TypedCall(NamedTuple):
 @click.argument("agent", default="")
 @click.argument("skill", default="")
 @click.argument("words", nargs=-1, metavar="[ARGUMENT]...")
-@waits(30.0, "The deadline; 30 s if not given.")
-@click.option("--idempotent", is_flag=True, help="It may run twice, so it may be tried again.")
-@click.option("--queue", "only_queue", is_flag=True, help="Through the registry's queue only.")
-@click.option("--direct", is_flag=True, help="Over a link only, never through the queue.")
-@click.option("--no-wait", is_flag=True, help="Leave it in the queue; print the task's id.")
-@click.option("-h", "--help", "helped", is_flag=True, help="AGENT's skills, or SKILL's arguments.")
+@waits(30.0, "Deadline, default 30.")
+@click.option("--idempotent", is_flag=True, help="The call may run twice, so it may be retried.")
+@click.option("--queue", "only_queue", is_flag=True, help="Use the registry's queue only.")
+@click.option("--direct", is_flag=True, help="Use a direct link only, never the queue.")
+@click.option("--no-wait", is_flag=True, help="Leave it in the queue and print the task's id.")
+@click.option(
+    "-h", "--help", "helped", is_flag=True, help="Show AGENT's skills, or SKILL's arguments."
+)
 @common
 @click.pass_context
 def call(
@@ -66,10 +68,10 @@ def call(
     no_wait: bool,
     helped: bool,
 ) -> None:
-    """Call SKILL of AGENT; its result is printed as JSON, how it was carried goes to stderr.
+    """Call SKILL of AGENT. The result goes to stdout as JSON, the path it took to stderr.
 
     ARGUMENT is name=value (typed by the skill's schema), name:=JSON, name@FILE, or - for one JSON
-    object on standard input. AGENT/SKILL is AGENT SKILL.
+    object on standard input. AGENT/SKILL means the same as AGENT SKILL.
     """
     if "/" in agent:
         agent, _, rest = agent.partition("/")
@@ -136,7 +138,9 @@ async def perform(mesh: Mesh, console: Console, request: TypedCall) -> None:
     except BadArguments as error:
         if skills or error.agent is None:  # of none, the words themselves cannot be read
             raise helpful(error, request.agent, request.skill) from None
-        error.add_note(f"{request.agent} was away, so all went as text; name:=JSON goes as it is.")
+        error.add_note(
+            f"{request.agent} was away, so every value was sent as text; name:=JSON sends JSON."
+        )
         raise
 
 
@@ -157,7 +161,7 @@ def warn_untyped(console: Console, request: TypedCall) -> None:
         absence = (
             f"{request.agent} is not online" if request.agent else "Nobody who has it is online"
         )
-        console.say(f"  {absence}, so all went as text; to send JSON write {typed}")
+        console.say(f"  {absence}, so every value was sent as text; to send JSON write {typed}")
 
 
 async def listed(mesh: Mesh, request: TypedCall) -> list[SkillInfo]:
@@ -199,7 +203,9 @@ async def stream(
     except Unreachable as error:
         unsent = error.outcome == "definite" and not isinstance(error, RegistryUnreachable)
         if unsent and request.queue == "auto":
-            error.add_note("A reply that streams needs a link; with `--queue` it comes whole.")
+            error.add_note(
+                "A streamed reply needs a direct link; `--queue` delivers it in one piece."
+            )
         raise
     printed.end(request.agent, items.via)
 

@@ -29,14 +29,14 @@ async def end_all(mesh: Mesh, console: Console, source: str, reason: str) -> Non
     Each step says how far it is, so that breaking off loses only what was not reached. Raises
     NotFound for a name that nobody has and no task is from.
     """
-    ended = seen = 0
+    ended = matched = 0
     for state in ("pending", "assigned"):
         cursor = ""
         while True:
             page = await mesh.verb("tasks.list", Query(state, cursor=cursor, limit=STEP))
             named = (source, f"{source}~")
             submitted = [task.id for task in page.tasks if party(task.source_agent_id) in named]
-            seen += len(submitted)
+            matched += len(submitted)
             for start in range(0, len(submitted), AT_ONCE):
                 some = submitted[start : start + AT_ONCE]
                 ended += sum(await asyncio.gather(*(_end_one(mesh, id, reason) for id in some)))
@@ -44,7 +44,7 @@ async def end_all(mesh: Mesh, console: Console, source: str, reason: str) -> Non
                 console.say(f"  {ended} canceled")
             if not (cursor := page.next):
                 break
-    if not seen:
+    if not matched:
         await _check_submitter(mesh, source)
     console.data("canceled", {"canceled": ended}, f"{ended} tasks from {source} canceled")
 

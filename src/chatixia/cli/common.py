@@ -88,10 +88,12 @@ class Noun(click.Group):
 def common(command: Callable[Concatenate[Console, P], R]) -> Callable[P, R]:
     """Add the shared options to a command and hand it a :class:`Talk` first."""
 
-    @click.option("--json", "as_json", is_flag=True, help="One JSON object, or one per line.")
-    @click.option("-v", "--verbose", count=True, help="Log more; errors with their traceback.")
-    @click.option("-q", "--quiet", is_flag=True, help="Only data and errors.")
-    @click.option("--mesh", default="", metavar="NAME", help="The profile to use.")
+    @click.option(
+        "--json", "as_json", is_flag=True, help="Print JSON: one object, or one per line."
+    )
+    @click.option("-v", "--verbose", count=True, help="Log more, and show tracebacks of errors.")
+    @click.option("-q", "--quiet", is_flag=True, help="Print only data and errors.")
+    @click.option("--mesh", default="", metavar="NAME", help="Use the profile NAME.")
     @wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         as_json, quiet = bool(kwargs.pop("as_json")), bool(kwargs.pop("quiet"))

@@ -13,7 +13,7 @@ SHELLS = ("bash", "zsh", "fish")
 @click.argument("shell", type=click.Choice(SHELLS))
 @common
 def completion(console: Console, shell: str) -> None:
-    """Print SHELL's completion script; see the first lines of its output for where it goes."""
+    """Print the completion script of SHELL. Its first line says where it goes."""
     from click.shell_completion import get_completion_class
 
     kind = get_completion_class(shell)

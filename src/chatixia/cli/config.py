@@ -16,7 +16,7 @@ HEADS = ("setting", "value", "from")
 @click.argument("target", default=".", type=click.Path(path_type=Path))
 @common
 def config(console: Console, target: Path) -> None:
-    """Show the settings of the agent in TARGET (here), and of the registry on this machine."""
+    """Show the settings of the agent in TARGET (default: this folder) and of the registry here."""
     from chatixia.assembly.config import every_setting
 
     settings = every_setting(target, console.mesh)

@@ -133,22 +133,22 @@ class Entry(NamedTuple):
 SECTIONS: Final[dict[str, dict[str, Entry]]] = {
     "Everyday": {
         "up": Entry(_up, "Start the registry and the hub on this machine"),
-        "join": Entry(_join, "Bring this machine into a mesh, by an invitation"),
+        "join": Entry(_join, "Join a mesh with an invitation"),
         "leave": Entry(_leave, "Take this machine out of its mesh"),
         "init": Entry(_init, "Write a new agent's folder"),
         "run": Entry(_run, "Run an agent: a folder, a file or module:attribute"),
         "agents": Entry(_agents, "List the agents and what they can do"),
         "call": Entry(_call, "Call a skill of an agent"),
-        "ask": Entry(_ask, "Speak to an agent in plain words"),
-        "ping": Entry(_ping, "Measure the way to an agent"),
+        "ask": Entry(_ask, "Ask an agent something in plain language"),
+        "ping": Entry(_ping, "Measure the round trip to an agent"),
         "tasks": Entry(_tasks, "List, show, submit, retry and cancel queued work"),
-        "status": Entry(_status, "Show the mesh at a glance"),
+        "status": Entry(_status, "Show a summary of the mesh"),
         "hub": Entry(_hub, "Open the hub in a browser, already logged in"),
     },
     "Owner": {
         "invite": Entry(_invite, "Invite a machine"),
-        "revoke": Entry(_revoke, "Shut a member out"),
-        "keys": Entry(_keys, "API keys for clients that hold no identity"),
+        "revoke": Entry(_revoke, "Remove an agent or a machine from the mesh"),
+        "keys": Entry(_keys, "Manage API keys, for clients without a key pair"),
     },
     "Setting up": {
         "validate": Entry(_validate, "Check an agent's files"),
@@ -191,8 +191,8 @@ class LazyGroup(click.Group):
     cls=LazyGroup,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Data goes to stdout, talk to stderr. Exit codes: 0 done, 1 the far side failed, "
-    "2 usage, 3 unreachable, 4 denied, 5 deadline, 130 interrupted.",
+    epilog="Data goes to stdout, messages to stderr. Exit codes: 0 done, 1 the far side failed, "
+    "2 usage error, 3 unreachable, 4 denied, 5 deadline exceeded, 130 interrupted.",
 )
 @click.option("-V", "--version", is_flag=True, help="Show the version and exit.")
 @click.option("--json", "as_json", is_flag=True, hidden=True)
@@ -204,6 +204,6 @@ def chatixia(ctx: click.Context, version: bool, as_json: bool) -> None:
         click.echo(output.document("version", {"version": __version__}) if as_json else text)
         ctx.exit()
     if as_json:
-        raise click.UsageError("--json stands behind a command: chatixia agents --json.", ctx)
+        raise click.UsageError("Put --json after a command: chatixia agents --json.", ctx)
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())

@@ -10,10 +10,10 @@ from .common import Console, common
 
 
 @click.command()
-@click.option("--no-open", is_flag=True, help="Only print the link (to a terminal).")
+@click.option("--no-open", is_flag=True, help="Only print the link, on a terminal.")
 @common
 def hub(console: Console, no_open: bool) -> None:
-    """Open the hub. The link works once, within 10 minutes; the page stays logged in."""
+    """Open the hub in a browser. The link works once, within 10 minutes."""
     from chatixia.assembly.membership.hub_link import login_link
 
     link = login_link(console.mesh)

@@ -11,13 +11,13 @@ from .common import Console, common
 
 @click.command()
 @click.argument("name", default="")
-@click.option("-d", "--dir", "folder", default="", metavar="DIR", help="Write into DIR itself.")
+@click.option("-d", "--dir", "folder", default="", metavar="DIR", help="Write into the folder DIR.")
 @click.option(
     "--role", default="worker", help="Template: worker, researcher, analyst or coordinator."
 )
 @common
 def init(console: Console, name: str, folder: str, role: str) -> None:
-    """Write a new agent NAME into the folder NAME, or into DIR (`-d .` is right here)."""
+    """Write a new agent NAME into the folder NAME, or into DIR (`-d .`: here)."""
     from chatixia.assembly.run.scaffold import name_for, scaffold
 
     agent = name or (name_for(Path(folder)) if folder else "my-agent")

@@ -18,13 +18,17 @@ DAY: Final = 86_400
 
 @click.command()
 @click.argument("name", default="")
-@click.option("--as", "pattern", default="", metavar="PATTERN", help="Names to choose from: w-*.")
-@click.option("--reusable", is_flag=True, help="More than once, for containers and CI.")
-@click.option("--ephemeral", is_flag=True, help="Its agents leave the list when they are gone.")
+@click.option("--as", "pattern", default="", metavar="PATTERN", help="Pattern of its name, as w-*.")
+@click.option("--reusable", is_flag=True, help="May be used again, for containers and CI.")
+@click.option("--ephemeral", is_flag=True, help="Its agents leave the list once they stop.")
 @click.option("--agents", "agents", multiple=True, metavar="PATTERN", help="Agents it may run.")
-@click.option("--via", multiple=True, metavar="URL", help="Where it finds the registry.")
-@click.option("--minutes", default=15, type=click.IntRange(1, 7 * 1440), help="To join in; 15.")
-@click.option("--days", default=0, type=click.IntRange(0, 3650), help="It stays that long; ever.")
+@click.option("--via", multiple=True, metavar="URL", help="Address of the registry for it.")
+@click.option(
+    "--minutes", default=15, type=click.IntRange(1, 7 * 1440), help="Time to join, default 15."
+)
+@click.option(
+    "--days", default=0, type=click.IntRange(0, 3650), help="Membership, default for ever."
+)
 @click.option("--no-wait", is_flag=True, help="Do not wait until it is used.")
 @common
 def invite(
@@ -39,12 +43,12 @@ def invite(
     days: int,
     no_wait: bool,
 ) -> None:
-    """Invite a machine called NAME. Whoever has the string it prints can join with it."""
+    """Invite a machine called NAME: prints a string, and whoever has it can join."""
     from chatixia.assembly.membership.invite import invite as make
     from chatixia.assembly.profile.profile import Profile
 
     if not (name or pattern):
-        raise click.UsageError("Say what the machine shall be called: chatixia invite NAME.")
+        raise click.UsageError("Name the machine: chatixia invite NAME.")
     profile = Profile.open(console.mesh)
     invited = make(
         profile,
@@ -99,7 +103,7 @@ def wait(console: Console, profile: Profile, invited: Invited) -> None:
         raise
     if invitation.state != "redeemed":
         new_line(console)
-        ended = "was withdrawn." if invitation.state == "withdrawn" else "ran out: nobody joined."
+        ended = "was withdrawn." if invitation.state == "withdrawn" else "expired; nobody joined."
         over = BadInvitation(f"The invitation of {invited.name} {ended}")
         over.add_note(f"Make a new one with `chatixia invite {output.word(invited.name)}`.")
         raise over

@@ -10,12 +10,18 @@ from .common import Console, common
 
 @click.command()
 @click.argument("string", envvar="CHATIXIA_JOIN")
-@click.option("--as", "machine", default="", metavar="NAME", help="With a reusable invitation.")
+@click.option(
+    "--as",
+    "machine",
+    default="",
+    metavar="NAME",
+    help="This machine's name, for a reusable invitation.",
+)
 @common
 def join(console: Console, string: str, machine: str) -> None:
-    """Join the mesh that STRING invites to (also taken from CHATIXIA_JOIN).
+    """Join the mesh that STRING invites to (default: the variable CHATIXIA_JOIN).
 
-    A machine joins once; agents that its user starts need nothing more.
+    A machine joins once; agents started on it need nothing more.
     """
     from chatixia.assembly.membership.join import join as enter
     from chatixia.identity import fingerprint

@@ -21,15 +21,15 @@ DAY = 86_400
 
 @click.group(cls=Noun)
 def keys() -> None:
-    """Create, list and revoke API keys; alone it lists."""
+    """Create, list and revoke API keys. Without a command, list them."""
 
 
 @keys.command()
 @click.argument("name")
-@click.option("--days", type=click.IntRange(1, 3650), help="It ends then; else never.")
+@click.option("--days", type=click.IntRange(1, 3650), help="Until it ends, default never.")
 @common
 def create(console: Console, name: str, days: int | None) -> None:
-    """Make a key for a client called NAME. It is shown this once."""
+    """Create a key for a client called NAME. It is shown only once."""
     from chatixia.wire.registry import KeyCreate
 
     reply = ask(
@@ -59,14 +59,14 @@ def list_(console: Console) -> None:
     ]
     console.data("keys", {"keys": infos}, output.table(HEADS, lines) if lines else "")
     if not lines:
-        console.say("  No key. Make one with `chatixia keys create NAME`.")
+        console.say("  No API keys. Make one with `chatixia keys create NAME`.")
 
 
 @keys.command()
 @click.argument("key", metavar="ID|NAME")
 @common
 def revoke(console: Console, key: str) -> None:
-    """Revoke the key of that ID or client's NAME, at once and for good."""
+    """Revoke the key with that ID or NAME, at once and for good."""
     from chatixia.wire.registry import KeyRef
 
     key_id = resolved(key, every(console))

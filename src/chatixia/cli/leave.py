@@ -10,7 +10,7 @@ from .common import Console, common
 @click.command()
 @common
 def leave(console: Console) -> None:
-    """Leave the mesh. Coming back takes a new invitation."""
+    """Leave the mesh and delete its keys here. Coming back takes a new invitation."""
     from chatixia.assembly.membership.revoke import leave as go
     from chatixia.assembly.profile.profile import Profile
 
@@ -18,6 +18,8 @@ def leave(console: Console) -> None:
     reached = go(profile)
     console.say(f"  left      mesh {profile.name}; its keys here are gone")
     if not reached:
-        console.say("  note      the registry was not reached; its owner can `chatixia revoke` us")
+        console.say(
+            "  note      the registry was not reached; its owner can `chatixia revoke` this machine"
+        )
     if console.as_json:
         console.data("left", {"mesh": profile.name, "machine": profile.machine, "told": reached})

@@ -16,11 +16,18 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("agent")
-@click.option("-c", "--count", default=1, metavar="N", type=click.IntRange(1, 10_000))
-@waits(5.0, "For each; 5 s if not given.")
+@click.option(
+    "-c",
+    "--count",
+    default=1,
+    metavar="N",
+    type=click.IntRange(1, 10_000),
+    help="Times, default 1.",
+)
+@waits(5.0, "Time for each, default 5.")
 @common
 def ping(console: Console, agent: str, count: int, timeout: float) -> None:
-    """Measure the way to AGENT, -c N times, a second apart."""
+    """Measure the round trip to AGENT, once a second."""
     bound = count * (timeout + 1) - 1
     in_mesh(console, lambda mesh: measure(mesh, console, agent, count, timeout), bound)
 

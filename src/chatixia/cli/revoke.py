@@ -11,7 +11,7 @@ from .common import Console, common
 @click.argument("name")
 @common
 def revoke(console: Console, name: str) -> None:
-    """Revoke NAME, and withdraw its invitation. A machine takes along its agents."""
+    """Remove NAME and its invitation from the mesh; with a machine go its agents."""
     from chatixia.assembly.membership.revoke import revoke as state
     from chatixia.assembly.profile.profile import Profile
 

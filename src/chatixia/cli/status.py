@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--watch", is_flag=True, help="Again every 2 s, until Ctrl-C.")
+@click.option("--watch", is_flag=True, help="Repeat every 2 s until Ctrl-C.")
 @common
 def status(console: Console, watch: bool) -> None:
     """Show the registry, the agents, the links between them and the queue."""

@@ -21,7 +21,7 @@ MAX_CANDIDATES = 5
 
 @click.group(cls=Noun)
 def tasks() -> None:
-    """List, show, watch, submit, retry and cancel queued work; alone it lists.
+    """List, show, watch, submit, retry and cancel queued work. Without a command, list it.
 
     TASK is an id, or the beginning of one that no other task shares.
     """
@@ -31,8 +31,10 @@ def tasks() -> None:
 @click.option("--state", default="", metavar="STATE", help="Only tasks in this state.")
 @click.option("--skill", default="", metavar="NAME", help="Only tasks of this skill.")
 @click.option("--agent", default="", metavar="NAME", help="Only tasks from or to this agent.")
-@click.option("-n", "limit", default=50, type=click.IntRange(1, 200), help="At most that many; 50.")
-@click.option("--cursor", default="", metavar="NEXT", help="Go on where a list said so.")
+@click.option(
+    "-n", "limit", default=50, type=click.IntRange(1, 200), help="At most that many, default 50."
+)
+@click.option("--cursor", default="", metavar="NEXT", help="Continue a list from its cursor.")
 @common
 def list_(console: Console, state: str, skill: str, agent: str, limit: int, cursor: str) -> None:
     """List tasks, the newest first."""
@@ -52,18 +54,18 @@ def show(console: Console, task_id: str) -> None:
 
 @tasks.command()
 @click.argument("task_id", metavar="TASK", required=False, default="")
-@click.option("--from", "source", default="", metavar="NAME", help="Those that NAME submitted.")
+@click.option("--from", "source", default="", metavar="NAME", help="Tasks that NAME submitted.")
 @click.option("--all", "all_", is_flag=True, help="With --from: all that have not ended.")
-@click.option("--reason", default="", metavar="TEXT", help="Why; shown with the task.")
+@click.option("--reason", default="", metavar="TEXT", help="Why; kept with the task.")
 @common
 def cancel(console: Console, task_id: str, source: str, all_: bool, reason: str) -> None:
-    """Cancel a task, or all from one submitter, at once and for good."""
+    """Cancel a task, or all tasks of one submitter, at once and for good."""
     from chatixia.errors import BadRequest
 
     from .cancel import end_all
 
     if bool(task_id) == bool(source) or bool(source) != all_:
-        raise BadRequest("Name a task, or say --from NAME --all.")
+        raise BadRequest("Name a task, or use --from NAME --all.")
     if source:
         in_queue(console, lambda mesh: end_all(mesh, console, source, reason))
     else:
@@ -81,11 +83,17 @@ def watch(console: Console, task_id: str) -> None:
 
 @tasks.command()
 @click.argument("words", nargs=-1, required=True, metavar="AGENT SKILL [ARGUMENT]...")
-@click.option("--any", "anyone", is_flag=True, help="Whoever has SKILL; no AGENT then.")
-@click.option("--key", default="", metavar="TEXT", help="The same key is the same task.")
-@click.option("--deadline", default=DAY_S, metavar="SECONDS", help="To be done in; a day.")
-@click.option("--priority", default=0, type=click.IntRange(-100, 100), help="Higher goes first; 0.")
-@click.option("--max-attempts", default=3, type=click.IntRange(1, 20), help="Tries at most; 3.")
+@click.option("--any", "anyone", is_flag=True, help="Any agent with SKILL; give no AGENT then.")
+@click.option("--key", default="", metavar="TEXT", help="Idempotency key: one task for each.")
+@click.option(
+    "--deadline", default=DAY_S, metavar="SECONDS", help="Time until it expires, default a day."
+)
+@click.option(
+    "--priority", default=0, type=click.IntRange(-100, 100), help="Higher goes first, default 0."
+)
+@click.option(
+    "--max-attempts", default=3, type=click.IntRange(1, 20), help="Tries at most, default 3."
+)
 @common
 def submit(
     console: Console,
@@ -96,9 +104,9 @@ def submit(
     priority: int,
     max_attempts: int,
 ) -> None:
-    """Leave work in the queue for AGENT, and print the task's id.
+    """Put work for AGENT into the queue and print the task's id.
 
-    It waits there until AGENT takes it, also while nobody of both is online. ARGUMENT is as for
+    It waits there until AGENT takes it, even while neither side is online. ARGUMENT is as for
     `chatixia call`.
     """
     from .call import TypedCall, contents, perform
@@ -115,10 +123,12 @@ def submit(
 
 @tasks.command()
 @click.argument("task_id", metavar="TASK")
-@click.option("--deadline", default=DAY_S, metavar="SECONDS", help="To be done in; a day.")
+@click.option(
+    "--deadline", default=DAY_S, metavar="SECONDS", help="Time until it expires, default a day."
+)
 @common
 def retry(console: Console, task_id: str, deadline: float) -> None:
-    """Submit the work of an ended task again, as a new task, and print its id."""
+    """Submit an ended task again, as a new task, and print its id."""
     row = in_queue(console, lambda mesh: row_of(mesh, task_id))
     in_mesh(console, lambda mesh: again(mesh, console, row, deadline))
 
@@ -147,7 +157,7 @@ async def id_of(mesh: Mesh, beginning: str) -> str:
     if len(ids) > 1:
         more = ", ..." if len(ids) > MAX_CANDIDATES else ""
         names = ", ".join(ids[:MAX_CANDIDATES])
-        raise BadRequest(f"Several ids begin with {text}: {names}{more}. Write more of the one.")
+        raise BadRequest(f"Several ids begin with {text}: {names}{more}. Give more characters.")
     return ids[0]
 
 
@@ -158,14 +168,14 @@ async def show_list(mesh: Mesh, console: Console, query: Query) -> None:
     from chatixia.wire.tasks import STATES
 
     if query.state and query.state not in STATES:
-        raise BadRequest(f"{query.state} is no state; use {', '.join(STATES)}.")
+        raise BadRequest(f"{query.state} is not a state; use {', '.join(STATES)}.")
     page = await mesh.verb("tasks.list", query)
     now = (await mesh.verb("status", Nothing())).now if page.tasks else 0.0
     lines = [line(task, now) for task in page.tasks]
     fields = {"tasks": page.tasks, "counts": page.counts, "next": page.next}
     console.data("tasks", fields, output.table(HEADS, lines) if lines else "")
     if not lines:
-        console.say("  No task here.")
+        console.say("  No tasks.")
     if page.next:
         console.say(f"  There are more: --cursor {output.word(page.next)}")
 

@@ -18,15 +18,17 @@ if TYPE_CHECKING:
     "--port",
     type=click.IntRange(0, 65_535),
     envvar="PORT",
-    help="Loopback port, also from PORT; 8080, 0 a free one.",
+    help="Port on this machine, default PORT or 8080; 0 picks a free one.",
 )
-@click.option("--lan/--no-lan", default=None, help="Also on the local network, with TLS.")
-@click.option("--public", multiple=True, metavar="HOST", help="Also as HOST to everybody.")
-@click.option("--name", "names", multiple=True, metavar="HOST", help="A tunnel's or proxy's name.")
-@click.option("--tls-port", type=click.IntRange(0, 65_535), help="TLS port; 8443.")
-@click.option("--stun-port", type=click.IntRange(0, 65_535), help="STUN port; 3478.")
-@click.option("--token-ttl", type=click.IntRange(5, 3600), metavar="SECONDS", help="300.")
-@click.option("--insecure-http", is_flag=True, default=None, help="No TLS off loopback.")
+@click.option("--lan/--no-lan", default=None, help="Also listen on the local network, with TLS.")
+@click.option("--public", multiple=True, metavar="HOST", help="Also listen for everybody, as HOST.")
+@click.option(
+    "--name", "names", multiple=True, metavar="HOST", help="Also answer to a tunnel's name."
+)
+@click.option("--tls-port", type=click.IntRange(0, 65_535), help="TLS port, default 8443.")
+@click.option("--stun-port", type=click.IntRange(0, 65_535), help="STUN port, default 3478.")
+@click.option("--token-ttl", type=click.IntRange(5, 3600), metavar="SECONDS", help="Default 300.")
+@click.option("--insecure-http", is_flag=True, default=None, help="No TLS on the network.")
 @common
 def up(
     console: Console,
@@ -39,9 +41,9 @@ def up(
     token_ttl: int | None,
     insecure_http: bool | None,
 ) -> None:
-    """Start the registry and the hub; the first time, make the mesh and its keys.
+    """Start the registry and the hub. The first start creates the mesh and its keys.
 
-    What is given is remembered for the next start.
+    Options are remembered for the next start.
     """
     from chatixia.assembly.serve.up import UpOptions, run_up
 

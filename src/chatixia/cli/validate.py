@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 @click.argument("target", default=".")
 @common
 def validate(console: Console, target: str) -> None:
-    """Check what `run` would refuse in TARGET, as `run` takes it, without connecting.
+    """Check the agent in TARGET as `run` would, without connecting.
 
-    Checks agent.yaml, AGENT.md and .env, and loads agent.py and the described skills.
+    Checks agent.yaml, AGENT.md and .env, and loads agent.py and the skills beside it.
     """
     from chatixia.assembly.profile.profile import exists
     from chatixia.assembly.run.load import load
@@ -46,7 +46,7 @@ def lines(agent: Agent, registry: str) -> list[output.Row]:
     skills = ", ".join(skill.name for skill in agent.offered())
     rows: list[output.Row] = [
         ("agent", agent.name, agent.description),
-        ("manifest", str(loaded.path) if loaded else "none", "holds no mistake" if loaded else ""),
+        ("manifest", str(loaded.path) if loaded else "none", "no mistakes" if loaded else ""),
         ("registry", registry or "that of this machine's mesh", ""),
         ("skills", skills or "none", ""),
     ]

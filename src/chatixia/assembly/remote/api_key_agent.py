@@ -158,7 +158,9 @@ class ApiKeyPort(RestPort):
         if row.state != "completed":
             raise call_error(row)
         ms = (self._world.monotonic() - started) * 1000
-        return CallAnswer(task_value(row), VIA, ms, AgentId(row.assigned_agent_id or outgoing.target))
+        return CallAnswer(
+            task_value(row), VIA, ms, AgentId(row.assigned_agent_id or outgoing.target)
+        )
 
     def _described(self, outgoing: Outgoing) -> Submit:
         if outgoing.kind not in ("task", "prompt") or outgoing.stream or outgoing.queue == "never":

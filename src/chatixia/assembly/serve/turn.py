@@ -34,7 +34,7 @@ _URL = re.compile(
 
 
 def turn_servers(
-    said: TurnSettings, folder: Path, environ: Mapping[str, str]
+    settings: TurnSettings, folder: Path, environ: Mapping[str, str]
 ) -> TurnServers | None:
     """The servers in force, or None where neither place names any. The environment goes first.
 
@@ -42,19 +42,19 @@ def turn_servers(
     missing or no URL.
     """
     if URL in environ or SECRET in environ:
-        return _made(
+        return _servers(
             environ.get(URL, "").replace(",", " ").split(),
             environ.get(SECRET, ""),
             f"the environment variable {URL}",
             f"the environment variable {SECRET}",
         )
-    if said.urls is None and said.secret_file is None:
+    if settings.urls is None and settings.secret_file is None:
         return None
-    secret = "" if not said.secret_file else _read(folder / said.secret_file)
-    return _made(said.urls or [], secret, "ice.turn.urls", "ice.turn.secret_file")
+    secret = "" if not settings.secret_file else _read(folder / settings.secret_file)
+    return _servers(settings.urls or [], secret, "ice.turn.urls", "ice.turn.secret_file")
 
 
-def _made(urls: list[str], secret: str, url_name: str, secret_name: str) -> TurnServers:
+def _servers(urls: list[str], secret: str, url_name: str, secret_name: str) -> TurnServers:
     from chatixia.registry.turn import TurnServers
 
     secret = secret.strip()
@@ -80,13 +80,13 @@ def _made(urls: list[str], secret: str, url_name: str, secret_name: str) -> Turn
 def _read(path: Path) -> str:
     try:
         with path.open(encoding="utf-8") as file:
-            found = file.read(MAX_SECRET + 1)
+            content = file.read(MAX_SECRET + 1)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no text"
         raise ConfigError(f"ice.turn.secret_file: {path} cannot be read: {reason}.") from None
-    if len(found) > MAX_SECRET:
+    if len(content) > MAX_SECRET:
         raise ConfigError(
             f"ice.turn.secret_file: {path} has more than {MAX_SECRET} characters; it holds nothing"
             " but the secret."
         )
-    return found
+    return content

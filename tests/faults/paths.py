@@ -120,7 +120,7 @@ FAULTS: list[Fault] = [
     Fault(
         "turn-by-half",
         "an empty TURN URL or secret is a refusal to start",
-        {"chatixia.assembly.serve.turn:_made": whatever_it_holds},
+        {"chatixia.assembly.serve.turn:_servers": whatever_it_holds},
         (
             f"{SERVERS}::test_half_of_it_is_a_refusal_that_names_the_half",
             f"{SERVERS}::test_the_same_for_the_file",

@@ -138,18 +138,18 @@ def open_mesh(
 
 def ice_servers(config: Config) -> list[IceServer]:
     """The STUN and TURN servers of a ``config``; an entry that is none is left out."""
-    found = []
+    servers = []
     for entry in config.ice_servers[:MOST_SERVERS]:
         urls = entry.get("urls", [])
         urls = [urls] if isinstance(urls, str) else urls
         good = [url for url in urls if url.startswith(("stun:", "turn:", "turns:"))]
         name, secret = entry.get("username"), entry.get("credential")
         if good:
-            found.append(
+            servers.append(
                 IceServer(
                     good,
                     name if isinstance(name, str) else None,
                     secret if isinstance(secret, str) else None,
                 )
             )
-    return found
+    return servers

@@ -98,7 +98,7 @@ class PeerMesh:
         await self._links.start()
 
     async def drain(self, seconds: float) -> None:
-        """Leave the list, take no more work, and let what runs end and be told.
+        """Leave the list, take no more work, and let what runs end and report.
 
         Returns when nothing runs any more, after ``seconds`` at the latest.
         """
@@ -143,7 +143,7 @@ class PeerMesh:
         self.peers.close_paths()
 
     def _end_pending(self, reason: Callable[[bool], MeshError]) -> None:
-        """End every call of ours that is open; ``reason`` is told whether it was sent."""
+        """End every call of ours that is open; ``reason`` gets whether it was sent."""
         if self._queue is not None:
             self._queue.end(reason(True))
         for peer in self._states.values():

@@ -144,7 +144,7 @@ class VerbRequests:
         return True
 
     def broken(self, reason: MeshError | None = None) -> None:
-        """The login is over: whoever waits learns it now, and why, if that is known."""
+        """The login is over: each open verb ends now, with ``reason`` where it is known."""
         for entry in list(self._open.values()):
             if not entry.future.done():
                 error = copy(reason) if reason is not None else RegistryUnreachable()

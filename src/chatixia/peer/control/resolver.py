@@ -1,6 +1,6 @@
 """Names of hosts to addresses, asked in threads that nobody has to wait for.
 
-A resolver that does not answer holds whoever asks it for 10 s and more. In asyncio's own executor
+A resolver that does not answer blocks its caller for 10 s and more. In asyncio's own executor
 it would hold the end of the loop too, and so the end of every command. Here a question has a daemon
 thread, each name one at a time; who tires of waiting goes, and who asks next gets the answer.
 """
@@ -20,7 +20,7 @@ from typing import Any, Final
 from chatixia.world import REAL
 
 LOOK_SECONDS: Final = 1.0
-"""How long a name is waited for where other addresses are left, or have said something."""
+"""How long a name is waited for where other addresses are left, or have answered."""
 REUSE_SECONDS: Final = 10.0
 """An answer that nobody waited for is the next one's, if he comes so soon."""
 MAX_LOOKUPS: Final = 32

@@ -84,7 +84,7 @@ RETRY: Final = (0.1, 0.5, 1.0, 2.0)
 """Seconds between rounds over the addresses; each is shortened by chance, up to half."""
 REFUSED: Final = (2.0, 4.0, 8.0, 16.0, 30.0)
 LOSS_LOG_GAP_SECONDS: Final = 10.0
-"""So soon after it came back its next loss is not said: one that flickers would fill the log."""
+"""For so long after a login came back its next loss is not logged: flickering would fill logs."""
 GOOD_SECONDS: Final = 30.0
 """A login that stood this long makes the next refusal the first one."""
 GOODBYE_SECONDS: Final = 1.0
@@ -183,7 +183,7 @@ class Signaling:
         if self._up:
             return
         if isinstance(self._end, NobodyListens) and not self._nobody:
-            self._end = None  # of one address; another has not said anything yet
+            self._end = None  # of one address; another has not answered yet
         where = ", ".join(self.urls)
         reasons: list[MeshError | None] = [self.refusal, self._end]
         raise next(filter(None, reasons), RegistryUnreachable(f"{where} does not answer."))
@@ -319,7 +319,7 @@ class Signaling:
         return numbers
 
     def _log_lost(self) -> None:
-        """To whoever watches an agent: once, if it had a login and is to have one again."""
+        """Log a loss once, where there was a login and there is to be one again."""
         now = self._world.monotonic()
         wanted = self._shown[2] == "agent" and self.epoch and not self._over()
         if wanted and not self._loss_logged and now - self._back_at >= LOSS_LOG_GAP_SECONDS:

@@ -1,1 +1,1 @@
-"""Sessions: what is said to each peer, over whatever path there is."""
+"""Sessions with peers: numbered messages over whatever path there is."""

@@ -31,7 +31,7 @@ class SessionChannel:
     """Drives one peer's session over its present path, and hands effects to ``perform``.
 
     Coalescing (links.md section 6): an idle link sends at once, a busy one once per loop turn,
-    and all that is said while a frame is read leaves as one frame at its end. Never more than
+    and all that is queued while a frame is read leaves as one frame at its end. Never more than
     256 KiB stand in the engine's buffer; a refusal waits for ``on_low``.
     """
 

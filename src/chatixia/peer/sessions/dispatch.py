@@ -198,7 +198,7 @@ def advance(outgoing: Outgoing, fraction: float | None, note: str) -> None:
 
 
 def resolve(pending: PendingCall) -> None:
-    """Wake whoever waits for a call, and the reader of its stream."""
+    """Wake the waiter of a call, and the reader of its stream."""
     waiter = pending.waiter
     if waiter is not None and not waiter.done():
         waiter.set_result(None)

@@ -1,4 +1,4 @@
-"""How far a request is, told at a pace that no path minds, however often a skill says it."""
+"""The progress of a request, reported at a bounded pace however often a skill reports it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ProgressPacer:
         self._timer: TimerHandle | None = None
 
     def step(self, fraction: float, note: str) -> None:
-        """The request is that far: tell it now, or with the next report."""
+        """The request is that far: report it now, or with the next report."""
         self._newest = (fraction, note)
         if self._timer is None:
             left = self._due - self._world.monotonic()
@@ -42,7 +42,7 @@ class ProgressPacer:
         self._send(*self._newest)
 
     def end(self) -> None:
-        """Nothing more is told: the answer says it all."""
+        """Report nothing more: the answer is there."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

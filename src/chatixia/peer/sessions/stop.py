@@ -1,4 +1,4 @@
-"""What is told of work that a stop in good order ends or does not begin."""
+"""The errors of work that an orderly stop ends or does not begin."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class DuplicateGuard:
     async def answered(self, lease: HeldTask, responder: QueueResponder) -> bool:
         """Whether a link has brought the request of this task, and its answer is the task's.
 
-        What was stopped has none; an error is told once, so that a next try is one.
+        What was stopped has none; an error is reported once, so that the next try runs.
         """
         served = self._carried(lease.task)
         if served is None:

@@ -29,9 +29,9 @@ class HeldTask(msgspec.Struct, eq=False):
     both on ``World.boottime``'s clock.
 
     ``sure``: the delivery is so young that its fence is in force. ``confirmed``: the registry knows
-    that it was taken up; ``confirming``: it is being told. ``begun``: its skill was started,
-    ``reporting``: it is done. ``lost``: the fence is another's by now, or nobody's; ``over``:
-    nothing is left to say of it. ``renewing_fence``: the fence whose renewal was asked for last.
+    that it was taken up; ``confirming``: a report of that is on its way. ``begun``: its skill was
+    started, ``reporting``: it is done. ``lost``: the fence is another's by now, or nobody's;
+    ``over``: nothing is left to report. ``renewing_fence``: whose renewal was asked for last.
     """
 
     task: t.Task
@@ -104,14 +104,14 @@ class QueueResponder:
             self.error = error
 
     async def item(self, chunk: bytes) -> None:
-        """Partial output, to whoever watches."""
+        """Partial output, for those who watch the task."""
         report = t.Report(
             self._lease.task.id, self._lease.fence, self._next(), item=msgspec.Raw(chunk)
         )
         await self._tell(report)  # may be dropped; the result says it all
 
     def progress(self, fraction: float, note: str) -> None:
-        """Tell how far it is, at most five times a second."""
+        """Report progress, at most five times a second."""
         if self._steps is None:
             self._steps = ProgressPacer(self._host.world, self._host.timers, self._step)
         if not (self.answered or self._lease.lost):

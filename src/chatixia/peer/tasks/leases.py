@@ -113,7 +113,7 @@ class LeaseSet:
         leases = [one for one in list(self.in_hand.values()) if one.begun and not one.lost]
         return _renewal_request(one for one in leases if not one.confirmed)
 
-    def _renewed_in_thread(self, renewals: Sequence[t.Renewal], asked_at: float) -> None:
+    def _renewed_in_thread(self, renewals: Sequence[t.Renewal], sent_at: float) -> None:
         for renewal in renewals:
             lease = self.in_hand.get(renewal.task_id)
             if lease is not None and not renewal.code and lease.renewing_fence == lease.fence:
@@ -121,10 +121,10 @@ class LeaseSet:
         loop = self._loop
         if loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop has closed meanwhile
-                loop.call_soon_threadsafe(self.renewed, renewals, asked_at)
+                loop.call_soon_threadsafe(self.renewed, renewals, sent_at)
 
-    def renewed(self, renewals: Sequence[t.Renewal], asked_at: float) -> None:
-        """What was answered to a renewal that was asked for at ``asked_at``."""
+    def renewed(self, renewals: Sequence[t.Renewal], sent_at: float) -> None:
+        """What was answered to a renewal that was asked for at ``sent_at``."""
         for renewal in renewals:
             lease = self.in_hand.get(renewal.task_id)
             if lease is None or lease.renewing_fence != lease.fence:
@@ -134,8 +134,8 @@ class LeaseSet:
                 self.refused(lease, back=renewal.code == "stale_fence")
             else:
                 self._renewer.pace(renewal.lease_ms / 1000)
-                lease.until = max(lease.until, asked_at + renewal.lease_ms / 1000)
-                lease.renewed = max(lease.renewed, asked_at)
+                lease.until = max(lease.until, sent_at + renewal.lease_ms / 1000)
+                lease.renewed = max(lease.renewed, sent_at)
 
     def refused(self, lease: HeldTask, back: bool, reason: str = "") -> None:
         """The fence is not in force any more. ``back``: the task waits to be given out again."""
@@ -193,7 +193,7 @@ class LeaseSet:
         if self.in_hand:
             self._ticker = self._timers.later(TICK, self._tick)
 
-    async def _renew_here(self, leases: list[t.Held], asked_at: float) -> None:
+    async def _renew_here(self, leases: list[t.Held], sent_at: float) -> None:
         try:
             reply = await self._registry.verb("tasks.renew", t.Renew(leases))
         except RegistryUnreachable:
@@ -201,7 +201,7 @@ class LeaseSet:
         except MeshError as error:
             log.warning("leases were not renewed: %s", error)
         else:
-            self.renewed(reply.leases, asked_at)
+            self.renewed(reply.leases, sent_at)
 
 
 def _renewal_request(leases: Iterable[HeldTask]) -> list[t.Held]:

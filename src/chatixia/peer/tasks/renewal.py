@@ -32,7 +32,7 @@ class LeaseRenewer:
     """The thread. ``renewable()``: what to renew now, empty while the loop counts as dead.
 
     ``access()``: where and with which token, None while nobody is logged in. ``done(renewals,
-    asked_at)``: called in the thread, ``asked_at`` the time (``clock``) from before it asked.
+    asked_at)``: called in the thread, ``sent_at`` the time (``clock``) from before it asked.
     ``unconfirmed()``: what cannot wait for the next renewal, which says that it was taken up.
     """
 
@@ -106,7 +106,7 @@ class LeaseRenewer:
     def once(self, access: Access, leases: Sequence[Held]) -> None:
         """One renewal. Raises RegistryUnreachable, the registry's refusal, BadSignature for a
         strange certificate."""
-        asked_at = self._clock()
+        sent_at = self._clock()
         request, own = Renew(list(leases)), self._own
         token = own[1] if own[0] == access.token else access.token
         try:
@@ -117,7 +117,7 @@ class LeaseRenewer:
             token = self._token(access, access.assert_key)
             answer = self._ask(access, "tasks.renew", request, token)
             self._own = (access.token, token)
-        self._done(answer.leases, asked_at)
+        self._done(answer.leases, sent_at)
 
     def _token(self, access: Access, assert_key: Callable[[str, float], msgspec.Struct]) -> str:
         """One of my own, in the place of that which has ended."""

@@ -1,4 +1,4 @@
-"""What the registry is told of a task's end: repeated until it has answered."""
+"""Reports of how a task ended, repeated until the registry has answered."""
 
 from __future__ import annotations
 

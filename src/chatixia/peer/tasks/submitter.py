@@ -39,7 +39,7 @@ POLLS: Final = 200
 WATCHED: Final = 1024
 """Pushes that a slow watcher may be behind; the oldest progress is dropped then."""
 LATER: Final = (0.05, 0.2, 0.5, 1.0, 2.0)
-"""Seconds until a cancel is said again that found no task: the submit before it may still be being
+"""Seconds until a cancel that found no task is repeated: the submit before it may still be being
 written."""
 LATE: Final = "the caller's deadline is over"
 STRANDED: Final = "another agent is asked"
@@ -297,7 +297,7 @@ class QueueClient:
         await self._until(asyncio.get_running_loop().create_future(), seconds)
 
     def end(self, error: MeshError) -> None:
-        """Whoever waits here gets ``error`` now, and whoever comes later."""
+        """End each wait with ``error``, now and from now on."""
         self._over = error
         for waiter in self._waiting.values():
             if not waiter.done():

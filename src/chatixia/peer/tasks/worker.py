@@ -5,9 +5,9 @@ asked for; the skill is cancelled when it ends or a renewal is refused. A report
 the registry has answered it, however long that is away.
 
 While a loop stands still, what the registry gives out waits unread and is given out again under
-later fences. So a delivery that is not fresh is begun only after the registry said that its fence
-is in force, and one task is never run twice at once: a later fence takes over what runs or has
-its result.
+later fences. So a delivery that is not fresh is begun only after the registry confirmed that its
+fence is in force, and one task is never run twice at once: a later fence takes over what runs or
+has its result.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class QueueWorker:
         self._handler, self._skills, self._slots = handler, frozenset(skills), slots
 
     def registry_up(self) -> None:
-        """A login stands: look for work that no push told of, now and every 30 s."""
+        """A login stands: look for work that no push announced, now and every 30 s."""
         self._again(1.0)
 
     def pushed(self, push: msgspec.Struct) -> None:
@@ -316,7 +316,7 @@ class QueueWorker:
             self._claim = t.Claim(self.world.token(12).hex(), min(free, 64), skills)
         if self._claim is None:
             return 0
-        asked_at = self.world.boottime()
+        sent_at = self.world.boottime()
         try:
             reply = await self.registry.verb("tasks.claim", self._claim)
         except MeshError as error:
@@ -325,7 +325,7 @@ class QueueWorker:
             raise
         self._claim = None
         for one in reply.grants:
-            until = asked_at + one.lease_ms / 1000
+            until = sent_at + one.lease_ms / 1000
             self._take(one.task, one.fence, one.attempt, until, confirmed=True)
         return len(reply.grants)
 

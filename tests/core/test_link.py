@@ -92,9 +92,9 @@ def test_the_higher_id_asks_waits_two_seconds_and_asks_with_back_off():
 def test_the_lower_id_that_knows_no_process_asks_for_its_name():
     side = Side()
     assert side.want(0.0) == ["RequestOffer"]
-    assert side.asked(ONE, False, 0.1) == ["CreateOffer"]
+    assert side.requested(ONE, False, 0.1) == ["CreateOffer"]
     other = Side("bob", "alice")
-    assert other.asked(TWO, False, 0.0) == ["RequestOffer"]
+    assert other.requested(TWO, False, 0.0) == ["RequestOffer"]
 
 
 def test_nothing_is_asked_while_the_registry_is_away():
@@ -106,10 +106,10 @@ def test_nothing_is_asked_while_the_registry_is_away():
 
 def test_a_peer_that_comes_soon_after_it_was_wanted_gets_its_attempt():
     side = Side()
-    side.link.hope(0.0)
+    side.link.want_when_present(0.0)
     assert side.present(ONE, 59.0) == ["CreateOffer"]
     late = Side()
-    late.link.hope(0.0)
+    late.link.want_when_present(0.0)
     assert late.present(ONE, 61.0) == []
 
 
@@ -138,7 +138,7 @@ def test_only_so_many_processes_are_remembered():
     side = Side("bob", "alice")
     for n in range(100):
         side.offered(f"{n:016x}", 1, 0.0)
-    assert len(side.link._seen) == k.INCARNATIONS
+    assert len(side.link._attempts) == k.MAX_INCARNATIONS
 
 
 def test_a_living_path_ends_only_after_its_replacement_verified():
@@ -149,8 +149,8 @@ def test_a_living_path_ends_only_after_its_replacement_verified():
     assert side.offered(ONE, 2, 1.0) == ["AcceptOffer"]
     assert side.link.open.key == first
     second = side.link.trying.key
-    assert side.verified(second, 1.1) == ["CloseConnection"]
-    assert (side.sink[0].key, side.sink[0].after) == (first, k.LINGER)
+    assert side.verified(second, 1.1) == ["UsePath", "CloseConnection"]
+    assert (side.sink[1].key, side.sink[1].after) == (first, k.LINGER_SECONDS)
     assert side.link.open.key == second
 
 
@@ -160,7 +160,7 @@ def test_another_processs_replacement_ends_the_old_path_at_once():
     opened(side)
     side.offered(TWO, 1, 1.0)
     side.verified(side.link.trying.key, 1.1)
-    assert side.sink[0].after == 0.0
+    assert side.sink[1].after == 0.0
     assert side.link.session == TWO
 
 
@@ -182,7 +182,7 @@ def test_never_more_than_two_connections():
 
 def test_ten_offers_then_one_every_six_seconds_and_one_back_for_each_hello():
     side = Side("bob", "alice")
-    for _ in range(k.OFFERS):
+    for _ in range(k.OFFER_BURST):
         side.link.admit(0.0)
     with pytest.raises(Overloaded):
         side.link.admit(0.0)
@@ -196,10 +196,10 @@ def test_ten_offers_then_one_every_six_seconds_and_one_back_for_each_hello():
 
 def test_requests_have_a_bucket_of_their_own():
     side = offering()
-    for _ in range(k.OFFERS):
-        side.asked(ONE, False, 0.0)
+    for _ in range(k.OFFER_BURST):
+        side.requested(ONE, False, 0.0)
     with pytest.raises(Overloaded):
-        side.asked(ONE, False, 0.0)
+        side.requested(ONE, False, 0.0)
 
 
 def test_a_barred_peer_gets_nothing_for_a_minute():
@@ -208,7 +208,7 @@ def test_a_barred_peer_gets_nothing_for_a_minute():
     with pytest.raises(Denied):
         side.link.admit(59.0)
     with pytest.raises(Denied):
-        side.asked(ONE, True, 59.0)
+        side.requested(ONE, True, 59.0)
     assert side.want(59.0) == ["ReportFailure"]
     side.link.admit(60.0)
     assert side.want(60.0) == ["CreateOffer"]
@@ -248,7 +248,7 @@ def test_thirty_two_candidates_and_no_more():
         side.candidate(candidate())
     with pytest.raises(Overloaded):
         side.candidate(candidate())
-    assert len(side.link.trying.held) == 32
+    assert len(side.link.trying.pending) == 32
 
 
 # -- failures
@@ -276,13 +276,13 @@ def test_a_refusal_is_final_until_the_link_is_wanted_anew():
 def test_the_other_sides_error_counts_for_its_attempt_only():
     side = offering()
     side.want(0.0)
-    assert side.told(Denied("no"), 7, 0.1) == []
-    assert side.told(Denied("no"), 1, 0.1) == ["CloseConnection", "ReportFailure"]
+    assert side.error_received(Denied("no"), 7, 0.1) == []
+    assert side.error_received(Denied("no"), 1, 0.1) == ["CloseConnection", "ReportFailure"]
 
 
 def test_an_unsigned_error_cuts_no_open_link_but_says_why_it_closed():
     side = opened(offering())
-    assert side.told(Denied("your hello"), 1, 0.2) == []
+    assert side.error_received(Denied("your hello"), 1, 0.2) == []
     assert side.link.open
     assert side.lost(side.link.open.key, 0.3) == ["CloseConnection", "ReportFailure"]
     assert side.fail.message == "your hello"
@@ -298,14 +298,14 @@ def test_bad_offers_in_a_peers_name_fail_no_call():
 def test_the_registry_knows_no_such_agent():
     side = Side()
     side.want(0.0)
-    assert side.told(UnknownAgent("none"), 0, 0.1) == ["ReportFailure"]
+    assert side.error_received(UnknownAgent("none"), 0, 0.1) == ["ReportFailure"]
     assert side.present(ONE, 5.0) == ["CreateOffer"]
 
 
 def test_an_offer_to_an_earlier_process_is_made_again_to_the_present_one():
     side = offering()
     side.want(0.0)
-    assert side.told(PeerRestarted("another"), 1, 0.1) == ["CloseConnection"]
+    assert side.error_received(PeerRestarted("another"), 1, 0.1) == ["CloseConnection"]
     assert side.present(TWO, 0.2) == ["CreateOffer"]
     assert side.sink[0].incarnation == TWO
 
@@ -332,7 +332,7 @@ def test_a_dead_path_is_followed_by_a_new_attempt_in_the_same_session():
 
 def test_paths_that_break_at_once_are_not_tried_in_a_circle():
     side, now = opened(offering(), 0.1), 0.2
-    for _ in range(k.BREAKS):
+    for _ in range(k.MAX_BREAKS):
         assert side.lost(side.link.open.key, now) == ["CloseConnection", "CreateOffer"]
         opened(side, now)
         now += 0.1
@@ -380,7 +380,7 @@ def test_a_new_process_without_a_path_to_the_old_one_is_gone():
 def test_gone_is_told_before_its_connections_are_dropped():
     side = opened(offering())
     side.sink = []
-    side.link.gone(side.sink)
+    side.link.depart(side.sink)
     assert kinds(side.sink) == ["ReportDeparture", "CloseConnection"]
 
 

@@ -24,7 +24,7 @@ def silent(now: float, stun: bool) -> v.PathWitnesses:
     """A path where pongs stopped at 0, and the engine's witness too, or not."""
     watch = v.PathWitnesses(0.0)
     watch.witness(1.0, 0.0)
-    assert watch.wants_probe(v.PROBE)
+    assert watch.wants_probe(v.PROBE_SECONDS)
     for second in range(1, int(now) + 1):
         watch.witness(1.0 if stun else float(second), float(second))
     return watch
@@ -40,8 +40,8 @@ def test_a_blocked_loop_is_busy_for_as_long_as_it_takes():
 
 def test_a_silent_path_is_down_after_four_seconds_and_not_before():
     watch = silent(1.0, stun=True)
-    assert watch.judge(v.PROBE + v.SILENT - 0.1, "held") == "alive"
-    assert watch.judge(v.PROBE + v.SILENT, "held") == "path_down"
+    assert watch.judge(v.PROBE_SECONDS + v.SILENT_SECONDS - 0.1, "held") == "alive"
+    assert watch.judge(v.PROBE_SECONDS + v.SILENT_SECONDS, "held") == "path_down"
 
 
 def test_a_peer_whose_socket_closed_is_gone_within_five_seconds():
@@ -92,11 +92,11 @@ def test_pings_go_after_two_silent_seconds_and_an_answer_ends_the_question():
     watch = v.PathWitnesses(0.0)
     assert not watch.wants_probe(1.9)
     assert watch.wants_probe(2.0)
-    assert watch.asked == 2.0
+    assert watch.probed_at == 2.0
     assert not watch.uneasy(2.9)
     assert watch.uneasy(3.0)
     watch.hear(3.1)
-    assert watch.asked == 0.0
+    assert watch.probed_at == 0.0
     assert not watch.wants_probe(5.0)
     assert watch.wants_probe(5.2)
 
@@ -106,4 +106,4 @@ def test_what_was_heard_long_ago_is_no_answer(word):
     watch = v.PathWitnesses(10.0)
     watch.wants_probe(12.0)
     watch.hear(9.0)
-    assert watch.asked == 12.0
+    assert watch.probed_at == 12.0

@@ -57,7 +57,7 @@ class World:
                 case ("answer", attempt):
                     self.hello(attempt)
                 case ("ask",):
-                    link.asked(self.incarnation[other], False, self.now, sink)
+                    link.requested(self.incarnation[other], False, self.now, sink)
         except (Denied, Overloaded):
             pass
         self.perform(to, sink, attempt)

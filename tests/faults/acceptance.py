@@ -98,7 +98,7 @@ FAULTS: list[Fault] = [
         "two that call each other at once get one link",
         {
             "chatixia.core.link:Link.__init__": breaks.both_offer,
-            "chatixia.peer.links.driver:check_offer": breaks.credulous,
+            "chatixia.peer.links.signaling:check_offer": breaks.credulous,
         },
         "test_starts.py::test_five_at_once_twenty_times",
     ),
@@ -112,7 +112,7 @@ FAULTS: list[Fault] = [
     fault(
         "credulous-offer",
         "an offer is its maker's, and for whom it was made",
-        {"chatixia.peer.links.driver:check_offer": breaks.credulous},
+        {"chatixia.peer.links.signaling:check_offer": breaks.credulous},
         "test_intruders.py::test_an_agents_own_offer_comes_back_to_it_in_vain",
     ),
     fault(

@@ -102,10 +102,20 @@ def replayable(original: Any) -> Any:
     """Let a link remember no attempt."""
 
     def offered(self: Any, *rest: Any) -> Any:
-        self._seen.clear()
+        self._attempts.clear()
         return original(self, *rest)
 
     return offered
+
+
+def first_come(original: Any) -> Any:
+    """Stay with the path in use, whatever opens."""
+
+    def rank(self: Any, now: float, sink: Any) -> None:
+        if all(slot.open is not self.open for slot in self.slots) or self.open is None:
+            original(self, now, sink)
+
+    return rank
 
 
 def hasty(original: Any) -> Any:
@@ -273,8 +283,8 @@ def clinging(original: Any) -> Any:
 
     def registry(self: Any, up: bool) -> None:
         original(self, up)
-        for peer in [] if up else list(self.peers.values()):
-            self.declare_gone(peer)
+        for peer in [] if up else self.peers:
+            self.effects.depart(peer)
 
     return registry
 
@@ -302,7 +312,7 @@ def credulous(original: Any) -> Any:
         from chatixia.core.membership import check_chain
 
         member = check_chain(offer.chain, mesh=me.mesh, now=now, verify=me.verify)
-        return handshake._heard(offer, member)
+        return handshake._verified(offer, member)
 
     return check_offer
 

@@ -66,9 +66,9 @@ FAULTS: list[Fault] = [
         "each end proves its key on the very connection that it is at",
         {"chatixia.core.handshake:check_hello": breaks.unheard},
         (
-            "tests/core/test_handshake.py::test_misbinding_is_caught_at_hello",
-            "tests/core/test_handshake.py::test_a_wrong_fingerprint_is_refused",
-            "tests/core/test_handshake.py::test_a_reflected_hello_is_refused",
+            "tests/core/test_hello.py::test_misbinding_is_caught_at_hello",
+            "tests/core/test_hello.py::test_a_wrong_fingerprint_is_refused",
+            "tests/core/test_hello.py::test_a_reflected_hello_is_refused",
             "tests/peer/links/test_attempt.py::test_a_reflected_hello_is_no_hello",
             f"{ACC}/test_intruders.py::test_misbinding_is_seen_at_both_ends",
         ),
@@ -88,7 +88,7 @@ FAULTS: list[Fault] = [
         {"chatixia.core.rates:TokenBucket.take": always(True)},
         (
             "tests/core/test_link.py::test_ten_offers_then_one_every_six_seconds_and_one_back_for_each_hello",
-            "tests/peer/links/test_driver.py::test_a_flood_of_offers_costs_ten_checks_and_twenty_sentences",
+            "tests/peer/links/test_signaling.py::test_a_flood_of_offers_costs_ten_checks_and_twenty_sentences",
         ),
     ),
     Fault(
@@ -104,8 +104,30 @@ FAULTS: list[Fault] = [
     Fault(
         "crossed-candidates",
         "a candidate belongs to one try",
-        {"chatixia.core.link:_of": always(True)},
+        {"chatixia.core.paths:PathAttempt.matches": always(True)},
         ("tests/core/test_link.py::test_candidates_of_any_other_try_are_dropped",),
+    ),
+    Fault(
+        "paths-unranked",
+        "a link uses the best path that is open",
+        {"chatixia.core.link:Link._rank": breaks.first_come},
+        (
+            "tests/core/test_paths.py::test_a_better_path_is_used_as_soon_as_it_opens_and_the_worse_one_is_read_for_a_while",
+        ),
+    ),
+    Fault(
+        "flapping-path",
+        "a path that died is not gone back to before it stood for a while",
+        {"chatixia.core.paths:PathSlot.usable_at": always(0.0)},
+        (
+            "tests/core/test_paths.py::test_a_path_that_died_must_stand_five_ten_and_up_to_sixty_seconds",
+        ),
+    ),
+    Fault(
+        "stream-unproved",
+        "no path opens with another certificate than its peer signed, or with none",
+        {"chatixia.core.hello:HelloExchange.check_certificate": always(None)},
+        ("tests/core/test_hello.py::test_a_path_without_certificates_proves_nothing",),
     ),
     Fault(
         "no-pins",
@@ -122,7 +144,7 @@ FAULTS: list[Fault] = [
         {"chatixia.core.membership:check_revoked": always(None)},
         (
             "tests/core/test_membership.py::test_a_revoked_machine_takes_all_with_it",
-            "tests/core/test_handshake.py::test_revoked_or_over_between_offer_and_hello",
+            "tests/core/test_hello.py::test_revoked_or_over_between_offer_and_hello",
         ),
     ),
     Fault(

@@ -55,11 +55,12 @@ class VerifiedDescription(msgspec.Struct, frozen=True):
 
 
 class HelloBinding(msgspec.Struct, frozen=True):
-    """All that one connection is, as I see it: what both hellos must agree on, mirrored.
+    """All that one path is, as I see it: what both hellos must agree on, mirrored.
 
     ``offerer``: I made the offer. ``fingerprint``: SHA-256 of my certificate as I described it;
-    ``peer_fingerprint``: of the peer's as it described it. Hashes: SHA-256 of the exact SDPs
-    (``offer_hash`` of the offer, whoever made it). On the relay the last four are empty.
+    ``peer_fingerprint``: of the peer's as it described it; neither is empty on any kind of path.
+    Hashes: SHA-256 of the exact descriptions that were signed (``offer_hash`` of the offer, whoever
+    made it); of an engine's connection these are its SDPs.
     """
 
     path: Literal["direct", "relay"]
@@ -112,7 +113,7 @@ def check_offer(
     member = _check_sender(offer, me, book, now)
     if not me.verify(member.sign, signed.SIGNAL, _offer_bytes(offer, me.mesh), _sig(offer.sig)):
         raise BadSignature(f"The offer is not signed by {member.id}.")
-    return _heard(offer, member)
+    return _verified(offer, member)
 
 
 def check_answer(
@@ -131,16 +132,16 @@ def check_answer(
     member = _check_sender(answer, me, book, now)
     if not me.verify(member.sign, signed.SIGNAL, _answer_bytes(answer, me.mesh), _sig(answer.sig)):
         raise BadSignature(f"The answer is not signed by {member.id}.")
-    return _heard(answer, member)
+    return _verified(answer, member)
 
 
 def make_hello(
     binding: HelloBinding, me: LocalIdentity, *, a: int = 0, policy: int = 0, revocations: int = 0
 ) -> HelloFrame:
     """My first message on a connection; the counters are mine and unsigned."""
-    said = _hello(binding)
-    said.a, said.policy, said.revocations = a, policy, revocations
-    return HelloFrame(said, signed.b64(me.sign(signed.LINK, signed.hello(said))))
+    hello = _hello(binding)
+    hello.a, hello.policy, hello.revocations = a, policy, revocations
+    return HelloFrame(hello, signed.b64(me.sign(signed.LINK, signed.hello(hello))))
 
 
 def check_hello(
@@ -155,22 +156,22 @@ def check_hello(
 ) -> Hello:
     """The peer's hello, if it describes this very connection from the other side.
 
-    ``certificate``: SHA-256 of the certificate that the engine saw in the handshake (empty on the
-    relay). ``member``: whom the offer or answer proved. Raises BadSignature naming what differs,
-    Revoked or MembershipExpired.
+    ``certificate``: SHA-256 of the certificate that the other end used in the path's own handshake
+    (DTLS or TLS). ``member``: whom the offer or answer proved. Raises BadSignature naming what
+    differs, Revoked or MembershipExpired.
     """
-    said, due = frame.hello, _hello(_mirror(binding))
-    if certificate != binding.peer_fingerprint:
+    hello, expected = frame.hello, _hello(_mirror(binding))
+    if not certificate or certificate != binding.peer_fingerprint:
         raise BadSignature(f"{binding.peer} connected with another certificate than it described.")
     if member.id != binding.peer:
         raise BadSignature(f"{member.id} speaks on the link to {binding.peer}.")
     for name in _BOUND:
-        if getattr(said, name) != getattr(due, name):
+        if getattr(hello, name) != getattr(expected, name):
             raise BadSignature(f"The hello of {binding.peer} differs in {name}.")
-    if not verify(member.sign, signed.LINK, signed.hello(said), _sig(frame.sig)):
+    if not verify(member.sign, signed.LINK, signed.hello(hello), _sig(frame.sig)):
         raise BadSignature(f"The hello is not signed by {binding.peer}.")
     check_member(member, now, revocations)
-    return said
+    return hello
 
 
 def check_login(
@@ -187,8 +188,8 @@ def check_login(
     member = check_chain(register.chain, mesh=mesh, now=now, verify=verify, ns=register.ns)
     if member.id != register.peer_id or member.kind not in LOGIN_KINDS:
         raise BadChain(f"The membership of {member.id} does not let {register.peer_id} log in.")
-    said = login_bytes(register, mesh, nonce)
-    if not verify(member.sign, signed.LOGIN, said, _sig(register.sig)):
+    signed_bytes = login_bytes(register, mesh, nonce)
+    if not verify(member.sign, signed.LOGIN, signed_bytes, _sig(register.sig)):
         raise BadSignature(f"{register.peer_id} did not prove its key.")
     return member
 
@@ -238,8 +239,8 @@ def check_registry(
         raise WrongMesh("The registry has another key than the invitation names.")
     if pinned is not None and member.sign != pinned:
         raise WrongMesh("The registry has another key than the one pinned.")
-    said = signed.registry(mesh=mesh, nonce=nonce, certificate=certificate)
-    if not verify(member.sign, signed.REGISTRY, said, _sig(proof)):
+    signed_bytes = signed.registry(mesh=mesh, nonce=nonce, certificate=certificate)
+    if not verify(member.sign, signed.REGISTRY, signed_bytes, _sig(proof)):
         raise BadSignature("The registry did not prove its key for this connection.")
     return member
 
@@ -306,26 +307,26 @@ def _mirror(binding: HelloBinding) -> HelloBinding:
     )
 
 
-def _check_ends(said: Offer | Answer, me: LocalIdentity) -> None:
+def _check_ends(message: Offer | Answer, me: LocalIdentity) -> None:
     """Sender and addressee, before any signature is looked at."""
-    if said.target_id != me.id or said.peer_id == me.id:
+    if message.target_id != me.id or message.peer_id == me.id:
         raise Denied("This is not for me.")
-    if not is_peer_id(said.peer_id):
+    if not is_peer_id(message.peer_id):
         raise Denied("The sender's id is malformed.")
-    if said.peer_incarnation != me.incarnation:
-        raise Denied(f"{said.peer_id} means an earlier process of mine.")
-    if not is_incarnation(said.incarnation) or said.attempt < 1:
-        raise Denied(f"{said.peer_id} names no incarnation or attempt.")
-    if len(_bytes(said.nonce)) != NONCE_BYTES:
-        raise Denied(f"{said.peer_id} sent no nonce of {NONCE_BYTES} bytes.")
-    if not set(said.versions) & set(VERSIONS):
-        raise UpgradeNeeded(f"{said.peer_id} speaks no version that I do.")
+    if message.peer_incarnation != me.incarnation:
+        raise Denied(f"{message.peer_id} means an earlier process of mine.")
+    if not is_incarnation(message.incarnation) or message.attempt < 1:
+        raise Denied(f"{message.peer_id} names no incarnation or attempt.")
+    if len(_bytes(message.nonce)) != NONCE_BYTES:
+        raise Denied(f"{message.peer_id} sent no nonce of {NONCE_BYTES} bytes.")
+    if not set(message.versions) & set(VERSIONS):
+        raise UpgradeNeeded(f"{message.peer_id} speaks no version that I do.")
 
 
-def _check_sender(said: Offer | Answer, me: LocalIdentity, book: PinBook, now: float) -> Member:
-    member = check_chain(said.chain, mesh=me.mesh, now=now, verify=me.verify, ns=me.ns)
-    if member.id != said.peer_id:
-        raise BadSignature(f"{said.peer_id} shows the record of {member.id}.")
+def _check_sender(message: Offer | Answer, me: LocalIdentity, book: PinBook, now: float) -> Member:
+    member = check_chain(message.chain, mesh=me.mesh, now=now, verify=me.verify, ns=me.ns)
+    if member.id != message.peer_id:
+        raise BadSignature(f"{message.peer_id} shows the record of {member.id}.")
     if member.kind not in ("agent", "client"):
         raise BadChain(f"A {member.kind} makes no links.")
     judge(member, book)
@@ -334,16 +335,16 @@ def _check_sender(said: Offer | Answer, me: LocalIdentity, book: PinBook, now: f
     return member
 
 
-def _heard(said: Offer | Answer, member: Member) -> VerifiedDescription:
+def _verified(message: Offer | Answer, member: Member) -> VerifiedDescription:
     return VerifiedDescription(
         member=member,
-        incarnation=said.incarnation,
-        attempt=said.attempt,
-        nonce=_bytes(said.nonce),
-        hash=signed.digest(said.sdp),
-        capabilities=tuple(said.capabilities),
-        version=max(set(said.versions) & set(VERSIONS)),
-        description=sdp.scan(said.sdp),
+        incarnation=message.incarnation,
+        attempt=message.attempt,
+        nonce=_bytes(message.nonce),
+        hash=signed.digest(message.sdp),
+        capabilities=tuple(message.capabilities),
+        version=max(set(message.versions) & set(VERSIONS)),
+        description=sdp.scan(message.sdp),
     )
 
 

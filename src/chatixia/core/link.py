@@ -1,164 +1,111 @@
-"""How a link to one peer comes to be and ends: attempts, requests, candidates, bounds.
+"""How a link to one peer opens and ends: attempts, requests, candidates, bounds, which path counts.
 
 The lower id offers, always; the higher one asks it to (``connect``) and waits 2 s, with back-off,
 so offers never cross (links.md section 2). A try is (both incarnations, attempt); what belongs to
 any other is dropped. A living path is given up only after its replacement's ``hello`` verified.
-State and effects only: the driver (``peer.links.driver``) checks signatures and owns the
-connections, which are known here by a key.
+
+A link has one or more kinds of paths (``core.paths``), and uses the best that is open: up when a
+better one opens, down when that dies; attempts at a better kind go on while a worse one is open.
+
+State and effects only: the driver (``peer.links``) checks signatures and owns the connections,
+which are known here by a key.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-import msgspec
-
-from chatixia.errors import (
-    Denied,
-    MeshError,
-    Overloaded,
-    PeerRestarted,
-    UnknownAgent,
-    Unreachable,
-)
+from chatixia.errors import Denied, MeshError, Overloaded, PeerRestarted, UnknownAgent, Unreachable
 from chatixia.wire.signaling import MAX_CANDIDATES, IceCandidate
 
+from .paths import (
+    DIRECT,
+    AcceptOffer,
+    AddCandidate,
+    CloseConnection,
+    CreateOffer,
+    PathAttempt,
+    PathKind,
+    PathSlot,
+    ReportDeparture,
+    ReportFailure,
+    RequestOffer,
+    Sink,
+    UsePath,
+    backoff,
+)
 from .rates import TokenBucket
 from .verdict import Word
 
 TRY_SECONDS: Final = 8.0
 """From the start of an attempt to its ``hello``; no engine reports its failure in time."""
-ASK_SECONDS: Final = 2.0
+REQUEST_SECONDS: Final = 2.0
 """How long the higher id waits for an offer before it asks again; doubles."""
 RETRY_SECONDS: Final = 1.0
-MAX_BACKOFF: Final = 30.0
-BREAKS: Final = 3
+MAX_BREAKS: Final = 3
 """Paths in a row that broke within a second of opening before the next attempt waits."""
-TRIES: Final = 4
+MAX_TRIES: Final = 4
 """Attempts (or requests for one) before a link counts as impossible until it is wanted anew."""
-HOPE: Final = 60.0
+REVIVE_SECONDS: Final = 60.0
 """A peer that comes back this soon after it was wanted gets its attempt by itself."""
-LINGER: Final = 5.0
+LINGER_SECONDS: Final = 5.0
 """How long a replaced path is still read."""
-BAR: Final = 60.0
-OFFERS: Final = 10
+BAR_SECONDS: Final = 60.0
+OFFER_BURST: Final = 10
 OFFER_SECONDS: Final = 6.0
-INCARNATIONS: Final = 16
+MAX_INCARNATIONS: Final = 16
 """Processes of one peer whose attempts are remembered."""
-RESTING: Final = 3.0
+ABSENT_SECONDS: Final = 3.0
 """A peer that is away from the registry and without a path is gone after this long."""
-AWAY: Final = 30.0
+ISOLATED_SECONDS: Final = 30.0
 """The same when the registry cannot be asked."""
-
-
-class CreateOffer(msgspec.Struct):
-    """Make a connection and offer it."""
-
-    key: int
-    attempt: int
-    incarnation: str
-
-
-class AcceptOffer(msgspec.Struct):
-    """Answer the offer in hand with a new connection."""
-
-    key: int
-
-
-class AddCandidate(msgspec.Struct):
-    """A candidate for a connection that exists."""
-
-    key: int
-    candidate: IceCandidate
-
-
-class CloseConnection(msgspec.Struct):
-    """Close a connection, for ``why``; ``after`` seconds from now (it is still read until then)."""
-
-    key: int
-    why: str
-    after: float = 0.0
-
-
-class RequestOffer(msgspec.Struct):
-    """Send ``connect``. ``restart``: over a path that died."""
-
-    restart: bool
-
-
-class ReportFailure(msgspec.Struct):
-    """Tell the mesh that there is no link, and why."""
-
-    error: MeshError
-
-
-class ReportDeparture(msgspec.Struct):
-    """Tell the mesh that this process of the peer is gone."""
-
-    incarnation: str
-
-
-Effect = (
-    CreateOffer
-    | AcceptOffer
-    | AddCandidate
-    | CloseConnection
-    | RequestOffer
-    | ReportFailure
-    | ReportDeparture
-)
-Sink = list[Effect]
-
-
-class Attempt(msgspec.Struct):
-    """One connection. ``seen`` candidates came; ``held`` wait until it exists (``ready``)."""
-
-    key: int
-    attempt: int
-    incarnation: str
-    since: float
-    ready: bool = False
-    seen: int = 0
-    held: list[IceCandidate] = []
 
 
 class Link:
     """All that concerns one peer. ``offers``: I am the lower id.
 
-    ``open``: the path in use; ``trying``: the attempt under way; ``old``: a replaced path that is
-    still read. ``incarnation``: the peer's present process as the registry says; ``session``: the
-    one whose ``hello`` verified last. ``attempt``: the highest number used or seen; it goes on
-    above what a forgotten link to this peer may have used.
+    ``slots``: the paths by kind, the best kind first; ``open``: the path in use.
+    ``incarnation``: the peer's present process as the registry says; ``session``: the one whose
+    ``hello`` verified last. ``attempt``: the highest number used or seen; it goes on above what a
+    forgotten link to this peer may have used.
     """
 
-    def __init__(self, me: str, peer: str, now: float, attempt: int = 0) -> None:
+    def __init__(
+        self,
+        me: str,
+        peer: str,
+        now: float,
+        attempt: int = 0,
+        kinds: Sequence[PathKind] = (DIRECT,),
+    ) -> None:
         self.peer = peer
         self.offers = me.encode() < peer.encode()
-        self.open: Attempt | None = None
-        self.trying: Attempt | None = None
-        self.old: Attempt | None = None
+        self.slots = tuple(PathSlot(kind) for kind in sorted(kinds, key=lambda kind: kind.best))
+        self.open: PathAttempt | None = None
         self.incarnation = self.session = ""
         self.attempt = attempt
         self.left_at: float | None = None
         self._doubt: MeshError | None = None
         self._clean = False
         self._lost_at: float | None = None
-        self._opened_at = 0.0
-        self._breaks = 0
+        self._switched_at = 0.0
         self._keys = 0
-        self._seen: dict[str, int] = {}
+        self._attempts: dict[str, int] = {}
         self._quiet_at = 0.0
-        self._wanted = False
-        self._hope_until = self._barred_at = self._barred_until = 0.0
-        self._tries = 0
-        self._next_at = 0.0
-        self._offers = TokenBucket(OFFERS, OFFER_SECONDS, now)
-        self._asks = TokenBucket(OFFERS, OFFER_SECONDS, now)
+        self._revive_until = self._barred_at = self._barred_until = 0.0
+        self._offers = TokenBucket(OFFER_BURST, OFFER_SECONDS, now)
+        self._requests = TokenBucket(OFFER_BURST, OFFER_SECONDS, now)
+
+    @property
+    def trying(self) -> PathAttempt | None:
+        """The attempt under way, at the best kind if there are several."""
+        return next((slot.trying for slot in self.slots if slot.trying), None)
 
     @property
     def quiet(self) -> bool:
         """Whether nothing would be lost by forgetting this peer."""
-        return not (self.open or self.trying or self.old or self._wanted or self.session)
+        return not self.session and not any(slot.wanted or any(slot) for slot in self.slots)
 
     def forgettable(self, now: float) -> float:
         """For how many seconds this peer could have been forgotten: its bar is over as well."""
@@ -166,7 +113,7 @@ class Link:
         return now - max(self._quiet_at, self._barred_until) if self._quiet_at else 0.0
 
     def word(self, up: bool) -> Word:
-        """What the registry says of the process at the other end of the open path."""
+        """What the registry says of the process at the other end of the path in use."""
         if not up:
             return "away"
         other = self.open is not None and self.incarnation not in ("", self.open.incarnation)
@@ -174,72 +121,85 @@ class Link:
 
     # -- what my own side wants
 
-    def want(self, now: float, out: Sink) -> None:
+    def want(self, now: float, sink: Sink) -> None:
         """Start to open a link unless there is one, or an attempt runs."""
         error = self._barred(now)
         if isinstance(error, Denied):
-            out.append(ReportFailure(error))
+            sink.append(ReportFailure(error))
             return
-        self._hope_until = now + HOPE
-        if self.open or self._wanted:
+        self.want_when_present(now)
+        if self.open:
             return
-        self._wanted, self._tries = True, 0
-        self._next_at = max(now, self._barred_until)
-        self._step(now, out)
+        for slot in self.slots:
+            if not slot.wanted:
+                slot.want(max(now + slot.kind.delay, self._barred_until))
+                self._step(slot, now, sink)
 
-    def hope(self, now: float) -> None:
+    def want_when_present(self, now: float) -> None:
         """Wanted while the registry cannot be asked: as soon as the peer is there."""
-        self._hope_until = now + HOPE
+        self._revive_until = now + REVIVE_SECONDS
 
-    def _step(self, now: float, out: Sink) -> None:
-        """Whatever is due: an attempt, or a request for one."""
-        if not self._wanted or self.trying or now < self._next_at:
+    def _step(self, slot: PathSlot, now: float, sink: Sink) -> None:
+        """Whatever is due for one kind: an attempt, or a request for one."""
+        if not slot.wanted or slot.trying or now < slot.next_at:
             return
-        if self._tries >= TRIES:
-            self._wanted = False
-            self._fail(Unreachable(f"No link to {self.peer} came about.", agent=self.peer), out)
+        if slot.tries >= MAX_TRIES and not self._improves(slot):
+            slot.wanted = False
+            text = f"No link to {self.peer} came about."
+            self._fail(slot, Unreachable(text, agent=self.peer), sink)
             return
-        self._tries += 1
+        slot.tries += 1
         # The lower id that does not know the peer's process asks, too: the answer names it.
-        if self.offers and self.incarnation:
-            self._make(now, out)
+        if (self.offers or slot.kind.either) and self.incarnation:
+            self._offer(slot, now, sink)
         else:
-            out.append(RequestOffer(restart=bool(self.session)))
-            self._next_at = now + min(ASK_SECONDS * 2 ** (self._tries - 1), MAX_BACKOFF)
+            sink.append(RequestOffer(restart=bool(self.session)))
+            slot.next_at = now + backoff(REQUEST_SECONDS, slot.tries - 1)
 
-    def _make(self, now: float, out: Sink) -> None:
+    def _improves(self, slot: PathSlot) -> bool:
+        """Whether a path of that kind would be better than the one in use: no try is the last."""
+        return self.open is not None and slot.kind.best < self.open.rank and not slot.open
+
+    def _offer(self, slot: PathSlot, now: float, sink: Sink) -> None:
         self.attempt += 1
-        self._begin(self.attempt, self.incarnation, now, out)
-        assert self.trying
-        out.append(CreateOffer(self.trying.key, self.attempt, self.incarnation))
+        path = self._begin(slot, self.attempt, self.incarnation, now, sink)
+        path.local = True
+        sink.append(CreateOffer(path.key, self.attempt, self.incarnation, slot.kind.name))
 
-    def _begin(self, attempt: int, incarnation: str, now: float, out: Sink) -> None:
-        """A new try; never more than two connections to a peer."""
-        if self.trying:
-            out.append(CloseConnection(self.trying.key, "a newer attempt came"))
-        if self.old:
-            out.append(CloseConnection(self.old.key, "replaced"))
-            self.old = None
+    def _begin(
+        self, slot: PathSlot, attempt: int, incarnation: str, now: float, sink: Sink
+    ) -> PathAttempt:
+        """A new try; never more than two connections of a kind to a peer."""
+        if slot.trying:
+            sink.append(CloseConnection(slot.trying.key, "a newer attempt came"))
+        if slot.old:
+            sink.append(CloseConnection(slot.old.key, "replaced"))
+            slot.old = None
         self._keys += 1
-        self.trying = Attempt(self._keys, attempt, incarnation, now, held=[])
+        slot.trying = PathAttempt(self._keys, attempt, incarnation, now, pending=[])
+        return slot.trying
 
     # -- what the registry says
 
-    def present(self, incarnation: str, now: float, out: Sink) -> None:
+    def present(self, incarnation: str, now: float, sink: Sink) -> None:
         """The peer is logged in as ``incarnation``."""
         self.left_at, self._clean = None, False
         if incarnation and incarnation != self.incarnation:
             self.incarnation = incarnation
-            if self.trying and self.offers and self.trying.incarnation != incarnation:
-                self._end_try("the peer is a new process", out)
-                self._next_at = now
+            for slot in self.slots:
+                if slot.trying and slot.trying.local and slot.trying.incarnation != incarnation:
+                    self._end_try(slot, "the peer is a new process", sink)
+                    slot.next_at = now
             if self.session and self.session != incarnation and not self.open:
-                self._gone(out)
-        if now < self._hope_until and not self.open and not self._wanted:
-            self.want(now, out)
-        elif self._wanted and not self.trying and self._tries <= 1:
-            self._next_at, self._tries = now, 0
-        self._step(now, out)
+                self._report_departure(sink)
+        wanted = any(slot.wanted for slot in self.slots)
+        if now < self._revive_until and not self.open and not wanted:
+            self.want(now, sink)
+            return
+        for slot in self.slots:
+            if slot.wanted and not slot.trying and slot.tries <= 1:
+                slot.want(now + slot.kind.delay)
+            self._step(slot, now, sink)
 
     def left(self, incarnation: str, clean: bool, now: float) -> None:
         """The peer's socket at the registry closed."""
@@ -250,77 +210,90 @@ class Link:
 
     def admit(self, now: float) -> None:
         """Before an offer's signature is looked at. Raises Overloaded or Denied."""
-        self._bar(now)
-        if not self._offers.take(now):
-            raise Overloaded(f"Too many offers from {self.peer}.")
-
-    def _bar(self, now: float) -> None:
         if error := self._barred(now):
             raise error
+        if not self._offers.take(now):
+            raise Overloaded(f"Too many offers from {self.peer}.")
 
     def _barred(self, now: float) -> MeshError | None:
         """For a minute it is denied; after a mere malformed frame it is only too early."""
         if now >= self._barred_until:
             return None
         text = f"{self.peer} broke the protocol and is barred for a while."
-        return Denied(text) if self._barred_until - self._barred_at >= BAR else Overloaded(text)
+        kind = Denied if self._barred_until - self._barred_at >= BAR_SECONDS else Overloaded
+        return kind(text)
 
-    def offered(self, incarnation: str, attempt: int, now: float, out: Sink) -> None:
-        """A checked offer. Raises Denied for an attempt that was there before."""
-        if attempt <= self._seen.get(incarnation, 0):
+    def offered(
+        self, incarnation: str, attempt: int, now: float, sink: Sink, kind: str = DIRECT.name
+    ) -> None:
+        """A checked offer. Raises Denied for an attempt that was there before.
+
+        Where either end may offer and both did, the lower id's offer counts.
+        """
+        if attempt <= self._attempts.get(incarnation, 0):
             raise Denied(f"{self.peer} offered attempt {attempt} again.")
-        self._seen.pop(incarnation, None)
-        self._seen[incarnation] = attempt
-        if len(self._seen) > INCARNATIONS:
-            del self._seen[next(iter(self._seen))]
+        self._attempts.pop(incarnation, None)
+        self._attempts[incarnation] = attempt
+        if len(self._attempts) > MAX_INCARNATIONS:
+            del self._attempts[next(iter(self._attempts))]
+        slot = next((each for each in self.slots if each.kind.name == kind), None)
+        if slot is None:
+            raise Denied(f"No path of kind {kind} is opened here.")
+        if self.offers and slot.trying and slot.trying.local:
+            return
         self.attempt = attempt
-        self._begin(attempt, incarnation, now, out)
-        assert self.trying
-        out.append(AcceptOffer(self.trying.key))
+        sink.append(AcceptOffer(self._begin(slot, attempt, incarnation, now, sink).key))
 
-    def asked(self, incarnation: str, restart: bool, now: float, out: Sink) -> None:
+    def requested(self, incarnation: str, restart: bool, now: float, sink: Sink) -> None:
         """``connect`` came. Raises Overloaded or Denied.
 
         To the lower id it means: offer now. The higher one is asked only for its name of process,
         which its own ``connect`` tells.
         """
-        self._bar(now)
-        if not self._asks.take(now):
+        if error := self._barred(now):
+            raise error
+        if not self._requests.take(now):
             raise Overloaded(f"Too many requests from {self.peer}.")
         self.left_at = None
-        if self.trying and self.trying.incarnation == incarnation:
+        slot = self.slots[0]
+        if slot.trying and slot.trying.incarnation == incarnation:
             return
         if not self.offers:
-            out.append(RequestOffer(restart=False))
+            sink.append(RequestOffer(restart=False))
             return
         self.incarnation = incarnation
-        self._wanted, self._tries, self._next_at = True, 0, now
-        if self.trying:
-            self._end_try("the peer is a new process", out)
-        self._step(now, out)
+        slot.want(now)
+        if slot.trying:
+            self._end_try(slot, "the peer is a new process", sink)
+        self._step(slot, now, sink)
 
-    def candidate(self, said: IceCandidate, out: Sink) -> None:
+    def candidate(self, message: IceCandidate, sink: Sink) -> None:
         """A candidate, for the try it names and no other. Raises Overloaded above 32."""
-        mine = next((t for t in (self.trying, self.open) if t and _of(t, said)), None)
-        if mine is None:
+        living = [path for slot in self.slots for path in (slot.trying, slot.open) if path]
+        path = next((path for path in living if path.matches(message)), None)
+        if path is None:
             return
-        mine.seen += 1
-        if mine.seen > MAX_CANDIDATES:
+        path.candidates += 1
+        if path.candidates > MAX_CANDIDATES:
             raise Overloaded(f"Too many candidates from {self.peer}.")
-        if mine.ready:
-            out.append(AddCandidate(mine.key, said))
+        if path.ready:
+            sink.append(AddCandidate(path.key, message))
         else:
-            mine.held.append(said)
+            path.pending.append(message)
 
-    def told(self, error: MeshError, attempt: int, now: float, out: Sink) -> None:
+    def error_received(self, error: MeshError, attempt: int, now: float, sink: Sink) -> None:
         """The other side, or the registry (attempt 0), says why there is no link."""
-        if self.trying and attempt in (0, self.trying.attempt):
-            self.failed(self.trying.key, error, now, out)
-        elif self.open and attempt == self.open.attempt:
-            # Unsigned, so it cuts nothing; but if the peer closes now, this is why.
-            self._doubt = error
-        elif self._wanted and not self.trying:
-            self._give_up(error, out)
+        tried = [s.trying for s in self.slots if s.trying and attempt in (0, s.trying.attempt)]
+        for path in tried:
+            self.failed(path.key, error, now, sink)
+        if tried:
+            return
+        if any(slot.open and slot.open.attempt == attempt for slot in self.slots):
+            self._doubt = error  # unsigned, so it cuts nothing; if the peer closes now, this is why
+            return
+        for slot in self.slots:
+            if slot.wanted and not slot.trying:
+                self._give_up(slot, error, sink)
 
     def unknown(self, now: float) -> None:
         """The registry does not know the peer: it has left."""
@@ -329,135 +302,196 @@ class Link:
 
     # -- what became of a connection
 
-    def ready(self, key: int, out: Sink) -> None:
-        """The connection exists: it may have what was held for it."""
-        if self.trying and self.trying.key == key:
-            self.trying.ready = True
-            out.extend(AddCandidate(key, each) for each in self.trying.held)
-            self.trying.held.clear()
+    def ready(self, key: int, sink: Sink) -> None:
+        """The connection exists: it may have what waited for it."""
+        slot = self._slot(key)
+        if slot is not None and slot.trying:
+            slot.trying.ready = True
+            sink.extend(AddCandidate(key, each) for each in slot.trying.pending)
+            slot.trying.pending.clear()
 
-    def verified(self, key: int, now: float, out: Sink) -> bool:
-        """Both hellos hold. False: that try is over already."""
-        mine = self.trying
-        if mine is None or mine.key != key:
+    def _slot(self, key: int) -> PathSlot | None:
+        """Where the attempt of that key is under way."""
+        return next((each for each in self.slots if each.trying and each.trying.key == key), None)
+
+    def verified(self, key: int, now: float, sink: Sink, tier: str = "") -> bool:
+        """Both hellos hold, on a path of ``tier`` (default: its kind's name). False: that try is
+        over already."""
+        slot = self._slot(key)
+        if slot is None or slot.trying is None:
             return False
-        before, self.open, self.trying = self.open, mine, None
+        path, before = slot.trying, slot.open
+        path.opened_at, path.rank = now, slot.kind.ranks[tier or slot.kind.name]
+        slot.open, slot.trying, slot.wanted, slot.tries = path, None, False, 0
+        replaced: Sink = []
         if before:
-            same = before.incarnation == mine.incarnation
-            out.append(CloseConnection(before.key, "replaced", LINGER if same else 0.0))
-            self.old = before if same else None
-        self.session = self.incarnation = mine.incarnation
-        self._opened_at = now
-        self.left_at = self._lost_at = self._doubt = None
-        self._wanted, self._tries, self._hope_until = False, 0, 0.0
+            same = before.incarnation == path.incarnation
+            replaced.append(CloseConnection(before.key, "replaced", LINGER_SECONDS if same else 0))
+            slot.old = before if same else None
+        self._close_worse(slot, path, replaced)
+        self.session = self.incarnation = path.incarnation
+        self.left_at, self._lost_at, self._doubt, self._revive_until = None, None, None, 0.0
+        self._rank(now, sink)
+        sink.extend(replaced)
         self._offers.give()
-        self._asks.give()
+        self._requests.give()
         return True
 
-    def failed(self, key: int, error: MeshError, now: float, out: Sink) -> None:
+    def _close_worse(self, slot: PathSlot, path: PathAttempt, sink: Sink) -> None:
+        """Attempts at what is worse than ``path`` end, and paths to an earlier process."""
+        for other in self.slots:
+            if other is slot:
+                continue
+            if other.kind.best > path.rank:
+                other.wanted = False
+                if other.trying:
+                    self._end_try(other, "a better path opened", sink)
+            if other.open and other.open.incarnation != path.incarnation:
+                sink.append(CloseConnection(other.open.key, "replaced"))
+                other.open = None
+
+    def _rank(self, now: float, sink: Sink) -> None:
+        """Use the best open path; one of a kind that died before has to stand for a while first."""
+        current = next((slot.open for slot in self.slots if slot.open is self.open), None)
+        ready = [
+            slot.open
+            for slot in self.slots
+            if slot.open and (current in (None, slot.open) or slot.usable_at() <= now)
+        ]
+        best = min(ready, key=lambda path: path.rank, default=None)
+        if best is not self.open and best is not None:
+            self._switched_at = now
+            sink.append(UsePath(best.key))
+        self.open = best
+
+    def failed(self, key: int, error: MeshError, now: float, sink: Sink) -> None:
         """A try came to nothing. A refusal is final; anything else is tried again."""
-        if self.trying is None or self.trying.key != key:
+        slot = self._slot(key)
+        if slot is None:
             return
-        self._end_try(error.message, out)
-        if isinstance(error, PeerRestarted):
-            self._wanted = True  # as soon as its new process is known
-            self._next_at = now + RETRY_SECONDS
+        self._end_try(slot, error.message, sink)
+        if isinstance(error, PeerRestarted):  # as soon as its new process is known
+            slot.wanted, slot.next_at = True, now + RETRY_SECONDS
         elif isinstance(error, Unreachable | Overloaded):
-            self._fail(error, out)
-            self._next_at = now + min(RETRY_SECONDS * 2**self._tries, MAX_BACKOFF)
+            self._fail(slot, error, sink)
+            slot.next_at = now + backoff(RETRY_SECONDS, slot.tries)
         else:
-            self._give_up(error, out)
+            self._give_up(slot, error, sink)
 
-    def lost(self, key: int, now: float, out: Sink, again: bool = True) -> None:
-        """The open path died, or (``again`` False) was closed by agreement."""
-        if self.old and self.old.key == key:
-            self.old = None
-            out.append(CloseConnection(key, "closed"))
-        if self.open and self.open.key == key:
-            self._lose(now, out, "its path died")
-            if again:
-                self._again(now, out)
+    def lost(self, key: int, now: float, sink: Sink, again: bool = True) -> None:
+        """An open path died, or (``again`` False) was closed by agreement."""
+        for slot in self.slots:
+            if slot.old and slot.old.key == key:
+                slot.old = None
+                sink.append(CloseConnection(key, "closed"))
+            if slot.open and slot.open.key == key:
+                self._lose(slot, now, sink, again)
 
-    def _again(self, now: float, out: Sink) -> None:
-        """A new attempt under the same session, at once."""
-        self._hope_until = now + HOPE
+    def _lose(self, slot: PathSlot, now: float, sink: Sink, again: bool) -> None:
+        assert slot.open
+        path = slot.open
+        slot.lose(now)
+        self._rank(now, sink)
+        sink.append(CloseConnection(path.key, "its path died"))
+        if self.open is None:
+            self._lost_at = now
+        if again and (self.open is None or self._improves(slot)):
+            self._again(slot, now - path.opened_at, now, sink)
+
+    def _again(self, slot: PathSlot, lasted: float, now: float, sink: Sink) -> None:
+        """A new attempt under the same session, at once; worse kinds too where no path is left."""
+        self._revive_until = now + REVIVE_SECONDS
         if self._doubt:
-            self._give_up(self._doubt, out)
+            self._give_up(slot, self._doubt, sink)
         if now < self._barred_until or self._doubt or self.left_at is not None:
             return
-        self._wanted, self._tries, self._next_at = True, 0, now
-        self._breaks = self._breaks + 1 if now - self._opened_at < RETRY_SECONDS else 0
-        if self._breaks > BREAKS:
-            self._next_at += RETRY_SECONDS  # two that open and break must not do so in a circle
-        self._step(now, out)
+        slot.breaks = slot.breaks + 1 if lasted < RETRY_SECONDS else 0
+        # Two that open and break must not do so in a circle.
+        slot.want(now + (RETRY_SECONDS if slot.breaks > MAX_BREAKS else 0.0))
+        for other in self.slots:
+            if other is not slot and not other.pending and self.open is None:
+                other.want(now + other.kind.delay)
+        for each in self.slots:
+            self._step(each, now, sink)
 
-    def _lose(self, now: float, out: Sink, why: str) -> None:
-        assert self.open
-        out.append(CloseConnection(self.open.key, why))
-        self.open, self._lost_at = None, now
+    def _end_try(self, slot: PathSlot, reason: str, sink: Sink) -> None:
+        assert slot.trying
+        sink.append(CloseConnection(slot.trying.key, reason))
+        slot.trying = None
 
-    def _end_try(self, why: str, out: Sink) -> None:
-        assert self.trying
-        out.append(CloseConnection(self.trying.key, why))
-        self.trying = None
-
-    def _give_up(self, error: MeshError, out: Sink) -> None:
-        self._wanted = False
+    def _give_up(self, slot: PathSlot, error: MeshError, sink: Sink) -> None:
+        slot.wanted = False
         if not isinstance(error, Unreachable | UnknownAgent):
-            self._hope_until = 0.0
-        self._fail(error, out)
+            self._revive_until = 0.0
+        self._fail(slot, error, sink)
 
-    def _fail(self, error: MeshError, out: Sink) -> None:
-        if not self.open:
-            out.append(ReportFailure(error))
+    def _fail(self, slot: PathSlot, error: MeshError, sink: Sink) -> None:
+        """No path of this kind; the mesh hears of it where no other may come either."""
+        if not self.open and not any(each.pending for each in self.slots if each is not slot):
+            sink.append(ReportFailure(error))
 
-    def refused(self, error: MeshError, out: Sink) -> None:
+    def refused(self, error: MeshError, sink: Sink) -> None:
         """An offer did not hold. The mesh hears of it only if it waits for just this: whoever
         brings bad offers in a peer's name must not cut the peer off."""
-        if self._wanted and not self.trying:
-            self._fail(error, out)
+        if any(slot.wanted for slot in self.slots) and not self.trying:
+            self._fail(self.slots[0], error, sink)
 
-    def bar(self, now: float, seconds: float = BAR) -> None:
+    def bar(self, now: float, seconds: float = BAR_SECONDS) -> None:
         """The peer broke the protocol: nothing from it for a while."""
         if now + seconds > self._barred_until:
             self._barred_at, self._barred_until = now, now + seconds
 
-    def gone(self, out: Sink) -> None:
+    def depart(self, sink: Sink) -> None:
         """The verdict: this process of the peer is gone."""
-        ended = [each for each in (self.open, self.trying, self.old) if each]
-        self.open = self.trying = self.old = None
-        self._wanted = False
-        self._gone(out)  # first: a call that lost its path would only ask for another
-        out.extend(CloseConnection(each.key, "the peer is gone") for each in ended)
+        paths = [path for slot in self.slots for path in slot]
+        for slot in self.slots:
+            slot.clear()
+        self.open = None
+        self._report_departure(sink)  # first: a call that lost its path would ask for another
+        sink.extend(CloseConnection(path.key, "the peer is gone") for path in paths)
 
-    def _gone(self, out: Sink) -> None:
+    def _report_departure(self, sink: Sink) -> None:
         if self.session:
-            out.append(ReportDeparture(self.session))
+            sink.append(ReportDeparture(self.session))
         self.session, self._lost_at = "", None
 
     def forget_old(self, key: int) -> None:
         """A replaced path was read long enough."""
-        if self.old and self.old.key == key:
-            self.old = None
+        for slot in self.slots:
+            if slot.old and slot.old.key == key:
+                slot.old = None
 
-    def tick(self, now: float, up: bool, out: Sink) -> None:
+    def tick(self, now: float, up: bool, sink: Sink) -> None:
         """What is due by time. ``up``: the registry can be asked."""
-        if self.trying and now - self.trying.since >= TRY_SECONDS:
-            why = f"No path to {self.peer} opened within {TRY_SECONDS:.0f} s."
-            self.failed(self.trying.key, Unreachable(why, agent=self.peer), now, out)
-        if not self.open and self.session and self._lost_at is not None:
-            self._pathless(now, up, out)
+        for slot in self.slots:
+            if slot.trying and now - slot.trying.since >= TRY_SECONDS:
+                text = f"No path to {self.peer} opened within {TRY_SECONDS:.0f} s."
+                self.failed(slot.trying.key, Unreachable(text, agent=self.peer), now, sink)
+        if len(self.slots) > 1 and self.open:
+            self._rank(now, sink)
+            self._close_spare(now, sink)
+        if not self.open and self.session:
+            self._pathless(now, up, sink)
         if up:
-            self._step(now, out)
+            for slot in self.slots:
+                self._step(slot, now, sink)
 
-    def _pathless(self, now: float, up: bool, out: Sink) -> None:
-        assert self._lost_at is not None
-        if self.left_at is not None:
-            if self._clean or now - max(self.left_at, self._lost_at) >= RESTING:
-                self.gone(out)
-        elif not up and now - self._lost_at >= AWAY:
-            self.gone(out)
+    def _close_spare(self, now: float, sink: Sink) -> None:
+        """What a better path replaced is read, and could be used again, for a while."""
+        for slot in self.slots:
+            path = slot.open
+            if not path or path is self.open or not self.open or path.rank < self.open.rank:
+                continue
+            if now - self._switched_at >= LINGER_SECONDS:
+                sink.append(CloseConnection(path.key, "a better path is in use"))
+                slot.open = None
 
-
-def _of(mine: Attempt, said: IceCandidate) -> bool:
-    return mine.attempt == said.attempt and mine.incarnation == said.incarnation
+    def _pathless(self, now: float, up: bool, sink: Sink) -> None:
+        if self._lost_at is None:
+            return
+        if self.left_at is None:
+            over = not up and now - self._lost_at >= ISOLATED_SECONDS
+        else:
+            over = self._clean or now - max(self.left_at, self._lost_at) >= ABSENT_SECONDS
+        if over:
+            self.depart(sink)

@@ -103,10 +103,12 @@ def strip(sdp: str) -> str:
     """
     lines = sdp.splitlines()
     prints = {line.lower(): line for line in lines if line.lower().startswith("a=fingerprint:")}
-    kept = [line for low, line in prints.items() if low.startswith("a=fingerprint:sha-256 ")]
-    if len(kept) != 1:
-        _refuse(f"has {len(kept)} sha-256 fingerprints instead of one")
-    first = lines.index(kept[0])
+    fingerprints = [
+        line for low, line in prints.items() if low.startswith("a=fingerprint:sha-256 ")
+    ]
+    if len(fingerprints) != 1:
+        _refuse(f"has {len(fingerprints)} sha-256 fingerprints instead of one")
+    first = lines.index(fingerprints[0])
     return "".join(
         f"{line}\r\n" for n, line in enumerate(lines) if n == first or line.lower() not in prints
     )
@@ -187,11 +189,11 @@ def _max_message(values: list[str]) -> int:
 def _candidates(values: list[str]) -> tuple[str, ...]:
     if len(values) > MAX_CANDIDATES:
         _refuse(f"has more than {MAX_CANDIDATES} candidates")
-    found = tuple(f"candidate:{value}" for value in values)
-    for text in found:
+    candidates = tuple(f"candidate:{value}" for value in values)
+    for text in candidates:
         if reason := check_candidate(text):
             _refuse(f"has a candidate that {reason}")
-    return found
+    return candidates
 
 
 def _check_host(host: str) -> str | None:

@@ -17,18 +17,18 @@ Verdict = Literal["alive", "busy", "path_down", "gone", "suspect"]
 Word = Literal["held", "closed", "away"]
 """What the registry says of the peer's socket; ``away``: it cannot be asked."""
 
-SILENT: Final = 4.0
+SILENT_SECONDS: Final = 4.0
 """Seconds without a sign before the path counts as down."""
-SILENT_CLOSED: Final = 3.0
+SILENT_CLOSED_SECONDS: Final = 3.0
 """The same when the registry saw the peer's socket close: calls must fail within 5 s."""
-SILENT_BLIND: Final = 15.0
+SILENT_BLIND_SECONDS: Final = 15.0
 """The same with an engine that has no STUN witness; a blocked loop looks dead to it."""
-SUSPECT: Final = 30.0
-LATE: Final = 1.0
+SUSPECT_SECONDS: Final = 30.0
+LATE_SECONDS: Final = 1.0
 """My own timer fired this much late: it was I who was silent."""
-PROBE: Final = 2.0
+PROBE_SECONDS: Final = 2.0
 """Seconds of silence before a ping."""
-UNEASY: Final = 1.0
+UNEASY_SECONDS: Final = 1.0
 """Seconds that a ping waits before the engine is asked for its witness."""
 
 _BOTH_SILENT: Final[dict[Word, Verdict]] = {
@@ -56,15 +56,15 @@ TABLE: Final[dict[tuple[bool, bool, Word], Verdict]] = {
 class PathWitnesses:
     """The witnesses of one open path. Times are monotonic seconds.
 
-    ``heard``: when the peer's last frame came. ``asked``: when the first ping went that nothing
-    answered yet, 0 for none.
+    ``frame_at``: when the peer's last frame came. ``probed_at``: when the first ping went that
+    nothing answered yet, 0 for none.
     """
 
-    __slots__ = ("_blind", "_stun", "_stun_at", "_suspect_at", "asked", "heard")
+    __slots__ = ("_blind", "_stun", "_stun_at", "_suspect_at", "frame_at", "probed_at")
 
     def __init__(self, now: float) -> None:
-        self.heard = now
-        self.asked = 0.0
+        self.frame_at = now
+        self.probed_at = 0.0
         self._blind = True
         self._stun: float | None = None
         self._stun_at = now
@@ -72,40 +72,46 @@ class PathWitnesses:
 
     def start_over(self, now: float) -> None:
         """My own timer was late: what I did not hear proves nothing."""
-        self.asked, self._stun_at, self._suspect_at = 0.0, now, 0.0
-        self.heard = max(self.heard, now - PROBE)
+        self.probed_at, self._stun_at, self._suspect_at = 0.0, now, 0.0
+        self.frame_at = max(self.frame_at, now - PROBE_SECONDS)
 
-    def hear(self, heard: float) -> None:
-        """The mesh read the peer's last frame at ``heard``."""
-        self.heard = max(self.heard, heard)
-        if heard >= self.asked:  # what came before the question does not answer it
-            self.asked = 0.0
+    def hear(self, frame_at: float) -> None:
+        """The mesh read the peer's last frame at ``frame_at``."""
+        self.frame_at = max(self.frame_at, frame_at)
+        if frame_at >= self.probed_at:  # what came before the question does not answer it
+            self.probed_at = 0.0
 
     def wants_probe(self, now: float, at_once: bool = False) -> bool:
         """Whether to ping now. ``at_once``: there is a reason for doubt."""
-        if not at_once and now - max(self.heard, self.asked) < PROBE:
+        if not at_once and now - max(self.frame_at, self.probed_at) < PROBE_SECONDS:
             return False
-        self.asked = self.asked or now
+        self.probed_at = self.probed_at or now
         return True
 
     def uneasy(self, now: float) -> bool:
         """Whether the engine's witness is worth asking."""
-        return bool(self.asked) and now - self.asked >= UNEASY
+        return bool(self.probed_at) and now - self.probed_at >= UNEASY_SECONDS
 
     def witness(self, value: float | None, now: float) -> None:
-        """The engine's ``last_heard``; it rises while the far ICE agent answers. None: blind."""
+        """The engine's ``last_answer``; it rises while the far ICE agent answers. None: blind."""
         self._blind = value is None
         if value is not None and value != self._stun:
             self._stun, self._stun_at = value, now
 
     def judge(self, now: float, word: Word) -> Verdict:
         """The verdict by the table; ``suspect`` becomes ``gone`` after 30 s."""
-        limit = SILENT_CLOSED if word == "closed" else SILENT_BLIND if self._blind else SILENT
-        silent = bool(self.asked) and now - self.asked >= limit
+        limit = (
+            SILENT_CLOSED_SECONDS
+            if word == "closed"
+            else SILENT_BLIND_SECONDS
+            if self._blind
+            else SILENT_SECONDS
+        )
+        silent = bool(self.probed_at) and now - self.probed_at >= limit
         stun = self._blind or now - self._stun_at >= limit
         verdict = TABLE[silent, stun, word]
         if verdict != "suspect":
             self._suspect_at = 0.0
             return verdict
         self._suspect_at = self._suspect_at or now
-        return "gone" if now - self._suspect_at >= SUSPECT else "suspect"
+        return "gone" if now - self._suspect_at >= SUSPECT_SECONDS else "suspect"

@@ -31,13 +31,13 @@ async def test_it_cannot_restart():
         assert not a.connection.can_restart
         with pytest.raises(EngineRefused) as refused:
             await a.connection.offer(restart=True)
-        assert refused.value.why == "no_restart"
+        assert refused.value.reason == "no_restart"
 
 
 async def test_it_has_no_witness_of_silence():
     async with linked(AiortcEngine(), AiortcEngine()) as (a, _):
         stats = await a.connection.stats()
-        assert stats.last_heard is None
+        assert stats.last_answer is None
         assert stats.rtt_ms is None
 
 

@@ -55,7 +55,7 @@ async def test_a_frame_above_the_bound_is_refused_at_once_and_the_channel_lives(
     async with linked(*engines(names)) as (a, b):
         with pytest.raises(EngineRefused) as refused:
             a.send(b"x" * (MAX_MESSAGE + 1))
-        assert refused.value.why == "too_large"
+        assert refused.value.reason == "too_large"
         a.send(b"after")
         assert await b.frames_to(1) == [b"after"]
 
@@ -75,7 +75,7 @@ async def test_a_drained_close_delivers_all_that_was_queued(names):
         for end in (a, b):
             with pytest.raises(EngineRefused) as refused:
                 end.send(b"late")
-            assert refused.value.why == "closed"
+            assert refused.value.reason == "closed"
 
 
 @each_pair
@@ -140,17 +140,17 @@ async def test_bad_descriptions_and_candidates_are_refused_as_such(name):
     for text in ("", "v=0", "v=0\r\nm=application x", "\x00" * 50):
         with pytest.raises(EngineRefused) as refused:
             await b.connection.answer(text)
-        assert refused.value.why == "bad_description"
+        assert refused.value.reason == "bad_description"
     await connect(a, b)
     with pytest.raises(EngineRefused) as refused:
         await a.connection.add_candidate(Candidate("candidate:nonsense"))
-    assert refused.value.why == "bad_candidate"
+    assert refused.value.reason == "bad_candidate"
     await engine.close()
     assert a.closed.is_set()
     assert b.closed.is_set()
     with pytest.raises(EngineRefused) as refused:
         a.connection.create_channel("more")
-    assert refused.value.why == "closed"
+    assert refused.value.reason == "closed"
 
 
 @each_engine
@@ -205,7 +205,7 @@ async def test_a_full_engine_refuses_and_loses_nothing(name):
             for _ in range(200):
                 a.send(b"x" * 250_000)
                 taken += 1
-        assert refused.value.why == "full"
+        assert refused.value.reason == "full"
         assert 60 < taken < 80
         assert len(await b.frames_to(taken)) == taken
 
@@ -218,7 +218,7 @@ async def test_a_channel_that_never_opened_still_ends_once(name):
     channel.on_close = lambda: ends_seen.append(1)
     with pytest.raises(EngineRefused) as refused:
         channel.send(b"early")
-    assert refused.value.why == "closed"
+    assert refused.value.reason == "closed"
     await connection.close()
     await connection.close()
     assert ends_seen == [1]

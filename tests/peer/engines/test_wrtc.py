@@ -91,7 +91,7 @@ async def test_a_close_under_a_pending_operation_is_a_refusal_and_no_cancellatio
     await connection.close()
     with pytest.raises(EngineRefused) as refused:
         await pending
-    assert refused.value.why == "closed"
+    assert refused.value.reason == "closed"
 
 
 async def test_servers_that_are_none_are_refused():

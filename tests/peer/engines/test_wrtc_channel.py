@@ -34,7 +34,7 @@ async def test_frames_bounds_and_low_water(quick):
         for data in (b"x" * (MAX_MESSAGE + 1), b"y" * 400_000):
             with pytest.raises(EngineRefused) as refused:
                 a.send(data)
-            assert refused.value.why == "too_large"
+            assert refused.value.reason == "too_large"
         assert await b.frames_to(100) == sent
         b.send(b"back")
         assert await a.frames_to(1) == [b"back"]

@@ -11,11 +11,12 @@ import msgspec
 import pytest
 
 from chatixia.core.handshake import make_hello, sign_answer, sign_offer
+from chatixia.core.hello import EARLY_BYTES
 from chatixia.core.session import LINK_WINDOW
 from chatixia.errors import MeshError
 from chatixia.peer.engines.base import Connection
-from chatixia.peer.links import attempt as link_birth
-from chatixia.peer.links.attempt import EARLY_BYTES, LinkAttempt
+from chatixia.peer.links import attempt as link_attempt
+from chatixia.peer.links.attempt import LinkAttempt
 from chatixia.peer.links.driver import LinkDriver
 from chatixia.wire.base import encode
 from chatixia.wire.peer import MAX_HELLO
@@ -26,14 +27,12 @@ from tests.peer.relay import Node, Relay, nodes
 
 
 def evil(kind: type[LinkAttempt]) -> type[LinkDriver]:
-    """A driver whose connections are born by ``kind``."""
+    """A driver whose connections are made by ``kind``."""
 
     class Evil(LinkDriver):
-        def _birth(self, peer: Any, key: int, attempt: int, incarnation: str) -> LinkAttempt:
-            birth = kind(self, key, peer.id, attempt, incarnation)
-            peer.births[key] = birth
-            peer.attempts += 1
-            return birth
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            self.effects.attempt_types["direct"] = kind
 
     return Evil
 
@@ -67,8 +66,9 @@ def lying(**fields: Any) -> type[LinkAttempt]:
 
     class Lying(LinkAttempt):
         def _greet(self) -> None:
-            assert self._binding and self.channel
-            hello = make_hello(msgspec.structs.replace(self._binding, **fields), self._me)
+            assert self.exchange and self.channel
+            binding = msgspec.structs.replace(self.exchange.binding, **fields)
+            hello = make_hello(binding, self._me)
             self.channel.send(encode(hello))
 
     return Lying
@@ -143,7 +143,7 @@ async def test_anything_but_a_hello_first_ends_the_connection(data):
     try:
         assert (await told(relay, good)).code in ("bad_request", "bad_signature")
         assert not good.listener.attached and not good.listener.frames
-        assert not good.driver.peers["alice"].births
+        assert not good.driver.peers["alice"].attempts
     finally:
         await ends(good, bad)
 
@@ -173,9 +173,9 @@ async def test_channels_that_nobody_declared_are_closed(count):
     try:
         if count == 1:
             await good.listener.until(lambda: good.listener.attached)
-            [birth] = bad.driver.peers["bob"].births.values()
+            [attempt] = bad.driver.peers["bob"].attempts.values()
             async with asyncio.timeout(20):
-                await birth.extra[0].over.wait()
+                await attempt.extra[0].over.wait()
             good.listener.paths["alice"].send(b"fine")
             await bad.listener.until(lambda: bad.listener.frames)
         else:
@@ -197,7 +197,7 @@ async def test_what_comes_between_hello_and_the_link_is_held_within_a_bound():
 
     class Patient(LinkAttempt):
         async def _measure(self) -> None:
-            while len(self._early) < Eager.burst and not self.over:
+            while self.exchange.waiting < Eager.burst and not self.over:
                 await asyncio.sleep(0.01)
             await super()._measure()
 
@@ -323,9 +323,10 @@ async def test_another_certificate_than_the_signed_one_opens_no_channel(engine):
     class Other(LinkAttempt):
         def _bind(self, *arguments: Any, **named: Any) -> None:
             super()._bind(*arguments, **named)
-            assert self._binding
-            other = msgspec.structs.replace(self._binding, peer_fingerprint=b"o" * 32)
-            self._binding = other
+            assert self.exchange
+            binding = self.exchange.binding
+            other = msgspec.structs.replace(binding, peer_fingerprint=b"o" * 32)
+            self.exchange.binding = other
 
     relay = Relay()
     good = Node(relay, agent("bob").me(), engine, driver=evil(Other))
@@ -367,14 +368,14 @@ async def test_a_hello_that_came_before_the_close_is_judged_after_it():
 @pytest.mark.parametrize("after", [3, None], ids=["told-later", "never-told"])
 async def test_a_path_waits_a_moment_for_its_peers_address(after, monkeypatch):
     """The engine hides an address that a check found before signaling told of it."""
-    monkeypatch.setattr(link_birth, "NAME_SECONDS", 0.02 if after is None else 0.9)
+    monkeypatch.setattr(link_attempt, "NAME_SECONDS", 0.02 if after is None else 0.9)
     asked = 0
 
     class Shy(LinkAttempt):
         async def _stats(self) -> Any:
             nonlocal asked
             asked += 1
-            self._told_at = 0.0
+            self._gathered_at = 0.0
             stats = await super()._stats()
             hidden = stats is not None and (after is None or asked < after)
             return msgspec.structs.replace(stats, remote_addr="") if hidden else stats

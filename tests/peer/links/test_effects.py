@@ -35,7 +35,7 @@ async def test_without_the_registry_links_stay():
         await alice.open(bob)
         relay.cut()
         alice.driver.peers["bob"].used_at -= 100
-        alice.driver.tick(alice.driver.world.monotonic())
+        alice.driver.monitor.tick(alice.driver.world.monotonic())
         alice.listener.paths["bob"].send(b"still")
         await bob.listener.until(lambda: bob.listener.frames)
         relay.heal()
@@ -63,7 +63,7 @@ async def test_a_clean_stop_is_gone_at_once():
         await bob.driver.stop()
         await alice.listener.until(lambda: alice.listener.lost)
         assert alice.listener.lost == [("bob", bob.me.incarnation)]
-        assert not alice.driver.peers["bob"].births
+        assert not alice.driver.peers["bob"].attempts
 
 
 async def test_nothing_is_left_after_a_stop():
@@ -72,7 +72,7 @@ async def test_nothing_is_left_after_a_stop():
         alice.driver.cut("bob")
         await asyncio.gather(alice.driver.stop(), bob.driver.stop())
         for node in (alice, bob):
-            assert not node.driver._tasks and not node.driver.peers
+            assert not node.driver.effects.tasks and not node.driver.peers
             assert not node.driver.engine._open
 
 
@@ -86,9 +86,9 @@ async def test_a_try_without_an_answer_ends_by_its_deadline():
                 await asyncio.sleep(0.01)
         for node, other in ((alice, "bob"), (bob, "alice")):
             node.driver.peers[other].link.trying.since -= 8
-            node.driver.tick(node.driver.world.monotonic())
+            node.driver.monitor.tick(node.driver.world.monotonic())
         assert isinstance(await alice.refusal(), Unreachable)
-        assert not bob.driver.peers["alice"].births
+        assert not bob.driver.peers["alice"].attempts
 
 
 # -- idle close
@@ -109,7 +109,7 @@ async def test_a_busy_far_side_refuses_the_idle_close():
         await alice.open(bob)
         bob.listener.busy.add("alice")
         alice.driver.peers["bob"].used_at -= 100
-        alice.driver.tick(alice.driver.world.monotonic())
+        alice.driver.monitor.tick(alice.driver.world.monotonic())
         assert alice.driver.peers["bob"].bye_at
         alice.listener.paths["bob"].send(b"after the bye")
         await bob.listener.until(lambda: bob.listener.frames)

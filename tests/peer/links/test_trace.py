@@ -25,7 +25,7 @@ def trace() -> LinkTrace:
     ("mine", "theirs", "cause"),
     [
         ([], [HOST], "this machine has no address"),
-        ([HOST], [], "the other side told no address"),
+        ([HOST], [], "the other side named no address"),
         ([HOST], [HOST, "nonsense"], "only addresses of local networks are known"),
         ([HOST, SRFLX], [HOST], "a firewall or NAT between the two"),
     ],
@@ -34,15 +34,15 @@ def test_the_likely_cause(mine: list[str], theirs: list[str], cause: str):
     found = trace()
     for side, texts in ((True, mine), (False, theirs)):
         for text in texts:
-            found.candidate(text, mine=side)
+            found.candidate(text, local=side)
     assert found.likely(True).startswith(cause)
     assert found.likely(False) == ""
 
 
 def test_candidates_of_a_description_count():
     found = trace()
-    found.description(f"v=0\r\na={HOST}\r\na={SRFLX}\r\n", mine=False)
-    assert found.theirs == {"host": 1, "srflx": 1}
+    found.description(f"v=0\r\na={HOST}\r\na={SRFLX}\r\n", local=False)
+    assert found.remote == {"host": 1, "srflx": 1}
 
 
 def test_a_connection_that_flaps_writes_only_so_much(caplog: pytest.LogCaptureFixture):
@@ -90,7 +90,7 @@ async def test_a_link_that_fails_names_the_likely_cause(
             while not any("given up" in line for line in caplog.messages):
                 await asyncio.sleep(0.01)
         wanted = (
-            "no answer over UDP: the other side told no address"
+            "no answer over UDP: the other side named no address"
             if lost == (IceCandidate,)
             else "no answer to the offer"
         )

@@ -308,7 +308,7 @@ async def test_a_call_that_no_link_took_says_why_and_how_long_one_was_tried(
 ):
     """The other end answers, but no packet passes."""
     monkeypatch.setattr(route, "PATIENCE", 0.3)
-    monkeypatch.setattr(LinkAttempt, "_gathered", lambda self, found: None)
+    monkeypatch.setattr(LinkAttempt, "_gathered", lambda self, candidate: None)
     async with two() as (_, a, _b):
         first = await a.call(queued("b", queue="auto"))
         assert (first.via, first.why) == ("queue, plain", f"no direct path: {SILENT}")

@@ -30,7 +30,7 @@ from .base import (
     EngineRefused,
     IceServer,
     PathStats,
-    Why,
+    RefusalReason,
     tier_of,
 )
 from .hosts import has_address
@@ -135,8 +135,8 @@ class AiortcConnection(Connection):
         dtls = self._pc.sctp.transport if self._pc.sctp else None
         if dtls is None or not dtls.encrypted:
             return None
-        found = dtls._ssl.get_peer_certificate(as_cryptography=True)
-        return hashlib.sha256(found.public_bytes(Encoding.DER)).digest()
+        certificate = dtls._ssl.get_peer_certificate(as_cryptography=True)
+        return hashlib.sha256(certificate.public_bytes(Encoding.DER)).digest()
 
     def max_message_size(self) -> int:
         """The peer's bound in bytes, at most :data:`~chatixia.core.sdp.MAX_MESSAGE`."""
@@ -207,9 +207,9 @@ class AiortcConnection(Connection):
         if "\nm=application " not in sdp:
             raise EngineRefused("bad_description", "no data section")  # aiortc would answer it
         # aioice takes no candidate after the end mark, but a later interface may bring one.
-        given = aiortc.RTCSessionDescription(sdp.replace("a=end-of-candidates\r\n", ""), kind)
+        description = aiortc.RTCSessionDescription(sdp.replace("a=end-of-candidates\r\n", ""), kind)
         with self._guarded("bad_description"):
-            await self._pc.setRemoteDescription(given)
+            await self._pc.setRemoteDescription(description)
         await self._take_early()
 
     async def _add(self, candidate: Candidate | None) -> None:
@@ -222,12 +222,12 @@ class AiortcConnection(Connection):
             await self._pc.addIceCandidate(parsed)
 
     @contextlib.contextmanager
-    def _guarded(self, why: Why) -> Iterator[None]:
+    def _guarded(self, reason: RefusalReason) -> Iterator[None]:
         """The engine's errors as EngineRefused; its parser raises whatever came up inside."""
         try:
             yield
         except (aiortc.InvalidStateError, ValueError, LookupError, AssertionError) as error:
-            raise EngineRefused("closed" if self.closed else why, repr(error)) from None
+            raise EngineRefused("closed" if self.closed else reason, repr(error)) from None
 
 
 class AiortcEngine(Engine):
@@ -256,9 +256,9 @@ class AiortcEngine(Engine):
             iceServers=[server for each in ice_servers for server in _servers(each)],
             iceTransportPolicy=policy.RELAY if relay_only else policy.ALL,
         )
-        made = AiortcConnection(aiortc.RTCPeerConnection(chosen), self._loopback)
-        self._keep(made)
-        return made
+        connection = AiortcConnection(aiortc.RTCPeerConnection(chosen), self._loopback)
+        self._keep(connection)
+        return connection
 
 
 def _servers(server: IceServer) -> list[Any]:

@@ -31,20 +31,22 @@ FULL_BYTES: Final = 16 * 1024 * 1024
 DATA_MID: Final = "0"
 
 State = Literal["new", "connecting", "connected", "disconnected", "failed", "closed"]
-Why = Literal["closed", "full", "too_large", "bad_description", "bad_candidate", "no_restart"]
+RefusalReason = Literal[
+    "closed", "full", "too_large", "bad_description", "bad_candidate", "no_restart"
+]
 Data = bytes | str
 """A frame as it arrives; text only from described peers and browsers."""
 
 
 class EngineRefused(Exception):
-    """The engine took nothing: ``why`` says what stood against it, and it may be tried again.
+    """The engine took nothing: ``reason`` says what stood against it, and it may be tried again.
 
     Never leaves ``peer``: a frame goes back to its outbox, a description ends its attempt.
     """
 
-    def __init__(self, why: Why, message: str = "") -> None:
-        super().__init__(message or why)
-        self.why: Why = why
+    def __init__(self, reason: RefusalReason, message: str = "") -> None:
+        super().__init__(message or reason)
+        self.reason: RefusalReason = reason
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -69,7 +71,7 @@ class PathStats(msgspec.Struct):
     ``tier`` is ``turn`` when either end of the pair is a relayed address. ``local`` and ``remote``
     are candidate types (host, srflx, prflx, relay); addresses are ``host:port``, and the remote one
     is empty while the engine does not tell it. ``rtt_ms``: of the last connectivity check.
-    ``last_heard`` rises while the far ICE agent answers, whatever its application does; None: this
+    ``last_answer`` rises while the far ICE agent answers, whatever its application does; None: this
     engine has no such witness (links.md section 3). ``relay``: how this end speaks to its TURN
     server (``udp``, ``tcp`` or ``tls``), empty where it uses none.
     """
@@ -82,7 +84,7 @@ class PathStats(msgspec.Struct):
     rtt_ms: float | None = None
     bytes_sent: int = 0
     bytes_received: int = 0
-    last_heard: float | None = None
+    last_answer: float | None = None
     relay: str = ""
 
 
@@ -108,7 +110,7 @@ class Channel(ABC):
         self.over, self.empty = asyncio.Event(), asyncio.Event()
         self._reader: Callable[[Data], None] | None = None
         self._early: list[Data] = []
-        self._held = 0
+        self._early_bytes = 0
 
     @property
     @abstractmethod
@@ -146,7 +148,7 @@ class Channel(ABC):
     @on_message.setter
     def on_message(self, reader: Callable[[Data], None]) -> None:
         self._reader = reader
-        early, self._early, self._held = self._early, [], 0
+        early, self._early, self._early_bytes = self._early, [], 0
         for frame in early:
             reader(frame)
         self._rewire(reader)
@@ -159,8 +161,8 @@ class Channel(ABC):
         if self._reader is not None:
             self._reader(data)
             return
-        self._held += len(data)
-        if self._held > EARLY_BYTES:
+        self._early_bytes += len(data)
+        if self._early_bytes > EARLY_BYTES:
             # Nobody may send this much before hello; cutting is better than dropping one frame.
             self.close()
         elif not self.closed:
@@ -341,9 +343,9 @@ class Engine(ABC):
         """Close every connection that is still open, all at once."""
         await asyncio.gather(*(each.close() for each in list(self._open)))
 
-    def _keep(self, made: Connection) -> None:
-        self._open.add(made)
-        made.released = self._open.discard
+    def _keep(self, connection: Connection) -> None:
+        self._open.add(connection)
+        connection.released = self._open.discard
 
 
 def _over(_: bytes) -> None:

@@ -28,8 +28,8 @@ _Interface._fields_ = [
 
 def has_address() -> bool:
     """Whether an interface that is up has an address beyond loopback and IPv6 link-local."""
-    found = _by_name() if sys.platform == "win32" else _by_interface()
-    return any(_counts(address) for address in found)
+    addresses = _by_name() if sys.platform == "win32" else _by_interface()
+    return any(_counts(address) for address in addresses)
 
 
 def _counts(text: str) -> bool:
@@ -41,10 +41,10 @@ def _counts(text: str) -> bool:
 def _by_name() -> list[str]:
     """Windows lists every interface's address under the host's own name."""
     try:
-        found = socket.getaddrinfo(socket.gethostname(), None)
+        addresses = socket.getaddrinfo(socket.gethostname(), None)
     except OSError:
         return []
-    return [str(entry[4][0]).partition("%")[0] for entry in found]
+    return [str(entry[4][0]).partition("%")[0] for entry in addresses]
 
 
 def _by_interface() -> list[str]:

@@ -31,7 +31,7 @@ from .base import (
     EngineRefused,
     IceServer,
     PathStats,
-    Why,
+    RefusalReason,
     tier_of,
 )
 from .hosts import has_address
@@ -59,7 +59,7 @@ class WrtcConnection(Connection):
         super().__init__()
         self._pc, self._certificate, self._quick = pc, certificate, quick
         self._relay_only = relay_only
-        self._held: list[Candidate | None] | None = None
+        self._early_candidates: list[Candidate | None] | None = None
         pc.on("icecandidate", lambda event: self._gathered(event.candidate))
         pc.on("datachannel", lambda event: self.on_channel(self._adopt(event.channel)))
         pc.on("connectionstatechange", self._changed)
@@ -98,8 +98,8 @@ class WrtcConnection(Connection):
     def remote_fingerprint(self) -> bytes | None:
         """SHA-256 of the peer's certificate as DTLS had it."""
         sctp = self._pc.sctp
-        found = sctp.transport.get_remote_certificates() if sctp else []
-        return hashlib.sha256(found[0]).digest() if found else None
+        certificates = sctp.transport.get_remote_certificates() if sctp else []
+        return hashlib.sha256(certificates[0]).digest() if certificates else None
 
     def max_message_size(self) -> int:
         """The peer's bound in bytes, at most :data:`~chatixia.core.sdp.MAX_MESSAGE`."""
@@ -137,28 +137,28 @@ class WrtcConnection(Connection):
 
     async def _describe(self, description: webrtc.RTCSessionDescriptionInit) -> str:
         """Set it, hold its candidates until the caller has it, and give its text."""
-        self._held = []
+        self._early_candidates = []
         try:
             await self._pc.set_local_description(description)
         finally:
-            asyncio.get_running_loop().call_soon(self._tell_held)
+            asyncio.get_running_loop().call_soon(self._tell_early)
         return strip(description.sdp)
 
-    def _tell_held(self) -> None:
-        held, self._held = self._held or [], None
-        for candidate in held:
+    def _tell_early(self) -> None:
+        early, self._early_candidates = self._early_candidates or [], None
+        for candidate in early:
             self.on_candidate(candidate)
 
-    def _gathered(self, found: webrtc.RTCIceCandidate | None) -> None:
+    def _gathered(self, native: webrtc.RTCIceCandidate | None) -> None:
         candidate = None
-        if found is not None:
-            if not found.candidate or found.protocol == "tcp":
+        if native is not None:
+            if not native.candidate or native.protocol == "tcp":
                 return  # active TCP ends can be reached by nobody; the empty one is an old "done"
-            candidate = Candidate(found.candidate, found.sdp_mid, found.sdp_m_line_index)
-        if self._held is None:
+            candidate = Candidate(native.candidate, native.sdp_mid, native.sdp_m_line_index)
+        if self._early_candidates is None:
             self.on_candidate(candidate)
         else:
-            self._held.append(candidate)
+            self._early_candidates.append(candidate)
 
     def _changed(self, _: object) -> None:
         self.on_state(self._pc.connection_state.value)
@@ -171,12 +171,12 @@ class WrtcConnection(Connection):
 
     async def _add(self, candidate: Candidate | None) -> None:
         init = webrtc.RTCIceCandidateInit
-        given = candidate and init(candidate.candidate, candidate.mid, candidate.index)
+        native = candidate and init(candidate.candidate, candidate.mid, candidate.index)
         with self._guarded("bad_candidate"):
-            await self._pc.add_ice_candidate(given or None)
+            await self._pc.add_ice_candidate(native or None)
 
     @contextlib.contextmanager
-    def _guarded(self, why: Why) -> Iterator[None]:
+    def _guarded(self, reason: RefusalReason) -> Iterator[None]:
         """The engine's errors as EngineRefused.
 
         A close under a pending operation raises CancelledError in a task that nobody cancelled.
@@ -189,16 +189,16 @@ class WrtcConnection(Connection):
                 raise EngineRefused("closed") from None
             raise
         except (webrtc.PythonWebRTCExceptionBase, TypeError, ValueError) as error:
-            raise EngineRefused("closed" if self.closed else why, str(error)) from None
+            raise EngineRefused("closed" if self.closed else reason, str(error)) from None
 
 
 def installed() -> str:
     """The version of the wheel, by the folder of its metadata: to have that parsed costs an idle
     agent 0.2 MB."""
     folder = Path(webrtc.__file__).parents[1]
-    found = [one.name for one in folder.glob("wrtc-*.dist-info")]
-    if len(found) == 1:
-        return found[0].removeprefix("wrtc-").removesuffix(".dist-info")
+    names = [one.name for one in folder.glob("wrtc-*.dist-info")]
+    if len(names) == 1:
+        return names[0].removeprefix("wrtc-").removesuffix(".dist-info")
     from importlib.metadata import version
 
     return version("wrtc")
@@ -251,9 +251,9 @@ class WrtcEngine(Engine):
             pc = webrtc.RTCPeerConnection(chosen)
         except (webrtc.PythonWebRTCExceptionBase, TypeError, ValueError) as error:
             raise EngineRefused("bad_description", str(error)) from None
-        made = WrtcConnection(pc, certificate, self._quick, relay_only)
-        self._keep(made)
-        return made
+        connection = WrtcConnection(pc, certificate, self._quick, relay_only)
+        self._keep(connection)
+        return connection
 
     def _begin(self) -> None:
         """Fix the process-wide choice about loopback before the library's first connection."""
@@ -266,11 +266,11 @@ class WrtcEngine(Engine):
 
     async def _valid_certificate(self) -> webrtc.RTCCertificate:
         """The present certificate, or a new one past half of its life (links.md section 2)."""
-        kept = self._certificate
-        if kept is None or kept.expires / 1000 - self._world.wall() < self._life / 2:
+        present = self._certificate
+        if present is None or present.expires / 1000 - self._world.wall() < self._life / 2:
             ask = webrtc.EcKeyGenParams("ECDSA", "P-256", expires=round(self._life * 1000))
-            kept = self._certificate = await webrtc.RTCPeerConnection.generate_certificate(ask)
-        return kept
+            present = self._certificate = await webrtc.RTCPeerConnection.generate_certificate(ask)
+        return present
 
 
 @functools.cache
@@ -312,7 +312,8 @@ def _path(report: webrtc.RTCStatsReport) -> PathStats | None:
         rtt_ms=None if rtt is None else rtt * 1000,
         bytes_sent=pair.bytes_sent or 0,
         bytes_received=pair.bytes_received or 0,
-        last_heard=float(pair.responses_received or 0) + (pair.last_packet_received_timestamp or 0),
+        last_answer=float(pair.responses_received or 0)
+        + (pair.last_packet_received_timestamp or 0),
         relay=str(local.relay_protocol or "") if kinds[0] == "relay" else "",
     )
 

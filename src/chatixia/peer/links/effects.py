@@ -1,50 +1,50 @@
-"""What the link driver does for a decision of ``core.link``: connections, paths, words."""
+"""What the link driver does for a decision of ``core.link``: connections, paths, messages."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Coroutine, Sequence
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol
 
 import msgspec
 
+from chatixia.background import BackgroundTasks
 from chatixia.core.handshake import VerifiedDescription
-from chatixia.core.link import (
-    BAR,
+from chatixia.core.link import BAR_SECONDS
+from chatixia.core.paths import (
+    DIRECT,
     AcceptOffer,
     AddCandidate,
     CloseConnection,
     CreateOffer,
     Effect,
-    Link,
     ReportDeparture,
     ReportFailure,
     RequestOffer,
     Sink,
+    UsePath,
 )
 from chatixia.core.ports import LocalIdentity
 from chatixia.core.rates import TokenBucket
-from chatixia.core.shares import holder_of
-from chatixia.errors import BadRequest, MeshError, Overloaded, Unreachable
+from chatixia.errors import BadRequest, MeshError, Unreachable
 from chatixia.ids import AgentId
 from chatixia.peer.engines.base import Engine, EngineRefused, IceServer
-from chatixia.peer.ports import LinkListener
 from chatixia.wire.peer import Bye
-from chatixia.wire.signaling import Connect, LinkReport, Links, Offer, SignalError
+from chatixia.wire.signaling import Connect, Offer, SignalError
 from chatixia.world import World
 
 from .attempt import LinkAttempt
-from .monitor import LinkedPeer, LinkMonitor
-from .path import LinkPath
+from .peers import LinkedPeer, LinkedPeers
+from .reports import LinkReports
 
 log = logging.getLogger("chatixia.peer")
 
-MOST_PEERS: Final = 4096
-BREATH: Final = 1.0
+BAR_MALFORMED_SECONDS: Final = 1.0
 STOP_SECONDS: Final = 2.0
-SENTENCES: Final = (20, 0.5)
-"""Refusals that are logged and told: a burst, and seconds for one more."""
+REFUSAL_BURST: Final = 20
+"""Refusals that are logged and answered at once; one more for each REFUSAL_SECONDS."""
+REFUSAL_SECONDS: Final = 0.5
 
 
 class Signals(Protocol):
@@ -64,10 +64,12 @@ class Signals(Protocol):
         ...
 
 
-class LinkEffects(LinkMonitor):
-    """Performs effects for every peer; the ``Host`` of births (``peer.links.attempt``)."""
+class LinkEffects:
+    """Performs effects for every peer; the owner of attempts (``peer.links.attempt``).
 
-    listener: LinkListener
+    ``attempt_types``: what makes a connection, by kind of path. ``servers``: STUN and TURN for new
+    ones. ``tasks``: those that run.
+    """
 
     def __init__(
         self,
@@ -75,246 +77,243 @@ class LinkEffects(LinkMonitor):
         engine: Engine,
         signals: Signals,
         world: World,
-        keep: int | None,
-        ttl: float,
+        peers: LinkedPeers,
+        reports: LinkReports,
     ) -> None:
-        self.me, self.engine, self.world = me, engine, world
+        self.me, self.engine, self.signals, self.world = me, engine, signals, world
         self.servers: Sequence[IceServer] = ()
-        self._signals = signals
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._sentences = TokenBucket(*SENTENCES, world.monotonic())
-        self._stopping = False
-        super().__init__(world, keep, ttl)
+        self.attempt_types: dict[str, type[LinkAttempt]] = {DIRECT.name: LinkAttempt}
+        self.tasks = BackgroundTasks(_log_failure)
+        self.stopping = False
+        self._peers, self._reports = peers, reports
+        self._refusals = TokenBucket(REFUSAL_BURST, REFUSAL_SECONDS, world.monotonic())
 
     # -- effects
 
-    def _perform(
-        self,
-        peer: LinkedPeer,
-        sink: Sink,
-        offer: Offer | None = None,
-        heard: VerifiedDescription | None = None,
+    def perform(self, peer: LinkedPeer, sink: Sink) -> None:
+        """Do what was decided, in order."""
+        for effect in sink:
+            self._one(peer, effect)
+
+    def accept(
+        self, peer: LinkedPeer, sink: Sink, offer: Offer, description: VerifiedDescription
     ) -> None:
+        """The same for a checked offer, which is answered where that was decided."""
         for effect in sink:
             if isinstance(effect, AcceptOffer):
-                assert offer and heard
-                birth = self._birth(peer, effect.key, heard.attempt, heard.incarnation)
-                self.spawn(self._run(birth, birth.answer(offer, heard)))
+                incarnation = description.incarnation
+                attempt = self._attempt(peer, effect.key, description.attempt, incarnation)
+                self.spawn(self.run(attempt, attempt.answer(offer, description)))
             else:
                 self._one(peer, effect)
 
     def _one(self, peer: LinkedPeer, effect: Effect) -> None:
         match effect:
             case CreateOffer():
-                birth = self._birth(peer, effect.key, effect.attempt, effect.incarnation)
-                self.spawn(self._run(birth, birth.offer()))
+                key, incarnation = effect.key, effect.incarnation
+                attempt = self._attempt(peer, key, effect.attempt, incarnation, effect.kind)
+                self.spawn(self.run(attempt, attempt.offer()))
             case AddCandidate():
-                birth = peer.births[effect.key]
-                self.spawn(self._run(birth, birth.candidate(effect.candidate)))
+                attempt = peer.attempts[effect.key]
+                self.spawn(self.run(attempt, attempt.candidate(effect.candidate)))
+            case UsePath():
+                self._use(peer, peer.attempts[effect.key])
             case CloseConnection():
                 self._drop(peer, effect)
             case RequestOffer():
                 self.tell(Connect(peer.id, incarnation=self.me.incarnation, restart=effect.restart))
             case ReportFailure():
-                self.listener.refused(peer.id, effect.error)
+                self._peers.listener.refused(peer.id, effect.error)
             case ReportDeparture():
-                self.listener.departed(peer.id, effect.incarnation)
-                if peer.link.left_at is None and peer.link.incarnation not in (
-                    "",
-                    effect.incarnation,
-                ):
-                    self.listener.present(peer.id)  # its next process is there already
+                self._report_departure(peer, effect.incarnation)
             case AcceptOffer():
-                pass
+                raise AssertionError("an offer is accepted where it is in hand")
 
-    def _birth(self, peer: LinkedPeer, key: int, attempt: int, incarnation: str) -> LinkAttempt:
-        birth = LinkAttempt(self, key, peer.id, attempt, incarnation)
-        peer.births[key] = birth
-        peer.attempts += 1
-        return birth
+    def _attempt(
+        self,
+        peer: LinkedPeer,
+        key: int,
+        number: int,
+        incarnation: str,
+        kind: str = DIRECT.name,
+    ) -> LinkAttempt:
+        attempt = self.attempt_types[kind](self, key, peer.id, number, incarnation)
+        peer.attempts[key] = attempt
+        peer.attempt_count += 1
+        return attempt
 
-    async def _run(self, birth: LinkAttempt, work: Coroutine[Any, Any, None]) -> None:
+    async def run(self, attempt: LinkAttempt, work: Coroutine[Any, Any, None]) -> None:
+        """A step of an attempt; its failure is the attempt's."""
         try:
             await work
         except MeshError as error:
-            self.failed(birth, error)
+            self.failed(attempt, error)
         except EngineRefused as refused:
-            if refused.why == "bad_description":
-                self.failed(birth, BadRequest(f"The engine refuses what {birth.peer} described."))
+            if refused.reason == "bad_description":
+                text = f"The engine refuses what {attempt.peer} described."
+                self.failed(attempt, BadRequest(text))
             else:
-                self.failed(birth, Unreachable(f"The engine gave up on {birth.peer}: {refused}."))
+                text = f"The engine gave up on {attempt.peer}: {refused}."
+                self.failed(attempt, Unreachable(text))
 
-    def _drop(self, peer: LinkedPeer, drop: CloseConnection) -> None:
-        birth = peer.births.get(drop.key)
-        if birth is None:
+    def _use(self, peer: LinkedPeer, attempt: LinkAttempt) -> None:
+        """The mesh sends by that path from now on."""
+        assert attempt.hello
+        path = peer.paths[attempt.key]
+        peer.use(attempt, self._now())
+        self._peers.listener.attach(peer.id, attempt.incarnation, path, attempt.hello.a)
+        attempt.replay()
+        if attempt.stats is None or attempt.stats.rtt_ms is None:
+            self._peers.listener.probe(peer.id)
+
+    def _report_departure(self, peer: LinkedPeer, incarnation: str) -> None:
+        self._peers.listener.departed(peer.id, incarnation)
+        link = peer.link
+        if link.left_at is None and link.incarnation not in ("", incarnation):
+            self._peers.listener.present(peer.id)  # its next process is there already
+
+    def _drop(self, peer: LinkedPeer, effect: CloseConnection) -> None:
+        attempt = peer.attempts.get(effect.key)
+        if attempt is None:
             return
-        if not (birth.open or birth.over):
-            peer.likely = birth.likely
-            birth.trace.end(f"given up, {birth.trouble}; {drop.why.rstrip('.')}")
-        if drop.after:
-            asyncio.get_running_loop().call_later(drop.after, self._forget, peer, birth)
+        if not (attempt.open or attempt.over):
+            peer.likely = attempt.likely
+            attempt.trace.end(f"given up, {attempt.trouble}; {effect.reason.rstrip('.')}")
+        if effect.after:
+            asyncio.get_running_loop().call_later(effect.after, self.forget, peer, attempt)
         else:
-            self._forget(peer, birth)
+            self.forget(peer, attempt)
 
-    def _forget(self, peer: LinkedPeer, birth: LinkAttempt) -> None:
+    def forget(self, peer: LinkedPeer, attempt: LinkAttempt) -> None:
         """The end of a connection, whatever it was."""
-        if peer.births.pop(birth.key, None) is None:
+        if peer.attempts.pop(attempt.key, None) is None:
             return
-        birth.over = True
-        peer.link.forget_old(birth.key)
-        path = peer.paths.pop(birth.key, None)
+        attempt.over = True
+        peer.link.forget_old(attempt.key)
+        path = peer.paths.pop(attempt.key, None)
         if path is not None:
-            self.listener.detach(peer.id, path)
-        if peer.open is birth:
+            self._peers.listener.detach(peer.id, path)
+        if peer.open is attempt:
             peer.open, peer.path = None, None
-            self.changed()
-        self.spawn(birth.close())
+            self._reports.changed()
+        self.spawn(attempt.close())
 
-    def _close(self, peer: LinkedPeer, error: MeshError) -> None:
+    def close(self, peer: LinkedPeer, error: MeshError) -> None:
         """End the open link on purpose, and say why."""
         assert peer.open
         sink: Sink = []
         peer.link.lost(peer.open.key, self._now(), sink, again=False)
-        self._perform(peer, sink)
-        self.listener.refused(peer.id, error)
+        self.perform(peer, sink)
+        self._peers.listener.refused(peer.id, error)
 
-    # -- for a birth
+    # -- for an attempt
 
     def tell(self, message: msgspec.Struct) -> None:
         """Send by signaling; what does not go is noticed by its deadline."""
-        self._signals.send(message)
+        self.signals.send(message)
 
     def acked(self, peer: str, incarnation: str) -> int:
         """``hello.a``."""
-        return self.listener.received(AgentId(peer), incarnation)
+        return self._peers.listener.received(AgentId(peer), incarnation)
 
-    def made(self, birth: LinkAttempt) -> None:
+    def connected(self, attempt: LinkAttempt) -> None:
         """The connection exists: give it the candidates that were early."""
-        peer = self.peers.get(birth.peer)
+        peer = self._peers.get(attempt.peer)
         if peer is not None:
             sink: Sink = []
-            peer.link.ready(birth.key, sink)
-            self._perform(peer, sink)
+            peer.link.ready(attempt.key, sink)
+            self.perform(peer, sink)
 
-    def verified(self, birth: LinkAttempt) -> None:
+    def verified(self, attempt: LinkAttempt) -> None:
         """Both hellos hold: the mesh gets the path, a replaced one is read for a while."""
-        peer = self.peers.get(birth.peer)
-        sink: Sink = []
-        if peer is None or not peer.link.verified(birth.key, self._now(), sink):
+        peer = self._peers.get(attempt.peer)
+        if peer is None or attempt.key not in peer.attempts:
             return
-        assert birth.channel and birth.said and birth.stats
-        path = LinkPath(
-            birth.channel,
-            birth.stats.tier,
-            birth.stats.remote_addr,
-            (self._now() - birth.began) * 1000,
-            lambda said: self._bye(peer, birth, said),
-            lambda why: self._given_up(peer, birth, why),
-            holder_of(birth.member) if birth.member else "",
+        path = attempt.path(
+            lambda bye: self._bye(peer, attempt, bye),
+            lambda reason: self._broken(peer, attempt, reason),
         )
-        self.opened(peer, birth, path)
-        self.listener.attach(peer.id, birth.incarnation, path, birth.said.a)
-        birth.replay()
-        if birth.stats.rtt_ms is None:
-            self.listener.probe(peer.id)
-        self._perform(peer, sink)
-        self.changed()
+        peer.paths[attempt.key] = path
+        sink: Sink = []
+        if peer.link.verified(attempt.key, self._now(), sink, path.tier):
+            self.perform(peer, sink)
+            self._reports.changed()
+        else:
+            del peer.paths[attempt.key]
 
-    def failed(self, birth: LinkAttempt, error: MeshError) -> None:
+    def failed(self, attempt: LinkAttempt, error: MeshError) -> None:
         """A connection came to nothing."""
-        peer = self.peers.get(birth.peer)
-        if birth.over or peer is None:
+        peer = self._peers.get(attempt.peer)
+        if attempt.over or peer is None:
             return
-        peer.trouble = birth.trouble
+        peer.trouble = attempt.trouble
         if not isinstance(error, Unreachable):
-            self._refuse(birth.peer, error, "hello", birth.attempt)
+            self.refuse(attempt.peer, error, "hello", attempt.attempt)
         sink: Sink = []
-        peer.link.failed(birth.key, error, self._now(), sink)
-        self._perform(peer, sink)
-        self._forget(peer, birth)
+        peer.link.failed(attempt.key, error, self._now(), sink)
+        self.perform(peer, sink)
+        self.forget(peer, attempt)
 
-    def closed(self, birth: LinkAttempt) -> None:
+    def closed(self, attempt: LinkAttempt) -> None:
         """The channel of an open link closed: its path is dead for good."""
-        self.path_died(self.peers[birth.peer], birth)
+        self.path_died(self._peers[attempt.peer], attempt)
 
-    def path_died(self, peer: LinkedPeer, birth: LinkAttempt) -> None:
+    def path_died(self, peer: LinkedPeer, attempt: LinkAttempt) -> None:
         """Go on with a new attempt, unless both agreed to close."""
-        again = not peer.agreed or not self.listener.idle(peer.id)
+        again = not peer.agreed or not self._peers.listener.idle(peer.id)
         sink: Sink = []
-        peer.link.lost(birth.key, self._now(), sink, again=again and not self._stopping)
-        self._perform(peer, sink)
+        peer.link.lost(attempt.key, self._now(), sink, again=again and not self.stopping)
+        self.perform(peer, sink)
 
-    def declare_gone(self, peer: LinkedPeer) -> None:
+    def depart(self, peer: LinkedPeer) -> None:
         """The verdict *gone*."""
         sink: Sink = []
-        peer.link.gone(sink)
-        self._perform(peer, sink)
+        peer.link.depart(sink)
+        self.perform(peer, sink)
 
     def step(self, peer: LinkedPeer, now: float) -> None:
         """What is due for one peer by time."""
         sink: Sink = []
-        peer.link.tick(now, self._signals.up, sink)
-        self._perform(peer, sink)
+        peer.link.tick(now, self.signals.up, sink)
+        self.perform(peer, sink)
 
-    @property
-    def up(self) -> bool:
-        """Whether the registry can be asked."""
-        return self._signals.up
-
-    def publish(self, reports: list[LinkReport]) -> None:
-        """Tell the registry which links are open."""
-        self._signals.send(Links(reports))
-
-    def _bye(self, peer: LinkedPeer, birth: LinkAttempt, said: Bye) -> None:
+    def _bye(self, peer: LinkedPeer, attempt: LinkAttempt, bye: Bye) -> None:
         """Idle close (links.md section 4). Silence refuses it."""
-        path = peer.paths.get(birth.key)
-        if path is None or peer.open is not birth or not self.listener.idle(peer.id):
+        path = peer.paths.get(attempt.key)
+        if path is None or peer.open is not attempt or not self._peers.listener.idle(peer.id):
             return
-        if said.bye is not None:
+        if bye.bye is not None:
             try:
-                path.say(Bye(bye_ack=said.bye))
+                path.say(Bye(bye_ack=bye.bye))
             except EngineRefused:
                 return
             peer.agreed = True
-        elif said.bye_ack is not None and peer.bye_at:
+        elif bye.bye_ack is not None and peer.bye_at:
             sink: Sink = []
-            peer.link.lost(birth.key, self._now(), sink, again=False)
-            self._perform(peer, sink)
+            peer.link.lost(attempt.key, self._now(), sink, again=False)
+            self.perform(peer, sink)
 
-    def _given_up(self, peer: LinkedPeer, birth: LinkAttempt, why: str) -> None:
+    def _broken(self, peer: LinkedPeer, attempt: LinkAttempt, reason: str) -> None:
         """The mesh will not read this path any more: its peer broke the protocol."""
-        if peer.link.open is None or peer.link.open.key != birth.key:
+        if peer.open is not attempt:
             return
         # Over its credit: barred for a minute (trust.md section 2). Malformed: for a moment, so
         # that a frame that is sent again on each new path makes no circle.
-        peer.link.bar(self._now(), BAR if "credit" in why else BREATH)
-        self._refuse(peer.id, BadRequest(why), "link", birth.attempt)
-        self.path_died(peer, birth)
-        self._forget(peer, birth)
+        peer.link.bar(self._now(), BAR_SECONDS if "credit" in reason else BAR_MALFORMED_SECONDS)
+        self.refuse(peer.id, BadRequest(reason), "link", attempt.attempt)
+        self.path_died(peer, attempt)
+        self.forget(peer, attempt)
 
     # -- helpers
 
-    def _peer(self, name: str) -> LinkedPeer:
-        peer = self.peers.get(name)
-        if peer is None:
-            if len(self.peers) >= MOST_PEERS:
-                self._forget_someone()
-            link = Link(self.me.id, name, self._now(), self._attempts)
-            peer = self.peers[name] = LinkedPeer(AgentId(name), link)
-        return peer
-
-    def _forget_someone(self) -> None:
-        if not any(peer.quiet and self.forget(peer) for peer in [*self.peers.values()]):
-            raise Overloaded("Too many peers.")
-
-    def _refuse(self, peer: str, error: MeshError, ref: str, attempt: int) -> None:
+    def refuse(self, name: str, error: MeshError, ref: str, attempt: int) -> None:
         """One sentence here, one to the other side; a flood of them is not worth more."""
-        if not self._sentences.take(self._now()):
+        if not self._refusals.take(self._now()):
             return
-        log.warning("no link to %s: %s", peer[:64], error)
-        known = self.peers.get(peer)
-        if known is not None:
-            theirs = known.link.trying.incarnation if known.link.trying else ""
+        log.warning("no link to %s: %s", name[:64], error)
+        peer = self._peers.get(name)
+        if peer is not None:
+            trying = peer.link.trying
             self.tell(
                 SignalError(
                     error.code,
@@ -322,34 +321,25 @@ class LinkEffects(LinkMonitor):
                     ref,
                     error.retryable,
                     error.outcome,
-                    peer,
+                    name,
                     incarnation=self.me.incarnation,
-                    peer_incarnation=theirs,
+                    peer_incarnation=trying.incarnation if trying else "",
                     attempt=attempt,
                 )
             )
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """A task that is awaited when the driver stops; what it raises is a defect and logged."""
-        task = cast("asyncio.Task[None]", asyncio.ensure_future(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-        return task
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """A task that is awaited when the driver stops."""
+        self.tasks.spawn(work)
 
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("a link's task failed", exc_info=error)
+    async def end_tasks(self) -> None:
+        """Most end with their connection; an engine that does not let go is not waited for."""
+        await self.tasks.stop(STOP_SECONDS)
 
     def _now(self) -> float:
         return self.world.monotonic()
 
-    async def _end_tasks(self) -> None:
-        """Most end with their connection; an engine that does not let go is not waited for."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
-        late = list(self._tasks)
-        for task in late:
-            log.debug("a task of the links is cancelled: %r", task)
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+
+def _log_failure(error: BaseException) -> None:
+    """What a task raises is a defect."""
+    log.error("a link's task failed", exc_info=error)

@@ -72,11 +72,11 @@ class LinkPath:
 
     def _bye(self, data: Data) -> None:
         try:
-            said = _bye.decode(data)
+            bye = _bye.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError):
             self.close("It sent a malformed bye.")
         else:
-            self._on_bye(said)
+            self._on_bye(bye)
 
     @property
     def on_low(self) -> Callable[[], None]:
@@ -84,8 +84,8 @@ class LinkPath:
         return self._channel.on_low
 
     @on_low.setter
-    def on_low(self, told: Callable[[], None]) -> None:
-        self._channel.on_low = told
+    def on_low(self, callback: Callable[[], None]) -> None:
+        self._channel.on_low = callback
 
     def say(self, bye: Bye) -> None:
         """Send an idle-close frame. Raises EngineRefused."""

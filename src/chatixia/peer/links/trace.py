@@ -17,14 +17,14 @@ _TYPE = re.compile(r" typ ([a-z]+)")
 
 
 class LinkTrace:
-    """One try. ``now``: monotonic seconds; ``mine`` and ``theirs``: candidates by type."""
+    """One try. ``now``: monotonic seconds; ``local`` and ``remote``: candidates by type."""
 
     def __init__(self, peer: str, attempt: int, now: Callable[[], float]) -> None:
         self._peer, self._attempt, self._now = peer, attempt, now
         self._began = now()
         self._steps = 0
-        self.mine: Counter[str] = Counter()
-        self.theirs: Counter[str] = Counter()
+        self.local: Counter[str] = Counter()
+        self.remote: Counter[str] = Counter()
 
     def step(self, what: str) -> None:
         """Something happened: one line in the log, with the seconds since the try began."""
@@ -38,17 +38,17 @@ class LinkTrace:
                 what,
             )
 
-    def candidate(self, text: str, *, mine: bool) -> None:
+    def candidate(self, text: str, *, local: bool) -> None:
         """An address of one side, as ICE writes it."""
-        found = _TYPE.search(text)
-        kind = found[1] if found and found[1] in TYPES else "other"
-        (self.mine if mine else self.theirs)[kind] += 1
+        match = _TYPE.search(text)
+        kind = match[1] if match and match[1] in TYPES else "other"
+        (self.local if local else self.remote)[kind] += 1
 
-    def description(self, sdp: str, *, mine: bool) -> None:
+    def description(self, sdp: str, *, local: bool) -> None:
         """The addresses that stand in a description; an engine that trickles puts none there."""
         for line in sdp.splitlines():
             if line.startswith("a=candidate:"):
-                self.candidate(line, mine=mine)
+                self.candidate(line, local=local)
 
     def end(self, verdict: str) -> None:
         """The try is over, one way or the other."""
@@ -58,8 +58,8 @@ class LinkTrace:
             self._attempt,
             self._now() - self._began,
             verdict,
-            counted(self.mine),
-            counted(self.theirs),
+            counted(self.local),
+            counted(self.remote),
         )
 
     def likely(self, silent: bool) -> str:
@@ -67,11 +67,11 @@ class LinkTrace:
         exchanged, and no packet came through. Empty where nothing can be said."""
         if not silent:
             return ""
-        if not self.mine:
+        if not self.local:
             return "this machine has no address that could carry it"
-        if not self.theirs:
-            return "the other side told no address"
-        if set(self.mine) | set(self.theirs) <= {"host", "other"}:
+        if not self.remote:
+            return "the other side named no address"
+        if set(self.local) | set(self.remote) <= {"host", "other"}:
             return (
                 "only addresses of local networks are known; between networks it takes a STUN"
                 " server (`ice.stun`), and within one a firewall may drop UDP"

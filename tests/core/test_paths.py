@@ -223,6 +223,17 @@ def test_a_path_to_a_new_process_ends_all_paths_to_the_old_one():
     assert script.relay.open is None and script.link.session == TWO
 
 
+def test_a_close_on_purpose_ends_every_path_and_moves_to_none():
+    script = Script()
+    script.both_open()
+    keys = [script.relay.open.key, script.direct.open.key]
+    script.effects = []
+    script.link.close(script.now, script.effects)
+    assert script.names == ["CloseConnection", "CloseConnection"]
+    assert [effect.key for effect in script.effects] == keys, "the one in use is last"
+    assert script.link.open is None and script.at(60.0) == []
+
+
 def test_gone_ends_all_paths():
     script = Script()
     script.both_open()

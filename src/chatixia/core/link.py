@@ -195,9 +195,8 @@ class Link:
         wanted = any(slot.wanted for slot in self.slots)
         if now < self._revive_until and not self.open and not wanted:
             self.want(now, sink)
-            return
         for slot in self.slots:
-            if slot.wanted and not slot.trying and slot.tries <= 1:
+            if wanted and slot.wanted and not slot.trying and slot.tries <= 1:
                 slot.want(now + slot.kind.delay)
             self._step(slot, now, sink)
 
@@ -254,8 +253,7 @@ class Link:
             raise error
         if not self._requests.take(now):
             raise Overloaded(f"Too many requests from {self.peer}.")
-        self.left_at = None
-        slot = self.slots[0]
+        self.left_at, slot = None, self.slots[0]
         if slot.trying and slot.trying.incarnation == incarnation:
             return
         if not self.offers:
@@ -305,10 +303,9 @@ class Link:
     def ready(self, key: int, sink: Sink) -> None:
         """The connection exists: it may have what waited for it."""
         slot = self._slot(key)
-        if slot is not None and slot.trying:
-            slot.trying.ready = True
-            sink.extend(AddCandidate(key, each) for each in slot.trying.pending)
-            slot.trying.pending.clear()
+        if slot is not None and (path := slot.trying):
+            path.ready, pending, path.pending = True, path.pending, []
+            sink.extend(AddCandidate(key, each) for each in pending)
 
     def _slot(self, key: int) -> PathSlot | None:
         """Where the attempt of that key is under way."""
@@ -378,8 +375,14 @@ class Link:
         else:
             self._give_up(slot, error, sink)
 
+    def close(self, now: float, sink: Sink) -> None:
+        """Every path is closed on purpose, the one in use last, and none is tried."""
+        for slot in reversed(self.slots):
+            if slot.open:
+                self._lose(slot, now, sink, again=False)
+
     def lost(self, key: int, now: float, sink: Sink, again: bool = True) -> None:
-        """An open path died, or (``again`` False) was closed by agreement."""
+        """A path died. ``again``: unless its end was agreed or my own, another is tried."""
         for slot in self.slots:
             if slot.old and slot.old.key == key:
                 slot.old = None

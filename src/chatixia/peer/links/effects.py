@@ -200,9 +200,8 @@ class LinkEffects:
 
     def close(self, peer: LinkedPeer, error: MeshError) -> None:
         """End the open link on purpose, and say why."""
-        assert peer.open
         sink: Sink = []
-        peer.link.lost(peer.open.key, self._now(), sink, again=False)
+        peer.link.close(self._now(), sink)
         self.perform(peer, sink)
         self._peers.listener.refused(peer.id, error)
 
@@ -290,7 +289,7 @@ class LinkEffects:
             peer.agreed = True
         elif bye.bye_ack is not None and peer.bye_at:
             sink: Sink = []
-            peer.link.lost(attempt.key, self._now(), sink, again=False)
+            peer.link.close(self._now(), sink)
             self.perform(peer, sink)
 
     def _broken(self, peer: LinkedPeer, attempt: LinkAttempt, reason: str) -> None:

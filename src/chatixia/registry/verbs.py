@@ -50,7 +50,7 @@ class VerbDispatcher:
 
     def __init__(self, handlers: Handlers, meter: Meter, world: World, most: int = VERBS) -> None:
         self._running = Shares(most)
-        self.handlers = handlers
+        self.handlers = dict(handlers)
         self._meter = meter
         self._world = world
 

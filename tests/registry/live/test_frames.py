@@ -74,7 +74,7 @@ async def test_verbs_of_one_socket_are_bounded(registry: RegistryHarness):
         await free.wait()
         return {}
 
-    service.verbs.handlers["status"] = slow  # type: ignore[index]
+    service.verbs.handlers["status"] = slow
     for n in range(MAX_VERBS + 1):
         await a.send(type="verb", id=str(n), verb="status", body={})
     error = await a.next("error")
@@ -97,7 +97,7 @@ async def test_a_closed_sockets_verbs_end(registry: RegistryHarness):
             ended.set()
         return {}
 
-    service.verbs.handlers["status"] = slow  # type: ignore[index]
+    service.verbs.handlers["status"] = slow
     await a.send(type="verb", id="1", verb="status", body={})
     a.ws.transport.abort()
     await asyncio.wait_for(ended.wait(), 10)
@@ -118,11 +118,12 @@ async def test_signaling_is_rated(registry: RegistryHarness, monkeypatch: pytest
 async def test_slots_follow_the_heartbeat(registry: RegistryHarness):
     a = await agent(registry, "a", "x", slots=1)
     roster = registry.running.service.roster
-    assert roster.slots("a") == 1
+    socket = roster.get("a")
+    assert socket and socket.slots == 1
     await a.send(type="heartbeat", slots=5)
     await a.send(type="ping", id="x")
     await a.next("pong")
-    assert roster.slots("a") == 5
+    assert socket.slots == 5
     await a.send(type="register", peer_id="a")
     assert (await a.next("error"))["ref"] == "register"
 
@@ -151,7 +152,7 @@ async def test_an_answer_beyond_a_frame_is_an_error(registry: RegistryHarness):
     async def large(call: object, request: object) -> str:
         return "x" * MAX_ANSWER
 
-    registry.running.service.verbs.handlers["status"] = large  # type: ignore[index]
+    registry.running.service.verbs.handlers["status"] = large
     assert (await a.verb("status"))["code"] == "too_large"
     await a.send(type="ping", id="x")
     assert (await a.next("pong"))["id"] == "x"
@@ -163,4 +164,5 @@ async def test_the_same_skills_again_are_no_news(registry: RegistryHarness):
     await a.send(type="heartbeat", slots=3, skills=[{"name": "x"}, {"name": "y"}])
     told = await b.next("peer_joined")
     assert told["peer"]["skills"] == ["x", "y"]
-    assert registry.running.service.roster.slots("a") == 3
+    socket = registry.running.service.roster.get("a")
+    assert socket and socket.slots == 3

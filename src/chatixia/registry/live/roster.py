@@ -1,6 +1,6 @@
 """Who is connected now: one live login per agent, any number of clients and watchers.
 
-``Roster`` is the presence that the task dispatcher sees: push, slots, skills.
+``Roster`` is the presence that the task dispatcher sees: push and skills.
 """
 
 from __future__ import annotations
@@ -189,20 +189,10 @@ class Roster:
         """Whether the id has a live login."""
         return agent in self._peers
 
-    def slots(self, agent: str) -> int:
-        """Slots declared by an agent; 0 for clients and key-less logins."""
-        socket = self._peers.get(agent)
-        return socket.slots if socket is not None and listed(socket) else 0
-
     def skills(self, agent: str) -> frozenset[str]:
         """Names of the skills of a connected agent."""
         socket = self._peers.get(agent)
         return frozenset(skill.name for skill in socket.skills) if socket else frozenset()
-
-    def incarnation(self, agent: str) -> str:
-        """The present process of a connected id, or ""."""
-        socket = self._peers.get(agent)
-        return socket.incarnation if socket else ""
 
     def agents(self) -> Sequence[str]:
         """Ids of the connected agents."""

@@ -61,7 +61,6 @@ class Socket:
         self.hostname = ""
         self.mode = ""
         self.description = ""
-        self.watching = False
         self.links: tuple[LinkReport, ...] = ()
         self.contacts: set[str] = set()
         self.clean = self.leaving = False

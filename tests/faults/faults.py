@@ -241,7 +241,7 @@ FAULTS: list[Fault] = [
     Fault(
         "no-fence",
         "a result counts only under the fence that is held",
-        {"chatixia.store.control.leases:is_held": breaks.held_by_name},
+        {"chatixia.store.control.leases:holds": breaks.held_by_name},
         ("tests/store/control/test_leases.py::test_no_result_under_an_older_fence",),
     ),
     Fault(

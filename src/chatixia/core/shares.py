@@ -170,6 +170,10 @@ class Shares:
         self.total, self.used = total, 0
         self.held: dict[str, int] = {}
 
+    def of(self, holder: str) -> int:
+        """What ``holder`` has."""
+        return self.held.get(holder, 0)
+
     def fits(self, holder: str, more: int = 1) -> bool:
         """Whether ``holder`` may have ``more``."""
         if 4 * (self.used + more) <= 3 * self.total:

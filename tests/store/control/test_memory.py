@@ -58,8 +58,8 @@ def test_places_are_bounded(monkeypatch: pytest.MonkeyPatch):
     queues = memory.TaskQueues()
     for n in range(100):
         queues.place("d", "echo", 0, f"agent-{n}")
-    assert queues._kept <= 11
-    assert queues._kept == sum(map(len, queues._places.values()))
+    assert queues._size <= 11
+    assert queues._size == sum(map(len, queues._places.values()))
 
 
 def test_it_is_loaded_from_rows():

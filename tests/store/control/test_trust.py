@@ -248,7 +248,7 @@ async def test_a_late_login_link_and_an_old_session_are_nothing(ledger: Ledger):
 async def test_failures_are_counted_in_a_window_and_bounded(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(trust, "FAILURES_KEPT", 3)
+    monkeypatch.setattr(trust, "MAX_FAILURES", 3)
     assert [await ledger.store.logins.note_failure("join") for _ in range(5)] == [1, 2, 3, 4, 4]
     assert await ledger.store.logins.failures("join") == 3
     assert await ledger.store.logins.failures("login") == 0

@@ -48,7 +48,7 @@ class DiskRoom:
 
     def __init__(self, folder: Path, world: World, floor: DiskFloor) -> None:
         self._folder, self._world, self._floor = folder, world, floor
-        self._seen = -LOOK_EVERY - 1.0
+        self._looked_at = -LOOK_EVERY - 1.0
         self._low = False
 
     def free(self) -> int:
@@ -58,20 +58,20 @@ class DiskRoom:
     def low(self) -> bool:
         """Whether new work must be refused."""
         now = self._world.monotonic()
-        if abs(now - self._seen) > LOOK_EVERY:
-            self._seen = now
-            self._low = self.free() < self._kept()
+        if abs(now - self._looked_at) > LOOK_EVERY:
+            self._looked_at = now
+            self._low = self.free() < self._reserve()
         return self._low
 
     def sentence(self) -> str:
         """How little is left, and what that means."""
-        free, kept = self.free() // MIB, self._kept() // MIB
+        free, rest = self.free() // MIB, self._reserve() // MIB
         return (
-            f"The registry's disk is nearly full: {free} MiB are free and {kept} MiB are kept free,"
+            f"The registry's disk is nearly full: {free} MiB are free and {rest} MiB are kept free,"
             " so new work is refused until there is more room."
         )
 
-    def _kept(self) -> int:
+    def _reserve(self) -> int:
         total = shutil.disk_usage(self._folder).total
         return max(self._floor.bytes, int(self._floor.share * total))
 

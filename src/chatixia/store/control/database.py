@@ -90,13 +90,13 @@ def _pragmas(db: sqlite3.Connection) -> None:
 
 def _migrate(db: sqlite3.Connection, path: Path) -> None:
     have = db.execute("PRAGMA user_version").fetchone()[0]
-    known = migrations()
-    if have > known[-1][0]:
+    scripts = migrations()
+    if have > scripts[-1][0]:
         raise ConfigError(
             f"The database {path} was written by a newer chatixia (schema {have}, this one knows"
-            f" {known[-1][0]}); upgrade this installation."
+            f" {scripts[-1][0]}); upgrade this installation."
         )
-    for number, script in known:
+    for number, script in scripts:
         if number > have:
             db.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};COMMIT;")
 

@@ -31,16 +31,16 @@ class DatabaseFiles:
     def __init__(self, path: Path, wal: Path, world: World) -> None:
         self._path, self._wal, self._world = path, wal, world
         self._lock = threading.Lock()
-        self._ours = os.stat(path)
+        self._opened = os.stat(path)
         self._log = os.stat(wal)
-        self._seen = -LOOK_EVERY - 1.0
+        self._looked_at = -LOOK_EVERY - 1.0
         self._fault = ""
 
     def fault(self) -> str:
         """What is wrong, as a sentence with its cure, or ""; looked at twice a second at most."""
         now = self._world.monotonic()
-        if abs(now - self._seen) > LOOK_EVERY:
-            self._seen = now
+        if abs(now - self._looked_at) > LOOK_EVERY:
+            self._looked_at = now
             return self.look()
         return self._fault
 
@@ -56,13 +56,13 @@ class DatabaseFiles:
     def _look(self) -> str:
         """Cheap enough for every group: a stat of each file."""
         try:
-            found, log = os.stat(self._path), os.stat(self._wal)
+            data, log = os.stat(self._path), os.stat(self._wal)
         except FileNotFoundError as error:
             return f"{error.filename} was deleted{CURE}"
-        for path, now, ours in (self._path, found, self._ours), (self._wal, log, self._log):
-            if (now.st_dev, now.st_ino) != (ours.st_dev, ours.st_ino):
+        for path, now, opened in (self._path, data, self._opened), (self._wal, log, self._log):
+            if (now.st_dev, now.st_ino) != (opened.st_dev, opened.st_ino):
                 return f"{path} was replaced by another file{CURE}"
-        if (found.st_size, found.st_mtime_ns) != (self._ours.st_size, self._ours.st_mtime_ns):
+        if (data.st_size, data.st_mtime_ns) != (self._opened.st_size, self._opened.st_mtime_ns):
             return f"{self._path} was written by another program{CURE}"
         return ""
 
@@ -74,6 +74,6 @@ class DatabaseFiles:
                 yield
             finally:
                 with suppress(OSError):  # gone: the next look says so
-                    found = os.stat(self._path)
-                    if (found.st_dev, found.st_ino) == (self._ours.st_dev, self._ours.st_ino):
-                        self._ours = found
+                    data = os.stat(self._path)
+                    if (data.st_dev, data.st_ino) == (self._opened.st_dev, self._opened.st_ino):
+                        self._opened = data

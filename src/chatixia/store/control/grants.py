@@ -12,7 +12,7 @@ from chatixia.core.ports import Principal
 from chatixia.wire import tasks as t
 from chatixia.wire.base import encode
 
-from .leases import is_held
+from .leases import holds
 from .memory import WriterMemory
 from .repeats import DAY, remember
 from .task_rows import StoredTask, TaskAssigned, to_task
@@ -52,19 +52,19 @@ def serves(me: str, skills: Iterable[str]) -> tuple[str, ...]:
 
 def assign(tx: Transaction, memory: WriterMemory, seats: Sequence[WorkerSeat]) -> int:
     """Give waiting tasks to free seats in turn, told as notices; gives how many."""
-    given, size = 0, 0
+    count, size = 0, 0
     waiting = [(seat, free) for seat in seats if (free := _free(tx, memory, seat)) > 0]
-    while waiting and given < PER_GROUP and size < BYTES_PER_GROUP:
+    while waiting and count < PER_GROUP and size < BYTES_PER_GROUP:
         still = []
         for seat, free in waiting:
             row = take(tx, memory, _pushed(seat, memory.lease))
             if row is None:
                 continue
-            given, size = given + 1, size + row.size
+            count, size = count + 1, size + row.size
             if free > 1:
                 still.append((seat, free - 1))
         waiting = still
-    return given
+    return count
 
 
 def _pushed(seat: WorkerSeat, lease: float) -> Taker:
@@ -75,38 +75,38 @@ def _pushed(seat: WorkerSeat, lease: float) -> Taker:
 def _free(tx: Transaction, memory: WriterMemory, seat: WorkerSeat) -> int:
     if not memory.queues.holding(seat.ns, serves(seat.id, seat.skills)):
         return 0
-    held: int = tx.one("held_count", (seat.id,))[0]
-    return seat.slots - held
+    holding: int = tx.one("held_count", (seat.id,))[0]
+    return seat.slots - holding
 
 
-def take(tx: Transaction, memory: WriterMemory, who: Taker) -> StoredTask | None:
-    """Assign the next task that ``who`` may have, if there is one."""
-    n = _next(tx, memory, who)
+def take(tx: Transaction, memory: WriterMemory, taker: Taker) -> StoredTask | None:
+    """Assign the next task that ``taker`` may have, if there is one."""
+    n = _next(tx, memory, taker)
     row = None if n is None else memory.rows.number(tx, n)
     if row is None:
         return None
     payload = memory.rows.payload(tx, row.n)
-    row = _granted(tx, row, who)
+    row = _assigned(tx, row, taker)
     memory.rows.keep(tx, row)
     # Any later lease, renewal or start only moves this on.
     memory.dues.add(row.due(), row.n)
     memory.queues.serve(row.ns, row.queue, row.priority, row.turn)
-    _tell(tx, row, payload, who)
+    _tell(tx, row, payload, taker)
     return row
 
 
-def _granted(tx: Transaction, row: StoredTask, who: Taker) -> StoredTask:
+def _assigned(tx: Transaction, row: StoredTask, taker: Taker) -> StoredTask:
     after = row.copy()
     after.state, after.ready = core.step(row.state, "grant").to, 0
-    after.worker, after.incarnation = who.id, who.incarnation
+    after.worker, after.incarnation = taker.id, taker.incarnation
     after.fence, after.deliveries = row.fence + 1, row.deliveries + 1
-    after.started, after.attempt = int(who.started), row.attempt + who.started
-    after.lease, after.updated = tx.now + who.lease, tx.now
+    after.started, after.attempt = int(taker.started), row.attempt + taker.started
+    after.lease, after.updated = tx.now + taker.lease, tx.now
     tx.run(
         "grant",
         (
-            who.id,
-            who.incarnation,
+            taker.id,
+            taker.incarnation,
             after.started,
             after.started,
             after.lease,
@@ -117,14 +117,14 @@ def _granted(tx: Transaction, row: StoredTask, who: Taker) -> StoredTask:
     return after
 
 
-def _tell(tx: Transaction, row: StoredTask, payload: bytes, who: Taker) -> None:
-    attempt = row.attempt + (0 if who.started else 1)
+def _tell(tx: Transaction, row: StoredTask, payload: bytes, taker: Taker) -> None:
+    attempt = row.attempt + (0 if taker.started else 1)
     tx.count(row.ns, "pending", -1)
     tx.count(row.ns, "assigned", 1)
-    note = {"state": "assigned", "agent": who.id, "attempt": attempt}
+    note = {"state": "assigned", "agent": taker.id, "attempt": attempt}
     tx.event(row.ns, "task", row.id, "assigned", encode(note), row.n)
     task = _shown(tx, row, payload)
-    tx.notices.append(TaskAssigned(task, row, attempt, not who.started))
+    tx.notices.append(TaskAssigned(task, row, attempt, not taker.started))
 
 
 def _shown(tx: Transaction, row: StoredTask, payload: bytes) -> t.Task:
@@ -135,20 +135,20 @@ def _shown(tx: Transaction, row: StoredTask, payload: bytes) -> t.Task:
     return task
 
 
-def _next(tx: Transaction, memory: WriterMemory, who: Taker) -> int | None:
+def _next(tx: Transaction, memory: WriterMemory, taker: Taker) -> int | None:
     """The number of the next task: one probe per queue that may hold work."""
     claims = memory.queues.claims
     oldest = claims % core.OLDEST_EVERY == core.OLDEST_EVERY - 1
     heads: list[core.QueueHead] = []
-    for name in memory.queues.holding(who.ns, who.queues):
-        probe = (who.ns, name, who.id)
-        found = tx.one("queue_head", probe)
-        if found is None and tx.one("queue_any", probe[:2]) is None:
-            memory.queues.empty(who.ns, name)
-        while found is not None:
-            heads.append(core.QueueHead(found[1], found[0]))
+    for name in memory.queues.holding(taker.ns, taker.queues):
+        probe = (taker.ns, name, taker.id)
+        head = tx.one("queue_head", probe)
+        if head is None and tx.one("queue_any", probe[:2]) is None:
+            memory.queues.empty(taker.ns, name)
+        while head is not None:
+            heads.append(core.QueueHead(head[1], head[0]))
             # The oldest may wait behind a higher priority: then each priority has its head.
-            found = tx.one("queue_below", (*probe, found[1])) if oldest else None
+            head = tx.one("queue_below", (*probe, head[1])) if oldest else None
     best = core.choose(heads, claims)
     return None if best is None else best.n
 
@@ -159,19 +159,25 @@ _grants: Final = msgspec.json.Decoder(list[tuple[str, int]])
 
 
 def claim(
-    tx: Transaction, memory: WriterMemory, who: Principal, said: t.Claim, skills: Iterable[str]
+    tx: Transaction,
+    memory: WriterMemory,
+    principal: Principal,
+    request: t.Claim,
+    skills: Iterable[str],
 ) -> t.Grants:
     """Up to ``limit`` tasks; the same claim id gets the same grant, as far as it is still held."""
-    scope = core.scope(who.ns, who.id, "tasks.claim", said.claim_id)
-    known = tx.one("remembered", (scope,))
-    if known is not None:
-        return _regrant(tx, memory, who, _grants.decode(known[1]))
-    lease = core.lease(who.kind, memory.lease)
-    me = Taker(who.id, who.ns, who.incarnation, serves(who.id, skills), lease)
-    rows = _several(tx, memory, me, said.limit)
+    scope = core.scope(principal.ns, principal.id, "tasks.claim", request.claim_id)
+    answer_before = tx.one("remembered", (scope,))
+    if answer_before is not None:
+        return _regrant(tx, memory, principal, _grants.decode(answer_before[1]))
+    lease = core.lease(principal.kind, memory.lease)
+    me = Taker(
+        principal.id, principal.ns, principal.incarnation, serves(principal.id, skills), lease
+    )
+    rows = _several(tx, memory, me, request.limit)
     if rows:
         answer = encode([(row.id, row.fence) for row in rows])
-        remember(tx, memory, who, scope, answer, tx.now + DAY)
+        remember(tx, memory, principal, scope, answer, tx.now + DAY)
     return t.Grants([_grant(tx, memory, row) for row in rows])
 
 
@@ -192,22 +198,24 @@ def _grant(tx: Transaction, memory: WriterMemory, row: StoredTask) -> t.Grant:
 
 
 def _regrant(
-    tx: Transaction, memory: WriterMemory, who: Principal, granted: list[tuple[str, int]]
+    tx: Transaction, memory: WriterMemory, principal: Principal, assignments: list[tuple[str, int]]
 ) -> t.Grants:
-    rows = [(memory.rows.get(tx, id), fence) for id, fence in granted]
+    rows = [(memory.rows.get(tx, id), fence) for id, fence in assignments]
     return t.Grants(
-        [_grant(tx, memory, row) for row, fence in rows if row and is_held(row, who.id, fence)]
+        [_grant(tx, memory, row) for row, fence in rows if row and holds(row, principal.id, fence)]
     )
 
 
 def poll(
-    tx: Transaction, memory: WriterMemory, who: Principal, skills: Iterable[str]
+    tx: Transaction, memory: WriterMemory, principal: Principal, skills: Iterable[str]
 ) -> list[t.Task]:
     """The described heartbeat: each one renews the agent's leases, then takes more work."""
     lease = tx.now + core.POLL_LEASE
-    held: int = tx.run("renew_all", {"worker": who.id, "ns": who.ns, "lease": lease}).rowcount
+    holding: int = tx.run(
+        "renew_all", {"worker": principal.id, "ns": principal.ns, "lease": lease}
+    ).rowcount
     memory.rows.clear()
-    names = serves(who.id, skills)
-    me = Taker(who.id, who.ns, who.incarnation, names, core.POLL_LEASE)
-    rows = _several(tx, memory, me, POLLED - held)
+    names = serves(principal.id, skills)
+    me = Taker(principal.id, principal.ns, principal.incarnation, names, core.POLL_LEASE)
+    rows = _several(tx, memory, me, POLLED - holding)
     return [to_task(row, tx.generation, tx.now, memory.rows.payload(tx, row.n)) for row in rows]

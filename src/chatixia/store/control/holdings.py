@@ -69,7 +69,7 @@ class Holdings:
         for holder, (tasks, size) in self._moved.items():
             if tasks or size:
                 tx.run("move_share", {"holder": holder, "tasks": tasks, "bytes": size})
-                if holder not in self.tasks.held and holder not in self.bytes.held:
+                if not self.tasks.of(holder) and not self.bytes.of(holder):
                     tx.run("drop_share", (holder,))
 
     def committed(self) -> None:

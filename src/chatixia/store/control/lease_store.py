@@ -41,43 +41,47 @@ class LeaseStore:
         """An empty group, so that its end gives waiting tasks to new seats."""
         await self._access.write(lambda tx: None)
 
-    async def claim(self, who: Principal, request: t.Claim, skills: Iterable[str]) -> t.Grants:
+    async def claim(
+        self, principal: Principal, request: t.Claim, skills: Iterable[str]
+    ) -> t.Grants:
         """Up to ``limit`` tasks; the same claim id gets the same grant."""
-        return await self._access.write(grants.claim, self._memory, who, request, tuple(skills))
+        return await self._access.write(
+            grants.claim, self._memory, principal, request, tuple(skills)
+        )
 
-    async def poll(self, who: Principal, skills: Iterable[str]) -> list[t.Task]:
+    async def poll(self, principal: Principal, skills: Iterable[str]) -> list[t.Task]:
         """The described heartbeat: renew what it holds for 60 s, then take more."""
-        return await self._access.write(grants.poll, self._memory, who, tuple(skills))
+        return await self._access.write(grants.poll, self._memory, principal, tuple(skills))
 
     async def leased(self) -> list[StoredTask]:
         """All leased tasks."""
         return [StoredTask(*row) for row in await self._access.read("held", {})]
 
-    async def started(self, who: Principal, id: str, fence: str) -> None:
+    async def started(self, principal: Principal, id: str, fence: str) -> None:
         """The holder took it up. Raises as ``complete``."""
-        await self._urgent(leases.started, who, id, fence)
+        await self._urgent(leases.started, principal, id, fence)
 
-    async def renew(self, who: Principal, held: list[t.Held]) -> t.Renewed:
+    async def renew(self, principal: Principal, requests: list[t.Held]) -> t.Renewed:
         """All leases of one worker, each answered for itself."""
-        return await self._urgent(leases.renew, who, held)
+        return await self._urgent(leases.renew, principal, requests)
 
-    async def complete(self, who: Principal, id: str, fence: str, result: bytes) -> t.Ended:
+    async def complete(self, principal: Principal, id: str, fence: str, result: bytes) -> t.Ended:
         """Raises NotFound, StaleFence, Cancelled; repeated, the first answer."""
         size = len(result) + 256
-        return await self._urgent(outcomes.complete, who, id, fence, result, size=size)
+        return await self._urgent(outcomes.complete, principal, id, fence, result, size=size)
 
-    async def fail(self, who: Principal, id: str, fence: str, error: WireError) -> t.Ended:
+    async def fail(self, principal: Principal, id: str, fence: str, error: WireError) -> t.Ended:
         """As ``complete``; tried again if the error is retryable and attempts are left."""
-        return await self._urgent(outcomes.fail, who, id, fence, error, self._world.jitter())
+        return await self._urgent(outcomes.fail, principal, id, fence, error, self._world.jitter())
 
-    async def release(self, who: Principal, id: str, fence: str) -> t.Ended:
+    async def release(self, principal: Principal, id: str, fence: str) -> t.Ended:
         """Give it back without an attempt counted."""
-        return await self._urgent(outcomes.release, who, id, fence)
+        return await self._urgent(outcomes.release, principal, id, fence)
 
-    async def update(self, who: Principal, request: t.Update) -> None:
+    async def update(self, principal: Principal, request: t.Update) -> None:
         """The described report; raises as ``complete``, and Denied."""
         size = 256 if request.result is msgspec.UNSET else len(bytes(request.result))
-        await self._urgent(outcomes.update, who, request, self._world.jitter(), size=size)
+        await self._urgent(outcomes.update, principal, request, self._world.jitter(), size=size)
 
     async def end(
         self,

@@ -32,16 +32,18 @@ def fence_number(tx: Transaction, fence: str) -> int:
     return n
 
 
-def is_held(row: StoredTask, who: str, fence: int) -> bool:
-    """Whether ``who`` holds the task under that fence."""
-    return row.state == "assigned" and row.fence == fence and row.worker == who
+def holds(row: StoredTask, principal: str, fence: int) -> bool:
+    """Whether ``principal`` holds the task under that fence."""
+    return row.state == "assigned" and row.fence == fence and row.worker == principal
 
 
-def started(tx: Transaction, memory: WriterMemory, who: Principal, id: str, fence: str) -> None:
+def started(
+    tx: Transaction, memory: WriterMemory, principal: Principal, id: str, fence: str
+) -> None:
     """Note that the holder took the task up, while there is time. Raises as ``complete``."""
-    row = find(tx, memory, who.ns, id)
+    row = find(tx, memory, principal.ns, id)
     n = fence_number(tx, fence)
-    if not is_held(row, who.id, n) or row.deadline <= tx.now:
+    if not holds(row, principal.id, n) or row.deadline <= tx.now:
         raise core.refusal(row.state, "start")
     mark_started(tx, memory, [(id, n)])
 
@@ -55,31 +57,35 @@ def mark_started(tx: Transaction, memory: WriterMemory, marks: list[tuple[str, i
             memory.rows.drop(row)
 
 
-def renew(tx: Transaction, memory: WriterMemory, who: Principal, leases: list[t.Held]) -> t.Renewed:
+def renew(
+    tx: Transaction, memory: WriterMemory, principal: Principal, leases: list[t.Held]
+) -> t.Renewed:
     """Extend each lease that is held under its fence; the others say why not."""
-    return t.Renewed([_renew(tx, memory, who, held) for held in leases])
+    return t.Renewed([_renew(tx, memory, principal, request) for request in leases])
 
 
-def _renew(tx: Transaction, memory: WriterMemory, who: Principal, held: t.Held) -> t.Renewal:
-    generation, n = core.fence_key(held.fence)
-    row = memory.rows.get(tx, held.task_id)
-    if row is None or row.ns != who.ns:
-        return t.Renewal(held.task_id, code="not_found")
-    if generation != tx.generation or not is_held(row, who.id, n):
-        return t.Renewal(held.task_id, code=core.refusal(row.state, "start").code)
-    lease = core.lease(who.kind, memory.lease)
+def _renew(
+    tx: Transaction, memory: WriterMemory, principal: Principal, request: t.Held
+) -> t.Renewal:
+    generation, n = core.fence_key(request.fence)
+    row = memory.rows.get(tx, request.task_id)
+    if row is None or row.ns != principal.ns:
+        return t.Renewal(request.task_id, code="not_found")
+    if generation != tx.generation or not holds(row, principal.id, n):
+        return t.Renewal(request.task_id, code=core.refusal(row.state, "start").code)
+    lease = core.lease(principal.kind, memory.lease)
     tx.run(
         "renew",
         {
             "id": row.id,
-            "worker": who.id,
-            "ns": who.ns,
+            "worker": principal.id,
+            "ns": principal.ns,
             "fence": n,
             "lease": tx.now + lease,
         },
     )
     memory.rows.drop(row)
-    return t.Renewal(held.task_id, int(lease * 1000))
+    return t.Renewal(request.task_id, int(lease * 1000))
 
 
 def end_leases(
@@ -98,8 +104,8 @@ def end_leases(
     judge = core.after_loss if clean else core.after_departure
     mark_started(tx, memory, marks)
     ended = 0
-    for found in tx.all("held_by", {"worker": worker, "limit": 1024}):
-        row = StoredTask(*found)
+    for columns in tx.all("held_by", {"worker": worker, "limit": 1024}):
+        row = StoredTask(*columns)
         if row.incarnation == incarnation:
             verdict = judge(row.tries(), tx.now, jitter)
             change(tx, memory, row, verdict, taken_up=not clean)

@@ -34,7 +34,7 @@ class TaskQueues:
         self._ready: set[Queue] = set()
         self._served: dict[tuple[str, str, int], int] = {}
         self._places: dict[tuple[str, str, int], dict[str, int]] = {}
-        self._kept = 0
+        self._size = 0
         self.claims = 0
 
     def load(self, rows: Iterable[tuple[str, str, int, str, int, int]]) -> None:
@@ -78,22 +78,22 @@ class TaskQueues:
         """The store says that nothing waits there."""
         self._ready.discard((ns, queue))
         for key in [key for key in self._places if key[:2] == (ns, queue)]:
-            self._kept -= len(self._places.pop(key))
+            self._size -= len(self._places.pop(key))
             self._served.pop(key, None)
 
-    def _keep(self, key: tuple[str, str, int], who: str, turn: int) -> None:
+    def _keep(self, key: tuple[str, str, int], holder: str, turn: int) -> None:
         places = self._places.setdefault(key, {})
-        self._kept += who not in places
-        places[who] = turn
-        if self._kept > MAX_PLACES:
+        self._size += holder not in places
+        places[holder] = turn
+        if self._size > MAX_PLACES:
             self._prune()
 
     def _prune(self) -> None:
         """Forget who is not ahead of what is served: the same place would be drawn again."""
         for key, places in self._places.items():
             served = self._served.get(key, 0)
-            self._places[key] = {who: turn for who, turn in places.items() if turn > served}
-        self._kept = sum(map(len, self._places.values()))
+            self._places[key] = {holder: turn for holder, turn in places.items() if turn > served}
+        self._size = sum(map(len, self._places.values()))
 
 
 class RowCache:
@@ -107,22 +107,22 @@ class RowCache:
     def get(self, tx: Transaction, id: str) -> StoredTask | None:
         """The row of that id, if there is one."""
         row = self._by_id.get(id)
-        if row is None and (found := tx.one("task", (id,))) is not None:
-            row = StoredTask(*found)
+        if row is None and (columns := tx.one("task", (id,))) is not None:
+            row = StoredTask(*columns)
         return row
 
     def number(self, tx: Transaction, n: int) -> StoredTask | None:
         """The row of that number, if there is one."""
         row = self._by_number.get(n)
-        if row is None and (found := tx.one("task_by_number", (n,))) is not None:
-            row = StoredTask(*found)
+        if row is None and (columns := tx.one("task_by_number", (n,))) is not None:
+            row = StoredTask(*columns)
         return row
 
     def payload(self, tx: Transaction, n: int) -> bytes:
         """The payload of a row."""
-        kept = self._payloads.get(n)
-        if kept is not None:
-            return kept
+        payload = self._payloads.get(n)
+        if payload is not None:
+            return payload
         small = tx.one("task_bodies", (n,))[0]
         return bytes(small if small is not None else tx.one("payload", (n,))[0])
 
@@ -230,6 +230,6 @@ class WriterMemory:
         self.queues.load(tx.all("queues"))
         for n, when in (*tx.all("waiting"), *tx.all("paused")):
             self.dues.add(when, n)
-        for found in tx.all("held"):
-            row = StoredTask(*found)
+        for columns in tx.all("held"):
+            row = StoredTask(*columns)
             self.dues.add(row.due(), row.n)

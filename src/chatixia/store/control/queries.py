@@ -30,16 +30,16 @@ def parse(text: str) -> dict[str, str]:
 
     Raises ValueError on a name that stands twice.
     """
-    found: dict[str, str] = {}
+    statements: dict[str, str] = {}
     for part in re.split(r"^-- name: ", text, flags=re.M)[1:]:
         name, _, body = part.partition("\n")
-        if name in found:
+        if name in statements:
             raise ValueError(f"The statement {name} stands twice.")
         body = re.sub(r"--.*", "", body)
         for word, columns in WORDS.items():
             body = body.replace(word, columns)
-        found[name] = " ".join(body.split())
-    return found
+        statements[name] = " ".join(body.split())
+    return statements
 
 
 @cache

@@ -21,29 +21,29 @@ SCAN: Final = 20_000
 
 
 def page(
-    db: sqlite3.Connection, ns: str, gone: core.RemovedParties, after: int
+    db: sqlite3.Connection, ns: str, removed: core.RemovedParties, after: int
 ) -> tuple[list[int], int]:
-    """Numbers of open tasks that concern ``gone`` among the rows from behind ``after`` on, and
+    """Numbers of open tasks that concern ``removed`` among the rows from behind ``after`` on, and
     the number to go on from, 0 at the end."""
     sql, wanted = load(), {"after": after, "scan": SCAN}
-    names = msgspec.json.encode(sorted(gone.names)).decode()
-    parties = msgspec.json.encode(sorted(gone.parties)).decode()
-    found = db.execute(
+    names = msgspec.json.encode(sorted(removed.names)).decode()
+    parties = msgspec.json.encode(sorted(removed.parties)).decode()
+    rows = db.execute(
         sql["open_of"], {**wanted, "ns": ns, "names": names, "parties": parties}
     ).fetchall()
     last = db.execute(sql["scanned_up"], wanted).fetchone()
-    return [n for (n,) in found], last[0] if last else 0
+    return [n for (n,) in rows], last[0] if last else 0
 
 
 def remove(
     tx: Transaction,
     memory: WriterMemory,
-    gone: core.RemovedParties,
+    removed: core.RemovedParties,
     numbers: Sequence[int],
     marks: list[tuple[str, int]],
     jitter: float,
 ) -> int:
-    """End what ``gone`` submitted or should have done, give back what it holds; gives how many.
+    """End what ``removed`` submitted or should have done, give back what it holds; gives how many.
 
     ``marks``: tasks said to be started that are not yet written so, written first.
     """
@@ -53,7 +53,7 @@ def remove(
         row = memory.rows.number(tx, n)
         if row is None or core.is_terminal(row.state):
             continue
-        verdict = core.after_removal(row.concern(), row.state, row.tries(), gone, tx.now, jitter)
+        verdict = core.after_removal(row.concern(), row.state, row.tries(), removed, tx.now, jitter)
         if verdict is not None:
             change(tx, memory, row, verdict, taken_up=verdict.event in core.TRIED)
             ended += 1

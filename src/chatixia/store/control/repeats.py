@@ -22,13 +22,13 @@ RETENTION: Final = 7 * DAY
 def remember(
     tx: Transaction,
     memory: WriterMemory,
-    who: Principal,
+    principal: Principal,
     scope: bytes,
     answer: bytes,
     expires: float,
 ) -> None:
-    """Keep the answer to a key until then; it counts for ``who``."""
-    holder = holder_of(who)
-    kept = {"scope": scope, "same": b"", "answer": answer, "expires": expires, "holder": holder}
-    if tx.run("remember", kept).rowcount > 0:
+    """Keep the answer to a key until then; it counts for ``principal``."""
+    holder = holder_of(principal)
+    params = {"scope": scope, "same": b"", "answer": answer, "expires": expires, "holder": holder}
+    if tx.run("remember", params).rowcount > 0:
         memory.holdings.move(tx, holder, 0, KEY_BYTES)

@@ -1,6 +1,6 @@
 """New tasks: written once for each idempotency key, within their holder's share.
 
-Every function but ``is_known`` runs in the writer's transaction.
+Every function but ``is_stored`` runs in the writer's transaction.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class SubmitOrder(NamedTuple):
     """A checked submit: who, what, its plain payload and lifetime in seconds; whether the registry
     itself drew its id just now, so that it repeats none."""
 
-    who: Principal
-    said: t.Submit
+    principal: Principal
+    request: t.Submit
     payload: bytes
     ttl: float
     new: bool = False
@@ -42,11 +42,13 @@ INLINE: Final = 2048
 
 def scope_of(order: SubmitOrder) -> bytes:
     """Under what a submit is remembered: whoever says the same again, means the same."""
-    said = order.said
-    return core.scope(order.who.ns, order.who.id, "tasks.submit", said.key or said.id)
+    request = order.request
+    return core.scope(
+        order.principal.ns, order.principal.id, "tasks.submit", request.key or request.id
+    )
 
 
-def is_known(db: sqlite3.Connection, scope: bytes) -> bool:
+def is_stored(db: sqlite3.Connection, scope: bytes) -> bool:
     """Whether a submit of that scope is stored."""
     sql = load()
     names = ("task_by_scope", "remembered")
@@ -55,24 +57,24 @@ def is_known(db: sqlite3.Connection, scope: bytes) -> bool:
 
 def submit(tx: Transaction, memory: WriterMemory, order: SubmitOrder) -> t.Submitted:
     """Write a new task, or give the first answer to the same key. Raises Conflict, AlreadyDone."""
-    said, scope = order.said, scope_of(order)
-    same = core.sameness(said, order.payload)
-    told = tx.one("remembered", (scope,))
-    if told is not None:
-        raise AlreadyDone if told[0] == same else Conflict(_OTHER)
+    request, scope = order.request, scope_of(order)
+    same = core.sameness(request, order.payload)
+    earlier = tx.one("remembered", (scope,))
+    if earlier is not None:
+        raise AlreadyDone if earlier[0] == same else Conflict(_OTHER)
     try:
         _check_share(tx, memory, order, scope)
         _insert(tx, memory, order, scope, same)
     except sqlite3.IntegrityError:
-        return _again(tx, said, scope, same)
-    return t.Submitted(said.id)
+        return _again(tx, request, scope, same)
+    return t.Submitted(request.id)
 
 
 def _check_share(tx: Transaction, memory: WriterMemory, order: SubmitOrder, scope: bytes) -> None:
     """Raise Overloaded if this would be more than its holder's share. What is stored already is
     no more: it gets its answer, which the constraint brings."""
     try:
-        memory.holdings.check(holder_of(order.who), len(order.payload))
+        memory.holdings.check(holder_of(order.principal), len(order.payload))
     except Overloaded:
         if tx.one("task_by_scope", (scope,)) is None:
             raise
@@ -81,13 +83,13 @@ def _check_share(tx: Transaction, memory: WriterMemory, order: SubmitOrder, scop
 _OTHER: Final = "This key was already used for another task."
 
 
-def _again(tx: Transaction, said: t.Submit, scope: bytes, same: bytes) -> t.Submitted:
-    known = tx.one("task_by_scope", (scope,))
-    if known is None:
-        raise Conflict(f"The task id {said.id} is taken.")
-    if known[2] != same:
+def _again(tx: Transaction, request: t.Submit, scope: bytes, same: bytes) -> t.Submitted:
+    existing = tx.one("task_by_scope", (scope,))
+    if existing is None:
+        raise Conflict(f"The task id {request.id} is taken.")
+    if existing[2] != same:
         raise Conflict(_OTHER)
-    return t.Submitted(known[0], known[1], duplicate=True)
+    return t.Submitted(existing[0], existing[1], duplicate=True)
 
 
 def _insert(
@@ -111,30 +113,30 @@ def _insert(
 
 def _row(tx: Transaction, memory: WriterMemory, order: SubmitOrder, scope: bytes) -> StoredTask:
     """The row of a new task; the database draws its number."""
-    who, said, holder = order.who, order.said, holder_of(order.who)
-    queue = core.queue_name(said.skill, said.target_agent_id)
+    principal, request, holder = order.principal, order.request, holder_of(order.principal)
+    queue = core.queue_name(request.skill, request.target_agent_id)
     return StoredTask(
-        id=said.id,
-        ns=who.ns,
-        skill=said.skill,
-        target=said.target_agent_id,
-        source=who.id,
-        machine=who.machine,
+        id=request.id,
+        ns=principal.ns,
+        skill=request.skill,
+        target=request.target_agent_id,
+        source=principal.id,
+        machine=principal.machine,
         queue=queue,
-        priority=said.priority,
-        turn=memory.queues.place(who.ns, queue, said.priority, holder),
-        max_attempts=said.max_attempts,
+        priority=request.priority,
+        turn=memory.queues.place(principal.ns, queue, request.priority, holder),
+        max_attempts=request.max_attempts,
         created=tx.now,
         updated=tx.now,
         deadline=tx.now + order.ttl,
         ttl=order.ttl,
-        idempotent=int(said.idempotent),
-        path=encode(said.path).decode() if said.path else "",
-        traceparent=said.traceparent,
+        idempotent=int(request.idempotent),
+        path=encode(request.path).decode() if request.path else "",
+        traceparent=request.traceparent,
         size=len(order.payload),
         scope=scope,
         holder=holder,
-        retry_of=said.retry_of,
+        retry_of=request.retry_of,
     )
 
 

@@ -18,7 +18,7 @@ from .tx import Transaction
 PER_GROUP: Final = 200
 LATER: Final = 0.5
 """Seconds until a task is looked at again of which it is not sure that it was not begun."""
-EVENTS_KEPT: Final = 30 * DAY
+EVENT_RETENTION: Final = 30 * DAY
 
 
 class SweepRequest(NamedTuple):
@@ -35,36 +35,36 @@ class SweepRequest(NamedTuple):
     jitter: float
 
 
-def sweep(tx: Transaction, memory: WriterMemory, asked: SweepRequest) -> int:
+def sweep(tx: Transaction, memory: WriterMemory, request: SweepRequest) -> int:
     """Look at no more than 200 rows that are due; gives how many, 200 meaning that more may be."""
-    mark_started(tx, memory, asked.marks)
+    mark_started(tx, memory, request.marks)
     numbers = memory.dues.take(tx, PER_GROUP)
     for n in numbers:
         row = memory.rows.number(tx, n)
         if row is not None and not core.is_terminal(row.state):
-            _one(tx, memory, row, asked)
+            _one(tx, memory, row, request)
     return len(numbers)
 
 
-def _one(tx: Transaction, memory: WriterMemory, row: StoredTask, asked: SweepRequest) -> None:
+def _one(tx: Transaction, memory: WriterMemory, row: StoredTask, request: SweepRequest) -> None:
     if row.due() > tx.now:  # it has moved on since
         memory.dues.add(row.due(), row.n)
     elif row.deadline <= tx.now:
         error = core.expired(row.deliveries)
         change(tx, memory, row, core.RetryDecision("expire", error=error))
     elif row.state == "assigned":
-        _lost(tx, memory, row, asked)
+        _lost(tx, memory, row, request)
     else:
         _ready(tx, memory, row)
 
 
-def _lost(tx: Transaction, memory: WriterMemory, row: StoredTask, asked: SweepRequest) -> None:
+def _lost(tx: Transaction, memory: WriterMemory, row: StoredTask, request: SweepRequest) -> None:
     # If this process stood still since it asked, the word of a start may be younger than `marks`.
-    unsure = row.due() > asked.at or (row.worker, row.incarnation) in asked.away
+    unsure = row.due() > request.at or (row.worker, row.incarnation) in request.away
     if unsure and not row.started:
         memory.dues.add(tx.now + LATER, row.n)
     else:
-        change(tx, memory, row, core.after_loss(row.tries(), tx.now, asked.jitter))
+        change(tx, memory, row, core.after_loss(row.tries(), tx.now, request.jitter))
 
 
 def _ready(tx: Transaction, memory: WriterMemory, row: StoredTask) -> None:
@@ -80,8 +80,8 @@ def tidy(tx: Transaction, memory: WriterMemory) -> int:
     Ended tasks with their events, keys, failures, links, sessions, old events, client epochs.
     """
     old = tx.all("ended", {"before": tx.now - RETENTION, "limit": PER_GROUP})
-    for found in old:
-        _delete(tx, memory, StoredTask(*found))
+    for columns in old:
+        _delete(tx, memory, StoredTask(*columns))
     dropped = _old_keys(tx, memory)
     for name in ("drop_logins", "drop_sessions"):
         tx.run(name, {"now": tx.now})
@@ -110,10 +110,10 @@ def trim(tx: Transaction, memory: WriterMemory) -> int:
 
 
 def _give_back(tx: Transaction, memory: WriterMemory, holder: str, old: list[Any]) -> int:
-    for gone, found in enumerate(old):
+    for count, columns in enumerate(old):
         if not memory.holdings.bytes.over(holder):
-            return gone
-        _delete(tx, memory, StoredTask(*found))
+            return count
+        _delete(tx, memory, StoredTask(*columns))
     return len(old)
 
 
@@ -124,8 +124,8 @@ def fetched(tx: Transaction, tasks: Iterable[tuple[str, int]]) -> None:
 
 def _delete(tx: Transaction, memory: WriterMemory, row: StoredTask) -> None:
     scope, same = tx.one("task_key", (row.n,))
-    kept = {"scope": scope, "same": same, "answer": row.id.encode(), "expires": tx.now + DAY}
-    tx.run("remember", kept | {"holder": row.holder})
+    params = {"scope": scope, "same": same, "answer": row.id.encode(), "expires": tx.now + DAY}
+    tx.run("remember", params | {"holder": row.holder})
     size = tx.one("task_bytes", (row.n,))[0]
     memory.holdings.move(tx, row.holder, 0, KEY_BYTES - TASK_BYTES - size)
     tx.run("drop_fetched", (row.holder, row.n))
@@ -138,7 +138,7 @@ def _delete(tx: Transaction, memory: WriterMemory, row: StoredTask) -> None:
 
 
 def _old_events(tx: Transaction) -> int:
-    old = tx.all("old_events", {"before": tx.now - EVENTS_KEPT, "limit": PER_GROUP})
+    old = tx.all("old_events", {"before": tx.now - EVENT_RETENTION, "limit": PER_GROUP})
     for (id,) in old:
         tx.run("delete_event", (id,))
         tx.run("raise_floor", (id,))

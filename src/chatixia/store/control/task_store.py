@@ -51,7 +51,7 @@ class TaskStore:
     async def _check_share(self, order: submission.SubmitOrder) -> None:
         """Raise Overloaded at no cost of the writer, where it is sure that this is no repetition
         of what is stored already, or is about to be."""
-        holder = holder_of(order.who)
+        holder = holder_of(order.principal)
         try:
             self._memory.holdings.check(holder, len(order.payload))
         except Overloaded:
@@ -60,52 +60,52 @@ class TaskStore:
             if self._access.writes_for(holder):
                 return  # the first try may be among them
             scope = submission.scope_of(order)
-            if not await self._access.run(lambda db: submission.is_known(db, scope)):
+            if not await self._access.run(lambda db: submission.is_stored(db, scope)):
                 raise
 
-    async def cancel(self, who: Principal, id: str, reason: str = "") -> t.Ended:
+    async def cancel(self, principal: Principal, id: str, reason: str = "") -> t.Ended:
         """Terminal at once, and why. Raises NotFound, Denied, Conflict."""
         return await self._access.write(
-            outcomes.cancel, self._memory, who, id, reason, lane=Lane.URGENT, size=256
+            outcomes.cancel, self._memory, principal, id, reason, lane=Lane.URGENT, size=256
         )
 
     async def get(self, ns: str, id: str) -> tuple[StoredTask, t.Task]:
         """A task with payload and result. Raises NotFound."""
-        found = await self._access.run(lambda db: _whole(db, id))
-        if found is None or found[0].ns != ns:
+        whole = await self._access.run(lambda db: _whole(db, id))
+        if whole is None or whole[0].ns != ns:
             raise NotFound(f"There is no task {id}.")
-        row, payload, result = found
+        row, payload, result = whole
         return row, to_task(row, self._access.generation, self._access.now(), payload, result)
 
-    async def page(self, who: Principal, query: t.Query, everything: bool) -> t.Tasks:
-        """A page, newest first, without payloads and results: all, or what concerns ``who``."""
-        params = self._params(who, query, everything)
+    async def page(self, principal: Principal, query: t.Query, everything: bool) -> t.Tasks:
+        """A page, newest first, without payloads and results: all, or the principal's own."""
+        params = self._params(principal, query, everything)
         rows, scanned = await self._access.run(lambda db: _page(db, params))
         now = self._access.now()
         shown = [to_task(row, self._access.generation, now) for row in rows]
         last = rows[-1].n if len(rows) == query.limit else scanned
-        counts = await self.counts(who.ns) if everything else {}
+        counts = await self.counts(principal.ns) if everything else {}
         return t.Tasks(shown, self._cursor(last), counts=counts)
 
     async def whole(
-        self, who: Principal, query: t.Query, everything: bool, room: int
+        self, principal: Principal, query: t.Query, everything: bool, room: int
     ) -> tuple[list[t.Task], str]:
         """A page with payloads and results, ``room`` bytes of them at most (but one task always),
         and the cursor of the rest, "" at the end."""
-        params = self._params(who, query, everything)
-        found, last = await self._access.run(lambda db: _whole_page(db, params, room))
+        params = self._params(principal, query, everything)
+        result, last = await self._access.run(lambda db: _whole_page(db, params, room))
         now = self._access.now()
-        tasks = [to_task(row, self._access.generation, now, *bodies) for row, bodies in found]
+        tasks = [to_task(row, self._access.generation, now, *bodies) for row, bodies in result]
         return tasks, self._cursor(last)
 
-    def _params(self, who: Principal, query: t.Query, everything: bool) -> dict[str, Any]:
+    def _params(self, principal: Principal, query: t.Query, everything: bool) -> dict[str, Any]:
         return {
-            "ns": who.ns,
+            "ns": principal.ns,
             "state": query.state,
             "skill": query.skill,
             "agent": query.agent,
-            "me": who.id,
-            "machine": who.machine,
+            "me": principal.id,
+            "machine": principal.machine,
             "everything": int(everything),
             "before": self._before(query.cursor),
             "limit": query.limit,
@@ -135,10 +135,10 @@ class TaskStore:
 
 def _whole(db: sqlite3.Connection, id: str) -> tuple[StoredTask, bytes, bytes | None] | None:
     sql = load()
-    found = db.execute(sql["task"], (id,)).fetchall()
-    if not found:
+    result = db.execute(sql["task"], (id,)).fetchall()
+    if not result:
         return None
-    row = StoredTask(*found[0])
+    row = StoredTask(*result[0])
     return row, *_bodies(db, row.n)
 
 
@@ -157,14 +157,14 @@ def _whole_page(
     db: sqlite3.Connection, params: dict[str, Any], room: int
 ) -> tuple[list[Whole], int | None]:
     rows, scanned = _page(db, params)
-    found: list[Whole] = []
+    result: list[Whole] = []
     for row in rows:
         bodies = _bodies(db, row.n)
         room -= len(bodies[0]) + len(bodies[1] or b"")
-        if found and room < 0:
-            return found, found[-1][0].n
-        found.append((row, bodies))
-    return found, rows[-1].n if len(rows) == params["limit"] else scanned
+        if result and room < 0:
+            return result, result[-1][0].n
+        result.append((row, bodies))
+    return result, rows[-1].n if len(rows) == params["limit"] else scanned
 
 
 def _page(db: sqlite3.Connection, params: dict[str, Any]) -> tuple[list[StoredTask], int | None]:
@@ -172,5 +172,5 @@ def _page(db: sqlite3.Connection, params: dict[str, Any]) -> tuple[list[StoredTa
     if params["id"]:  # by the index of ids: however old, it is found at once
         return [StoredTask(*row) for row in db.execute(sql["list_by_id"], params).fetchall()], None
     rows = [StoredTask(*row) for row in db.execute(sql["list"], params).fetchall()]
-    seen = db.execute(sql["scanned"], params).fetchall()
-    return rows, seen[0][0] if seen else None
+    scanned = db.execute(sql["scanned"], params).fetchall()
+    return rows, scanned[0][0] if scanned else None

@@ -27,7 +27,7 @@ from .clock import sync_folder
 from .rows import IdStanding, InvitationRow, KeyRow, MemberRow, RevocationRow, SessionRow
 from .tx import Transaction
 
-FAILURES_KEPT: Final = 10_000
+MAX_FAILURES: Final = 10_000
 TOUCH_EVERY: Final = 60.0
 
 SerialOf = Callable[[bytes], int]
@@ -39,35 +39,35 @@ def fields(row: msgspec.Struct) -> dict[str, Any]:
     return {name: getattr(row, name) for name in row.__struct_fields__}
 
 
-def member_of(found: Any) -> MemberRow | None:
+def member_of(columns: Any) -> MemberRow | None:
     """The statement ``member``'s columns as a struct."""
-    if found is None:
+    if columns is None:
         return None
-    row = dict(zip(MemberRow.__struct_fields__, found, strict=True))
+    row = dict(zip(MemberRow.__struct_fields__, columns, strict=True))
     row["ephemeral"] = bool(row["ephemeral"])
     return MemberRow(**row)
 
 
-def invitation_of(found: Any) -> InvitationRow | None:
+def invitation_of(columns: Any) -> InvitationRow | None:
     """The statement ``invitation``'s columns as a struct."""
-    if found is None:
+    if columns is None:
         return None
     names = InvitationRow.__struct_fields__
-    row = dict(zip(names, found, strict=True))
+    row = dict(zip(names, columns, strict=True))
     row["reusable"], row["ephemeral"] = bool(row["reusable"]), bool(row["ephemeral"])
     return InvitationRow(**row)
 
 
-def key_of(found: Any) -> KeyRow:
+def key_of(columns: Any) -> KeyRow:
     """The statement ``key``'s columns as a struct."""
-    row = dict(zip(KeyRow.__struct_fields__, found, strict=True))
+    row = dict(zip(KeyRow.__struct_fields__, columns, strict=True))
     row["revoked"] = bool(row["revoked"])
     return KeyRow(**row)
 
 
-def standing(found: tuple[int, int] | None, member: MemberRow | None) -> IdStanding:
+def standing(columns: tuple[int, int] | None, member: MemberRow | None) -> IdStanding:
     """What is known of an id."""
-    serial, revoked = found or (0, -1)
+    serial, revoked = columns or (0, -1)
     return IdStanding(serial, revoked, member)
 
 
@@ -77,19 +77,21 @@ def standing(found: tuple[int, int] | None, member: MemberRow | None) -> IdStand
 def put_member(tx: Transaction, row: MemberRow, expect: int | None) -> None:
     """Make ``row`` current unless a higher serial, a revocation, another writer or an API key of
     that name stands."""
-    who = {"ns": row.ns, "id": row.id}
-    known = standing(tx.one("standing", who), member_of(tx.one("member", who)))
-    if row.serial <= known.revoked:
+    key = {"ns": row.ns, "id": row.id}
+    current = standing(tx.one("standing", key), member_of(tx.one("member", key)))
+    if row.serial <= current.revoked:
         raise Revoked(f"The record of {row.id} is revoked.")
-    if expect is not None and expect != known.serial:
+    if expect is not None and expect != current.serial:
         raise Conflict(f"Another record of {row.id} came first.")
-    same = known.member is not None and known.member.chain == row.chain
-    if row.serial < known.serial or (row.serial == known.serial and known.member and not same):
+    same = current.member is not None and current.member.chain == row.chain
+    if row.serial < current.serial or (
+        row.serial == current.serial and current.member and not same
+    ):
         raise Conflict(f"A newer record of {row.id} is known.")
-    if known.member is None and _key_named(tx, row.ns, row.id):
+    if current.member is None and _key_named(tx, row.ns, row.id):
         raise NameTaken(f"The name {row.id} is an API key's.", agent=row.id)
     tx.run("put_member", fields(row) | {"since": row.since or tx.now})
-    tx.run("put_standing", {**who, "serial": row.serial, "revoked": -1})
+    tx.run("put_standing", {**key, "serial": row.serial, "revoked": -1})
 
 
 def remove_member(tx: Transaction, ns: str, id: str) -> bool:
@@ -104,8 +106,8 @@ def put_invitation(tx: Transaction, row: InvitationRow) -> None:
     """Keep an invitation; the same again is fine, another under its key is not."""
     params = fields(row) | {"created": row.created or tx.now}
     if tx.run("put_invitation", params).rowcount == 0:
-        known = invitation_of(tx.one("invitation", {"key": row.key}))
-        if known is None or known.chain != row.chain:
+        current = invitation_of(tx.one("invitation", {"key": row.key}))
+        if current is None or current.chain != row.chain:
             raise Conflict("Another invitation has this key.")
 
 
@@ -113,13 +115,13 @@ def redeem(
     tx: Transaction, key: str, member: MemberRow, origin: str, expect: int | None
 ) -> InvitationRow:
     """Use an invitation and put the member, both or neither."""
-    known = invitation_of(tx.one("invitation", {"key": key}))
-    if known is None or known.ns != member.ns:
+    current = invitation_of(tx.one("invitation", {"key": key}))
+    if current is None or current.ns != member.ns:
         raise BadInvitation
-    repeat = (known.joined, known.joined_key) == (member.id, member.key)
-    if known.redeemed_at and repeat:
-        return known
-    if known.state(tx.now) != "waiting":
+    repeat = (current.joined, current.joined_key) == (member.id, member.key)
+    if current.redeemed_at and repeat:
+        return current
+    if current.state(tx.now) != "waiting":
         raise BadInvitation
     put_member(tx, member, expect)
     tx.run(
@@ -133,7 +135,7 @@ def redeem(
         },
     )
     return msgspec.structs.replace(
-        known, redeemed_at=tx.now, joined=member.id, joined_key=member.key, joined_from=origin
+        current, redeemed_at=tx.now, joined=member.id, joined_key=member.key, joined_from=origin
     )
 
 
@@ -156,7 +158,7 @@ def withdraw(tx: Transaction, ns: str, names: str, serial_of: SerialOf) -> list[
 def note_failure(tx: Transaction, kind: str, window: float) -> int:
     """Count one failure; gives how many stand in the window. Above a bound none is added."""
     many = failures(tx, kind, window)
-    if many < FAILURES_KEPT:
+    if many < MAX_FAILURES:
         tx.run("note_failure", {"at": tx.now, "kind": kind})
     return many + 1
 
@@ -175,10 +177,10 @@ def put_key(tx: Transaction, row: KeyRow) -> None:
     A member's name stays its own when its row is gone: its peers have it pinned, and its tasks
     stand under it.
     """
-    who = {"ns": row.ns, "id": row.name}
+    key = {"ns": row.ns, "id": row.name}
     if _key_named(tx, row.ns, row.name):
         raise NameTaken(f"The name {row.name} is an API key's already.", agent=row.name)
-    if tx.one("member", who) or tx.one("standing", who):
+    if tx.one("member", key) or tx.one("standing", key):
         raise NameTaken(
             f"The name {row.name} is, or was, that of a member with a key of its own.",
             agent=row.name,
@@ -255,9 +257,9 @@ def put_revocation(
 ) -> RevocationRow:
     """Keep the statement, end the record, and append it to ``file`` before the commit."""
     where = {"ns": row.ns, "id": row.id}
-    known = tx.one("revocation", {**where, "serial": row.serial})
-    if known is not None:
-        return RevocationRow(*known)
+    current = tx.one("revocation", {**where, "serial": row.serial})
+    if current is not None:
+        return RevocationRow(*current)
     last = int(tx.one("last_revocation", {})[0])
     if row.version and row.version <= last:
         raise Conflict(f"The revocation list is at version {last} already.")
@@ -290,9 +292,9 @@ def apply_again(tx: Transaction, file: RevocationFile) -> int:
 
 def redeem_login(tx: Transaction, digest: bytes, session: bytes, ttl: float) -> SessionRow:
     """Use a login link once and open the browser session."""
-    found = tx.one("take_login", {"digest": digest})
-    if found is None or found[3] <= tx.now:
+    columns = tx.one("take_login", {"digest": digest})
+    if columns is None or columns[3] <= tx.now:
         raise Unauthorized("This login link is unknown, used or expired.")
-    row = SessionRow(session, found[0], found[1], found[2], tx.now + ttl)
+    row = SessionRow(session, columns[0], columns[1], columns[2], tx.now + ttl)
     tx.run("put_session", fields(row))
     return row

@@ -108,9 +108,9 @@ class KeyStore:
         params = {"ns": ns, "after": after, "limit": limit}
         return [trust.key_of(row) for row in await self._access.read("keys", params)]
 
-    async def lives(self, ns: str, name: str, made: float) -> bool:
+    async def lives(self, ns: str, name: str, issued: float) -> bool:
         """Whether a key of that name, made by then, is neither revoked nor past its end."""
-        params = {"ns": ns, "name": name, "made": made, "now": self._access.now()}
+        params = {"ns": ns, "name": name, "made": issued, "now": self._access.now()}
         return await self._access.first("key_lives", params) is not None
 
     async def revoke(self, ns: str, id: str) -> KeyRow:

@@ -52,19 +52,19 @@ class StoreUpkeep:
         await self._access.write(sweep.fetched, tasks, lane=Lane.UPKEEP)
 
     async def open_of(
-        self, ns: str, gone: core.RemovedParties, after: int = 0
+        self, ns: str, removed: core.RemovedParties, after: int = 0
     ) -> tuple[list[int], int]:
-        """Open tasks that concern ``gone``, by number, from behind ``after`` on; and where to go
+        """Open tasks that concern ``removed``, by number, from behind ``after`` on; and where to go
         on, 0 at the end."""
-        return await self._access.run(lambda db: removal.page(db, ns, gone, after))
+        return await self._access.run(lambda db: removal.page(db, ns, removed, after))
 
     async def remove(
         self,
-        gone: core.RemovedParties,
+        removed: core.RemovedParties,
         numbers: Iterable[int],
         marks: Iterable[tuple[str, int]] = (),
     ) -> int:
         """End or give back those of :meth:`open_of`, ``marks`` as in :meth:`LeaseStore.end`; gives
         how many."""
-        args = (self._memory, gone, list(numbers), list(marks), self._world.jitter())
+        args = (self._memory, removed, list(numbers), list(marks), self._world.jitter())
         return await self._access.write(removal.remove, *args, lane=Lane.UPKEEP)

@@ -73,11 +73,14 @@ class WriteItem:
 
 
 class GroupAbandoned(Exception):
-    """SQLite ended the transaction under us; nothing of the group is there. ``why`` is definite."""
+    """SQLite ended the transaction under us; nothing of the group is there.
+
+    ``reason`` is definite.
+    """
 
     def __init__(self, error: Exception) -> None:
         super().__init__(str(error))
-        self.why = _definite(error)
+        self.reason = _definite(error)
 
 
 class GroupLost(Exception):
@@ -159,7 +162,7 @@ class Writer:
     def has(self, holder: str) -> bool:
         """Whether an item of ``holder`` is not answered yet."""
         with self._wake:
-            waits = any(shares.held.get(holder) for shares in self._items)
+            waits = any(shares.of(holder) for shares in self._items)
             return waits or holder in self._writing
 
     # --- in the thread -------------------------------------------------------------------------
@@ -189,9 +192,11 @@ class Writer:
             group: list[WriteItem] = []
             size = 0
             for lane, items in zip(Lane, self._lanes, strict=True):
-                kept = sum(min(RESERVED[low], len(self._lanes[low])) for low in Lane if low > lane)
+                reserved = sum(
+                    min(RESERVED[low], len(self._lanes[low])) for low in Lane if low > lane
+                )
                 first, of, carried = len(group), Counter[str](), Counter[str]()
-                while len(items) and len(group) < GROUP_ITEMS - kept:
+                while len(items) and len(group) < GROUP_ITEMS - reserved:
                     head = items.head()
                     if size + head.size > GROUP_BYTES and len(group) > first:
                         break
@@ -212,7 +217,7 @@ class Writer:
         try:
             self._attempt(group)
         except GroupAbandoned as abandoned:
-            if isinstance(abandoned.why, DiskFull):
+            if isinstance(abandoned.reason, DiskFull):
                 self._fold(self._wal.fold)  # makes room in the file that is there
             # Each alone, so that the one that cannot be written does not take the rest with it.
             for item in group:
@@ -220,7 +225,7 @@ class Writer:
                 try:
                     self._attempt([item])
                 except GroupAbandoned as alone:
-                    item.error = alone.why
+                    item.error = alone.reason
                     self._answer([item], [])
 
     def _attempt(self, group: list[WriteItem]) -> None:
@@ -304,10 +309,10 @@ class Writer:
             if _fatal(error):
                 raise GroupLost(_sentence("A checkpoint failed", error)) from error
 
-    def _refuse(self, group: list[WriteItem], why: str) -> None:
+    def _refuse(self, group: list[WriteItem], reason: str) -> None:
         """What would be written would be gone at the next start."""
         for item in group:
-            item.error = Unavailable(why)
+            item.error = Unavailable(reason)
         self._answer(group, [])
 
     def _end(self) -> None:

@@ -37,10 +37,10 @@ def migrate(db: sqlite3.Connection, where: str) -> None:
 
     Raises ConfigError for a file of a newer version.
     """
-    found = _version(db)
-    if found > VERSION:
+    version = _version(db)
+    if version > VERSION:
         raise ConfigError(f"{where} was made by a newer version; upgrade chatixia-mesh.")
-    if found == VERSION:
+    if version == VERSION:
         return
     db.execute("BEGIN IMMEDIATE")
     try:

@@ -61,8 +61,8 @@ class LocalStore:
                 path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
             )
         except (OSError, sqlite3.Error) as error:
-            why = error.strerror if isinstance(error, OSError) else error
-            raise ConfigError(f"{path} cannot be opened: {why}.") from error
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise ConfigError(f"{path} cannot be opened: {reason}.") from error
         return cls._prepare(db, str(path), now)
 
     @classmethod
@@ -75,8 +75,8 @@ class LocalStore:
         try:
             # Immutable: not even the files beside it that a reader needs could be made.
             address = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
-            with closing(sqlite3.connect(address, uri=True)) as kept:
-                kept.backup(db)
+            with closing(sqlite3.connect(address, uri=True)) as source:
+                source.backup(db)
         except sqlite3.Error as error:
             db.close()
             raise ConfigError(f"{path} cannot be read: {error}.") from error
@@ -94,15 +94,15 @@ class LocalStore:
             _write_ahead(db)
             db.execute("PRAGMA synchronous = NORMAL")
             migrate(db, where)
-            made = cls(db, where)
-            made.prune(now)
+            store = cls(db, where)
+            store.prune(now)
         except (sqlite3.Error, msgspec.MsgspecError) as error:
             db.close()
             raise ConfigError(f"{where} cannot be used: {error}.") from error
         except BaseException:
             db.close()
             raise
-        return made
+        return store
 
     def close(self) -> None:
         """Close the file; a second time does nothing."""

@@ -18,7 +18,7 @@ import msgspec
 
 from chatixia.core.wording import with_article
 from chatixia.errors import BadArguments, BadRequest
-from chatixia.wire.values import TOO_DEEP, flaw, is_flat
+from chatixia.wire.values import SCALARS, TOO_DEEP, flaw, is_flat
 
 
 class Value(dict[str, Any]):
@@ -88,7 +88,7 @@ def encode(value: Any) -> bytes:
         raise Unwritable("half a character (a lone surrogate) cannot be written as JSON") from None
     if b"null" in data:
         _refuse_nonfinite(value)
-    if not is_flat(value) and (reason := flaw(data)):
+    if value.__class__ not in SCALARS and not is_flat(value) and (reason := flaw(data)):
         raise Unwritable(reason)
     return data
 

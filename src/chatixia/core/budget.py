@@ -128,9 +128,9 @@ class PeerBudget:
     @property
     def full(self) -> bool:
         """Whether a new request is one too many."""
-        room = self._room
         if self.running >= MAX_RUNNING or self.kept >= KEPT_ANSWERS:
             return True
+        room = self._room
         if room.running < room.easy_running and room.kept < room.easy_kept:
             return False
         return not room.fits(self._held)

@@ -338,7 +338,8 @@ class Calls:
                 self.session.reply(frames.error_response(reply, rid, error))
                 return
         seconds = DEFAULT_SECONDS if ask.deadline_ms is None else ask.deadline_ms / 1000
-        deadline = incoming.deadline = now + min(seconds, MAX_SECONDS)
+        deadline = now + (seconds if seconds < MAX_SECONDS else MAX_SECONDS)
+        incoming.deadline = deadline
         served = ServedRequest(rid, self, reply, incoming, deadline)
         served.oneway = reply is m.ErrorTell
         if incoming.stream:
@@ -431,15 +432,17 @@ class Calls:
 
     def settle(self, sink: Sink) -> None:
         """Forget answers that the peer acknowledged; a told status is done."""
+        freed = 0
         for note in self.session.acked:
-            if isinstance(note, ServedRequest):
+            if note.__class__ is ServedRequest:
                 if self.served.pop(note.rid, None) is not None:
-                    self.account.keep(-len(note.answer or b""))
+                    freed += len(note.answer or b"")
             elif note.out.kind == "status" and note.rid in self.asked:
                 self._forget(note)
                 note.value, note.via = b"null", self.via
                 sink.append(note)
         self.session.acked.clear()
+        self.account.keep(-freed)
 
     def expire(self, item: PendingCall | ServedRequest, now: float, sink: Sink) -> None:
         """The wheel says that the item's time has come."""

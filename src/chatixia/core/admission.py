@@ -128,14 +128,14 @@ class Admission:
         until = now + (self.bounds.seconds if seconds is None else seconds)
         self._connections[key] = address.connections[key] = PendingConnection(address, until)
         self._busy[name] = address
-        gone = []
+        evicted = []
         if len(address.connections) > self._share(address, now):
-            gone.append(next(iter(address.connections)))
+            evicted.append(next(iter(address.connections)))
         elif len(self._connections) > self.bounds.total:
-            gone.append(self._first_to_go(now))
-        for each in gone:
+            evicted.append(self._first_to_go(now))
+        for each in evicted:
             self.leave(each)
-        return gone
+        return evicted
 
     def leave(self, key: int) -> None:
         """It ended, or has proved itself by other means than :meth:`prove`."""
@@ -199,13 +199,13 @@ class Admission:
         if connection is None:
             return []
         self._hold(connection, size)
-        gone = []
+        evicted = []
         while self._held > self.bounds.held_bytes:
             address = max(self._busy.values(), key=lambda each: each.held)
             first = next(each for each, c in address.connections.items() if c.held)
             self.leave(first)
-            gone.append(first)
-        return gone
+            evicted.append(first)
+        return evicted
 
     def overdue(self, now: float, grace: float) -> list[int]:
         """Those whose time is over; each is named again every ``grace`` seconds until it leaves."""

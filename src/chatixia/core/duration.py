@@ -9,7 +9,7 @@ UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _WRITTEN = re.compile(r"(\d{1,9}) ?([smhd])\Z")
 
 
-def seconds(said: Any) -> Any:
-    """``said`` in seconds. What is not written so comes back as it is, for its type to judge."""
-    match = _WRITTEN.match(said) if isinstance(said, str) else None
-    return int(match[1]) * UNITS[match[2]] if match else said
+def seconds(text: Any) -> Any:
+    """``text`` in seconds. What is not written so comes back as it is, for its type to judge."""
+    match = _WRITTEN.match(text) if isinstance(text, str) else None
+    return int(match[1]) * UNITS[match[2]] if match else text

@@ -89,14 +89,14 @@ def _code(code: str) -> bytes:
 
 
 def _addresses(head: str) -> tuple[str, ...]:
-    found = tuple(part for part in head.split(",") if part)
-    if not 1 <= len(found) <= MAX_ADDRESSES:
+    addresses = tuple(part for part in head.split(",") if part)
+    if not 1 <= len(addresses) <= MAX_ADDRESSES:
         raise BadRequest(f"A join string names 1 to {MAX_ADDRESSES} addresses before the #.")
-    for address in found:
+    for address in addresses:
         match = _HOST.match(address)
         if match is None or not 0 < int(match[3]) < 65_536:
             raise BadRequest(f"{address[:80]!r} is no address; it must be HOST:PORT.")
-    return found
+    return addresses
 
 
 def address_of(url: str) -> str:
@@ -121,6 +121,6 @@ def is_local(address: str) -> bool:
 
 def best_addresses(urls: Sequence[str]) -> tuple[str, ...]:
     """The addresses to put in a join string: those others can reach, else this machine's own."""
-    found = [address_of(url) for url in urls]
-    far = [address for address in found if not is_loopback(address)]
-    return tuple(dict.fromkeys(far or found))[:MAX_ADDRESSES]
+    addresses = [address_of(url) for url in urls]
+    far = [address for address in addresses if not is_loopback(address)]
+    return tuple(dict.fromkeys(far or addresses))[:MAX_ADDRESSES]

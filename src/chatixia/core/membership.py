@@ -124,8 +124,8 @@ def read_record(body: bytes) -> Record:
         record = _RECORD.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise BadChain("A record is malformed.") from None
-    if why := _wrong(record):
-        raise BadChain(f"A record {why}.")
+    if flaw := _wrong(record):
+        raise BadChain(f"A record {flaw}.")
     return record
 
 
@@ -196,8 +196,11 @@ def check_revoked(member: Member, revocations: RevocationBook) -> None:
     for position, record in enumerate(member.records):
         if record.kind in ("invitation", "owner"):
             continue
-        out = revocations.get((record.ns, record.id))
-        if out is not None and approval(member.records[position:]) <= out.serial:
+        revoked = revocations.get((record.ns, record.id))
+        if (
+            revoked is not None
+            and approval(member.records[position:]) <= revoked.serial
+        ):
             raise Revoked(f"{record.id} was revoked by the owner.", agent=record.id)
 
 
@@ -230,14 +233,14 @@ def check_revocation(statement: Signed, *, mesh: str, owner: bytes, verify: Veri
     """
     try:
         body, signature = signed.unb64(statement.b), signed.unb64(statement.s)
-        found = _REVOCATION.decode(body)
+        statement = _REVOCATION.decode(body)
     except (BadRequest, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise BadSignature("A revocation is malformed.") from None
     if not verify(owner, signed.REVOKE, body, signature):
         raise BadSignature("A revocation is not signed by the owner.")
-    if found.mesh != mesh:
+    if statement.mesh != mesh:
         raise WrongMesh("A revocation is of another mesh.")
-    return found
+    return statement
 
 
 def sign_revocation(revocation: Revocation, sign: Callable[[str, bytes], bytes]) -> Signed:
@@ -281,8 +284,8 @@ def check_join(
     member = check_chain(chain, mesh=mesh, now=now, verify=verify)
     if member.kind != "machine" or len(chain) != 3:
         raise BadChain("Only a machine's record, signed by an invitation, can join.")
-    said = signed.join(mesh=mesh, name=member.id, nonce=nonce)
-    if not verify(member.sign, signed.JOIN, said, sig):
+    proof = signed.join(mesh=mesh, name=member.id, nonce=nonce)
+    if not verify(member.sign, signed.JOIN, proof, sig):
         raise BadSignature(f"{member.id} did not prove its key.")
     return member
 

@@ -143,9 +143,9 @@ def pin_of(records: Sequence[Record]) -> Pin:
     )
 
 
-def next_serial(*known: int) -> int:
+def next_serial(*serials: int) -> int:
     """The serial for a new record: the highest known to the signer and the registry, plus one."""
-    return min(max((0, *known)) + 1, MAX_SERIAL)
+    return min(max((0, *serials)) + 1, MAX_SERIAL)
 
 
 def newer(new: Revocation, old: Revocation | None) -> bool:
@@ -163,7 +163,7 @@ def free_name(name: str, taken: Iterable[str]) -> AgentId:
     used = set(taken)
     for n in range(2, len(used) + 3):
         tail = f"-{n}"
-        made = name[: 63 - len(tail)].rstrip(".") + tail
-        if made not in used and is_agent_id(made):
-            return AgentId(made)
+        candidate = name[: 63 - len(tail)].rstrip(".") + tail
+        if candidate not in used and is_agent_id(candidate):
+            return AgentId(candidate)
     return AgentId(name)

@@ -61,12 +61,12 @@ class ProvenParty(Protocol):
         ...
 
 
-def holder_of(who: ProvenParty) -> str:
-    """Whose share ``who`` uses. The marks keep an invitation, a key or a person from a machine of
+def holder_of(party: ProvenParty) -> str:
+    """Whose share ``party`` uses. The marks keep an invitation, a key or a person from a machine of
     the same name."""
-    if who.invitation:
-        return f"+{who.invitation}"
-    return who.machine or f"@{who.id}"
+    if party.invitation:
+        return f"+{party.invitation}"
+    return party.machine or f"@{party.id}"
 
 
 def fits(total: int, used: int, held: int, more: int) -> bool:
@@ -205,8 +205,8 @@ class Shares:
         """Who must give some back, who has most first."""
         if not over(self.total, self.used, self.total):
             return []
-        found = [holder for holder in self.held if self.over(holder)]
-        return sorted(found, key=self.held.__getitem__, reverse=True)
+        holders = [holder for holder in self.held if self.over(holder)]
+        return sorted(holders, key=self.held.__getitem__, reverse=True)
 
 
 class ShareUse:

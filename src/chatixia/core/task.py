@@ -103,10 +103,10 @@ def step(state: State, event: Event) -> Transition:
     Raises Cancelled or StaleFence to a holder whose task is not its own any more, and Conflict
     to anyone else who asks for what the state forbids.
     """
-    found = TRANSITIONS.get((state, event))
-    if found is None:
+    transition = TRANSITIONS.get((state, event))
+    if transition is None:
         raise refusal(state, event)
-    return found
+    return transition
 
 
 _ENDED: Final[dict[str, str]] = {
@@ -191,53 +191,53 @@ REFUSALS: Final = frozenset(
 
 
 def after_failure(
-    tries: AttemptCounts, error: WireError, now: float, jitter: float
+    counts: AttemptCounts, error: WireError, now: float, jitter: float
 ) -> RetryDecision:
     """The holder reported ``error``: rejected, tried again after a pause, or failed for good."""
     if error.code in REFUSALS and not error.retryable:
         return RetryDecision("reject", error=error)
     if not error.retryable:
         return RetryDecision("fail", error=error)
-    if tries.attempt >= tries.max_attempts:
-        return RetryDecision("fail", error=exhausted(tries, error))
-    again = now + pause(tries.attempt, jitter)
+    if counts.attempt >= counts.max_attempts:
+        return RetryDecision("fail", error=exhausted(counts, error))
+    again = now + pause(counts.attempt, jitter)
     return (
         RetryDecision("fail", error=error)
-        if again >= tries.deadline
+        if again >= counts.deadline
         else RetryDecision("retry", again)
     )
 
 
-def after_loss(tries: AttemptCounts, now: float, jitter: float) -> RetryDecision:
+def after_loss(counts: AttemptCounts, now: float, jitter: float) -> RetryDecision:
     """The lease ended without an answer: an unstarted task returns, a started one has tried."""
-    if not tries.started:
-        return after_return(tries, now)
-    if tries.attempt >= tries.max_attempts:
-        return RetryDecision("exhaust", error=exhausted(tries, None))
-    return RetryDecision("lose", now + pause(tries.attempt, jitter))
+    if not counts.started:
+        return after_return(counts, now)
+    if counts.attempt >= counts.max_attempts:
+        return RetryDecision("exhaust", error=exhausted(counts, None))
+    return RetryDecision("lose", now + pause(counts.attempt, jitter))
 
 
-def after_departure(tries: AttemptCounts, now: float, jitter: float) -> RetryDecision:
+def after_departure(counts: AttemptCounts, now: float, jitter: float) -> RetryDecision:
     """The holder's process is gone without a goodbye. What it was sent it may have begun, and the
-    word for it died with it: that delivery is the last of ``tries.attempt``."""
-    if tries.started:
-        return after_loss(tries, now, jitter)
-    tries = tries._replace(attempt=tries.attempt + 1)
-    if tries.attempt >= tries.max_attempts:
-        return RetryDecision("exhaust", error=exhausted(tries, None))
-    back = after_return(tries, now)
+    word for it died with it: that delivery is the last of ``counts.attempt``."""
+    if counts.started:
+        return after_loss(counts, now, jitter)
+    counts = counts._replace(attempt=counts.attempt + 1)
+    if counts.attempt >= counts.max_attempts:
+        return RetryDecision("exhaust", error=exhausted(counts, None))
+    back = after_return(counts, now)
     return back if back.event == "exhaust" else back._replace(event="lose")
 
 
-def after_return(tries: AttemptCounts, now: float) -> RetryDecision:
+def after_return(counts: AttemptCounts, now: float) -> RetryDecision:
     """Unstarted or released: no attempt counted, but at most twenty deliveries."""
-    if tries.deliveries >= MAX_DELIVERIES:
-        sentence = f"The task was given out {tries.deliveries} times and not taken up."
-        outcome: Outcome = "unknown" if tries.attempt else "definite"
+    if counts.deliveries >= MAX_DELIVERIES:
+        sentence = f"The task was given out {counts.deliveries} times and not taken up."
+        outcome: Outcome = "unknown" if counts.attempt else "definite"
         return RetryDecision(
             "exhaust", error=AttemptsExhausted(sentence, outcome=outcome).to_wire()
         )
-    wait = 0.0 if tries.deliveries <= 1 else min(10.0, 0.1 * 2 ** (tries.deliveries - 2))
+    wait = 0.0 if counts.deliveries <= 1 else min(10.0, 0.1 * 2 ** (counts.deliveries - 2))
     return RetryDecision("return", now + wait)
 
 
@@ -247,14 +247,14 @@ def pause(attempt: int, jitter: float) -> float:
     return full * (0.5 + 0.5 * jitter)
 
 
-def exhausted(tries: AttemptCounts, last: WireError | None) -> WireError:
+def exhausted(counts: AttemptCounts, last: WireError | None) -> WireError:
     """The dead letter's error; a task that may be tried once keeps its own."""
-    if last is not None and tries.max_attempts == 1:
+    if last is not None and counts.max_attempts == 1:
         return last
-    why = "its worker was lost" if last is None else f"the last error was {last.code}"
-    times = "once" if tries.attempt == 1 else f"{tries.attempt} times"
-    said = f"The task was tried {times}; {why}."
-    return AttemptsExhausted(said, outcome="unknown").to_wire()  # each of the tries had begun
+    reason = "its worker was lost" if last is None else f"the last error was {last.code}"
+    times = "once" if counts.attempt == 1 else f"{counts.attempt} times"
+    message = f"The task was tried {times}; {reason}."
+    return AttemptsExhausted(message, outcome="unknown").to_wire()  # each of the tries had begun
 
 
 def expired(deliveries: int) -> WireError:
@@ -265,9 +265,9 @@ def expired(deliveries: int) -> WireError:
 
 def cancelled(reason: str) -> RetryDecision:
     """The end of a task that somebody canceled, saying why if that was told."""
-    if not (said := reason.strip()):
+    if not (message := reason.strip()):
         return RetryDecision("cancel")
-    text = f"The task was canceled: {said}"[:1024]
+    text = f"The task was canceled: {message}"[:1024]
     return RetryDecision("cancel", error=Cancelled(text).to_wire())
 
 
@@ -282,8 +282,8 @@ class RemovedParties(NamedTuple):
 def after_removal(
     task: TaskParties,
     state: State,
-    tries: AttemptCounts,
-    gone: RemovedParties,
+    counts: AttemptCounts,
+    removed: RemovedParties,
     now: float,
     jitter: float,
 ) -> RetryDecision | None:
@@ -291,16 +291,16 @@ def after_removal(
 
     What they submitted ends, what is addressed to them can never be done, what they hold returns.
     """
-    maybe_ran: Outcome = "unknown" if tries.deliveries else "definite"
-    if task.source in gone.names or task.machine in gone.parties:
-        why = f"Its submitter {task.source} was put out of the mesh."
-        return RetryDecision("cancel", error=Revoked(why, outcome=maybe_ran).to_wire())
-    if task.target in gone.names:
-        why = f"{task.target} was put out of the mesh."
-        error = UnknownAgent(why, agent=task.target, outcome=maybe_ran)
+    maybe_ran: Outcome = "unknown" if counts.deliveries else "definite"
+    if task.source in removed.names or task.machine in removed.parties:
+        reason = f"Its submitter {task.source} was put out of the mesh."
+        return RetryDecision("cancel", error=Revoked(reason, outcome=maybe_ran).to_wire())
+    if task.target in removed.names:
+        reason = f"{task.target} was put out of the mesh."
+        error = UnknownAgent(reason, agent=task.target, outcome=maybe_ran)
         return RetryDecision("expire", error=error.to_wire())
-    if state == "assigned" and task.worker in gone.names:
-        return after_departure(tries, now, jitter)
+    if state == "assigned" and task.worker in removed.names:
+        return after_departure(counts, now, jitter)
     return None
 
 
@@ -338,12 +338,12 @@ def queue_name(skill: str, target: str) -> str:
 # --- who may, and what is the same --------------------------------------------------------------
 
 
-def party(who: str) -> str:
+def party(address: str) -> str:
     """For whom an id acts: a client for all clients of its machine, anyone else for itself.
 
     A client's id is drawn per process; what it submitted must outlive the process.
     """
-    name, mark, _ = who.partition("~")
+    name, mark, _ = address.partition("~")
     return name + mark
 
 
@@ -357,37 +357,41 @@ class TaskParties(NamedTuple):
     worker: str
 
 
-def may_read(who: Principal, task: TaskParties) -> bool:
+def may_read(principal: Principal, task: TaskParties) -> bool:
     """Payload and result are for the two ends, the machine behind them, owners and people."""
-    if who.ns != task.ns:
+    if principal.ns != task.ns:
         return False
-    return may_end(who, task) or who.id in (task.target, task.worker) or who.kind == "person"
+    return (
+        may_end(principal, task)
+        or principal.id in (task.target, task.worker)
+        or principal.kind == "person"
+    )
 
 
-def may_end(who: Principal, task: TaskParties) -> bool:
+def may_end(principal: Principal, task: TaskParties) -> bool:
     """Cancelling is for the submitter, its machine's user, owners and operators."""
-    if who.ns != task.ns:
+    if principal.ns != task.ns:
         return False
-    mine = party(who.id) == party(task.source)
-    machine = who.kind in ("client", "machine") and bool(task.machine)
-    same_user = machine and task.machine in (who.machine, who.id)
-    person = who.kind == "person" and who.role in ("operator", "admin")
-    return mine or same_user or person or who.kind == "owner"
+    own = party(principal.id) == party(task.source)
+    machine = principal.kind in ("client", "machine") and bool(task.machine)
+    same_user = machine and task.machine in (principal.machine, principal.id)
+    person = principal.kind == "person" and principal.role in ("operator", "admin")
+    return own or same_user or person or principal.kind == "owner"
 
 
-def scope(ns: str, who: str, verb: str, key: str) -> bytes:
+def scope(ns: str, caller: str, verb: str, key: str) -> bytes:
     """An idempotency key as it is stored: SHA-256 over its whole scope (tasks.md section 3)."""
-    return hashlib.sha256(encode((ns, party(who), verb, key))).digest()
+    return hashlib.sha256(encode((ns, party(caller), verb, key))).digest()
 
 
-def sameness(said: Submit, payload: bytes) -> bytes:
+def sameness(message: Submit, payload: bytes) -> bytes:
     """What two submits under one key must agree on: the clear fields, and the content.
 
     The remaining time, the trace and the task's id differ between tries and do not count.
     """
-    content = said.digest.encode() or payload
-    clear = (said.skill, said.target_agent_id, said.priority, said.max_attempts)
-    more = (said.idempotent, said.path, hashlib.sha256(content).hexdigest())
+    content = message.digest.encode() or payload
+    clear = (message.skill, message.target_agent_id, message.priority, message.max_attempts)
+    more = (message.idempotent, message.path, hashlib.sha256(content).hexdigest())
     return hashlib.sha256(encode((*clear, *more))).digest()
 
 

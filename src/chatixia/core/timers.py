@@ -45,10 +45,10 @@ class TimerWheel(Generic[T]):
 
     def due(self, now: float) -> list[T]:
         """Take out every item whose time has come, earliest first."""
-        found: list[T] = []
+        items: list[T] = []
         while self._order and self._order[0] * TICK <= now:
-            found.extend(self._buckets.pop(heappop(self._order)))
-        return found
+            items.extend(self._buckets.pop(heappop(self._order)))
+        return items
 
     def next(self) -> float | None:
         """When the earliest bucket that still holds something is due; None when all are empty."""

@@ -36,10 +36,10 @@ class RetryHistory:
             return error
         if self._doubt is None:
             return error
-        made = copy(error if isinstance(error, SkillFailed) else self._doubt)
-        made.outcome = "unknown"
-        made.__cause__ = error
-        return made
+        ended = copy(error if isinstance(error, SkillFailed) else self._doubt)
+        ended.outcome = "unknown"
+        ended.__cause__ = error
+        return ended
 
 
 def may_repeat(error: MeshError) -> bool:

@@ -25,14 +25,16 @@ BANNED = frozenset(
 )
 """Participles and pronouns say nothing about what a thing is; the rest were words of our own."""
 
-DONE: frozenset[str] = frozenset({"agent", "assembly", "cli", "client", "hub", "registry"})
+DONE: frozenset[str] = frozenset(
+    ("agent assembly cli client errors hub identity ids registry wire world").split()
+)
 """Packages (and modules at the top) that hold to it."""
 
 KEPT_NAMES: dict[str, str] = {
     "assembly.upper": "a method of str",
     "cli.why": "a public field of Reply",
     "client.why": "a public field of Reply",
-    "registry.Held": "a message of its golden bytes",
+    "Held": "a message of its golden bytes",
     "registry.connection_made": "a method of asyncio.Protocol",
 }
 """identifier, or package.identifier -> why it stays."""

@@ -197,10 +197,7 @@ def check_revoked(member: Member, revocations: RevocationBook) -> None:
         if record.kind in ("invitation", "owner"):
             continue
         revoked = revocations.get((record.ns, record.id))
-        if (
-            revoked is not None
-            and approval(member.records[position:]) <= revoked.serial
-        ):
+        if revoked is not None and approval(member.records[position:]) <= revoked.serial:
             raise Revoked(f"{record.id} was revoked by the owner.", agent=record.id)
 
 

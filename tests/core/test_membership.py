@@ -383,33 +383,6 @@ def test_base64_has_one_spelling():
         check(swap(chain, 0, padded))
 
 
-@pytest.mark.parametrize(
-    ("pattern", "name", "fits"),
-    [
-        ("*", "a", True),
-        ("a", "a", True),
-        ("a", "ab", False),
-        ("a*", "ab", True),
-        ("a*", "a", True),
-        ("a*", "b", False),
-        ("a-*", "a", False),
-    ],
-)
-def test_covers(pattern: str, name: str, fits: bool):
-    assert m.covers(pattern, name) is fits
-
-
-@given(
-    st.text("ab", min_size=1, max_size=4), st.booleans(), st.text("ab", max_size=4), st.booleans()
-)
-def test_narrower_means_that_no_name_gets_through(a: str, star: bool, b: str, other: bool):
-    pattern, bound = a + "*" * star, b + "*" * other
-    if m.narrower(pattern, bound):
-        for tail in ("", "a", "b", "ab"):
-            name = a + tail
-            assert not m.covers(pattern, name) or m.covers(bound, name)
-
-
 def test_a_revocation_is_the_owners_or_nothing():
     top = owner()
     found = m.check_revocation(statement("pi"), mesh=top.mesh, owner=top.sign.public, verify=verify)

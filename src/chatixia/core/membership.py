@@ -38,6 +38,7 @@ from chatixia.wire.trust import (
     Signed,
 )
 
+from .patterns import covers, narrower
 from .ports import RevocationBook, Verify
 
 SIGNS: Final[Mapping[str, tuple[Kind, ...]]] = {
@@ -150,20 +151,6 @@ def mesh_of(owner: bytes) -> str:
     return hashlib.sha256(owner).hexdigest()
 
 
-def covers(pattern: str, name: str) -> bool:
-    """Whether a pattern of ``names`` (a name, or a head and ``*``) takes in ``name``."""
-    if pattern.endswith("*"):
-        return name.startswith(pattern[:-1])
-    return pattern == name
-
-
-def narrower(pattern: str, bound: str) -> bool:
-    """Whether all that ``pattern`` takes in, ``bound`` does too."""
-    if pattern.endswith("*"):
-        return bound.endswith("*") and pattern.startswith(bound[:-1])
-    return covers(bound, pattern)
-
-
 def may_name(signer: Record, name: str) -> bool:
     """Whether ``signer`` may sign a record for the id ``name``.
 
@@ -230,14 +217,14 @@ def check_revocation(statement: Signed, *, mesh: str, owner: bytes, verify: Veri
     """
     try:
         body, signature = signed.unb64(statement.b), signed.unb64(statement.s)
-        statement = _REVOCATION.decode(body)
+        revocation = _REVOCATION.decode(body)
     except (BadRequest, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise BadSignature("A revocation is malformed.") from None
     if not verify(owner, signed.REVOKE, body, signature):
         raise BadSignature("A revocation is not signed by the owner.")
-    if statement.mesh != mesh:
+    if revocation.mesh != mesh:
         raise WrongMesh("A revocation is of another mesh.")
-    return statement
+    return revocation
 
 
 def sign_revocation(revocation: Revocation, sign: Callable[[str, bytes], bytes]) -> Signed:

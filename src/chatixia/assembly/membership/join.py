@@ -32,12 +32,12 @@ from chatixia.core.membership import (
     Member,
     check_chain,
     check_invitation,
-    covers,
     key_id,
     mesh_of,
     read_record,
     sign_record,
 )
+from chatixia.core.patterns import covers
 from chatixia.core.pins import next_serial
 from chatixia.errors import (
     BadChain,

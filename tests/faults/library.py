@@ -7,6 +7,7 @@ from typing import Any
 from .breaks import Fault, always, value
 
 ACC = "tests/acceptance"
+RUNTIME = "tests/agent/test_runtime.py"
 
 
 def one_more_name(original: Any) -> Any:
@@ -72,6 +73,21 @@ def deaf(original: Any) -> Any:
             original(self)
 
     return stir
+
+
+def certain(original: Any) -> Any:
+    """Forget that a call of the skill's own raised an error."""
+
+    def failure(agent: str, skill: str, error: Any) -> Any:
+        error.by_call = False
+        return original(agent, skill, error)
+
+    return failure
+
+
+def unbound(original: Any) -> Any:
+    """Put nothing of the context into a call."""
+    return lambda self, outgoing: outgoing
 
 
 def always_str(original: Any) -> Any:
@@ -171,6 +187,27 @@ FAULTS: list[Fault] = [
             "tests/client/test_affinity.py::test_every_door_names_the_loop_and_the_cure",
             "tests/assembly/test_agent.py::test_another_loop_neither_starts_nor_stops_it",
         ),
+    ),
+    Fault(
+        "own-loop-blocked",
+        "who would block the loop that has to answer gets an error at once",
+        {"chatixia.client.affinity:refuse_blocking": always(None)},
+        ("tests/client/test_sync.py::test_an_agent_of_this_very_loop_is_refused_at_once",),
+    ),
+    Fault(
+        "call-without-its-context",
+        "calls carry the path, the trace and the deadline of their context",
+        {"chatixia.client.call_context:CallContext._bind": unbound},
+        (
+            "tests/client/test_call_context.py::test_what_is_true_of_a_gateways_calls_is_data",
+            "tests/agent/test_context.py::test_a_mesh_within_a_time_is_still_the_requests",
+        ),
+    ),
+    Fault(
+        "failed-call-definite",
+        "a skill whose own call failed does not look as if nothing had happened",
+        {"chatixia.agent.failing:failure": certain},
+        (f"{RUNTIME}::test_a_failed_call_of_the_skills_own_does_not_say_that_nothing_happened",),
     ),
     Fault(
         "left-running",

@@ -35,6 +35,7 @@ KEPT_NAMES: dict[str, str] = {
     "cli.why": "a public field of Reply",
     "client.why": "a public field of Reply",
     "Held": "a message of its golden bytes",
+    "store.Held": "a message of its golden bytes",
     "registry.connection_made": "a method of asyncio.Protocol",
 }
 """identifier, or package.identifier -> why it stays."""

@@ -34,7 +34,54 @@ def loose(original: Any) -> Any:
     return lambda *rest: {k: v for k, v in original(*rest).items() if k != "in"}
 
 
+def numbered_anew(original: Any) -> Any:
+    """Give each look's step a number of its own."""
+
+    def step(self: Any, row: Any) -> Any:
+        self._shown.clear()
+        return original(self, row)
+
+    return step
+
+
+def any_certificate(original: Any) -> Any:
+    """Take whatever certificate is shown."""
+
+    def check(self: Any, connection: Any) -> None:
+        self._pinned = None
+        original(self, connection)
+
+    return check
+
+
 FAULTS: list[Fault] = [
+    Fault(
+        "from-whoever",
+        "a submitter that nobody is ends in an error",
+        {"chatixia.cli.cancel:_check_submitter": no_work},
+        ("tests/cli/test_cancel.py::test_all_from_one_are_canceled_in_steps_and_no_others",),
+    ),
+    Fault(
+        "submits-anything",
+        "what is submitted fits the schema of a skill that is online",
+        {"chatixia.cli.call:check_arguments": always(None)},
+        ("tests/cli/test_call.py::test_what_is_left_in_the_queue_fits_the_skills_schema",),
+    ),
+    Fault(
+        "steps-again",
+        "a watch over REST that is renewed repeats no step",
+        {"chatixia.assembly.remote.port:RestPort._step": numbered_anew},
+        ("tests/assembly/remote/test_port.py::test_a_watch_that_is_renewed_repeats_no_step",),
+    ),
+    Fault(
+        "any-certificate",
+        "a pinned certificate is the only one",
+        {"chatixia.peer.control.connection:PinnedConnection._check_certificate": any_certificate},
+        (
+            "tests/peer/control/test_connection.py::test_a_pinned_certificate_is_the_only_one",
+            "tests/peer/tasks/test_renewal.py::test_a_strange_certificate_gets_no_token",
+        ),
+    ),
     Fault(
         "article",
         "a sentence with a word from elsewhere reads as English",

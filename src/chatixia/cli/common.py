@@ -50,7 +50,7 @@ class Console:
         self.repaints = False
 
     def say(self, text: str) -> None:
-        """Talk to the person, unless told to be quiet."""
+        """A message to the person, unless `-q` is set."""
         if not self.quiet and text:
             with suppress(OSError):  # nobody reads it, and the work goes on
                 click.echo(output.readable(text), err=True)
@@ -86,7 +86,7 @@ class Noun(click.Group):
 
 
 def common(command: Callable[Concatenate[Console, P], R]) -> Callable[P, R]:
-    """Add the shared options to a command and hand it a :class:`Talk` first."""
+    """Add the shared options to a command and hand it a :class:`Console` first."""
 
     @click.option(
         "--json", "as_json", is_flag=True, help="Print JSON: one object, or one per line."

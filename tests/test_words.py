@@ -26,7 +26,7 @@ BANNED = frozenset(
 """Participles and pronouns say nothing about what a thing is; the rest were words of our own."""
 
 DONE: frozenset[str] = frozenset(
-    ("agent assembly cli client errors hub identity ids registry wire world").split()
+    ("agent assembly cli client errors hub identity ids registry store wire world").split()
 )
 """Packages (and modules at the top) that hold to it."""
 

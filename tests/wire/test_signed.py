@@ -48,9 +48,14 @@ HELLO = {
     "capabilities": ["session/1"],
     "peer_capabilities_hash": s.b64(b"c" * 32),
 }
+RELAY = {name: value for name, value in SIGNAL.items() if name != "sdp"} | {
+    "certificate": b"\x30\x82"
+}
 MADE: dict[str, Callable[[], bytes]] = {
     "offer": lambda: s.offer(**SIGNAL),
     "answer": lambda: s.answer(**SIGNAL, offer_nonce=b"o" * 16, offer_hash=b"h" * 32),
+    "relay_open": lambda: s.relay_open(**RELAY),
+    "relay_ready": lambda: s.relay_ready(**RELAY, open_hash=b"h" * 32),
     "hello": lambda: s.hello(Hello(**HELLO)),
     "login": lambda: s.login(
         mesh="m" * 64, peer_id="a", incarnation="1" * 16, nonce=b"n" * 16, my_nonce=b"y" * 16
@@ -93,6 +98,15 @@ def test_every_field_of_an_offer_and_answer_is_covered(field: str):
     assert s.answer(**changed, **bound) != s.answer(**SIGNAL, **bound)
     assert s.answer(**SIGNAL, offer_nonce=b"x", offer_hash=b"h") != s.answer(**SIGNAL, **bound)
     assert s.answer(**SIGNAL, offer_nonce=b"o", offer_hash=b"x") != s.answer(**SIGNAL, **bound)
+
+
+@pytest.mark.parametrize("field", RELAY)
+def test_every_field_of_the_messages_that_open_a_relay_stream_is_covered(field: str):
+    changed = RELAY | {field: OTHER[type(RELAY[field])](RELAY[field])}
+    assert s.relay_open(**changed) != s.relay_open(**RELAY)
+    ready = s.relay_ready(**RELAY, open_hash=b"h")
+    assert s.relay_ready(**changed, open_hash=b"h") != ready
+    assert s.relay_ready(**RELAY, open_hash=b"x") != ready
 
 
 @pytest.mark.parametrize("field", HELLO)

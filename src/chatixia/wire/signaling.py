@@ -1,8 +1,9 @@
 """The WebSocket between an agent (or hub, or client) and the registry: JSON text frames.
 
 The conversation: ``challenge`` (registry) -> ``register`` -> ``welcome`` and ``peer_list``;
-then ``offer``, ``answer``, ``ice_candidate``, ``connect`` relayed with the sender stamped,
-``verb``/``result``/``error`` from the table of verbs, pushes ``task``, ``task_hint``, ``event``.
+then ``offer``, ``answer``, ``ice_candidate``, ``connect``, ``relay_open``, ``relay_ready`` relayed
+with the sender stamped, ``verb``/``result``/``error`` from the table of verbs, pushes ``task``,
+``task_hint``, ``event``.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from chatixia.errors import Outcome
 
 from .base import B64, EMPTY, KIB, MIB, Count, Cursor, Fence, Id, Line, Name, Short
 from .peer import SkillInfo
+from .relay import MAX_RELAY_CERTIFICATE
 from .tasks import Task
 from .trust import Signed
 
@@ -30,6 +32,9 @@ it."""
 Sdp = Annotated[str, msgspec.Meta(max_length=MAX_SDP)]
 Chain = Annotated[list[Signed], msgspec.Meta(max_length=4)]
 Capabilities = Annotated[list[Name], msgspec.Meta(max_length=32)]
+Certificate = Annotated[
+    str, msgspec.Meta(max_length=MAX_RELAY_CERTIFICATE * 4 // 3 + 1, pattern=r"^[A-Za-z0-9_-]*$")
+]
 
 
 class Challenge(msgspec.Struct, tag="challenge", omit_defaults=True):
@@ -172,6 +177,44 @@ class Connect(msgspec.Struct, tag="connect", omit_defaults=True):
     peer_id: Id = ""
     incarnation: Short = ""
     restart: bool = False
+
+
+class RelayOpen(msgspec.Struct, tag="relay_open", omit_defaults=True):
+    """Either end asks for a relay stream of that attempt (``wire.signed.relay_open``).
+
+    ``certificate``: the one, DER in base64url, that it will use as TLS client. The registry stamps
+    ``peer_id``. Where both ask at once the lower id's counts.
+    """
+
+    target_id: Id
+    certificate: Certificate
+    peer_id: Id = ""
+    incarnation: Short = ""
+    peer_incarnation: Short = ""
+    attempt: Count = 0
+    nonce: B64 = ""
+    versions: tuple[int, ...] = (1,)
+    capabilities: Capabilities = []
+    chain: Chain = []
+    sig: B64 = ""
+
+
+class RelayReady(msgspec.Struct, tag="relay_ready", omit_defaults=True):
+    """The reply: the same fields, the certificate of the TLS server, and in ``open`` the hash of
+    what the signature of the ``relay_open`` covers. The stream exists now."""
+
+    target_id: Id
+    certificate: Certificate
+    peer_id: Id = ""
+    incarnation: Short = ""
+    peer_incarnation: Short = ""
+    attempt: Count = 0
+    nonce: B64 = ""
+    open: B64 = ""
+    versions: tuple[int, ...] = (1,)
+    capabilities: Capabilities = []
+    chain: Chain = []
+    sig: B64 = ""
 
 
 class Heartbeat(msgspec.Struct, tag="heartbeat", omit_defaults=True):
@@ -337,6 +380,8 @@ FromAgent = (
     | Answer
     | IceCandidate
     | Connect
+    | RelayOpen
+    | RelayReady
     | Heartbeat
     | Links
     | VerbCall
@@ -355,6 +400,8 @@ FromRegistry = (
     | Answer
     | IceCandidate
     | Connect
+    | RelayOpen
+    | RelayReady
     | VerbResult
     | TaskPush
     | TaskHint

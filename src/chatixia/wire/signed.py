@@ -24,7 +24,8 @@ REGISTRY: Final = "chatixia/registry/1"
 JOIN: Final = "chatixia/join/1"
 INVITE: Final = "chatixia/invite/1"
 SEAL: Final = "chatixia/seal/1"
-CONTEXTS: Final = (MEMBER, REVOKE, SIGNAL, LINK, LOGIN, REGISTRY, JOIN, INVITE, SEAL)
+RELAY: Final = "chatixia/relay/1"
+CONTEXTS: Final = (MEMBER, REVOKE, SIGNAL, LINK, LOGIN, REGISTRY, JOIN, INVITE, SEAL, RELAY)
 
 
 def b64(data: bytes) -> str:
@@ -132,6 +133,71 @@ def answer(
             digest(sdp),
             offer_nonce,
             offer_hash,
+        )
+    )
+
+
+def relay_open(
+    *,
+    mesh: str,
+    source: str,
+    target: str,
+    incarnation: str,
+    peer_incarnation: str,
+    attempt: int,
+    nonce: bytes,
+    versions: Iterable[int],
+    capabilities: Iterable[str],
+    certificate: bytes,
+) -> bytes:
+    """What the signature of a ``relay_open`` covers, under :data:`RELAY`. ``certificate``: DER."""
+    return fields(
+        (
+            "relay_open",
+            mesh,
+            source,
+            target,
+            incarnation,
+            peer_incarnation,
+            attempt,
+            nonce,
+            fields(versions),
+            capabilities_hash(capabilities),
+            certificate,
+        )
+    )
+
+
+def relay_ready(
+    *,
+    mesh: str,
+    source: str,
+    target: str,
+    incarnation: str,
+    peer_incarnation: str,
+    attempt: int,
+    nonce: bytes,
+    versions: Iterable[int],
+    capabilities: Iterable[str],
+    certificate: bytes,
+    open_hash: bytes,
+) -> bytes:
+    """What the signature of a ``relay_ready`` covers, under :data:`RELAY`; ``open_hash``: SHA-256
+    of what the signature of the ``relay_open`` covers."""
+    return fields(
+        (
+            "relay_ready",
+            mesh,
+            source,
+            target,
+            incarnation,
+            peer_incarnation,
+            attempt,
+            nonce,
+            fields(versions),
+            capabilities_hash(capabilities),
+            certificate,
+            open_hash,
         )
     )
 

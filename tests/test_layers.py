@@ -407,6 +407,7 @@ FOLDERS: dict[str, dict[str, tuple[str, ...]]] = {
         "remote": ("profile",),
         "membership": ("profile", "remote"),
         "serve": ("profile",),
+        "doctor": ("profile", "remote"),
     },
 }
 """package -> folder (or file beside the folders) -> what of the package it may import. A folder

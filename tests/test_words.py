@@ -32,6 +32,7 @@ DONE: frozenset[str] = frozenset(
 
 KEPT_NAMES: dict[str, str] = {
     "assembly.upper": "a method of str",
+    "assembly.connection_made": "a method of asyncio.Protocol",
     "cli.why": "a public field of Reply",
     "client.why": "a public field of Reply",
     "Held": "a message of its golden bytes",

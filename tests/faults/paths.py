@@ -10,6 +10,8 @@ from typing import Any
 from .breaks import Fault, value
 
 CREDENTIALS = "tests/registry/test_turn.py"
+ACC = "tests/acceptance"
+DOCTOR = "tests/assembly/doctor"
 PATHS = "tests/acceptance/test_paths.py::test_each_network_has_its_tier"
 SERVERS = "tests/assembly/serve/test_turn.py"
 
@@ -65,7 +67,109 @@ def nothing_at_all(original: Any) -> Any:
     return lambda config: []
 
 
+def contented(original: Any) -> Any:
+    """Whatever is found, all is well."""
+
+    def said(*args: Any, **kwargs: Any) -> Any:
+        import msgspec
+
+        return msgspec.structs.replace(original(*args, **kwargs), level="ok", cure="")
+
+    return said
+
+
+def hopeful(original: Any) -> Any:
+    """Every machine gets the best."""
+    return lambda *args: ("direct", "surely")
+
+
+def one_kind(original: Any) -> Any:
+    """One answer tells what two would."""
+    return lambda seen, asked, local: "cone" if seen else "no udp"
+
+
+def unasked(original: Any) -> Any:
+    """No TURN server is asked, and each works."""
+
+    async def granted(*args: Any) -> str:
+        return ""
+
+    return granted
+
+
+def keeping(original: Any) -> Any:
+    """What a server granted is kept, for as long as it lasts."""
+
+    async def allocate(questions: Any, *rest: Any) -> Any:
+        ask = questions.ask
+
+        async def but_refresh(place: Any, kind: int, *more: Any) -> Any:
+            return None if kind == 4 else await ask(place, kind, *more)
+
+        questions.ask = but_refresh
+        return await original(questions, *rest)
+
+    return allocate
+
+
 FAULTS: list[Fault] = [
+    Fault(
+        "doctor-blind",
+        "doctor says what is wrong, and the cure",
+        {
+            "chatixia.assembly.doctor.findings:modes": contented,
+            "chatixia.assembly.doctor.findings:clock": contented,
+            "chatixia.assembly.doctor.findings:owners": contented,
+            "chatixia.assembly.doctor.findings:engine": contented,
+        },
+        (
+            f"{DOCTOR}/test_findings.py::test_a_line_has_its_level_and_what_is_wrong_its_cure",
+            f"{DOCTOR}/test_examine.py::test_with_a_registry_and_after_its_end",
+        ),
+    ),
+    Fault(
+        "doctor-hopeful",
+        "doctor names the tier that this machine gets",
+        {"chatixia.assembly.doctor.findings:tier": hopeful},
+        (
+            f"{DOCTOR}/test_findings.py::test_the_tier",
+            f"{DOCTOR}/test_examine.py::test_without_a_profile",
+            f"{ACC}/test_doctor.py::test_what_each_network_is_told",
+        ),
+    ),
+    Fault(
+        "doctor-one-answer",
+        "doctor tells a NAT's kind by two answers",
+        {"chatixia.assembly.doctor.findings:nat_of": one_kind},
+        (
+            f"{DOCTOR}/test_findings.py::test_the_kind_of_nat",
+            f"{ACC}/test_doctor.py::test_what_each_network_is_told[symmetric]",
+        ),
+    ),
+    Fault(
+        "doctor-unasked",
+        "doctor asks each TURN server by each transport",
+        {"chatixia.assembly.doctor.probes:may_relay": unasked},
+        (
+            f"{DOCTOR}/test_probes.py::test_why_there_is_none",
+            f"{ACC}/test_doctor.py::test_what_each_network_is_told[no UDP]",
+            f"{ACC}/test_doctor.py::test_a_secret_that_the_server_does_not_have",
+        ),
+    ),
+    Fault(
+        "doctor-keeps",
+        "doctor gives back what a TURN server granted",
+        {"chatixia.assembly.doctor.probes:_allocate": keeping},
+        (f"{DOCTOR}/test_probes.py::test_an_allocation_is_given_back",),
+    ),
+    Fault(
+        "aiortc-patient",
+        "aiortc describes itself before a call stops waiting, also where no server answers",
+        {"chatixia.peer.engines.aiortc:GATHER_SECONDS": value(5.0)},
+        (
+            "tests/peer/engines/test_aiortc.py::test_silent_servers_hold_a_description_up_for_a_while",
+        ),
+    ),
     Fault(
         "no-turn",
         "two symmetric NATs, or no UDP, and a TURN server carries the link",

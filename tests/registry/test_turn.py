@@ -69,7 +69,7 @@ async def test_members_get_credentials_and_nobody_else(monkeypatch: pytest.Monke
             await peer.close()
 
 
-@pytest.mark.parametrize("kind", ["owner", "machine", "key", "person"])
+@pytest.mark.parametrize("kind", ["owner", "key", "person"])
 def test_who_has_no_links_gets_none(kind: str):
     reach = RegistryReach(ice=[{"urls": ["stun:a"]}], turn=SERVERS)
     assert reach.servers_for(Principal(AgentId("who"), kind), 0.0) == reach.ice

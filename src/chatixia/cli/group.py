@@ -117,6 +117,12 @@ def _config() -> click.Command:
     return config
 
 
+def _doctor() -> click.Command:
+    from .doctor import doctor
+
+    return doctor
+
+
 def _completion() -> click.Command:
     from .completion import completion
 
@@ -153,6 +159,7 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
     "Setting up": {
         "validate": Entry(_validate, "Check an agent's files"),
         "config": Entry(_config, "Show each setting in force and where it came from"),
+        "doctor": Entry(_doctor, "Check registry, network and machine, with the cures"),
         "completion": Entry(_completion, "Print a shell's completion script"),
     },
 }

@@ -18,8 +18,8 @@ import msgspec
 TURN_SECONDS: Final = 3600
 """Life of a credential in seconds. A link that stands outlives it; a new one needs a valid one."""
 
-RELAYED: Final = ("agent", "client")
-"""Kinds of members that have links, so none else is given a credential."""
+RELAYED: Final = ("agent", "client", "machine")
+"""Kinds of members that get a credential: who has links, and machines, which sign those."""
 
 
 class TurnServers(msgspec.Struct, frozen=True):

@@ -1,6 +1,8 @@
 """What only aiortc does."""
 
 import asyncio
+import socket
+import time
 
 import pytest
 
@@ -74,6 +76,20 @@ async def test_of_several_relays_the_one_over_tcp_is_used():
     agent = connection._pc.sctp.transport.transport._connection
     assert (agent.turn_server, agent.turn_transport) == (("192.0.2.1", 443), "tcp")
     await engine.close()
+
+
+async def test_silent_servers_hold_a_description_up_for_a_while():
+    """Not for the 5 s that a call waits for a link."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        url = f"stun:127.0.0.1:{silent.getsockname()[1]}"
+        engine = AiortcEngine(loopback=True)
+        connection = await engine.connection([IceServer([url])])
+        connection.create_channel("mesh")
+        began = time.monotonic()
+        assert "a=candidate" in await connection.offer()
+        assert time.monotonic() - began < 4
+        await engine.close()
 
 
 async def test_a_peer_that_closes_ends_the_channel():

@@ -79,6 +79,11 @@ class RegistryClient:
         """Whether there is a line, which may have broken since."""
         return self._line is not None
 
+    @property
+    def url(self) -> str:
+        """The address in use, empty before the first call."""
+        return "" if self._line is None else self._line.url
+
     def close(self) -> None:
         """Hang up."""
         if self._line is not None:

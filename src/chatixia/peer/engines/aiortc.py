@@ -37,6 +37,9 @@ from .hosts import has_address
 
 PINNED: Final = "1.16.0"
 CLOSE_SECONDS: Final = 5.0
+GATHER_SECONDS: Final = 1.5
+"""How long servers are waited for, before the description goes out with what is there. aioice's own
+5 s, where UDP is blocked, are as long as a call waits for a link."""
 
 
 class AiortcChannel(Channel):
@@ -185,23 +188,22 @@ class AiortcConnection(Connection):
         return channel
 
     async def _describe(self, description: Any) -> str:
-        self._allow_loopback()
+        self._set_up_gathering()
         await self._pc.setLocalDescription(description)
         asyncio.get_running_loop().call_soon(lambda: self.on_candidate(None))
         return strip(self._pc.localDescription.sdp)
 
-    def _allow_loopback(self) -> None:
-        """aioice never gathers 127.0.0.1; a host with nothing else needs it."""
+    def _set_up_gathering(self) -> None:
+        """Wait less than aioice does; and with 127.0.0.1, where a host has nothing else."""
         allowed = self._loopback if self._loopback is not None else not has_address()
-        if not allowed:
-            return
         agent = self._pc.sctp.transport.transport._connection
         gather = type(agent).get_component_candidates
 
-        async def with_loopback(component: int, addresses: list[str]) -> Any:
-            return await gather(agent, component, addresses or ["127.0.0.1"])
+        async def bounded(component: int, addresses: list[str]) -> Any:
+            found = addresses or (["127.0.0.1"] if allowed else [])
+            return await gather(agent, component, found, timeout=GATHER_SECONDS)
 
-        agent.get_component_candidates = with_loopback
+        agent.get_component_candidates = bounded
 
     async def _take(self, kind: Literal["offer", "answer"], sdp: str) -> None:
         if "\nm=application " not in sdp:

@@ -1,9 +1,10 @@
 """Buckets: a burst, then one every so often, and no credit beyond the size."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatixia.core.rates import TokenBucket
+from chatixia.core.rates import ByteRate, TokenBucket
 
 
 def test_a_burst_then_one_every_six_seconds():
@@ -37,3 +38,14 @@ def test_how_long_until_the_next():
     assert bucket.wait(0) == 0 and bucket.take(0) and bucket.take(0)
     assert bucket.wait(0) == 6 and bucket.wait(4) == 2 and bucket.wait(9) == 0
     assert bucket.take(6)
+
+
+def test_bytes_go_until_the_rate_is_overdrawn_and_again_when_it_is_paid():
+    rate = ByteRate(1000.0, 0.5, 0.0)
+    rate.spend(499, 0.0)
+    assert rate.wait(0.0) == 0
+    rate.spend(2001, 0.0)
+    assert rate.wait(0.0) == pytest.approx(2.0) and rate.wait(1.0) == pytest.approx(1.0)
+    assert rate.wait(2.0) == 0
+    rate.spend(500 + 1000, 100.0)
+    assert rate.wait(100.0) == pytest.approx(1.0), "no more is saved up than the burst"

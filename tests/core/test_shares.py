@@ -129,8 +129,21 @@ def test_a_holding_changes_as_a_whole_and_a_refusal_leaves_it():
     one, other = ShareUse(book, "a"), ShareUse(book, "a")
     assert one.take(60) and not other.take(20) and other.take(15)
     assert not one.take(70) and (one.size, book.used) == (60, 75)
+    assert book.items() == [("a", 75)]
     one.owe(200)
     assert one.take(190), "less is never refused"
     one.owe(0)
     other.owe(0)
     assert book.used == 0 and not book.held
+
+
+def test_another_than_the_first_may_be_served_and_is_last_then():
+    queue: FairQueue[str] = FairQueue()
+    for holder in "abc":
+        queue.append(holder, f"{holder}1")
+        queue.append(holder, f"{holder}2")
+    assert queue.first("b") == "b1" and queue.serve("b") == "b1"
+    assert queue.holders() == ["a", "c", "b"] and queue.serve("b") == "b2"
+    assert queue.holders() == ["a", "c"] and len(queue) == 4
+    with pytest.raises(KeyError):
+        queue.first("b")

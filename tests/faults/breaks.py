@@ -99,13 +99,13 @@ def unnamed(original: Any) -> Any:
 
 
 def replayable(original: Any) -> Any:
-    """Let no attempt be remembered."""
+    """Let a link remember no attempt."""
 
-    def once(self: Any, *rest: Any) -> Any:
+    def offered(self: Any, *rest: Any) -> Any:
         self._attempts.clear()
         return original(self, *rest)
 
-    return once
+    return offered
 
 
 def first_come(original: Any) -> Any:

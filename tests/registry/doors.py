@@ -36,6 +36,7 @@ class Peer:
     def __init__(self, ws: ClientConnection) -> None:
         self.ws = ws
         self.kept: list[dict[str, Any]] = []
+        self.binary: list[bytes] = []
         self.welcome: dict[str, Any] = {}
         self.challenge: dict[str, Any] = {}
         self.who: Credentials | None = None
@@ -51,10 +52,7 @@ class Peer:
                 return self.kept.pop(number)
         async with asyncio.timeout(HANG):
             while True:
-                text = await self.ws.recv()
-                said = json.loads(text)
-                for frame in said if isinstance(said, list) else [said]:
-                    self.kept.append(frame)
+                await self._keep()
                 if self.kept and (found := [f for f in self.kept if fits(f, kind, fields)]):
                     self.kept.remove(found[0])
                     return found[0]
@@ -70,8 +68,22 @@ class Peer:
                     if frame.get("id") == ref or frame.get("ref") == ref:
                         self.kept.remove(frame)
                         return frame
-                said = json.loads(await self.ws.recv())
-                self.kept.extend(said if isinstance(said, list) else [said])
+                await self._keep()
+
+    async def relayed(self) -> bytes:
+        """The next binary message, which is the relay's; frames before it are kept."""
+        async with asyncio.timeout(HANG):
+            while not self.binary:
+                await self._keep()
+        return self.binary.pop(0)
+
+    async def _keep(self) -> None:
+        message = await self.ws.recv()
+        if isinstance(message, bytes):
+            self.binary.append(message)
+            return
+        frames = json.loads(message)
+        self.kept.extend(frames if isinstance(frames, list) else [frames])
 
     async def closed(self) -> int:
         """Wait until the registry closes; the close code."""

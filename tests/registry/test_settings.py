@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from chatixia.core.admission import AdmissionLimits
+from chatixia.core.relay_limits import RelayLimits
 from chatixia.registry.settings import RegistrySettings, read
 
 
@@ -25,6 +26,13 @@ def test_bounds_of_strangers_are_set_one_by_one():
     assert found == AdmissionLimits(total=10) and found.seconds == 10
 
 
+def test_the_relay_is_on_unless_it_is_said_and_bounded_one_by_one():
+    assert read(None).relay == RelayLimits() and RelayLimits().enabled
+    assert read({"relay": {"enabled": False}}).relay == RelayLimits(enabled=False)
+    found = read({"relay": {"mb_per_s": 0.5, "streams": 16}}).relay
+    assert (found.mb_per_s, found.streams) == (0.5, 16)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -39,6 +47,9 @@ def test_bounds_of_strangers_are_set_one_by_one():
         {"unproved": {"totl": 1}},
         {"unproved": {"total": 0}},
         {"unproved": {"rate": 0}},
+        {"relay": {"enable": True}},
+        {"relay": {"mb_per_s": 0}},
+        {"relay": {"streams": 1}},
     ],
 )
 def test_a_wrong_setting_is_refused(wrong: dict[str, object]):

@@ -1,4 +1,4 @@
-"""A bucket of tokens: a burst, then one every so often. Time is an argument."""
+"""A bucket of tokens: a burst, then one every so often; bytes a second. Time is an argument."""
 
 from __future__ import annotations
 
@@ -29,3 +29,27 @@ class TokenBucket:
         """Seconds until the next :meth:`take` succeeds; 0 if it would now."""
         level = self.level + max(0.0, now - self._at) / self._every
         return max(0.0, (1 - level) * self._every)
+
+
+class ByteRate:
+    """``speed`` bytes a second, and at once what was left unused for ``burst`` seconds.
+
+    A message goes whole as soon as anything may, so it can overdraw once by its own size.
+    """
+
+    __slots__ = ("_at", "_left", "_size", "_speed")
+
+    def __init__(self, speed: float, burst: float, now: float) -> None:
+        self._speed, self._size, self._at = speed, speed * burst, now
+        self._left = self._size
+
+    def wait(self, now: float) -> float:
+        """Seconds until the next message may go; 0 if it may now."""
+        return max(0.0, -self._after(now) / self._speed)
+
+    def spend(self, size: int, now: float) -> None:
+        """A message of ``size`` bytes went."""
+        self._left, self._at = self._after(now) - size, now
+
+    def _after(self, now: float) -> float:
+        return min(self._size, self._left + max(0.0, now - self._at) * self._speed)

@@ -146,6 +146,17 @@ class FairQueue(Generic[T]):
         """How many of ``holder`` wait."""
         return len(self._lines.get(holder, ()))
 
+    def first(self, holder: str) -> T:
+        """What :meth:`pop` would give. Raises KeyError."""
+        return self._lines[holder][0]
+
+    def serve(self, holder: str) -> T:
+        """As :meth:`popleft`, with ``holder`` in place of the one whose turn it is."""
+        item = self.pop(holder)
+        if holder in self._lines:
+            self._lines.move_to_end(holder)
+        return item
+
     def pop(self, holder: str) -> T:
         """The first item of ``holder``, whose turn stays where it is. Raises KeyError."""
         line = self._lines[holder]
@@ -173,6 +184,10 @@ class Shares:
     def of(self, holder: str) -> int:
         """What ``holder`` has."""
         return self.held.get(holder, 0)
+
+    def items(self) -> list[tuple[str, int]]:
+        """Each holder with what it has."""
+        return list(self.held.items())
 
     def fits(self, holder: str, more: int = 1) -> bool:
         """Whether ``holder`` may have ``more``."""

@@ -24,6 +24,12 @@ class Meter:
         self._refused = Counter(
             "chatixia_refused", "Input refused before a verb", ["door", "code"], registry=self._all
         )
+        self._relayed = Counter(
+            "chatixia_relay_bytes", "Bytes of relay streams that passed", registry=self._all
+        )
+        self._relay_ended = Counter(
+            "chatixia_relay_ended", "Relay streams that ended", ["reason"], registry=self._all
+        )
         self._tasks = Gauge("chatixia_tasks", "Tasks by state", ["state"], registry=self._all)
 
     def verb(self, name: str, code: str, seconds: float) -> None:
@@ -38,6 +44,14 @@ class Meter:
     def refused(self, source: str, code: str) -> None:
         """Input turned away before a verb was known."""
         self._refused.labels(source, code).inc()
+
+    def relayed(self, size: int) -> None:
+        """Bytes of a relay stream were taken."""
+        self._relayed.inc(size)
+
+    def relay_ended(self, reason: str) -> None:
+        """An open relay stream ended, by a name of ``wire.relay.RelayReason``."""
+        self._relay_ended.labels(reason).inc()
 
     def gauge(self, name: str, about: str, read: Callable[[], float]) -> None:
         """A value that is read when someone asks."""

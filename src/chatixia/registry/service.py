@@ -10,6 +10,7 @@ import msgspec
 
 from chatixia.core.admission import AdmissionLimits
 from chatixia.core.ports import Verify
+from chatixia.core.relay_limits import RelayLimits
 from chatixia.store.control.store import Store
 from chatixia.wire.base import encode
 from chatixia.wire.verbs import BY_NAME
@@ -23,6 +24,7 @@ from .live.directory import DirectoryService
 from .live.endpoint import WebSocketEndpoint
 from .live.events import Events
 from .live.open_sockets import OpenSockets
+from .live.relay_streams import RelayStreams
 from .live.roster import Roster
 from .live.topology import LinkBook
 from .meter import Meter
@@ -52,13 +54,14 @@ def refresh_seconds(token_ttl: float) -> float:
 class ServiceOptions(msgspec.Struct, frozen=True):
     """``version``: of this package; ``token_ttl``: seconds; ``hub``: folder of the hub's files;
     ``unproved``: what connections may hold that have proved nothing; ``save_via``: keeps the URLs
-    of tunnels and proxies."""
+    of tunnels and proxies; ``relay``: whether and how much is relayed."""
 
     version: str
     token_ttl: int
     hub: Path
     unproved: AdmissionLimits
     save_via: Callable[[list[str]], None]
+    relay: RelayLimits = RelayLimits()
 
 
 class Service:
@@ -81,6 +84,7 @@ class Service:
             identity.token_keys, identity.mesh, store.now, world, options.token_ttl
         )
         self.roster = Roster(store.bounds)
+        self.relay = RelayStreams(self.roster, options.relay, self.meter, world)
         self.sockets = OpenSockets(self.roster)
         self.events = Events(store, self.roster)
         self.directory = DirectoryService(
@@ -157,6 +161,7 @@ class Service:
             self.links.report,
             self._store.now,
             refresh_seconds(options.token_ttl),
+            self.relay,
         )
         return WebApplication(
             gate=self.trust.gate,
@@ -178,6 +183,8 @@ class Service:
         gauge("commits", "Groups written since the start", self._store.commits)
         gauge("store_waiting", "Items that wait for the writer", self._store.waiting)
         gauge("links", "Links reported", self.links.count)
+        gauge("relay_streams", "Relay streams open or asked for", lambda: len(self.relay.table))
+        gauge("relay_waiting_bytes", "Relayed bytes not read yet", lambda: self.relay.waiting)
         gauge("disk_free_bytes", "Free on the data directory's file system", self._store.disk_free)
 
     async def _metrics(self) -> bytes:

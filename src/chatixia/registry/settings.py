@@ -8,6 +8,7 @@ import msgspec
 
 from chatixia.core import admission
 from chatixia.core.duration import seconds
+from chatixia.core.relay_limits import RelayLimits
 from chatixia.core.shares import ShareLimits
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
@@ -47,7 +48,8 @@ class RegistrySettings(msgspec.Struct, forbid_unknown_fields=True, omit_defaults
     by default; ``lease``: seconds of a worker's lease, renewed three times in each; a socket is
     pinged every ``ping_interval`` seconds and closed ``ping_timeout`` seconds after a ping that was
     not answered; ``bounds``: what machines share of this registry;
-    ``unproved``: what connections may hold that have proved nothing.
+    ``unproved``: what connections may hold that have proved nothing; ``relay``: whether this
+    registry relays between agents, and how much.
     """
 
     port: Port = LOOPBACK_PORT
@@ -65,6 +67,7 @@ class RegistrySettings(msgspec.Struct, forbid_unknown_fields=True, omit_defaults
     ice: IceSettings = msgspec.field(default_factory=IceSettings)
     bounds: ShareLimits = ShareLimits()
     unproved: admission.AdmissionLimits = admission.AdmissionLimits()
+    relay: RelayLimits = RelayLimits()
 
 
 def read(document: Any) -> RegistrySettings:

@@ -66,6 +66,56 @@ async def test_a_reader_that_does_not_read_is_closed(monkeypatch: Any):
     assert wire.sent[-1]["code"] == TOO_SLOW
 
 
+class Binary:
+    """A queue of the relay's."""
+
+    def __init__(self, *messages: bytes) -> None:
+        self.messages = list(messages)
+
+    def pop(self) -> bytes | None:
+        return self.messages.pop(0) if self.messages else None
+
+    def clear(self) -> None:
+        self.messages.clear()
+
+
+async def test_text_goes_before_each_message_of_the_relay():
+    wire = Wire()
+    socket = Socket(wire.send, "?")
+    relayed = socket.relayed = Binary(b"1", b"2")
+    wire.open.clear()
+    pump = asyncio.create_task(socket.pump())
+    socket.wake()
+    await asyncio.sleep(0)
+    socket.send(Ping("late"))
+    wire.open.set()
+    while len(wire.sent) < 3:
+        await asyncio.sleep(0)
+    assert [message.get("bytes") for message in wire.sent] == [b"1", None, b"2"]
+    relayed.messages.append(b"3")
+    socket.close(1000, "")
+    await asyncio.wait_for(pump, 5)
+    assert wire.sent[-1]["type"] == "websocket.close" and len(wire.sent) == 4
+    socket.release()
+    assert not relayed.messages
+
+
+async def test_much_of_the_relay_leaves_the_loop_to_others_meanwhile(monkeypatch: Any):
+    monkeypatch.setattr(module, "YIELD_BYTES", 10)
+    wire = Wire()
+    socket = Socket(wire.send, "?")
+    socket.relayed = Binary(*[b"12345"] * 40)
+    pump = asyncio.create_task(socket.pump())
+    socket.wake()
+    turns = 0
+    while len(wire.sent) < 40:
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns >= 20
+    socket.close(1000, "")
+    await asyncio.wait_for(pump, 5)
+
+
 async def test_what_cannot_be_written_ends_the_socket():
     wire = Wire()
     socket = Socket(wire.send, "?")

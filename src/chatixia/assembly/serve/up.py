@@ -258,6 +258,7 @@ def make_service(
             Path(chatixia.__file__).parent / "hub" / "static",
             _within_descriptors(settings.unproved),
             save_via,
+            settings.relay,
         ),
     )
 

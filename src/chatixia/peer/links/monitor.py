@@ -15,11 +15,12 @@ from chatixia.peer.engines.base import EngineRefused
 from chatixia.wire.peer import Bye
 from chatixia.world import World
 
-from .effects import TICK_SECONDS, LinkEffects
+from .effects import LinkEffects
 from .membership import MembershipCheck
 from .peers import LinkedPeer, LinkedPeers
 from .reports import LinkReports
 
+TICK_SECONDS: Final = 0.5
 REPORT_SECONDS: Final = 5.0
 RECHECK_SECONDS: Final = 10.0
 IDLE_SECONDS: Final = 2.0
@@ -99,8 +100,7 @@ class LinkMonitor:
         assert witnesses is not None and peer.open is not None
         if late:
             witnesses.start_over(now)
-        assert peer.path is not None
-        witnesses.hear(peer.path.heard_at)
+        witnesses.hear(listener.last_frame_at(peer.id))
         if witnesses.wants_probe(now):
             listener.probe(peer.id)
         word = peer.link.word(self._effects.signals.up)

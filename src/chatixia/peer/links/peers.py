@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from chatixia.core.link import Link
-from chatixia.core.paths import DIRECT, PathKind
 from chatixia.core.verdict import PathWitnesses
 from chatixia.ids import AgentId
 from chatixia.peer.engines.base import PathStats
@@ -24,20 +22,16 @@ Records = RemotePeers["LinkedPeer", Any]
 class LinkedPeer:
     """The links of one peer. ``attempts`` and ``paths`` by their key in ``link``; ``open`` and
     ``path``: the ones in use, which ``witnesses`` and ``stats`` (the engine's last reading) are
-    about; ``read``: the keys of the paths
-    that the mesh reads. ``alarm``: the timer of the next attempt. ``attempt_count`` goes on over
-    all of them. ``agreed``: both sides agreed to close."""
+    about. ``attempt_count`` goes on over all of them. ``agreed``: both sides agreed to close."""
 
     def __init__(self, name: AgentId, link: Link) -> None:
         self.id, self.link = name, link
         self.attempts: dict[int, LinkAttempt] = {}
         self.paths: dict[int, LinkPath] = {}
-        self.read: set[int] = set()
         self.open: LinkAttempt | None = None
         self.path: LinkPath | None = None
         self.witnesses: PathWitnesses | None = None
         self.stats: PathStats | None = None
-        self.alarm: asyncio.TimerHandle | None = None
         self.attempt_count = 0
         self.trouble = self.likely = ""
         self.used_at = self.bye_at = 0.0
@@ -51,7 +45,7 @@ class LinkedPeer:
     def use(self, attempt: LinkAttempt, now: float) -> None:
         """Its path is the one in use from now on."""
         self.open, self.path, self.stats = attempt, self.paths[attempt.key], attempt.stats
-        self.witnesses = PathWitnesses(now, relayed=self.path.tier == "relay")
+        self.witnesses = PathWitnesses(now)
         self.used_at, self.bye_at, self.agreed = now, 0.0, False
         if attempt.stats is not None:
             self.witnesses.witness(attempt.stats.last_answer, now)
@@ -59,10 +53,9 @@ class LinkedPeer:
 
 class LinkedPeers:
     """The peers of the link layer by id. ``listener``: the mesh, which may hold something of a
-    peer that is to be forgotten. ``kinds``: the paths that a link may have."""
+    peer that is to be forgotten."""
 
     listener: LinkListener
-    kinds: Sequence[PathKind] = (DIRECT,)
 
     def __init__(self, me: str, world: World, records: Records) -> None:
         self._me, self._world, self._records = me, world, records
@@ -94,8 +87,7 @@ class LinkedPeers:
         """What there is of that peer, made if there is nothing. Raises Overloaded."""
         record = self._records.require(name)
         if record.link is None:
-            now = self._world.monotonic()
-            link = Link(self._me, name, now, self._highest_attempt, self.kinds)
+            link = Link(self._me, name, self._world.monotonic(), self._highest_attempt)
             record.link = LinkedPeer(AgentId(name), link)
         return record.link
 

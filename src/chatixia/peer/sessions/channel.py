@@ -46,6 +46,7 @@ class SessionChannel:
         "_tick_armed",
         "calls",
         "count",
+        "last_frame_at",
         "loop",
         "on_control",
         "path",
@@ -64,6 +65,7 @@ class SessionChannel:
         self.calls, self.world, self.timers = calls, world, timers
         self.perform: Callable[[Sink], None] = _ignore
         self.path: Path | None = None
+        self.last_frame_at = 0.0
         self.count = 0
         self.on_control: Callable[[FrameControl], None] = _ignore
         self.loop = loop
@@ -73,23 +75,16 @@ class SessionChannel:
 
     # -- paths
 
-    def attach(self, path: Path, acked: int | None) -> None:
+    def attach(self, path: Path, acked: int) -> None:
         """Use ``path`` from now on; what the peer lacks goes again. The old one may still bring."""
-        if self.path is not None:
-            self.path.on_low = _ignore
         self.path = path
         self.count = self.calls.open  # what waited for this path
         self._blocked, self._engine_bytes = False, 0
         self.calls.via = path.tier
         self.calls.session.resume(acked)
-        self.read(path)
         path.on_low = self._on_low
-        self._flush()
-
-    def read(self, path: Path) -> None:
-        """Take what comes by ``path``, also while another is in use."""
-        path.on_low = _ignore
         path.on_message = lambda data: self._receive(path, data)
+        self._flush()
 
     def detach(self, path: Path) -> bool:
         """``path`` is dead. Whether it was the one in use."""
@@ -113,7 +108,7 @@ class SessionChannel:
     # -- receiving
 
     def _receive(self, path: Path, data: bytes | str) -> None:
-        now = path.heard_at = self.world.monotonic()
+        now = self.last_frame_at = self.world.monotonic()
         calls = self.calls
         messages: list[Any] = []
         sink: Sink = []

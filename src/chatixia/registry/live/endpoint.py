@@ -39,6 +39,7 @@ from .frames import FrameHandler
 from .open_sockets import OpenSockets
 from .refresh import ConfigRefresher
 from .relay import refusal, tag
+from .relay_streams import RelayStreams
 from .roster import Roster, holder, listed, reachable
 from .socket import POLICY, Send, Socket
 from .turns import ReadTurns
@@ -103,13 +104,14 @@ class WebSocketEndpoint:
         on_links: Callable[[Socket, Links], None],
         now: Callable[[], float],
         refresh: float,
+        streams: RelayStreams,
     ) -> None:
         self._gate, self._roster, self._verbs = gate, roster, verbs
         self._sockets = sockets
         self._meter, self._world = meter, world
         self._config, self._on_links, self._now = config, on_links, now
         self._refresh = ConfigRefresher(config, refresh)
-        self._turns = ReadTurns()
+        self._turns, self._streams = ReadTurns(), streams
         self._people = 0
         self._logins = 0
 
@@ -169,13 +171,14 @@ class WebSocketEndpoint:
             self._world,
             self._on_links,
             self._now,
+            self._streams,
         )
         try:
             while not socket.closed:
-                text = await _text(receive)
+                message = await _message(receive)
                 await self._turns.take(share_holder)
                 if not socket.closed:  # who was put out meanwhile says nothing more
-                    self._turns.spent(share_holder, frames.read(text) - 1)
+                    self._turns.spent(share_holder, frames.read(message) - 1)
         finally:
             self._logins -= 1
             self._refresh.end(socket)
@@ -195,7 +198,7 @@ class WebSocketEndpoint:
         for _ in range(FAULTS_BEFORE_LOGIN):
             ref = "frame"
             try:
-                frame = _first(await _text(receive))
+                frame = _first(await _message(receive))
                 ref = tag(frame)
                 if not isinstance(frame, Register):
                     raise BadRequest("The first frame must be register.")
@@ -286,19 +289,19 @@ async def _refuse(send: Send) -> None:
     await send({"type": "websocket.http.response.body", "body": b""})
 
 
-async def _text(receive: Receive) -> str | None:
-    """The next message's text, None for a binary one. Raises Left at the end."""
+async def _message(receive: Receive) -> str | bytes:
+    """The next message, text or binary. Raises SocketClosed at the end."""
     message = await receive()
     if message["type"] != "websocket.receive":
         raise SocketClosed(message.get("code") == NO_PONG)
     text: str | None = message.get("text")
-    return text
+    return bytes(message["bytes"]) if text is None else text
 
 
-def _first(text: str | None) -> Any:
-    if text is None:
+def _first(message: str | bytes) -> Any:
+    if isinstance(message, bytes):
         raise BadRequest("The first frame must be register, as text.")
-    return decode(_frames, text, MAX_SIGNAL)
+    return decode(_frames, message, MAX_SIGNAL)
 
 
 async def _finish(socket: Socket, pump: asyncio.Task[None]) -> None:

@@ -38,6 +38,8 @@ from chatixia.wire.signaling import (
     Offer,
     Ping,
     Pong,
+    RelayOpen,
+    RelayReady,
     SignalError,
     VerbCall,
     VerbResult,
@@ -46,6 +48,7 @@ from chatixia.wire.verbs import BY_NAME, Verb
 from chatixia.world import EAGER, World
 
 from .relay import Signal, refusal, relay, tag
+from .relay_streams import RelayStreams
 from .roster import Roster, reachable
 from .socket import POLICY, Socket
 
@@ -58,6 +61,8 @@ SIGNAL_RATE: Final = (1000.0, 1 / 500)
 DAMAGED: Final = frozenset({"bad_request", "unknown_type", "invalid", "too_large"})
 
 MOST_REFS: Final = 64
+FRAME_BYTES: Final = 16 * 1024
+"""So many bytes of the relay count as one frame, where holders take turns."""
 
 _VERB = re.compile(r'\{"type":"verb","id":"([^"\\]{1,64})"')
 """How a verb begins, for one in a message that no decoder reads to its end."""
@@ -79,21 +84,24 @@ class FrameHandler:
         world: World,
         on_links: Callable[[Socket, Links], None],
         now: Callable[[], float],
+        streams: RelayStreams,
     ) -> None:
         self._socket, self._listener = socket, listener
+        self._streams = streams
         self._roster, self._verbs, self._meter = roster, verbs, meter
         self._world, self._on_links, self._now = world, on_links, now
         self._faults = TokenBucket(*FAULT_RATE, world.monotonic())
         self._signals = TokenBucket(*SIGNAL_RATE, world.monotonic())
         self._running: set[asyncio.Task[None]] = set()
 
-    def read(self, text: str | None) -> int:
-        """One message as it came; None is a binary one, which only the relay will take.
+    def read(self, text: str | bytes) -> int:
+        """One message as it came; bytes are the relay's.
 
-        Gives how many frames it held."""
+        Gives how many frames it held, or what many bytes count for."""
+        if isinstance(text, bytes):
+            self._streams.read(self._socket, text)
+            return 1 + len(text) // FRAME_BYTES
         try:
-            if text is None:
-                raise UnknownType("Binary frames are not taken here.")
             if text.startswith("["):
                 parts: list[msgspec.Raw] = decode(_batch, text, MAX_SIGNAL)
                 self._batch(parts)
@@ -122,7 +130,15 @@ class FrameHandler:
         match frame:
             case VerbCall():
                 self._verb(frame)
-            case Offer() | Answer() | IceCandidate() | Connect() | SignalError():
+            case (
+                Offer()
+                | Answer()
+                | IceCandidate()
+                | Connect()
+                | RelayOpen()
+                | RelayReady()
+                | SignalError()
+            ):
                 self._signal(frame)
             case Heartbeat():
                 self._heartbeat(frame)
@@ -144,9 +160,18 @@ class FrameHandler:
         try:
             if not self._signals.take(self._world.monotonic()):
                 raise Overloaded
-            relay(self._roster, self._socket, frame)
+            self._forward(frame)
         except MeshError as error:
             self.fault(error, tag(frame), frame.target_id)
+
+    def _forward(self, frame: Signal) -> None:
+        match frame:
+            case RelayOpen():
+                self._streams.open(self._socket, frame)
+            case RelayReady():
+                self._streams.ready(self._socket, frame)
+            case _:
+                relay(self._roster, self._socket, frame)
 
     def _heartbeat(self, frame: Heartbeat) -> None:
         if self._socket.leaving:
@@ -226,8 +251,8 @@ class FrameHandler:
         await asyncio.gather(*running, return_exceptions=True)
 
 
-def _refs(text: str | None) -> list[str]:
+def _refs(text: str) -> list[str]:
     """What to name in the answer to a message that cannot be read: the verbs in it, so that
     nobody waits for them, else the frame."""
-    ids = (verb[1] for verb in _VERB.finditer(text or ""))
+    ids = (verb[1] for verb in _VERB.finditer(text))
     return list(islice(ids, MOST_REFS)) or ["frame"]

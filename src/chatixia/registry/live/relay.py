@@ -9,21 +9,39 @@ from __future__ import annotations
 import msgspec
 
 from chatixia.errors import Denied, MeshError, UnknownAgent
-from chatixia.wire.signaling import Answer, Connect, IceCandidate, Offer, SignalError
+from chatixia.wire.signaling import (
+    Answer,
+    Connect,
+    IceCandidate,
+    Offer,
+    RelayOpen,
+    RelayReady,
+    SignalError,
+)
 
 from .roster import Roster, reachable
 from .socket import MAX_CONTACTS, Socket
 
-Signal = Offer | Answer | IceCandidate | Connect | SignalError
+Signal = Offer | Answer | IceCandidate | Connect | RelayOpen | RelayReady | SignalError
 
 
 def relay(roster: Roster, sender: Socket, frame: Signal) -> None:
     """Stamp and pass on one frame. Raises Denied or UnknownAgent; the sender is told then."""
+    forward(sender, target_of(roster, sender, frame.target_id), frame)
+
+
+def target_of(roster: Roster, sender: Socket, target_id: str) -> Socket:
+    """The login that ``sender`` may reach by that id. Raises Denied or UnknownAgent."""
     if not reachable(sender):
         raise Denied("Only members with a key have links.")
-    target = roster.get(frame.target_id)
+    target = roster.get(target_id)
     if target is None or not reachable(target) or target is sender or _apart(sender, target):
-        raise UnknownAgent(f"{frame.target_id} is not connected.", agent=frame.target_id)
+        raise UnknownAgent(f"{target_id} is not connected.", agent=target_id)
+    return target
+
+
+def forward(sender: Socket, target: Socket, frame: Signal) -> None:
+    """Stamp one frame and queue it at ``target``. Raises UnknownAgent."""
     frame.peer_id = sender.id
     if not target.send(frame):
         raise UnknownAgent(f"{frame.target_id} is not connected.", agent=frame.target_id)

@@ -12,7 +12,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -38,7 +38,22 @@ POLICY: Final = 1008
 BROKEN: Final = 1011
 REPLACED: Final = 4001
 
+YIELD_BYTES: Final = 256 * 1024
+"""Bytes of the relay that are written before others have the loop."""
+
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class BinaryQueue(Protocol):
+    """Binary messages that wait for a socket (the relay's), behind all that is text."""
+
+    def pop(self) -> bytes | None:
+        """The next, or None while there is none; :meth:`Socket.wake` when there is one again."""
+        ...
+
+    def clear(self) -> None:
+        """The socket ended: nothing waits any more."""
+        ...
 
 
 class Socket:
@@ -74,6 +89,7 @@ class Socket:
         self._bytes = 0
         self.outbox: ShareUse | None = None
         """What the messages that wait here have of the machine's share, from its login on."""
+        self.relayed: BinaryQueue | None = None
         self._code: tuple[int, str] | None = None
         self._wake = asyncio.Event()
 
@@ -127,6 +143,8 @@ class Socket:
     def release(self) -> None:
         """It has ended: nothing waits here any more."""
         self._queue.clear()
+        if self.relayed is not None:
+            self.relayed.clear()
         if self.outbox is not None:
             self.outbox.owe(0)
             self.outbox = None
@@ -137,6 +155,10 @@ class Socket:
             self.closed = True
             self._code = (code, reason)
             self._wake.set()
+
+    def wake(self) -> None:
+        """Something waits in :attr:`relayed`."""
+        self._wake.set()
 
     async def pump(self) -> None:
         """Write the outbox until the socket closes; the one task that sends.
@@ -160,12 +182,28 @@ class Socket:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._queue:
-                await self._send({"type": "websocket.send", "text": self._next()})
+            await self._write_text()
+            if self.relayed is not None and self._code is None:
+                await self._write_relayed(self.relayed)
             if self._code is not None:
                 code, reason = self._code
                 await self._send({"type": "websocket.close", "code": code, "reason": reason})
                 return
+
+    async def _write_text(self) -> None:
+        while self._queue:
+            await self._send({"type": "websocket.send", "text": self._next()})
+
+    async def _write_relayed(self, relayed: BinaryQueue) -> None:
+        """Text goes before each message, and the loop has its turn now and then."""
+        size = 0
+        while self._code is None and (message := relayed.pop()) is not None:
+            await self._send({"type": "websocket.send", "bytes": message})
+            await self._write_text()
+            size += len(message)
+            if size >= YIELD_BYTES:
+                await asyncio.sleep(0)
+                size = 0
 
     def _next(self) -> str:
         text = self._taken()

@@ -18,10 +18,18 @@ import pytest
 
 from chatixia.assembly.membership.enrol import enrol
 from chatixia.core.ports import Outgoing
-from chatixia.errors import ConfigError, MeshError, RegistryUnreachable, Replaced, Unreachable
+from chatixia.errors import (
+    ConfigError,
+    MeshError,
+    RegistryUnreachable,
+    Replaced,
+    TooLarge,
+    Unreachable,
+)
 from chatixia.peer.driver import OpenMesh, PeerSettings, ice_servers, open_mesh
+from chatixia.peer.links.attempt import LinkAttempt
 from chatixia.testing.registry import RegistryHarness
-from chatixia.wire.peer import SkillInfo
+from chatixia.wire.peer import CAPABILITIES, SkillInfo
 from chatixia.wire.signaling import Config
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -241,3 +249,50 @@ def test_ice_servers_are_read_with_care():
     one, two = ice_servers(config)
     assert (one.urls, one.username) == (["stun:192.0.2.1:3478"], None)
     assert (two.urls, two.username, two.credential) == (["turn:192.0.2.1"], "u", "c")
+
+
+class Older(LinkAttempt):
+    """Speaks what the first build would have, had it come without the rest."""
+
+    capabilities = ("session/1",)
+
+
+class Newer(LinkAttempt):
+    """Speaks versions and capabilities that this build never heard of."""
+
+    versions = (1, 2, 7)
+    capabilities = ("session/2", *CAPABILITIES, "teleport/1")
+
+
+class Stranger(LinkAttempt):
+    """Has no kind of session that is known here."""
+
+    capabilities = ("session/2",)
+
+
+@pytest.mark.parametrize("kind", [Older, Newer])
+@pytest.mark.parametrize("names", [("alice", "bob"), ("bob", "alice")], ids=["offers", "answers"])
+async def test_an_older_and_a_newer_peer_agree_on_what_both_know(kind, names):
+    async with meshes(*names) as (_, other, mine):
+        other.driver.effects.attempt_types["direct"] = kind
+        assert (await mine.call(ask(other.id))).value == b'"hi"'
+        assert (await other.call(ask(mine.id))).via == "direct"
+        hello = mine.driver.peers[other.id].open.hello
+        assert (hello.version, tuple(hello.capabilities)) == (1, kind.capabilities)
+        agreed = frozenset(CAPABILITIES) & frozenset(kind.capabilities)
+        for one, two in ((mine, other), (other, mine)):
+            assert one.driver.peers[two.id].path.capabilities == agreed
+            large = ask(two.id, body=b'"%b"' % (b"x" * 100_000))
+            if "fragments/1" in agreed:
+                assert len((await one.call(large)).value) > 100_000
+            else:
+                with pytest.raises(TooLarge, match="16 KiB"):
+                    await one.call(large)
+
+
+async def test_a_peer_without_a_session_that_is_known_gets_calls_by_the_queue_which_say_why():
+    async with meshes("alice", "bob") as (_, alice, bob):
+        alice.driver.effects.attempt_types["direct"] = Stranger
+        for asker, asked in ((bob, "alice"), (alice, "bob")):
+            answer = await asker.call(Outgoing(asked, "echo", b'"hi"', timeout=20.0))
+            assert answer.via == "queue, plain" and "no kind of session" in answer.why

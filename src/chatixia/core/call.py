@@ -33,10 +33,11 @@ from chatixia.wire.peer import FRAME_TARGET, MAX_HOPS, Credit
 
 from . import exchange, frames, unread
 from .budget import KEPT_SECONDS, MAX_ASKED, MAX_SERVED, PeerBudget, ResourceBudget
+from .capabilities import AgreedCapabilities
 from .exchange import PendingCall, ServedRequest, StopHandler
 from .ports import Incoming, Outgoing
 from .session import PeerSession, ReassembledMessage
-from .streams import Inflow, Outflow
+from .streams import Outflow
 from .timers import TimerWheel
 
 MAX_SECONDS: Final = 86_400.0
@@ -54,6 +55,7 @@ class Calls:
         "_room",
         "account",
         "asked",
+        "can",
         "me",
         "peer",
         "served",
@@ -69,7 +71,7 @@ class Calls:
         self.account = PeerBudget(self._room, peer)
         self.session = PeerSession(self._room.halves)
         self.session.halves.belongs(self.account.holder)
-        self.via = ""
+        self.via, self.can = "", AgreedCapabilities()
         self.asked: dict[str, PendingCall] = {}
         self.served: dict[str, ServedRequest] = {}
         self._cancelled = exchange.EarlyCancels()
@@ -87,7 +89,7 @@ class Calls:
     # -- asking
 
     def ask(self, out: Outgoing, rid: str, now: float) -> PendingCall:
-        """Queue a request. Raises HopLimit, TooLarge, Overloaded; then nothing happened."""
+        """Queue a request. Raises HopLimit, TooLarge, Overloaded, UpgradeNeeded; none is sent."""
         if len(out.path) >= MAX_HOPS:
             raise HopLimit(agent=out.target)
         if len(self.asked) >= MAX_ASKED:
@@ -97,8 +99,7 @@ class Calls:
         data = exchange.request(out, rid)
         cost = len(out.body) if len(data) <= FRAME_TARGET else 0
         pending = PendingCall(rid, self, out, data, cost, now + out.timeout, now)
-        if out.stream:
-            pending.flow = Inflow()
+        pending.flow = self.can.inflow(out)
         self.session.send(data, pending, cost)
         self.asked[rid] = pending
         pending.bucket = self.wheel.add(pending, pending.deadline)
@@ -338,8 +339,7 @@ class Calls:
                 self.session.reply(frames.error_response(reply, rid, error))
                 return
         seconds = DEFAULT_SECONDS if ask.deadline_ms is None else ask.deadline_ms / 1000
-        deadline = now + (seconds if seconds < MAX_SECONDS else MAX_SECONDS)
-        incoming.deadline = deadline
+        incoming.deadline = deadline = now + (seconds if seconds < MAX_SECONDS else MAX_SECONDS)
         served = ServedRequest(rid, self, reply, incoming, deadline)
         served.oneway = reply is m.ErrorTell
         if incoming.stream:
@@ -477,7 +477,7 @@ class Calls:
         ``kind``, unless idempotent."""
         self._abandon(kind, sink)
         self.session.end()
-        self.session = PeerSession(self._room.halves)
+        self.session = self.can.session(self._room.halves)
         self.session.halves.belongs(self.account.holder)
         for pending in self.asked.values():
             pending.sent = False

@@ -28,6 +28,7 @@ MAX_PARTS: Final = -(-MAX_MESSAGE // CHUNK)
 JSON: Final = 0x7B
 FRAGMENT: Final = 0x01
 
+TOO_LARGE_IN_ONE: Final = "The other side speaks a version that takes at most 16 KiB in a message."
 MAX_COUNT: Final = 2**53
 
 _HEADER: Final = re.compile(rb'\{"s":([0-9]{1,16}),"a":([0-9]{1,16}),"m":\[')
@@ -188,8 +189,9 @@ def error_response(kind: type[messages.Message], rid: str, error: MeshError) -> 
     return encode(kind(request_id=rid, error=error.to_wire()))  # type: ignore[call-arg]
 
 
-def bounded(data: bytes) -> bytes:
-    """``data`` if it may travel over a link at all; TooLarge names the bounds."""
-    if len(data) > MAX_MESSAGE:
-        raise TooLarge(TOO_LARGE)
+def bounded(data: bytes, most: int = MAX_MESSAGE) -> bytes:
+    """``data`` if it may travel over a link at all, whose peer takes ``most`` bytes in a message;
+    TooLarge names the bounds."""
+    if len(data) > most:
+        raise TooLarge(TOO_LARGE if most == MAX_MESSAGE else TOO_LARGE_IN_ONE)
     return data

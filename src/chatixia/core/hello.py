@@ -15,6 +15,7 @@ from chatixia.errors import BadRequest, BadSignature, Denied
 from chatixia.wire.base import KIB, encode
 from chatixia.wire.peer import MAX_HELLO, Hello, HelloFrame
 
+from .capabilities import agree
 from .handshake import HelloBinding, check_hello, make_hello
 from .membership import Member
 from .pins import accept, version_of
@@ -29,10 +30,14 @@ _decoder = msgspec.json.Decoder(HelloFrame)
 
 class HelloExchange:
     """The hellos of one path. ``member``: whom the peer's signed description proved; ``hello``: the
-    peer's, once it verified."""
+    peer's, once it verified; ``capabilities``: what both ends signed that they can do.
+
+    Raises UpgradeNeeded where that is not enough for a session.
+    """
 
     def __init__(self, binding: HelloBinding, member: Member, me: LocalIdentity) -> None:
         self.binding, self.member = binding, member
+        self.capabilities = agree(binding.peer, binding.capabilities, binding.peer_capabilities)
         self.hello: Hello | None = None
         self._me = me
         self._certificate = b""

@@ -16,7 +16,7 @@ import msgspec
 from chatixia.errors import BadRequest, Overloaded
 from chatixia.wire.base import KIB, MIB
 from chatixia.wire.messages import Read, read
-from chatixia.wire.peer import FRAME_TARGET
+from chatixia.wire.peer import FRAME_TARGET, MAX_MESSAGE
 
 from . import frames
 from .fragments import FragmentBudget, FragmentScheduler, Reassembly
@@ -30,6 +30,8 @@ HELD_OVERHEAD: Final = 128
 """What a held frame costs besides its bytes, so that tiny ones are bounded too."""
 LINK_WINDOW: Final = MIB
 """Credit of a link: bytes of request bodies, stream chunks and fragments under way."""
+UNCOUNTED: Final = 2**62
+"""A total of credit that is never reached."""
 QUEUED: Final = 32 * MIB
 """Bytes that wait to be sent; beyond, ``busy``."""
 ACK_BYTES: Final = 64 * KIB
@@ -65,7 +67,7 @@ class PeerSession:
     """One side. ``a``: highest frame received in order; ``s``: highest number given.
 
     ``acked``: notes whose frame was acknowledged since the caller last emptied it; ``halves``:
-    messages that came in part.
+    messages that came in part; ``largest``: bytes of the largest message that the peer takes.
     """
 
     __slots__ = (
@@ -94,6 +96,7 @@ class PeerSession:
         "doubtful",
         "forgetful",
         "halves",
+        "largest",
         "replies",
         "s",
     )
@@ -119,6 +122,7 @@ class PeerSession:
         self._since_ack = 0
         self._losses = RetransmitTimer()
         self.halves = Reassembly(pool)
+        self.largest = MAX_MESSAGE
         self._used, self._allowed = 0, LINK_WINDOW
         self._consumed, self._granted = 0, LINK_WINDOW
 
@@ -127,12 +131,12 @@ class PeerSession:
     def send(self, data: bytes, note: DeliveryNote | None = None, cost: int = 0) -> None:
         """Queue an encoded message. ``cost``: credit it takes (fragments cost their own bytes).
 
-        Raises TooLarge above 16 MiB, Overloaded above 32 MiB waiting.
+        Raises TooLarge above ``largest``, Overloaded above 32 MiB waiting.
         """
         size = len(data)
         large = size > FRAME_TARGET
         if large:
-            frames.bounded(data)  # first: no waiting makes room for what is too large
+            frames.bounded(data, self.largest)  # first: no waiting makes room for what is too large
         if self._bytes + size > QUEUED and size > KIB:
             raise Overloaded("Too much waits to be sent to this peer.")
         if large:
@@ -441,6 +445,11 @@ class PeerSession:
         self.let_go()
 
     # -- credit
+
+    def uncounted(self) -> None:
+        """Without credit, which the peer does not know: what is kept bounds what is under way."""
+        self._granted = UNCOUNTED
+        self.allow(UNCOUNTED)
 
     def consumed(self, cost: int) -> None:
         """Paid bytes were handed on. BadRequest when the peer sent more than it was allowed."""

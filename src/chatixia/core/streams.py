@@ -52,7 +52,8 @@ class Outflow(msgspec.Struct, eq=False):
 
 
 class Inflow(msgspec.Struct, eq=False):
-    """The asking side. ``items``: what the reader may take now; ``ended``: nothing comes after.
+    """The asking side. ``items``: what the reader may take now; ``ended``: nothing comes after;
+    ``whole``: the peer knows no streams, and the answer is the only item.
 
     ``waiter``: the driver's, resolved when something changed.
     """
@@ -66,6 +67,7 @@ class Inflow(msgspec.Struct, eq=False):
     wanted: int = 0
     total: int | None = None
     ended: bool = False
+    whole: bool = False
     waiter: Any = None
 
     def put(self, n: int, item: bytes) -> None:

@@ -22,6 +22,7 @@ class Path(Protocol):
 
     ``tier``: ``direct``, ``turn`` or ``relay``. ``where``: the far address, when known.
     ``holder``: whose share the far end uses (core.shares), "" for its own.
+    ``capabilities``: what both ends signed that they can do (core.capabilities).
     ``link_ms``: how long it took to open. ``on_message`` and ``on_low`` are set by the mesh
     inside ``attach``; ``on_message`` takes each frame after ``hello``, in order.
     """
@@ -29,6 +30,7 @@ class Path(Protocol):
     tier: str
     where: str
     holder: str
+    capabilities: frozenset[str]
     link_ms: float | None
     on_message: Callable[[bytes | str], None] | None
     on_low: Callable[[], None]

@@ -33,7 +33,7 @@ from chatixia.errors import (
 from chatixia.ids import AgentId
 from chatixia.peer.engines.base import EngineRefused
 from chatixia.peer.ports import Access, LinkListener
-from chatixia.wire.peer import SkillInfo
+from chatixia.wire.peer import CAPABILITIES, SkillInfo
 from chatixia.wire.registry import AgentQuery, AgentRecord, AgentRef, Agents, Capabilities, Route
 from chatixia.wire.signaling import LinkReport
 from chatixia.wire.tasks import Submit
@@ -56,6 +56,7 @@ class MemoryPath:
     def __init__(self, network: Network, owner: str, where: str) -> None:
         self.network, self.owner, self.where = network, owner, where
         self.link_ms: float | None = 1.0
+        self.capabilities = frozenset(CAPABILITIES)
         self.on_message: Callable[[bytes | str], None] | None = None
         self.on_low: Callable[[], None] = _nothing
         self.other: MemoryPath

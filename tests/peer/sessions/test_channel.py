@@ -15,12 +15,14 @@ from chatixia.peer.sessions.channel import ASK_BYTES, ENGINE_BYTES, SessionChann
 from chatixia.peer.timers import LoopTimers
 from chatixia.testing.clock import FakeWorld
 from chatixia.wire import messages as m
+from chatixia.wire.peer import CAPABILITIES
 
 
 class Path:
     """Keeps what is sent; ``refuse`` makes the engine full."""
 
     tier, where, holder, link_ms, max_message = "direct", "", "", 1.0, 262_144
+    capabilities = frozenset(CAPABILITIES)
 
     def __init__(self):
         self.frames, self.buffered, self.refuse, self.closed = [], 0, False, ""

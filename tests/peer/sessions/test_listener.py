@@ -6,7 +6,7 @@ import pytest
 
 from chatixia.core.ports import Outgoing
 from chatixia.errors import Denied, RegistryUnreachable
-from chatixia.wire.peer import SkillInfo
+from chatixia.wire.peer import CAPABILITIES, SkillInfo
 from tests.peer.sessions.calls import ask, echo
 
 
@@ -70,6 +70,7 @@ class _Silent:
     """A path on which nobody answers."""
 
     tier, where, holder, link_ms, max_message, buffered = "direct", "", "", None, 262_144, 0
+    capabilities = frozenset(CAPABILITIES)
     on_message = on_low = None
 
     def send(self, data):

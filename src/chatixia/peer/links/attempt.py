@@ -103,8 +103,11 @@ class LinkAttempt:
 
     ``member``: whom the peer proved to be; ``stats``: the engine's first reading of the selected
     pair; ``link``: the link's name, the same at both ends. ``open``: both hellos hold; ``over``:
-    nothing more comes of it.
+    nothing more comes of it. ``versions``, ``capabilities``: what it offers.
     """
+
+    versions: tuple[int, ...] = VERSIONS
+    capabilities: tuple[str, ...] = CAPABILITIES
 
     def __init__(
         self, host: AttemptHost, key: int, peer: str, attempt: int, incarnation: str
@@ -164,8 +167,8 @@ class LinkAttempt:
             peer_incarnation=self.incarnation,
             attempt=self.attempt,
             nonce=signed.b64(self._nonce),
-            versions=VERSIONS,
-            capabilities=list(CAPABILITIES),
+            versions=self.versions,
+            capabilities=list(self.capabilities),
         )
         self._offer = sign_offer(offer, self._me)
         self._host.tell(self._offer)
@@ -196,8 +199,8 @@ class LinkAttempt:
             peer_incarnation=self.incarnation,
             attempt=self.attempt,
             nonce=signed.b64(self._nonce),
-            versions=VERSIONS,
-            capabilities=list(CAPABILITIES),
+            versions=self.versions,
+            capabilities=list(self.capabilities),
         )
         self._host.tell(sign_answer(answer, offer, self._me))
         self.trace.step("offer came, answer sent")
@@ -232,7 +235,7 @@ class LinkAttempt:
             peer_nonce=remote,
             incarnation=self._me.incarnation,
             peer_incarnation=self.incarnation,
-            capabilities=CAPABILITIES,
+            capabilities=self.capabilities,
             peer_capabilities=description.capabilities,
             version=description.version,
             fingerprint=self.connection.local_fingerprint(),
@@ -355,7 +358,7 @@ class LinkAttempt:
 
     def path(self, on_bye: Callable[[Bye], None], on_close: Callable[[str], None]) -> LinkPath:
         """The open path, as the mesh uses it."""
-        assert self.channel and self.stats and self.member
+        assert self.channel and self.stats and self.member and self.exchange
         return LinkPath(
             self.channel,
             self.stats.tier,
@@ -364,6 +367,7 @@ class LinkAttempt:
             on_bye,
             on_close,
             holder_of(self.member),
+            self.exchange.capabilities,
         )
 
     def replay(self) -> None:

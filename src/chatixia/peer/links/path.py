@@ -9,7 +9,7 @@ import msgspec
 
 from chatixia.peer.engines.base import Channel, Data
 from chatixia.wire.base import KIB, encode
-from chatixia.wire.peer import Bye
+from chatixia.wire.peer import CAPABILITIES, Bye
 
 LOW_BYTES: Final = 64 * KIB
 """``on_low`` fires when the engine holds no more than this."""
@@ -30,8 +30,9 @@ class LinkPath:
         on_bye: Callable[[Bye], None],
         on_close: Callable[[str], None],
         holder: str = "",
+        capabilities: frozenset[str] = frozenset(CAPABILITIES),
     ) -> None:
-        self.holder = holder
+        self.holder, self.capabilities = holder, capabilities
         self.tier, self.where, self.link_ms = tier, where, link_ms
         self.send = channel.send
         self.close = on_close

@@ -262,6 +262,8 @@ class LinkStream:
                     return
                 if flow.ended:
                     self.via = pending.via
+                    if flow.whole and pending.value is not None:
+                        yield bytes(pending.value)
                     return
                 flow.waiter = waiter = asyncio.get_running_loop().create_future()
                 await waiter

@@ -39,6 +39,7 @@ class SessionListener:
         state.history = route.PeerHistory()
         state.round_trip = None
         state.calls.belongs(path.holder)
+        state.agree(path.capabilities)
         state.channel.attach(path, acked)
         for waiter in state.opened:
             if not waiter.done():

@@ -13,6 +13,7 @@ from typing import Any, Final
 from chatixia.core import route
 from chatixia.core.budget import ResourceBudget
 from chatixia.core.call import Calls, Sink
+from chatixia.core.capabilities import AgreedCapabilities
 from chatixia.core.exchange import PendingCall
 from chatixia.core.shares import RETRY_AFTER, Shares
 from chatixia.core.timers import TimerWheel
@@ -58,6 +59,17 @@ class PeerState:
         act(sink)
         self.channel.perform(sink)
         self.channel.kick()
+
+    def agree(self, names: frozenset[str]) -> None:
+        """A path opens whose ends agreed on capabilities; calls that waited and need more end."""
+        if names == self.calls.can.names:
+            return
+        can = self.calls.can = AgreedCapabilities(names)
+        can.bound(self.calls.session)
+        for pending in list(self.calls.asked.values()):
+            error = can.objection(pending)
+            if error is not None:
+                self.end(pending, error)
 
     def end(self, pending: PendingCall, error: MeshError) -> None:
         """End a call of ours with an error."""

@@ -1,0 +1,88 @@
+"""What both ends of a link can do: the capabilities that each of them names.
+
+They travel in the signed descriptions and in ``hello``, as ``name/number``. Used is what both
+name: a newer peer's others are not known here and mean nothing, and what an older one lacks is
+not sent to it. ``session/1`` is what everything else stands on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from chatixia.errors import MeshError, TooLarge, UpgradeNeeded
+from chatixia.wire.peer import CAPABILITIES, FRAME_TARGET, MAX_MESSAGE
+
+from .exchange import PendingCall
+from .fragments import FragmentBudget
+from .frames import TOO_LARGE_IN_ONE
+from .ports import Outgoing
+from .session import PeerSession
+from .streams import Inflow
+
+SESSION: Final = "session/1"
+FRAGMENTS: Final = "fragments/1"
+CREDIT: Final = "credit/1"
+STREAM: Final = "stream/1"
+STREAMING: Final = frozenset({STREAM, CREDIT})
+"""A stream whose reader cannot say how much it takes has no bound."""
+
+
+def agree(peer: str, mine: Iterable[str], theirs: Iterable[str]) -> frozenset[str]:
+    """What both name. Raises UpgradeNeeded if that does not carry a session with ``peer``."""
+    common = frozenset(mine) & frozenset(theirs)
+    if SESSION not in common:
+        raise UpgradeNeeded(f"{peer} and this side have no kind of session in common.", agent=peer)
+    return common
+
+
+class AgreedCapabilities:
+    """What may be sent to a peer whose link agreed on ``names``; all of ours before it has one.
+
+    ``largest``: bytes of the largest message. ``credit``: whether it is counted.
+    """
+
+    __slots__ = ("credit", "largest", "names", "streams")
+
+    def __init__(self, names: frozenset[str] = frozenset(CAPABILITIES)) -> None:
+        self.names = names
+        self.largest = MAX_MESSAGE if FRAGMENTS in names else FRAME_TARGET
+        self.credit = CREDIT in names
+        self.streams = names >= STREAMING
+
+    def session(self, pool: FragmentBudget | None) -> PeerSession:
+        """A new session within them."""
+        made = PeerSession(pool)
+        self.bound(made)
+        return made
+
+    def bound(self, session: PeerSession) -> None:
+        """Hold a session to them from now on."""
+        session.largest = self.largest
+        if not self.credit:
+            session.uncounted()
+
+    def inflow(self, out: Outgoing) -> Inflow | None:
+        """Where the items of a call's answer come together, if it has any. Raises UpgradeNeeded.
+
+        A prompt's answer comes in one piece where the peer knows no streams.
+        """
+        if not out.stream:
+            return None
+        if not self.streams and out.kind != "prompt":
+            raise UpgradeNeeded(f"{out.target} speaks a version without streams.", agent=out.target)
+        return Inflow(whole=not self.streams)
+
+    def objection(self, pending: PendingCall) -> MeshError | None:
+        """Why a call that waited for the link does not fit it; None if it does."""
+        if pending.sent:
+            return None
+        if len(pending.data) > self.largest:
+            return TooLarge(TOO_LARGE_IN_ONE, agent=pending.out.target)
+        try:
+            flow = self.inflow(pending.out)
+        except UpgradeNeeded as error:
+            return error
+        if flow is not None and pending.flow is not None:
+            pending.flow.whole = flow.whole
+        return None

@@ -5,7 +5,7 @@ A test of tests/acceptance that a fault of ``faults.py`` reddens is named there.
 
 from __future__ import annotations
 
-from . import breaks, demo
+from . import breaks, demo, processes
 from .breaks import Fault, Patch, always, value
 
 
@@ -18,20 +18,20 @@ FAULTS: list[Fault] = [
     fault(
         "misordered-fragments",
         "a message of any size arrives as it was sent",
-        {"chatixia.core.fragments:Reassembly._whole": breaks.misordered},
+        {"chatixia.core.fragments:Reassembly._whole": processes.misordered},
         "test_calls.py::test_messages_of_every_size_arrive_intact",
     ),
     fault(
         "lost-item",
         "a stream comes whole",
-        {"chatixia.core.streams:Inflow.put": breaks.lossy},
+        {"chatixia.core.streams:Inflow.put": processes.lossy},
         "test_calls.py::test_streams_come_whole_and_in_order",
         "test_snippets.py::test_three_stream",
     ),
     fault(
         "one-sided-link",
         "both ends name the same link",
-        {"chatixia.peer.links.attempt:LinkAttempt._bind": breaks.one_sided},
+        {"chatixia.peer.links.attempt:LinkAttempt._bind": processes.one_sided},
         "test_calls.py::test_both_ends_name_the_same_link_and_tier",
         "test_demo.py::test_the_job_over_direct_links[wrtc]",
         "test_hub.py::test_agents_and_the_links_between_them",
@@ -39,7 +39,7 @@ FAULTS: list[Fault] = [
     fault(
         "misnamed-error",
         "a failure has one name at every door",
-        {"chatixia.core.queued:from_wire": breaks.misnamed},
+        {"chatixia.core.queued:from_wire": processes.misnamed},
         "test_cells.py::test_a_failure_is_the_same_through_every_door[unknown skill]",
     ),
     fault(
@@ -51,7 +51,7 @@ FAULTS: list[Fault] = [
     fault(
         "uncomplaining",
         "a message that cannot be read is answered with an error",
-        {"chatixia.core.call:Calls._control": breaks.uncomplaining},
+        {"chatixia.core.call:Calls._control": processes.uncomplaining},
         "test_channel_door.py::test_a_hostile_members_frames_are_answered_or_end_its_link[500]",
     ),
     fault(
@@ -81,14 +81,14 @@ FAULTS: list[Fault] = [
     fault(
         "clinging-to-the-registry",
         "connected agents do without the registry",
-        {"chatixia.peer.links.driver:LinkDriver.registry": breaks.clinging},
+        {"chatixia.peer.links.driver:LinkDriver.registry": processes.clinging},
         "test_registry_dies.py::test_agents_keep_calling_while_the_registry_is_dead[20-60]",
     ),
     fault(
         "by-the-registry",
         "the registry never sees what agents say to each other",
         {
-            "chatixia.core.route:first": breaks.detoured,
+            "chatixia.core.route:first": processes.detoured,
             "chatixia.peer.tasks.submitter:VIA": value("direct"),
         },
         "test_secrets.py::test_a_marker_is_found_at_both_agents_and_nowhere_else",
@@ -97,8 +97,8 @@ FAULTS: list[Fault] = [
         "both-offer",
         "two that call each other at once get one link",
         {
-            "chatixia.core.link:Link.__init__": breaks.both_offer,
-            "chatixia.peer.links.signaling:check_offer": breaks.credulous,
+            "chatixia.core.link:Link.__init__": processes.both_offer,
+            "chatixia.peer.links.signaling:check_offer": processes.credulous,
         },
         "test_starts.py::test_five_at_once_twenty_times",
     ),
@@ -112,7 +112,7 @@ FAULTS: list[Fault] = [
     fault(
         "credulous-offer",
         "an offer is its maker's, and for whom it was made",
-        {"chatixia.peer.links.signaling:check_offer": breaks.credulous},
+        {"chatixia.peer.links.signaling:check_offer": processes.credulous},
         "test_intruders.py::test_an_agents_own_offer_comes_back_to_it_in_vain",
     ),
     fault(
@@ -124,7 +124,7 @@ FAULTS: list[Fault] = [
     fault(
         "any-mesh",
         "a join string brings into the mesh that it names",
-        {"chatixia.assembly.membership.join:_owner_of": breaks.unread_mesh},
+        {"chatixia.assembly.membership.join:_owner_of": processes.unread_mesh},
         "test_join_strings.py::test_a_join_string_of_a_foreign_mesh_joins_nobody",
     ),
     fault(
@@ -133,7 +133,7 @@ FAULTS: list[Fault] = [
         {
             "chatixia.core.membership:check_redeem": always(None),
             "chatixia.core.pins:decide": always("new"),
-            "chatixia.store.control.trust:redeem": breaks.unspent,
+            "chatixia.store.control.trust:redeem": processes.unspent,
         },
         "test_join_strings.py::test_a_join_string_used_twice_at_once_joins_one",
     ),
@@ -141,8 +141,8 @@ FAULTS: list[Fault] = [
         "body-unbounded",
         "what is too large is refused before it is read",
         {
-            "chatixia.registry.web.body:read_body": breaks.endless,
-            "uvicorn.config:Config.__init__": breaks.wide_open,
+            "chatixia.registry.web.body:read_body": processes.endless,
+            "uvicorn.config:Config.__init__": processes.wide_open,
         },
         "test_doors.py::test_a_body_of_100_mb_is_refused_early",
         "test_doors.py::test_a_frame_of_100_mb_is_refused_early[fragments]",
@@ -156,25 +156,25 @@ FAULTS: list[Fault] = [
     fault(
         "mute-doors",
         "who is refused is told why",
-        {"chatixia.registry.web.app:refuse": breaks.mute},
+        {"chatixia.registry.web.app:refuse": processes.mute},
         "test_doors.py::test_bad_input_is_answered_and_costs_nothing[500-http]",
     ),
     fault(
         "stun-for-all",
         "the STUN door answers binding requests alone",
-        {"chatixia.registry.live.stun:_request": breaks.any_packet},
+        {"chatixia.registry.live.stun:_request": processes.any_packet},
         "test_doors.py::test_bad_packets_are_dropped_and_cost_nothing[500]",
     ),
     fault(
         "unguarded-door",
         "bad input breaks no connection",
-        {"chatixia.wire.base:decode": breaks.unguarded},
+        {"chatixia.wire.base:decode": processes.unguarded},
         "test_doors.py::test_bad_input_is_answered_and_costs_nothing[500-websocket]",
     ),
     fault(
         "refused-and-kept",
         "what is refused for want of room is not there",
-        {"chatixia.store.control.task_store:TaskStore.submit": breaks.refused_after},
+        {"chatixia.store.control.task_store:TaskStore.submit": processes.refused_after},
         "test_storage.py::test_a_full_disk_loses_nothing_and_says_so",
     ),
     fault(
@@ -186,26 +186,30 @@ FAULTS: list[Fault] = [
     fault(
         "filter-ignored",
         "the hub lists the state that was chosen",
-        {"chatixia.registry.work.service:TaskService.page": breaks.unfiltered},
+        {"chatixia.registry.work.service:TaskService.page": processes.unfiltered},
         "test_hub.py::test_the_filter_lives_in_the_address",
     ),
     fault(
         "loss-not-said",
         "the hub says when it has lost the registry",
-        {"chatixia.registry.web.static:_asset": breaks.rewritten("hub.js", b'"lost"', b'"said"')},
+        {
+            "chatixia.registry.web.static:_asset": processes.rewritten(
+                "hub.js", b'"lost"', b'"said"'
+            )
+        },
         "test_hub.py::test_the_page_says_when_the_registry_is_gone_and_comes_back",
     ),
     fault(
         "login-link-used-twice",
         "a login link opens the hub once",
-        {"chatixia.store.control.trust:redeem_login": breaks.lasting_link},
+        {"chatixia.store.control.trust:redeem_login": processes.lasting_link},
         "test_hub.py::test_a_link_opens_once",
     ),
     fault(
         "every-refusal-is-a-used-link",
         "a login that is refused for now says why",
         {
-            "chatixia.registry.web.static:_asset": breaks.rewritten(
+            "chatixia.registry.web.static:_asset": processes.rewritten(
                 "hub.js", b"answer.status >= 500", b"answer.status >= 900"
             )
         },
@@ -215,7 +219,7 @@ FAULTS: list[Fault] = [
         "link-in-a-tab-ignored",
         "a fresh link opens the hub in a tab that shows it already",
         {
-            "chatixia.registry.web.static:_asset": breaks.rewritten(
+            "chatixia.registry.web.static:_asset": processes.rewritten(
                 "hub.js", b'"hashchange"', b'"nothing"'
             )
         },
@@ -225,7 +229,7 @@ FAULTS: list[Fault] = [
         "names-in-pieces",
         "the hub breaks no name where there is room",
         {
-            "chatixia.registry.web.static:_asset": breaks.rewritten(
+            "chatixia.registry.web.static:_asset": processes.rewritten(
                 "hub.css", b".name { white-space: nowrap; }", b".name { word-break: break-all; }"
             )
         },
@@ -235,7 +239,7 @@ FAULTS: list[Fault] = [
         "page-too-wide",
         "the hub fits a phone",
         {
-            "chatixia.registry.web.static:_asset": breaks.rewritten(
+            "chatixia.registry.web.static:_asset": processes.rewritten(
                 "hub.css", b"main { padding-bottom", b"main { min-width: 40rem; padding-bottom"
             )
         },
@@ -244,19 +248,19 @@ FAULTS: list[Fault] = [
     fault(
         "dressed-function",
         "a function that is made a skill stays the function",
-        {"chatixia.assembly.agent:Agent.skill": breaks.dressed},
+        {"chatixia.assembly.agent:Agent.skill": processes.dressed},
         "test_snippets.py::test_one_serve",
     ),
     fault(
         "timeless-reply",
         "a reply says how long the call took",
-        {"chatixia.client.handle:make_reply": breaks.timeless},
+        {"chatixia.client.handle:make_reply": processes.timeless},
         "test_snippets.py::test_two_call",
     ),
     fault(
         "gathered-backwards",
         "the results of many calls come in the order asked",
-        {"chatixia.agent.context:gather": breaks.backwards},
+        {"chatixia.agent.context:gather": processes.backwards},
         "test_snippets.py::test_four_delegate",
     ),
     fault(
@@ -283,7 +287,7 @@ FAULTS: list[Fault] = [
     fault(
         "hushed-failure",
         "what could not be done is named as missing",
-        {"chatixia.client.handle:insist": breaks.hushed},
+        {"chatixia.client.handle:insist": processes.hushed},
         "test_demo.py::test_a_killed_analyst_is_missed",
         "test_demo.py::test_a_file_without_a_word_where_only_ascii_can_be_shown",
     ),
@@ -321,7 +325,7 @@ FAULTS: list[Fault] = [
     fault(
         "tierless-line",
         "the line after a call says how it was carried",
-        {"chatixia.cli.output:carried": breaks.tierless},
+        {"chatixia.cli.output:carried": processes.tierless},
         "test_transcript.py::test_ten_minutes",
     ),
     fault(
@@ -329,7 +333,7 @@ FAULTS: list[Fault] = [
         "the wheel holds the hub's page and the store's statements",
         {
             "hatchling.builders.plugin.interface:BuilderInterface.recurse_included_files": (
-                breaks.only_python
+                processes.only_python
             )
         },
         "test_transcript.py::test_the_wheel_holds_the_page_and_the_schema",

@@ -21,7 +21,7 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
-from . import breaks
+from . import breaks, processes
 from .breaks import Fault, always, value
 
 ACC = "tests/acceptance"
@@ -345,7 +345,7 @@ FAULTS: list[Fault] = [
     Fault(
         "waiting-for-the-dead",
         "a call by skill does not spend its time on an agent that no link reaches",
-        {"chatixia.core.route:patience": breaks.unhurried},
+        {"chatixia.core.route:patience": processes.unhurried},
         ("tests/client/test_anyone.py::test_one_that_no_link_reaches_costs_little_and_only_once",),
     ),
     Fault(

@@ -399,7 +399,7 @@ FOLDERS: dict[str, dict[str, tuple[str, ...]]] = {
         "links": ("ports", "records", "engines"),
         "control": ("ports", "sessions"),
         "tasks": ("ports", "timers", "sessions", "control"),
-        "mesh": ("ports", "timers", "sessions", "tasks"),
+        "mesh": ("ports", "records", "timers", "sessions", "tasks"),
         "driver": ("engines", "links", "control", "mesh"),
     },
     "assembly": {

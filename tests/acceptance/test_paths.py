@@ -100,6 +100,7 @@ class Stage(TestMesh):
         self.lab, self.folder, self.net = lab, folder, Internet(lab)
         self.host = self.net.public()
         self.turn: Coturn | None = None
+        self.ledger = folder / "ledger"
 
     def set_up(self, scene: Scene, **engines: str) -> None:
         """Start all of it; the fences stand before the agents do."""
@@ -112,7 +113,7 @@ class Stage(TestMesh):
         scene.fence(self.anna, self.bob)
         for name, home in (("anna", self.anna), ("bob", self.bob)):
             engine = engines.get(name, "wrtc")
-            self.at(home.host, name, CHATIXIA_ENGINE=engine)
+            self.at(home.host, name, CHATIXIA_ENGINE=engine, LEDGER=str(self.ledger))
         for name in ("anna", "bob"):
             self.workers[name].wait_for("online", timeout=LONG)
 

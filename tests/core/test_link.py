@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 
 from chatixia.core import link as k
+from chatixia.core.offers import OFFER_BURST
 from chatixia.errors import (
     BadSignature,
     Denied,
@@ -134,13 +135,6 @@ def test_an_old_processs_offer_is_remembered_too():
         side.offered(ONE, 1, 0.2)
 
 
-def test_only_so_many_processes_are_remembered():
-    side = Side("bob", "alice")
-    for n in range(100):
-        side.offered(f"{n:016x}", 1, 0.0)
-    assert len(side.link._attempts) == k.MAX_INCARNATIONS
-
-
 def test_a_living_path_ends_only_after_its_replacement_verified():
     side = Side("bob", "alice")
     side.offered(ONE, 1, 0.0)
@@ -182,21 +176,21 @@ def test_never_more_than_two_connections():
 
 def test_ten_offers_then_one_every_six_seconds_and_one_back_for_each_hello():
     side = Side("bob", "alice")
-    for _ in range(k.OFFER_BURST):
-        side.link.admit(0.0)
+    for _ in range(OFFER_BURST):
+        side.link.guard.offer(0.0)
     with pytest.raises(Overloaded):
-        side.link.admit(0.0)
+        side.link.guard.offer(0.0)
     side.offered(ONE, 1, 0.0)
     opened(side)
-    side.link.admit(0.1)
+    side.link.guard.offer(0.1)
     with pytest.raises(Overloaded):
-        side.link.admit(0.1)
-    side.link.admit(6.2)
+        side.link.guard.offer(0.1)
+    side.link.guard.offer(6.2)
 
 
 def test_requests_have_a_bucket_of_their_own():
     side = offering()
-    for _ in range(k.OFFER_BURST):
+    for _ in range(OFFER_BURST):
         side.requested(ONE, False, 0.0)
     with pytest.raises(Overloaded):
         side.requested(ONE, False, 0.0)
@@ -204,13 +198,13 @@ def test_requests_have_a_bucket_of_their_own():
 
 def test_a_barred_peer_gets_nothing_for_a_minute():
     side = offering()
-    side.link.bar(0.0)
+    side.link.guard.bar(0.0)
     with pytest.raises(Denied):
-        side.link.admit(59.0)
+        side.link.guard.offer(59.0)
     with pytest.raises(Denied):
         side.requested(ONE, True, 59.0)
     assert side.want(59.0) == ["ReportFailure"]
-    side.link.admit(60.0)
+    side.link.guard.offer(60.0)
     assert side.want(60.0) == ["CreateOffer"]
 
 
@@ -433,8 +427,8 @@ def test_both_ends_end_on_the_same_connection_whatever_signaling_does(seed):
 
 def test_after_a_malformed_frame_it_is_only_a_moment_too_early():
     side = offering()
-    side.link.bar(0.0, 1.0)
+    side.link.guard.bar(0.0, 1.0)
     with pytest.raises(Overloaded):
-        side.link.admit(0.5)
+        side.link.guard.offer(0.5)
     assert side.want(0.5) == []
     assert side.tick(1.0, True) == ["CreateOffer"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Iterator
+from math import inf
 
 import pytest
 
@@ -171,6 +172,31 @@ def test_a_path_that_died_must_stand_five_ten_and_up_to_sixty_seconds():
     script.at(script.now + 60.0)
     script.dies(script.direct)
     assert script.direct.hold == 5.0, "after a minute of use it is as good as new"
+
+
+def test_a_path_by_which_the_peer_sends_need_not_stand_any_longer():
+    script = Script()
+    script.both_open()
+    script.dies(script.direct)
+    assert script.opens(script.direct) == []
+    assert script.link.open is script.relay.open
+    script.effects = []
+    script.link.heard(script.direct.open.key, script.now, script.effects)
+    assert script.names == ["UsePath"] and script.link.open is script.direct.open
+    script.link.heard(script.relay.open.key, script.now, script.effects)
+    assert script.link.open is script.direct.open, "a worse one is not gone to for that"
+
+
+def test_when_the_next_attempt_is_due():
+    script = Script()
+    assert script.link.due == inf
+    script.want()
+    assert script.link.due == pytest.approx(0.1), "the worse kind; the better one is under way"
+    script.at(0.1)
+    assert script.link.due == inf
+    script.opens(script.relay)
+    script.fails(script.direct)
+    assert script.link.due > 0.1
 
 
 def test_a_path_that_has_to_stand_is_used_at_once_if_nothing_else_is_left():

@@ -107,3 +107,12 @@ def test_what_was_heard_long_ago_is_no_answer(word):
     watch.wants_probe(12.0)
     watch.hear(9.0)
     assert watch.probed_at == 12.0
+
+
+def test_over_the_relay_a_held_socket_is_alive_below_the_registrys_twenty_seconds():
+    watch = v.PathWitnesses(0.0, relayed=True)
+    assert watch.wants_probe(2.0)
+    assert watch.judge(21.9, "held") == "alive"
+    assert watch.judge(22.0, "held") == "path_down"
+    assert watch.judge(5.0, "closed") == "gone"
+    assert watch.judge(22.0, "away") == "suspect"

@@ -52,7 +52,7 @@ class World:
         try:
             match message:
                 case ("offer", attempt):
-                    link.admit(self.now)
+                    link.guard.offer(self.now)
                     link.offered(self.incarnation[other], attempt, self.now, sink)
                 case ("answer", attempt):
                     self.hello(attempt)

@@ -99,13 +99,13 @@ def unnamed(original: Any) -> Any:
 
 
 def replayable(original: Any) -> Any:
-    """Let a link remember no attempt."""
+    """Let no attempt be remembered."""
 
-    def offered(self: Any, *rest: Any) -> Any:
+    def once(self: Any, *rest: Any) -> Any:
         self._attempts.clear()
         return original(self, *rest)
 
-    return offered
+    return once
 
 
 def first_come(original: Any) -> Any:

@@ -76,7 +76,7 @@ FAULTS: list[Fault] = [
     Fault(
         "replayed-offer",
         "an offer counts once",
-        {"chatixia.core.link:Link.offered": breaks.replayable},
+        {"chatixia.core.offers:OfferGuard.once": breaks.replayable},
         (
             "tests/core/test_link.py::test_an_offer_is_answered_once_per_attempt",
             f"{ACC}/test_intruders.py::test_replayed_and_reflected_offers_do_nothing",

@@ -67,6 +67,11 @@ def nothing_at_all(original: Any) -> Any:
     return lambda config: []
 
 
+def mourning(original: Any) -> Any:
+    """Take a dead path for a dead peer."""
+    return {**original, (True, True, "held"): "gone"}
+
+
 def contented(original: Any) -> Any:
     """Whatever is found, all is well."""
 
@@ -113,6 +118,15 @@ def keeping(original: Any) -> Any:
 
 
 FAULTS: list[Fault] = [
+    Fault(
+        "path-is-peer",
+        "a call outlives its path",
+        {"chatixia.core.verdict:TABLE": mourning},
+        (
+            f"{ACC}/test_heals.py::test_a_call_outlives_its_path[another address]",
+            f"{ACC}/test_heals.py::test_a_call_outlives_its_path[TURN dies and returns]",
+        ),
+    ),
     Fault(
         "doctor-blind",
         "doctor says what is wrong, and the cure",

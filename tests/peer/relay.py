@@ -139,7 +139,7 @@ class RecordingListener:
     def __init__(self, node: Node) -> None:
         self.node = node
         self.paths: dict[str, Path] = {}
-        self.attached: list[tuple[str, str, int]] = []
+        self.attached: list[tuple[str, str, int | None]] = []
         self.detached: list[str] = []
         self.forgotten: list[str] = []
         self.returned: list[str] = []
@@ -148,23 +148,29 @@ class RecordingListener:
         self.frames: list[tuple[str, bytes | str]] = []
         self.busy: set[str] = set()
         self.a: dict[str, int] = {}
-        self.last: dict[str, float] = {}
+        self.read_beside: list[str] = []
         self.answers = True
         self._changed = asyncio.Event()
 
     def received(self, peer: AgentId, incarnation: str) -> int:
         return self.a.get(peer, 0)
 
-    def attach(self, peer: AgentId, incarnation: str, path: Path, acked: int) -> None:
+    def attach(self, peer: AgentId, incarnation: str, path: Path, acked: int | None) -> None:
         self.paths[peer] = path
-        path.on_message = lambda data: self._read(peer, path, data)
-        path.on_low = lambda: None
-        self.last[peer] = self.node.driver.world.monotonic()
+        self._listen(peer, path)
         self.attached.append((peer, incarnation, acked))
         self._changed.set()
 
+    def read(self, peer: AgentId, path: Path) -> None:
+        self.read_beside.append(peer)
+        self._listen(peer, path)
+
+    def _listen(self, peer: AgentId, path: Path) -> None:
+        path.on_message = lambda data: self._read(peer, path, data)
+        path.on_low = lambda: None
+
     def _read(self, peer: AgentId, path: Path, data: bytes | str) -> None:
-        self.last[peer] = self.node.driver.world.monotonic()
+        path.heard_at = self.node.driver.world.monotonic()
         if data == b"ping" and self.answers:
             with suppress(EngineRefused):
                 path.send(b"pong")
@@ -195,9 +201,6 @@ class RecordingListener:
 
     def idle(self, peer: AgentId) -> bool:
         return peer not in self.busy
-
-    def last_frame_at(self, peer: AgentId) -> float:
-        return self.last.get(peer, 0.0)
 
     def probe(self, peer: AgentId) -> None:
         if peer in self.paths:

@@ -19,6 +19,7 @@ from typing import Final
 from chatixia.errors import Denied, MeshError, Overloaded, PeerRestarted, UnknownAgent, Unreachable
 from chatixia.wire.signaling import MAX_CANDIDATES, IceCandidate
 
+from .offers import OfferGuard
 from .paths import (
     DIRECT,
     AcceptOffer,
@@ -35,7 +36,6 @@ from .paths import (
     UsePath,
     backoff,
 )
-from .rates import TokenBucket
 from .verdict import Word
 
 TRY_SECONDS: Final = 8.0
@@ -51,11 +51,6 @@ REVIVE_SECONDS: Final = 60.0
 """A peer that comes back this soon after it was wanted gets its attempt by itself."""
 LINGER_SECONDS: Final = 5.0
 """How long a replaced path is still read."""
-BAR_SECONDS: Final = 60.0
-OFFER_BURST: Final = 10
-OFFER_SECONDS: Final = 6.0
-MAX_INCARNATIONS: Final = 16
-"""Processes of one peer whose attempts are remembered."""
 ABSENT_SECONDS: Final = 3.0
 """A peer that is away from the registry and without a path is gone after this long."""
 ISOLATED_SECONDS: Final = 30.0
@@ -66,9 +61,9 @@ class Link:
     """All that concerns one peer. ``offers``: I am the lower id.
 
     ``slots``: the paths by kind, the best kind first; ``open``: the path in use.
-    ``incarnation``: the peer's present process as the registry says; ``session``: the one whose
-    ``hello`` verified last. ``attempt``: the highest number used or seen; it goes on above what a
-    forgotten link to this peer may have used.
+    ``guard``: what its offers may cost. ``incarnation``: the peer's present process as the registry
+    says; ``session``: the one whose ``hello`` verified last. ``attempt``: the highest number used
+    or seen; it goes on above what a forgotten link to this peer may have used.
     """
 
     def __init__(
@@ -86,21 +81,24 @@ class Link:
         self.incarnation = self.session = ""
         self.attempt = attempt
         self.left_at: float | None = None
+        self.guard = OfferGuard(peer, now)
         self._doubt: MeshError | None = None
         self._clean = False
         self._lost_at: float | None = None
         self._switched_at = 0.0
         self._keys = 0
-        self._attempts: dict[str, int] = {}
         self._quiet_at = 0.0
-        self._revive_until = self._barred_at = self._barred_until = 0.0
-        self._offers = TokenBucket(OFFER_BURST, OFFER_SECONDS, now)
-        self._requests = TokenBucket(OFFER_BURST, OFFER_SECONDS, now)
+        self._revive_until = 0.0
 
     @property
     def trying(self) -> PathAttempt | None:
         """The attempt under way, at the best kind if there are several."""
         return next((slot.trying for slot in self.slots if slot.trying), None)
+
+    @property
+    def due(self) -> float:
+        """When ``tick`` has an attempt to start; infinity: none is due."""
+        return min(slot.due for slot in self.slots)
 
     @property
     def quiet(self) -> bool:
@@ -110,7 +108,7 @@ class Link:
     def forgettable(self, now: float) -> float:
         """For how many seconds this peer could have been forgotten: its bar is over as well."""
         self._quiet_at = (self._quiet_at or now) if self.quiet else 0.0
-        return now - max(self._quiet_at, self._barred_until) if self._quiet_at else 0.0
+        return now - max(self._quiet_at, self.guard.barred_until) if self._quiet_at else 0.0
 
     def word(self, up: bool) -> Word:
         """What the registry says of the process at the other end of the path in use."""
@@ -123,7 +121,7 @@ class Link:
 
     def want(self, now: float, sink: Sink) -> None:
         """Start to open a link unless there is one, or an attempt runs."""
-        error = self._barred(now)
+        error = self.guard.barred(now)
         if isinstance(error, Denied):
             sink.append(ReportFailure(error))
             return
@@ -132,7 +130,7 @@ class Link:
             return
         for slot in self.slots:
             if not slot.wanted:
-                slot.want(max(now + slot.kind.delay, self._barred_until))
+                slot.want(max(now + slot.kind.delay, self.guard.barred_until))
                 self._step(slot, now, sink)
 
     def want_when_present(self, now: float) -> None:
@@ -207,21 +205,6 @@ class Link:
 
     # -- what the peer says
 
-    def admit(self, now: float) -> None:
-        """Before an offer's signature is looked at. Raises Overloaded or Denied."""
-        if error := self._barred(now):
-            raise error
-        if not self._offers.take(now):
-            raise Overloaded(f"Too many offers from {self.peer}.")
-
-    def _barred(self, now: float) -> MeshError | None:
-        """For a minute it is denied; after a mere malformed frame it is only too early."""
-        if now >= self._barred_until:
-            return None
-        text = f"{self.peer} broke the protocol and is barred for a while."
-        kind = Denied if self._barred_until - self._barred_at >= BAR_SECONDS else Overloaded
-        return kind(text)
-
     def offered(
         self, incarnation: str, attempt: int, now: float, sink: Sink, kind: str = DIRECT.name
     ) -> None:
@@ -229,12 +212,7 @@ class Link:
 
         Where either end may offer and both did, the lower id's offer counts.
         """
-        if attempt <= self._attempts.get(incarnation, 0):
-            raise Denied(f"{self.peer} offered attempt {attempt} again.")
-        self._attempts.pop(incarnation, None)
-        self._attempts[incarnation] = attempt
-        if len(self._attempts) > MAX_INCARNATIONS:
-            del self._attempts[next(iter(self._attempts))]
+        self.guard.once(incarnation, attempt)
         slot = next((each for each in self.slots if each.kind.name == kind), None)
         if slot is None:
             raise Denied(f"No path of kind {kind} is opened here.")
@@ -249,10 +227,7 @@ class Link:
         To the lower id it means: offer now. The higher one is asked only for its name of process,
         which its own ``connect`` tells.
         """
-        if error := self._barred(now):
-            raise error
-        if not self._requests.take(now):
-            raise Overloaded(f"Too many requests from {self.peer}.")
+        self.guard.request(now)
         self.left_at, slot = None, self.slots[0]
         if slot.trying and slot.trying.incarnation == incarnation:
             return
@@ -330,8 +305,7 @@ class Link:
         self.left_at, self._lost_at, self._doubt, self._revive_until = None, None, None, 0.0
         self._rank(now, sink)
         sink.extend(replaced)
-        self._offers.give()
-        self._requests.give()
+        self.guard.opened()
         return True
 
     def _close_worse(self, slot: PathSlot, path: PathAttempt, sink: Sink) -> None:
@@ -360,6 +334,13 @@ class Link:
             self._switched_at = now
             sink.append(UsePath(best.key))
         self.open = best
+
+    def heard(self, key: int, now: float, sink: Sink) -> None:
+        """The peer sends by that path: a better one than that in use need not stand any longer."""
+        for slot in self.slots:
+            if slot.open and slot.open.key == key and not slot.open.trusted:
+                slot.open.trusted = True
+                self._rank(now, sink)
 
     def failed(self, key: int, error: MeshError, now: float, sink: Sink) -> None:
         """A try came to nothing. A refusal is final; anything else is tried again."""
@@ -406,7 +387,7 @@ class Link:
         self._revive_until = now + REVIVE_SECONDS
         if self._doubt:
             self._give_up(slot, self._doubt, sink)
-        if now < self._barred_until or self._doubt or self.left_at is not None:
+        if now < self.guard.barred_until or self._doubt or self.left_at is not None:
             return
         slot.breaks = slot.breaks + 1 if lasted < RETRY_SECONDS else 0
         # Two that open and break must not do so in a circle.
@@ -438,11 +419,6 @@ class Link:
         brings bad offers in a peer's name must not cut the peer off."""
         if any(slot.wanted for slot in self.slots) and not self.trying:
             self._fail(self.slots[0], error, sink)
-
-    def bar(self, now: float, seconds: float = BAR_SECONDS) -> None:
-        """The peer broke the protocol: nothing from it for a while."""
-        if now + seconds > self._barred_until:
-            self._barred_at, self._barred_until = now, now + seconds
 
     def depart(self, sink: Sink) -> None:
         """The verdict: this process of the peer is gone."""

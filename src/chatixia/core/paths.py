@@ -9,6 +9,7 @@ path.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import inf
 from typing import Final
 
 import msgspec
@@ -118,7 +119,8 @@ class PathAttempt(msgspec.Struct):
     """One path, from its first description to its end.
 
     ``local``: my own offer. ``candidates`` counts those received; ``pending`` wait until the
-    connection exists (``ready``). ``rank`` and ``opened_at`` count once it is open.
+    connection exists (``ready``). ``rank`` and ``opened_at`` count once it is open; ``trusted``:
+    the peer uses it, so that it need not stand any longer.
     """
 
     key: int
@@ -131,6 +133,7 @@ class PathAttempt(msgspec.Struct):
     pending: list[IceCandidate] = []
     rank: int = 0
     opened_at: float = 0.0
+    trusted: bool = False
 
     def matches(self, message: IceCandidate) -> bool:
         """Whether a candidate belongs to this try."""
@@ -162,6 +165,11 @@ class PathSlot:
         return (each for each in (self.open, self.trying, self.old) if each)
 
     @property
+    def due(self) -> float:
+        """When the next attempt is due; infinity: none is."""
+        return self.next_at if self.wanted and not self.trying else inf
+
+    @property
     def pending(self) -> bool:
         """Whether a path may yet come of it."""
         return self.wanted or self.trying is not None
@@ -178,7 +186,7 @@ class PathSlot:
     def usable_at(self) -> float:
         """When the open path may take the place of a worse one."""
         assert self.open
-        return self.open.opened_at + self.hold
+        return self.open.opened_at + (0.0 if self.open.trusted else self.hold)
 
     def lose(self, now: float) -> None:
         """The open path died: the next one has to stand longer."""

@@ -295,17 +295,19 @@ class PeerSession:
         self.ack_now = False
         self._since_ack = 0
 
-    def resume(self, acked: int) -> None:
-        """A new path: ``acked`` is the peer's ``hello.a``; all above goes again, in order.
+    def resume(self, acked: int | None) -> None:
+        """A new path: ``acked`` is the peer's ``hello.a``; all above goes again, in order. None: a
+        path that was read before, whose frames have told what arrived.
 
         Lower than an ack seen before is doubtful until the new path's first frame says the same
         (a frame of the old path may have overtaken ``hello``). Higher than all that I ever sent: it
         is I who have forgotten the peer, which starts a new session as soon as it hears so.
         """
-        self.forgetful = acked > self.s
-        if acked <= self.s:
-            self.doubtful = self.s > 0 and acked < self._lowest()
-            self._ack(acked)
+        if acked is not None:
+            self.forgetful = acked > self.s
+            if acked <= self.s:
+                self.doubtful = self.s > 0 and acked < self._lowest()
+                self._ack(acked)
         self._again = deque(self._unacked)
         self.ack_now = True
 

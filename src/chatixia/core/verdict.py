@@ -7,6 +7,7 @@
 | silent | silent | socket held | path_down: a new attempt, calls wait |
 | silent | silent | socket closed | gone: calls fail |
 | silent | silent | unreachable | suspect: wait; gone after 30 s |
+| silent 20 s, over the relay | none | socket held | path_down; before that: alive |
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ SILENT_CLOSED_SECONDS: Final = 3.0
 """The same when the registry saw the peer's socket close: calls must fail within 5 s."""
 SILENT_BLIND_SECONDS: Final = 15.0
 """The same with an engine that has no STUN witness; a blocked loop looks dead to it."""
+SILENT_RELAYED_SECONDS: Final = 20.0
+"""The same over the relay: while the registry holds the peer's socket, its own pings are answered,
+and it gives up on a socket that answers none for this long."""
 SUSPECT_SECONDS: Final = 30.0
 LATE_SECONDS: Final = 1.0
 """My own timer fired this much late: it was I who was silent."""
@@ -54,15 +58,17 @@ TABLE: Final[dict[tuple[bool, bool, Word], Verdict]] = {
 
 
 class PathWitnesses:
-    """The witnesses of one open path. Times are monotonic seconds.
+    """The witnesses of one open path. Times are monotonic seconds. ``relayed``: it leads through
+    the registry, so that there is no STUN.
 
     ``frame_at``: when the peer's last frame came. ``probed_at``: when the first ping went that
     nothing answered yet, 0 for none.
     """
 
-    __slots__ = ("_blind", "_stun", "_stun_at", "_suspect_at", "frame_at", "probed_at")
+    __slots__ = ("_blind", "_relayed", "_stun", "_stun_at", "_suspect_at", "frame_at", "probed_at")
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, relayed: bool = False) -> None:
+        self._relayed = relayed
         self.frame_at = now
         self.probed_at = 0.0
         self._blind = True
@@ -100,13 +106,7 @@ class PathWitnesses:
 
     def judge(self, now: float, word: Word) -> Verdict:
         """The verdict by the table; ``suspect`` becomes ``gone`` after 30 s."""
-        limit = (
-            SILENT_CLOSED_SECONDS
-            if word == "closed"
-            else SILENT_BLIND_SECONDS
-            if self._blind
-            else SILENT_SECONDS
-        )
+        limit = SILENT_CLOSED_SECONDS if word == "closed" else self._patience()
         silent = bool(self.probed_at) and now - self.probed_at >= limit
         stun = self._blind or now - self._stun_at >= limit
         verdict = TABLE[silent, stun, word]
@@ -115,3 +115,8 @@ class PathWitnesses:
             return verdict
         self._suspect_at = self._suspect_at or now
         return "gone" if now - self._suspect_at >= SUSPECT_SECONDS else "suspect"
+
+    def _patience(self) -> float:
+        if self._relayed:
+            return SILENT_RELAYED_SECONDS
+        return SILENT_BLIND_SECONDS if self._blind else SILENT_SECONDS

@@ -63,7 +63,7 @@ class OpenMesh(PeerMesh):
             me, engine, login, world=world, keep=settings.keep, ttl=settings.membership_ttl
         )
         self._login = login
-        super().__init__(me, self.driver, login, world=world)
+        super().__init__(me, self.driver, login, world=world, records=self.driver.records)
         login.on_signal, login.on_up = self.driver.signal, self.driver.registry
         login.on_revoked = self.driver.recheck
 

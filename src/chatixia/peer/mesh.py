@@ -30,6 +30,7 @@ from chatixia.wire.signaling import LinkReport
 from chatixia.world import REAL, World
 
 from .ports import LinkLayer, RegistryPort
+from .records import RemotePeers
 from .sessions.channel import SessionChannel
 from .sessions.dispatch import CallDispatcher, LinkStream
 from .sessions.listener import SessionListener
@@ -48,7 +49,8 @@ class PeerMesh:
     """One principal's sessions with all its peers. ``registry`` None: links only.
 
     ``await start()``, ``await stop()``; between them every method of ``core.ports.MeshPort``.
-    ``peers``: the sessions; ``router``: link or queue; ``listener``: what links report goes there;
+    ``records``: the table of peers, shared with the links. ``peers``: the sessions in it;
+    ``router``: link or queue; ``listener``: what links report goes there;
     ``dispatcher``: the requests at work.
     """
 
@@ -60,14 +62,15 @@ class PeerMesh:
         *,
         world: World = REAL,
         timers: Timers | None = None,
+        records: RemotePeers[Any, PeerState] | None = None,
     ) -> None:
         timers = timers or LoopTimers()
         self._me, self._links, self._registry = me, links, registry
         self._world, self._timers = world, timers
         self.incarnation = me.incarnation
         self.dispatcher = CallDispatcher()
-        self.peers = PeerTable(me.id, world, timers, self.dispatcher)
-        self._states = self.peers.states
+        self._records = RemotePeers() if records is None else records
+        self.peers = PeerTable(me.id, world, timers, self.dispatcher, self._records)
         self.router = CallRouter(self.peers, links, registry, world)
         self.listener = SessionListener(self.peers, self.router, links, world)
         links.listener = self.listener
@@ -119,7 +122,7 @@ class PeerMesh:
         """Cancel what runs, close links, end every task."""
         self.listener.stopped = True
         self._end_pending(closing)
-        for peer in self._states.values():
+        for peer in self.peers:
             if peer.looking is not None:
                 peer.looking.cancel()
         if self._worker is not None:  # first: a task may wait for a link's handler to end
@@ -146,7 +149,7 @@ class PeerMesh:
         """End every call of ours that is open; ``reason`` gets whether it was sent."""
         if self._queue is not None:
             self._queue.end(reason(True))
-        for peer in self._states.values():
+        for peer in self.peers:
             sink: Sink = []
             for pending in list(peer.calls.asked.values()):
                 peer.calls.end(pending, reason(pending.sent), sink)
@@ -158,7 +161,8 @@ class PeerMesh:
 
     async def call(self, outgoing: Outgoing) -> CallAnswer:
         """One answer, or one MeshError before the deadline."""
-        peer = self._states.get(outgoing.target)
+        record = self._records.get(outgoing.target)
+        peer = record.session if record is not None else None
         if (
             peer is None
             or peer.channel.path is None
@@ -318,7 +322,7 @@ class PeerMesh:
     @property
     def waiting(self) -> int:
         """Calls and pings of ours that are open."""
-        waiting = sum(len(peer.calls.asked) + len(peer.opened) for peer in self._states.values())
+        waiting = sum(len(peer.calls.asked) + len(peer.opened) for peer in self.peers)
         queued = self._queue.waiting if self._queue is not None else 0
         return waiting + queued + len(self.dispatcher.pongs)
 
@@ -375,7 +379,7 @@ class PeerMesh:
         return self.peers.open(outgoing.target)
 
     def _served(self, caller: str) -> Mapping[str, ServedRequest]:
-        peer = self._states.get(caller)
+        peer = self.peers.get(caller)
         return peer.calls.served if peer is not None else {}
 
     def _describe(self, body: bytes) -> bytes:

@@ -24,7 +24,9 @@ class Path(Protocol):
     ``holder``: whose share the far end uses (core.shares), "" for its own.
     ``capabilities``: what both ends signed that they can do (core.capabilities).
     ``link_ms``: how long it took to open. ``on_message`` and ``on_low`` are set by the mesh
-    inside ``attach``; ``on_message`` takes each frame after ``hello``, in order.
+    inside ``attach`` and ``read``; ``on_message`` takes each frame after ``hello``, in order.
+    ``heard_at``: when the last frame came by it, on ``World.monotonic``'s clock, 0 never; the mesh
+    writes it.
     """
 
     tier: str
@@ -32,6 +34,7 @@ class Path(Protocol):
     holder: str
     capabilities: frozenset[str]
     link_ms: float | None
+    heard_at: float
     on_message: Callable[[bytes | str], None] | None
     on_low: Callable[[], None]
 
@@ -61,8 +64,16 @@ class LinkListener(Protocol):
         """``hello.a``: the highest frame of that session that I have in order."""
         ...
 
-    def attach(self, peer: AgentId, incarnation: str, path: Path, acked: int) -> None:
-        """A path is open; ``acked`` is the peer's ``hello.a``. It replaces the path in use."""
+    def attach(self, peer: AgentId, incarnation: str, path: Path, acked: int | None) -> None:
+        """Send by that path from now on; it replaces the path in use, which is still read.
+
+        ``acked``: the peer's ``hello.a``; None for a path that is read already, whose frames have
+        told more than its hello.
+        """
+        ...
+
+    def read(self, peer: AgentId, path: Path) -> None:
+        """A path is open beside a better one: what comes by it is read, nothing is sent there."""
         ...
 
     def detach(self, peer: AgentId, path: Path) -> None:
@@ -89,12 +100,8 @@ class LinkListener(Protocol):
         """Whether nothing is unacknowledged and no call or stream is open (idle close)."""
         ...
 
-    def last_frame_at(self, peer: AgentId) -> float:
-        """When the last frame of that peer came, on ``World.monotonic``'s clock; 0 never."""
-        ...
-
     def probe(self, peer: AgentId) -> None:
-        """Send a ping over the present path; its pong moves ``last_frame_at``."""
+        """Send a ping over the present path; its pong moves the path's ``heard_at``."""
         ...
 
     def round_trip(self, peer: AgentId) -> float | None:

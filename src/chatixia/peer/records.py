@@ -36,6 +36,8 @@ class RemotePeers(Generic[LinkT, SessionT]):
         self.make_room: list[Callable[[], bool]] = []
         self._limit = limit
         self._records: dict[str, RemotePeer[LinkT, SessionT]] = {}
+        self.get: Callable[[str], RemotePeer[LinkT, SessionT] | None] = self._records.get
+        """The record of that id. A bound method of the dict: each call asks."""
 
     def __len__(self) -> int:
         return len(self._records)
@@ -43,10 +45,6 @@ class RemotePeers(Generic[LinkT, SessionT]):
     def __iter__(self) -> Iterator[RemotePeer[LinkT, SessionT]]:
         """A copy, so that peers may come and go meanwhile."""
         return iter([*self._records.values()])
-
-    def get(self, name: str) -> RemotePeer[LinkT, SessionT] | None:
-        """The record of that id."""
-        return self._records.get(name)
 
     def require(self, name: str) -> RemotePeer[LinkT, SessionT]:
         """The record of that id, made if there is none. Raises Overloaded."""

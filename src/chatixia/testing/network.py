@@ -60,6 +60,7 @@ class MemoryPath:
         self.on_message: Callable[[bytes | str], None] | None = None
         self.on_low: Callable[[], None] = _nothing
         self.other: MemoryPath
+        self.heard_at = 0.0
         self.dead = False
         self.frames = 0
         self.sent_bytes = 0

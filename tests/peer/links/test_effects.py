@@ -3,15 +3,45 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 
+from chatixia.core.paths import DIRECT, PathKind
 from chatixia.errors import Unreachable
-from chatixia.wire.signaling import Answer
+from chatixia.peer.links.attempt import LinkAttempt
+from chatixia.peer.links.path import LinkPath
+from chatixia.wire.signaling import Answer, Offer
 from tests.core.circle import agent
 from tests.peer.relay import Node, Relay, nodes
 
 ENGINES = ("wrtc", "aiortc")
+SPARE = PathKind("spare", {"relay": 2}, delay=0.1, either=True)
+
+
+class SpareAttempt(LinkAttempt):
+    """A path of another kind, which opens as soon as it is tried and leads nowhere."""
+
+    hello = SimpleNamespace(a=0)
+    trouble = likely = ""
+
+    async def offer(self):
+        self.open = True
+        self._host.verified(self)
+
+    def path(self, on_bye, on_close):
+        return LinkPath(SpareChannel(), "relay", "", 1.0, on_bye, on_close)
+
+    def replay(self):
+        pass
+
+
+class SpareChannel:
+    buffered, max_message = 0, 1 << 18
+    on_message = on_low = None
+
+    def send(self, data):
+        pass
 
 
 # -- deaths
@@ -89,6 +119,36 @@ async def test_a_try_without_an_answer_ends_by_its_deadline():
             node.driver.monitor.tick(node.driver.world.monotonic())
         assert isinstance(await alice.refusal(), Unreachable)
         assert not bob.driver.peers["alice"].attempts
+
+
+# -- two kinds of paths
+
+
+async def test_a_better_path_that_must_stand_is_read_and_used_when_the_peer_uses_it():
+    relay, held = Relay(), []
+    relay.bend = lambda _, frame: held.append(frame) or [] if type(frame) is Offer else [frame]
+    async with nodes("bob", relay=relay) as (_, bob):
+        alice = Node(relay, agent("alice").me())
+        alice.driver.peers.kinds = (DIRECT, SPARE)
+        alice.driver.effects.attempt_types["spare"] = SpareAttempt
+        try:
+            await alice.start()
+            await alice.driver.monitor.stop()  # the start of the worse kind waits for no tick
+            alice.driver.want("bob")
+            await alice.listener.until(lambda: alice.listener.attached)
+            assert [each.tier for each in alice.driver.report()] == ["relay"]
+            alice.driver.peers["bob"].link.slots[0].hold = 60.0
+            relay.bend = lambda _, frame: [frame]
+            relay.deliver(held[0])
+            await alice.listener.until(lambda: alice.listener.read_beside)
+            assert [each.tier for each in alice.driver.report()] == ["relay"]
+            bob.listener.paths["alice"].send(b"by the better one")
+            await alice.listener.until(lambda: alice.listener.frames)
+            alice.driver.monitor.tick(alice.driver.world.monotonic())
+            assert [each.tier for each in alice.driver.report()] == ["direct"]
+            assert alice.listener.attached[-1] == ("bob", bob.me.incarnation, None)
+        finally:
+            await alice.driver.stop()
 
 
 # -- idle close

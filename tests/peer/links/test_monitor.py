@@ -124,11 +124,11 @@ async def test_pings_keep_a_quiet_link_alive():
     clock = Clock()
     async with nodes("alice", "bob", world=clock) as (_, alice, bob):
         await alice.open(bob)
-        heard = alice.listener.last_frame_at("bob")
+        heard = alice.listener.paths["bob"].heard_at
         for _ in range(6):
             clock.ahead += 0.5
             alice.driver.monitor.tick(clock.monotonic())
-        await alice.listener.until(lambda: alice.listener.last_frame_at("bob") > heard)
+        await alice.listener.until(lambda: alice.listener.paths["bob"].heard_at > heard)
         assert alice.driver.report()
 
 

@@ -57,7 +57,7 @@ async def test_a_peer_that_is_barred_is_not_forgotten():
     clock = Clock()
     async with nodes("alice", world=clock) as (_, alice):
         await alice.driver.monitor.stop()
-        alice.driver.peers.require("bob~abcdef").link.bar(clock.monotonic())
+        alice.driver.peers.require("bob~abcdef").link.guard.bar(clock.monotonic())
         later(alice, clock, 0)
         later(alice, clock, 59)
         assert "bob~abcdef" in alice.driver.peers

@@ -27,6 +27,7 @@ class Path:
     def __init__(self):
         self.frames, self.buffered, self.refuse, self.closed = [], 0, False, ""
         self.on_message = self.on_low = None
+        self.heard_at = 0.0
 
     def send(self, data):
         if self.refuse:
@@ -134,6 +135,32 @@ async def test_a_new_path_gets_what_is_missing():
     fresh = Path()
     side.channel.attach(fresh, 0)
     assert [each.request_id for each in fresh.messages()] == ["1", "2"]
+
+
+async def test_a_path_beside_the_one_in_use_is_read_and_nothing_is_sent_there():
+    side = Side()
+    side.world.advance(1)
+    side.channel.read(better := Path())
+    better.on_message(frames.write_frame(1, 0, []))
+    assert side.calls.session.a == 1 and not better.frames
+    assert better.heard_at > 0 == side.path.heard_at
+    side.ask("r")
+    assert len(side.path.frames) == 1
+    side.channel.attach(better, None)
+    assert [frames.read_frame(data)[0].s for data in better.frames] == [1]
+    assert side.path.on_low is not better.on_low, "a replaced path unblocks nothing"
+
+
+async def test_a_path_that_was_read_before_is_believed_and_not_its_old_hello():
+    side = Side()
+    side.ask("r1")
+    side.path.on_message(frames.write_frame(1, 1, []))
+    side.channel.read(better := Path())
+    side.channel.attach(better, None)
+    assert not side.calls.session.doubtful
+    side.ask("r2")
+    await asyncio.sleep(0)
+    assert frames.read_frame(better.frames[-1])[0].s == 2
 
 
 async def test_silence_brings_the_oldest_frames_again():

@@ -72,6 +72,7 @@ class _Silent:
     tier, where, holder, link_ms, max_message, buffered = "direct", "", "", None, 262_144, 0
     capabilities = frozenset(CAPABILITIES)
     on_message = on_low = None
+    heard_at = 0.0
 
     def send(self, data):
         pass
@@ -85,12 +86,12 @@ async def test_a_probe_times_the_round_trip(net):
     await a.call(ask())
     assert a.listener.round_trip("b") is None and a.listener.round_trip("nobody") is None
     a.listener.probe("b")
-    first = a.peers.states["b"].probed[0]
+    first = a.peers["b"].probed[0]
     while a.listener.round_trip("b") is None:
         await asyncio.sleep(0)
     assert a.listener.round_trip("b") >= 0
     # A pong of an older probe, or of nobody's, times nothing.
-    a.peers.states["b"].round_trip, a.peers.states["b"].probed = None, ("another b", 0.0)
+    a.peers["b"].round_trip, a.peers["b"].probed = None, ("another b", 0.0)
     a.listener.ponged(first)
     a.listener.ponged("x nobody")
     assert a.listener.round_trip("b") is None
@@ -100,10 +101,10 @@ async def test_a_peer_that_came_back_is_waited_for_again(net):
     a = net.nodes["a"]
     await a.call(ask())
     net.kill("b")
-    assert a.peers.states["b"].history.listed is False  # calls take the queue
+    assert a.peers["b"].history.listed is False  # calls take the queue
     a.listener.present("b")
     a.listener.present("nobody")
-    assert a.peers.states["b"].history.listed is None
+    assert a.peers["b"].history.listed is None
 
 
 async def test_calls_of_a_link_are_counted_both_ways(net):

@@ -246,9 +246,7 @@ async def test_a_link_that_repeats_what_the_queue_brought_gets_its_answer(ended)
         await both.a.call(Outgoing("b", "free"))
         both.net.loss = 1.0  # the request goes into the void
         call = both.call()
-        await both.until(
-            lambda: any(each.sent for each in both.a.peers.states["b"].calls.asked.values())
-        )
+        await both.until(lambda: any(each.sent for each in both.a.peers["b"].calls.asked.values()))
         both.cut()
         await both.until(lambda: both.skill.starts)
         if ended:
@@ -260,7 +258,7 @@ async def test_a_link_that_repeats_what_the_queue_brought_gets_its_answer(ended)
         both.skill.go.set()
         assert (await call).value == b'"run 1"'
         both.net.world.advance(1)
-        await both.until(lambda: both.b.peers.states["a"].calls.session.a)
+        await both.until(lambda: both.b.peers["a"].calls.session.a)
     assert both.skill.starts == 1
 
 
@@ -272,7 +270,7 @@ async def test_with_a_real_registry_and_a_real_link_it_runs_once():
         async with asyncio.timeout(15):
             while not skill.starts:
                 await asyncio.sleep(0.01)
-        a.peers.states["b"].channel.detach(a.peers.states["b"].channel.path)
+        a.peers["b"].channel.detach(a.peers["b"].channel.path)
         a.listener.refused("b", Unreachable("No path."))
         async with asyncio.timeout(15):
             while not b._worker.working:

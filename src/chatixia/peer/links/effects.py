@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine, Sequence
+from math import inf
 from typing import Any, Final, Protocol
 
 import msgspec
 
 from chatixia.background import BackgroundTasks
 from chatixia.core.handshake import VerifiedDescription
-from chatixia.core.link import BAR_SECONDS
+from chatixia.core.offers import BAR_SECONDS
 from chatixia.core.paths import (
     DIRECT,
     AcceptOffer,
@@ -42,6 +43,8 @@ log = logging.getLogger("chatixia.peer")
 
 BAR_MALFORMED_SECONDS: Final = 1.0
 STOP_SECONDS: Final = 2.0
+TICK_SECONDS: Final = 0.5
+"""How often the monitor looks at every peer."""
 REFUSAL_BURST: Final = 20
 """Refusals that are logged and answered at once; one more for each REFUSAL_SECONDS."""
 REFUSAL_SECONDS: Final = 0.5
@@ -94,6 +97,18 @@ class LinkEffects:
         """Do what was decided, in order."""
         for effect in sink:
             self._one(peer, effect)
+        if peer.alarm is None and (due := peer.link.due) < inf:
+            self._arm(peer, due - self._now())
+
+    def _arm(self, peer: LinkedPeer, seconds: float) -> None:
+        """An attempt is due before the monitor looks again."""
+        if 0 < seconds < TICK_SECONDS and not self.stopping:
+            peer.alarm = asyncio.get_running_loop().call_later(seconds, self._ring, peer)
+
+    def _ring(self, peer: LinkedPeer) -> None:
+        peer.alarm = None
+        if not self.stopping:
+            self.step(peer, self._now())
 
     def accept(
         self, peer: LinkedPeer, sink: Sink, offer: Offer, description: VerifiedDescription
@@ -159,9 +174,12 @@ class LinkEffects:
     def _use(self, peer: LinkedPeer, attempt: LinkAttempt) -> None:
         """The mesh sends by that path from now on."""
         assert attempt.hello
-        path = peer.paths[attempt.key]
+        path, acked = peer.paths[attempt.key], attempt.hello.a
+        known = attempt.key in peer.read
         peer.use(attempt, self._now())
-        self._peers.listener.attach(peer.id, attempt.incarnation, path, attempt.hello.a)
+        peer.read.add(attempt.key)
+        listener = self._peers.listener
+        listener.attach(peer.id, attempt.incarnation, path, None if known else acked)
         attempt.replay()
         if attempt.stats is None or attempt.stats.rtt_ms is None:
             self._peers.listener.probe(peer.id)
@@ -190,6 +208,7 @@ class LinkEffects:
             return
         attempt.over = True
         peer.link.forget_old(attempt.key)
+        peer.read.discard(attempt.key)
         path = peer.paths.pop(attempt.key, None)
         if path is not None:
             self._peers.listener.detach(peer.id, path)
@@ -236,9 +255,17 @@ class LinkEffects:
         sink: Sink = []
         if peer.link.verified(attempt.key, self._now(), sink, path.tier):
             self.perform(peer, sink)
+            if attempt.key in peer.paths and attempt.key not in peer.read:
+                self._read(peer, attempt)
             self._reports.changed()
         else:
             del peer.paths[attempt.key]
+
+    def _read(self, peer: LinkedPeer, attempt: LinkAttempt) -> None:
+        """The peer may send by that path, though a better one is in use here."""
+        peer.read.add(attempt.key)
+        self._peers.listener.read(peer.id, peer.paths[attempt.key])
+        attempt.replay()
 
     def failed(self, attempt: LinkAttempt, error: MeshError) -> None:
         """A connection came to nothing."""
@@ -273,6 +300,10 @@ class LinkEffects:
     def step(self, peer: LinkedPeer, now: float) -> None:
         """What is due for one peer by time."""
         sink: Sink = []
+        if len(peer.paths) > 1:
+            for key, path in peer.paths.items():
+                if path.heard_at and path is not peer.path:
+                    peer.link.heard(key, now, sink)
         peer.link.tick(now, self.signals.up, sink)
         self.perform(peer, sink)
 
@@ -298,7 +329,9 @@ class LinkEffects:
             return
         # Over its credit: barred for a minute (trust.md section 2). Malformed: for a moment, so
         # that a frame that is sent again on each new path makes no circle.
-        peer.link.bar(self._now(), BAR_SECONDS if "credit" in reason else BAR_MALFORMED_SECONDS)
+        peer.link.guard.bar(
+            self._now(), BAR_SECONDS if "credit" in reason else BAR_MALFORMED_SECONDS
+        )
         self.refuse(peer.id, BadRequest(reason), "link", attempt.attempt)
         self.path_died(peer, attempt)
         self.forget(peer, attempt)

@@ -15,12 +15,11 @@ from chatixia.peer.engines.base import EngineRefused
 from chatixia.wire.peer import Bye
 from chatixia.world import World
 
-from .effects import LinkEffects
+from .effects import TICK_SECONDS, LinkEffects
 from .membership import MembershipCheck
 from .peers import LinkedPeer, LinkedPeers
 from .reports import LinkReports
 
-TICK_SECONDS: Final = 0.5
 REPORT_SECONDS: Final = 5.0
 RECHECK_SECONDS: Final = 10.0
 IDLE_SECONDS: Final = 2.0
@@ -100,7 +99,8 @@ class LinkMonitor:
         assert witnesses is not None and peer.open is not None
         if late:
             witnesses.start_over(now)
-        witnesses.hear(listener.last_frame_at(peer.id))
+        assert peer.path is not None
+        witnesses.hear(peer.path.heard_at)
         if witnesses.wants_probe(now):
             listener.probe(peer.id)
         word = peer.link.word(self._effects.signals.up)

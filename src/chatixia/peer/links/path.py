@@ -34,6 +34,7 @@ class LinkPath:
     ) -> None:
         self.holder, self.capabilities = holder, capabilities
         self.tier, self.where, self.link_ms = tier, where, link_ms
+        self.heard_at = 0.0
         self.send = channel.send
         self.close = on_close
         self._channel, self._on_bye = channel, on_bye

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from chatixia.core.link import Link
+from chatixia.core.paths import DIRECT, PathKind
 from chatixia.core.verdict import PathWitnesses
 from chatixia.ids import AgentId
 from chatixia.peer.engines.base import PathStats
@@ -22,16 +24,20 @@ Records = RemotePeers["LinkedPeer", Any]
 class LinkedPeer:
     """The links of one peer. ``attempts`` and ``paths`` by their key in ``link``; ``open`` and
     ``path``: the ones in use, which ``witnesses`` and ``stats`` (the engine's last reading) are
-    about. ``attempt_count`` goes on over all of them. ``agreed``: both sides agreed to close."""
+    about; ``read``: the keys of the paths
+    that the mesh reads. ``alarm``: the timer of the next attempt. ``attempt_count`` goes on over
+    all of them. ``agreed``: both sides agreed to close."""
 
     def __init__(self, name: AgentId, link: Link) -> None:
         self.id, self.link = name, link
         self.attempts: dict[int, LinkAttempt] = {}
         self.paths: dict[int, LinkPath] = {}
+        self.read: set[int] = set()
         self.open: LinkAttempt | None = None
         self.path: LinkPath | None = None
         self.witnesses: PathWitnesses | None = None
         self.stats: PathStats | None = None
+        self.alarm: asyncio.TimerHandle | None = None
         self.attempt_count = 0
         self.trouble = self.likely = ""
         self.used_at = self.bye_at = 0.0
@@ -45,7 +51,7 @@ class LinkedPeer:
     def use(self, attempt: LinkAttempt, now: float) -> None:
         """Its path is the one in use from now on."""
         self.open, self.path, self.stats = attempt, self.paths[attempt.key], attempt.stats
-        self.witnesses = PathWitnesses(now)
+        self.witnesses = PathWitnesses(now, relayed=self.path.tier == "relay")
         self.used_at, self.bye_at, self.agreed = now, 0.0, False
         if attempt.stats is not None:
             self.witnesses.witness(attempt.stats.last_answer, now)
@@ -53,9 +59,10 @@ class LinkedPeer:
 
 class LinkedPeers:
     """The peers of the link layer by id. ``listener``: the mesh, which may hold something of a
-    peer that is to be forgotten."""
+    peer that is to be forgotten. ``kinds``: the paths that a link may have."""
 
     listener: LinkListener
+    kinds: Sequence[PathKind] = (DIRECT,)
 
     def __init__(self, me: str, world: World, records: Records) -> None:
         self._me, self._world, self._records = me, world, records
@@ -87,7 +94,8 @@ class LinkedPeers:
         """What there is of that peer, made if there is nothing. Raises Overloaded."""
         record = self._records.require(name)
         if record.link is None:
-            link = Link(self._me, name, self._world.monotonic(), self._highest_attempt)
+            now = self._world.monotonic()
+            link = Link(self._me, name, now, self._highest_attempt, self.kinds)
             record.link = LinkedPeer(AgentId(name), link)
         return record.link
 

@@ -106,7 +106,7 @@ class LinkSignaling:
 
     def _offer(self, peer: LinkedPeer, offer: Offer) -> None:
         now = self._now()
-        peer.link.admit(now)
+        peer.link.guard.offer(now)
         if offer.peer_incarnation != self._me.incarnation:
             raise PeerRestarted(f"{self._me.id} is another process by now.")
         if self._peers.connections >= MAX_CONNECTIONS:

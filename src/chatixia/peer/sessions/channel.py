@@ -46,7 +46,6 @@ class SessionChannel:
         "_tick_armed",
         "calls",
         "count",
-        "last_frame_at",
         "loop",
         "on_control",
         "path",
@@ -65,7 +64,6 @@ class SessionChannel:
         self.calls, self.world, self.timers = calls, world, timers
         self.perform: Callable[[Sink], None] = _ignore
         self.path: Path | None = None
-        self.last_frame_at = 0.0
         self.count = 0
         self.on_control: Callable[[FrameControl], None] = _ignore
         self.loop = loop
@@ -75,16 +73,23 @@ class SessionChannel:
 
     # -- paths
 
-    def attach(self, path: Path, acked: int) -> None:
+    def attach(self, path: Path, acked: int | None) -> None:
         """Use ``path`` from now on; what the peer lacks goes again. The old one may still bring."""
+        if self.path is not None:
+            self.path.on_low = _ignore
         self.path = path
         self.count = self.calls.open  # what waited for this path
         self._blocked, self._engine_bytes = False, 0
         self.calls.via = path.tier
         self.calls.session.resume(acked)
+        self.read(path)
         path.on_low = self._on_low
-        path.on_message = lambda data: self._receive(path, data)
         self._flush()
+
+    def read(self, path: Path) -> None:
+        """Take what comes by ``path``, also while another is in use."""
+        path.on_low = _ignore
+        path.on_message = lambda data: self._receive(path, data)
 
     def detach(self, path: Path) -> bool:
         """``path`` is dead. Whether it was the one in use."""
@@ -108,7 +113,7 @@ class SessionChannel:
     # -- receiving
 
     def _receive(self, path: Path, data: bytes | str) -> None:
-        now = self.last_frame_at = self.world.monotonic()
+        now = path.heard_at = self.world.monotonic()
         calls = self.calls
         messages: list[Any] = []
         sink: Sink = []

@@ -24,11 +24,11 @@ class SessionListener:
 
     def received(self, peer: AgentId, incarnation: str) -> int:
         """``hello.a`` for a session with that process."""
-        state = self._peers.states.get(peer)
+        state = self._peers.get(peer)
         same = state is not None and state.incarnation == incarnation
         return state.calls.session.a if state is not None and same else 0
 
-    def attach(self, peer: AgentId, incarnation: str, path: Path, acked: int) -> None:
+    def attach(self, peer: AgentId, incarnation: str, path: Path, acked: int | None) -> None:
         """A path is open: the session goes on over it, or a new one starts."""
         state = self._peers.open(peer, path.holder or f"@{peer}")
         if state.incarnation and state.incarnation != incarnation:
@@ -47,9 +47,15 @@ class SessionListener:
         state.opened.clear()
         self._peers.sweep_soon()
 
+    def read(self, peer: AgentId, path: Path) -> None:
+        """A path is open beside the one in use."""
+        state = self._peers.get(peer)
+        if state is not None:
+            state.channel.read(path)
+
     def detach(self, peer: AgentId, path: Path) -> None:
         """That path is dead; open calls ask for another."""
-        state = self._peers.states.get(peer)
+        state = self._peers.get(peer)
         if state is None or not state.channel.detach(path) or self.stopped:
             return
         now = self._world.monotonic()
@@ -63,7 +69,7 @@ class SessionListener:
 
     def departed(self, peer: AgentId, incarnation: str) -> None:
         """That process is gone: sent calls end; the others may take the queue."""
-        state = self._peers.states.get(peer)
+        state = self._peers.get(peer)
         if state is None or state.incarnation != incarnation:
             return
         state.channel.close("the peer is gone")
@@ -75,7 +81,7 @@ class SessionListener:
 
     def present(self, peer: AgentId) -> None:
         """It is logged in: the next call waits for a link instead of taking the queue."""
-        state = self._peers.states.get(peer)
+        state = self._peers.get(peer)
         if state is not None and state.channel.path is None:
             state.history = route.PeerHistory()
 
@@ -101,17 +107,12 @@ class SessionListener:
 
     def idle(self, peer: AgentId) -> bool:
         """Whether the link may close."""
-        state = self._peers.states.get(peer)
+        state = self._peers.get(peer)
         return state is None or state.calls.idle
-
-    def last_frame_at(self, peer: AgentId) -> float:
-        """When the last frame of that peer came."""
-        state = self._peers.states.get(peer)
-        return state.channel.last_frame_at if state is not None else 0.0
 
     def probe(self, peer: AgentId) -> None:
         """Send a ping."""
-        state = self._peers.states.get(peer)
+        state = self._peers.get(peer)
         if state is not None:
             rid = f"{self._peers.request_id()} {peer}"
             state.probed = (rid, self._world.monotonic())
@@ -120,16 +121,16 @@ class SessionListener:
 
     def round_trip(self, peer: AgentId) -> float | None:
         """Milliseconds of the last probe that was answered."""
-        state = self._peers.states.get(peer)
+        state = self._peers.get(peer)
         return state.round_trip if state is not None else None
 
     def calls(self, peer: AgentId) -> int:
         """Calls with that peer, both ways, since its present path opened."""
-        state = self._peers.states.get(peer)
+        state = self._peers.get(peer)
         return state.channel.count if state is not None else 0
 
     def ponged(self, rid: str) -> None:
         """A pong of a probe came."""
-        state = self._peers.states.get(rid.partition(" ")[2])
+        state = self._peers.get(rid.partition(" ")[2])
         if state is not None and state.probed[0] == rid:
             state.round_trip = 1000 * (self._world.monotonic() - state.probed[1])

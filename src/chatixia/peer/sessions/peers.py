@@ -7,7 +7,7 @@ import contextlib
 import functools
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from chatixia.core import route
@@ -19,13 +19,13 @@ from chatixia.core.shares import RETRY_AFTER, Shares
 from chatixia.core.timers import TimerWheel
 from chatixia.errors import MeshError, Overloaded
 from chatixia.ids import AgentId
+from chatixia.peer.records import MAX_PEERS, RemotePeers
 from chatixia.peer.timers import TimerHandle, Timers
 from chatixia.world import World
 
 from .channel import SessionChannel
 from .dispatch import CallDispatcher
 
-MAX_PEERS: Final = 4096
 SWEEP_SECONDS: Final = 10.0
 
 
@@ -82,16 +82,23 @@ class PeerState:
 
 
 class PeerTable:
-    """What there is of each peer, by id: at most :data:`MAX_PEERS`, shared out by holder.
+    """What there is of each peer, by id, in the session half of the one table of peers
+    (``records``): at most :data:`MAX_PEERS`, shared out by holder.
 
     ``explain(error, peer)``: called for a call that waited in vain for a path; what it ends with.
     """
 
     def __init__(
-        self, me: AgentId, world: World, timers: Timers, dispatcher: CallDispatcher
+        self,
+        me: AgentId,
+        world: World,
+        timers: Timers,
+        dispatcher: CallDispatcher,
+        records: RemotePeers[Any, PeerState],
     ) -> None:
         self._me, self._world, self._timers, self._dispatcher = me, world, timers, dispatcher
-        self.states: dict[str, PeerState] = {}
+        self._records = records
+        records.make_room.append(self._forget_someone)
         self.shares = Shares(MAX_PEERS)
         self.explain: Callable[[MeshError, AgentId], MeshError] = lambda error, peer: error
         self._wheel: TimerWheel[Any] = TimerWheel()
@@ -103,17 +110,36 @@ class PeerTable:
         self.request_id: Callable[[], str] = map(name.format, itertools.count(1)).__next__
         """A request id that no other call of this process has."""
 
+    def __iter__(self) -> Iterator[PeerState]:
+        """A copy, so that peers may come and go meanwhile."""
+        return iter([record.session for record in self._records if record.session is not None])
+
+    def __contains__(self, name: str) -> bool:
+        return self.get(name) is not None
+
+    def __getitem__(self, name: str) -> PeerState:
+        state = self.get(name)
+        if state is None:
+            raise KeyError(name)
+        return state
+
+    def get(self, name: str) -> PeerState | None:
+        """What there is of that peer."""
+        record = self._records.get(name)
+        return record.session if record is not None else None
+
     def open(self, name: AgentId, holder: str = "") -> PeerState:
         """What there is of that peer, from now on. Who opened the link counts for its ``holder``;
         whom this process itself asked counts for nobody. Raises Overloaded."""
-        state = self.states.get(name)
+        state = self.get(name)
         if state is None:
             self._make_room(holder)
+            record = self._records.require(name)
             calls = Calls(self._me, name, self._wheel, self._budget)
             loop = asyncio.get_running_loop()
             channel = SessionChannel(calls, self._world, self._timers, loop)
             channel.perform = functools.partial(self._dispatcher, channel)
-            state = self.states[name] = PeerState(calls, channel, holder)
+            state = record.session = PeerState(calls, channel, holder)
             self.shares.add(holder)
         return state
 
@@ -122,9 +148,19 @@ class PeerTable:
         full = self.shares.used >= self.shares.total
         if not full and (not holder or self.shares.fits(holder)):
             return
-        names = [name for name, state in self.states.items() if full or state.holder == holder]
-        if not any(self.states[name].calls.idle and self.forget(name) for name in names):
+        some = [state for state in self if full or state.holder == holder]
+        if not any(state.calls.idle and self.forget(state.calls.peer) for state in some):
             raise Overloaded("Too many peers at once.", retry_after=RETRY_AFTER)
+
+    def _forget_someone(self) -> bool:
+        """A place for another peer: the link layer gives its own away."""
+        return any(
+            record.link is None
+            and record.session is not None
+            and record.session.calls.idle
+            and self.forget(record.id)
+            for record in self._records
+        )
 
     def forget(self, name: str) -> bool:
         """Keep nothing of a peer that is gone for long, unless something of it is in use.
@@ -132,8 +168,9 @@ class PeerTable:
         An agent may come back and repeat a request, so its answers are kept for their time; a
         client's id does not come back.
         """
-        state = self.states.get(name)
-        if state is None:
+        record = self._records.get(name)
+        state = record.session if record is not None else None
+        if record is None or state is None:
             return True
         calls = state.calls
         if state.channel.path or state.looking or state.opened or calls.open:
@@ -144,7 +181,8 @@ class PeerTable:
         calls.account.close()
         calls.session.end()
         state.channel.end()
-        del self.states[name]
+        record.session = None
+        self._records.release(record)
         self.shares.add(state.holder, -1)
         return True
 
@@ -157,7 +195,7 @@ class PeerTable:
 
     def close_paths(self) -> None:
         """Use no path any more."""
-        for peer in self.states.values():
+        for peer in self:
             path = peer.channel.path
             if path is not None:
                 peer.channel.detach(path)
@@ -173,7 +211,7 @@ class PeerTable:
         self._alarm = None
         now = self._world.monotonic()
         for item in self._wheel.due(now):
-            peer = self.states[item.owner.peer]
+            peer = self[item.owner.peer]
             peer.apply(functools.partial(peer.calls.expire, item, now))
             if isinstance(item, PendingCall) and not item.sent and item.error is not None:
                 # Read in the loop's next turn: the driver of the links knows more than the call.
@@ -191,9 +229,9 @@ class PeerTable:
         """Answers that nobody acknowledged: those of lost paths, and of a peer that never does."""
         self._sweeper = None
         now = self._world.monotonic()
-        for peer in self.states.values():
+        for peer in self:
             peer.calls.sweep(now)
-        if any(peer.calls.served or peer.channel.path for peer in self.states.values()):
+        if any(peer.calls.served or peer.channel.path for peer in self):
             self._sweeper = self._timers.later(SWEEP_SECONDS, self._sweep)
 
 

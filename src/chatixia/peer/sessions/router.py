@@ -37,7 +37,7 @@ class CallRouter:
         if not up:
             return
         now = self._world.monotonic()
-        for peer in list(self._peers.states.values()):
+        for peer in self._peers:
             for pending in list(peer.calls.asked.values()):
                 patience = route.patience(pending.out.timeout, pending.out.reach)
                 waited = now - pending.started >= patience
@@ -95,7 +95,7 @@ class CallRouter:
 
     def late(self, pending: PendingCall) -> None:
         """No path in time for a call: remember it, and see whether the queue takes the call."""
-        peer = self._peers.states[pending.owner.peer]
+        peer = self._peers[pending.owner.peer]
         if peer.channel.path is not None:
             return
         peer.history.failed_at, peer.history.trouble = (

@@ -92,3 +92,10 @@ def test_an_error_travels_whole():
         frames.write_frame(1, 0, [frames.error_response(m.TaskAnswer, "r", error)])
     )
     assert back.error == error.to_wire()
+
+
+def test_what_goes_again_says_what_is_acknowledged_by_now():
+    parts = [frames.task_response("r", b"1")]
+    assert frames.with_ack(frames.write_frame(3, 1, parts), 12) == frames.write_frame(3, 12, parts)
+    old, new = (frames.Fragment(3, a, 4, 0, 2, b"piece") for a in (1, 2**40))
+    assert frames.with_ack(frames.write_fragment(old), 2**40) == frames.write_fragment(new)

@@ -183,6 +183,16 @@ def test_an_ack_names_whom_it_concerns():
     assert a.acked == [note]
 
 
+def test_a_frame_that_goes_again_carries_the_present_ack():
+    session = PeerSession()
+    session.send(message(1))
+    assert frames.read_frame(session.build())[0].a == 0
+    session.sent()
+    session.receive(frames.write_frame(1, 0, []), 0.0, [])
+    session.resume(0)
+    assert frames.read_frame(session.build())[0].a == 1
+
+
 def test_a_doubtful_peer_is_heard_before_anything_goes_again():
     a, b = PeerSession(), PeerSession()
     a.send(message(1))

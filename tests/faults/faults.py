@@ -124,6 +124,23 @@ FAULTS: list[Fault] = [
         ),
     ),
     Fault(
+        "path-beside-unread",
+        "what comes by an open path is read, whichever path is in use",
+        {"chatixia.peer.links.effects:LinkEffects._read": always(None)},
+        (
+            "tests/peer/links/test_effects.py::test_a_better_path_that_must_stand_is_read_and_used_when_the_peer_uses_it",
+        ),
+    ),
+    Fault(
+        "stale-ack-again",
+        "a move between paths makes no peer believe that its state was lost",
+        {"chatixia.core.frames:with_ack": breaks.as_it_left},
+        (
+            "tests/core/test_frames.py::test_what_goes_again_says_what_is_acknowledged_by_now",
+            "tests/core/test_session.py::test_a_frame_that_goes_again_carries_the_present_ack",
+        ),
+    ),
+    Fault(
         "stream-unproved",
         "no path opens with another certificate than its peer signed, or with none",
         {"chatixia.core.hello:HelloExchange.check_certificate": always(None)},

@@ -1,5 +1,7 @@
 """The network in memory: paths, weather, directory."""
 
+import pytest
+
 from chatixia.core.ports import Outgoing
 from chatixia.errors import MeshError, UnknownSkill
 from chatixia.testing.network import Network
@@ -83,3 +85,59 @@ async def test_the_directory_knows_who_serves_what():
             raise AssertionError(verb)
     await net.stop()
     assert not net.listed
+
+
+# -- a path of another tier
+
+
+PADDING = b"x" * 1000
+"""So that a window holds some sixty messages, and ten thousand take many moves."""
+
+
+async def numbered(incoming, responder):
+    """As many numbered messages as were asked for, in a stream."""
+    for n in range(int(bytes(incoming.body))):
+        await responder.item(b'"%d %s"' % (n, PADDING))
+    responder.reply(b"null")
+
+
+class Moves:
+    """Another tier every second; now and then the path before dies at once."""
+
+    def __init__(self, net):
+        self.net, self.count = net, 0
+        self.again()
+
+    def again(self):
+        self.net.world.later(1.0, self.move, frame=True)
+
+    def move(self):
+        self.count += 1
+        if frozenset("ab") in self.net._paths:
+            tier = ("relay", "direct", "turn")[self.count % 3]
+            self.net.move("a", "b", tier, dies=self.count % 4 == 3)
+        self.again()
+
+
+async def moved_stream(count, **weather):
+    net = Network(**weather)
+    net.node("a")
+    net.node("b").serve(numbered, [SkillInfo("numbers")], 4)
+    await net.start()
+    moves = Moves(net)
+    stream = net.nodes["a"].stream(Outgoing("b", "numbers", b"%d" % count, timeout=3600))
+    got = [int(bytes(item)[1:].split()[0]) async for item in stream]
+    assert got == list(range(count))
+    await net.stop()
+    return moves.count
+
+
+@pytest.mark.parametrize("seed", range(9))
+async def test_messages_arrive_once_and_in_order_with_the_tier_changed_every_second(seed):
+    weather = ({"loss": 0.01}, {"loss": 0.05, "reorder": 0.1}, {"duplicate": 0.1, "refuse": 0.05})
+    assert await moved_stream(3_000, seed=seed, delay=(0.02, 0.12), **weather[seed % 3]) > 1
+
+
+@pytest.mark.parametrize(("loss", "delay"), [(0.01, 0.025), (0.05, 0.1)])
+async def test_ten_thousand_messages_at_the_round_trips_of_a_far_away_network(loss, delay):
+    assert await moved_stream(10_000, seed=1, loss=loss, delay=(delay * 0.9, delay * 1.1)) > 5

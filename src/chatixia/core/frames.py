@@ -115,6 +115,15 @@ def write_frame(s: int, a: int, parts: list[bytes]) -> bytes:
     return b'{"s":%d,"a":%d,"m":[%b]}' % (s, a, b",".join(parts))
 
 
+def with_ack(data: bytes, a: int) -> bytes:
+    """A numbered frame or fragment that goes again, with what is acknowledged by now."""
+    if data[0] == FRAGMENT:
+        return data[:9] + a.to_bytes(8, "big") + data[17:]
+    head = _HEADER.match(data)
+    assert head
+    return b'{"s":%b,"a":%d,"m":[%b' % (head[1], a, data[head.end() :])
+
+
 def write_ack(a: int) -> bytes:
     """A pure ack."""
     return b'{"a":%d}' % a

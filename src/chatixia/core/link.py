@@ -331,8 +331,9 @@ class Link:
         ]
         best = min(ready, key=lambda path: path.rank, default=None)
         if best is not self.open and best is not None:
+            why = "it is better" if current else "the one in use died" if self.open else "it opened"
             self._switched_at = now
-            sink.append(UsePath(best.key))
+            sink.append(UsePath(best.key, why))
         self.open = best
 
     def heard(self, key: int, now: float, sink: Sink) -> None:

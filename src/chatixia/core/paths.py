@@ -74,6 +74,7 @@ class UsePath(msgspec.Struct):
     """Send by this open path from now on; others that are open are still read."""
 
     key: int
+    reason: str
 
 
 class CloseConnection(msgspec.Struct):

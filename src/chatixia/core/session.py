@@ -208,7 +208,8 @@ class PeerSession:
         if self.doubtful or self.forgetful:
             return None
         if self._again:
-            return self._again[0].data
+            # The ack that it left with would tell a doubtful peer that I lost my state.
+            return frames.with_ack(self._again[0].data, self.a)
         if self._kept >= KEPT:
             return None
         if self._head:
@@ -300,7 +301,8 @@ class PeerSession:
         path that was read before, whose frames have told what arrived.
 
         Lower than an ack seen before is doubtful until the new path's first frame says the same
-        (a frame of the old path may have overtaken ``hello``). Higher than all that I ever sent: it
+        (a frame of the old path may have overtaken ``hello``); the driver withholds the doubt from
+        frames of other paths, which may be older. Higher than all that I ever sent: it
         is I who have forgotten the peer, which starts a new session as soon as it hears so.
         """
         if acked is not None:

@@ -17,10 +17,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, cast
 
 import msgspec
 
+from chatixia.core.link import LINGER_SECONDS
 from chatixia.core.meshtime import MeshTime
 from chatixia.core.ports import LocalIdentity, PinBook
 from chatixia.errors import (
@@ -44,17 +46,19 @@ from .queue import MemoryQueue
 from .works import Works
 
 MAX_MESSAGE = 262_144
+MAX_EARLY = 256
 
 
 class MemoryPath:
-    """One end of a path. ``other`` is the far end; a dead path takes nothing."""
+    """One end of a path. ``other`` is the far end; a dead path takes nothing. ``early``: what came
+    before its end was read."""
 
-    tier = "direct"
     holder = ""
     max_message = MAX_MESSAGE
 
-    def __init__(self, network: Network, owner: str, where: str) -> None:
-        self.network, self.owner, self.where = network, owner, where
+    def __init__(self, network: Network, owner: str, where: str, tier: str = "direct") -> None:
+        self.network, self.owner, self.where, self.tier = network, owner, where, tier
+        self.early: list[bytes] = []
         self.link_ms: float | None = 1.0
         self.capabilities = frozenset(CAPABILITIES)
         self.on_message: Callable[[bytes | str], None] | None = None
@@ -193,6 +197,7 @@ class Network:
         self.listed: dict[str, AgentRecord] = {}
         self.severed: set[frozenset[str]] = set()
         self._paths: dict[frozenset[str], tuple[MemoryPath, MemoryPath]] = {}
+        self._replaced: dict[frozenset[str], list[MemoryPath]] = {}
         self._opening: set[frozenset[str]] = set()
         self._turn = 0
         self.world.waiting = lambda: self.works.asking
@@ -297,20 +302,69 @@ class Network:
         self._opening.discard(pair)
         if pair in self.severed or pair in self._paths or not pair <= self.nodes.keys():
             return
-        left, right = MemoryPath(self, a, f"memory:{b}"), MemoryPath(self, b, f"memory:{a}")
-        left.other, right.other = right, left
-        self._paths[pair] = (left, right)
+        left, right = self._two_ends(a, b)
         one, two = self.nodes[a], self.nodes[b]
         a_has = one.listener.received(AgentId(b), two.incarnation)
         b_has = two.listener.received(AgentId(a), one.incarnation)
         one.listener.attach(AgentId(b), two.incarnation, left, b_has)
         two.listener.attach(AgentId(a), one.incarnation, right, a_has)
 
+    def _two_ends(self, a: str, b: str, tier: str = "direct") -> tuple[MemoryPath, MemoryPath]:
+        left = MemoryPath(self, a, f"memory:{b}", tier)
+        right = MemoryPath(self, b, f"memory:{a}", tier)
+        left.other, right.other = right, left
+        self._paths[frozenset((a, b))] = (left, right)
+        return left, right
+
+    def move(self, a: str, b: str, tier: str, *, dies: bool = False) -> None:
+        """A path of another tier opens between two that have one, and both go over to it, each when
+        its peer's hello came. The one before is read for 5 s more. ``dies``: it dies meanwhile,
+        with the frames under way.
+        """
+        old = self._paths[frozenset((a, b))]
+        new = self._two_ends(a, b, tier)
+        for path, before in zip(new, old, strict=True):
+            far = self.nodes[path.other.owner]
+            acked = far.listener.received(AgentId(path.owner), self.nodes[path.owner].incarnation)
+            self.world.later(self._one_way(), partial(self._go_over, path, acked), frame=True)
+            if self.world.dice.roll() < 0.5:  # it may be read for a while first
+                self.world.later(0.0, partial(self._go_over, path, None), frame=True)
+            self._replaced.setdefault(frozenset((a, b)), []).append(before)
+            seconds = self._one_way() if dies else LINGER_SECONDS
+            self.world.later(seconds, partial(self._end, before), frame=True)
+
+    def _go_over(self, path: MemoryPath, acked: int | None) -> None:
+        if path.dead or path.owner not in self.nodes:
+            return
+        listener, peer = self.nodes[path.owner].listener, AgentId(path.other.owner)
+        known = path.on_message is not None
+        if acked is None:
+            listener.read(peer, path)
+        else:
+            far = self.nodes[path.other.owner]
+            listener.attach(peer, far.incarnation, path, None if known else acked)
+        early, path.early = path.early, []
+        for data in early:
+            if path.on_message is not None:
+                path.on_message(data)
+
+    def _end(self, path: MemoryPath) -> None:
+        """One end of a replaced path is read no more."""
+        paths = self._replaced.get(frozenset((path.owner, path.other.owner)), [])
+        if path in paths:
+            paths.remove(path)
+        path.dead = True
+        node = self.nodes.get(path.owner)
+        if node is not None:
+            node.listener.detach(AgentId(path.other.owner), path)
+
     def cut(self, a: str, b: str, *, keep: bool = False) -> None:
         """The path dies with the frames under way. ``keep``: no new one until ``heal``."""
         pair = frozenset((a, b))
         if keep:
             self.severed.add(pair)
+        for path in self._replaced.pop(pair, []):
+            self._end(path)
         for path in self._paths.pop(pair, ()):
             path.dead = True
             node = self.nodes.get(path.owner)
@@ -384,9 +438,12 @@ class Network:
 
 
 def _arrive(path: MemoryPath, data: bytes) -> None:
-    reader = path.other.on_message
-    if not path.dead and reader is not None:
+    if path.dead:
+        return
+    if (reader := path.other.on_message) is not None:
         reader(data)
+    elif len(path.other.early) < MAX_EARLY:
+        path.other.early.append(data)
 
 
 def _fits(row: AgentRecord, skill: str) -> bool:

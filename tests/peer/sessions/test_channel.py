@@ -151,6 +151,18 @@ async def test_a_path_beside_the_one_in_use_is_read_and_nothing_is_sent_there():
     assert side.path.on_low is not better.on_low, "a replaced path unblocks nothing"
 
 
+async def test_only_the_new_path_settles_a_doubt_about_its_peer():
+    side = Side()
+    side.ask("r1")
+    side.path.on_message(frames.write_frame(1, 1, []))
+    side.channel.attach(better := Path(), 0)  # its hello left before that ack
+    assert side.calls.session.doubtful
+    side.path.on_message(frames.write_frame(2, 0, []))  # older than the hello
+    assert side.calls.session.doubtful and side.calls.session.a == 2
+    better.on_message(frames.write_ack(1))
+    assert not side.calls.session.doubtful and not side.path.closed
+
+
 async def test_a_path_that_was_read_before_is_believed_and_not_its_old_hello():
     side = Side()
     side.ask("r1")

@@ -132,7 +132,7 @@ class LinkEffects:
                 attempt = peer.attempts[effect.key]
                 self.spawn(self.run(attempt, attempt.candidate(effect.candidate)))
             case UsePath():
-                self._use(peer, peer.attempts[effect.key])
+                self._use(peer, peer.attempts[effect.key], effect.reason)
             case CloseConnection():
                 self._drop(peer, effect)
             case RequestOffer():
@@ -171,9 +171,11 @@ class LinkEffects:
                 text = f"The engine gave up on {attempt.peer}: {refused}."
                 self.failed(attempt, Unreachable(text))
 
-    def _use(self, peer: LinkedPeer, attempt: LinkAttempt) -> None:
+    def _use(self, peer: LinkedPeer, attempt: LinkAttempt, reason: str) -> None:
         """The mesh sends by that path from now on."""
         assert attempt.hello
+        tier, before = peer.paths[attempt.key].tier, peer.path.tier if peer.path else "no path"
+        log.info("link to %s: %s now, %s before: %s", peer.id, tier, before, reason)
         path, acked = peer.paths[attempt.key], attempt.hello.a
         known = attempt.key in peer.read
         peer.use(attempt, self._now())

@@ -80,9 +80,9 @@ class SessionChannel:
         self.path = path
         self.count = self.calls.open  # what waited for this path
         self._blocked, self._engine_bytes = False, 0
-        self.calls.via = path.tier
         self.calls.session.resume(acked)
         self.read(path)
+        self.calls.via = path.tier
         path.on_low = self._on_low
         self._flush()
 
@@ -115,11 +115,12 @@ class SessionChannel:
     def _receive(self, path: Path, data: bytes | str) -> None:
         now = path.heard_at = self.world.monotonic()
         calls = self.calls
+        calls.via = path.tier
         messages: list[Any] = []
         sink: Sink = []
         self._reading = True
         try:
-            control = self._read(data, now, messages)
+            control = self._read(path, data, now, messages)
             calls.handle(messages, now, sink)
             if sink:
                 self.perform(sink)
@@ -151,11 +152,20 @@ class SessionChannel:
         if halves:
             self._wait_for_halves()
 
-    def _read(self, data: bytes | str, now: float, messages: list[Any]) -> FrameControl | None:
+    def _read(
+        self, path: Path, data: bytes | str, now: float, messages: list[Any]
+    ) -> FrameControl | None:
         if isinstance(data, str):
             data = data.encode()
+        session = self.calls.session
+        if session.doubtful and path is not self.path:  # only the new path settles it
+            session.doubtful = False
+            try:
+                return session.receive(data, now, messages)
+            finally:
+                session.doubtful = True
         try:
-            return self.calls.session.receive(data, now, messages)
+            return session.receive(data, now, messages)
         except LostState:
             sink: Sink = []
             self.calls.restart(sink, Unreachable)  # its process is the same: it gave us up

@@ -19,8 +19,10 @@ from chatixia.ids import AgentId
 from chatixia.peer.engines import load
 from chatixia.peer.engines.base import EngineRefused
 from chatixia.peer.links.driver import LinkDriver
+from chatixia.peer.links.relay_streams import RelayMultiplexer
 from chatixia.peer.ports import Path
 from chatixia.wire.base import encode
+from chatixia.wire.relay import read_header, restamp
 from chatixia.wire.signaling import (
     Answer,
     Connect,
@@ -35,6 +37,7 @@ from chatixia.wire.signaling import (
     PeerLeft,
     SignalError,
 )
+from chatixia.world import REAL
 from tests.core.circle import Party, agent
 
 SECONDS = 20.0
@@ -51,6 +54,8 @@ class Relay:
         self.log: list[tuple[str, msgspec.Struct]] = []
         self.links: dict[str, Links] = {}
         self.bend: Bend = lambda source, frame: (frame,)
+        self.traffic: list[tuple[str, bytes]] = []
+        self.bend_traffic: Callable[[str, bytes], Iterable[bytes]] = lambda source, data: (data,)
         self.up = True
 
     def come(self, node: Node) -> None:
@@ -96,6 +101,16 @@ class Relay:
             for bent in self.bend(source, frame):
                 self.deliver(bent)
         return True
+
+    def pass_on(self, source: str, message: bytes) -> None:
+        """A binary message from an agent, restamped."""
+        self.traffic.append((source, message))
+        for bent in self.bend_traffic(source, message):
+            header = read_header(bent)
+            target = self.nodes.get(header.peer)
+            if target is not None and target.streams is not None:
+                passed = restamp(bent, header, source)
+                asyncio.get_running_loop().call_soon(target.streams.receive, passed)
 
     def deliver(self, frame: Any) -> None:
         """Bring a stamped frame to its target, or an error back."""
@@ -229,15 +244,27 @@ class Node:
         me: LocalIdentity,
         engine: str = "wrtc",
         driver: type[LinkDriver] = LinkDriver,
+        relayed: bool = False,
         **options: Any,
     ) -> None:
         self.relay, self.me, self.id = relay, me, me.id
-        self.driver = driver(me, load(engine), Signals(relay, me.id), **options)
+        self.streams = RelayMultiplexer(REAL, self._flush) if relayed else None
+        self.driver = driver(
+            me, load(engine), Signals(relay, me.id), streams=self.streams, **options
+        )
         self.listener = self.driver.listener = RecordingListener(self)
 
     async def start(self) -> None:
         await self.driver.start()
         self.relay.come(self)
+
+    def _flush(self) -> None:
+        asyncio.get_running_loop().call_soon(self._pump)
+
+    def _pump(self) -> None:
+        assert self.streams
+        while self.relay.up and (message := self.streams.next_message()) is not None:
+            self.relay.pass_on(self.id, message)
 
     def take(self, frame: msgspec.Struct) -> None:
         """A frame from the registry, over the wire."""

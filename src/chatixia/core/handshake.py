@@ -27,7 +27,7 @@ from chatixia.ids import is_incarnation, is_peer_id
 from chatixia.wire import signed
 from chatixia.wire.base import VERSION, VERSIONS
 from chatixia.wire.peer import Hello, HelloFrame
-from chatixia.wire.signaling import Answer, Offer, Register
+from chatixia.wire.signaling import Answer, Offer, Register, RelayOpen, RelayReady
 from chatixia.wire.trust import Signed
 
 from . import sdp
@@ -36,6 +36,8 @@ from .pins import judge
 from .ports import LocalIdentity, PinBook, RevocationBook, Verify
 
 NONCE_BYTES: Final = 16
+MAX_ATTEMPT: Final = 2**32 - 1
+"""A relay message names the attempt in 32 bits."""
 LOGIN_KINDS: Final = ("agent", "client", "machine", "owner")
 """Kinds of members that may log in at a registry."""
 
@@ -107,11 +109,11 @@ def check_offer(
     BadSignature, BadRequest (SDP), and whatever :func:`check_chain` and :func:`judge` raise.
     Pins are judged, not written: write them (:func:`chatixia.core.pins.accept`) after hello.
     """
-    _check_ends(offer, me)
+    check_ends(offer, me)
     if offer.peer_id.encode() >= me.id.encode():
         raise Denied(f"{offer.peer_id} offers, and only the lower id may.")
-    member = _check_sender(offer, me, book, now)
-    if not me.verify(member.sign, signed.SIGNAL, _offer_bytes(offer, me.mesh), _sig(offer.sig)):
+    member = check_sender(offer, me, book, now)
+    if not me.verify(member.sign, signed.SIGNAL, _offer_bytes(offer, me.mesh), decoded(offer.sig)):
         raise BadSignature(f"The offer is not signed by {member.id}.")
     return _verified(offer, member)
 
@@ -123,14 +125,16 @@ def check_answer(
 
     Raises as :func:`check_offer` does.
     """
-    _check_ends(answer, me)
+    check_ends(answer, me)
     if answer.peer_id != sent.target_id or answer.incarnation != sent.peer_incarnation:
         raise Denied(f"{answer.peer_id} was not asked.")
     bound = (answer.attempt, answer.offer_nonce, answer.offer_hash)
     if bound != (sent.attempt, sent.nonce, signed.b64(signed.digest(sent.sdp))):
         raise BadSignature(f"The answer of {answer.peer_id} is to another offer.")
-    member = _check_sender(answer, me, book, now)
-    if not me.verify(member.sign, signed.SIGNAL, _answer_bytes(answer, me.mesh), _sig(answer.sig)):
+    member = check_sender(answer, me, book, now)
+    if not me.verify(
+        member.sign, signed.SIGNAL, _answer_bytes(answer, me.mesh), decoded(answer.sig)
+    ):
         raise BadSignature(f"The answer is not signed by {member.id}.")
     return _verified(answer, member)
 
@@ -168,7 +172,7 @@ def check_hello(
     for name in _BOUND:
         if getattr(hello, name) != getattr(expected, name):
             raise BadSignature(f"The hello of {binding.peer} differs in {name}.")
-    if not verify(member.sign, signed.LINK, signed.hello(hello), _sig(frame.sig)):
+    if not verify(member.sign, signed.LINK, signed.hello(hello), decoded(frame.sig)):
         raise BadSignature(f"The hello is not signed by {binding.peer}.")
     check_member(member, now, revocations)
     return hello
@@ -189,7 +193,7 @@ def check_login(
     if member.id != register.peer_id or member.kind not in LOGIN_KINDS:
         raise BadChain(f"The membership of {member.id} does not let {register.peer_id} log in.")
     signed_bytes = login_bytes(register, mesh, nonce)
-    if not verify(member.sign, signed.LOGIN, signed_bytes, _sig(register.sig)):
+    if not verify(member.sign, signed.LOGIN, signed_bytes, decoded(register.sig)):
         raise BadSignature(f"{register.peer_id} did not prove its key.")
     return member
 
@@ -207,7 +211,7 @@ def login_bytes(register: Register, mesh: str, nonce: bytes) -> bytes:
         peer_id=register.peer_id,
         incarnation=register.incarnation,
         nonce=nonce,
-        my_nonce=_bytes(register.nonce),
+        my_nonce=decoded(register.nonce),
     )
 
 
@@ -240,7 +244,7 @@ def check_registry(
     if pinned is not None and member.sign != pinned:
         raise WrongMesh("The registry has another key than the one pinned.")
     signed_bytes = signed.registry(mesh=mesh, nonce=nonce, certificate=certificate)
-    if not verify(member.sign, signed.REGISTRY, signed_bytes, _sig(proof)):
+    if not verify(member.sign, signed.REGISTRY, signed_bytes, decoded(proof)):
         raise BadSignature("The registry did not prove its key for this connection.")
     return member
 
@@ -307,7 +311,11 @@ def _mirror(binding: HelloBinding) -> HelloBinding:
     )
 
 
-def _check_ends(message: Offer | Answer, me: LocalIdentity) -> None:
+Signal = Offer | Answer | RelayOpen | RelayReady
+"""Signed messages that open a path."""
+
+
+def check_ends(message: Signal, me: LocalIdentity) -> None:
     """Sender and addressee, before any signature is looked at."""
     if message.target_id != me.id or message.peer_id == me.id:
         raise Denied("This is not for me.")
@@ -315,15 +323,20 @@ def _check_ends(message: Offer | Answer, me: LocalIdentity) -> None:
         raise Denied("The sender's id is malformed.")
     if message.peer_incarnation != me.incarnation:
         raise Denied(f"{message.peer_id} means an earlier process of mine.")
-    if not is_incarnation(message.incarnation) or message.attempt < 1:
+    if not is_incarnation(message.incarnation) or not 1 <= message.attempt <= MAX_ATTEMPT:
         raise Denied(f"{message.peer_id} names no incarnation or attempt.")
-    if len(_bytes(message.nonce)) != NONCE_BYTES:
+    if len(decoded(message.nonce)) != NONCE_BYTES:
         raise Denied(f"{message.peer_id} sent no nonce of {NONCE_BYTES} bytes.")
     if not set(message.versions) & set(VERSIONS):
         raise UpgradeNeeded(f"{message.peer_id} speaks no version that I do.")
 
 
-def _check_sender(message: Offer | Answer, me: LocalIdentity, book: PinBook, now: float) -> Member:
+def check_sender(message: Signal, me: LocalIdentity, book: PinBook, now: float) -> Member:
+    """The member whose chain a message shows, as whom the registry stamped it.
+
+    ``now``: mesh seconds. The signature itself is the caller's. Raises BadSignature, BadChain,
+    NameTaken, and what :func:`check_chain` and :func:`judge` raise.
+    """
     member = check_chain(message.chain, mesh=me.mesh, now=now, verify=me.verify, ns=me.ns)
     if member.id != message.peer_id:
         raise BadSignature(f"{message.peer_id} shows the record of {member.id}.")
@@ -340,7 +353,7 @@ def _verified(message: Offer | Answer, member: Member) -> VerifiedDescription:
         member=member,
         incarnation=message.incarnation,
         attempt=message.attempt,
-        nonce=_bytes(message.nonce),
+        nonce=decoded(message.nonce),
         hash=signed.digest(message.sdp),
         capabilities=tuple(message.capabilities),
         version=max(set(message.versions) & set(VERSIONS)),
@@ -356,7 +369,7 @@ def _offer_bytes(offer: Offer, mesh: str) -> bytes:
         incarnation=offer.incarnation,
         peer_incarnation=offer.peer_incarnation,
         attempt=offer.attempt,
-        nonce=_bytes(offer.nonce),
+        nonce=decoded(offer.nonce),
         versions=offer.versions,
         capabilities=offer.capabilities,
         sdp=offer.sdp,
@@ -371,20 +384,18 @@ def _answer_bytes(answer: Answer, mesh: str) -> bytes:
         incarnation=answer.incarnation,
         peer_incarnation=answer.peer_incarnation,
         attempt=answer.attempt,
-        nonce=_bytes(answer.nonce),
+        nonce=decoded(answer.nonce),
         versions=answer.versions,
         capabilities=answer.capabilities,
         sdp=answer.sdp,
-        offer_nonce=_bytes(answer.offer_nonce),
-        offer_hash=_bytes(answer.offer_hash),
+        offer_nonce=decoded(answer.offer_nonce),
+        offer_hash=decoded(answer.offer_hash),
     )
 
 
-def _bytes(text: str) -> bytes:
+def decoded(text: str) -> bytes:
+    """The bytes of a base64url field that was signed. Raises BadSignature."""
     try:
         return signed.unb64(text)
     except BadRequest:
         raise BadSignature("A signed field is malformed.") from None
-
-
-_sig = _bytes

@@ -254,17 +254,21 @@ class Link:
         else:
             path.pending.append(message)
 
-    def error_received(self, error: MeshError, attempt: int, now: float, sink: Sink) -> None:
-        """The other side, or the registry (attempt 0), says why there is no link."""
-        tried = [s.trying for s in self.slots if s.trying and attempt in (0, s.trying.attempt)]
+    def error_received(
+        self, error: MeshError, attempt: int, now: float, sink: Sink, kind: str = ""
+    ) -> None:
+        """The other side, or the registry (attempt 0), says why there is no link, or no path of
+        ``kind``."""
+        slots = [slot for slot in self.slots if kind in ("", slot.kind.name)]
+        tried = [s.trying for s in slots if s.trying and attempt in (0, s.trying.attempt)]
         for path in tried:
             self.failed(path.key, error, now, sink)
         if tried:
             return
-        if any(slot.open and slot.open.attempt == attempt for slot in self.slots):
+        if any(slot.open and slot.open.attempt == attempt for slot in slots):
             self._doubt = error  # unsigned, so it cuts nothing; if the peer closes now, this is why
             return
-        for slot in self.slots:
+        for slot in slots:
             if slot.wanted and not slot.trying:
                 self._give_up(slot, error, sink)
 
@@ -408,6 +412,9 @@ class Link:
         slot.wanted = False
         if not isinstance(error, Unreachable | UnknownAgent):
             self._revive_until = 0.0
+        for other in self.slots:  # whoever refuses, or is not there, is so for worse kinds, too
+            if other.kind.best > slot.kind.best and not other.trying:
+                other.wanted = False
         self._fail(slot, error, sink)
 
     def _fail(self, slot: PathSlot, error: MeshError, sink: Sink) -> None:

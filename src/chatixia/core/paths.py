@@ -46,6 +46,8 @@ class PathKind(msgspec.Struct, frozen=True):
 
 
 DIRECT: Final = PathKind("direct", {"direct": 0, "turn": 1})
+RELAY: Final = PathKind("relay", {"relay": 2}, delay=0.1, either=True)
+"""Tried when a wanted link is not open by then."""
 
 
 class CreateOffer(msgspec.Struct):

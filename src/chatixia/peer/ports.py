@@ -57,6 +57,22 @@ class Path(Protocol):
         ...
 
 
+class RelayTraffic(Protocol):
+    """The relay streams that share the login's socket. All on the loop; nothing here raises."""
+
+    def next_message(self) -> bytes | None:
+        """The next binary message to send; None: there is none."""
+        ...
+
+    def receive(self, message: bytes) -> None:
+        """A binary message came."""
+        ...
+
+    def reset(self) -> None:
+        """The login is over, and every stream with it."""
+        ...
+
+
 class LinkListener(Protocol):
     """What the link driver tells the mesh. All on the loop; nothing here raises."""
 

@@ -32,34 +32,26 @@ from chatixia.errors import (
     Replaced,
     Unavailable,
 )
-from chatixia.peer.ports import Access
+from chatixia.peer.ports import Access, RelayTraffic
 from chatixia.peer.sessions.stop import closing
 from chatixia.wire.base import encode
 from chatixia.wire.peer import CAPABILITIES, SkillInfo
 from chatixia.wire.signaling import (
-    Answer,
     Config,
-    Connect,
     Goodbye,
     Heartbeat,
-    IceCandidate,
-    Offer,
     PeerJoined,
-    PeerLeft,
     PeerList,
     Ping,
     Pong,
     Register,
     RevokedPush,
     SignalError,
-    TaskDone,
-    TaskHint,
-    TaskProgress,
-    TaskPush,
     VerbResult,
 )
 from chatixia.world import REAL, World
 
+from .frames import LINK_FRAMES, MESH_FRAMES, RELAY_BYTES
 from .login import (
     CLOSE_SECONDS,
     LoginConnection,
@@ -92,9 +84,6 @@ CLIENT_GOODBYE_SECONDS: Final = 0.1
 """A client is listed nowhere, and a person waits for its command to end."""
 BATCH: Final = "batch/1"
 
-_LINKS: Final = (Offer, Answer, IceCandidate, Connect, PeerJoined, PeerLeft, PeerList)
-_MESH: Final = (TaskPush, TaskHint, TaskDone, TaskProgress, PeerJoined, PeerLeft)
-
 
 class Signaling:
     """One principal's login. Implements ``RegistryPort`` (``peer.ports``) for the mesh and
@@ -102,7 +91,7 @@ class Signaling:
 
     Callbacks, all on the loop: ``on_push`` and ``on_state`` (mesh), ``on_signal`` and ``on_up``
     (links), ``on_config``, ``on_revoked`` (after a revocation was verified and kept),
-    ``on_fault`` (the login ended for good).
+    ``on_fault`` (the login ended for good). ``relay``: what else goes over the socket.
     """
 
     def __init__(
@@ -139,6 +128,7 @@ class Signaling:
         self._last_refusal = ""
         self._loss_logged = False
         self._back_at = -inf
+        self.relay: RelayTraffic | None = None
         self._outbox = Outbox()
         self._revocations = RevocationReceiver(me, self._notify_revoked, self._finish)
         self._wake = asyncio.Event()
@@ -220,6 +210,10 @@ class Signaling:
             return False
         self._wake.set()
         return True
+
+    def flush(self) -> None:
+        """The relay has something to send."""
+        self._wake.set()
 
     def leave(self) -> None:
         """This process stops: leave the list at once."""
@@ -360,6 +354,7 @@ class Signaling:
     async def _serve(self, line: LoginConnection) -> None:
         """One login, from its first frame to its last."""
         self._outbox.clear()
+        self._reset_relay()
         self._up, self.refusal, self._end, self._last_refusal = True, None, None, ""
         self._busy = False
         self.url, self.epoch = line.url, line.welcome.epoch
@@ -379,7 +374,12 @@ class Signaling:
                 await writer
             self._verbs.broken(self._end_reason(True))
             self._notify(False)
+            self._reset_relay()
         self._log_lost()  # not where this task is cancelled: then the program ends, no login
+
+    def _reset_relay(self) -> None:
+        if self.relay is not None:
+            self.relay.reset()
 
     def _notify_revoked(self) -> None:
         self.on_revoked()
@@ -393,6 +393,9 @@ class Signaling:
         try:
             while True:
                 data = await ws.recv(decode=False)
+                if self.relay is not None and data[:1] in RELAY_BYTES:
+                    self.relay.receive(data)
+                    continue
                 try:
                     self._take(list(read(data)))
                 except MeshError as error:
@@ -403,8 +406,8 @@ class Signaling:
     async def _write(self, ws: ClientConnection) -> None:
         try:
             while True:
-                while self._outbox:
-                    await ws.send(self._outbox.batch(), text=True)
+                while await self._write_next(ws):
+                    pass
                 if self._over():
                     await ws.close()
                     return
@@ -412,6 +415,16 @@ class Signaling:
                 await self._wake.wait()
         except (ConnectionClosed, OSError):
             return  # the reader ends the login
+
+    async def _write_next(self, ws: ClientConnection) -> bool:
+        """The next message, signaling before the relay. False: there is none."""
+        if self._outbox:
+            await ws.send(self._outbox.batch(), text=True)
+            return True
+        message = self.relay.next_message() if self.relay is not None else None
+        if message is not None:
+            await ws.send(message)
+        return message is not None
 
     # -- what comes
 
@@ -425,9 +438,9 @@ class Signaling:
                 self._other(frame)
 
     def _other(self, frame: Any) -> None:
-        if isinstance(frame, _LINKS):
+        if isinstance(frame, LINK_FRAMES):
             self.on_signal(frame)
-        if isinstance(frame, _MESH):
+        if isinstance(frame, MESH_FRAMES):
             self.on_push(frame)
         match frame:
             case PeerList():

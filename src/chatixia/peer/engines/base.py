@@ -76,7 +76,7 @@ class PathStats(msgspec.Struct):
     server (``udp``, ``tcp`` or ``tls``), empty where it uses none.
     """
 
-    tier: Literal["direct", "turn"]
+    tier: Literal["direct", "turn", "relay"]
     local: str
     remote: str
     local_addr: str

@@ -69,8 +69,8 @@ class AttemptHost(Protocol):
     world: World
     servers: Sequence[IceServer]
 
-    def tell(self, message: msgspec.Struct) -> None:
-        """Send by signaling."""
+    def tell(self, message: msgspec.Struct) -> bool:
+        """Send by signaling. False: it will not go."""
         ...
 
     def acked(self, peer: str, incarnation: str) -> int:
@@ -299,9 +299,9 @@ class LinkAttempt:
 
     def _greet(self) -> None:
         """The channel is open: hold the certificate against the signed one, then say hello."""
-        if self.over or self.exchange is None or self.connection is None or not self.channel:
+        if self.over or self.exchange is None or not self.channel:
             return
-        certificate = self.connection.remote_fingerprint()
+        certificate = self._remote_fingerprint()
         if certificate is None:  # ended before it was greeted: nobody is accused
             self.fail(Unreachable(f"The connection with {self.peer} ended too early."))
             return
@@ -315,6 +315,10 @@ class LinkAttempt:
             self.fail(Unreachable(f"The channel to {self.peer} closed: {error}."))
             return
         self.channel.on_message = self._receive
+
+    def _remote_fingerprint(self) -> bytes | None:
+        """SHA-256 of the certificate that the peer really used."""
+        return self.connection.remote_fingerprint() if self.connection is not None else None
 
     def _receive(self, data: Data) -> None:
         """The peer's first message must be its hello; what follows waits for :meth:`_measure`."""
@@ -332,7 +336,7 @@ class LinkAttempt:
         """The tier is what the engine says of the selected pair, read before any call runs."""
         now = self._host.world.monotonic
         began, stats = now(), None
-        while not self.over and not self._complete(stats := await self._stats(), began):
+        while not self.over and not self._complete(stats := await self.read_stats(), began):
             if now() - began > STATS_SECONDS:
                 self.fail(Unreachable(f"The engine names no path to {self.peer}."))
                 return
@@ -344,9 +348,9 @@ class LinkAttempt:
         self.trace.end(f"open, {stats.tier}, {stats.local} here, {stats.remote} there{where}")
         self._host.verified(self)
 
-    async def _stats(self) -> PathStats | None:
-        assert self.connection
-        return await self.connection.stats()
+    async def read_stats(self) -> PathStats | None:
+        """What is known of the path now; None: there is none."""
+        return await self.connection.stats() if self.connection is not None else None
 
     def _complete(self, stats: PathStats | None, began: float) -> bool:
         """Whether a reading will do: its address is there, or nothing more will tell it."""
@@ -393,8 +397,8 @@ class LinkAttempt:
     async def _broke(self, exchange: HelloExchange) -> None:
         """It failed before it opened. Where packets do pass, the certificates did not hold: neither
         a path that dies nor a peer that closes meanwhile leaves the engine so."""
-        passes = await self._stats() is not None
-        certificate = self.connection.remote_fingerprint() if self.connection else None
+        passes = await self.read_stats() is not None
+        certificate = self._remote_fingerprint()
         try:
             if certificate is not None:
                 exchange.check_certificate(certificate)

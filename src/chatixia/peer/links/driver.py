@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Final
 
-from chatixia.core.paths import Sink
+from chatixia.core.paths import DIRECT, RELAY, Sink
 from chatixia.core.ports import LocalIdentity
 from chatixia.errors import Overloaded
 from chatixia.ids import AgentId
@@ -21,8 +23,12 @@ from .effects import LinkEffects, Signals
 from .membership import MembershipCheck
 from .monitor import LinkMonitor
 from .peers import LinkedPeers, Records
+from .relay_attempt import RelayAttempt
+from .relay_streams import RelayMultiplexer
 from .reports import LinkReports
 from .signaling import LinkSignaling
+
+DRAIN_SECONDS: Final = 1.0
 
 
 class LinkDriver:
@@ -30,6 +36,7 @@ class LinkDriver:
 
     ``keep``: warm links that may idle (None: all). ``ttl``: seconds that links live without the
     registry's confirmation. ``records``: the table of peers, shared with the mesh.
+    ``streams``: those of the relay, None for a driver that uses none.
     """
 
     def __init__(
@@ -42,12 +49,17 @@ class LinkDriver:
         keep: int | None = 32,
         ttl: float = 7 * 86_400.0,
         records: Records | None = None,
+        streams: RelayMultiplexer | None = None,
     ) -> None:
         self.engine, self.world = engine, world
         self.records: Records = RemotePeers() if records is None else records
         self.peers = LinkedPeers(me.id, world, self.records)
         self.reports = LinkReports(self.peers, engine.name, signals.send)
         self.effects = LinkEffects(me, engine, signals, world, self.peers, self.reports)
+        self._streams = streams
+        if streams is not None:
+            self.peers.kinds = (DIRECT, RELAY)
+            self.effects.attempt_types[RELAY.name] = partial(RelayAttempt, streams=streams)
         self.membership = MembershipCheck(me, world, self.peers, self.effects, ttl)
         self.monitor = LinkMonitor(
             world, self.peers, self.effects, self.reports, self.membership, keep
@@ -80,6 +92,8 @@ class LinkDriver:
     async def stop(self) -> None:
         """Leave the list, close every link with a drain, end every task."""
         self.effects.stopping = True
+        if self._streams is not None:  # its socket ends with the login
+            await self._streams.drain(DRAIN_SECONDS)
         self.effects.signals.leave()
         self.reports.stop()
         await self.monitor.stop()
@@ -121,7 +135,7 @@ class LinkDriver:
             return ""
         for attempt in linked.attempts.values():
             if not (attempt.open or attempt.over):
-                linked.trouble = attempt.trouble
+                linked.trouble = attempt.trouble or linked.trouble
         return linked.trouble or UNANSWERED
 
     def likely(self, peer: AgentId) -> str:
@@ -129,9 +143,9 @@ class LinkDriver:
         linked = self.peers.get(peer)
         if linked is None:
             return ""
-        waiting = [each for each in linked.attempts.values() if not (each.open or each.over)]
-        if waiting:
-            linked.likely = waiting[-1].likely
+        for attempt in linked.attempts.values():
+            if not (attempt.open or attempt.over):
+                linked.likely = attempt.likely or linked.likely
         return linked.likely
 
     def report(self) -> Sequence[LinkReport]:
@@ -141,8 +155,11 @@ class LinkDriver:
     def cut(self, peer: str) -> None:
         """For tests: the connection dies under the living session, as if its path had."""
         attempt = self.peers[peer].open
-        assert attempt and attempt.connection
-        self.effects.spawn(attempt.connection.close(0))
+        assert attempt and attempt.channel
+        if attempt.connection is not None:
+            self.effects.spawn(attempt.connection.close(0))
+        else:
+            attempt.channel.close()
 
     # -- for signaling
 

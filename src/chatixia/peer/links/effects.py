@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from math import inf
 from typing import Any, Final, Protocol
 
 import msgspec
 
 from chatixia.background import BackgroundTasks
-from chatixia.core.handshake import VerifiedDescription
 from chatixia.core.offers import BAR_SECONDS
 from chatixia.core.paths import (
     DIRECT,
@@ -32,10 +31,10 @@ from chatixia.errors import BadRequest, MeshError, Unreachable
 from chatixia.ids import AgentId
 from chatixia.peer.engines.base import Engine, EngineRefused, IceServer
 from chatixia.wire.peer import Bye
-from chatixia.wire.signaling import Connect, Offer, SignalError
+from chatixia.wire.signaling import Connect, SignalError
 from chatixia.world import World
 
-from .attempt import LinkAttempt
+from .attempt import AttemptHost, LinkAttempt
 from .peers import LinkedPeer, LinkedPeers
 from .reports import LinkReports
 
@@ -48,6 +47,8 @@ TICK_SECONDS: Final = 0.5
 REFUSAL_BURST: Final = 20
 """Refusals that are logged and answered at once; one more for each REFUSAL_SECONDS."""
 REFUSAL_SECONDS: Final = 0.5
+AttemptType = Callable[[AttemptHost, int, str, int, str], LinkAttempt]
+"""What makes an attempt: its host, key, peer, number, and the peer's incarnation."""
 
 
 class Signals(Protocol):
@@ -85,7 +86,7 @@ class LinkEffects:
     ) -> None:
         self.me, self.engine, self.signals, self.world = me, engine, signals, world
         self.servers: Sequence[IceServer] = ()
-        self.attempt_types: dict[str, type[LinkAttempt]] = {DIRECT.name: LinkAttempt}
+        self.attempt_types: dict[str, AttemptType] = {DIRECT.name: LinkAttempt}
         self.tasks = BackgroundTasks(_log_failure)
         self.stopping = False
         self._peers, self._reports = peers, reports
@@ -111,14 +112,20 @@ class LinkEffects:
             self.step(peer, self._now())
 
     def accept(
-        self, peer: LinkedPeer, sink: Sink, offer: Offer, description: VerifiedDescription
+        self,
+        peer: LinkedPeer,
+        sink: Sink,
+        number: int,
+        incarnation: str,
+        answer: Callable[[LinkAttempt], Coroutine[Any, Any, None]],
+        kind: str = DIRECT.name,
     ) -> None:
-        """The same for a checked offer, which is answered where that was decided."""
+        """The same for a checked offer, which is answered where that was decided. ``number``: its
+        attempt's; ``answer``: how it is answered."""
         for effect in sink:
             if isinstance(effect, AcceptOffer):
-                incarnation = description.incarnation
-                attempt = self._attempt(peer, effect.key, description.attempt, incarnation)
-                self.spawn(self.run(attempt, attempt.answer(offer, description)))
+                attempt = self._attempt(peer, effect.key, number, incarnation, kind)
+                self.spawn(self.run(attempt, answer(attempt)))
             else:
                 self._one(peer, effect)
 
@@ -197,8 +204,9 @@ class LinkEffects:
         if attempt is None:
             return
         if not (attempt.open or attempt.over):
-            peer.likely = attempt.likely
-            attempt.trace.end(f"given up, {attempt.trouble}; {effect.reason.rstrip('.')}")
+            peer.likely = attempt.likely or peer.likely
+            trouble = attempt.trouble or "no stream"
+            attempt.trace.end(f"given up, {trouble}; {effect.reason.rstrip('.')}")
         if effect.after:
             asyncio.get_running_loop().call_later(effect.after, self.forget, peer, attempt)
         else:
@@ -228,9 +236,9 @@ class LinkEffects:
 
     # -- for an attempt
 
-    def tell(self, message: msgspec.Struct) -> None:
-        """Send by signaling; what does not go is noticed by its deadline."""
-        self.signals.send(message)
+    def tell(self, message: msgspec.Struct) -> bool:
+        """Send by signaling; of what does not go a deadline tells, too."""
+        return self.signals.send(message)
 
     def acked(self, peer: str, incarnation: str) -> int:
         """``hello.a``."""
@@ -274,7 +282,7 @@ class LinkEffects:
         peer = self._peers.get(attempt.peer)
         if attempt.over or peer is None:
             return
-        peer.trouble = attempt.trouble
+        peer.trouble = attempt.trouble or peer.trouble
         if not isinstance(error, Unreachable):
             self.refuse(attempt.peer, error, "hello", attempt.attempt)
         sink: Sink = []

@@ -121,9 +121,9 @@ class LinkMonitor:
     async def _read_stats(self, peer: LinkedPeer) -> None:
         attempt, witnesses = peer.open, peer.witnesses
         try:
-            if attempt is None or attempt.connection is None or witnesses is None:
+            if attempt is None or witnesses is None:
                 return
-            stats = await attempt.connection.stats()
+            stats = await attempt.read_stats()
             if stats is not None and peer.open is attempt:
                 peer.stats = stats
                 witnesses.witness(stats.last_answer, self._world.monotonic())

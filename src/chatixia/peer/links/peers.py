@@ -48,6 +48,13 @@ class LinkedPeer:
         """Whether forgetting this peer loses nothing."""
         return self.link.quiet and not self.attempts
 
+    def attempt_of(self, kind: str, number: int) -> LinkAttempt | None:
+        """The attempt of that number under way at a kind of path."""
+        trying = next((each.trying for each in self.link.slots if each.kind.name == kind), None)
+        if trying is None or trying.attempt != number:
+            return None
+        return self.attempts.get(trying.key)
+
     def use(self, attempt: LinkAttempt, now: float) -> None:
         """Its path is the one in use from now on."""
         self.open, self.path, self.stats = attempt, self.paths[attempt.key], attempt.stats

@@ -11,7 +11,8 @@ from typing import Final
 import msgspec
 
 from chatixia.core.handshake import check_offer
-from chatixia.core.paths import Sink
+from chatixia.core.openings import check_open
+from chatixia.core.paths import DIRECT, RELAY, Sink
 from chatixia.errors import (
     Denied,
     MeshError,
@@ -30,19 +31,32 @@ from chatixia.wire.signaling import (
     PeerJoined,
     PeerLeft,
     PeerList,
+    RelayOpen,
+    RelayReady,
     SignalError,
 )
 
+from .attempt import LinkAttempt
 from .effects import LinkEffects
 from .monitor import LinkMonitor
 from .peers import LinkedPeer, LinkedPeers
+from .relay_attempt import RelayAttempt
 
 log = logging.getLogger("chatixia.peer")
 
 MAX_CONNECTIONS: Final = 1024
 """To all peers together; the next offer is answered ``busy``."""
 
-PeerMessage = Offer | Answer | IceCandidate | Connect
+KIND_OF: Final = {
+    "offer": DIRECT.name,
+    "answer": DIRECT.name,
+    "ice_candidate": DIRECT.name,
+    "relay_open": RELAY.name,
+    "relay_ready": RELAY.name,
+}
+"""The kind of path that an error to such a frame is about; any other error is not about one."""
+
+PeerMessage = Offer | Answer | IceCandidate | Connect | RelayOpen | RelayReady
 
 
 class LinkSignaling:
@@ -55,7 +69,7 @@ class LinkSignaling:
     def receive(self, message: msgspec.Struct) -> None:
         """A frame from the registry that is about links. Never raises."""
         match message:
-            case Offer() | Answer() | IceCandidate() | Connect():
+            case Offer() | Answer() | IceCandidate() | Connect() | RelayOpen() | RelayReady():
                 self._from_peer(message)
             case SignalError():
                 self._error(message)
@@ -84,7 +98,7 @@ class LinkSignaling:
         except MeshError as error:
             self._effects.refuse(name, error, ref, attempt)
             peer = self._peers.get(name)
-            if isinstance(message, Offer) and peer is not None:
+            if isinstance(message, Offer | RelayOpen) and peer is not None:
                 sink: Sink = []
                 peer.link.refused(error, sink)
                 self._effects.perform(peer, sink)
@@ -96,6 +110,10 @@ class LinkSignaling:
                 self._offer(peer, message)
             case Answer():
                 self._answer(peer, message)
+            case RelayOpen():
+                self._relay_open(peer, message)
+            case RelayReady():
+                self._relay_ready(peer, message)
             case Connect():
                 peer.link.requested(message.incarnation, message.restart, self._now(), sink)
                 self._effects.perform(peer, sink)
@@ -104,25 +122,52 @@ class LinkSignaling:
                     peer.link.candidate(message, sink)
                 self._effects.perform(peer, sink)
 
-    def _offer(self, peer: LinkedPeer, offer: Offer) -> None:
-        now = self._now()
+    def _admit(self, peer: LinkedPeer, message: Offer | RelayOpen, now: float) -> None:
+        """Before its signature is looked at. Raises Denied, Overloaded or PeerRestarted."""
         peer.link.guard.offer(now)
-        if offer.peer_incarnation != self._me.incarnation:
+        if message.peer_incarnation != self._me.incarnation:
             raise PeerRestarted(f"{self._me.id} is another process by now.")
         if self._peers.connections >= MAX_CONNECTIONS:
             raise Overloaded("Too many connections at once.")
+
+    def _offer(self, peer: LinkedPeer, offer: Offer) -> None:
+        now = self._now()
+        self._admit(peer, offer, now)
         description = check_offer(offer, self._me, self._me.book, now=self._me.clock.now())
         sink: Sink = []
-        peer.link.offered(description.incarnation, description.attempt, now, sink)
-        self._effects.accept(peer, sink, offer, description)
+        number, incarnation = description.attempt, description.incarnation
+        peer.link.offered(incarnation, number, now, sink)
+        self._effects.accept(
+            peer, sink, number, incarnation, lambda attempt: attempt.answer(offer, description)
+        )
 
     def _answer(self, peer: LinkedPeer, answer: Answer) -> None:
-        trying = peer.link.trying
-        attempt = peer.attempts.get(trying.key) if trying else None
-        if attempt is None or answer.attempt != attempt.attempt:
+        attempt = peer.attempt_of(DIRECT.name, answer.attempt)
+        if attempt is None:
             log.debug("an answer of %s to no offer of mine", peer.id)
             return
         self._effects.spawn(self._effects.run(attempt, attempt.answered(answer)))
+
+    def _relay_open(self, peer: LinkedPeer, message: RelayOpen) -> None:
+        now = self._now()
+        self._admit(peer, message, now)
+        opening = check_open(message, self._me, self._me.book, now=self._me.clock.now())
+        sink: Sink = []
+        number, incarnation = opening.attempt, opening.incarnation
+        peer.link.offered(incarnation, number, now, sink, RELAY.name)
+
+        async def reply(attempt: LinkAttempt) -> None:
+            assert isinstance(attempt, RelayAttempt)
+            await attempt.reply(message, opening)
+
+        self._effects.accept(peer, sink, number, incarnation, reply, RELAY.name)
+
+    def _relay_ready(self, peer: LinkedPeer, message: RelayReady) -> None:
+        attempt = peer.attempt_of(RELAY.name, message.attempt)
+        if not isinstance(attempt, RelayAttempt):
+            log.debug("a relay_ready of %s to no relay_open of mine", peer.id)
+            return
+        self._effects.spawn(self._effects.run(attempt, attempt.confirmed(message)))
 
     def _error(self, message: SignalError) -> None:
         """Why the other side (or, unstamped, the registry) carries no link on."""
@@ -143,7 +188,9 @@ class LinkSignaling:
         # An agent's refusal concerns both users; that the registry does not know one is common.
         level = logging.WARNING if message.peer_id else logging.INFO
         log.log(level, "%s: no link: %s", name, error)
-        peer.link.error_received(error, message.attempt, now, sink)
+        nobody = not message.peer_id and isinstance(error, UnknownAgent)  # of any kind
+        kind = "" if nobody else KIND_OF.get(message.ref, "")
+        peer.link.error_received(error, message.attempt, now, sink, kind)
         if message.peer_id and isinstance(error, PeerRestarted) and message.incarnation:
             peer.link.present(message.incarnation, now, sink)
         self._effects.perform(peer, sink)

@@ -94,10 +94,14 @@ def invite(
             ephemeral=ephemeral,
         )
         rest.call("invite.put", Invite([sign_record(record, owner.sign), *chain], list(via)))
-    mesh, registry = bytes.fromhex(profile.mesh), signed.key_hash(profile.registry_key)
-    string = encode(JoinString(addresses, secret, mesh[:PART], registry[:PART]))
     local = all(is_loopback(address) for address in addresses)
+    string = _join_string(profile, addresses, secret)
     return Invited(string, key_id(key), name, record.redeem_by, local)
+
+
+def _join_string(profile: Profile, addresses: tuple[str, ...], secret: bytes) -> str:
+    mesh, registry = bytes.fromhex(profile.mesh), signed.key_hash(profile.registry_key)
+    return encode(JoinString(addresses, secret, mesh[:PART], registry[:PART]))
 
 
 def waiting(profile: Profile, key: str, wait_ms: int = WAIT_MS) -> Invitation:

@@ -7,24 +7,25 @@ from typing import Any, TypeVar
 
 from .clock import StoreClock
 from .queries import load
-from .readers import Read, Readers
+from .readers import Readers
 from .writer import Lane, Writer
 
 T = TypeVar("T")
 
 
 class StoreAccess:
-    """Given to each part of a store. ``generation``: the high part of fences, epochs, cursors."""
+    """Given to each part of a store.
+
+    ``generation``: the high part of fences, epochs, cursors. ``now()``: store time in seconds,
+    which never steps back, also over restarts; mesh time is this. ``await run(read)``:
+    ``read(connection)`` over one snapshot, off the loop (``Readers.run``).
+    """
 
     def __init__(
         self, writer: Writer, readers: Readers, clock: StoreClock, generation: int
     ) -> None:
-        self._writer, self._readers, self._clock = writer, readers, clock
-        self.generation = generation
-
-    def now(self) -> float:
-        """Store time in seconds: never steps back, also over restarts. Mesh time is this."""
-        return self._clock.now()
+        self._writer, self.generation = writer, generation
+        self.now, self.run = clock.now, readers.run
 
     async def write(
         self, run: Callable[..., T], *args: Any, lane: Lane = Lane.SUBMIT, size: int = 0
@@ -37,14 +38,10 @@ class StoreAccess:
         """Whether something of ``holder`` waits for the writer or is being written."""
         return self._writer.has(holder)
 
-    async def run(self, read: Read[T]) -> T:
-        """``read(connection)`` over one snapshot, off the loop."""
-        return await self._readers.run(read)
-
     async def read(self, name: str, params: dict[str, Any]) -> list[Any]:
         """All rows of the statement ``name``."""
         sql = load()[name]
-        return await self._readers.run(lambda db: db.execute(sql, params).fetchall())
+        return await self.run(lambda db: db.execute(sql, params).fetchall())
 
     async def first(self, name: str, params: dict[str, Any]) -> Any:
         """The first row of the statement ``name``, or None."""

@@ -29,7 +29,8 @@ class Store:
 
     Each raises Overloaded (a queue is full), Unavailable (closed, or a read took over 1 s),
     DiskFull (definite) and OutcomeUnknown (the commit failed; the process ends). ``bounds``: what
-    holders share; ``access``, ``memory`` and ``resources``: what the parts stand on.
+    holders share; ``access``, ``memory`` and ``resources``: what the parts stand on. ``now()``:
+    store time in seconds, which never steps back, also over restarts; mesh time is this.
     """
 
     def __init__(self, resources: StoreResources, world: World, bounds: ShareLimits) -> None:
@@ -37,7 +38,7 @@ class Store:
         tx, clock, memory, file = resources.state
         self.bounds, self.memory = bounds, memory
         access = StoreAccess(self._writer, resources.readers, clock, tx.generation)
-        self.access = access
+        self.access, self.now = access, clock.now
         self.tasks = TaskStore(access, memory, self.disk_low)
         self.leases = LeaseStore(access, memory, world)
         self.upkeep = StoreUpkeep(access, memory, world)
@@ -80,10 +81,6 @@ class Store:
     def generation(self) -> int:
         """The store generation: the high part of fences, epochs and cursors."""
         return self.access.generation
-
-    def now(self) -> float:
-        """Store time in seconds: never steps back, also over restarts. Mesh time is this."""
-        return self.access.now()
 
     def disk_free(self) -> int:
         """Bytes free on the data directory's file system."""

@@ -11,6 +11,9 @@ from .breaks import Fault
 
 CAPABILITIES = "tests/core/test_capabilities.py"
 DRIVER = "tests/peer/test_driver.py"
+STATUS = "tests/peer/sessions/test_status.py"
+DATAGRAMS = "tests/peer/links/test_datagrams.py"
+BASE = "tests/peer/engines/test_base.py"
 OLDER = f"{DRIVER}::test_an_older_and_a_newer_peer_agree_on_what_both_know"
 
 
@@ -37,7 +40,63 @@ def unsent(original: Any) -> Any:
     return lambda self, pending: None
 
 
+def unheard(original: Any) -> Any:
+    """What a peer says of itself goes nowhere."""
+    return lambda self, peer, payload: None
+
+
+def in_any_order(original: Any) -> Any:
+    """What came last is the newest."""
+
+    def heard(self: Any, peer: str, payload: Any) -> None:
+        if peer in self._peers:
+            self._peers[peer].status.n = 0
+        original(self, peer, payload)
+
+    return heard
+
+
+def greedy(original: Any) -> Any:
+    """All that comes is read."""
+    return lambda self, data: self.on_message(data)
+
+
+def reliable(original: Any) -> Any:
+    """A channel like the other."""
+    return lambda self, label, lossy=False: original(self, label)
+
+
 FAULTS: list[Fault] = [
+    Fault(
+        "status-unheard",
+        "both ends of a link hear what the other does",
+        {"chatixia.peer.sessions.status:StatusTeller.heard": unheard},
+        (
+            f"{STATUS}::test_who_is_linked_hears_what_a_process_does_and_that_it_ended",
+            f"{DRIVER}::test_both_ends_of_a_link_tell_what_they_do[wrtc]",
+        ),
+    ),
+    Fault(
+        "status-overtaken",
+        "an overtaken status does not count",
+        {"chatixia.peer.sessions.status:StatusTeller.heard": in_any_order},
+        (f"{STATUS}::test_an_overtaken_one_does_not_count_and_junk_is_left_out",),
+    ),
+    Fault(
+        "status-flood",
+        "what comes beside a session is bounded",
+        {"chatixia.peer.links.datagrams:DatagramChannel._receive": greedy},
+        (f"{DATAGRAMS}::test_what_is_too_long_or_too_much_is_not_read",),
+    ),
+    Fault(
+        "status-sent-again",
+        "what may be lost is not sent again, and holds nothing up",
+        {
+            "chatixia.peer.engines.wrtc:WrtcConnection.create_channel": reliable,
+            "chatixia.peer.engines.aiortc:AiortcConnection.create_channel": reliable,
+        },
+        (f"{BASE}::test_a_lossy_channel_is_unordered_and_sends_nothing_again_at_both_ends",),
+    ),
     Fault(
         "blind-to-an-older-peer",
         "nothing goes to an older peer that it does not know",

@@ -227,6 +227,12 @@ class RecordingListener:
     def calls(self, peer: AgentId) -> int:
         return 7
 
+    def resends(self, peer: AgentId) -> int:
+        return 3
+
+    def status(self, peer: AgentId) -> str:
+        return "acting"
+
     async def until(self, holds: Callable[[], Any], seconds: float = SECONDS) -> None:
         """Wait for something this mesh is told of."""
         async with asyncio.timeout(seconds):

@@ -31,6 +31,7 @@ from chatixia.peer.links.attempt import LinkAttempt
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.peer import CAPABILITIES, SkillInfo
 from chatixia.wire.signaling import Config
+from tests.until import until
 
 WORKER = Path(__file__).with_name("worker.py")
 ENGINES = ("wrtc", "aiortc")
@@ -288,6 +289,34 @@ async def test_an_older_and_a_newer_peer_agree_on_what_both_know(kind, names):
             else:
                 with pytest.raises(TooLarge, match="16 KiB"):
                     await one.call(large)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+async def test_both_ends_of_a_link_tell_what_they_do(engine):
+    """On a channel beside the calls, which whoever first has something to say makes."""
+    async with meshes(f"alice@{engine}", "bob") as (_, alice, bob):
+        work, began = asyncio.Event(), asyncio.Event()
+
+        async def hang(said: Any, answer: Any) -> None:
+            began.set()
+            await work.wait()
+            answer.reply(b"1")
+
+        for mesh in (alice, bob):
+            mesh.dispatcher.handler = hang
+        calls = [asyncio.ensure_future(one.call(ask(two.id))) for one, two in pairs(alice, bob)]
+        for one, two in pairs(alice, bob):
+            await until(lambda one=one: [r.status for r in one.links()] == ["acting"])
+            datagrams = one.driver.peers[two.id].open.datagrams
+            assert datagrams.channels and all(each.lossy for each in datagrams.channels)
+        work.set()
+        await asyncio.gather(*calls)
+        for one, _ in pairs(alice, bob):
+            await until(lambda one=one: [r.status for r in one.links()] == ["idle"])
+
+
+def pairs(one: Any, two: Any) -> tuple[tuple[Any, Any], ...]:
+    return (one, two), (two, one)
 
 
 async def test_a_peer_without_a_session_that_is_known_gets_calls_by_the_queue_which_say_why():

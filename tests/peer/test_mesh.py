@@ -261,7 +261,8 @@ async def test_ping_skills_prompt_and_status_have_receivers():
         assert b'"hang"' not in one
         assert (await mesh.a.call(out("", b'{"message":"hi"}', kind="prompt"))).value
         assert (await mesh.a.call(out("", b'{"status":"idle"}', kind="status"))).value == b"null"
-        assert [each.kind for each in mesh.skills.seen] == ["prompt", "status"]
+        assert [each.kind for each in mesh.skills.seen] == ["prompt"]
+        assert mesh.b.listener.status("a") == "idle"
 
 
 async def test_a_ping_without_a_link_ends():

@@ -24,6 +24,7 @@ SESSION: Final = "session/1"
 FRAGMENTS: Final = "fragments/1"
 CREDIT: Final = "credit/1"
 STREAM: Final = "stream/1"
+STATUS: Final = "status/1"
 STREAMING: Final = frozenset({STREAM, CREDIT})
 """A stream whose reader cannot say how much it takes has no bound."""
 

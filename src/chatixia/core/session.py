@@ -64,7 +64,8 @@ class _Sent(msgspec.Struct, gc=False):
 
 
 class PeerSession:
-    """One side. ``a``: highest frame received in order; ``s``: highest number given.
+    """One side. ``a``: highest frame received in order; ``s``: highest number given; ``resent``:
+    frames that went again.
 
     ``acked``: notes whose frame was acknowledged since the caller last emptied it; ``halves``:
     messages that came in part; ``largest``: bytes of the largest message that the peer takes.
@@ -98,11 +99,12 @@ class PeerSession:
         "halves",
         "largest",
         "replies",
+        "resent",
         "s",
     )
 
     def __init__(self, pool: FragmentBudget | None = None) -> None:
-        self.s = self.a = self.acked_out = 0
+        self.s = self.a = self.acked_out = self.resent = 0
         self.ack_now = False
         self.doubtful = self.forgetful = False
         self.acked: list[Any] = []
@@ -252,6 +254,7 @@ class PeerSession:
         self._since_ack = 0
         if self._again:
             self._again.popleft()
+            self.resent += 1
             return
         count, data = self._taken
         self.s += 1

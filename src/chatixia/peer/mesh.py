@@ -36,6 +36,7 @@ from .sessions.dispatch import CallDispatcher, LinkStream
 from .sessions.listener import SessionListener
 from .sessions.peers import PeerState, PeerTable, fail
 from .sessions.router import CallRouter
+from .sessions.status import StatusTeller
 from .sessions.stop import closing
 from .tasks.dedup import DuplicateGuard
 from .tasks.submitter import QueueClient
@@ -51,7 +52,7 @@ class PeerMesh:
     ``await start()``, ``await stop()``; between them every method of ``core.ports.MeshPort``.
     ``records``: the table of peers, shared with the links. ``peers``: the sessions in it;
     ``router``: link or queue; ``listener``: what links report goes there;
-    ``dispatcher``: the requests at work.
+    ``dispatcher``: the requests at work; ``status``: tells the others of them.
     """
 
     def __init__(
@@ -87,6 +88,10 @@ class PeerMesh:
             )
             self.dispatcher.follow = self._duplicates.follow
             registry.on_push, registry.on_state = self._pushed, self._registry_moved
+        self.status = StatusTeller(
+            self.peers, self.dispatcher, timers, lambda: len(self._queued_runs())
+        )
+        self.listener.on_open, self.listener.on_told = self.status.opened, self.status.told
         self._skills: dict[str, SkillInfo] = {}
         self._exclusion: MeshError | None = None
 
@@ -121,6 +126,7 @@ class PeerMesh:
     async def stop(self) -> None:
         """Cancel what runs, close links, end every task."""
         self.listener.stopped = True
+        self.status.stop()
         self._end_pending(closing)
         for peer in self.peers:
             if peer.looking is not None:

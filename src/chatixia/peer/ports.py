@@ -42,6 +42,14 @@ class Path(Protocol):
         """Take all of ``data`` or raise EngineRefused (peer.engines.base)."""
         ...
 
+    def tell(self, data: bytes) -> bool:
+        """Send beside the session what may be lost. False: this path has no channel for it."""
+        ...
+
+    def on_told(self, reader: Callable[[bytes | str], None]) -> None:
+        """Who reads what the peer tells so."""
+        ...
+
     @property
     def buffered(self) -> int:
         """Bytes taken and not sent yet; ``on_low`` fires when few are left."""
@@ -126,6 +134,14 @@ class LinkListener(Protocol):
 
     def calls(self, peer: AgentId) -> int:
         """Calls with that peer, both ways, since its present path opened."""
+        ...
+
+    def resends(self, peer: AgentId) -> int:
+        """Frames of the present session that went again."""
+        ...
+
+    def status(self, peer: AgentId) -> str:
+        """What that peer says of itself (``agent_status``), "" if it said nothing."""
         ...
 
 

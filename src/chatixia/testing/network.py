@@ -63,6 +63,7 @@ class MemoryPath:
         self.capabilities = frozenset(CAPABILITIES)
         self.on_message: Callable[[bytes | str], None] | None = None
         self.on_low: Callable[[], None] = _nothing
+        self._reader: Callable[[bytes | str], None] = _nothing
         self.other: MemoryPath
         self.heard_at = 0.0
         self.dead = False
@@ -82,6 +83,20 @@ class MemoryPath:
         if len(data) > MAX_MESSAGE:
             raise EngineRefused("too_large")
         self.network.carry(self, data)
+
+    def tell(self, data: bytes) -> bool:
+        """Send beside the session, at once; on a dead path it is lost."""
+        if not self.dead:
+            self.other.told(data)
+        return True
+
+    def on_told(self, reader: Callable[[bytes | str], None]) -> None:
+        """Who reads that."""
+        self._reader = reader
+
+    def told(self, data: bytes) -> None:
+        """What the far end sent beside the session."""
+        self._reader(data)
 
     def close(self, reason: str) -> None:
         """End this path at both ends."""

@@ -24,6 +24,10 @@ MAX_SKILL_BYTES: Final = MIB
 MAX_HOPS: Final = 8
 CHANNEL: Final = "mesh"
 """The label of the call channel, and of the described single channel."""
+STATUS_CHANNEL: Final = "status"
+"""The label of the unordered channel on which nothing is sent again, for ``agent_status``."""
+MAX_STATUS: Final = KIB
+"""A message on that channel; a longer one is dropped."""
 
 MESSAGE_TYPES: Final[dict[str, str]] = {
     "ping": "are you there; answered by pong with the same request_id",
@@ -138,9 +142,12 @@ class SkillReply(msgspec.Struct, omit_defaults=True):
 
 
 class Status(msgspec.Struct, omit_defaults=True):
-    """Payload of ``agent_status``."""
+    """Payload of ``agent_status``: ``idle``, ``acting`` (skills run) or ``thinking`` (a prompt is
+    answered). ``running``: requests at work; ``n`` rises with each change of one process."""
 
     status: Short = ""
+    running: Count = 0
+    n: Count = 0
 
 
 class Ping(msgspec.Struct, omit_defaults=True):
@@ -209,5 +216,5 @@ class Bye(msgspec.Struct, omit_defaults=True):
     bye_ack: Count | None = None
 
 
-CAPABILITIES: Final = ("session/1", "fragments/1", "credit/1", "stream/1")
+CAPABILITIES: Final = ("session/1", "fragments/1", "credit/1", "stream/1", "status/1")
 """What this build can do, offered in offer, answer and hello."""

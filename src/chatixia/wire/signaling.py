@@ -230,7 +230,8 @@ class LinkReport(msgspec.Struct, omit_defaults=True):
     """A link as its end sees it, read from the engine. ``link``: the same at both ends.
 
     ``calls``: both ways, since its present path opened. ``relay``: how this end speaks to its TURN
-    server, ``udp``, ``tcp`` or ``tls``; empty where it uses none.
+    server, ``udp``, ``tcp`` or ``tls``; empty where it uses none. ``resends``: frames of the
+    session that went again. ``status``: what the peer says of itself (``agent_status``).
     """
 
     peer: Id
@@ -247,6 +248,8 @@ class LinkReport(msgspec.Struct, omit_defaults=True):
     calls: Count = 0
     attempts: Count = 0
     relay: Short = ""
+    resends: Count = 0
+    status: Short = ""
 
 
 class Links(msgspec.Struct, tag="links", omit_defaults=True):

@@ -51,6 +51,25 @@ async def test_frames_arrive_whole_and_in_order(names):
 
 
 @each_pair
+async def test_a_lossy_channel_is_unordered_and_sends_nothing_again_at_both_ends(names):
+    async with linked(*engines(names)) as (a, b):
+        b.opened.clear()
+        made, got = a.connection.create_channel("status", lossy=True), asyncio.Event()
+        made.on_open = lambda: made.send(b"one")
+        async with asyncio.timeout(SECONDS):
+            await b.opened.wait()
+            assert await b.frames_to(1) == [b"one"]
+            b.channel.send(b"two")
+            made.on_message = lambda data: data == b"two" and got.set()
+            await got.wait()
+        assert made.lossy and b.channel.lossy and b.channel.label == "status"
+        assert not a.channel.lossy
+        for raw in (made._raw, b.channel._raw):
+            retransmits = getattr(raw, "max_retransmits", None)
+            assert getattr(raw, "maxRetransmits", retransmits) == 0
+
+
+@each_pair
 async def test_a_frame_above_the_bound_is_refused_at_once_and_the_channel_lives(names):
     async with linked(*engines(names)) as (a, b):
         with pytest.raises(EngineRefused) as refused:

@@ -24,6 +24,12 @@ class Path:
     tier, where, holder, link_ms, max_message = "direct", "", "", 1.0, 262_144
     capabilities = frozenset(CAPABILITIES)
 
+    def tell(self, data):
+        return False
+
+    def on_told(self, reader):
+        pass
+
     def __init__(self):
         self.frames, self.buffered, self.refuse, self.closed = [], 0, False, ""
         self.on_message = self.on_low = None

@@ -71,6 +71,13 @@ class _Silent:
 
     tier, where, holder, link_ms, max_message, buffered = "direct", "", "", None, 262_144, 0
     capabilities = frozenset(CAPABILITIES)
+
+    def tell(self, data):
+        return False
+
+    def on_told(self, reader):
+        pass
+
     on_message = on_low = None
     heard_at = 0.0
 

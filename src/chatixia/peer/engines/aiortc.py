@@ -46,7 +46,7 @@ class AiortcChannel(Channel):
     """A data channel of aiortc."""
 
     def __init__(self, raw: Any, limit: Callable[[], int]) -> None:
-        super().__init__(raw.label)
+        super().__init__(raw.label, lossy=not raw.ordered)
         self._raw, self._limit = raw, limit
         raw.on("message", self._receive)
         raw.on("open", self._opened)
@@ -121,11 +121,13 @@ class AiortcConnection(Connection):
         """Take the answer to our offer; see :class:`Connection`."""
         await self._take("answer", answer)
 
-    def create_channel(self, label: str) -> Channel:
+    def create_channel(self, label: str, *, lossy: bool = False) -> Channel:
         """A channel that the peer is told of; see :class:`Connection`."""
         if self.closed:
             raise EngineRefused("closed")
-        return self._adopt(self._pc.createDataChannel(label))
+        retransmits = 0 if lossy else None
+        made = self._pc.createDataChannel(label, ordered=not lossy, maxRetransmits=retransmits)
+        return self._adopt(made)
 
     def local_fingerprint(self) -> bytes:
         """SHA-256 of our certificate; known once there is a channel or a description."""

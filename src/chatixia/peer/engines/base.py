@@ -94,15 +94,17 @@ def tier_of(local: str, remote: str) -> Literal["direct", "turn"]:
 
 
 class Channel(ABC):
-    """A reliable, ordered channel. ``send`` queues all of a frame or raises EngineRefused."""
+    """A channel, reliable and ordered unless ``lossy``. ``send`` queues all of a frame or raises
+    EngineRefused."""
 
     label: str
+    lossy: bool
     send: Callable[[bytes], None]
     """The engine's own send: bytes of at most ``max_message``. Raises EngineRefused at once when
     the frame is too large, the queue full or the channel not open; nothing is dropped silently."""
 
-    def __init__(self, label: str) -> None:
-        self.label = label
+    def __init__(self, label: str, *, lossy: bool = False) -> None:
+        self.label, self.lossy = label, lossy
         self.on_open: Callable[[], None] = ignore
         self.on_close: Callable[[], None] = ignore
         self.on_low: Callable[[], None] = ignore
@@ -228,8 +230,9 @@ class Connection(ABC):
         """Take a checked answer to our offer. Raises EngineRefused."""
 
     @abstractmethod
-    def create_channel(self, label: str) -> Channel:
-        """A channel that the peer gets by ``on_channel``."""
+    def create_channel(self, label: str, *, lossy: bool = False) -> Channel:
+        """A channel that the peer gets by ``on_channel``. ``lossy``: unordered, and nothing on it
+        is sent again; what it holds is not waited for at the end. Raises EngineRefused."""
 
     @abstractmethod
     def local_fingerprint(self) -> bytes:
@@ -313,7 +316,11 @@ class Connection(ABC):
         """Wait until every channel is closed at both ends, which is after its last frame."""
         if not self._alive():
             return
-        waiting = [channel for channel in self._channels if channel.state in ("open", "closing")]
+        waiting = [
+            channel
+            for channel in self._channels
+            if channel.state in ("open", "closing") and not channel.lossy
+        ]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 for channel in waiting:

@@ -41,6 +41,8 @@ PINNED: Final = "0.1.0"
 """The release whose inside ``wrtc_channel`` knows; with any other the public way is used."""
 CERTIFICATE_LIFE: Final = 30 * 86_400.0
 
+LOSSY: Final = webrtc.RTCDataChannelInit(ordered=False, max_retransmits=0)
+
 _log = logging.getLogger("chatixia")
 
 
@@ -82,10 +84,10 @@ class WrtcConnection(Connection):
         """Take the answer to our offer; see :class:`Connection`."""
         await self._take("answer", answer)
 
-    def create_channel(self, label: str) -> Channel:
+    def create_channel(self, label: str, *, lossy: bool = False) -> Channel:
         """A channel that the peer is told of; see :class:`Connection`."""
         with self._guarded("closed"):
-            channel = self._adopt(self._pc.create_data_channel(label))
+            channel = self._adopt(self._pc.create_data_channel(label, LOSSY if lossy else None))
         channel.announce()
         return channel
 

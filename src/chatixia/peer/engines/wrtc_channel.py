@@ -41,7 +41,7 @@ class WrtcChannel(Channel):
     """A data channel of wrtc."""
 
     def __init__(self, raw: webrtc.RTCDataChannel, limit: Callable[[], int], quick: bool) -> None:
-        super().__init__(raw.label)
+        super().__init__(raw.label, lossy=not raw.ordered)
         raw.binary_type = "arraybuffer"
         self._raw, self._limit, self._quick = raw, limit, quick
         self._max = 0

@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
+from chatixia.core.capabilities import STATUS
 from chatixia.core.handshake import (
     NONCE_BYTES,
     HelloBinding,
@@ -40,10 +41,11 @@ from chatixia.peer.engines.base import (
 )
 from chatixia.wire import signed
 from chatixia.wire.base import VERSIONS
-from chatixia.wire.peer import CAPABILITIES, CHANNEL, Bye, Hello
+from chatixia.wire.peer import CAPABILITIES, CHANNEL, STATUS_CHANNEL, Bye, Hello
 from chatixia.wire.signaling import Answer, IceCandidate, Offer
 from chatixia.world import World
 
+from .datagrams import DatagramChannel
 from .path import LinkPath
 from .trace import LinkTrace
 
@@ -118,6 +120,7 @@ class LinkAttempt:
         self.stats: PathStats | None = None
         self.connection: Connection | None = None
         self.channel: Channel | None = None
+        self.datagrams: DatagramChannel | None = None
         self.link = ""
         self.trace = LinkTrace(peer, attempt, host.world.monotonic)
         self.over = self.open = self._connected = False
@@ -244,6 +247,8 @@ class LinkAttempt:
             answer_hash=signed.digest(answer),
         )
         self.exchange = HelloExchange(binding, description.member, self._me)
+        if STATUS in self.exchange.capabilities:
+            self.datagrams = DatagramChannel(self.connection.create_channel, self._host.world)
 
     def _gathered(self, candidate: Candidate | None) -> None:
         if not self.over:
@@ -280,7 +285,9 @@ class LinkAttempt:
     # -- channels and hello
 
     def _stranger(self, channel: Channel) -> None:
-        """A channel that nobody declared."""
+        """A channel beside the one for calls: for datagrams, or one that nobody declared."""
+        if channel.label == STATUS_CHANNEL and self.datagrams and self.datagrams.adopt(channel):
+            return
         channel.close()
         self._stray_channels += 1
         if self._stray_channels > MAX_STRAY_CHANNELS:
@@ -372,6 +379,7 @@ class LinkAttempt:
             on_close,
             holder_of(self.member),
             self.exchange.capabilities,
+            self.datagrams,
         )
 
     def replay(self) -> None:
@@ -436,5 +444,7 @@ class LinkAttempt:
         self.over = True
         if self.exchange is not None:
             self.exchange.take_early()
+        if self.datagrams is not None:
+            self.datagrams.let_go()
         if self.connection is not None:
             await self.connection.close(drain)

@@ -11,6 +11,8 @@ from chatixia.peer.engines.base import Channel, Data
 from chatixia.wire.base import KIB, encode
 from chatixia.wire.peer import CAPABILITIES, Bye
 
+from .datagrams import DatagramChannel
+
 LOW_BYTES: Final = 64 * KIB
 """``on_low`` fires when the engine holds no more than this."""
 _BYE: Final = b'{"bye'
@@ -31,8 +33,10 @@ class LinkPath:
         on_close: Callable[[str], None],
         holder: str = "",
         capabilities: frozenset[str] = frozenset(CAPABILITIES),
+        datagrams: DatagramChannel | None = None,
     ) -> None:
         self.holder, self.capabilities = holder, capabilities
+        self._datagrams = datagrams
         self.tier, self.where, self.link_ms = tier, where, link_ms
         self.heard_at = 0.0
         self.send = channel.send
@@ -88,6 +92,18 @@ class LinkPath:
     @on_low.setter
     def on_low(self, callback: Callable[[], None]) -> None:
         self._channel.on_low = callback
+
+    def tell(self, data: bytes) -> bool:
+        """Send beside the session what may be lost. False: this path has no channel for it."""
+        if self._datagrams is None:
+            return False
+        self._datagrams.send(data)
+        return True
+
+    def on_told(self, reader: Callable[[Data], None]) -> None:
+        """Who reads what the peer tells so."""
+        if self._datagrams is not None:
+            self._datagrams.on_message = reader
 
     def say(self, bye: Bye) -> None:
         """Send an idle-close frame. Raises EngineRefused."""

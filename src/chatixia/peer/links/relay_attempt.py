@@ -20,8 +20,6 @@ from chatixia.core.openings import (
 from chatixia.errors import MeshError, Unreachable
 from chatixia.peer.engines.base import PathStats
 from chatixia.wire import signed
-from chatixia.wire.base import VERSIONS
-from chatixia.wire.peer import CAPABILITIES
 from chatixia.wire.signaling import IceCandidate, RelayOpen, RelayReady
 
 from .attempt import LinkAttempt
@@ -83,8 +81,8 @@ class RelayAttempt(LinkAttempt):
             "peer_incarnation": self.incarnation,
             "attempt": self.attempt,
             "nonce": signed.b64(self._nonce),
-            "versions": VERSIONS,
-            "capabilities": list(CAPABILITIES),
+            "versions": self.versions,
+            "capabilities": list(self.capabilities),
         }
 
     def _bind_stream(self, opening: VerifiedOpening, hash: bytes, *, opened: bool) -> None:
@@ -97,7 +95,7 @@ class RelayAttempt(LinkAttempt):
             nonce=self._nonce,
             hash=hash,
             certificate=self._streams.certificate.fingerprint,
-            capabilities=CAPABILITIES,
+            capabilities=self.capabilities,
         )
         self.exchange = HelloExchange(binding, opening.member, self._me)
 

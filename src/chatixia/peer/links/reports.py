@@ -66,6 +66,8 @@ class LinkReports:
             calls=self._peers.listener.calls(peer.id),
             attempts=peer.attempt_count,
             relay=stats.relay if stats else "",
+            resends=self._peers.listener.resends(peer.id),
+            status=self._peers.listener.status(peer.id),
         )
 
     def _round_trip(self, peer: LinkedPeer) -> float | None:

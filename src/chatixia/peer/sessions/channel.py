@@ -94,6 +94,7 @@ class SessionChannel:
     def detach(self, path: Path) -> bool:
         """``path`` is dead. Whether it was the one in use."""
         path.on_message = path.on_low = _ignore
+        path.on_told(_ignore)
         if self.path is not path:
             return False
         self.path = None
@@ -181,6 +182,7 @@ class SessionChannel:
         if self.path is path:
             self.path = None
         path.on_message = path.on_low = _ignore
+        path.on_told(_ignore)
         self.calls.session.let_go()
         path.close(error.message)
 

@@ -85,6 +85,8 @@ class CallDispatcher:
         self.on_late: Callable[[PendingCall], None] = lambda pending: None
         self.skills: Callable[[Any], bytes] = lambda body: b"{}"
         self.pongs: dict[str, asyncio.Future[None]] = {}
+        self.on_work: Callable[[], None] = lambda: None
+        self.on_status: Callable[[str, Any], None] = lambda peer, payload: None
         self.on_pong: Callable[[str], None] = lambda rid: None
         self.tasks: dict[asyncio.Task[Any], tuple[ServedRequest, SessionChannel]] = {}
         self.stopping = False
@@ -136,6 +138,10 @@ class CallDispatcher:
         if served.incoming.kind == "skills":
             responder.reply(self.skills(served.incoming.body))
             return
+        if served.incoming.kind == "status":
+            self.on_status(served.incoming.caller, served.incoming.body)
+            responder.reply(b"null")
+            return
         duplicate = self.follow(served.incoming) if self.follow is not None else None
         work = (duplicate or self.handler)(served.incoming, responder)
         task = asyncio.Task(work, loop=channel.loop, context=self._context.copy(), **EAGER)
@@ -145,13 +151,15 @@ class CallDispatcher:
             return
         served.task = task
         self.tasks[task] = served, channel
+        self.on_work()
         task.add_done_callback(lambda done: self._ended(done, served, channel))
 
     def _ended(
         self, task: asyncio.Task[Any], served: ServedRequest, channel: SessionChannel
     ) -> None:
         """The handler is over; an answer is owed in any case."""
-        self.tasks.pop(task, None)
+        if self.tasks.pop(task, None) is not None:
+            self.on_work()
         error = None if task.cancelled() else task.exception()
         if served.answer is not None:
             return

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from chatixia.core import route
 from chatixia.errors import Denied, MembershipExpired, MeshError, Revoked
 from chatixia.ids import AgentId
 from chatixia.peer.ports import LinkLayer, Path
+from chatixia.wire.peer import Status
 from chatixia.world import World
 
-from .peers import PeerTable
+from .peers import PeerState, PeerTable
 from .router import CallRouter
 
 
 class SessionListener:
     """The ``LinkListener`` (``peer.ports``) over a table of sessions. ``stopped``: the mesh stops,
-    so a path that goes is asked for no more."""
+    so a path that goes is asked for no more. ``on_open``: a path is in use; ``on_told``: what came
+    beside the session."""
 
     def __init__(
         self, peers: PeerTable, router: CallRouter, links: LinkLayer, world: World
     ) -> None:
         self._peers, self._router, self._links, self._world = peers, router, links, world
         self.stopped = False
+        self.on_open: Callable[[PeerState], None] = lambda state: None
+        self.on_told: Callable[[PeerState, bytes | str], None] = lambda state, data: None
 
     def received(self, peer: AgentId, incarnation: str) -> int:
         """``hello.a`` for a session with that process."""
@@ -35,12 +41,15 @@ class SessionListener:
             # What the old process still has under way is no part of the new session.
             state.channel.close("its process restarted")
             state.apply(state.calls.restart)
+            state.status = Status()
         state.incarnation = incarnation
         state.history = route.PeerHistory()
         state.round_trip = None
         state.calls.belongs(path.holder)
         state.agree(path.capabilities)
         state.channel.attach(path, acked)
+        path.on_told(lambda data: self.on_told(state, data))
+        self.on_open(state)
         for waiter in state.opened:
             if not waiter.done():
                 waiter.set_result(None)
@@ -128,6 +137,16 @@ class SessionListener:
         """Calls with that peer, both ways, since its present path opened."""
         state = self._peers.get(peer)
         return state.channel.count if state is not None else 0
+
+    def resends(self, peer: AgentId) -> int:
+        """Frames of the present session that went again."""
+        state = self._peers.get(peer)
+        return state.calls.session.resent if state is not None else 0
+
+    def status(self, peer: AgentId) -> str:
+        """What that peer says of itself."""
+        state = self._peers.get(peer)
+        return state.status.status if state is not None else ""
 
     def ponged(self, rid: str) -> None:
         """A pong of a probe came."""

@@ -21,6 +21,7 @@ from chatixia.errors import MeshError, Overloaded
 from chatixia.ids import AgentId
 from chatixia.peer.records import MAX_PEERS, RemotePeers
 from chatixia.peer.timers import TimerHandle, Timers
+from chatixia.wire.peer import Status
 from chatixia.world import World
 
 from .channel import SessionChannel
@@ -42,6 +43,7 @@ class PeerState:
         "opened",
         "probed",
         "round_trip",
+        "status",
     )
 
     def __init__(self, calls: Calls, channel: SessionChannel, holder: str) -> None:
@@ -52,6 +54,7 @@ class PeerState:
         self.opened: list[asyncio.Future[None]] = []
         self.probed = ("", 0.0)
         self.round_trip: float | None = None
+        self.status = Status()
 
     def apply(self, act: Callable[[Sink], None]) -> None:
         """Carry out what ``act`` asks for, and send what that queued."""

@@ -20,6 +20,7 @@ from tests.lab.procs import Procs
 CI = os.environ.get("CI", "").lower() in {"1", "true"}
 settings.register_profile("patient", deadline=None)  # a busy machine is no defect
 settings.load_profile("patient")
+os.environ.setdefault("CHATIXIA_LINKS_RELAY", "false")  # as tests.lab.procs.Procs says
 CUT_OFF = os.environ.get("CHATIXIA_CUT_OFF") == "1"  # set by scripts/isolated.sh
 
 

@@ -107,17 +107,23 @@ class Process:
 
 
 class Procs:
-    """Starts processes for one test and ends them all."""
+    """Starts processes for one test and ends them all.
+
+    ``relay``: whether they may use the relay. Where a test is not about it they may not: on a busy
+    machine a direct path takes longer than the relay waits, and the first answer's tier is chance.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.home = folder / "home"
         self.running: list[Process] = []
+        self.relay = False
 
     def environment(self, **more: str) -> dict[str, str]:
         """What a process of this test sees."""
         kept = {k: os.environ[k] for k in (*KEPT, *FAULTS) if k in os.environ}
         own = {"CHATIXIA_HOME": str(self.home), "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
+        own["CHATIXIA_LINKS_RELAY"] = str(self.relay).lower()
         return {**kept, **own, **more}
 
     def start(

@@ -9,7 +9,7 @@ from typing import Any
 
 from chatixia.assembly.membership.enrol import enrol
 from chatixia.core.ports import Outgoing
-from chatixia.peer.driver import OpenMesh, open_mesh
+from chatixia.peer.driver import OpenMesh, PeerSettings, open_mesh
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.peer import SkillInfo
 
@@ -21,11 +21,16 @@ def queued(target: str, skill: str = "echo", body: bytes = b'"hi"', **kw: Any) -
 
 @asynccontextmanager
 async def agent(
-    registry: RegistryHarness, name: str, handler: Any, slots: int = 4, online: bool = True
+    registry: RegistryHarness,
+    name: str,
+    handler: Any,
+    slots: int = 4,
+    online: bool = True,
+    relay: bool = False,
 ) -> AsyncIterator[OpenMesh]:
     """A started agent of this process."""
     credentials = await asyncio.to_thread(enrol, registry.profile, name)
-    mesh = open_mesh(credentials.me())
+    mesh = open_mesh(credentials.me(), PeerSettings(relay=relay))
     mesh.serve(handler, [SkillInfo("echo"), SkillInfo("hang")], slots)
     await mesh.start()
     try:

@@ -51,7 +51,7 @@ async def agent(
 ) -> AsyncIterator[OpenMesh]:
     """A started agent of this process."""
     credentials = await asyncio.to_thread(enrol, registry.profile, name)
-    mesh = open_mesh(credentials.me(), PeerSettings(engine=engine), **options)
+    mesh = open_mesh(credentials.me(), PeerSettings(engine=engine, relay=False), **options)
     mesh.serve(echo, [SkillInfo("echo")], 4)
     await mesh.start()
     try:
@@ -195,7 +195,7 @@ async def test_a_client_calls_agents_on_either_side_of_its_name():
     async with meshes("0-alice", "zzz-bob") as (registry, alice, bob):
         who = await asyncio.to_thread(enrol, registry.profile, "", "client")
         assert alice.id < who.id < bob.id
-        client = open_mesh(who.me())
+        client = open_mesh(who.me(), PeerSettings(relay=False))
         await client.start()
         await client.online(20)
         for name in (alice.id, bob.id):

@@ -30,7 +30,7 @@ async def main(home: str, name: str, engine: str) -> None:
     """Serve until the standard input ends."""
     profile = Profile.open("home", home=Path(home))
     credentials = await asyncio.to_thread(enrol, profile, name)
-    mesh = open_mesh(credentials.me(), PeerSettings(engine=engine))
+    mesh = open_mesh(credentials.me(), PeerSettings(engine=engine, relay=False))
     mesh.serve(serve, [SkillInfo("echo"), SkillInfo("hold"), SkillInfo("block")], 4)
     await mesh.start()
     await mesh.online(20)

@@ -45,9 +45,11 @@ class SkillsChoice(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=Tru
 
 
 class LinksChoice(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """``links``. ``keep``: how many stay warm when idle; ``all``, or 0 for none."""
+    """``links``. ``keep``: how many stay warm when idle; ``all``, or 0 for none. ``relay``: whether
+    one may go through the registry, where no direct path is open."""
 
     keep: Annotated[int, msgspec.Meta(ge=0, le=100_000)] | Literal["all"] = 32
+    relay: bool = True
 
 
 class Manifest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):

@@ -249,6 +249,7 @@ def _port(
     chosen = PeerSettings(
         engine=settings["engine"],
         keep=None if keep == "all" else keep,
+        relay=settings["links.relay"],
         membership_ttl=settings["membership_ttl"],
         description=description,
         hostname=socket.gethostname()[:128],

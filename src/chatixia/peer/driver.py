@@ -24,6 +24,7 @@ from .control.session import Signaling
 from .engines import load
 from .engines.base import Engine, IceServer
 from .links.driver import LinkDriver
+from .links.relay_streams import RelayMultiplexer
 from .mesh import PeerMesh
 
 WEEK: Final = 7 * 86_400.0
@@ -35,6 +36,7 @@ class PeerSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     ``engine``: auto, wrtc or aiortc. ``loopback``: 127.0.0.1 as a candidate (None: only on a host
     without other addresses). ``keep``: links kept warm when idle (None: all; 0: closed when idle).
+    ``relay``: whether a link may go through the registry.
     ``membership_ttl``: seconds that links live without a registry's confirmation. The last three
     are shown in the directory.
     """
@@ -42,6 +44,7 @@ class PeerSettings(msgspec.Struct, frozen=True, kw_only=True):
     engine: str = "auto"
     loopback: bool | None = None
     keep: int | None = 32
+    relay: bool = True
     membership_ttl: float = WEEK
     description: str = ""
     hostname: str = ""
@@ -59,8 +62,16 @@ class OpenMesh(PeerMesh):
         settings: PeerSettings,
         world: World,
     ) -> None:
+        streams = RelayMultiplexer(world, login.flush) if settings.relay else None
+        login.relay = streams
         self.driver = LinkDriver(
-            me, engine, login, world=world, keep=settings.keep, ttl=settings.membership_ttl
+            me,
+            engine,
+            login,
+            world=world,
+            keep=settings.keep,
+            ttl=settings.membership_ttl,
+            streams=streams,
         )
         self._login = login
         super().__init__(me, self.driver, login, world=world, records=self.driver.records)

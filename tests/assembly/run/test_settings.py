@@ -47,6 +47,11 @@ def test_text_from_the_environment_takes_the_keys_type():
     assert (found["slots"], found["links.keep"], found["membership_ttl"]) == (12, "all", 300)
 
 
+@pytest.mark.parametrize(("text", "value"), [("false", False), ("true", True), ("0", False)])
+def test_a_switch_from_the_environment_is_on_or_off(text: str, value: bool):
+    assert resolve({}, None, {"CHATIXIA_LINKS_RELAY": text})["links.relay"] is value
+
+
 @pytest.mark.parametrize(
     ("flags", "environ", "says"),
     [

@@ -26,6 +26,7 @@ VARIABLES: Final[dict[str, str]] = {
     "engine": "CHATIXIA_ENGINE",
     "slots": "CHATIXIA_SLOTS",
     "links.keep": "CHATIXIA_LINKS_KEEP",
+    "links.relay": "CHATIXIA_LINKS_RELAY",
     "membership_ttl": "CHATIXIA_MEMBERSHIP_TTL",
     "grace": "CHATIXIA_GRACE",
     "data_dir": "CHATIXIA_DATA_DIR",

@@ -51,6 +51,14 @@ def test_how_a_call_was_carried(given, line):
     assert output.carried(*given) == line
 
 
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 B"), (999, "999 B"), (12_345, "12.3 kB"), (240_000_000, "240 MB"), (10**9, "1.0 GB")],
+)
+def test_size(count, text):
+    assert output.size(count) == text
+
+
 def test_pong():
     assert (
         output.pong("direct", 24, "84.20.1.9:51234") == "  pong  direct   24 ms   (84.20.1.9:51234)"

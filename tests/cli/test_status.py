@@ -1,7 +1,8 @@
 """`status` in rows: the registry, the agents, each link with tier and round trip, the queue."""
 
 from chatixia.cli.status import render
-from chatixia.wire.registry import Edge, StatusReply, Topology
+from chatixia.wire.registry import Edge, Node, StatusReply, Topology
+from chatixia.wire.signaling import LinkReport
 from chatixia.wire.tasks import STATES
 
 
@@ -17,13 +18,16 @@ def test_rows():
     edges = [
         Edge("anna", "bob", "direct", 0.42, confirmed=True),
         Edge("anna", "carl", "turn", 31.0, confirmed=True, relay="tcp"),
+        Edge("bob", "carl", "relay", 2.0, bytes=1_234_567, resends=3),
     ]
-    links = Topology([], edges)
+    said = [LinkReport("bob", "direct", status="idle"), LinkReport("carl", "turn", status="acting")]
+    links = Topology([Node("anna", links=said)], edges)
     text = render(found, links)
     assert "  agents    2 online" in text
     assert "  tasks     1 pending" in text
     assert "anna - bob" in text and "direct, under 1 ms, both ends" in text
-    assert "turn (tcp), 31 ms, both ends" in text
+    assert "turn (tcp), 31 ms, both ends, carl acting" in text
+    assert "relay, 2 ms, 1.2 MB, 3 resent, one end, carl acting" in text
 
 
 def test_an_empty_mesh():

@@ -66,7 +66,22 @@ def reliable(original: Any) -> Any:
     return lambda self, label, lossy=False: original(self, label)
 
 
+def content(original: Any) -> Any:
+    """The first path will do."""
+
+    async def climb(self: Any) -> None:
+        return None
+
+    return climb
+
+
 FAULTS: list[Fault] = [
+    Fault(
+        "ping-without-climb",
+        "ping shows the climb from the relay to a better path",
+        {"chatixia.cli.ping:Pings.climb": content},
+        ("tests/cli/test_ping.py::test_the_climb_from_relay_to_direct_is_shown",),
+    ),
     Fault(
         "status-unheard",
         "both ends of a link hear what the other does",

@@ -154,6 +154,14 @@ def round_trip(ms: float | None) -> str:
     return "under 1 ms" if ms is not None and ms < 1 else millis(ms)
 
 
+def size(count: int) -> str:
+    """``812 B``, ``12.3 kB``, ``240 MB``, in powers of ten."""
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= factor:
+            return f"{count / factor:.{1 if count < 100 * factor else 0}f} {unit}"
+    return f"{count} B"
+
+
 def carried(
     agent: str,
     via: str,
@@ -175,9 +183,12 @@ def carried(
     return f"{line}; {in_line(reason)}" + (f", tried for {millis(tried)}" if tried else "")
 
 
-def pong(via: str, ms: float, where: str) -> str:
-    """``pong  direct   24 ms   (84.20.1.9:51234)``."""
+def pong(via: str, ms: float, where: str, after: float | None = None) -> str:
+    """``pong  direct   24 ms   (84.20.1.9:51234)``; ``after``: ms from the first to this one, where
+    the tier changed."""
     tail = f"   ({where})" if where else ""
+    if after is not None:
+        tail += f"   after {millis(after)}"
     return f"  pong  {via:<7}  {millis(ms)}{tail}"
 
 

@@ -11,7 +11,7 @@ from .common import Console, again, common, in_mesh
 
 if TYPE_CHECKING:
     from chatixia.client.mesh import Mesh
-    from chatixia.wire.registry import StatusReply, Topology
+    from chatixia.wire.registry import Edge, StatusReply, Topology
 
 
 @click.command()
@@ -50,9 +50,27 @@ def render(reply: StatusReply, links: Topology) -> str:
     ]
     if reply.trouble:
         rows.append(("trouble", output.in_line(reply.detail), ""))
-    for edge in links.mesh_edges:
-        ends = "both ends" if edge.confirmed else "one end"
-        pair = f"{edge.from_peer} - {edge.to_peer}"
-        tier = f"{edge.tier} ({output.in_line(edge.relay)})" if edge.relay else edge.tier
-        rows.append(("link", pair, f"{tier}, {output.round_trip(edge.rtt_ms)}, {ends}"))
+    at_work = {
+        link.peer: link.status
+        for node in links.nodes
+        for link in node.links
+        if link.status not in ("", "idle")
+    }
+    rows += [
+        ("link", f"{edge.from_peer} - {edge.to_peer}", _link(edge, at_work))
+        for edge in links.mesh_edges
+    ]
     return output.rows(rows)
+
+
+def _link(edge: Edge, at_work: dict[str, str]) -> str:
+    """Tier, round trip, bytes, resends, how many ends report it, and which of them are at work."""
+    tier = f"{edge.tier} ({output.in_line(edge.relay)})" if edge.relay else edge.tier
+    parts = [tier, output.round_trip(edge.rtt_ms)]
+    if edge.bytes:
+        parts.append(output.size(edge.bytes))
+    if edge.resends:
+        parts.append(f"{edge.resends} resent")
+    parts.append("both ends" if edge.confirmed else "one end")
+    ends = (end for end in (edge.from_peer, edge.to_peer) if end in at_work)
+    return ", ".join([*parts, *(f"{end} {output.in_line(at_work[end])}" for end in ends)])

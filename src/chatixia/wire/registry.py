@@ -251,7 +251,9 @@ class Serial(msgspec.Struct, omit_defaults=True):
 
 class Edge(msgspec.Struct, omit_defaults=True):
     """A link that both ends report (``confirmed``) or only one. ``relay``: how its ends speak to
-    their TURN servers, ``udp``, ``tcp`` or ``tls``, with a comma between where they differ."""
+    their TURN servers, ``udp``, ``tcp`` or ``tls``, with a comma between where they differ.
+    ``bytes``: both ways, as one end counts them; ``resends``: frames that went again, of both ends.
+    """
 
     from_peer: Id
     to_peer: Id
@@ -262,6 +264,7 @@ class Edge(msgspec.Struct, omit_defaults=True):
     bytes: Count = 0
     engine: Short = ""
     relay: Short = ""
+    resends: Count = 0
 
 
 class Node(msgspec.Struct):

@@ -57,6 +57,7 @@ class LinkBook:
                     edges[pair] = _edge(pair, link)
                     continue
                 edge.relay = _relays(edge.relay, link.relay)
+                edge.resends += link.resends
                 if edge.tier == link.tier and edge.link == link.link:
                     edge.confirmed = True
         return [edges[pair] for pair in sorted(edges)]
@@ -92,5 +93,13 @@ def _relays(*transports: str) -> str:
 def _edge(pair: tuple[str, str], link: LinkReport) -> Edge:
     total = link.bytes_sent + link.bytes_received
     return Edge(
-        *pair, link.tier, link.rtt_ms, link.link, False, total, link.engine, _relays(link.relay)
+        *pair,
+        link.tier,
+        link.rtt_ms,
+        link.link,
+        False,
+        total,
+        link.engine,
+        _relays(link.relay),
+        link.resends,
     )

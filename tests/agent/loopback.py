@@ -99,6 +99,8 @@ class Loopback:
         self._net = net
         self._id = name
         self.handler: Handler | None = None
+        self.linked: set[str] | None = None
+        """With whom a link is open; None: with all."""
         self.skills: Sequence[SkillInfo] = ()
         self.slots = 0
         self.pushes: dict[str, list[Iterable[msgspec.Struct]]] = {}
@@ -165,7 +167,8 @@ class Loopback:
         return Pong(target, "direct", 0.1)
 
     def links(self) -> Sequence[LinkReport]:
-        return [LinkReport(peer=name, tier="direct") for name in self._net.ports]
+        linked = self._net.ports if self.linked is None else self.linked
+        return [LinkReport(peer=name, tier="direct") for name in linked]
 
     def serve(self, handler: Handler, skills: Sequence[SkillInfo], slots: int) -> None:
         self.handler, self.skills, self.slots = handler, skills, slots

@@ -12,6 +12,8 @@ from chatixia.client.mesh import Mesh
 from chatixia.errors import RegistryUnreachable
 from chatixia.testing.network import Network
 from chatixia.wire.peer import SkillInfo
+from chatixia.wire.registry import Announced, AnnounceReceipt
+from chatixia.wire.signaling import MAX_ANNOUNCEMENT
 from tests.agent.loopback import Net
 from tests.agent.served import Served, client
 
@@ -37,14 +39,43 @@ async def test_receipts(wait: bool):
         one.close()
 
 
-async def test_at_most_so_many_and_never_oneself():
+async def test_more_are_told_over_open_links_and_the_rest_by_the_registry():
     net = Net()
-    served = [Served(net, f"a{n:02}") for n in range(MAX_RECEIVERS + 3)]
+    served = [Served(net, f"a{n:02}") for n in range(MAX_RECEIVERS + 4)]
+    served[0].port.linked = {"a03", "a05"}
+    asked = []
+
+    def announce(request):
+        asked.append(request)
+        codes = {"a01": "denied", "a02": "busy", "a04": "odd"}
+        rest = sorted(set(net.ports) - {"a00", "a03", "a05", "a35"})
+        return Announced([AnnounceReceipt(name, codes.get(name, "")) for name in rest])
+
+    net.verbs["announce"] = announce
+    got = {r.agent: r for r in await served[0].mesh.broadcast("hi")}
+    assert len(got) == MAX_RECEIVERS + 3 and "a00" not in got
+    assert [(request.text, request.besides) for request in asked] == [("hi", ["a03", "a05"])]
+    assert {name for name, r in got.items() if r.via == "direct"} == {"a03", "a05"}
+    assert {r.code for r in got.values()} == {"", "denied", "busy", "odd", "unreachable"}
+    assert got["a35"].code == "unreachable" and "in time" in got["a35"].message
+    assert got["a06"].ok and got["a06"].via == "registry, plain"
+    for one in served:
+        one.close()
+
+
+async def test_what_the_registry_does_not_take_is_said_of_each():
+    net = Net()
+    served = [Served(net, f"a{n:02}") for n in range(MAX_RECEIVERS + 2)]
+    served[0].port.linked = {"a01"}
+
+    def away(_: object) -> None:
+        raise RegistryUnreachable
+
+    net.verbs["announce"] = away
     got = await served[0].mesh.broadcast("hi")
-    assert len(got) == MAX_RECEIVERS + 2
-    assert [r.ok for r in got] == [True] * MAX_RECEIVERS + [False] * 2
-    assert {r.code for r in got[MAX_RECEIVERS:]} == {"too_large"}
-    assert "a00" not in {r.agent for r in got}
+    assert [r.code for r in got] == ["", *["registry_unreachable"] * MAX_RECEIVERS]
+    got = await served[0].mesh.broadcast("x" * (MAX_ANNOUNCEMENT + 1))
+    assert {r.code for r in got[1:]} == {"too_large"}
     for one in served:
         one.close()
 

@@ -123,6 +123,11 @@ def as_it_left(original: Any) -> Any:
     return lambda data, a: data
 
 
+def agreeable(original: Any) -> Any:
+    """Take every login for one that takes broadcasts in clear."""
+    return lambda self, capabilities: original(self, [*capabilities, "announce/1"])
+
+
 def hasty(original: Any) -> Any:
     """Take a silent application for a dead path."""
     return {**original, (True, False, "held"): "path_down"}

@@ -141,6 +141,15 @@ FAULTS: list[Fault] = [
         ),
     ),
     Fault(
+        "broadcast-unasked",
+        "a broadcast that the registry can read goes to nobody who refuses such",
+        {"chatixia.registry.live.socket:Socket.agree": breaks.agreeable},
+        (
+            "tests/registry/live/test_announcements.py::test_each_gets_it_once_and_its_receipt_says_what_it_said",
+            "tests/peer/test_driver.py::test_what_the_registry_fans_out_comes_in_clear_and_may_be_refused",
+        ),
+    ),
+    Fault(
         "stream-unproved",
         "no path opens with another certificate than its peer signed, or with none",
         {"chatixia.core.hello:HelloExchange.check_certificate": always(None)},

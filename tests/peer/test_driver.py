@@ -30,6 +30,7 @@ from chatixia.peer.driver import OpenMesh, PeerSettings, ice_servers, open_mesh
 from chatixia.peer.links.attempt import LinkAttempt
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.peer import CAPABILITIES, SkillInfo
+from chatixia.wire.registry import Announce
 from chatixia.wire.signaling import Config
 from tests.until import until
 
@@ -47,11 +48,17 @@ def ask(target: str, skill: str = "echo", body: bytes = b'"hi"', timeout: float 
 
 @asynccontextmanager
 async def agent(
-    registry: RegistryHarness, name: str, engine: str = "wrtc", online: bool = True, **options: Any
+    registry: RegistryHarness,
+    name: str,
+    engine: str = "wrtc",
+    online: bool = True,
+    announcements: bool = True,
+    **options: Any,
 ) -> AsyncIterator[OpenMesh]:
     """A started agent of this process."""
     credentials = await asyncio.to_thread(enrol, registry.profile, name)
-    mesh = open_mesh(credentials.me(), PeerSettings(engine=engine, relay=False), **options)
+    settings = PeerSettings(engine=engine, relay=False, announcements=announcements)
+    mesh = open_mesh(credentials.me(), settings, **options)
     mesh.serve(echo, [SkillInfo("echo")], 4)
     await mesh.start()
     try:
@@ -325,3 +332,18 @@ async def test_a_peer_without_a_session_that_is_known_gets_calls_by_the_queue_wh
         for asker, asked in ((bob, "alice"), (alice, "bob")):
             answer = await asker.call(Outgoing(asked, "echo", b'"hi"', timeout=20.0))
             assert answer.via == "queue, plain" and "no kind of session" in answer.why
+
+
+async def test_what_the_registry_fans_out_comes_in_clear_and_may_be_refused():
+    async with meshes("a", "b") as (registry, a, b), agent(registry, "c", announcements=False):
+        got = []
+
+        async def handler(incoming: Any, answer: Any) -> None:
+            got.append((incoming.caller, incoming.via, incoming.kind))
+            answer.reply(b"null")
+
+        b.serve(handler, [], 0)
+        announced = await a.verb("announce", Announce("hi"))
+        assert {each.agent: each.code for each in announced.receipts} == {"b": "", "c": "denied"}
+        assert got == [("a", "registry, plain", "prompt")]
+        assert not a.links() and not b.links()

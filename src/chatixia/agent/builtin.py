@@ -79,7 +79,7 @@ async def mesh_send(target_agent_id: str, message: str, ctx: Ctx) -> dict[str, A
 
 
 async def mesh_broadcast(message: str, ctx: Ctx) -> list[Receipt]:
-    """Send a message to every agent that is there, at most 32; a receipt of who got it.
+    """Send a message to every agent that is there; a receipt of who got it.
 
     Args:
         message: the text

@@ -56,7 +56,8 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """The keys of ``agent.yaml``. ``slots``: queued tasks served at once. ``engine``: ``auto``,
     ``wrtc`` or ``aiortc``. ``data_dir``: relative to the manifest. ``membership_ttl``: seconds that
     links live while no registry confirms the membership. ``grace``: seconds that running skills
-    have to end when the agent stops."""
+    have to end when the agent stops. ``announcements``: whether broadcasts are taken that the
+    registry fans out, which it can read."""
 
     name: Line = ""
     description: Line = ""
@@ -77,6 +78,7 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     links: LinksChoice = msgspec.field(default_factory=LinksChoice)
     membership_ttl: Annotated[int, msgspec.Meta(ge=60, le=366 * DAY)] = 7 * DAY
     grace: Annotated[int, msgspec.Meta(ge=0, le=3600)] = 8
+    announcements: bool = True
 
 
 NOT_YET: Final = (

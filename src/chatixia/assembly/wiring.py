@@ -251,6 +251,7 @@ def _port(
         keep=None if keep == "all" else keep,
         relay=settings["links.relay"],
         membership_ttl=settings["membership_ttl"],
+        announcements=settings["announcements"],
         description=description,
         hostname=socket.gethostname()[:128],
         mode=kind,

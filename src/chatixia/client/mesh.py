@@ -148,11 +148,12 @@ class Mesh:
     async def broadcast(
         self, text: str, *, wait: bool = True, timeout: float = CALL_S
     ) -> list[Receipt]:
-        """Tell ``text`` to every active agent but me, over links; one receipt each.
+        """Tell ``text`` to every active agent but me; one receipt each.
 
         ``wait`` for their answers, else only until each has it; ``timeout`` in seconds for each,
-        5 of them for a link. Beyond 32 agents the rest get a receipt with code ``too_large``: they
-        did not get it. Without the registry it goes to those that are linked.
+        5 of them for a link. To more than 32 agents it goes over the links that are open, and to
+        the rest by one message that the registry fans out: in clear (``via`` is ``registry,
+        plain``), received and not answered. Without the registry it goes to those that are linked.
         """
         checked(timeout, False, "never")
         names = [AgentId(name) for name in await self._present() if name != self.id]

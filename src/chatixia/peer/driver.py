@@ -37,8 +37,9 @@ class PeerSettings(msgspec.Struct, frozen=True, kw_only=True):
     ``engine``: auto, wrtc or aiortc. ``loopback``: 127.0.0.1 as a candidate (None: only on a host
     without other addresses). ``keep``: links kept warm when idle (None: all; 0: closed when idle).
     ``relay``: whether a link may go through the registry.
-    ``membership_ttl``: seconds that links live without a registry's confirmation. The last three
-    are shown in the directory.
+    ``membership_ttl``: seconds that links live without a registry's confirmation. Description,
+    hostname and mode are shown in the directory. ``announcements``: whether broadcasts are taken
+    that the registry fans out in clear.
     """
 
     engine: str = "auto"
@@ -49,6 +50,7 @@ class PeerSettings(msgspec.Struct, frozen=True, kw_only=True):
     description: str = ""
     hostname: str = ""
     mode: str = ""
+    announcements: bool = True
 
 
 class OpenMesh(PeerMesh):
@@ -129,6 +131,7 @@ def open_mesh(
         description=settings.description,
         hostname=settings.hostname,
         mode=settings.mode,
+        announcements=settings.announcements,
     )
     mesh = OpenMesh(me, engine, login, settings, world)
 

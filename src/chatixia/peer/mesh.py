@@ -26,7 +26,7 @@ from chatixia.errors import (
 from chatixia.ids import AgentId, is_peer_id
 from chatixia.wire.base import encode
 from chatixia.wire.peer import SkillInfo, SkillQuery, SkillReply
-from chatixia.wire.signaling import LinkReport
+from chatixia.wire.signaling import Announcement, LinkReport
 from chatixia.world import REAL, World
 
 from .ports import LinkLayer, RegistryPort
@@ -38,6 +38,7 @@ from .sessions.peers import PeerState, PeerTable, fail
 from .sessions.router import CallRouter
 from .sessions.status import StatusTeller
 from .sessions.stop import closing
+from .tasks.announcements import AnnouncementReceiver
 from .tasks.dedup import DuplicateGuard
 from .tasks.submitter import QueueClient
 from .tasks.worker import QueueWorker
@@ -79,6 +80,7 @@ class PeerMesh:
         self.dispatcher.on_late, self.dispatcher.on_pong = self.router.late, self.listener.ponged
         self.dispatcher.skills = self._describe
         self._duplicates = DuplicateGuard(me.ns, world, self._served)
+        self._announcements: AnnouncementReceiver | None = None
         self._queue: QueueClient | None = None
         self._worker: QueueWorker | None = None
         if registry is not None:
@@ -86,6 +88,7 @@ class PeerMesh:
             self._worker = QueueWorker(
                 me.id, registry, world, timers, me.clock.now, self._duplicates
             )
+            self._announcements = AnnouncementReceiver(registry, world)
             self.dispatcher.follow = self._duplicates.follow
             registry.on_push, registry.on_state = self._pushed, self._registry_moved
         self.status = StatusTeller(
@@ -134,6 +137,8 @@ class PeerMesh:
         if self._worker is not None:  # first: a task may wait for a link's handler to end
             await self._worker.stop()
         await self.dispatcher.stop()
+        if self._announcements is not None:
+            await self._announcements.stop()
         if self._queue is not None:
             await self._queue.stop()
         await self._links.stop()
@@ -347,6 +352,8 @@ class PeerMesh:
         self.dispatcher.handler = handler
         if self._worker is not None:
             self._worker.serve(handler, list(self._skills), slots)
+        if self._announcements is not None:
+            self._announcements.handler = handler
         if self._registry is not None:
             self._registry.heartbeat(slots, list(skills))
 
@@ -366,6 +373,9 @@ class PeerMesh:
         self.router.registry_state(up)
 
     def _pushed(self, push: msgspec.Struct) -> None:
+        if self._announcements is not None and isinstance(push, Announcement):
+            self._announcements.pushed(push)
+            return
         if self._queue is not None:
             self._queue.pushed(push)
         if self._worker is not None:

@@ -20,6 +20,7 @@ from .call import Handlers, Listener, RegistryReach, from_principal
 from .client_config import ConfigService
 from .condition import Condition
 from .lifecycle import AgentLifecycle
+from .live.announcements import Announcements
 from .live.directory import DirectoryService
 from .live.endpoint import WebSocketEndpoint
 from .live.events import Events
@@ -90,6 +91,7 @@ class Service:
         self.directory = DirectoryService(
             self.roster, store.now, self.members.is_listed, store.tasks.waiting_for
         )
+        self.announcements = Announcements(self.roster, world.monotonic)
         self.links = LinkBook(self.roster, self.directory, self.events.tell)
         self.tasks = TaskService(store, world, self.roster, self.members.is_removed)
         self.compat = CompatTaskVerbs(self.tasks, store)
@@ -146,6 +148,7 @@ class Service:
             **self.directory.handlers,
             **self.lifecycle.handlers,
             **self.links.handlers,
+            **self.announcements.handlers,
             **self.events.handlers,
         }
 

@@ -8,7 +8,7 @@ import msgspec
 
 from .base import B64, Count, Cursor, Id, Line, Name, Short, empty
 from .peer import SkillInfo
-from .signaling import LinkReport
+from .signaling import MAX_ANNOUNCEMENT, LinkReport
 from .tasks import MAX_LISTED, Page
 from .trust import Signed
 
@@ -280,6 +280,36 @@ class Node(msgspec.Struct):
     health: Health = "active"
     mesh_peers: list[Id] = []
     links: list[LinkReport] = []
+
+
+class Announce(msgspec.Struct, omit_defaults=True):
+    """``announce``: tell ``text`` to every agent that is logged in, but ``besides`` and the caller.
+
+    The registry reads it: it is plain.
+    """
+
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ANNOUNCEMENT)]
+    besides: Annotated[list[Id], msgspec.Meta(max_length=256)] = []
+
+
+class AnnounceReceipt(msgspec.Struct, omit_defaults=True):
+    """What became of an announcement at one agent. ``code`` empty: it has confirmed it."""
+
+    agent: Id
+    code: Short = ""
+
+
+class Announced(msgspec.Struct):
+    """``announce``: a receipt of each agent that was logged in."""
+
+    receipts: list[AnnounceReceipt]
+
+
+class AnnounceReceived(msgspec.Struct, omit_defaults=True):
+    """``announce.received``: the announcement ``id`` came; ``code``: why it was not taken."""
+
+    id: Short
+    code: Short = ""
 
 
 class Topology(msgspec.Struct):

@@ -25,6 +25,10 @@ MAX_FROM_REGISTRY: Final = 4 * MIB
 """A frame of the registry's: a task with its payload and its result is one."""
 MAX_SDP: Final = 16 * KIB
 MAX_CANDIDATES: Final = 32
+MAX_ANNOUNCEMENT: Final = 16 * KIB
+"""Characters of a broadcast that the registry fans out."""
+ANNOUNCE: Final = "announce/1"
+"""The capability of a login that takes such broadcasts."""
 NO_PONG: Final = 1006
 """The close code by which a server tells its application that a ping timed out; no frame can carry
 it."""
@@ -312,6 +316,17 @@ class TaskProgress(msgspec.Struct, tag="task_progress", omit_defaults=True):
     item: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
+class Announcement(msgspec.Struct, tag="announcement", omit_defaults=True):
+    """A broadcast that the registry fans out, in clear: ``text`` of ``source``, who is logged in.
+
+    Goes to logins that named ``announce/1``; the verb ``announce.received`` confirms ``id``.
+    """
+
+    id: Short
+    source: Id
+    text: Annotated[str, msgspec.Meta(max_length=MAX_ANNOUNCEMENT)]
+
+
 class Event(msgspec.Struct, tag="event", omit_defaults=True):
     """To watchers (the hub): what changed; ``kind`` is agent, task, link or invitation."""
 
@@ -410,6 +425,7 @@ FromRegistry = (
     | TaskHint
     | TaskDone
     | TaskProgress
+    | Announcement
     | Event
     | Config
     | RevokedPush

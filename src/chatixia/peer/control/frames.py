@@ -6,6 +6,7 @@ from typing import Final
 
 from chatixia.wire.relay import RelayKind
 from chatixia.wire.signaling import (
+    Announcement,
     Answer,
     Connect,
     IceCandidate,
@@ -23,6 +24,7 @@ from chatixia.wire.signaling import (
 
 LINK_FRAMES: Final = (
     Offer,
+    Announcement,
     Answer,
     IceCandidate,
     Connect,
@@ -32,6 +34,14 @@ LINK_FRAMES: Final = (
     PeerLeft,
     PeerList,
 )
-MESH_FRAMES: Final = (TaskPush, TaskHint, TaskDone, TaskProgress, PeerJoined, PeerLeft)
+MESH_FRAMES: Final = (
+    TaskPush,
+    TaskHint,
+    TaskDone,
+    TaskProgress,
+    PeerJoined,
+    PeerLeft,
+    Announcement,
+)
 RELAY_BYTES: Final = tuple(bytes((kind,)) for kind in RelayKind)
 """What a message of the relay begins with, and no JSON does."""

@@ -37,6 +37,7 @@ from chatixia.peer.sessions.stop import closing
 from chatixia.wire.base import encode
 from chatixia.wire.peer import CAPABILITIES, SkillInfo
 from chatixia.wire.signaling import (
+    ANNOUNCE,
     Config,
     Goodbye,
     Heartbeat,
@@ -102,8 +103,10 @@ class Signaling:
         description: str = "",
         hostname: str = "",
         mode: str = "",
+        announcements: bool = True,
     ) -> None:
         self._me, self._world = me, world
+        self._extras = [BATCH, ANNOUNCE] if announcements else [BATCH]
         self._shown = (description[:1024], hostname[:128], mode[:64])
         self._goodbye = CLIENT_GOODBYE_SECONDS if mode == "client" else GOODBYE_SECONDS
         self.on_push: Callable[[msgspec.Struct], None] = _ignore
@@ -346,7 +349,7 @@ class Signaling:
             hostname=hostname,
             mode=mode,
             slots=self._slots,
-            capabilities=[*CAPABILITIES, BATCH],
+            capabilities=[*CAPABILITIES, *self._extras],
             ns=self._me.ns,
             revocations=version_of(self._me.book.revocations),
         )

@@ -122,6 +122,12 @@ class Socket:
         """Queue a message; False if the socket is closing. Closes a reader that is too slow."""
         return self.send_bytes(encode(message))
 
+    def spare(self, size: int) -> bool:
+        """Whether so many bytes more leave its outbox half empty: what may be left out for a slow
+        reader must not be what closes it."""
+        half_full = len(self._queue) >= OUTBOX_ITEMS // 2 or self._bytes + size > OUTBOX_BYTES // 2
+        return not half_full and self._fits(self._bytes + size)
+
     def send_bytes(self, data: bytes) -> bool:
         """Queue an encoded message."""
         if self.closed:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from chatixia.core.relay_table import SOCKET_BYTES
 from chatixia.registry.live import relay_queue
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.relay import (
@@ -22,7 +25,7 @@ from chatixia.wire.relay import (
     read_header,
     reason_of,
 )
-from tests.registry.doors import Peer, agent
+from tests.registry.doors import Peer, agent, dial, enrolled, register_frame
 
 CERTIFICATE = "AAAA"
 
@@ -243,3 +246,66 @@ async def test_a_flood_of_answers_is_slow(monkeypatch: pytest.MonkeyPatch, regis
         await a.ws.send(b"\x09")
     await alive(a)
     assert sum(frame.get("ref") == "relay" for frame in a.kept) == 2
+
+
+async def deaf(registry: RegistryHarness, name: str) -> Peer:
+    """A login whose connection takes little before somebody reads."""
+    line = socket.socket()
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+    line.setblocking(False)
+    port = registry.running.started.port
+    await asyncio.get_running_loop().sock_connect(line, ("127.0.0.1", port))
+    who = await enrolled(registry, name)
+    peer = await dial(registry, sock=line)
+    await peer.send(**register_frame(who, peer.challenge))
+    peer.welcome = await peer.next("welcome")
+    return peer
+
+
+async def stalled(registry: RegistryHarness) -> tuple[Peer, list[Peer]]:
+    """One that does not read, and ten who have sent it a window on each of two streams."""
+    b = await deaf(registry, "b")
+    senders = [await agent(registry, f"s{n}") for n in range(10)]
+    for sender in senders:
+        for attempt in (1, 2):
+            await opened(sender, b, attempt)
+    b.ws.transport.pause_reading()
+    for sender in senders:
+        for part in range(2 * RELAY_WINDOW // MAX_RELAY_DATA):
+            await sender.ws.send(data_message("b", 1 + part % 2, bytes(MAX_RELAY_DATA)))
+    await alive(*senders)
+    return b, senders
+
+
+async def test_a_reader_that_does_not_read_costs_its_senders_streams_and_nobody_a_login(
+    registry: RegistryHarness,
+):
+    """And what the registry has to say itself goes before what waits for that reader."""
+    b, senders = await stalled(registry)
+    relay = registry.running.service.relay
+    waits = relay.waiting
+    assert SOCKET_BYTES // 2 < waits <= SOCKET_BYTES
+    reasons = [await reason(sender) for sender in senders if sender.binary]
+    assert reasons and {why for _, _, why in reasons} == {RelayReason.LIMITS}
+    await b.send(type="ping", id="first")
+    await senders[0].verb("status")
+    b.ws.transport.resume_reading()
+    await b.next("pong", id="first")
+    b.binary.clear()
+    later = 0
+    while later < waits - 4 * MAX_RELAY_DATA:
+        later += len(await b.relayed())
+    await alive(b, *senders)
+    b.ws.transport.abort()
+
+
+async def test_what_waits_for_a_reader_is_let_go_with_its_login(registry: RegistryHarness):
+    b, senders = await stalled(registry)
+    relay = registry.running.service.relay
+    assert relay.waiting
+    b.ws.transport.abort()
+    for sender in senders:
+        assert {(await reason(sender))[1] for _ in (1, 2)} == {1, 2}
+    while relay.waiting:
+        await asyncio.sleep(0)
+    assert len(relay.table) == 0

@@ -47,6 +47,16 @@ async def test_an_edge_says_how_each_end_speaks_to_turn(registry: RegistryHarnes
     assert "relay" not in (await a.verb("topology"))["body"]["mesh_edges"][0]
 
 
+async def test_a_link_over_the_relay_is_an_edge_like_any(registry: RegistryHarness):
+    a, b = await agent(registry, "a"), await agent(registry, "b")
+    await report(a, "b", tier="relay")
+    await report(b, "a", tier="direct")
+    assert "confirmed" not in (await a.verb("topology"))["body"]["mesh_edges"][0]
+    await report(b, "a", tier="relay")
+    [edge] = (await a.verb("topology"))["body"]["mesh_edges"]
+    assert edge["tier"] == "relay" and edge["confirmed"] and "relay" not in edge
+
+
 async def test_nobody_confirms_a_link_alone(registry: RegistryHarness):
     a = await agent(registry, "a")
     twice = [{"peer": peer, "tier": "direct", "link": "L1"} for peer in ("b", "b", "a")]

@@ -203,7 +203,7 @@ class Denied(MeshError):
 
 
 class Unauthorized(Denied):
-    """No credential, or one that does not hold."""
+    """No credential, or one that is not valid."""
 
     code, status = "unauthorized", 401
     sentence = "A valid credential is needed."
@@ -231,10 +231,10 @@ class BadChain(Denied):
 
 
 class BadSignature(Denied):
-    """A signature that does not hold, or holds for other bytes."""
+    """A signature that is not valid, or is valid for other bytes."""
 
     code = "bad_signature"
-    sentence = "The signature does not hold."
+    sentence = "The signature is not valid."
 
 
 class BadInvitation(Denied):
@@ -412,7 +412,7 @@ TABLE: Final[dict[str, type[MeshError]]] = {kind.code: kind for kind in _tree(Me
 def from_wire(error: WireError) -> MeshError:
     """The error at the far end of a wire, as the same class; an unknown code stays readable.
 
-    A ``retry_after`` that is no time of a day is none: whoever sleeps so long would never wake.
+    A ``retry_after`` that is longer than a day counts as none.
     """
     kind = TABLE.get(error.code)
     if kind is None:

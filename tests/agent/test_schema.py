@@ -215,5 +215,5 @@ def test_skills_that_take_any_of_one_kind_describe_it():
 
     async def g(**others: Model | str) -> None: ...
 
-    with pytest.raises(ConfigError, match="What else the skill f takes is a union"):
+    with pytest.raises(ConfigError, match="The catch-all parameter of the skill f is a union"):
         of(g)

@@ -66,7 +66,7 @@ def test_refusals():
     skills.mark(forecast)
     with pytest.raises(ConfigError, match="two skills called forecast"):
         skills.mark(forecast)
-    with pytest.raises(ConfigError, match="stands above a function"):
+    with pytest.raises(ConfigError, match="decorates a function"):
         skills.mark("forecast")  # type: ignore[call-overload]
     with pytest.raises(ConfigError, match="timeout"):
         skills.mark(name="x", timeout=0)(forecast)
@@ -86,5 +86,5 @@ def test_all_schemas_together_have_a_bound():
     skills = [Skill(f"s{n}", forecast, parameters=big) for n in range(11)]
     infos = [described(skill, read(forecast, skill.name)) for skill in skills]
     check_size(infos[:10])
-    with pytest.raises(ConfigError, match=f"{MAX_SKILL_BYTES:,} is the most. The largest"):
+    with pytest.raises(ConfigError, match=f"at most {MAX_SKILL_BYTES:,} are allowed. The largest"):
         check_size(infos)

@@ -81,7 +81,7 @@ def test_reading(tmp_path: Path):
     (tmp_path / "skill.json").write_bytes(msgspec.json.encode(SKILL))
     assert read(tmp_path).name == "summarize"
     (tmp_path / "skill.json").write_text("{")
-    with pytest.raises(ConfigError, match="is no skill"):
+    with pytest.raises(ConfigError, match="is not a valid skill"):
         read(tmp_path)
     with pytest.raises(ConfigError, match="cannot be read"):
         read(tmp_path / "none")

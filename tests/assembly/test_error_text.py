@@ -160,7 +160,7 @@ def test_a_cure_fits_where_it_is_read(error: MeshError, audience: Audience, cure
         (True, True, "Start it with `chatixia up --mesh x`."),
         (True, False, "See its output where `chatixia up --mesh x` runs here; if it hangs"),
         (False, True, "It must be started on its own machine; `chatixia config --mesh x`"),
-        (False, False, "It must run, and be in reach of here; `chatixia config --mesh x`"),
+        (False, False, "It must run, and be reachable from here; `chatixia config --mesh x`"),
     ],
 )
 def test_who_has_no_registry_is_not_told_to_start_it(

@@ -82,7 +82,7 @@ async def test_an_api_key_is_ignored_where_there_is_a_profile(
     monkeypatch.setenv("CHATIXIA_HOME", str(registry.home / "elsewhere"))
     connection = api_key_connection(settings, "a")
     assert connection is not None
-    assert "no links, its work is plain" in caplog.text
+    assert "no links, and its work is plain" in caplog.text
     assert "swordfish" not in caplog.text
     await connection.stop()
 

@@ -345,7 +345,7 @@ def test_deadline_is_a_mesh_error():
 
 def test_a_call_cannot_be_for_the_queue_only_and_never(home, type_):
     done = type_("call", "weather", "forecast", "--direct", "--queue")
-    assert (done.code, "exclude each other" in done.err) == (2, True)
+    assert (done.code, "cannot be used together" in done.err) == (2, True)
 
 
 async def test_a_foreign_description_forges_no_row(capsys):

@@ -24,7 +24,7 @@ def test_all_from_one_are_canceled_in_steps_and_no_others(registry, type_, monke
         assert type_("tasks", "cancel", *wrong).code == 2
     unknown = type_("tasks", "cancel", "--from", "nobody", "--all")
     assert unknown.code == 1 and not unknown.out
-    assert "Nobody called nobody is in the mesh. See" in unknown.err
+    assert "No agent or machine called nobody is in the mesh. See" in unknown.err
     done = type_("tasks", "cancel", "--from", name.partition("~")[0], "--all", "--reason", "spam")
     assert done.code == 0 and "7 tasks from" in done.out
     said = [line.strip() for line in done.err.splitlines()]

@@ -88,7 +88,7 @@ def test_letters_that_an_encoding_has_not(monkeypatch: pytest.MonkeyPatch):
 def test_words_that_are_no_text(home: Path, type_, words: list[str | bytes]):
     done = type_(*(os.fsdecode(word) for word in words))
     assert done.code == 2
-    assert done.err.startswith("error  ") and "is no UTF-8 text." in done.err
+    assert done.err.startswith("error  ") and "is not UTF-8 text." in done.err
     assert "\\udcff\\udcfe" in done.err
 
 

@@ -100,7 +100,7 @@ async def test_a_task_is_named_by_a_unique_beginning(home):
         with pytest.raises(NotFound, match=f"begins with t_{unlike}"):
             await id_of(mesh, unlike)
         for wrong in ("t_A", "t_!", one + "a"):
-            with pytest.raises(BadRequest, match="is no task id"):
+            with pytest.raises(BadRequest, match="is not a task id"):
                 await id_of(mesh, wrong)
 
 

@@ -46,7 +46,7 @@ def test_each_change_is_logged_once(caplog: pytest.LogCaptureFixture):
     assert [(r.levelno, r.getMessage()[:24]) for r in caplog.records] == [
         (logging.WARNING, "The disk is nearly full:"),
         (logging.ERROR, "It was deleted."),
-        (logging.WARNING, "All is well again: new w"),
+        (logging.WARNING, "The registry is well aga"),
     ]
 
 

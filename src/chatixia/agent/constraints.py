@@ -36,7 +36,7 @@ def foreign(note: Any) -> bool:
 
 
 def is_field(default: Any) -> bool:
-    """Whether a default is pydantic's ``Field(...)``, which is no value."""
+    """Whether a default is pydantic's ``Field(...)``, which is not a value."""
     return foreign(default) and hasattr(default, "metadata") and hasattr(default, "is_required")
 
 

@@ -179,7 +179,9 @@ class Ctx:
 
     async def progress(self, fraction: float, note: str = "") -> None:
         """Report to the caller how far the work is, from 0 to 1; a report may be dropped."""
-        part = min(1.0, max(0.0, fraction)) if fraction == fraction else 0.0  # NaN is no part
+        part = (
+            min(1.0, max(0.0, fraction)) if fraction == fraction else 0.0
+        )  # NaN is not a fraction
         self._responder.progress(part, note[:1024].encode(errors="replace").decode())
 
     def wait(self, work: Awaitable[T]) -> T:

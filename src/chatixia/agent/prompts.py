@@ -52,7 +52,7 @@ class PromptService:
         takes = [p for p in inspect.signature(handler).parameters.values() if p.name != "self"]
         needed = [p for p in takes if p.default is inspect.Parameter.empty]
         if not takes or len(needed) > 2:
-            raise ConfigError("@agent.prompt stands above a function of (text) or (text, ctx).")
+            raise ConfigError("@agent.prompt decorates a function of (text) or (text, ctx).")
         self._handler = handler
         self._kind = kind_of(handler)
         self._wants_ctx = len(takes) > 1

@@ -18,7 +18,7 @@ MAX_RESULT: Final = MAX_MESSAGE - 64 * 1024
 class ResultSender:
     """Answers with the results of the skill ``name``.
 
-    Raises SkillFailed for what is too large, Unwritable for what is no JSON.
+    Raises SkillFailed for what is too large, Unwritable for what is not JSON.
     """
 
     def __init__(self, name: str) -> None:

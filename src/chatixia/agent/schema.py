@@ -25,7 +25,7 @@ def parameters(signature: Signature, name: str, texts: dict[str, str]) -> dict[s
     """
     for field, hint in signature.hints.items():
         _check(hint, f"The parameter {field} of the skill {name}")
-    _check(signature.rest, f"What else the skill {name} takes")
+    _check(signature.rest, f"The catch-all parameter of the skill {name}")
     try:
         schema = _flat(msgspec.json.schema(signature.args, schema_hook=schema_hook))
         rest = msgspec.json.schema(signature.rest, schema_hook=schema_hook)
@@ -98,7 +98,7 @@ def _check(hint: Any, what: str) -> None:
         raise ConfigError(f"{what} {_cure(error)}") from error
     except RecursionError:
         raise ConfigError(
-            f"{what} has a type that refers to itself by an alias, which is not read here; use a"
+            f"{what} has a type that refers to itself by an alias, which is not supported; use a"
             " dataclass, a msgspec Struct or a TypedDict that refers to itself."
         ) from None
     while isinstance(kind, msgspec.inspect.Metadata):

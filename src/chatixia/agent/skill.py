@@ -82,7 +82,7 @@ class Skills(dict[str, Skill]):
 
         def take(fn: F) -> F:
             if not callable(fn):
-                raise ConfigError("@agent.skill stands above a function.")
+                raise ConfigError("@agent.skill decorates a function.")
             called = name or getattr(fn, "__name__", "")
             self.add(Skill(called, fn, description, timeout, idempotent))
             return fn
@@ -116,6 +116,7 @@ def check_size(infos: Sequence[SkillInfo]) -> None:
     sizes = {info.name: len(msgspec.json.encode(info)) for info in infos}
     largest = max(sizes, key=lambda name: sizes[name])
     raise ConfigError(
-        f"The schemas and descriptions of all skills have {total:,} bytes; {MAX_SKILL_BYTES:,} is"
-        f" the most. The largest is that of {largest} with {sizes[largest]:,}."
+        f"The schemas and descriptions of all skills have {total:,} bytes; at most"
+        f" {MAX_SKILL_BYTES:,} are allowed. The largest is that of {largest} with"
+        f" {sizes[largest]:,}."
     )

@@ -64,7 +64,7 @@ def read(folder: Path) -> SkillJson:
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
     except msgspec.DecodeError as error:
-        raise ConfigError(f"{path} is no skill: {error}.") from None
+        raise ConfigError(f"{path} is not a valid skill: {error}.") from None
 
 
 def skill(definition: SkillJson, handler: Callable[..., Any], where: Path) -> Skill:

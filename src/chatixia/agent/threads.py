@@ -1,6 +1,6 @@
 """Where skills that are plain functions run: a bounded pool of threads beside the loop.
 
-Own threads instead of an executor's: they are daemons, so that a skill that blocks for ever cannot
+Own threads instead of an executor's: they are daemons, so that a skill that blocks forever cannot
 keep a stopped process alive, and what waits for a free one is bounded.
 """
 

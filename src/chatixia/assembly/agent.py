@@ -152,7 +152,7 @@ class Agent:
         return fn
 
     def add(self, skill: Skill) -> None:
-        """Take a skill that is no decorated function. Raises ConfigError."""
+        """Take a skill that is not a decorated function. Raises ConfigError."""
         self.skills.add(skill)
         self._offer()
 

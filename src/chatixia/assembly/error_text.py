@@ -135,7 +135,9 @@ def _registry(refused: bool, audience: Audience) -> str:
     where = f"`chatixia config{mesh}` shows its addresses."
     if audience.command == "join":
         where = "The join string names its addresses."
-    start = "must be started on its own machine" if refused else "must run, and be in reach of here"
+    start = (
+        "must be started on its own machine" if refused else "must run, and be reachable from here"
+    )
     return f"It {start}; {where[:1].lower()}{where[1:]}"
 
 

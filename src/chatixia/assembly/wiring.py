@@ -147,7 +147,10 @@ def api_key_connection(
         return None
     from .remote.api_key_agent import ApiKeyConnection, ApiKeyPort
 
-    log.warning("%s has an API key only: no links, its work is plain, shown unverified.", name)
+    log.warning(
+        "%s has an API key only: it has no links, and its work is plain and shown as unverified.",
+        name,
+    )
     return ApiKeyConnection(ApiKeyPort(settings["registry"].rstrip("/"), key, name, world=world))
 
 
@@ -305,7 +308,7 @@ def check_settings(settings: ResolvedSettings, name: str) -> None:
 
 
 def check_url(url: str) -> None:
-    """Refuse what is no address of a registry. Raises ConfigError."""
+    """Refuse what is not the address of a registry. Raises ConfigError."""
     try:
         parts = urlsplit(url)
         good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0

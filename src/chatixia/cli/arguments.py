@@ -82,7 +82,9 @@ def one(word: str, schema: Schema, read: Read) -> dict[str, Any]:
     """One word as a name and its value."""
     match = WORD.match(word)
     if match is None:
-        raise BadArguments(f"{word!r} is no argument; write name=value, name:=JSON or name@file.")
+        raise BadArguments(
+            f"{word!r} is not an argument; write name=value, name:=JSON or name@file."
+        )
     name, sign, text = match.groups()
     if sign == ":=":
         return {name: parsed(text, name)}

@@ -83,7 +83,9 @@ def call(
         return
     if direct and (only_queue or no_wait):
         other = "--queue" if only_queue else "--no-wait"
-        raise click.UsageError(f"--direct and {other} exclude each other; give one of them.", ctx)
+        raise click.UsageError(
+            f"--direct and {other} cannot be used together; give one of them.", ctx
+        )
     queue: Queue = "only" if only_queue else "never" if direct else "auto"
     content = {} if helped else contents(agent, skill, words)
     terms = terms_of(ctx, timeout, idempotent) if no_wait else None
@@ -314,7 +316,7 @@ def schema(skill: SkillInfo | None) -> dict[str, Any]:
 
 
 def read_schema(raw: bytes | msgspec.Raw) -> dict[str, Any]:
-    """A JSON Schema as it came; empty if it is no object."""
+    """A JSON Schema as it came; empty if it is not an object."""
     import msgspec
 
     decoded = msgspec.json.decode(raw)

@@ -58,8 +58,8 @@ async def _check_submitter(mesh: Mesh, source: str) -> None:
     if not (entry.key or entry.serial or entry.revoked or entry.api_key):
         agents = [record.agent_id for record in await mesh.agents()]
         raise NotFound(
-            f"Nobody called {source} is in the mesh.{nearest(source, agents)} See who submitted"
-            " what with `chatixia tasks`."
+            f"No agent or machine called {source} is in the mesh.{nearest(source, agents)}"
+            " See who submitted what with `chatixia tasks`."
         )
 
 

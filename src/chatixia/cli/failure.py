@@ -50,13 +50,13 @@ FILES: Final = frozenset({"run", "validate", "init", "config"})
 
 
 def refuse_no_text(words: Sequence[str]) -> None:
-    """Raise UsageError for a word whose bytes are no UTF-8 text and that names no file."""
+    """Raise UsageError for a word whose bytes are not UTF-8 text and that names no file."""
     if words and words[0] in FILES:
         return
     for word in words:
         readable = output.readable(word)
         if readable != word and not re.match(r"[^=@]*[^=@:]@", word):
-            raise click.UsageError(f"{readable} is no UTF-8 text.")
+            raise click.UsageError(f"{readable} is not UTF-8 text.")
 
 
 def attempt(command: click.Command, words: Sequence[str]) -> int:
@@ -175,7 +175,7 @@ def not_printed(error: OSError | UnicodeError) -> MeshError | None:
     if isinstance(error, UnicodeError):
         text = error.object if isinstance(error, UnicodeEncodeError) else ""
         readable = output.readable(text[:80])
-        return BadRequest(f"Text that is no UTF-8 cannot be used{f': {readable}' * bool(text)}.")
+        return BadRequest(f"Text that is not UTF-8 cannot be used{f': {readable}' * bool(text)}.")
     frames = [frame.f_code for frame, _ in walk_tb(error.__traceback__)]
     if error.filename is None and frames and frames[-1].co_filename == echo.__code__.co_filename:
         streams.mute()

@@ -27,7 +27,7 @@ DAY: Final = 86_400
     "--minutes", default=15, type=click.IntRange(1, 7 * 1440), help="Time to join, default 15."
 )
 @click.option(
-    "--days", default=0, type=click.IntRange(0, 3650), help="Membership, default for ever."
+    "--days", default=0, type=click.IntRange(0, 3650), help="Membership, default forever."
 )
 @click.option("--no-wait", is_flag=True, help="Do not wait until it is used.")
 @common

@@ -32,7 +32,7 @@ def compact(value: Any) -> str:
 
     try:
         return msgspec.json.encode(value, enc_hook=str).decode()
-    except UnicodeEncodeError:  # a path that is no UTF-8
+    except UnicodeEncodeError:  # a path that is not UTF-8
         return msgspec.json.encode(_encodable(msgspec.to_builtins(value, enc_hook=str))).decode()
 
 

@@ -17,7 +17,7 @@ def revoke(console: Console, name: str) -> None:
 
     done = state(Profile.open(console.mesh), name)
     if done.invitations:
-        console.say(f"  withdrawn {_invitations(done.invitations, name)}; nobody can join by it")
+        console.say(f"  withdrawn {_invitations(done.invitations, name)}; nobody can join with it")
     if done.member or not done.invitations:
         console.say(f"  revoked   {name}; its links close as its peers hear of it")
     if console.as_json:

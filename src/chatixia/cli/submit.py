@@ -83,6 +83,6 @@ async def again(mesh: Mesh, console: Console, row: Task, deadline: float) -> Non
     plain = row.payload.plain
     args = msgspec.json.decode(plain) if isinstance(plain, msgspec.Raw) else None
     if not isinstance(args, dict):
-        raise BadRequest("What the task carries is no object of arguments; submit it anew.")
+        raise BadRequest("The task's payload is not an object of arguments; submit a new task.")
     terms = Terms("", deadline, row.priority, row.max_attempts, row.id)
     await submit(mesh, console, row.target_agent_id, row.skill, args, terms)

@@ -34,7 +34,7 @@ class LoopThread:
     """A blocking portal to a loop in a thread of its own: ``start`` it, ``stop`` it.
 
     Not anyio's context manager, which waits for its thread also when it is only dropped: a child
-    that forked has no such thread, and would wait for ever at its end.
+    that forked has no such thread, and would wait forever at its end.
     """
 
     def start(self) -> BlockingPortal:

@@ -227,7 +227,7 @@ class Mesh:
         """A task by its id, also one of another process. Raises BadRequest for no task id."""
         if not is_task_id(task_id):
             raise BadRequest(
-                f"{task_id[:80]!r} is no task id, t_ and 26 characters; see `chatixia tasks`."
+                f"{task_id[:80]!r} is not a task id (t_ and 26 characters); see `chatixia tasks`."
             )
         return Task(self._context, TaskId(task_id))
 

@@ -54,6 +54,6 @@ class Condition:
             return
         self._logged = code
         if trouble is None:
-            log.warning("All is well again: new work is taken.")
+            log.warning("The registry is well again and accepts new work.")
         else:
             log.log(logging.ERROR if code == Unavailable.code else logging.WARNING, trouble.message)

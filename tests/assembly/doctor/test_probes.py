@@ -129,7 +129,7 @@ async def test_an_allocation_is_given_back():
         (turn_answers(1, 401), "refuses the credential"),
         (turn_answers(1, 486), "quota"),
         (turn_answers(1, 300), "refused with 300"),
-        (turn_answers(0), "no TURN server"),
+        (turn_answers(0), "not a TURN server"),
     ],
 )
 async def test_why_there_is_none(answer: Answer, says: str):

@@ -117,6 +117,6 @@ def test_a_crash_on_the_way_loses_nothing(
             raise OSError(28, os.strerror(28))
 
         patch.setattr(agent_folder, "_private_copy", crash)
-        with pytest.raises(ConfigError, match=r"key lies in .*one.* No space left on device\."):
+        with pytest.raises(ConfigError, match=r"key is in .*one.* No space left on device\."):
             key(profile, tmp_path / "two")
     assert key(profile, tmp_path / "two") == first

@@ -35,7 +35,7 @@ def test_its_errors(tmp_path: Path, text: str, says: str):
     (tmp_path / "one.py").write_text(text)
     with pytest.raises(ConfigError, match=says):
         run_file(tmp_path / "one.py")
-    with pytest.raises(ConfigError, match="is no Python file"):
+    with pytest.raises(ConfigError, match="is not a Python file"):
         run_file(tmp_path / "none.py")
 
 

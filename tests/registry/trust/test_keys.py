@@ -140,14 +140,14 @@ async def test_no_member_takes_the_name_of_an_api_key(registry: RegistryHarness,
     def unasked() -> Credentials:
         return enrol(registry.profile, "script", ask_registry=lambda profile, name: Serial(name))
 
-    with pytest.raises(NameTaken, match="API key's. script-2 is free"):
+    with pytest.raises(NameTaken, match="an API key. script-2 is free"):
         await asyncio.to_thread(enrol, registry.profile, "script")
     who = await asyncio.to_thread(unasked)
     peer = await dial(registry)
     await peer.send(**register_frame(who, peer.challenge))
     assert (await peer.next("error"))["code"] == "name_taken"
     who.close()
-    with pytest.raises(NameTaken, match="API key's. script-2 is free"):
+    with pytest.raises(NameTaken, match="an API key. script-2 is free"):
         await asyncio.to_thread(invite, registry.profile, "script")
     invited = await asyncio.to_thread(invite, registry.profile, "s*", reusable=True)
     with pytest.raises(NameTaken):

@@ -76,38 +76,38 @@ def udp(nat: Nat, servers: int, answers: int) -> Finding:
         return Finding(
             "udp",
             "warn",
-            "no STUN server is known, so nobody was asked",
-            "start the registry with --lan or --public HOST, or name servers by ice.stun",
+            "no STUN server is known, so none was asked",
+            "start the registry with --lan or --public HOST, or name servers in ice.stun",
         )
     if nat == "no udp":
         return Finding(
             "udp",
             "warn",
-            f"of {servers} asked over UDP nobody answered",
+            f"no answer over UDP from any of {servers} servers",
             "let UDP out in the firewall, to 3478 and to other agents' ports; else links need TURN"
             " over TCP",
         )
-    return Finding("udp", "ok", f"gets out and back, by {answers} of {servers} servers")
+    return Finding("udp", "ok", f"gets out and back: {answers} of {servers} servers answered")
 
 
 def nat_line(nat: Nat, address: str, turn: bool) -> Finding:
     """What stands between this machine and the servers. ``turn``: whether a TURN server works."""
     if nat == "none":
-        return Finding("nat", "ok", f"none between here and the servers, {address}")
+        return Finding("nat", "ok", f"none between this machine and the servers, {address}")
     if nat == "cone":
         return Finding("nat", "ok", f"one that keeps its ports (cone), outside {address}")
     if nat == "symmetric":
-        text = f"one that draws a new port for each peer (symmetric), outside {address}"
-        cure = "name a TURN server by ice.turn: two such NATs meet nowhere else"
+        text = f"one that uses a new port for each peer (symmetric), outside {address}"
+        cure = "name a TURN server in ice.turn: two agents behind such NATs need one"
         return Finding("nat", "ok" if turn else "warn", text, "" if turn else cure)
     if nat == "unknown":
         return Finding(
             "nat",
             "warn",
             f"outside address {address}; one answer does not tell its kind",
-            "name a second STUN server by ice.stun",
+            "name a second STUN server in ice.stun",
         )
-    return Finding("nat", "warn", "unknown, since nobody answered over UDP", "see udp")
+    return Finding("nat", "warn", "unknown, since no server answered over UDP", "see udp")
 
 
 def turn_lines(attempts: Mapping[tuple[str, str], str]) -> list[Finding]:
@@ -118,7 +118,8 @@ def turn_lines(attempts: Mapping[tuple[str, str], str]) -> list[Finding]:
                 "turn",
                 "warn",
                 "the registry names no TURN server",
-                "where no direct path opens, calls take the queue: deploy/coturn, then ice.turn",
+                "where no direct path opens, calls go into the queue: see deploy/coturn, then set"
+                " ice.turn",
             )
         ]
     return [
@@ -152,7 +153,7 @@ def engine(name: str, version: str, days: float | None, missing: str) -> Finding
         return Finding("engine", "ok", f"{name} {version}")
     text = f"{name} {version}, installed {days:.0f} days ago"
     if days > OLD_DAYS:
-        cure = "upgrade chatixia-mesh: an engine reads what strangers send, and ages"
+        cure = "upgrade chatixia-mesh: the engine parses packets of strangers and needs its fixes"
         return Finding("engine", "warn", text, cure)
     return Finding("engine", "ok", text)
 
@@ -166,7 +167,7 @@ def modes(folder: str, loose: Sequence[str], looked: int) -> Finding:
     return Finding(
         "files",
         "fail",
-        f"others may read or change {named}{more}",
+        f"other users can read or change {named}{more}",
         f"chmod -R go-rwx {folder}",
     )
 
@@ -193,7 +194,7 @@ def tier(nat: Nat, relays: Sequence[str], has_engine: bool, online: bool) -> tup
     ``relays``: transports by which a TURN server works.
     """
     if not online:
-        return "none", "the registry does not answer; links that stand go on"
+        return "none", "the registry does not answer; open links go on"
     if not has_engine:
         return "queue, plain", "there is no engine"
     if nat in ("none", "cone"):
@@ -201,7 +202,7 @@ def tier(nat: Nat, relays: Sequence[str], has_engine: bool, online: bool) -> tup
     if nat == "unknown":
         return "direct", "UDP gets through, unless this NAT is symmetric"
     if nat == "not asked":
-        return "direct", "within this machine and its network; nobody told of others"
+        return "direct", "within this machine and its network; nothing beyond was tested"
     how = " or ".join(dict.fromkeys(name.upper() for name in relays))
     if nat == "symmetric":
         if relays:

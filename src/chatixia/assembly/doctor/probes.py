@@ -39,7 +39,7 @@ class ServerUrl(NamedTuple):
 
 
 def server_url(url: str) -> ServerUrl | None:
-    """``url`` taken apart, or None for what is no STUN or TURN URL (RFC 7064, RFC 7065)."""
+    """``url`` taken apart, or None for what is not a STUN or TURN URL (RFC 7064, RFC 7065)."""
     scheme, _, rest = url.partition(":")
     place, _, query = rest.partition("?")
     if scheme not in ("stun", "turn", "turns") or not place:
@@ -85,7 +85,7 @@ async def may_relay(server: ServerUrl, username: str, password: str, world: Worl
         async with asyncio.timeout(ASK_SECONDS):
             place = await _lookup(server)
             if place is None:
-                return "its name is not known here"
+                return "its name cannot be resolved"
             questions = await _connected(server, place)
             try:
                 return await _allocate(questions, place, username, password, world)
@@ -127,7 +127,7 @@ async def _allocate(
         return "no answer"
     realm, nonce = first.attributes.get(stun.REALM), first.attributes.get(stun.NONCE)
     if first.error != 401 or realm is None or nonce is None:
-        return f"it is no TURN server (error {first.error})"
+        return f"it is not a TURN server (error {first.error})"
     login = stun.TurnLogin(username, password, realm, nonce)
     answer = await questions.ask(place, stun.ALLOCATE, wanted, login, world)
     if answer is None:
@@ -139,7 +139,7 @@ async def _allocate(
 
 
 REFUSALS: Final = {
-    401: "it refuses the credential: another secret, or a clock that is wrong",
+    401: "it refuses the credential: its secret differs, or a clock is wrong",
     403: "it forbids relaying",
     486: "the quota of this member is used up",
     508: "it is full",

@@ -47,7 +47,7 @@ def take_along(place: Path, last: Path, folder: Path) -> None:
             _copy(last, folder)
         except OSError as error:
             raise ConfigError(
-                f"The agent's key lies in {last} and cannot be taken to {folder}: {error.strerror}."
+                f"The agent's key is in {last} and cannot be moved to {folder}: {error.strerror}."
             ) from error
     if not _noted(place, folder):
         write_json(place / NOTE, _text(folder))
@@ -64,7 +64,7 @@ def _noted(place: Path, folder: Path) -> bool:
 
 
 def _text(folder: Path) -> str:
-    """``folder`` as JSON can carry it: a name that is no text in the locale's encoding as a URI."""
+    """``folder`` in JSON: a URI if its name is not text in the locale's encoding."""
     try:
         str(folder).encode()
     except UnicodeEncodeError:

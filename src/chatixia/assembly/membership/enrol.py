@@ -155,7 +155,7 @@ def enrol(
     """
     if kind == "client":
         if agent_id:
-            raise ConfigError("A client's id is made of this machine's; it takes no name.")
+            raise ConfigError("A client's id is derived from the machine's; it takes no name.")
         return _client(profile, roles, world)
     return _agent(profile, agent_id, roles, data_dir, ask_registry or _ask, world)
 
@@ -183,7 +183,7 @@ def _clients(path: Path, now: float) -> LocalStore:
     except ConfigError as error:
         if not no_room(error):
             raise
-        log.warning("%s What is learned of other members is not kept.", error.message)
+        log.warning("%s Pins and revocations of this process will not be kept.", error.message)
         empty = not path.exists() or not path.stat().st_size
         return LocalStore.memory() if empty else LocalStore.copy(path, now)
 
@@ -244,8 +244,8 @@ def _own_dir(folder: Path) -> Path:
             raise ConfigError(f"{folder} cannot be written.")
     except ConfigError as error:
         raise ConfigError(
-            f"{error.message} An agent keeps its keys and marks there; set `data_dir` in agent.yaml"
-            " (or CHATIXIA_DATA_DIR) to a folder that this user may write."
+            f"{error.message} An agent keeps its keys and its state there; set `data_dir` in"
+            " agent.yaml (or CHATIXIA_DATA_DIR) to a folder that this user may write."
         ) from error.__cause__
     return folder
 
@@ -335,7 +335,7 @@ def _highest(profile: Profile, folder: Path, name: str, ask_registry: AskRegistr
         raise Revoked(f"The name {name} was revoked by the owner; use another.", agent=name)
     if reply.api_key:
         free = f" {reply.free} is free." if reply.free else ""
-        raise NameTaken(f"The name {name} is an API key's.{free}", agent=name)
+        raise NameTaken(f"The name {name} belongs to an API key.{free}", agent=name)
     if reply.key and reply.machine != profile.machine:
         free = f" {reply.free} is free." if reply.free else ""
         raise NameTaken(

@@ -148,7 +148,7 @@ def _free(rest: RegistryClient, name: str, me: str) -> int:
     if name == me:
         raise NameTaken(f"The name {name} is this machine's own. {reply.free} is free.", agent=name)
     if reply.api_key:
-        raise NameTaken(f"The name {name} is an API key's. {reply.free} is free.", agent=name)
+        raise NameTaken(f"The name {name} belongs to an API key. {reply.free} is free.", agent=name)
     if reply.key and not reply.revoked:
         holder = f" by an agent on {reply.machine}" if reply.machine not in ("", name) else ""
         free = f" {reply.free} is free." if reply.free else ""

@@ -156,7 +156,7 @@ class JoinAttempt:
                 self._offer.invitation, mesh=self._mesh, now=self._offer.now, verify=verify
             )
         except BadChain as error:
-            raise BadInvitation(f"The invitation does not hold: {error.message}") from None
+            raise BadInvitation(f"The invitation is not valid: {error.message}") from None
         if member.sign != self._key.public:
             raise BadInvitation("The registry showed another invitation.")
         return member
@@ -240,7 +240,7 @@ def _owner_of(registry: Sequence[Signed], head: bytes) -> bytes:
     try:
         key = unb64(read_record(unb64(registry[-1].b)).sign)
     except (MeshError, IndexError):
-        raise WrongMesh("What answers there is no registry of a mesh.") from None
+        raise WrongMesh("What answers at this address is not the registry of a mesh.") from None
     if bytes.fromhex(mesh_of(key))[: len(head)] != head:
         raise WrongMesh("The registry at this address is of another mesh than the invitation.")
     return key

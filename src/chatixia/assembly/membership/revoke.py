@@ -82,7 +82,7 @@ def _no_member(name: str) -> NotFound:
 
 def _nobody(name: str) -> NotFound:
     return NotFound(
-        f"Nobody called {name[:80]} is known, nor invited; `chatixia agents` lists who is here."
+        f"No member or invitation is called {name[:80]}; `chatixia agents` lists the agents."
     )
 
 

@@ -134,7 +134,7 @@ class ApiKeyPort(RestPort):
             if self.up and (self._skills or self._serves):
                 await self.verb("agents.remove", AgentRef(self._name), 2.0)
         except MeshError as error:
-            log.debug("the registry did not hear the goodbye: %s", error.code)
+            log.debug("the registry could not be told of the stop: %s", error.code)
         self.hang_up()
 
     def hang_up(self) -> None:

@@ -24,7 +24,7 @@ class AgentLike(Protocol):
     loaded: manifest.LoadedManifest | None
 
     def add(self, skill: Skill) -> None:
-        """Take a skill that is no decorated function."""
+        """Take a skill that is not a decorated function."""
         ...
 
 

@@ -81,7 +81,7 @@ def _from_code(path: Path) -> list[Agent]:
         module = run_file(path)
     agents = list(dict.fromkeys(ran)) or _agents_of(module)
     if not agents:
-        raise ConfigError(f"{path} makes no agent; write: agent = Agent(NAME).")
+        raise ConfigError(f"{path} defines no agent; write: agent = Agent(NAME).")
     return agents
 
 

@@ -24,7 +24,7 @@ def run_file(path: Path) -> ModuleType:
     name = f"chatixia_run_{path.stem}_{abs(hash(path.absolute())):x}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None or not path.is_file():
-        raise ConfigError(f"{path} is no Python file.")
+        raise ConfigError(f"{path} is not a Python file.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     folder = str(path.parent.absolute())

@@ -69,7 +69,7 @@ def _servers(urls: list[str], secret: str, url_name: str, secret_name: str) -> T
     for url in urls:
         if not _URL.fullmatch(url):
             raise ConfigError(
-                f"{url_name} holds {url!r}, which is no TURN URL; write one such as"
+                f"{url_name} holds {url!r}, which is not a TURN URL; write one such as"
                 " turn:turn.example.org:3478 or turn:turn.example.org:443?transport=tcp."
             )
     if len(secret) < GOOD_SECRET:
@@ -82,7 +82,7 @@ def _read(path: Path) -> str:
         with path.open(encoding="utf-8") as file:
             content = file.read(MAX_SECRET + 1)
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
+        reason = getattr(error, "strerror", None) or "it is not text"
         raise ConfigError(f"ice.turn.secret_file: {path} cannot be read: {reason}.") from None
     if len(content) > MAX_SECRET:
         raise ConfigError(

@@ -186,7 +186,7 @@ def settings_of(folder: Path, options: UpOptions) -> RegistrySettings:
     for text in [*settings.public, *settings.names]:
         if not text or any(bad in text for bad in "/ @#?"):
             raise ConfigError(
-                f"{text!r} is no host name or address; write one without scheme or path, such as"
+                f"{text!r} is not a host name or address; write one without scheme or path, such as"
                 " mesh.example.org or 203.0.113.7."
             )
     return settings

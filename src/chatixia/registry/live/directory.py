@@ -80,7 +80,7 @@ class DirectoryService:
     # ---- what happens to logins
 
     def left(self, socket: Socket) -> None:
-        """A socket is gone: offline, or forgotten if it said goodbye or is no member any more."""
+        """A socket closed: offline, or forgotten if it said goodbye or is no longer a member."""
         lost = not socket.clean and not socket.ephemeral and not self._roster.online(socket.id)
         if listed(socket) and lost and self._is_member(socket.id):
             record = self._connected(socket)
@@ -177,7 +177,7 @@ class DirectoryService:
     async def remove(self, call: RequestContext, ref: AgentRef) -> Done:
         """Take an agent out of the list (it may come back). Raises NotFound, Denied."""
         if call.caller.kind in ("agent", "key") and call.caller.id != ref.agent_id:
-            raise Denied("An agent removes only itself.")
+            raise Denied("An agent may remove only itself.")
         socket = self._roster.get(ref.agent_id)
         listed_away = ref.agent_id in self._away or ref.agent_id in self._pollers
         if socket is None and not listed_away:

@@ -138,7 +138,7 @@ class WebSocketEndpoint:
             socket.release()
 
     def _writer_ended(self, socket: Socket, pump: asyncio.Task[None]) -> None:
-        """A login that nothing reaches is no login, whatever its other half still reads."""
+        """A login that nothing reaches is not a login, whatever its other half still reads."""
         if not pump.cancelled() and pump.exception() is not None:
             self._roster.remove(socket)
 

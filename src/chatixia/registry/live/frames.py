@@ -154,7 +154,7 @@ class FrameHandler:
             case Pong():
                 pass
             case _:
-                self.fault(BadRequest("This login is already made."), tag(frame))
+                self.fault(BadRequest("This socket is logged in already."), tag(frame))
 
     def _signal(self, frame: Signal) -> None:
         try:
@@ -221,7 +221,7 @@ class FrameHandler:
         if 0 < socket.not_after < self._now():
             raise MembershipExpired("The membership has expired; log in again.")
         if socket.principal and socket.principal.kind == "key" and verb.name == "tasks.claim":
-            raise Denied("A login without a key of its own claims over HTTP only.")
+            raise Denied("A login without a key of its own may claim tasks over HTTP only.")
 
     async def _answer(self, verb: Verb, call: RequestContext, request: Any, ref: str) -> None:
         try:

@@ -93,7 +93,8 @@ class Roster:
             )
         if size > had and not self.make_room(holder(socket), size - had):
             raise Overloaded(
-                "The skills of this machine's agents take too much room; describe them with less.",
+                "The skills of this machine's agents are too large together;"
+                " shorten their schemas and descriptions.",
                 retry_after=RETRY_AFTER,
             )
 

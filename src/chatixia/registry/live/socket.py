@@ -169,7 +169,7 @@ class Socket:
     async def pump(self) -> None:
         """Write the outbox until the socket closes; the one task that sends.
 
-        What it cannot write ends the socket: the other side would wait for ever for what comes
+        What it cannot write ends the socket: the other side would wait forever for what comes
         after it. Raises what broke it.
         """
         try:

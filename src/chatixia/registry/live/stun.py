@@ -105,7 +105,7 @@ class Stun(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The socket is open."""
-        # By name alone: Python 3.11's and uvloop's are no subclasses of the class they implement.
+        # By name alone: Python 3.11's and uvloop's are not subclasses of the class they implement.
         self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:

@@ -151,7 +151,7 @@ class Authenticator:
     ) -> AuthenticatedCaller:
         """Who a request's headers prove, and by what; nobody without any credential.
 
-        Raises Unauthorized for one that does not hold.
+        Raises Unauthorized for one that is not valid.
         """
         bearer, key = headers.get("authorization", ""), headers.get("x-api-key", "")
         cookie = read_cookie(self._proof.mesh, listener, headers.get("cookie", ""))
@@ -201,7 +201,7 @@ class Authenticator:
     async def token(self, call: RequestContext, request: TokenRequest) -> Token:
         """Verb ``token``: a bearer token for an assertion, or for the API key in the header.
 
-        Never for another token: what was stolen once would renew itself for ever. Failures of one
+        Never for another token: what was stolen once would renew itself forever. Failures of one
         address are rated, and judged only after the credential, as in :meth:`caller`: nobody's
         keep anybody else out.
         """

@@ -113,7 +113,7 @@ class JoinService:
         if holder is not None and member.serial <= holder.serial:
             raise NameTaken(f"{member.id} is a member already.", agent=member.id)
         if await self._store.keys.named(member.ns, member.id):
-            raise NameTaken(f"The name {member.id} is an API key's.", agent=member.id)
+            raise NameTaken(f"The name {member.id} belongs to an API key.", agent=member.id)
         await self._store.invitations.put(
             InvitationRow(
                 key_id(member.sign),

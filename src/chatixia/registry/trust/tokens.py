@@ -133,7 +133,7 @@ class Tokens:
         ):
             raise Unauthorized("The token has expired.")
         if not claims.sub or not claims.jti:
-            raise Unauthorized("The token names nobody.")
+            raise Unauthorized("The token names no principal.")
 
 
 def principal_of(claims: Claims) -> Principal:
@@ -168,7 +168,7 @@ def signed_claims(text: str, key: OKPKey, kind: type[Any]) -> Any:
     try:
         return msgspec.convert(jwt.decode(text, key, [ALGORITHM]).claims, kind)
     except (JoseError, ValueError, UnicodeError):
-        raise Unauthorized("The token does not hold.") from None
+        raise Unauthorized("The token is not valid.") from None
 
 
 class Assertion(msgspec.Struct, frozen=True):

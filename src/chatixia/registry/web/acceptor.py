@@ -156,7 +156,7 @@ class PendingArrival(asyncio.Protocol):
             self._transport.pause_reading()
 
     def _foreign(self) -> bool:
-        """Whether it is no HTTP; the parser says so at once, where a head's end is never seen."""
+        """Whether it is not HTTP; the parser says so at once, where a head's end is never seen."""
         return not self._early[:1].isalpha()
 
     def _refuse(self, answer: bytes) -> None:

@@ -113,7 +113,7 @@ class WebApplication:
             paths.setdefault(verb.path, {})[verb.method] = self._verb(verb)
         paths["/metrics"] = {"GET": self._text(self._metrics, "text/plain; version=0.0.4")}
         paths["/api/openapi.json"] = {"GET": self._text(self._described, JSON)}
-        # A path without a field first: `/api/tasks/claim` is no task's id.
+        # A path without a field first: `/api/tasks/claim` is not a task's id.
         ordered = sorted(paths, key=lambda path: "{" in path)
         return [Route(path, MethodRouter(paths[path])) for path in ordered]
 

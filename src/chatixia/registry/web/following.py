@@ -97,7 +97,7 @@ class ResponseStreams:
     ) -> None:
         """The task now, then each change and report until it has ended, as server-sent events.
 
-        ``check`` raises once the credential holds no longer; the stream ends by it.
+        ``check`` raises once the credential is not valid any more, which ends the stream.
         """
         with self._followers.follow(principal, task_id) as follower:
             body = await read()
@@ -148,7 +148,10 @@ async def _events(
                 await say.event(kind, encode(message))
                 if isinstance(message, TaskDone):
                     return
-        await say.event("error", encode(problem(DeadlineExceeded("The stream has its time."))))
+        await say.event(
+            "error",
+            encode(problem(DeadlineExceeded("The time of this stream is over; open it again."))),
+        )
     except MeshError as error:
         await say.event("error", encode(problem(error)))
 

@@ -90,7 +90,7 @@ class HttpProtocol(HttpToolsProtocol):
             at += len(piece)
             super().data_received(piece)
             if self.transport.get_protocol() is not self:
-                return  # upgraded: what came before the answer was no frame
+                return  # upgraded: what came before the answer was not a frame
         self._weigh()
 
     def _weigh(self) -> None:
@@ -119,7 +119,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._refuse(TOO_SLOW if self._head or self._answering() else b"")
 
     def send_400_response(self, msg: str) -> None:
-        """What is no HTTP; after an answer was begun there is nothing to say."""
+        """Bytes that are not HTTP; after an answer was begun there is nothing to say."""
         if self._answering() and self.cycle.response_started:
             self.connection.abort()
         else:
@@ -227,7 +227,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         The library answers each ping, and a far side that reads nothing would be answered without
         end.
         """
-        if self._half > UNCOUNTED_BYTES:  # pings and pongs are no part of a message
+        if self._half > UNCOUNTED_BYTES:  # pings and pongs are not part of a message
             parts = sum(len(part) for part in self.frames)
             self._half = parts + len(self.conn.reader.buffer)
         unsent = self.transport.get_write_buffer_size()
@@ -271,7 +271,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         super().keepalive_timeout()
 
     def handle_parser_exception(self) -> None:
-        """Bytes that are no frames. Before the upgrade's answer no close frame can say so."""
+        """Bytes that are not frames. Before the upgrade's answer no close frame can say so."""
         if self.conn.close_sent is None:
             self.transport.abort()
         else:

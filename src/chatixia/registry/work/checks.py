@@ -91,4 +91,4 @@ def lifetime(request: t.Submit) -> float:
 def page(query: t.Query) -> None:
     """Raise Unprocessable for a filter that can match nothing."""
     if query.state and query.state not in t.STATES:
-        raise Unprocessable(f"{query.state!r} is no state; there are {', '.join(t.STATES)}.")
+        raise Unprocessable(f"{query.state!r} is not a state; use one of {', '.join(t.STATES)}.")

@@ -49,9 +49,11 @@ class Follower:
         message = await self._messages.get()
         self._bytes -= _size(message)
         if self._lost:
-            raise Overloaded("This reader is too slow for what the task says; begin again.")
+            raise Overloaded(
+                "This reader is too slow for the task's progress; open the stream again."
+            )
         if message is None:
-            raise Unavailable("The registry stops.")
+            raise Unavailable("The registry is stopping.")
         return message
 
 
@@ -72,13 +74,13 @@ class Followers:
         """Hear of a task from here on. Raises Overloaded at a bound, Unavailable at the end."""
         key, follower = holder_of(principal), Follower()
         if self._closed:
-            raise Unavailable("The registry stops.")
+            raise Unavailable("The registry is stopping.")
         if self._of_holder[key] >= MAX_PER_HOLDER:
             raise Overloaded(
                 f"Your machine waits for {MAX_PER_HOLDER} tasks already; wait for some to end."
             )
         if self._of_holder.total() >= MAX_FOLLOWERS:
-            raise Overloaded("Too many wait for tasks already; try again later.")
+            raise Overloaded("Too many requests wait for tasks already; try again later.")
         self._of_holder[key] += 1
         self._of_task.setdefault(task_id, set()).add(follower)
         try:

@@ -65,6 +65,6 @@ class Removal:
             except MeshError as error:
                 if self._stopping.is_set():
                     raise
-                log.warning("tasks of who was put out wait: %s", error.code)
+                log.warning("tasks of a removed member could not be ended yet: %s", error.code)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), RETRY_SECONDS)

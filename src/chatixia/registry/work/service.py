@@ -225,7 +225,7 @@ class TaskService:
         return await self._store.tasks.submit(order)
 
     async def _know(self, ns: str, target: str) -> None:
-        """Refuse a target that is no member: nobody would ever come for the task."""
+        """Refuse a target that is not a member: no agent would ever take the task."""
         if not target or target in self._leases.workers:
             return
         if self.is_removed(ns, target) or not await self._store.members.knows(ns, target):

@@ -108,7 +108,7 @@ class Watches:
         of the task before. Raises Overloaded.
         """
         if not self._bytes.fits(holder, weight(report)):
-            raise Overloaded("Too much progress is waiting to be watched.", retry_after=RETRY_AFTER)
+            raise Overloaded("Too much progress is kept for watchers.", retry_after=RETRY_AFTER)
         ring = self._rings.setdefault(report.task_id, ProgressRing(holder))
         if ring.holder != holder:
             self._bytes.add(ring.holder, -ring.size)

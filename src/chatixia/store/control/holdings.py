@@ -45,7 +45,8 @@ class Holdings:
             )
         if not self.bytes.fits(holder, TASK_BYTES + size):
             raise Overloaded(
-                "This machine has its share of the registry's disk; it frees as old tasks go.",
+                "This machine uses all of its share of the registry's disk until old tasks are"
+                " removed.",
                 retry_after=RETRY_AFTER,
             )
 

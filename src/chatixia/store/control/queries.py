@@ -34,7 +34,7 @@ def parse(text: str) -> dict[str, str]:
     for part in re.split(r"^-- name: ", text, flags=re.M)[1:]:
         name, _, body = part.partition("\n")
         if name in statements:
-            raise ValueError(f"The statement {name} stands twice.")
+            raise ValueError(f"The statement {name} is defined twice.")
         body = re.sub(r"--.*", "", body)
         for word, columns in WORDS.items():
             body = body.replace(word, columns)

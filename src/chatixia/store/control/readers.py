@@ -24,7 +24,7 @@ LONGEST: Final = 1.0
 """Seconds a query may take: a living reader keeps the log from being folded back."""
 LOOK_EVERY: Final = 5000
 
-BUSY: Final = "The registry has more to read than it can; try again later."
+BUSY: Final = "Too many reads wait at the registry; try again later."
 
 Read = Callable[[sqlite3.Connection], T]
 

@@ -1,4 +1,4 @@
-"""What becomes of the open tasks of whoever was put out: found in pages, ended in small groups."""
+"""What becomes of the open tasks of removed members: found in pages, ended in small groups."""
 
 from __future__ import annotations
 

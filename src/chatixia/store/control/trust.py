@@ -89,7 +89,7 @@ def put_member(tx: Transaction, row: MemberRow, expect: int | None) -> None:
     ):
         raise Conflict(f"A newer record of {row.id} is known.")
     if current.member is None and _key_named(tx, row.ns, row.id):
-        raise NameTaken(f"The name {row.id} is an API key's.", agent=row.id)
+        raise NameTaken(f"The name {row.id} belongs to an API key.", agent=row.id)
     tx.run("put_member", fields(row) | {"since": row.since or tx.now})
     tx.run("put_standing", {**key, "serial": row.serial, "revoked": -1})
 
@@ -179,7 +179,7 @@ def put_key(tx: Transaction, row: KeyRow) -> None:
     """
     key = {"ns": row.ns, "id": row.name}
     if _key_named(tx, row.ns, row.name):
-        raise NameTaken(f"The name {row.name} is an API key's already.", agent=row.name)
+        raise NameTaken(f"The name {row.name} belongs to an API key already.", agent=row.name)
     if tx.one("member", key) or tx.one("standing", key):
         raise NameTaken(
             f"The name {row.name} is, or was, that of a member with a key of its own.",

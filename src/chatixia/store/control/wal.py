@@ -51,7 +51,7 @@ class Wal:
             self._db.execute(f"PRAGMA wal_checkpoint({how})")
         except sqlite3.Error as error:
             if not self._put_off:
-                log.warning("folding back %s was put off: %s", self.path.name, error)
+                log.warning("the checkpoint of %s was put off: %s", self.path.name, error)
             self._put_off = True
             raise
         self._items = self._bytes = 0

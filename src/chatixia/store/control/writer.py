@@ -55,7 +55,7 @@ class Lane(IntEnum):
     """Sweeps and retention."""
 
 
-BUSY: Final = "The registry has more to write than it can; try again later."
+BUSY: Final = "Too many writes wait at the registry; try again later."
 RESERVED: Final = {Lane.URGENT: 64, Lane.SUBMIT: 64, Lane.UPKEEP: 4}
 
 

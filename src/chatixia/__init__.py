@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .assembly.connect import connect as connect
     from .assembly.connect import connect_sync as connect_sync
     from .client.anyone import AnyHandle as AnyHandle
+    from .client.artifact import Artifact as Artifact
     from .client.handle import AgentHandle as AgentHandle
     from .client.handle import Ask as Ask
     from .client.mesh import Mesh as Mesh
@@ -84,6 +85,7 @@ else:
         "assembly.agent": "Agent run",
         "assembly.connect": "connect connect_sync",
         "client.anyone": "AnyHandle",
+        "client.artifact": "Artifact",
         "client.handle": "AgentHandle Ask",
         "client.mesh": "Mesh",
         "client.reply": "Receipt Reply",

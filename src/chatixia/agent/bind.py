@@ -22,7 +22,7 @@ from chatixia.wire.peer import SkillInfo
 from .context import Ctx
 from .generator_threads import GeneratorThreads
 from .hooks import dec_hook
-from .result import ResultSender
+from .result import HoldsArtifact, ResultSender
 from .signature import Signature, read
 from .skill import Skill, described
 from .threads import Threads
@@ -148,8 +148,13 @@ class SkillRunner:
             value = await invoke(args, None)
             if incoming.stream or hasattr(value, "__aiter__"):
                 await self._answer(value, incoming, responder)
+                return
+            try:
+                data = encoded(value)
+            except HoldsArtifact:
+                await self._answer(value, incoming, responder)
             else:
-                responder.reply(encoded(value))
+                responder.reply(data)
 
         return run
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from chatixia.client import references
+from chatixia.client.artifact import SCHEMA, Artifact
 from chatixia.core.wording import with_article
 
 
@@ -21,6 +23,8 @@ def is_model(kind: Any) -> bool:
 
 def dec_hook(kind: Any, value: Any) -> Any:
     """``value`` as a ``kind``. Raises ValueError with one line naming the first thing wrong."""
+    if kind is Artifact:
+        return references.read(value)
     if not is_model(kind):
         raise NotImplementedError(
             f"{with_article(getattr(kind, '__name__', str(kind)))} cannot come as JSON"
@@ -56,6 +60,8 @@ def result_schema_hook(kind: Any) -> dict[str, Any]:
 
 
 def _schema(kind: Any, mode: str) -> dict[str, Any]:
+    if kind is Artifact:
+        return dict(SCHEMA)
     if not is_model(kind):
         raise NotImplementedError
     schema: dict[str, Any] = kind.model_json_schema(ref_template="#/$defs/{model}", mode=mode)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from asyncio import current_task
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec.structs import replace
 
+from chatixia.client import references
+from chatixia.client.artifact import arrivals
 from chatixia.client.call_context import CallContext
 from chatixia.core.ports import Incoming, Responder
 from chatixia.errors import UnknownSkill
@@ -31,6 +33,14 @@ NAMED: Final = 10
 
 _query = msgspec.json.Decoder(SkillQuery).decode
 _encode = msgspec.json.Encoder().encode
+
+
+def decoded(bound: BoundSkill, incoming: Incoming) -> Any:
+    """The arguments, their artifacts in their places. Raises what the decoder raises."""
+    if not incoming.artifacts:
+        return bound.decode(incoming.body)
+    with references.reading(arrivals(incoming.artifacts)):
+        return bound.decode(incoming.body)
 
 
 class Runtime:
@@ -76,7 +86,7 @@ class Runtime:
             await self._other(incoming, responder)
             return
         try:
-            args = bound.decode(incoming.body)
+            args = decoded(bound, incoming)
         except Exception as error:  # noqa: BLE001 - a model's own validator may raise anything
             # A task of the compatible contract that names no payload carries null.
             if bytes(incoming.body) == bytes(NULL):

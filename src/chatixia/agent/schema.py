@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from chatixia.client.artifact import Artifact
 from chatixia.client.value import enc_hook
 from chatixia.core.wording import with_article
 from chatixia.errors import ConfigError
@@ -103,7 +104,8 @@ def _check(hint: Any, what: str) -> None:
         ) from None
     while isinstance(kind, msgspec.inspect.Metadata):
         kind = kind.type
-    if isinstance(kind, msgspec.inspect.CustomType) and not is_model(kind.cls):
+    is_artifact = isinstance(kind, msgspec.inspect.CustomType) and kind.cls is Artifact
+    if isinstance(kind, msgspec.inspect.CustomType) and not (is_artifact or is_model(kind.cls)):
         raise ConfigError(
             f"{what} is {with_article(kind.cls.__name__)}, "
             "which cannot come as JSON; use builtin types, a dataclass or a model."

@@ -7,10 +7,11 @@ these lines with the others: their logger is silent until it is given a level of
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from chatixia.core.ports import Incoming, Responder
+from chatixia.core.ports import ArtifactSource, Incoming, Responder
 from chatixia.errors import MeshError
+from chatixia.wire.artifacts import ArtifactInfo
 
 log = logging.getLogger("chatixia.served")
 
@@ -31,9 +32,9 @@ class LoggedResponder:
         self._incoming, self._to, self._now = incoming, to, now
         self._began, self._items = now(), 0
 
-    def reply(self, result: bytes) -> None:
+    def reply(self, result: bytes, table: tuple[ArtifactInfo, ...] = ()) -> None:
         """End with JSON bytes."""
-        self._to.reply(result)
+        self._to.reply(result, table)
         self._write("ok")
 
     def fail(self, error: MeshError) -> None:
@@ -41,10 +42,14 @@ class LoggedResponder:
         self._to.fail(error)
         self._write(error.code)
 
-    async def item(self, chunk: bytes) -> None:
+    async def lend(self, artifacts: Sequence[ArtifactSource]) -> tuple[ArtifactInfo, ...]:
+        """Let the caller pull these."""
+        return await self._to.lend(artifacts)
+
+    async def item(self, chunk: bytes, table: tuple[ArtifactInfo, ...] = ()) -> None:
         """Send one item."""
         self._items += 1
-        await self._to.item(chunk)
+        await self._to.item(chunk, table)
 
     def progress(self, fraction: float, note: str) -> None:
         """Tell how far it is."""

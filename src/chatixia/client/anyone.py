@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, Never, NoReturn
 
-from chatixia.core.ports import CallAnswer, Outgoing
+from chatixia.core.ports import ArtifactSource, CallAnswer, Outgoing
 from chatixia.core.route import PeerHistory
 from chatixia.core.tries import RetryHistory
 from chatixia.errors import (
@@ -27,7 +27,7 @@ from .handle import CallOptions, make_reply, nameless
 from .progress import OnProgress, listening
 from .reply import Reply
 from .retry import insist
-from .value import encode_args
+from .value import pack_args, sources
 
 MOVE_ON = (Unreachable, UnknownSkill, Overloaded, Unavailable)
 """Errors after which another agent may do it: nothing happened at this one, or it is lost or stops.
@@ -46,6 +46,7 @@ class _Ask(NamedTuple):
     body: bytes
     on_progress: Callable[[float | None, str], None] | None
     key: str
+    artifacts: tuple[ArtifactSource, ...] = ()
 
 
 def _key(ask: _Ask, queue: str) -> str:
@@ -108,7 +109,8 @@ class AnyHandle:
         ``on_progress``: see :meth:`AgentHandle.call`.
         """
         key = request_id(self._context.world) if self._options.idempotent else ""
-        ask = _Ask(skill, encode_args(args or {}), listening(on_progress), key)
+        body, artifacts = pack_args(args or {})
+        ask = _Ask(skill, body, listening(on_progress), key, sources(artifacts))
         now = self._context.world.monotonic
         began = now()
         until = began + self._context.budget(self._options.timeout)
@@ -185,6 +187,7 @@ class AnyHandle:
             on_progress=ask.on_progress,
             key=_key(ask, queue),
             elsewhere=True,
+            artifacts=ask.artifacts,
         )
         return await self._context.call(outgoing)
 
@@ -205,6 +208,7 @@ class AnyHandle:
             on_progress=ask.on_progress,
             key=_key(ask, queue),
             elsewhere=elsewhere,
+            artifacts=ask.artifacts,
         )
         insists = options.idempotent and not elsewhere
         answer = await (

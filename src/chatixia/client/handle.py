@@ -23,7 +23,7 @@ from .progress import OnProgress, listening
 from .reply import Reply
 from .retry import insist
 from .stream import Items
-from .value import decode, encode_args
+from .value import decode, pack_args, sources
 
 CALL_S: Final = 30.0
 """A call's default timeout in seconds (api.md section 3)."""
@@ -74,7 +74,7 @@ def nameless(skill: str) -> str:
 def make_reply(answer: CallAnswer, ms: float) -> Reply:
     """An answer with its value decoded, ``ms`` after it was asked for."""
     return Reply(
-        decode(answer.value),
+        decode(answer.value, answer.artifacts),
         answer.via,
         ms,
         answer.agent,
@@ -106,10 +106,11 @@ class SkillCaller:
         if unnamed:
             raise TypeError(nameless(self._skill))
         try:
+            body, artifacts = pack_args(args)
             outgoing = Outgoing(  # by position: a third of the time that keywords take
                 self._target,
                 names.skill(self._skill),
-                encode_args(args),
+                body,
                 "task",
                 self._timeout,
                 self._idempotent,
@@ -119,9 +120,13 @@ class SkillCaller:
                 "",
                 self._queue,
             )
+            if artifacts:
+                outgoing.artifacts = sources(artifacts)
             if self._idempotent:
-                return decode((await insist(self._context, outgoing)).value)
-            return decode((await self._context.call(outgoing)).value)
+                answer = await insist(self._context, outgoing)
+            else:
+                answer = await self._context.call(outgoing)
+            return decode(answer.value, answer.artifacts)
         except MeshError as error:
             error.by_call = True
             raise
@@ -220,8 +225,9 @@ class AgentHandle:
         now = context.world.monotonic
         began = now()
         try:
-            outgoing = self._outgoing(skill, encode_args(args or {}))
-            outgoing.on_progress = listening(on_progress)
+            body, artifacts = pack_args(args or {})
+            outgoing = self._outgoing(skill, body)
+            outgoing.artifacts, outgoing.on_progress = sources(artifacts), listening(on_progress)
             call = insist(context, outgoing) if outgoing.idempotent else context.call(outgoing)
             answer = await call
         except MeshError as error:
@@ -237,8 +243,9 @@ class AgentHandle:
         on_progress: OnProgress | None = None,
     ) -> Items:
         """The items of a streaming skill, as they come. ``on_progress``: see :meth:`call`."""
-        outgoing = self._outgoing(skill, encode_args(args or {}), stream=True)
-        outgoing.on_progress = listening(on_progress)
+        body, artifacts = pack_args(args or {})
+        outgoing = self._outgoing(skill, body, stream=True)
+        outgoing.artifacts, outgoing.on_progress = sources(artifacts), listening(on_progress)
         return Items(self._context, outgoing)
 
     def ask(self, text: str, *, session_id: str = "") -> Ask:

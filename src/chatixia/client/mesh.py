@@ -41,9 +41,10 @@ from .broadcast import broadcast
 from .call_context import CallContext
 from .directory import AgentDirectory
 from .handle import CALL_S, AgentHandle, checked
+from .queued_values import packed
 from .reply import Receipt
 from .task import Task
-from .value import encode, encode_args, encode_sorted
+from .value import encode, encode_sorted, pack_args
 
 TASK_S: Final = 86_400.0
 """A submitted task's default deadline in seconds: an absent agent may be back within a day."""
@@ -188,7 +189,8 @@ class Mesh:
         """
         context = self._context
         _refuse_odd(key, priority, max_attempts)
-        body = encode_args(args or {}, encode_sorted if key else encode)
+        body, artifacts = pack_args(args or {}, encode_sorted if key else encode)
+        body = await packed(body, artifacts)
         if len(body) > MAX_PAYLOAD:
             raise _too_large(len(body))
         request = Submit(

@@ -101,16 +101,19 @@ class Items:
         if self._chunks is None:
             raise BadRequest("Open a stream first: async with handle.stream(...) as items.")
         try:
-            return decode(await anext(self._chunks))
+            return self._value(await anext(self._chunks))
         except MeshError as error:
             error.by_call = True
             raise
+
+    def _value(self, chunk: bytes) -> Any:
+        return decode(chunk, () if self._stream is None else self._stream.artifacts)
 
     async def _alone(self) -> AsyncIterator[Any]:
         stream = self._open()
         try:
             async for chunk in stream:
-                yield decode(chunk)
+                yield self._value(chunk)
         except MeshError as error:
             error.by_call = True
             raise

@@ -23,6 +23,7 @@ from chatixia.wire.tasks import Task as Row
 
 from .call_context import CallContext
 from .progress import Progress
+from .queued_values import unpacked
 from .reply import Reply
 from .value import decode
 
@@ -90,7 +91,8 @@ class Task:
             error = task_error(row)
             error.by_call = True
             raise error
-        return Reply(decode(task_value(row)), VIA, _took(row), row.assigned_agent_id)
+        value = unpacked(task_value(row))
+        return Reply(value, VIA, _took(row), row.assigned_agent_id)
 
     async def ended(self, timeout: float | None = None) -> Row:
         """Wait until it is terminal; its final row. Raises DeadlineExceeded after ``timeout``."""

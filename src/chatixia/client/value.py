@@ -16,9 +16,13 @@ from typing import Any, Final, NoReturn
 
 import msgspec
 
+from chatixia.core.ports import ArtifactFeed, ArtifactSource
 from chatixia.core.wording import with_article
 from chatixia.errors import BadArguments, BadRequest
 from chatixia.wire.values import SCALARS, TOO_DEEP, flaw, is_flat
+
+from . import references
+from .artifact import Artifact, arrivals
 
 
 class Value(dict[str, Any]):
@@ -60,6 +64,8 @@ def enc_hook(item: Any) -> Any:
     a class made of a builtin one (a `Markup`, a `NavigableString`) as that builtin, other mappings
     and collections as object and array, paths and addresses as text.
     """
+    if isinstance(item, Artifact):
+        return references.write(item)
     for method, kind in (("model_dump", {"mode": "json", "by_alias": True}), ("tolist", {})):
         dump = getattr(item, method, None)
         if callable(dump):
@@ -112,24 +118,74 @@ def encode_args(args: Any, write: Callable[[Any], bytes] = encode) -> bytes:
     try:
         return write(args)
     except (TypeError, ValueError, RecursionError) as error:
-        refusal = BadArguments(f"The arguments cannot be sent as JSON: {error}.")
-        refusal.by_call = True
-        raise refusal from error
+        raise _unsendable(error) from error
+
+
+def _unsendable(error: Exception) -> BadArguments:
+    refusal = BadArguments(f"The arguments cannot be sent as JSON: {error}.")
+    refusal.by_call = True
+    return refusal
+
+
+def pack_args(
+    args: Any, write: Callable[[Any], bytes] = encode
+) -> tuple[bytes, tuple[Artifact, ...]]:
+    """:func:`encode_args`, with the artifacts that they hold."""
+    try:
+        return write(args), ()
+    except (TypeError, ValueError, RecursionError) as error:
+        if not references.met():
+            raise _unsendable(error) from error
+    with references.gathering() as gathered:
+        return encode_args(args, write), tuple(gathered)
+
+
+def pack_result(value: Any) -> tuple[bytes, tuple[Artifact, ...]]:
+    """:func:`encode`, with the artifacts that the value holds."""
+    with references.gathering() as gathered:
+        return encode(value), tuple(gathered)
+
+
+def sources(artifacts: tuple[Artifact, ...]) -> tuple[ArtifactSource, ...]:
+    """Where their bytes come from, as a mesh takes them."""
+    return tuple(artifact.source for artifact in artifacts)
 
 
 def _constant(word: str) -> NoReturn:
     raise ValueError(f"{word} is not JSON")
 
 
+def _object_or_artifact(fields: dict[str, Any]) -> Any:
+    artifact = references.find(fields)
+    return Value(fields) if artifact is None else artifact
+
+
+_with_artifacts = json.JSONDecoder(object_hook=_object_or_artifact, parse_constant=_constant).decode
+
+
+def decode_with(data: bytes, artifacts: Sequence[Artifact]) -> Any:
+    """:func:`decode`, for artifacts that are such already."""
+    if not artifacts:
+        return decode(data)
+    try:
+        with references.reading(artifacts):
+            return _with_artifacts(str(data, "utf-8"))
+    except (ValueError, RecursionError):
+        raise BadRequest("The answer is not valid JSON.") from None
+
+
 _scalar = msgspec.json.Decoder().decode
 _objects = json.JSONDecoder(object_hook=Value, parse_constant=_constant).decode
 
 
-def decode(data: bytes) -> Any:
+def decode(data: bytes, artifacts: Sequence[ArtifactFeed] = ()) -> Any:
     """A JSON value as Python's own types, objects as :class:`Value`. Raises BadRequest.
 
-    Only data that holds an object takes the slower decoder.
+    ``artifacts``: what ``{"$artifact": n}`` stands for. Only data that holds an object takes the
+    slower decoder.
     """
+    if artifacts:
+        return decode_with(data, arrivals(artifacts))
     try:
         return _objects(str(data, "utf-8")) if b"{" in data else _scalar(data)
     except (ValueError, RecursionError):

@@ -29,6 +29,7 @@ from chatixia.errors import (
 )
 from chatixia.ids import AgentId
 from chatixia.wire import messages as m
+from chatixia.wire.artifacts import ArtifactInfo
 from chatixia.wire.peer import FRAME_TARGET, MAX_HOPS, Credit
 
 from . import exchange, frames, unread
@@ -48,7 +49,10 @@ Sink = list[Any]
 
 
 class Calls:
-    """All calls between ``me`` and ``peer``, across sessions. ``via``: the present path's tier."""
+    """All calls between ``me`` and ``peer``, across sessions. ``via``: the present path's tier.
+
+    ``feeds``: the driver's, what pulls the artifacts that a message of the peer names.
+    """
 
     __slots__ = (
         "_cancelled",
@@ -56,6 +60,7 @@ class Calls:
         "account",
         "asked",
         "can",
+        "feeds",
         "me",
         "peer",
         "served",
@@ -72,6 +77,7 @@ class Calls:
         self.session = PeerSession(self._room.halves)
         self.session.halves.belongs(self.account.holder)
         self.via, self.can = "", AgreedCapabilities()
+        self.feeds = exchange.no_feeds
         self.asked: dict[str, PendingCall] = {}
         self.served: dict[str, ServedRequest] = {}
         self._cancelled = exchange.EarlyCancels()
@@ -165,16 +171,18 @@ class Calls:
 
     # -- serving
 
-    def answer(self, served: ServedRequest, result: bytes) -> None:
+    def answer(
+        self, served: ServedRequest, result: bytes, table: tuple[ArtifactInfo, ...] = ()
+    ) -> None:
         """End with a result. One above 16 MiB becomes ``too_large``."""
         if served.answer is not None or served.oneway:
             self._finish(served, served.answer or b"")
             return
         try:
-            if served.reply is m.TaskAnswer and served.flow is None:
+            if served.reply is m.TaskAnswer and served.flow is None and not table:
                 self._finish(served, frames.task_response(served.rid, result))
             else:
-                self._finish(served, exchange.response(served, result))
+                self._finish(served, exchange.response(served, result, table))
         except (TooLarge, Overloaded) as error:
             self.refuse(served, error)
 
@@ -195,7 +203,9 @@ class Calls:
         if served.oneway:
             self.served.pop(served.rid, None)
 
-    def item(self, served: ServedRequest, chunk: bytes) -> bool:
+    def item(
+        self, served: ServedRequest, chunk: bytes, table: tuple[ArtifactInfo, ...] = ()
+    ) -> bool:
         """Send a stream item if credit allows. False: wait until the Outflow is woken."""
         flow = served.flow
         if flow is None or served.answer is not None:
@@ -204,7 +214,7 @@ class Calls:
             if total := flow.want(len(chunk)):
                 self.session.urgent(exchange.stream_credit(served.rid, total))
             return False
-        data = exchange.chunk(served, flow.n, chunk)
+        data = exchange.chunk(served, flow.n, chunk, table)
         self.session.send(data, None, len(chunk) if len(data) <= FRAME_TARGET else 0)
         flow.take(len(chunk))
         return True
@@ -289,23 +299,9 @@ class Calls:
             self.session.consumed(len(args))
         if payload.message and args == _EMPTY:
             args = msgspec.Raw(encode({"message": payload.message}))
-        incoming = Incoming(
-            self.peer,
-            ask.request_id,
-            "task",
-            payload.skill,
-            args,
-            payload.stream,
-            (*ask.path, self.peer),
-            None,
-            ask.traceparent,
-            self.via,
-            ask.request_id,
-            "",
-            1,
-            "",
-            self.account.holder,
-        )
+        incoming = exchange.incoming_task(ask, args, self.peer, self.via, self.account.holder)
+        if payload.artifacts:
+            incoming.artifacts = self.feeds(payload.artifacts)
         self._admit(ask, incoming, m.TaskAnswer, now, sink)
 
     def _asked_other(self, ask: m.Asking, now: float, sink: Sink, paid: bool) -> None:
@@ -366,6 +362,8 @@ class Calls:
             del self.asked[answer.request_id]
             pending.bucket.discard(pending)  # type: ignore[union-attr]
             pending.via, pending.value = self.via, payload.result
+            if payload.artifacts:
+                pending.artifacts = payload.artifacts
             sink.append(pending)
             return
         self._answered(answer, payload.result, payload.items, answer.error, sink)
@@ -383,7 +381,7 @@ class Calls:
             pending.error = from_wire(error)
             pending.error.agent, pending.error.via = error.agent or self.peer, self.via
         else:
-            pending.value = value
+            pending.value, pending.artifacts = value, exchange.table(answer)
         flow = pending.flow
         if flow is not None and error is None and flow.next < items:
             flow.end(items)  # the end overtook items that travel in fragments
@@ -403,7 +401,7 @@ class Calls:
         pending = self.asked.get(came.request_id)
         if pending is None or pending.flow is None:
             return
-        pending.flow.put(came.payload.n, bytes(item))
+        pending.flow.put(came.payload.n, bytes(item), came.payload.artifacts)
         if pending.flow.ended:
             self._forget(pending)
         sink.append(pending if pending.flow.ended else pending.flow)

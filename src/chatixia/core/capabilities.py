@@ -25,6 +25,7 @@ FRAGMENTS: Final = "fragments/1"
 CREDIT: Final = "credit/1"
 STREAM: Final = "stream/1"
 STATUS: Final = "status/1"
+ARTIFACTS: Final = "artifacts/1"
 STREAMING: Final = frozenset({STREAM, CREDIT})
 """A stream whose reader cannot say how much it takes has no bound."""
 
@@ -68,11 +69,18 @@ class AgreedCapabilities:
 
         A prompt's answer comes in one piece where the peer knows no streams.
         """
+        if out.table:
+            self.check_artifacts(out.target)
         if not out.stream:
             return None
         if not self.streams and out.kind != "prompt":
             raise UpgradeNeeded(f"{out.target} speaks a version without streams.", agent=out.target)
         return Inflow(whole=not self.streams)
+
+    def check_artifacts(self, peer: str) -> None:
+        """Raise UpgradeNeeded where the peer knows no artifacts."""
+        if ARTIFACTS not in self.names:
+            raise UpgradeNeeded(f"{peer} speaks a version without artifacts.", agent=peer)
 
     def objection(self, pending: PendingCall) -> MeshError | None:
         """Why a call that waited for the link does not fit it; None if it does."""

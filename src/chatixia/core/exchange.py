@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -16,10 +17,11 @@ from chatixia.errors import (
 )
 from chatixia.ids import AgentId
 from chatixia.wire import messages as m
+from chatixia.wire.artifacts import ArtifactInfo
 from chatixia.wire.peer import MAX_HOPS, Credit, Progress, Prompt, StreamChunk, TaskResponse
 
 from . import frames
-from .ports import Incoming, Kind, Outgoing
+from .ports import ArtifactFeed, Incoming, Kind, Outgoing
 from .streams import Inflow, Outflow
 
 MAX_CANCELLED: Final = 256
@@ -31,7 +33,8 @@ _prompt: Final = msgspec.json.Decoder(Prompt)
 class PendingCall(msgspec.Struct, eq=False):
     """A request of ours. ``sent``: some frame of it was given to a path; ``frame``: the last.
 
-    ``patience``: until when it may wait unsent; 0 once that is settled. ``waiter``: the driver's.
+    ``patience``: until when it may wait unsent; 0 once that is settled. ``artifacts``: those of
+    its ``value``. ``waiter``: the driver's.
     """
 
     rid: str
@@ -48,6 +51,7 @@ class PendingCall(msgspec.Struct, eq=False):
     via: str = ""
     patience: float = 0.0
     moved: bool = False
+    artifacts: tuple[ArtifactInfo, ...] = ()
     flow: Inflow | None = None
     bucket: set[Any] | None = None
     waiter: Any = None
@@ -148,6 +152,19 @@ def incoming(
     )
 
 
+def incoming_task(
+    ask: m.TaskAsk, args: msgspec.Raw, peer: AgentId, via: str, holder: str
+) -> Incoming:
+    """A call of a skill, as the handler gets it; its deadline is not set. By position: it is made
+    for every call."""
+    payload, rid = ask.payload, ask.request_id
+    path = (*ask.path, peer)
+    skill, stream, trace = payload.skill, payload.stream, ask.traceparent
+    return Incoming(
+        peer, rid, "task", skill, args, stream, path, None, trace, via, rid, "", 1, "", holder
+    )
+
+
 def objection(ask: m.Asking, incoming: Incoming, me: AgentId) -> MeshError | None:
     """Why a request is refused whatever else is open; None if nothing is wrong with it."""
     if (ask.source_agent and ask.source_agent != incoming.caller) or (
@@ -170,6 +187,8 @@ def request(out: Outgoing, rid: str) -> bytes:
         flags = b',"stream":true' if out.stream else b""
         if out.idempotent:
             flags += b',"idempotent":true'
+        if out.table:
+            flags += b',"artifacts":' + encode(out.table)
         return frames.task_request(
             rid,
             out.skill,
@@ -192,10 +211,10 @@ def request(out: Outgoing, rid: str) -> bytes:
     )
 
 
-def response(served: ServedRequest, result: bytes) -> bytes:
+def response(served: ServedRequest, result: bytes, table: tuple[ArtifactInfo, ...] = ()) -> bytes:
     """The encoded response with ``result`` (JSON bytes), after the items of its stream."""
     items = served.flow.n if served.flow is not None else 0
-    if served.reply is m.TaskAnswer and not items:
+    if served.reply is m.TaskAnswer and not items and not table:
         return frames.task_response(served.rid, result)
     raw = msgspec.Raw(result)
     if served.reply is m.SkillAnswer:
@@ -203,13 +222,16 @@ def response(served: ServedRequest, result: bytes) -> bytes:
     if served.reply is m.PromptAnswer:
         text = m.PromptText(raw, items)
         return encode(m.PromptAnswer(request_id=served.rid, payload=text))
-    return encode(m.TaskAnswer(request_id=served.rid, payload=TaskResponse(raw, items)))
+    return encode(m.TaskAnswer(request_id=served.rid, payload=TaskResponse(raw, items, table)))
 
 
-def chunk(served: ServedRequest, n: int, item: bytes) -> bytes:
+def chunk(
+    served: ServedRequest, n: int, item: bytes, table: tuple[ArtifactInfo, ...] = ()
+) -> bytes:
     """Item ``n`` of a stream, encoded."""
     kind = m.PromptChunk if served.reply is m.PromptAnswer else m.TaskChunk
-    return encode(kind(request_id=served.rid, payload=StreamChunk(n=n, item=msgspec.Raw(item))))
+    payload = StreamChunk(n=n, item=msgspec.Raw(item), artifacts=table)
+    return encode(kind(request_id=served.rid, payload=payload))
 
 
 def complaint(rid: str, error: MeshError, frame: int = 0) -> bytes:
@@ -246,6 +268,19 @@ def wants_stream(prompt: msgspec.Raw) -> bool:
         return _prompt.decode(prompt).stream
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadRequest(str(error)) from None
+
+
+Feeds = Callable[[tuple[ArtifactInfo, ...]], tuple[ArtifactFeed, ...]]
+
+
+def no_feeds(table: tuple[ArtifactInfo, ...]) -> tuple[ArtifactFeed, ...]:
+    """Where nothing can be pulled."""
+    return ()
+
+
+def table(answer: m.Message) -> tuple[ArtifactInfo, ...]:
+    """The artifacts that an answer names."""
+    return answer.payload.artifacts if isinstance(answer, m.TaskAnswer) else ()
 
 
 def outcome(answer: m.TaskAnswer | m.PromptAnswer | m.SkillAnswer) -> tuple[msgspec.Raw, int]:

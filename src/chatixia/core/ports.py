@@ -6,6 +6,7 @@ Everything here is shape. ``assembly`` decides who stands behind each port.
 from __future__ import annotations
 
 from collections.abc import (
+    AsyncGenerator,
     AsyncIterator,
     Awaitable,
     Callable,
@@ -20,6 +21,7 @@ import msgspec
 
 from chatixia.errors import MeshError
 from chatixia.ids import AgentId
+from chatixia.wire.artifacts import ArtifactInfo
 from chatixia.wire.peer import SkillInfo
 from chatixia.wire.signaling import LinkReport
 from chatixia.wire.trust import Revocation, Signed
@@ -93,6 +95,55 @@ class MeshClock(Protocol):
         ...
 
 
+class ArtifactSource(Protocol):
+    """An artifact that is sent: its bytes stay where they are until somebody pulls them.
+
+    ``local``: they are on this machine, so that they need no link to be read.
+    """
+
+    @property
+    def local(self) -> bool:
+        """See above."""
+        ...
+
+    async def describe(self) -> ArtifactInfo:
+        """Size, hash and labels, its ``id`` and ``data`` unset; never reads on the loop.
+
+        Raises NotFound, Conflict where the file is not there or not what it was.
+        """
+        ...
+
+    async def read(self, offset: int, count: int) -> bytes:
+        """``count`` bytes from there on. Raises what :meth:`describe` raises."""
+        ...
+
+    async def inline(self) -> ArtifactInfo:
+        """The same as :meth:`describe`, with all bytes as ``data``; for small ones."""
+        ...
+
+
+class ArtifactFeed(Protocol):
+    """An artifact that was received by name: its bytes come when they are pulled."""
+
+    @property
+    def info(self) -> ArtifactInfo:
+        """What its sender says of it; nothing of that is checked."""
+        ...
+
+    @property
+    def folder(self) -> str:
+        """Where a part of it may be kept until the next try; "" for nowhere."""
+        ...
+
+    def pull(self, offset: int = 0) -> AsyncGenerator[bytes, None]:
+        """The bytes from there on, as they come. Raises NotFound once its sender let it go."""
+        ...
+
+    def release(self) -> None:
+        """Nobody pulls it any more. May be called from any thread, and twice."""
+        ...
+
+
 class Outgoing(msgspec.Struct, gc=False):
     """A call as its asker describes it.
 
@@ -105,6 +156,8 @@ class Outgoing(msgspec.Struct, gc=False):
     not.
     ``on_progress``: hears on the loop how far it is, a fraction from 0 to 1 and a note; it must
     lead back to no Outgoing, which no collector looks into.
+    ``artifacts``: what ``{"$artifact": n}`` in ``body`` stands for; ``table``: the same as the
+    wire names them, set by the mesh.
     """
 
     target: AgentId
@@ -121,6 +174,8 @@ class Outgoing(msgspec.Struct, gc=False):
     reach: float = 0.0
     elsewhere: bool = False
     on_progress: Callable[[float | None, str], None] | None = None
+    artifacts: tuple[ArtifactSource, ...] = ()
+    table: tuple[ArtifactInfo, ...] = ()
 
 
 class CallAnswer(msgspec.Struct, gc=False):
@@ -128,7 +183,8 @@ class CallAnswer(msgspec.Struct, gc=False):
 
     ``link_ms``: how long the link took to open, when this call opened it.
     ``where``: the far address of a direct link, when known. ``why``: why no link carried it,
-    ``tried_ms``: how long one was waited for before.
+    ``tried_ms``: how long one was waited for before. ``artifacts``: what ``{"$artifact": n}`` in
+    ``value`` stands for.
     """
 
     value: bytes
@@ -139,12 +195,18 @@ class CallAnswer(msgspec.Struct, gc=False):
     where: str = ""
     why: str = ""
     tried_ms: float | None = None
+    artifacts: tuple[ArtifactFeed, ...] = ()
 
 
 class Stream(Protocol):
     """Items of a streamed answer as JSON bytes, in order. Leaving early cancels the far end."""
 
     via: str
+
+    @property
+    def artifacts(self) -> tuple[ArtifactFeed, ...]:
+        """What ``{"$artifact": n}`` in the item given last stands for."""
+        ...
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         """The items; raises the far end's error where it happened."""
@@ -161,7 +223,8 @@ class Incoming(msgspec.Struct, gc=False):
     ``deadline``: on ``World.monotonic``'s clock. ``path``: everyone whose rights bound this call,
     the caller last. ``fence``, ``attempt`` and ``key`` serve side effects (of queued work:
     tasks.md section 2). ``holder``: whose share of this agent's bounds it uses (``core.shares``):
-    as a link proved it, or the machine of the queue's ``caller``.
+    as a link proved it, or the machine of the queue's ``caller``. ``artifacts``: what
+    ``{"$artifact": n}`` in ``body`` stands for.
     """
 
     caller: AgentId
@@ -179,21 +242,29 @@ class Incoming(msgspec.Struct, gc=False):
     attempt: int = 1
     task_id: str = ""
     holder: str = ""
+    artifacts: tuple[ArtifactFeed, ...] = ()
 
 
 class Responder(Protocol):
     """How a handler answers. Exactly one of ``reply`` and ``fail`` ends the request."""
 
-    def reply(self, result: bytes) -> None:
-        """End with JSON bytes (after items: the value that ends the stream, usually null)."""
+    def reply(self, result: bytes, table: tuple[ArtifactInfo, ...] = ()) -> None:
+        """End with JSON bytes (after items: the value that ends the stream, usually null).
+
+        ``table``: what ``{"$artifact": n}`` in it stands for, from :meth:`lend`.
+        """
+        ...
+
+    async def lend(self, artifacts: Sequence[ArtifactSource]) -> tuple[ArtifactInfo, ...]:
+        """Let the caller pull these. Raises what they raise, TooLarge, Overloaded."""
         ...
 
     def fail(self, error: MeshError) -> None:
         """End with an error."""
         ...
 
-    async def item(self, chunk: bytes) -> None:
-        """Send one item of a stream; waits for credit."""
+    async def item(self, chunk: bytes, table: tuple[ArtifactInfo, ...] = ()) -> None:
+        """Send one item of a stream; waits for credit. ``table``: see :meth:`reply`."""
         ...
 
     def progress(self, fraction: float, note: str) -> None:

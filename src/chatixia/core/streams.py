@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from chatixia.errors import BadRequest
+from chatixia.wire.artifacts import ArtifactInfo
 from chatixia.wire.base import KIB
 
 STREAM_WINDOW: Final = 64 * KIB
@@ -55,7 +56,8 @@ class Inflow(msgspec.Struct, eq=False):
     """The asking side. ``items``: what the reader may take now; ``ended``: nothing comes after;
     ``whole``: the peer knows no streams, and the answer is the only item.
 
-    ``waiter``: the driver's, resolved when something changed.
+    ``tables``: the artifacts of items, by the item's number; ``artifacts``: those of the item that
+    was taken last. ``waiter``: the driver's, resolved when something changed.
     """
 
     items: deque[bytes] = msgspec.field(default_factory=deque)
@@ -68,9 +70,11 @@ class Inflow(msgspec.Struct, eq=False):
     total: int | None = None
     ended: bool = False
     whole: bool = False
+    tables: dict[int, tuple[ArtifactInfo, ...]] = {}
+    artifacts: tuple[ArtifactInfo, ...] = ()
     waiter: Any = None
 
-    def put(self, n: int, item: bytes) -> None:
+    def put(self, n: int, item: bytes, table: tuple[ArtifactInfo, ...] = ()) -> None:
         """An item came. BadRequest when the peer breaks its credit or the numbering."""
         self.charged += cost(len(item))
         if self.charged > self.granted or len(self.items) + len(self.early) >= MAX_HELD:
@@ -78,6 +82,8 @@ class Inflow(msgspec.Struct, eq=False):
         if n < self.next or n in self.early:
             raise BadRequest("A stream item came twice.")
         self.early[n] = item
+        if table:
+            self.tables[n] = table
         while self.next in self.early:
             self.items.append(self.early.pop(self.next))
             self.next += 1
@@ -90,6 +96,8 @@ class Inflow(msgspec.Struct, eq=False):
 
     def take(self) -> bytes:
         """The next item goes to the reader."""
+        if self.tables or self.artifacts:
+            self.artifacts = self.tables.pop(self.next - len(self.items), ())
         item = self.items.popleft()
         self.taken += cost(len(item))
         return item

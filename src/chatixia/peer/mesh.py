@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -29,6 +30,7 @@ from chatixia.wire.peer import SkillInfo, SkillQuery, SkillReply
 from chatixia.wire.signaling import Announcement, LinkReport
 from chatixia.world import REAL, World
 
+from .artifacts.offers import GRACE_SECONDS
 from .ports import LinkLayer, RegistryPort
 from .records import RemotePeers
 from .sessions.channel import SessionChannel
@@ -76,7 +78,7 @@ class PeerMesh:
         self.router = CallRouter(self.peers, links, registry, world)
         self.listener = SessionListener(self.peers, self.router, links, world)
         links.listener = self.listener
-        self.peers.explain = self.router.unopened
+        self.peers.explain, self.peers.want = self.router.unopened, links.want
         self.dispatcher.on_late, self.dispatcher.on_pong = self.router.late, self.listener.ponged
         self.dispatcher.skills = self._describe
         self._duplicates = DuplicateGuard(me.ns, world, self._served)
@@ -179,8 +181,10 @@ class PeerMesh:
             or peer.channel.path is None
             or outgoing.queue == "only"
             or outgoing.timeout <= 0
+            or outgoing.artifacts
         ):
-            return await self._call_without_link(outgoing)
+            lending = outgoing.artifacts and not outgoing.table
+            return await (self._lending if lending else self._call_without_link)(outgoing)
         now = self._world.monotonic()
         pending = peer.calls.ask(outgoing, outgoing.key or self.peers.request_id(), now)
         channel = peer.channel
@@ -197,7 +201,29 @@ class PeerMesh:
             return await self._elsewhere(peer, pending)
         ms = 1000 * (self._world.monotonic() - now)
         where = channel.path.where if channel.path is not None else ""
-        return CallAnswer(bytes(value), pending.via, ms, outgoing.target, None, where)
+        answer = CallAnswer(bytes(value), pending.via, ms, outgoing.target, None, where)
+        if pending.artifacts:
+            answer.artifacts = channel.artifacts.feeds(pending.artifacts)
+        return answer
+
+    async def _lending(self, outgoing: Outgoing) -> CallAnswer:
+        """A call whose arguments hold artifacts: they can be pulled until it ends."""
+        try:
+            await self._lend(outgoing)
+            return await self._call_without_link(outgoing)
+        finally:
+            self._settle(outgoing)
+
+    async def _lend(self, outgoing: Outgoing) -> None:
+        began = self._world.monotonic()
+        until = began + outgoing.timeout + GRACE_SECONDS  # withdrawn when the call ends
+        sources = outgoing.artifacts
+        outgoing.table = await self.peers.offers.lend(outgoing.target, sources, until)
+        outgoing.timeout -= self._world.monotonic() - began
+
+    def _settle(self, outgoing: Outgoing) -> None:
+        self.peers.offers.withdraw(outgoing.table)
+        outgoing.table = ()
 
     def _leave(self, peer: PeerState, pending: PendingCall) -> None:
         peer.calls.cancel(pending)
@@ -237,7 +263,9 @@ class PeerMesh:
         ms = 1000 * (self._world.monotonic() - pending.started)
         path = peer.channel.path
         where, link_ms = (path.where, path.link_ms) if path is not None else ("", None)
-        return CallAnswer(bytes(pending.value), pending.via, ms, peer.calls.peer, link_ms, where)
+        value, feeds = bytes(pending.value), peer.channel.artifacts.feeds(pending.artifacts)
+        name = peer.calls.peer
+        return CallAnswer(value, pending.via, ms, name, link_ms, where, artifacts=feeds)
 
     async def _call_without_link(self, outgoing: Outgoing) -> CallAnswer:
         now = self._world.monotonic()
@@ -288,7 +316,10 @@ class PeerMesh:
             return await self._queue.call(pending.out, pending.rid, pending.deadline)
 
         outgoing.stream = True
-        return LinkStream(begin, whole)
+        if not outgoing.artifacts:
+            return LinkStream(begin, whole)
+        lend = functools.partial(self._lend, outgoing)
+        return LinkStream(begin, whole, lend, functools.partial(self._settle, outgoing))
 
     async def verb(self, name: str, request: msgspec.Struct, timeout: float = 10.0) -> Any:
         """A verb at the registry."""

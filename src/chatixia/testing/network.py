@@ -215,9 +215,18 @@ class Network:
         self._replaced: dict[frozenset[str], list[MemoryPath]] = {}
         self._opening: set[frozenset[str]] = set()
         self._turn = 0
-        self.world.waiting = lambda: self.works.asking
-        self.world.working = lambda: self.works.busy
-        self.world.writing = lambda: self.queue.busy if self.queue is not None else 0
+        self.world.waiting = lambda: self.works.asking + self._pulls()
+        self.world.working = lambda: max(0, self.works.busy - self._pulls())
+        self.world.writing = self._reads_and_writes
+
+    def _pulls(self) -> int:
+        """Readers of artifacts that wait for the mesh."""
+        return sum(node.peers.offers.pulling for node in self.nodes.values())
+
+    def _reads_and_writes(self) -> int:
+        """What the clock stands still for: the store of the queue, and files that are read."""
+        reads = sum(node.peers.offers.reading for node in self.nodes.values())
+        return reads + (self.queue.busy if self.queue is not None else 0)
 
     def node(self, name: str) -> MemoryNode:
         """A mesh port named ``name``; under a name that exists, a new process of it."""

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
-from chatixia.core.ports import Handler, Incoming, Responder, Stream
+from chatixia.core.ports import ArtifactFeed, Handler, Incoming, Responder, Stream
 
 T = TypeVar("T")
 
@@ -105,6 +105,11 @@ class WatchedStream:
     @via.setter
     def via(self, via: str) -> None:
         self._stream.via = via
+
+    @property
+    def artifacts(self) -> tuple[ArtifactFeed, ...]:
+        """Those of the item given last."""
+        return self._stream.artifacts
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         """The items, in order."""

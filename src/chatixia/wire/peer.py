@@ -1,7 +1,7 @@
 """What two agents say on a DataChannel (or relay stream): frames, hello, MeshMessages.
 
 A frame is one binary message. First byte ``{``: JSON, :class:`Frame` or :class:`HelloFrame`.
-First byte 0x01: a fragment (links.md section 5). 0x02 is reserved for artifact chunks.
+First byte 0x01: a fragment (links.md section 5). 0x02: bytes of an artifact (``wire.artifacts``).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import msgspec
 
 from chatixia.errors import WireError
 
+from .artifacts import ArtifactTable
 from .base import B64, EMPTY, KIB, MIB, Count, Id, Line, Name, Short, empty
 
 FRAME_TARGET: Final = 16 * KIB
@@ -76,13 +77,17 @@ class Frame(msgspec.Struct, omit_defaults=True):
 
 
 class TaskRequest(msgspec.Struct, omit_defaults=True, gc=False):
-    """Payload of ``task_request``. ``message`` is the described free text; ``args`` an object."""
+    """Payload of ``task_request``. ``message`` is the described free text; ``args`` an object.
+
+    ``artifacts``: what ``{"$artifact": n}`` in ``args`` stands for.
+    """
 
     skill: Short = ""
     args: msgspec.Raw = EMPTY
     message: str = ""
     stream: bool = False
     idempotent: bool = False
+    artifacts: ArtifactTable = ()
 
 
 class TaskResponse(msgspec.Struct, omit_defaults=True, gc=False):
@@ -93,6 +98,7 @@ class TaskResponse(msgspec.Struct, omit_defaults=True, gc=False):
 
     result: msgspec.Raw = msgspec.Raw(b"null")
     items: Count = 0
+    artifacts: ArtifactTable = ()
 
 
 class StreamChunk(msgspec.Struct, omit_defaults=True):
@@ -102,6 +108,7 @@ class StreamChunk(msgspec.Struct, omit_defaults=True):
     item: msgspec.Raw = msgspec.Raw(b"null")
     text: str = ""
     done: bool = False
+    artifacts: ArtifactTable = ()
 
 
 class Prompt(msgspec.Struct, omit_defaults=True):
@@ -216,5 +223,12 @@ class Bye(msgspec.Struct, omit_defaults=True):
     bye_ack: Count | None = None
 
 
-CAPABILITIES: Final = ("session/1", "fragments/1", "credit/1", "stream/1", "status/1")
+CAPABILITIES: Final = (
+    "session/1",
+    "fragments/1",
+    "credit/1",
+    "stream/1",
+    "status/1",
+    "artifacts/1",
+)
 """What this build can do, offered in offer, answer and hello."""

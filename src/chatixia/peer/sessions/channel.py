@@ -8,14 +8,19 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from chatixia.core.call import Calls, Sink
+from chatixia.core.exchange import no_feeds
 from chatixia.core.fragments import REASSEMBLY_SECONDS
 from chatixia.core.frames import FrameControl
+from chatixia.core.ports import ArtifactFeed
 from chatixia.core.retransmit import TICK_SECONDS
 from chatixia.core.session import ACK_SECONDS, LostState, PeerSession
 from chatixia.errors import MeshError, Unreachable
+from chatixia.peer.artifacts.offers import ArtifactOffers
+from chatixia.peer.artifacts.transfers import ArtifactTransfers
 from chatixia.peer.engines.base import EngineRefused
 from chatixia.peer.ports import Path
 from chatixia.peer.timers import Timers
+from chatixia.wire.artifacts import ArtifactInfo
 from chatixia.wire.base import KIB
 from chatixia.world import World
 
@@ -25,6 +30,9 @@ ENGINE_BYTES: Final = 256 * KIB
 """What may stand in an engine's send buffer; more would wait before every call."""
 ASK_BYTES: Final = 64 * KIB
 """The engine is asked how full it is once per this many bytes."""
+CHUNKS_PER_TURN: Final = 4
+"""Chunks of artifacts that leave in one turn of the loop, so that calls wait for no more."""
+ARTIFACT_BYTE: Final = b"\x02"
 
 
 class SessionChannel:
@@ -38,6 +46,7 @@ class SessionChannel:
     __slots__ = (
         "_ack_armed",
         "_armed",
+        "_artifacts_wait",
         "_blocked",
         "_engine_bytes",
         "_halves_armed",
@@ -47,10 +56,13 @@ class SessionChannel:
         "calls",
         "count",
         "loop",
+        "offers",
         "on_control",
         "path",
         "perform",
         "timers",
+        "transfers",
+        "want",
         "world",
     )
 
@@ -60,8 +72,13 @@ class SessionChannel:
         world: World,
         timers: Timers,
         loop: asyncio.AbstractEventLoop,
+        offers: ArtifactOffers | None = None,
     ) -> None:
         self.calls, self.world, self.timers = calls, world, timers
+        self.offers = offers or ArtifactOffers(world)
+        self.transfers: ArtifactTransfers | None = None
+        self.want: Callable[[], None] = _ignore
+        calls.feeds = self._feeds
         self.perform: Callable[[Sink], None] = _ignore
         self.path: Path | None = None
         self.count = 0
@@ -70,6 +87,7 @@ class SessionChannel:
         self._reading = self._scheduled = self._blocked = False
         self._ack_armed = self._tick_armed = self._halves_armed = False
         self._engine_bytes = 0
+        self._artifacts_wait = False
 
     # -- paths
 
@@ -84,6 +102,8 @@ class SessionChannel:
         self.read(path)
         self.calls.via = path.tier
         path.on_low = self._on_low
+        if self.transfers is not None:
+            self.transfers.attach()
         self._flush()
 
     def read(self, path: Path) -> None:
@@ -95,10 +115,12 @@ class SessionChannel:
         """``path`` is dead. Whether it was the one in use."""
         path.on_message = path.on_low = _ignore
         path.on_told(_ignore)
-        if self.path is not path:
-            return False
-        self.path = None
-        return True
+        in_use = self.path is path
+        if in_use:
+            self.path = None
+        if self.transfers is not None:
+            self.transfers.detach(path)
+        return in_use
 
     def close(self, reason: str) -> None:
         """Give the path up: the peer broke the protocol, or we stop."""
@@ -109,12 +131,35 @@ class SessionChannel:
 
     def end(self) -> None:
         """Nothing is carried any more; what ``perform`` holds leads back here."""
-        self.perform = self.on_control = _ignore
+        self.perform = self.on_control = self.want = _ignore
+        self.calls.feeds = no_feeds
+        if self.transfers is not None:
+            self.transfers.shut()
+            self.transfers = None
+
+    @property
+    def artifacts(self) -> ArtifactTransfers:
+        """What carries artifacts with this peer, from its first use on."""
+        if self.transfers is None:
+            self.transfers = ArtifactTransfers(self)
+        return self.transfers
+
+    def lose_artifacts(self) -> None:
+        """The peer's process is gone, with all that it had offered and could still pull."""
+        self.offers.forget(self.calls.peer)
+        if self.transfers is not None:
+            self.transfers.gone()
+
+    def _feeds(self, table: tuple[ArtifactInfo, ...]) -> tuple[ArtifactFeed, ...]:
+        return self.artifacts.feeds(table)
 
     # -- receiving
 
     def _receive(self, path: Path, data: bytes | str) -> None:
         now = path.heard_at = self.world.monotonic()
+        if data[:1] == ARTIFACT_BYTE:
+            self._receive_artifact(path, data)  # type: ignore[arg-type]
+            return
         calls = self.calls
         calls.via = path.tier
         messages: list[Any] = []
@@ -132,12 +177,24 @@ class SessionChannel:
         finally:
             self._reading = False
         session = calls.session
-        if session.ready:
+        if session.ready or self._artifacts_wait:
             self._flush()
         if session.owes_ack:
             self._owe(session)
         if session.halves:
             self._wait_for_halves()
+
+    def _receive_artifact(self, path: Path, data: bytes) -> None:
+        """Bytes of an artifact, or a pull."""
+        self._reading = True
+        try:
+            self.artifacts.receive(data, path)
+        except MeshError as error:
+            self._broken(path, error)
+        finally:
+            self._reading = False
+        self._artifacts_wait = True
+        self._flush()
 
     def _wait_for_halves(self) -> None:
         """A message that came in part is given up in time, also if nothing more ever comes."""
@@ -181,6 +238,8 @@ class SessionChannel:
         log.warning("closing the path to %s: %s", self.calls.peer, error)
         if self.path is path:
             self.path = None
+        if self.transfers is not None:
+            self.transfers.detach(path)
         path.on_message = path.on_low = _ignore
         path.on_told(_ignore)
         self.calls.session.let_go()
@@ -221,6 +280,13 @@ class SessionChannel:
         else:
             self._flush()
 
+    def kick_artifacts(self) -> None:
+        """Chunks go with the loop's next turn: calls of this one go first."""
+        self._artifacts_wait = True
+        if not (self._reading or self._scheduled or self.path is None):
+            self._scheduled = True
+            self.loop.call_soon(self._turn)
+
     def _turn(self) -> None:
         self._scheduled = False
         self._flush()
@@ -249,6 +315,26 @@ class SessionChannel:
             self.timers.later(TICK_SECONDS, self._tick)
         if session.ack_now:
             self._send_ack()
+        if self._artifacts_wait and not self._blocked:
+            self._send_artifacts(path)
+
+    def _send_artifacts(self, path: Path) -> None:
+        """A few chunks, behind all that the session had; the rest in later turns of the loop."""
+        for _ in range(CHUNKS_PER_TURN):
+            frame = self.artifacts.build()
+            if frame is None:
+                self._artifacts_wait = False
+                return
+            self._engine_bytes += len(frame)
+            if self._engine_bytes > ASK_BYTES and not self._room(path):
+                return
+            try:
+                path.send(frame)
+            except EngineRefused:
+                self._blocked = True
+                return
+            self.artifacts.sent()
+        self.kick_artifacts()
 
     def _room(self, path: Path) -> bool:
         """Ask the engine, now and then, how much it holds (the question costs it a thread)."""

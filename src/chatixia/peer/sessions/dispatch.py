@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextvars import copy_context
 from typing import Any
 
@@ -17,14 +17,23 @@ from chatixia.core.exchange import (
     ServedRequest,
     StopHandler,
 )
-from chatixia.core.ports import CallAnswer, Handler, Incoming, Outgoing
+from chatixia.core.ports import (
+    ArtifactFeed,
+    ArtifactSource,
+    CallAnswer,
+    Handler,
+    Incoming,
+    Outgoing,
+)
 from chatixia.core.streams import Inflow, Outflow
 from chatixia.errors import (
     MeshError,
     SkillFailed,
     UnknownSkill,
 )
+from chatixia.peer.artifacts.offers import GRACE_SECONDS
 from chatixia.peer.sessions.stop import closing, interrupted, stopping
+from chatixia.wire.artifacts import ArtifactInfo
 from chatixia.world import EAGER
 
 from .channel import SessionChannel
@@ -42,21 +51,31 @@ class LinkResponder:
         self._served, self._channel = served, channel
         self._steps: ProgressPacer | None = None
 
-    def reply(self, result: bytes) -> None:
+    def reply(self, result: bytes, table: tuple[ArtifactInfo, ...] = ()) -> None:
         """End with JSON bytes."""
         served, channel = self._served, self._channel
-        channel.calls.answer(served, result)
+        if table:
+            channel.calls.answer(served, result, table)
+        else:
+            channel.calls.answer(served, result)
         channel.kick()
+
+    async def lend(self, artifacts: Sequence[ArtifactSource]) -> tuple[ArtifactInfo, ...]:
+        """Let the caller pull these, until its deadline and 60 s more."""
+        served, channel = self._served, self._channel
+        channel.calls.can.check_artifacts(channel.calls.peer)
+        until = served.deadline + GRACE_SECONDS
+        return await channel.offers.lend(channel.calls.peer, artifacts, until)
 
     def fail(self, error: MeshError) -> None:
         """End with an error."""
         self._channel.calls.refuse(self._served, error)
         self._channel.kick()
 
-    async def item(self, chunk: bytes) -> None:
+    async def item(self, chunk: bytes, table: tuple[ArtifactInfo, ...] = ()) -> None:
         """Send one item; waits while the reader is behind."""
         served, channel = self._served, self._channel
-        while not channel.calls.item(served, chunk):
+        while not channel.calls.item(served, chunk, table):
             assert served.flow is not None
             served.flow.waiter = waiter = asyncio.get_running_loop().create_future()
             await waiter
@@ -231,15 +250,20 @@ class LinkStream:
     """``core.ports.Stream``: the items of one call. Leaving early cancels the far end.
 
     ``begin`` makes the call when the first item is asked for, and returns it with its channel;
-    ``whole`` gets the answer of one that moved to the queue, in one piece.
+    ``whole`` gets the answer of one that moved to the queue, in one piece. ``lend`` runs before
+    ``begin``, ``settle`` once it is over: for the artifacts of its arguments.
     """
 
     def __init__(
         self,
         begin: Callable[[], tuple[PendingCall, SessionChannel]],
         whole: Callable[[PendingCall], Awaitable[CallAnswer]],
+        lend: Callable[[], Awaitable[None]] | None = None,
+        settle: Callable[[], None] = lambda: None,
     ) -> None:
         self._begin, self._whole = begin, whole
+        self._lend, self._settle = lend, settle
+        self.artifacts: tuple[ArtifactFeed, ...] = ()
         self._open: tuple[PendingCall, SessionChannel] | None = None
         self._items: AsyncIterator[bytes] | None = None
         self.via = ""
@@ -251,6 +275,8 @@ class LinkStream:
         return self._items
 
     async def _read(self) -> AsyncIterator[bytes]:
+        if self._lend is not None:
+            await self._lend()
         pending, channel = self._open = self._begin()
         flow = pending.flow
         assert flow is not None
@@ -260,12 +286,14 @@ class LinkStream:
                     self.via = channel.calls.via
                     item = channel.calls.take(pending)
                     channel.kick()
+                    if flow.artifacts or self.artifacts:
+                        self.artifacts = channel.artifacts.feeds(flow.artifacts)
                     yield item
                 if pending.error is not None:
                     raise pending.error
                 if pending.moved:
                     answer = await self._whole(pending)
-                    self.via = answer.via
+                    self.via, self.artifacts = answer.via, answer.artifacts
                     yield answer.value
                     return
                 if flow.ended:
@@ -281,6 +309,7 @@ class LinkStream:
     def _leave(self, pending: PendingCall, channel: SessionChannel) -> None:
         channel.calls.cancel(pending)
         channel.kick()
+        self._settle()
 
     async def aclose(self) -> None:
         """Cancel the far end unless it already ended."""

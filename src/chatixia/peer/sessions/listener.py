@@ -42,6 +42,7 @@ class SessionListener:
             state.channel.close("its process restarted")
             state.apply(state.calls.restart)
             state.status = Status()
+            state.channel.lose_artifacts()
         state.incarnation = incarnation
         state.history = route.PeerHistory()
         state.round_trip = None
@@ -85,6 +86,7 @@ class SessionListener:
         state.history.listed = False
         state.history.failed_at = self._world.monotonic()
         state.apply(state.calls.gone)
+        state.channel.lose_artifacts()
         for pending in list(state.calls.asked.values()):
             self._router.late(pending)
 
@@ -117,7 +119,10 @@ class SessionListener:
     def idle(self, peer: AgentId) -> bool:
         """Whether the link may close."""
         state = self._peers.get(peer)
-        return state is None or state.calls.idle
+        if state is None:
+            return True
+        transfers = state.channel.transfers
+        return state.calls.idle and (transfers is None or transfers.idle)
 
     def probe(self, peer: AgentId) -> None:
         """Send a ping."""

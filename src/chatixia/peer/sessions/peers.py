@@ -19,6 +19,7 @@ from chatixia.core.shares import RETRY_AFTER, Shares
 from chatixia.core.timers import TimerWheel
 from chatixia.errors import MeshError, Overloaded
 from chatixia.ids import AgentId
+from chatixia.peer.artifacts.offers import ArtifactOffers
 from chatixia.peer.records import MAX_PEERS, RemotePeers
 from chatixia.peer.timers import TimerHandle, Timers
 from chatixia.wire.peer import Status
@@ -26,6 +27,7 @@ from chatixia.world import World
 
 from .channel import SessionChannel
 from .dispatch import CallDispatcher
+from .stop import closing
 
 SWEEP_SECONDS: Final = 10.0
 
@@ -89,6 +91,8 @@ class PeerTable:
     (``records``): at most :data:`MAX_PEERS`, shared out by holder.
 
     ``explain(error, peer)``: called for a call that waited in vain for a path; what it ends with.
+    ``want(peer)``: called where an artifact waits for a path. ``offers``: the artifacts that peers
+    may pull.
     """
 
     def __init__(
@@ -104,6 +108,8 @@ class PeerTable:
         records.make_room.append(self._forget_someone)
         self.shares = Shares(MAX_PEERS)
         self.explain: Callable[[MeshError, AgentId], MeshError] = lambda error, peer: error
+        self.want: Callable[[AgentId], None] = lambda peer: None
+        self.offers = ArtifactOffers(world)
         self._wheel: TimerWheel[Any] = TimerWheel()
         self._wheel.on_earlier = self._arm
         self._budget = ResourceBudget()
@@ -140,7 +146,8 @@ class PeerTable:
             record = self._records.require(name)
             calls = Calls(self._me, name, self._wheel, self._budget)
             loop = asyncio.get_running_loop()
-            channel = SessionChannel(calls, self._world, self._timers, loop)
+            channel = SessionChannel(calls, self._world, self._timers, loop, self.offers)
+            channel.want = functools.partial(self.want, name)
             channel.perform = functools.partial(self._dispatcher, channel)
             state = record.session = PeerState(calls, channel, holder)
             self.shares.add(holder)
@@ -178,6 +185,8 @@ class PeerTable:
         calls = state.calls
         if state.channel.path or state.looking or state.opened or calls.open:
             return False
+        if state.channel.transfers is not None and state.channel.transfers.downloads.active:
+            return False
         if calls.served and "~" not in name:
             return False
         calls.sweep(math.inf)
@@ -191,6 +200,9 @@ class PeerTable:
 
     def close(self) -> None:
         """Use no path any more, and fire no timer."""
+        for peer in self:
+            if peer.channel.transfers is not None:
+                peer.channel.transfers.close(closing)
         self.close_paths()
         for timer in (self._alarm, self._sweeper):
             if timer is not None:
@@ -234,6 +246,7 @@ class PeerTable:
         now = self._world.monotonic()
         for peer in self:
             peer.calls.sweep(now)
+        self.offers.expire()
         if any(peer.calls.served or peer.channel.path for peer in self):
             self._sweeper = self._timers.later(SWEEP_SECONDS, self._sweep)
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
 from chatixia.background import BackgroundTasks
-from chatixia.core.ports import Handler, Incoming
+from chatixia.core.ports import ArtifactSource, Handler, Incoming
 from chatixia.errors import MeshError, Overloaded, SkillFailed
 from chatixia.ids import AgentId
 from chatixia.peer.ports import RegistryPort
+from chatixia.wire.artifacts import ArtifactInfo
 from chatixia.wire.base import encode
 from chatixia.wire.peer import Prompt
 from chatixia.wire.registry import AnnounceReceived
@@ -92,7 +94,7 @@ class _Receipt:
     def __init__(self, receiver: AnnouncementReceiver, name: str) -> None:
         self._receiver, self._name, self._told = receiver, name, False
 
-    def reply(self, result: bytes) -> None:
+    def reply(self, result: bytes, table: tuple[ArtifactInfo, ...] = ()) -> None:
         """It has it."""
         self._tell("")
 
@@ -100,7 +102,11 @@ class _Receipt:
         """It was not taken."""
         self._tell(error.code)
 
-    async def item(self, chunk: bytes) -> None:
+    async def lend(self, artifacts: Sequence[ArtifactSource]) -> tuple[ArtifactInfo, ...]:
+        """Nobody reads answers."""
+        return ()
+
+    async def item(self, chunk: bytes, table: tuple[ArtifactInfo, ...] = ()) -> None:
         """Nobody reads answers."""
 
     def progress(self, fraction: float, note: str) -> None:

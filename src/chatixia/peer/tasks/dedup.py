@@ -24,8 +24,9 @@ from chatixia.core import exchange, route
 from chatixia.core.budget import KEPT_SECONDS
 from chatixia.core.exchange import ServedRequest
 from chatixia.core.ports import Handler, Incoming, Responder
+from chatixia.core.queued_artifacts import unpack
 from chatixia.core.task import scope
-from chatixia.errors import Cancelled, from_wire
+from chatixia.errors import Cancelled, SkillFailed, from_wire
 from chatixia.peer.sessions.dispatch import stop
 from chatixia.wire import messages as m
 from chatixia.wire import tasks as t
@@ -156,7 +157,10 @@ def _tell(answer: bytes | None, lease: HeldTask, responder: QueueResponder) -> b
     read = None if answer is None else m.read(answer)
     if not isinstance(read, m.TaskAnswer | m.PromptAnswer):
         return False
-    if read.error is None:
+    if read.error is None and exchange.table(read):
+        text = "The answer holds artifacts, and only the link that brought it can bring them."
+        responder.fail(SkillFailed(text, outcome="unknown"))
+    elif read.error is None:
         responder.reply(bytes(exchange.outcome(read)[0]))
     elif lease.attempt > 1 or read.error.code in STOPPED:
         return False
@@ -170,6 +174,6 @@ async def _repeat(run: IdempotentRun, incoming: Incoming, responder: Responder) 
     await asyncio.wait((run.over,))
     outcome = run.over.result()
     if outcome.result is not None:
-        responder.reply(outcome.result)
+        responder.reply(*unpack(outcome.result))
     else:
         responder.fail(outcome.error or Cancelled())

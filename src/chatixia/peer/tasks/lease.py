@@ -6,17 +6,21 @@ import asyncio
 import contextlib
 import math
 from collections import OrderedDict
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
+from chatixia.core.ports import ArtifactSource
+from chatixia.core.queued_artifacts import pack
 from chatixia.core.task import fence_key
 from chatixia.errors import BadRequest, Cancelled, MeshError
+from chatixia.peer.artifacts import queued
 from chatixia.peer.ports import RegistryPort
 from chatixia.peer.sessions.steps import ProgressPacer
 from chatixia.peer.timers import TimerHandle, Timers
 from chatixia.wire import tasks as t
+from chatixia.wire.artifacts import ArtifactInfo
 from chatixia.wire.base import MIB
 from chatixia.world import World
 
@@ -91,11 +95,15 @@ class QueueResponder:
         """Whether there is an answer."""
         return self.result is not None or self.error is not None
 
-    def reply(self, result: bytes) -> None:
-        """End with JSON bytes."""
+    def reply(self, result: bytes, table: tuple[ArtifactInfo, ...] = ()) -> None:
+        """End with JSON bytes, those of its artifacts inside. Raises TooLarge."""
         self._no_more_steps()
         if not self.answered:
-            self.result = result
+            self.result = pack(result, table)
+
+    async def lend(self, artifacts: Sequence[ArtifactSource]) -> tuple[ArtifactInfo, ...]:
+        """Their bytes, to go with the answer. Raises TooLarge."""
+        return await queued.inline(artifacts)
 
     def fail(self, error: MeshError) -> None:
         """End with an error."""
@@ -103,8 +111,8 @@ class QueueResponder:
         if not self.answered:
             self.error = error
 
-    async def item(self, chunk: bytes) -> None:
-        """Partial output, for those who watch the task."""
+    async def item(self, chunk: bytes, table: tuple[ArtifactInfo, ...] = ()) -> None:
+        """Partial output, for those who watch the task; without the bytes of artifacts."""
         report = t.Report(
             self._lease.task.id, self._lease.fence, self._next(), item=msgspec.Raw(chunk)
         )

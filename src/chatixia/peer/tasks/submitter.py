@@ -8,11 +8,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from chatixia.background import BackgroundTasks
 from chatixia.core import route
 from chatixia.core.ports import CallAnswer, Outgoing
 from chatixia.core.queued import VIA, call_error, not_fetched, submission, task_value
+from chatixia.core.queued_artifacts import pack, unpack
 from chatixia.core.tries import RetryHistory, may_repeat
 from chatixia.errors import (
     DeadlineExceeded,
@@ -22,6 +24,7 @@ from chatixia.errors import (
     Unreachable,
 )
 from chatixia.ids import AgentId
+from chatixia.peer.artifacts import queued
 from chatixia.peer.ports import RegistryPort
 from chatixia.peer.sessions.dispatch import advance
 from chatixia.peer.timers import Timers
@@ -110,6 +113,9 @@ class QueueClient:
         """Submit under the request id as key and wait for the end of the task."""
         if len(outgoing.body) > t.MAX_PAYLOAD:
             raise route.too_large(outgoing)
+        body = pack(outgoing.body, await queued.inline(outgoing.artifacts))
+        if body is not outgoing.body:
+            outgoing = replace(outgoing, body=body)
         started = self._world.monotonic()
         drawn = name = str(task_id(self._world))
         self._expect(name)  # before it is submitted: its end may come with the receipt
@@ -136,7 +142,8 @@ class QueueClient:
             raise call_error(row)
         ms = 1000 * (self._world.monotonic() - started)
         agent = AgentId(row.assigned_agent_id or outgoing.target)
-        return CallAnswer(task_value(row), VIA, ms, agent)
+        value, table = unpack(task_value(row))
+        return CallAnswer(value, VIA, ms, agent, artifacts=queued.feeds(table))
 
     async def _submit(self, task: t.Submit, deadline: float) -> str:
         """Until it is acknowledged; a retry has the same id and key, so nothing doubles."""

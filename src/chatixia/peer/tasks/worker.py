@@ -24,6 +24,7 @@ import msgspec
 from chatixia.background import BackgroundTasks, ends
 from chatixia.core.ports import Handler, Incoming
 from chatixia.core.queued import VIA
+from chatixia.core.queued_artifacts import unpack
 from chatixia.errors import (
     AttemptsExhausted,
     HopLimit,
@@ -31,6 +32,7 @@ from chatixia.errors import (
     SkillFailed,
 )
 from chatixia.ids import AgentId
+from chatixia.peer.artifacts import queued
 from chatixia.peer.ports import RegistryPort
 from chatixia.peer.sessions.stop import interrupted, stopping
 from chatixia.peer.timers import TimerHandle, Timers, sleep
@@ -198,6 +200,7 @@ class QueueWorker:
         task = lease.task
         plain = task.payload.plain
         body = plain if isinstance(plain, msgspec.Raw) else msgspec.Raw(b"{}")
+        value, table = unpack(bytes(body))
         caller = AgentId(task.source_agent_id)
         deadline = self.world.monotonic() + task.deadline_ms / 1000 if task.deadline_ms else None
         return Incoming(
@@ -205,7 +208,7 @@ class QueueWorker:
             task.id,
             "task" if task.skill else "prompt",
             task.skill,
-            body,
+            msgspec.Raw(value),
             False,
             (*task.path, caller),
             deadline,
@@ -216,6 +219,7 @@ class QueueWorker:
             lease.attempt,
             task.id,
             holder=caller.partition("~")[0],
+            artifacts=queued.feeds(table),
         )
 
     async def _run(self, lease: HeldTask) -> None:

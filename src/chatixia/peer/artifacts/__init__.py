@@ -1,0 +1,1 @@
+"""Artifacts on links: who may pull what, and their bytes, both ways."""

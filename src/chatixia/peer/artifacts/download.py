@@ -1,0 +1,169 @@
+"""The receiving side of artifacts on one link: pulled as fast as their reader takes them, and
+pulled again from where they stand when a path is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
+from typing import Any, Final
+
+from msgspec import Struct, field
+
+from chatixia.core.transfer import Download
+from chatixia.errors import MeshError, Overloaded, Unreachable
+from chatixia.wire.artifacts import PULL, STOP, ArtifactFrame, ArtifactInfo, write
+
+from .offers import ArtifactOffers
+
+MAX_DOWNLOADS: Final = 64
+AGAIN_SECONDS: Final = 10.0
+"""Without a byte for so long an artifact is pulled anew."""
+STALLED_SECONDS: Final = 60.0
+"""Without a byte for so long it is given up."""
+
+
+class ActiveDownload(Struct, eq=False):
+    """One transfer. ``chunks``: what nobody has taken yet; ``news``: whether that changed."""
+
+    info: ArtifactInfo
+    transfer: int
+    state: Download
+    progress_at: float
+    chunks: deque[bytes] = field(default_factory=deque)
+    error: MeshError | None = None
+    waiter: asyncio.Future[None] | None = None
+
+    def wake(self) -> None:
+        """Something changed."""
+        waiter, self.waiter = self.waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+
+class LinkConditions(Struct):
+    """What a download asks of its link. ``respond``: sends a control frame; ``open``: whether
+    there is a path; ``want``: asks for one."""
+
+    peer: str
+    offers: ArtifactOffers
+    respond: Callable[[bytes], None]
+    open: Callable[[], bool]
+    want: Callable[[], None]
+    now: Callable[[], float]
+    later: Callable[[float, Callable[[], None]], Any]
+
+
+class ArtifactDownloads:
+    """Every transfer from one peer."""
+
+    def __init__(self, link: LinkConditions) -> None:
+        self._link = link
+        self._active: dict[int, ActiveDownload] = {}
+        self._count = 0
+
+    @property
+    def active(self) -> int:
+        """Transfers that run."""
+        return len(self._active)
+
+    async def pull(self, info: ArtifactInfo, offset: int) -> AsyncGenerator[bytes, None]:
+        """The bytes from ``offset`` on. Raises the sender's error, Unreachable, Overloaded."""
+        if offset >= info.size:
+            return
+        download = self._begin(info, offset)
+        try:
+            while True:
+                while download.chunks:
+                    chunk = download.chunks.popleft()
+                    download.state.take(len(chunk))
+                    self._tell(download)
+                    yield chunk
+                if download.state.complete:
+                    return
+                if download.error is not None:
+                    raise download.error
+                await self._news(download)
+        finally:
+            self._end(download)
+
+    def _begin(self, info: ArtifactInfo, offset: int) -> ActiveDownload:
+        if len(self._active) >= MAX_DOWNLOADS:
+            text = "Too many artifacts of this agent are read at once."
+            raise Overloaded(text, agent=self._link.peer)
+        state = Download(info.size, offset, offset, offset, offset)
+        download = ActiveDownload(info, 0, state, self._link.now())
+        self._restart(download)
+        return download
+
+    def _restart(self, download: ActiveDownload) -> None:
+        """Pull under a new number, so that what comes late under the old one does not count."""
+        if self._active.pop(download.transfer, None) is not None and self._link.open():
+            self._link.respond(write(ArtifactFrame(STOP, download.transfer)))
+        self._count = self._count % 0xFFFFFFFF + 1
+        download.transfer = self._count
+        self._active[download.transfer] = download
+        if self._link.open():
+            self._tell(download, again=True)
+        else:
+            self._link.want()
+
+    def _tell(self, download: ActiveDownload, again: bool = False) -> None:
+        pull = download.state.pull(again)
+        if pull is not None and self._link.open():
+            frame = ArtifactFrame(PULL, download.transfer, *pull, download.info.id)
+            self._link.respond(write(frame))
+
+    async def _news(self, download: ActiveDownload) -> None:
+        """Wait for something, and see to it that something comes."""
+        download.waiter = waiter = asyncio.get_running_loop().create_future()
+        timer = self._link.later(AGAIN_SECONDS, download.wake)
+        self._link.offers.pulling += 1
+        try:
+            await waiter
+        finally:
+            self._link.offers.pulling -= 1
+            timer.cancel()
+        silent = self._link.now() - download.progress_at
+        if download.chunks or download.error is not None or silent < AGAIN_SECONDS:
+            return
+        if silent >= STALLED_SECONDS:
+            text = f"No byte of the artifact came in {STALLED_SECONDS:.0f} s."
+            raise Unreachable(text, agent=self._link.peer, outcome="definite")
+        self._restart(download)
+
+    def _end(self, download: ActiveDownload) -> None:
+        running = self._active.pop(download.transfer, None)
+        done = download.state.complete or download.error is not None
+        if running is not None and not done and self._link.open():
+            self._link.respond(write(ArtifactFrame(STOP, download.transfer)))
+
+    def arrived(self, frame: ArtifactFrame, now: float) -> None:
+        """A chunk. Raises BadRequest for more than was asked for."""
+        download = self._active.get(frame.transfer)
+        if download is None:
+            self._link.respond(write(ArtifactFrame(STOP, frame.transfer)))
+            return
+        if download.state.accept(frame.offset, len(frame.data)):
+            download.chunks.append(frame.data)
+            download.progress_at = now
+            self._tell(download)
+            download.wake()
+
+    def failed(self, transfer: int, error: MeshError) -> None:
+        """The sender cannot go on."""
+        download = self._active.get(transfer)
+        if download is not None:
+            download.error = error
+            error.agent = error.agent or self._link.peer
+            download.wake()
+
+    def resume(self) -> None:
+        """There is a new path: pull again what is under way."""
+        for download in list(self._active.values()):
+            self._restart(download)
+
+    def end(self, error: Callable[[], MeshError]) -> None:
+        """The sender is gone."""
+        for transfer in list(self._active):
+            self.failed(transfer, error())

@@ -1,0 +1,106 @@
+"""What this process lets its peers pull: by an id that only the named peer knows, for a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from chatixia.core.ports import ArtifactSource
+from chatixia.errors import Overloaded, TooLarge
+from chatixia.wire.artifacts import MAX_ENTRIES, ArtifactInfo
+from chatixia.world import World
+
+MAX_OFFERS: Final = 1024
+"""Artifacts that one peer may pull; each is a few hundred bytes, whatever its size."""
+GRACE_SECONDS: Final = 60.0
+"""A result can be pulled this long beyond its deadline."""
+
+
+class LentArtifact(Struct, eq=False):
+    """One artifact that ``peer`` may pull ``until`` then (monotonic seconds)."""
+
+    peer: str
+    source: ArtifactSource
+    size: int
+    until: float
+
+
+class ArtifactOffers:
+    """Every offer of this process, by its id. ``folder``: where parts of artifacts that are
+    received may be kept, "" for nowhere. ``reading``: how many files are being read now;
+    ``pulling``: how many readers wait for bytes of a peer."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._offers: dict[str, LentArtifact] = {}
+        self.folder = ""
+        self.reading = self.pulling = 0
+
+    async def lend(
+        self, peer: str, sources: Sequence[ArtifactSource], until: float
+    ) -> tuple[ArtifactInfo, ...]:
+        """Let ``peer`` pull these. Raises what they raise, Overloaded, TooLarge."""
+        too_many(sources)
+        self.expire()
+        open_before = sum(offer.peer == peer for offer in self._offers.values())
+        if open_before + len(sources) > MAX_OFFERS:
+            raise Overloaded("Too many artifacts wait to be pulled by this agent.", agent=peer)
+        infos = []
+        for source in sources:
+            with self.at_work(source):
+                infos.append(await source.describe())
+        table = tuple(replace(info, id=self._world.token(16).hex()) for info in infos)
+        for info, source in zip(table, sources, strict=True):
+            self._offers[info.id] = LentArtifact(peer, source, info.size, until)
+        return table
+
+    @contextmanager
+    def at_work(self, source: ArtifactSource) -> Iterator[None]:
+        """While a source is read."""
+        self.reading += source.local
+        try:
+            yield
+        finally:
+            self.reading -= source.local
+
+    def find(self, name: str, peer: str) -> LentArtifact | None:
+        """What ``peer`` may pull under that id now."""
+        offer = self._offers.get(name)
+        if offer is None or offer.peer != peer or offer.until < self._world.monotonic():
+            return None
+        return offer
+
+    def withdraw(self, table: Iterable[ArtifactInfo]) -> None:
+        """Nobody may pull these any more."""
+        for info in table:
+            self._offers.pop(info.id, None)
+
+    def free(self, name: str, peer: str) -> None:
+        """Its receiver needs it no more."""
+        if self.find(name, peer) is not None:
+            del self._offers[name]
+
+    def forget(self, peer: str) -> None:
+        """That peer is gone."""
+        for name in [name for name, offer in self._offers.items() if offer.peer == peer]:
+            del self._offers[name]
+
+    def expire(self) -> None:
+        """Let go of those whose time is over."""
+        now = self._world.monotonic()
+        for name in [name for name, offer in self._offers.items() if offer.until < now]:
+            del self._offers[name]
+
+    def __len__(self) -> int:
+        return len(self._offers)
+
+
+def too_many(sources: Sequence[ArtifactSource]) -> None:
+    """Raise TooLarge where one message cannot name them all."""
+    if len(sources) > MAX_ENTRIES:
+        text = f"A message carries at most {MAX_ENTRIES} artifacts; this one has {len(sources)}."
+        raise TooLarge(text)

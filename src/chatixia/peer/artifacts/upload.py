@@ -1,0 +1,177 @@
+"""The sending side of artifacts on one link: what was pulled is read beside the loop and sent in
+chunks, no more of it under way than the window allows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final
+
+from msgspec import Struct, field
+
+from chatixia.background import BackgroundTasks
+from chatixia.core.delay_window import DelayWindow
+from chatixia.core.ports import ArtifactSource
+from chatixia.core.transfer import Upload
+from chatixia.errors import Internal, MeshError, NotFound, Overloaded
+from chatixia.wire.artifacts import CHUNK, DATA, ArtifactFrame, write, write_failure
+from chatixia.wire.base import KIB
+
+from .offers import ArtifactOffers
+
+MAX_UPLOADS: Final = 64
+"""Transfers to one peer at once; one more is refused as ``busy``."""
+READ_BYTES: Final = 128 * KIB
+"""What one read brings; two of them wait to be sent at most."""
+
+
+class ActiveUpload(Struct, eq=False):
+    """One transfer: what was read of it and not sent yet, the reading that runs, and the path by
+    which it was asked for."""
+
+    source: ArtifactSource
+    state: Upload
+    path: object
+    blocks: deque[memoryview] = field(default_factory=deque)
+    read: int = 0
+    reading: asyncio.Task[Any] | None = None
+
+
+class ArtifactUploads:
+    """Every transfer to one peer. ``respond``: sends a control frame; ``wake``: there is more to
+    send. ``window``: shared by all, since they share the link."""
+
+    def __init__(
+        self,
+        peer: str,
+        offers: ArtifactOffers,
+        respond: Callable[[bytes], None],
+        wake: Callable[[], None],
+    ) -> None:
+        self._peer, self._offers, self._respond, self._wake = peer, offers, respond, wake
+        self._active: dict[int, ActiveUpload] = {}
+        self._built: tuple[ActiveUpload, int] | None = None
+        self._readers = BackgroundTasks()
+        self.window = DelayWindow()
+
+    @property
+    def active(self) -> int:
+        """Transfers that run."""
+        return len(self._active)
+
+    def pulled(self, frame: ArtifactFrame, now: float, busy: bool, path: object) -> None:
+        """The receiver pulls, or says how far it is. Raises BadRequest where it lies."""
+        upload = self._active.get(frame.transfer)
+        if upload is None:
+            upload = self._begin(frame, path)
+            if upload is None:
+                return
+        state = upload.state
+        before = state.acked
+        delay = state.acknowledge(frame.offset, frame.window, now)
+        if delay is not None:
+            self.window.sample(delay, state.acked - before, now, busy)
+        if state.complete:
+            self.stopped(frame.transfer)
+            return
+        self._read_ahead(frame.transfer, upload)
+
+    def _begin(self, frame: ArtifactFrame, path: object) -> ActiveUpload | None:
+        offer = self._offers.find(frame.id, self._peer)
+        error: MeshError | None = None
+        if offer is None or frame.offset > offer.size:
+            error = NotFound("The artifact can be read no more: its call is over.")
+        elif len(self._active) >= MAX_UPLOADS:
+            error = Overloaded("Too many artifacts are on their way to this agent.")
+        if error is not None or offer is None:
+            self._respond(write_failure(frame.transfer, (error or NotFound()).to_wire()))
+            return None
+        state = Upload(offer.size, frame.offset, frame.offset)
+        upload = ActiveUpload(offer.source, state, path, read=frame.offset)
+        self._active[frame.transfer] = upload
+        return upload
+
+    def stopped(self, transfer: int) -> None:
+        """Nothing more of that transfer."""
+        upload = self._active.pop(transfer, None)
+        if upload is not None and upload.reading is not None:
+            upload.reading.cancel()
+
+    def _read_ahead(self, transfer: int, upload: ActiveUpload) -> None:
+        left = upload.state.size - upload.read
+        if upload.reading is None and left > 0 and len(upload.blocks) < 2:
+            upload.reading = self._readers.spawn(self._read(transfer, upload))
+
+    async def _read(self, transfer: int, upload: ActiveUpload) -> None:
+        count = min(READ_BYTES, upload.state.size - upload.read)
+        try:
+            with self._offers.at_work(upload.source):
+                data = await upload.source.read(upload.read, count)
+        except MeshError as error:
+            self._fail(transfer, error)
+        except OSError as error:
+            self._fail(transfer, NotFound(f"The artifact cannot be read: {error.strerror}."))
+        except Exception as error:  # noqa: BLE001 - a source of somebody's own
+            self._fail(transfer, Internal(f"The artifact failed with {type(error).__name__}."))
+        else:
+            upload.read += len(data)
+            upload.blocks.append(memoryview(data))
+            upload.reading = None
+            self._read_ahead(transfer, upload)
+            self._wake()
+
+    def _fail(self, transfer: int, error: MeshError) -> None:
+        self._active.pop(transfer, None)
+        self._respond(write_failure(transfer, error.to_wire()))
+
+    def build(self) -> bytes | None:
+        """The next chunk that may go, or None. Nothing has happened until ``sent``."""
+        if not self._active:
+            return None
+        left = self.window.size - sum(u.state.under_way for u in self._active.values())
+        for transfer, upload in self._active.items():
+            if not upload.blocks:
+                continue
+            block = upload.blocks[0]
+            count = min(CHUNK, len(block))
+            if upload.state.room(left) < count:  # a whole chunk or nothing: no dribble
+                continue
+            self._built = upload, count
+            return write(
+                ArtifactFrame(DATA, transfer, upload.state.sent, data=bytes(block[:count]))
+            )
+        return None
+
+    def sent(self, now: float) -> None:
+        """The path took what ``build`` gave last; the next one is another transfer's turn."""
+        assert self._built is not None
+        upload, count = self._built
+        upload.state.advance(count, now)
+        block = upload.blocks[0]
+        if count == len(block):
+            upload.blocks.popleft()
+        else:
+            upload.blocks[0] = block[count:]
+        for transfer, other in self._active.items():
+            if other is upload:
+                self._active[transfer] = self._active.pop(transfer)
+                self._read_ahead(transfer, upload)
+                break
+
+    def lost(self, path: object) -> None:
+        """A path is dead: what was asked for by it is pulled again by another."""
+        for transfer, upload in list(self._active.items()):
+            if upload.path is path:
+                self.stopped(transfer)
+
+    def end(self) -> None:
+        """Nothing is sent any more."""
+        for transfer in list(self._active):
+            self.stopped(transfer)
+        self.window.reset()
+
+    async def stop(self) -> None:
+        """End every reading."""
+        self.end()
+        await self._readers.stop()

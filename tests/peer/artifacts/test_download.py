@@ -1,0 +1,116 @@
+"""The receiving side: every byte once and in order, over whatever paths; bounded, and not for
+ever."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+
+import pytest
+
+from chatixia.errors import BadRequest, Overloaded, Unreachable
+from chatixia.peer.artifacts.download import AGAIN_SECONDS, MAX_DOWNLOADS, STALLED_SECONDS
+from chatixia.wire.artifacts import CHUNK, DATA, ArtifactFrame, read, write
+
+from .ends import Pair, whole
+
+
+async def test_all_bytes_come_and_nothing_stays():
+    pair, data = Pair(), os.urandom(700_000)
+    task = asyncio.ensure_future(whole(await pair.lend(data)))
+    await asyncio.sleep(0)
+    await pair.pump()
+    assert await task == data
+    await pair.pump()
+    assert pair.a.transfers.idle and pair.b.transfers.idle
+
+
+async def test_it_goes_on_from_an_offset():
+    pair, data = Pair(), os.urandom(100_000)
+    task = asyncio.ensure_future(whole(await pair.lend(data), 60_000))
+    await asyncio.sleep(0)
+    await pair.pump()
+    assert await task == data[60_000:]
+
+
+async def test_after_a_cut_no_chunk_that_came_is_sent_again():
+    pair, data = Pair(), os.urandom(600_000)
+    task = asyncio.ensure_future(whole(await pair.lend(data)))
+    await asyncio.sleep(0)
+    pair.lost = lambda frame: sum(each[1] == DATA for each in pair.crossed) >= 10
+    await pair.pump()
+    pair.cut()
+    assert pair.b.wanted
+    pair.lost = lambda frame: False
+    pair.join()
+    await pair.pump()
+    assert await task == data
+    offsets = [read(frame).offset for frame in pair.crossed if frame[1] == DATA]
+    assert len(offsets) == len(set(offsets))
+
+
+@pytest.mark.parametrize("seed", range(10))
+async def test_lost_frames_are_pulled_again(seed: int):
+    chance, pair, data = random.Random(seed), Pair(), os.urandom(300_000)
+    pair.lost = lambda frame: chance.random() < 0.05
+    task = asyncio.ensure_future(whole(await pair.lend(data, 1e9)))
+    await asyncio.sleep(0)
+    while not task.done():
+        await pair.pump()
+        pair.b.ring(AGAIN_SECONDS)
+        pair.b.kick_artifacts()
+        await asyncio.sleep(0)
+    assert await task == data
+
+
+async def test_what_never_ends_is_given_up():
+    pair = Pair()
+    pair.lost = lambda frame: frame[1] == DATA
+    task = asyncio.ensure_future(whole(await pair.lend(bytes(1000), 1e9)))
+    await asyncio.sleep(0)
+    for _ in range(int(STALLED_SECONDS / AGAIN_SECONDS)):
+        await pair.pump()
+        pair.b.ring(AGAIN_SECONDS)
+        await asyncio.sleep(0)
+    with pytest.raises(Unreachable, match="No byte"):
+        await task
+    assert pair.b.transfers.idle
+
+
+async def test_bytes_that_were_not_asked_for_break_the_link():
+    pair = Pair()
+    task = asyncio.ensure_future(whole(await pair.lend(bytes(100))))
+    await asyncio.sleep(0)
+    with pytest.raises(BadRequest):
+        pair.b.transfers.receive(write(ArtifactFrame(DATA, 1, 0, data=bytes(101))), pair.b.path)
+    task.cancel()
+
+
+async def test_chunks_of_no_transfer_are_answered_with_stop_and_kept_nowhere():
+    pair = Pair()
+    for _ in range(100):
+        pair.b.transfers.receive(write(ArtifactFrame(DATA, 77, 0, data=bytes(CHUNK))), pair.b.path)
+    assert pair.b.transfers.idle
+
+
+async def test_a_sender_that_is_gone_ends_it():
+    pair = Pair()
+    task = asyncio.ensure_future(whole(await pair.lend(bytes(1000))))
+    await asyncio.sleep(0)
+    pair.b.transfers.gone()
+    with pytest.raises(Unreachable, match="gone"):
+        await task
+
+
+async def test_transfers_are_bounded():
+    pair = Pair()
+    feed = await pair.lend(bytes(1000))
+    tasks = [asyncio.ensure_future(whole(feed)) for _ in range(MAX_DOWNLOADS)]
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded):
+        await whole(feed)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert pair.b.transfers.idle

@@ -31,9 +31,9 @@ NETWORKS = {
     "cone": Told("cone", "", True, "cone", BOTH, "direct"),
     "symmetric": Told("symmetric", "", True, "symmetric", BOTH, "turn"),
     "no UDP": Told("cone", "udp", True, "", {"turn udp": "warn", "turn tcp": "ok"}, "turn"),
-    "no UDP, no TURN": Told("cone", "udp", False, "", {"turn": "warn"}, "queue, plain"),
+    "no UDP, no TURN": Told("cone", "udp", False, "", {"turn": "warn"}, "relay"),
     "only the registry": Told(
-        "cone", "all", True, "", {"turn udp": "fail", "turn tcp": "fail"}, "queue, plain"
+        "cone", "all", True, "", {"turn udp": "fail", "turn tcp": "fail"}, "relay"
     ),
 }
 

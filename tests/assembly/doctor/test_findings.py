@@ -34,11 +34,11 @@ def test_the_kind_of_nat(seen: list[tuple[str, int]], asked: int, local: bool, k
         ("not asked", [], "direct"),
         ("symmetric", ["udp"], "turn"),
         ("symmetric", ["tcp"], "turn"),
-        ("symmetric", [], "queue, plain"),
+        ("symmetric", [], "relay"),
         ("no udp", ["tcp"], "turn"),
         ("no udp", ["tls"], "turn"),
-        ("no udp", ["udp"], "queue, plain"),
-        ("no udp", [], "queue, plain"),
+        ("no udp", ["udp"], "relay"),
+        ("no udp", [], "relay"),
     ],
 )
 def test_the_tier(nat: findings.Nat, relays: list[str], tier: str):

@@ -12,7 +12,8 @@ import msgspec
 
 Level = Literal["ok", "warn", "fail"]
 Nat = Literal["none", "cone", "symmetric", "unknown", "no udp", "not asked"]
-Tier = Literal["direct", "turn", "queue, plain", "none"]
+Tier = Literal["direct", "turn", "relay", "queue, plain", "none"]
+RELAY: Final = "the queue where the registry or links.relay does not allow it"
 
 CLOCK_SECONDS: Final = 120.0
 """A clock further off is worth a warning: logs mislead, and certificates and TURN may not hold."""
@@ -118,8 +119,8 @@ def turn_lines(attempts: Mapping[tuple[str, str], str]) -> list[Finding]:
                 "turn",
                 "warn",
                 "the registry names no TURN server",
-                "where no direct path opens, calls go into the queue: see deploy/coturn, then set"
-                " ice.turn",
+                "where no direct path opens, calls go through the registry: see deploy/coturn, then"
+                " set ice.turn",
             )
         ]
     return [
@@ -207,11 +208,11 @@ def tier(nat: Nat, relays: Sequence[str], has_engine: bool, online: bool) -> tup
     if nat == "symmetric":
         if relays:
             return "turn", f"by {how}; direct to agents without such a NAT"
-        return "queue, plain", "a symmetric NAT and no TURN server; direct within this network"
+        return "relay", f"a symmetric NAT and no TURN server; {RELAY}"
     stream = [name for name in relays if name != "udp"]
     if stream:
         return "turn", f"by {stream[0].upper()}, since UDP is blocked"
-    return "queue, plain", "UDP is blocked and no TURN server works over TCP"
+    return "relay", f"UDP is blocked and no TURN server works over TCP; {RELAY}"
 
 
 def _span(seconds: float) -> str:

@@ -84,7 +84,7 @@ class Front:
         await self.say(ws, PeerList([]))
         self.sockets.append(ws)
         async for text in ws:
-            self.got.append(decode(_frames, text, MAX_SIGNAL))
+            self.got.append(text if isinstance(text, bytes) else decode(_frames, text, MAX_SIGNAL))
             self._changed.set()
 
 

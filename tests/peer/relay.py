@@ -268,7 +268,7 @@ class Node:
         asyncio.get_running_loop().call_soon(self._pump)
 
     def _pump(self) -> None:
-        assert self.streams
+        assert self.streams is not None
         while self.relay.up and (message := self.streams.next_message()) is not None:
             self.relay.pass_on(self.id, message)
 

@@ -25,6 +25,7 @@ from chatixia.peer.control.session import Signaling
 from chatixia.wire.base import encode
 from chatixia.wire.peer import SkillInfo
 from chatixia.wire.registry import Nothing
+from chatixia.wire.relay import data_message
 from chatixia.wire.signaling import (
     Config,
     Connect,
@@ -320,6 +321,45 @@ async def test_the_queue_to_a_registry_that_reads_nothing_is_bounded():
     async with front() as door, logged_in(door) as made:
         sent = sum(made.send(Connect("bob")) for _ in range(OUTBOX_ITEMS + 100))
         assert sent == OUTBOX_ITEMS
+
+
+class Relayed:
+    """Relay messages to send, and what came."""
+
+    def __init__(self, *messages: bytes) -> None:
+        self.messages = list(messages)
+        self.came: list[bytes] = []
+        self.resets = 0
+
+    def next_message(self) -> bytes | None:
+        return self.messages.pop(0) if self.messages else None
+
+    def receive(self, message: bytes) -> None:
+        self.came.append(message)
+
+    def reset(self) -> None:
+        self.resets += 1
+
+
+async def test_signaling_goes_before_the_relay_and_both_ways_it_is_told_apart():
+    async with front() as door, logged_in(door) as made:
+        relayed = made.relay = Relayed(data_message("bob", 1, b"x"), data_message("bob", 1, b"y"))
+        made.flush()
+        made.send(Ping("first"))
+        await door.until(lambda: len(door.got) == 3)
+        messages = [data_message("bob", 1, b"x"), data_message("bob", 1, b"y")]
+        assert door.got == [Ping("first"), *messages]
+        await door.sockets[0].send(data_message("bob", 1, b"z"))
+        await door.say(door.sockets[0], Ping("after"))
+        await door.until(lambda: Pong("after") in door.got)
+        assert relayed.came == [data_message("bob", 1, b"z")]
+
+
+async def test_the_end_of_a_login_ends_what_goes_over_the_relay():
+    async with front() as door, logged_in(door) as made:
+        relayed = made.relay = Relayed()
+        await door.sockets[0].close()
+        await settled(lambda: relayed.resets)
 
 
 async def test_frames_that_are_no_frames_end_nothing():

@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import msgspec
 import pytest
 
+from chatixia.core.handshake import make_hello
+from chatixia.core.openings import VerifiedOpening
+from chatixia.peer.links.relay_attempt import RelayAttempt
 from chatixia.peer.links.relay_certificate import RelayCertificate
+from chatixia.wire.base import encode
 from chatixia.wire.relay import MAX_RELAY_DATA, RelayKind, read_header
 from chatixia.wire.signaling import (
     Answer,
@@ -152,6 +157,78 @@ async def test_a_relay_ready_that_was_changed_on_the_way_opens_nothing(field: st
                 await asyncio.sleep(0.005)
         if field not in ("attempt",):
             assert (await told(relay, "alice")).code in ("bad_signature", "denied")
+        assert not alice.listener.attached and not bob.listener.attached
+
+
+def lying(**fields: Any) -> type[RelayAttempt]:
+    """Its hello says something else than its signed opening."""
+
+    class Lying(RelayAttempt):
+        def _greet(self) -> None:
+            assert self.exchange and self.channel
+            binding = msgspec.structs.replace(self.exchange.binding, **fields)
+            self.channel.send(encode(make_hello(binding, self._me)))
+
+    return Lying
+
+
+class Undressed(RelayAttempt):
+    """It shows no certificate, or a key that is not the one it signed."""
+
+    keyless = False
+
+    def _begin(self, opening: VerifiedOpening) -> None:
+        signed_one, other = self._streams._certificate, RelayCertificate(REAL)
+        self._streams._certificate = other
+        if self.keyless:
+            other._load = lambda context: None  # type: ignore[method-assign]
+        super()._begin(opening)
+        self._streams._certificate = signed_one
+
+
+class Keyless(Undressed):
+    keyless = True
+
+
+LIARS = {
+    "another fingerprint": lying(fingerprint=b"w" * 32),
+    "another path": lying(path="direct"),
+    "another open": lying(offer_hash=b"w" * 32),
+    "another ready": lying(answer_hash=b"w" * 32),
+    "another member": lying(me="carol"),
+    "another nonce": lying(nonce=b"w" * 16),
+    "another key in TLS": Undressed,
+    "no certificate": Keyless,
+}
+
+
+@pytest.mark.parametrize("first", ["alice", "bob"])
+@pytest.mark.parametrize("lie", LIARS)
+async def test_whoever_lies_on_the_stream_has_no_link(lie: str, first: str):
+    """Alice lies, as the TLS client and as the server."""
+    async with two() as (relay, alice, bob):
+        assert alice.streams is not None
+        kind = partial(LIARS[lie], streams=alice.streams)
+        alice.driver.effects.attempt_types["relay"] = kind
+        one, other = (alice, bob) if first == "alice" else (bob, alice)
+        one.driver.want(other.id)
+        error = await told(relay, "")
+        assert error.code in ("bad_signature", "bad_request")
+        assert not bob.listener.attached and not bob.listener.frames
+
+
+async def test_a_relay_open_with_another_members_certificate_has_no_use_for_it():
+    """Whose key it is shows in TLS: who has another cannot finish the handshake."""
+    async with two() as (relay, alice, bob):
+        assert alice.streams is not None and bob.streams is not None
+        mine = alice.streams.certificate
+        theirs = bob.streams.certificate
+        stolen = RelayCertificate(REAL)
+        stolen.der, stolen.fingerprint = theirs.der, theirs.fingerprint
+        stolen._load = mine._load  # type: ignore[method-assign]
+        alice.streams._certificate = stolen
+        alice.driver.want(bob.id)
+        assert (await told(relay, "bob")).code == "bad_signature"
         assert not alice.listener.attached and not bob.listener.attached
 
 

@@ -53,16 +53,22 @@ def environment(more: dict[str, str] | None = None) -> dict[str, str]:
 
 
 class Mesh:
-    """A registry and its agents, in a home of their own."""
+    """A registry and its agents, in a home of their own; ``remote``: the agents on a machine that
+    joined, so that they reach the registry over TLS."""
 
-    def __init__(self, home: Path) -> None:
-        self.env = {"CHATIXIA_HOME": str(home)}
-        self.registry = RegistryProcess(home)
+    def __init__(self, home: Path, remote: bool = False) -> None:
+        self.env = {"CHATIXIA_HOME": str(home / "remote" if remote else home)}
+        self.owner = {"CHATIXIA_HOME": str(home)}
+        self.registry = RegistryProcess(home, lan=True if remote else None)
+        self.remote = remote
         self.agents: dict[str, subprocess.Popen[str]] = {}
         self.log = open(home / "agents.log", "w")  # noqa: SIM115 - lives as long as they do
 
     def start(self, *names: str) -> None:
         self.registry.start()
+        if self.remote:
+            invitation = self.cli(self.owner, "invite", "pi", "--no-wait", "--json")
+            self.cli(self.env, "join", json.loads(invitation)["join"])
         for name in names:
             self.agents[name] = subprocess.Popen(
                 [sys.executable, "-m", "tests.bench.agent", name],
@@ -79,8 +85,18 @@ class Mesh:
             time.sleep(0.1)
 
     def listed(self, name: str) -> bool:
-        text = Path(self.env["CHATIXIA_HOME"], "agents.log").read_text()
+        text = Path(self.log.name).read_text()
         return f"{name}  online" in text or f"{name} online" in text
+
+    def cli(self, env: dict[str, str], *words: str) -> str:
+        command = [str(Path(sys.executable).with_name("chatixia")), *words]
+        done = subprocess.run(
+            command, env=environment(env), cwd=ROOT, check=True, capture_output=True, text=True
+        )
+        return done.stdout
+
+    def relayed(self, part: str, name: str = "echo") -> list[str]:
+        return ["-m", "tests.bench.relayed", part, name, str(self.agents[name].pid)]
 
     def ask(self, part: str, name: str = "echo") -> Row:
         pid = self.agents[name].pid
@@ -95,9 +111,9 @@ class Mesh:
 
 
 @contextlib.contextmanager
-def mesh(*names: str) -> Iterator[Mesh]:
+def mesh(*names: str, remote: bool = False) -> Iterator[Mesh]:
     with tempfile.TemporaryDirectory(prefix="chatixia-bench-") as home:
-        made = Mesh(Path(home))
+        made = Mesh(Path(home), remote)
         try:
             made.start(*names)
             yield made
@@ -142,6 +158,40 @@ def part_bulk() -> Row:
     if ALONE:
         return found
     return found | {"engine.bulk_mb_s": run("-m", "tests.bench.bulk_wrtc")["mb_s"]}
+
+
+def part_relay() -> Row:
+    """Everything over TLS to the registry; the bystander is another machine."""
+    with mesh("echo", remote=True) as ours:
+
+        def ask(part: str) -> Row:
+            return run(*ours.relayed(part), env=ours.env)
+
+        def bystander() -> Row:
+            return run("-m", "tests.bench.relayed", "bystander", "1500", "0", env=ours.owner)
+
+        found = {"direct.after_relay_ms": ask("after")["after_relay_ms"]}
+        found |= {f"relay.{key}": value for key, value in ask("call").items()}
+        found |= {f"relay.{key}": value for key, value in (ask("link") | ask("bulk")).items()}
+        idle = bystander()
+        with busy(ours.relayed("endless"), ours.env):
+            ratio = bystander()["p99_ms"] / idle["p99_ms"]
+        return found | {"relay.bystander_p99_ratio": ratio}
+
+
+@contextlib.contextmanager
+def busy(command: list[str], env: dict[str, str]) -> Iterator[None]:
+    """A process that works meanwhile, from its first line on."""
+    process = subprocess.Popen(
+        [sys.executable, *command], cwd=ROOT, env=environment(env), stdout=subprocess.PIPE
+    )
+    try:
+        if process.stdout is None or not process.stdout.readline():
+            raise SystemExit(f"bench: {' '.join(command)} does not begin")
+        yield
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def part_tasks() -> Row:
@@ -238,6 +288,7 @@ PARTS: dict[str, Callable[[], Row]] = {
     "call": part_call,
     "link": part_link,
     "bulk": part_bulk,
+    "relay": part_relay,
     "tasks": part_tasks,
     "memory": part_memory,
     "start": part_start,
@@ -251,12 +302,17 @@ RATIOS = (
     ("calls/s with 32 in flight / NATS's", "call.per_s_32", "nats.per_s_32", ">= 1"),
     ("CPU of a call / yardstick's", "call.cpu_us", "engine.cpu_us", ""),
     ("HTTP's p50 / call p50", "http.p50_ms", "call.p50_ms", ""),
+    ("relay p50 / NATS's", "relay.p50_ms", "nats.p50_ms", "<= 1.8"),
+    ("relayed calls/s with 32 in flight / NATS's", "relay.per_s_32", "nats.per_s_32", ">= 1.2"),
     ("bulk / engine's", "bulk.mb_s", "engine.bulk_mb_s", ""),
 )
 GOALS = {
     "link.open_p50_ms": "< 50",
     "link.open_max_ms": "<= 200",
     "tasks.cycles_per_s_64": ">= 2000",
+    "relay.open_ms": "<= 20",
+    "relay.mb_s": ">= 50",
+    "relay.bystander_p99_ratio": "<= 2",
     "agent.rss_mb": "< 60",
     "cli.help_ms": "< 150",
     "import_ms": "< 100",

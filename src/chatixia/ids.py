@@ -19,7 +19,6 @@ KeyId = NewType("KeyId", str)
 Incarnation = NewType("Incarnation", str)
 """16 hex characters: 64 random bits drawn at process start."""
 
-MAX_ID: Final = 63
 MAX_SKILL: Final = 64
 RESERVED: Final = frozenset(
     {"registry", "hub", "admin", "mesh", "all", "self", "con", "prn", "aux", "nul"}

@@ -54,7 +54,7 @@ def _params(lines: list[str]) -> dict[str, str]:
 
 
 def _styled(lines: list[str]) -> list[tuple[str, re.Pattern[str]]]:
-    """Each line that speaks of parameters, with the pattern that names one there."""
+    """Each line that names parameters, with the pattern that names one there."""
     styled: list[tuple[str, re.Pattern[str]]] = []
     inside, style = False, _GOOGLE
     for n, line in enumerate(lines):

@@ -110,7 +110,7 @@ class LoadedManifest(msgspec.Struct):
 
     @property
     def folder(self) -> Path:
-        """Where the manifest lies."""
+        """The folder of the manifest."""
         return self.path.parent
 
     @property

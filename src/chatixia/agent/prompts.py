@@ -42,11 +42,6 @@ class PromptService:
         self._threads: Threads | None = None
         self.inbox = inbox
 
-    @property
-    def has_handler(self) -> bool:
-        """Whether text is answered here."""
-        return self._handler is not None
-
     def set_handler(self, handler: Callable[..., Any]) -> None:
         """Answer with ``handler(text)`` or ``handler(text, ctx)``. Raises ConfigError."""
         takes = [p for p in inspect.signature(handler).parameters.values() if p.name != "self"]

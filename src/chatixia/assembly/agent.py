@@ -214,7 +214,7 @@ class Agent:
     def attach(
         self, port: ports.MeshPort, *, world: World = REAL, settings: ResolvedSettings | None = None
     ) -> None:
-        """Serve on ``port``, whoever stands behind it; ``start`` does this with the real one.
+        """Serve on ``port``, whatever implements it; ``start`` does this with the real one.
 
         Raises ConfigError for a skill that cannot be served.
         """

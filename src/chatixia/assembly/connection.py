@@ -18,7 +18,7 @@ class AgentConnection(Protocol):
 
     @property
     def port(self) -> MeshPort:
-        """What the agent speaks through."""
+        """The port through which the agent calls and serves."""
         ...
 
     @property

@@ -1,4 +1,4 @@
-"""``chatixia ask AGENT TEXT``: speak to an agent; its answer is printed as it comes."""
+"""``chatixia ask AGENT TEXT``: ask an agent; its answer is printed as it comes."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ def usage(error: click.ClickException, meta: dict[str, Any]) -> int:
 
 
 def ended(error: Exception, meta: dict[str, Any]) -> int:
-    """An error of the mesh, or a defect of ours; ``-v`` adds where it came from."""
+    """An error of the mesh, or a defect of chatixia; ``-v`` adds where it came from."""
     from chatixia.errors import MeshError
 
     if isinstance(error, OSError | UnicodeError) and not isinstance(error, MeshError):
@@ -152,7 +152,7 @@ def refused(error: MeshError, meta: dict[str, Any]) -> int:
 
 
 def as_object(error: MeshError, meta: dict[str, Any]) -> None:
-    """With ``--json``, an error on stdout, if anybody still reads that."""
+    """With ``--json``, an error on stdout, if it is still read."""
     if meta.get("chatixia.json"):
         fields = {
             "code": error.code,
@@ -167,7 +167,7 @@ def as_object(error: MeshError, meta: dict[str, Any]) -> None:
 
 
 def not_printed(error: OSError | UnicodeError) -> MeshError | None:
-    """Text that cannot leave this process, as an error of ours; None for any other."""
+    """Text that cannot leave this process, as a MeshError; None for any other."""
     from chatixia.errors import BadRequest, ConfigError
 
     from . import streams
@@ -184,7 +184,7 @@ def not_printed(error: OSError | UnicodeError) -> MeshError | None:
 
 
 def on_disk(error: OSError | UnicodeError) -> MeshError | None:
-    """An error of the file system as one of ours with its cure; None for any other."""
+    """An error of the file system as a MeshError with its cure; None for any other."""
     from chatixia.assembly.error_text import disk_cure, of_system
     from chatixia.errors import ConfigError
 
@@ -196,7 +196,7 @@ def on_disk(error: OSError | UnicodeError) -> MeshError | None:
 
 
 def broken(error: Exception, meta: dict[str, Any]) -> int:
-    """A defect of ours."""
+    """A defect of chatixia."""
     from chatixia.errors import Internal
 
     name = type(error).__name__

@@ -43,7 +43,7 @@ def invite(
     days: int,
     no_wait: bool,
 ) -> None:
-    """Invite a machine called NAME: prints a string, and whoever has it can join."""
+    """Invite a machine called NAME: prints a string; anyone who has it can join."""
     from chatixia.assembly.membership.invite import invite as make
     from chatixia.assembly.profile.profile import Profile
 

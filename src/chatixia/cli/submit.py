@@ -30,7 +30,7 @@ class Terms(NamedTuple):
 async def submit(
     mesh: Mesh, console: Console, agent: str, skill: str, args: Mapping[str, Any], terms: Terms
 ) -> None:
-    """Put it in the queue and print its id; ``agent`` may be empty: whoever has the skill."""
+    """Put it in the queue and print its id; ``agent`` may be empty: any agent with the skill."""
     task = await mesh.submit(
         agent,
         skill,

@@ -160,7 +160,7 @@ class AnyHandle:
         return None
 
     def _moves_on(self, error: MeshError, tries: RetryHistory) -> bool:
-        """Whether another one may be asked. A mesh of ours that closes has no other."""
+        """Whether another one may be asked. A closing mesh of this process has no other."""
         closing = isinstance(error, Unavailable) and not error.retryable
         doubtful = tries.in_doubt and not self._options.idempotent
         return isinstance(error, MOVE_ON) and not (closing or doubtful)

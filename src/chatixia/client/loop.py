@@ -1,4 +1,4 @@
-"""Which event loop a process or thread of ours runs for a peer, and that thread."""
+"""The event loop that our processes and threads run for a peer, and that thread."""
 
 from __future__ import annotations
 

@@ -207,7 +207,7 @@ class Service:
         self.status.ready = True
 
     async def stop(self) -> None:
-        """Tell every socket, end the tasks; the store is closed by whoever opened it."""
+        """Tell every socket, end the tasks; the store is closed by the code that opened it."""
         self.status.ready = False
         await self.condition.stop()
         self.trust.joining.close()

@@ -64,9 +64,6 @@ def test_pins_are_kept_whole_and_over_a_restart(tmp_path: Path):
     assert store.pin("default", "a") == pin("a", serial=2)
     assert store.pin("default", "b") == pin("b", not_after=NOW + 9)
     assert store.pin("other", "a") is None
-    assert store.forget_pin("default", "a")
-    assert not store.forget_pin("default", "a")
-    assert store.pin("default", "a") is None
 
 
 def test_clients_that_are_over_are_forgotten_and_agents_never(tmp_path: Path):

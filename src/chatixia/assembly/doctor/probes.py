@@ -159,7 +159,7 @@ class _UdpQuestions(asyncio.DatagramProtocol):
         self._transport = transport
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        """Something came: an answer to what waits, or nothing of ours."""
+        """A datagram came: the answer to a question that waits, or it is ignored."""
         result = stun.read(data)
         wait = self._waits.get(result.transaction) if result else None
         if result and wait and not wait.done():

@@ -319,7 +319,7 @@ def _present(
 
 
 def _highest(profile: Profile, folder: Path, name: str, ask_registry: AskRegistry) -> int:
-    """The highest serial that the registry and the folder know for an id of ours.
+    """The highest serial that the registry and the folder know for one of our ids.
 
     Raises NameTaken or Revoked when the registry knows that it is not ours.
     """

@@ -1,6 +1,6 @@
 """Invite: the owner signs an invitation, puts its record at the registry, and hands out the secret.
 
-Whoever holds the owner's key and gives a single-use secret to somebody has approved
+Handing out a single-use secret, signed with the owner's key, is the approval
 (api.md section 1); the registry sees the invitation's public half alone.
 """
 

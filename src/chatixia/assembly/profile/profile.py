@@ -148,7 +148,7 @@ class Profile:
 
     @property
     def is_owner(self) -> bool:
-        """Whether the owner's key lies here."""
+        """Whether the owner's key is on this machine."""
         return (self.folder / "owner" / SIGN_KEY).exists()
 
     @property

@@ -93,7 +93,7 @@ class RestPort(ABC):
             self._watched -= 1
 
     def _step(self, row: Task) -> TaskProgress | None:
-        """How far it is; the same step under the same number in each watch, so that whoever
+        """How far it is; the same step under the same number in each watch, so that one who
         watches anew sees what was passed on before. None before the first step."""
         last = self._shown.pop(row.id, None)
         if last is None and row.progress is None and not row.note:

@@ -25,7 +25,7 @@ SENTENCE: Final = (
 
 
 class LoopEnd:
-    """Watches from now on; :meth:`cancel` it when ``stop`` is called by anybody else."""
+    """Watches from now on; :meth:`cancel` it when ``stop`` is called by other code."""
 
     def __init__(self, name: str, stop: Callable[[], Awaitable[None]]) -> None:
         self._name, self._stop = name, stop

@@ -85,7 +85,7 @@ class ResolvedSettings:
 
     def data_dir(self) -> Path | None:
         """Where the agent keeps its files; None for the profile. Never the current folder's:
-        a relative one lies beside the manifest."""
+        a relative one is beside the manifest."""
         folder = Path(self["data_dir"])
         if self.loaded is None:
             return None if self.is_default("data_dir") else expanded(folder).absolute()

@@ -1,4 +1,4 @@
-"""This machine's addresses on its networks, without asking anybody."""
+"""This machine's addresses on its networks, found without sending anything."""
 
 from __future__ import annotations
 

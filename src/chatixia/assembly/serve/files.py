@@ -1,4 +1,4 @@
-"""What lies in a registry's folder beside its key: settings, token key, TLS key, certificate."""
+"""The files in a registry's folder beside its key: settings, token key, TLS key, certificate."""
 
 from __future__ import annotations
 

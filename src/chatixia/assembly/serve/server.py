@@ -104,7 +104,7 @@ def _server_class() -> Any:
             return HttpProtocol(self.config, self.server_state, self.lifespan.state, connection)
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            """In place of uvicorn's own, which would accept anybody."""
+            """In place of uvicorn's own, which would accept every connection."""
             await self.lifespan.startup()
             self.servers = []
             for sock in sockets or []:

@@ -38,7 +38,7 @@ def turn_servers(
 ) -> TurnServers | None:
     """The servers in force, or None where neither place names any. The environment goes first.
 
-    ``folder``: where a relative ``secret_file`` lies. Raises ConfigError naming what is empty,
+    ``folder``: the base of a relative ``secret_file``. Raises ConfigError naming what is empty,
     missing or no URL.
     """
     if URL in environ or SECRET in environ:

@@ -381,7 +381,8 @@ def _more_descriptors() -> None:
 
 
 def _within_descriptors(bounds: admission.AdmissionLimits) -> admission.AdmissionLimits:
-    """Fewer strangers where this process may open few files: members and the store need theirs."""
+    """Fewer unproved connections where this process may open few files: members and the
+    store need theirs."""
     try:
         import resource
     except ImportError:

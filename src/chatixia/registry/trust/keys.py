@@ -99,7 +99,7 @@ class ApiKeys:
         return [name for name in names if not await self._store.keys.named(DEFAULT_NS, name)]
 
     async def principal(self, secret: str) -> Principal:
-        """Whom an API key speaks for. Raises Unauthorized."""
+        """The principal of an API key. Raises Unauthorized."""
         if len(secret) != LENGTH or not secret.startswith(PREFIX):
             raise Unauthorized("The API key is unknown.")
         wanted = digest(secret)

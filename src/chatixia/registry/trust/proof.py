@@ -1,4 +1,4 @@
-"""The registry proves itself before anybody shows it a credential (trust.md section 4)."""
+"""The registry proves itself before it is shown a credential (trust.md section 4)."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ class Tokens:
 
 
 def principal_of(claims: Claims) -> Principal:
-    """Who a verified token speaks for."""
+    """The principal of a verified token."""
     return Principal(
         AgentId(claims.sub),
         claims.kind,

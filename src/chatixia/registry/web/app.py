@@ -247,7 +247,7 @@ class WebApplication:
         return {"set-cookie": set_cookie(self._mesh, call.listener, call.cookie)}
 
     def _text(self, make: Text, kind: str) -> Serve:
-        """A read-only text for anybody with a credential that holds."""
+        """A read-only text for any caller with a valid credential."""
 
         async def serve(request: Request, send: Send) -> None:
             listener: Listener = request.scope[LISTENER]

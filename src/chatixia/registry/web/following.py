@@ -1,6 +1,6 @@
 """A task followed over plain HTTP: ``wait`` seconds for its end, or its events as they come (SSE).
 
-Both end when the client leaves, and hold no turn of anybody's verbs meanwhile.
+Both end when the client leaves, and count against no bound on verbs meanwhile.
 """
 
 from __future__ import annotations

@@ -283,7 +283,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         super().send_receive_event_to_app()
 
     async def run_asgi(self) -> None:
-        """Serve; whoever leaves before the answer is no error of ours."""
+        """Serve; a client that leaves before the answer is not an error."""
         cast(Scope, self.scope)[CONNECTION] = self.connection
         try:
             await self.app(self.scope, self.receive, self.send)

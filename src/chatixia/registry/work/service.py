@@ -232,7 +232,7 @@ class TaskService:
             raise UnknownAgent(f"No agent named {target} is in the mesh.", agent=target)
 
     async def cancel(self, principal: Principal, request: t.Cancel) -> t.Ended:
-        """Terminal at once; whoever holds it is told to stop, and both ends why."""
+        """Terminal at once; its worker is told to stop, and both ends why."""
         return await self._store.tasks.cancel(principal, request.task_id, request.reason)
 
     async def get(self, principal: Principal, request: t.Ref) -> t.Task:

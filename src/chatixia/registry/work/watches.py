@@ -120,7 +120,7 @@ class Watches:
                 self._pushes.push(watcher.id, report, watcher.epoch)
 
     def tell(self, task_id: str, message: msgspec.Struct, but: str = "") -> None:
-        """Push to every watcher of a task, but to ``but``, who hears of it anyway."""
+        """Push to every watcher of a task, except ``but``, which is told anyway."""
         for watcher in tuple(self._of_task.get(task_id, ())):
             if watcher.id != but:
                 self._pushes.push(watcher.id, message, watcher.epoch)

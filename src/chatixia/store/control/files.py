@@ -1,4 +1,4 @@
-"""Whether the database that is open is still the one that lies in the folder.
+"""Whether the open database is still the one in the folder.
 
 A file that was deleted or replaced stays open and takes every write, and all of it is gone at the
 next start; so it is looked for before anything is acknowledged.

@@ -88,7 +88,7 @@ def prepare(folder: Path) -> None:
 
 
 def refuse_network(folder: Path) -> None:
-    """Raise ConfigError if ``folder`` lies on a network file system (as far as one can tell)."""
+    """Raise ConfigError if ``folder`` is on a network file system (as far as one can tell)."""
     kind = filesystem(folder)
     if kind in NETWORK:
         raise ConfigError(

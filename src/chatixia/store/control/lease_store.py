@@ -1,4 +1,4 @@
-"""The store's methods for whoever works: tasks given, taken up, renewed, and how they end."""
+"""The store's methods for workers: tasks given, taken up, renewed, and how they end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a task or an attempt at it ends by somebody's word: completed, failed, given back, canceled.
+"""How a task, or an attempt at it, is ended by a request: completed, failed, given back, canceled.
 
 Every function runs in the writer's transaction.
 """
@@ -89,7 +89,7 @@ def release(
 def cancel(
     tx: Transaction, memory: WriterMemory, principal: Principal, id: str, reason: str = ""
 ) -> t.Ended:
-    """End a task whoever holds it; a ``reason`` becomes its error's sentence.
+    """End a task, held or not; a ``reason`` becomes its error's sentence.
 
     Raises NotFound, Denied, Conflict (it ended otherwise).
     """

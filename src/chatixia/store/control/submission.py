@@ -41,7 +41,7 @@ INLINE: Final = 2048
 
 
 def scope_of(order: SubmitOrder) -> bytes:
-    """Under what a submit is remembered: whoever says the same again, means the same."""
+    """The key under which a submit is remembered: the same key again means the same task."""
     request = order.request
     return core.scope(
         order.principal.ns, order.principal.id, "tasks.submit", request.key or request.id

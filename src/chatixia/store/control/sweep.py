@@ -98,7 +98,7 @@ def _old_keys(tx: Transaction, memory: WriterMemory) -> int:
 
 
 def trim(tx: Transaction, memory: WriterMemory) -> int:
-    """Take from whoever is over its share of the disk its oldest ended tasks.
+    """Remove the oldest ended tasks of holders that are over their share of the disk.
 
     At most 200, fetched ones first, of who has most; gives how many.
     """

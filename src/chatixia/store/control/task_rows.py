@@ -92,7 +92,7 @@ class TaskChanged(NamedTuple):
 
 
 class TaskSubmitted(NamedTuple):
-    """Notice: a new task; whoever follows the events has one to read."""
+    """Notice: a new task, for those who follow the events."""
 
     id: str
 

@@ -1,4 +1,4 @@
-"""The store's methods for whoever submits and looks: new tasks, one task, pages of them."""
+"""The store's methods for submitters and readers: new tasks, one task, pages of them."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ def redeem(
 def withdraw(tx: Transaction, ns: str, names: str, serial_of: SerialOf) -> list[InvitationRow]:
     """End every invitation that still waits under exactly ``names``; gives them.
 
-    The id keeps the highest serial among them, so that the next record of it stands above.
+    The id keeps the highest serial among them, so that the next record of it is higher.
     """
     ended = []
     for (key,) in tx.all("withdraw", {"ns": ns, "names": names, "now": tx.now}):

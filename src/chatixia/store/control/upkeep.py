@@ -38,7 +38,7 @@ class StoreUpkeep:
         return await self._access.write(sweep.tidy, self._memory, lane=Lane.UPKEEP)
 
     async def trim(self) -> int:
-        """Make room: the oldest ended tasks of whoever has more than its share of the disk go.
+        """Remove the oldest ended tasks of holders with more than their share of the disk.
 
         At most 200; gives how many. Nothing is written if nobody has.
         """

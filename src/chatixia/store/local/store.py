@@ -124,11 +124,6 @@ class LocalStore:
             if db.execute("SELECT count(*) FROM pins").fetchone()[0] > MAX_PINS:
                 raise Overloaded(f"{self._where} holds {MAX_PINS} pins; no new peer is accepted.")
 
-    def forget_pin(self, ns: str, name: str) -> bool:
-        """Drop the pin of an id, on its user's own order; whether there was one."""
-        with self._change() as db:
-            return db.execute("DELETE FROM pins WHERE ns = ? AND id = ?", (ns, name)).rowcount > 0
-
     # Revocations
 
     @property

@@ -284,9 +284,15 @@ def part_start() -> Row:
     return {"cli.help_ms": 1000 * helped, "import_ms": 1000 * (made - empty)}
 
 
+def part_idle() -> Row:
+    """One end of an idle link: our own share, and the engine's."""
+    return {f"link.{key}": value for key, value in run("-m", "tests.bench.idle").items()}
+
+
 PARTS: dict[str, Callable[[], Row]] = {
     "call": part_call,
     "link": part_link,
+    "idle": part_idle,
     "bulk": part_bulk,
     "relay": part_relay,
     "tasks": part_tasks,
@@ -309,6 +315,7 @@ RATIOS = (
 GOALS = {
     "link.open_p50_ms": "< 50",
     "link.open_max_ms": "<= 200",
+    "link.idle_ms_per_s": "<= 0.2",
     "tasks.cycles_per_s_64": ">= 2000",
     "relay.open_ms": "<= 20",
     "relay.mb_s": ">= 50",

@@ -116,3 +116,10 @@ def test_over_the_relay_a_held_socket_is_alive_below_the_registrys_twenty_second
     assert watch.judge(22.0, "held") == "path_down"
     assert watch.judge(5.0, "closed") == "gone"
     assert watch.judge(22.0, "away") == "suspect"
+
+
+def test_an_idle_link_is_pinged_less_often_and_then_at_the_same_pace():
+    watch = v.PathWitnesses(0.0)
+    assert not watch.wants_probe(v.IDLE_PROBE_SECONDS - 0.1, idle=True)
+    assert watch.wants_probe(v.IDLE_PROBE_SECONDS, idle=True)
+    assert watch.wants_probe(v.IDLE_PROBE_SECONDS + v.PROBE_SECONDS, idle=True)

@@ -164,6 +164,7 @@ class RecordingListener:
         self.busy: set[str] = set()
         self.a: dict[str, int] = {}
         self.read_beside: list[str] = []
+        self.count = 7
         self.answers = True
         self._changed = asyncio.Event()
 
@@ -225,7 +226,7 @@ class RecordingListener:
         return 0.5 if self.node.driver.engine.name == "aiortc" else None
 
     def calls(self, peer: AgentId) -> int:
-        return 7
+        return self.count
 
     def resends(self, peer: AgentId) -> int:
         return 3

@@ -32,6 +32,8 @@ LATE_SECONDS: Final = 1.0
 """My own timer fired this much late: it was I who was silent."""
 PROBE_SECONDS: Final = 2.0
 """Seconds of silence before a ping."""
+IDLE_PROBE_SECONDS: Final = 4.0
+"""The same on a link that nobody uses: there nothing waits for the verdict."""
 UNEASY_SECONDS: Final = 1.0
 """Seconds that a ping waits before the engine is asked for its witness."""
 
@@ -87,9 +89,11 @@ class PathWitnesses:
         if frame_at >= self.probed_at:  # what came before the question does not answer it
             self.probed_at = 0.0
 
-    def wants_probe(self, now: float, at_once: bool = False) -> bool:
-        """Whether to ping now. ``at_once``: there is a reason for doubt."""
-        if not at_once and now - max(self.frame_at, self.probed_at) < PROBE_SECONDS:
+    def wants_probe(self, now: float, at_once: bool = False, idle: bool = False) -> bool:
+        """Whether to ping now. ``at_once``: there is a reason for doubt. ``idle``: nothing is open
+        on the link."""
+        quiet = PROBE_SECONDS if self.probed_at or not idle else IDLE_PROBE_SECONDS
+        if not at_once and now - max(self.frame_at, self.probed_at) < quiet:
             return False
         self.probed_at = self.probed_at or now
         return True

@@ -69,7 +69,7 @@ async def test_a_path_without_a_sign_for_four_seconds_is_replaced():
     clock = Clock()
     async with nodes("alice", "bob", world=clock) as made:
         alice, _ = await silent_pair(made, clock, rising=False)
-        await pass_time(alice, clock, 5.5)
+        await pass_time(alice, clock, 7.5)  # idle: the ping goes after 4 s
         assert not alice.listener.detached
         await pass_time(alice, clock, 2)
         assert alice.listener.detached == ["bob"] and not alice.listener.lost
@@ -106,7 +106,7 @@ async def test_without_the_registry_a_silent_peer_is_waited_for_thirty_seconds()
         made[0].cut()
         await pass_time(alice, clock, 30)
         assert not alice.listener.lost
-        await pass_time(alice, clock, 8)
+        await pass_time(alice, clock, 10)
         assert alice.listener.lost
 
 
@@ -125,7 +125,7 @@ async def test_pings_keep_a_quiet_link_alive():
     async with nodes("alice", "bob", world=clock) as (_, alice, bob):
         await alice.open(bob)
         heard = alice.listener.paths["bob"].heard_at
-        for _ in range(6):
+        for _ in range(9):
             clock.ahead += 0.5
             alice.driver.monitor.tick(clock.monotonic())
         await alice.listener.until(lambda: alice.listener.paths["bob"].heard_at > heard)
@@ -154,3 +154,28 @@ async def test_a_process_that_comes_after_a_killed_one_is_told_to_the_mesh():
         assert alice.listener.returned == ["bob"]
         alice.driver.effects.depart(alice.driver.peers["bob"])
         assert alice.listener.lost and alice.listener.returned == ["bob", "bob"]
+
+
+async def test_the_engine_is_asked_about_a_link_that_was_used_or_seldom():
+    clock = Clock()
+    async with nodes("alice", "bob", world=clock) as made:
+        alice, _ = await silent_pair(made, clock, rising=True)
+        monitor, listener, asked = alice.driver.monitor, alice.listener, []
+        monitor.ask_engine = lambda peer: asked.append(clock.monotonic())
+        listener.answers = True
+
+        def pass_and_hear(seconds: float) -> None:
+            for _ in range(int(seconds / 0.5)):
+                clock.ahead += 0.5
+                listener.paths["bob"].heard_at = clock.monotonic()
+                monitor.tick(clock.monotonic())
+
+        pass_and_hear(50)
+        assert asked == []
+        listener.count += 1  # a call
+        pass_and_hear(6)
+        assert len(asked) == 1
+        pass_and_hear(40)
+        assert len(asked) == 1
+        pass_and_hear(30)
+        assert len(asked) == 2

@@ -189,6 +189,7 @@ class LinkEffects:
         peer.read.add(attempt.key)
         listener = self._peers.listener
         listener.attach(peer.id, attempt.incarnation, path, None if known else acked)
+        peer.stats_calls = listener.calls(peer.id)
         attempt.replay()
         if attempt.stats is None or attempt.stats.rtt_ms is None:
             self._peers.listener.probe(peer.id)

@@ -21,6 +21,8 @@ from .peers import LinkedPeer, LinkedPeers
 from .reports import LinkReports
 
 REPORT_SECONDS: Final = 5.0
+STATS_SECONDS: Final = 60.0
+"""How old an engine's figures of a link may be that nobody used since: they are dear to read."""
 RECHECK_SECONDS: Final = 10.0
 IDLE_SECONDS: Final = 2.0
 """A link that nothing used for this long may be closed to keep the number of warm ones."""
@@ -101,7 +103,7 @@ class LinkMonitor:
             witnesses.start_over(now)
         assert peer.path is not None
         witnesses.hear(peer.path.heard_at)
-        if witnesses.wants_probe(now):
+        if witnesses.wants_probe(now, idle=listener.idle(peer.id)):
             listener.probe(peer.id)
         word = peer.link.word(self._effects.signals.up)
         if witnesses.uneasy(now) or (witnesses.probed_at and word == "closed"):
@@ -162,6 +164,18 @@ class LinkMonitor:
         self._reported_at = now
         live = self._peers.open()
         for peer in live:
-            self.ask_engine(peer)
+            self._refresh_stats(peer, now)
         if live:
             self._reports.publish()
+
+    def _refresh_stats(self, peer: LinkedPeer, now: float) -> None:
+        """Read the figures of a link that was used since they were read, or that are old."""
+        listener = self._peers.listener
+        calls = listener.calls(peer.id)
+        if (
+            calls != peer.stats_calls
+            or not listener.idle(peer.id)
+            or now - peer.stats_at >= STATS_SECONDS
+        ):
+            peer.stats_calls, peer.stats_at = calls, now
+            self.ask_engine(peer)

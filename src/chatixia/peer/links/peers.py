@@ -24,9 +24,10 @@ Records = RemotePeers["LinkedPeer", Any]
 class LinkedPeer:
     """The links of one peer. ``attempts`` and ``paths`` by their key in ``link``; ``open`` and
     ``path``: the ones in use, which ``witnesses`` and ``stats`` (the engine's last reading) are
-    about; ``read``: the keys of the paths
-    that the mesh reads. ``alarm``: the timer of the next attempt. ``attempt_count`` goes on over
-    all of them. ``agreed``: both sides agreed to close."""
+    about (read at ``stats_at``, after
+    ``stats_calls`` calls); ``read``: the keys of the paths that the mesh reads. ``alarm``: the
+    timer of the next attempt. ``attempt_count`` goes on over all of them. ``agreed``: both sides
+    agreed to close."""
 
     def __init__(self, name: AgentId, link: Link) -> None:
         self.id, self.link = name, link
@@ -40,7 +41,8 @@ class LinkedPeer:
         self.alarm: asyncio.TimerHandle | None = None
         self.attempt_count = 0
         self.trouble = self.likely = ""
-        self.used_at = self.bye_at = 0.0
+        self.used_at = self.bye_at = self.stats_at = 0.0
+        self.stats_calls = 0
         self.agreed = self.reading_stats = False
 
     @property
@@ -60,6 +62,7 @@ class LinkedPeer:
         self.open, self.path, self.stats = attempt, self.paths[attempt.key], attempt.stats
         self.witnesses = PathWitnesses(now, relayed=self.path.tier == "relay")
         self.used_at, self.bye_at, self.agreed = now, 0.0, False
+        self.stats_at, self.stats_calls = now, 0
         if attempt.stats is not None:
             self.witnesses.witness(attempt.stats.last_answer, now)
 

@@ -432,3 +432,15 @@ def test_after_a_malformed_frame_it_is_only_a_moment_too_early():
         side.link.guard.offer(0.5)
     assert side.want(0.5) == []
     assert side.tick(1.0, True) == ["CreateOffer"]
+
+
+def test_a_host_with_other_addresses_opens_a_path_beside_the_one_in_use():
+    side = opened(offering())
+    key = side.link.open.key
+    assert side.renew(1.0) == [] and side.link.open.key == key
+    assert side.tick(1.0, True) == ["CreateOffer"]
+    assert side.renew(1.5) == ["CloseConnection"]  # what is under way has the old addresses
+    assert side.tick(1.5, True) == ["CreateOffer"]
+    quiet = offering()
+    assert quiet.renew(1.0) == []
+    assert quiet.tick(1.0, True) == []

@@ -128,6 +128,11 @@ def agreeable(original: Any) -> Any:
     return lambda self, capabilities: original(self, [*capabilities, "announce/1"])
 
 
+def settled(original: Any) -> Any:
+    """Take a host for one that stays where it is and never sleeps."""
+    return lambda self, now: False
+
+
 def hasty(original: Any) -> Any:
     """Take a silent application for a dead path."""
     return {**original, (True, False, "held"): "path_down"}

@@ -150,6 +150,20 @@ FAULTS: list[Fault] = [
         ),
     ),
     Fault(
+        "host-moved-unseen",
+        "a host that has other addresses opens new paths without waiting for the old ones to die",
+        {"chatixia.peer.links.host_watch:HostWatch.moved": breaks.settled},
+        (
+            "tests/peer/links/test_monitor.py::test_a_host_with_other_addresses_opens_new_paths_beside_the_old_ones",
+        ),
+    ),
+    Fault(
+        "host-slept-unseen",
+        "after a sleep nobody waits for silence to tell what died meanwhile",
+        {"chatixia.peer.links.host_watch:HostWatch.slept": breaks.settled},
+        ("tests/peer/links/test_monitor.py::test_after_a_sleep_links_and_login_are_asked_at_once",),
+    ),
+    Fault(
         "stream-unproved",
         "no path opens with another certificate than its peer signed, or with none",
         {"chatixia.core.hello:HelloExchange.check_certificate": always(None)},

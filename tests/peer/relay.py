@@ -133,6 +133,7 @@ class Signals:
 
     def __init__(self, relay: Relay, name: str) -> None:
         self._relay, self._name = relay, name
+        self.doubts = 0
 
     @property
     def up(self) -> bool:
@@ -146,6 +147,10 @@ class Signals:
     def leave(self) -> None:
         """Say goodbye."""
         self.send(Goodbye())
+
+    def doubt(self) -> None:
+        """Asked whether it lives."""
+        self.doubts += 1
 
 
 class RecordingListener:

@@ -361,6 +361,14 @@ class Link:
         else:
             self._give_up(slot, error, sink)
 
+    def renew(self, at: float, sink: Sink) -> None:
+        """This host has other addresses: another path of the best kind, beside what is open."""
+        slot = self.slots[0]
+        if slot.trying and slot.trying.local:
+            self._end_try(slot, "this host has other addresses", sink)
+        if slot.open or slot.wanted:
+            slot.want(at)
+
     def close(self, now: float, sink: Sink) -> None:
         """Every path is closed on purpose, the one in use last, and none is tried."""
         for slot in reversed(self.slots):

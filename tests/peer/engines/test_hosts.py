@@ -27,6 +27,7 @@ def test_what_counts(monkeypatch, addresses, answer):
     monkeypatch.setattr(hosts, "_by_interface", lambda: addresses)
     monkeypatch.setattr(hosts, "_by_name", lambda: addresses)
     assert hosts.has_address() is answer
+    assert bool(hosts.addresses()) is answer
 
 
 def test_the_c_library_names_loopback():

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chatixia.peer.engines.base import PathStats
+from chatixia.peer.links.host_watch import HostWatch
 from chatixia.world import REAL, RealWorld
 from tests.peer.relay import Node, nodes
 
@@ -179,3 +180,38 @@ async def test_the_engine_is_asked_about_a_link_that_was_used_or_seldom():
         assert len(asked) == 1
         pass_and_hear(30)
         assert len(asked) == 2
+
+
+async def test_a_host_with_other_addresses_opens_new_paths_beside_the_old_ones():
+    clock = Clock()
+    async with nodes("alice", "bob", "carol", world=clock) as (_, alice, bob, carol):
+        await alice.open(bob)
+        await bob.open(carol)
+        for node, others in ((alice, [bob]), (bob, [alice, carol])):
+            await node.driver.monitor.stop()
+            here = ["10.0.0.1"]
+            node.driver.monitor.host = HostWatch(clock, lambda here=here: frozenset(here))
+            here[:] = ["10.0.0.2"]
+            attached = len(node.listener.attached)
+            clock.ahead += 15
+            node.driver.monitor.last_tick = clock.monotonic()
+            node.driver.monitor.tick(clock.monotonic())
+            assert node.driver.effects.signals.doubts == 1
+            await node.listener.until(
+                lambda: len(node.listener.attached) == attached + len(others)  # noqa: B023
+            )
+            assert not node.listener.lost
+        assert not alice.listener.refusals
+
+
+async def test_after_a_sleep_links_and_login_are_asked_at_once():
+    clock = Clock()
+    async with nodes("alice", "bob", world=clock) as (_, alice, bob):
+        await alice.open(bob)
+        await alice.driver.monitor.stop()
+        alice.driver.monitor.host._asleep -= 3600
+        alice.driver.monitor.tick(clock.monotonic())
+        assert alice.driver.peers["bob"].witnesses.probed_at
+        assert alice.driver.effects.signals.doubts == 1
+        alice.driver.monitor.tick(clock.monotonic())
+        assert alice.driver.effects.signals.doubts == 1

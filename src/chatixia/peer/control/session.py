@@ -53,6 +53,7 @@ from chatixia.wire.signaling import (
 from chatixia.world import REAL, World
 
 from .frames import LINK_FRAMES, MESH_FRAMES, RELAY_BYTES
+from .liveness import LoginLiveness
 from .login import (
     CLOSE_SECONDS,
     LoginConnection,
@@ -132,7 +133,7 @@ class Signaling:
         self._loss_logged = False
         self._back_at = -inf
         self.relay: RelayTraffic | None = None
-        self._outbox = Outbox()
+        self._outbox, self._liveness = Outbox(), LoginLiveness()
         self._revocations = RevocationReceiver(me, self._notify_revoked, self._finish)
         self._wake = asyncio.Event()
         self._moved = asyncio.Event()
@@ -217,6 +218,10 @@ class Signaling:
     def flush(self) -> None:
         """The relay has something to send."""
         self._wake.set()
+
+    def doubt(self) -> None:
+        """This host slept, or has another address: a login that does not answer is made anew."""
+        self._liveness.doubt()
 
     def leave(self) -> None:
         """This process stops: leave the list at once."""
@@ -362,6 +367,7 @@ class Signaling:
         self._busy = False
         self.url, self.epoch = line.url, line.welcome.epoch
         self._certificate = certificate(line.ws)
+        self._liveness.begin(line.ws)
         writer = asyncio.ensure_future(self._write(line.ws))
         try:
             for statement in line.welcome.revoked:
@@ -372,6 +378,7 @@ class Signaling:
             await self._read(line.ws)
         finally:
             self._up = False
+            await self._liveness.end()
             writer.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await writer

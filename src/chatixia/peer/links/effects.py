@@ -67,6 +67,10 @@ class Signals(Protocol):
         """Say goodbye: this process stops."""
         ...
 
+    def doubt(self) -> None:
+        """The login may be dead: ask it."""
+        ...
+
 
 class LinkEffects:
     """Performs effects for every peer; the owner of attempts (``peer.links.attempt``).
@@ -306,6 +310,12 @@ class LinkEffects:
         """The verdict *gone*."""
         sink: Sink = []
         peer.link.depart(sink)
+        self.perform(peer, sink)
+
+    def renew(self, peer: LinkedPeer, at: float) -> None:
+        """Another path beside the open one, from ``at`` on: this host has other addresses."""
+        sink: Sink = []
+        peer.link.renew(at, sink)
         self.perform(peer, sink)
 
     def step(self, peer: LinkedPeer, now: float) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from typing import Final
 
 from chatixia.core.verdict import LATE_SECONDS
@@ -16,11 +17,16 @@ from chatixia.wire.peer import Bye
 from chatixia.world import World
 
 from .effects import TICK_SECONDS, LinkEffects
+from .host_watch import HostWatch
 from .membership import MembershipCheck
 from .peers import LinkedPeer, LinkedPeers
 from .reports import LinkReports
 
+log = logging.getLogger("chatixia.peer")
+
 REPORT_SECONDS: Final = 5.0
+RENEW_SECONDS: Final = 0.02
+"""For each link, the time over which new paths begin after a change of address."""
 STATS_SECONDS: Final = 60.0
 """How old an engine's figures of a link may be that nobody used since: they are dear to read."""
 RECHECK_SECONDS: Final = 10.0
@@ -49,6 +55,7 @@ class LinkMonitor:
         self._world, self._peers, self._effects = world, peers, effects
         self._reports, self._membership = reports, membership
         self.last_tick = self._reported_at = self._rechecked_at = world.monotonic()
+        self.host = HostWatch(world)
         self._loop: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -72,6 +79,11 @@ class LinkMonitor:
         """Everything that is due at ``now``."""
         late = now - self.last_tick > TICK_SECONDS + LATE_SECONDS
         self.last_tick = now
+        if self.host.slept(now):
+            self._doubt_all("this host slept")
+        if self.host.moved(now):
+            self._doubt_all("this host has other addresses")
+            self._renew_all(now)
         for peer in self._peers:
             if peer.open is not None:
                 self._judge(peer, now, late)
@@ -86,6 +98,22 @@ class LinkMonitor:
             self._membership.recheck()
         self._close_idle(now)
         self._report(now)
+
+    # -- this host
+
+    def _doubt_all(self, reason: str) -> None:
+        """What was open may be dead: ask each, and the registry."""
+        log.info("%s: links and login are asked whether they live", reason)
+        self._effects.signals.doubt()
+        for peer in self._peers.open():
+            self.doubt(peer)
+
+    def _renew_all(self, now: float) -> None:
+        """A new path to each, spread so that they do not begin at once."""
+        peers = list(self._peers)
+        spread = len(peers) * RENEW_SECONDS
+        for peer in peers:
+            self._effects.renew(peer, now + self._world.jitter() * spread)
 
     # -- verdicts
 

@@ -19,6 +19,7 @@ from chatixia.errors import (
     Unreachable,
 )
 from chatixia.ids import AgentId
+from chatixia.wire.artifacts import ArtifactInfo
 from chatixia.wire.peer import MAX_HOPS, SkillInfo
 from chatixia.wire.registry import AgentQuery, AgentRecord, AgentRef, Agents
 from chatixia.world import REAL
@@ -36,7 +37,8 @@ class Responder:
         self.steps: list[tuple[float, str]] = []
         self.answers = 0
 
-    def reply(self, result: bytes) -> None:
+    def reply(self, result: bytes, table: tuple[ArtifactInfo, ...] = ()) -> None:
+        assert not table, "nothing here lends artifacts"
         self._end(lambda: self.done.set_result(result))
 
     def fail(self, error: MeshError) -> None:
@@ -48,7 +50,8 @@ class Responder:
         if not self.done.done():
             settle()
 
-    async def item(self, chunk: bytes) -> None:
+    async def item(self, chunk: bytes, table: tuple[ArtifactInfo, ...] = ()) -> None:
+        assert not table, "nothing here lends artifacts"
         assert not self.answers
         await self.items.put(chunk)
 
@@ -186,6 +189,7 @@ class Stream:
         self._port, self._out = port, out
         self._task: asyncio.Task[None] | None = None
         self.via = "direct"
+        self.artifacts: tuple[()] = ()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         responder, self._task = self._port._start(self._out)

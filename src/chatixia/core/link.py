@@ -101,6 +101,12 @@ class Link:
         return min(slot.due for slot in self.slots)
 
     @property
+    def openable(self) -> bool:
+        """Whether the peer is there, and no path to it is open or under way."""
+        there = bool(self.incarnation) and self.left_at is None
+        return there and not self.open and not any(slot.pending for slot in self.slots)
+
+    @property
     def quiet(self) -> bool:
         """Whether nothing would be lost by forgetting this peer."""
         return not self.session and not any(slot.wanted or any(slot) for slot in self.slots)

@@ -9,6 +9,7 @@ import pytest
 
 from chatixia.peer.engines.base import PathStats
 from chatixia.peer.links.host_watch import HostWatch
+from chatixia.peer.links.monitor import OPEN_AT_ONCE
 from chatixia.world import REAL, RealWorld
 from tests.peer.relay import Node, nodes
 
@@ -215,3 +216,33 @@ async def test_after_a_sleep_links_and_login_are_asked_at_once():
         assert alice.driver.effects.signals.doubts == 1
         alice.driver.monitor.tick(clock.monotonic())
         assert alice.driver.effects.signals.doubts == 1
+
+
+async def test_where_all_links_are_kept_they_open_by_themselves():
+    async with nodes("alice", "bob", "carol", "dora", keep=None) as (_, *made):
+        for node in made:
+            await node.listener.until(lambda node=node: len(node.listener.paths) == 3)
+        assert all(len(node.driver.report()) == 3 for node in made)
+
+
+async def test_a_few_of_them_open_at_once_and_none_without_the_registry():
+    clock = Clock()
+    async with nodes("alice", world=clock, keep=None) as (relay, alice):
+        monitor, wanted = alice.driver.monitor, []
+        await monitor.stop()
+        alice.driver.effects.want = lambda peer, now: wanted.append(peer.id)
+        for n in range(OPEN_AT_ONCE + 3):
+            alice.driver.signaling.present(f"b{n:02}", "1" * 16)
+        alice.driver.signaling.present("aa", "1" * 16)  # it is the lower one, and begins
+        alice.driver.signaling.present("b~abcdef", "1" * 16)
+        relay.up = False
+        monitor.tick(clock.monotonic())
+        assert wanted == []
+        relay.up = True
+        monitor.tick(clock.monotonic())
+        assert len(wanted) == OPEN_AT_ONCE
+        monitor.tick(clock.monotonic())
+        assert len(wanted) == OPEN_AT_ONCE + 3 and "aa" not in wanted
+        clock.ahead += 3
+        monitor.tick(clock.monotonic())
+        assert wanted[-1] == "aa" and len(wanted) == OPEN_AT_ONCE + 4

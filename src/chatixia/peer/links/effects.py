@@ -312,6 +312,12 @@ class LinkEffects:
         peer.link.depart(sink)
         self.perform(peer, sink)
 
+    def want(self, peer: LinkedPeer, now: float) -> None:
+        """Open a link to that peer unless there is one."""
+        sink: Sink = []
+        peer.link.want(now, sink)
+        self.perform(peer, sink)
+
     def renew(self, peer: LinkedPeer, at: float) -> None:
         """Another path beside the open one, from ``at`` on: this host has other addresses."""
         sink: Sink = []

@@ -11,6 +11,7 @@ import contextlib
 import logging
 from typing import Final
 
+from chatixia.core.link import REQUEST_SECONDS
 from chatixia.core.verdict import LATE_SECONDS
 from chatixia.peer.engines.base import EngineRefused
 from chatixia.wire.peer import Bye
@@ -27,6 +28,10 @@ log = logging.getLogger("chatixia.peer")
 REPORT_SECONDS: Final = 5.0
 RENEW_SECONDS: Final = 0.02
 """For each link, the time over which new paths begin after a change of address."""
+OPEN_AT_ONCE: Final = 8
+"""Attempts under way, of links that nobody asked for but all are kept."""
+OPEN_AGAIN_SECONDS: Final = 30.0
+"""After an attempt at such a link the next one waits so long."""
 STATS_SECONDS: Final = 60.0
 """How old an engine's figures of a link may be that nobody used since: they are dear to read."""
 RECHECK_SECONDS: Final = 10.0
@@ -96,8 +101,34 @@ class LinkMonitor:
         if now - self._rechecked_at >= RECHECK_SECONDS:
             self._rechecked_at = now
             self._membership.recheck()
+        self._open_all(now)
         self._close_idle(now)
         self._report(now)
+
+    # -- links that nobody asked for
+
+    def _open_all(self, now: float) -> None:
+        """Where all links are kept, open those that are missing, a few at once, lower id first.
+
+        None while signaling is down: it would open nothing.
+        """
+        if self.keep is not None or not self._effects.signals.up:
+            return
+        room = OPEN_AT_ONCE - sum(1 for peer in self._peers if peer.link.trying)
+        for peer in self._peers:
+            if room <= 0:
+                return
+            if peer.link.openable and "~" not in peer.id and self._may_open(peer, now):
+                room -= 1
+                self._effects.want(peer, now)
+
+    def _may_open(self, peer: LinkedPeer, now: float) -> bool:
+        if not peer.opens_at and not peer.link.offers:
+            peer.opens_at = now + REQUEST_SECONDS
+        if now < peer.opens_at:
+            return False
+        peer.opens_at = now + OPEN_AGAIN_SECONDS
+        return True
 
     # -- this host
 

@@ -26,8 +26,8 @@ class LinkedPeer:
     ``path``: the ones in use, which ``witnesses`` and ``stats`` (the engine's last reading) are
     about (read at ``stats_at``, after
     ``stats_calls`` calls); ``read``: the keys of the paths that the mesh reads. ``alarm``: the
-    timer of the next attempt. ``attempt_count`` goes on over all of them. ``agreed``: both sides
-    agreed to close."""
+    timer of the next attempt; ``opens_at``: when it may be opened though nobody asks.
+    ``attempt_count`` goes on over all of them. ``agreed``: both sides agreed to close."""
 
     def __init__(self, name: AgentId, link: Link) -> None:
         self.id, self.link = name, link
@@ -43,6 +43,7 @@ class LinkedPeer:
         self.trouble = self.likely = ""
         self.used_at = self.bye_at = self.stats_at = 0.0
         self.stats_calls = 0
+        self.opens_at = 0.0
         self.agreed = self.reading_stats = False
 
     @property

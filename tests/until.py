@@ -33,6 +33,11 @@ async def until(
         await asyncio.sleep(pause)
 
 
+async def turns(holds: Callable[[], Any], seconds: float = 5.0) -> Any:
+    """The same on a fake clock: looked at with every turn of the loop."""
+    return await until(holds, seconds, pause=0)
+
+
 def until_sync(
     holds: Callable[[], Any], seconds: float = SECONDS, *, pause: float = PAUSE, what: str = ""
 ) -> Any:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-import time
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,6 +24,7 @@ from chatixia.wire import signed
 from chatixia.wire.registry import KeyCreate, Nothing
 from chatixia.wire.signaling import MAX_SIGNAL
 from chatixia.world import REAL
+from tests.until import until_sync
 
 HANG = 10.0
 MIB = 1024 * 1024
@@ -54,13 +54,14 @@ class Cost:
     def settled(self) -> None:
         """Assert that both come back: within the larger of 5 % and 8 MiB, and to the number."""
         allowed = self.rss + max(self.rss // 20, 8 * MIB)
-        bound = time.monotonic() + HANG
-        while True:
-            rss, fds = self.process.memory_info().rss, self.process.num_fds()
-            if rss <= allowed and fds <= self.fds:
-                return
-            assert time.monotonic() < bound, f"rss {self.rss} -> {rss}, fds {self.fds} -> {fds}"
-            time.sleep(0.1)
+        seen = (0, 0)
+
+        def back() -> bool:
+            nonlocal seen
+            seen = self.process.memory_info().rss, self.process.num_fds()
+            return seen[0] <= allowed and seen[1] <= self.fds
+
+        until_sync(back, HANG, pause=0.1, what=f"{self.rss} bytes, {self.fds} files")
 
 
 def api_key(home: Path, name: str) -> str:

@@ -13,6 +13,7 @@ import pytest
 from chatixia.errors import DeadlineExceeded, Unreachable
 from chatixia.wire.tasks import Query
 from tests.acceptance.harness import TestMesh
+from tests.until import until
 
 SOON = 20
 """Seconds from a worker's death to the end of its tasks elsewhere; its leases last longer."""
@@ -25,10 +26,10 @@ async def test_a_killed_agents_calls_fail_and_its_tasks_go_to_another(net: TestM
         ready = mesh.agent("a")
         assert (await ready.call("echo", {"data": "x"})).via == "direct"
         inflight = [asyncio.ensure_future(ready.hold(n=n, seconds=60)) for n in range(8)]
-        await until(lambda: marked(ready, 8))
+        await until(lambda: marked(ready, 8), pause=0.05)
         # By skill alone and more than one agent's slots: both take some, and one will die.
         tasks = [await mesh.submit(None, "hold", {"n": 100 + n, "seconds": 3}) for n in range(12)]
-        await until(lambda: held_by(mesh, tasks, "a"))
+        await until(lambda: held_by(mesh, tasks, "a"), pause=0.05)
         net.workers["a"].popen.send_signal(signal.SIGKILL)
         killed = monotonic()
         for call in inflight:
@@ -36,7 +37,7 @@ async def test_a_killed_agents_calls_fail_and_its_tasks_go_to_another(net: TestM
                 await call
             assert caught.value.outcome == "unknown"
         assert monotonic() - killed < 5
-        await until(lambda: gone(mesh, "a"), 10)
+        await until(lambda: gone(mesh, "a"), 10, pause=0.05)
         # Because its process is gone, which shows after 5 s, and not because its leases ran out.
         async with asyncio.timeout(killed + SOON - monotonic()):
             assert sorted(await asyncio.gather(*tasks)) == list(range(100, 112))
@@ -74,7 +75,7 @@ async def test_what_waited_for_a_loop_that_stood_still_runs_once_or_not_at_all(
     async with net.client() as mesh:
         queued = mesh.agent("a", timeout=60, queue="only")
         asleep = asyncio.ensure_future(queued.stand(n=0, seconds=12))
-        await until(lambda: written(ledger, 0))
+        await until(lambda: written(ledger, 0), pause=0.05)
         paid = [asyncio.ensure_future(queued.mark(n=n)) for n in (1, 2, 3)]
         with pytest.raises(DeadlineExceeded):
             await mesh.agent("a", timeout=2, queue="only").mark(n=4)
@@ -95,12 +96,12 @@ async def test_an_agent_that_was_killed_and_restarted_is_called_directly_again(n
         assert await b.echoes(others=["a"], data="x") == {"a": "direct"}
         await asyncio.to_thread(net.workers["a"].kill)
         # Both lose their link, then learn that none can be had, and remember.
-        await until(lambda: unlinked(mesh, b, "a"))
+        await until(lambda: unlinked(mesh, b, "a"), pause=0.05)
         waiting = [
             asyncio.ensure_future(a.call("echo", {"data": "y"})),
             asyncio.ensure_future(b.echoes(others=["a"], data="y")),
         ]
-        await until(lambda: queued(mesh, "a", 2))
+        await until(lambda: queued(mesh, "a", 2), pause=0.05)
         await asyncio.to_thread(net.worker, "a")
         assert (await waiting[0]).via == "queue, plain"
         assert await waiting[1] == {"a": "queue, plain"}
@@ -116,13 +117,6 @@ async def unlinked(mesh: Any, other: Any, name: str) -> bool:
 async def queued(mesh: Any, name: str, n: int) -> bool:
     page = await mesh.verb("tasks.list", Query(agent=name, state="pending"))
     return len(page.tasks) >= n
-
-
-async def until(true, bound: float = 30) -> None:  # type: ignore[no-untyped-def]
-    """Ask until it holds, or fail at the bound."""
-    async with asyncio.timeout(bound):
-        while not await true():
-            await asyncio.sleep(0.05)
 
 
 async def written(ledger: Path, n: int) -> bool:

@@ -12,6 +12,7 @@ import pytest
 
 from chatixia.core.task import LEASE
 from tests.acceptance.harness import TestMesh
+from tests.until import until
 
 PAIRS = (("a", "b"), ("b", "c"), ("c", "a"))
 
@@ -63,8 +64,7 @@ async def test_agents_keep_calling_while_the_registry_is_dead(net: TestMesh, lif
         ]
         storms = [Storm(mesh, x, 3_400) for x, _ in PAIRS]
         async with asyncio.timeout(60):
-            while not await assigned(held):
-                await asyncio.sleep(0.01)
+            await until(lambda: assigned(held), pause=0.01)
             running = [asyncio.create_task(storm.run()) for storm in storms]
             while min(storm.right for storm in storms) < 50:
                 await asyncio.sleep(0)
@@ -81,9 +81,11 @@ async def test_agents_keep_calling_while_the_registry_is_dead(net: TestMesh, lif
         for left, right in PAIRS:
             assert await mesh.agent(left).echoes(others=[right], data="on") == {right: "direct"}
         await asyncio.to_thread(net.up, "--token-ttl", str(life))
-        async with asyncio.timeout(5):
-            while {record.agent_id for record in await listed(mesh)} != {"a", "b", "c"}:
-                await asyncio.sleep(0.1)
+
+        async def all_back() -> bool:
+            return {record.agent_id for record in await listed(mesh)} == {"a", "b", "c"}
+
+        await until(all_back, 5, pause=0.1)
         done = await asyncio.wait_for(asyncio.gather(*acknowledged, *held), 60)
         assert done == [*range(-1, -21, -1), *range(-100, -112, -1)]
 
@@ -98,9 +100,7 @@ async def test_what_ends_while_the_registry_is_dead_is_told_when_it_is_back(
     async with net.client() as mesh:
         call = mesh.agent("a", timeout=240, queue="only")
         answer = asyncio.ensure_future(call.hold(n=7, seconds=3))
-        async with asyncio.timeout(30):
-            while not ledger.exists():
-                await asyncio.sleep(0.05)
+        await until(ledger.exists, 30)
         await asyncio.to_thread(net.kill_registry)
         await asyncio.sleep(LEASE + 5)
         await asyncio.to_thread(net.up)

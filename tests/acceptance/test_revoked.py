@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 from tests.acceptance.harness import TestMesh
+from tests.until import until
 
 DOVE = """
 from chatixia import Agent
@@ -27,9 +27,7 @@ async def test_a_revoked_machines_call_and_agent_end_at_once(net: TestMesh, tmp_
     agent.wait_for("online")
     words = ("call", "a", "hold", "n=1", "seconds=120", "--timeout", "120")
     calls = [net.procs.start(*words, *more, **pi) for more in ((), ("--queue",))]
-    async with asyncio.timeout(30):
-        while not ledger.exists() or len(ledger.read_text().splitlines()) < 2:
-            await asyncio.sleep(0.05)
+    await until(lambda: ledger.exists() and len(ledger.read_text().splitlines()) >= 2, 30)
     assert net.procs.run("revoke", "pi").returncode == 0
     for process in (agent, *calls):
         assert process.wait(20) == 4

@@ -14,6 +14,7 @@ from chatixia import Agent, connect
 from chatixia.core import budget
 from chatixia.errors import Overloaded
 from tests.acceptance.harness import TestMesh, environment
+from tests.until import until
 
 CLIENTS, EACH, RUNNING = 18, 3, 64
 
@@ -59,9 +60,7 @@ async def test_eighteen_clients_of_one_machine_leave_an_agent_to_others(
                 got["busy"] += 1
 
         calls = [asyncio.ensure_future(call(mesh)) for mesh in meshes for _ in range(EACH)]
-        async with asyncio.timeout(60):
-            while running + got["busy"] < CLIENTS * EACH:
-                await asyncio.sleep(0.05)
+        await until(lambda: running + got["busy"] >= CLIENTS * EACH, 60)
         reply = await honest.agent("served", queue="never", timeout=60).call("quick")
         assert (reply.value, reply.via) == ("served", "direct")
         go.set()

@@ -6,8 +6,6 @@ Client processes write their own histories (``submitter.py``); the checks know n
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from tests.acceptance.doors import Http, api_key
 from tests.acceptance.harness import TestMesh
 from tests.lab.disks import fill, small_disk
 from tests.lab.procs import Process
+from tests.until import until_sync
 
 PROGRAM = Path(__file__).with_name("submitter.py")
 MIB = 1024 * 1024
@@ -51,7 +50,7 @@ class Clients:
 
     def more(self, how: str, than: int) -> None:
         """Wait until more submits than that ended so."""
-        until(lambda: len(self.ended(how)) > than)
+        until_sync(lambda: len(self.ended(how)) > than)
 
     def states(self, tasks: set[str]) -> dict[str, str]:
         """Each task's state at the registry; "" where there is none."""
@@ -83,14 +82,7 @@ class Clients:
             left.difference_update(task for task, state in states.items() if state in TERMINAL)
             return not left
 
-        until(done, 60)
-
-
-def until(true: Callable[[], bool], bound: float = 30) -> None:
-    end = time.monotonic() + bound
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.05)
+        until_sync(done, 60)
 
 
 def test_killed_between_commit_and_reply_under_load(net: TestMesh, tmp_path: Path):

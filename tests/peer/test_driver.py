@@ -116,9 +116,7 @@ async def test_a_link_destroyed_under_calls_answers_each_of_them():
         async def cut() -> None:
             for mesh, other in ((alice, "bob"), (bob, "alice"), (alice, "bob")):
                 await asyncio.sleep(0.1)
-                async with asyncio.timeout(20):
-                    while not mesh.links():
-                        await asyncio.sleep(0.01)
+                await until(mesh.links)
                 mesh.driver.cut(other)
 
         async def call(n: int) -> bytes:
@@ -188,9 +186,7 @@ async def test_a_second_process_of_the_name_tells_the_first():
         )
         await other.start()
         await other.online(20)
-        async with asyncio.timeout(20):
-            while not faults:
-                await asyncio.sleep(0.01)
+        await until(lambda: faults)
         assert isinstance(faults[0], Replaced)
         await first.stop()
         assert other.registry_up
@@ -220,9 +216,7 @@ async def test_random_bytes_on_a_link_close_it_and_nothing_else():
         for _ in range(3):
             before = bob.driver.peers["alice"].open
             alice.driver.peers["bob"].path.send(seeds.randbytes(200))
-            async with asyncio.timeout(20):
-                while bob.driver.peers["alice"].open is before:
-                    await asyncio.sleep(0.01)
+            await until(lambda before=before: bob.driver.peers["alice"].open is not before)
             assert (await bob.call(ask("alice"))).value == b'"hi"'
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 
@@ -13,6 +12,7 @@ from chatixia.registry.condition import Condition
 from chatixia.store.control.clock import DiskFloor
 from chatixia.testing.registry import RegistryHarness
 from tests.registry.doors import HANG, Answer, agent, dial, enrolled, http_call, register_frame
+from tests.until import until
 
 
 class Store:
@@ -52,10 +52,12 @@ def test_each_change_is_logged_once(caplog: pytest.LogCaptureFixture):
 
 async def ready(registry: RegistryHarness, but: str) -> Answer:
     """The answer of ``readyz`` once it is something else."""
-    async with asyncio.timeout(HANG):
-        while (answer := await http_call(registry, "GET", "/readyz")).json.get("status") == but:
-            await asyncio.sleep(0.05)
-        return answer
+
+    async def other() -> Answer | None:
+        answer = await http_call(registry, "GET", "/readyz")
+        return answer if answer.json.get("status") != but else None
+
+    return await until(other, HANG, pause=0.05)
 
 
 async def test_a_disk_that_fills_is_said_and_only_new_work_is_refused(registry: RegistryHarness):
@@ -97,11 +99,14 @@ async def test_a_database_that_is_gone_is_never_ready(
     peer = await dial(registry)
     await peer.send(**register_frame(late, peer.challenge))
     assert (await peer.next("error"))["code"] == "unavailable"
-    async with asyncio.timeout(HANG):  # in `up`'s own output
-        while not any("was deleted" in record.getMessage() for record in caplog.records):
-            await asyncio.sleep(0.05)
+    # in `up`'s own output
+    await until(
+        lambda: any("was deleted" in record.getMessage() for record in caplog.records), HANG
+    )
     os.rename(db.with_name("aside"), db)
-    async with asyncio.timeout(HANG):
-        while (await http_call(registry, "GET", "/readyz")).status != 200:
-            await asyncio.sleep(0.05)
+
+    async def is_ready() -> bool:
+        return (await http_call(registry, "GET", "/readyz")).status == 200
+
+    await until(is_ready, HANG, pause=0.05)
     assert (await asker.verb("status"))["type"] == "result"

@@ -35,6 +35,7 @@ from chatixia.wire.registry import Beat, KeyCreate, KeyRef, Nothing, RegisterAge
 from chatixia.wire.tasks import Body, Claim, Grants, Held, Query, Renew, Submit, Submitted, Task
 from chatixia.world import task_id
 from tests.store.control.kit import OWNER
+from tests.until import until
 
 
 @pytest.fixture
@@ -165,16 +166,14 @@ async def test_a_call_by_skill_takes_who_can_be_linked_first(
 async def test_it_says_that_the_registry_is_lost_and_back(
     registry: RegistryHarness, outsider: Agent, caplog: pytest.LogCaptureFixture
 ):
-    async def until(up: bool) -> None:
-        async with asyncio.timeout(20):
-            while ("online" in outsider.banner()) is not up:
-                await asyncio.sleep(0.02)
+    async def says(up: bool) -> None:
+        await until(lambda: ("online" in outsider.banner()) is up)
 
-    await until(up=True)
+    await says(up=True)
     await registry.stop()
-    await until(up=False)
+    await says(up=False)
     await registry.start()
-    await until(up=True)
+    await says(up=True)
     said = [r.getMessage() for r in caplog.records if r.getMessage().startswith("outsider: ")]
     assert [line.split(" is ")[1].split()[0] for line in said] == ["lost;", "back"]
 
@@ -236,11 +235,6 @@ class Lossy(ApiKeyPort):
         self.runs.append(incoming.fence)
         responder.reply(b'"done"')
 
-    async def until(self, condition):
-        async with asyncio.timeout(20):
-            while not condition():
-                await asyncio.sleep(0.01)
-
 
 @pytest.fixture
 async def lossy(registry: RegistryHarness, key: str) -> AsyncIterator[Lossy]:
@@ -261,7 +255,7 @@ async def test_a_lost_answer_loses_no_work_and_no_result(
         lossy.losing[verb] = 2
         echo = mesh.agent("outsider", timeout=20, queue="only").echo(data="x")
         assert await echo == "done"
-    await lossy.until(lambda: lossy.losing[verb] == 0)
+    await until(lambda: lossy.losing[verb] == 0)
     assert len(lossy.runs) == 1
 
 
@@ -295,7 +289,7 @@ async def test_a_key_that_is_revoked_ends_the_knocking(
             rest.call("keys.revoke", KeyRef(one.id))
 
     await asyncio.to_thread(revoke)
-    await lossy.until(lambda: not lossy.registry_up)
+    await until(lambda: not lossy.registry_up)
     n = len(lossy.asked)
     for _ in range(20):
         await asyncio.sleep(api_key_agent.BEAT_S)

@@ -19,6 +19,7 @@ from chatixia.assembly.run import running
 from chatixia.assembly.run.running import collecting
 from chatixia.errors import ConfigError
 from chatixia.testing.registry import RegistryHarness
+from tests.until import until
 
 SCRIPT = """
 from chatixia import Agent
@@ -189,9 +190,11 @@ async def test_a_second_signal_ends_at_once(
         call = asyncio.ensure_future(asked.patient(seconds=60))
         assert await line(process) == "begun\n"
         process.send_signal(number)
-        async with asyncio.timeout(30):
-            while any(one.agent_id == "weather" for one in await mesh.agents()):
-                await asyncio.sleep(0.05)
+
+        async def unlisted() -> bool:
+            return "weather" not in {one.agent_id for one in await mesh.agents()}
+
+        await until(unlisted, 30, pause=0.05)
         assert process.poll() is None
         process.send_signal(number)
         assert await end(process) == (-number, "")

@@ -48,6 +48,7 @@ from chatixia.wire.trust import Revocation
 from tests.core.circle import NOW, Party, agent, owner
 from tests.peer.front import Front, front, me
 from tests.peer.resolver import held
+from tests.until import until
 
 
 @asynccontextmanager
@@ -61,12 +62,6 @@ async def logged_in(*doors: Front, online: bool = True) -> AsyncIterator[Signali
         yield made
     finally:
         await made.stop()
-
-
-async def settled(holds: Any) -> None:
-    async with asyncio.timeout(20):
-        while not holds():
-            await asyncio.sleep(0.005)
 
 
 async def test_what_was_set_before_is_told_at_login_and_changes_at_once():
@@ -93,7 +88,7 @@ async def test_a_lost_login_comes_back_and_says_all_again():
         made.heartbeat(7, [SkillInfo("one"), SkillInfo("two")])
         await door.sockets[0].close()
         await door.until(lambda: len(door.logins) == 2)
-        await settled(lambda: made.up)
+        await until(lambda: made.up)
         assert door.logins[1].slots == 7 and len(door.logins[1].skills) == 2
         assert states == [False, True]
 
@@ -104,7 +99,7 @@ async def test_a_registry_that_comes_back_is_found_within_two_seconds_and_a_bit(
         port = int(door.url.rpartition(":")[2])
         made.start()
         await made.online(20)
-    await settled(lambda: not made.up)
+    await until(lambda: not made.up)
     with pytest.raises(RegistryUnreachable):
         await made.verb("session", Nothing())
     assert not made.send(Ping())
@@ -157,7 +152,7 @@ async def test_a_second_process_of_this_name_ends_it_for_good():
         made.on_fault = faults.append
         await door.say(door.sockets[0], SignalError("replaced", "Another process.", "register"))
         await door.sockets[0].close(4001, "replaced")
-        await settled(lambda: faults)
+        await until(lambda: faults)
         assert isinstance(faults[0], Replaced)
         with pytest.raises(Replaced):
             await made.online(1)
@@ -179,7 +174,7 @@ async def test_the_owners_word_against_me_ends_it_for_good():
         await door.say(door.sockets[0], RevokedPush(sign_revocation(out, owner().sign.sign)))
         with pytest.raises(Revoked, match="weather was revoked by the owner"):
             await waiting
-        await settled(lambda: faults)
+        await until(lambda: faults)
         assert isinstance(faults[0], Revoked)
         for late in (made.online(1), made.verb("session", Nothing(), 60)):
             with pytest.raises(Revoked):
@@ -197,7 +192,7 @@ async def test_a_registrys_word_alone_ends_nothing_and_is_said_once(monkeypatch,
         await door.sockets[0].close()
         await door.until(lambda: len(door.logins) == 4)
         door.refuse = None
-        await settled(lambda: made.up)
+        await until(lambda: made.up)
         assert not faults
     assert [r.message.count("refuses the login") for r in caplog.records].count(1) == 1
 
@@ -220,7 +215,7 @@ async def test_a_refused_login_ends_for_good_only_with_the_owners_word(monkeypat
                 await door.until(lambda tried=tried: len(door.logins) > tried + 1)
             assert not faults
             door.proof = RevokedPush(sign_revocation(out, owner().sign.sign))
-            await settled(lambda: faults)
+            await until(lambda: faults)
             with pytest.raises(Revoked):
                 await made.online(1)
             assert isinstance(faults[0], Revoked) and made._over()
@@ -445,7 +440,7 @@ async def test_patience_is_for_a_registry_that_comes_back():
     made = Signaling(me(gone.url))
     made.start()
     waiting = asyncio.ensure_future(made.online(600, patience=20))
-    await settled(lambda: made._nobody)
+    await until(lambda: made._nobody)
     async with front(port), asyncio.timeout(20):
         await waiting
         await made.stop()
@@ -480,8 +475,8 @@ async def test_an_agent_says_once_that_the_registry_is_lost_and_once_that_it_is_
         for _ in range(3):  # it flickers: one pair is said, and what came of it
             await door.sockets[-1].close()
             await door.sockets[-2].close()
-            await settled(lambda: not made.up and not client.up)
-            await settled(lambda: made.up and client.up)
+            await until(lambda: not made.up and not client.up)
+            await until(lambda: made.up and client.up)
         assert (len(said("is lost")), len(said("is back"))) == (1, 1)
         made._back_at -= session.LOSS_LOG_GAP_SECONDS
         door.refuse = SignalError("unavailable", "Not now.", "register")
@@ -489,7 +484,7 @@ async def test_an_agent_says_once_that_the_registry_is_lost_and_once_that_it_is_
         await door.sockets[-2].close()
         await door.until(lambda: len(door.logins) > 20)
         door.refuse = None
-        await settled(lambda: made.up)
+        await until(lambda: made.up)
         assert (len(said("is lost")), len(said("is back"))) == (2, 2)
     assert said("is lost")[0] == (
         f"weather: the registry {door.url} is lost: calls over open links go on, new links and"

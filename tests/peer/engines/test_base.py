@@ -17,6 +17,7 @@ from chatixia.peer.engines.base import (
     tier_of,
 )
 from tests.peer.engines.pair import SECONDS, connect, ends, gathered, linked, trickle
+from tests.until import until
 
 PAIRS = list(itertools.product(("wrtc", "aiortc"), repeat=2))
 each_pair = pytest.mark.parametrize("names", PAIRS, ids="-".join)
@@ -110,10 +111,12 @@ async def test_the_tier_is_direct_by_the_selected_pair_at_both_ends(names):
 
 async def named(end):
     """Its reading, once the candidate that a check found was told of, too."""
-    async with asyncio.timeout(20):
-        while not (stats := await end.connection.stats()).remote_addr:
-            await asyncio.sleep(0.005)
-    return stats
+
+    async def told():
+        stats = await end.connection.stats()
+        return stats if stats.remote_addr else None
+
+    return await until(told)
 
 
 def port(address):

@@ -19,14 +19,14 @@ from chatixia.peer.engines.base import Candidate, EngineRefused, IceServer
 from chatixia.peer.engines.wrtc import WrtcEngine, configuration
 from chatixia.world import REAL, RealWorld
 from tests.peer.engines.pair import End, ends, gathered, linked
+from tests.until import until
 
 
 async def test_a_certificate_of_three_seconds_is_renewed_and_living_links_keep_theirs():
     engine = WrtcEngine(certificate_life=3.0)
     async with linked(engine, engine) as (a, b):
         old = a.connection._certificate
-        while old.expires / 1000 > engine._world.wall():
-            await asyncio.sleep(0.1)
+        await until(lambda: old.expires / 1000 <= engine._world.wall())
         with pytest.raises(webrtc.InvalidAccessError):
             webrtc.RTCPeerConnection(configuration((), False, old))
         a.connection.set_ice_servers([IceServer(["stun:192.0.2.1:3478"])])
@@ -185,9 +185,8 @@ async def test_a_closed_connection_is_freed_without_the_collector(answered):
     gc.disable()
     try:
         kept = await used_and_closed(engine, answered)
-        async with asyncio.timeout(10):  # the engine's own threads let go a little later
-            while any(ref() for ref in kept):
-                await asyncio.sleep(0.01)
+        # the engine's own threads let go a little later
+        await until(lambda: not any(ref() for ref in kept), 10)
     finally:
         gc.enable()
 

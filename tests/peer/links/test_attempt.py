@@ -24,6 +24,7 @@ from chatixia.wire.signaling import Answer, IceCandidate, Offer, SignalError
 from chatixia.wire.trust import Revocation
 from tests.core.circle import NOW, agent
 from tests.peer.relay import Node, Relay, nodes
+from tests.until import until
 
 
 def evil(kind: type[LinkAttempt]) -> type[LinkDriver]:
@@ -51,9 +52,7 @@ async def meet(
 
 
 async def told(relay: Relay, node: Node) -> SignalError:
-    async with asyncio.timeout(20):
-        while not relay.of(SignalError, node.id):
-            await asyncio.sleep(0.005)
+    await until(lambda: relay.of(SignalError, node.id))
     return relay.of(SignalError, node.id)[0]
 
 
@@ -197,8 +196,7 @@ async def test_what_comes_between_hello_and_the_link_is_held_within_a_bound():
 
     class Patient(LinkAttempt):
         async def _measure(self) -> None:
-            while self.exchange.waiting < Eager.burst and not self.over:
-                await asyncio.sleep(0.01)
+            await until(lambda: self.exchange.waiting >= Eager.burst or self.over)
             await super()._measure()
 
     relay = Relay()
@@ -217,8 +215,7 @@ async def test_what_comes_between_hello_and_the_link_is_held_within_a_bound():
 
     class Slow(LinkAttempt):
         async def _measure(self) -> None:
-            while not self.over:
-                await asyncio.sleep(0.01)
+            await until(lambda: self.over)
 
     relay = Relay()
     good = Node(relay, agent("bob").me(), driver=evil(Slow))
@@ -309,9 +306,7 @@ async def test_misbinding_a_member_that_signs_anothers_fingerprint_as_its_own():
         alice.driver.want("mallory")
         error: MeshError = await alice.refusal("mallory")
         assert error.code == "bad_signature"
-        async with asyncio.timeout(20):
-            while len(mallory.errors) < 2:
-                await asyncio.sleep(0.005)
+        await until(lambda: len(mallory.errors) >= 2)
         assert {e.peer_id for e in mallory.errors} == {"alice", "zoe"}
         assert not alice.listener.attached and not zoe.listener.attached
 

@@ -14,6 +14,7 @@ from chatixia.peer.links.path import LinkPath
 from chatixia.wire.signaling import Answer, Offer
 from tests.core.circle import agent
 from tests.peer.relay import Node, Relay, nodes
+from tests.until import until
 
 ENGINES = ("wrtc", "aiortc")
 SPARE = PathKind("spare", {"relay": 2}, delay=0.1, either=True)
@@ -111,9 +112,7 @@ async def test_a_try_without_an_answer_ends_by_its_deadline():
     relay.bend = lambda source, frame: () if isinstance(frame, Answer) else (frame,)
     async with nodes("alice", "bob", relay=relay) as (_, alice, bob):
         alice.driver.want("bob")
-        async with asyncio.timeout(20):
-            while not relay.of(Answer):
-                await asyncio.sleep(0.01)
+        await until(lambda: relay.of(Answer))
         for node, other in ((alice, "bob"), (bob, "alice")):
             node.driver.peers[other].link.trying.since -= 8
             node.driver.monitor.tick(node.driver.world.monotonic())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -28,6 +27,7 @@ from chatixia.wire.signaling import (
 from chatixia.wire.signed import b64
 from chatixia.world import REAL
 from tests.peer.relay import Node, Relay, nodes
+from tests.until import until
 
 DIRECT = (Offer, Answer, IceCandidate)
 
@@ -122,9 +122,7 @@ CHANGES: dict[str, Any] = {
 
 
 async def told(relay: Relay, source: str) -> SignalError:
-    async with asyncio.timeout(20):
-        while not relay.of(SignalError, source):
-            await asyncio.sleep(0.005)
+    await until(lambda: relay.of(SignalError, source))
     return relay.of(SignalError, source)[0]
 
 
@@ -152,9 +150,7 @@ async def test_a_relay_ready_that_was_changed_on_the_way_opens_nothing(field: st
 
     async with two(bend=bend) as (relay, alice, bob):
         alice.driver.want(bob.id)
-        async with asyncio.timeout(20):
-            while not relay.of(RelayReady):
-                await asyncio.sleep(0.005)
+        await until(lambda: relay.of(RelayReady))
         if field not in ("attempt",):
             assert (await told(relay, "alice")).code in ("bad_signature", "denied")
         assert not alice.listener.attached and not bob.listener.attached

@@ -6,6 +6,7 @@ import asyncio
 
 from chatixia.world import REAL
 from tests.peer.relay import nodes
+from tests.until import until
 
 
 async def test_reports_carry_what_the_engine_counts():
@@ -38,8 +39,6 @@ async def test_a_round_trip_that_the_engine_does_not_measure_is_timed_by_our_pin
 async def test_the_links_are_told_to_the_registry():
     async with nodes("alice", "bob") as (relay, alice, bob):
         await alice.open(bob)
-        async with asyncio.timeout(20):
-            while not (relay.links.get("alice") and relay.links.get("bob")):
-                await asyncio.sleep(0.01)
+        await until(lambda: relay.links.get("alice") and relay.links.get("bob"))
         [one], [two] = relay.links["alice"].links, relay.links["bob"].links
         assert one.link == two.link and one.peer == "bob" and one.attempts == 1

@@ -23,6 +23,7 @@ from chatixia.wire.signaling import (
 )
 from tests.core.circle import agent, machine, owner, resigned, swap
 from tests.peer.relay import Node, Relay, nodes
+from tests.until import until
 
 
 def sdp(*more: str, fingerprint: bytes = b"f" * 32) -> str:
@@ -61,9 +62,7 @@ def offer(me: Any, to: Node, **fields: Any) -> Offer:
 
 async def refused(relay: Relay, node: Node, count: int = 1) -> SignalError:
     """The sentence that ``node`` tells the other side."""
-    async with asyncio.timeout(20):
-        while len(relay.of(SignalError, node.id)) < count:
-            await asyncio.sleep(0.005)
+    await until(lambda: len(relay.of(SignalError, node.id)) >= count)
     return relay.of(SignalError, node.id)[count - 1]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 from chatixia.peer.links.trace import MAX_STEPS, LinkTrace
 from chatixia.wire.signaling import Answer, IceCandidate, Offer
 from tests.peer.relay import nodes
+from tests.until import until
 
 HOST = "candidate:1 1 UDP 1 192.168.1.2 5000 typ host"
 SRFLX = "candidate:2 1 UDP 1 84.20.1.9 5000 typ srflx raddr 192.168.1.2 rport 5000"
@@ -86,9 +86,7 @@ async def test_a_link_that_fails_names_the_likely_cause(
 
         relay.bend = bend
         alice.driver.want(bob.id)
-        async with asyncio.timeout(20):
-            while not any("given up" in line for line in caplog.messages):
-                await asyncio.sleep(0.01)
+        await until(lambda: any("given up" in line for line in caplog.messages))
         wanted = (
             "no answer over UDP: the other side named no address"
             if lost == (IceCandidate,)

@@ -20,6 +20,7 @@ from chatixia.wire.base import encode
 from chatixia.wire.peer import SkillInfo
 from chatixia.wire.signaling import TaskDone, TaskHint, TaskPush
 from tests.peer.meshes import two
+from tests.until import turns, until
 
 
 class Hub:
@@ -126,7 +127,7 @@ class Pair:
     async def begun(self, **kw):
         """A call whose skill runs, moved to the queue."""
         call = self.call(**kw)
-        await self.until(lambda: self.skill.starts)
+        await turns(lambda: self.skill.starts)
         self.cut()
         return call
 
@@ -137,11 +138,6 @@ class Pair:
     @property
     def lease(self):
         return next(iter(self.b._worker.leases.in_hand.values()))
-
-    async def until(self, condition):
-        async with asyncio.timeout(5):
-            while not condition():
-                await asyncio.sleep(0)
 
 
 @asynccontextmanager
@@ -159,11 +155,11 @@ async def pair():
 async def test_a_task_waits_for_what_a_link_began_and_renews_its_lease():
     async with pair() as both:
         call = await both.begun()
-        await both.until(lambda: "tasks.started" in both.hub.said)
+        await turns(lambda: "tasks.started" in both.hub.said)
         for _ in range(4):  # twice a lease
             both.hub.said.clear()
             both.net.world.advance(15)
-            await both.until(lambda: "tasks.renew" in both.hub.said)
+            await turns(lambda: "tasks.renew" in both.hub.said)
         both.skill.go.set()
         answer = await call
         assert (answer.value, answer.via) == (b'"run 1"', "queue, plain")
@@ -175,7 +171,7 @@ async def test_what_a_link_began_and_ended_is_the_answer_of_the_task():
         both.hub.held = True
         call = await both.begun()
         both.skill.go.set()
-        await both.until(lambda: both.skill.ends and both.hub.said)
+        await turns(lambda: both.skill.ends and both.hub.said)
         both.hub.give()
         assert (await call).value == b'"run 1"'
     assert both.skill.starts == 1
@@ -191,16 +187,16 @@ async def test_an_error_is_told_once_and_the_next_try_is_one():
         assert both.skill.starts == 1
         both.skill.error = None
         both.hub.give(attempt=2)
-        await both.until(lambda: both.hub.said.count("tasks.complete"))
+        await turns(lambda: both.hub.said.count("tasks.complete"))
         assert bytes(both.hub.task.result.plain) == b'"run 2"'
 
 
 async def test_what_was_stopped_with_its_caller_is_run_again_after_it():
     async with pair() as both:
         call = await both.begun()
-        await both.until(lambda: both.b._worker.leases.in_hand)
+        await turns(lambda: both.b._worker.leases.in_hand)
         both.b.listener.departed("a", both.a.incarnation)
-        await both.until(lambda: both.skill.starts == 2)
+        await turns(lambda: both.skill.starts == 2)
         assert both.skill.stopped == [()]
         both.skill.go.set()
         assert (await call).value == b'"run 2"'
@@ -209,10 +205,10 @@ async def test_what_was_stopped_with_its_caller_is_run_again_after_it():
 async def test_a_canceled_task_stops_what_the_link_began_and_says_why():
     async with pair() as both:
         call = await both.begun()
-        await both.until(lambda: both.b._worker.leases.in_hand and both.lease.begun)
+        await turns(lambda: both.b._worker.leases.in_hand and both.lease.begun)
         lease = both.lease
         both.b._pushed(TaskHint(lease.task.id, "canceled", lease.fence, "enough"))
-        await both.until(lambda: both.skill.stopped)
+        await turns(lambda: both.skill.stopped)
         assert (both.skill.stopped, both.skill.starts) == ([("enough",)], 1)
         call.cancel()
 
@@ -221,10 +217,10 @@ async def test_a_lease_that_is_lost_leaves_the_run_to_the_next_fence():
     async with pair() as both:
         call = await both.begun()
         for _ in range(4):  # more often than it might be tried
-            await both.until(lambda: both.b._worker.leases.in_hand)
+            await turns(lambda: both.b._worker.leases.in_hand)
             lease = both.lease
             both.b._worker.leases.lose(lease)
-            await both.until(lease.run.done)
+            await turns(lease.run.done)
             both.hub.give()
         both.skill.go.set()
         assert (await call).value == b'"run 1"'
@@ -234,7 +230,7 @@ async def test_a_lease_that_is_lost_leaves_the_run_to_the_next_fence():
 async def test_a_stop_ends_who_waits_and_begins_nothing():
     async with pair() as both:
         call = await both.begun()
-        await both.until(lambda: both.b._worker.leases.in_hand)
+        await turns(lambda: both.b._worker.leases.in_hand)
         await both.b.stop()
         assert (both.skill.starts, len(both.skill.stopped)) == (1, 1)
         call.cancel()
@@ -246,9 +242,9 @@ async def test_a_link_that_repeats_what_the_queue_brought_gets_its_answer(ended)
         await both.a.call(Outgoing("b", "free"))
         both.net.loss = 1.0  # the request goes into the void
         call = both.call()
-        await both.until(lambda: any(each.sent for each in both.a.peers["b"].calls.asked.values()))
+        await turns(lambda: any(each.sent for each in both.a.peers["b"].calls.asked.values()))
         both.cut()
-        await both.until(lambda: both.skill.starts)
+        await turns(lambda: both.skill.starts)
         if ended:
             both.skill.go.set()
             assert (await call).value == b'"run 1"'
@@ -258,7 +254,7 @@ async def test_a_link_that_repeats_what_the_queue_brought_gets_its_answer(ended)
         both.skill.go.set()
         assert (await call).value == b'"run 1"'
         both.net.world.advance(1)
-        await both.until(lambda: both.b.peers["a"].calls.session.a)
+        await turns(lambda: both.b.peers["a"].calls.session.a)
     assert both.skill.starts == 1
 
 
@@ -267,14 +263,10 @@ async def test_with_a_real_registry_and_a_real_link_it_runs_once():
     async with two(skill) as (_, a, b):
         out = Outgoing("b", "echo", b'"hi"', timeout=20, idempotent=True)
         call = asyncio.ensure_future(a.call(out))
-        async with asyncio.timeout(15):
-            while not skill.starts:
-                await asyncio.sleep(0.01)
+        await until(lambda: skill.starts, 15)
         a.peers["b"].channel.detach(a.peers["b"].channel.path)
         a.listener.refused("b", Unreachable("No path."))
-        async with asyncio.timeout(15):
-            while not b._worker.working:
-                await asyncio.sleep(0.01)
+        await until(lambda: b._worker.working, 15)
         skill.go.set()
         answer = await call
     assert (answer.value, answer.via, skill.starts) == (b'"run 1"', "queue, plain", 1)

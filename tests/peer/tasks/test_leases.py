@@ -1,13 +1,13 @@
 """The leases of the tasks in hand: renewed, refused, ended in time."""
 
 import asyncio
-import time
 
 from chatixia.peer.tasks import leases, renewal
 from chatixia.wire import tasks as t
 from chatixia.wire.signaling import TaskHint
 from tests.peer.meshes import queued, two
 from tests.peer.tasks.worker_bench import Bench, Runs, hang
+from tests.until import turns, until_sync
 
 
 async def test_a_loop_that_blocks_keeps_its_lease(monkeypatch):
@@ -25,8 +25,7 @@ async def test_a_loop_that_blocks_keeps_its_lease(monkeypatch):
     async def block(incoming, responder):
         await asyncio.sleep(0)
         if len(renewed) == 0:
-            while len(renewed) < 2:
-                time.sleep(0.01)
+            until_sync(lambda: len(renewed) >= 2)
         responder.reply(b"%d" % incoming.attempt)
 
     # Registry and asker live in this loop too, so the answers come after; the requests go out.
@@ -44,7 +43,7 @@ async def test_work_addressed_to_me_waits_longer_for_its_next_fence():
     bench.world.advance(leases.GRACE_ADDRESSED - 0.1)
     assert lease.lost and not lease.run.done() and bench.worker.leases.renewable() == []
     bench.world.advance(0.2)
-    await bench.until(lambda: lease.run.done())
+    await turns(lambda: lease.run.done())
     assert len(run.seen) == 1
     await bench.stop()
 
@@ -74,7 +73,7 @@ async def test_a_canceled_task_stops_its_skill():
     bench.worker.pushed(TaskHint("t1", "canceled", "another fence"))
     assert not lease.lost
     bench.worker.pushed(TaskHint("t1", "canceled", "f1", "The task was canceled: enough"))
-    await bench.until(lambda: lease.run.done())
+    await turns(lambda: lease.run.done())
     assert said == ["The task was canceled: enough"]
     assert lease.lost and "tasks.fail" not in bench.book.names()
     await bench.stop()

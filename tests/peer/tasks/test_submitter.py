@@ -34,6 +34,7 @@ from chatixia.wire.tasks import (
 )
 from chatixia.world import REAL, task_id
 from tests.peer.meshes import queued, two
+from tests.until import until
 
 
 async def code(awaitable):
@@ -105,8 +106,12 @@ async def test_a_caller_that_leaves_while_its_task_is_submitted_cancels_it(turns
         after = Submit(id=str(task_id(REAL)), target_agent_id="b", skill="hang")
         await a.verb("tasks.submit", after)
         await a.verb("tasks.cancel", Cancel(after.id))
-        while any(task.state != "canceled" for task in (await a.verb("tasks.list", Query())).tasks):
-            await asyncio.sleep(0.01)
+
+        async def canceled() -> bool:
+            listed = (await a.verb("tasks.list", Query())).tasks
+            return all(task.state == "canceled" for task in listed)
+
+        await until(canceled, pause=0.01)
 
 
 async def test_one_key_is_one_task():

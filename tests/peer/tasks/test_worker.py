@@ -18,6 +18,7 @@ from chatixia.wire import tasks as t
 from chatixia.wire.signaling import TaskHint
 from tests.peer.meshes import queued, two
 from tests.peer.tasks.worker_bench import Bench, Runs, answer, hang
+from tests.until import turns
 
 
 async def test_what_a_handler_is_told():
@@ -86,7 +87,7 @@ async def test_a_task_for_a_foreign_skill_or_a_full_worker_goes_back():
     bench.push("t1", skill="other")
     bench.push("t2")
     bench.push("t3")
-    await bench.until(lambda: bench.book.names().count("tasks.release") == 2)
+    await turns(lambda: bench.book.names().count("tasks.release") == 2)
     released = [said.task_id for name, said in bench.book.asked if name == "tasks.release"]
     assert released == ["t1", "t3"] and bench.worker.working == 1
     await bench.stop()
@@ -100,7 +101,7 @@ async def test_the_same_push_twice_is_one_and_a_new_fence_goes_on_with_what_runs
     bench.push(fence="0.3")
     bench.push(fence="0.1")
     run.end.set()
-    await bench.until(lambda: not bench.worker.working)
+    await turns(lambda: not bench.worker.working)
     assert len(run.seen) == 1
     assert bench.told("tasks.complete") == ["0.3"] and bench.told("tasks.started")[-1] == "0.3"
     await bench.stop()
@@ -114,9 +115,9 @@ async def test_what_was_given_out_long_ago_is_begun_once_and_under_the_last_fenc
         if next_:
             bench.worker.pushed(TaskHint("t1", next_, fence))
     assert not run.seen
-    await bench.until(lambda: run.seen)
+    await turns(lambda: run.seen)
     run.end.set()
-    await bench.until(lambda: not bench.worker.working)
+    await turns(lambda: not bench.worker.working)
     assert run.seen == bench.told("tasks.complete") == ["0.5"]
     assert bench.told("tasks.started")[-1] == "0.5"
     await bench.stop()
@@ -126,9 +127,9 @@ async def test_a_later_fence_that_comes_while_the_first_is_asked_about_is_the_on
     bench = Bench(run := Runs())
     bench.book.errors["tasks.started"] = [StaleFence()]
     bench.push(fence="0.1", age=6)
-    await bench.until(lambda: bench.book.names() == ["tasks.started"])
+    await turns(lambda: bench.book.names() == ["tasks.started"])
     bench.push(fence="0.3", age=1)
-    await bench.until(lambda: run.seen)
+    await turns(lambda: run.seen)
     assert run.seen == ["0.3"]
     await bench.stop()
 
@@ -138,7 +139,7 @@ async def test_a_late_delivery_that_the_registry_does_not_confirm_is_dropped(cod
     bench = Bench(run := Runs())
     bench.book.errors["tasks.started"] = [code()]
     bench.push(age=3)
-    await bench.until(lambda: not bench.worker.working)
+    await turns(lambda: not bench.worker.working)
     assert not run.seen and bench.book.names() == ["tasks.started"]
     await bench.stop()
 
@@ -150,7 +151,7 @@ async def test_a_clock_that_lags_is_set_by_what_is_given_out():
     assert len(run.seen) == 2
     bench.push("t3", age=-1)
     assert len(run.seen) == 2
-    await bench.until(lambda: len(run.seen) == 3)
+    await turns(lambda: len(run.seen) == 3)
     await bench.stop()
 
 
@@ -158,7 +159,7 @@ async def test_whether_a_late_delivery_counts_is_asked_until_it_is_answered():
     bench = Bench(run := Runs())
     bench.book.errors["tasks.started"] = [RegistryUnreachable(), DeadlineExceeded()]
     bench.push(age=3)
-    await bench.until(lambda: run.seen)
+    await turns(lambda: run.seen)
     assert bench.book.names() == ["tasks.started"] * 3
     await bench.stop()
 
@@ -168,12 +169,12 @@ async def test_a_result_that_came_too_late_is_told_under_the_next_fence():
     run.end.set()
     bench.book.errors["tasks.complete"] = [StaleFence()]
     bench.push(fence="0.1")
-    await bench.until(lambda: not bench.worker.working)
+    await turns(lambda: not bench.worker.working)
     bench.push(fence="0.3", age=2)
-    await bench.until(lambda: not bench.worker.working)
+    await turns(lambda: not bench.worker.working)
     assert run.seen == ["0.1"] and bench.told("tasks.complete") == ["0.1", "0.3"]
     bench.push(fence="0.5")  # it was answered, so nothing is remembered
-    await bench.until(lambda: len(run.seen) == 2)
+    await turns(lambda: len(run.seen) == 2)
     await bench.stop()
 
 
@@ -183,7 +184,7 @@ async def test_a_new_fence_while_the_result_is_told_is_the_one_told_next():
     bench.book.errors["tasks.complete"] = [StaleFence()]
     await bench.begin(fence="0.1")
     bench.push(fence="0.3")
-    await bench.until(lambda: not bench.worker.working)
+    await turns(lambda: not bench.worker.working)
     assert run.seen == ["0.1"] and bench.told("tasks.complete") == ["0.1", "0.3"]
     await bench.stop()
 
@@ -195,12 +196,12 @@ async def test_what_was_begun_and_stopped_counts_as_a_try(tries):
     bench.worker.pushed(TaskHint("t1", "pending", "0.1"))
     bench.world.waiting = lambda: 0
     bench.world.advance(leases.GRACE + 0.01)
-    await bench.until(lambda: not bench.worker.leases.ending)
+    await turns(lambda: not bench.worker.leases.ending)
     bench.push(fence="0.3", max_attempts=tries)
     if tries > 1:
-        await bench.until(lambda: run.seen == ["0.1", "0.3"])
+        await turns(lambda: run.seen == ["0.1", "0.3"])
     else:
-        await bench.until(lambda: bench.told("tasks.fail") == ["0.3"])
+        await turns(lambda: bench.told("tasks.fail") == ["0.3"])
         (told,) = [said for name, said in bench.book.asked if name == "tasks.fail"]
         assert (told.error.code, told.error.outcome) == ("attempts_exhausted", "unknown")
         assert len(run.seen) == 1
@@ -214,10 +215,10 @@ async def test_work_that_is_being_stopped_ends_before_it_is_begun_again():
     bench.world.waiting = lambda: 0
     bench.world.advance(leases.GRACE + 0.01)
     bench.push(fence="0.3")
-    await bench.until(lambda: bench.told("tasks.started")[-1:] == ["0.3"])
+    await turns(lambda: bench.told("tasks.started")[-1:] == ["0.3"])
     assert run.seen == ["0.1"]
     run.end.set()
-    await bench.until(lambda: not bench.worker.working)
+    await turns(lambda: not bench.worker.working)
     assert run.seen == ["0.1"] and bench.told("tasks.complete") == ["0.3"]
     await bench.stop()
 
@@ -228,7 +229,7 @@ async def test_a_result_outlives_its_lease_while_the_registry_is_away():
     await bench.begin()
     began = bench.world.now
     bench.worker.leases.renewed([t.Renewal("t1", code="stale_fence")], began)
-    await bench.until(lambda: not bench.worker.working)
+    await turns(lambda: not bench.worker.working)
     assert bench.world.now - began > t.LEASE_MS / 1000
     assert bench.told("tasks.complete") == ["f1"] * 31
     await bench.stop()
@@ -241,7 +242,7 @@ async def test_results_that_wait_for_the_registry_are_bounded(monkeypatch):
     bench.book.errors["tasks.complete"] = [RegistryUnreachable() for _ in range(9)]
     for n in range(4):
         await bench.begin(f"t{n}")
-    await bench.until(lambda: "tasks.release" in bench.book.names())
+    await turns(lambda: "tasks.release" in bench.book.names())
     (back,) = [said.task_id for name, said in bench.book.asked if name == "tasks.release"]
     assert back == "t3"
     await bench.stop()
@@ -251,9 +252,9 @@ async def test_a_report_is_repeated_under_its_fence():
     bench = Bench(answer)
     bench.book.errors["tasks.complete"] = [RegistryUnreachable(outcome="unknown")] * 3
     bench.push(fence="f9")
-    await bench.until(lambda: bench.book.names().count("tasks.complete") == 4)
+    await turns(lambda: bench.book.names().count("tasks.complete") == 4)
     assert {said.fence for name, said in bench.book.asked} == {"f9"}
-    await bench.until(lambda: not bench.worker.working)
+    await turns(lambda: not bench.worker.working)
     await bench.stop()
 
 
@@ -261,7 +262,7 @@ async def test_a_report_that_is_refused_is_not_repeated():
     bench = Bench(answer)
     bench.book.errors["tasks.complete"] = [StaleFence()]
     bench.push()
-    await bench.until(lambda: not bench.worker.working)
+    await turns(lambda: not bench.worker.working)
     assert bench.book.names() == ["tasks.complete"]
     await bench.stop()
 
@@ -282,5 +283,5 @@ async def test_after_a_login_it_looks_for_work():
     bench = Bench(answer)
     bench.worker.registry_up()
     bench.world.advance(1.5)
-    await bench.until(lambda: "tasks.claim" in bench.book.names())
+    await turns(lambda: "tasks.claim" in bench.book.names())
     await bench.stop()

@@ -6,6 +6,7 @@ from chatixia.peer.tasks import worker
 from chatixia.testing.clock import FakeWorld
 from chatixia.wire import tasks as t
 from chatixia.wire.signaling import TaskPush
+from tests.until import turns
 
 
 class Book:
@@ -49,16 +50,11 @@ class Bench:
         """Push it, and go on when its skill runs: from Python 3.12 on that is at once."""
         self.push(name, **kw)
         lease = self.worker.leases.in_hand.get(name)
-        await self.until(lambda: lease is None or lease.begun or lease.run.done())
+        await turns(lambda: lease is None or lease.begun or lease.run.done())
 
     def told(self, verb):
         """Under which fences the registry was told that."""
         return [said.fence for name, said in self.book.asked if name == verb]
-
-    async def until(self, condition):
-        async with asyncio.timeout(5):
-            while not condition():
-                await asyncio.sleep(0)
 
     async def stop(self):
         await self.worker.stop()

@@ -15,6 +15,7 @@ from chatixia.errors import BadInvitation, Denied, MeshError, NameTaken, NotFoun
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.trust import InviteRef, Join
 from tests.registry.doors import agent, http_call
+from tests.until import until
 
 
 async def test_a_machine_joins_and_its_owner_hears_of_it(registry: RegistryHarness, tmp_path: Path):
@@ -110,8 +111,7 @@ async def test_a_registry_that_stops_answers_those_who_wait(registry: RegistryHa
     invited = await asyncio.to_thread(invite, registry.profile, "pi")
     waits = asyncio.create_task(asyncio.to_thread(waiting, registry.profile, invited.key, 20_000))
     joining = registry.running.service.trust.joining
-    while not joining._waiting:
-        await asyncio.sleep(0.01)
+    await until(lambda: joining._waiting)
     joining.close()
     with pytest.raises(Unavailable, match="is stopping"):
         await asyncio.wait_for(waits, 10)

@@ -13,6 +13,7 @@ import uvloop
 from chatixia.assembly.serve import addresses
 from tests.registry.doors import HANG
 from tests.registry.strangers import HEALTH, OK, bounded, raw
+from tests.until import until
 
 
 def trusting() -> ssl.SSLContext:
@@ -38,9 +39,7 @@ async def test_a_handshake_that_is_never_finished_is_counted_and_ended(tmp_path:
         good = await raw(registry, hello, host=host, port=port, ssl=trusting())
         await good.until(OK)
         await lines[3].ended()
-        async with asyncio.timeout(HANG):
-            while len(registry.running.service.unproved):
-                await asyncio.sleep(0.01)
+        await until(lambda: not len(registry.running.service.unproved), HANG)
 
 
 @pytest.mark.usefixtures("lan")

@@ -15,6 +15,7 @@ from chatixia.registry.work import followers
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.registry import KeyCreate
 from tests.registry.doors import HANG, Peer, agent, http_call, person
+from tests.until import until
 
 
 class Line:
@@ -81,11 +82,8 @@ class Pair:
 
     async def waiting(self, many: int = 1) -> None:
         """Until so many followers are there."""
-        found = self.registry.running.service.tasks.followers._of_holder
-        async with asyncio.timeout(HANG):
-            while found.total() != many:
-                await asyncio.sleep(0.01)
-                found = self.registry.running.service.tasks.followers._of_holder
+        followers = self.registry.running.service.tasks.followers
+        await until(lambda: followers._of_holder.total() == many, HANG)
 
 
 async def test_a_submit_that_waits_brings_the_result(registry: RegistryHarness):

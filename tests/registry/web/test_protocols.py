@@ -14,6 +14,7 @@ from chatixia.registry.web.protocols import MAX_PIPELINED, POLICY, TRY_LATER
 from chatixia.testing.registry import RegistryHarness
 from tests.registry.doors import HANG, OPENED, agent, dial, token_of
 from tests.registry.strangers import HEALTH, OK, RawLine, bounded, raw
+from tests.until import until
 
 PARTS = 1024
 POST = b"POST /api/nonce HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
@@ -124,18 +125,14 @@ def begun(size: int, sent: int) -> bytes:
 
 async def emptied(registry: RegistryHarness) -> None:
     """Until no login holds anything of a share."""
-    async with asyncio.timeout(HANG):
-        while registry.running.service.unproved.members.used:
-            await asyncio.sleep(0.01)
+    await until(lambda: not registry.running.service.unproved.members.used, HANG)
 
 
 async def test_half_messages_of_logins_are_their_machines_share(registry: RegistryHarness):
     registry.running.service.unproved.members.total = 2_700_000
     one, other = await agent(registry, "a"), await agent(registry, "b")
     one.ws.transport.write(begun(1_900_000, 1_000_000))
-    async with asyncio.timeout(HANG):
-        while registry.running.service.unproved.members.used < 1_000_000:
-            await asyncio.sleep(0.01)
+    await until(lambda: registry.running.service.unproved.members.used >= 1_000_000, HANG)
     other.ws.transport.write(begun(1_900_000, 1_200_000))
     assert await other.closed() == TRY_LATER
     assert registry.running.service.roster.online("a")
@@ -160,9 +157,7 @@ async def test_pings_whose_answers_nobody_reads_end_the_login(
         await asyncio.sleep(0)
         if not len(registry.running.service.roster):
             break
-    async with asyncio.timeout(HANG):
-        while len(registry.running.service.roster):
-            await asyncio.sleep(0.01)
+    await until(lambda: not len(registry.running.service.roster), HANG)
     peer.ws.transport.abort()
     await emptied(registry)
 
@@ -228,9 +223,7 @@ async def test_sockets_that_open_and_leave_are_no_errors(tmp_path: Path, caplog:
         for _ in range(50):
             line = await raw(registry, UPGRADE + b"\r\n")
             line.writer.transport.abort()
-        async with asyncio.timeout(HANG):
-            while len(registry.running.service.unproved):
-                await asyncio.sleep(0.01)
+        await until(lambda: not len(registry.running.service.unproved), HANG)
         peer = await agent(registry, "a")
         assert (await peer.verb("status"))["type"] == "result"
     assert not [r for r in caplog.records if r.levelname == "ERROR"], caplog.text
@@ -247,9 +240,7 @@ async def test_answers_that_nobody_reads_end_with_the_time(tmp_path: Path):
                 await line.say(page)
         except ConnectionError:
             pass
-        async with asyncio.timeout(HANG):
-            while len(registry.running.service.unproved):
-                await asyncio.sleep(0.01)
+        await until(lambda: not len(registry.running.service.unproved), HANG)
 
 
 @pytest.mark.parametrize("how", ["reads none", "hangs up", "is killed"])

@@ -16,6 +16,7 @@ from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.registry import KeyCreate
 from tests.registry.doors import HANG, http_call, person
 from tests.registry.strangers import raw
+from tests.until import until
 
 
 async def key(registry: RegistryHarness, name: str) -> str:
@@ -35,9 +36,7 @@ def of(registry: RegistryHarness) -> RequestBudget:
 
 
 async def holding(registry: RegistryHarness, many: int) -> None:
-    async with asyncio.timeout(HANG):
-        while len(of(registry)) != many:
-            await asyncio.sleep(0.01)
+    await until(lambda: len(of(registry)) == many, HANG)
 
 
 async def test_half_requests_of_one_machine_leave_room_for_others(registry: RegistryHarness):
@@ -93,9 +92,8 @@ async def test_an_answer_that_nobody_reads_ends_with_its_connection(
     line.connect(("127.0.0.1", int(registry.url.rpartition(":")[2])))
     head = f"GET /api/hub/tasks/all HTTP/1.1\r\nHost: 127.0.0.1\r\nX-API-Key: {weak}\r\n\r\n"
     line.sendall(head.encode())
-    async with asyncio.timeout(HANG):  # what waits for its reader is counted
-        while of(registry)._sizes.used <= 3_000_000:
-            await asyncio.sleep(0.01)
+    # what waits for its reader is counted
+    await until(lambda: of(registry)._sizes.used > 3_000_000, HANG)
     await holding(registry, 0)
     assert of(registry)._sizes.used == 0
     line.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 from chatixia.registry.web.unproved import CONNECTION, proved
 from tests.registry.doors import agent
 from tests.registry.strangers import HEALTH, OK, bounded, raw
+from tests.until import until
 
 
 async def test_a_login_leaves_the_count_and_gives_its_address_a_reserve(tmp_path: Path):
@@ -35,8 +35,7 @@ async def test_many_that_are_closed_are_one_line(tmp_path: Path, caplog: pytest.
 async def test_a_stop_ends_those_that_wait(tmp_path: Path):
     async with bounded(tmp_path) as registry:
         line = await raw(registry, HEALTH[:-2])
-        while not len(registry.running.service.unproved):
-            await asyncio.sleep(0.01)
+        await until(lambda: len(registry.running.service.unproved))
         await registry.stop()
         await line.ended()
         await registry.start()

@@ -1,7 +1,5 @@
 """Seats and leases: who takes work, what a closed socket means, what is told to whom."""
 
-import asyncio
-
 import pytest
 
 from chatixia.core import task as core
@@ -11,6 +9,7 @@ from chatixia.registry.work import leases as module
 from chatixia.wire import tasks as t
 from chatixia.wire.signaling import TaskHint, TaskPush
 from tests.store.control.kit import ALICE, BOB, CAROL, OWNER, agent
+from tests.until import until
 
 from .desk import Desk, done
 
@@ -23,9 +22,8 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def away(desk: Desk) -> None:
     """Until no absence is timed any more."""
-    async with asyncio.timeout(10):
-        while desk.tasks._leases._away or len(desk.tasks._background) > 1:  # upkeep is one
-            await asyncio.sleep(0.01)
+    # upkeep is one
+    await until(lambda: not desk.tasks._leases._away and len(desk.tasks._background) <= 1, 10)
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from chatixia.wire import tasks as t
 from chatixia.wire.signaling import TaskDone, TaskHint, TaskProgress, TaskPush
 from chatixia.wire.verbs import TABLE
 from tests.store.control.kit import ALICE, BOB, CAROL, OWNER, client, task_id
+from tests.until import until
 
 from .desk import PLAIN, Desk, done
 
@@ -278,8 +279,6 @@ async def test_after_standing_still_what_was_sent_is_read_before_time_is_judged(
     monkeypatch.setattr(desk.tasks, "sweep", sweep)
     monkeypatch.setattr(desk.tasks, "_stood_still", judge)
     desk.world.advance(6.0)
-    async with asyncio.timeout(20):
-        while True not in seen or seen[-1] != "sweep":
-            await asyncio.sleep(0.01)
+    await until(lambda: True in seen and seen[-1] == "sweep")
     late = seen.index(True)
     assert seen[late + 1 : late + 3] == [False, "sweep"]

@@ -99,7 +99,7 @@ async def test_whose_membership_ends_has_a_credential_until_then_and_none_after(
         running = registry.running.service
         peer = await doors.agent(registry, "anna")
         [socket] = [each for each in running.roster if each.id == "anna"]
-        socket.not_after = running._store.now() + 60
+        socket.not_after = registry.running.store.now() + 60
         [entry] = [e for e in running.config.frame(socket).ice_servers if "username" in e]
         assert float(str(entry["username"]).partition(":")[0]) <= REAL.wall() + 61
         socket.not_after = 1.0

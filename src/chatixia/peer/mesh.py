@@ -55,7 +55,8 @@ class PeerMesh:
     ``await start()``, ``await stop()``; between them every method of ``core.ports.MeshPort``.
     ``records``: the table of peers, shared with the links. ``peers``: the sessions in it;
     ``router``: link or queue; ``listener``: what links report goes there;
-    ``dispatcher``: the requests at work; ``status``: tells the others of them.
+    ``dispatcher``: the requests at work; ``status``: tells the others of them;
+    ``worker``: those of the queue, if there is a registry.
     """
 
     def __init__(
@@ -84,10 +85,10 @@ class PeerMesh:
         self._duplicates = DuplicateGuard(me.ns, world, self._served)
         self._announcements: AnnouncementReceiver | None = None
         self._queue: QueueClient | None = None
-        self._worker: QueueWorker | None = None
+        self.worker: QueueWorker | None = None
         if registry is not None:
             self._queue = QueueClient(registry, world, timers)
-            self._worker = QueueWorker(
+            self.worker = QueueWorker(
                 me.id, registry, world, timers, me.clock.now, self._duplicates
             )
             self._announcements = AnnouncementReceiver(registry, world)
@@ -116,8 +117,8 @@ class PeerMesh:
         Returns when nothing runs any more, after ``seconds`` at the latest.
         """
         self.dispatcher.stopping = True
-        if self._worker is not None:
-            self._worker.drain()
+        if self.worker is not None:
+            self.worker.drain()
         if self._registry is not None:
             self._registry.heartbeat(0, [], leaving=True)
         with contextlib.suppress(TimeoutError):
@@ -126,7 +127,7 @@ class PeerMesh:
                     await asyncio.wait(running)
 
     def _queued_runs(self) -> list[asyncio.Task[Any]]:
-        return self._worker.runs if self._worker is not None else []
+        return self.worker.runs if self.worker is not None else []
 
     async def stop(self) -> None:
         """Cancel what runs, close links, end every task."""
@@ -136,8 +137,8 @@ class PeerMesh:
         for peer in self.peers:
             if peer.looking is not None:
                 peer.looking.cancel()
-        if self._worker is not None:  # first: a task may wait for a link's handler to end
-            await self._worker.stop()
+        if self.worker is not None:  # first: a task may wait for a link's handler to end
+            await self.worker.stop()
         await self.dispatcher.stop()
         if self._announcements is not None:
             await self._announcements.stop()
@@ -381,8 +382,8 @@ class PeerMesh:
         """Answer requests from links and queue."""
         self._skills = {skill.name: skill for skill in skills}
         self.dispatcher.handler = handler
-        if self._worker is not None:
-            self._worker.serve(handler, list(self._skills), slots)
+        if self.worker is not None:
+            self.worker.serve(handler, list(self._skills), slots)
         if self._announcements is not None:
             self._announcements.handler = handler
         if self._registry is not None:
@@ -399,8 +400,8 @@ class PeerMesh:
     def _registry_moved(self, up: bool) -> None:
         if up and self._queue is not None:
             self._queue.registry_up()
-        if up and self._worker is not None:
-            self._worker.registry_up()
+        if up and self.worker is not None:
+            self.worker.registry_up()
         self.router.registry_state(up)
 
     def _pushed(self, push: msgspec.Struct) -> None:
@@ -409,8 +410,8 @@ class PeerMesh:
             return
         if self._queue is not None:
             self._queue.pushed(push)
-        if self._worker is not None:
-            self._worker.pushed(push)
+        if self.worker is not None:
+            self.worker.pushed(push)
 
     def _target(self, outgoing: Outgoing) -> PeerState:
         if outgoing.timeout <= 0:

@@ -271,12 +271,12 @@ async def test_a_beat_renews_only_what_runs_here(registry: RegistryHarness, key:
     running = registry.running.service
     await running.tasks.submit(OWNER, ask)
     first = await port.verb("tasks.claim", Claim("c1", 1, ["echo"]))
-    until = (await running.tasks._store.leases.leased())[0].lease
+    until = (await registry.running.store.leases.leased())[0].lease
     await port.verb("heartbeat", Beat("outsider", skill_names=["echo"], polls=False))
-    assert (await running.tasks._store.leases.leased())[0].lease == until
+    assert (await registry.running.store.leases.leased())[0].lease == until
     (renewed,) = (await port.verb("tasks.renew", Renew(held(first)))).leases
     assert renewed.lease_ms == 60_000
-    assert (await running.tasks._store.leases.leased())[0].lease > until
+    assert (await registry.running.store.leases.leased())[0].lease > until
     await port.stop()
 
 

@@ -96,8 +96,8 @@ async def test_a_stop_says_nothing(caplog: pytest.LogCaptureFixture):
     watch = LoopEnd("a", stop)
     watch.cancel()
     watch.at_exit()
-    await asyncio.wait({watch._task}, timeout=10)
-    assert watch._task.cancelled() and not stopped and not caplog.records
+    await asyncio.wait({watch.task}, timeout=10)
+    assert watch.task.cancelled() and not stopped and not caplog.records
 
 
 async def test_what_cannot_be_stopped_holds_up_no_end(
@@ -116,9 +116,9 @@ async def test_what_cannot_be_stopped_holds_up_no_end(
         with caplog.at_level(logging.DEBUG, "chatixia"):
             watch = LoopEnd("a", stop)
             await asyncio.sleep(0)
-            watch._task.cancel()
-            await asyncio.wait({watch._task}, timeout=10)
-        assert watch._task.cancelled()
+            watch.task.cancel()
+            await asyncio.wait({watch.task}, timeout=10)
+        assert watch.task.cancelled()
         assert [one.levelname for one in caplog.records] == ["WARNING", "DEBUG"]
         atexit.unregister(watch.at_exit)
 
@@ -130,8 +130,8 @@ def test_a_loop_that_was_closed_over_it(caplog: pytest.LogCaptureFixture):
         return LoopEnd("a", lambda: asyncio.sleep(0))
 
     watch = loop.run_until_complete(begin())
-    watch._task.cancel()
-    loop.run_until_complete(asyncio.wait({watch._task}))
+    watch.task.cancel()
+    loop.run_until_complete(asyncio.wait({watch.task}))
     loop.close()
     caplog.clear()
     watch.at_exit()

@@ -354,7 +354,7 @@ async def test_the_end_of_a_login_ends_what_goes_over_the_relay():
     async with front() as door, logged_in(door) as made:
         relayed = made.relay = Relayed()
         await door.sockets[0].close()
-        await settled(lambda: relayed.resets)
+        await until(lambda: relayed.resets)
 
 
 async def test_frames_that_are_no_frames_end_nothing():

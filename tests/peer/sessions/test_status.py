@@ -62,12 +62,12 @@ async def working(kind: Any = "task") -> tuple[Network, Any, Any, Work, asyncio.
 async def test_who_is_linked_hears_what_a_process_does_and_that_it_ended(kind, state):
     net, a, b, work, call = await working(kind)
     try:
-        b.status._pace()
+        b.status.tell_now()
         assert a.listener.status("b") == state
         assert a.peers["b"].status.running == 1
         work.go.set()
         await call
-        b.status._pace()
+        b.status.tell_now()
         assert a.listener.status("b") == "idle"
         assert b.listener.status("a") == ""
     finally:
@@ -78,16 +78,16 @@ async def test_a_change_is_told_some_times_more_and_then_no_more(told):
     net, a, b, work, call = await working()
     try:
         for _ in range(REPEATS + 4):
-            b.status._pace()
+            b.status.tell_now()
         assert len([1 for owner, _ in told if owner == "b"]) == 1 + REPEATS
         assert len({data for _, data in told}) == 1
         work.go.set()
         await call
         told.lost = True
-        b.status._pace()
+        b.status.tell_now()
         assert a.listener.status("b") == "acting"
         told.lost = False
-        b.status._pace()
+        b.status.tell_now()
         assert a.listener.status("b") == "idle"
     finally:
         await net.stop()
@@ -98,7 +98,7 @@ async def test_what_is_over_before_it_is_told_is_not_told(told):
     try:
         work.go.set()
         await call
-        b.status._pace()
+        b.status.tell_now()
         assert not told
     finally:
         await net.stop()
@@ -110,7 +110,7 @@ async def test_a_path_without_datagrams_takes_it_in_the_session_once(monkeypatch
     try:
         frames = b.peers["a"].calls.session.s
         for _ in range(REPEATS + 2):
-            b.status._pace()
+            b.status.tell_now()
         assert b.peers["a"].calls.session.s == frames + 1
         work.go.set()
         await call
@@ -124,7 +124,7 @@ async def test_nothing_is_told_to_who_does_not_know_it(told, monkeypatch):
     try:
         for path in net.paths_of("b"):
             path.capabilities = frozenset({"session/1"})
-        b.status._pace()
+        b.status.tell_now()
         assert not told and a.listener.status("b") == ""
         work.go.set()
         await call
@@ -159,7 +159,7 @@ async def test_an_overtaken_one_does_not_count_and_junk_is_left_out():
 async def test_a_link_that_opens_during_work_hears_of_it():
     net, _, b, work, call = await working()
     try:
-        b.status._pace()
+        b.status.tell_now()
         late = net.node("c")
         await late.start()
         await late.ping("b")

@@ -137,7 +137,7 @@ class Pair:
 
     @property
     def lease(self):
-        return next(iter(self.b._worker.leases.in_hand.values()))
+        return next(iter(self.b.worker.leases.in_hand.values()))
 
 
 @asynccontextmanager
@@ -194,7 +194,7 @@ async def test_an_error_is_told_once_and_the_next_try_is_one():
 async def test_what_was_stopped_with_its_caller_is_run_again_after_it():
     async with pair() as both:
         call = await both.begun()
-        await turns(lambda: both.b._worker.leases.in_hand)
+        await turns(lambda: both.b.worker.leases.in_hand)
         both.b.listener.departed("a", both.a.incarnation)
         await turns(lambda: both.skill.starts == 2)
         assert both.skill.stopped == [()]
@@ -205,7 +205,7 @@ async def test_what_was_stopped_with_its_caller_is_run_again_after_it():
 async def test_a_canceled_task_stops_what_the_link_began_and_says_why():
     async with pair() as both:
         call = await both.begun()
-        await turns(lambda: both.b._worker.leases.in_hand and both.lease.begun)
+        await turns(lambda: both.b.worker.leases.in_hand and both.lease.begun)
         lease = both.lease
         both.b._pushed(TaskHint(lease.task.id, "canceled", lease.fence, "enough"))
         await turns(lambda: both.skill.stopped)
@@ -217,9 +217,9 @@ async def test_a_lease_that_is_lost_leaves_the_run_to_the_next_fence():
     async with pair() as both:
         call = await both.begun()
         for _ in range(4):  # more often than it might be tried
-            await turns(lambda: both.b._worker.leases.in_hand)
+            await turns(lambda: both.b.worker.leases.in_hand)
             lease = both.lease
-            both.b._worker.leases.lose(lease)
+            both.b.worker.leases.lose(lease)
             await turns(lease.run.done)
             both.hub.give()
         both.skill.go.set()
@@ -230,7 +230,7 @@ async def test_a_lease_that_is_lost_leaves_the_run_to_the_next_fence():
 async def test_a_stop_ends_who_waits_and_begins_nothing():
     async with pair() as both:
         call = await both.begun()
-        await turns(lambda: both.b._worker.leases.in_hand)
+        await turns(lambda: both.b.worker.leases.in_hand)
         await both.b.stop()
         assert (both.skill.starts, len(both.skill.stopped)) == (1, 1)
         call.cancel()
@@ -266,7 +266,7 @@ async def test_with_a_real_registry_and_a_real_link_it_runs_once():
         await until(lambda: skill.starts, 15)
         a.peers["b"].channel.detach(a.peers["b"].channel.path)
         a.listener.refused("b", Unreachable("No path."))
-        await until(lambda: b._worker.working, 15)
+        await until(lambda: b.worker.working, 15)
         skill.go.set()
         answer = await call
     assert (answer.value, answer.via, skill.starts) == (b'"run 1"', "queue, plain", 1)

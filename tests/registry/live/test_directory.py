@@ -178,7 +178,7 @@ async def test_who_is_away_too_long_is_forgotten(registry: RegistryHarness):
     await a.next("peer_left")
     directory = registry.running.service.directory
     for past, listed in ((FORGET_SECONDS - 60, True), (FORGET_SECONDS + 1, False)):
-        now = registry.running.service.members._store.now() + past
+        now = registry.running.store.now() + past
         directory._away._now = lambda now=now: now  # type: ignore[misc]
         assert (directory.record("b") is not None) is listed
         assert ("b" in await names(registry)) is listed

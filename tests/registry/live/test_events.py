@@ -77,7 +77,7 @@ async def test_nothing_falls_between_what_was_missed_and_what_is_told(registry: 
     service = registry.running.service
     first, late = await page(registry), await page(registry)
     cursor = (await first.verb("watch"))["body"]["cursor"]
-    read = service.events._store.events.after
+    read = registry.running.store.events.after
     reads = 0
 
     async def slow(since: str, limit: int = 200) -> list[StoredEvent]:
@@ -89,7 +89,7 @@ async def test_nothing_falls_between_what_was_missed_and_what_is_told(registry: 
             await first.next("event", id="between")
         return rows
 
-    service.events._store.events.after = slow  # type: ignore[method-assign]
+    registry.running.store.events.after = slow  # type: ignore[method-assign]
     await late.verb("watch", cursor=cursor)
     assert (await late.next("event", id="between"))["change"] == "redeemed"
 

@@ -51,7 +51,7 @@ async def test_a_key_opens_until_it_is_revoked(registry: RegistryHarness):
 
 async def test_a_token_does_not_pass_to_a_new_key_of_the_same_name(registry: RegistryHarness):
     keys = registry.running.service.trust.keys
-    store = registry.running.service.members._store
+    store = registry.running.store
     first = await keys.create(person(), KeyCreate("script"))
     token = (await http_call(registry, "POST", "/api/token", {}, x_api_key=first.key)).json
     await keys.revoke(person(), KeyRef(first.id))

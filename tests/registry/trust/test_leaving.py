@@ -95,7 +95,7 @@ async def test_the_waiting_work_of_a_revoked_machine_ends_with_it(
     for_it = await asker.verb("tasks.submit", target_agent_id="sensor", skill="s", payload=payload)
     tasks = [said["body"]["task_id"] for said in (mine, theirs, for_it)]
     await asyncio.to_thread(revoke, registry.profile, "pi")
-    store = registry.running.service.tasks._store
+    store = registry.running.store
     ends = [(await store.tasks.get("default", id))[1] for id in tasks]
     assert [task.error and task.error.code for task in ends] == [
         "revoked",
@@ -127,11 +127,11 @@ async def test_what_a_dead_registry_left_of_a_revoked_one_ends_at_the_next_start
         await asyncio.to_thread(revoke, registry.profile, "bad")
         await registry.running.service.trust.keys.revoke(person(), KeyRef(key.id))
     waiting = (said["body"]["task_id"], sent.json["task_id"])
-    store = registry.running.service.tasks._store
+    store = registry.running.store
     assert [(await store.tasks.get("default", id))[1].state for id in waiting] == ["pending"] * 2
     await registry.stop()
     await registry.start()
-    store, news = registry.running.service.tasks._store, asyncio.Event()
+    store, news = registry.running.store, asyncio.Event()
     deaf = store.listen(lambda notices: news.set())
     async with asyncio.timeout(HANG):
         while True:
@@ -159,7 +159,7 @@ async def test_the_waiting_work_of_a_revoked_key_ends_and_its_successor_keeps_it
         sent = await http_call(registry, "POST", "/api/hub/tasks", bodies, x_api_key=made[-1].key)
         ids.append(sent.json["task_id"])
         await keys.revoke(person(), KeyRef(made[0].id))  # the second time it is the first, again
-    store = registry.running.service.tasks._store
+    store = registry.running.store
     assert [(await store.tasks.get("default", id))[1].state for id in ids] == [
         "canceled",
         "pending",

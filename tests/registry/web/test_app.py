@@ -44,7 +44,7 @@ def minted(registry: RegistryHarness, kind: str, **more: Any) -> str:
 
 
 def outside(registry: RegistryHarness, age: float, mesh: str, key: SignKey) -> str:
-    now = registry.running.service.members._store.now() - age
+    now = registry.running.store.now() - age
     made = Tokens([key], mesh, lambda: now, REAL)
     return made.issue(Principal(AgentId("admin"), "owner"))
 

@@ -54,7 +54,7 @@ async def test_half_requests_of_one_machine_leave_room_for_others(registry: Regi
 
 
 async def test_bytes_that_one_machine_announces_are_its_share(registry: RegistryHarness):
-    of(registry)._sizes = Shares(1600)
+    of(registry).sizes = Shares(1600)
     weak, other = await key(registry, "weak"), await key(registry, "other")
     await raw(registry, half(weak, 1200))
     await holding(registry, 1)
@@ -93,9 +93,9 @@ async def test_an_answer_that_nobody_reads_ends_with_its_connection(
     head = f"GET /api/hub/tasks/all HTTP/1.1\r\nHost: 127.0.0.1\r\nX-API-Key: {weak}\r\n\r\n"
     line.sendall(head.encode())
     # what waits for its reader is counted
-    await until(lambda: of(registry)._sizes.used > 3_000_000, HANG)
+    await until(lambda: of(registry).sizes.used > 3_000_000, HANG)
     await holding(registry, 0)
-    assert of(registry)._sizes.used == 0
+    assert of(registry).sizes.used == 0
     line.close()
     whole = await http_call(registry, "GET", "/api/hub/tasks/all", x_api_key=weak)
     assert len(whole.json) == 8
@@ -110,7 +110,7 @@ async def test_a_strangers_request_counts_where_it_was_accepted():
 
 async def test_what_a_request_takes_comes_back_however_it_ends():
     made = RequestBudget()
-    made._sizes = Shares(1600)
+    made.sizes = Shares(1600)
     who: Any = cast(Any, type("Who", (), {"id": "a", "machine": None, "invitation": ""})())
     with pytest.raises(Overloaded), made.admit(who, 10**9):
         pass
@@ -118,7 +118,7 @@ async def test_what_a_request_takes_comes_back_however_it_ends():
         held.need(200)
         held.owe(10**6)
         raise ZeroDivisionError
-    assert (made._sizes.used, made._many.used) == (0, 0)
+    assert (made.sizes.used, made._many.used) == (0, 0)
 
 
 async def test_a_body_in_time_is_given_on(monkeypatch: pytest.MonkeyPatch):

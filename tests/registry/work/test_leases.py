@@ -23,7 +23,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 async def away(desk: Desk) -> None:
     """Until no absence is timed any more."""
     # upkeep is one
-    await until(lambda: not desk.tasks._leases._away and len(desk.tasks._background) <= 1, 10)
+    await until(lambda: not desk.tasks.leases._away and len(desk.tasks._background) <= 1, 10)
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ async def test_another_process_of_the_name_does_not_save_the_old_ones_leases(
     await away(desk)
     assert await desk.state(OWNER, push.task.id) == "pending"
     desk.tasks.offline(BOB.id, BOB.incarnation)  # the old socket's end comes late
-    assert desk.tasks._leases.workers["bob"].incarnation == fresh.incarnation
+    assert desk.tasks.leases.workers["bob"].incarnation == fresh.incarnation
     await away(desk)
 
 
@@ -108,7 +108,7 @@ async def test_those_that_fell_silent_are_remembered_within_a_bound(
     monkeypatch.setattr(module, "MOST_SILENT", 2)
     for n in range(5):
         desk.tasks.offline(AgentId(f"a{n}"), "f" * 16, silent=True)
-    assert list(desk.tasks._leases._silent) == ["a3", "a4"]
+    assert list(desk.tasks.leases._silent) == ["a3", "a4"]
 
 
 @pytest.mark.parametrize("successor", [False, True])
@@ -130,7 +130,7 @@ async def test_what_was_sent_to_a_process_that_died_is_not_given_out_again(
     assert task.error
     end = (task.state, task.error.code, task.error.outcome)
     assert end == ("failed", "attempts_exhausted", "unknown")
-    assert not list(desk.tasks._leases.away())
+    assert not list(desk.tasks.leases.away())
 
 
 async def test_what_was_sent_before_a_goodbye_goes_to_another(desk: Desk):
@@ -150,7 +150,7 @@ async def test_who_returns_while_its_end_is_written_is_not_away_for_ever(
     desk.tasks.lost(BOB.id, BOB.incarnation)
     desk.online(BOB, epoch="1.2")
     await away(desk)
-    assert not list(desk.tasks._leases.away())
+    assert not list(desk.tasks.leases.away())
 
 
 async def test_a_goodbye_ends_them_at_once(working: tuple[Desk, TaskPush]):
@@ -166,7 +166,7 @@ async def test_the_holder_of_a_canceled_task_is_told_to_stop(working: tuple[Desk
     [hint] = await desk.sockets.wait("bob", TaskHint)
     why = "The task was canceled: enough"
     assert hint == TaskHint(push.task.id, "canceled", push.fence, why)
-    assert not desk.tasks._leases.holds("bob", "default", push.task.id, push.fence)
+    assert not desk.tasks.leases.holds("bob", "default", push.task.id, push.fence)
 
 
 async def test_pushes_go_to_the_login_that_got_the_seat(desk: Desk):
@@ -191,9 +191,9 @@ async def test_no_slots_no_work_and_more_slots_more_work(desk: Desk):
 async def test_marks_of_tasks_that_ended_are_not_written(working: tuple[Desk, TaskPush]):
     desk, push = working
     await desk.tasks.complete(BOB, done(push))
-    assert desk.tasks._leases.take_marks() == []
-    desk.tasks._leases.put_back([(push.task.id, 1)])
-    assert desk.tasks._leases.take_marks() == []
+    assert desk.tasks.leases.take_marks() == []
+    desk.tasks.leases.put_back([(push.task.id, 1)])
+    assert desk.tasks.leases.take_marks() == []
 
 
 async def test_after_a_restart_leases_are_known_and_full(desk: Desk):
@@ -202,7 +202,7 @@ async def test_after_a_restart_leases_are_known_and_full(desk: Desk):
     push = await desk.pushed(BOB)
     await desk.tasks.started(BOB, t.Held(name, push.fence))
     await desk.restart()
-    assert desk.tasks._leases.holds("bob", "default", name, push.fence)
+    assert desk.tasks.leases.holds("bob", "default", name, push.fence)
     await desk.later(core.LEASE - 1)
     assert await desk.state(OWNER, name) == "assigned"
     await desk.tasks.complete(BOB, done(push))

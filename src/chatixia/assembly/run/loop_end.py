@@ -25,22 +25,22 @@ SENTENCE: Final = (
 
 
 class LoopEnd:
-    """Watches from now on; :meth:`cancel` it when ``stop`` is called by other code."""
+    """Watches from now on, in ``task``; :meth:`cancel` it when ``stop`` is called by other code."""
 
     def __init__(self, name: str, stop: Callable[[], Awaitable[None]]) -> None:
         self._name, self._stop = name, stop
         self._pid = process_id()
         self._loop = asyncio.get_running_loop()
         self._over = False
-        self._task = self._loop.create_task(self._watch())
+        self.task = self._loop.create_task(self._watch())
         atexit.register(self.at_exit)
 
     def cancel(self) -> None:
         """The agent is being stopped."""
         self._over = True
         atexit.unregister(self.at_exit)
-        if not self._loop.is_closed() and self._task is not asyncio.current_task(self._loop):
-            self._task.cancel()
+        if not self._loop.is_closed() and self.task is not asyncio.current_task(self._loop):
+            self.task.cancel()
 
     async def _watch(self) -> None:
         try:

@@ -80,7 +80,7 @@ class StartReport(msgspec.Struct):
 
 
 class RunningRegistry:
-    """A registry that serves; ``stop`` it."""
+    """A registry that serves; ``stop`` it. ``store``: what it remembers."""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class RunningRegistry:
         stun: list[asyncio.DatagramTransport],
     ) -> None:
         self.started, self.profile, self.service = started, profile, service
-        self._store, self._lock = store, lock
+        self.store, self._lock = store, lock
         self._servers, self._tasks, self._stun = servers, tasks, stun
 
     async def ended(self) -> None:
@@ -110,7 +110,7 @@ class RunningRegistry:
             server.should_exit = True
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.service.unproved.stop()
-        await self._store.close()
+        await self.store.close()
         self._lock.release()
 
 

@@ -57,7 +57,7 @@ class StatusTeller:
     def changed(self) -> None:
         """Work began or ended: tell of it soon."""
         if self._timer is None:
-            self._timer = self._timers.later(PACE_SECONDS, self._pace)
+            self._timer = self._timers.later(PACE_SECONDS, self.tell_now)
 
     def opened(self, state: PeerState) -> None:
         """A link opened in the middle of work: its end hears of it too."""
@@ -69,7 +69,8 @@ class StatusTeller:
         if self._timer is not None:
             self._timer.cancel()
 
-    def _pace(self) -> None:
+    def tell_now(self) -> None:
+        """Tell what changed since the last time, or again what may have been lost."""
         self._timer = None
         now = self.present
         fresh = (now.status, now.running) != (self._told.status, self._told.running)

@@ -44,10 +44,10 @@ class RequestUse(ShareUse):
 
 
 class RequestBudget:
-    """All requests of members, by holder (core.shares)."""
+    """All requests of members, by holder (core.shares). ``sizes``: their bytes."""
 
     def __init__(self) -> None:
-        self._many, self._sizes = Shares(MAX_REQUESTS), Shares(MAX_REQUEST_BYTES)
+        self._many, self.sizes = Shares(MAX_REQUESTS), Shares(MAX_REQUEST_BYTES)
 
     def __len__(self) -> int:
         return self._many.used
@@ -64,7 +64,7 @@ class RequestBudget:
         holder = holder_of(principal)
         if not self._many.take(holder):
             raise Overloaded("Too many requests of yours are under way.", retry_after=RETRY_SECONDS)
-        use = RequestUse(self._sizes, holder)
+        use = RequestUse(self.sizes, holder)
         try:
             use.need(size)
             yield use

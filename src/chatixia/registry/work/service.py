@@ -48,7 +48,8 @@ Handler = Callable[[Principal, Any], Awaitable[Any]]
 class TaskService:
     """All task verbs. ``handlers[name](principal, request)`` answers with the verb's reply.
 
-    ``is_removed(namespace, id)``: whether the owner revoked that id, or its machine.
+    ``is_removed(namespace, id)``: whether the owner revoked that id, or its machine. ``leases``:
+    who works on what.
     """
 
     def __init__(
@@ -60,13 +61,13 @@ class TaskService:
     ) -> None:
         self._store, self._world, self._pushes = store, world, pushes
         self._background = BackgroundTasks(_upkeep_failed)
-        self._leases = LeaseTable(store, pushes, self._background.spawn)
+        self.leases = LeaseTable(store, pushes, self._background.spawn)
         self._watches = Watches(pushes)
         self.followers = Followers()
         self._fetched: dict[int, str] = {}
         self.is_removed = is_removed
         self._stopping = asyncio.Event()
-        self._removal = Removal(store, self._leases, self._stopping)
+        self._removal = Removal(store, self.leases, self._stopping)
         self._tidied = 0.0
         self._failed = ""
         self._deaf: Callable[[], None] = lambda: None
@@ -91,14 +92,14 @@ class TaskService:
     async def start(self) -> None:
         """Learn what lives, then sweep and push from here on."""
         self._deaf = self._store.listen(self._hear)
-        self._leases.load(await self._store.leases.leased())
+        self.leases.load(await self._store.leases.leased())
         self._background.spawn(self._run())
 
     async def stop(self) -> None:
         """Stop sweeping and pushing; leases stay as they are."""
         self.followers.close()
         self._stopping.set()
-        self._leases.close()
+        self.leases.close()
         await self._background.wait()
         self._deaf()
 
@@ -126,7 +127,7 @@ class TaskService:
     async def sweep(self) -> None:
         """Do what time demands; nothing is written if nothing is due."""
         due = self._store.upkeep.next_due()
-        marks = self._leases.take_marks()
+        marks = self.leases.take_marks()
         if marks or (due is not None and due <= self._store.now()):
             await self._sweep(marks)
         if self._fetched:
@@ -141,17 +142,17 @@ class TaskService:
 
     async def _sweep(self, marks: list[tuple[str, int]]) -> None:
         try:
-            while await self._store.upkeep.sweep(marks, self._leases.away()) == PER_GROUP:
-                marks = self._leases.take_marks()
+            while await self._store.upkeep.sweep(marks, self.leases.away()) == PER_GROUP:
+                marks = self.leases.take_marks()
         except MeshError:
-            self._leases.put_back(marks)
+            self.leases.put_back(marks)
             raise
 
     # --- what the sockets report -------------------------------------------------------------
 
     def online(self, worker: WorkerLogin) -> None:
         """An agent logged in, or its slots or skills changed. Not for clients, keys or people."""
-        self._leases.online(worker)
+        self.leases.online(worker)
 
     def offline(
         self, agent: AgentId, incarnation: str, clean: bool = False, silent: bool = False
@@ -160,11 +161,11 @@ class TaskService:
 
         ``silent``: nothing was read there, so a loop may only be blocked: they keep their time.
         """
-        self._leases.offline(agent, incarnation, clean, silent)
+        self.leases.offline(agent, incarnation, clean, silent)
 
     def lost(self, agent: AgentId, incarnation: str) -> None:
         """Its socket closed without a goodbye, and it did not return in time."""
-        self._leases.lost(agent, incarnation)
+        self.leases.lost(agent, incarnation)
 
     def login_ended(self, party: AgentId, epoch: str) -> None:
         """Any principal's socket closed: its watches end."""
@@ -184,13 +185,13 @@ class TaskService:
     def _hear(self, notices: list[Notice]) -> None:
         for notice in notices:
             if isinstance(notice, TaskAssigned):
-                self._leases.assigned(notice)
+                self.leases.assigned(notice)
             elif isinstance(notice, TaskChanged):
                 self._changed(notice)
 
     def _changed(self, notice: TaskChanged) -> None:
         row, task = notice.row, notice.task
-        self._leases.changed(notice)
+        self.leases.changed(notice)
         if core.is_terminal(task.state):
             done = TaskDone(self._watches.show(task))
             if self._pushes.push(AgentId(row.source), done):
@@ -226,7 +227,7 @@ class TaskService:
 
     async def _know(self, ns: str, target: str) -> None:
         """Refuse a target that is not a member: no agent would ever take the task."""
-        if not target or target in self._leases.workers:
+        if not target or target in self.leases.workers:
             return
         if self.is_removed(ns, target) or not await self._store.members.knows(ns, target):
             raise UnknownAgent(f"No agent named {target} is in the mesh.", agent=target)
@@ -272,7 +273,7 @@ class TaskService:
 
     async def claim(self, principal: Principal, request: t.Claim) -> t.Grants:
         """Work by asking. An agent that is logged in gets what its skills say."""
-        worker = self._leases.workers.get(principal.id)
+        worker = self.leases.workers.get(principal.id)
         skills = frozenset(request.skills)
         if worker is not None:
             skills = skills & worker.skills if skills else worker.skills
@@ -284,8 +285,8 @@ class TaskService:
 
     async def started(self, principal: Principal, request: t.Held) -> Done:
         """The worker took it up: an attempt counts."""
-        if self._leases.holds(principal.id, principal.ns, request.task_id, request.fence):
-            self._leases.started(request.task_id)
+        if self.leases.holds(principal.id, principal.ns, request.task_id, request.fence):
+            self.leases.started(request.task_id)
         else:
             await self._store.leases.started(principal, request.task_id, request.fence)
         return Done()
@@ -293,7 +294,7 @@ class TaskService:
     async def renew(self, principal: Principal, request: t.Renew) -> t.Renewed:
         """All leases of one process at once, each answered for itself."""
         done = await self._store.leases.renew(principal, request.leases)
-        self._leases.renewed(principal.id, done)
+        self.leases.renewed(principal.id, done)
         return done
 
     async def progress(self, principal: Principal, request: t.Report) -> Done:

@@ -2,6 +2,7 @@
 #   make demo [FILE=path] [ONCE=1]     three agents do a real job over peer-to-peer links
 #             [ENGINE=aiortc]          or ENGINE=wrtc,analyst=aiortc
 #   make test [T=path]                 lint, types, unit and acceptance tests
+#   make unit [T=path]                 the quick ones: no root, no browser, no engines or servers
 #   make soak                          the long ones
 #   make bench [ONLY=call,link]        measures; build/bench.json
 #              [BASE=rev]              against another commit, in pairs; build/bench-base.json
@@ -11,9 +12,10 @@ SHELL := /bin/sh
 PYTHON := .venv/bin/python
 # More workers than cores: the long acceptance tests mostly wait, and run beside the unit tests.
 JOBS ?= 4
+UNIT_JOBS ?= 2
 T ?=
 
-.PHONY: demo test soak lint types fmt bench faults lock clean env-demo env-dev
+.PHONY: demo test unit soak lint types fmt bench faults lock clean env-demo env-dev
 .DEFAULT_GOAL := test
 
 env-demo:
@@ -29,6 +31,11 @@ test: env-dev lint types
 	@scripts/system.sh chromium curl ip nft tcpdump turnserver unshare
 	@exec scripts/isolated.sh $(PYTHON) -m pytest -n $(JOBS) --dist loadgroup --max-worker-restart 0 \
 	  -m "not soak and not bench" $(T)
+
+# Quick is what needs no tool, no root and no machine of its own: tests/conftest.py marks the rest.
+unit: env-dev
+	@exec $(PYTHON) -m pytest -n $(UNIT_JOBS) --dist worksteal --max-worker-restart 0 -q \
+	  -m "not acceptance and not integration and not root and not browser and not soak and not bench" $(T)
 
 soak: env-dev
 	@scripts/system.sh chromium curl ip nft tcpdump turnserver unshare

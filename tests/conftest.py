@@ -21,12 +21,29 @@ CI = os.environ.get("CI", "").lower() in {"1", "true"}
 settings.register_profile("patient", deadline=None)  # a busy machine is no defect
 settings.load_profile("patient")
 os.environ.setdefault("CHATIXIA_LINKS_RELAY", "false")  # as tests.lab.procs.Procs says
+INTEGRATION = (
+    "assembly",
+    "bench",
+    "hub",
+    "interop",
+    "lab",
+    "peer/engines",
+    "peer/links",
+    "peer/test_driver.py",
+    "registry/web",
+)
+"""Where tests start engines, servers or processes; `make unit` leaves them out."""
 CUT_OFF = os.environ.get("CHATIXIA_CUT_OFF") == "1"  # set by scripts/isolated.sh
 
 
 @pytest.hookimpl(trylast=True)  # after the folders have set their marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Start the long waits first, so that the unit tests run beside them."""
+    root = config.rootpath / "tests"
+    for item in items:
+        place = item.path.relative_to(root) if item.path.is_relative_to(root) else item.path
+        if any(place.is_relative_to(each) for each in INTEGRATION):
+            item.add_marker(pytest.mark.integration)
     items.sort(key=lambda item: item.get_closest_marker("acceptance") is None)
 
 

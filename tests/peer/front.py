@@ -27,6 +27,7 @@ from chatixia.wire.signaling import (
     Welcome,
 )
 from tests.core.circle import NOW, Party, agent, owner
+from tests.intercept import Interceptor
 
 _frames = decoder(FromAgent)
 
@@ -37,7 +38,7 @@ class Front:
 
     def __init__(self, party: Party | None = None) -> None:
         self.party = party or Party("registry", "registry", owner())
-        self.bend: Callable[[Any], Any] = lambda frame: frame
+        self.bend = Interceptor()
         self.refuse: SignalError | None = None
         self.proof: RevokedPush | None = None
         self.certificate = b""
@@ -57,7 +58,7 @@ class Front:
                 await self._changed.wait()
 
     async def say(self, ws: ServerConnection, frame: Any) -> None:
-        if (bent := self.bend(frame)) is not None:
+        for bent in self.bend(frame):
             await ws.send(encode(bent).decode())
 
     async def __call__(self, ws: ServerConnection) -> None:

@@ -1,7 +1,7 @@
 """Link drivers with real engines in one process, and between them a registry that tests can bend.
 
 The relay does what the real one does with signaling: it stamps the sender and passes frames on
-as bytes. ``bend`` sees each frame first and may change, drop or multiply it.
+as bytes. ``bend`` sees each frame first and may change, drop, hold or multiply it.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ from chatixia.wire.signaling import (
 )
 from chatixia.world import REAL
 from tests.core.circle import Party, agent
+from tests.intercept import Interceptor
 
 SECONDS = 20.0
-Bend = Callable[[str, msgspec.Struct], Iterable[msgspec.Struct]]
 _from_agent = msgspec.json.Decoder(FromAgent)
 _from_registry = msgspec.json.Decoder(FromRegistry)
 
@@ -53,7 +53,7 @@ class Relay:
         self.nodes: dict[str, Node] = {}
         self.log: list[tuple[str, msgspec.Struct]] = []
         self.links: dict[str, Links] = {}
-        self.bend: Bend = lambda source, frame: (frame,)
+        self.bend = Interceptor(self.deliver)
         self.traffic: list[tuple[str, bytes]] = []
         self.bend_traffic: Callable[[str, bytes], Iterable[bytes]] = lambda source, data: (data,)
         self.up = True

@@ -127,7 +127,7 @@ def bent(change: str, frame: Any) -> Any:
 )
 async def test_what_is_not_said_as_it_should_be_ends_the_login(change, error):
     async with front() as door:
-        door.bend = lambda frame: bent(change, frame)
+        door.bend.change(lambda frame: bent(change, frame))
         with pytest.raises(error):
             await enter(door)
 

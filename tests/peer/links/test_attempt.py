@@ -232,7 +232,8 @@ async def test_what_comes_between_hello_and_the_link_is_held_within_a_bound():
 async def test_a_member_revoked_between_offer_and_hello_gets_no_link():
     relay = Relay()
     good, bad = Node(relay, agent("bob").me()), Node(relay, agent("alice").me())
-    relay.bend = lambda source, frame: _revoking(good, frame)
+    gone = Revocation(good.me.mesh, "default", "alice", 1, NOW, 1)
+    relay.bend.change(lambda _: good.me.book.revoke(None, gone) and None, Answer)
     try:
         await good.start()
         await bad.start()
@@ -241,13 +242,6 @@ async def test_a_member_revoked_between_offer_and_hello_gets_no_link():
         assert not good.listener.attached
     finally:
         await ends(good, bad)
-
-
-def _revoking(good: Node, frame: Any) -> tuple[Any, ...]:
-    if isinstance(frame, Answer):
-        gone = Revocation(good.me.mesh, "default", "alice", 1, NOW, 1)
-        good.me.book.revoke(None, gone)
-    return (frame,)
 
 
 class Mallory:
@@ -367,11 +361,11 @@ async def test_a_path_waits_a_moment_for_its_peers_address(after, monkeypatch):
     asked = 0
 
     class Shy(LinkAttempt):
-        async def _stats(self) -> Any:
+        async def read_stats(self) -> Any:
             nonlocal asked
             asked += 1
             self._gathered_at = 0.0
-            stats = await super()._stats()
+            stats = await super().read_stats()
             hidden = stats is not None and (after is None or asked < after)
             return msgspec.structs.replace(stats, remote_addr="") if hidden else stats
 

@@ -109,7 +109,7 @@ async def test_nothing_is_left_after_a_stop():
 
 async def test_a_try_without_an_answer_ends_by_its_deadline():
     relay = Relay()
-    relay.bend = lambda source, frame: () if isinstance(frame, Answer) else (frame,)
+    relay.bend.drop(Answer)
     async with nodes("alice", "bob", relay=relay) as (_, alice, bob):
         alice.driver.want("bob")
         await until(lambda: relay.of(Answer))
@@ -124,8 +124,8 @@ async def test_a_try_without_an_answer_ends_by_its_deadline():
 
 
 async def test_a_better_path_that_must_stand_is_read_and_used_when_the_peer_uses_it():
-    relay, held = Relay(), []
-    relay.bend = lambda _, frame: held.append(frame) or [] if type(frame) is Offer else [frame]
+    relay = Relay()
+    relay.bend.hold(Offer)
     async with nodes("bob", relay=relay) as (_, bob):
         alice = Node(relay, agent("alice").me())
         alice.driver.peers.kinds = (DIRECT, SPARE)
@@ -137,8 +137,7 @@ async def test_a_better_path_that_must_stand_is_read_and_used_when_the_peer_uses
             await alice.listener.until(lambda: alice.listener.attached)
             assert [each.tier for each in alice.driver.report()] == ["relay"]
             alice.driver.peers["bob"].link.slots[0].hold = 60.0
-            relay.bend = lambda _, frame: [frame]
-            relay.deliver(held[0])
+            relay.bend.release()
             await alice.listener.until(lambda: alice.listener.read_beside)
             assert [each.tier for each in alice.driver.report()] == ["relay"]
             bob.listener.paths["alice"].send(b"by the better one")

@@ -6,11 +6,12 @@ import asyncio
 import sys
 
 from chatixia import connect
+from tests.bench.measure import directly
 
 
 async def main() -> None:
     async with connect() as mesh:
-        assert (await mesh.agent(sys.argv[1]).call("echo", {"data": "x"})).via == "direct"
+        await directly(mesh.agent(sys.argv[1]))
         print("open", flush=True)
         await asyncio.to_thread(sys.stdin.readline)
 

@@ -7,6 +7,10 @@ import json
 import os
 import time
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from chatixia import AgentHandle
 
 PAYLOAD = "x" * 200
 WARM, SINGLE, LOADED, IN_FLIGHT = 500, 3_000, 30_000, 32
@@ -69,6 +73,13 @@ async def measure(
         "per_s_32": loaded / seconds,
         "cpu_us": 1e6 * spent / loaded,
     }
+
+
+async def directly(handle: AgentHandle) -> None:
+    """Call until the answer came directly: the first may come over the relay."""
+    async with asyncio.timeout(20):
+        while (await handle.call("echo", {"data": PAYLOAD})).via != "direct":
+            await asyncio.sleep(0.01)
 
 
 def say(found: dict[str, float]) -> None:

@@ -8,6 +8,7 @@ from chatixia.core.relay_table import (
     LEAST_WINDOW,
     MAX_ATTEMPT,
     READY_SECONDS,
+    SOCKET_BYTES,
     RelayFlow,
     RelayParty,
     RelayTable,
@@ -100,20 +101,21 @@ def test_a_login_that_ends_takes_its_streams_along():
     assert len(table) == 1 and table.end_all("a") == []
 
 
-def test_who_has_many_streams_has_a_smaller_window_for_each():
+def test_who_is_slow_and_has_many_streams_has_a_smaller_window_for_each():
     table = RelayTable(4096)
     for n in range(8):
         open_stream(table, RelayParty(f"x{n}", f"m{n}"), A)
     table.ask(B, A, 1, 0.0)
-    assert table.window("a") == RELAY_WINDOW == table.window("x0")
+    assert table.window("a", SOCKET_BYTES) == RELAY_WINDOW == table.window("x0", SOCKET_BYTES)
     for n in range(8, 32):
         open_stream(table, RelayParty(f"x{n}", f"m{n}"), A)
-    assert table.window("a") == 2 * LEAST_WINDOW
+    assert table.window("a", SOCKET_BYTES) == 2 * LEAST_WINDOW
     for n in range(32, 200):
         open_stream(table, RelayParty(f"x{n}", f"m{n}"), A)
-    assert table.window("a") == LEAST_WINDOW
+    assert table.window("a", SOCKET_BYTES) == LEAST_WINDOW
+    assert table.window("a", SOCKET_BYTES // 2) == RELAY_WINDOW, "who reads has no less"
     table.end_all("a")
-    assert table.window("a") == RELAY_WINDOW
+    assert table.window("a", SOCKET_BYTES) == RELAY_WINDOW
 
 
 def test_a_sender_has_the_first_window_and_then_what_the_receiver_allows():

@@ -191,8 +191,11 @@ class RelayTable:
             self.end(stream)
         return [stream for stream in streams if stream.is_open]
 
-    def window(self, receiver: str) -> int:
-        """Bytes of one stream that may wait for ``receiver``: fewer while it has many streams."""
+    def window(self, receiver: str, waiting: int) -> int:
+        """Bytes of one stream that may wait for ``receiver``: fewer where it has many streams and
+        is slow, with much ``waiting`` for it already."""
+        if 2 * waiting <= SOCKET_BYTES:
+            return RELAY_WINDOW
         each = SOCKET_BYTES // max(1, self._open[receiver])
         return min(RELAY_WINDOW, max(LEAST_WINDOW, each))
 

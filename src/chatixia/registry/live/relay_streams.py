@@ -27,7 +27,7 @@ from chatixia.world import World
 
 from .relay import forward, refusal, target_of
 from .relay_queue import RelayItem, RelayQueue
-from .roster import Roster, holder
+from .roster import Roster, holder, reachable
 from .socket import Socket
 
 WAITING_BYTES: Final = 64 * MIB
@@ -94,7 +94,7 @@ class RelayStreams:
             self._data(stream, sender, receiver, message, header)
         elif header.kind is RelayKind.CREDIT:
             flow = stream.flows[header.peer]
-            if flow.credit(credit_of(message, header), self.table.window(sender.id)):
+            if flow.credit(credit_of(message, header), self._window(sender.id)):
                 self._queue(receiver).put_credit(stream, receiver.id)
         else:
             self._end(stream, restamp(message, header, sender.id), receiver.id)
@@ -120,11 +120,15 @@ class RelayStreams:
 
     def _written(self, stream: RelayStream, sender: str, size: int) -> None:
         """Data of ``sender`` was handed to the receiver's socket."""
-        window = self.table.window(stream.other(sender))
+        window = self._window(stream.other(sender))
         if not stream.ended and stream.flows[sender].write(size, window):
             socket = self._roster.get(sender)
             if socket is not None:
                 self._queue(socket).put_credit(stream, sender)
+
+    def _window(self, receiver: str) -> int:
+        socket = self._roster.get(receiver)
+        return self.table.window(receiver, self._queue(socket).size if socket else 0)
 
     def _queue(self, socket: Socket) -> RelayQueue:
         queue = socket.relayed
@@ -155,7 +159,7 @@ class RelayStreams:
 
     def ended(self, socket: Socket, replaced: bool) -> None:
         """A login ended, and with it its streams."""
-        for stream in self.table.end_all(socket.id):
+        for stream in self.table.end_all(socket.id) if reachable(socket) else ():
             self._close(stream, RelayReason.PEER_LEFT)
 
     def _end(self, stream: RelayStream, message: bytes, receiver: str) -> None:

@@ -51,8 +51,7 @@ def test_a_marker_is_found_at_both_agents_and_nowhere_at_the_registry(stage: Sta
     assert leaks.found_in_files(stage.procs.home, control)
 
 
-def test_a_call_under_way_goes_on_when_udp_comes_and_goes(stage: Stage):
-    """Up to a direct path when one opens, down to the relay when it dies; each number once."""
+def test_a_link_moves_up_when_udp_comes_and_down_when_it_goes(stage: Stage):
     stage.set_up(WALLED)
     assert stage.via() == "relay"
     stage.anna.router.open()

@@ -79,7 +79,7 @@ FAULTS = [
         (
             f"{RELAY}::test_a_stream_of_twenty_items_flows",
             f"{RELAY}::test_a_marker_is_found_at_both_agents_and_nowhere_at_the_registry",
-            f"{RELAY}::test_a_call_under_way_goes_on_when_udp_comes_and_goes",
+            f"{RELAY}::test_a_link_moves_up_when_udp_comes_and_down_when_it_goes",
         ),
     ),
     Fault(

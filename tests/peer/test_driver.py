@@ -32,6 +32,7 @@ from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.peer import CAPABILITIES, SkillInfo
 from chatixia.wire.registry import Announce
 from chatixia.wire.signaling import Config
+from tests.peer.meshes import agent as relayed
 from tests.until import until
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -341,3 +342,51 @@ async def test_what_the_registry_fans_out_comes_in_clear_and_may_be_refused():
         assert {each.agent: each.code for each in announced.receipts} == {"b": "", "c": "denied"}
         assert got == [("a", "registry, plain", "prompt")]
         assert not a.links() and not b.links()
+
+
+class WalledAttempt(LinkAttempt):
+    """No direct path comes about while there is a wall."""
+
+    wall = True
+
+    async def offer(self) -> None:
+        if WalledAttempt.wall:
+            raise Unreachable("There is a wall.")
+        await super().offer()
+
+
+async def counting(incoming: Any, responder: Any) -> None:
+    """Count until nobody listens any more."""
+    for n in itertools.count():
+        await responder.item(b"%d" % n)
+        await asyncio.sleep(0.002)  # at full speed nothing else would run in this process
+
+
+async def test_a_stream_goes_on_while_its_link_moves_from_relay_to_direct_and_back(monkeypatch):
+    """Every number once and in its order, whatever carries it."""
+    monkeypatch.setattr(WalledAttempt, "wall", True)
+    tiers: list[str] = []
+    async with AsyncExitStack() as stack:
+        registry = await stack.enter_async_context(RegistryHarness())
+        a, b = [
+            await stack.enter_async_context(relayed(registry, name, counting, relay=True))
+            for name in "ab"
+        ]
+        for mesh in (a, b):
+            mesh.driver.effects.attempt_types["direct"] = WalledAttempt
+        numbers, since = itertools.count(), 0
+        async with asyncio.timeout(60):
+            async for item in a.stream(Outgoing("b", "echo", stream=True, queue="never")):
+                assert int(item) == next(numbers)
+                tier = next((link.tier for link in a.links()), "")
+                if tier and tier != (tiers[-1] if tiers else ""):
+                    tiers.append(tier)
+                    since = int(item)
+                if int(item) != since + 50:
+                    continue
+                WalledAttempt.wall = len(tiers) == 2
+                if WalledAttempt.wall:
+                    a.driver.cut("b")
+                if len(tiers) == 3:
+                    break
+    assert tiers == ["relay", "direct", "relay"]

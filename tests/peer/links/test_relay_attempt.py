@@ -244,6 +244,30 @@ async def test_a_stream_that_somebody_changes_is_closed_and_carries_nothing_wron
         assert not bob.listener.frames
 
 
+@pytest.mark.parametrize("dribble", [False, True])
+async def test_a_stream_that_stalls_before_hello_is_given_up(monkeypatch, dribble: bool):
+    """Whether nothing comes or a byte at a time: an attempt has its seconds, and no more."""
+    monkeypatch.setattr("chatixia.core.link.TRY_SECONDS", 1.0)
+
+    def bend(source: str, data: bytes) -> list[bytes]:
+        header = read_header(data)
+        if header.kind is not RelayKind.DATA:
+            return [data]
+        head = data[: header.start]
+        return [head + bytes([byte]) for byte in data[header.start :][:100]] if dribble else []
+
+    async with two() as (relay, alice, bob):
+        assert alice.streams is not None and bob.streams is not None
+        relay.bend_traffic = bend
+        alice.driver.want(bob.id)
+        async with asyncio.timeout(20):
+            while not relay.of(RelayReady):
+                await asyncio.sleep(0.005)
+            while len(alice.streams) or len(bob.streams):
+                await asyncio.sleep(0.005)
+        assert not alice.listener.attached and not bob.listener.attached
+
+
 async def test_a_direct_path_that_opens_later_takes_over_and_the_relay_closes():
     async with two() as (relay, alice, bob):
         await alice.open(bob)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import ssl
-import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -62,6 +61,8 @@ class RelayCertificate:
 
     def _load_from_file(self, context: ssl.SSLContext) -> None:
         # Here only: it would bring every agent the formats of all kinds of keys.
+        import tempfile
+
         from cryptography.hazmat.primitives.serialization import (
             BestAvailableEncryption,
             Encoding,

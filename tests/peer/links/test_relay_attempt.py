@@ -260,11 +260,8 @@ async def test_a_stream_that_stalls_before_hello_is_given_up(monkeypatch, dribbl
         assert alice.streams is not None and bob.streams is not None
         relay.bend_traffic = bend
         alice.driver.want(bob.id)
-        async with asyncio.timeout(20):
-            while not relay.of(RelayReady):
-                await asyncio.sleep(0.005)
-            while len(alice.streams) or len(bob.streams):
-                await asyncio.sleep(0.005)
+        await until(lambda: relay.of(RelayReady))
+        await until(lambda: not len(alice.streams) and not len(bob.streams))
         assert not alice.listener.attached and not bob.listener.attached
 
 

@@ -68,6 +68,15 @@ def test_a_pair_has_two_streams_and_the_oldest_goes_for_the_next():
     assert not stream.ended and len(table) == 3 and table.find("a", "c", 1)
 
 
+def test_what_is_only_asked_for_goes_before_what_is_open():
+    table = RelayTable(64)
+    open_stream(table, A, B, 1)
+    table.ask(B, A, 2, 0.0)
+    _, ended = table.ask(A, B, 3, 0.0)
+    assert ended is not None and (ended.attempt, ended.is_open) == (2, False)
+    assert table.find("a", "b", 1) and table.ready("b", "a", 3)
+
+
 def test_a_stream_that_nobody_answers_is_forgotten():
     table = RelayTable(64)
     table.ask(A, B, 1, 0.0)

@@ -17,7 +17,8 @@ from chatixia.wire.relay import RELAY_WINDOW
 from .shares import RETRY_AFTER, Shares
 
 PAIR_STREAMS: Final = 2
-"""Streams of one pair, those that are only asked for among them; the oldest ends for a new one."""
+"""Streams of one pair, those that are only asked for among them; for a new one the oldest that is
+not open ends, else the oldest."""
 READY_SECONDS: Final = 10.0
 """Seconds for ``relay_ready`` to follow ``relay_open``."""
 SOCKET_BYTES: Final = 2 * MIB
@@ -142,7 +143,7 @@ class RelayTable:
     def _add(self, stream: RelayStream) -> RelayStream | None:
         of_pair, oldest = self._pairs.get(stream.pair, []), None
         if len(of_pair) >= PAIR_STREAMS:
-            oldest = of_pair[0]
+            oldest = next((one for one in of_pair if not one.is_open), of_pair[0])
             self.end(oldest)
         self._pairs.setdefault(stream.pair, []).append(stream)
         self._streams[stream.pair, stream.attempt] = stream

@@ -32,7 +32,8 @@ INTEGRATION = (
     "peer/test_driver.py",
     "registry/web",
 )
-"""Where tests start engines, servers or processes; `make unit` leaves them out."""
+"""Where tests start engines, servers or processes; `make unit` leaves them out, and commands that
+are typed at a registry."""
 CUT_OFF = os.environ.get("CHATIXIA_CUT_OFF") == "1"  # set by scripts/isolated.sh
 
 
@@ -42,7 +43,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     root = config.rootpath / "tests"
     for item in items:
         place = item.path.relative_to(root) if item.path.is_relative_to(root) else item.path
-        if any(place.is_relative_to(each) for each in INTEGRATION):
+        types = place.is_relative_to("cli") and "registry" in getattr(item, "fixturenames", ())
+        if types or any(place.is_relative_to(each) for each in INTEGRATION):
             item.add_marker(pytest.mark.integration)
     items.sort(key=lambda item: item.get_closest_marker("acceptance") is None)
 

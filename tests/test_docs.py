@@ -21,6 +21,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import msgspec
+import pytest
 import yaml
 from mypy import api
 
@@ -219,6 +220,7 @@ def test_python_compiles_and_imports_what_there_is():
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.integration
 def test_python_passes_a_strict_type_check(tmp_path: pathlib.Path):
     """Every block of the documents, each as a file, and what `chatixia init` writes."""
     checked = {block.where: block.code for block in blocks("python", "py")}

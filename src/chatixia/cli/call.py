@@ -205,9 +205,7 @@ async def stream(
     except Unreachable as error:
         unsent = error.outcome == "definite" and not isinstance(error, RegistryUnreachable)
         if unsent and request.queue == "auto":
-            error.add_note(
-                "A streamed reply needs a direct link; `--queue` delivers it in one piece."
-            )
+            error.add_note("A streamed reply needs a link; `--queue` delivers it in one piece.")
         raise
     printed.end(request.agent, items.via)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from chatixia import (
 )
 from chatixia.client.artifact import arrivals
 from chatixia.client.value import decode, encode, pack_args
-from chatixia.errors import BadRequest, SkillFailed
+from chatixia.errors import BadRequest, SkillFailed, Unreachable
 from chatixia.testing import mesh_of
 from chatixia.wire.artifacts import ArtifactInfo
 from tests.client.test_artifact_sources import DATA, Feed
@@ -248,3 +248,31 @@ async def test_the_schema_says_artifact():
     assert {key: returns[key] for key in expected} == expected
     letter = Letter.model_json_schema()["properties"]["text"]
     assert {key: letter[key] for key in expected} == expected
+
+
+async def test_a_save_that_was_cut_off_goes_on_where_it_stopped(tmp_path: Path):
+    data = DATA * 60
+
+    class Big(Feed):
+        folder = str(tmp_path / "parts")
+
+        def __init__(self, end: int) -> None:
+            super().__init__()
+            self.info = ArtifactInfo(len(data), hashlib.sha256(data).hexdigest(), name="big")
+            self.end = end
+
+        async def pull(self, offset: int = 0) -> AsyncGenerator[bytes, None]:
+            self.pulls.append(offset)
+            for at in range(offset, len(data), 16_000):
+                if at >= self.end:
+                    raise Unreachable("the sender is gone")
+                yield data[at : at + 16_000]
+
+    with pytest.raises(Unreachable):
+        await Artifact.received(Big(400_000)).save(tmp_path / "big")
+    assert not (tmp_path / "big").exists()
+    again = Big(len(data))
+    await Artifact.received(again).save(tmp_path / "big")
+    assert (tmp_path / "big").read_bytes() == data
+    assert again.pulls[0] >= 400_000 - 2 * 16_000
+    assert not list((tmp_path / "parts").iterdir())

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
 
-from chatixia.client.artifact_files import NAMELESS, PartFile, safe_name, target
+from chatixia.client.artifact_files import NAMELESS, PartFile, safe_name, sweep, target
 from chatixia.errors import BadRequest, Conflict, DiskFull, NotFound
 from chatixia.wire.artifacts import ArtifactInfo
 
@@ -133,3 +134,12 @@ def test_a_full_disk_leaves_no_half_file(tmp_path: Path):
         part.write(DATA)
     part.close(keep=True)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_parts_that_nobody_goes_on_with_are_removed(tmp_path: Path):
+    for name in (".old.part", ".new.part", "old.txt"):
+        (tmp_path / name).write_bytes(b"x")
+    os.utime(tmp_path / ".old.part", (0, 0))
+    os.utime(tmp_path / "old.txt", (0, 0))
+    sweep(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".new.part", "old.txt"]

@@ -255,6 +255,7 @@ def _port(
         relay=settings["links.relay"],
         membership_ttl=settings["membership_ttl"],
         announcements=settings["announcements"],
+        parts=str(credentials.folder / "artifacts") if credentials.folder is not None else "",
         description=description,
         hostname=socket.gethostname()[:128],
         mode=kind,

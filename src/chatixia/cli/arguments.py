@@ -1,9 +1,9 @@
 """Turn the words after a skill's name into its arguments, typed by the skill's JSON Schema.
 
 ``k=v`` takes the type that the schema gives ``k``; ``k:=JSON`` is JSON as written; ``k@file`` is
-the file's text, or its bytes in base64 where the schema asks for that; ``-`` is a JSON object on
-standard input. A value that does not fit its type stays text, so that the far side refuses it with
-its own sentence, the same at every door.
+the file's text, its bytes in base64 or the file itself, as the schema asks; ``-`` is a JSON object
+on standard input. A value that does not fit its type stays text, so that the far side refuses it
+with its own sentence, the same at every door.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from typing import Any, Final
 import msgspec
 
 from chatixia.errors import BadArguments
+
+from . import artifacts
 
 Schema = Mapping[str, Any]
 Read = Callable[[str], bytes]
@@ -90,6 +92,8 @@ def one(word: str, schema: Schema, read: Read) -> dict[str, Any]:
         return {name: parsed(text, name)}
     part = property_of(schema, name)
     if sign == "@":
+        if wants_artifact(part, schema):
+            return {name: artifacts.of_file(text, read)}
         body = read(text)
         if binary(part, schema):
             return {name: b64encode(body).decode()}
@@ -132,6 +136,11 @@ def typed(text: str, part: Schema, root: Schema, depth: int = 0) -> Any:
 def binary(part: Schema, root: Schema) -> bool:
     """Whether the schema takes bytes, which JSON carries in base64."""
     return any(one.get("contentEncoding") == "base64" for one in forms(part, root))
+
+
+def wants_artifact(part: Schema, root: Schema) -> bool:
+    """Whether the schema takes a file by name, whose bytes are sent when they are read."""
+    return any(one.get("format") == "artifact" for one in forms(part, root))
 
 
 def kinds(part: Schema, root: Schema, depth: int) -> list[str]:
@@ -190,7 +199,9 @@ def kind_of(item: Any) -> str:
     for kind, types in (("boolean", bool), ("integer", int), ("number", float), ("string", str)):
         if isinstance(item, types):
             return kind
-    return "null" if item is None else "object" if isinstance(item, Mapping) else "array"
+    if isinstance(item, list | tuple):
+        return "array"
+    return "null" if item is None else "object"
 
 
 def resolve(ref: str, root: Schema) -> Schema:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
-from . import output
+from . import artifacts, output
 from .bar import Bar
 from .common import Console, common, in_mesh, waits
 from .submit import Terms, check_arguments, submit
@@ -39,6 +39,8 @@ class TypedCall(NamedTuple):
     read: Callable[[str], bytes]
     terms: Terms | None = None
     """Given: it is left in the queue, and nobody waits."""
+    save_as: str = ""
+    """Where the artifacts of the result go."""
 
 
 @click.command(add_help_option=False)
@@ -49,6 +51,9 @@ class TypedCall(NamedTuple):
 @click.option("--idempotent", is_flag=True, help="The call may run twice, so it may be retried.")
 @click.option("--queue", "only_queue", is_flag=True, help="Use the registry's queue only.")
 @click.option("--direct", is_flag=True, help="Use a direct link only, never the queue.")
+@click.option(
+    "-o", "save_as", metavar="FILE|DIR|-", default="", help="Save the files of the result there."
+)
 @click.option("--no-wait", is_flag=True, help="Leave it in the queue and print the task's id.")
 @click.option(
     "-h", "--help", "helped", is_flag=True, help="Show AGENT's skills, or SKILL's arguments."
@@ -65,6 +70,7 @@ def call(
     idempotent: bool,
     only_queue: bool,
     direct: bool,
+    save_as: str,
     no_wait: bool,
     helped: bool,
 ) -> None:
@@ -87,9 +93,13 @@ def call(
             f"--direct and {other} cannot be used together; give one of them.", ctx
         )
     queue: Queue = "only" if only_queue else "never" if direct else "auto"
+    if save_as and no_wait:
+        raise click.UsageError("-o waits for the result, and --no-wait does not.", ctx)
     content = {} if helped else contents(agent, skill, words)
     terms = terms_of(ctx, timeout, idempotent) if no_wait else None
-    request = TypedCall(agent, skill, words, timeout, idempotent, queue, content.__getitem__, terms)
+    request = TypedCall(
+        agent, skill, words, timeout, idempotent, queue, reader(content), terms, save_as
+    )
     in_mesh(
         console,
         lambda mesh: explain(mesh, console, request) if helped else perform(mesh, console, request),
@@ -126,7 +136,7 @@ async def perform(mesh: Mesh, console: Console, request: TypedCall) -> None:
                 reply = await handle(mesh, request).call(
                     request.skill, arguments, on_progress=bar.step
                 )
-            show(console, reply)
+            await finish(console, reply, request.save_as)
         elif request.queue == "only":
             await whole(mesh, console, request, arguments)
         else:
@@ -202,6 +212,8 @@ async def stream(
                 async for item in items:
                     bar.clear()
                     printed.item(item)
+                    if request.save_as and any(artifacts.inside(item)):
+                        await artifacts.save(console, item, request.save_as)
     except Unreachable as error:
         unsent = error.outcome == "definite" and not isinstance(error, RegistryUnreachable)
         if unsent and request.queue == "auto":
@@ -230,6 +242,7 @@ class ItemPrinter:
 
     def item(self, item: Any) -> None:
         """The next one."""
+        item = artifacts.described(item)
         if self._console.as_json:
             self._console.data("item", {"n": self._number, "item": item})
         else:
@@ -252,13 +265,23 @@ def handle(mesh: Mesh, request: TypedCall) -> Any:
     )
 
 
-def show(console: Console, reply: Reply) -> None:
-    """The value on stdout, how it was carried on stderr."""
+async def finish(console: Console, reply: Reply, save_as: str) -> None:
+    """Print the value, or save the artifacts in it."""
+    if save_as:
+        await artifacts.save(console, reply.value, save_as)
+    show(console, reply, data=save_as != "-")
+
+
+def show(console: Console, reply: Reply, data: bool = True) -> None:
+    """The value on stdout, artifacts described, how it was carried on stderr."""
     import msgspec
 
     from chatixia.assembly.serve.addresses import lan_addresses
 
-    console.data("reply", msgspec.structs.asdict(reply), output.faithful(reply.value))
+    value = artifacts.described(reply.value)
+    fields = msgspec.structs.asdict(reply) | {"value": value}
+    if data:
+        console.data("reply", fields, output.faithful(value))
     where = "" if output.host(reply.where) in lan_addresses() else reply.where
     console.say(
         output.carried(
@@ -331,19 +354,31 @@ def suggest(error: MeshError, name: str, names: Sequence[str]) -> MeshError:
 
 
 def contents(agent: str, skill: str, words: Sequence[str]) -> dict[str, bytes]:
-    """What the files in ``words`` hold.
+    """What the files in ``words`` hold that are no ordinary files; those must be there.
 
     Read before the mesh is entered: a terminal or pipe that says nothing would hold up its loop,
-    and with it Ctrl-C. Raises BadArguments, TooLarge.
+    and with it Ctrl-C. An ordinary file is opened once the schema says what it is for. Raises
+    BadArguments, TooLarge.
     """
     from chatixia.errors import BadArguments
 
     from .arguments import files
 
     try:
-        return {name: read(name) for name in dict.fromkeys(files(words))}
+        names = [name for name in dict.fromkeys(files(words)) if not is_ordinary(name)]
+        return {name: read(name) for name in names}
     except BadArguments as error:
         raise helpful(error, agent, skill) from None
+
+
+def is_ordinary(name: str) -> bool:
+    """Whether a name is that of a file that can be read at any time."""
+    return name != "-" and Path(name).is_file()
+
+
+def reader(content: dict[str, bytes]) -> Callable[[str], bytes]:
+    """What gives the content of a file: what was read, or the ordinary file now."""
+    return lambda name: content[name] if name in content else read(name)
 
 
 def read(name: str) -> bytes:

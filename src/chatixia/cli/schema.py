@@ -94,6 +94,8 @@ def type_of(part: Schema, root: Schema, depth: int = 0) -> str:
             words += ["..."] * (len(values) > MAX_CHOICES)
         elif one.get("contentEncoding") == "base64":
             words.append("base64")
+        elif one.get("format") == "artifact":
+            words.append("file")
         else:
             words += [_compound(kind, one, root, depth) for kind in types(one)]
     return "|".join(dict.fromkeys(words)) or "any"

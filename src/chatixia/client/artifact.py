@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from chatixia.core.ports import ArtifactFeed, ArtifactSource
 from chatixia.errors import ConfigError, TooLarge
 from chatixia.wire.artifacts import MAX_NAME, ArtifactInfo
-from chatixia.wire.base import MIB
+from chatixia.wire.base import KIB, MIB
 
 from . import references
 from .artifact_sources import BLOCK, BytesSource, FeedSource, FileSource
@@ -28,6 +28,8 @@ T = TypeVar("T")
 OnBytes = Callable[[int, int], None]
 """Hears how many bytes of how many are there."""
 
+WRITE_BYTES: Final = 32 * KIB
+"""What a save writes at once: a process that is killed has lost no more of what came."""
 SCHEMA: Final = {"type": "object", "format": "artifact"}
 
 
@@ -177,17 +179,19 @@ class Artifact:
 
         waiting: list[bytes] = []
         size = 0
-        async with contextlib.aclosing(self._pieces(part.offset)) as pieces:
-            async for piece in pieces:
-                waiting.append(piece)
-                size += len(piece)
-                if size >= BLOCK:
-                    await to_thread(part.write, b"".join(waiting))
-                    waiting, size = [], 0
-                    if on_progress is not None:
-                        on_progress(part.offset, info.size)
-        if waiting:
-            await to_thread(part.write, b"".join(waiting))
+        try:
+            async with contextlib.aclosing(self._pieces(part.offset)) as pieces:
+                async for piece in pieces:
+                    waiting.append(piece)
+                    size += len(piece)
+                    if size >= WRITE_BYTES:
+                        data, waiting, size = b"".join(waiting), [], 0
+                        await to_thread(part.write, data)
+                        if on_progress is not None:
+                            on_progress(part.offset, info.size)
+        finally:
+            if waiting:  # also of one that is cut off: the next save goes on behind it
+                await to_thread(part.write, b"".join(waiting))
         if on_progress is not None:
             on_progress(part.offset, info.size)
 

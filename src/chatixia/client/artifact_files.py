@@ -6,6 +6,7 @@ one and outlives the process, so that the next save of the same artifact goes on
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -15,13 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from chatixia.errors import BadRequest, Conflict, DiskFull, MeshError, NotFound
-from chatixia.world import process_id
+from chatixia.world import REAL, process_id
 
 if TYPE_CHECKING:
     from chatixia.wire.artifacts import ArtifactInfo
 
 BLOCK: Final = 256 * 1024
 MAX_NAME_BYTES: Final = 200
+PART_SECONDS: Final = 7 * 86_400.0
 NAMELESS: Final = "artifact"
 _ODD: Final = re.compile(r'[<>:"|?*\x00-\x1f\x7f]')
 _DEVICES: Final = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
@@ -63,6 +65,14 @@ def target(path: str | os.PathLike[str], label: str, overwrite: bool) -> Path:
     return place
 
 
+def sweep(folder: Path) -> None:
+    """Remove parts that nobody went on with for a week."""
+    for path in folder.glob(".*.part"):
+        with contextlib.suppress(OSError):
+            if REAL.wall() - path.stat().st_mtime > PART_SECONDS and str(path) not in _open_parts:
+                path.unlink()
+
+
 class PartFile:
     """The part of an artifact that is here: in ``folder``, or beside ``place``. All of it blocks.
 
@@ -77,6 +87,7 @@ class PartFile:
         where = place.parent if folder is None else folder
         if folder is not None:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            sweep(folder)
         self._path = where / f".{info.sha256[:40]}.part"
         if str(self._path) in _open_parts or not self._lasting:
             self._path = where / f".{info.sha256[:40]}.{process_id()}.{id(self)}.part"

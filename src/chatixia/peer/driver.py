@@ -39,7 +39,8 @@ class PeerSettings(msgspec.Struct, frozen=True, kw_only=True):
     ``relay``: whether a link may go through the registry.
     ``membership_ttl``: seconds that links live without a registry's confirmation. Description,
     hostname and mode are shown in the directory. ``announcements``: whether broadcasts are taken
-    that the registry fans out in clear.
+    that the registry fans out in clear. ``parts``: a folder where parts of artifacts outlive this
+    process, "" for none.
     """
 
     engine: str = "auto"
@@ -51,6 +52,7 @@ class PeerSettings(msgspec.Struct, frozen=True, kw_only=True):
     hostname: str = ""
     mode: str = ""
     announcements: bool = True
+    parts: str = ""
 
 
 class OpenMesh(PeerMesh):
@@ -77,6 +79,7 @@ class OpenMesh(PeerMesh):
         )
         self._login = login
         super().__init__(me, self.driver, login, world=world, records=self.driver.records)
+        self.peers.offers.folder = settings.parts
         login.on_signal, login.on_up = self.driver.signal, self.driver.registry
         login.on_revoked = self.driver.recheck
 

@@ -97,6 +97,15 @@ def without_its_end(original: Any) -> Any:
     return tell
 
 
+def by_number(original: Any) -> Any:
+    """Make the window smaller for each stream there is, whoever reads how fast."""
+
+    def window(self: Any, receiver: str, waiting: int) -> Any:
+        return original(self, receiver, 2**40)
+
+    return window
+
+
 FAULTS: list[Fault] = [
     Fault(
         "relay-of-anybody",
@@ -133,6 +142,12 @@ FAULTS: list[Fault] = [
             f"{STREAMS}::test_credit_that_a_receiver_promises_and_does_not_take_brings_no_more",
             f"{TABLE}::test_no_promise_of_a_receiver_makes_more_than_a_window_wait",
         ),
+    ),
+    Fault(
+        "relay-window-by-number",
+        "streams that lie idle make nobody's window smaller",
+        {"chatixia.core.relay_table:RelayTable.window": by_number},
+        (f"{TABLE}::test_who_is_slow_and_has_many_streams_has_a_smaller_window_for_each",),
     ),
     Fault(
         "relay-keeps-all",

@@ -24,7 +24,6 @@ from chatixia.wire.signaling import (
 
 LINK_FRAMES: Final = (
     Offer,
-    Announcement,
     Answer,
     IceCandidate,
     Connect,

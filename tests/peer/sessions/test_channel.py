@@ -10,6 +10,7 @@ from chatixia.core.call import Calls
 from chatixia.core.exchange import PendingCall, ServedRequest
 from chatixia.core.ports import Outgoing
 from chatixia.core.timers import TimerWheel
+from chatixia.peer.artifacts.offers import ArtifactOffers
 from chatixia.peer.engines.base import EngineRefused
 from chatixia.peer.sessions.channel import ASK_BYTES, ENGINE_BYTES, SessionChannel
 from chatixia.peer.timers import LoopTimers
@@ -264,3 +265,12 @@ async def test_a_peer_that_breaks_the_protocol_holds_no_memory():
     assert session.halves.bytes == 1000 and session._held
     side.path.on_message(piece(2, i=2))
     assert side.path.closed and session.halves.bytes == 0 and not session._held
+
+
+async def test_a_channel_lends_from_the_table_that_it_was_given_even_while_that_is_empty():
+    world = FakeWorld()
+    offers = ArtifactOffers(world)
+    assert not len(offers)
+    loop = asyncio.get_running_loop()
+    calls = Calls("a", "b", TimerWheel())
+    assert SessionChannel(calls, world, world, loop, offers).offers is offers

@@ -75,7 +75,7 @@ class SessionChannel:
         offers: ArtifactOffers | None = None,
     ) -> None:
         self.calls, self.world, self.timers = calls, world, timers
-        self.offers = offers or ArtifactOffers(world)
+        self.offers = ArtifactOffers(world) if offers is None else offers  # empty is falsy
         self.transfers: ArtifactTransfers | None = None
         self.want: Callable[[], None] = _ignore
         calls.feeds = self._feeds

@@ -1,0 +1,130 @@
+"""Planted faults of artifacts: what is sent unasked, believed unchecked, or written elsewhere.
+
+Loaded while a Python starts: import nothing of chatixia at the top, and nothing heavy.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .breaks import Fault, always, same
+
+SOURCES = "tests/client/test_artifact_sources.py"
+UPLOAD = "tests/peer/artifacts/test_upload.py"
+DOWNLOAD = "tests/peer/artifacts/test_download.py"
+FILES = "tests/client/test_artifact_files.py"
+ARTIFACT = "tests/client/test_artifact.py"
+TRANSFER = "tests/core/test_transfer.py"
+
+
+def credulous(original: Any) -> Any:
+    """Take what came for what was described."""
+
+    def finish(self: Any, overwrite: bool) -> None:
+        self._info.sha256 = self._digest.hexdigest()
+        original(self, overwrite)
+
+    return finish
+
+
+def wherever(original: Any) -> Any:
+    """Take an object of user data for an artifact, if it looks like one."""
+
+    def find(value: Any) -> Any:
+        if isinstance(value, dict) and "$artifact" in value:
+            return original({"$artifact": 0})
+        return None
+
+    return find
+
+
+def by_size(original: Any) -> Any:
+    """Tell files apart by their size alone."""
+    return lambda descriptor: original(descriptor)[:1]
+
+
+def unasked(original: Any) -> Any:
+    """Send without being asked."""
+    return lambda self, window: self.size - self.sent
+
+
+def alone(original: Any) -> Any:
+    """See no calls beside."""
+    return lambda self, queueing, busy: original(self, queueing, False)
+
+
+def boundless(original: Any) -> Any:
+    """Take whatever comes."""
+
+    def accept(self: Any, offset: int, count: int) -> bool:
+        self.granted = offset + count
+        return bool(original(self, offset, count))
+
+    return accept
+
+
+FAULTS: list[Fault] = [
+    Fault(
+        "artifact-unchecked",
+        "an artifact is what its sender described, or an error",
+        {"chatixia.client.artifact_files:PartFile.finish": credulous},
+        (
+            f"{FILES}::test_bytes_with_another_hash_leave_nothing",
+            f"{ARTIFACT}::test_a_wrong_hash_raises_with_the_last_step",
+        ),
+    ),
+    Fault(
+        "artifact-forged",
+        "user data is no artifact, however it looks",
+        {"chatixia.client.references:find": wherever},
+        ("tests/client/test_references.py::test_anything_else_is_user_data",),
+    ),
+    Fault(
+        "artifact-name-is-path",
+        "nothing is written outside the folder that was asked for",
+        {"chatixia.client.artifact_files:safe_name": same},
+        (f"{ARTIFACT}::test_a_label_with_a_path_writes_nothing_outside_the_folder",),
+    ),
+    Fault(
+        "artifact-changed",
+        "a file that was changed after it was sent is an error",
+        {"chatixia.client.artifact_sources:signature": by_size},
+        (f"{SOURCES}::test_a_file_of_the_same_size_that_took_its_place_is_seen",),
+    ),
+    Fault(
+        "artifact-unasked",
+        "bytes move only when the receiver pulls",
+        {"chatixia.core.transfer:Upload.room": unasked},
+        (
+            f"{TRANSFER}::test_nothing_is_sent_that_was_not_pulled",
+            f"{UPLOAD}::test_a_receiver_that_grants_nothing_gets_nothing_more",
+        ),
+    ),
+    Fault(
+        "artifact-boundless",
+        "who sends more than was asked for is disconnected",
+        {"chatixia.core.transfer:Download.accept": boundless},
+        (
+            f"{TRANSFER}::test_more_bytes_than_the_artifact_has_are_refused",
+            f"{DOWNLOAD}::test_bytes_that_were_not_asked_for_break_the_link",
+        ),
+    ),
+    Fault(
+        "artifact-greedy",
+        "calls stay quick beside artifacts",
+        {"chatixia.core.delay_window:DelayWindow._steer": alone},
+        ("tests/core/test_delay_window.py::test_beside_calls_it_adds_little_delay",),
+    ),
+    Fault(
+        "artifact-lingers",
+        "an argument can be read until its call ends, and no longer",
+        {"chatixia.peer.artifacts.offers:ArtifactOffers.withdraw": always(None)},
+        (f"{ARTIFACT}::test_an_argument_can_be_read_until_its_call_ends",),
+    ),
+    Fault(
+        "artifact-too-large-for-queue",
+        "the queue takes no more of artifacts than it says",
+        {"chatixia.core.queued_artifacts:check_sizes": always(None)},
+        ("tests/peer/artifacts/test_queued.py::test_more_than_the_queue_takes_is_refused",),
+    ),
+]

@@ -20,9 +20,9 @@ import pytest
 
 from chatixia.assembly.run import pyfile
 from tests.acceptance.counted import counted, of
-from tests.acceptance.test_storage import until
 from tests.lab.netns import Host, Lab
 from tests.lab.procs import Process, Procs
+from tests.until import until_sync
 
 ROOT = Path(__file__).parents[2]
 DEMO = (sys.executable, str(ROOT / "examples" / "demo" / "run.py"))
@@ -337,7 +337,9 @@ def test_udp_that_ends_in_the_middle_costs_a_detour(procs: Procs, lab: Lab):
     run = demo(procs, host=host, ONCE="1", FILE=str(path))
     run.wait_for(r"  mesh ", LONG)
     researcher = child(run, "researcher")
-    until(lambda: researcher.cpu_times().user > 2)  # it is at work: links are open, and carry calls
+    until_sync(
+        lambda: researcher.cpu_times().user > 2
+    )  # it is at work: links are open, and carry calls
     host.nft(DROP)
     assert run.wait(120) == 0, run.output
     check_counts(read(procs), path)

@@ -15,8 +15,8 @@ import pytest
 
 from tests.acceptance.test_paths import LONG, SCENES, Stage
 from tests.acceptance.test_paths import stage as stage
-from tests.acceptance.test_storage import until
 from tests.lab.procs import CHATIXIA, Process
+from tests.until import until_sync
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(LONG + 120)]
 
@@ -29,7 +29,7 @@ def asked(stage: Stage, seconds: float) -> Process:
     """A call that `bob` has begun to serve, over a link."""
     words = ("call", "bob", "hold", "n=1", f"seconds={seconds}", "--timeout", str(DEADLINE))
     process = stage.procs.start(*words, "--json", program=CHATIXIA, host=stage.anna.host)
-    until(lambda: stage.ledger.exists() and stage.ledger.read_text() == "bob 1\n", LONG)
+    until_sync(lambda: stage.ledger.exists() and stage.ledger.read_text() == "bob 1\n", LONG)
     return process
 
 

@@ -75,7 +75,7 @@ def test_a_registry_that_is_down_is_said_soon(registry, type_, monkeypatch, word
     began = REAL.monotonic()
     said = type_(*words)
     assert REAL.monotonic() - began < 30
-    assert said.code == 3
+    assert said.code == 3, said.err
     assert "No registry runs at" in said.err and "`chatixia up`" in said.err
 
 

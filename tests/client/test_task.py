@@ -194,7 +194,7 @@ async def test_what_is_refused_is_not_asked_again():
         await registry.mesh.submit("weather", "f", {"x": "y" * (1024 * 1024)})
     with pytest.raises(BadArguments, match="deadline"):
         await registry.mesh.submit("weather", "f", deadline=0)
-    with pytest.raises(BadRequest, match="no task id.*chatixia tasks"):
+    with pytest.raises(BadRequest, match="not a task id.*chatixia tasks"):
         registry.mesh.task("x")
 
 

@@ -26,17 +26,16 @@ RELAY: Final = "relay"
 @click.option(
     "-c",
     "--count",
-    default=0,
     metavar="N",
     type=click.IntRange(1, 10_000),
     help="Times; once, and on to a better path, if left out.",
 )
 @waits(5.0, "Time for each, default 5.")
 @common
-def ping(console: Console, agent: str, count: int, timeout: float) -> None:
+def ping(console: Console, agent: str, count: int | None, timeout: float) -> None:
     """Measure the round trip to AGENT; with -c once a second."""
     bound = count * (timeout + 1) - 1 if count else timeout + CLIMB_S
-    in_mesh(console, lambda mesh: measure(mesh, console, agent, count, timeout), bound)
+    in_mesh(console, lambda mesh: measure(mesh, console, agent, count or 0, timeout), bound)
 
 
 async def measure(mesh: Mesh, console: Console, agent: str, count: int, timeout: float) -> None:

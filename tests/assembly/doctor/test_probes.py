@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -55,6 +56,15 @@ async def test_servers_say_what_they_see_of_one_socket(monkeypatch: pytest.Monke
     other, second = await stun_server()
     quiet, third = silent()
     unknown = ServerUrl("stun", "no.such.host.invalid", 3478, "udp")
+    resolve = socket.getaddrinfo
+
+    def offline(host: str, *rest: Any, **options: Any) -> Any:
+        """The resolver's answer to an unknown name, without asking it."""
+        if host == unknown.host:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return resolve(host, *rest, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", offline)
     try:
         found = await mappings([first, second, third, unknown], REAL)
     finally:

@@ -140,12 +140,6 @@ def pack_args(
         return encode_args(args, write), tuple(gathered)
 
 
-def pack_result(value: Any) -> tuple[bytes, tuple[Artifact, ...]]:
-    """:func:`encode`, with the artifacts that the value holds."""
-    with references.gathering() as gathered:
-        return encode(value), tuple(gathered)
-
-
 def sources(artifacts: tuple[Artifact, ...]) -> tuple[ArtifactSource, ...]:
     """Where their bytes come from, as a mesh takes them."""
     return tuple(artifact.source for artifact in artifacts)

@@ -305,7 +305,7 @@ class Calls:
         self._admit(ask, incoming, m.TaskAnswer, now, sink)
 
     def _asked_other(self, ask: m.Asking, now: float, sink: Sink, paid: bool) -> None:
-        body: msgspec.Raw = ask.payload  # type: ignore[attr-defined]
+        body: msgspec.Raw = ask.payload  # type: ignore[attr-defined]  # each of KINDS has one
         stream = False
         if isinstance(ask, m.PromptAsk):
             if paid:
@@ -316,7 +316,8 @@ class Calls:
                 self.session.reply(exchange.complaint(ask.request_id, error))
                 return
         kind, reply = exchange.KINDS[type(ask)]
-        incoming = exchange.incoming(ask, kind, stream, self.peer, self.via, self.account.holder)
+        holder = self.account.holder
+        incoming = exchange.incoming(ask, body, kind, stream, self.peer, self.via, holder)
         self._admit(ask, incoming, reply, now, sink)
 
     def _admit(

@@ -132,10 +132,16 @@ KINDS: Final[dict[type[m.Asking], tuple[Any, type[m.Message]]]] = {
 
 
 def incoming(
-    ask: m.Asking, kind: Kind, stream: bool, peer: AgentId, via: str, holder: str
+    ask: m.Asking,
+    body: msgspec.Raw,
+    kind: Kind,
+    stream: bool,
+    peer: AgentId,
+    via: str,
+    holder: str,
 ) -> Incoming:
-    """A request of ``peer`` that is no task, as the handler gets it; its deadline is not set."""
-    body: msgspec.Raw = ask.payload  # type: ignore[attr-defined]
+    """A request of ``peer`` that is no task, as the handler gets it; its deadline is not set.
+    ``body``: its payload."""
     return Incoming(
         peer,
         ask.request_id,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -58,6 +59,13 @@ def checkout(revision: str) -> Iterator[Path]:
             raise SystemExit(f"bench: {revision} is no commit of this repository")
         subprocess.run(["tar", "-xf", str(archive), "-C", str(tree)], check=True)
         yield tree
+
+
+def parts_of(revision: str) -> set[str]:
+    """The parts that the bench of that commit has: what is newer has nothing to compare with."""
+    show = ["git", "show", f"{revision}:tests/bench/run.py"]
+    done = subprocess.run(show, cwd=ROOT, capture_output=True, text=True)
+    return set(re.findall(r'"(\w+)": part_\w+', done.stdout))
 
 
 def measure(tree: Path, parts: str) -> Row:

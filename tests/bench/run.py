@@ -339,8 +339,12 @@ def table(found: Row) -> str:
 
 def main() -> None:
     base = os.environ.get("BASE")
-    # How the past weighs is a ratio within one run already, and takes minutes.
-    usual = [part for part in PARTS if not (base and part == "past")]
+    usual = list(PARTS)
+    if base:
+        from tests.bench.compare import parts_of
+
+        # How the past weighs is a ratio within one run already, and takes minutes.
+        usual = [part for part in PARTS if part in parts_of(base) and part != "past"]
     chosen = [part for part in os.environ.get("ONLY", "").split(",") if part] or usual
     if wrong := [part for part in chosen if part not in PARTS]:
         raise SystemExit(f"bench: no part {', '.join(wrong)}; there are: {', '.join(PARTS)}")

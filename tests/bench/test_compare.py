@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from tests.bench.compare import ROOT, checkout, medians, quotient
+from tests.bench.compare import ROOT, checkout, medians, parts_of, quotient
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,8 @@ def test_a_base_is_a_tree_of_its_own():
 def test_a_name_that_is_no_commit_is_said():
     with pytest.raises(SystemExit, match="no commit"), checkout("no-such-revision"):
         pass
+
+
+def test_only_parts_that_the_base_has_are_compared():
+    assert {"call", "relay", "past"} <= parts_of("HEAD")
+    assert parts_of("no-such-revision") == set()

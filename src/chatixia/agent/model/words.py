@@ -1,0 +1,182 @@
+"""What the parts of a model agent say to each other; no type of any library is among them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Any, Final, Literal, Protocol
+
+import msgspec
+
+from chatixia.wire.base import MIB
+
+Effect = Literal["read", "call", "write"]
+"""What a tool can change: nothing; what another agent decides by the path; anything."""
+
+MAX_ATTACHMENT: Final = 8 * MIB
+MAX_TURNS: Final = 10
+
+
+class ToolSpec(msgspec.Struct, frozen=True):
+    """A tool as it is offered to a model. ``parameters``: JSON Schema of an object."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+    effect: Effect = "write"
+
+
+class ToolCall(msgspec.Struct):
+    """A call that a model asked for. ``arguments``: JSON as the model wrote it, not checked."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+class ToolOutcome(msgspec.Struct):
+    """What a call ended with. ``retry``: ``text`` tells the model how to mend the arguments.
+    ``failed``: ``text`` is a code and a sentence."""
+
+    text: str
+    retry: bool = False
+    failed: bool = False
+
+
+class Toolbox(Protocol):
+    """The tools of one run; it decides what may be called, and says so twice: when offering and
+    when running."""
+
+    def specs(self) -> Sequence[ToolSpec]:
+        """What is offered now; asked anew before each request, on the thread of the engine."""
+        ...
+
+    async def run(self, call: ToolCall, *, again: bool = False) -> ToolOutcome:
+        """Run one call, on the agent's loop; calls of one response run side by side.
+
+        ``again``: the process ended while it ran, so it may have been done; only a tool that is
+        idempotent runs, any other says that its outcome is not known. Raises only CancelledError.
+        """
+        ...
+
+
+class Usage(msgspec.Struct, omit_defaults=True):
+    """What requests used. ``cost``: US dollars, None without a price. ``estimated``: counted here
+    and not by the provider, for a response that did not end."""
+
+    requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    cost: float | None = None
+    estimated: bool = False
+
+    def __add__(self, other: Usage) -> Usage:
+        cost = None if self.cost is None and other.cost is None else self.money + other.money
+        return Usage(
+            self.requests + other.requests,
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cached_tokens + other.cached_tokens,
+            cost,
+            self.estimated or other.estimated,
+        )
+
+    @property
+    def money(self) -> float:
+        """``cost``, with 0 where there is no price."""
+        return self.cost or 0.0
+
+
+class Budget(Protocol):
+    """What a run may still use."""
+
+    async def before(self, estimate_tokens: int) -> None:
+        """Ask before each request. Raises BudgetExceeded."""
+        ...
+
+    async def after(self, usage: Usage) -> None:
+        """Count what one request used; called for cancelled and dead ones too."""
+        ...
+
+
+class Journal(Protocol):
+    """Where a run's messages are stored, each before the next request."""
+
+    async def keep(self, messages: Sequence[bytes]) -> None:
+        """Store them behind those before, in one step. Opaque JSON, one for each message."""
+        ...
+
+
+class Attachment(msgspec.Struct, frozen=True):
+    """A file that goes with a prompt: an image, or a text."""
+
+    name: str
+    media_type: str
+    data: bytes
+
+
+class MessageShape(msgspec.Struct, frozen=True):
+    """What there is to know of a stored message. ``kind``: ``request`` (to the model) or
+    ``response``. ``prompt``: a person's or agent's words begin a turn here. ``calls`` and
+    ``results``: ids of tool calls. ``tokens``: an estimate."""
+
+    kind: Literal["request", "response"]
+    prompt: bool = False
+    calls: tuple[str, ...] = ()
+    results: tuple[str, ...] = ()
+    tokens: int = 0
+
+
+class ModelSpec(msgspec.Struct, frozen=True):
+    """Which model, and where. ``key_variable``: the variable that holds the key; empty: the
+    provider's own. ``settings``: for the model (temperature, max_tokens ...)."""
+
+    provider: str
+    model: str = ""
+    base_url: str = ""
+    key_variable: str = ""
+    settings: dict[str, Any] = {}
+    fallback: tuple[ModelSpec, ...] = ()
+
+
+class RunRequest(msgspec.Struct):
+    """One run of a model: a prompt, and all it may use.
+
+    ``history``: messages of before, as the journal was given them. With ``resume`` there is no
+    prompt: the run that ended in mid-way goes on from the history. ``returns``: JSON Schema of the
+    answer. ``seconds``: until the deadline. ``steering``: words for the model that came meanwhile,
+    taken before each request. ``compact``: which messages stay (their numbers), asked before each.
+    """
+
+    instructions: str
+    parts: Sequence[str | Attachment]
+    toolbox: Toolbox
+    budget: Budget
+    journal: Journal
+    history: Sequence[bytes] = ()
+    max_turns: int = MAX_TURNS
+    returns: dict[str, Any] | None = None
+    resume: bool = False
+    seconds: float = 600.0
+    steering: Callable[[], Sequence[str]] | None = None
+    compact: Callable[[Sequence[MessageShape]], Sequence[int]] | None = None
+
+
+class ModelEngine(Protocol):
+    """Runs a model with tools to its answer."""
+
+    async def warm(self) -> None:
+        """Import and construct in a thread. Raises ConfigError, MissingExtra."""
+        ...
+
+    def run(self, request: RunRequest) -> AsyncGenerator[str | msgspec.Struct, None]:
+        """Pieces of the answer and events, as they come; the last is the event of usage.
+
+        Closing it ends the provider's stream and the calls that run. With ``returns`` the pieces
+        together are JSON that fits. Raises MeshError.
+        """
+        ...
+
+    async def close(self) -> None:
+        """End all runs and connections."""
+        ...

@@ -265,9 +265,9 @@ RULES = [
     Rule(
         "models",
         "providers are heavy and change monthly",
-        only_in("pydantic_ai openai anthropic", "agent"),
-        ("assembly.agent", "import openai"),
-        ("agent.model", "import pydantic_ai"),
+        only_in("pydantic_ai openai anthropic genai_prices", "agent.model.library"),
+        ("agent.model.service", "def f():\n    import pydantic_ai"),
+        ("agent.model.library.providers", "import pydantic_ai"),
     ),
     Rule(
         "outside protocols",

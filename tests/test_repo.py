@@ -66,7 +66,7 @@ def test_locks_name_no_host_and_hash_everything(name: str):
 
 def test_locks_hold_what_the_project_asks_for():
     base = PROJECT["project"]["dependencies"] + group("build")
-    extras = [r for name, rs in extras_of().items() if name != "all" for r in rs]
+    extras = [r for rs in extras_of().values() for r in rs if not r.startswith("chatixia-mesh[")]
     assert not unmet(base, "base")
     assert not unmet(base + group("demo"), "demo")
     assert not unmet(base + group("dev"), "dev")
@@ -148,8 +148,12 @@ def owners() -> Mapping[str, list[str]]:
     return metadata.packages_distributions()
 
 
-OPTIONAL = {"peer/engines/aiortc.py": "aiortc"}
-"""The files that may need an extra, and which."""
+OPTIONAL = {
+    "peer/engines/aiortc.py": "aiortc",
+    "agent/model/library/anthropic.py": "anthropic",
+    "agent/model/library/": "model",
+}
+"""The files, and whole folders, that may need an extra, and which."""
 THERE = {"client/artifact.py": {"pydantic_core"}}
 """What is there whenever the import runs: pydantic asks a class for its schema."""
 
@@ -173,7 +177,7 @@ def undeclared(name: str, text: str) -> set[str]:
         - {"chatixia", "", *THERE.get(name, ())}
     )
     wanted = PROJECT["project"]["dependencies"]
-    if extra := OPTIONAL.get(name):
+    if extra := next((OPTIONAL[place] for place in OPTIONAL if name.startswith(place)), ""):
         wanted = [*wanted, *PROJECT["project"]["optional-dependencies"][extra]]
     declared = {canonicalize_name(Requirement(text).name) for text in wanted}
     owned = {

@@ -27,6 +27,27 @@ STEPS: Final = (
     """,
     # What was served is remembered in memory alone (links.md section 1).
     "DROP TABLE calls",
+    """
+    CREATE TABLE conversations (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, owner TEXT NOT NULL, session TEXT NOT NULL,
+        task TEXT NOT NULL, created REAL NOT NULL, used REAL NOT NULL, bytes INTEGER NOT NULL,
+        messages INTEGER NOT NULL, run TEXT NOT NULL, open INTEGER NOT NULL, digest BLOB NOT NULL,
+        UNIQUE (owner, session, task)
+    );
+    CREATE INDEX conversations_used ON conversations (used, bytes);
+    CREATE TABLE messages (
+        conversation INTEGER NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+        n INTEGER NOT NULL, run TEXT NOT NULL, role TEXT NOT NULL, kind TEXT NOT NULL,
+        tokens INTEGER NOT NULL, at REAL NOT NULL, bytes INTEGER NOT NULL, body BLOB NOT NULL,
+        PRIMARY KEY (conversation, n)
+    ) WITHOUT ROWID;
+    CREATE TABLE spending (
+        scope TEXT NOT NULL, day INTEGER NOT NULL, requests INTEGER NOT NULL,
+        input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, money REAL NOT NULL,
+        PRIMARY KEY (scope, day)
+    ) WITHOUT ROWID;
+    CREATE INDEX spending_day ON spending (day);
+    """,
 )
 """Step n leads from version n to n + 1."""
 VERSION: Final = len(STEPS)

@@ -7,7 +7,6 @@ which a pin can bear). Several clients of one user share a file.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
@@ -22,15 +21,11 @@ from chatixia.core.ports import Pin, RevocationBook
 from chatixia.errors import ConfigError, MeshError, Overloaded, Unavailable
 from chatixia.wire.signed import b64, unb64
 from chatixia.wire.trust import Revocation, Signed
-from chatixia.world import REAL
 
-from .schema import migrate
+from .database import connected, in_memory, prepare
 
 MAX_PINS: Final = 50_000
 MAX_REVOCATIONS: Final = 50_000
-PATIENCE: Final = 5.0
-"""Seconds to wait for another process's write."""
-PAUSE: Final = 0.005
 
 _PIN = (
     "INSERT OR REPLACE INTO pins (ns, id, kind, sign, seal, serial, signer, machine, approved,"
@@ -55,15 +50,7 @@ class LocalStore:
 
         Raises ConfigError for a file that is damaged, unreadable or of a newer version.
         """
-        try:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            db = sqlite3.connect(
-                path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
-            )
-        except (OSError, sqlite3.Error) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
-            raise ConfigError(f"{path} cannot be opened: {reason}.") from error
-        return cls._prepare(db, str(path), now)
+        return cls._prepare(connected(path), str(path), now)
 
     @classmethod
     def copy(cls, path: Path, now: float) -> LocalStore:
@@ -71,7 +58,7 @@ class LocalStore:
 
         Raises ConfigError as ``open``.
         """
-        db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        db = in_memory()
         try:
             # Immutable: not even the files beside it that a reader needs could be made.
             address = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
@@ -85,15 +72,13 @@ class LocalStore:
     @classmethod
     def memory(cls) -> LocalStore:
         """One that dies with its process."""
-        db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        db = in_memory()
         return cls._prepare(db, "memory", 0.0)
 
     @classmethod
     def _prepare(cls, db: sqlite3.Connection, where: str, now: float) -> LocalStore:
         try:
-            _write_ahead(db)
-            db.execute("PRAGMA synchronous = NORMAL")
-            migrate(db, where)
+            prepare(db, where)
             store = cls(db, where)
             store.prune(now)
         except (sqlite3.Error, msgspec.MsgspecError) as error:
@@ -195,19 +180,3 @@ class LocalStore:
 
     def _failed(self, error: sqlite3.Error) -> MeshError:
         return Unavailable(f"{self._where} cannot be used: {error}.")
-
-
-def _write_ahead(db: sqlite3.Connection) -> None:
-    """Switch to WAL, however many processes open a new file at once: SQLite waits for no lock here,
-    but says at once that it is busy (sqlite.org/wal.html, "Sometimes Queries Return SQLITE_BUSY").
-    """
-    until = REAL.monotonic() + PATIENCE
-    while True:
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-            if not busy or REAL.monotonic() > until:
-                raise
-        threading.Event().wait(PAUSE)

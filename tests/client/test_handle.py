@@ -130,7 +130,7 @@ def late(call):
     async def later(out):
         await asyncio.sleep(0.05)
         answer = await call(out)
-        answer.why, answer.tried_ms = "no direct path", 40.0
+        answer.reason, answer.tried_ms = "no direct path", 40.0
         return answer
 
     return later

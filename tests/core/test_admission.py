@@ -119,9 +119,9 @@ def test_past_the_bytes_those_that_hold_most_lose_the_oldest_that_holds_any():
     entered(found, (1, "a"), (2, "a"), (3, "a"), (4, "b"))
     assert found.hold(2, 30_000) == [] and found.hold(3, 20_000) == [] == found.hold(4, 15_000)
     assert found.hold(4, 16_000) == [2]
-    assert found.held == 36_000
+    assert found.buffered == 36_000
     found.prove(3, 0.0)
-    assert found.held == 16_000 and found.hold(3, 90_000) == []
+    assert found.buffered == 16_000 and found.hold(3, 90_000) == []
 
 
 def test_addresses_that_are_remembered_are_bounded(monkeypatch):
@@ -169,8 +169,8 @@ def test_no_bound_is_ever_passed_and_nothing_is_counted_that_left(steps):
             waiting -= set(found.hold(key, size))
         elif what == "late":
             assert all(each in found for each in found.overdue(now, 1.0))
-        assert len(found) <= SMALL.total and found.held <= SMALL.held_bytes
+        assert len(found) <= SMALL.total and found.buffered <= SMALL.held_bytes
         assert (found.next_turn(now) is None) == (not waiting)
     for key in range(13):
         found.leave(key)
-    assert len(found) == found.held == 0 and not found._busy and not found._turns
+    assert len(found) == found.buffered == 0 and not found._busy and not found._turns

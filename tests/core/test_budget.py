@@ -3,7 +3,7 @@
 import pytest
 
 from chatixia.core import budget
-from chatixia.core.budget import ALL_KEPT, ALL_RUNNING, ResourceBudget
+from chatixia.core.budget import ALL_ANSWER_BYTES, ALL_RUNNING, ResourceBudget
 from chatixia.core.call import Calls
 from chatixia.core.frames import task_request, write_frame
 from chatixia.core.timers import TimerWheel
@@ -55,7 +55,7 @@ def test_a_machine_with_many_clients_has_one_share_and_others_are_served():
     for peer in greedy:
         for served in list(peer.calls.served.values()):
             peer.calls.answer(served, b"1")
-    assert {name: held.running for name, held in shared.held.items()} == {
+    assert {name: use.running for name, use in shared.holders.items()} == {
         "greedy": 0,
         "honest": 256,
     }
@@ -68,27 +68,27 @@ def test_what_a_peer_has_moves_to_the_share_of_its_machine():
     peer.calls.account.belongs("m")
     peer.calls.account.belongs("m")
     peer.calls.account.belongs("")
-    assert list(shared.held) == ["m"] and shared.held["m"].running == 1
+    assert list(shared.holders) == ["m"] and shared.holders["m"].running == 1
     peer.calls.answer(running, b"1")
-    assert shared.held["m"].running == 0 and shared.held["m"].kept > 0
+    assert shared.holders["m"].running == 0 and shared.holders["m"].answer_bytes > 0
     peer.calls.account.close()
-    assert shared.held == {} and (shared.running, shared.kept) == (0, 0)
+    assert shared.holders == {} and (shared.running, shared.answer_bytes) == (0, 0)
 
 
 def test_answers_kept_for_all_peers_together_are_bounded_until_they_are_acknowledged():
     shared = ResourceBudget()
-    peers = [Peer(f"p{n}", shared) for n in range(ALL_KEPT // MAX_MESSAGE + 2)]
+    peers = [Peer(f"p{n}", shared) for n in range(ALL_ANSWER_BYTES // MAX_MESSAGE + 2)]
     large = b'"' + b"x" * (MAX_MESSAGE - 1000) + b'"'
     served = [(peer, peer.ask("a")) for peer in peers]
     for peer, [each] in served:
         peer.calls.answer(each, large)
-    assert shared.kept >= ALL_KEPT and not shared.running
+    assert shared.answer_bytes >= ALL_ANSWER_BYTES and not shared.running
     assert peers[0].ask("b") == []
     for peer in peers:
-        peer.calls.sweep(5 + budget.KEPT_SECONDS + 1)
-    assert shared.kept == 0
+        peer.calls.sweep(5 + budget.REMEMBER_SECONDS + 1)
+    assert shared.answer_bytes == 0
     assert len(peers[0].ask("c")) == 1
 
 
 def test_the_bounds_hold_more_than_one_peer():
-    assert ALL_RUNNING > budget.MAX_RUNNING and ALL_KEPT > budget.KEPT_ANSWERS
+    assert ALL_RUNNING > budget.MAX_RUNNING and ALL_ANSWER_BYTES > budget.MAX_ANSWER_BYTES

@@ -7,7 +7,7 @@ from msgspec import Raw
 
 from chatixia.core import frames
 from chatixia.core.budget import MAX_RUNNING
-from chatixia.core.call import KEPT_SECONDS, MAX_ASKED, Calls
+from chatixia.core.call import MAX_PENDING, REMEMBER_SECONDS, Calls
 from chatixia.core.exchange import (
     CallOverdue,
     PendingCall,
@@ -134,9 +134,9 @@ def test_an_entry_that_nobody_acknowledges_goes_after_its_time():
     pair = Pair()
     _, served = pair.asked(timeout=5)
     pair.b.answer(served, b"1")
-    pair.b.sweep(pair.now + 5 + KEPT_SECONDS - 1)
+    pair.b.sweep(pair.now + 5 + REMEMBER_SECONDS - 1)
     assert pair.b.served
-    pair.b.sweep(pair.now + 5 + KEPT_SECONDS + 1)
+    pair.b.sweep(pair.now + 5 + REMEMBER_SECONDS + 1)
     assert not pair.b.served
 
 
@@ -219,7 +219,7 @@ def test_handlers_for_one_peer_are_bounded():
 
 def test_open_calls_to_one_peer_are_bounded():
     pair = Pair()
-    for n in range(MAX_ASKED):
+    for n in range(MAX_PENDING):
         pair.ask(f"r{n}")
     with pytest.raises(MeshError) as raised:
         pair.ask("one more")
@@ -250,13 +250,13 @@ def test_a_new_process_ends_sent_calls_but_idempotent_ones():
 def test_a_process_that_is_gone_ends_sent_calls_and_their_handlers():
     pair, sink = Pair(), []
     _, served = pair.asked()
-    pair.b.gone(sink)
+    pair.b.peer_lost(sink)
     assert [type(each) for each in sink] == [StopHandler] and sink[0].served is served
     pending = pair.ask("q")
     pair.a.session.build()
     pair.a.session.sent()
     sink = []
-    pair.a.gone(sink)
+    pair.a.peer_lost(sink)
     assert pending in sink and pending.error.outcome == "unknown"
     assert pending.error.message == "b cannot be reached."
 

@@ -66,7 +66,7 @@ def test_no_fragments_go_to_who_does_not_know_them():
     made = pair("session/1", "credit/1", "stream/1")
     with pytest.raises(TooLarge, match="16 KiB"):
         made.a.ask(_out(b'"%b"' % (b"x" * FRAME_TARGET)), "r", made.now)
-    assert not made.a.asked and made.a.session.idle
+    assert not made.a.pending and made.a.session.idle
     pending, served = made.asked("r2")
     made.b.answer(served, b'"%b"' % (b"x" * FRAME_TARGET))
     data = made.b.session.build()
@@ -93,7 +93,7 @@ def test_a_stream_needs_a_peer_that_streams_and_pays(names: tuple[str, ...]):
     made = pair(*names)
     with pytest.raises(UpgradeNeeded, match="streams"):
         made.a.ask(_out(stream=True), "r", made.now)
-    assert not made.a.asked and made.a.session.idle
+    assert not made.a.pending and made.a.session.idle
 
 
 def test_a_prompt_that_cannot_be_streamed_is_answered_in_one_piece():

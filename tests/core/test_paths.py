@@ -181,9 +181,9 @@ def test_a_path_by_which_the_peer_sends_need_not_stand_any_longer():
     assert script.opens(script.direct) == []
     assert script.link.open is script.relay.open
     script.effects = []
-    script.link.heard(script.direct.open.key, script.now, script.effects)
+    script.link.frame_received(script.direct.open.key, script.now, script.effects)
     assert script.names == ["UsePath"] and script.link.open is script.direct.open
-    script.link.heard(script.relay.open.key, script.now, script.effects)
+    script.link.frame_received(script.relay.open.key, script.now, script.effects)
     assert script.link.open is script.direct.open, "a worse one is not gone to for that"
 
 

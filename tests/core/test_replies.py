@@ -42,13 +42,13 @@ def test_replies_that_the_peer_does_not_take_end_its_path(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(replies_module, "REPLY_BYTES", 64 * KIB)
-    monkeypatch.setattr(session_module, "KEPT", 256 * KIB)
+    monkeypatch.setattr(session_module, "WINDOW_BYTES", 256 * KIB)
     # Frames that cannot be read bring one reply each, others one for each message.
     frames = 8000 if kind == "no JSON" else 300
     with pytest.raises(BadRequest, match="does not take"):
         flood(MESSAGES[kind], frames, reads=False)
     calls = flood(MESSAGES[kind], frames, reads=True)
-    assert calls.session._bytes <= 64 * KIB and calls.session._kept <= 256 * KIB
+    assert calls.session._bytes <= 64 * KIB and calls.session._unacked_bytes <= 256 * KIB
 
 
 def test_an_answer_asked_for_again_and_again_is_bounded_too():

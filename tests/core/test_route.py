@@ -147,4 +147,4 @@ def test_an_error_with_its_cause():
     ],
 )
 def test_why_no_link_carries_a_call(seen: PeerHistory, why: str):
-    assert seen.why == why
+    assert seen.reason == why

@@ -7,9 +7,9 @@ import pytest
 
 from chatixia.core import frames
 from chatixia.core.session import (
-    KEPT,
     LINK_WINDOW,
     QUEUED,
+    WINDOW_BYTES,
     LostState,
     PeerSession,
     ReassembledMessage,
@@ -135,7 +135,7 @@ def test_unacknowledged_bytes_are_bounded_and_acks_open_the_way():
     for n in range(2000):
         a.send(message(n, 6000))
     got = ids(carry(a, b))
-    assert KEPT - 4 * FRAME_TARGET < 6000 * len(got) < KEPT + FRAME_TARGET
+    assert WINDOW_BYTES - 4 * FRAME_TARGET < 6000 * len(got) < WINDOW_BYTES + FRAME_TARGET
     ack(a, b)
     assert ids(carry(a, b))[0] == got[-1] + 1
 
@@ -262,7 +262,7 @@ def test_what_is_held_out_of_order_is_bounded():
     b = PeerSession()
     for s in range(2, 60_000):
         b.receive(b'{"s":%d}' % s, 0.0, [])
-    assert len(b._held) * 128 <= KEPT
+    assert len(b._early) * 128 <= WINDOW_BYTES
 
 
 def test_control_words_reach_the_driver():

@@ -18,8 +18,8 @@ def test_a_bound_holds_and_one_alone_fills_three_quarters(total: int, asks: list
     book = Shares(total)
     for who, more in asks:
         book.take(f"m{who}", more)
-        assert book.used == sum(book.held.values()) <= total
-        assert max(book.held.values(), default=0) <= 3 * total // 4
+        assert book.used == sum(book.by_holder.values()) <= total
+        assert max(book.by_holder.values(), default=0) <= 3 * total // 4
     alone = Shares(total)
     while alone.take("greedy"):
         assert alone.used <= total
@@ -57,7 +57,7 @@ def test_what_is_given_back_leaves_nothing(total: int, asks: list[tuple[int, int
     assert all(book.over(name) for name in book.greedy())
     for who, more in taken:
         book.add(f"m{who}", -more)
-    assert (book.used, book.held) == (0, {})
+    assert (book.used, book.by_holder) == (0, {})
     assert book.greedy() == []
 
 
@@ -134,7 +134,7 @@ def test_a_holding_changes_as_a_whole_and_a_refusal_leaves_it():
     assert one.take(190), "less is never refused"
     one.owe(0)
     other.owe(0)
-    assert book.used == 0 and not book.held
+    assert book.used == 0 and not book.by_holder
 
 
 def test_another_than_the_first_may_be_served_and_is_last_then():

@@ -25,8 +25,8 @@ def clinging(original: Any) -> Any:
     """Keep idempotent calls for the return of who is lost, whoever else could have them."""
 
     def abandon(self: Any, *rest: Any) -> None:
-        for pending in self.asked.values():
-            pending.out.elsewhere = False
+        for pending in self.pending.values():
+            pending.outgoing.elsewhere = False
         original(self, *rest)
 
     return abandon

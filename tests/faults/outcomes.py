@@ -138,7 +138,7 @@ FAULTS: list[Fault] = [
     Fault(
         "unexplained",
         "a reply by the queue says why no link carried it",
-        {"chatixia.core.route:PeerHistory.why": value("")},
+        {"chatixia.core.route:PeerHistory.reason": value("")},
         (
             "tests/core/test_route.py::test_why_no_link_carries_a_call",
             "tests/peer/tasks/test_submitter.py::test_a_call_that_no_link_took_says_why_and_how_long_one_was_tried",

@@ -85,7 +85,7 @@ FAULTS: list[Fault] = [
     Fault(
         "status-unheard",
         "both ends of a link hear what the other does",
-        {"chatixia.peer.sessions.status:StatusTeller.heard": unheard},
+        {"chatixia.peer.sessions.status:StatusTeller.update": unheard},
         (
             f"{STATUS}::test_who_is_linked_hears_what_a_process_does_and_that_it_ended",
             f"{DRIVER}::test_both_ends_of_a_link_tell_what_they_do[wrtc]",
@@ -94,7 +94,7 @@ FAULTS: list[Fault] = [
     Fault(
         "status-overtaken",
         "an overtaken status does not count",
-        {"chatixia.peer.sessions.status:StatusTeller.heard": in_any_order},
+        {"chatixia.peer.sessions.status:StatusTeller.update": in_any_order},
         (f"{STATUS}::test_an_overtaken_one_does_not_count_and_junk_is_left_out",),
     ),
     Fault(

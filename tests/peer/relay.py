@@ -191,7 +191,7 @@ class RecordingListener:
         path.on_low = lambda: None
 
     def _read(self, peer: AgentId, path: Path, data: bytes | str) -> None:
-        path.heard_at = self.node.driver.world.monotonic()
+        path.frame_at = self.node.driver.world.monotonic()
         if data == b"ping" and self.answers:
             with suppress(EngineRefused):
                 path.send(b"pong")

@@ -326,7 +326,7 @@ async def test_a_peer_without_a_session_that_is_known_gets_calls_by_the_queue_wh
         alice.driver.effects.attempt_types["direct"] = Stranger
         for asker, asked in ((bob, "alice"), (alice, "bob")):
             answer = await asker.call(Outgoing(asked, "echo", b'"hi"', timeout=20.0))
-            assert answer.via == "queue, plain" and "no kind of session" in answer.why
+            assert answer.via == "queue, plain" and "no kind of session" in answer.reason
 
 
 async def test_what_the_registry_fans_out_comes_in_clear_and_may_be_refused():

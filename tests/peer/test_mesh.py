@@ -406,11 +406,11 @@ async def test_link_driver_questions():
         a, b = mesh.a, mesh.b
         assert a.listener.received("b", b.incarnation) == 1
         assert a.listener.received("b", "another") == a.listener.received("c", "x") == 0
-        before = a.peers["b"].channel.path.heard_at
+        before = a.peers["b"].channel.path.frame_at
         assert before > 0
         a.listener.probe("b")
         await a.ping("b")
-        assert a.peers["b"].channel.path.heard_at > before
+        assert a.peers["b"].channel.path.frame_at > before
         assert a.listener.idle("c")
 
 
@@ -435,7 +435,7 @@ async def weather(seed, calls=30):
             order = [int(body) for who, body in mesh.skills.done if who == caller]
             assert order == list(range(calls)), f"seed {seed}"
         for node, peer in sides:
-            assert not node.peers[peer].calls.asked
+            assert not node.peers[peer].calls.pending
 
 
 @pytest.mark.parametrize("block", range(10))

@@ -19,10 +19,10 @@ class Store:
     """What a store says of itself."""
 
     def __init__(self) -> None:
-        self.gone, self.low = "", ""
+        self.peer_lost, self.low = "", ""
 
     def fault(self) -> str:
-        return self.gone
+        return self.peer_lost
 
     def disk_low(self) -> str:
         return self.low
@@ -37,11 +37,11 @@ def test_each_change_is_logged_once(caplog: pytest.LogCaptureFixture):
     store.low = "The disk is nearly full: 8 MiB."
     condition.look()
     assert isinstance(condition.trouble(), DiskFull)
-    store.gone = "It was deleted."
+    store.peer_lost = "It was deleted."
     condition.look()
     condition.look()
     assert isinstance(condition.trouble(), Unavailable)
-    store.gone = store.low = ""
+    store.peer_lost = store.low = ""
     condition.look()
     assert [(r.levelno, r.getMessage()[:24]) for r in caplog.records] == [
         (logging.WARNING, "The disk is nearly full:"),

@@ -215,7 +215,7 @@ class AnyHandle:
             insist(self._context, outgoing) if insists else self._context.call(outgoing)
         )
         if queue != options.queue:
-            answer.why = PeerHistory(keyless=True).why
+            answer.reason = PeerHistory(keyless=True).reason
         return answer
 
     def stream(

@@ -80,7 +80,7 @@ def make_reply(answer: CallAnswer, ms: float) -> Reply:
         answer.agent,
         answer.link_ms,
         answer.where,
-        answer.why,
+        answer.reason,
         answer.tried_ms,
     )
 

@@ -26,7 +26,7 @@ LOOPBACK_BURST: Final = 1000.0
 RESERVE: Final = 64
 SECONDS: Final = 10.0
 HEADER_BYTES: Final = 64 * KIB
-HELD_BYTES: Final = 16 * KIB * KIB
+BUFFERED_BYTES: Final = 16 * KIB * KIB
 ADDRESSES: Final = 4096
 """Addresses whose rate is remembered, and as many of which a member came lately."""
 RESERVE_SECONDS: Final = 86_400.0
@@ -56,28 +56,28 @@ class AdmissionLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reserve: Annotated[int, msgspec.Meta(ge=0, le=65_536)] = RESERVE
     seconds: Annotated[float, msgspec.Meta(ge=0.5, le=600)] = SECONDS
     header_bytes: Annotated[int, msgspec.Meta(ge=KIB, le=KIB * KIB)] = HEADER_BYTES
-    held_bytes: Annotated[int, msgspec.Meta(ge=64 * KIB)] = HELD_BYTES
+    held_bytes: Annotated[int, msgspec.Meta(ge=64 * KIB)] = BUFFERED_BYTES
 
 
 class PendingConnection:
     """One that has proved nothing. ``until``: when it must have."""
 
-    __slots__ = ("address", "held", "until")
+    __slots__ = ("address", "buffered", "until")
 
     def __init__(self, address: AddressUse, until: float) -> None:
-        self.address, self.until, self.held = address, until, 0
+        self.address, self.until, self.buffered = address, until, 0
 
 
 class AddressUse:
     """What one address holds: its connections, oldest first, and those that wait for a turn."""
 
-    __slots__ = ("_newest", "bucket", "connections", "held", "name", "near", "waiting")
+    __slots__ = ("_newest", "bucket", "buffered", "connections", "name", "near", "waiting")
 
     def __init__(self, name: str, near: bool, bucket: TokenBucket) -> None:
         self.name, self.near, self.bucket = name, near, bucket
         self.connections: OrderedDict[int, PendingConnection] = OrderedDict()
         self.waiting: OrderedDict[int, None] = OrderedDict()
-        self.held = 0
+        self.buffered = 0
         self._newest = False
 
     def next(self) -> int:
@@ -103,7 +103,7 @@ class Admission:
         self._turns: OrderedDict[str, AddressUse] = OrderedDict()
         self._members: OrderedDict[str, float] = OrderedDict()
         self._connections: dict[int, PendingConnection] = {}
-        self._held = 0
+        self._buffered = 0
 
     def __len__(self) -> int:
         return len(self._connections)
@@ -112,9 +112,9 @@ class Admission:
         return key in self._connections
 
     @property
-    def held(self) -> int:
+    def buffered(self) -> int:
         """Bytes that all of them hold."""
-        return self._held
+        return self._buffered
 
     def enter(
         self, key: int, name: str, near: bool, now: float, seconds: float | None = None
@@ -200,9 +200,9 @@ class Admission:
             return []
         self._hold(connection, size)
         evicted = []
-        while self._held > self.bounds.held_bytes:
-            address = max(self._busy.values(), key=lambda each: each.held)
-            first = next(each for each, c in address.connections.items() if c.held)
+        while self._buffered > self.bounds.held_bytes:
+            address = max(self._busy.values(), key=lambda each: each.buffered)
+            first = next(each for each, c in address.connections.items() if c.buffered)
             self.leave(first)
             evicted.append(first)
         return evicted
@@ -237,10 +237,10 @@ class Admission:
         return next(iter(most.connections))
 
     def _hold(self, connection: PendingConnection, size: int) -> None:
-        more = size - connection.held
-        connection.held = size
-        connection.address.held += more
-        self._held += more
+        more = size - connection.buffered
+        connection.buffered = size
+        connection.address.buffered += more
+        self._buffered += more
 
     def _remember(self, name: str, now: float) -> None:
         self._members[name] = now + RESERVE_SECONDS
@@ -263,5 +263,5 @@ class Admission:
     def _forget(self) -> None:
         """Forget the rate of the address unheard of longest, of those that hold nothing."""
         if len(self._addresses) >= ADDRESSES:
-            found = (name for name, each in self._addresses.items() if not each.connections)
-            self._addresses.pop(next(found, ""), None)
+            idle = (name for name, each in self._addresses.items() if not each.connections)
+            self._addresses.pop(next(idle, ""), None)

@@ -19,53 +19,60 @@ MAX_RUNNING: Final = 256
 """Handlers at work for one peer; beyond, ``busy``."""
 MAX_SERVED: Final = 10_000
 """Requests of one peer that are remembered."""
-KEPT_ANSWERS: Final = 32 * MIB
+MAX_ANSWER_BYTES: Final = 32 * MIB
 """Answers that one peer has not acknowledged."""
-KEPT_SECONDS: Final = 60.0
+REMEMBER_SECONDS: Final = 60.0
 """An answer that is not acknowledged is kept this long past its deadline."""
-MAX_ASKED: Final = 10_000
+MAX_PENDING: Final = 10_000
 """Requests of ours in flight to one peer; beyond, ``busy``."""
 ALL_RUNNING: Final = 4096
-ALL_KEPT: Final = 256 * MIB
+ALL_ANSWER_BYTES: Final = 256 * MIB
 
 
 class HolderUse(msgspec.Struct, gc=False):
     """What one holder (core.shares) has of a room: handlers, bytes, and the peers it has it by."""
 
     running: int = 0
-    kept: int = 0
+    answer_bytes: int = 0
     peers: int = 0
 
 
 class ResourceBudget:
     """What all peers hold together, shared by their machines (core.shares): handlers ``running``,
-    bytes of answers ``kept``; and ``halves``. ``held``: by holder."""
+    bytes of answers ``answer_bytes``; and ``halves``. ``holders``: by holder."""
 
-    __slots__ = ("easy_kept", "easy_running", "halves", "held", "kept", "running")
+    __slots__ = (
+        "answer_bytes",
+        "easy_answer_bytes",
+        "easy_running",
+        "halves",
+        "holders",
+        "running",
+    )
 
     def __init__(self) -> None:
-        self.running = self.kept = 0
-        self.easy_running, self.easy_kept = easy(ALL_RUNNING), easy(ALL_KEPT)
-        self.held: dict[str, HolderUse] = {}
+        self.running = self.answer_bytes = 0
+        self.easy_running, self.easy_answer_bytes = easy(ALL_RUNNING), easy(ALL_ANSWER_BYTES)
+        self.holders: dict[str, HolderUse] = {}
         self.halves = FragmentBudget()
 
     def join(self, holder: str) -> HolderUse:
         """What ``holder`` has, for one more peer of it."""
-        held = self.held.setdefault(holder, HolderUse())
-        held.peers += 1
-        return held
+        use = self.holders.setdefault(holder, HolderUse())
+        use.peers += 1
+        return use
 
     def leave(self, holder: str) -> None:
         """One peer less of that holder; with the last it is forgotten."""
-        held = self.held[holder]
-        held.peers -= 1
-        if not held.peers:
-            del self.held[holder]
+        use = self.holders[holder]
+        use.peers -= 1
+        if not use.peers:
+            del self.holders[holder]
 
-    def fits(self, held: HolderUse) -> bool:
+    def fits(self, use: HolderUse) -> bool:
         """Whether a holder that has this may have one request more."""
-        return fits(ALL_RUNNING, self.running, held.running, 1) and fits(
-            ALL_KEPT, self.kept, held.kept, 1
+        return fits(ALL_RUNNING, self.running, use.running, 1) and fits(
+            ALL_ANSWER_BYTES, self.answer_bytes, use.answer_bytes, 1
         )
 
 
@@ -76,12 +83,12 @@ class PeerBudget:
     path of every request, so in fields alone; :meth:`close` it with the peer.
     """
 
-    __slots__ = ("_held", "_room", "holder", "kept", "running")
+    __slots__ = ("_room", "_use", "answer_bytes", "holder", "running")
 
     def __init__(self, room: ResourceBudget, peer: str) -> None:
         self._room, self.holder = room, f"@{peer}"
-        self._held = room.join(self.holder)
-        self.running = self.kept = 0
+        self._use = room.join(self.holder)
+        self.running = self.answer_bytes = 0
 
     def belongs(self, holder: str) -> None:
         """It is on that share from now on, with what it has already."""
@@ -90,47 +97,47 @@ class PeerBudget:
             self._room.leave(self.holder)
             self.holder = holder
 
-    def _move(self, held: HolderUse) -> None:
-        self._held.running -= self.running
-        self._held.kept -= self.kept
-        held.running += self.running
-        held.kept += self.kept
-        self._held = held
+    def _move(self, use: HolderUse) -> None:
+        self._use.running -= self.running
+        self._use.answer_bytes -= self.answer_bytes
+        use.running += self.running
+        use.answer_bytes += self.answer_bytes
+        self._use = use
 
     def close(self) -> None:
         """The peer is forgotten, with all that it held."""
         self.run(-self.running)
-        self.keep(-self.kept)
+        self.keep(-self.answer_bytes)
         self._room.leave(self.holder)
 
     def run(self, by: int) -> None:
         """``by`` more (or fewer) handlers are at work."""
         self.running += by
-        self._held.running += by
+        self._use.running += by
         self._room.running += by
 
     def answered(self, size: int) -> None:
         """A handler is done, and ``size`` bytes of its answer wait to be acknowledged."""
-        held, room = self._held, self._room
+        use, room = self._use, self._room
         self.running -= 1
-        held.running -= 1
+        use.running -= 1
         room.running -= 1
-        self.kept += size
-        held.kept += size
-        room.kept += size
+        self.answer_bytes += size
+        use.answer_bytes += size
+        room.answer_bytes += size
 
     def keep(self, by: int) -> None:
         """``by`` more (or fewer) bytes of answers wait to be acknowledged."""
-        self.kept += by
-        self._held.kept += by
-        self._room.kept += by
+        self.answer_bytes += by
+        self._use.answer_bytes += by
+        self._room.answer_bytes += by
 
     @property
     def full(self) -> bool:
         """Whether a new request is one too many."""
-        if self.running >= MAX_RUNNING or self.kept >= KEPT_ANSWERS:
+        if self.running >= MAX_RUNNING or self.answer_bytes >= MAX_ANSWER_BYTES:
             return True
         room = self._room
-        if room.running < room.easy_running and room.kept < room.easy_kept:
+        if room.running < room.easy_running and room.answer_bytes < room.easy_answer_bytes:
             return False
-        return not room.fits(self._held)
+        return not room.fits(self._use)

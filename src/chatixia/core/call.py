@@ -33,7 +33,7 @@ from chatixia.wire.artifacts import ArtifactInfo
 from chatixia.wire.peer import FRAME_TARGET, MAX_HOPS, Credit
 
 from . import exchange, frames, unread
-from .budget import KEPT_SECONDS, MAX_ASKED, MAX_SERVED, PeerBudget, ResourceBudget
+from .budget import MAX_PENDING, MAX_SERVED, REMEMBER_SECONDS, PeerBudget, ResourceBudget
 from .capabilities import AgreedCapabilities
 from .exchange import PendingCall, ServedRequest, StopHandler
 from .ports import Incoming, Outgoing
@@ -58,11 +58,11 @@ class Calls:
         "_cancelled",
         "_room",
         "account",
-        "asked",
         "can",
         "feeds",
         "me",
         "peer",
+        "pending",
         "served",
         "session",
         "via",
@@ -78,36 +78,36 @@ class Calls:
         self.session.halves.belongs(self.account.holder)
         self.via, self.can = "", AgreedCapabilities()
         self.feeds = exchange.no_feeds
-        self.asked: dict[str, PendingCall] = {}
+        self.pending: dict[str, PendingCall] = {}
         self.served: dict[str, ServedRequest] = {}
         self._cancelled = exchange.EarlyCancels()
 
     @property
     def idle(self) -> bool:
         """No call is open either way."""
-        return not (self.asked or self.account.running) and self.session.idle
+        return not (self.pending or self.account.running) and self.session.idle
 
     @property
     def open(self) -> int:
         """Calls open, both ways."""
-        return len(self.asked) + self.account.running
+        return len(self.pending) + self.account.running
 
     # -- asking
 
-    def ask(self, out: Outgoing, rid: str, now: float) -> PendingCall:
+    def ask(self, outgoing: Outgoing, rid: str, now: float) -> PendingCall:
         """Queue a request. Raises HopLimit, TooLarge, Overloaded, UpgradeNeeded; none is sent."""
-        if len(out.path) >= MAX_HOPS:
-            raise HopLimit(agent=out.target)
-        if len(self.asked) >= MAX_ASKED:
-            raise Overloaded("Too many calls to this agent are open.", agent=out.target)
-        if rid in self.asked:
-            raise Overloaded("A call with this key is already open.", agent=out.target)
-        data = exchange.request(out, rid)
-        cost = len(out.body) if len(data) <= FRAME_TARGET else 0
-        pending = PendingCall(rid, self, out, data, cost, now + out.timeout, now)
-        pending.flow = self.can.inflow(out)
+        if len(outgoing.path) >= MAX_HOPS:
+            raise HopLimit(agent=outgoing.target)
+        if len(self.pending) >= MAX_PENDING:
+            raise Overloaded("Too many calls to this agent are open.", agent=outgoing.target)
+        if rid in self.pending:
+            raise Overloaded("A call with this key is already open.", agent=outgoing.target)
+        data = exchange.request(outgoing, rid)
+        cost = len(outgoing.body) if len(data) <= FRAME_TARGET else 0
+        pending = PendingCall(rid, self, outgoing, data, cost, now + outgoing.timeout, now)
+        pending.flow = self.can.inflow(outgoing)
         self.session.send(data, pending, cost)
-        self.asked[rid] = pending
+        self.pending[rid] = pending
         pending.bucket = self.wheel.add(pending, pending.deadline)
         return pending
 
@@ -128,7 +128,7 @@ class Calls:
 
     def end(self, pending: PendingCall, error: MeshError, sink: Sink) -> None:
         """End a call of ours here and now with ``error``; the far end is told if it knows."""
-        if self.asked.get(pending.rid) is pending:
+        if self.pending.get(pending.rid) is pending:
             self.cancel(pending)
             self._resolve(pending, error, sink)
 
@@ -142,9 +142,9 @@ class Calls:
     def _forget(self, pending: PendingCall) -> bool:
         if pending.bucket is not None:
             pending.bucket.discard(pending)
-        if self.asked.get(pending.rid) is not pending:
+        if self.pending.get(pending.rid) is not pending:
             return False
-        del self.asked[pending.rid]
+        del self.pending[pending.rid]
         return True
 
     def _resolve(self, pending: PendingCall, error: MeshError, sink: Sink) -> None:
@@ -226,12 +226,12 @@ class Calls:
 
     # -- what came
 
-    def handle(self, came: list[m.Read | ReassembledMessage], now: float, sink: Sink) -> None:
+    def handle(self, messages: list[m.Read | ReassembledMessage], now: float, sink: Sink) -> None:
         """Take what the session delivered. BadRequest: the path must close."""
-        for message in came:
+        for message in messages:
             kind = message.__class__
             if kind is m.TaskAsk:
-                self._asked_task(message, now, sink, True)  # type: ignore[arg-type]
+                self._task_request(message, now, sink, True)  # type: ignore[arg-type]
             elif kind is m.TaskAnswer:
                 self._answered_task(message, sink)  # type: ignore[arg-type]
             else:
@@ -245,9 +245,9 @@ class Calls:
         paid = not isinstance(message, ReassembledMessage)
         read = message.message if isinstance(message, ReassembledMessage) else message
         if isinstance(read, m.TaskAsk):
-            self._asked_task(read, now, sink, paid)
+            self._task_request(read, now, sink, paid)
         elif isinstance(read, m.Asking):
-            self._asked_other(read, now, sink, paid)
+            self._other_request(read, now, sink, paid)
         elif isinstance(read, m.TaskChunk | m.PromptChunk):
             self._chunk(read, sink, paid)
         elif isinstance(read, m.TaskAnswer | m.PromptAnswer | m.SkillAnswer):
@@ -261,7 +261,7 @@ class Calls:
         elif isinstance(read, m.CreditTell):
             self._credited(read.payload, sink)
         elif isinstance(read, m.ProgressTell):
-            sink += exchange.advanced(self.asked.get(read.request_id), read.payload)
+            sink += exchange.advanced(self.pending.get(read.request_id), read.payload)
         elif isinstance(read, m.PingAsk):
             self.session.reply(encode(m.PongAnswer(request_id=read.request_id)))
         elif isinstance(read, m.PongAnswer):
@@ -275,7 +275,7 @@ class Calls:
 
     def _unread(self, read: m.Unread, sink: Sink) -> None:
         """A message that cannot be read: its sender hears so, and a call that it answers ends."""
-        pending = self.asked.get(read.request_id) if read.answers else None
+        pending = self.pending.get(read.request_id) if read.answers else None
         if pending is not None:
             self.end(pending, unread.answer(), sink)
         else:
@@ -283,16 +283,16 @@ class Calls:
 
     def _frame_refused(self, frame: int, sink: Sink) -> None:
         """The peer cannot read a frame of ours: what it carried ends, and never goes again."""
-        for pending in unread.calls(self.asked, frame):
+        for pending in unread.calls(self.pending, frame):
             self.session.refund(pending.cost)
             self.end(pending, unread.call(), sink)
         for served in unread.answers(self.served, frame):
-            data = frames.error_response(served.reply, served.rid, unread.given(self.me))
+            data = frames.error_response(served.reply, served.rid, unread.unreadable(self.me))
             self.account.keep(len(data) - len(served.answer or b""))
             served.answer = data
             self.session.send(data, served)
 
-    def _asked_task(self, ask: m.TaskAsk, now: float, sink: Sink, paid: bool) -> None:
+    def _task_request(self, ask: m.TaskAsk, now: float, sink: Sink, paid: bool) -> None:
         payload = ask.payload
         args = payload.args
         if paid:
@@ -304,7 +304,7 @@ class Calls:
             incoming.artifacts = self.feeds(payload.artifacts)
         self._admit(ask, incoming, m.TaskAnswer, now, sink)
 
-    def _asked_other(self, ask: m.Asking, now: float, sink: Sink, paid: bool) -> None:
+    def _other_request(self, ask: m.Asking, now: float, sink: Sink, paid: bool) -> None:
         body: msgspec.Raw = ask.payload  # type: ignore[attr-defined]  # each of KINDS has one
         stream = False
         if isinstance(ask, m.PromptAsk):
@@ -324,10 +324,10 @@ class Calls:
         self, ask: m.Asking, incoming: Incoming, reply: type[m.Message], now: float, sink: Sink
     ) -> None:
         rid = ask.request_id
-        seen = self.served.get(rid)
-        if seen is not None:  # while it runs the duplicate attaches to it; then the same again
-            if seen.answer is not None and not seen.oneway:
-                self.session.repeat(seen.answer, seen)
+        earlier = self.served.get(rid)
+        if earlier is not None:  # while it runs the duplicate attaches to it; then the same again
+            if earlier.answer is not None and not earlier.oneway:
+                self.session.repeat(earlier.answer, earlier)
             return
         plain = rid and ask.deadline_ms and not (ask.source_agent or ask.target_agent or ask.path)
         if not plain or self._cancelled or len(self.served) >= MAX_SERVED or self.account.full:
@@ -358,9 +358,9 @@ class Calls:
 
     def _answered_task(self, answer: m.TaskAnswer, sink: Sink) -> None:
         payload = answer.payload
-        pending = self.asked.get(answer.request_id)
+        pending = self.pending.get(answer.request_id)
         if pending is not None and answer.error is None and pending.flow is None:
-            del self.asked[answer.request_id]
+            del self.pending[answer.request_id]
             pending.bucket.discard(pending)  # type: ignore[union-attr]
             pending.via, pending.value = self.via, payload.result
             if payload.artifacts:
@@ -372,7 +372,7 @@ class Calls:
     def _answered(
         self, answer: m.Message, value: msgspec.Raw, items: int, error: Any, sink: Sink
     ) -> None:
-        pending = self.asked.pop(answer.request_id, None)
+        pending = self.pending.pop(answer.request_id, None)
         if pending is None:
             return  # a duplicate, or from a peer that was never asked
         if pending.bucket is not None:
@@ -386,23 +386,23 @@ class Calls:
         flow = pending.flow
         if flow is not None and error is None and flow.next < items:
             flow.end(items)  # the end overtook items that travel in fragments
-            self.asked[pending.rid] = pending
+            self.pending[pending.rid] = pending
             self._file(pending, pending.deadline)
             return
         if flow is not None:
             flow.end(items if error is None else flow.next)
         sink.append(pending)
 
-    def _chunk(self, came: m.TaskChunk | m.PromptChunk, sink: Sink, paid: bool) -> None:
-        item = came.payload.item
-        if isinstance(came, m.PromptChunk) and came.payload.text:
-            item = msgspec.Raw(encode(came.payload.text))
+    def _chunk(self, chunk: m.TaskChunk | m.PromptChunk, sink: Sink, paid: bool) -> None:
+        item = chunk.payload.item
+        if isinstance(chunk, m.PromptChunk) and chunk.payload.text:
+            item = msgspec.Raw(encode(chunk.payload.text))
         if paid:
-            self.session.consumed(len(came.payload.item))
-        pending = self.asked.get(came.request_id)
+            self.session.consumed(len(chunk.payload.item))
+        pending = self.pending.get(chunk.request_id)
         if pending is None or pending.flow is None:
             return
-        pending.flow.put(came.payload.n, bytes(item), came.payload.artifacts)
+        pending.flow.put(chunk.payload.n, bytes(item), chunk.payload.artifacts)
         if pending.flow.ended:
             self._forget(pending)
         sink.append(pending if pending.flow.ended else pending.flow)
@@ -415,9 +415,9 @@ class Calls:
             if served is not None and served.flow is not None:
                 served.flow.allowed = max(served.flow.allowed, total)
                 sink.append(served.flow)
-            elif rid in self.asked and (flow := self.asked[rid].flow) is not None:
+            elif rid in self.pending and (flow := self.pending[rid].flow) is not None:
                 flow.wanted = max(flow.wanted, total)
-                self._grant(self.asked[rid])
+                self._grant(self.pending[rid])
 
     def _canceled(self, rid: str, sink: Sink) -> None:
         served = self.served.get(rid)
@@ -436,7 +436,7 @@ class Calls:
             if note.__class__ is ServedRequest:
                 if self.served.pop(note.rid, None) is not None:
                     freed += len(note.answer or b"")
-            elif note.out.kind == "status" and note.rid in self.asked:
+            elif note.outgoing.kind == "status" and note.rid in self.pending:
                 self._forget(note)
                 note.value, note.via = b"null", self.via
                 sink.append(note)
@@ -462,7 +462,7 @@ class Calls:
     def sweep(self, now: float) -> None:
         """Forget answers that nobody acknowledged, 60 s past their deadline."""
         for rid, served in list(self.served.items()):
-            if served.answer is not None and served.deadline + KEPT_SECONDS < now:
+            if served.answer is not None and served.deadline + REMEMBER_SECONDS < now:
                 del self.served[rid]
                 self.account.keep(-len(served.answer))
 
@@ -478,17 +478,17 @@ class Calls:
         self.session.end()
         self.session = self.can.session(self._room.halves)
         self.session.halves.belongs(self.account.holder)
-        for pending in self.asked.values():
+        for pending in self.pending.values():
             pending.sent = False
             self.session.send(pending.data, pending, pending.cost)
 
-    def gone(self, sink: Sink) -> None:
+    def peer_lost(self, sink: Sink) -> None:
         """The peer's process is gone: sent calls end, their outcome unknown."""
         self._abandon(Unreachable, sink)
         self.session.let_go()
 
     def _abandon(self, kind: type[Unreachable], sink: Sink) -> None:
-        for pending in list(self.asked.values()):
+        for pending in list(self.pending.values()):
             if pending.sent and not pending.lasting:
                 self._forget(pending)
                 self._resolve(pending, exchange.cut_off(kind, self.peer), sink)

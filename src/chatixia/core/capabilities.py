@@ -30,9 +30,9 @@ STREAMING: Final = frozenset({STREAM, CREDIT})
 """A stream whose reader cannot say how much it takes has no bound."""
 
 
-def agree(peer: str, mine: Iterable[str], theirs: Iterable[str]) -> frozenset[str]:
+def agree(peer: str, own: Iterable[str], others: Iterable[str]) -> frozenset[str]:
     """What both name. Raises UpgradeNeeded if that does not carry a session with ``peer``."""
-    common = frozenset(mine) & frozenset(theirs)
+    common = frozenset(own) & frozenset(others)
     if SESSION not in common:
         raise UpgradeNeeded(f"{peer} and this side have no kind of session in common.", agent=peer)
     return common
@@ -54,9 +54,9 @@ class AgreedCapabilities:
 
     def session(self, pool: FragmentBudget | None) -> PeerSession:
         """A new session within them."""
-        made = PeerSession(pool)
-        self.bound(made)
-        return made
+        session = PeerSession(pool)
+        self.bound(session)
+        return session
 
     def bound(self, session: PeerSession) -> None:
         """Hold a session to them from now on."""
@@ -64,17 +64,19 @@ class AgreedCapabilities:
         if not self.credit:
             session.uncounted()
 
-    def inflow(self, out: Outgoing) -> Inflow | None:
+    def inflow(self, outgoing: Outgoing) -> Inflow | None:
         """Where the items of a call's answer come together, if it has any. Raises UpgradeNeeded.
 
         A prompt's answer comes in one piece where the peer knows no streams.
         """
-        if out.table:
-            self.check_artifacts(out.target)
-        if not out.stream:
+        if outgoing.table:
+            self.check_artifacts(outgoing.target)
+        if not outgoing.stream:
             return None
-        if not self.streams and out.kind != "prompt":
-            raise UpgradeNeeded(f"{out.target} speaks a version without streams.", agent=out.target)
+        if not self.streams and outgoing.kind != "prompt":
+            raise UpgradeNeeded(
+                f"{outgoing.target} speaks a version without streams.", agent=outgoing.target
+            )
         return Inflow(whole=not self.streams)
 
     def check_artifacts(self, peer: str) -> None:
@@ -87,9 +89,9 @@ class AgreedCapabilities:
         if pending.sent:
             return None
         if len(pending.data) > self.largest:
-            return TooLarge(TOO_LARGE_IN_ONE, agent=pending.out.target)
+            return TooLarge(TOO_LARGE_IN_ONE, agent=pending.outgoing.target)
         try:
-            flow = self.inflow(pending.out)
+            flow = self.inflow(pending.outgoing)
         except UpgradeNeeded as error:
             return error
         if flow is not None and pending.flow is not None:

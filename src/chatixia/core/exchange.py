@@ -39,7 +39,7 @@ class PendingCall(msgspec.Struct, eq=False):
 
     rid: str
     owner: Any
-    out: Outgoing
+    outgoing: Outgoing
     data: bytes
     cost: int
     deadline: float
@@ -60,7 +60,7 @@ class PendingCall(msgspec.Struct, eq=False):
     def lasting(self) -> bool:
         """Whether it waits for the return of a lost peer: it may run twice, and nobody else has
         it."""
-        return self.out.idempotent and not self.out.elsewhere and self.flow is None
+        return self.outgoing.idempotent and not self.outgoing.elsewhere and self.flow is None
 
 
 class ServedRequest(msgspec.Struct, eq=False):
@@ -186,33 +186,33 @@ def objection(ask: m.Asking, incoming: Incoming, me: AgentId) -> MeshError | Non
     return None
 
 
-def request(out: Outgoing, rid: str) -> bytes:
-    """The encoded request of ``out.kind``."""
-    millis = (int(out.timeout * 1000) or 1) if out.timeout > 0 else 0
-    if out.kind == "task":
-        flags = b',"stream":true' if out.stream else b""
-        if out.idempotent:
+def request(outgoing: Outgoing, rid: str) -> bytes:
+    """The encoded request of ``outgoing.kind``."""
+    millis = (int(outgoing.timeout * 1000) or 1) if outgoing.timeout > 0 else 0
+    if outgoing.kind == "task":
+        flags = b',"stream":true' if outgoing.stream else b""
+        if outgoing.idempotent:
             flags += b',"idempotent":true'
-        if out.table:
-            flags += b',"artifacts":' + encode(out.table)
+        if outgoing.table:
+            flags += b',"artifacts":' + encode(outgoing.table)
         return frames.task_request(
             rid,
-            out.skill,
-            out.body,
+            outgoing.skill,
+            outgoing.body,
             millis,
-            path=out.path,
-            traceparent=out.traceparent,
+            path=outgoing.path,
+            traceparent=outgoing.traceparent,
             flags=flags,
         )
-    kind: Any = {"prompt": m.PromptAsk, "skills": m.SkillAsk, "status": m.StatusTell}[out.kind]
-    body = msgspec.Raw(out.body)
+    kind: Any = {"prompt": m.PromptAsk, "skills": m.SkillAsk, "status": m.StatusTell}[outgoing.kind]
+    body = msgspec.Raw(outgoing.body)
     return encode(
         kind(
             request_id=rid,
             payload=body,
             deadline_ms=millis,
-            path=out.path,
-            traceparent=out.traceparent,
+            path=outgoing.path,
+            traceparent=outgoing.traceparent,
         )
     )
 
@@ -263,7 +263,7 @@ def step(rid: str, fraction: float, note: str) -> bytes:
 
 def advanced(pending: PendingCall | None, step: Progress) -> list[ProgressReported]:
     """The effect of the far side's word on progress: none where nobody asked to hear of it."""
-    if pending is None or pending.out.on_progress is None:
+    if pending is None or pending.outgoing.on_progress is None:
         return []
     return [ProgressReported(pending, step.fraction, step.note)]
 

@@ -122,29 +122,31 @@ class FragmentBudget:
         """Bytes held by all."""
         return self._shares.used
 
-    def took(self, who: Reassembly, size: int) -> None:
+    def took(self, message: Reassembly, size: int) -> None:
         """``who`` holds ``size`` more."""
-        self._shares.add(who.holder, size)
-        self._order.pop(who, None)
-        self._order[who] = None
-        while self.used > self._shares.total and (victim := self._victim(who)) is not None:
+        self._shares.add(message.holder, size)
+        self._order.pop(message, None)
+        self._order[message] = None
+        while self.used > self._shares.total and (victim := self._victim(message)) is not None:
             victim.drop()
 
-    def gave(self, who: Reassembly, size: int) -> None:
+    def gave(self, message: Reassembly, size: int) -> None:
         """``who`` holds ``size`` less."""
-        self._shares.add(who.holder, -size)
-        if not who.bytes:
-            self._order.pop(who, None)
+        self._shares.add(message.holder, -size)
+        if not message.bytes:
+            self._order.pop(message, None)
 
-    def moves(self, who: Reassembly, holder: str) -> None:
+    def moves(self, message: Reassembly, holder: str) -> None:
         """What ``who`` has counts for ``holder`` from now on."""
-        self._shares.add(who.holder, -who.bytes)
-        self._shares.add(holder, who.bytes)
+        self._shares.add(message.holder, -message.bytes)
+        self._shares.add(holder, message.bytes)
 
     def _victim(self, but: Reassembly) -> Reassembly | None:
         """The longest waiting of the holder that has most, never ``but``, which goes on."""
         others = (each for each in self._order if each is not but)
-        return max(others, key=lambda each: self._shares.held.get(each.holder, 0), default=None)
+        return max(
+            others, key=lambda each: self._shares.by_holder.get(each.holder, 0), default=None
+        )
 
 
 class Reassembly:

@@ -341,12 +341,14 @@ class Link:
         ]
         best = min(ready, key=lambda path: path.rank, default=None)
         if best is not self.open and best is not None:
-            why = "it is better" if current else "the one in use died" if self.open else "it opened"
+            reason = (
+                "it is better" if current else "the one in use died" if self.open else "it opened"
+            )
             self._switched_at = now
-            sink.append(UsePath(best.key, why))
+            sink.append(UsePath(best.key, reason))
         self.open = best
 
-    def heard(self, key: int, now: float, sink: Sink) -> None:
+    def frame_received(self, key: int, now: float, sink: Sink) -> None:
         """The peer sends by that path: a better one than that in use need not stand any longer."""
         for slot in self.slots:
             if slot.open and slot.open.key == key and not slot.open.trusted:

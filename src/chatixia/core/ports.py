@@ -182,7 +182,7 @@ class CallAnswer(msgspec.Struct, gc=False):
     """What came back: JSON bytes, the tier that carried it, milliseconds, who answered.
 
     ``link_ms``: how long the link took to open, when this call opened it.
-    ``where``: the far address of a direct link, when known. ``why``: why no link carried it,
+    ``where``: the far address of a direct link, when known. ``reason``: why no link carried it,
     ``tried_ms``: how long one was waited for before. ``artifacts``: what ``{"$artifact": n}`` in
     ``value`` stands for.
     """
@@ -193,7 +193,7 @@ class CallAnswer(msgspec.Struct, gc=False):
     agent: AgentId
     link_ms: float | None = None
     where: str = ""
-    why: str = ""
+    reason: str = ""
     tried_ms: float | None = None
     artifacts: tuple[ArtifactFeed, ...] = ()
 
@@ -294,11 +294,11 @@ class MeshPort(Protocol):
         """My own id."""
         ...
 
-    def call(self, out: Outgoing) -> Awaitable[CallAnswer]:
+    def call(self, outgoing: Outgoing) -> Awaitable[CallAnswer]:
         """One answer, or one MeshError before the deadline."""
         ...
 
-    def stream(self, out: Outgoing) -> Stream:
+    def stream(self, outgoing: Outgoing) -> Stream:
         """Many items, or one MeshError."""
         ...
 

@@ -26,11 +26,11 @@ class HeartbeatState(msgspec.Struct, frozen=True):
     socket: bool | None = None
 
 
-def health(seen: HeartbeatState, now: float) -> Health:
+def health(state: HeartbeatState, now: float) -> Health:
     """``active``, ``stale`` from 90 s of silence on, ``offline`` from 270 s on."""
-    if seen.socket is not None:
-        return "active" if seen.socket else "offline"
-    silent = now - seen.last
+    if state.socket is not None:
+        return "active" if state.socket else "offline"
+    silent = now - state.last
     if silent < STALE_SECONDS:
         return "active"
     return "stale" if silent < OFFLINE_SECONDS else "offline"

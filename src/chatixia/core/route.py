@@ -41,7 +41,7 @@ class PeerHistory(msgspec.Struct):
     trouble: str = ""
 
     @property
-    def why(self) -> str:
+    def reason(self) -> str:
         """Why no link carries a call, as the end of a sentence."""
         if self.keyless:
             cause = "it has no key of its own"
@@ -60,90 +60,92 @@ def patience(remaining: float, reach: float = 0.0) -> float:
     return min(reach, remaining) if reach else min(PATIENCE, remaining / 2)
 
 
-def queues(out: Outgoing, registry: bool) -> bool:
+def queues(outgoing: Outgoing, registry: bool) -> bool:
     """Whether the queue may take this call at all: a stream only if its text may come as one."""
-    may = out.kind == "prompt" or (out.kind == "task" and not out.stream)
-    return registry and may and out.queue != "never"
+    may = outgoing.kind == "prompt" or (outgoing.kind == "task" and not outgoing.stream)
+    return registry and may and outgoing.queue != "never"
 
 
-def first(out: Outgoing, is_open: bool, registry: bool, seen: PeerHistory, now: float) -> Way:
+def first(
+    outgoing: Outgoing, is_open: bool, registry: bool, history: PeerHistory, now: float
+) -> Way:
     """Where a new call goes. Raises when it can go nowhere."""
-    if out.queue == "only":
-        if not queues(out, registry):
-            raise _no_queue(out, registry)
+    if outgoing.queue == "only":
+        if not queues(outgoing, registry):
+            raise _no_queue(outgoing, registry)
         return "queue"
     if is_open:
         return "link"
-    if isinstance(seen.refusal, Denied) and now - seen.failed_at < REMEMBERED:
-        raise copy(seen.refusal)
-    if seen.keyless and now - seen.failed_at < REMEMBERED:
-        return _without_key(out, registry)
-    may = queues(out, registry) and len(out.body) <= MAX_PAYLOAD
-    lost = seen.listed is False or now - seen.failed_at < REMEMBERED
+    if isinstance(history.refusal, Denied) and now - history.failed_at < REMEMBERED:
+        raise copy(history.refusal)
+    if history.keyless and now - history.failed_at < REMEMBERED:
+        return _without_key(outgoing, registry)
+    may = queues(outgoing, registry) and len(outgoing.body) <= MAX_PAYLOAD
+    lost = history.listed is False or now - history.failed_at < REMEMBERED
     return "queue" if may and lost else "wait"
 
 
-def _no_queue(out: Outgoing, registry: bool) -> Unreachable:
+def _no_queue(outgoing: Outgoing, registry: bool) -> Unreachable:
     """Why the queue alone cannot take a call. Only the registry may be back a little later."""
     text = "The queue cannot take this call."
-    if out.stream and out.kind != "prompt":
+    if outgoing.stream and outgoing.kind != "prompt":
         text = "A reply that streams needs a link; the queue carries whole answers."
     elif not registry:
         return RegistryUnreachable("The queue is the registry's, which cannot be reached.")
-    return Unreachable(text, agent=out.target, retryable=False)
+    return Unreachable(text, agent=outgoing.target, retryable=False)
 
 
-def late(out: Outgoing, sent: bool, registry: bool, seen: PeerHistory | None = None) -> Way:
+def late(outgoing: Outgoing, sent: bool, registry: bool, history: PeerHistory | None = None) -> Way:
     """Where a call goes that no path took in time: the queue, or it waits to its deadline.
 
     Sent ones stay unless idempotent. Raises TooLarge when only the queue's bound stands against,
     Unreachable when it can be no link's, or not in the time that it has for one.
     """
-    if sent and not out.idempotent:
+    if sent and not outgoing.idempotent:
         return "wait"
-    if sent and out.elsewhere:
-        text = f"The link to {out.target} is lost, and it held the call."
-        raise Unreachable(text, agent=out.target, outcome="unknown")
-    if not queues(out, registry):
-        if not sent and seen is not None and seen.keyless:
-            raise keyless(out)
-        if not sent and out.reach:
-            raise Unreachable(f"No link to {out.target} opened in time.", agent=out.target)
+    if sent and outgoing.elsewhere:
+        text = f"The link to {outgoing.target} is lost, and it held the call."
+        raise Unreachable(text, agent=outgoing.target, outcome="unknown")
+    if not queues(outgoing, registry):
+        if not sent and history is not None and history.keyless:
+            raise keyless(outgoing)
+        if not sent and outgoing.reach:
+            raise Unreachable(
+                f"No link to {outgoing.target} opened in time.", agent=outgoing.target
+            )
         return "wait"
-    if len(out.body) > MAX_PAYLOAD:
-        raise too_large(out)
+    if len(outgoing.body) > MAX_PAYLOAD:
+        raise too_large(outgoing)
     return "queue"
 
 
-def _without_key(out: Outgoing, registry: bool) -> Way:
-    if not queues(out, registry):
-        raise keyless(out)
-    if len(out.body) > MAX_PAYLOAD:
-        raise too_large(out)
+def _without_key(outgoing: Outgoing, registry: bool) -> Way:
+    if not queues(outgoing, registry):
+        raise keyless(outgoing)
+    if len(outgoing.body) > MAX_PAYLOAD:
+        raise too_large(outgoing)
     return "queue"
 
 
-def keyless(out: Outgoing) -> Unreachable:
+def keyless(outgoing: Outgoing) -> Unreachable:
     """The refusal of a call that needs a link to an agent without a key."""
-    text = (
-        f"{out.target} has no key of its own, so no link to it can be; only the queue reaches it."
-    )
-    return Unreachable(text, agent=out.target, retryable=False)
+    text = f"{outgoing.target} has no key of its own: only the queue reaches it."
+    return Unreachable(text, agent=outgoing.target, retryable=False)
 
 
-def too_large(out: Outgoing) -> TooLarge:
+def too_large(outgoing: Outgoing) -> TooLarge:
     """The refusal of a body above the queue's bound."""
-    return TooLarge(TOO_LARGE, agent=out.target, via="queue")
+    return TooLarge(TOO_LARGE, agent=outgoing.target, via="queue")
 
 
 def because(error: MeshError, cause: str) -> MeshError:
     """``error`` with its cause in the sentence; the same where there is none."""
     if not cause:
         return error
-    made = copy(error)
-    made.message = f"{error.message.rstrip('.')}: {cause}."[:MAX_SENTENCE]
-    made.args = (made.message,)
-    return made
+    clearer = copy(error)
+    clearer.message = f"{error.message.rstrip('.')}: {cause}."[:MAX_SENTENCE]
+    clearer.args = (clearer.message,)
+    return clearer
 
 
 def copy(error: MeshError) -> MeshError:

@@ -24,9 +24,9 @@ from .frames import FRAGMENT, JSON, Fragment
 from .replies import ReplyBudget
 from .retransmit import RetransmitTimer
 
-KEPT: Final = 4 * MIB
+WINDOW_BYTES: Final = 4 * MIB
 """Bytes sent and not acknowledged, and bytes held out of order."""
-HELD_OVERHEAD: Final = 128
+EARLY_OVERHEAD: Final = 128
 """What a held frame costs besides its bytes, so that tiny ones are bounded too."""
 LINK_WINDOW: Final = MIB
 """Credit of a link: bytes of request bodies, stream chunks and fragments under way."""
@@ -78,33 +78,33 @@ class PeerSession:
         "_consumed",
         "_cut_turn",
         "_cuts",
+        "_early",
+        "_early_bytes",
         "_granted",
         "_head",
-        "_held",
-        "_held_bytes",
-        "_kept",
         "_losses",
         "_outbox",
         "_since_ack",
         "_taken",
         "_unacked",
+        "_unacked_bytes",
         "_used",
         "_waiting",
         "a",
         "ack_now",
         "acked",
-        "acked_out",
         "doubtful",
         "forgetful",
         "halves",
         "largest",
+        "last_ack",
         "replies",
         "resent",
         "s",
     )
 
     def __init__(self, pool: FragmentBudget | None = None) -> None:
-        self.s = self.a = self.acked_out = self.resent = 0
+        self.s = self.a = self.last_ack = self.resent = 0
         self.ack_now = False
         self.doubtful = self.forgetful = False
         self.acked: list[Any] = []
@@ -116,11 +116,11 @@ class PeerSession:
         self._cuts = FragmentScheduler()
         self._cut_turn = False
         self._unacked: deque[_Sent] = deque()
-        self._kept = 0
+        self._unacked_bytes = 0
         self._again: deque[_Sent] = deque()
         self._taken: tuple[int, bytes] = (0, b"")
-        self._held: dict[int, bytes] = {}
-        self._held_bytes = 0
+        self._early: dict[int, bytes] = {}
+        self._early_bytes = 0
         self._since_ack = 0
         self._losses = RetransmitTimer()
         self.halves = Reassembly(pool)
@@ -181,9 +181,9 @@ class PeerSession:
                 self._bytes -= len(paid[0])
                 return True
         before = self._cuts.bytes
-        gone = self._cuts.withdraw(note)
+        withdrawn = self._cuts.withdraw(note)
         self._bytes -= before - self._cuts.bytes
-        return gone
+        return withdrawn
 
     @property
     def ready(self) -> bool:
@@ -203,7 +203,7 @@ class PeerSession:
     @property
     def owes_ack(self) -> bool:
         """Whether the peer waits for an ack."""
-        return self.a > self.acked_out or self.ack_now
+        return self.a > self.last_ack or self.ack_now
 
     def build(self) -> bytes | None:
         """The next frame, or None. Nothing has happened until ``sent``."""
@@ -212,7 +212,7 @@ class PeerSession:
         if self._again:
             # The ack that it left with would tell a doubtful peer that I lost my state.
             return frames.with_ack(self._again[0].data, self.a)
-        if self._kept >= KEPT:
+        if self._unacked_bytes >= WINDOW_BYTES:
             return None
         if self._head:
             self._outbox[:0] = [(data, None) for data in self._head]
@@ -249,7 +249,7 @@ class PeerSession:
 
     def sent(self) -> None:
         """The path took what ``build`` gave last."""
-        self.acked_out = self.a
+        self.last_ack = self.a
         self.ack_now = False
         self._since_ack = 0
         if self._again:
@@ -260,7 +260,7 @@ class PeerSession:
         self.s += 1
         notes = self._sent_messages(count) if count else self._sent_piece()
         self._unacked.append(_Sent(self.s, data, notes))
-        self._kept += len(data)
+        self._unacked_bytes += len(data)
 
     def _sent_messages(self, count: int) -> list[Any]:
         self._cut_turn = True
@@ -295,7 +295,7 @@ class PeerSession:
 
     def ack_sent(self) -> None:
         """The path took a pure ack."""
-        self.acked_out = self.a
+        self.last_ack = self.a
         self.ack_now = False
         self._since_ack = 0
 
@@ -338,7 +338,7 @@ class PeerSession:
     # -- receiving
 
     def receive(
-        self, data: bytes, now: float, out: list[Read | ReassembledMessage]
+        self, data: bytes, now: float, into: list[Read | ReassembledMessage]
     ) -> frames.FrameControl | None:
         """Take a frame; append what it delivers to ``out``. BadRequest: the path must close."""
         first = data[0] if data else 0
@@ -354,56 +354,56 @@ class PeerSession:
             if frame.s == self.a + 1:
                 self.a = frame.s
                 self._check_ack(frame.a)
-                out.extend(inside)
-                self._after(len(data), now, out)
+                into.extend(inside)
+                self._after(len(data), now, into)
             else:
-                self._out_of_turn(frame.s, frame.a, data)
+                self._keep_early(frame.s, frame.a, data)
         elif first == FRAGMENT:
             piece = frames.read_fragment(data)
             if piece.s == self.a + 1:
-                self._take_piece(piece, now, out)
-                self._after(len(data), now, out)
+                self._take_piece(piece, now, into)
+                self._after(len(data), now, into)
             else:
-                self._out_of_turn(piece.s, piece.a, data)
+                self._keep_early(piece.s, piece.a, data)
         else:
             raise BadRequest("A frame starts neither with { nor with 01.")
         return None
 
-    def _after(self, size: int, now: float, out: list[Read | ReassembledMessage]) -> None:
+    def _after(self, size: int, now: float, into: list[Read | ReassembledMessage]) -> None:
         self._since_ack += size
         if self._since_ack >= ACK_BYTES:
             self.ack_now = True
-        if self._held:
-            self._drain(now, out)
+        if self._early:
+            self._drain(now, into)
 
-    def _out_of_turn(self, s: int, a: int, data: bytes) -> None:
+    def _keep_early(self, s: int, a: int, data: bytes) -> None:
         self._check_ack(a)
         self.ack_now = True
-        size = len(data) + HELD_OVERHEAD
-        if s <= self.a or s in self._held or self._held_bytes + size > KEPT:
+        size = len(data) + EARLY_OVERHEAD
+        if s <= self.a or s in self._early or self._early_bytes + size > WINDOW_BYTES:
             return
-        self._held[s] = data
-        self._held_bytes += size
+        self._early[s] = data
+        self._early_bytes += size
 
-    def _drain(self, now: float, out: list[Read | ReassembledMessage]) -> None:
-        while (data := self._held.pop(self.a + 1, None)) is not None:
-            self._held_bytes -= len(data) + HELD_OVERHEAD
+    def _drain(self, now: float, into: list[Read | ReassembledMessage]) -> None:
+        while (data := self._early.pop(self.a + 1, None)) is not None:
+            self._early_bytes -= len(data) + EARLY_OVERHEAD
             if data[0] == JSON:
                 _, inside = frames.read_frame(data)
                 self.a += 1
-                out.extend(inside)
+                into.extend(inside)
             else:
-                self._take_piece(frames.read_fragment(data), now, out)
+                self._take_piece(frames.read_fragment(data), now, into)
 
     def _take_piece(
-        self, piece: Fragment, now: float, out: list[Read | ReassembledMessage]
+        self, piece: Fragment, now: float, into: list[Read | ReassembledMessage]
     ) -> None:
         self._check_ack(piece.a)
         self.a = piece.s
         self.consumed(len(piece.data))
         whole = self.halves.accept(piece, now)
         if whole is not None:
-            out.append(ReassembledMessage(read(whole)))
+            into.append(ReassembledMessage(read(whole)))
 
     def _check_ack(self, a: int) -> None:
         if self.doubtful:
@@ -421,7 +421,7 @@ class PeerSession:
         unacked, acked = self._unacked, self.acked
         while unacked and unacked[0].s <= a:
             frame = unacked.popleft()
-            self._kept -= len(frame.data)
+            self._unacked_bytes -= len(frame.data)
             if frame.notes:
                 acked.extend(frame.notes)
         while self._again and self._again[0].s <= a:
@@ -439,8 +439,8 @@ class PeerSession:
         Frames held out of order were not acknowledged and would come again; half messages are
         given up.
         """
-        self._held.clear()
-        self._held_bytes = 0
+        self._early.clear()
+        self._early_bytes = 0
         self.halves.drop()
 
     def end(self) -> None:
@@ -487,6 +487,6 @@ class PeerSession:
 
     def unsent(self) -> list[Any]:
         """Notes of messages of which nothing was sent, oldest first."""
-        found = [note for _, note in self._outbox if note is not None]
-        found += [note for _, note, _ in self._waiting if note is not None]
-        return found + [cut.note for cut in self._cuts.unstarted() if cut.note is not None]
+        notes = [note for _, note in self._outbox if note is not None]
+        notes += [note for _, note, _ in self._waiting if note is not None]
+        return notes + [cut.note for cut in self._cuts.unstarted() if cut.note is not None]

@@ -69,12 +69,12 @@ def holder_of(party: ProvenParty) -> str:
     return party.machine or f"@{party.id}"
 
 
-def fits(total: int, used: int, held: int, more: int) -> bool:
-    """Whether a holder that has ``held`` of the ``used`` may have ``more`` of ``total``."""
+def fits(total: int, used: int, share: int, more: int) -> bool:
+    """Whether a holder that has ``share`` of the ``used`` may have ``more`` of ``total``."""
     used += more
     if 4 * used <= 3 * total:
         return True
-    return used <= total and held + more <= small(total)
+    return used <= total and share + more <= small(total)
 
 
 def easy(total: int) -> int:
@@ -87,13 +87,13 @@ def small(total: int) -> int:
     return max(1, total // SMALL)
 
 
-def over(total: int, used: int, held: int) -> bool:
+def over(total: int, used: int, share: int) -> bool:
     """Whether a holder must give some back, where what it holds can be taken from it.
 
     A sixteenth before it would be refused more, so that who uses much is not stopped; and where
     many small ones have filled the bound, anybody.
     """
-    return 16 * used > (11 if held > small(total) else 15) * total
+    return 16 * used > (11 if share > small(total) else 15) * total
 
 
 class FairQueue(Generic[T]):
@@ -175,35 +175,35 @@ class FairQueue(Generic[T]):
 class Shares:
     """What each holder has of one bound; who has nothing is not remembered."""
 
-    __slots__ = ("held", "total", "used")
+    __slots__ = ("by_holder", "total", "used")
 
     def __init__(self, total: int) -> None:
         self.total, self.used = total, 0
-        self.held: dict[str, int] = {}
+        self.by_holder: dict[str, int] = {}
 
     def of(self, holder: str) -> int:
         """What ``holder`` has."""
-        return self.held.get(holder, 0)
+        return self.by_holder.get(holder, 0)
 
     def items(self) -> list[tuple[str, int]]:
         """Each holder with what it has."""
-        return list(self.held.items())
+        return list(self.by_holder.items())
 
     def fits(self, holder: str, more: int = 1) -> bool:
         """Whether ``holder`` may have ``more``."""
         if 4 * (self.used + more) <= 3 * self.total:
             return True  # most of the time, so no holder is looked up
-        return fits(self.total, self.used, self.held.get(holder, 0), more)
+        return fits(self.total, self.used, self.by_holder.get(holder, 0), more)
 
     def add(self, holder: str, by: int = 1) -> None:
         """``holder`` has ``by`` more (or less), whether that fits or not."""
-        held = self.held
-        left = held.get(holder, 0) + by
+        parts = self.by_holder
+        left = parts.get(holder, 0) + by
         self.used += by
         if left:
-            held[holder] = left
+            parts[holder] = left
         else:
-            held.pop(holder, None)
+            parts.pop(holder, None)
 
     def take(self, holder: str, more: int = 1) -> bool:
         """:meth:`add`, if it fits."""
@@ -214,14 +214,14 @@ class Shares:
 
     def over(self, holder: str) -> bool:
         """Whether ``holder`` must give some back."""
-        return over(self.total, self.used, self.held.get(holder, 0))
+        return over(self.total, self.used, self.by_holder.get(holder, 0))
 
     def greedy(self) -> list[str]:
         """Who must give some back, who has most first."""
         if not over(self.total, self.used, self.total):
             return []
-        holders = [holder for holder in self.held if self.over(holder)]
-        return sorted(holders, key=self.held.__getitem__, reverse=True)
+        holders = [holder for holder in self.by_holder if self.over(holder)]
+        return sorted(holders, key=self.by_holder.__getitem__, reverse=True)
 
 
 class ShareUse:

@@ -16,7 +16,7 @@ from chatixia.wire.artifacts import ArtifactInfo
 from chatixia.wire.base import KIB
 
 STREAM_WINDOW: Final = 64 * KIB
-MAX_HELD: Final = 16_384
+MAX_BUFFERED: Final = 16_384
 """Items read and not taken, however small they are."""
 
 
@@ -29,7 +29,7 @@ class Outflow(msgspec.Struct, eq=False):
     n: int = 0
     used: int = 0
     allowed: int = STREAM_WINDOW
-    said: int = 0
+    reported: int = 0
     waiter: Any = None
 
     def fits(self, size: int) -> bool:
@@ -42,8 +42,8 @@ class Outflow(msgspec.Struct, eq=False):
         The reader grants by halves of the window, and cannot know that the next item needs more.
         """
         total = self.used + cost(size)
-        said, self.said = self.said, total
-        return 0 if said == total else total
+        last, self.reported = self.reported, total
+        return 0 if last == total else total
 
     def take(self, size: int) -> int:
         """Count an item out; its number."""
@@ -77,7 +77,7 @@ class Inflow(msgspec.Struct, eq=False):
     def put(self, n: int, item: bytes, table: tuple[ArtifactInfo, ...] = ()) -> None:
         """An item came. BadRequest when the peer breaks its credit or the numbering."""
         self.charged += cost(len(item))
-        if self.charged > self.granted or len(self.items) + len(self.early) >= MAX_HELD:
+        if self.charged > self.granted or len(self.items) + len(self.early) >= MAX_BUFFERED:
             raise BadRequest("The peer exceeded a stream's credit.")
         if n < self.next or n in self.early:
             raise BadRequest("A stream item came twice.")

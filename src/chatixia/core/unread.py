@@ -38,6 +38,6 @@ def answer() -> BadRequest:
     return BadRequest(ANSWER, outcome="unknown")
 
 
-def given(me: AgentId) -> SkillFailed:
+def unreadable(me: AgentId) -> SkillFailed:
     """What a peer gets in the place of an answer that it could not read."""
     return SkillFailed(ANSWER, agent=me)

@@ -97,7 +97,7 @@ class PeerMesh:
         self.status = StatusTeller(
             self.peers, self.dispatcher, timers, lambda: len(self._queued_runs())
         )
-        self.listener.on_open, self.listener.on_told = self.status.opened, self.status.told
+        self.listener.on_open, self.listener.on_datagram = self.status.opened, self.status.receive
         self._skills: dict[str, SkillInfo] = {}
         self._exclusion: MeshError | None = None
 
@@ -165,7 +165,7 @@ class PeerMesh:
             self._queue.end(reason(True))
         for peer in self.peers:
             sink: Sink = []
-            for pending in list(peer.calls.asked.values()):
+            for pending in list(peer.calls.pending.values()):
                 peer.calls.end(pending, reason(pending.sent), sink)
             peer.channel.perform(sink)
             for waiter in peer.opened:
@@ -242,10 +242,10 @@ class PeerMesh:
     ) -> CallAnswer:
         """By the queue, after a link was waited for ``tried`` seconds."""
         assert self._queue is not None
-        reason = "" if pending.out.queue == "only" else peer.history.why
-        answer = await self._queue.call(pending.out, pending.rid, pending.deadline)
+        reason = "" if pending.outgoing.queue == "only" else peer.history.reason
+        answer = await self._queue.call(pending.outgoing, pending.rid, pending.deadline)
         answer.ms = 1000 * (self._world.monotonic() - pending.started)
-        answer.why, answer.tried_ms = reason, 1000 * tried if tried else None
+        answer.reason, answer.tried_ms = reason, 1000 * tried if tried else None
         return answer
 
     async def _await(self, peer: PeerState, pending: PendingCall) -> CallAnswer:
@@ -314,7 +314,7 @@ class PeerMesh:
 
         async def whole(pending: PendingCall) -> CallAnswer:
             assert self._queue is not None
-            return await self._queue.call(pending.out, pending.rid, pending.deadline)
+            return await self._queue.call(pending.outgoing, pending.rid, pending.deadline)
 
         outgoing.stream = True
         if not outgoing.artifacts:
@@ -365,7 +365,7 @@ class PeerMesh:
     @property
     def waiting(self) -> int:
         """Calls and pings of ours that are open."""
-        waiting = sum(len(peer.calls.asked) + len(peer.opened) for peer in self.peers)
+        waiting = sum(len(peer.calls.pending) + len(peer.opened) for peer in self.peers)
         queued = self._queue.waiting if self._queue is not None else 0
         return waiting + queued + len(self.dispatcher.pongs)
 

@@ -25,7 +25,7 @@ class Path(Protocol):
     ``capabilities``: what both ends signed that they can do (core.capabilities).
     ``link_ms``: how long it took to open. ``on_message`` and ``on_low`` are set by the mesh
     inside ``attach`` and ``read``; ``on_message`` takes each frame after ``hello``, in order.
-    ``heard_at``: when the last frame came by it, on ``World.monotonic``'s clock, 0 never; the mesh
+    ``frame_at``: when the last frame came by it, on ``World.monotonic``'s clock, 0 never; the mesh
     writes it.
     """
 
@@ -34,7 +34,7 @@ class Path(Protocol):
     holder: str
     capabilities: frozenset[str]
     link_ms: float | None
-    heard_at: float
+    frame_at: float
     on_message: Callable[[bytes | str], None] | None
     on_low: Callable[[], None]
 
@@ -46,7 +46,7 @@ class Path(Protocol):
         """Send beside the session what may be lost. False: this path has no channel for it."""
         ...
 
-    def on_told(self, reader: Callable[[bytes | str], None]) -> None:
+    def on_datagram(self, reader: Callable[[bytes | str], None]) -> None:
         """Who reads what the peer tells so."""
         ...
 
@@ -125,7 +125,7 @@ class LinkListener(Protocol):
         ...
 
     def probe(self, peer: AgentId) -> None:
-        """Send a ping over the present path; its pong moves the path's ``heard_at``."""
+        """Send a ping over the present path; its pong moves the path's ``frame_at``."""
         ...
 
     def round_trip(self, peer: AgentId) -> float | None:

@@ -65,7 +65,7 @@ class MemoryPath:
         self.on_low: Callable[[], None] = _nothing
         self._reader: Callable[[bytes | str], None] = _nothing
         self.other: MemoryPath
-        self.heard_at = 0.0
+        self.frame_at = 0.0
         self.dead = False
         self.frames = 0
         self.sent_bytes = 0
@@ -87,14 +87,14 @@ class MemoryPath:
     def tell(self, data: bytes) -> bool:
         """Send beside the session, at once; on a dead path it is lost."""
         if not self.dead:
-            self.other.told(data)
+            self.other.datagram(data)
         return True
 
-    def on_told(self, reader: Callable[[bytes | str], None]) -> None:
+    def on_datagram(self, reader: Callable[[bytes | str], None]) -> None:
         """Who reads that."""
         self._reader = reader
 
-    def told(self, data: bytes) -> None:
+    def datagram(self, data: bytes) -> None:
         """What the far end sent beside the session."""
         self._reader(data)
 
@@ -361,12 +361,12 @@ class Network:
         if path.dead or path.owner not in self.nodes:
             return
         listener, peer = self.nodes[path.owner].listener, AgentId(path.other.owner)
-        known = path.on_message is not None
+        reading = path.on_message is not None
         if acked is None:
             listener.read(peer, path)
         else:
             far = self.nodes[path.other.owner]
-            listener.attach(peer, far.incarnation, path, None if known else acked)
+            listener.attach(peer, far.incarnation, path, None if reading else acked)
         early, path.early = path.early, []
         for data in early:
             if path.on_message is not None:

@@ -98,7 +98,7 @@ async def test_a_sender_that_is_gone_ends_it():
     pair = Pair()
     task = asyncio.ensure_future(whole(await pair.lend(bytes(1000))))
     await asyncio.sleep(0)
-    pair.b.transfers.gone()
+    pair.b.transfers.peer_lost()
     with pytest.raises(Unreachable, match="gone"):
         await task
 

@@ -126,11 +126,11 @@ async def test_pings_keep_a_quiet_link_alive():
     clock = Clock()
     async with nodes("alice", "bob", world=clock) as (_, alice, bob):
         await alice.open(bob)
-        heard = alice.listener.paths["bob"].heard_at
+        before = alice.listener.paths["bob"].frame_at
         for _ in range(9):
             clock.ahead += 0.5
             alice.driver.monitor.tick(clock.monotonic())
-        await alice.listener.until(lambda: alice.listener.paths["bob"].heard_at > heard)
+        await alice.listener.until(lambda: alice.listener.paths["bob"].frame_at > before)
         assert alice.driver.report()
 
 
@@ -169,7 +169,7 @@ async def test_the_engine_is_asked_about_a_link_that_was_used_or_seldom():
         def pass_and_hear(seconds: float) -> None:
             for _ in range(int(seconds / 0.5)):
                 clock.ahead += 0.5
-                listener.paths["bob"].heard_at = clock.monotonic()
+                listener.paths["bob"].frame_at = clock.monotonic()
                 monitor.tick(clock.monotonic())
 
         pass_and_hear(50)

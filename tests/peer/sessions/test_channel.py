@@ -28,13 +28,13 @@ class Path:
     def tell(self, data):
         return False
 
-    def on_told(self, reader):
+    def on_datagram(self, reader):
         pass
 
     def __init__(self):
         self.frames, self.buffered, self.refuse, self.closed = [], 0, False, ""
         self.on_message = self.on_low = None
-        self.heard_at = 0.0
+        self.frame_at = 0.0
 
     def send(self, data):
         if self.refuse:
@@ -150,7 +150,7 @@ async def test_a_path_beside_the_one_in_use_is_read_and_nothing_is_sent_there():
     side.channel.read(better := Path())
     better.on_message(frames.write_frame(1, 0, []))
     assert side.calls.session.a == 1 and not better.frames
-    assert better.heard_at > 0 == side.path.heard_at
+    assert better.frame_at > 0 == side.path.frame_at
     side.ask("r")
     assert len(side.path.frames) == 1
     side.channel.attach(better, None)
@@ -262,9 +262,9 @@ async def test_a_peer_that_breaks_the_protocol_holds_no_memory():
     side.path.on_message(piece(1))
     side.path.on_message(piece(9))  # held out of its order
     session = side.calls.session
-    assert session.halves.bytes == 1000 and session._held
+    assert session.halves.bytes == 1000 and session._early
     side.path.on_message(piece(2, i=2))
-    assert side.path.closed and session.halves.bytes == 0 and not session._held
+    assert side.path.closed and session.halves.bytes == 0 and not session._early
 
 
 async def test_a_channel_lends_from_the_table_that_it_was_given_even_while_that_is_empty():

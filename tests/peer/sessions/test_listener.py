@@ -75,11 +75,11 @@ class _Silent:
     def tell(self, data):
         return False
 
-    def on_told(self, reader):
+    def on_datagram(self, reader):
         pass
 
     on_message = on_low = None
-    heard_at = 0.0
+    frame_at = 0.0
 
     def send(self, data):
         pass

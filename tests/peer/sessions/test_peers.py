@@ -24,7 +24,7 @@ async def test_peers_of_one_machine_leave_room_for_others(net):
     a.peers.open("honest", "honest")
     a.peers["g3"].channel.path = None
     assert a.peers.open("g12", "greedy") and "g3" not in a.peers and "honest" in a.peers
-    assert a.peers.shares.held == {"greedy": 12, "honest": 1}
+    assert a.peers.shares.by_holder == {"greedy": 12, "honest": 1}
     for known in a.peers:
         known.channel.path = None
 
@@ -80,10 +80,10 @@ async def test_answers_are_kept_for_an_agent_that_may_come_back(net, name, goes)
     calls.account.keep(1)
     net.kill(name)
     assert a.peers.forget(name) == goes
-    assert (calls._room.kept == 0) == goes
+    assert (calls._room.answer_bytes == 0) == goes
     net.world.advance(100)
     calls.sweep(net.world.monotonic())
-    assert a.peers.forget(name) and calls._room.kept == 0
+    assert a.peers.forget(name) and calls._room.answer_bytes == 0
 
 
 async def test_sessions_are_in_the_one_table_of_peers_and_make_room_there(net):

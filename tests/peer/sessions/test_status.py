@@ -40,7 +40,7 @@ async def told(monkeypatch: pytest.MonkeyPatch) -> Told:
     def tell(path: MemoryPath, data: bytes) -> bool:
         log.append((path.owner, data))
         if not log.lost:
-            path.other.told(data)
+            path.other.datagram(data)
         return True
 
     monkeypatch.setattr(MemoryPath, "tell", tell)
@@ -135,9 +135,9 @@ async def test_nothing_is_told_to_who_does_not_know_it(told, monkeypatch):
 async def test_an_overtaken_one_does_not_count_and_junk_is_left_out():
     net, a, _, work, call = await working()
     try:
-        a.status.heard("b", encode(Status("acting", 2, 5)))
-        a.status.heard("b", encode(Status("idle", 0, 4)))
-        a.status.heard("stranger", encode(Status("idle")))
+        a.status.update("b", encode(Status("acting", 2, 5)))
+        a.status.update("b", encode(Status("idle", 0, 4)))
+        a.status.update("stranger", encode(Status("idle")))
         state = a.peers["b"]
         assert state.status == Status("acting", 2, 5)
         for junk in (
@@ -147,8 +147,8 @@ async def test_an_overtaken_one_does_not_count_and_junk_is_left_out():
             b'{"type":"ping"}',
             b'{"type":"agent_status","payload":7}',
         ):
-            a.status.told(state, junk)
-        a.status.told(state, '{"type":"agent_status","payload":{"status":"idle","n":6}}')
+            a.status.receive(state, junk)
+        a.status.receive(state, '{"type":"agent_status","payload":{"status":"idle","n":6}}')
         assert a.listener.status("b") == "idle" and "stranger" not in a.peers
         work.go.set()
         await call

@@ -242,7 +242,7 @@ async def test_a_link_that_repeats_what_the_queue_brought_gets_its_answer(ended)
         await both.a.call(Outgoing("b", "free"))
         both.net.loss = 1.0  # the request goes into the void
         call = both.call()
-        await turns(lambda: any(each.sent for each in both.a.peers["b"].calls.asked.values()))
+        await turns(lambda: any(each.sent for each in both.a.peers["b"].calls.pending.values()))
         both.cut()
         await turns(lambda: both.skill.starts)
         if ended:

@@ -316,12 +316,12 @@ async def test_a_call_that_no_link_took_says_why_and_how_long_one_was_tried(
     monkeypatch.setattr(LinkAttempt, "_gathered", lambda self, candidate: None)
     async with two() as (_, a, _b):
         first = await a.call(queued("b", queue="auto"))
-        assert (first.via, first.why) == ("queue, plain", f"no direct path: {SILENT}")
+        assert (first.via, first.reason) == ("queue, plain", f"no direct path: {SILENT}")
         assert first.tried_ms is not None and first.ms >= first.tried_ms >= 300
         again = await a.call(queued("b", queue="auto"))
-        assert (again.why, again.tried_ms) == (first.why, None)  # remembered
+        assert (again.reason, again.tried_ms) == (first.reason, None)  # remembered
         asked = await a.call(queued("b"))
-        assert (asked.why, asked.tried_ms) == ("", None)  # the caller wanted it so
+        assert (asked.reason, asked.tried_ms) == ("", None)  # the caller wanted it so
 
 
 async def test_an_offer_without_an_answer_is_told_from_packets_that_do_not_pass(
@@ -335,4 +335,4 @@ async def test_an_offer_without_an_answer_is_told_from_packets_that_do_not_pass(
     monkeypatch.setattr(LinkAttempt, "answer", mute)
     async with two() as (_, a, _b):
         answer = await a.call(queued("b", queue="auto"))
-        assert (answer.via, answer.why) == ("queue, plain", f"no direct path: {UNANSWERED}")
+        assert (answer.via, answer.reason) == ("queue, plain", f"no direct path: {UNANSWERED}")

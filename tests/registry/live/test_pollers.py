@@ -158,7 +158,7 @@ def test_the_polling_agents_of_one_machine_leave_room_for_others(shelf: Shelf):
     beat(3)  # who is in the list already goes on
     shelf.beat("honest")
     assert shelf.pollers.drop("g3") and not shelf.pollers.drop("g3")
-    assert (shelf.pollers._shares.held["pi"], shelf.pollers._shares.used) == (47, 48)
+    assert (shelf.pollers._shares.by_holder["pi"], shelf.pollers._shares.used) == (47, 48)
 
 
 def test_the_silent_are_forgotten_after_a_day_and_make_room_before(shelf: Shelf):

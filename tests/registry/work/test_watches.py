@@ -91,10 +91,10 @@ async def test_the_progress_of_one_machine_leaves_room_for_others(
     assert 0.7 * 64_000 < made._bytes.used <= 0.75 * 64_000
     made.report(report(0, size=1000, task="t_honest"), "honest")
     made.report(report(1, size=1000, task="t_0"), "honest")  # another worker goes on with it
-    assert made._bytes.held["honest"] > 3000
+    assert made._bytes.by_holder["honest"] > 3000
     made.end("t_honest")
     made.end("t_0")
-    assert "honest" not in made._bytes.held
+    assert "honest" not in made._bytes.by_holder
 
 
 async def test_one_socket_watches_a_bounded_number(

@@ -47,8 +47,8 @@ async def counted(ledger: Ledger) -> dict[str, tuple[int, int]]:
     rows = await ledger.store.access.read("shares", {})
     table = {holder: (tasks, size) for holder, tasks, size in rows}
     book = ledger.store.memory.holdings
-    holders = {*book.tasks.held, *book.bytes.held}
-    now = {h: (book.tasks.held.get(h, 0), book.bytes.held.get(h, 0)) for h in holders}
+    holders = {*book.tasks.by_holder, *book.bytes.by_holder}
+    now = {h: (book.tasks.by_holder.get(h, 0), book.bytes.by_holder.get(h, 0)) for h in holders}
     assert table == now
     return table
 
@@ -205,7 +205,7 @@ async def test_a_store_of_before_shares_is_counted_when_it_is_opened(tmp_path: P
             "pi": (1, 2 * TASK_BYTES + 25),
             "@curl": (1, TASK_BYTES + 10),
         }
-        assert holdings.Holdings(ShareLimits()).tasks.held == {}
+        assert holdings.Holdings(ShareLimits()).tasks.by_holder == {}
 
 
 async def test_who_is_over_its_share_is_refused_before_the_writer(

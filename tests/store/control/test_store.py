@@ -92,7 +92,7 @@ class Life:
         store.leases.seats([seat(who, "a", "b", slots=2) for who in WORKERS[:n]])
         await store.leases.poke()
 
-    async def gone(self, store, n, more) -> None:  # type: ignore[no-untyped-def]
+    async def peer_lost(self, store, n, more) -> None:  # type: ignore[no-untyped-def]
         await store.leases.end(WORKERS[n].id, agent(WORKERS[n].id).incarnation)
 
     async def restart(self, store, n, more) -> None:  # type: ignore[no-untyped-def]

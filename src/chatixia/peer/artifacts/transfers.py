@@ -148,7 +148,7 @@ class ArtifactTransfers:
             if self.downloads.active:
                 self._want()
 
-    def gone(self) -> None:
+    def peer_lost(self) -> None:
         """The peer's process is gone."""
         text = f"{self._peer} is gone, and the artifact with it."
         self.downloads.end(partial(Unreachable, text, outcome="definite"))

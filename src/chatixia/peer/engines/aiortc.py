@@ -126,8 +126,8 @@ class AiortcConnection(Connection):
         if self.closed:
             raise EngineRefused("closed")
         retransmits = 0 if lossy else None
-        made = self._pc.createDataChannel(label, ordered=not lossy, maxRetransmits=retransmits)
-        return self._adopt(made)
+        channel = self._pc.createDataChannel(label, ordered=not lossy, maxRetransmits=retransmits)
+        return self._adopt(channel)
 
     def local_fingerprint(self) -> bytes:
         """SHA-256 of our certificate; known once there is a channel or a description."""
@@ -202,8 +202,8 @@ class AiortcConnection(Connection):
         gather = type(agent).get_component_candidates
 
         async def bounded(component: int, addresses: list[str]) -> Any:
-            found = addresses or (["127.0.0.1"] if allowed else [])
-            return await gather(agent, component, found, timeout=GATHER_SECONDS)
+            local = addresses or (["127.0.0.1"] if allowed else [])
+            return await gather(agent, component, local, timeout=GATHER_SECONDS)
 
         agent.get_component_candidates = bounded
 

@@ -29,14 +29,14 @@ _Interface._fields_ = [
 def addresses() -> frozenset[str]:
     """The addresses of interfaces that are up, beyond loopback and IPv6 link-local. Windows, where
     only a resolver tells them, names none."""
-    found = () if sys.platform == "win32" else _by_interface()
-    return frozenset(address for address in found if _counts(address))
+    addresses = () if sys.platform == "win32" else _by_interface()
+    return frozenset(address for address in addresses if _counts(address))
 
 
 def has_address() -> bool:
     """Whether an interface that is up has an address beyond loopback and IPv6 link-local."""
-    found = _by_name() if sys.platform == "win32" else _by_interface()
-    return any(_counts(address) for address in found)
+    addresses = _by_name() if sys.platform == "win32" else _by_interface()
+    return any(_counts(address) for address in addresses)
 
 
 def _counts(text: str) -> bool:

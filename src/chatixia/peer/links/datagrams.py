@@ -29,16 +29,16 @@ class DatagramChannel:
     def __init__(self, create: Callable[..., Channel], world: World) -> None:
         self.on_message: Callable[[Data], None] = ignore
         self._create, self._world = create, world
-        self._made: Channel | None = None
-        self._came: Channel | None = None
+        self._local: Channel | None = None
+        self._remote: Channel | None = None
         self._waiting = b""
         self._bucket = TokenBucket(BURST, EVERY_SECONDS, world.monotonic())
 
     def adopt(self, channel: Channel) -> bool:
         """Take the one that the peer made. False: it has one already."""
-        if self._came is not None and not self._came.closed:
+        if self._remote is not None and not self._remote.closed:
             return False
-        self._came = channel
+        self._remote = channel
         channel.on_message = self._receive
         return True
 
@@ -56,19 +56,19 @@ class DatagramChannel:
     @property
     def channels(self) -> list[Channel]:
         """Those that can be used: the peer's, and the one made here."""
-        both = (channel for channel in (self._came, self._made) if channel is not None)
+        both = (channel for channel in (self._remote, self._local) if channel is not None)
         return [channel for channel in both if channel.state in ("connecting", "open")]
 
     def _usable(self) -> Channel | None:
         if usable := self.channels:
             return usable[0]
         try:
-            made = self._made = self._create(STATUS_CHANNEL, lossy=True)
+            channel = self._local = self._create(STATUS_CHANNEL, lossy=True)
         except EngineRefused:
             return None
-        made.on_open = self._opened
-        made.on_message = self._receive
-        return made
+        channel.on_open = self._opened
+        channel.on_message = self._receive
+        return channel
 
     def _opened(self) -> None:
         waiting, self._waiting = self._waiting, b""

@@ -188,11 +188,11 @@ class LinkEffects:
         tier, before = peer.paths[attempt.key].tier, peer.path.tier if peer.path else "no path"
         log.info("link to %s: %s now, %s before: %s", peer.id, tier, before, reason)
         path, acked = peer.paths[attempt.key], attempt.hello.a
-        known = attempt.key in peer.read
+        reading = attempt.key in peer.read
         peer.use(attempt, self._now())
         peer.read.add(attempt.key)
         listener = self._peers.listener
-        listener.attach(peer.id, attempt.incarnation, path, None if known else acked)
+        listener.attach(peer.id, attempt.incarnation, path, None if reading else acked)
         peer.stats_calls = listener.calls(peer.id)
         attempt.replay()
         if attempt.stats is None or attempt.stats.rtt_ms is None:
@@ -329,8 +329,8 @@ class LinkEffects:
         sink: Sink = []
         if len(peer.paths) > 1:
             for key, path in peer.paths.items():
-                if path.heard_at and path is not peer.path:
-                    peer.link.heard(key, now, sink)
+                if path.frame_at and path is not peer.path:
+                    peer.link.frame_received(key, now, sink)
         peer.link.tick(now, self.signals.up, sink)
         self.perform(peer, sink)
 

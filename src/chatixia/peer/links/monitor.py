@@ -161,7 +161,7 @@ class LinkMonitor:
         if late:
             witnesses.start_over(now)
         assert peer.path is not None
-        witnesses.hear(peer.path.heard_at)
+        witnesses.hear(peer.path.frame_at)
         if witnesses.wants_probe(now, idle=listener.idle(peer.id)):
             listener.probe(peer.id)
         word = peer.link.word(self._effects.signals.up)

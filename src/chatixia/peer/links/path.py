@@ -38,7 +38,7 @@ class LinkPath:
         self.holder, self.capabilities = holder, capabilities
         self._datagrams = datagrams
         self.tier, self.where, self.link_ms = tier, where, link_ms
-        self.heard_at = 0.0
+        self.frame_at = 0.0
         self.send = channel.send
         self.close = on_close
         self._channel, self._on_bye = channel, on_bye
@@ -100,7 +100,7 @@ class LinkPath:
         self._datagrams.send(data)
         return True
 
-    def on_told(self, reader: Callable[[Data], None]) -> None:
+    def on_datagram(self, reader: Callable[[Data], None]) -> None:
         """Who reads what the peer tells so."""
         if self._datagrams is not None:
             self._datagrams.on_message = reader

@@ -114,7 +114,7 @@ class SessionChannel:
     def detach(self, path: Path) -> bool:
         """``path`` is dead. Whether it was the one in use."""
         path.on_message = path.on_low = _ignore
-        path.on_told(_ignore)
+        path.on_datagram(_ignore)
         in_use = self.path is path
         if in_use:
             self.path = None
@@ -148,7 +148,7 @@ class SessionChannel:
         """The peer's process is gone, with all that it had offered and could still pull."""
         self.offers.forget(self.calls.peer)
         if self.transfers is not None:
-            self.transfers.gone()
+            self.transfers.peer_lost()
 
     def _feeds(self, table: tuple[ArtifactInfo, ...]) -> tuple[ArtifactFeed, ...]:
         return self.artifacts.feeds(table)
@@ -156,7 +156,7 @@ class SessionChannel:
     # -- receiving
 
     def _receive(self, path: Path, data: bytes | str) -> None:
-        now = path.heard_at = self.world.monotonic()
+        now = path.frame_at = self.world.monotonic()
         if data[:1] == ARTIFACT_BYTE:
             self._receive_artifact(path, data)  # type: ignore[arg-type]
             return
@@ -241,7 +241,7 @@ class SessionChannel:
         if self.transfers is not None:
             self.transfers.detach(path)
         path.on_message = path.on_low = _ignore
-        path.on_told(_ignore)
+        path.on_datagram(_ignore)
         self.calls.session.let_go()
         path.close(error.message)
 

@@ -133,7 +133,7 @@ class CallDispatcher:
         self, effect: Inflow | Outflow | StopHandler | CallOverdue | PongReceived | ProgressReported
     ) -> None:
         if isinstance(effect, ProgressReported):
-            advance(effect.pending.out, effect.fraction, effect.note)
+            advance(effect.pending.outgoing, effect.fraction, effect.note)
         elif isinstance(effect, Inflow | Outflow):
             wake(effect)
         elif isinstance(effect, StopHandler):

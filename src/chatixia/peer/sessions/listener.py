@@ -17,8 +17,8 @@ from .router import CallRouter
 
 class SessionListener:
     """The ``LinkListener`` (``peer.ports``) over a table of sessions. ``stopped``: the mesh stops,
-    so a path that goes is asked for no more. ``on_open``: a path is in use; ``on_told``: what came
-    beside the session."""
+    so a path that goes is asked for no more. ``on_open``: a path is in use; ``on_datagram``: what
+    came beside the session."""
 
     def __init__(
         self, peers: PeerTable, router: CallRouter, links: LinkLayer, world: World
@@ -26,7 +26,7 @@ class SessionListener:
         self._peers, self._router, self._links, self._world = peers, router, links, world
         self.stopped = False
         self.on_open: Callable[[PeerState], None] = lambda state: None
-        self.on_told: Callable[[PeerState, bytes | str], None] = lambda state, data: None
+        self.on_datagram: Callable[[PeerState, bytes | str], None] = lambda state, data: None
 
     def received(self, peer: AgentId, incarnation: str) -> int:
         """``hello.a`` for a session with that process."""
@@ -49,7 +49,7 @@ class SessionListener:
         state.calls.belongs(path.holder)
         state.agree(path.capabilities)
         state.channel.attach(path, acked)
-        path.on_told(lambda data: self.on_told(state, data))
+        path.on_datagram(lambda data: self.on_datagram(state, data))
         self.on_open(state)
         for waiter in state.opened:
             if not waiter.done():
@@ -69,10 +69,10 @@ class SessionListener:
         if state is None or not state.channel.detach(path) or self.stopped:
             return
         now = self._world.monotonic()
-        for pending in state.calls.asked.values():
+        for pending in state.calls.pending.values():
             if not pending.sent:
                 left = max(pending.deadline - now, 0.0)
-                patience = route.patience(left, pending.out.reach)
+                patience = route.patience(left, pending.outgoing.reach)
                 state.calls.wait_until(pending, now + patience)
         if state.calls.open:
             self._links.want(peer)
@@ -85,9 +85,9 @@ class SessionListener:
         state.channel.close("the peer is gone")
         state.history.listed = False
         state.history.failed_at = self._world.monotonic()
-        state.apply(state.calls.gone)
+        state.apply(state.calls.peer_lost)
         state.channel.lose_artifacts()
-        for pending in list(state.calls.asked.values()):
+        for pending in list(state.calls.pending.values()):
             self._router.late(pending)
 
     def present(self, peer: AgentId) -> None:
@@ -101,7 +101,7 @@ class SessionListener:
         state = self._peers.open(peer)
         state.history.refusal, state.history.failed_at = error, self._world.monotonic()
         state.history.trouble = self._links.trouble(peer)
-        for pending in list(state.calls.asked.values()):
+        for pending in list(state.calls.pending.values()):
             excluded = isinstance(error, Revoked | MembershipExpired) and state.channel.path is None
             if excluded or (isinstance(error, Denied) and not pending.sent):
                 copy = route.copy(error)

@@ -71,7 +71,7 @@ class PeerState:
             return
         can = self.calls.can = AgreedCapabilities(names)
         can.bound(self.calls.session)
-        for pending in list(self.calls.asked.values()):
+        for pending in list(self.calls.pending.values()):
             error = can.objection(pending)
             if error is not None:
                 self.end(pending, error)

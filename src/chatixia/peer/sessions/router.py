@@ -38,8 +38,8 @@ class CallRouter:
             return
         now = self._world.monotonic()
         for peer in self._peers:
-            for pending in list(peer.calls.asked.values()):
-                patience = route.patience(pending.out.timeout, pending.out.reach)
+            for pending in list(peer.calls.pending.values()):
+                patience = route.patience(pending.outgoing.timeout, pending.outgoing.reach)
                 waited = now - pending.started >= patience
                 if peer.channel.path is None and waited:
                     self.late(pending)
@@ -71,10 +71,10 @@ class CallRouter:
     def _unknown(self, peer: PeerState) -> None:
         agent = peer.calls.peer
         text = f"No agent named {agent} is in the mesh."
-        for pending in list(peer.calls.asked.values()):
+        for pending in list(peer.calls.pending.values()):
             if pending.sent:
                 continue
-            if route.queues(pending.out, self.registry_up):
+            if route.queues(pending.outgoing, self.registry_up):
                 self.late(pending)  # a member that is away may not be listed; the queue knows it
             else:
                 peer.end(pending, UnknownAgent(text, agent=agent))
@@ -87,7 +87,7 @@ class CallRouter:
         history.listed = record.health != "offline" and not history.keyless
         if not history.listed and peer.channel.path is None:
             history.failed_at = self._world.monotonic()
-            for pending in list(peer.calls.asked.values()):
+            for pending in list(peer.calls.pending.values()):
                 self.late(pending)
             if history.keyless:
                 for waiter in peer.opened:
@@ -103,7 +103,7 @@ class CallRouter:
             self._links.trouble(peer.calls.peer),
         )
         try:
-            way = route.late(pending.out, pending.sent, self.registry_up, peer.history)
+            way = route.late(pending.outgoing, pending.sent, self.registry_up, peer.history)
         except MeshError as error:
             peer.end(pending, error)
             return

@@ -40,11 +40,11 @@ class StatusTeller:
     ) -> None:
         self._peers, self._dispatcher, self._timers = peers, dispatcher, timers
         self._queued = queued
-        self._told = IDLE
+        self._sent = IDLE
         self._left = 0
         self._timer: TimerHandle | None = None
         dispatcher.on_work = self.changed
-        dispatcher.on_status = self.heard
+        dispatcher.on_status = self.update
 
     @property
     def present(self) -> Status:
@@ -61,7 +61,7 @@ class StatusTeller:
 
     def opened(self, state: PeerState) -> None:
         """A link opened in the middle of work: its end hears of it too."""
-        if self._told.status != IDLE.status:
+        if self._sent.status != IDLE.status:
             self._tell(state, self._message(), again=False)
 
     def stop(self) -> None:
@@ -73,10 +73,10 @@ class StatusTeller:
         """Tell what changed since the last time, or again what may have been lost."""
         self._timer = None
         now = self.present
-        fresh = (now.status, now.running) != (self._told.status, self._told.running)
+        fresh = (now.status, now.running) != (self._sent.status, self._sent.running)
         if fresh:
-            now.n = self._told.n + 1
-            self._told, self._left = now, REPEATS
+            now.n = self._sent.n + 1
+            self._sent, self._left = now, REPEATS
         if fresh or self._left:
             self._left -= not fresh
             data = self._message()
@@ -86,7 +86,7 @@ class StatusTeller:
             self.changed()
 
     def _message(self) -> bytes:
-        return encode(StatusTell(payload=msgspec.Raw(encode(self._told))))
+        return encode(StatusTell(payload=msgspec.Raw(encode(self._sent))))
 
     def _tell(self, state: PeerState, data: bytes, *, again: bool) -> None:
         path = state.channel.path
@@ -97,13 +97,13 @@ class StatusTeller:
 
     # -- what others say
 
-    def told(self, state: PeerState, data: bytes | str) -> None:
+    def receive(self, state: PeerState, data: bytes | str) -> None:
         """A message of that peer that may have been lost; what is none is left out."""
         message = read(data.encode() if isinstance(data, str) else data)
         if isinstance(message, StatusTell):
-            self.heard(state.calls.peer, message.payload)
+            self.update(state.calls.peer, message.payload)
 
-    def heard(self, peer: str, payload: Any) -> None:
+    def update(self, peer: str, payload: Any) -> None:
         """What that peer says of itself; one that was overtaken by a newer counts no more."""
         state = self._peers.get(peer)
         try:

@@ -89,10 +89,10 @@ class AnnouncementReceiver:
 class _Receipt:
     """``core.ports.Responder``: its answer is only that it came."""
 
-    __slots__ = ("_name", "_receiver", "_told")
+    __slots__ = ("_announced", "_name", "_receiver")
 
     def __init__(self, receiver: AnnouncementReceiver, name: str) -> None:
-        self._receiver, self._name, self._told = receiver, name, False
+        self._receiver, self._name, self._announced = receiver, name, False
 
     def reply(self, result: bytes, table: tuple[ArtifactInfo, ...] = ()) -> None:
         """It has it."""
@@ -113,6 +113,6 @@ class _Receipt:
         """Nobody waits."""
 
     def _tell(self, code: str) -> None:
-        if not self._told:
-            self._told = True
+        if not self._announced:
+            self._announced = True
             self._receiver.confirm(self._name, code)

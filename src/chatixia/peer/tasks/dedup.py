@@ -21,7 +21,7 @@ from typing import Final
 import msgspec
 
 from chatixia.core import exchange, route
-from chatixia.core.budget import KEPT_SECONDS
+from chatixia.core.budget import REMEMBER_SECONDS
 from chatixia.core.exchange import ServedRequest
 from chatixia.core.ports import Handler, Incoming, Responder
 from chatixia.core.queued_artifacts import unpack
@@ -101,7 +101,7 @@ class DuplicateGuard:
             yield
             return
         name = f"{task.source_agent_id} {task.scope}"
-        until = self._world.monotonic() + task.deadline_ms / 1000 + KEPT_SECONDS
+        until = self._world.monotonic() + task.deadline_ms / 1000 + REMEMBER_SECONDS
         run = IdempotentRun(asyncio.get_running_loop().create_future(), until)
         self._running[name] = run
         try:

@@ -140,16 +140,15 @@ def test_a_task_that_ended_is_forgotten_after_a_day(db: sqlite3.Connection):
     assert table.find(db, unfinished.conversation.key) is not None
 
 
-def test_a_digest_takes_the_place_of_messages(db: sqlite3.Connection):
+def test_a_digest_takes_the_place_of_messages_in_runs_to_come(db: sqlite3.Connection):
     one = say(db, BOB, 1)
     say(db, BOB, 2)
     assert table.fold(db, one, 2, b"earlier: 1")
-    row = table.find(db, BOB)
-    assert row is not None
-    assert (row.digest, row.messages) == (b"earlier: 1", 2)
-    assert bodies(table.read(db, one)) == ["question 2", "answer 2"]
-    say(db, BOB, 3)
-    assert [m.n for m in table.read(db, one)] == [3, 4, 5, 6]
+    run = table.open_run(db, BOB, "run3", 3.0)
+    assert (run.conversation.digest, run.conversation.messages) == (b"earlier: 1", 4)
+    assert bodies(run.messages) == ["question 2", "answer 2"]
+    assert len(table.read(db, one)) == 4
+    assert "answer 1" in bodies(table.open_run(db, BOB, "run1", 4.0).messages)
     with pytest.raises(TooLarge):
         table.fold(db, one, 2, bytes(table.MAX_DIGEST_BYTES + 1))
 

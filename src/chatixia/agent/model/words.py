@@ -118,13 +118,23 @@ class Attachment(msgspec.Struct, frozen=True):
 class MessageShape(msgspec.Struct, frozen=True):
     """What there is to know of a stored message. ``kind``: ``request`` (to the model) or
     ``response``. ``prompt``: a person's or agent's words begin a turn here. ``calls`` and
-    ``results``: ids of tool calls. ``tokens``: an estimate."""
+    ``results``: ids of tool calls. ``tokens``: an estimate. ``text``: the words of the prompt, or
+    of the answer; nothing that tools said."""
 
     kind: Literal["request", "response"]
     prompt: bool = False
     calls: tuple[str, ...] = ()
     results: tuple[str, ...] = ()
     tokens: int = 0
+    text: str = ""
+
+
+class Compaction(msgspec.Struct, frozen=True):
+    """What a request holds of a history: the messages of the numbers ``keep``, in their order, and
+    before them a message of the user's with ``digest``, unless empty, for those left out."""
+
+    keep: Sequence[int]
+    digest: str = ""
 
 
 class ModelSpec(msgspec.Struct, frozen=True):
@@ -145,7 +155,8 @@ class RunRequest(msgspec.Struct):
     ``history``: messages of before, as the journal was given them. With ``resume`` there is no
     prompt: the run that ended in mid-way goes on from the history. ``returns``: JSON Schema of the
     answer. ``seconds``: until the deadline. ``steering``: words for the model that came meanwhile,
-    taken before each request. ``compact``: which messages stay (their numbers), asked before each.
+    taken before each request. ``compact``: what stays in a request, asked before each; nothing of
+    what it says is stored.
     """
 
     instructions: str
@@ -159,7 +170,7 @@ class RunRequest(msgspec.Struct):
     resume: bool = False
     seconds: float = 600.0
     steering: Callable[[], Sequence[str]] | None = None
-    compact: Callable[[Sequence[MessageShape]], Sequence[int]] | None = None
+    compact: Callable[[Sequence[MessageShape]], Compaction] | None = None
 
 
 class ModelEngine(Protocol):

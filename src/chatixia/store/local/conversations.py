@@ -51,7 +51,8 @@ class StoredMessage(msgspec.Struct):
 
 class ConversationRow(msgspec.Struct):
     """One conversation without its messages. ``size``: their bytes. ``run``: the last one;
-    ``open``: it has not ended. ``digest``: what stands for messages that were dropped."""
+    ``open``: it has not ended. ``digest``: what stands for the messages up to number ``folded``,
+    of which the oldest may be gone."""
 
     id: int
     owner: str
@@ -63,6 +64,7 @@ class ConversationRow(msgspec.Struct):
     messages: int
     run: str
     open: bool
+    folded: int
     digest: bytes
 
     @property
@@ -72,7 +74,8 @@ class ConversationRow(msgspec.Struct):
 
 
 class OpenedRun(msgspec.Struct):
-    """A run that begins, goes on, or had ended before: then its answer is among ``messages``."""
+    """A run that begins, goes on, or had ended before: then its answer is among ``messages``.
+    In the first two cases these begin behind what is folded."""
 
     conversation: ConversationRow
     messages: list[StoredMessage]
@@ -80,8 +83,8 @@ class OpenedRun(msgspec.Struct):
 
 
 _ROW: Final = (
-    "SELECT id, owner, session, task, created, used, bytes, messages, run, open, digest"
-    " FROM conversations "
+    "SELECT id, owner, session, task, created, used, bytes, messages, run, open,"
+    " folded, digest FROM conversations "
 )
 _MESSAGE: Final = "SELECT body, role, kind, tokens, run, n, at FROM messages "
 
@@ -91,12 +94,12 @@ def open_run(db: sqlite3.Connection, key: ConversationKey, run: str, now: float)
     with changing(db):
         _forget_tasks(db, now)
         row = find(db, key) or _insert(db, key, now)
-        messages = read(db, row.id)
         state: RunState = "new"
         if row.run == run:
             state = "resumed" if row.open else "finished"
-        elif any(message.run == run for message in messages):
+        elif _knows(db, row.id, run):
             state = "finished"
+        messages = read(db, row.id, after=row.folded if state != "finished" else 0)
         if state != "finished":
             row.run, row.open, row.used = run, True, now
             db.execute(
@@ -149,23 +152,16 @@ def end_run(db: sqlite3.Connection, conversation: int, run: str) -> None:
 
 
 def fold(db: sqlite3.Connection, conversation: int, through: int, digest: bytes) -> bool:
-    """``digest`` takes the place of the messages up to number ``through``; False if forgotten.
-
-    Raises TooLarge.
-    """
+    """``digest`` stands for the messages up to number ``through`` from now on, in runs to come;
+    they stay to be read until they make room. False if forgotten. Raises TooLarge."""
     if len(digest) > MAX_DIGEST_BYTES:
         raise TooLarge(f"A digest is longer than {MAX_DIGEST_BYTES} bytes.")
     with changing(db):
         changed = db.execute(
-            "UPDATE conversations SET digest = ? WHERE id = ?", (digest, conversation)
+            "UPDATE conversations SET digest = ?, folded = ? WHERE id = ?",
+            (digest, through, conversation),
         )
-        if not changed.rowcount:
-            return False
-        db.execute(
-            "DELETE FROM messages WHERE conversation = ? AND n <= ?", (conversation, through)
-        )
-        _count(db, conversation)
-        return True
+        return changed.rowcount > 0
 
 
 def find(db: sqlite3.Connection, key: ConversationKey) -> ConversationRow | None:
@@ -175,10 +171,10 @@ def find(db: sqlite3.Connection, key: ConversationKey) -> ConversationRow | None
     return _row(rows[0]) if rows else None
 
 
-def read(db: sqlite3.Connection, conversation: int) -> list[StoredMessage]:
-    """Its messages, the oldest first."""
-    query = _MESSAGE + "WHERE conversation = ? ORDER BY n"
-    return [StoredMessage(*row) for row in db.execute(query, (conversation,))]
+def read(db: sqlite3.Connection, conversation: int, after: int = 0) -> list[StoredMessage]:
+    """Its messages of a number above ``after``, the oldest first."""
+    query = _MESSAGE + "WHERE conversation = ? AND n > ? ORDER BY n"
+    return [StoredMessage(*row) for row in db.execute(query, (conversation, after))]
 
 
 def list_conversations(
@@ -233,12 +229,17 @@ def _insert(db: sqlite3.Connection, key: ConversationKey, now: float) -> Convers
     )
     db.execute(
         "INSERT INTO conversations (owner, session, task, created, used, bytes, messages, run,"
-        " open, digest) VALUES (?, ?, ?, ?, ?, 0, 0, '', 0, x'')",
+        " open, folded, digest) VALUES (?, ?, ?, ?, ?, 0, 0, '', 0, 0, x'')",
         (key.owner, key.session, key.task, now, now),
     )
     row = find(db, key)
     assert row is not None
     return row
+
+
+def _knows(db: sqlite3.Connection, conversation: int, run: str) -> bool:
+    query = "SELECT 1 FROM messages WHERE conversation = ? AND run = ? LIMIT 1"
+    return db.execute(query, (conversation, run)).fetchone() is not None
 
 
 def _forget_tasks(db: sqlite3.Connection, now: float) -> None:

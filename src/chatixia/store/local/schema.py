@@ -31,7 +31,8 @@ STEPS: Final = (
     CREATE TABLE conversations (
         id INTEGER PRIMARY KEY AUTOINCREMENT, owner TEXT NOT NULL, session TEXT NOT NULL,
         task TEXT NOT NULL, created REAL NOT NULL, used REAL NOT NULL, bytes INTEGER NOT NULL,
-        messages INTEGER NOT NULL, run TEXT NOT NULL, open INTEGER NOT NULL, digest BLOB NOT NULL,
+        messages INTEGER NOT NULL, run TEXT NOT NULL, open INTEGER NOT NULL,
+        folded INTEGER NOT NULL, digest BLOB NOT NULL,
         UNIQUE (owner, session, task)
     );
     CREATE INDEX conversations_used ON conversations (used, bytes);

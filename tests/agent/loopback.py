@@ -33,7 +33,8 @@ class Responder:
     def __init__(self, out: Outgoing | None = None) -> None:
         self.out = out
         self.done: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self.items: asyncio.Queue[bytes | None] = asyncio.Queue(4)
+        self.items: asyncio.Queue[tuple[bytes, bytes]] = asyncio.Queue(4)
+        self.sent = 0
         self.steps: list[tuple[float, str]] = []
         self.answers = 0
 
@@ -50,10 +51,13 @@ class Responder:
         if not self.done.done():
             settle()
 
-    async def item(self, chunk: bytes, table: tuple[ArtifactInfo, ...] = ()) -> None:
+    async def item(
+        self, chunk: bytes, table: tuple[ArtifactInfo, ...] = (), event: bytes = b""
+    ) -> None:
         assert not table, "nothing here lends artifacts"
         assert not self.answers
-        await self.items.put(chunk)
+        self.sent += 1
+        await self.items.put((chunk, event))
 
     def progress(self, fraction: float, note: str) -> None:
         self.steps.append((fraction, note))
@@ -190,6 +194,12 @@ class Stream:
         self._task: asyncio.Task[None] | None = None
         self.via = "direct"
         self.artifacts: tuple[()] = ()
+        self.event = b""
+
+    @property
+    def arrived(self) -> int:
+        mine = (each for each in self._port._net.responders if each.out is self._out)
+        return next((each.sent for each in mine), 0)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         responder, self._task = self._port._start(self._out)
@@ -197,7 +207,8 @@ class Stream:
             get = asyncio.ensure_future(responder.items.get())
             await asyncio.wait([get, responder.done], return_when=asyncio.FIRST_COMPLETED)
             if get.done():
-                yield get.result()
+                chunk, self.event = get.result()
+                yield chunk
             else:
                 get.cancel()
         responder.done.result()

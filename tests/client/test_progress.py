@@ -8,6 +8,9 @@ import pytest
 
 from chatixia.agent.context import Ctx
 from chatixia.client.progress import Progress, listening
+from chatixia.core.ports import Incoming, Responder
+from chatixia.errors import BadRequest
+from chatixia.wire.events import EMPTY_ITEM, AgentEvent, pack, tool_began
 from tests.agent.loopback import Net
 from tests.agent.served import Served, client
 
@@ -60,6 +63,49 @@ async def test_the_events_of_a_stream_are_items_and_progress(net: Net):
     events = client(net).agent("a").stream("count", {"n": 9}).events()
     assert (await anext(events)).note == "0 of 9"
     await events.aclose()  # leaving cancels the far end
+
+
+async def thoughtful(incoming: Incoming, responder: Responder) -> None:
+    """Text, events and progress, one after the other."""
+    await responder.item(b'"Hel"')
+    await responder.item(EMPTY_ITEM, event=pack(BEGAN))
+    responder.progress(0.5, "half")
+    await responder.item(b'"lo"')
+    await responder.item(EMPTY_ITEM, event=pack(USAGE))
+    responder.reply(b'""')
+
+
+BEGAN, USAGE = tool_began("1", "forecast", "{}", visible=True), AgentEvent("usage", input_tokens=3)
+
+
+async def test_an_answer_gives_its_text_alone_or_all_that_came_in_order(net: Net):
+    port = net.port("b")
+    port.serve(thoughtful, [], 1)
+    there = client(net).agent("b")
+    async with there.ask("hello") as pieces:
+        assert [piece async for piece in pieces] == ["Hel", "lo"]
+    assert [piece async for piece in there.stream("any")] == ["Hel", "lo"]
+    async with there.ask("hello") as pieces:
+        steps = [step async for step in pieces.events()]
+    assert steps == [
+        Progress(item="Hel"),
+        Progress(event=BEGAN),
+        Progress(0.5, "half"),
+        Progress(item="lo"),
+        Progress(event=USAGE),
+    ]
+
+
+async def test_an_event_that_cannot_be_read_is_one_clear_error(net: Net):
+    async def broken(incoming: Incoming, responder: Responder) -> None:
+        await responder.item(EMPTY_ITEM, event=b"[]")
+        responder.reply(b'""')
+
+    net.port("b").serve(broken, [], 1)
+    with pytest.raises(BadRequest, match="cannot be read"):
+        async with client(net).agent("b").ask("hello") as pieces:
+            async for _ in pieces.events():
+                pass
 
 
 def test_nobody_listens():

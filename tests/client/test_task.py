@@ -32,6 +32,7 @@ from chatixia.errors import (
     UnknownSkill,
     WireError,
 )
+from chatixia.wire.events import EMPTY_ITEM, AgentEvent, pack
 from chatixia.wire.signaling import TaskDone, TaskHint, TaskProgress
 from chatixia.wire.tasks import Body, Ended, Submit, Submitted
 from chatixia.wire.tasks import Task as Row
@@ -259,6 +260,16 @@ async def test_progress():
     )
     seen = [step async for step in registry.task.progress()]
     assert seen == [Progress(0.5, "half"), Progress(None, "", {"a": 1})]
+
+
+async def test_events_of_an_agent_are_progress_too():
+    registry = Registry()
+    registry.rows = [row("assigned"), done()]
+    event = AgentEvent("thinking", text="hm")
+    raw = msgspec.Raw(pack(event))
+    push = TaskProgress("t", "", 0, item=msgspec.Raw(EMPTY_ITEM), event=raw)
+    registry.pushes([push, TaskDone(done())])
+    assert [step async for step in registry.task.progress()] == [Progress(event=event)]
 
 
 async def test_what_a_watch_is_told_again_is_passed_on_once():

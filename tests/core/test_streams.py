@@ -41,6 +41,27 @@ def test_a_sender_beyond_its_credit_is_refused():
         flow.put(1, b"x")
 
 
+def test_events_keep_their_place_and_cost_their_bytes():
+    flow = Inflow()
+    flow.put(1, b'""', event=b"second")
+    flow.put(0, b"first")
+    flow.put(2, b"third")
+    assert flow.charged == len(b'first""secondthird')
+    assert [(flow.take(), flow.event) for _ in range(3)] == [
+        (b"first", b""),
+        (b'""', b"second"),
+        (b"third", b""),
+    ]
+    assert flow.taken == flow.charged
+
+
+def test_events_of_a_peer_that_does_not_count_them_cost_nothing():
+    flow = Inflow(counts_events=False)
+    for n in range(40):
+        flow.put(n, b'""', event=bytes(4000))
+    assert flow.charged == 80
+
+
 def test_a_double_item_is_refused():
     flow = Inflow()
     flow.put(0, b"x")

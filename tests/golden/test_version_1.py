@@ -8,18 +8,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
 
 from chatixia.core import exchange, frames
 from chatixia.core.frames import Fragment
-from chatixia.core.ports import Outgoing
+from chatixia.core.ports import Incoming, Outgoing
 from chatixia.errors import Overloaded
 from chatixia.ids import AgentId
 from chatixia.wire import messages as m
 from chatixia.wire.base import encode
+from chatixia.wire.events import EMPTY_ITEM, AgentEvent, pack
 from chatixia.wire.peer import (
     MESSAGE_TYPES,
     Bye,
@@ -64,6 +65,14 @@ def raw(value: Any) -> msgspec.Raw:
     return msgspec.Raw(encode(value))
 
 
+def chunk(kind: Any) -> bytes:
+    """As a stream sends it."""
+    event = pack(AgentEvent("tool_began", "call_1", "forecast", "weather", '{"city":"Oslo"}'))
+    answer = m.TaskAnswer if kind is m.TaskChunk else m.PromptAnswer
+    served = exchange.ServedRequest("r-1", None, answer, cast(Incoming, None), 0.0)
+    return exchange.chunk(served, 1, EMPTY_ITEM, event=event)
+
+
 SKILL = SkillInfo("forecast", "The weather.", raw({"type": "object"}), raw({"type": "string"}))
 WRITE: dict[str, Callable[[], bytes]] = {
     "ping": lambda: encode(m.PingAsk(request_id="r-1")),
@@ -95,6 +104,8 @@ WRITE: dict[str, Callable[[], bytes]] = {
     "agent_stream_chunk": lambda: encode(
         m.PromptChunk(request_id="r-1", payload=StreamChunk(1, raw("Hi")))
     ),
+    "task_stream_chunk, an event": lambda: chunk(m.TaskChunk),
+    "agent_stream_chunk, an event": lambda: chunk(m.PromptChunk),
     "cancel": lambda: encode(m.CancelTell(request_id="r-1")),
     "progress": lambda: exchange.step("r-1", 0.5, "half"),
     "credit": lambda: encode(m.CreditTell(payload=Credit(link=1_048_576))),

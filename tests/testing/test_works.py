@@ -58,6 +58,8 @@ class Stream:
     """Two items, then it hangs."""
 
     via = "direct"
+    event = b"{}"
+    arrived = 2
     closed = False
 
     async def _read(self):
@@ -78,6 +80,7 @@ async def test_a_stream_is_asked_for_each_item():
     items = aiter(stream)
     assert await anext(items) == b"1" and made.asking == 0
     assert aiter(stream) is items and stream.via == "direct"
+    assert (stream.event, stream.arrived) == (b"{}", 2)
     stream.via = "relay"
     assert inner.via == "relay"
     assert [item async for item in stream] == [b"2"]

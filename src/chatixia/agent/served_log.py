@@ -46,10 +46,12 @@ class LoggedResponder:
         """Let the caller pull these."""
         return await self._to.lend(artifacts)
 
-    async def item(self, chunk: bytes, table: tuple[ArtifactInfo, ...] = ()) -> None:
-        """Send one item."""
-        self._items += 1
-        await self._to.item(chunk, table)
+    async def item(
+        self, chunk: bytes, table: tuple[ArtifactInfo, ...] = (), event: bytes = b""
+    ) -> None:
+        """Send one item, or an event, which is not counted."""
+        self._items += not event
+        await self._to.item(chunk, table, event)
 
     def progress(self, fraction: float, note: str) -> None:
         """Tell how far it is."""

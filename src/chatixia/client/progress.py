@@ -7,13 +7,17 @@ from typing import Any
 
 import msgspec
 
+from chatixia.wire.events import AgentEvent
+
 
 class Progress(msgspec.Struct, frozen=True):
-    """How far a request or task is: a fraction from 0 to 1, a note, or a piece of its output."""
+    """How far a request or task is: a fraction from 0 to 1, a note, a piece of its output, or an
+    event of the agent that works on it."""
 
     fraction: float | None = None
     note: str = ""
     item: Any = None
+    event: AgentEvent | None = None
 
 
 OnProgress = Callable[[Progress], None]

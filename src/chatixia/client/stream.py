@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
+from weakref import ref
 
 from chatixia.core.ports import Outgoing, Stream
 from chatixia.errors import BadRequest, MeshError
+from chatixia.wire.events import unpack
 
 from .call_context import CallContext
 from .progress import Progress
@@ -28,7 +30,7 @@ class Items:
     Also iterable without the block; then the far end is cancelled when the iteration is closed.
     """
 
-    __slots__ = ("_chunks", "_context", "_outgoing", "_stream")
+    __slots__ = ("__weakref__", "_chunks", "_context", "_outgoing", "_stream")
 
     def __init__(self, context: CallContext, outgoing: Outgoing) -> None:
         self._context = context
@@ -67,32 +69,33 @@ class Items:
             await self._stream.aclose()
 
     async def events(self) -> AsyncGenerator[Progress, None]:
-        """The items, and what the skill tells of its progress, each a :class:`Progress`."""
+        """The items, what an agent's model tells of its work, and what the skill tells of its
+        progress, in the order in which they came; each a :class:`Progress`."""
         from asyncio import FIRST_COMPLETED, Event, ensure_future, wait
 
-        steps: deque[Progress] = deque(maxlen=MAX_STEPS)
-        news = Event()
-        before, self._outgoing.on_progress = self._outgoing.on_progress, _collecting(steps, news)
-        items = aiter(self)
-        item, progressed = ensure_future(_next(items)), ensure_future(news.wait())
+        news, outgoing = _News(self, Event()), self._outgoing
+        before = outgoing.on_progress, outgoing.on_event
+        outgoing.on_progress, outgoing.on_event = news.progress, news.event
+        items, read = self._each(), 0
+        item, beside = ensure_future(_next(items)), ensure_future(news.changed.wait())
         try:
             while True:
-                await wait((item, progressed), return_when=FIRST_COMPLETED)
-                while steps:
-                    yield steps.popleft()
+                await wait((item, beside), return_when=FIRST_COMPLETED)
+                for step in news.until(read):
+                    yield step
                 if item.done():
                     if (value := item.result()) is _END:
                         return
-                    item = ensure_future(_next(items))
-                    yield Progress(item=value)
-                if progressed.done():
-                    news.clear()
-                    progressed = ensure_future(news.wait())
+                    item, read = ensure_future(_next(items)), read + 1
+                    yield value
+                if beside.done():
+                    news.changed.clear()
+                    beside = ensure_future(news.changed.wait())
         finally:
-            self._outgoing.on_progress = before
+            outgoing.on_progress, outgoing.on_event = before
             item.cancel()
-            progressed.cancel()
-            await wait((item, progressed))
+            beside.cancel()
+            await wait((item, beside))
 
     def __aiter__(self) -> AsyncIterator[Any]:
         return self._alone() if self._chunks is None else self
@@ -101,7 +104,10 @@ class Items:
         if self._chunks is None:
             raise BadRequest("Open a stream first: async with handle.stream(...) as items.")
         try:
-            return self._value(await anext(self._chunks))
+            chunk = await anext(self._chunks)
+            while self._stream is not None and self._stream.event:
+                chunk = await anext(self._chunks)
+            return self._value(chunk)
         except MeshError as error:
             error.by_call = True
             raise
@@ -113,20 +119,60 @@ class Items:
         stream = self._open()
         try:
             async for chunk in stream:
-                yield self._value(chunk)
+                if not stream.event:
+                    yield self._value(chunk)
         except MeshError as error:
             error.by_call = True
             raise
         finally:
             await stream.aclose()
 
+    async def _each(self) -> AsyncGenerator[Progress, None]:
+        opened = self._chunks is not None
+        chunks: AsyncIterator[bytes] = self._chunks or aiter(self._open())
+        try:
+            async for chunk in chunks:
+                event = b"" if self._stream is None else self._stream.event
+                yield Progress(event=unpack(event)) if event else Progress(item=self._value(chunk))
+        except MeshError as error:
+            error.by_call = True
+            raise
+        finally:
+            if not opened and self._stream is not None:
+                await self._stream.aclose()
 
-def _collecting(steps: deque[Progress], news: Event) -> Callable[[float | None, str], None]:
-    def collect(fraction: float | None, note: str) -> None:
-        steps.append(Progress(fraction, note))
-        news.set()
+    @property
+    def _arrived(self) -> int:
+        return 0 if self._stream is None else self._stream.arrived
 
-    return collect
+
+class _News:
+    """What comes beside the items, each with the number of items that came before it.
+
+    It holds no reference to the items: what hears of progress must lead back to no Outgoing.
+    """
+
+    def __init__(self, items: Items, changed: Event) -> None:
+        self._items, self.changed = ref(items), changed
+        self._steps: deque[tuple[int, Progress]] = deque(maxlen=MAX_STEPS)
+
+    def progress(self, fraction: float | None, note: str) -> None:
+        """How far it is."""
+        self._add(Progress(fraction, note))
+
+    def event(self, data: bytes) -> None:
+        """An event of a task in the queue."""
+        self._add(Progress(event=unpack(data)))
+
+    def _add(self, step: Progress) -> None:
+        items = self._items()
+        self._steps.append((0 if items is None else items._arrived, step))
+        self.changed.set()
+
+    def until(self, read: int) -> Iterator[Progress]:
+        """What came before the item that is read next."""
+        while self._steps and self._steps[0][0] <= read:
+            yield self._steps.popleft()[1]
 
 
 async def _next(items: AsyncIterator[Any]) -> Any:

@@ -17,6 +17,7 @@ from chatixia.errors import (
     Overloaded,
 )
 from chatixia.ids import TaskId
+from chatixia.wire.events import unpack
 from chatixia.wire.signaling import TaskDone, TaskHint, TaskProgress
 from chatixia.wire.tasks import TERMINAL, Cancel, Ended, Ref, State
 from chatixia.wire.tasks import Task as Row
@@ -105,8 +106,7 @@ class Task:
         """What the worker tells of it, until it ends."""
         async for push in self._pushes(timeout):
             if isinstance(push, TaskProgress):
-                item = decode(bytes(push.item)) if isinstance(push.item, msgspec.Raw) else None
-                yield Progress(push.fraction, push.note, item)
+                yield _step(push)
 
     async def _pushes(self, timeout: float | None) -> AsyncIterator[Row | TaskProgress]:
         """What is pushed about it; the last is its final row."""
@@ -191,6 +191,13 @@ def _is_local(error: MeshError) -> bool:
 
 def _took(row: Row) -> float:
     return max(0.0, row.updated_at - row.created_at) * 1000
+
+
+def _step(push: TaskProgress) -> Progress:
+    if isinstance(push.event, msgspec.Raw):
+        return Progress(push.fraction, push.note, event=unpack(bytes(push.event)))
+    item = decode(bytes(push.item)) if isinstance(push.item, msgspec.Raw) else None
+    return Progress(push.fraction, push.note, item)
 
 
 class _Newest:

@@ -204,19 +204,19 @@ class Calls:
             self.served.pop(served.rid, None)
 
     def item(
-        self, served: ServedRequest, chunk: bytes, table: tuple[ArtifactInfo, ...] = ()
+        self, served: ServedRequest, chunk: bytes, table: tuple[ArtifactInfo, ...], event: bytes
     ) -> bool:
         """Send a stream item if credit allows. False: wait until the Outflow is woken."""
         flow = served.flow
         if flow is None or served.answer is not None:
             raise Cancelled("The stream is over.")
-        if not flow.fits(len(chunk)):
-            if total := flow.want(len(chunk)):
+        if not flow.fits(size := self.can.size(chunk, event)):
+            if total := flow.want(size):
                 self.session.urgent(exchange.stream_credit(served.rid, total))
             return False
-        data = exchange.chunk(served, flow.n, chunk, table)
-        self.session.send(data, None, len(chunk) if len(data) <= FRAME_TARGET else 0)
-        flow.take(len(chunk))
+        data = exchange.chunk(served, flow.n, chunk, table, event)
+        self.session.send(data, None, size if len(data) <= FRAME_TARGET else 0)
+        flow.take(size)
         return True
 
     def progress(self, served: ServedRequest, fraction: float, note: str) -> None:
@@ -394,15 +394,14 @@ class Calls:
         sink.append(pending)
 
     def _chunk(self, chunk: m.TaskChunk | m.PromptChunk, sink: Sink, paid: bool) -> None:
-        item = chunk.payload.item
-        if isinstance(chunk, m.PromptChunk) and chunk.payload.text:
-            item = msgspec.Raw(encode(chunk.payload.text))
+        item, event = exchange.item_and_event(chunk)
         if paid:
-            self.session.consumed(len(chunk.payload.item))
+            self.session.consumed(self.can.size(chunk.payload.item, event))
         pending = self.pending.get(chunk.request_id)
         if pending is None or pending.flow is None:
             return
-        pending.flow.put(chunk.payload.n, bytes(item), chunk.payload.artifacts)
+        pending.flow.counts_events = self.can.events
+        pending.flow.put(chunk.payload.n, item, chunk.payload.artifacts, event)
         if pending.flow.ended:
             self._forget(pending)
         sink.append(pending if pending.flow.ended else pending.flow)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+import msgspec
+
 from chatixia.errors import MeshError, TooLarge, UpgradeNeeded
 from chatixia.wire.peer import CAPABILITIES, FRAME_TARGET, MAX_MESSAGE
 
@@ -26,6 +28,7 @@ CREDIT: Final = "credit/1"
 STREAM: Final = "stream/1"
 STATUS: Final = "status/1"
 ARTIFACTS: Final = "artifacts/1"
+EVENTS: Final = "events/1"
 STREAMING: Final = frozenset({STREAM, CREDIT})
 """A stream whose reader cannot say how much it takes has no bound."""
 
@@ -41,16 +44,18 @@ def agree(peer: str, own: Iterable[str], others: Iterable[str]) -> frozenset[str
 class AgreedCapabilities:
     """What may be sent to a peer whose link agreed on ``names``; all of ours before it has one.
 
-    ``largest``: bytes of the largest message. ``credit``: whether it is counted.
+    ``largest``: bytes of the largest message. ``credit``: whether it is counted. ``events``:
+    whether those in a stream are counted too; who knows none drops them.
     """
 
-    __slots__ = ("credit", "largest", "names", "streams")
+    __slots__ = ("credit", "events", "largest", "names", "streams")
 
     def __init__(self, names: frozenset[str] = frozenset(CAPABILITIES)) -> None:
         self.names = names
         self.largest = MAX_MESSAGE if FRAGMENTS in names else FRAME_TARGET
         self.credit = CREDIT in names
         self.streams = names >= STREAMING
+        self.events = EVENTS in names
 
     def session(self, pool: FragmentBudget | None) -> PeerSession:
         """A new session within them."""
@@ -78,6 +83,10 @@ class AgreedCapabilities:
                 f"{outgoing.target} speaks a version without streams.", agent=outgoing.target
             )
         return Inflow(whole=not self.streams)
+
+    def size(self, item: bytes | msgspec.Raw, event: bytes) -> int:
+        """Bytes that an item and its event cost."""
+        return len(item) + (len(event) if self.events else 0)
 
     def check_artifacts(self, peer: str) -> None:
         """Raise UpgradeNeeded where the peer knows no artifacts."""

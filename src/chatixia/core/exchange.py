@@ -18,6 +18,7 @@ from chatixia.errors import (
 from chatixia.ids import AgentId
 from chatixia.wire import messages as m
 from chatixia.wire.artifacts import ArtifactInfo
+from chatixia.wire.events import MAX_EVENT
 from chatixia.wire.peer import MAX_HOPS, Credit, Progress, Prompt, StreamChunk, TaskResponse
 
 from . import frames
@@ -232,12 +233,31 @@ def response(served: ServedRequest, result: bytes, table: tuple[ArtifactInfo, ..
 
 
 def chunk(
-    served: ServedRequest, n: int, item: bytes, table: tuple[ArtifactInfo, ...] = ()
+    served: ServedRequest,
+    n: int,
+    item: bytes,
+    table: tuple[ArtifactInfo, ...] = (),
+    event: bytes = b"",
 ) -> bytes:
     """Item ``n`` of a stream, encoded."""
     kind = m.PromptChunk if served.reply is m.PromptAnswer else m.TaskChunk
     payload = StreamChunk(n=n, item=msgspec.Raw(item), artifacts=table)
+    if event:
+        payload.event = msgspec.Raw(event)
     return encode(kind(request_id=served.rid, payload=payload))
+
+
+def item_and_event(chunk: m.TaskChunk | m.PromptChunk) -> tuple[bytes, bytes]:
+    """The item of a stream that came, and its event. BadRequest for an event above 4 KiB."""
+    payload = chunk.payload
+    item, event = bytes(payload.item), payload.event
+    if isinstance(chunk, m.PromptChunk) and payload.text:
+        item = encode(payload.text)
+    if event is msgspec.UNSET:
+        return item, b""
+    if len(event) > MAX_EVENT:
+        raise BadRequest(f"An event has {len(event)} bytes; the bound is {MAX_EVENT}.")
+    return item, bytes(event)
 
 
 def complaint(rid: str, error: MeshError, frame: int = 0) -> bytes:

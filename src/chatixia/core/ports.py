@@ -155,7 +155,8 @@ class Outgoing(msgspec.Struct, gc=False):
     ``elsewhere``: its asker has others to ask, so it ends when its agent is lost, idempotent or
     not.
     ``on_progress``: hears on the loop how far it is, a fraction from 0 to 1 and a note; it must
-    lead back to no Outgoing, which no collector looks into.
+    lead back to no Outgoing, which no collector looks into. ``on_event``: the same for the events
+    of a task in the queue; over a link they come in the stream.
     ``artifacts``: what ``{"$artifact": n}`` in ``body`` stands for; ``table``: the same as the
     wire names them, set by the mesh.
     """
@@ -174,6 +175,7 @@ class Outgoing(msgspec.Struct, gc=False):
     reach: float = 0.0
     elsewhere: bool = False
     on_progress: Callable[[float | None, str], None] | None = None
+    on_event: Callable[[bytes], None] | None = None
     artifacts: tuple[ArtifactSource, ...] = ()
     table: tuple[ArtifactInfo, ...] = ()
 
@@ -206,6 +208,16 @@ class Stream(Protocol):
     @property
     def artifacts(self) -> tuple[ArtifactFeed, ...]:
         """What ``{"$artifact": n}`` in the item given last stands for."""
+        ...
+
+    @property
+    def arrived(self) -> int:
+        """How many items have come, in order, also those not read yet."""
+        ...
+
+    @property
+    def event(self) -> bytes:
+        """The event that the item given last carries (``wire.events``), which is empty then."""
         ...
 
     def __aiter__(self) -> AsyncIterator[bytes]:
@@ -263,8 +275,13 @@ class Responder(Protocol):
         """End with an error."""
         ...
 
-    async def item(self, chunk: bytes, table: tuple[ArtifactInfo, ...] = ()) -> None:
-        """Send one item of a stream; waits for credit. ``table``: see :meth:`reply`."""
+    async def item(
+        self, chunk: bytes, table: tuple[ArtifactInfo, ...] = (), event: bytes = b""
+    ) -> None:
+        """Send one item of a stream; waits for credit. ``table``: see :meth:`reply`.
+
+        ``event``: JSON of a ``wire.events.AgentEvent``; ``chunk`` is ``events.EMPTY_ITEM`` then.
+        """
         ...
 
     def progress(self, fraction: float, note: str) -> None:

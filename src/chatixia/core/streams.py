@@ -57,7 +57,9 @@ class Inflow(msgspec.Struct, eq=False):
     ``whole``: the peer knows no streams, and the answer is the only item.
 
     ``tables``: the artifacts of items, by the item's number; ``artifacts``: those of the item that
-    was taken last. ``waiter``: the driver's, resolved when something changed.
+    was taken last. ``events``, ``event``: the same of what an agent tells beside its text, at the
+    cost of its bytes if ``counts_events``. ``waiter``: the driver's, resolved when something
+    changed.
     """
 
     items: deque[bytes] = msgspec.field(default_factory=deque)
@@ -72,11 +74,16 @@ class Inflow(msgspec.Struct, eq=False):
     whole: bool = False
     tables: dict[int, tuple[ArtifactInfo, ...]] = {}
     artifacts: tuple[ArtifactInfo, ...] = ()
+    events: dict[int, bytes] = {}
+    event: bytes = b""
+    counts_events: bool = True
     waiter: Any = None
 
-    def put(self, n: int, item: bytes, table: tuple[ArtifactInfo, ...] = ()) -> None:
+    def put(
+        self, n: int, item: bytes, table: tuple[ArtifactInfo, ...] = (), event: bytes = b""
+    ) -> None:
         """An item came. BadRequest when the peer breaks its credit or the numbering."""
-        self.charged += cost(len(item))
+        self.charged += cost(len(item) + self._event_size(event))
         if self.charged > self.granted or len(self.items) + len(self.early) >= MAX_BUFFERED:
             raise BadRequest("The peer exceeded a stream's credit.")
         if n < self.next or n in self.early:
@@ -84,6 +91,8 @@ class Inflow(msgspec.Struct, eq=False):
         self.early[n] = item
         if table:
             self.tables[n] = table
+        if event:
+            self.events[n] = event
         while self.next in self.early:
             self.items.append(self.early.pop(self.next))
             self.next += 1
@@ -98,9 +107,14 @@ class Inflow(msgspec.Struct, eq=False):
         """The next item goes to the reader."""
         if self.tables or self.artifacts:
             self.artifacts = self.tables.pop(self.next - len(self.items), ())
+        if self.events or self.event:
+            self.event = self.events.pop(self.next - len(self.items), b"")
         item = self.items.popleft()
-        self.taken += cost(len(item))
+        self.taken += cost(len(item) + self._event_size(self.event))
         return item
+
+    def _event_size(self, event: bytes) -> int:
+        return len(event) if self.counts_events else 0
 
     def grant(self) -> int:
         """A new running total for the peer, or 0 while half the window is open.

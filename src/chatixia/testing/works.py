@@ -111,6 +111,16 @@ class WatchedStream:
         """Those of the item given last."""
         return self._stream.artifacts
 
+    @property
+    def arrived(self) -> int:
+        """How many items have come."""
+        return self._stream.arrived
+
+    @property
+    def event(self) -> bytes:
+        """That of the item given last."""
+        return self._stream.event
+
     def __aiter__(self) -> AsyncIterator[bytes]:
         """The items, in order."""
         if self._items is None:

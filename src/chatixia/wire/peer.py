@@ -6,13 +6,13 @@ First byte 0x01: a fragment (links.md section 5). 0x02: bytes of an artifact (``
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from chatixia.errors import WireError
 
-from .artifacts import ArtifactTable
+from .artifacts import ArtifactTable, FileName
 from .base import B64, EMPTY, KIB, MIB, Count, Id, Line, Name, Short, empty
 
 FRAME_TARGET: Final = 16 * KIB
@@ -23,6 +23,10 @@ MAX_HELLO: Final = 16 * KIB
 MAX_SKILL_BYTES: Final = MIB
 """The skills of one agent with their schemas, as they travel."""
 MAX_HOPS: Final = 8
+MAX_FILES: Final = 8
+"""Files that go with one prompt."""
+MAX_FILE_BYTES: Final = 8 * MIB
+"""All of them together."""
 CHANNEL: Final = "mesh"
 """The label of the call channel, and of the described single channel."""
 STATUS_CHANNEL: Final = "status"
@@ -102,17 +106,33 @@ class TaskResponse(msgspec.Struct, omit_defaults=True, gc=False):
 
 
 class StreamChunk(msgspec.Struct, omit_defaults=True):
-    """Payload of ``task_stream_chunk`` and ``agent_stream_chunk``: item ``n``, from 0."""
+    """Payload of ``task_stream_chunk`` and ``agent_stream_chunk``: item ``n``, from 0.
+
+    ``event``: a ``wire.events.AgentEvent`` instead of an item, which is an empty text then.
+    """
 
     n: Count = 0
     item: msgspec.Raw = msgspec.Raw(b"null")
     text: str = ""
     done: bool = False
     artifacts: ArtifactTable = ()
+    event: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class PromptFile(msgspec.Struct, omit_defaults=True):
+    """A file that goes with a prompt: text, or an image. ``name`` is a label, never a path."""
+
+    name: FileName
+    media_type: Name
+    data: bytes
 
 
 class Prompt(msgspec.Struct, omit_defaults=True):
-    """Payload of ``agent_prompt``. ``ack``: confirm that you have it, answer nothing."""
+    """Payload of ``agent_prompt``. ``ack``: confirm that you have it, answer nothing.
+
+    ``returns``: JSON Schema that the answer must fit. ``files``: what the text is about.
+    ``dry_run``: answer with what a model would be given, and ask none.
+    """
 
     message: str = ""
     text: str = ""
@@ -121,6 +141,9 @@ class Prompt(msgspec.Struct, omit_defaults=True):
     broadcast: bool = False
     stream: bool = False
     ack: bool = False
+    dry_run: bool = False
+    returns: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    files: Annotated[tuple[PromptFile, ...], msgspec.Meta(max_length=MAX_FILES)] = ()
 
 
 class SkillInfo(msgspec.Struct, omit_defaults=True):
@@ -230,5 +253,6 @@ CAPABILITIES: Final = (
     "stream/1",
     "status/1",
     "artifacts/1",
+    "events/1",
 )
 """What this build can do, offered in offer, answer and hello."""

@@ -306,7 +306,7 @@ class TaskDone(msgspec.Struct, tag="task_done", omit_defaults=True):
 
 
 class TaskProgress(msgspec.Struct, tag="task_progress", omit_defaults=True):
-    """To a watcher: progress or partial output number ``n`` under ``fence``."""
+    """To a watcher: progress, partial output or an event, number ``n`` under ``fence``."""
 
     task_id: Short
     fence: Fence
@@ -314,6 +314,7 @@ class TaskProgress(msgspec.Struct, tag="task_progress", omit_defaults=True):
     fraction: float | None = None
     note: Line = ""
     item: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    event: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 class Announcement(msgspec.Struct, tag="announcement", omit_defaults=True):

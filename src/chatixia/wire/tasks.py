@@ -227,7 +227,10 @@ class Fail(msgspec.Struct, omit_defaults=True):
 
 
 class Report(msgspec.Struct, omit_defaults=True):
-    """``tasks.progress``: a fraction, a note, or partial output number ``n``."""
+    """``tasks.progress``: a fraction, a note, or partial output number ``n``.
+
+    ``event``: a ``wire.events.AgentEvent`` instead of output, of which ``item`` has none then.
+    """
 
     task_id: Short
     fence: Fence
@@ -235,6 +238,7 @@ class Report(msgspec.Struct, omit_defaults=True):
     fraction: float | None = None
     note: Line = ""
     item: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    event: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 class Ref(msgspec.Struct, omit_defaults=True):

@@ -11,9 +11,14 @@ from chatixia.core.exchange import CallOverdue, PendingCall, PongReceived
 from chatixia.core.ports import Outgoing
 from chatixia.core.streams import Outflow
 from chatixia.core.timers import TimerWheel
+from chatixia.errors import MeshError
 from chatixia.peer.sessions.channel import SessionChannel
 from chatixia.peer.sessions.dispatch import EAGER, CallDispatcher, resolve, wake
+from chatixia.testing import network
 from chatixia.testing.clock import FakeWorld
+from chatixia.testing.network import Network
+from chatixia.wire.events import EMPTY_ITEM, AgentEvent, pack
+from chatixia.wire.peer import CAPABILITIES, SkillInfo
 
 
 class Side:
@@ -175,3 +180,54 @@ async def test_pongs_and_late_calls_reach_who_waits():
     pending = PendingCall("r", None, Outgoing("b"), b"", 0, 1.0, 0.0)
     perform(None, [PongReceived("p"), PongReceived("p"), CallOverdue(pending)])
     assert waiter.done() and late == [pending]
+
+
+def told(n):
+    """Item or event ``n`` of the agent that tells."""
+    if n % 3:
+        return b"%d" % n, b""
+    return EMPTY_ITEM, pack(AgentEvent("thinking", text=f"{n} " + "x" * 2000))
+
+
+async def telling(incoming, responder):
+    count = int(bytes(incoming.body))
+    if count < 0:
+        await responder.item(EMPTY_ITEM, event=b'"%s"' % (b"x" * -count))
+    for n in range(count):
+        item, event = told(n)
+        await responder.item(item, event=event)
+    responder.reply(b"null")
+
+
+async def answered(count, **weather):
+    """The items and events of that many, and how many the stream says have come."""
+    net = Network(**weather)
+    a, b = net.node("a"), net.node("b")
+    b.serve(telling, [SkillInfo("tell")], 4)
+    await net.start()
+    try:
+        stream = a.stream(Outgoing("b", "tell", b"%d" % count, timeout=600))
+        return [(bytes(item), stream.event) async for item in stream], stream.arrived
+    finally:
+        await net.stop()
+
+
+async def test_events_come_in_their_place_among_the_items_in_any_weather():
+    came, arrived = await answered(30, seed=5, loss=0.3, reorder=0.3, duplicate=0.2)
+    assert came == [told(n) for n in range(30)]
+    assert arrived == 30
+
+
+@pytest.mark.parametrize("without", [(), ("events/1",)])
+async def test_many_events_wait_for_credit_and_a_peer_without_them_counts_none(
+    monkeypatch, without
+):
+    names = frozenset(CAPABILITIES) - {*without}
+    monkeypatch.setattr(network, "CAPABILITIES", tuple(names))
+    came, _ = await answered(300)
+    assert [item for item, _ in came] == [told(n)[0] for n in range(300)]
+
+
+async def test_an_event_beyond_its_bound_is_not_taken():
+    with pytest.raises(MeshError):
+        await answered(-4096)

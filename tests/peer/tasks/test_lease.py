@@ -1,11 +1,13 @@
 """A task in hand, and what is remembered of those that were lost."""
 
+import msgspec
 import pytest
 
 from chatixia.errors import SkillFailed
 from chatixia.peer.tasks.lease import HeldTask, Outcome, Outcomes, QueueResponder, newer
 from chatixia.testing.clock import FakeWorld
 from chatixia.wire import tasks as t
+from chatixia.wire.events import EMPTY_ITEM, AgentEvent, pack
 
 
 @pytest.mark.parametrize(
@@ -71,6 +73,15 @@ async def test_progress_and_items_are_numbered_and_progress_is_rare():
     desk.world.advance(0.3)  # the answer says it all
     made.progress(1.0, "")
     assert [(said.n, said.fraction) for said in desk.said] == [(0, 0.1), (1, None), (2, 0.3)]
+
+
+async def test_an_event_goes_to_those_who_watch_in_its_place():
+    desk, _, made = responder()
+    await made.item(b'"a"')
+    await made.item(EMPTY_ITEM, event=pack(AgentEvent("thinking")))
+    first, second = desk.said
+    assert first.event is msgspec.UNSET
+    assert (second.n, bytes(second.item), bytes(second.event)) == (1, b'""', b'{"kind":"thinking"}')
 
 
 def test_outcomes_are_bounded_in_number_and_bytes():

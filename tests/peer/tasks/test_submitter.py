@@ -8,6 +8,7 @@ import pytest
 from chatixia.assembly.membership.enrol import enrol
 from chatixia.core import route
 from chatixia.errors import (
+    BadRequest,
     Conflict,
     DeadlineExceeded,
     Denied,
@@ -170,6 +171,29 @@ async def test_a_call_hears_its_progress_through_the_queue():
         out.on_progress = hear
         assert (await a.call(out)).value == b"1"
     assert heard == [(0.5, "half")]
+
+
+async def test_a_call_hears_the_events_of_its_agent_through_the_queue():
+    heard, came = [], asyncio.Event()
+
+    def hear(event):
+        heard.append(event)
+        came.set()
+        if event == b"[]":
+            raise BadRequest("The agent sent an event that cannot be read.")
+
+    async def talks(incoming, responder):
+        await responder.item(b'"a"')
+        await responder.item(b'""', event=b"[]")
+        await responder.item(b'""', event=b'{"kind":"thinking"}')
+        await came.wait()
+        responder.reply(b'"a"')
+
+    async with two(talks) as (_, a, _b), asyncio.timeout(20):
+        out = queued("b")
+        out.on_event = hear
+        assert (await a.call(out)).value == b'"a"'
+    assert heard[:2] == [b"[]", b'{"kind":"thinking"}']
 
 
 async def test_a_watch_goes_on_in_the_next_login(monkeypatch):

@@ -9,6 +9,7 @@ from chatixia.core.ports import Principal
 from chatixia.errors import Denied, HopLimit, TooLarge, UnknownAgent, UnknownSkill, Unprocessable
 from chatixia.registry.work import checks
 from chatixia.wire import tasks as t
+from chatixia.wire.events import MAX_EVENT
 from tests.store.control.kit import ALICE
 
 JSON = st.recursive(
@@ -99,3 +100,10 @@ def test_an_unknown_state_is_named():
     checks.page(t.Query())
     with pytest.raises(Unprocessable, match="banana"):
         checks.page(t.Query(state="banana"))
+
+
+def test_an_event_has_a_bound():
+    checks.fitting_event(msgspec.UNSET)
+    checks.fitting_event(msgspec.Raw(b"x" * MAX_EVENT))
+    with pytest.raises(TooLarge, match="An event may have"):
+        checks.fitting_event(msgspec.Raw(b"x" * (MAX_EVENT + 1)))

@@ -19,6 +19,7 @@ from chatixia.errors import (
 from chatixia.ids import AgentId
 from chatixia.store.control.rows import KeyRow
 from chatixia.wire import tasks as t
+from chatixia.wire.events import EMPTY_ITEM, AgentEvent, pack
 from chatixia.wire.signaling import TaskDone, TaskHint, TaskProgress, TaskPush
 from chatixia.wire.verbs import TABLE
 from tests.store.control.kit import ALICE, BOB, CAROL, OWNER, client, task_id
@@ -106,6 +107,10 @@ async def test_progress_is_pushed_to_watchers_and_shown_but_never_stored(desk: D
     heard = desk.sockets.to("ann", TaskProgress)
     assert [(m.n, m.fraction) for m in heard] == [(0, 0.5), (1, None)]
     assert bytes(heard[1].item) == b'"word"'  # type: ignore[arg-type]
+    event = msgspec.Raw(pack(AgentEvent("thinking")))
+    told = t.Report(name, push.fence, 2, item=msgspec.Raw(EMPTY_ITEM), event=event)
+    await desk.tasks.progress(BOB, told)
+    assert desk.sockets.to("ann", TaskProgress)[2].event == event
     await desk.tasks.complete(BOB, done(push))
     [end] = await desk.sockets.wait("ann", TaskDone)
     assert end.task.state == "completed"

@@ -8,6 +8,7 @@ from chatixia.ids import AgentId
 from chatixia.registry.work import watches
 from chatixia.registry.work.watches import Watcher, Watches
 from chatixia.wire import tasks as t
+from chatixia.wire.events import EMPTY_ITEM, AgentEvent, pack
 from chatixia.wire.signaling import TaskHint, TaskProgress
 
 from .desk import Sockets
@@ -56,6 +57,16 @@ async def test_the_ring_is_bounded_and_keeps_the_last(
     made.report(report(10, size=5000))
     made.add(Watcher(AgentId("bo"), "1.6"), "t_a", True)
     assert [m.n for m in sockets.to("bo", TaskProgress)] == [10]
+
+
+async def test_an_event_is_kept_in_its_place_and_counts_its_bytes(sockets: Sockets):
+    made, event = Watches(sockets), msgspec.Raw(pack(AgentEvent("thinking", text="x" * 500)))
+    made.report(report(0))
+    made.report(TaskProgress("t_a", "1.1", 1, item=msgspec.Raw(EMPTY_ITEM), event=event))
+    made.add(ANN, "t_a", True)
+    seen = sockets.to("ann", TaskProgress)
+    assert [(m.n, m.event) for m in seen] == [(0, msgspec.UNSET), (1, event)]
+    assert watches.weight(seen[1]) == 200 + 2 + len(bytes(event))
 
 
 async def test_a_new_fence_starts_anew(sockets: Sockets):

@@ -27,6 +27,7 @@ from chatixia.core.ports import (
 )
 from chatixia.core.streams import Inflow, Outflow
 from chatixia.errors import (
+    BadRequest,
     MeshError,
     SkillFailed,
     UnknownSkill,
@@ -72,10 +73,12 @@ class LinkResponder:
         self._channel.calls.refuse(self._served, error)
         self._channel.kick()
 
-    async def item(self, chunk: bytes, table: tuple[ArtifactInfo, ...] = ()) -> None:
+    async def item(
+        self, chunk: bytes, table: tuple[ArtifactInfo, ...] = (), event: bytes = b""
+    ) -> None:
         """Send one item; waits while the reader is behind."""
         served, channel = self._served, self._channel
-        while not channel.calls.item(served, chunk, table):
+        while not channel.calls.item(served, chunk, table, event):
             assert served.flow is not None
             served.flow.waiter = waiter = asyncio.get_running_loop().create_future()
             await waiter
@@ -224,6 +227,15 @@ def advance(outgoing: Outgoing, fraction: float | None, note: str) -> None:
         outgoing.on_progress = None
 
 
+def deliver_event(outgoing: Outgoing, event: bytes) -> None:
+    """Let the asker hear an event of its task; one that cannot be read ends nothing."""
+    if outgoing.on_event is not None:
+        try:
+            outgoing.on_event(event)
+        except BadRequest as error:
+            log.warning("an event of %s is left out: %s", outgoing.target, error.message)
+
+
 def resolve(pending: PendingCall) -> None:
     """Wake the waiter of a call, and the reader of its stream."""
     waiter = pending.waiter
@@ -264,9 +276,16 @@ class LinkStream:
         self._begin, self._whole = begin, whole
         self._lend, self._settle = lend, settle
         self.artifacts: tuple[ArtifactFeed, ...] = ()
+        self.event = b""
         self._open: tuple[PendingCall, SessionChannel] | None = None
         self._items: AsyncIterator[bytes] | None = None
         self.via = ""
+
+    @property
+    def arrived(self) -> int:
+        """How many items have come, in order."""
+        flow = self._open[0].flow if self._open is not None else None
+        return 0 if flow is None else flow.next
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         """The items, in order; a second loop goes on where the first stopped."""
@@ -285,6 +304,7 @@ class LinkStream:
                 while flow.items:
                     self.via = channel.calls.via
                     item = channel.calls.take(pending)
+                    self.event = flow.event
                     channel.kick()
                     if flow.artifacts or self.artifacts:
                         self.artifacts = channel.artifacts.feeds(flow.artifacts)
@@ -294,6 +314,7 @@ class LinkStream:
                 if pending.moved:
                     answer = await self._whole(pending)
                     self.via, self.artifacts = answer.via, answer.artifacts
+                    self.event = b""
                     yield answer.value
                     return
                 if flow.ended:

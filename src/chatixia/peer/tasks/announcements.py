@@ -106,7 +106,9 @@ class _Receipt:
         """Nobody reads answers."""
         return ()
 
-    async def item(self, chunk: bytes, table: tuple[ArtifactInfo, ...] = ()) -> None:
+    async def item(
+        self, chunk: bytes, table: tuple[ArtifactInfo, ...] = (), event: bytes = b""
+    ) -> None:
         """Nobody reads answers."""
 
     def progress(self, fraction: float, note: str) -> None:

@@ -111,11 +111,15 @@ class QueueResponder:
         if not self.answered:
             self.error = error
 
-    async def item(self, chunk: bytes, table: tuple[ArtifactInfo, ...] = ()) -> None:
+    async def item(
+        self, chunk: bytes, table: tuple[ArtifactInfo, ...] = (), event: bytes = b""
+    ) -> None:
         """Partial output, for those who watch the task; without the bytes of artifacts."""
         report = t.Report(
             self._lease.task.id, self._lease.fence, self._next(), item=msgspec.Raw(chunk)
         )
+        if event:
+            report.event = msgspec.Raw(event)
         await self._tell(report)  # may be dropped; the result says it all
 
     def progress(self, fraction: float, note: str) -> None:

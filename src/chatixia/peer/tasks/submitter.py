@@ -26,7 +26,7 @@ from chatixia.errors import (
 from chatixia.ids import AgentId
 from chatixia.peer.artifacts import queued
 from chatixia.peer.ports import RegistryPort
-from chatixia.peer.sessions.dispatch import advance
+from chatixia.peer.sessions.dispatch import advance, deliver_event
 from chatixia.peer.timers import Timers
 from chatixia.wire import tasks as t
 from chatixia.wire.registry import AgentRef
@@ -64,7 +64,9 @@ class ProgressListener(msgspec.Struct, eq=False):
         if push.fence == self.fence and push.n <= self.n:
             return
         self.fence, self.n = push.fence, push.n
-        if push.item is msgspec.UNSET:
+        if push.event is not msgspec.UNSET:
+            deliver_event(self.outgoing, bytes(push.event))
+        elif push.item is msgspec.UNSET:
             advance(self.outgoing, push.fraction, push.note)
 
 
@@ -124,7 +126,7 @@ class QueueClient:
             name = await self._submit(task, deadline)
             if name != drawn:
                 self._expect(name)
-            if outgoing.on_progress is not None:
+            if outgoing.on_progress is not None or outgoing.on_event is not None:
                 self._listeners[name] = ProgressListener(outgoing)
             row = await self._ended(name, outgoing, deadline)
         except asyncio.CancelledError:

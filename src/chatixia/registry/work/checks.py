@@ -12,6 +12,7 @@ from chatixia.core.task import queue_name
 from chatixia.errors import Denied, HopLimit, TooLarge, Unprocessable
 from chatixia.ids import is_task_id
 from chatixia.wire import tasks as t
+from chatixia.wire.events import MAX_EVENT
 from chatixia.wire.peer import MAX_HOPS
 
 
@@ -58,6 +59,12 @@ def fitting_result(data: bytes) -> bytes:
     if len(data) > t.MAX_PAYLOAD:
         raise TooLarge(f"A task's result may have {t.MAX_PAYLOAD} bytes; this one has {len(data)}.")
     return data
+
+
+def fitting_event(event: msgspec.Raw | msgspec.UnsetType) -> None:
+    """Raise TooLarge for an event that no watcher would take."""
+    if event is not msgspec.UNSET and len(event) > MAX_EVENT:
+        raise TooLarge(f"An event may have {MAX_EVENT} bytes; this one has {len(event)}.")
 
 
 def submit(principal: Principal, request: t.Submit) -> None:

@@ -299,9 +299,16 @@ class TaskService:
 
     async def progress(self, principal: Principal, request: t.Report) -> Done:
         """Keep and push progress or partial output; never a row."""
+        checks.fitting_event(request.event)
         await self.started(principal, t.Held(request.task_id, request.fence))
         report = TaskProgress(
-            request.task_id, request.fence, request.n, request.fraction, request.note, request.item
+            request.task_id,
+            request.fence,
+            request.n,
+            request.fraction,
+            request.note,
+            request.item,
+            request.event,
         )
         self._watches.report(report, holder_of(principal))
         self.followers.tell(request.task_id, report)

@@ -62,8 +62,8 @@ class ProgressRing:
 
 def weight(report: TaskProgress) -> int:
     """Bytes that a report counts for."""
-    item = 0 if report.item is msgspec.UNSET else len(bytes(report.item))
-    return 200 + len(report.note) + item
+    parts = (report.item, report.event)
+    return 200 + len(report.note) + sum(len(part) for part in parts if part is not msgspec.UNSET)
 
 
 class Watches:

@@ -1,0 +1,51 @@
+"""Planted faults of agents that think: what their askers see.
+
+Loaded while a Python starts: import nothing of chatixia at the top, and nothing heavy.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .breaks import Fault, value
+
+DISPATCH = "tests/peer/sessions/test_dispatch.py"
+EVENTS = "tests/wire/test_events.py"
+
+
+def eventless(original: Any) -> Any:
+    """An item goes without what the agent tells beside it."""
+    return lambda served, n, item, table=(), event=b"": original(served, n, item, table)
+
+
+def shown_to_all(original: Any) -> Any:
+    """Whoever asks sees what a tool is given and gives."""
+    return lambda *given, visible, **more: original(*given, visible=True, **more)
+
+
+FAULTS: list[Fault] = [
+    Fault(
+        "events-lost",
+        "events reach the asker in their place among the text",
+        {"chatixia.core.exchange:chunk": eventless},
+        (f"{DISPATCH}::test_events_come_in_their_place_among_the_items_in_any_weather",),
+    ),
+    Fault(
+        "events-whole",
+        "an event has at most 4 KiB",
+        {"chatixia.wire.events:MAX_EVENT": value(1 << 20)},
+        (
+            f"{EVENTS}::test_an_event_has_at_most_4_kib_and_says_that_it_was_clipped",
+            f"{DISPATCH}::test_an_event_beyond_its_bound_is_not_taken",
+        ),
+    ),
+    Fault(
+        "events-shown-to-all",
+        "arguments and results are shown only to those who may call that tool",
+        {
+            "chatixia.wire.events:tool_began": shown_to_all,
+            "chatixia.wire.events:tool_ended": shown_to_all,
+        },
+        (f"{EVENTS}::test_who_may_not_call_a_tool_sees_neither_arguments_nor_result",),
+    ),
+]

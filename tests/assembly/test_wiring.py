@@ -31,8 +31,8 @@ async def test_an_agent_and_a_client(registry: RegistryHarness):
     assert agent.label == "home"
     for connection in (agent, client):
         await connection.start()
-        await connection.port.online(10)
-        assert connection.port.registry_up
+        await connection.online(10)
+        assert connection.is_online
     with pytest.raises(AlreadyRunning):
         await open_connection(resolve(), "weather")
     for connection in (agent, client):
@@ -53,7 +53,7 @@ async def test_an_address_of_ones_own_comes_first(
         resolve(None, None, {"CHATIXIA_REGISTRY_URL": "http://127.0.0.1:9"}), kind="client"
     )
     await connection.start()
-    await connection.port.online(10)  # that one is silent, and the profile's own is tried next
+    await connection.online(10)  # that one is silent, and the profile's own is tried next
     assert (
         "registry is http://127.0.0.1:9 (from environment CHATIXIA_REGISTRY_URL), which did not"
         f" answer; logged in at {registry.url}"
@@ -97,5 +97,5 @@ async def test_a_container_joins_by_itself(
         connection = await open_connection(resolve(), "worker")
         assert connection.profile.machine == "pi"
         await connection.start()
-        await connection.port.online(10)
+        await connection.online(10)
         await connection.stop()

@@ -9,7 +9,8 @@ from typing import Any
 
 from chatixia.assembly.membership.enrol import enrol
 from chatixia.core.ports import Outgoing
-from chatixia.peer.driver import OpenMesh, PeerSettings, open_mesh
+from chatixia.peer.driver import PeerSettings, open_mesh
+from chatixia.peer.mesh import PeerMesh
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.peer import SkillInfo
 
@@ -27,15 +28,15 @@ async def agent(
     slots: int = 4,
     online: bool = True,
     relay: bool = False,
-) -> AsyncIterator[OpenMesh]:
+) -> AsyncIterator[PeerMesh]:
     """A started agent of this process."""
     credentials = await asyncio.to_thread(enrol, registry.profile, name)
-    mesh = open_mesh(credentials.me(), PeerSettings(relay=relay))
+    mesh, _ = open_mesh(credentials.me(), PeerSettings(relay=relay))
     mesh.serve(handler, [SkillInfo("echo"), SkillInfo("hang")], slots)
     await mesh.start()
     try:
         if online:
-            await mesh.online(20)
+            await mesh.registry.online(20)
         yield mesh
     finally:
         await mesh.stop()
@@ -48,7 +49,7 @@ async def echo(incoming: Any, responder: Any) -> None:
 
 
 @asynccontextmanager
-async def two(handler: Any = echo, slots: int = 4) -> AsyncIterator[tuple[Any, OpenMesh, OpenMesh]]:
+async def two(handler: Any = echo, slots: int = 4) -> AsyncIterator[tuple[Any, PeerMesh, PeerMesh]]:
     """A registry, an asker ``a`` and a worker ``b`` with ``handler``."""
     async with AsyncExitStack() as stack:
         registry = await stack.enter_async_context(RegistryHarness())

@@ -26,8 +26,9 @@ from chatixia.errors import (
     TooLarge,
     Unreachable,
 )
-from chatixia.peer.driver import OpenMesh, PeerSettings, ice_servers, open_mesh
+from chatixia.peer.driver import PeerSettings, ice_servers, open_mesh
 from chatixia.peer.links.attempt import LinkAttempt
+from chatixia.peer.mesh import PeerMesh
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.peer import CAPABILITIES, SkillInfo
 from chatixia.wire.registry import Announce
@@ -55,16 +56,16 @@ async def agent(
     online: bool = True,
     announcements: bool = True,
     **options: Any,
-) -> AsyncIterator[OpenMesh]:
+) -> AsyncIterator[PeerMesh]:
     """A started agent of this process."""
     credentials = await asyncio.to_thread(enrol, registry.profile, name)
     settings = PeerSettings(engine=engine, relay=False, announcements=announcements)
-    mesh = open_mesh(credentials.me(), settings, **options)
+    mesh, _ = open_mesh(credentials.me(), settings, **options)
     mesh.serve(echo, [SkillInfo("echo")], 4)
     await mesh.start()
     try:
         if online:
-            await mesh.online(20)
+            await mesh.registry.online(20)
         yield mesh
     finally:
         await mesh.stop()
@@ -107,7 +108,7 @@ async def test_two_agents_call_each_other_over_one_link(one, two):
         assert (there.value, there.via, back.via) == (b'"hi"', "direct", "direct")
         [mine], [yours] = alice.links(), bob.links()
         assert mine.link == yours.link
-        assert (alice.registry_up, alice.registry_url) == (True, _.url)
+        assert (alice.registry.up, alice.registry.url) == (True, _.url)
 
 
 async def test_a_link_destroyed_under_calls_answers_each_of_them():
@@ -139,9 +140,9 @@ async def test_the_registry_dies_and_comes_back_under_calls():
         for _ in range(50):
             assert (await alice.call(ask("bob"))).via == "direct"
         with pytest.raises(RegistryUnreachable):
-            await asyncio.wait_for(alice.online(0.1), 5)
+            await asyncio.wait_for(alice.registry.online(0.1), 5)
         await registry.start()
-        await asyncio.gather(alice.online(10), bob.online(10))
+        await asyncio.gather(alice.registry.online(10), bob.registry.online(10))
         assert (await bob.call(ask("alice"))).via == "direct"
         assert alice.links()[0].attempts == 1
 
@@ -175,22 +176,22 @@ async def test_a_second_process_of_the_name_tells_the_first():
     async with RegistryHarness() as registry:
         credentials = await asyncio.to_thread(enrol, registry.profile, "alice")
         faults: list[MeshError] = []
-        first = open_mesh(credentials.me(), on_fault=faults.append)
+        first, _ = open_mesh(credentials.me(), on_fault=faults.append)
         await first.start()
-        await first.online(20)
+        await first.registry.online(20)
         who = credentials.me()
-        other = open_mesh(
+        other, _ = open_mesh(
             type(who)(
                 **{name: getattr(who, name) for name in who.__struct_fields__}
                 | {"incarnation": "ab" * 8}
             )
         )
         await other.start()
-        await other.online(20)
+        await other.registry.online(20)
         await until(lambda: faults)
         assert isinstance(faults[0], Replaced)
         await first.stop()
-        assert other.registry_up
+        assert other.registry.up
         await other.stop()
         credentials.close()
 
@@ -199,9 +200,9 @@ async def test_a_client_calls_agents_on_either_side_of_its_name():
     async with meshes("0-alice", "zzz-bob") as (registry, alice, bob):
         who = await asyncio.to_thread(enrol, registry.profile, "", "client")
         assert alice.id < who.id < bob.id
-        client = open_mesh(who.me(), PeerSettings(relay=False))
+        client, _ = open_mesh(who.me(), PeerSettings(relay=False))
         await client.start()
-        await client.online(20)
+        await client.registry.online(20)
         for name in (alice.id, bob.id):
             assert (await client.call(ask(name))).via == "direct"
         with pytest.raises(MeshError):  # it serves nothing, and says so over the same link
@@ -226,10 +227,10 @@ async def test_online_says_what_is_wrong():
         profile = registry.profile
         await registry.stop()
         who = await asyncio.to_thread(enrol, profile, "alice")
-        mesh = open_mesh(who.me())
+        mesh, _ = open_mesh(who.me())
         await mesh.start()
         with pytest.raises(RegistryUnreachable):
-            await mesh.online(0.3)
+            await mesh.registry.online(0.3)
         await mesh.stop()
         who.close()
         await registry.start()

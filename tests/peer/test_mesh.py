@@ -458,9 +458,9 @@ async def test_a_member_that_no_list_has_gets_its_work_through_the_queue():
             asked.append(name)
             if name == "tasks.submit":
                 raise Overloaded("The queue is full, which only the queue can say.")
-            return await MemoryRegistry.verb(mesh.a._registry, name, request, timeout)
+            return await MemoryRegistry.verb(mesh.a.registry, name, request, timeout)
 
-        mesh.a._registry.verb = verb
+        mesh.a.registry.verb = verb
         error = await mesh.code(mesh.a.call(out(target="away")))
         assert type(error) is Overloaded and asked[0] == "agents.get"
         error = await mesh.code(mesh.a.call(out(target="away", queue="never")))

@@ -16,6 +16,7 @@ from tests.peer.relay import RecordingListener
         (ports.LinkLayer, LinkDriver),
         (ports.LinkListener, RecordingListener),
         (ports.RegistryPort, Signaling),
+        (ports.RegistryLogin, Signaling),
     ],
 )
 def test_each_method_of_a_port_is_there(port, kind):

@@ -30,10 +30,10 @@ async def main(home: str, name: str, engine: str) -> None:
     """Serve until the standard input ends."""
     profile = Profile.open("home", home=Path(home))
     credentials = await asyncio.to_thread(enrol, profile, name)
-    mesh = open_mesh(credentials.me(), PeerSettings(engine=engine, relay=False))
+    mesh, _ = open_mesh(credentials.me(), PeerSettings(engine=engine, relay=False))
     mesh.serve(serve, [SkillInfo("echo"), SkillInfo("hold"), SkillInfo("block")], 4)
     await mesh.start()
-    await mesh.online(20)
+    await mesh.registry.online(20)
     print("online", flush=True)
     await asyncio.to_thread(sys.stdin.read)
     await mesh.stop()

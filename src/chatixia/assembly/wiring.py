@@ -22,7 +22,8 @@ from chatixia.world import REAL, World
 from .run.settings import ResolvedSettings
 
 if TYPE_CHECKING:
-    from chatixia.peer.driver import OpenMesh
+    from chatixia.peer.control.session import Signaling
+    from chatixia.peer.mesh import PeerMesh
     from chatixia.wire.signaling import Config
 
     from .membership.enrol import Credentials
@@ -46,8 +47,11 @@ class InProcessConnection:
     """A member's own links and login, with what must be closed after them; an ``AgentConnection``.
     Made by :func:`open_connection`."""
 
-    def __init__(self, port: OpenMesh, profile: Profile, credentials: Credentials) -> None:
+    def __init__(
+        self, port: PeerMesh, login: Signaling, profile: Profile, credentials: Credentials
+    ) -> None:
         self.port = port
+        self._login = login
         self.profile = profile
         self.credentials = credentials
         self.label = profile.name
@@ -65,12 +69,12 @@ class InProcessConnection:
     @property
     def url(self) -> str:
         """The registry's address."""
-        return self.port.registry_url
+        return self._login.url
 
     @property
     def is_online(self) -> bool:
         """Whether the login stands."""
-        return self.port.registry_up
+        return self._login.up
 
     async def start(self) -> None:
         """Open links and begin to log in; does not wait for the registry."""
@@ -81,7 +85,7 @@ class InProcessConnection:
     async def online(self, timeout: float, patience: float = inf) -> None:
         """Wait for the login, ``timeout`` seconds, and ``patience`` of them where the registry's
         host refuses connections. Raises its refusal, RegistryUnreachable."""
-        await self.port.online(timeout, patience)
+        await self._login.online(timeout, patience)
 
     async def drain(self, seconds: float) -> None:
         """Leave the list, and let what runs end and be reported, for at most ``seconds``."""
@@ -176,11 +180,11 @@ async def open_connection(
     finally:
         pool.shutdown(wait=False)
     try:
-        port = _port(settings, profile, credentials, kind, description, on_fault, world)
+        port, login = _port(settings, profile, credentials, kind, description, on_fault, world)
     except BaseException:
         credentials.close()
         raise
-    return InProcessConnection(port, profile, credentials)
+    return InProcessConnection(port, login, profile, credentials)
 
 
 async def _patiently(
@@ -242,7 +246,7 @@ def _port(
     description: str,
     on_fault: Callable[[MeshError], None] | None,
     world: World,
-) -> OpenMesh:
+) -> tuple[PeerMesh, Signaling]:
     from chatixia.peer.driver import PeerSettings, open_mesh
 
     me = credentials.me()
@@ -267,7 +271,7 @@ def _port(
         if config.addresses and not registry:
             with contextlib.suppress(MeshError, OSError):  # a hint for the next start, no more
                 profile.set_registries([str(url) for url in config.addresses])
-        if registry and (here := port.registry_url.rstrip("/")) not in (registry, *reported):
+        if registry and (here := login.url.rstrip("/")) not in (registry, *reported):
             reported.add(here)
             log.warning(
                 "registry is %s (from %s), which did not answer; logged in at %s, as the profile"
@@ -277,8 +281,8 @@ def _port(
                 here,
             )
 
-    port = open_mesh(me, chosen, world=world, on_fault=on_fault, on_config=learned)
-    return port
+    port, login = open_mesh(me, chosen, world=world, on_fault=on_fault, on_config=learned)
+    return port, login
 
 
 def checked_registry(settings: ResolvedSettings) -> str:

@@ -1,16 +1,15 @@
 """One principal's mesh on real links and a real login: what ``assembly`` opens.
 
-mesh = open_mesh(me, PeerSettings(engine="auto"))
+mesh, login = open_mesh(me, PeerSettings(engine="auto"))
 mesh.serve(handler, skills, slots)      # before start; clients leave it out
 await mesh.start()                      # never waits for the registry
-await mesh.online(10)                   # the first login, or its refusal
+await login.online(10)                  # the first login, or its refusal
 await mesh.stop()
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import inf
 from typing import Final
 
 import msgspec
@@ -22,7 +21,7 @@ from chatixia.world import REAL, World
 
 from .control.session import Signaling
 from .engines import load
-from .engines.base import Engine, IceServer
+from .engines.base import IceServer
 from .links.driver import LinkDriver
 from .links.relay_streams import RelayMultiplexer
 from .mesh import PeerMesh
@@ -55,63 +54,6 @@ class PeerSettings(msgspec.Struct, frozen=True, kw_only=True):
     parts: str = ""
 
 
-class OpenMesh(PeerMesh):
-    """A :class:`PeerMesh` with its own engine, links and login."""
-
-    def __init__(
-        self,
-        me: LocalIdentity,
-        engine: Engine,
-        login: Signaling,
-        settings: PeerSettings,
-        world: World,
-    ) -> None:
-        streams = RelayMultiplexer(world, login.flush) if settings.relay else None
-        login.relay = streams
-        self.driver = LinkDriver(
-            me,
-            engine,
-            login,
-            world=world,
-            keep=settings.keep,
-            ttl=settings.membership_ttl,
-            streams=streams,
-        )
-        self._login = login
-        super().__init__(me, self.driver, login, world=world, records=self.driver.records)
-        self.peers.offers.folder = settings.parts
-        login.on_signal, login.on_up = self.driver.signal, self.driver.registry
-        login.on_revoked = self.driver.recheck
-
-    async def start(self) -> None:
-        """Start links and login; the login is waited for by :meth:`online`."""
-        await super().start()
-        self._login.start()
-
-    async def stop(self) -> None:
-        """Leave the list, close links with a drain, end every task."""
-        try:
-            await super().stop()
-        finally:
-            await self._login.stop()
-
-    async def online(self, timeout: float = 10.0, patience: float = inf) -> None:
-        """Until the login stands. Raises the registry's refusal (Denied, NameTaken, Revoked,
-        Replaced, UpgradeNeeded, WrongMesh, ...), or RegistryUnreachable after ``timeout`` s, and
-        after ``patience`` s where every address refuses the connection: nobody is there."""
-        await self._login.online(timeout, patience)
-
-    @property
-    def registry_up(self) -> bool:
-        """Whether the login stands now."""
-        return self._login.up
-
-    @property
-    def registry_url(self) -> str:
-        """The address of the registry in use, or the one tried last."""
-        return self._login.url
-
-
 def open_mesh(
     me: LocalIdentity,
     settings: PeerSettings = PeerSettings(),  # noqa: B008 - frozen
@@ -119,8 +61,8 @@ def open_mesh(
     world: World = REAL,
     on_fault: Callable[[MeshError], None] | None = None,
     on_config: Callable[[Config], None] | None = None,
-) -> OpenMesh:
-    """A mesh for ``me``, not started.
+) -> tuple[PeerMesh, Signaling]:
+    """A mesh for ``me`` and its login, not started; the mesh starts and stops both.
 
     ``on_fault``: called once on the loop when the login ended for good (Replaced, by a second
     process of this name; Revoked, by the mesh's owner); the caller then stops. ``on_config``:
@@ -136,10 +78,22 @@ def open_mesh(
         mode=settings.mode,
         announcements=settings.announcements,
     )
-    mesh = OpenMesh(me, engine, login, settings, world)
+    login.relay = RelayMultiplexer(world, login.flush) if settings.relay else None
+    driver = LinkDriver(
+        me,
+        engine,
+        login,
+        world=world,
+        keep=settings.keep,
+        ttl=settings.membership_ttl,
+        streams=login.relay,
+    )
+    mesh = PeerMesh(me, driver, login, world=world, records=driver.records)
+    mesh.peers.offers.folder = settings.parts
+    login.on_signal, login.on_up, login.on_revoked = driver.signal, driver.registry, driver.recheck
 
     def configured(config: Config) -> None:
-        mesh.driver.use(ice_servers(config))
+        driver.use(ice_servers(config))
         if on_config is not None:
             on_config(config)
 
@@ -150,7 +104,7 @@ def open_mesh(
             on_fault(error)
 
     login.on_config, login.on_fault = configured, faulted
-    return mesh
+    return mesh, login
 
 
 def ice_servers(config: Config) -> list[IceServer]:

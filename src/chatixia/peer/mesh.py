@@ -31,7 +31,7 @@ from chatixia.wire.signaling import Announcement, LinkReport
 from chatixia.world import REAL, World
 
 from .artifacts.offers import GRACE_SECONDS
-from .ports import LinkLayer, RegistryPort
+from .ports import LinkLayer, RegistryLogin
 from .records import RemotePeers
 from .sessions.channel import SessionChannel
 from .sessions.dispatch import CallDispatcher, LinkStream
@@ -50,7 +50,8 @@ _query: Final = msgspec.json.Decoder(SkillQuery)
 
 
 class PeerMesh:
-    """One principal's sessions with all its peers. ``registry`` None: links only.
+    """One principal's sessions with all its peers, over ``driver`` (its links) and ``registry``
+    (its login; None: links only), which start and stop with it.
 
     ``await start()``, ``await stop()``; between them every method of ``core.ports.MeshPort``.
     ``records``: the table of peers, shared with the links. ``peers``: the sessions in it;
@@ -63,14 +64,14 @@ class PeerMesh:
         self,
         me: LocalIdentity,
         links: LinkLayer,
-        registry: RegistryPort | None = None,
+        registry: RegistryLogin | None = None,
         *,
         world: World = REAL,
         timers: Timers | None = None,
         records: RemotePeers[Any, PeerState] | None = None,
     ) -> None:
         timers = timers or LoopTimers()
-        self._me, self._links, self._registry = me, links, registry
+        self._me, self.driver, self.registry = me, links, registry
         self._world, self._timers = world, timers
         self.incarnation = me.incarnation
         self.dispatcher = CallDispatcher()
@@ -107,9 +108,11 @@ class PeerMesh:
         return self._me.id
 
     async def start(self) -> None:
-        """Start the links and, with skills served, the queue's worker."""
+        """Start links, login and, with skills served, the queue's worker; waits for no login."""
         self.dispatcher.begin()
-        await self._links.start()
+        await self.driver.start()
+        if self.registry is not None:
+            self.registry.start()
 
     async def drain(self, seconds: float) -> None:
         """Leave the list, take no more work, and let what runs end and report.
@@ -119,8 +122,8 @@ class PeerMesh:
         self.dispatcher.stopping = True
         if self.worker is not None:
             self.worker.drain()
-        if self._registry is not None:
-            self._registry.heartbeat(0, [], leaving=True)
+        if self.registry is not None:
+            self.registry.heartbeat(0, [], leaving=True)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while running := [*self.dispatcher.tasks, *self._queued_runs()]:
@@ -130,7 +133,14 @@ class PeerMesh:
         return self.worker.runs if self.worker is not None else []
 
     async def stop(self) -> None:
-        """Cancel what runs, close links, end every task."""
+        """Leave the list, cancel what runs, close links with a drain, end every task."""
+        try:
+            await self._stop()
+        finally:
+            if self.registry is not None:
+                await self.registry.stop()
+
+    async def _stop(self) -> None:
         self.listener.stopped = True
         self.status.stop()
         self._end_pending(closing)
@@ -144,7 +154,7 @@ class PeerMesh:
             await self._announcements.stop()
         if self._queue is not None:
             await self._queue.stop()
-        await self._links.stop()
+        await self.driver.stop()
         self.peers.close()
 
     def exclude(self, error: MeshError) -> None:
@@ -290,7 +300,7 @@ class PeerMesh:
         peer.channel.count += 1
         if peer.channel.path is None:
             peer.calls.wait_until(pending, now + route.patience(outgoing.timeout, outgoing.reach))
-            self._links.want(outgoing.target)
+            self.driver.want(outgoing.target)
             self.router.look(peer)
         return pending
 
@@ -324,9 +334,9 @@ class PeerMesh:
 
     async def verb(self, name: str, request: msgspec.Struct, timeout: float = 10.0) -> Any:
         """A verb at the registry."""
-        if self._registry is None:
+        if self.registry is None:
             raise RegistryUnreachable("This mesh has no registry.")
-        return await self._registry.verb(name, request, timeout)
+        return await self.registry.verb(name, request, timeout)
 
     async def ping(self, target: AgentId, timeout: float = 5.0) -> Pong:
         """A round trip over the present path; opens a link if there is none."""
@@ -348,7 +358,7 @@ class PeerMesh:
     async def _open(self, peer: PeerState, target: AgentId, timeout: float) -> None:
         waiter: asyncio.Future[None] = peer.channel.loop.create_future()
         peer.opened.append(waiter)
-        self._links.want(target)
+        self.driver.want(target)
         self.router.look(peer)
         await self._until(waiter, timeout, target)
 
@@ -376,7 +386,7 @@ class PeerMesh:
 
     def links(self) -> Sequence[LinkReport]:
         """The open links as the engine sees them."""
-        return self._links.report()
+        return self.driver.report()
 
     def serve(self, handler: Handler, skills: Sequence[SkillInfo], slots: int) -> None:
         """Answer requests from links and queue."""
@@ -386,8 +396,8 @@ class PeerMesh:
             self.worker.serve(handler, list(self._skills), slots)
         if self._announcements is not None:
             self._announcements.handler = handler
-        if self._registry is not None:
-            self._registry.heartbeat(slots, list(skills))
+        if self.registry is not None:
+            self.registry.heartbeat(slots, list(skills))
 
     def watch(self, task_id: str, timeout: float) -> AsyncIterator[msgspec.Struct]:
         """Pushes about one task until it is terminal."""

@@ -218,3 +218,15 @@ class RegistryPort(Protocol):
         ``leaving``: and be off the list from now on; the login stays.
         """
         ...
+
+
+class RegistryLogin(RegistryPort, Protocol):
+    """A login that lives as long as its mesh, which starts and stops it."""
+
+    def start(self) -> None:
+        """Begin to log in; waits for nothing."""
+        ...
+
+    async def stop(self) -> None:
+        """Leave the list and end every task."""
+        ...

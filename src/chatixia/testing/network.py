@@ -174,6 +174,18 @@ class MemoryRegistry:
             raise UnknownAgent(f"No agent named {request.target_agent_id} is in the mesh.")
         raise Unavailable("The network in memory has a directory and no queue.")
 
+    def start(self) -> None:
+        """Log in at the queue, if there is one."""
+        if (queue := self.network.queue) is None:
+            return
+        queue.login(self.owner, self.network.nodes[self.owner].incarnation, self.on_push)
+        if (row := self.network.listed.get(self.owner)) is not None:
+            queue.offer(self.owner, row.slots, frozenset(row.capabilities.skills))
+        self.on_state(True)
+
+    async def stop(self) -> None:
+        """The links leave the network, and this with them."""
+
     def heartbeat(
         self, slots: int | None, skills: Sequence[Any] | None, leaving: bool = False
     ) -> None:
@@ -264,14 +276,7 @@ class Network:
 
     async def join(self, name: str) -> None:
         """Start one node."""
-        node = self.nodes[name]
-        await node.start()
-        if self.queue is not None:
-            self.queue.login(node.id, node.incarnation, self._registries[name].on_push)
-            row = self.listed.get(name)
-            if row is not None:
-                self.queue.offer(node.id, row.slots, frozenset(row.capabilities.skills))
-            self._registries[name].on_state(True)
+        await self.nodes[name].start()
 
     async def stop(self) -> None:
         """Stop every node, and the clock."""

@@ -11,7 +11,7 @@ from tests.peer.sessions.calls import ask
 async def test_who_gets_no_link_hears_the_likely_cause(net):
     a = net.nodes["a"]
     net.cut("a", "b", keep=True)
-    a._links.likely = lambda peer: f"no answer over UDP from {peer}"
+    a.driver.likely = lambda peer: f"no answer over UDP from {peer}"
     for asked in (a.call(ask(queue="never", timeout=2.0)), a.ping("b", 2.0)):
         with pytest.raises(Unreachable) as caught:
             await asked
@@ -34,20 +34,20 @@ async def test_without_an_answer_from_the_directory_the_link_decides(net, monkey
     async def silent(name, request, timeout=10.0):
         raise RegistryUnreachable
 
-    monkeypatch.setattr(a._registry, "verb", silent)
+    monkeypatch.setattr(a.registry, "verb", silent)
     assert (await a.call(ask())).value == b"1"
 
 
 async def test_a_login_that_returns_moves_what_waited_too_long(net):
     a = net.nodes["a"]
     net.cut("a", "b", keep=True)
-    a._registry.up = False
+    a.registry.up = False
     call = asyncio.create_task(a.call(ask(timeout=600)))
     await asyncio.sleep(0)
     net.world.advance(20)
     assert not call.done()
-    a._registry.up = True
-    a._registry.on_state(True)
+    a.registry.up = True
+    a.registry.on_state(True)
     with pytest.raises(MeshError) as raised:
         await call
     assert raised.value.code == "unavailable"

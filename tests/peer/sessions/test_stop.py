@@ -13,7 +13,7 @@ import pytest
 
 from chatixia.core.ports import Outgoing
 from chatixia.errors import MeshError, Unavailable
-from chatixia.peer.driver import OpenMesh
+from chatixia.peer.mesh import PeerMesh
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.base import encode
 from chatixia.wire.peer import Prompt
@@ -43,21 +43,21 @@ class Slow:
         responder.reply(b'"done"')
 
 
-def linked(mesh: OpenMesh) -> Awaitable[Any]:
+def linked(mesh: PeerMesh) -> Awaitable[Any]:
     return mesh.call(Outgoing("b", "echo", b"{}", timeout=60, queue="never"))
 
 
-def through_the_queue(mesh: OpenMesh) -> Awaitable[Any]:
+def through_the_queue(mesh: PeerMesh) -> Awaitable[Any]:
     return mesh.call(queued("b", timeout=60))
 
 
-def prompted(mesh: OpenMesh) -> Awaitable[Any]:
+def prompted(mesh: PeerMesh) -> Awaitable[Any]:
     return mesh.call(
         Outgoing("b", "", encode(Prompt(message="hi")), "prompt", timeout=60, queue="never")
     )
 
 
-async def streamed(mesh: OpenMesh) -> Any:
+async def streamed(mesh: PeerMesh) -> Any:
     stream = mesh.stream(Outgoing("b", "echo", b"{}", timeout=60, queue="never"))
     return [item async for item in stream]
 
@@ -66,7 +66,7 @@ WAYS = [linked, through_the_queue, prompted, streamed]
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
-async def test_what_ends_within_the_grace_is_told(way: Callable[[OpenMesh], Awaitable[Any]]):
+async def test_what_ends_within_the_grace_is_told(way: Callable[[PeerMesh], Awaitable[Any]]):
     slow = Slow()
     async with two(slow) as (_, a, b):
         call = asyncio.ensure_future(way(a))
@@ -92,7 +92,7 @@ async def test_what_ends_within_the_grace_is_told(way: Callable[[OpenMesh], Awai
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 async def test_what_does_not_end_is_unknown(
-    way: Callable[[OpenMesh], Awaitable[Any]],
+    way: Callable[[PeerMesh], Awaitable[Any]],
 ):
     slow = Slow()
     async with two(slow) as (_, a, b):
@@ -122,7 +122,7 @@ async def test_work_that_may_be_tried_again_goes_to_another_at_once():
         assert c.working == 0
 
 
-async def submitted(mesh: OpenMesh) -> tuple[str, str, int]:
+async def submitted(mesh: PeerMesh) -> tuple[str, str, int]:
     """State, worker and attempt of a task for whoever has the skill, when it has ended."""
     import msgspec
 

@@ -30,8 +30,8 @@ class Hub:
         self.net, self.said, self.held, self.fence = net, [], False, 0
         self.directory = {}
         for name, node in net.nodes.items():
-            self.directory[name] = node._registry.verb
-            node._registry.verb = functools.partial(self.verb, name)
+            self.directory[name] = node.registry.verb
+            node.registry.verb = functools.partial(self.verb, name)
 
     async def verb(self, who, name, request, timeout=10.0):
         if not name.startswith("tasks."):

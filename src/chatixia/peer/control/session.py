@@ -163,7 +163,9 @@ class Signaling:
             await task
 
     async def online(self, timeout: float, patience: float = inf) -> None:
-        """Until the login stands; see ``peer.driver.OpenMesh.online``."""
+        """Until the login stands. Raises the registry's refusal (Denied, NameTaken, Revoked,
+        Replaced, UpgradeNeeded, WrongMesh, ...), or RegistryUnreachable after ``timeout`` s, and
+        after ``patience`` s where every address refuses the connection: nobody is there."""
         began = self._world.monotonic()
         while not self._up and self.refusal is None:
             bound = min(timeout, patience) if self._nobody else timeout

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .errors import BadInvitation as BadInvitation
     from .errors import BadRequest as BadRequest
     from .errors import BadSignature as BadSignature
+    from .errors import BudgetExceeded as BudgetExceeded
     from .errors import Cancelled as Cancelled
     from .errors import ConfigError as ConfigError
     from .errors import Conflict as Conflict
@@ -97,7 +98,7 @@ else:
         "core.ports": "Pong",
         "errors": (
             "AlreadyDone AlreadyRunning AttemptsExhausted BadArguments BadChain BadInvitation"
-            " BadRequest BadSignature Cancelled ConfigError Conflict CursorExpired"
+            " BadRequest BadSignature BudgetExceeded Cancelled ConfigError Conflict CursorExpired"
             " DeadlineExceeded Denied DiskFull Expired HopLimit Internal MembershipExpired"
             " MeshError MissingExtra NameTaken NotFound OutcomeUnknown Overloaded PeerRestarted"
             " RegistryUnreachable Rejected Replaced Revoked SkillFailed StaleFence TooLarge"

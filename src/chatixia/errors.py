@@ -265,6 +265,13 @@ class Overloaded(MeshError):
     sentence = "Too much at once; try again later."
 
 
+class BudgetExceeded(MeshError):
+    """What a model may spend is spent: turns, tokens, money or time."""
+
+    code, status, exit = "budget_exceeded", 429, 1
+    sentence = "The budget for the model is spent."
+
+
 class DiskFull(MeshError):
     """The registry's disk is below its floor; new work is refused."""
 

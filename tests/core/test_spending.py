@@ -20,7 +20,9 @@ from chatixia.core.spending import (
 )
 
 counts = st.integers(0, 10**9)
-spendings = st.builds(Spending, counts, counts, counts, st.integers(0, 10**6), st.integers(0, 10**6))
+spendings = st.builds(
+    Spending, counts, counts, counts, st.integers(0, 10**6), st.integers(0, 10**6)
+)
 
 
 @pytest.mark.parametrize(

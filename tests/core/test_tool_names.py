@@ -67,6 +67,8 @@ def test_a_long_name_is_cut_between_escapes():
     assert re.search(r"(?<!-)(--)*-h[a-z2-7]{26}\Z", cut)
 
 
-@pytest.mark.parametrize("tool", [*MESH_TOOLS, "", "-", "a-x", "ä", "a b", "-_b", "a-_", "a-p" * 40])
+@pytest.mark.parametrize(
+    "tool", [*MESH_TOOLS, "", "-", "a-x", "ä", "a b", "-_b", "a-_", "a-p" * 40]
+)
 def test_other_names_stand_for_no_skill(tool: str):
     assert skill_of(tool) is None

@@ -84,10 +84,10 @@ class Budgets(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
 
 
 class SpendingScope(NamedTuple):
-    """``name``: under which the store counts it; ``whose``: it, in a sentence."""
+    """``name``: under which the store counts it; ``subject``: what a sentence calls it."""
 
     name: str
-    whose: str
+    subject: str
     limit: SpendingLimit
 
 
@@ -116,5 +116,5 @@ def refusal(spent: Iterable[tuple[SpendingScope, Spending]]) -> str:
     """Why no further request may be made; empty where one may."""
     for scope, used in spent:
         if reached := scope.limit.reached(used):
-            return f"The budget of {scope.whose} is spent: {reached}."
+            return f"The budget of {scope.subject} is spent: {reached}."
     return ""

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from chatixia.core.spending import Spending
 from chatixia.errors import ConfigError, Overloaded, Unavailable
 from chatixia.store.local import agent_store as module
 from chatixia.store.local import conversations
 from chatixia.store.local.agent_store import AgentStore
 from chatixia.store.local.conversations import ConversationKey, StoredMessage
-from chatixia.store.local.spending import Spending
 
 BOB = ConversationKey("bob", "main")
 

@@ -6,20 +6,21 @@ import threading
 from contextlib import closing
 from pathlib import Path
 
+from chatixia.core.spending import Spending
 from chatixia.store.local import database
-from chatixia.store.local.spending import KEEP_DAYS, Spending, add_spending, spent
+from chatixia.store.local.spending import KEEP_DAYS, add_spending, spent
 
 
 def test_it_adds_up_by_scope_and_day(tmp_path: Path):
     with closing(database.connected(tmp_path / "a.db")) as db:
         database.prepare(db, "a")
         assert spent(db, ["agent"], 7) == {"agent": Spending()}
-        add_spending(db, ["agent", "caller bob"], 7, Spending(1, 100, 20, 0.25))
-        after = add_spending(db, ["agent"], 7, Spending(1, 50, 5, 0.5))
-        assert after == {"agent": Spending(2, 150, 25, 0.75)}
+        add_spending(db, ["agent", "caller bob"], 7, Spending(1, 100, 20, 0.25, 1.5))
+        after = add_spending(db, ["agent"], 7, Spending(1, 50, 5, 0.5, 2.0))
+        assert after == {"agent": Spending(2, 150, 25, 0.75, 3.5)}
         assert spent(db, ["agent", "caller bob", "caller eve"], 7) == {
-            "agent": Spending(2, 150, 25, 0.75),
-            "caller bob": Spending(1, 100, 20, 0.25),
+            "agent": Spending(2, 150, 25, 0.75, 3.5),
+            "caller bob": Spending(1, 100, 20, 0.25, 1.5),
             "caller eve": Spending(),
         }
         assert spent(db, ["agent"], 8) == {"agent": Spending()}

@@ -14,12 +14,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
+from chatixia.core.spending import Spending
 from chatixia.errors import Overloaded, Unavailable
 
 from . import conversations, spending
 from .conversations import ConversationKey, ConversationRow, OpenedRun, StoredMessage
 from .database import connected, failed, in_memory, prepare
-from .spending import Spending
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -45,7 +45,7 @@ STEPS: Final = (
     CREATE TABLE spending (
         scope TEXT NOT NULL, day INTEGER NOT NULL, requests INTEGER NOT NULL,
         input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, money REAL NOT NULL,
-        PRIMARY KEY (scope, day)
+        seconds REAL NOT NULL, PRIMARY KEY (scope, day)
     ) WITHOUT ROWID;
     CREATE INDEX spending_day ON spending (day);
     """,

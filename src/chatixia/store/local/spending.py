@@ -11,19 +11,12 @@ from typing import Final
 
 import msgspec
 
+from chatixia.core.spending import Spending
+
 from .conversations import changing
 
 KEEP_DAYS: Final = 62
 MAX_SCOPE: Final = 200
-
-
-class Spending(msgspec.Struct, frozen=True):
-    """What was spent; ``money`` in US dollars."""
-
-    requests: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    money: float = 0.0
 
 
 def add_spending(
@@ -33,11 +26,13 @@ def add_spending(
     values = msgspec.structs.astuple(amount)
     with changing(db):
         db.executemany(
-            "INSERT INTO spending VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (scope, day) DO UPDATE SET"
+            "INSERT INTO spending VALUES (?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (scope, day) DO UPDATE SET"
             " requests = requests + excluded.requests,"
             " input_tokens = input_tokens + excluded.input_tokens,"
             " output_tokens = output_tokens + excluded.output_tokens,"
-            " money = money + excluded.money",
+            " money = money + excluded.money,"
+            " seconds = seconds + excluded.seconds",
             [(scope[:MAX_SCOPE], day, *values) for scope in scopes],
         )
         db.execute("DELETE FROM spending WHERE day < ?", (day - KEEP_DAYS,))
@@ -47,7 +42,7 @@ def add_spending(
 def spent(db: sqlite3.Connection, scopes: Iterable[str], day: int) -> dict[str, Spending]:
     """What each scope has spent on ``day``."""
     query = (
-        "SELECT requests, input_tokens, output_tokens, money FROM spending"
+        "SELECT requests, input_tokens, output_tokens, money, seconds FROM spending"
         " WHERE scope = ? AND day = ?"
     )
     rows = {scope: db.execute(query, (scope[:MAX_SCOPE], day)).fetchone() for scope in scopes}

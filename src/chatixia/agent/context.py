@@ -124,6 +124,11 @@ class Ctx:
         return self._closed or self.remaining <= 0
 
     @property
+    def incoming(self) -> Incoming:
+        """The request as the mesh brought it."""
+        return self._incoming
+
+    @property
     def call_context(self) -> CallContext:
         """The context of the calls that this request makes."""
         if self._nested is None:

@@ -11,6 +11,8 @@ from chatixia.errors import ConfigError
 from chatixia.ids import is_skill
 from chatixia.wire.peer import MAX_SKILL_BYTES, SkillInfo
 
+from .model.words import EFFECTS, Effect
+
 if TYPE_CHECKING:
     from .signature import Signature
 
@@ -24,7 +26,8 @@ class Skill(msgspec.Struct, frozen=True, eq=False):
     """``fn`` under a name. ``timeout``: seconds it may run; None leaves it to the caller.
 
     ``idempotent``: may run twice. ``parameters``: a JSON Schema that stands instead of the
-    signature's (from ``skill.json``).
+    signature's (from ``skill.json``), ``returns`` the same for the result. ``effect``: what it can
+    change where a model runs it.
     """
 
     name: str
@@ -33,6 +36,8 @@ class Skill(msgspec.Struct, frozen=True, eq=False):
     timeout: float | None = None
     idempotent: bool = False
     parameters: Mapping[str, Any] | None = None
+    effect: Effect = "write"
+    returns: Mapping[str, Any] | None = None
 
 
 class Skills(dict[str, Skill]):
@@ -51,6 +56,10 @@ class Skills(dict[str, Skill]):
             raise ConfigError(f"An agent has at most {MAX_SKILLS} skills.")
         if skill.timeout is not None and not 0 < skill.timeout <= MAX_RUN_S:
             raise ConfigError(f"The timeout of the skill {skill.name} must be 0 to {MAX_RUN_S} s.")
+        if skill.effect not in EFFECTS:
+            raise ConfigError(
+                f"The skill {skill.name} has the effect {skill.effect!r}; use {', '.join(EFFECTS)}."
+            )
         self[skill.name] = skill
 
     @overload
@@ -66,6 +75,7 @@ class Skills(dict[str, Skill]):
         description: str = "",
         timeout: float | None = None,
         idempotent: bool = False,
+        effect: Effect = "write",
     ) -> Callable[[F], F]: ...
 
     def mark(
@@ -77,6 +87,7 @@ class Skills(dict[str, Skill]):
         description: str = "",
         timeout: float | None = None,
         idempotent: bool = False,
+        effect: Effect = "write",
     ) -> F | Callable[[F], F]:
         """``@agent.skill``, bare or with options; the function stays the function."""
 
@@ -84,7 +95,7 @@ class Skills(dict[str, Skill]):
             if not callable(fn):
                 raise ConfigError("@agent.skill decorates a function.")
             called = name or getattr(fn, "__name__", "")
-            self.add(Skill(called, fn, description, timeout, idempotent))
+            self.add(Skill(called, fn, description, timeout, idempotent, None, effect))
             return fn
 
         return take if fn is None else take(fn)
@@ -99,11 +110,12 @@ def described(skill: Skill, signature: Signature) -> SkillInfo:
     takes = skill.parameters
     if takes is None:
         takes = schema.parameters(signature, skill.name, doc.params)
+    gives = schema.returns(signature) if skill.returns is None else skill.returns
     return SkillInfo(
         name=skill.name,
         description=(skill.description or doc.text)[: docstring.MAX_DESCRIPTION],
         parameters=msgspec.Raw(msgspec.json.encode(takes)),
-        returns=msgspec.Raw(msgspec.json.encode(schema.returns(signature))),
+        returns=msgspec.Raw(msgspec.json.encode(gives)),
         streams=signature.streams,
         idempotent=skill.idempotent,
     )

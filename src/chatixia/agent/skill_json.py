@@ -17,11 +17,12 @@ import msgspec
 from chatixia.errors import ConfigError
 
 from .schema import DIALECT
-from .skill import Skill
+from .skill import MAX_RUN_S, Skill
 
 FILE: Final = "skill.json"
 HANDLER: Final = "handler.py"
 MAX_BYTES: Final = 256 * 1024
+MAX_PROMPT: Final = 64 * 1024
 
 TYPES: Final[dict[str, Any]] = {
     "string": str,
@@ -54,6 +55,21 @@ class SkillJson(msgspec.Struct):
     parameters: Annotated[dict[str, Parameter], msgspec.Meta(max_length=64)] = {}
 
 
+class PromptSkill(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """One entry of ``skills.prompts``: a skill that the agent's model answers.
+
+    ``prompt``: what it is to do with the arguments. ``returns``: JSON Schema of the result, a text
+    if unset. ``timeout``: seconds.
+    """
+
+    name: Annotated[str, msgspec.Meta(max_length=64)]
+    prompt: Annotated[str, msgspec.Meta(max_length=MAX_PROMPT)]
+    description: Annotated[str, msgspec.Meta(max_length=1024)] = ""
+    parameters: Annotated[dict[str, Parameter], msgspec.Meta(max_length=64)] = {}
+    returns: dict[str, Any] = {}
+    timeout: Annotated[float, msgspec.Meta(gt=0, le=MAX_RUN_S)] = 600.0
+
+
 def read(folder: Path) -> SkillJson:
     """The ``skill.json`` in ``folder``. Raises ConfigError."""
     path = folder / FILE
@@ -69,7 +85,8 @@ def read(folder: Path) -> SkillJson:
 
 def skill(definition: SkillJson, handler: Callable[..., Any], where: Path) -> Skill:
     """The skill that ``definition`` describes and ``handler`` does. Raises ConfigError."""
-    parameters = [_parameter(name, p, where) for name, p in definition.parameters.items()]
+    place = str(where / FILE)
+    parameters = [as_parameter(name, p, place) for name, p in definition.parameters.items()]
     return Skill(
         definition.name,
         with_parameters(handler, parameters),
@@ -123,10 +140,11 @@ def _set(arguments: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if value is not msgspec.UNSET}
 
 
-def _parameter(name: str, parameter: Parameter, where: Path) -> inspect.Parameter:
+def as_parameter(name: str, parameter: Parameter, where: str) -> inspect.Parameter:
+    """``parameter`` in a signature. Raises ConfigError naming ``where`` it stands."""
     if parameter.type not in TYPES or not name.isidentifier():
         raise ConfigError(
-            f"{where / FILE}: the parameter {name[:80]} has the type {parameter.type[:80]}; use "
+            f"{where}: the parameter {name[:80]} has the type {parameter.type[:80]}; use "
             f"one of {', '.join(TYPES)}, and a name of letters, digits and _."
         )
     default = inspect.Parameter.empty if parameter.required else parameter.default

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
+from chatixia.agent.model.words import Effect
 from chatixia.agent.skill import Skill, Skills
 from chatixia.errors import (
     ConfigError,
@@ -117,6 +118,7 @@ class Agent:
         description: str = "",
         timeout: float | None = None,
         idempotent: bool = False,
+        effect: Effect = "write",
     ) -> Callable[[F], F]: ...
 
     def skill(
@@ -128,15 +130,22 @@ class Agent:
         description: str = "",
         timeout: float | None = None,
         idempotent: bool = False,
+        effect: Effect = "write",
     ) -> F | Callable[[F], F]:
         """Make a function a skill, bare or with options; the function stays the function.
 
-        ``timeout``: seconds it may run. ``idempotent``: it may run twice. Raises ConfigError.
+        ``timeout``: seconds it may run. ``idempotent``: it may run twice. ``effect``: what it can
+        change: ``read`` lets the agent's model run it for anybody, ``write`` only for `callers`.
+        Raises ConfigError.
         """
 
         def take(fn: F) -> F:
             mark = self.skills.mark(
-                name=name, description=description, timeout=timeout, idempotent=idempotent
+                name=name,
+                description=description,
+                timeout=timeout,
+                idempotent=idempotent,
+                effect=effect,
             )
             mark(fn)
             self._offer()

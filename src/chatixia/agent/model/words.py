@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol, get_args
 
 import msgspec
 
@@ -11,6 +11,7 @@ from chatixia.wire.base import MIB
 
 Effect = Literal["read", "call", "write"]
 """What a tool can change: nothing; what another agent decides by the path; anything."""
+EFFECTS: Final[tuple[Effect, ...]] = get_args(Effect)
 
 MAX_ATTACHMENT: Final = 8 * MIB
 MAX_TURNS: Final = 10

@@ -1,0 +1,103 @@
+"""Which run comes next: at most so many at once, those of one conversation one after the other.
+
+What waits is bounded, holders (``core.shares``) take turns, and none that waits is lost.
+"""
+
+from __future__ import annotations
+
+from asyncio import Future, get_running_loop, wait
+from collections import deque
+from collections.abc import AsyncGenerator, Hashable
+from contextlib import asynccontextmanager
+from typing import Final
+
+from chatixia.core.shares import RETRY_AFTER, FairQueue, Shares
+from chatixia.errors import Overloaded
+
+MAX_WAITING: Final = 1024
+
+
+class RunTurn:
+    """One run's place. ``granted``: done when it may run."""
+
+    def __init__(self, conversation: Hashable, holder: str) -> None:
+        self.conversation, self.holder = conversation, holder
+        self.granted: Future[None] = get_running_loop().create_future()
+
+    async def wait(self, seconds: float) -> bool:
+        """Whether it may run; waits that long at most."""
+        await wait([self.granted], timeout=seconds)
+        return self.granted.done()
+
+
+class RunQueue:
+    """``slots`` runs at once; ``waiting`` more may wait for one."""
+
+    def __init__(self, slots: int, waiting: int = MAX_WAITING) -> None:
+        self._slots = slots
+        self._room = Shares(slots + waiting)
+        self._ready: FairQueue[RunTurn] = FairQueue()
+        self._lines: dict[Hashable, deque[RunTurn]] = {}
+        """Behind each conversation that runs or is ready: the requests of it that wait."""
+        self.running = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return self._room.used - self.running
+
+    @asynccontextmanager
+    async def turn(
+        self, conversation: Hashable, holder: str, *, nested: bool = False
+    ) -> AsyncGenerator[RunTurn, None]:
+        """A place behind all that came before; inside, wait until it is granted.
+
+        ``nested``: a run of this agent waits for this one, so it must not wait for a slot in turn.
+        Raises Overloaded where no more may wait.
+        """
+        if nested and not self._free(conversation):
+            raise Overloaded("A run of this agent waits for the answer, and no other can begin.")
+        if not self._room.take(holder):
+            raise Overloaded("Too many requests wait for the model.", retry_after=RETRY_AFTER)
+        turn = RunTurn(conversation, holder)
+        self._enter(turn)
+        try:
+            yield turn
+        finally:
+            self._leave(turn)
+
+    def _free(self, conversation: Hashable) -> bool:
+        return self.running < self._slots and conversation not in self._lines
+
+    def _enter(self, turn: RunTurn) -> None:
+        if turn.conversation in self._lines:
+            self._lines[turn.conversation].append(turn)
+            return
+        self._lines[turn.conversation] = deque()
+        self._ready.append(turn.holder, turn)
+        self._grant()
+
+    def _grant(self) -> None:
+        while self.running < self._slots and len(self._ready):
+            turn = self._ready.popleft()
+            if turn.granted.cancelled():
+                continue
+            self.running += 1
+            turn.granted.set_result(None)
+
+    def _leave(self, turn: RunTurn) -> None:
+        self._room.add(turn.holder, -1)
+        line = self._lines[turn.conversation]
+        if turn in line:
+            line.remove(turn)
+            return
+        if turn.granted.done():
+            self.running -= 1
+        else:
+            turn.granted.cancel()
+        if line:
+            following = line.popleft()
+            self._ready.append(following.holder, following)
+        else:
+            del self._lines[turn.conversation]
+        self._grant()

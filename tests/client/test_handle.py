@@ -134,3 +134,12 @@ def late(call):
         return answer
 
     return later
+
+
+async def test_a_word_for_a_run_is_taken_only_where_one_is_under_way(net: Net):
+    there = client(net).agent("a")
+    assert not await there.steer("shorter", session_id="s")
+    assert '"steer":true' in net.log[-1][1].body.decode()
+    served = Served(net, "b", prompt=lambda text: "an agent of before answers")
+    assert not await client(net).agent("b").steer("shorter", session_id="s")
+    served.close()

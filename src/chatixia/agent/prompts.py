@@ -62,6 +62,9 @@ class PromptService:
         prompt = prompt_of(incoming)
         text = prompt.message or prompt.text
         message = prompt.direct or prompt.broadcast
+        if prompt.steer:
+            responder.reply(b'""')  # no run that it could steer
+            return
         if self._handler is None and not message:
             raise UnknownSkill(
                 f"{self._name} answers no free text: it has neither a model nor @agent.prompt.",

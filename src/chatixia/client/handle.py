@@ -16,7 +16,7 @@ from chatixia.core import names
 from chatixia.core.ports import CallAnswer, Outgoing, Queue
 from chatixia.errors import BadArguments, ConfigError, MeshError
 from chatixia.ids import AgentId
-from chatixia.wire.peer import Prompt
+from chatixia.wire.peer import STEERED, Prompt
 
 from .call_context import CallContext
 from .progress import OnProgress, listening
@@ -251,6 +251,12 @@ class AgentHandle:
     def ask(self, text: str, *, session_id: str = "") -> Ask:
         """Free text to the agent's model or prompt handler; UnknownSkill if it has neither."""
         return self._prompt(Prompt(message=text, session_id=session_id))
+
+    async def steer(self, text: str, *, session_id: str) -> bool:
+        """Words for the model while it works on an earlier ``ask`` of that session: it has them
+        with its next request. False if it works on none, or does not know how. Raises MeshError."""
+        prompt = Prompt(message=text, session_id=session_id, steer=True)
+        return await self._prompt(prompt) == STEERED
 
     def tell(self, text: str, *, broadcast: bool = False, wait: bool = True) -> Ask:
         """A message: answered by the prompt handler, else kept in the agent's inbox.

@@ -127,8 +127,13 @@ class PromptFile(msgspec.Struct, omit_defaults=True):
     data: bytes
 
 
+STEERED: Final = "steered"
+
+
 class Prompt(msgspec.Struct, omit_defaults=True):
     """Payload of ``agent_prompt``. ``ack``: confirm that you have it, answer nothing.
+    ``steer``: words for the run that is under way in that session; the answer is :data:`STEERED`,
+    or empty where none is.
 
     ``returns``: JSON Schema that the answer must fit. ``files``: what the text is about.
     ``dry_run``: answer with what a model would be given, and ask none.
@@ -144,6 +149,7 @@ class Prompt(msgspec.Struct, omit_defaults=True):
     dry_run: bool = False
     returns: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     files: Annotated[tuple[PromptFile, ...], msgspec.Meta(max_length=MAX_FILES)] = ()
+    steer: bool = False
 
 
 class SkillInfo(msgspec.Struct, omit_defaults=True):

@@ -53,7 +53,7 @@ class AgentStore:
 
     async def append(
         self, conversation: int, run: str, messages: Sequence[StoredMessage], now: float
-    ) -> bool:
+    ) -> int:
         """See :func:`.conversations.append`."""
         return await self._run(conversations.append, conversation, run, messages, now)
 

@@ -115,8 +115,9 @@ def append(
     run: str,
     messages: Sequence[StoredMessage],
     now: float,
-) -> bool:
-    """Keep what a run brought; False if the conversation was forgotten meanwhile.
+) -> int:
+    """Keep what a run brought; the number of its last message, 0 if the conversation was forgotten
+    meanwhile.
 
     The oldest whole turns of the conversation go beyond its bound, then the conversations that were
     not used for longest. Raises TooLarge for a message, or a last turn, beyond the bounds.
@@ -126,7 +127,7 @@ def append(
             raise TooLarge(f"A message of a conversation is longer than {MAX_MESSAGE_BYTES} bytes.")
     with changing(db):
         if not db.execute("SELECT 1 FROM conversations WHERE id = ?", (conversation,)).fetchone():
-            return False
+            return 0
         (last,) = db.execute(
             "SELECT coalesce(max(n), 0) FROM messages WHERE conversation = ?", (conversation,)
         ).fetchone()
@@ -140,7 +141,7 @@ def append(
         db.execute("UPDATE conversations SET used = ? WHERE id = ?", (now, conversation))
         _shorten(db, conversation)
         _make_room(db, conversation)
-        return True
+        return int(last) + len(messages)
 
 
 def end_run(db: sqlite3.Connection, conversation: int, run: str) -> None:

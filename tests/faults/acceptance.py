@@ -75,7 +75,12 @@ FAULTS: list[Fault] = [
     fault(
         "result-dropped-with-its-lease",
         "a result waits for the registry as long as that is away",
-        {"chatixia.peer.tasks.leases:LeaseSet._tick": breaks.dropping},
+        {
+            "chatixia.peer.tasks.leases:LeaseSet._tick": breaks.dropping,
+            "chatixia.peer.tasks.lease:Outcomes.keep": always(
+                None
+            ),  # else it is told when regranted
+        },
         "test_registry_dies.py::test_what_ends_while_the_registry_is_dead_is_told_when_it_is_back",
     ),
     fault(

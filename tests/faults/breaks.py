@@ -81,9 +81,9 @@ def dropping(original: Any) -> Any:
     """Let a worker drop all whose lease is over by its own clock, finished or not."""
 
     def tick(self: Any) -> None:
-        now = self.world.boottime()
-        for lease in [one for one in self._leases.values() if one.until < now]:
-            self._lose(lease)
+        now = self._world.boottime()
+        for lease in [one for one in self.in_hand.values() if one.until < now]:
+            self.lose(lease)
         original(self)
 
     return tick

@@ -75,6 +75,12 @@ def _tasks() -> click.Command:
     return tasks
 
 
+def _memory() -> click.Command:
+    from .memory import memory
+
+    return memory
+
+
 def _status() -> click.Command:
     from .status import status
 
@@ -148,6 +154,7 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
         "ask": Entry(_ask, "Ask an agent something in plain language"),
         "ping": Entry(_ping, "Measure the round trip to an agent"),
         "tasks": Entry(_tasks, "List, show, submit, retry and cancel queued work"),
+        "memory": Entry(_memory, "Show, export and forget an agent's conversations"),
         "status": Entry(_status, "Show a summary of the mesh"),
         "hub": Entry(_hub, "Open the hub in a browser, already logged in"),
     },

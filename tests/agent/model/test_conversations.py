@@ -105,10 +105,15 @@ async def test_one_that_had_its_answer_asks_no_model(store: AgentStore, ended: b
     assert not made.steer(MAIN, "faster")
 
 
-async def test_an_answer_of_a_given_form_is_its_json(store: AgentStore):
-    made = Conversations(store, 10_000)
-    await whole_run(made, "r1", prompt_message("Go."), response("", c1="final_result"))
-    assert (await made.begin(MAIN, "r1")).answer == "{}"
+async def test_an_answer_of_a_given_form_is_its_json_once_it_was_taken(store: AgentStore):
+    messages = [prompt_message("Go."), response("", c1="final_result")]
+    run = await Conversations(store, 10_000).begin(MAIN, "r1")
+    await run.keep(messages)
+    again = await Conversations(store, 10_000).begin(MAIN, "r1")
+    assert (again.resume, again.answer) == (True, None)
+    await again.keep([result("c1", "Final result processed.")])
+    await again.end()
+    assert (await Conversations(store, 10_000).begin(MAIN, "r1")).answer == "{}"
 
 
 async def test_what_nobody_knows_the_outcome_of_is_said_to_the_next_run(store: AgentStore):

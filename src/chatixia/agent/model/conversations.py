@@ -12,7 +12,7 @@ from typing import Final
 from chatixia.errors import BadArguments
 from chatixia.store.local import conversations as table
 from chatixia.store.local.agent_store import AgentStore
-from chatixia.store.local.conversations import ConversationKey, OpenedRun, StoredMessage
+from chatixia.store.local.conversations import ConversationKey, OpenedRun, RunState, StoredMessage
 from chatixia.world import REAL, World
 
 from . import compact, digest
@@ -67,7 +67,7 @@ class ConversationRun:
         self._cut_at = 0
         self._steering: list[str] = []
         own = [m for m in opened.messages if m.run == run]
-        self.answer = answer_of(own[-1].body) if own and opened.state != "new" else None
+        self.answer = _answer(own, opened.state)
         self.resume = bool(own) and opened.state == "resumed" and self.answer is None
 
     @property
@@ -187,6 +187,17 @@ class Conversations:
         """It steers no more."""
         if self._running.get(run.key) is run:
             del self._running[run.key]
+
+
+def _answer(own: Sequence[StoredMessage], state: RunState) -> str | None:
+    """What a run ended with. One that did not end has it only if its last word is a text: whether
+    an answer of a given form was taken is for the engine to see."""
+    spoken = [message for message in own if message.kind == "response"]
+    if state == "new" or not spoken or (state == "resumed" and spoken[-1] is not own[-1]):
+        return None
+    if state == "resumed" and shape_of(spoken[-1].body).calls:
+        return None
+    return answer_of(spoken[-1].body)
 
 
 def _role(shape: MessageShape) -> str:

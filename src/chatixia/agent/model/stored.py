@@ -22,7 +22,7 @@ FILE_TOKENS: Final = 1_600
 MAX_TEXT: Final = 4_096
 """Characters of a message that its shape carries."""
 OUTCOME_UNKNOWN: Final = (
-    "outcome_unknown: the agent's process ended while this ran, so it may have been done or not."
+    "outcome_unknown: the request ended while this was under way, so it may have been done or not."
     " It was not repeated."
 )
 FINAL: Final = "final_result"

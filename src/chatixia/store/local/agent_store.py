@@ -19,7 +19,7 @@ from chatixia.errors import Overloaded, Unavailable
 
 from . import conversations, spending
 from .conversations import ConversationKey, ConversationRow, OpenedRun, StoredMessage
-from .database import connected, failed, in_memory, prepare
+from .database import connected, guarded, in_memory, prepare
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -129,18 +129,14 @@ class AgentStore:
     def _work(self, work: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
         with self._mutex:
             self._waiting -= 1
-        try:
+        with guarded(self._where):
             return work(self._opened(), *args, **kwargs)
-        except sqlite3.Error as error:
-            raise failed(self._where, error) from error
 
     def _opened(self) -> sqlite3.Connection:
         if self._db is None:
             db = in_memory() if self._path is None else connected(self._path)
             try:
-                prepare(db, self._where)
-                db.execute("PRAGMA foreign_keys = ON")
-                db.execute("PRAGMA secure_delete = ON")
+                prepared(db, self._where)
             except BaseException:
                 db.close()
                 raise
@@ -150,3 +146,10 @@ class AgentStore:
     def _close(self) -> None:
         if self._db is not None:
             self._db.close()
+
+
+def prepared(db: sqlite3.Connection, where: str) -> None:
+    """Set a connection up for conversations. Raises ConfigError for a file of a newer version."""
+    prepare(db, where)
+    db.execute("PRAGMA foreign_keys = ON")
+    db.execute("PRAGMA secure_delete = ON")

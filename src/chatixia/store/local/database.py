@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -59,6 +61,15 @@ def write_ahead(db: sqlite3.Connection) -> None:
             if not busy or REAL.monotonic() > until:
                 raise
         threading.Event().wait(PAUSE)
+
+
+@contextmanager
+def guarded(where: str) -> Iterator[None]:
+    """Raise errors of the database as ours."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise failed(where, error) from error
 
 
 def failed(where: str, error: sqlite3.Error) -> MeshError:

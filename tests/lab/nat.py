@@ -8,6 +8,7 @@
         office.router.block_udp()
         home.router.only_tcp(8443)
         home.router.change_address()
+    far = net.behind("cone", wire=Wire(delay=0.1, loss=0.05))    # a bad cable to the router
 
 A *cone* keeps one outside port for an inside one, whoever is spoken to; a *symmetric* NAT draws
 a new one for each far end (RFC 4787 calls them endpoint-independent and address- and
@@ -19,6 +20,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from .netns import Host, Lab, sh
+from .wire import Wire, WireBox, whole_at
 
 Kind = Literal["cone", "symmetric"]
 
@@ -98,10 +100,11 @@ class Router(Host):
 
 
 class Home(NamedTuple):
-    """A host and the router that it is behind."""
+    """A host and the router that it is behind, and the bad wire between them if there is one."""
 
     host: Host
     router: Router
+    wire: WireBox | None = None
 
 
 class Internet:
@@ -127,8 +130,11 @@ class Internet:
         sh("ip", "-n", host.name, "route", "add", "default", "via", gateway)
         return host
 
-    def behind(self, kind: Kind, outer: Router | None = None) -> Home:
-        """A new host behind a new NAT, which is on the public switch or behind ``outer``."""
+    def behind(self, kind: Kind, outer: Router | None = None, wire: Wire | None = None) -> Home:
+        """A new host behind a new NAT, which is on the public switch or behind ``outer``.
+
+        With ``wire`` the cable between the two is as bad as that says.
+        """
         number = self._homes
         self._homes += 1
         inside = f"192.168.{number}"
@@ -136,12 +142,22 @@ class Internet:
         self.lab.hosts.append(router)
         host = self.lab.host(f"n{number}")
         host.ip = f"{inside}.2"
-        _cable(router, "lan", host, "eth0")
+        box = WireBox(f"{self.lab.tag}-w{number}") if wire else None
+        if box is None:
+            _cable(router, "lan", host, "eth0")
+        else:
+            self.lab.switches.append(box)
+            _cable(host, "eth0", box, "one")
+            _cable(box, "other", router, "lan")
+            whole_at(host, "eth0")
+            whole_at(router, "lan")
         self._address(router, "lan", f"{inside}.1")
         self._address(host, "eth0", host.ip)
         sh("ip", "-n", host.name, "route", "add", "default", "via", f"{inside}.1")
         self._outside(router, number, outer)
-        return Home(host, router)
+        if box is not None and wire is not None:
+            box.join(wire, seed=number + 1)
+        return Home(host, router, box)
 
     def neighbour(self, home: Home) -> Host:
         """A new host in the LAN of ``home``, behind the same router."""

@@ -88,7 +88,12 @@ AIORTC: dict[tuple[str, str], str] = {}
 
 
 class Stage(TestMesh):
-    """The registry, the TURN server and two agents of a scene, each in its place."""
+    """The registry, the TURN server and two agents of a scene, each in its place.
+
+    ``program``: what the agents are; ``settings``: more of their environment.
+    """
+
+    program = WORKER
 
     def __init__(self, procs: Procs, lab: Lab, folder: Path) -> None:
         super().__init__(procs)
@@ -98,6 +103,7 @@ class Stage(TestMesh):
         self.turn: Coturn | None = None
         self.ledger = folder / "ledger"
         self.first = ""
+        self.settings: dict[str, str] = {}
 
     def set_up(self, scene: Scene, **engines: str) -> None:
         """Start all of it; the fences stand before the agents do."""
@@ -110,7 +116,8 @@ class Stage(TestMesh):
         scene.fence(self.anna, self.bob)
         for name, home in (("anna", self.anna), ("bob", self.bob)):
             engine = engines.get(name, "wrtc")
-            self.at(home.host, name, CHATIXIA_ENGINE=engine, LEDGER=str(self.ledger))
+            env = {"CHATIXIA_ENGINE": engine, "LEDGER": str(self.ledger), **self.settings}
+            self.at(home.host, name, **env)
         for name in ("anna", "bob"):
             self.workers[name].wait_for("online", timeout=LONG)
 
@@ -123,7 +130,7 @@ class Stage(TestMesh):
 
     def at(self, host: Host, name: str, **env: str) -> None:
         """Start a worker in a place of its own."""
-        program = (sys.executable, str(WORKER))
+        program = (sys.executable, str(self.program))
         self.workers[name] = self.procs.start(name, program=program, host=host, **env)
 
     def via(self, data: str = "hello") -> str:

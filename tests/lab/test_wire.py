@@ -1,4 +1,4 @@
-"""The bad wire itself: what it delays, loses and doubles, and that the same chance does the same."""
+"""The bad wire itself: what it delays, loses and doubles, the same for the same seed."""
 
 import json
 import random

@@ -164,7 +164,7 @@ def _give(end: socket.socket, way: Way) -> None:
 
 
 class WireBox(Host):
-    """A namespace with two ports, ``one`` and ``other``, that a wire joins once both have cables."""
+    """A namespace with two ports, ``one`` and ``other``, that a wire joins once both are there."""
 
     process: subprocess.Popen[str]
 

@@ -18,6 +18,7 @@ from tests.lab.netns import Host
 from tests.lab.procs import CHATIXIA, Process, Procs
 
 WORKER = Path(__file__).with_name("worker.py")
+MOVER = Path(__file__).with_name("mover.py")
 ONLINE = r"online"
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +24,7 @@ from worker import agent  # noqa: E402
 from chatixia import Artifact, Ctx  # noqa: E402
 from chatixia.core import paths  # noqa: E402
 from chatixia.core.transfer import Download  # noqa: E402
+from chatixia.errors import MeshError  # noqa: E402
 
 if os.environ.get("UNHELD"):
     paths.HOLD_SECONDS = paths.MAX_HOLD_SECONDS = 0.0  # type: ignore[misc]
@@ -72,6 +74,25 @@ async def numbers(to: str, count: int, flight: int, every: float, ctx: Ctx) -> d
     return {"tiers": dict(Counter(tiers)), "changes": changes, "cut": dict(Counter(cut))}
 
 
+@agent.skill(timeout=3000)
+async def several(
+    to: str, count: int, seconds: float, over: float, deadline: float, ctx: Ctx
+) -> list[dict[str, Any]]:
+    """Begin so many calls of ``hold``, evenly ``over`` so many seconds; what became of each."""
+
+    async def one(n: int) -> dict[str, Any]:
+        await asyncio.sleep(over * n / count)
+        began = time.monotonic()
+        try:
+            reply = await ctx.agent(to, timeout=deadline).call("hold", {"n": n, "seconds": seconds})
+            said = {"end": "answer", "value": reply.value, "via": reply.via}
+        except MeshError as error:
+            said = {"end": error.code, "outcome": error.outcome}
+        return {"n": n, **said, "took": time.monotonic() - began}
+
+    return await asyncio.gather(*map(one, range(count)))
+
+
 def written(original: Any, place: str) -> Any:
     """Write down what a download takes, and what it had."""
 
@@ -96,23 +117,28 @@ async def file(path: str) -> Artifact:
 @agent.skill(timeout=3000)
 async def fetch(of: str, path: str, to: str, ctx: Ctx) -> dict[str, Any]:
     """Ask another for a file and save it here; its hash as its sender said, and how it came."""
-    reply = await ctx.agent(of).call("file", {"path": path})
-    sizes: list[int] = []
-    await reply.value.save(to, overwrite=True, on_progress=lambda done, size: sizes.append(done))
-    return {"sha256": reply.value.sha256, "via": reply.via, "steps": len(sizes)}
+    reply = await ctx.agent(of, timeout=1500).call("file", {"path": path})
+    began = time.monotonic()
+    await reply.value.save(to)
+    took = time.monotonic() - began
+    return {"sha256": reply.value.sha256, "via": reply.via, "mb_s": reply.value.size / took / 1e6}
 
 
 @agent.skill(timeout=3000)
 async def take(data: Artifact, to: str) -> int:
-    """Save what was given; its size."""
-    await data.save(to)
+    """Save what was given; its size. An error is said here, too."""
+    try:
+        await data.save(to)
+    except MeshError as error:
+        print(f"take: {error.code}: {error.message}", flush=True)
+        raise
     return data.size
 
 
 @agent.skill(timeout=3000)
 async def give(to: str, path: str, there: str, ctx: Ctx) -> int:
     """Have another save a file of mine."""
-    size: int = await ctx.agent(to).take(data=Artifact.of(path), to=there)
+    size: int = await ctx.agent(to, timeout=1500).take(data=Artifact.of(path), to=there)
     return size
 
 

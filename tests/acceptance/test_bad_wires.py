@@ -6,18 +6,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+from tests.acceptance.harness import MOVER
 from tests.acceptance.test_paths import LONG, Scene, Stage
-from tests.acceptance.test_paths import stage as paths_stage
+from tests.acceptance.test_paths import stage as stage
 from tests.lab.nat import Home, Internet
 from tests.lab.wire import Wire
 
-MOVER = Path(__file__).with_name("mover.py")
 HOUR = 3600
 pytestmark = [pytest.mark.root, pytest.mark.timeout(LONG + 120)]
 soak = [pytest.mark.soak, pytest.mark.timeout(HOUR)]
@@ -55,12 +53,6 @@ def behind(wire: Wire) -> Scene:
     return Scene(homes, "direct", turn=False)
 
 
-@pytest.fixture
-def stage(paths_stage: Stage) -> Iterator[Stage]:
-    paths_stage.program = MOVER
-    yield paths_stage
-
-
 def told(stage: Stage, *words: str, timeout: float = LONG) -> Any:
     """The value of a call by a client beside `anna`."""
     options = ("--timeout", str(timeout), "--json")
@@ -72,7 +64,7 @@ def told(stage: Stage, *words: str, timeout: float = LONG) -> Any:
 @pytest.mark.parametrize("name", CASES)
 def test_numbered_messages_arrive_once_and_in_order(stage: Stage, name: str):
     wire, count, every = {**WEATHER, **SOAK}[name]
-    stage.settings["UNHELD"] = "1"
+    stage.program, stage.settings["UNHELD"] = MOVER, "1"
     stage.set_up(behind(wire))
     seconds = HOUR / 2 if name in SOAK else LONG
     words = ("to=bob", f"count={count}", "flight=32", f"every={every}")

@@ -114,12 +114,16 @@ class Stage(TestMesh):
         self.serve(**env)
         self.anna, self.bob = scene.homes(self.net)
         scene.fence(self.anna, self.bob)
-        for name, home in (("anna", self.anna), ("bob", self.bob)):
-            engine = engines.get(name, "wrtc")
-            env = {"CHATIXIA_ENGINE": engine, "LEDGER": str(self.ledger), **self.settings}
-            self.at(home.host, name, **env)
+        for name in ("anna", "bob"):
+            self.begin(name, engines.get(name, "wrtc"))
         for name in ("anna", "bob"):
             self.workers[name].wait_for("online", timeout=LONG)
+
+    def begin(self, name: str, engine: str = "wrtc") -> None:
+        """Start `anna` or `bob` (again) at home."""
+        home = self.anna if name == "anna" else self.bob
+        env = {"CHATIXIA_ENGINE": engine, "LEDGER": str(self.ledger), **self.settings}
+        self.at(home.host, name, **env)
 
     def serve(self, **env: str) -> None:
         """Start the registry (again), on its public address."""
@@ -195,3 +199,27 @@ def test_each_network_has_its_tier_with_aiortc_at_one_end(stage: Stage, name: st
     relays = stage.seen(tier)
     print(f"{name:24} aiortc at {end:4}  {tier:8} {relays or '-'}")
     assert bool(relays) == (tier == "turn")
+
+
+AWAY = [3, pytest.param(60, marks=pytest.mark.soak)]
+BOTH = ["wrtc", pytest.param("aiortc", marks=pytest.mark.soak)]
+
+
+@pytest.mark.parametrize("engine", BOTH)
+@pytest.mark.parametrize("seconds", AWAY)
+def test_a_peer_that_is_back_after_a_while_answers_through_the_queue(
+    stage: Stage, seconds: int, engine: str
+):
+    stage.set_up(SCENES["cone, cone"], bob=engine)
+    stage.workers["bob"].kill()
+    call = stage.procs.start(
+        *("call", "bob", "mark", "n=1", "--timeout", "150", "--json"), host=stage.anna.host
+    )
+    time.sleep(seconds)  # the while that the row of the table names
+    assert call.popen.poll() is None and not stage.ledger.exists()
+    stage.begin("bob", engine)
+    assert call.wait(LONG) == 0, call.output
+    said = json.loads(call.stream("out"))
+    print(f"away for {seconds} s, {engine}: via {said['via']}, {said['ms']:.0f} ms")
+    assert (said["value"], said["via"]) == (1, "queue, plain")
+    assert stage.ledger.read_text() == "bob 1\n"

@@ -14,6 +14,7 @@ from tests.lab import leaks
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(LONG + 120)]
 
+soak = pytest.mark.soak
 WALLED = SCENES["only the registry"]
 
 
@@ -24,8 +25,13 @@ def beside_anna(stage: Stage, *words: str) -> list[str]:
     return done.stdout.splitlines()
 
 
-def test_a_stream_of_twenty_items_flows(stage: Stage):
-    stage.set_up(WALLED)
+PYTHON_ENGINE = [{}, *(pytest.param({end: "aiortc"}, marks=soak) for end in ("anna", "bob"))]
+
+
+@pytest.mark.parametrize("engines", PYTHON_ENGINE, ids=lambda engines: "-".join(engines) or "wrtc")
+def test_a_stream_of_twenty_items_flows(stage: Stage, engines: dict[str, str]):
+    """With aiortc at one end too: `anna` or `bob`."""
+    stage.set_up(WALLED, **engines)
     lines = [json.loads(line) for line in beside_anna(stage, "call", "bob", "count", "to=20")]
     assert [line["item"] for line in lines if line["kind"] == "item"] == list(range(20))
     assert "relay" in {line.get("via") for line in lines}

@@ -11,6 +11,8 @@ import pytest
 from chatixia.client.artifact_files import NAMELESS, PartFile, safe_name, sweep, target
 from chatixia.errors import BadRequest, Conflict, DiskFull, NotFound
 from chatixia.wire.artifacts import ArtifactInfo
+from chatixia.wire.base import MIB
+from tests.lab.disks import small_disk
 
 DATA = b"0123456789" * 1000
 INFO = ArtifactInfo(len(DATA), hashlib.sha256(DATA).hexdigest())
@@ -120,6 +122,17 @@ def test_a_size_beyond_the_disk_is_refused_before_a_byte_comes(tmp_path: Path):
         part.open()
     part.close(keep=True)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.root
+def test_a_file_that_has_no_room_at_its_place_is_refused_though_its_part_would_fit(tmp_path: Path):
+    info = ArtifactInfo(2 * MIB, INFO.sha256)
+    with small_disk(tmp_path / "small", MIB) as small:
+        part = PartFile(info, small / "x", tmp_path / "parts")
+        with pytest.raises(DiskFull, match="no room for x"):
+            part.open()
+        part.close(keep=True)
+    assert not list((tmp_path / "parts").iterdir())
 
 
 def test_a_full_disk_leaves_no_half_file(tmp_path: Path):

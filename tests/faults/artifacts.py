@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .breaks import Fault, always, same
+from .breaks import Fault, always, same, value
 
 SOURCES = "tests/client/test_artifact_sources.py"
 UPLOAD = "tests/peer/artifacts/test_upload.py"
@@ -63,7 +63,92 @@ def boundless(original: Any) -> Any:
     return accept
 
 
+def patient(original: Any) -> Any:
+    """See no gap in what came."""
+    return property(lambda self: 5.0)
+
+
+def hoarding(original: Any) -> Any:
+    """Keep what was written, so often that a small file shows it."""
+
+    def write(self: Any, data: bytes) -> None:
+        self.kept = [*getattr(self, "kept", []), bytearray(data) * 16]
+        original(self, data)
+
+    return write
+
+
+def from_the_start(original: Any) -> Any:
+    """Pull from the first byte when a path is new."""
+
+    def pull(self: Any, again: bool = False) -> Any:
+        told = original(self, again)
+        return (0, told[0] + told[1]) if again and told else told
+
+    return pull
+
+
+def afresh(original: Any) -> Any:
+    """Do without what is there already."""
+
+    def open_(self: Any) -> None:
+        self.remove()
+        original(self)
+
+    return open_
+
+
+WIRES = "tests/acceptance/test_artifacts.py"
+
 FAULTS: list[Fault] = [
+    Fault(
+        "artifact-hoarded",
+        "no process holds an artifact whole",
+        {"chatixia.client.artifact_files:PartFile.write": hoarding},
+        (f"{WIRES}::test_a_file_comes_whole_and_no_process_holds_it",),
+    ),
+    Fault(
+        "artifact-from-the-start",
+        "after a cut an artifact goes on where it stood",
+        {"chatixia.core.transfer:Download.pull": from_the_start},
+        (f"{WIRES}::test_a_cut_at_half_sends_next_to_nothing_twice",),
+    ),
+    Fault(
+        "artifact-afresh",
+        "a receiver that is killed goes on with the part that it has",
+        {"chatixia.client.artifact_files:PartFile.open": afresh},
+        (f"{WIRES}::test_a_receiver_that_is_killed_at_half_goes_on_there",),
+    ),
+    Fault(
+        "artifact-half",
+        "a full disk leaves no half file",
+        {"chatixia.client.artifact_files:PartFile.remove": always(None)},
+        (
+            f"{WIRES}::test_a_full_disk_is_one_clear_error_at_both_ends_and_leaves_nothing",
+            f"{FILES}::test_a_full_disk_leaves_no_half_file",
+        ),
+    ),
+    Fault(
+        "artifact-no-look-ahead",
+        "an artifact that has no room is refused before a byte comes",
+        {"chatixia.client.artifact_files:PartFile._fits": always(True)},
+        (
+            f"{FILES}::test_a_size_beyond_the_disk_is_refused_before_a_byte_comes",
+            f"{FILES}::test_a_file_that_has_no_room_at_its_place_is_refused_though_its_part_would_fit",
+        ),
+    ),
+    Fault(
+        "artifact-in-turn-only",
+        "chunks that come by a faster path than those before them are kept",
+        {"chatixia.peer.artifacts.download:MAX_HELD": value(0)},
+        (f"{DOWNLOAD}::test_chunks_that_overtake_others_wait_for_them_and_nothing_goes_twice",),
+    ),
+    Fault(
+        "artifact-gap-unseen",
+        "a chunk that was lost is pulled again within a second",
+        {"chatixia.peer.artifacts.download:ActiveDownload.patience": patient},
+        (f"{DOWNLOAD}::test_a_chunk_that_was_lost_is_pulled_again_soon_where_later_ones_came",),
+    ),
     Fault(
         "artifact-unchecked",
         "an artifact is what its sender described, or an error",

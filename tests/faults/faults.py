@@ -221,6 +221,7 @@ FAULTS: list[Fault] = [
             "tests/core/test_session.py::test_after_a_new_path_only_what_is_missing_goes_again",
             "tests/core/test_session.py::test_everything_arrives_once",
             f"{ACC}/test_cuts.py::test_ten_cuts_in_ten_thousand_calls",
+            f"{ACC}/test_bad_wires.py::test_numbered_messages_arrive_once_and_in_order",
         ),
     ),
     Fault(

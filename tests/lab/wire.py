@@ -139,19 +139,23 @@ def carry(ports: tuple[str, str], wire: Wire, seed: int) -> list[Way]:
                 return ways
             wire = wire._replace(**json.loads(line))
         for end, other, way in zip(ends, reversed(ends), ways, strict=True):
-            if end in readable:
-                _take(end, way, wire, chance)
+            if end in readable and not _take(end, way, wire, chance):
+                return ways
             _give(other, way)
 
 
-def _take(end: socket.socket, way: Way, wire: Wire, chance: random.Random) -> None:
+def _take(end: socket.socket, way: Way, wire: Wire, chance: random.Random) -> bool:
+    """Let in what came; False when the cable is gone."""
     now = time.monotonic()
     for _ in range(FRAMES_PER_TURN):
         try:
             frame = end.recv(FRAME_BYTES)
         except BlockingIOError:
-            return
+            break
+        except OSError:
+            return False
         way.take(frame, now, wire, chance)
+    return True
 
 
 def _give(end: socket.socket, way: Way) -> None:

@@ -107,11 +107,19 @@ class PartFile:
                 self.offset += len(block)
             if self.offset > self._info.size:
                 self._restart()
-            free = shutil.disk_usage(self._path.parent).free
+            fits = self._fits()
         except OSError as error:
             raise self._failed(error) from None
-        if free < self._info.size - self.offset:
+        if not fits:
             raise self._full()
+
+    def _fits(self) -> bool:
+        """Whether the rest has room here, and the whole at its place if that is another disk."""
+        here, there = self._path.parent, self._place.parent
+        if shutil.disk_usage(here).free < self._info.size - self.offset:
+            return False
+        same = os.stat(here).st_dev == os.stat(there).st_dev
+        return same or shutil.disk_usage(there).free >= self._info.size
 
     def _restart(self) -> None:
         from hashlib import sha256

@@ -10,7 +10,13 @@ import random
 import pytest
 
 from chatixia.errors import BadRequest, Overloaded, Unreachable
-from chatixia.peer.artifacts.download import AGAIN_SECONDS, MAX_DOWNLOADS, STALLED_SECONDS
+from chatixia.peer.artifacts.download import (
+    AGAIN_SECONDS,
+    GAP_SECONDS,
+    MAX_DOWNLOADS,
+    MAX_HELD,
+    STALLED_SECONDS,
+)
 from chatixia.wire.artifacts import CHUNK, DATA, ArtifactFrame, read, write
 
 from .ends import Pair, whole
@@ -62,6 +68,66 @@ async def test_lost_frames_are_pulled_again(seed: int):
         pair.b.kick_artifacts()
         await asyncio.sleep(0)
     assert await task == data
+
+
+async def test_chunks_that_overtake_others_wait_for_them_and_nothing_goes_twice():
+    """As they do when the sender changes to a faster path."""
+    pair, data = Pair(), os.urandom(600_000)
+    late: list[bytes] = []
+
+    def slow(frame: bytes) -> bool:
+        holds = frame[1] == DATA and CHUNK * 4 <= read(frame).offset < CHUNK * 7 and len(late) < 3
+        if holds:
+            late.append(frame)
+        return holds
+
+    pair.lost = slow
+    task = asyncio.ensure_future(whole(await pair.lend(data)))
+    await asyncio.sleep(0)
+    await pair.pump()
+    assert len(late) == 3 and not task.done()
+    for frame in late:
+        pair.crossed.append(frame)
+        pair.b.transfers.receive(frame, pair.b.path)
+    pair.b.kick_artifacts()
+    await pair.pump()
+    assert task.done() and await task == data
+    offsets = [read(frame).offset for frame in pair.crossed if frame[1] == DATA]
+    assert len(offsets) == len(set(offsets))
+
+
+async def test_a_chunk_that_was_lost_is_pulled_again_soon_where_later_ones_came():
+    pair, data = Pair(), os.urandom(200_000)
+    lost: list[bytes] = []
+
+    def once(frame: bytes) -> bool:
+        loses = frame[1] == DATA and read(frame).offset == CHUNK * 2 and not lost
+        if loses:
+            lost.append(frame)
+        return loses
+
+    pair.lost = once
+    task = asyncio.ensure_future(whole(await pair.lend(data)))
+    await asyncio.sleep(0)
+    await pair.pump()
+    assert lost and not task.done()
+    pair.b.ring(GAP_SECONDS)
+    await asyncio.sleep(0)
+    pair.b.kick_artifacts()
+    await pair.pump()
+    assert task.done() and await task == data
+
+
+async def test_no_more_chunks_are_held_than_the_bound():
+    pair = Pair()
+    task = asyncio.ensure_future(whole(await pair.lend(bytes(100_000), 1e9)))
+    await asyncio.sleep(0)
+    for offset in range(1, MAX_HELD + 100):
+        pair.b.transfers.receive(write(ArtifactFrame(DATA, 1, offset, data=b"x")), pair.b.path)
+    [download] = pair.b.transfers.downloads._active.values()
+    assert len(download.held) == MAX_HELD
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_what_never_ends_is_given_up():

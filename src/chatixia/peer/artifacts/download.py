@@ -17,22 +17,46 @@ from chatixia.wire.artifacts import PULL, STOP, ArtifactFrame, ArtifactInfo, wri
 from .offers import ArtifactOffers
 
 MAX_DOWNLOADS: Final = 64
-AGAIN_SECONDS: Final = 10.0
+AGAIN_SECONDS: Final = 5.0
 """Without a byte for so long an artifact is pulled anew."""
+GAP_SECONDS: Final = 0.5
+"""The same where later bytes came: what is missing was lost, or comes by a slower path."""
+MAX_HELD: Final = 256
+"""Chunks of one artifact that came before their turn, as they do when the sender changes paths."""
 STALLED_SECONDS: Final = 60.0
 """Without a byte for so long it is given up."""
 
 
 class ActiveDownload(Struct, eq=False):
-    """One transfer. ``chunks``: what nobody has taken yet; ``news``: whether that changed."""
+    """One transfer. ``chunks``: what nobody has taken yet; ``held``: what came before its turn, by
+    its offset."""
 
     info: ArtifactInfo
     transfer: int
     state: Download
     progress_at: float
     chunks: deque[bytes] = field(default_factory=deque)
+    held: dict[int, bytes] = field(default_factory=dict)
     error: MeshError | None = None
     waiter: asyncio.Future[None] | None = None
+
+    def take(self, offset: int, data: bytes) -> bool:
+        """A chunk, and those that waited for it; False where it is not the next one. Raises
+        BadRequest."""
+        if not self.state.accept(offset, len(data)):
+            if offset > self.state.received and len(self.held) < MAX_HELD:
+                self.held[offset] = data
+            return False
+        self.chunks.append(data)
+        while (more := self.held.pop(self.state.received, None)) is not None:
+            self.state.accept(self.state.received, len(more))
+            self.chunks.append(more)
+        return True
+
+    @property
+    def patience(self) -> float:
+        """Seconds without a byte before it is pulled anew."""
+        return GAP_SECONDS if self.held else AGAIN_SECONDS
 
     def wake(self) -> None:
         """Something changed."""
@@ -100,6 +124,7 @@ class ArtifactDownloads:
         """Pull under a new number, so that what comes late under the old one does not count."""
         if self._active.pop(download.transfer, None) is not None and self._link.open():
             self._link.respond(write(ArtifactFrame(STOP, download.transfer)))
+        download.held.clear()
         self._count = self._count % 0xFFFFFFFF + 1
         download.transfer = self._count
         self._active[download.transfer] = download
@@ -117,7 +142,7 @@ class ArtifactDownloads:
     async def _news(self, download: ActiveDownload) -> None:
         """Wait for something, and see to it that something comes."""
         download.waiter = waiter = asyncio.get_running_loop().create_future()
-        timer = self._link.later(AGAIN_SECONDS, download.wake)
+        timer = self._link.later(download.patience, download.wake)
         self._link.offers.pulling += 1
         try:
             await waiter
@@ -125,7 +150,7 @@ class ArtifactDownloads:
             self._link.offers.pulling -= 1
             timer.cancel()
         silent = self._link.now() - download.progress_at
-        if download.chunks or download.error is not None or silent < AGAIN_SECONDS:
+        if download.chunks or download.error is not None or silent < download.patience:
             return
         if silent >= STALLED_SECONDS:
             text = f"No byte of the artifact came in {STALLED_SECONDS:.0f} s."
@@ -144,11 +169,13 @@ class ArtifactDownloads:
         if download is None:
             self._link.respond(write(ArtifactFrame(STOP, frame.transfer)))
             return
-        if download.state.accept(frame.offset, len(frame.data)):
-            download.chunks.append(frame.data)
+        gap = bool(download.held)
+        if download.take(frame.offset, frame.data):
             download.progress_at = now
             self._tell(download)
             download.wake()
+        elif download.held and not gap:
+            download.wake()  # it waits for less time from now on
 
     def failed(self, transfer: int, error: MeshError) -> None:
         """The sender cannot go on."""

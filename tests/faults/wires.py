@@ -5,9 +5,22 @@ Loaded while a Python starts: import nothing of chatixia at the top, and nothing
 
 from __future__ import annotations
 
+from typing import Any
+
 from .breaks import Fault, always
 
 ACC = "tests/acceptance"
+
+
+def twice(original: Any) -> Any:
+    """Admit each request as if it were new."""
+
+    def admit(self: Any, *rest: Any) -> Any:
+        self.known.clear()
+        return original(self, *rest)
+
+    return admit
+
 
 FAULTS: list[Fault] = [
     Fault(

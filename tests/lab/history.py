@@ -46,6 +46,11 @@ def answer(n: int) -> int:
     return 7 * n + 1
 
 
+def noise(n: int, size: int) -> bytes:
+    """Bytes that only the work of that number gives."""
+    return (n.to_bytes(8, "big") * (size // 8 + 1))[:size]
+
+
 def fence(text: str) -> tuple[int, int]:
     """A fence to compare by; one that is empty is the lowest."""
     high, _, low = (text or "0.0").partition(".")

@@ -12,17 +12,36 @@ from .breaks import Fault, always
 ACC = "tests/acceptance"
 
 
-def twice(original: Any) -> Any:
-    """Admit each request as if it were new."""
+def surely(original: Any) -> Any:
+    """Say of calls that a peer's end cut off that they were not run."""
 
-    def admit(self: Any, *rest: Any) -> Any:
-        self.known.clear()
-        return original(self, *rest)
+    def cut_off(*given: Any) -> Any:
+        error = original(*given)
+        error.outcome = "definite"
+        return error
 
-    return admit
+    return cut_off
 
 
 FAULTS: list[Fault] = [
+    Fault(
+        "cut-off-for-sure",
+        "whatever moves, a call that was begun and got no answer is not said to be undone",
+        {"chatixia.core.exchange:cut_off": surely},
+        (f"{ACC}/test_mixed.py::test_calls_streams_and_files_have_one_outcome_whatever_moves",),
+    ),
+    Fault(
+        "all-unopened",
+        "with `links.keep: all` a link to every agent opens by itself",
+        {"chatixia.peer.links.monitor:LinkMonitor._open_all": always(None)},
+        (f"{ACC}/test_crowds.py::test_a_full_mesh_is_up_and_idles_cheaply",),
+    ),
+    Fault(
+        "unconfirmed",
+        "a broadcast has a receipt of every agent",
+        {"chatixia.registry.live.announcements:_UnderWay.settle": always(None)},
+        (f"{ACC}/test_crowds.py::test_a_broadcast_reaches_all",),
+    ),
     Fault(
         "nothing-for-the-absent",
         "a call to a peer that is away waits in the queue until it is back",

@@ -105,19 +105,19 @@ FAULTS: list[Fault] = [
         "artifact-hoarded",
         "no process holds an artifact whole",
         {"chatixia.client.artifact_files:PartFile.write": hoarding},
-        (f"{WIRES}::test_a_file_comes_whole_and_no_process_holds_it",),
+        (f"{WIRES}::test_a_file_comes_whole_and_no_process_holds_it[5 MB, 1 %]",),
     ),
     Fault(
         "artifact-from-the-start",
         "after a cut an artifact goes on where it stood",
         {"chatixia.core.transfer:Download.pull": from_the_start},
-        (f"{WIRES}::test_a_cut_at_half_sends_next_to_nothing_twice",),
+        (f"{WIRES}::test_a_cut_at_half_sends_next_to_nothing_twice[2 MB]",),
     ),
     Fault(
         "artifact-afresh",
         "a receiver that is killed goes on with the part that it has",
         {"chatixia.client.artifact_files:PartFile.open": afresh},
-        (f"{WIRES}::test_a_receiver_that_is_killed_at_half_goes_on_there",),
+        (f"{WIRES}::test_a_receiver_that_is_killed_at_half_goes_on_there[2 MB]",),
     ),
     Fault(
         "artifact-half",
@@ -140,7 +140,7 @@ FAULTS: list[Fault] = [
     Fault(
         "artifact-in-turn-only",
         "chunks that come by a faster path than those before them are kept",
-        {"chatixia.peer.artifacts.download:MAX_HELD": value(0)},
+        {"chatixia.peer.artifacts.download:MAX_EARLY": value(0)},
         (f"{DOWNLOAD}::test_chunks_that_overtake_others_wait_for_them_and_nothing_goes_twice",),
     ),
     Fault(

@@ -25,6 +25,7 @@ from . import breaks, processes
 from .breaks import Fault, always, value
 
 ACC = "tests/acceptance"
+NUMBERED = f"{ACC}/test_bad_wires.py::test_numbered_messages_arrive_once_and_in_order"
 
 FAULTS: list[Fault] = [
     Fault(
@@ -221,7 +222,7 @@ FAULTS: list[Fault] = [
             "tests/core/test_session.py::test_after_a_new_path_only_what_is_missing_goes_again",
             "tests/core/test_session.py::test_everything_arrives_once",
             f"{ACC}/test_cuts.py::test_ten_cuts_in_ten_thousand_calls",
-            f"{ACC}/test_bad_wires.py::test_numbered_messages_arrive_once_and_in_order",
+            f"{NUMBERED}[50 ms, 1 %, moving]",
         ),
     ),
     Fault(

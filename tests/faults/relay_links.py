@@ -77,7 +77,7 @@ FAULTS = [
         "where only the registry's port is open a link goes over the relay",
         {"chatixia.peer.links.relay_attempt:RelayAttempt.offer": untried},
         (
-            f"{RELAY}::test_a_stream_of_twenty_items_flows",
+            f"{RELAY}::test_a_stream_of_twenty_items_flows[wrtc]",
             f"{RELAY}::test_a_marker_is_found_at_both_agents_and_nowhere_at_the_registry",
             f"{RELAY}::test_a_link_moves_up_when_udp_comes_and_down_when_it_goes",
         ),

@@ -10,6 +10,7 @@ from typing import Any
 from .breaks import Fault, always
 
 ACC = "tests/acceptance"
+AWAY = f"{ACC}/test_paths.py::test_a_peer_that_is_back_after_a_while_answers_through_the_queue"
 
 
 def surely(original: Any) -> Any:
@@ -28,24 +29,24 @@ FAULTS: list[Fault] = [
         "cut-off-for-sure",
         "whatever moves, a call that was begun and got no answer is not said to be undone",
         {"chatixia.core.exchange:cut_off": surely},
-        (f"{ACC}/test_mixed.py::test_calls_streams_and_files_have_one_outcome_whatever_moves",),
+        (f"{ACC}/test_mixed.py::test_calls_streams_and_files_have_one_outcome_whatever_moves[60]",),
     ),
     Fault(
         "all-unopened",
         "with `links.keep: all` a link to every agent opens by itself",
         {"chatixia.peer.links.monitor:LinkMonitor._open_all": always(None)},
-        (f"{ACC}/test_crowds.py::test_a_full_mesh_is_up_and_idles_cheaply",),
+        (f"{ACC}/test_crowds.py::test_a_full_mesh_is_up_and_idles_cheaply[10]",),
     ),
     Fault(
         "unconfirmed",
         "a broadcast has a receipt of every agent",
         {"chatixia.registry.live.announcements:_UnderWay.settle": always(None)},
-        (f"{ACC}/test_crowds.py::test_a_broadcast_reaches_all",),
+        (f"{ACC}/test_crowds.py::test_a_broadcast_reaches_all[40]",),
     ),
     Fault(
         "nothing-for-the-absent",
         "a call to a peer that is away waits in the queue until it is back",
         {"chatixia.core.route:queues": always(False)},
-        (f"{ACC}/test_paths.py::test_a_peer_that_is_back_after_a_while_answers_through_the_queue",),
+        (f"{AWAY}[3-wrtc]",),
     ),
 ]

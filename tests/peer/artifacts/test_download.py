@@ -14,7 +14,7 @@ from chatixia.peer.artifacts.download import (
     AGAIN_SECONDS,
     GAP_SECONDS,
     MAX_DOWNLOADS,
-    MAX_HELD,
+    MAX_EARLY,
     STALLED_SECONDS,
 )
 from chatixia.wire.artifacts import CHUNK, DATA, ArtifactFrame, read, write
@@ -118,14 +118,14 @@ async def test_a_chunk_that_was_lost_is_pulled_again_soon_where_later_ones_came(
     assert task.done() and await task == data
 
 
-async def test_no_more_chunks_are_held_than_the_bound():
+async def test_no_more_chunks_are_kept_than_the_bound():
     pair = Pair()
     task = asyncio.ensure_future(whole(await pair.lend(bytes(100_000), 1e9)))
     await asyncio.sleep(0)
-    for offset in range(1, MAX_HELD + 100):
+    for offset in range(1, MAX_EARLY + 100):
         pair.b.transfers.receive(write(ArtifactFrame(DATA, 1, offset, data=b"x")), pair.b.path)
     [download] = pair.b.transfers.downloads._active.values()
-    assert len(download.held) == MAX_HELD
+    assert len(download.early) == MAX_EARLY
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 

@@ -21,14 +21,14 @@ AGAIN_SECONDS: Final = 5.0
 """Without a byte for so long an artifact is pulled anew."""
 GAP_SECONDS: Final = 0.5
 """The same where later bytes came: what is missing was lost, or comes by a slower path."""
-MAX_HELD: Final = 256
+MAX_EARLY: Final = 256
 """Chunks of one artifact that came before their turn, as they do when the sender changes paths."""
 STALLED_SECONDS: Final = 60.0
 """Without a byte for so long it is given up."""
 
 
 class ActiveDownload(Struct, eq=False):
-    """One transfer. ``chunks``: what nobody has taken yet; ``held``: what came before its turn, by
+    """One transfer. ``chunks``: what nobody has taken yet; ``early``: what came before its turn, by
     its offset."""
 
     info: ArtifactInfo
@@ -36,7 +36,7 @@ class ActiveDownload(Struct, eq=False):
     state: Download
     progress_at: float
     chunks: deque[bytes] = field(default_factory=deque)
-    held: dict[int, bytes] = field(default_factory=dict)
+    early: dict[int, bytes] = field(default_factory=dict)
     error: MeshError | None = None
     waiter: asyncio.Future[None] | None = None
 
@@ -44,11 +44,11 @@ class ActiveDownload(Struct, eq=False):
         """A chunk, and those that waited for it; False where it is not the next one. Raises
         BadRequest."""
         if not self.state.accept(offset, len(data)):
-            if offset > self.state.received and len(self.held) < MAX_HELD:
-                self.held[offset] = data
+            if offset > self.state.received and len(self.early) < MAX_EARLY:
+                self.early[offset] = data
             return False
         self.chunks.append(data)
-        while (more := self.held.pop(self.state.received, None)) is not None:
+        while (more := self.early.pop(self.state.received, None)) is not None:
             self.state.accept(self.state.received, len(more))
             self.chunks.append(more)
         return True
@@ -56,7 +56,7 @@ class ActiveDownload(Struct, eq=False):
     @property
     def patience(self) -> float:
         """Seconds without a byte before it is pulled anew."""
-        return GAP_SECONDS if self.held else AGAIN_SECONDS
+        return GAP_SECONDS if self.early else AGAIN_SECONDS
 
     def wake(self) -> None:
         """Something changed."""
@@ -124,7 +124,7 @@ class ArtifactDownloads:
         """Pull under a new number, so that what comes late under the old one does not count."""
         if self._active.pop(download.transfer, None) is not None and self._link.open():
             self._link.respond(write(ArtifactFrame(STOP, download.transfer)))
-        download.held.clear()
+        download.early.clear()
         self._count = self._count % 0xFFFFFFFF + 1
         download.transfer = self._count
         self._active[download.transfer] = download
@@ -169,12 +169,12 @@ class ArtifactDownloads:
         if download is None:
             self._link.respond(write(ArtifactFrame(STOP, frame.transfer)))
             return
-        gap = bool(download.held)
+        gap = bool(download.early)
         if download.take(frame.offset, frame.data):
             download.progress_at = now
             self._tell(download)
             download.wake()
-        elif download.held and not gap:
+        elif download.early and not gap:
             download.wake()  # it waits for less time from now on
 
     def failed(self, transfer: int, error: MeshError) -> None:

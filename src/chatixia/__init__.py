@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from .errors import MembershipExpired as MembershipExpired
     from .errors import MeshError as MeshError
     from .errors import MissingExtra as MissingExtra
+    from .errors import ModelFailed as ModelFailed
     from .errors import NameTaken as NameTaken
     from .errors import NotFound as NotFound
     from .errors import OutcomeUnknown as OutcomeUnknown
@@ -100,8 +101,8 @@ else:
             "AlreadyDone AlreadyRunning AttemptsExhausted BadArguments BadChain BadInvitation"
             " BadRequest BadSignature BudgetExceeded Cancelled ConfigError Conflict CursorExpired"
             " DeadlineExceeded Denied DiskFull Expired HopLimit Internal MembershipExpired"
-            " MeshError MissingExtra NameTaken NotFound OutcomeUnknown Overloaded PeerRestarted"
-            " RegistryUnreachable Rejected Replaced Revoked SkillFailed StaleFence TooLarge"
+            " MeshError MissingExtra ModelFailed NameTaken NotFound OutcomeUnknown Overloaded"
+            " PeerRestarted RegistryUnreachable Rejected Replaced Revoked SkillFailed StaleFence TooLarge"
             " Unauthorized Unavailable UnknownAgent UnknownSkill UnknownType Unprocessable"
             " Unreachable UpgradeNeeded WrongMesh"
         ),

@@ -392,6 +392,13 @@ class AlreadyDone(MeshError):
     sentence = "This was already done; its answer is not kept any more."
 
 
+class ModelFailed(MeshError):
+    """The provider of a model refused, failed or went silent, or its answer cannot be used."""
+
+    code, status, exit = "model_failed", 502, 1
+    sentence = "The model did not answer."
+
+
 class MissingExtra(MeshError):
     """An optional part that is not installed."""
 

@@ -101,8 +101,9 @@ else:
             "AlreadyDone AlreadyRunning AttemptsExhausted BadArguments BadChain BadInvitation"
             " BadRequest BadSignature BudgetExceeded Cancelled ConfigError Conflict CursorExpired"
             " DeadlineExceeded Denied DiskFull Expired HopLimit Internal MembershipExpired"
-            " MeshError MissingExtra ModelFailed NameTaken NotFound OutcomeUnknown Overloaded"
-            " PeerRestarted RegistryUnreachable Rejected Replaced Revoked SkillFailed StaleFence TooLarge"
+            " MeshError MissingExtra ModelFailed NameTaken NotFound OutcomeUnknown"
+            " Overloaded PeerRestarted RegistryUnreachable Rejected Replaced Revoked SkillFailed"
+            " StaleFence TooLarge"
             " Unauthorized Unavailable UnknownAgent UnknownSkill UnknownType Unprocessable"
             " Unreachable UpgradeNeeded WrongMesh"
         ),

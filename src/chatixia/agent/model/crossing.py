@@ -21,8 +21,8 @@ ROOM: Final = 256
 
 
 class Crossing(Generic[Item]):
-    """One run's way between two loops. It is made on the agent's; what runs in either runs in a copy
-    of the context of the request that the run serves."""
+    """One run's way between two loops. It is made on the agent's; what runs in either has a copy of
+    the context of the request that the run serves."""
 
     def __init__(self, engine: asyncio.AbstractEventLoop, room: int = ROOM) -> None:
         self._home = asyncio.get_running_loop()

@@ -12,7 +12,7 @@ import msgspec
 
 from chatixia.errors import ConfigError
 
-from .words import ModelSpec
+from .words import ModelSpec, Script
 
 PROVIDERS: Final = ("openai", "anthropic", "azure", "ollama", "compatible")
 OLLAMA: Final = "http://127.0.0.1:11434/v1"
@@ -56,7 +56,7 @@ AZURE_VERSION: Final = "2025-04-01-preview"
 
 class Endpoint(msgspec.Struct, frozen=True):
     """All that a request needs. ``responses``: the Responses API of OpenAI, else chat completions.
-    ``version``: of Azure's API."""
+    ``version``: of Azure's API. ``script`` stands for an endpoint."""
 
     provider: str
     model: str
@@ -66,6 +66,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     version: str = ""
     responses: bool = False
     settings: dict[str, Any] = {}
+    script: Script | None = None
 
     def __repr__(self) -> str:  # a key never stands in a log
         return f"Endpoint({self.title!r}, {self.base_url!r})"
@@ -103,6 +104,8 @@ def resolve(spec: ModelSpec, environment: Mapping[str, str]) -> Endpoint:
 
     Raises ConfigError that names the variable or key which is missing.
     """
+    if spec.script is not None:
+        return Endpoint(SCRIPTED, spec.model or "model", script=spec.script)
     provider = spec.provider or provider_of(environment)
     if not provider:
         raise ConfigError(

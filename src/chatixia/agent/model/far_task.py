@@ -58,7 +58,7 @@ class FarTask(Generic[T]):
 
     def _start(self) -> None:
         if self._is_canceled:
-            self._hand_back(lambda: self.outcome.cancel())
+            self._hand_back(self.outcome.cancel)
             return
         self._task = self._loop.create_task(self._work())
         self._task.add_done_callback(self._finish)
@@ -69,7 +69,7 @@ class FarTask(Generic[T]):
 
     def _finish(self, task: asyncio.Task[T]) -> None:
         if task.cancelled():
-            self._hand_back(lambda: self.outcome.cancel())
+            self._hand_back(self.outcome.cancel)
             return
         error = task.exception()
         result = None if error is not None else task.result()

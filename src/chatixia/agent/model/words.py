@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from typing import Any, Final, Literal, Protocol, get_args
 
 import msgspec
 
 from chatixia.wire.base import MIB
+from chatixia.wire.events import AgentEvent
 
 Effect = Literal["read", "call", "write"]
 """What a tool can change: nothing; what another agent decides by the path; anything."""
@@ -18,12 +19,14 @@ MAX_TURNS: Final = 10
 
 
 class ToolSpec(msgspec.Struct, frozen=True):
-    """A tool as it is offered to a model. ``parameters``: JSON Schema of an object."""
+    """A tool as it is offered to a model. ``parameters``: JSON Schema of an object. ``visible``:
+    whether the asker may see its arguments and results."""
 
     name: str
     description: str
     parameters: dict[str, Any]
     effect: Effect = "write"
+    visible: bool = True
 
 
 class ToolCall(msgspec.Struct):
@@ -36,11 +39,14 @@ class ToolCall(msgspec.Struct):
 
 class ToolOutcome(msgspec.Struct):
     """What a call ended with. ``retry``: ``text`` tells the model how to mend the arguments.
-    ``failed``: ``text`` is a code and a sentence."""
+    ``failed``: ``text`` is a code and a sentence. ``agent``: which other agent did it;
+    ``delegated``: and it has the work now."""
 
     text: str
     retry: bool = False
     failed: bool = False
+    agent: str = ""
+    delegated: bool = False
 
 
 class Toolbox(Protocol):
@@ -140,7 +146,8 @@ class Compaction(msgspec.Struct, frozen=True):
 
 class ModelSpec(msgspec.Struct, frozen=True):
     """Which model, and where. ``key_variable``: the variable that holds the key; empty: the
-    provider's own. ``settings``: for the model (temperature, max_tokens ...)."""
+    provider's own. ``settings``: for the model (temperature, max_tokens ...). ``script``: in tests,
+    what answers instead of an endpoint."""
 
     provider: str
     model: str = ""
@@ -148,6 +155,30 @@ class ModelSpec(msgspec.Struct, frozen=True):
     key_variable: str = ""
     settings: dict[str, Any] = {}
     fallback: tuple[ModelSpec, ...] = ()
+    script: Script | None = None
+
+
+class ScriptTurn(msgspec.Struct, frozen=True):
+    """What a scripted model is asked. ``texts``: the words of the conversation in order, ``user:``,
+    ``model:`` or ``tool NAME:`` before each. ``results``: of the tools that the last response
+    called, by the names of the tools. ``tools``: names of those offered. ``last``: the prompt."""
+
+    instructions: str
+    texts: tuple[str, ...]
+    results: dict[str, str]
+    tools: tuple[ToolSpec, ...]
+    last: str
+
+
+class ScriptCall(msgspec.Struct, frozen=True):
+    """A tool call of a scripted model. ``arguments`` as text are sent as they are."""
+
+    name: str
+    arguments: dict[str, Any] | str = {}
+
+
+Script = Callable[[ScriptTurn], AsyncIterator["str | ScriptCall"]]
+"""A scripted model: gives the pieces of a response and the calls in it."""
 
 
 class RunRequest(msgspec.Struct):
@@ -181,12 +212,16 @@ class ModelEngine(Protocol):
         """Import and construct in a thread. Raises ConfigError, MissingExtra."""
         ...
 
-    def run(self, request: RunRequest) -> AsyncGenerator[str | msgspec.Struct, None]:
+    def run(self, request: RunRequest) -> AsyncGenerator[str | AgentEvent, None]:
         """Pieces of the answer and events, as they come; the last is the event of usage.
 
         Closing it ends the provider's stream and the calls that run. With ``returns`` the pieces
         together are JSON that fits. Raises MeshError.
         """
+        ...
+
+    async def has_price(self) -> bool:
+        """Whether each of its models has a known price. Raises ConfigError, MissingExtra."""
         ...
 
     async def close(self) -> None:

@@ -1,0 +1,97 @@
+"""What the library raises, as our errors.
+
+Its own texts name its documentation and hold what the provider wrote: neither goes any further.
+"""
+
+from __future__ import annotations
+
+from pydantic_ai import exceptions as raised
+from pydantic_ai.messages import ModelResponse
+
+from chatixia.agent.model.endpoints import Endpoint
+from chatixia.errors import Internal, MeshError, ModelFailed
+
+RAISED = (raised.AgentRunError, raised.UserError)
+"""What :func:`failure` takes."""
+
+
+def failure(error: Exception, endpoint: Endpoint) -> MeshError:
+    """``error`` of a request to ``endpoint``: ModelFailed, or Internal for a defect of ours."""
+    title = endpoint.title
+    if isinstance(error, raised.ModelAPIError):
+        return _of_provider(error, endpoint)
+    if isinstance(error, raised.OutputTokenLimitExceeded):
+        return cut_short(title)
+    if isinstance(error, raised.ContentFilterError):
+        return filtered(title)
+    if isinstance(error, raised.UnexpectedModelBehavior):
+        return ModelFailed(f"{title} gave an answer that cannot be used.", retryable=True)
+    return Internal(f"The model library refused a request to {title} ({type(error).__name__}).")
+
+
+def check_end(response: ModelResponse, endpoint: Endpoint) -> None:
+    """Raise ModelFailed for a response that ended before its end: it is no answer."""
+    if response.finish_reason == "length":
+        raise cut_short(endpoint.title)
+    if response.finish_reason == "content_filter":
+        raise filtered(endpoint.title)
+
+
+def cut_short(title: str) -> ModelFailed:
+    """The answer ended at the limit of tokens, so it is none."""
+    return ModelFailed(
+        f"The answer of {title} was cut off at its limit of tokens; raise max_tokens in"
+        " model_settings, or ask for less."
+    )
+
+
+def filtered(title: str) -> ModelFailed:
+    """The provider stopped the answer."""
+    return ModelFailed(f"The provider of {title} stopped the answer by its content filter.")
+
+
+def _of_provider(error: raised.ModelAPIError, endpoint: Endpoint) -> ModelFailed:
+    status = getattr(error, "status_code", 0)
+    code = f" (HTTP {status})" if status else ""
+    again = isinstance(error, PASSING) and not isinstance(error, raised.ModelQuotaExceededError)
+    return ModelFailed(
+        f"{_what(error, endpoint)}{code}.",
+        retryable=again,
+        retry_after=error.retry_after or 0.0,
+    )
+
+
+PASSING = (
+    raised.ModelRateLimitError,
+    raised.ModelUnavailableError,
+    raised.ModelServerError,
+    raised.ModelConnectionError,
+    raised.ModelRequestTimeout,
+)
+"""Those after which the same request may succeed."""
+
+
+def _what(error: raised.ModelAPIError, endpoint: Endpoint) -> str:
+    title = endpoint.title
+    sentences: dict[type[raised.ModelAPIError], str] = {
+        raised.ModelAuthenticationError: f"{title} refused the key in {endpoint.key_variable}",
+        raised.ModelNotFoundError: f"There is no model {title} at its endpoint",
+        raised.ModelContextWindowExceededError: f"The conversation is larger than {title} takes",
+        raised.ModelQuotaExceededError: f"The account at the provider of {title} has no credit",
+        raised.ModelRateLimitError: f"{title} takes no more requests for now",
+        raised.ModelUnavailableError: f"{title} is not available for now",
+        raised.ModelServerError: f"{title} failed",
+        raised.ModelConnectionError: _connection(error, title),
+        raised.ModelRequestTimeout: f"{title} did not answer in time",
+        raised.ModelRequestRejectedError: f"{title} refused the request",
+    }
+    return next(
+        (text for kind, text in sentences.items() if isinstance(error, kind)),
+        f"The request to {title} failed",
+    )
+
+
+def _connection(error: raised.ModelAPIError, title: str) -> str:
+    if getattr(error, "phase", None) in ("connect", "pool"):
+        return f"The endpoint of {title} cannot be reached"
+    return f"The connection to {title} broke off"

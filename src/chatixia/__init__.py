@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from .assembly.connect import connect_sync as connect_sync
     from .client.anyone import AnyHandle as AnyHandle
     from .client.artifact import Artifact as Artifact
+    from .client.ask import Ask as Ask
     from .client.handle import AgentHandle as AgentHandle
-    from .client.handle import Ask as Ask
     from .client.mesh import Mesh as Mesh
     from .client.progress import Progress as Progress
     from .client.reply import Receipt as Receipt
@@ -88,7 +88,8 @@ else:
         "assembly.connect": "connect connect_sync",
         "client.anyone": "AnyHandle",
         "client.artifact": "Artifact",
-        "client.handle": "AgentHandle Ask",
+        "client.ask": "Ask",
+        "client.handle": "AgentHandle",
         "client.mesh": "Mesh",
         "client.reply": "Receipt Reply",
         "client.stream": "Items",

@@ -18,6 +18,17 @@ def eventless(original: Any) -> Any:
     return lambda served, n, item, table=(), event=b"": original(served, n, item, table)
 
 
+def keeping_text(original: Any) -> Any:
+    """What came before another model went on is part of the answer."""
+
+    def event(self: Any, step: Any) -> None:
+        text = [*self._text]
+        original(self, step)
+        self._text[:] = text
+
+    return event
+
+
 def shown_to_all(original: Any) -> Any:
     """Whoever asks sees what a tool is given and gives."""
     return lambda *given, visible, **more: original(*given, visible=True, **more)
@@ -47,5 +58,17 @@ FAULTS: list[Fault] = [
             "chatixia.wire.events:tool_ended": shown_to_all,
         },
         (f"{EVENTS}::test_who_may_not_call_a_tool_sees_neither_arguments_nor_result",),
+    ),
+    Fault(
+        "ask-waits-on-silence",
+        "an ask ends after 60 s without text or event",
+        {"chatixia.client.ask:Ask.limit": lambda original: lambda self, timeout, silence: None},
+        ("tests/client/test_ask.py::test_silence_ends_it_and_a_sign_of_life_does_not",),
+    ),
+    Fault(
+        "taken-back-text-stays",
+        "a partial answer is never reported as done",
+        {"chatixia.cli.ask:AnswerPrinter._event": keeping_text},
+        ("tests/cli/test_ask.py::test_what_another_model_takes_back_is_no_part_of_the_answer",),
     ),
 ]

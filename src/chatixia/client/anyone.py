@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Never, NoReturn
 
 from chatixia.core.ports import ArtifactSource, CallAnswer, Outgoing
@@ -23,9 +23,10 @@ from chatixia.world import request_id
 
 from .call_context import CallContext
 from .directory import AgentDirectory
-from .handle import CallOptions, make_reply, nameless
+from .handle import CallOptions, nameless
 from .progress import OnProgress, listening
-from .reply import Reply
+from .prompt_files import FileSource
+from .reply import Reply, make_reply
 from .retry import insist
 from .value import pack_args, sources
 
@@ -228,7 +229,15 @@ class AnyHandle:
         """Refused: what has begun at one agent cannot go on at another."""
         raise ConfigError(ONE_AGENT)
 
-    def ask(self, text: str, *, session_id: str = "") -> NoReturn:
+    def ask(
+        self,
+        text: str,
+        *,
+        session_id: str = "",
+        files: Sequence[FileSource] = (),
+        returns: Mapping[str, Any] | None = None,
+        dry_run: bool = False,
+    ) -> NoReturn:
         """Refused: to have a skill does not mean to have a model or a prompt handler."""
         raise ConfigError(ONE_AGENT)
 

@@ -6,31 +6,33 @@ short on purpose: encode, one Outgoing, the call context, decode.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, Never, get_args
 
 import msgspec
 
 from chatixia.core import names
-from chatixia.core.ports import CallAnswer, Outgoing, Queue
+from chatixia.core.ports import Outgoing, Queue
 from chatixia.errors import BadArguments, ConfigError, MeshError
 from chatixia.ids import AgentId
 from chatixia.wire.peer import STEERED, Prompt
 
+from .ask import SILENCE_S, Ask, encode_schema
 from .call_context import CallContext
 from .progress import OnProgress, listening
-from .reply import Reply
+from .prompt_files import FileSource, prompt_files
+from .reply import Reply, make_reply
 from .retry import insist
 from .stream import Items
 from .value import decode, pack_args, sources
 
 CALL_S: Final = 30.0
 """A call's default timeout in seconds (api.md section 3)."""
+ASK_S: Final = 600.0
+"""An ask's: a model may think, and use tools, for minutes."""
 MAX_TIMEOUT_S: Final = 24 * 3600.0
 QUEUES: Final[tuple[str, ...]] = get_args(Queue)
-
-_encode = msgspec.json.Encoder().encode
 
 
 class CallOptions(msgspec.Struct, frozen=True):
@@ -46,12 +48,18 @@ class CallOptions(msgspec.Struct, frozen=True):
     queue: Queue = "auto"
     reach: float = 0.0
 
+    @property
+    def ask_timeout(self) -> float:
+        """``timeout`` of an `ask`: longer where nobody chose another than the usual one."""
+        return ASK_S if self.timeout == CALL_S else self.timeout
+
 
 @lru_cache(256)
 def checked(timeout: float, idempotent: bool, queue: Queue) -> CallOptions:
-    """Options that can be kept. Raises BadArguments for the time, ConfigError for no such option.
+    """Options that can be kept.
 
-    A queue by a mistyped name would be ``auto``, and send what must not leave the link.
+    Raises BadArguments for the time, ConfigError for no such option. A queue by a mistyped name
+    would be ``auto``, and send what must not leave the link.
     """
     if queue not in QUEUES:
         raise ConfigError(f"queue must be one of {', '.join(QUEUES)}, not {queue!r}.")
@@ -69,20 +77,6 @@ def checked(timeout: float, idempotent: bool, queue: Queue) -> CallOptions:
 def nameless(skill: str) -> str:
     """The refusal of arguments without names: only named ones cross the wire."""
     return f"{skill} takes its arguments by name: {skill}(name=value)."
-
-
-def make_reply(answer: CallAnswer, ms: float) -> Reply:
-    """An answer with its value decoded, ``ms`` after it was asked for."""
-    return Reply(
-        decode(answer.value, answer.artifacts),
-        answer.via,
-        ms,
-        answer.agent,
-        answer.link_ms,
-        answer.where,
-        answer.reason,
-        answer.tried_ms,
-    )
 
 
 class SkillCaller:
@@ -130,51 +124,6 @@ class SkillCaller:
         except MeshError as error:
             error.by_call = True
             raise
-
-
-class Ask:
-    """A question to an agent's model or prompt handler.
-
-    ``await`` it for the whole text, or ``async with`` it for the pieces as they come.
-    """
-
-    __slots__ = ("_context", "_items", "_outgoing", "_prompt")
-
-    def __init__(self, context: CallContext, outgoing: Outgoing, prompt: Prompt) -> None:
-        self._context = context
-        self._outgoing = outgoing
-        self._prompt = prompt
-        self._items: Items | None = None
-
-    async def reply(self) -> Reply:
-        """The whole text, and how it came."""
-        self._outgoing.body = _encode(self._prompt)
-        now = self._context.world.monotonic
-        began = now()
-        try:
-            answer = await self._context.call(self._outgoing)
-        except MeshError as error:
-            error.by_call = True
-            raise
-        return make_reply(answer, 1000 * (now() - began))
-
-    def __await__(self) -> Generator[Any, None, str]:
-        return self._text().__await__()
-
-    async def _text(self) -> str:
-        return str((await self.reply()).value)
-
-    async def __aenter__(self) -> Items:
-        """The pieces of the text."""
-        self._outgoing.stream = self._prompt.stream = True
-        self._outgoing.body = _encode(self._prompt)
-        self._items = Items(self._context, self._outgoing)
-        return await self._items.__aenter__()
-
-    async def __aexit__(self, *error: Any) -> None:
-        """Cancel the far end unless it has ended."""
-        if self._items is not None:
-            await self._items.__aexit__(*error)
 
 
 class AgentHandle:
@@ -248,9 +197,30 @@ class AgentHandle:
         outgoing.artifacts, outgoing.on_progress = sources(artifacts), listening(on_progress)
         return Items(self._context, outgoing)
 
-    def ask(self, text: str, *, session_id: str = "") -> Ask:
-        """Free text to the agent's model or prompt handler; UnknownSkill if it has neither."""
-        return self._prompt(Prompt(message=text, session_id=session_id))
+    def ask(
+        self,
+        text: str,
+        *,
+        session_id: str = "",
+        files: Sequence[FileSource] = (),
+        returns: Mapping[str, Any] | None = None,
+        dry_run: bool = False,
+    ) -> Ask:
+        """Free text to the agent's model or prompt handler; UnknownSkill if it has neither.
+
+        ``session_id``: the conversation that it goes on with, of those of this machine. ``files``:
+        paths of texts and images. ``returns``: a JSON Schema; the answer is JSON that fits.
+        ``dry_run``: what a model would be given, as JSON; only for who may change things there.
+        It ends after 60 s without text or event, and after 10 minutes, unless the handle has
+        another timeout than the usual one. Raises BadArguments, TooLarge.
+        """
+        prompt = Prompt(message=text, session_id=session_id, dry_run=dry_run)
+        prompt.files = prompt_files(files)
+        if returns is not None:
+            prompt.returns = msgspec.Raw(encode_schema(returns))
+        question = self._prompt(prompt)
+        question.limit(self._options.ask_timeout, SILENCE_S)
+        return question
 
     async def steer(self, text: str, *, session_id: str) -> bool:
         """Words for the model while it works on an earlier ``ask`` of that session: it has them

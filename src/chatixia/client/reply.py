@@ -6,6 +6,10 @@ from typing import Any
 
 import msgspec
 
+from chatixia.core.ports import CallAnswer
+
+from .value import decode
+
 
 class Reply(msgspec.Struct, frozen=True, gc=False):
     """An answer and how it came.
@@ -37,3 +41,17 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
     reply: str = ""
     code: str = ""
     message: str = ""
+
+
+def make_reply(answer: CallAnswer, ms: float) -> Reply:
+    """An answer with its value decoded, ``ms`` after it was asked for."""
+    return Reply(
+        decode(answer.value, answer.artifacts),
+        answer.via,
+        ms,
+        answer.agent,
+        answer.link_ms,
+        answer.where,
+        answer.reason,
+        answer.tried_ms,
+    )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 from weakref import ref
 
 from chatixia.core.ports import Outgoing, Stream
-from chatixia.errors import BadRequest, MeshError
+from chatixia.errors import BadRequest, DeadlineExceeded, MeshError
 from chatixia.wire.events import unpack
 
 from .call_context import CallContext
@@ -30,13 +30,16 @@ class Items:
     Also iterable without the block; then the far end is cancelled when the iteration is closed.
     """
 
-    __slots__ = ("__weakref__", "_chunks", "_context", "_outgoing", "_stream")
+    __slots__ = ("__weakref__", "_alive", "_chunks", "_context", "_outgoing", "_silence", "_stream")
 
-    def __init__(self, context: CallContext, outgoing: Outgoing) -> None:
+    def __init__(self, context: CallContext, outgoing: Outgoing, silence: float = 0.0) -> None:
+        """``silence``: seconds without any sign of life after which it ends, 0 for no bound."""
         self._context = context
         self._outgoing = outgoing
         self._stream: Stream | None = None
         self._chunks: AsyncIterator[bytes] | None = None
+        self._silence = silence
+        self._alive = False
 
     @property
     def via(self) -> str:
@@ -104,9 +107,9 @@ class Items:
         if self._chunks is None:
             raise BadRequest("Open a stream first: async with handle.stream(...) as items.")
         try:
-            chunk = await anext(self._chunks)
+            chunk = await self._next(self._chunks)
             while self._stream is not None and self._stream.event:
-                chunk = await anext(self._chunks)
+                chunk = await self._next(self._chunks)
             return self._value(chunk)
         except MeshError as error:
             error.by_call = True
@@ -131,7 +134,7 @@ class Items:
         opened = self._chunks is not None
         chunks: AsyncIterator[bytes] = self._chunks or aiter(self._open())
         try:
-            async for chunk in chunks:
+            while (chunk := await self._next(chunks, None)) is not None:
                 event = b"" if self._stream is None else self._stream.event
                 yield Progress(event=unpack(event)) if event else Progress(item=self._value(chunk))
         except MeshError as error:
@@ -140,6 +143,28 @@ class Items:
         finally:
             if not opened and self._stream is not None:
                 await self._stream.aclose()
+
+    async def _next(self, chunks: AsyncIterator[bytes], *default: Any) -> Any:
+        """The next chunk. Raises DeadlineExceeded where none, nor any progress, came in time."""
+        if not self._silence:
+            return await anext(chunks, *default)
+        from asyncio import ensure_future, wait
+
+        chunk = ensure_future(_awaited(anext(chunks, *default)))
+        try:
+            self._alive = True
+            while self._alive and not chunk.done():
+                self._alive = False
+                await wait((chunk,), timeout=self._silence)
+        finally:
+            if not chunk.done():
+                chunk.cancel()
+                await wait((chunk,))
+        if chunk.cancelled():
+            agent = self._outgoing.target
+            text = f"{agent} has said nothing for {self._silence:g} s."
+            raise DeadlineExceeded(text, agent=agent, via=self.via or None)
+        return chunk.result()
 
     @property
     def _arrived(self) -> int:
@@ -167,12 +192,18 @@ class _News:
     def _add(self, step: Progress) -> None:
         items = self._items()
         self._steps.append((0 if items is None else items._arrived, step))
+        if items is not None:
+            items._alive = True
         self.changed.set()
 
     def until(self, read: int) -> Iterator[Progress]:
         """What came before the item that is read next."""
         while self._steps and self._steps[0][0] <= read:
             yield self._steps.popleft()[1]
+
+
+async def _awaited(chunk: Awaitable[Any]) -> Any:
+    return await chunk
 
 
 async def _next(items: AsyncIterator[Any]) -> Any:

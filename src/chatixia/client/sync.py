@@ -27,6 +27,7 @@ from .handle import CALL_S, AgentHandle
 from .loop import LoopThread
 from .mesh import TASK_S, Mesh
 from .progress import OnProgress, Progress
+from .prompt_files import FileSource
 from .reply import Receipt, Reply
 from .stream import Items
 from .task import Task
@@ -240,12 +241,21 @@ class _SyncCalls:
         items = self._handle.stream(skill, args, on_progress=on_progress)
         return SyncItems(self._bridge, items)
 
-    def ask(self, text: str, *, session_id: str = "") -> str:
+    def ask(
+        self,
+        text: str,
+        *,
+        session_id: str = "",
+        files: Sequence[FileSource] = (),
+        returns: Mapping[str, Any] | None = None,
+        dry_run: bool = False,
+    ) -> str:
         """See :meth:`AgentHandle.ask`; the whole text."""
         self._check()
+        more: dict[str, Any] = {"files": files, "returns": returns, "dry_run": dry_run}
 
         async def whole() -> str:
-            return await self._handle.ask(text, session_id=session_id)
+            return await self._handle.ask(text, session_id=session_id, **more)
 
         return self._bridge.run(whole)
 

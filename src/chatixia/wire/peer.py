@@ -152,6 +152,26 @@ class Prompt(msgspec.Struct, omit_defaults=True):
     steer: bool = False
 
 
+class PreviewTool(msgspec.Struct, omit_defaults=True):
+    """A tool that a model would be offered. ``effect``: ``read``, ``call`` or ``write``."""
+
+    name: Name
+    effect: Short = ""
+    description: Line = ""
+
+
+class PromptPreview(msgspec.Struct, omit_defaults=True):
+    """The answer to a prompt with ``dry_run``: what a model would be given, with an estimate of its
+    tokens and of their price in US dollars, None without one."""
+
+    model: Name = ""
+    instructions: str = ""
+    messages: Count = 0
+    tools: list[PreviewTool] = []
+    tokens: Count = 0
+    cost: float | None = None
+
+
 class SkillInfo(msgspec.Struct, omit_defaults=True):
     """A skill as others see it. ``parameters`` and ``returns`` are JSON Schema 2020-12."""
 

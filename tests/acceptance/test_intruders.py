@@ -23,8 +23,8 @@ from chatixia.assembly.membership.enrol import Credentials, enrol
 from chatixia.assembly.membership.invite import invite
 from chatixia.assembly.membership.join import join
 from chatixia.assembly.profile.profile import Profile
-from chatixia.core.handshake import sign_answer, sign_offer
 from chatixia.core.membership import key_id, read_record, sign_record
+from chatixia.core.openings import sign_opening, sign_reply
 from chatixia.core.ports import LocalIdentity
 from chatixia.errors import MeshError
 from chatixia.identity import SignKey
@@ -368,7 +368,7 @@ async def test_misbinding_is_seen_at_both_ends(scene: Scene):
     await scene.liar.joined("a", "m", me.incarnation)
     await mallory.say(connect_to("a", me))
     from_a = msgspec.convert(await mallory.wire.next("offer", peer_id="a"), Offer, strict=False)
-    to_z = sign_offer(
+    to_z = sign_opening(
         replace(
             from_a,
             target_id="z",
@@ -382,7 +382,7 @@ async def test_misbinding_is_seen_at_both_ends(scene: Scene):
     await mallory.say(to_z)
     mallory.number = 1
     from_z = msgspec.convert(await mallory.wire.next("answer", peer_id="z"), Answer, strict=False)
-    to_a = sign_answer(
+    to_a = sign_reply(
         replace(
             from_z,
             target_id="a",

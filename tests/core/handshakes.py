@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from chatixia.core import handshake as h
+from chatixia.core import openings as o
 from chatixia.identity import verify
 from chatixia.wire import signed
 from chatixia.wire.peer import CAPABILITIES, HelloFrame
@@ -45,7 +46,7 @@ class Pair:
 
     def __init__(self) -> None:
         self.alice, self.bob = ALICE.me(), BOB.me()
-        self.offer = h.sign_offer(
+        self.offer = o.sign_opening(
             Offer(
                 target_id="bob",
                 sdp=sdp_of("alice"),
@@ -57,7 +58,7 @@ class Pair:
             ),
             self.alice,
         )
-        self.answer = h.sign_answer(
+        self.answer = o.sign_reply(
             Answer(
                 target_id="alice",
                 sdp=sdp_of("bob", "active"),
@@ -76,13 +77,13 @@ class Pair:
         name = "alice~abcdef"
         party, me = client(name, signer), client(name, machine("alice")).me()
         me.chain, me.sign = party.chain, party.sign.sign
-        return h.sign_offer(self.offer, me)
+        return o.sign_opening(self.offer, me)
 
-    def hear_offer(self, offer: Offer | None = None, now: float = NOW) -> h.VerifiedDescription:
-        return h.check_offer(offer or self.offer, self.bob, self.bob.book, now=now)
+    def hear_offer(self, offer: Offer | None = None, now: float = NOW) -> o.VerifiedOpening:
+        return o.check_opening(offer or self.offer, self.bob, self.bob.book, now=now)
 
-    def hear_answer(self, answer: Answer | None = None, now: float = NOW) -> h.VerifiedDescription:
-        return h.check_answer(
+    def hear_answer(self, answer: Answer | None = None, now: float = NOW) -> o.VerifiedOpening:
+        return o.check_reply(
             answer or self.answer, self.offer, self.alice, self.alice.book, now=now
         )
 
@@ -103,7 +104,7 @@ class Pair:
             peer_capabilities=answered.capabilities,
             version=answered.version,
             fingerprint=PRINTS["alice"],
-            peer_fingerprint=answered.description.fingerprint,
+            peer_fingerprint=answered.fingerprint,
             offer_hash=signed.digest(self.offer.sdp),
             answer_hash=answered.hash,
         )
@@ -121,7 +122,7 @@ class Pair:
             peer_capabilities=offered.capabilities,
             version=offered.version,
             fingerprint=PRINTS["bob"],
-            peer_fingerprint=offered.description.fingerprint,
+            peer_fingerprint=offered.fingerprint,
             offer_hash=offered.hash,
             answer_hash=signed.digest(self.answer.sdp),
         )

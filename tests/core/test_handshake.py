@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatixia.core import handshake as h
+from chatixia.core import openings as o
 from chatixia.core.pins import MemoryBook, accept
 from chatixia.core.ports import LocalIdentity
 from chatixia.errors import (
@@ -57,7 +58,7 @@ def test_an_honest_pair_meets():
     pair = Pair()
     offered, answered = pair.hear_offer(), pair.hear_answer()
     assert (offered.member.id, offered.attempt, offered.version) == ("alice", 1, 1)
-    assert offered.description.fingerprint == PRINTS["alice"]
+    assert offered.fingerprint == PRINTS["alice"]
     assert offered.capabilities == CAPABILITIES
     assert answered.member.sign == BOB.sign.public
     mine, theirs = pair.bindings()
@@ -125,13 +126,13 @@ def test_a_foreign_key_cannot_speak_under_a_members_chain():
     thief = ALICE.me()
     thief.sign = MALLORY.sign.sign
     with pytest.raises(BadSignature):
-        pair.hear_offer(h.sign_offer(offer, thief))
+        pair.hear_offer(o.sign_opening(offer, thief))
 
 
 def test_a_member_cannot_speak_under_its_own_chain_as_another():
     """Mallory is a member; the registry stamps its offer as Alice's."""
     pair = Pair()
-    offer = h.sign_offer(copy.copy(pair.offer), MALLORY.me())
+    offer = o.sign_opening(copy.copy(pair.offer), MALLORY.me())
     offer.peer_id = "alice"
     with pytest.raises(BadSignature, match="alice shows the record of mallory"):
         pair.hear_offer(offer)
@@ -140,25 +141,25 @@ def test_a_member_cannot_speak_under_its_own_chain_as_another():
 def test_a_reflected_offer_is_refused():
     pair = Pair()
     with pytest.raises(Denied):
-        h.check_offer(pair.offer, pair.alice, pair.alice.book, now=NOW)
+        o.check_opening(pair.offer, pair.alice, pair.alice.book, now=NOW)
     back = msgspec.structs.replace(pair.offer, target_id="alice")
     with pytest.raises(Denied):
-        h.check_offer(back, pair.alice, pair.alice.book, now=NOW)
+        o.check_opening(back, pair.alice, pair.alice.book, now=NOW)
     turned = msgspec.structs.replace(pair.offer, target_id="alice", peer_id="bob")
     with pytest.raises(Denied):
-        h.check_offer(turned, pair.alice, pair.alice.book, now=NOW)
+        o.check_opening(turned, pair.alice, pair.alice.book, now=NOW)
 
 
 def test_an_offer_for_another_is_refused():
     pair = Pair()
     carol = agent("carol").me()
     with pytest.raises(Denied):
-        h.check_offer(pair.offer, carol, carol.book, now=NOW)
+        o.check_opening(pair.offer, carol, carol.book, now=NOW)
     moved = msgspec.structs.replace(
         pair.offer, target_id="carol", peer_incarnation=carol.incarnation
     )
     with pytest.raises(BadSignature):
-        h.check_offer(moved, carol, carol.book, now=NOW)
+        o.check_opening(moved, carol, carol.book, now=NOW)
 
 
 def test_an_offer_replayed_to_a_new_process_is_refused():
@@ -182,20 +183,20 @@ def test_the_higher_id_never_offers():
         nonce=b64(b"b" * 16),
     )
     with pytest.raises(Denied, match="lower"):
-        h.check_offer(h.sign_offer(offer, pair.bob), pair.alice, pair.alice.book, now=NOW)
+        o.check_opening(o.sign_opening(offer, pair.bob), pair.alice, pair.alice.book, now=NOW)
 
 
 def test_an_answer_to_another_offer_is_refused():
     pair, other = Pair(), Pair()
     other.offer.attempt, other.offer.nonce = 2, b64(b"c" * 16)
-    h.sign_offer(other.offer, other.alice)
+    o.sign_opening(other.offer, other.alice)
     with pytest.raises(BadSignature, match="another offer"):
         other.hear_answer(pair.answer)
 
 
 def test_an_answer_of_somebody_else_is_refused():
     pair = Pair()
-    answer = h.sign_answer(copy.copy(pair.answer), pair.offer, agent("carol").me())
+    answer = o.sign_reply(copy.copy(pair.answer), pair.offer, agent("carol").me())
     answer.incarnation = pair.bob.incarnation
     with pytest.raises(Denied, match="not asked"):
         pair.hear_answer(answer)
@@ -226,7 +227,7 @@ def test_a_rightly_signed_description_that_engines_read_differently_is_refused(t
     pair = Pair()
     pair.offer.sdp = text
     with pytest.raises(BadRequest):
-        pair.hear_offer(h.sign_offer(pair.offer, pair.alice))
+        pair.hear_offer(o.sign_opening(pair.offer, pair.alice))
 
 
 def test_a_registry_cannot_invent_a_member():
@@ -265,7 +266,7 @@ def test_a_pinned_names_thief_makes_no_link():
     assert pair.hear_offer()
     thief = agent("alice", machine("desk"), serial=9, seed="thief")
     with pytest.raises(NameTaken):
-        pair.hear_offer(h.sign_offer(copy.copy(pair.offer), thief.me()))
+        pair.hear_offer(o.sign_opening(copy.copy(pair.offer), thief.me()))
 
 
 def test_a_revoked_and_an_expired_member_make_no_link():
@@ -276,7 +277,7 @@ def test_a_revoked_and_an_expired_member_make_no_link():
         pair.hear_offer()
     brief = agent("alice", not_after=NOW + 5)
     pair = Pair()
-    offer = h.sign_offer(copy.copy(pair.offer), brief.me())
+    offer = o.sign_opening(copy.copy(pair.offer), brief.me())
     assert pair.hear_offer(offer, NOW + 5)
     with pytest.raises(MembershipExpired):
         pair.hear_offer(offer, NOW + 6)
@@ -293,7 +294,7 @@ def test_my_own_key_under_another_name_is_refused():
     pair = Pair()
     twin = agent("alice", seed="agent:bob")
     with pytest.raises(NameTaken):
-        pair.hear_offer(h.sign_offer(copy.copy(pair.offer), twin.me()))
+        pair.hear_offer(o.sign_opening(copy.copy(pair.offer), twin.me()))
 
 
 # hello

@@ -9,6 +9,7 @@ import pytest
 
 from chatixia.core import handshake as h
 from chatixia.core import hello as exchange
+from chatixia.core import openings as o
 from chatixia.errors import (
     BadRequest,
     BadSignature,
@@ -135,8 +136,8 @@ def test_misbinding_is_caught_at_hello():
         attempt=1,
         nonce=b64(b"m" * 16),
     )
-    heard = h.check_offer(h.sign_offer(stolen, mallory.me()), bob, bob.book, now=NOW)
-    assert heard.description.fingerprint == PRINTS["alice"], "the offer itself looks right"
+    heard = o.check_opening(o.sign_opening(stolen, mallory.me()), bob, bob.book, now=NOW)
+    assert heard.fingerprint == PRINTS["alice"], "the offer itself looks right"
     at_bob = h.HelloBinding(
         path="direct",
         mesh=bob.mesh,

@@ -27,7 +27,7 @@ class Streams:
 
     def __init__(self) -> None:
         self.alice, self.bob = ALICE.me(), BOB.me()
-        self.open = o.sign_open(
+        self.open = o.sign_opening(
             RelayOpen(
                 target_id="alice",
                 certificate=b64(CERTIFICATES["bob"]),
@@ -39,7 +39,7 @@ class Streams:
             ),
             self.bob,
         )
-        self.ready = o.sign_ready(
+        self.ready = o.sign_reply(
             RelayReady(
                 target_id="bob",
                 certificate=b64(CERTIFICATES["alice"]),
@@ -54,10 +54,10 @@ class Streams:
         )
 
     def opened(self, message: RelayOpen | None = None) -> o.VerifiedOpening:
-        return o.check_open(message or self.open, self.alice, self.alice.book, now=NOW)
+        return o.check_opening(message or self.open, self.alice, self.alice.book, now=NOW)
 
     def replied(self, message: RelayReady | None = None) -> o.VerifiedOpening:
-        return o.check_ready(message or self.ready, self.open, self.bob, self.bob.book, now=NOW)
+        return o.check_reply(message or self.ready, self.open, self.bob, self.bob.book, now=NOW)
 
 
 def test_either_id_opens_and_both_ends_agree_on_what_hello_binds():
@@ -68,19 +68,19 @@ def test_either_id_opens_and_both_ends_agree_on_what_hello_binds():
     mine = o.binding_of(
         streams.bob,
         replied,
-        opened=True,
+        offerer=True,
         nonce=b"b" * 16,
-        hash=o.open_hash(streams.open, streams.bob.mesh),
-        certificate=signed.key_hash(CERTIFICATES["bob"]),
+        hash=o.opening_hash(streams.open, streams.bob.mesh),
+        fingerprint=signed.key_hash(CERTIFICATES["bob"]),
         capabilities=tuple(CAPABILITIES),
     )
     theirs = o.binding_of(
         streams.alice,
         opened,
-        opened=False,
+        offerer=False,
         nonce=b"a" * 16,
-        hash=o.ready_hash(streams.ready, streams.alice.mesh),
-        certificate=signed.key_hash(CERTIFICATES["alice"]),
+        hash=o.opening_hash(streams.ready, streams.alice.mesh),
+        fingerprint=signed.key_hash(CERTIFICATES["alice"]),
         capabilities=("session/1",),
     )
     assert (mine.path, theirs.path) == ("relay", "relay")
@@ -137,7 +137,7 @@ def test_two_certificates_in_one_are_refused_though_they_are_signed():
     streams = Streams()
     streams.open.certificate = b64(CERTIFICATES["bob"] + CERTIFICATES["mallory"])
     with pytest.raises(BadRequest):
-        streams.opened(o.sign_open(streams.open, streams.bob))
+        streams.opened(o.sign_opening(streams.open, streams.bob))
 
 
 def test_an_offer_is_no_relay_open_and_an_opening_no_reply():
@@ -145,4 +145,4 @@ def test_an_offer_is_no_relay_open_and_an_opening_no_reply():
     streams = Streams()
     fields = {name: getattr(streams.ready, name) for name in RelayOpen.__struct_fields__}
     with pytest.raises(BadSignature):
-        o.check_open(RelayOpen(**fields), streams.bob, streams.bob.book, now=NOW)
+        o.check_opening(RelayOpen(**fields), streams.bob, streams.bob.book, now=NOW)

@@ -103,7 +103,7 @@ FAULTS: list[Fault] = [
         "two that call each other at once get one link",
         {
             "chatixia.core.link:Link.__init__": processes.both_offer,
-            "chatixia.peer.links.signaling:check_offer": processes.credulous,
+            "chatixia.peer.links.signaling:check_opening": processes.credulous,
         },
         "test_starts.py::test_five_at_once_twenty_times",
     ),
@@ -117,7 +117,7 @@ FAULTS: list[Fault] = [
     fault(
         "credulous-offer",
         "an offer is its maker's, and for whom it was made",
-        {"chatixia.peer.links.signaling:check_offer": processes.credulous},
+        {"chatixia.peer.links.signaling:check_opening": processes.credulous},
         "test_intruders.py::test_an_agents_own_offer_comes_back_to_it_in_vain",
     ),
     fault(

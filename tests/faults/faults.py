@@ -50,10 +50,7 @@ FAULTS: list[Fault] = [
     Fault(
         "offer-unsigned",
         "offers and answers hold as they were signed",
-        {
-            "chatixia.core.handshake:_offer_bytes": always(b""),
-            "chatixia.core.handshake:_answer_bytes": always(b""),
-        },
+        {"chatixia.core.openings:_signed_bytes": always(b"")},
         (
             "tests/core/test_handshake.py::test_an_offer_changed_on_the_way_is_refused",
             "tests/core/test_handshake.py::test_an_answer_changed_on_the_way_is_refused",

@@ -81,11 +81,11 @@ def credulous(original: Any) -> Any:
     """Take an offer as it came, from whomever, if only some member's chain is in it."""
 
     def check_offer(offer: Any, me: Any, book: Any, *, now: float) -> Any:
-        from chatixia.core import handshake
+        from chatixia.core import openings
         from chatixia.core.membership import check_chain
 
         member = check_chain(offer.chain, mesh=me.mesh, now=now, verify=me.verify)
-        return handshake._verified(offer, member)
+        return openings._read(offer, member, me.mesh)
 
     return check_offer
 

@@ -18,7 +18,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from chatixia.core.handshake import HelloBinding, make_hello, sign_answer, sign_offer
+from chatixia.core.handshake import HelloBinding, make_hello
+from chatixia.core.openings import sign_opening, sign_reply
 from chatixia.core.ports import LocalIdentity
 from chatixia.core.sdp import scan, strip
 from chatixia.peer.engines.base import Candidate, Channel, Connection, Engine, EngineRefused
@@ -69,7 +70,7 @@ class Hostile:
             nonce=signed.b64(made.nonce),
             capabilities=list(CAPABILITIES),
         )
-        made.offer = bend(sign_offer(sign(offer), self.me))
+        made.offer = bend(sign_opening(sign(offer), self.me))
         await self.say(made.offer)
         return made
 
@@ -90,7 +91,7 @@ class Hostile:
             nonce=signed.b64(made.nonce),
             capabilities=list(CAPABILITIES),
         )
-        made.answer = bend(sign_answer(sign(answer), offer, self.me))
+        made.answer = bend(sign_reply(sign(answer), offer, self.me))
         await self.say(made.answer)
         return made
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from base64 import urlsafe_b64encode
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,20 +18,28 @@ from hypothesis import strategies as st
 from chatixia.errors import BadRequest
 from chatixia.wire import signed as s
 from chatixia.wire.peer import Hello
+from chatixia.wire.signaling import Answer, Offer, RelayOpen, RelayReady
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden/trust/signed.json").read_text("utf-8"))
-SIGNAL = {
-    "mesh": "m" * 64,
-    "source": "a",
-    "target": "b",
+FIELDS = {
+    "peer_id": "a",
+    "target_id": "b",
     "incarnation": "1" * 16,
     "peer_incarnation": "2" * 16,
     "attempt": 3,
-    "nonce": b"n" * 16,
+    "nonce": s.b64(b"n" * 16),
     "versions": (1,),
     "capabilities": ["session/1", "credit/1"],
-    "sdp": "v=0\r\n",
 }
+BOUND = {"offer_nonce": s.b64(b"o" * 16), "offer_hash": s.b64(b"h" * 32)}
+SIGNAL = FIELDS | {"sdp": "v=0\r\n"}
+RELAY = FIELDS | {"certificate": s.b64(b"\x30\x82")}
+OPENINGS = (
+    Offer(**SIGNAL),
+    Answer(**SIGNAL | BOUND),
+    RelayOpen(**RELAY),
+    RelayReady(**RELAY, open=s.b64(b"h" * 32)),
+)
 HELLO = {
     "path": "direct",
     "mesh": "m" * 64,
@@ -48,14 +58,8 @@ HELLO = {
     "capabilities": ["session/1"],
     "peer_capabilities_hash": s.b64(b"c" * 32),
 }
-RELAY = {name: value for name, value in SIGNAL.items() if name != "sdp"} | {
-    "certificate": b"\x30\x82"
-}
 MADE: dict[str, Callable[[], bytes]] = {
-    "offer": lambda: s.offer(**SIGNAL),
-    "answer": lambda: s.answer(**SIGNAL, offer_nonce=b"o" * 16, offer_hash=b"h" * 32),
-    "relay_open": lambda: s.relay_open(**RELAY),
-    "relay_ready": lambda: s.relay_ready(**RELAY, open_hash=b"h" * 32),
+    **{s.kind(each): functools.partial(s.opening, each, "m" * 64) for each in OPENINGS},
     "hello": lambda: s.hello(Hello(**HELLO)),
     "login": lambda: s.login(
         mesh="m" * 64, peer_id="a", incarnation="1" * 16, nonce=b"n" * 16, my_nonce=b"y" * 16
@@ -90,23 +94,20 @@ OTHER: dict[type, Callable[[Any], Any]] = {
 }
 
 
-@pytest.mark.parametrize("field", SIGNAL)
-def test_every_field_of_an_offer_and_answer_is_covered(field: str):
-    changed = SIGNAL | {field: OTHER[type(SIGNAL[field])](SIGNAL[field])}
-    assert s.offer(**changed) != s.offer(**SIGNAL)
-    bound = {"offer_nonce": b"o", "offer_hash": b"h"}
-    assert s.answer(**changed, **bound) != s.answer(**SIGNAL, **bound)
-    assert s.answer(**SIGNAL, offer_nonce=b"x", offer_hash=b"h") != s.answer(**SIGNAL, **bound)
-    assert s.answer(**SIGNAL, offer_nonce=b"o", offer_hash=b"x") != s.answer(**SIGNAL, **bound)
+UNSIGNED = {"chain", "sig"}
 
 
-@pytest.mark.parametrize("field", RELAY)
-def test_every_field_of_the_messages_that_open_a_relay_stream_is_covered(field: str):
-    changed = RELAY | {field: OTHER[type(RELAY[field])](RELAY[field])}
-    assert s.relay_open(**changed) != s.relay_open(**RELAY)
-    ready = s.relay_ready(**RELAY, open_hash=b"h")
-    assert s.relay_ready(**changed, open_hash=b"h") != ready
-    assert s.relay_ready(**RELAY, open_hash=b"x") != ready
+@pytest.mark.parametrize(
+    ("message", "field"),
+    [(each, field) for each in OPENINGS for field in {*each.__struct_fields__} - UNSIGNED],
+    ids=lambda value: value if isinstance(value, str) else s.kind(value),
+)
+def test_every_field_of_what_opens_a_path_is_covered(message: s.Opening, field: str):
+    value = getattr(message, field)
+    changed: Any = s.b64(b"z" * 16) if field in B64_FIELDS else OTHER[type(value)](value)
+    other = msgspec.structs.replace(message, **{field: changed})
+    assert s.opening(other, "m" * 64) != s.opening(message, "m" * 64)
+    assert s.opening(message, "n" * 64) != s.opening(message, "m" * 64)
 
 
 @pytest.mark.parametrize("field", HELLO)
@@ -117,6 +118,9 @@ def test_every_field_of_a_hello_is_covered_but_the_counters(field: str):
 
 
 B64_FIELDS = (
+    "certificate",
+    "open",
+    "offer_nonce",
     "nonce",
     "peer_nonce",
     "fingerprint",

@@ -1,4 +1,4 @@
-"""What proves a peer: offers, answers, hello, logins, the registry (trust.md sections 2 and 4).
+"""What proves a peer: hello, logins, the registry (trust.md sections 2 and 4).
 
 Each check takes what came, who I am and what I know, and returns who it was or raises one coded
 error. Nothing is believed because the registry said it: the sender it stamped must be the one
@@ -17,43 +17,23 @@ from chatixia.errors import (
     BadChain,
     BadRequest,
     BadSignature,
-    Denied,
-    NameTaken,
     Unprocessable,
     UpgradeNeeded,
     WrongMesh,
 )
-from chatixia.ids import is_incarnation, is_peer_id
+from chatixia.ids import is_incarnation
 from chatixia.wire import signed
 from chatixia.wire.base import VERSION, VERSIONS
 from chatixia.wire.peer import Hello, HelloFrame
-from chatixia.wire.signaling import Answer, Offer, Register, RelayOpen, RelayReady
+from chatixia.wire.signaling import Register
 from chatixia.wire.trust import Signed
 
-from . import sdp
 from .membership import Member, check_chain, check_member
-from .pins import judge
-from .ports import LocalIdentity, PinBook, RevocationBook, Verify
+from .ports import LocalIdentity, RevocationBook, Verify
 
 NONCE_BYTES: Final = 16
-MAX_ATTEMPT: Final = 2**32 - 1
-"""A relay message names the attempt in 32 bits."""
 LOGIN_KINDS: Final = ("agent", "client", "machine", "owner")
 """Kinds of members that may log in at a registry."""
-
-
-class VerifiedDescription(msgspec.Struct, frozen=True):
-    """A checked offer or answer. ``nonce`` 16 bytes; ``hash`` SHA-256 of the exact SDP;
-    ``description`` what the SDP says; ``version`` the highest both speak."""
-
-    member: Member
-    incarnation: str
-    attempt: int
-    nonce: bytes
-    hash: bytes
-    capabilities: tuple[str, ...]
-    version: int
-    description: sdp.SessionDescription
 
 
 class HelloBinding(msgspec.Struct, frozen=True):
@@ -81,62 +61,6 @@ class HelloBinding(msgspec.Struct, frozen=True):
     peer_fingerprint: bytes = b""
     offer_hash: bytes = b""
     answer_hash: bytes = b""
-
-
-def sign_offer(offer: Offer, me: LocalIdentity) -> Offer:
-    """My ``offer`` with chain, sender and signature; incarnations, attempt, nonce, capabilities
-    and SDP are already in it."""
-    offer.peer_id, offer.chain = me.id, me.chain
-    offer.sig = signed.b64(me.sign(signed.SIGNAL, _offer_bytes(offer, me.mesh)))
-    return offer
-
-
-def sign_answer(answer: Answer, offer: Offer, me: LocalIdentity) -> Answer:
-    """My ``answer`` to the checked ``offer``, bound to it, with chain, sender and signature."""
-    answer.peer_id, answer.chain = me.id, me.chain
-    answer.offer_nonce = offer.nonce
-    answer.offer_hash = signed.b64(signed.digest(offer.sdp))
-    answer.sig = signed.b64(me.sign(signed.SIGNAL, _answer_bytes(answer, me.mesh)))
-    return answer
-
-
-def check_offer(
-    offer: Offer, me: LocalIdentity, book: PinBook, *, now: float
-) -> VerifiedDescription:
-    """Who offers, and what. ``now``: mesh seconds.
-
-    Raises Denied (not for me, not the lower id, not of this incarnation), UpgradeNeeded,
-    BadSignature, BadRequest (SDP), and whatever :func:`check_chain` and :func:`judge` raise.
-    Pins are judged, not written: write them (:func:`chatixia.core.pins.accept`) after hello.
-    """
-    check_ends(offer, me)
-    if offer.peer_id.encode() >= me.id.encode():
-        raise Denied(f"{offer.peer_id} offers, and only the lower id may.")
-    member = check_sender(offer, me, book, now)
-    if not me.verify(member.sign, signed.SIGNAL, _offer_bytes(offer, me.mesh), decoded(offer.sig)):
-        raise BadSignature(f"The offer is not signed by {member.id}.")
-    return _verified(offer, member)
-
-
-def check_answer(
-    answer: Answer, sent: Offer, me: LocalIdentity, book: PinBook, *, now: float
-) -> VerifiedDescription:
-    """Who answers my offer ``sent``, and with what; it must be bound to that very offer.
-
-    Raises as :func:`check_offer` does.
-    """
-    check_ends(answer, me)
-    if answer.peer_id != sent.target_id or answer.incarnation != sent.peer_incarnation:
-        raise Denied(f"{answer.peer_id} was not asked.")
-    bound = (answer.attempt, answer.offer_nonce, answer.offer_hash)
-    if bound != (sent.attempt, sent.nonce, signed.b64(signed.digest(sent.sdp))):
-        raise BadSignature(f"The answer of {answer.peer_id} is to another offer.")
-    member = check_sender(answer, me, book, now)
-    if not me.verify(
-        member.sign, signed.SIGNAL, _answer_bytes(answer, me.mesh), decoded(answer.sig)
-    ):
-        raise BadSignature(f"The answer is not signed by {member.id}.")
-    return _verified(answer, member)
 
 
 def make_hello(
@@ -308,88 +232,6 @@ def _mirror(binding: HelloBinding) -> HelloBinding:
         peer_fingerprint=binding.fingerprint,
         offer_hash=binding.offer_hash,
         answer_hash=binding.answer_hash,
-    )
-
-
-Signal = Offer | Answer | RelayOpen | RelayReady
-"""Signed messages that open a path."""
-
-
-def check_ends(message: Signal, me: LocalIdentity) -> None:
-    """Sender and addressee, before any signature is looked at."""
-    if message.target_id != me.id or message.peer_id == me.id:
-        raise Denied("This is not for me.")
-    if not is_peer_id(message.peer_id):
-        raise Denied("The sender's id is malformed.")
-    if message.peer_incarnation != me.incarnation:
-        raise Denied(f"{message.peer_id} means an earlier process of mine.")
-    if not is_incarnation(message.incarnation) or not 1 <= message.attempt <= MAX_ATTEMPT:
-        raise Denied(f"{message.peer_id} names no incarnation or attempt.")
-    if len(decoded(message.nonce)) != NONCE_BYTES:
-        raise Denied(f"{message.peer_id} sent no nonce of {NONCE_BYTES} bytes.")
-    if not set(message.versions) & set(VERSIONS):
-        raise UpgradeNeeded(f"{message.peer_id} speaks no version that I do.")
-
-
-def check_sender(message: Signal, me: LocalIdentity, book: PinBook, now: float) -> Member:
-    """The member whose chain a message shows, as whom the registry stamped it.
-
-    ``now``: mesh seconds. The signature itself is the caller's. Raises BadSignature, BadChain,
-    NameTaken, and what :func:`check_chain` and :func:`judge` raise.
-    """
-    member = check_chain(message.chain, mesh=me.mesh, now=now, verify=me.verify, ns=me.ns)
-    if member.id != message.peer_id:
-        raise BadSignature(f"{message.peer_id} shows the record of {member.id}.")
-    if member.kind not in ("agent", "client"):
-        raise BadChain(f"A {member.kind} makes no links.")
-    judge(member, book)
-    if member.sign == me.public:
-        raise NameTaken(f"{member.id} shows my own key.")
-    return member
-
-
-def _verified(message: Offer | Answer, member: Member) -> VerifiedDescription:
-    return VerifiedDescription(
-        member=member,
-        incarnation=message.incarnation,
-        attempt=message.attempt,
-        nonce=decoded(message.nonce),
-        hash=signed.digest(message.sdp),
-        capabilities=tuple(message.capabilities),
-        version=max(set(message.versions) & set(VERSIONS)),
-        description=sdp.scan(message.sdp),
-    )
-
-
-def _offer_bytes(offer: Offer, mesh: str) -> bytes:
-    return signed.offer(
-        mesh=mesh,
-        source=offer.peer_id,
-        target=offer.target_id,
-        incarnation=offer.incarnation,
-        peer_incarnation=offer.peer_incarnation,
-        attempt=offer.attempt,
-        nonce=decoded(offer.nonce),
-        versions=offer.versions,
-        capabilities=offer.capabilities,
-        sdp=offer.sdp,
-    )
-
-
-def _answer_bytes(answer: Answer, mesh: str) -> bytes:
-    return signed.answer(
-        mesh=mesh,
-        source=answer.peer_id,
-        target=answer.target_id,
-        incarnation=answer.incarnation,
-        peer_incarnation=answer.peer_incarnation,
-        attempt=answer.attempt,
-        nonce=decoded(answer.nonce),
-        versions=answer.versions,
-        capabilities=answer.capabilities,
-        sdp=answer.sdp,
-        offer_nonce=decoded(answer.offer_nonce),
-        offer_hash=decoded(answer.offer_hash),
     )
 
 

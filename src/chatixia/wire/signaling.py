@@ -128,7 +128,7 @@ class PeerLeft(msgspec.Struct, tag="peer_left", omit_defaults=True):
 
 
 class Offer(msgspec.Struct, tag="offer", omit_defaults=True):
-    """A signed offer (``wire.signed.offer``). The registry stamps ``peer_id``."""
+    """A signed offer (``wire.signed.opening``). The registry stamps ``peer_id``."""
 
     target_id: Id
     sdp: Sdp
@@ -184,7 +184,7 @@ class Connect(msgspec.Struct, tag="connect", omit_defaults=True):
 
 
 class RelayOpen(msgspec.Struct, tag="relay_open", omit_defaults=True):
-    """Either end asks for a relay stream of that attempt (``wire.signed.relay_open``).
+    """Either end asks for a relay stream of that attempt (``wire.signed.opening``).
 
     ``certificate``: the one, DER in base64url, that it will use as TLS client. The registry stamps
     ``peer_id``. Where both ask at once the lower id's counts.

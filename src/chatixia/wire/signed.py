@@ -14,6 +14,7 @@ from typing import Final
 from chatixia.errors import BadRequest
 
 from .peer import Hello
+from .signaling import Answer, Offer, RelayOpen, RelayReady
 
 MEMBER: Final = "chatixia/member/1"
 REVOKE: Final = "chatixia/revoke/1"
@@ -71,133 +72,49 @@ def capabilities_hash(names: Iterable[str]) -> bytes:
     return hashlib.sha256(fields(names)).digest()
 
 
-def offer(
-    *,
-    mesh: str,
-    source: str,
-    target: str,
-    incarnation: str,
-    peer_incarnation: str,
-    attempt: int,
-    nonce: bytes,
-    versions: Iterable[int],
-    capabilities: Iterable[str],
-    sdp: str,
-) -> bytes:
-    """What the signature of an ``offer`` covers, under :data:`SIGNAL`."""
+Opening = Offer | Answer | RelayOpen | RelayReady
+"""The signed messages that open a path."""
+
+
+def kind(message: Opening) -> str:
+    """What such a message is called on the wire, and in its signature."""
+    return str(message.__struct_config__.tag)
+
+
+def context(message: Opening) -> str:
+    """The context under which it is signed."""
+    return SIGNAL if isinstance(message, Offer | Answer) else RELAY
+
+
+def opening(message: Opening, mesh: str) -> bytes:
+    """What the signature of a message that opens a path covers: its fields, what describes the
+    path (SHA-256 of the SDP, or the certificate), and to what a reply is bound.
+
+    Raises BadRequest for a field that is not base64url.
+    """
+    if isinstance(message, Offer | Answer):
+        described = digest(message.sdp)
+    else:
+        described = unb64(message.certificate)
+    bound: tuple[bytes, ...] = ()
+    if isinstance(message, Answer):
+        bound = unb64(message.offer_nonce), unb64(message.offer_hash)
+    elif isinstance(message, RelayReady):
+        bound = (unb64(message.open),)
     return fields(
         (
-            "offer",
+            kind(message),
             mesh,
-            source,
-            target,
-            incarnation,
-            peer_incarnation,
-            attempt,
-            nonce,
-            fields(versions),
-            capabilities_hash(capabilities),
-            digest(sdp),
-        )
-    )
-
-
-def answer(
-    *,
-    mesh: str,
-    source: str,
-    target: str,
-    incarnation: str,
-    peer_incarnation: str,
-    attempt: int,
-    nonce: bytes,
-    versions: Iterable[int],
-    capabilities: Iterable[str],
-    sdp: str,
-    offer_nonce: bytes,
-    offer_hash: bytes,
-) -> bytes:
-    """What the signature of an ``answer`` covers, under :data:`SIGNAL`."""
-    return fields(
-        (
-            "answer",
-            mesh,
-            source,
-            target,
-            incarnation,
-            peer_incarnation,
-            attempt,
-            nonce,
-            fields(versions),
-            capabilities_hash(capabilities),
-            digest(sdp),
-            offer_nonce,
-            offer_hash,
-        )
-    )
-
-
-def relay_open(
-    *,
-    mesh: str,
-    source: str,
-    target: str,
-    incarnation: str,
-    peer_incarnation: str,
-    attempt: int,
-    nonce: bytes,
-    versions: Iterable[int],
-    capabilities: Iterable[str],
-    certificate: bytes,
-) -> bytes:
-    """What the signature of a ``relay_open`` covers, under :data:`RELAY`. ``certificate``: DER."""
-    return fields(
-        (
-            "relay_open",
-            mesh,
-            source,
-            target,
-            incarnation,
-            peer_incarnation,
-            attempt,
-            nonce,
-            fields(versions),
-            capabilities_hash(capabilities),
-            certificate,
-        )
-    )
-
-
-def relay_ready(
-    *,
-    mesh: str,
-    source: str,
-    target: str,
-    incarnation: str,
-    peer_incarnation: str,
-    attempt: int,
-    nonce: bytes,
-    versions: Iterable[int],
-    capabilities: Iterable[str],
-    certificate: bytes,
-    open_hash: bytes,
-) -> bytes:
-    """What the signature of a ``relay_ready`` covers, under :data:`RELAY`; ``open_hash``: SHA-256
-    of what the signature of the ``relay_open`` covers."""
-    return fields(
-        (
-            "relay_ready",
-            mesh,
-            source,
-            target,
-            incarnation,
-            peer_incarnation,
-            attempt,
-            nonce,
-            fields(versions),
-            capabilities_hash(capabilities),
-            certificate,
-            open_hash,
+            message.peer_id,
+            message.target_id,
+            message.incarnation,
+            message.peer_incarnation,
+            message.attempt,
+            unb64(message.nonce),
+            fields(message.versions),
+            capabilities_hash(message.capabilities),
+            described,
+            *bound,
         )
     )
 

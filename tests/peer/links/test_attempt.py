@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from chatixia.core.handshake import make_hello, sign_answer, sign_offer
+from chatixia.core.handshake import make_hello
 from chatixia.core.hello import EARLY_BYTES
+from chatixia.core.openings import sign_opening, sign_reply
 from chatixia.core.session import LINK_WINDOW
 from chatixia.errors import MeshError
 from chatixia.peer.engines.base import Connection
@@ -266,7 +267,7 @@ class Mallory:
                     nonce=frame.nonce,
                     capabilities=frame.capabilities,
                 )
-                self._send(sign_offer(made, self.me))
+                self._send(sign_opening(made, self.me))
             case Answer():
                 assert self.offer
                 made = Answer(
@@ -278,7 +279,7 @@ class Mallory:
                     nonce=frame.nonce,
                     capabilities=frame.capabilities,
                 )
-                self._send(sign_answer(made, self.offer, self.me))
+                self._send(sign_reply(made, self.offer, self.me))
             case IceCandidate():
                 frame.target_id = "zoe" if frame.peer_id == "alice" else "alice"
                 frame.incarnation = self.me.incarnation

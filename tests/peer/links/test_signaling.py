@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chatixia.core.handshake import sign_offer
+from chatixia.core.openings import sign_opening
 from chatixia.errors import Denied, NameTaken, PeerRestarted
 from chatixia.wire import signed
 from chatixia.wire.peer import CAPABILITIES
@@ -55,7 +55,7 @@ def offer(me: Any, to: Node, **fields: Any) -> Offer:
         "nonce": signed.b64(b"n" * 16),
         "capabilities": list(CAPABILITIES),
     }
-    made = sign_offer(Offer(to.id, **{**said, **fields}), me)
+    made = sign_opening(Offer(to.id, **{**said, **fields}), me)
     made.peer_id = me.id
     return made
 

@@ -15,16 +15,17 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from chatixia.core.capabilities import STATUS
-from chatixia.core.handshake import (
-    NONCE_BYTES,
-    HelloBinding,
-    VerifiedDescription,
-    check_answer,
-    sign_answer,
-    sign_offer,
-)
+from chatixia.core.handshake import NONCE_BYTES
 from chatixia.core.hello import HelloExchange
 from chatixia.core.membership import Member
+from chatixia.core.openings import (
+    VerifiedOpening,
+    binding_of,
+    check_reply,
+    opening_hash,
+    sign_opening,
+    sign_reply,
+)
 from chatixia.core.ports import LocalIdentity
 from chatixia.core.sdp import check_candidate
 from chatixia.core.shares import holder_of
@@ -42,7 +43,7 @@ from chatixia.peer.engines.base import (
 from chatixia.wire import signed
 from chatixia.wire.base import VERSIONS
 from chatixia.wire.peer import CAPABILITIES, CHANNEL, STATUS_CHANNEL, Bye, Hello
-from chatixia.wire.signaling import Answer, IceCandidate, Offer
+from chatixia.wire.signaling import Answer, IceCandidate, Offer, RelayOpen
 from chatixia.world import World
 
 from .datagrams import DatagramChannel
@@ -173,7 +174,7 @@ class LinkAttempt:
             versions=self.versions,
             capabilities=list(self.capabilities),
         )
-        self._offer = sign_offer(offer, self._me)
+        self._offer = sign_opening(offer, self._me)
         self._host.tell(self._offer)
         self.trace.step("offer sent")
         self.trace.description(sdp, local=True)
@@ -183,18 +184,17 @@ class LinkAttempt:
         if self._offer is None or self.exchange is not None or self.over or not self.connection:
             return
         now, book = self._me.clock.now(), self._me.book
-        description = check_answer(answer, self._offer, self._me, book, now=now)
-        self._bind(description, self._offer.sdp, answer.sdp, offerer=True)
+        opening = check_reply(answer, self._offer, self._me, book, now=now)
+        self._bind_connection(opening, self._offer, self.connection)
         self.trace.step("answer came")
         self.trace.description(answer.sdp, local=False)
         await self.connection.accept(answer.sdp)
 
-    async def answer(self, offer: Offer, description: VerifiedDescription) -> None:
+    async def answer(self, offer: Offer, opening: VerifiedOpening) -> None:
         """Answer a checked offer."""
         connection = await self._connect()
         connection.on_channel = self._adopt
         sdp = await connection.answer(offer.sdp)
-        self._bind(description, offer.sdp, sdp, offerer=False)
         answer = Answer(
             self.peer,
             sdp,
@@ -205,7 +205,9 @@ class LinkAttempt:
             versions=self.versions,
             capabilities=list(self.capabilities),
         )
-        self._host.tell(sign_answer(answer, offer, self._me))
+        sign_reply(answer, offer, self._me)
+        self._bind_connection(opening, answer, connection)
+        self._host.tell(answer)
         self.trace.step("offer came, answer sent")
         self.trace.description(offer.sdp, local=False)
         self.trace.description(sdp, local=True)
@@ -221,34 +223,29 @@ class LinkAttempt:
         self._host.connected(self)
         return connection
 
-    def _bind(
-        self, description: VerifiedDescription, offer: str, answer: str, *, offerer: bool
+    def _bind_connection(
+        self, opening: VerifiedOpening, message: Offer | Answer, connection: Connection
     ) -> None:
-        assert self.connection
-        local, remote = self._nonce, description.nonce
-        nonces = local + remote if offerer else remote + local
-        self.link = hashlib.sha256(nonces).hexdigest()[:12]
-        binding = HelloBinding(
-            path="direct",
-            mesh=self._me.mesh,
-            me=self._me.id,
-            peer=self.peer,
+        self._bind(opening, message, connection.local_fingerprint())
+        if self.exchange and STATUS in self.exchange.capabilities:
+            self.datagrams = DatagramChannel(connection.create_channel, self._host.world)
+
+    def _bind(self, opening: VerifiedOpening, message: signed.Opening, fingerprint: bytes) -> None:
+        """Prove by hello what both described: ``opening`` of the peer, and my ``message``, with
+        SHA-256 of my certificate."""
+        offerer = isinstance(message, Offer | RelayOpen)
+        nonces = (self._nonce, opening.nonce) if offerer else (opening.nonce, self._nonce)
+        self.link = hashlib.sha256(b"".join(nonces)).hexdigest()[:12]
+        binding = binding_of(
+            self._me,
+            opening,
             offerer=offerer,
-            nonce=local,
-            peer_nonce=remote,
-            incarnation=self._me.incarnation,
-            peer_incarnation=self.incarnation,
+            nonce=self._nonce,
+            hash=opening_hash(message, self._me.mesh),
+            fingerprint=fingerprint,
             capabilities=self.capabilities,
-            peer_capabilities=description.capabilities,
-            version=description.version,
-            fingerprint=self.connection.local_fingerprint(),
-            peer_fingerprint=description.description.fingerprint,
-            offer_hash=signed.digest(offer),
-            answer_hash=signed.digest(answer),
         )
-        self.exchange = HelloExchange(binding, description.member, self._me)
-        if STATUS in self.exchange.capabilities:
-            self.datagrams = DatagramChannel(self.connection.create_channel, self._host.world)
+        self.exchange = HelloExchange(binding, opening.member, self._me)
 
     def _gathered(self, candidate: Candidate | None) -> None:
         if not self.over:

@@ -4,19 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 from typing import Any
 
-from chatixia.core.hello import HelloExchange
-from chatixia.core.openings import (
-    VerifiedOpening,
-    binding_of,
-    check_ready,
-    open_hash,
-    ready_hash,
-    sign_open,
-    sign_ready,
-)
+from chatixia.core.openings import VerifiedOpening, check_reply, sign_opening, sign_reply
 from chatixia.errors import MeshError, Unreachable
 from chatixia.peer.engines.base import PathStats
 from chatixia.wire import signed
@@ -47,7 +37,7 @@ class RelayAttempt(LinkAttempt):
     async def offer(self) -> None:
         """Send a signed ``relay_open``."""
         message = RelayOpen(**self._fields())
-        self._sent = sign_open(message, self._me)
+        self._sent = sign_opening(message, self._me)
         if not self._host.tell(self._sent):
             raise Unreachable("There is no login that could carry a relay stream.")
         self.trace.step("relay_open sent")
@@ -57,15 +47,15 @@ class RelayAttempt(LinkAttempt):
         if self._sent is None or self.exchange is not None or self.over:
             return
         now, book = self._me.clock.now(), self._me.book
-        opening = check_ready(message, self._sent, self._me, book, now=now)
-        self._bind_stream(opening, open_hash(self._sent, self._me.mesh), opened=True)
+        opening = check_reply(message, self._sent, self._me, book, now=now)
+        self._bind(opening, self._sent, self._streams.certificate.fingerprint)
         self.trace.step("relay_ready came")
         self._begin(opening)
 
     async def reply(self, message: RelayOpen, opening: VerifiedOpening) -> None:
         """Reply to a checked ``relay_open``; I am the TLS server."""
-        ready = sign_ready(RelayReady(**self._fields()), message, self._me)
-        self._bind_stream(opening, ready_hash(ready, self._me.mesh), opened=False)
+        ready = sign_reply(RelayReady(**self._fields()), message, self._me)
+        self._bind(opening, ready, self._streams.certificate.fingerprint)
         self._begin(opening)
         self._host.tell(ready)
         self.trace.step("relay_open came, relay_ready sent")
@@ -84,20 +74,6 @@ class RelayAttempt(LinkAttempt):
             "versions": self.versions,
             "capabilities": list(self.capabilities),
         }
-
-    def _bind_stream(self, opening: VerifiedOpening, hash: bytes, *, opened: bool) -> None:
-        nonces = (self._nonce, opening.nonce) if opened else (opening.nonce, self._nonce)
-        self.link = hashlib.sha256(b"".join(nonces)).hexdigest()[:12]
-        binding = binding_of(
-            self._me,
-            opening,
-            opened=opened,
-            nonce=self._nonce,
-            hash=hash,
-            certificate=self._streams.certificate.fingerprint,
-            capabilities=self.capabilities,
-        )
-        self.exchange = HelloExchange(binding, opening.member, self._me)
 
     def _begin(self, opening: VerifiedOpening) -> None:
         server = self._sent is None

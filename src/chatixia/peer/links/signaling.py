@@ -10,8 +10,7 @@ from typing import Final
 
 import msgspec
 
-from chatixia.core.handshake import check_offer
-from chatixia.core.openings import check_open
+from chatixia.core.openings import check_opening
 from chatixia.core.paths import DIRECT, RELAY, Sink
 from chatixia.errors import (
     Denied,
@@ -133,12 +132,12 @@ class LinkSignaling:
     def _offer(self, peer: LinkedPeer, offer: Offer) -> None:
         now = self._now()
         self._admit(peer, offer, now)
-        description = check_offer(offer, self._me, self._me.book, now=self._me.clock.now())
+        opening = check_opening(offer, self._me, self._me.book, now=self._me.clock.now())
         sink: Sink = []
-        number, incarnation = description.attempt, description.incarnation
+        number, incarnation = opening.attempt, opening.incarnation
         peer.link.offered(incarnation, number, now, sink)
         self._effects.accept(
-            peer, sink, number, incarnation, lambda attempt: attempt.answer(offer, description)
+            peer, sink, number, incarnation, lambda attempt: attempt.answer(offer, opening)
         )
 
     def _answer(self, peer: LinkedPeer, answer: Answer) -> None:
@@ -151,7 +150,7 @@ class LinkSignaling:
     def _relay_open(self, peer: LinkedPeer, message: RelayOpen) -> None:
         now = self._now()
         self._admit(peer, message, now)
-        opening = check_open(message, self._me, self._me.book, now=self._me.clock.now())
+        opening = check_opening(message, self._me, self._me.book, now=self._me.clock.now())
         sink: Sink = []
         number, incarnation = opening.attempt, opening.incarnation
         peer.link.offered(incarnation, number, now, sink, RELAY.name)

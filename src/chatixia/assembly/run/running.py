@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any, Final, Protocol
 
@@ -55,6 +55,9 @@ class Runnable(Protocol):
         ...
 
 
+Following = Callable[[], Awaitable[Sequence[Runnable]]]
+"""Waits for the agents that take the place of those that run."""
+
 _collected: ContextVar[list[Any] | None] = ContextVar("collected", default=None)
 
 
@@ -77,10 +80,14 @@ def to_stderr(line: str) -> None:
 
 
 def run(
-    agents: Sequence[Runnable], tell: Tell = to_stderr, first: Callable[[], None] = lambda: None
+    agents: Sequence[Runnable],
+    tell: Tell = to_stderr,
+    first: Callable[[], None] = lambda: None,
+    following: Following | None = None,
 ) -> None:
     """Serve ``agents`` until Ctrl-C or SIGTERM. ``tell`` gets a line when one is online;
-    ``first`` is called before anything starts, unless agents are only collected.
+    ``first`` is called before anything starts, unless agents are only collected. ``following``:
+    what takes their place, once it is there.
 
     Raises LoopRunning inside a loop, the refusal of a start, or why a login ended for good.
     """
@@ -88,15 +95,16 @@ def run(
     if collected is not None:
         collected.extend(agents)
         return
-    _check(agents)
+    check(agents)
     first()
     from chatixia.client.loop import peer_loop
 
     with asyncio.Runner(loop_factory=peer_loop()) as runner:
-        runner.run(_serve(agents, tell))
+        runner.run(_serve(agents, tell, following))
 
 
-def _check(agents: Sequence[Runnable]) -> None:
+def check(agents: Sequence[Runnable]) -> None:
+    """Raises LoopRunning inside a loop, ConfigError where they cannot run together."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -113,18 +121,68 @@ def _check(agents: Sequence[Runnable]) -> None:
         raise ConfigError("Two agents of one process have the same name.")
 
 
-async def _serve(agents: Sequence[Runnable], tell: Tell) -> None:
+async def _serve(
+    agents: Sequence[Runnable], tell: Tell, following: Following | None = None
+) -> None:
     stop = asyncio.Event()
-    for agent in agents:
-        agent.on_fault = stop.set
     with _signals(stop):
+        if following is None:
+            await _serve_until(agents, stop, None, tell)
+        else:
+            await _serve_generations(agents, stop, following, tell)
+
+
+async def _serve_generations(
+    agents: Sequence[Runnable], stop: asyncio.Event, following: Following, tell: Tell
+) -> None:
+    """The first must start; of later ones an error is told, and what follows takes their place."""
+    is_first = True
+    while not stop.is_set():
+        change = asyncio.ensure_future(following())
         try:
-            await _until(stop, asyncio.gather(*(_start(agent, tell) for agent in agents)))
-            settled = asyncio.get_running_loop().call_later(SETTLED_S, _give_back)
-            await stop.wait()
-            settled.cancel()
+            await _serve_until(agents, stop, change, tell)
+        except MeshError as error:
+            if is_first:
+                raise
+            tell(f"  reload    {error.message}")
+            await _either(stop, change)
         finally:
-            await _stop(agents)
+            if not change.done():
+                change.cancel()
+                await asyncio.wait([change])
+        if not change.cancelled():
+            agents, is_first = change.result(), False
+
+
+async def _either(stop: asyncio.Event, change: asyncio.Future[Any]) -> None:
+    wish = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait([wish, change], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        wish.cancel()
+
+
+async def _serve_until(
+    agents: Sequence[Runnable], stop: asyncio.Event, change: asyncio.Future[Any] | None, tell: Tell
+) -> None:
+    """Serve until ``stop`` is set, a login ends for good, or ``change`` is done; then stop them.
+
+    Raises the refusal of a start, or why a login ended.
+    """
+    end = asyncio.Event()
+    for agent in agents:
+        agent.on_fault = end.set
+    wishes = [asyncio.ensure_future(each.wait()) for each in (stop, end)]
+    ends = wishes if change is None else [*wishes, change]
+    try:
+        await _until(ends, asyncio.gather(*(_start(agent, tell) for agent in agents)))
+        settled = asyncio.get_running_loop().call_later(SETTLED_S, _give_back)
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        settled.cancel()
+    finally:
+        for wish in wishes:
+            wish.cancel()
+        await _stop(agents)
     for agent in agents:
         if agent.fault is not None:
             raise agent.fault
@@ -141,15 +199,13 @@ def _give_back() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-async def _until(stop: asyncio.Event, starting: asyncio.Future[Any]) -> None:
-    """Wait for the starts, or for the wish to stop; an error of a start is raised."""
-    wish = asyncio.ensure_future(stop.wait())
+async def _until(ends: Sequence[asyncio.Future[Any]], starting: asyncio.Future[Any]) -> None:
+    """Wait for the starts, or for one of ``ends``; an error of a start is raised."""
     try:
-        await asyncio.wait([starting, wish], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([starting, *ends], return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             starting.result()
     finally:
-        wish.cancel()
         if not starting.done():
             starting.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -24,6 +24,7 @@ os.environ.setdefault("CHATIXIA_LINKS_RELAY", "false")  # as tests.lab.procs.Pro
 INTEGRATION = (
     "assembly",
     "bench",
+    "cli/test_chat.py",
     "hub",
     "interop",
     "lab",

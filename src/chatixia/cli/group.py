@@ -63,6 +63,12 @@ def _ask() -> click.Command:
     return ask
 
 
+def _chat() -> click.Command:
+    from .chat import chat
+
+    return chat
+
+
 def _ping() -> click.Command:
     from .ping import ping
 
@@ -152,6 +158,7 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
         "agents": Entry(_agents, "List the agents and what they can do"),
         "call": Entry(_call, "Call a skill of an agent"),
         "ask": Entry(_ask, "Ask an agent something in plain language"),
+        "chat": Entry(_chat, "Talk with an agent, line by line"),
         "ping": Entry(_ping, "Measure the round trip to an agent"),
         "tasks": Entry(_tasks, "List, show, submit, retry and cancel queued work"),
         "memory": Entry(_memory, "Show, export and forget an agent's conversations"),

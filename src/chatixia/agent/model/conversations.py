@@ -19,7 +19,7 @@ from . import compact, digest
 from .stored import answer_of, shape_of, unknown_results
 from .words import Compaction, MessageShape
 
-MAX_SESSION: Final = 128
+MAX_SESSION: Final = 64
 FULL: Final = 0.5
 """Of the bytes of a conversation: above it the digest takes over, before the oldest turns go."""
 LEAST_SHARE: Final = 4

@@ -3,7 +3,7 @@
 import asyncio
 from contextvars import ContextVar
 
-from chatixia.background import BackgroundTasks, ends
+from chatixia.background import BackgroundTasks, Pauses, ends
 from chatixia.world import EAGER
 
 SEEN: ContextVar[str] = ContextVar("SEEN", default="nothing")
@@ -86,3 +86,15 @@ async def test_a_stop_may_wait_and_a_failure_is_passed_on():
     await background.stop(5)
     assert ended == [1] and not background
     assert [type(error) for error in errors] == [ValueError]
+
+
+async def test_pauses_end_by_time_or_all_at_once():
+    pauses, came = Pauses(), asyncio.get_running_loop().create_future()
+    await pauses.sleep(0)
+    await pauses.until(came, 0.001)
+    assert came.cancelled()
+    waits = [asyncio.ensure_future(pauses.sleep(600)) for _ in range(2)]
+    await asyncio.sleep(0)
+    pauses.end()
+    async with asyncio.timeout(5):
+        await asyncio.gather(*waits)

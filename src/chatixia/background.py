@@ -1,4 +1,4 @@
-"""Tasks that run beside: kept, so that a stop can await and cancel them."""
+"""Tasks that run beside: kept, so that a stop can await and cancel them; and waits likewise."""
 
 from __future__ import annotations
 
@@ -66,6 +66,36 @@ class BackgroundTasks:
             await asyncio.wait(self._tasks, timeout=patience)
         self.cancel()
         await self.wait()
+
+
+class Pauses:
+    """Waits that :meth:`end` ends all at once, on the clock of ``later`` (the loop's by default):
+    it calls back after so many seconds, and its timer can be cancelled."""
+
+    def __init__(self, later: Callable[[float, Callable[[], Any]], Any] | None = None) -> None:
+        self._later = later
+        self._waiters: set[asyncio.Future[Any]] = set()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait so long, or until :meth:`end`."""
+        await self.until(asyncio.get_running_loop().create_future(), seconds)
+
+    async def until(self, waiter: asyncio.Future[Any], seconds: float) -> None:
+        """Wait until ``waiter`` is done; it is cancelled after ``seconds``, and by :meth:`end`."""
+        later = self._later or asyncio.get_running_loop().call_later
+        timer = later(max(seconds, 0.0), waiter.cancel)
+        self._waiters.add(waiter)
+        try:
+            await asyncio.wait((waiter,))
+        finally:
+            timer.cancel()
+            self._waiters.discard(waiter)
+            waiter.cancel()
+
+    def end(self) -> None:
+        """End each of them now."""
+        for waiter in self._waiters:
+            waiter.cancel()
 
 
 def ends(error: BaseException, task: asyncio.Task[Any] | None) -> bool:

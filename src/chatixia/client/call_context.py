@@ -23,9 +23,9 @@ from .affinity import LoopAffinity
 from .warmer import Warmer
 
 if TYPE_CHECKING:
-    from asyncio import Future
-
     from msgspec import Struct
+
+    from chatixia.background import Pauses
 
     from .request_scope import RequestScope
 
@@ -88,7 +88,7 @@ class CallContext:
         self.affinity: LoopAffinity = LoopAffinity() if root is None else root.affinity
         self._root = root
         self.forked = False
-        self._pauses: set[Future[None]] = set()
+        self._pauses: Pauses | None = None
         self._send = self.affinity.guard(port.call)
         plain = not path and deadline is None and not traceparent and scope is None
         self.call: Callable[[Outgoing], Awaitable[CallAnswer]] = (
@@ -198,17 +198,11 @@ class CallContext:
 
     async def pause(self, seconds: float) -> None:
         """Wait before another try; :meth:`lock` ends it, so that the try fails at once."""
-        from asyncio import get_running_loop
+        from chatixia.background import Pauses
 
-        loop = get_running_loop()
-        waiter: Future[None] = loop.create_future()
-        timer = loop.call_later(seconds, _end, waiter)
-        self._pauses.add(waiter)
-        try:
-            await waiter
-        finally:
-            timer.cancel()
-            self._pauses.discard(waiter)
+        if self._pauses is None:
+            self._pauses = Pauses()
+        await self._pauses.sleep(seconds)
 
     def warm(self, name: AgentId) -> None:
         """Open a link to ``name`` for calls to come."""
@@ -217,18 +211,13 @@ class CallContext:
     def lock(self, reason: str = CLOSED) -> None:
         """The mesh is closed: refuse what is called from now on with ``reason`` and its cure."""
         self.shut(reason)
-        for waiter in self._pauses:
-            _end(waiter)
+        if self._pauses is not None:
+            self._pauses.end()
 
     def shut(self, reason: str = FORKED) -> None:
         """Refuse whatever is called from now on; touches no loop, for a process that forked."""
         self._port = _ClosedPort(self.id, reason)
         self.call = self._port.call
-
-
-def _end(waiter: Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)
 
 
 class _ClosedPort:

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
+from chatixia.background import Pauses
+
 
 class TimerHandle(Protocol):
     """A timer that can be cancelled."""
@@ -34,9 +36,4 @@ class LoopTimers:
 
 async def sleep(timers: Timers, seconds: float) -> None:
     """Wait on the clock of ``timers``."""
-    waiter = asyncio.get_running_loop().create_future()
-    timer = timers.later(seconds, lambda: None if waiter.done() else waiter.set_result(None))
-    try:
-        await waiter
-    finally:
-        timer.cancel()
+    await Pauses(timers.later).sleep(seconds)

@@ -15,7 +15,6 @@ Frames are lost and reordered one by one, as no real path does: the session must
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, cast
@@ -35,6 +34,7 @@ from chatixia.errors import (
 from chatixia.ids import AgentId
 from chatixia.peer.engines.base import EngineRefused
 from chatixia.peer.ports import Access, LinkListener
+from chatixia.peer.timers import sleep
 from chatixia.wire.peer import CAPABILITIES, SkillInfo
 from chatixia.wire.registry import AgentQuery, AgentRecord, AgentRef, Agents, Capabilities, Route
 from chatixia.wire.signaling import LinkReport
@@ -288,13 +288,8 @@ class Network:
 
     async def sleep(self, seconds: float) -> None:
         """Until that much fake time has passed."""
-        over = asyncio.get_running_loop().create_future()
-        timer = self.world.later(seconds, lambda: None if over.done() else over.set_result(None))
-        try:
-            with self.works.ask():
-                await over
-        finally:
-            timer.cancel()
+        with self.works.ask():
+            await sleep(self.world, seconds)
 
     # -- the directory
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from chatixia.background import BackgroundTasks
+from chatixia.background import BackgroundTasks, Pauses
 from chatixia.core import route
 from chatixia.core.ports import CallAnswer, Outgoing
 from chatixia.core.queued import VIA, call_error, not_fetched, submission, task_value
@@ -74,14 +74,14 @@ class QueueClient:
     """Calls over the durable queue, and the pushes about tasks of ours."""
 
     def __init__(self, registry: RegistryPort, world: World, timers: Timers) -> None:
-        self._registry, self._world, self._timers = registry, world, timers
-        self._waiting: dict[str, asyncio.Future[t.Task | None]] = {}
+        self._registry, self._world = registry, world
+        self._waiting: dict[str, asyncio.Future[t.Task]] = {}
         self._listeners: dict[str, ProgressListener] = {}
         self._watched: dict[str, set[asyncio.Queue[msgspec.Struct]]] = {}
         self._unsubscribed: set[str] = set()
         """Watched in an earlier login: the one that stands is pushed nothing about them."""
         self._background = BackgroundTasks()
-        self._pauses: set[asyncio.Future[Any]] = set()
+        self._pauses = Pauses(timers.later)
         self._over: MeshError | None = None
 
     @property
@@ -160,7 +160,7 @@ class QueueClient:
                     if tries.in_doubt:
                         self._cancel_later(task.id)  # nobody waits for it any more
                     raise _no_queue(last, task.target_agent_id) from None
-                await self._sleep(RETRY)
+                await self._pauses.sleep(RETRY)
             else:
                 return str(done.task_id)
 
@@ -189,16 +189,11 @@ class QueueClient:
     async def _push(self, name: str, seconds: float) -> t.Task | None:
         """The final row if it is pushed in that time."""
         waiter = self._waiting[name]
-        timer = self._timers.later(
-            seconds, lambda: None if waiter.done() else waiter.set_result(None)
-        )
-        try:
-            row = await waiter
-        finally:
-            timer.cancel()
-        if row is None:
-            self._expect(name)
-        return row
+        await self._pauses.until(waiter, seconds)
+        if not waiter.cancelled():
+            return waiter.result()
+        self._expect(name)
+        return None
 
     async def _look(self, name: str, timeout: float = 5.0) -> t.Task | None:
         with contextlib.suppress(MeshError):
@@ -242,7 +237,7 @@ class QueueClient:
                     except NotFound:
                         if not pause:
                             return
-                    await self._sleep(pause)
+                    await self._pauses.sleep(pause)
 
         self._background.spawn(cancel())
 
@@ -288,31 +283,15 @@ class QueueClient:
         if not queue.empty():
             return queue.get_nowait()
         getter = asyncio.ensure_future(queue.get())
-        await self._until(getter, min(max(WATCH_POLL, len(self._watched) / POLLS), left))
+        await self._pauses.until(getter, min(max(WATCH_POLL, len(self._watched) / POLLS), left))
         return None if getter.cancelled() else getter.result()
-
-    async def _until(self, waiter: asyncio.Future[Any], seconds: float) -> None:
-        """Wait until done, or cancel it after ``seconds`` of the mesh's clock."""
-        timer = self._timers.later(max(seconds, 0.0), lambda: _give_up(waiter))
-        self._pauses.add(waiter)
-        try:
-            await asyncio.wait((waiter,))
-        finally:
-            timer.cancel()
-            self._pauses.discard(waiter)
-            waiter.cancel()
-
-    async def _sleep(self, seconds: float) -> None:
-        await self._until(asyncio.get_running_loop().create_future(), seconds)
 
     def end(self, error: MeshError) -> None:
         """End each wait with ``error``, now and from now on."""
         self._over = error
         for waiter in self._waiting.values():
-            if not waiter.done():
-                waiter.set_result(None)  # it expects another, and hears
-        for pause in self._pauses:
-            pause.cancel()
+            waiter.cancel()  # it expects another, and hears
+        self._pauses.end()
 
     def _check(self) -> None:
         if self._over is not None:
@@ -343,10 +322,6 @@ def left_behind(agent: AgentId) -> Unreachable:
     """What a call ends with whose task was given to ``agent`` and came back."""
     text = f"{agent} was given the work and did not end it."
     return Unreachable(text, agent=agent, via=VIA, outcome="unknown")
-
-
-def _give_up(waiter: asyncio.Future[Any]) -> None:
-    waiter.cancel()
 
 
 def _no_queue(error: MeshError, agent: str) -> MeshError:

@@ -89,6 +89,35 @@ def test_a_call_outlives_its_path(stage: Stage, name: str):
     assert stage.ledger.read_text() == "bob 1\n"
 
 
+@pytest.mark.parametrize(
+    "silently", [False, pytest.param(True, marks=pytest.mark.soak)], ids=["restarted", "running"]
+)
+def test_a_registry_that_moves_is_found_again_and_no_call_notices(stage: Stage, silently: bool):
+    """Its machine has another address, and its name follows: it was restarted for that, or nobody
+    was told."""
+    stage.public = "registry.lab"
+    stage.set_up(SCENES["cone, cone"])
+    call = asked(stage, 2.0 if not silently else 45.0)
+    assert stage.host
+    if not silently:
+        stage.kill_registry()
+    old, new = stage.host.ip, stage.net.renumber(stage.host)
+    stage.tell_name()
+    if not silently:
+        stage.serve()
+    assert answer(call)["value"] == 1 and stage.ledger.read_text() == "bob 1\n"
+    began = time.monotonic()
+    until_sync(lambda: online(stage) == {"anna", "bob"}, LONG, pause=0.2)
+    assert stage.via() in ("direct", "relay"), "links open through it"
+    print(f"from {old} to {new}: both are back {time.monotonic() - began:.1f} s later")
+
+
+def online(stage: Stage) -> set[str]:
+    """Who is there, as the registry says."""
+    listed = stage.cli("agents")["agents"]
+    return {each["agent_id"] for each in listed if each["status"] != "offline"}
+
+
 def udp(stage: Stage, seconds: float) -> None:
     stage.anna.router.block_udp()
     time.sleep(seconds)

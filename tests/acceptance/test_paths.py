@@ -90,7 +90,8 @@ AIORTC: dict[tuple[str, str], str] = {}
 class Stage(TestMesh):
     """The registry, the TURN server and two agents of a scene, each in its place.
 
-    ``program``: what the agents are; ``settings``: more of their environment.
+    ``program``: what the agents are; ``settings``: more of their environment; ``public``: by what
+    name the registry is found, where not by its address.
     """
 
     program = WORKER
@@ -104,6 +105,7 @@ class Stage(TestMesh):
         self.ledger = folder / "ledger"
         self.first = ""
         self.settings: dict[str, str] = {}
+        self.public = ""
 
     def set_up(self, scene: Scene, **engines: str) -> None:
         """Start all of it; the fences stand before the agents do."""
@@ -113,6 +115,7 @@ class Stage(TestMesh):
             env = {"TURN_URL": self.turn.urls(), "TURN_SECRET": self.turn.secret}
         self.serve(**env)
         self.anna, self.bob = scene.homes(self.net)
+        self.tell_name()
         scene.fence(self.anna, self.bob)
         for name in ("anna", "bob"):
             self.begin(name, engines.get(name, "wrtc"))
@@ -128,9 +131,17 @@ class Stage(TestMesh):
     def serve(self, **env: str) -> None:
         """Start the registry (again), on its public address."""
         assert self.host
-        words = ("up", "--port", "0", "--public", self.host.ip, "--tls-port", str(REGISTRY))
+        public = self.public or self.host.ip
+        words = ("up", "--port", "0", "--public", public, "--tls-port", str(REGISTRY))
         self.registry = self.procs.start(*words, host=self.host, **env)
         self.registry.wait_for(r"next\s|ready", timeout=LONG)
+
+    def tell_name(self) -> None:
+        """Let the agents' hosts find the registry by its name, if it has one."""
+        assert self.host
+        if self.public:
+            for home in (self.anna, self.bob):
+                home.host.know(**{self.public.replace(".", "_"): self.host.ip})
 
     def at(self, host: Host, name: str, **env: str) -> None:
         """Start a worker in a place of its own."""

@@ -130,6 +130,16 @@ class Internet:
         sh("ip", "-n", host.name, "route", "add", "default", "via", gateway)
         return host
 
+    def renumber(self, host: Host) -> str:
+        """Give a public host another address; the new one."""
+        old, number = host.ip, int(host.ip.rpartition(".")[2])
+        host.ip = f"{PUBLIC}.{number + 60}"
+        sh("ip", "-n", host.name, "address", "del", f"{old}/24", "dev", "eth0")
+        self._address(host, "eth0", host.ip)
+        gateway = f"{PUBLIC}.254"
+        sh("ip", "-n", host.name, "route", "replace", "default", "via", gateway)
+        return host.ip
+
     def behind(self, kind: Kind, outer: Router | None = None, wire: Wire | None = None) -> Home:
         """A new host behind a new NAT, which is on the public switch or behind ``outer``.
 

@@ -19,10 +19,13 @@ import secrets
 import shutil
 import signal
 import subprocess
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 NEEDED = ("ip", "nft")
+NAMES = Path("/etc/netns")
+"""`ip netns exec` shows a process the files of /etc/netns/HOST in the place of those of /etc."""
 CUT = """
 table inet {table} {{
   chain output {{
@@ -91,6 +94,14 @@ class Host:
         self.processes.append(process)
         return process
 
+    def know(self, **names: str) -> None:
+        """Let what is started from now on find these names of hosts, ``_`` for a dot; a later call
+        changes them for what runs already, too."""
+        lines = [f"{ip} {name.replace('_', '.')}" for name, ip in names.items()]
+        folder = NAMES / self.name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "hosts").write_text("\n".join(("127.0.0.1 localhost", *lines, "")))
+
     def nft(self, rules: str) -> None:
         """Load nftables rules in here."""
         sh(*self.inside("nft", "-f", "-"), stdin=rules)
@@ -125,6 +136,7 @@ class Host:
         for pid in sh("ip", "netns", "pids", self.name).split():
             os.kill(int(pid), signal.SIGKILL)
         sh("ip", "netns", "delete", self.name)
+        shutil.rmtree(NAMES / self.name, ignore_errors=True)
 
 
 class Counter:

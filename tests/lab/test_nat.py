@@ -92,3 +92,16 @@ def test_two_nats_a_neighbour_and_a_new_address(lab: Lab):
     assert new != old
     [seen] = mapped(home.host, server)
     assert seen.startswith(new)
+
+
+def test_a_host_that_moves_is_found_by_its_name(lab: Lab):
+    net = Internet(lab)
+    server, home = net.public(), net.behind("cone")
+    home.host.know(server_lab=server.ip)
+    echo_on(server)
+    assert ask(home.host, "server.lab", "tcp") == "hi"
+    old = server.ip
+    assert net.renumber(server) != old
+    assert ask(home.host, "server.lab", "tcp") != "hi"
+    home.host.know(server_lab=server.ip)
+    assert ask(home.host, "server.lab", "tcp") == "hi"

@@ -98,6 +98,16 @@ def afresh(original: Any) -> Any:
     return open_
 
 
+def endless(original: Any) -> Any:
+    """Take every byte for a sign of life."""
+
+    def take(self: Any, offset: int, data: bytes) -> bool:
+        self.waited = 0.0
+        return bool(original(self, offset, data))
+
+    return take
+
+
 WIRES = "tests/acceptance/test_artifacts.py"
 
 FAULTS: list[Fault] = [
@@ -136,6 +146,18 @@ FAULTS: list[Fault] = [
             f"{FILES}::test_a_size_beyond_the_disk_is_refused_before_a_byte_comes",
             f"{FILES}::test_a_file_that_has_no_room_at_its_place_is_refused_though_its_part_would_fit",
         ),
+    ),
+    Fault(
+        "artifact-dribbled",
+        "a sender that dribbles holds its reader for a minute",
+        {"chatixia.peer.artifacts.download:ActiveDownload.take": endless},
+        (f"{DOWNLOAD}::test_a_sender_that_dribbles_is_given_up",),
+    ),
+    Fault(
+        "artifact-read-ahead-kept",
+        "a receiver that takes nothing keeps nothing in the sender's memory",
+        {"chatixia.peer.artifacts.upload:ArtifactUploads._let_go": always(None)},
+        (f"{UPLOAD}::test_a_receiver_that_takes_nothing_keeps_nothing_in_memory_here",),
     ),
     Fault(
         "artifact-in-turn-only",

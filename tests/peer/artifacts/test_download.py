@@ -139,9 +139,43 @@ async def test_what_never_ends_is_given_up():
         await pair.pump()
         pair.b.ring(AGAIN_SECONDS)
         await asyncio.sleep(0)
-    with pytest.raises(Unreachable, match="No byte"):
+    with pytest.raises(Unreachable, match="Next to nothing"):
         await task
     assert pair.b.transfers.idle
+
+
+async def test_a_sender_that_dribbles_is_given_up():
+    """A byte every few seconds would hold its reader for months."""
+    pair, at = Pair(), 0
+    pair.lost = lambda frame: frame[1] == DATA
+    task = asyncio.ensure_future(whole(await pair.lend(bytes(100_000), 1e9)))
+    await asyncio.sleep(0)
+    await pair.pump()
+    while not task.done() and at < 100:
+        frame = ArtifactFrame(DATA, 1, at, data=b"x")
+        pair.b.transfers.receive(write(frame), pair.b.path)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        pair.b.ring(AGAIN_SECONDS / 2)
+        await asyncio.sleep(0)
+        at += 1
+    with pytest.raises(Unreachable, match="Next to nothing"):
+        await task
+    assert STALLED_SECONDS / AGAIN_SECONDS < at < 3 * STALLED_SECONDS / AGAIN_SECONDS
+
+
+async def test_a_reader_that_takes_its_time_is_not_given_up():
+    pair, data = Pair(), os.urandom(300_000)
+    chunks = (await pair.lend(data, 1e9)).pull(0)
+    got = b""
+    while len(got) < len(data):
+        task = asyncio.ensure_future(anext(chunks))
+        await asyncio.sleep(0)
+        await pair.pump()
+        got += await task
+        pair.b.world.advance(STALLED_SECONDS * 2)  # it is busy with what it has
+    assert got == data
+    await chunks.aclose()
 
 
 async def test_bytes_that_were_not_asked_for_break_the_link():

@@ -9,7 +9,9 @@ import pytest
 from chatixia.client.artifact import Artifact
 from chatixia.core.delay_window import MOST
 from chatixia.errors import BadRequest, Conflict, NotFound
+from chatixia.peer.artifacts.upload import AHEAD_SECONDS, MAX_UPLOADS, READ_BYTES
 from chatixia.wire.artifacts import DATA, PULL, ArtifactFrame, read, write
+from chatixia.wire.base import MIB
 
 from .ends import Pair, whole
 
@@ -83,3 +85,35 @@ async def test_an_ack_of_what_was_not_sent_breaks_the_link():
     pair.a.transfers.receive(write(ArtifactFrame(PULL, 9, 0, 0, feed.info.id)), pair.a.path)
     with pytest.raises(BadRequest):
         pair.a.transfers.receive(write(ArtifactFrame(PULL, 9, 1, 100, feed.info.id)), pair.a.path)
+
+
+async def test_a_receiver_that_takes_nothing_keeps_nothing_in_memory_here():
+    """It pulls as many as it may, and then is silent; when it goes on it gets the rest."""
+    pair, data = Pair(), os.urandom(400_000)
+    pulls = [await pair.lend(data) for _ in range(MAX_UPLOADS)]
+    for number, feed in enumerate(pulls, 1):
+        pull = ArtifactFrame(PULL, number, 0, 0, feed.info.id)
+        pair.a.transfers.receive(write(pull), pair.a.path)
+    for _ in range(5):
+        await pair.pump(2)
+    assert ahead(pair) == MAX_UPLOADS * 2 * READ_BYTES
+    pair.a.ring(AHEAD_SECONDS - 1)
+    assert ahead(pair)
+    pair.a.ring(AHEAD_SECONDS)
+    assert ahead(pair) == 0 and pair.a.transfers.uploads.active == MAX_UPLOADS
+    pair.a.transfers.receive(
+        write(ArtifactFrame(PULL, 1, 0, 4 * MIB, pulls[0].info.id)), pair.a.path
+    )
+    lost: list[bytes] = []
+    pair.lost = lambda frame: lost.append(frame) is None
+    pair.a.kick_artifacts()
+    for _ in range(5):
+        await pair.pump(2)
+    first = [read(frame) for frame in lost if frame[1] == DATA][0]
+    assert (first.transfer, first.offset, first.data) == (1, 0, data[: len(first.data)])
+
+
+def ahead(pair: Pair) -> int:
+    """Bytes that were read and did not go."""
+    active = pair.a.transfers.uploads._active.values()
+    return sum(len(block) for upload in active for block in upload.blocks)

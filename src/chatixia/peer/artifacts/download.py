@@ -12,7 +12,7 @@ from msgspec import Struct, field
 
 from chatixia.core.transfer import Download
 from chatixia.errors import MeshError, Overloaded, Unreachable
-from chatixia.wire.artifacts import PULL, STOP, ArtifactFrame, ArtifactInfo, write
+from chatixia.wire.artifacts import CHUNK, PULL, STOP, ArtifactFrame, ArtifactInfo, write
 
 from .offers import ArtifactOffers
 
@@ -24,17 +24,20 @@ GAP_SECONDS: Final = 0.5
 MAX_EARLY: Final = 256
 """Chunks of one artifact that came before their turn, as they do when the sender changes paths."""
 STALLED_SECONDS: Final = 60.0
-"""Without a byte for so long it is given up."""
+"""Where so much waiting brought less than a chunk it is given up."""
 
 
 class ActiveDownload(Struct, eq=False):
     """One transfer. ``chunks``: what nobody has taken yet; ``early``: what came before its turn, by
-    its offset."""
+    its offset. ``heard_at``: when the last byte came; ``waited``: seconds that its reader waited
+    since the last whole chunk's worth, up to ``mark``, was there."""
 
     info: ArtifactInfo
     transfer: int
     state: Download
-    progress_at: float
+    heard_at: float
+    mark: int
+    waited: float = 0.0
     chunks: deque[bytes] = field(default_factory=deque)
     early: dict[int, bytes] = field(default_factory=dict)
     error: MeshError | None = None
@@ -51,6 +54,8 @@ class ActiveDownload(Struct, eq=False):
         while (more := self.early.pop(self.state.received, None)) is not None:
             self.state.accept(self.state.received, len(more))
             self.chunks.append(more)
+        if self.state.received - self.mark >= CHUNK or self.state.complete:
+            self.mark, self.waited = self.state.received, 0.0
         return True
 
     @property
@@ -116,7 +121,7 @@ class ArtifactDownloads:
             text = "Too many artifacts of this agent are read at once."
             raise Overloaded(text, agent=self._link.peer)
         state = Download(info.size, offset, offset, offset, offset)
-        download = ActiveDownload(info, 0, state, self._link.now())
+        download = ActiveDownload(info, 0, state, self._link.now(), offset)
         self._restart(download)
         return download
 
@@ -144,18 +149,21 @@ class ArtifactDownloads:
         download.waiter = waiter = asyncio.get_running_loop().create_future()
         timer = self._link.later(download.patience, download.wake)
         self._link.offers.pulling += 1
+        began = self._link.now()
         try:
             await waiter
         finally:
             self._link.offers.pulling -= 1
             timer.cancel()
-        silent = self._link.now() - download.progress_at
-        if download.chunks or download.error is not None or silent < download.patience:
+        now = self._link.now()
+        download.waited += now - began
+        if download.error is not None or download.state.complete:
             return
-        if silent >= STALLED_SECONDS:
-            text = f"No byte of the artifact came in {STALLED_SECONDS:.0f} s."
+        if download.waited >= STALLED_SECONDS:
+            text = f"Next to nothing of the artifact came in {STALLED_SECONDS:.0f} s."
             raise Unreachable(text, agent=self._link.peer, outcome="definite")
-        self._restart(download)
+        if not download.chunks and now - download.heard_at >= download.patience:
+            self._restart(download)
 
     def _end(self, download: ActiveDownload) -> None:
         running = self._active.pop(download.transfer, None)
@@ -171,7 +179,7 @@ class ArtifactDownloads:
             return
         gap = bool(download.early)
         if download.take(frame.offset, frame.data):
-            download.progress_at = now
+            download.heard_at = now
             self._tell(download)
             download.wake()
         elif download.early and not gap:

@@ -63,7 +63,9 @@ class ArtifactTransfers:
         self._open = link.path is not None
         self._counted, self._busy_until = link.count, 0.0
         self._loop = asyncio.get_running_loop()
-        self.uploads = ArtifactUploads(self._peer, self._offers, self._respond, self._kick)
+        self.uploads = ArtifactUploads(
+            self._peer, self._offers, self._respond, self._kick, self._now, link.timers.later
+        )
         self.downloads = ArtifactDownloads(
             LinkConditions(
                 self._peer,

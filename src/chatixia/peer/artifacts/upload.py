@@ -24,11 +24,13 @@ MAX_UPLOADS: Final = 64
 """Transfers to one peer at once; one more is refused as ``busy``."""
 READ_BYTES: Final = 128 * KIB
 """What one read brings; two of them wait to be sent at most."""
+AHEAD_SECONDS: Final = 10.0
+"""What was read and could not go for so long is let go of, and read again when it can."""
 
 
 class ActiveUpload(Struct, eq=False):
-    """One transfer: what was read of it and not sent yet, the reading that runs, and the path by
-    which it was asked for."""
+    """One transfer: what was read of it and not sent yet, the reading that runs, the path by which
+    it was asked for, and when something of it was read or sent last."""
 
     source: ArtifactSource
     state: Upload
@@ -36,11 +38,12 @@ class ActiveUpload(Struct, eq=False):
     blocks: deque[memoryview] = field(default_factory=deque)
     read: int = 0
     reading: asyncio.Task[Any] | None = None
+    moved_at: float = 0.0
 
 
 class ArtifactUploads:
     """Every transfer to one peer. ``respond``: sends a control frame; ``wake``: there is more to
-    send. ``window``: shared by all, since they share the link."""
+    send; ``now`` and ``later``: the clock. ``window``: shared by all, since they share the link."""
 
     def __init__(
         self,
@@ -48,8 +51,11 @@ class ArtifactUploads:
         offers: ArtifactOffers,
         respond: Callable[[bytes], None],
         wake: Callable[[], None],
+        now: Callable[[], float],
+        later: Callable[[float, Callable[[], None]], Any],
     ) -> None:
         self._peer, self._offers, self._respond, self._wake = peer, offers, respond, wake
+        self._now, self._later, self._armed = now, later, False
         self._active: dict[int, ActiveUpload] = {}
         self._built: tuple[ActiveUpload, int] | None = None
         self._readers = BackgroundTasks()
@@ -117,9 +123,25 @@ class ArtifactUploads:
         else:
             upload.read += len(data)
             upload.blocks.append(memoryview(data))
-            upload.reading = None
+            upload.reading, upload.moved_at = None, self._now()
             self._read_ahead(transfer, upload)
             self._wake()
+            self._arm()
+
+    def _arm(self) -> None:
+        if not self._armed:
+            self._armed = True
+            self._later(AHEAD_SECONDS, self._let_go)
+
+    def _let_go(self) -> None:
+        """A receiver that takes nothing does not keep in memory what was read for it."""
+        self._armed, now = False, self._now()
+        for upload in self._active.values():
+            if upload.blocks and now - upload.moved_at >= AHEAD_SECONDS:
+                upload.blocks.clear()
+                upload.read = upload.state.sent
+        if any(upload.blocks for upload in self._active.values()):
+            self._arm()
 
     def _fail(self, transfer: int, error: MeshError) -> None:
         self._active.pop(transfer, None)
@@ -132,6 +154,8 @@ class ArtifactUploads:
         left = self.window.size - sum(u.state.under_way for u in self._active.values())
         for transfer, upload in self._active.items():
             if not upload.blocks:
+                if upload.state.room(left):
+                    self._read_ahead(transfer, upload)
                 continue
             block = upload.blocks[0]
             count = min(CHUNK, len(block))
@@ -148,6 +172,7 @@ class ArtifactUploads:
         assert self._built is not None
         upload, count = self._built
         upload.state.advance(count, now)
+        upload.moved_at = now
         block = upload.blocks[0]
         if count == len(block):
             upload.blocks.popleft()

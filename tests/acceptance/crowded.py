@@ -21,7 +21,7 @@ ONLINE_SECONDS = 300.0
 async def unwatched(agents: list[Agent]) -> None:
     """Stop what looks after links."""
     for agent in agents:
-        await agent.mesh._context.port._links.monitor.stop()
+        await agent.mesh._context.port.driver.monitor.stop()
     print("unwatched", flush=True)
 
 

@@ -40,15 +40,15 @@ def moving(to: str, every: float) -> Iterator[list[str]]:
             await asyncio.sleep(every)
             tiers = [link.tier for link in agent.mesh.links() if link.peer == to]
             with suppress(KeyError, AssertionError):  # none is open at the moment
-                agent.mesh._context.port._links.cut(to)
+                agent.mesh._context.port.driver.cut(to)
                 cut.extend(tiers)
 
     task = asyncio.create_task(again()) if every else None
     try:
         yield cut
     finally:
-        if task:
-            task.cancel()
+        if task and not task.cancel():
+            task.result()  # it never ends by itself: what it raised is an error of this test
 
 
 @agent.skill(timeout=3000)

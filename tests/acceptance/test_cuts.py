@@ -45,4 +45,4 @@ def only_link(mesh) -> str:  # type: ignore[no-untyped-def]
 
 def cut(mesh, peer: str) -> None:  # type: ignore[no-untyped-def]
     """Destroy the connection as a dying path would: nobody is told."""
-    mesh._context.port._links.cut(peer)
+    mesh._context.port.driver.cut(peer)

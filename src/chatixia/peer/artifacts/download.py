@@ -29,13 +29,13 @@ STALLED_SECONDS: Final = 60.0
 
 class ActiveDownload(Struct, eq=False):
     """One transfer. ``chunks``: what nobody has taken yet; ``early``: what came before its turn, by
-    its offset. ``heard_at``: when the last byte came; ``waited``: seconds that its reader waited
+    its offset. ``received_at``: when the last byte came; ``waited``: seconds that its reader waited
     since the last whole chunk's worth, up to ``mark``, was there."""
 
     info: ArtifactInfo
     transfer: int
     state: Download
-    heard_at: float
+    received_at: float
     mark: int
     waited: float = 0.0
     chunks: deque[bytes] = field(default_factory=deque)
@@ -162,7 +162,7 @@ class ArtifactDownloads:
         if download.waited >= STALLED_SECONDS:
             text = f"Next to nothing of the artifact came in {STALLED_SECONDS:.0f} s."
             raise Unreachable(text, agent=self._link.peer, outcome="definite")
-        if not download.chunks and now - download.heard_at >= download.patience:
+        if not download.chunks and now - download.received_at >= download.patience:
             self._restart(download)
 
     def _end(self, download: ActiveDownload) -> None:
@@ -179,7 +179,7 @@ class ArtifactDownloads:
             return
         gap = bool(download.early)
         if download.take(frame.offset, frame.data):
-            download.heard_at = now
+            download.received_at = now
             self._tell(download)
             download.wake()
         elif download.early and not gap:

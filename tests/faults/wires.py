@@ -10,6 +10,7 @@ from typing import Any
 from .breaks import Fault, always
 
 ACC = "tests/acceptance"
+MOVED = f"{ACC}/test_heals.py::test_a_registry_that_moves_is_found_again_and_no_call_notices"
 AWAY = f"{ACC}/test_paths.py::test_a_peer_that_is_back_after_a_while_answers_through_the_queue"
 
 
@@ -24,7 +25,25 @@ def surely(original: Any) -> Any:
     return cut_off
 
 
+def remembered(original: Any) -> Any:
+    """Ask for a host's addresses once and never again."""
+    known: dict[str, Any] = {}
+
+    async def numbers_of(url: str) -> Any:
+        if url not in known:
+            known[url] = await original(url)
+        return known[url]
+
+    return numbers_of
+
+
 FAULTS: list[Fault] = [
+    Fault(
+        "address-remembered",
+        "a registry that gets another address is found again by its name",
+        {"chatixia.peer.control.login:numbers_of": remembered},
+        (f"{MOVED}[restarted]",),
+    ),
     Fault(
         "cut-off-for-sure",
         "whatever moves, a call that was begun and got no answer is not said to be undone",

@@ -66,7 +66,7 @@ FAULTS: list[Fault] = [
     Fault(
         "canceled-as-failed",
         "a task that was canceled is the same error for everybody who asks",
-        {"chatixia.assembly.remote.api_key_agent:call_error": always(SkillFailed())},
+        {"chatixia.peer.tasks.submitter:call_error": always(SkillFailed())},
         ("tests/assembly/remote/test_api_key_agent.py::test_a_canceled_task_is_one_error",),
     ),
     Fault(

@@ -18,11 +18,8 @@ import msgspec
 
 from chatixia.core.join import is_loopback
 from chatixia.core.ports import CallAnswer, Handler, Outgoing
-from chatixia.core.queued import VIA, call_error, submission, task_value
-from chatixia.core.tries import RetryHistory, may_repeat
 from chatixia.errors import (
     ConfigError,
-    Conflict,
     DeadlineExceeded,
     Denied,
     MeshError,
@@ -30,11 +27,9 @@ from chatixia.errors import (
     Unauthorized,
     Unreachable,
 )
-from chatixia.ids import AgentId
 from chatixia.wire.peer import SkillInfo
 from chatixia.wire.registry import AgentRef, Beat, Capabilities, RegisterAgent
-from chatixia.wire.tasks import TERMINAL, Cancel, Ref, Submit, Task
-from chatixia.world import REAL, World, task_id
+from chatixia.world import REAL, World, request_id
 
 from .port import POLL_S, RestPort
 
@@ -62,6 +57,7 @@ class ApiKeyPort(RestPort):
     """
 
     def __init__(self, url: str, key: str, name: str, *, world: World = REAL) -> None:
+        from chatixia.peer.tasks.submitter import QueueClient
         from chatixia.peer.tasks.worker import QueueWorker
         from chatixia.peer.timers import LoopTimers
 
@@ -76,6 +72,7 @@ class ApiKeyPort(RestPort):
         self._refused: MeshError | None = None
         self._beats: asyncio.Task[None] | None = None
         self._worker = QueueWorker(self._name, self, world, LoopTimers())
+        self._queue = QueueClient(self, world, LoopTimers(), POLL_S)
         self.up = False
         self.on_push: Callable[[msgspec.Struct], None] = _ignore
         self.on_state: Callable[[bool], None] = _ignore
@@ -130,6 +127,7 @@ class ApiKeyPort(RestPort):
             self._beats.cancel()
             await asyncio.gather(self._beats, return_exceptions=True)
         await self._worker.stop()
+        await self._queue.stop()
         try:
             if self.up and (self._skills or self._serves):
                 await self.verb("agents.remove", AgentRef(self._name), 2.0)
@@ -147,77 +145,10 @@ class ApiKeyPort(RestPort):
 
     async def call(self, outgoing: Outgoing) -> CallAnswer:
         """Through the queue: submit, then look until it has ended."""
-        started = self._world.monotonic()
-        until = started + outgoing.timeout
-        request = self._described(outgoing)
-        try:
-            row = await self._ended(request, until, outgoing)
-        except asyncio.CancelledError:
-            self._worker.spawn(self._left(request.id))
-            raise
-        if row.state != "completed":
-            raise call_error(row)
-        ms = (self._world.monotonic() - started) * 1000
-        return CallAnswer(
-            task_value(row), VIA, ms, AgentId(row.assigned_agent_id or outgoing.target)
-        )
-
-    def _described(self, outgoing: Outgoing) -> Submit:
         if outgoing.kind not in ("task", "prompt") or outgoing.stream or outgoing.queue == "never":
             raise Unreachable("Without a key of its own an agent has no link; join the mesh.")
-        return submission(outgoing, task_id(self._world), outgoing.key, outgoing.timeout)
-
-    async def _ended(self, request: Submit, until: float, outgoing: Outgoing) -> Task:
-        """Submit, and look until it has ended; what is lost on the way is asked again."""
-        from chatixia.peer.sessions.dispatch import advance
-        from chatixia.peer.tasks.submitter import stranded
-
-        done = await self._insist("tasks.submit", request, until)
-        try:
-            row: Task = await self._insist("tasks.get", Ref(done.task_id), until)
-            while row.state not in TERMINAL:
-                await self._pause(until, DeadlineExceeded(via=VIA))
-                before, row = row, await self._insist("tasks.get", Ref(done.task_id), until)
-                if (row.progress, row.note) != (before.progress, before.note):
-                    advance(outgoing, row.progress, row.note)
-                if await stranded(self.verb, outgoing, row):
-                    await self._take_back(row.id, outgoing.target, until)
-        except MeshError as error:
-            error.outcome = "unknown"  # the work is in the queue, whatever became of looking
-            raise
-        return row
-
-    async def _take_back(self, task: str, agent: AgentId, until: float) -> None:
-        """Let nobody start it any more. Raises Unreachable, unless it has ended meanwhile."""
-        from chatixia.peer.tasks.submitter import STRANDED, left_behind
-
-        with contextlib.suppress(Conflict):
-            await self._insist("tasks.cancel", Cancel(task, STRANDED), until)
-            raise left_behind(agent)
-
-    async def _insist(self, name: str, request: msgspec.Struct, until: float) -> Any:
-        """Until it is answered. A submit that surely was not taken is not repeated while the
-        registry is away."""
-        tries = RetryHistory()
-        while True:
-            try:
-                return await self.verb(name, request)
-            except MeshError as error:
-                last = tries.failed(error)
-                away = name == "tasks.submit" and not self.up and not tries.in_doubt
-                if away or not may_repeat(error):
-                    raise last from last.__cause__
-            await self._pause(until, last)
-
-    async def _pause(self, until: float, late: MeshError) -> None:
-        left = until - self._world.monotonic()
-        if left <= 0:
-            raise late
-        await asyncio.sleep(min(POLL_S, left))
-
-    async def _left(self, task: str) -> None:
-        with contextlib.suppress(MeshError):
-            await self.verb("tasks.cancel", Cancel(task, "the caller left"))
+        deadline = self._world.monotonic() + outgoing.timeout
+        return await self._queue.call(outgoing, outgoing.key or request_id(self._world), deadline)
 
     def serve(self, handler: Handler, skills: Sequence[SkillInfo], slots: int) -> None:
         """Answer tasks from the queue."""

@@ -58,6 +58,7 @@ class ProgressListener(msgspec.Struct, eq=False):
     outgoing: Outgoing
     fence: str = ""
     n: int = -1
+    step: tuple[float | None, str] = (None, "")
 
     def hear(self, push: TaskProgress) -> None:
         """Pass a report on; one that is only repeated (after a new login) is not."""
@@ -69,12 +70,28 @@ class ProgressListener(msgspec.Struct, eq=False):
         elif push.item is msgspec.UNSET:
             advance(self.outgoing, push.fraction, push.note)
 
+    def look(self, row: t.Task) -> None:
+        """Pass on how far a row is that was read, where it is further than before."""
+        if (row.progress, row.note) != self.step:
+            self.step = row.progress, row.note
+            advance(self.outgoing, *self.step)
+
 
 class QueueClient:
-    """Calls over the durable queue, and the pushes about tasks of ours."""
+    """Calls over the durable queue, and the pushes about tasks of ours.
 
-    def __init__(self, registry: RegistryPort, world: World, timers: Timers) -> None:
-        self._registry, self._world = registry, world
+    ``look_every``: seconds between looks at a row where the registry pushes nothing; a submit that
+    was surely not taken is not repeated there while the registry is away.
+    """
+
+    def __init__(
+        self,
+        registry: RegistryPort,
+        world: World,
+        timers: Timers,
+        look_every: float | None = None,
+    ) -> None:
+        self._registry, self._world, self._look_every = registry, world, look_every
         self._waiting: dict[str, asyncio.Future[t.Task]] = {}
         self._listeners: dict[str, ProgressListener] = {}
         self._watched: dict[str, set[asyncio.Queue[msgspec.Struct]]] = {}
@@ -156,7 +173,8 @@ class QueueClient:
                 done = await self._registry.verb("tasks.submit", task, timeout=min(10.0, left))
             except MeshError as error:
                 last = tries.failed(error)
-                if not may_repeat(error) or left <= RETRY:
+                away = self._look_every and not (self._registry.up or tries.in_doubt)
+                if away or not may_repeat(error) or left <= RETRY:
                     if tries.in_doubt:
                         self._cancel_later(task.id)  # nobody waits for it any more
                     raise _no_queue(last, task.target_agent_id) from None
@@ -165,8 +183,8 @@ class QueueClient:
                 return str(done.task_id)
 
     async def _ended(self, name: str, outgoing: Outgoing, deadline: float) -> t.Task:
-        polls = iter(POLL)
-        wait = POLL[0]
+        polls = iter(POLL if self._look_every is None else ())
+        wait = self._look_every or POLL[0]
         if name in self._listeners:
             await self._look(name)  # from here on its progress is pushed
         while (left := deadline - self._world.monotonic()) > 0:
@@ -199,11 +217,15 @@ class QueueClient:
         with contextlib.suppress(MeshError):
             request: msgspec.Struct
             verb, request = "tasks.get", t.Ref(name)
-            if name in self._listeners or name in self._unsubscribed:
+            listener = self._listeners.get(name)
+            if self._look_every is None and (listener or name in self._unsubscribed):
                 self._unsubscribed.discard(name)  # refused for its share, it is read like others
                 verb, request = "tasks.watch", t.Watch(name)
             row = await self._registry.verb(verb, request, timeout=timeout)
-            return row if isinstance(row, t.Task) else None
+            if isinstance(row, t.Task):
+                if listener and self._look_every is not None:
+                    listener.look(row)
+                return row
         return None
 
     async def _take_back(self, name: str, reason: str, error: MeshError) -> t.Task:

@@ -138,7 +138,7 @@ class Loopback:
         deadline = REAL.monotonic() + out.timeout
         inc = Incoming(
             self._id,
-            out.key or "r1",
+            out.key or f"r{len(self._net.responders) + 1}",
             out.kind,
             out.skill,
             msgspec.Raw(out.body),

@@ -29,7 +29,7 @@ class Served:
         self.port = net.port(name)
         self.door = CallContext(self.port)
         self.inbox = Inbox()
-        desk = PromptService(name, self.inbox)
+        self.prompts = desk = PromptService(name, self.inbox)
         if prompt is not None:
             desk.set_handler(prompt)
         self.runtime = Runtime(name, self.door, desk, f"What {name} does.")

@@ -27,7 +27,7 @@ class Skill(msgspec.Struct, frozen=True, eq=False):
 
     ``idempotent``: may run twice. ``parameters``: a JSON Schema that stands instead of the
     signature's (from ``skill.json``), ``returns`` the same for the result. ``effect``: what it can
-    change where a model runs it.
+    change where a model runs it. ``by_model``: the agent's model answers it.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Skill(msgspec.Struct, frozen=True, eq=False):
     parameters: Mapping[str, Any] | None = None
     effect: Effect = "write"
     returns: Mapping[str, Any] | None = None
+    by_model: bool = False
 
 
 class Skills(dict[str, Skill]):

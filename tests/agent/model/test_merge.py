@@ -108,3 +108,28 @@ async def test_a_sign_of_life_where_there_is_one():
 
     whole = RunStream(0.01, beat)
     assert [piece async for piece in whole.pieces(run())][:2] == [Note("alive"), "a"]
+
+
+@pytest.mark.parametrize("speaks", [True, False])
+async def test_a_run_that_has_had_its_time_ends(speaks: bool):
+    left, closed = [0.05], asyncio.Event()
+
+    async def run() -> AsyncGenerator[Any, None]:
+        try:
+            yield "a"
+            while speaks:
+                left[0] -= 0.01
+                yield "b"
+                await asyncio.sleep(0)
+            await asyncio.Event().wait()
+        finally:
+            closed.set()
+
+    def seconds() -> float:
+        left[0] -= 0.02
+        return left[0]
+
+    whole = RunStream(30.0, lambda: None, seconds, lambda: SkillFailed("Time."))
+    with pytest.raises(SkillFailed, match="Time"):
+        assert [piece async for piece in whole.pieces(run())]
+    assert closed.is_set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chatixia.agent.context import Ctx
-from chatixia.agent.model.own_tools import OwnTool, ToolResponder, effect_of, own_tools
+from chatixia.agent.model.own_tools import OwnTool, ToolResponder, effect_of, own_spec
 from chatixia.agent.model.words import ToolCall
 from chatixia.agent.skill import Skill
 from chatixia.client.artifact import Artifact
@@ -60,8 +60,7 @@ async def served():
 def tool(served: Served, name: str, idempotent: bool = False) -> OwnTool:
     skill = Skill(name, next(fn for fn in SKILLS if fn.__name__ == name), idempotent=idempotent)
     (info,) = served.runtime.offer([skill])
-    (made,) = own_tools([(info, "read")], incoming(), served.runtime.handle)
-    return made
+    return OwnTool(info, own_spec(skill, info), incoming(), served.runtime.handle)
 
 
 async def run(made: OwnTool, arguments: str, again: bool = False):

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from math import inf
 from typing import Final
 
 import msgspec
 
-from chatixia.errors import Cancelled
+from chatixia.errors import Cancelled, DeadlineExceeded
+from chatixia.wire.events import AgentEvent
 
-Piece = str | msgspec.Struct
+Piece = str | AgentEvent
 ROOM: Final = 64
 
 
@@ -20,14 +22,21 @@ class _End(msgspec.Struct):
 
 
 class RunStream:
-    """``idle``: seconds after which ``beat`` is asked for a sign of life, None for none."""
+    """``idle``: seconds after which ``beat`` is asked for a sign of life, None for none. ``left``:
+    seconds until the run has had its time; then ``late`` is raised."""
 
-    def __init__(self, idle: float, beat: Callable[[], msgspec.Struct | None]) -> None:
+    def __init__(
+        self,
+        idle: float,
+        beat: Callable[[], Piece | None],
+        left: Callable[[], float] = lambda: inf,
+        late: Callable[[], BaseException] = DeadlineExceeded,
+    ) -> None:
         self._queue: asyncio.Queue[Piece | _End] = asyncio.Queue(ROOM)
-        self._idle, self._beat = idle, beat
+        self._idle, self._beat, self._left, self._late = idle, beat, left, late
         self._closed = False
 
-    async def emit(self, event: msgspec.Struct) -> None:
+    async def emit(self, event: AgentEvent) -> None:
         """Tell something beside the answer; waits while its reader is behind."""
         await self._queue.put(event)
 
@@ -46,13 +55,15 @@ class RunStream:
             await asyncio.wait([pump])
 
     async def _next(self) -> Piece | _End | None:
+        if (left := self._left()) <= 0:
+            raise self._late()
         if not self._queue.empty():
             return self._queue.get_nowait()
         try:
-            async with asyncio.timeout(self._idle):
+            async with asyncio.timeout(min(self._idle, left)):
                 return await self._queue.get()
         except TimeoutError:
-            return self._beat()
+            return self._beat() if left > self._idle else None
 
     async def _pump(self, run: AsyncGenerator[Piece, None]) -> None:
         end = _End(Cancelled("The model's run was canceled."))

@@ -4,7 +4,7 @@ arguments are validated, time is bounded, and the Ctx carries path and deadline 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -32,14 +32,19 @@ def effect_of(skill: Skill) -> Effect:
     return "write" if acts else skill.effect
 
 
+def own_spec(skill: Skill, info: SkillInfo) -> ToolSpec:
+    """A skill as a tool; without the name of its schema's dialect, which some providers refuse."""
+    parameters: dict[str, Any] = msgspec.json.decode(info.parameters)
+    parameters.pop("$schema", None)
+    return ToolSpec(tool_name(info.name), info.description, parameters, effect_of(skill))
+
+
 class OwnTool:
     """One skill of this agent. ``incoming``: the request that the model answers."""
 
-    def __init__(self, info: SkillInfo, effect: Effect, incoming: Incoming, serve: Serve) -> None:
+    def __init__(self, info: SkillInfo, spec: ToolSpec, incoming: Incoming, serve: Serve) -> None:
         self._info, self._incoming, self._serve = info, incoming, serve
-        parameters: dict[str, Any] = msgspec.json.decode(info.parameters)
-        parameters.pop("$schema", None)
-        self.spec = ToolSpec(tool_name(info.name), info.description, parameters, effect)
+        self.spec = spec
 
     async def run(self, call: ToolCall, *, again: bool = False) -> ToolOutcome:
         """Serve it. ``again``: see :class:`~.words.Toolbox`."""
@@ -101,10 +106,3 @@ class ToolResponder:
 def failed(error: MeshError) -> ToolOutcome:
     """``error`` as the model hears it: code and sentence."""
     return ToolOutcome(f"{error.code}: {error.message}", failed=True)
-
-
-def own_tools(
-    skills: Iterable[tuple[SkillInfo, Effect]], incoming: Incoming, serve: Serve
-) -> list[OwnTool]:
-    """A tool for each of the agent's skills."""
-    return [OwnTool(info, effect, incoming, serve) for info, effect in skills]

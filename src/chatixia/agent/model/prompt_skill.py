@@ -40,6 +40,7 @@ def prompt_skill(definition: PromptSkill, answer: Answer) -> Skill:
         definition.timeout,
         parameters=schema(definition.parameters),
         returns=definition.returns or TEXT,
+        by_model=True,
     )
 
 

@@ -1,0 +1,251 @@
+"""What answers for an agent that has a model: engine, tools, conversations and budgets joined.
+
+Each run has its place in the queue, its conversation, its budget and its tools; the asker's path
+bounds them all.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from contextlib import aclosing
+from typing import Any, Final
+
+import msgspec
+
+from chatixia.agent.context import Ctx
+from chatixia.agent.prompts import whole
+from chatixia.agent.skill import Skill
+from chatixia.agent.skill_json import PromptSkill
+from chatixia.core.callers import speaker
+from chatixia.core.ports import Incoming, Responder
+from chatixia.core.spending import AGENT, Budgets, Spending, day_of, tokens_rate
+from chatixia.errors import BudgetExceeded, ConfigError, MeshError, Unavailable
+from chatixia.store.local.agent_store import AgentStore
+from chatixia.wire.events import AgentEvent
+from chatixia.wire.peer import Prompt, SkillInfo
+from chatixia.world import REAL, World
+
+from .budget import RunBudget
+from .conversations import ConversationRun, Conversations, key_of
+from .instructions import AgentPrompt, instructions, with_origin
+from .merge import Piece, RunStream
+from .mesh_tools import mesh_tools
+from .own_tools import OwnTool, own_spec
+from .passing import PassingStore
+from .run_queue import RunQueue
+from .stored import tokens_of
+from .toolbox import AgentToolbox, ModelTool
+from .words import MAX_TURNS, Attachment, ModelEngine, RunRequest, ToolSpec
+
+BEAT_S: Final = 20.0
+"""How often an asker hears that its request still waits, or that tools still run."""
+LONGEST_S: Final = 3600.0
+"""How long a run may take that has no deadline."""
+WINDOW: Final = 120_000
+NO_TOOL: Final = frozenset({"user_intervention"})
+"""Skills that lead back to the model itself."""
+
+
+class ModelSetup(msgspec.Struct, frozen=True):
+    """What an agent's owner says of its model. ``callers``: who may change things through it;
+    ``slots``: runs at once; ``mesh``: the mesh's name, for prompts; ``window``: tokens."""
+
+    prompt: AgentPrompt = AgentPrompt()
+    callers: Sequence[str] = ()
+    budgets: Budgets = Budgets()
+    max_turns: int = MAX_TURNS
+    window: int = WINDOW
+    slots: int = 8
+    mesh: str = ""
+
+
+class _Task(msgspec.Struct):
+    """One thing to answer. ``more``: instructions of the skill that is answered."""
+
+    text: str
+    session: str = ""
+    more: str = ""
+    returns: dict[str, Any] | None = None
+    files: Sequence[Attachment] = ()
+
+
+class ModelService:
+    """An ``agent.prompts.Answerer``. ``serve``: the agent's own handler, which runs its skills."""
+
+    def __init__(
+        self,
+        name: str,
+        engine: ModelEngine,
+        setup: ModelSetup,
+        store: AgentStore,
+        serve: Callable[[Incoming, Responder], Awaitable[None]],
+        world: World = REAL,
+    ) -> None:
+        self._name, self._engine, self._setup = name, engine, setup
+        self._store, self._serve, self._world = store, serve, world
+        self._stored = Conversations(store, setup.window, world)
+        self._passing = Conversations(PassingStore(), setup.window, world)
+        self._queue = RunQueue(setup.slots)
+        self._rate = tokens_rate(setup.budgets, world.monotonic())
+        self._skills: list[tuple[SkillInfo, ToolSpec]] = []
+
+    def offer(self, skills: Iterable[tuple[Skill, SkillInfo]]) -> None:
+        """These are the agent's own tools from now on; what its model answers itself is none."""
+        self._skills = [
+            (info, own_spec(skill, info))
+            for skill, info in skills
+            if not skill.by_model and skill.name not in NO_TOOL
+        ]
+
+    async def start(self) -> None:
+        """Import and construct what the model needs; may be called again after it failed.
+
+        Raises ConfigError for a limit of money where a model has no price, and what is missing.
+        """
+        await self._engine.warm()
+        if self._setup.budgets.has_money and not await self._engine.has_price():
+            raise ConfigError(
+                "budgets: money cannot be counted for a model without a price; limit tokens or"
+                " turns, or use another model."
+            )
+
+    async def close(self) -> None:
+        """End what runs, and the store."""
+        await self._engine.close()
+        await self._store.close()
+
+    async def spent(self) -> Spending:
+        """What the agent has spent today."""
+        return (await self._store.spent([AGENT], day_of(self._world.wall())))[AGENT]
+
+    def steer(self, prompt: Prompt, ctx: Ctx) -> bool:
+        """Give words to the run that is under way in that conversation of the caller."""
+        key = key_of(ctx.caller, prompt.session_id, ctx.task_id or ctx.request_id)
+        return self._stored.steer(key, prompt.message or prompt.text)
+
+    def pieces(self, prompt: Prompt, ctx: Ctx) -> AsyncGenerator[Piece, None]:
+        """The answer to a prompt as it comes, and what happens meanwhile. Raises MeshError."""
+        returns = None
+        if prompt.returns is not msgspec.UNSET:
+            returns = msgspec.json.decode(prompt.returns)
+        text = with_origin(prompt.message or prompt.text, ctx.caller, ctx.path)
+        files = [Attachment(file.name, file.media_type, file.data) for file in prompt.files]
+        return self._in_turn(_Task(text, prompt.session_id, "", returns, files), ctx)
+
+    async def answer_skill(self, skill: PromptSkill, arguments: dict[str, Any], ctx: Ctx) -> Any:
+        """The result of a skill that the model answers, as its schema says."""
+        text = with_origin(msgspec.json.encode(arguments).decode(), ctx.caller, ctx.path)
+        task = _Task(text, "", skill.prompt, skill.returns or None)
+        async with aclosing(self._in_turn(task, ctx)) as pieces:
+            answer = await whole(pieces)
+        return msgspec.json.decode(answer) if skill.returns else answer
+
+    async def _in_turn(self, task: _Task, ctx: Ctx) -> AsyncGenerator[Piece, None]:
+        """When its turn comes; until then a sign of life now and then."""
+        key = key_of(ctx.caller, task.session, ctx.task_id or ctx.request_id)
+        line = key if task.session else object()
+        nested = self._name in ctx.path
+        holder = ctx.incoming.holder or speaker(ctx.caller)
+        async with self._queue.turn(line, holder, nested=nested) as turn:
+            while not await turn.wait(BEAT_S):
+                yield AgentEvent("thinking", text=f"{self._queue.waiting} requests wait.")
+            async with aclosing(self._run(task, ctx)) as pieces:
+                async for piece in pieces:
+                    yield piece
+
+    async def _run(self, task: _Task, ctx: Ctx) -> AsyncGenerator[Piece, None]:
+        words = self._instructions(task)
+        toolbox, stream = self._tools(ctx)
+        conversation = await self._conversation(task, ctx, words, toolbox)
+        if conversation.answer is not None:
+            yield conversation.answer
+            return
+        budget = self._budget(ctx)
+        request = RunRequest(
+            words,
+            [task.text, *task.files],
+            toolbox,
+            budget,
+            conversation,
+            history=conversation.history,
+            max_turns=self._setup.max_turns,
+            returns=task.returns,
+            resume=conversation.resume,
+            seconds=self._seconds(ctx),
+            steering=conversation.steering,
+            compact=conversation.compact,
+        )
+        async with aclosing(self._kept(stream, request, conversation)) as pieces:
+            try:
+                async for piece in pieces:
+                    yield piece
+            finally:
+                await budget.close()
+
+    async def _kept(
+        self, stream: RunStream, request: RunRequest, conversation: ConversationRun
+    ) -> AsyncGenerator[Piece, None]:
+        """The run's pieces; what a stop or a cancel ends may be taken up again."""
+        has_ended = False
+        try:
+            async with aclosing(stream.pieces(self._engine.run(request))) as pieces:
+                async for piece in pieces:
+                    yield piece
+            has_ended = True
+        except MeshError as error:
+            has_ended = not isinstance(error, Unavailable)
+            raise
+        finally:
+            if has_ended:
+                await conversation.end()
+            else:
+                conversation.leave()
+
+    def _instructions(self, task: _Task) -> str:
+        setup = self._setup
+        return instructions(setup.prompt, self._name, setup.mesh, self._world.wall(), task.more)
+
+    def _tools(self, ctx: Ctx) -> tuple[AgentToolbox, RunStream]:
+        """The tools of one run, and the stream that they tell their events to."""
+        most = self._setup.budgets.task.seconds
+        until = self._world.monotonic() + (most or math.inf)
+
+        def beat() -> Piece | None:
+            running = toolbox.running
+            return AgentEvent("thinking", text=f"{running} tools run.") if running else None
+
+        def late() -> BaseException:
+            words = f"The budget of this task is spent: {most:g} seconds."
+            return BudgetExceeded(words, outcome="unknown")
+
+        stream = RunStream(BEAT_S, beat, lambda: until - self._world.monotonic(), late)
+        mesh = mesh_tools(ctx, stream.emit)
+
+        def tools() -> list[ModelTool]:
+            incoming = ctx.incoming
+            own = [OwnTool(info, spec, incoming, self._serve) for info, spec in self._skills]
+            return [*own, *mesh]
+
+        toolbox = AgentToolbox(tools, ctx.incoming, self._setup.callers, self._name)
+        return toolbox, stream
+
+    async def _conversation(
+        self, task: _Task, ctx: Ctx, words: str, toolbox: AgentToolbox
+    ) -> ConversationRun:
+        request = ctx.task_id or ctx.request_id
+        where = self._stored if task.session or ctx.task_id else self._passing
+        overhead = tokens_of(words) + sum(map(_spec_tokens, toolbox.specs()))
+        key = key_of(ctx.caller, task.session, request)
+        return await where.begin(key, request, overhead=overhead)
+
+    def _budget(self, ctx: Ctx) -> RunBudget:
+        budgets, caller = self._setup.budgets, speaker(ctx.caller)
+        return RunBudget(budgets, caller, ctx.task_id, self._store, self._world, self._rate)
+
+    def _seconds(self, ctx: Ctx) -> float:
+        return min(ctx.remaining, self._setup.budgets.task.seconds or LONGEST_S, LONGEST_S)
+
+
+def _spec_tokens(spec: ToolSpec) -> int:
+    return tokens_of(msgspec.json.encode(spec.parameters).decode() + spec.description)

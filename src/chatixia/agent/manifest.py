@@ -13,7 +13,10 @@ from typing import Annotated, Any, Final, Literal, get_args, get_origin
 import msgspec
 
 from chatixia.core.duration import seconds
+from chatixia.core.spending import Budgets
 from chatixia.errors import ConfigError
+
+from .skill_json import PromptSkill
 
 MAX_BYTES: Final = 256 * 1024
 NAMES: Final = ("agent.yaml", "agent.yml")
@@ -21,6 +24,8 @@ GUIDE: Final = "AGENT.md"
 ENVIRONMENT: Final = ".env"
 DURATIONS: Final = frozenset({"membership_ttl", "grace"})
 """Keys that also take ``90s``, ``5m``, ``12h``, ``7d``."""
+FREE: Final = ("model_settings.",)
+"""What stands below these is the provider's to judge."""
 DAY: Final = 86_400
 
 Line = Annotated[str, msgspec.Meta(max_length=1024)]
@@ -37,10 +42,12 @@ class Sidecar(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 class SkillsChoice(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """``skills``. ``builtin``: those to serve; ``dirs``: folders with a ``skill.json`` each,
-    relative to the manifest; ``disabled``: names left out of all."""
+    relative to the manifest; ``prompts``: those that the model answers; ``disabled``: names left
+    out of all."""
 
     builtin: Annotated[list[Line], msgspec.Meta(max_length=64)] = []
     dirs: Annotated[list[Line], msgspec.Meta(max_length=64)] = []
+    prompts: Annotated[list[PromptSkill], msgspec.Meta(max_length=64)] = []
     disabled: Annotated[list[Line], msgspec.Meta(max_length=256)] = []
 
 
@@ -57,13 +64,17 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     ``wrtc`` or ``aiortc``. ``data_dir``: relative to the manifest. ``membership_ttl``: seconds that
     links live while no registry confirms the membership. ``grace``: seconds that running skills
     have to end when the agent stops. ``announcements``: whether broadcasts are taken that the
-    registry fans out, which it can read."""
+    registry fans out, which it can read. ``fallback``: models as ``provider:model``, tried in turn.
+    ``callers``: agents and machines that may change things through the model."""
 
     name: Line = ""
     description: Line = ""
     registry: Line = ""
-    provider: Literal["azure", "openai", "ollama"] = "azure"
+    provider: Literal["", "openai", "anthropic", "azure", "ollama", "compatible"] = ""
     model: Line = ""
+    base_url: Line = ""
+    fallback: Annotated[list[Line], msgspec.Meta(max_length=8)] = []
+    model_settings: dict[str, Any] = {}
     prompt: Annotated[str, msgspec.Meta(max_length=MAX_BYTES)] = ""
     sidecar: Sidecar = msgspec.field(default_factory=Sidecar)
     skills: SkillsChoice = msgspec.field(default_factory=SkillsChoice)
@@ -72,6 +83,8 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     context_window: Annotated[int, msgspec.Meta(ge=1)] = 120_000
     role: Line = ""
     goals: Annotated[list[Any], msgspec.Meta(max_length=64)] = []
+    callers: Annotated[list[Line], msgspec.Meta(max_length=256)] = []
+    budgets: Budgets = Budgets()
     mesh: Line = ""
     engine: Literal["auto", "wrtc", "aiortc"] = "auto"
     slots: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 8
@@ -82,13 +95,6 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 
 NOT_YET: Final = (
-    "provider",
-    "model",
-    "prompt",
-    "max_turns",
-    "context_window",
-    "role",
-    "goals",
     "sidecar.binary",
     "sidecar.socket",
 )
@@ -168,7 +174,7 @@ def choices(key: str) -> str:
     """``; use ...``, for a key whose type alone does not say what it takes."""
     kind: Any = next((f.type for f in msgspec.structs.fields(Manifest) if f.encode_name == key), "")
     if get_origin(kind) is Literal:
-        *others, last = get_args(kind)
+        *others, last = [choice for choice in get_args(kind) if choice]
         return f"; use {', '.join(others)} or {last}"
     values = {"links.keep": "a number, or all", "skills.builtin": "a list of names"}
     values |= dict.fromkeys(DURATIONS, "seconds, or a time such as 90s, 5m, 12h, 7d")
@@ -179,7 +185,7 @@ def check_keys(data: Mapping[str, Any], kind: type[msgspec.Struct], where: str) 
     """Every key of ``data`` and below is one of ``kind``'s. Raises ConfigError."""
     valid = sorted(dotted_keys(kind))
     for key in _dotted(data):
-        if key not in valid:
+        if key not in valid and not key.startswith(FREE):
             from difflib import get_close_matches  # only for a mistake: it costs 0.2 MB
 
             close = get_close_matches(key, valid, 1, 0.5)

@@ -28,6 +28,7 @@ from chatixia.world import REAL, World, process_id
 if TYPE_CHECKING:
     from chatixia.agent.inbox import Inbox
     from chatixia.agent.manifest import LoadedManifest
+    from chatixia.agent.model.words import ModelSpec
     from chatixia.agent.prompts import PromptService
     from chatixia.agent.runtime import Runtime
     from chatixia.client.call_context import CallContext
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from chatixia.core import ports
 
     from .connection import AgentConnection
+    from .model import AgentModel
     from .run.loop_end import LoopEnd
     from .run.settings import ResolvedSettings
 
@@ -53,8 +55,10 @@ class Agent:
     """An agent: a name, what it is for, its skills.
 
     ``builtin``: built-in skills to serve too. ``slots``: queued tasks served at once. ``mesh``: the
-    profile to use. ``engine``, ``registry``, ``data_dir``: as the settings of those names; what is
-    said here wins over environment and manifest.
+    profile to use. ``model``: what answers free text where no handler does, ``provider:model``, or
+    one of ``chatixia.testing``; ``prompt``: its instructions; ``callers``: agents and machines that
+    may change things through it. ``engine``, ``registry``, ``data_dir``: as the settings of those
+    names; what is said here wins over environment and manifest.
     """
 
     def __init__(
@@ -68,6 +72,9 @@ class Agent:
         registry: str | None = None,
         engine: str | None = None,
         data_dir: str | Path | None = None,
+        model: str | ModelSpec | None = None,
+        prompt: str | None = None,
+        callers: Iterable[str] | None = None,
     ) -> None:
         if not is_agent_id(name):
             raise ConfigError(f"{name[:80]!r} cannot name an agent: {id_problem(name)}.")
@@ -82,13 +89,23 @@ class Agent:
         self._slots = 0
         self.grace = 0.0
         """Seconds that running skills have to end when it stops."""
-        self._flags = {
+        self._flags: dict[str, Any] = {
             "slots": slots,
             "mesh": mesh,
             "registry": registry,
             "engine": engine,
             "data_dir": None if data_dir is None else str(data_dir),
+            "prompt": prompt,
+            "callers": None if callers is None else list(callers),
         }
+        self._spec: ModelSpec | None = None
+        if isinstance(model, str):
+            from .model import split_model
+
+            self._flags |= split_model(model)
+        else:
+            self._spec = model
+        self._model: AgentModel | None = None
         self._prompt: Callable[..., Any] | None = None
         self._pid = process_id()
         self._connection: AgentConnection | None = None
@@ -210,7 +227,9 @@ class Agent:
         try:
             if connection.folder is not None:
                 self.inbox.file = connection.folder / "inbox.jsonl"
-            self.attach(connection.port, settings=settings)
+            self.attach(connection.port, settings=settings, connection=connection)
+            if self._model is not None:
+                await self._model.start()
             self._loop_end = LoopEnd(self.name, lambda: self.stop(grace=0))
             await connection.start()
             await connection.online(ONLINE_S)
@@ -221,7 +240,12 @@ class Agent:
             raise
 
     def attach(
-        self, port: ports.MeshPort, *, world: World = REAL, settings: ResolvedSettings | None = None
+        self,
+        port: ports.MeshPort,
+        *,
+        world: World = REAL,
+        settings: ResolvedSettings | None = None,
+        connection: AgentConnection | None = None,
     ) -> None:
         """Serve on ``port``, whatever implements it; ``start`` does this with the real one.
 
@@ -234,7 +258,9 @@ class Agent:
         settings = settings or self.settings()
         prompts = self._prompt_service(settings, world)
         context = CallContext(port, world)
-        self._runtime = Runtime(self.name, context, prompts, self.description)
+        self._runtime = runtime = Runtime(self.name, context, prompts, self.description)
+        if (model := self._model) is not None:
+            prompts.set_answerer(model.open(runtime.handle, world, connection))
         self._context = context
         self._port, self._mesh, self._slots = port, Mesh(context), int(settings["slots"])
         self.grace = float(settings["grace"])
@@ -248,12 +274,24 @@ class Agent:
         prompts = PromptService(self.name, self.inbox, world)
         if self._prompt is not None:
             prompts.set_handler(self._prompt)
+        self._model = self._model_of(settings)
         self._extra = {name: builtin(name, prompts) for name in self._builtin}
         with settings.blamed("skills.builtin"):
             self._extra |= {name: builtin(name, prompts) for name in settings["skills.builtin"]}
+        if self._model is not None:
+            with settings.blamed("skills.prompts"):
+                self._extra |= self._model.skills(self.skills)
         with settings.blamed("skills.disabled"):
-            self._disabled = disabled(settings["skills.disabled"], self.skills)
+            self._disabled = disabled(settings["skills.disabled"], [*self.skills, *self._extra])
         return prompts
+
+    def _model_of(self, settings: ResolvedSettings) -> AgentModel | None:
+        from .model import AgentModel, wants_model
+
+        is_code = bool(self.skills) or self._prompt is not None
+        if self._spec is None and not wants_model(settings, is_code=is_code):
+            return None
+        return AgentModel(self.name, settings, self._spec)
 
     def check(self) -> ResolvedSettings:
         """What is in force, after all that :meth:`start` would refuse without asking anybody.
@@ -315,6 +353,9 @@ class Agent:
         runtime, self._runtime = self._runtime, None
         context, self._context = self._context, None
         self._port = self._mesh = None
+        model, self._model = self._model, None
+        if model is not None:
+            await model.close()
         if context is not None:
             context.lock(f"{self.name} has stopped; `await agent.start()` first.")
             await context.warmer.stop()
@@ -361,7 +402,10 @@ class Agent:
 
     def _offer(self) -> None:
         if self._runtime is not None and self._port is not None:
-            infos = self._runtime.offer(self.offered())
+            skills = self.offered()
+            infos = self._runtime.offer(skills)
+            if self._model is not None:
+                self._model.offer(skills, infos)
             self._port.serve(self._runtime.handle, infos, self._slots)
 
     def _failed(self, error: MeshError) -> None:
@@ -378,7 +422,10 @@ class Agent:
         self._unwatch()
         self._context.shut(LOOP_ENDED)
         connection, runtime = self._connection, self._runtime
+        model, self._model = self._model, None
         self._connection = self._runtime = self._context = self._port = self._mesh = None
+        if model is not None:
+            model.abandon()
         if connection is not None:
             connection.abandon()
         if runtime is not None:

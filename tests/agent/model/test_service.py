@@ -240,10 +240,10 @@ async def test_a_task_has_its_time(monkeypatch: pytest.MonkeyPatch):
 async def test_money_without_a_price_is_refused_at_start():
     setup = ModelSetup(budgets=Budgets(agent=SpendingLimit(money=1.0)))
     async with Room(echo, setup=setup) as room:
-        await room.agent.service.start()
+        await room.agent.service.check_money()
         room.agent.engine.priced = False
         with pytest.raises(ConfigError, match="without a price"):
-            await room.agent.service.start()
+            await room.agent.service.check_money()
 
 
 async def test_who_leaves_ends_the_run_and_frees_its_slot():

@@ -98,12 +98,15 @@ class ModelService:
             if not skill.by_model and skill.name not in NO_TOOL
         ]
 
-    async def start(self) -> None:
-        """Import and construct what the model needs; may be called again after it failed.
+    async def warm(self) -> None:
+        """Import and construct what the model needs; else the first who asks waits for it.
 
-        Raises ConfigError for a limit of money where a model has no price, and what is missing.
+        Raises ConfigError, MissingExtra.
         """
         await self._engine.warm()
+
+    async def check_money(self) -> None:
+        """Refuse a limit of money where a model has no price. Raises ConfigError."""
         if self._setup.budgets.has_money and not await self._engine.has_price():
             raise ConfigError(
                 "budgets: money cannot be counted for a model without a price; limit tokens or"
@@ -114,6 +117,10 @@ class ModelService:
         """End what runs, and the store."""
         await self._engine.close()
         await self._store.close()
+
+    def abandon(self) -> None:
+        """The same where no loop runs any more; waits for nothing."""
+        self._store.abandon()
 
     async def spent(self) -> Spending:
         """What the agent has spent today."""
@@ -176,14 +183,14 @@ class ModelService:
             steering=conversation.steering,
             compact=conversation.compact,
         )
-        async with aclosing(self._kept(stream, request, conversation)) as pieces:
+        async with aclosing(self._stored_run(stream, request, conversation)) as pieces:
             try:
                 async for piece in pieces:
                     yield piece
             finally:
                 await budget.close()
 
-    async def _kept(
+    async def _stored_run(
         self, stream: RunStream, request: RunRequest, conversation: ConversationRun
     ) -> AsyncGenerator[Piece, None]:
         """The run's pieces; what a stop or a cancel ends may be taken up again."""

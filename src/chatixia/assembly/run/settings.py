@@ -36,7 +36,9 @@ VARIABLES: Final[dict[str, str]] = {
 
 DOCUMENTED: Final = (Manifest,)
 SECRET: Final = frozenset({"sidecar.api_key"})
-GROUPS: Final = frozenset({"sidecar", "skills", "links"})
+GROUPS: Final = frozenset(
+    ["sidecar", "skills", "links", "budgets", "budgets.task", "budgets.caller", "budgets.agent"]
+)
 
 
 class SettingValue(NamedTuple):

@@ -21,10 +21,21 @@ skills:
   builtin: [delegate]
   dirs: [skills]
   disabled: [forecast]
+  prompts:
+    - name: summarize
+      prompt: Summarize the text.
+      parameters: {text: {required: true}}
 data_dir: data
 max_turns: 5
 context_window: 1000
 goals: [{name: x}]
+callers: [laptop]
+fallback: ["ollama:llama"]
+model_settings: {temperature: 0.2, extra: {a: 1}}
+budgets:
+  task: {turns: 5}
+  agent: {money: 2.5}
+  tokens_per_minute: 90000
 role: worker
 mesh: work
 engine: wrtc
@@ -45,22 +56,18 @@ def test_every_key(tmp_path: Path):
     assert made.links.keep == "all"
     assert parse({"membership_ttl": "12h"}, "here").membership_ttl == 43_200
     assert "sidecar.api_key" in found.keys
-    assert found.unused == [
-        "provider",
-        "model",
-        "prompt",
-        "max_turns",
-        "context_window",
-        "role",
-        "goals",
-        "sidecar.binary",
-        "sidecar.socket",
-    ]
+    assert found.unused == ["sidecar.binary", "sidecar.socket"]
+    assert (made.callers, made.fallback) == (["laptop"], ["ollama:llama"])
+    assert made.model_settings == {"temperature": 0.2, "extra": {"a": 1}}
+    assert (made.budgets.task.turns, made.budgets.agent.money) == (5, 2.5)
+    assert made.budgets.tokens_per_minute == 90_000
+    (skill,) = made.skills.prompts
+    assert (skill.name, skill.parameters["text"].required) == ("summarize", True)
 
 
 def test_defaults():
     made = parse({}, "x")
-    assert (made.provider, made.data_dir, made.max_turns) == ("azure", ".chatixia", 10)
+    assert (made.provider, made.data_dir, made.max_turns) == ("", ".chatixia", 10)
     assert made.context_window == 120_000
     assert made.sidecar.api_key == ""
 
@@ -75,7 +82,13 @@ def test_skills_as_a_list():
         ("nmae: x", "there is no key nmae; did you mean name?"),
         ("sidecar: {apikey: x}", r"there is no key sidecar.apikey; did you mean sidecar.api_key\?"),
         ("zzzzz: 1", "there is no key zzzzz; there are"),
-        ("provider: acme", "provider: Invalid enum value 'acme'"),
+        ("provider: acme", "provider: Invalid enum value 'acme'; use openai, anthropic,"),
+        (
+            "budgets: {task: {turn: 1}}",
+            r"no key budgets.task.turn; did you mean budgets.task.turns",
+        ),
+        ("budgets: {task: {turns: -1}}", "budgets.task.turns: Expected int >= 0"),
+        ("skills: {prompts: [{name: x}]}", "missing required field prompt"),
         ("slots: many", "slots: Expected int, got str"),
         ("slots: 0", "slots: Expected int >= 1"),
         ("name: {a: 1}", "there is no key name.a"),

@@ -37,9 +37,9 @@ def test_mistakes(tmp_path, type_, text, word):
 
 
 def test_what_does_nothing_yet_is_said(tmp_path, type_):
-    (tmp_path / "agent.yaml").write_text("name: weather\nmax_turns: 3\n")
+    (tmp_path / "agent.yaml").write_text("name: weather\nsidecar: {socket: x}\n")
     done = type_("validate", str(tmp_path))
-    assert (done.code, "max_turns is not used yet" in done.err) == (0, True)
+    assert (done.code, "sidecar.socket is not used yet" in done.err) == (0, True)
 
 
 def test_a_missing_one(tmp_path, type_):

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatixia.core.callers import PROVED, all_named, speaker, stranger
+from chatixia.core.callers import PROVED, UNPROVED, all_named, carried, speaker, stranger
+from chatixia.ids import is_peer_id
 
 NAMES = ("laptop", "ada", "weather", "mcp:desk")
 names = st.sampled_from([*NAMES, "laptop~abcdef", "ada~zzzzzz"])
@@ -34,6 +35,15 @@ def test_what_no_link_proved_is_nobodys(via: str):
     assert all_named(["laptop"], "direct", {"laptop"})
     assert not all_named(["laptop"], via, {"laptop"})
     assert "proves no key" in stranger(["laptop"], via, {"laptop"})
+
+
+def test_what_is_not_proved_stays_so_from_hop_to_hop():
+    path = ("laptop", "ada")
+    assert carried(path, "relay") == path
+    once = carried(path, "queue, plain")
+    assert once == (*path, UNPROVED)
+    assert not all_named((*once, "ada"), "direct", {"laptop", "ada"})
+    assert not is_peer_id(UNPROVED)
 
 
 def test_the_stranger_is_named():

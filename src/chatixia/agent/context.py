@@ -14,6 +14,7 @@ from chatixia.client.call_context import CallContext
 from chatixia.client.gather import gather
 from chatixia.client.handle import CALL_S, AgentHandle
 from chatixia.client.mesh import Mesh
+from chatixia.core.callers import carried
 from chatixia.core.ports import Incoming, Queue, Responder
 from chatixia.errors import BadRequest
 
@@ -137,7 +138,7 @@ class Ctx:
             scope = RequestScope(self._owner)
             scope.closed = self._closed  # a Ctx kept beyond its request makes no calls
             self._nested = self._root.derive(
-                path=self._incoming.path,
+                path=carried(self._incoming.path, self._incoming.via),
                 deadline=self.deadline,
                 traceparent=self._incoming.traceparent,
                 scope=scope,

@@ -124,12 +124,12 @@ class AgentModel:
         from chatixia.agent.model.prompt_skill import prompt_skill
         from chatixia.agent.skill import Skills
 
-        made = Skills()
+        skills = Skills()
         for one in self._settings["skills.prompts"]:
             if one.name in own:
                 raise ConfigError(f"There are two skills called {one.name}.")
-            made.add(prompt_skill(one, self._answer))
-        return made
+            skills.add(prompt_skill(one, self._answer))
+        return skills
 
     def offer(self, skills: Sequence[Skill], infos: Sequence[SkillInfo]) -> None:
         """These are its tools from now on."""

@@ -13,6 +13,9 @@ PROVED: Final = frozenset({"direct", "turn", "relay"})
 """Tiers on which every peer proves its key. What comes by the queue or a broadcast of the registry
 has a path that only the registry vouches for."""
 
+UNPROVED: Final = "queue:unproved"
+"""On a path: those before it are as the registry reports them. Nobody can have this id."""
+
 
 def speaker(name: str) -> str:
     """Whose id counts for ``name``: the machine of a client, whose own is new in each process."""
@@ -25,6 +28,14 @@ def all_named(path: Sequence[str], via: str, callers: Collection[str]) -> bool:
     False for a path without anybody, and for one that no link proved.
     """
     return bool(path) and via in PROVED and all(speaker(name) in callers for name in path)
+
+
+def carried(path: tuple[str, ...], via: str) -> tuple[str, ...]:
+    """``path`` of a request as the calls that it causes carry it.
+
+    What no link proved is marked: else a call by a proved link would make it count as proved.
+    """
+    return path if via in PROVED else (*path, UNPROVED)
 
 
 def stranger(path: Sequence[str], via: str, callers: Collection[str]) -> str:

@@ -14,6 +14,7 @@ import msgspec
 
 from chatixia.agent.arguments import refusal
 from chatixia.agent.context import Ctx
+from chatixia.client import references
 from chatixia.client.reply import Reply
 from chatixia.client.value import encode
 from chatixia.core.tool_names import CALL, DELEGATE, DESCRIBE, FIND
@@ -123,7 +124,7 @@ class MeshTool:
             names = [field.encode_name for field in msgspec.structs.fields(kind)]
             return ToolOutcome(refusal(self.spec.name, names, error).message, retry=True)
         try:
-            return ToolOutcome(encode(await work(self, args, call.id)).decode())
+            return _outcome(await work(self, args, call.id))
         except MeshError as error:
             if isinstance(error, BadArguments) and not error.by_call:
                 return ToolOutcome(error.message, retry=True)
@@ -186,6 +187,15 @@ _WORK: Final[dict[str, tuple[Any, Callable[[MeshTool, Any, str], Awaitable[Any]]
     CALL: (_Call, MeshTool.call),
     DELEGATE: (_Delegate, MeshTool.delegate),
 }
+
+
+def _outcome(value: Any) -> ToolOutcome:
+    """``value`` as JSON, and what its files are called: a model reads no bytes of them."""
+    with references.gathering() as files:
+        text = encode(value).decode()
+    names = "".join(f"\n$artifact {n}: {f.name}, {f.size} bytes" for n, f in enumerate(files))
+    agent = value.get("from", "") if isinstance(value, dict) else ""
+    return ToolOutcome(text + names, agent=agent)
 
 
 def _answer(reply: Reply) -> dict[str, Any]:

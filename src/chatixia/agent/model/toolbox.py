@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
+import msgspec
+
 from chatixia.core.callers import all_named, stranger
 from chatixia.core.ports import Incoming
 from chatixia.errors import Denied, MeshError, SkillFailed, UnknownSkill
@@ -95,4 +97,4 @@ def clipped(outcome: ToolOutcome) -> ToolOutcome:
         return outcome
     text = data[:MAX_RESULT].decode(errors="ignore")
     note = f"\n[clipped: the first {MAX_RESULT} of {len(data)} bytes]"
-    return ToolOutcome(text + note, outcome.retry, outcome.failed)
+    return msgspec.structs.replace(outcome, text=text + note)

@@ -76,9 +76,7 @@ class Agent:
         prompt: str | None = None,
         callers: Iterable[str] | None = None,
     ) -> None:
-        if not is_agent_id(name):
-            raise ConfigError(f"{name[:80]!r} cannot name an agent: {id_problem(name)}.")
-        self.name = name
+        self.name = _checked(name)
         self.description = description[:1024]
         self.skills = Skills()
         self.loaded: LoadedManifest | None = None
@@ -96,15 +94,9 @@ class Agent:
             "engine": engine,
             "data_dir": None if data_dir is None else str(data_dir),
             "prompt": prompt,
-            "callers": None if callers is None else list(callers),
+            **_of_model(model, callers),
         }
-        self._spec: ModelSpec | None = None
-        if isinstance(model, str):
-            from .model import split_model
-
-            self._flags |= split_model(model)
-        else:
-            self._spec = model
+        self._spec = None if isinstance(model, str) else model
         self._model: AgentModel | None = None
         self._prompt: Callable[..., Any] | None = None
         self._pid = process_id()
@@ -476,6 +468,22 @@ def _beside_script(agents: Iterable[Agent]) -> None:
     for agent in agents:
         fill_environment(agent.loaded)
     set_up_script()
+
+
+def _checked(name: str) -> str:
+    if not is_agent_id(name):
+        raise ConfigError(f"{name[:80]!r} cannot name an agent: {id_problem(name)}.")
+    return name
+
+
+def _of_model(model: str | ModelSpec | None, callers: Iterable[str] | None) -> dict[str, Any]:
+    """What code says of a model, as settings. Raises ConfigError."""
+    named = {} if callers is None else {"callers": list(callers)}
+    if not isinstance(model, str):
+        return named
+    from .model import split_model
+
+    return {**named, **split_model(model)}
 
 
 def _nothing() -> None:

@@ -138,13 +138,13 @@ class AgentModel:
 
     def open(self, serve: Serve, world: World, connection: AgentConnection | None) -> ModelService:
         """The service that answers, with its store in the agent's folder, or in memory."""
-        from chatixia.agent.model.engine import Engine
+        from chatixia.agent.model.engine import LibraryEngine
         from chatixia.agent.model.service import ModelService
         from chatixia.store.local.agent_store import AgentStore
 
         folder = None if connection is None else connection.folder
         store = AgentStore(None if folder is None else folder / STORE)
-        engine = Engine(self._spec, os.environ)
+        engine = LibraryEngine(self._spec, os.environ)
         mesh = "" if connection is None else connection.label
         self._service = ModelService(
             self._name, engine, setup(self._settings, mesh), store, serve, world

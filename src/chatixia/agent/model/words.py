@@ -161,13 +161,15 @@ class ModelSpec(msgspec.Struct, frozen=True):
 class ScriptTurn(msgspec.Struct, frozen=True):
     """What a scripted model is asked. ``texts``: the words of the conversation in order, ``user:``,
     ``model:`` or ``tool NAME:`` before each. ``results``: of the tools that the last response
-    called, by the names of the tools. ``tools``: names of those offered. ``last``: the prompt."""
+    called, by the names of the tools. ``tools``: those offered. ``last``: the prompt. ``number``:
+    of responses since that."""
 
     instructions: str
     texts: tuple[str, ...]
     results: dict[str, str]
     tools: tuple[ToolSpec, ...]
     last: str
+    number: int = 0
 
 
 class ScriptCall(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic_ai.messages import (
     ModelMessage,
     ModelRequest,
+    ModelResponse,
     TextPart,
     ToolReturnPart,
     UserPromptPart,
@@ -64,7 +65,15 @@ def _turn(history: list[ModelMessage], info: AgentInfo) -> ScriptTurn:
         },
         tuple(ToolSpec(t.name, t.description or "", t.parameters_json_schema) for t in tools),
         next((words_of(m) for m in reversed(history) if _prompts(m)), ""),
+        _responses_since_prompt(history),
     )
+
+
+def _responses_since_prompt(history: list[ModelMessage]) -> int:
+    number = 0
+    for message in history:
+        number = 0 if _prompts(message) else number + isinstance(message, ModelResponse)
+    return number
 
 
 def _prompts(message: ModelMessage) -> bool:

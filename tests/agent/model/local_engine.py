@@ -1,7 +1,7 @@
 """An engine without a library: it runs a small script, and tries whatever it reads.
 
 A script is a function of what the model read so far that gives texts and calls. The obedient one
-does what any text tells it: ``DO tool {json}``.
+does what any text orders: ``DO tool {json}``.
 """
 
 from __future__ import annotations
@@ -9,12 +9,19 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
 
-from chatixia.agent.model.words import RunRequest, ToolCall, Usage
+from chatixia.agent.model.words import (
+    ModelSpec,
+    RunRequest,
+    ScriptCall,
+    ScriptTurn,
+    ToolCall,
+    Usage,
+)
 from chatixia.wire.events import AgentEvent, tool_began, tool_ended
 
 Step = str | ToolCall | AgentEvent | BaseException
@@ -107,18 +114,46 @@ class LocalEngine:
         yield AgentEvent("usage", requests=used.requests, input_tokens=used.input_tokens)
 
 
-def obedient(reading: Reading) -> Iterable[Step]:
-    """Try each ``DO tool {json}`` that stands anywhere, once, and read what comes of it."""
-    everything = [reading.instructions, *reading.texts, *reading.descriptions]
-    wanted = dict.fromkeys(
-        match for text in everything for match in re.findall(r"DO (\S+) (\{.*?\})(?=$|[^}])", text)
-    )
-    done = {match for text in reading.texts for match in re.findall(r"CALLED (\S+) (\{.*\})", text)}
-    calls = [call for call in wanted if call not in done]
-    if not calls:
-        yield "done"
-    for n, (name, arguments) in enumerate(calls):
-        yield ToolCall(f"c{len(reading.texts)}.{n}", name, arguments)
+def orders(texts: Iterable[str]) -> list[tuple[str, str]]:
+    """What the texts order: ``DO tool {json}``, and ``DO_tool`` in a name."""
+    everything = "\n".join(texts).replace('\\"', '"')
+    written = re.findall(r"DO (\S+) (\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\})", everything)
+    named = [(name, "{}") for name in re.findall(r"\bDO_(\w+)", everything)]
+    return list(dict.fromkeys([*written, *named]))
+
+
+def obedient() -> Script:
+    """Try each order that stands anywhere, once, and read what comes of it. The answer is all that
+    it has read."""
+    tried: set[tuple[str, str]] = set()
+
+    def script(reading: Reading) -> Iterable[Step]:
+        everything = [reading.instructions, *reading.texts, *reading.descriptions, *reading.results]
+        new = [order for order in orders(everything) if order not in tried]
+        tried.update(new)
+        if not new:
+            yield "\n".join((*reading.texts, *reading.results))
+        for n, (name, arguments) in enumerate(new):
+            yield ToolCall(f"c{len(tried)}.{n}", name, arguments)
+
+    return script
+
+
+def obedient_model() -> ModelSpec:
+    """The same behind the library, which lets no call through to what is not offered."""
+    tried: set[tuple[str, str]] = set()
+
+    async def script(turn: ScriptTurn) -> AsyncIterator[str | ScriptCall]:
+        about = [tool.description for tool in turn.tools]
+        everything = [turn.instructions, *turn.texts, *about, *turn.results.values()]
+        new = [order for order in orders(everything) if order not in tried]
+        tried.update(new)
+        if not new:
+            yield "\n".join(turn.texts)
+        for name, arguments in new:
+            yield ScriptCall(name, arguments)
+
+    return ModelSpec("scripted", script=script)
 
 
 def answering(*steps: Sequence[Step]) -> Script:

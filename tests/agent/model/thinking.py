@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from chatixia.agent.builtin import builtin
+from chatixia.agent.model.engine import LibraryEngine
 from chatixia.agent.model.prompt_skill import prompt_skill
 from chatixia.agent.model.service import ModelService, ModelSetup
+from chatixia.agent.model.words import ModelEngine, ModelSpec
 from chatixia.agent.prompts import Answerer
 from chatixia.agent.skill import Skill
 from chatixia.agent.skill_json import PromptSkill
@@ -18,7 +21,7 @@ from tests.agent.served import Served
 
 
 class Thinking(Served):
-    """``skills`` of an agent whose free text ``script`` answers."""
+    """``skills`` of an agent whose free text ``script`` answers, or a model of the library."""
 
     def __init__(
         self,
@@ -29,13 +32,16 @@ class Thinking(Served):
         setup: ModelSetup | None = None,
         store: AgentStore | None = None,
         prompts: tuple[PromptSkill, ...] = (),
+        builtins: tuple[str, ...] = (),
+        library: ModelSpec | None = None,
     ) -> None:
         super().__init__(net, name)
         self.engine = LocalEngine(script)
+        used: ModelEngine = self.engine if library is None else LibraryEngine(library, {})
         self.store = store or AgentStore()
         self.service = ModelService(
             name,
-            self.engine,
+            used,
             setup or ModelSetup(callers=CALLERS),
             self.store,
             self.runtime.handle,
@@ -43,6 +49,7 @@ class Thinking(Served):
         answerer: Answerer = self.service
         self.prompts.set_answerer(answerer)
         skills = [f if isinstance(f, Skill) else Skill(f.__name__, f) for f in fns]
+        skills += [builtin(one, self.prompts) for one in builtins]
         skills += [prompt_skill(one, self.service.answer_skill) for one in prompts]
         infos = self.runtime.offer(skills)
         self.service.offer(zip(skills, infos, strict=True))

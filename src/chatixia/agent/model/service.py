@@ -17,7 +17,7 @@ from chatixia.agent.context import Ctx
 from chatixia.agent.prompts import whole
 from chatixia.agent.skill import Skill
 from chatixia.agent.skill_json import PromptSkill
-from chatixia.core.callers import speaker
+from chatixia.core.callers import PROVED, speaker
 from chatixia.core.ports import Incoming, Responder
 from chatixia.core.spending import AGENT, Budgets, Spending, day_of, tokens_rate
 from chatixia.errors import BudgetExceeded, ConfigError, MeshError, Unavailable
@@ -128,7 +128,7 @@ class ModelService:
 
     def steer(self, prompt: Prompt, ctx: Ctx) -> bool:
         """Give words to the run that is under way in that conversation of the caller."""
-        key = key_of(ctx.caller, prompt.session_id, ctx.task_id or ctx.request_id)
+        key = key_of(proved_caller(ctx), prompt.session_id, ctx.task_id or ctx.request_id)
         return self._stored.steer(key, prompt.message or prompt.text)
 
     def pieces(self, prompt: Prompt, ctx: Ctx) -> AsyncGenerator[Piece, None]:
@@ -150,7 +150,7 @@ class ModelService:
 
     async def _in_turn(self, task: _Task, ctx: Ctx) -> AsyncGenerator[Piece, None]:
         """When its turn comes; until then a sign of life now and then."""
-        key = key_of(ctx.caller, task.session, ctx.task_id or ctx.request_id)
+        key = key_of(proved_caller(ctx), task.session, ctx.task_id or ctx.request_id)
         line = key if task.session else object()
         nested = self._name in ctx.path
         holder = ctx.incoming.holder or speaker(ctx.caller)
@@ -243,15 +243,21 @@ class ModelService:
         request = ctx.task_id or ctx.request_id
         where = self._stored if task.session or ctx.task_id else self._passing
         overhead = tokens_of(words) + sum(map(_spec_tokens, toolbox.specs()))
-        key = key_of(ctx.caller, task.session, request)
+        key = key_of(proved_caller(ctx), task.session, request)
         return await where.begin(key, request, overhead=overhead)
 
     def _budget(self, ctx: Ctx) -> RunBudget:
-        budgets, caller = self._setup.budgets, speaker(ctx.caller)
+        budgets, caller = self._setup.budgets, speaker(proved_caller(ctx))
         return RunBudget(budgets, caller, ctx.task_id, self._store, self._world, self._rate)
 
     def _seconds(self, ctx: Ctx) -> float:
         return min(ctx.remaining, self._setup.budgets.task.seconds or LONGEST_S, LONGEST_S)
+
+
+def proved_caller(ctx: Ctx) -> str:
+    """To whom a request is counted, and whose conversations it goes on with: its caller, where a
+    link proved that; else a name of its own, which no caller by a link has."""
+    return ctx.caller if ctx.via in PROVED else f"queue:{ctx.caller}"
 
 
 def _spec_tokens(spec: ToolSpec) -> int:

@@ -265,7 +265,7 @@ RULES = [
     Rule(
         "models",
         "providers are heavy and change monthly",
-        only_in("pydantic_ai openai anthropic genai_prices", "agent.model.library"),
+        only_in("pydantic_ai openai anthropic genai_prices httpx2", "agent.model.library"),
         ("agent.model.service", "def f():\n    import pydantic_ai"),
         ("agent.model.library.providers", "import pydantic_ai"),
     ),

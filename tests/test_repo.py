@@ -177,8 +177,9 @@ def undeclared(name: str, text: str) -> set[str]:
         - {"chatixia", "", *THERE.get(name, ())}
     )
     wanted = PROJECT["project"]["dependencies"]
-    if extra := next((OPTIONAL[place] for place in OPTIONAL if name.startswith(place)), ""):
-        wanted = [*wanted, *PROJECT["project"]["optional-dependencies"][extra]]
+    for place, extra in OPTIONAL.items():
+        if name.startswith(place):
+            wanted = [*wanted, *PROJECT["project"]["optional-dependencies"][extra]]
     declared = {canonicalize_name(Requirement(text).name) for text in wanted}
     owned = {
         module: {canonicalize_name(one) for one in owners().get(module, [module])}

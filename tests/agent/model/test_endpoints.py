@@ -27,6 +27,9 @@ def test_openai_speaks_responses_but_chat_at_another_address():
     assert resolve(ModelSpec("openai", "m"), {"OPENAI_API_KEY": "k"}).responses
     at = resolve(ModelSpec("openai", "m", "http://h/v1/"), {"OPENAI_API_KEY": "k"})
     assert not at.responses and at.base_url == "http://h/v1"
+    proxy = ModelSpec("openai", "m", "http://h/v1", api="responses")
+    assert resolve(proxy, {"OPENAI_API_KEY": "k"}).responses
+    assert not resolve(ModelSpec("openai", "m", api="chat"), {"OPENAI_API_KEY": "k"}).responses
 
 
 def test_azure_takes_the_described_variables():

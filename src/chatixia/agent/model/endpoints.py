@@ -137,7 +137,7 @@ def resolve(spec: ModelSpec, environment: Mapping[str, str]) -> Endpoint:
         key,
         names[0],
         _first(environment, variables.version) or (AZURE_VERSION if provider == "azure" else ""),
-        responses=provider == "openai" and not base_url,
+        responses=provider == "openai" and (spec.api or (base_url and "chat")) in ("", "responses"),
         settings=spec.settings,
     )
 

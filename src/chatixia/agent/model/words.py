@@ -146,13 +146,15 @@ class Compaction(msgspec.Struct, frozen=True):
 
 class ModelSpec(msgspec.Struct, frozen=True):
     """Which model, and where. ``key_variable``: the variable that holds the key; empty: the
-    provider's own. ``settings``: for the model (temperature, max_tokens ...). ``script``: in tests,
+    provider's own. ``api`` of openai: else Responses at its own address, chat completions at any
+    other. ``settings``: for the model (temperature, max_tokens ...). ``script``: in tests,
     what answers instead of an endpoint."""
 
     provider: str
     model: str = ""
     base_url: str = ""
     key_variable: str = ""
+    api: Literal["", "chat", "responses"] = ""
     settings: dict[str, Any] = {}
     fallback: tuple[ModelSpec, ...] = ()
     script: Script | None = None

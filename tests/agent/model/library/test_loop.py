@@ -123,11 +123,11 @@ async def test_silence_is_a_failure_that_is_tried_again():
             await asyncio.Event().wait()
         yield " and the rest"
 
-    engine = scripted(script, silence=0.1)
+    engine = scripted(script, silence=0.5)
     run = Run()
     assert await run.go(engine) == "a part and the rest"
     assert run.events("fallback") and run.events("retry")
-    assert "sent nothing for 0.1 s" in run.events("retry")[0].text
+    assert "sent nothing for 0.5 s" in run.events("retry")[0].text
     assert [usage.estimated for usage in run.notes.used] == [True, False]
     await engine.close()
 

@@ -8,6 +8,7 @@ from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
 
 from chatixia.agent.model.endpoints import Endpoint
 from chatixia.agent.model.library import providers
+from chatixia.agent.model.library.watch import client
 from chatixia.errors import MissingExtra
 
 
@@ -22,17 +23,17 @@ from chatixia.errors import MissingExtra
     ],
 )
 def test_the_providers(endpoint: Endpoint, kind: type, address: str):
-    model = providers.build(endpoint)
+    model = providers.build(endpoint, client())
     assert isinstance(model, kind)
     assert address in str(model.base_url)
 
 
 def test_anthropic_and_where_it_is_missing(monkeypatch: pytest.MonkeyPatch):
     endpoint = Endpoint("anthropic", "m", key="k")
-    assert "api.anthropic.com" in str(providers.build(endpoint).base_url)
+    assert "api.anthropic.com" in str(providers.build(endpoint, client()).base_url)
     monkeypatch.setitem(__import__("sys").modules, "chatixia.agent.model.library.anthropic", None)
     with pytest.raises(MissingExtra, match=r"\[anthropic\]"):
-        providers.build(endpoint)
+        providers.build(endpoint, client())
 
 
 def test_retries_and_time_outs_are_ours_whatever_the_manifest_says():

@@ -49,7 +49,7 @@ async def test_text_of_finished_responses_comes_again_after_a_withdrawal():
         else:
             yield "Third."
 
-    engine = scripted(script, silence=0.1)
+    engine = scripted(script, silence=0.5)
     run = Run(Tools(a=echo))
     assert await run.go(engine) == "First.\n\nThird."
     assert "\n\nSecond, which is lost" in run.items
@@ -58,11 +58,11 @@ async def test_text_of_finished_responses_comes_again_after_a_withdrawal():
 
 
 async def test_an_asker_that_takes_its_time_is_no_silence():
-    engine = scripted(steps([str(n) for n in range(600)]), silence=0.05, first_byte=0.05)
+    engine = scripted(steps([str(n) for n in range(600)]), silence=0.5, first_byte=0.5)
     run = Run()
     async for item in engine.run(run.request()):
         run.items.append(item)
         if len(run.items) == 1:
-            await asyncio.sleep(0.3)  # until the way over is full
+            await asyncio.sleep(1.0)  # until the way over is full
     assert run.text == "".join(map(str, range(600)))
     await engine.close()

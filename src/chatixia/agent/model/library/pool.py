@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
@@ -16,22 +17,31 @@ from . import accounts
 from .loop import LibraryRun
 from .providers import build
 from .receiving import Limits, Served
+from .rehearsal import rehearse
+from .watch import client
+
+log = logging.getLogger("chatixia.agent")
 
 
 class Pool:
-    """Constructed in any thread; all else on the engine's loop. Raises MissingExtra."""
+    """Constructed in a thread without a loop; all else on the engine's. Raises MissingExtra."""
 
     def __init__(
         self, endpoints: Sequence[Endpoint], first_byte: float, silence: float, world: World
     ) -> None:
-        self._models = [Served(endpoint, build(endpoint)) for endpoint in endpoints]
+        self._http = client()
+        self._models = [Served(endpoint, build(endpoint, self._http)) for endpoint in endpoints]
+        for endpoint in endpoints:
+            if endpoint.script is None:
+                _rehearse(endpoint)
         self._limits = Limits(first_byte, silence)
         self._world = world
         self._clients = AsyncExitStack()
         self._runs: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
-        """Make the clients; a connection opens with the first request."""
+        """Make ready; a connection opens with the first request."""
+        await self._clients.enter_async_context(self._http)
         for served in self._models:
             await self._clients.enter_async_context(served.model)
 
@@ -55,3 +65,10 @@ class Pool:
     def has_price(self) -> bool:
         """Whether each model has a known price."""
         return all(accounts.has_price(served.endpoint) for served in self._models)
+
+
+def _rehearse(endpoint: Endpoint) -> None:
+    try:
+        rehearse(endpoint)
+    except Exception as error:  # noqa: BLE001 - it gains time; what is wrong shows in real requests
+        log.debug("%s was not rehearsed: %s", endpoint.title, type(error).__name__)

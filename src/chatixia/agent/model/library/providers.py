@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, cast
 
 import pydantic_ai
+from httpx2 import AsyncClient
 from pydantic_ai.models import Model
 from pydantic_ai.settings import ModelSettings
 
@@ -19,8 +20,8 @@ IDLE_S: Final = 3600.0
 """What a client may wait for a byte: longer than our own time-outs, which end it."""
 
 
-def build(endpoint: Endpoint) -> Model:
-    """The model at ``endpoint``; it opens its connections when it is entered.
+def build(endpoint: Endpoint, http: AsyncClient) -> Model:
+    """The model at ``endpoint``, asked by ``http``.
 
     Raises MissingExtra where the provider's client is not installed.
     """
@@ -31,9 +32,9 @@ def build(endpoint: Endpoint) -> Model:
             from .anthropic import anthropic_model
         except ImportError:
             raise missing("anthropic") from None
-        return anthropic_model(endpoint)
+        return anthropic_model(endpoint, http)
     try:
-        return _openai_shapes(endpoint)
+        return _openai_shapes(endpoint, http)
     except ImportError:
         raise missing("model") from None
 
@@ -44,32 +45,37 @@ def settings_of(endpoint: Endpoint) -> ModelSettings:
     return cast(ModelSettings, settings)
 
 
-def _openai_shapes(endpoint: Endpoint) -> Model:
+def _openai_shapes(endpoint: Endpoint, http: AsyncClient) -> Model:
     from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
 
     if endpoint.provider == "ollama":
         from pydantic_ai.models.ollama import OllamaModel
         from pydantic_ai.providers.ollama import OllamaProvider
 
-        ollama = OllamaProvider(endpoint.base_url, endpoint.key or None)
+        ollama = OllamaProvider(endpoint.base_url, endpoint.key or None, http_client=http)
         return OllamaModel(endpoint.model, provider=ollama)
     if endpoint.provider == "azure":
         from pydantic_ai.providers.azure import AzureProvider
 
         azure = AzureProvider(
-            azure_endpoint=endpoint.base_url, api_version=endpoint.version, api_key=endpoint.key
+            azure_endpoint=endpoint.base_url,
+            api_version=endpoint.version,
+            api_key=endpoint.key,
+            http_client=http,
         )
         return OpenAIChatModel(endpoint.model, provider=azure)
     if endpoint.provider == "compatible":
         from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
 
         compatible = OpenAICompatibleProvider(
-            "compatible", base_url=endpoint.base_url, api_key=endpoint.key or None
+            "compatible", base_url=endpoint.base_url, api_key=endpoint.key or None, http_client=http
         )
         return OpenAIChatModel(endpoint.model, provider=compatible)
     from pydantic_ai.providers.openai import OpenAIProvider
 
-    openai = OpenAIProvider(base_url=endpoint.base_url or OPENAI, api_key=endpoint.key)
+    openai = OpenAIProvider(
+        base_url=endpoint.base_url or OPENAI, api_key=endpoint.key, http_client=http
+    )
     kind = OpenAIResponsesModel if endpoint.responses else OpenAIChatModel
     return kind(endpoint.model, provider=openai)
 

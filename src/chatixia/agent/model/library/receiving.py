@@ -12,11 +12,11 @@ from pydantic_ai.models import Model
 from chatixia.agent.model.crossing import Crossing
 from chatixia.agent.model.endpoints import Endpoint
 from chatixia.agent.model.words import Budget, Usage
-from chatixia.errors import ModelFailed
 from chatixia.wire.events import AgentEvent, excerpt
 from chatixia.world import World
 
 from . import accounts, failures
+from .watch import SilenceWatch
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -92,20 +92,13 @@ class Receiver:
         await asyncio.shield(self._crossing.at_home(lambda: self._budget.after(usage)))
 
     async def _stream(self, node: Any, run: Any, served: Served) -> lib.ModelResponse:
-        limit = self._limits.first_byte
-        try:
-            async with asyncio.timeout(limit) as clock, node.stream(run.ctx) as stream:
-                async for event in stream:
-                    limit = self._limits.silence
-                    clock.reschedule(None)  # how long the asker takes is not the model's silence
-                    await self._show(event)
-                    clock.reschedule(self._world.monotonic() + limit)
-        except TimeoutError:
-            if not clock.expired():
-                raise
-            raise ModelFailed(
-                f"{served.endpoint.title} sent nothing for {limit:g} s.", retryable=True
-            ) from None
+        limits = self._limits
+        watch = SilenceWatch(served.endpoint, limits.first_byte, limits.silence, self._world)
+        async with watch, node.stream(run.ctx) as stream:
+            async for event in stream:
+                watch.hold()  # how long the asker takes is not the model's silence
+                await self._show(event)
+                watch.go_on()
         response = run.all_messages()[-1]
         assert isinstance(response, lib.ModelResponse)
         return response

@@ -137,11 +137,11 @@ class Stage(TestMesh):
         self.registry.wait_for(r"next\s|ready", timeout=LONG)
 
     def tell_name(self) -> None:
-        """Let the agents' hosts find the registry by its name, if it has one."""
+        """Let every host find the registry by its name, if it has one."""
         assert self.host
         if self.public:
-            for home in (self.anna, self.bob):
-                home.host.know(**{self.public.replace(".", "_"): self.host.ip})
+            for host in (self.anna.host, self.bob.host, self.host):
+                host.know(**{self.public.replace(".", "_"): self.host.ip})
 
     def at(self, host: Host, name: str, **env: str) -> None:
         """Start a worker in a place of its own."""

@@ -10,7 +10,13 @@ from math import inf
 import pytest
 
 from chatixia.core import link as k
-from chatixia.core.paths import DIRECT, MAX_BACKOFF_SECONDS, PathKind, PathSlot, backoff
+from chatixia.core.paths import (
+    DIRECT,
+    MAX_IMPROVE_SECONDS,
+    PathKind,
+    PathSlot,
+    backoff,
+)
 from chatixia.errors import Denied, Unreachable
 
 ONE, TWO = "1" * 16, "2" * 16
@@ -100,8 +106,40 @@ def test_the_first_that_opens_is_used_and_the_better_one_is_tried_on():
     assert script.at(10.0) == ["CreateOffer"] and script.effects[0].kind == "direct"
     for _ in range(20):
         script.at(script.now + 8.0)
-        script.at(script.now + MAX_BACKOFF_SECONDS)
+        script.at(script.now + MAX_IMPROVE_SECONDS)
     assert script.direct.wanted, "the try at what is better is never the last"
+
+
+@pytest.mark.parametrize("me", ["alice", "zoe"])
+def test_where_no_better_path_ever_opens_attempts_become_rare(me: str):
+    """The end that offers, and the one that asks for an offer."""
+    script = Script(me)
+    script.want()
+    script.at(0.1)
+    script.opens(script.relay)
+    begun = []
+    while script.now < 3600:
+        if {"CreateOffer", "RequestOffer"} & set(script.at(script.now + 0.5)):
+            begun.append(script.now)
+    gaps = [round(later - one, 3) for one, later in itertools.pairwise(begun)]
+    assert gaps == sorted(gaps) and len(begun) < 24
+    assert MAX_IMPROVE_SECONDS <= gaps[-1] <= MAX_IMPROVE_SECONDS + k.TRY_SECONDS + 1
+    assert script.direct.wanted
+
+
+def test_a_request_for_a_better_path_does_not_begin_the_waits_anew():
+    script = Script()
+    script.want()
+    script.at(0.1)
+    script.opens(script.relay)
+    for _ in range(12):
+        script.at(script.now + k.TRY_SECONDS)
+        script.at(script.now + MAX_IMPROVE_SECONDS)
+    tries = script.direct.tries
+    script.at(script.now + k.TRY_SECONDS)
+    script.effects = []
+    script.link.requested(ONE, False, script.now, script.effects)
+    assert script.names == ["CreateOffer"] and script.direct.tries > tries > 9
 
 
 def test_a_better_path_is_used_as_soon_as_it_opens_and_the_worse_one_is_read_for_a_while():

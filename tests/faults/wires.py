@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .breaks import Fault, always
+from .breaks import Fault, always, value
 
 ACC = "tests/acceptance"
 MOVED = f"{ACC}/test_heals.py::test_a_registry_that_moves_is_found_again_and_no_call_notices"
@@ -38,6 +38,12 @@ def remembered(original: Any) -> Any:
 
 
 FAULTS: list[Fault] = [
+    Fault(
+        "improving-forever",
+        "where no better path ever opens attempts at one become rare",
+        {"chatixia.core.paths:MAX_IMPROVE_SECONDS": value(30.0)},
+        ("tests/core/test_paths.py::test_where_no_better_path_ever_opens_attempts_become_rare",),
+    ),
     Fault(
         "address-remembered",
         "a registry that gets another address is found again by its name",

@@ -34,7 +34,6 @@ from .paths import (
     RequestOffer,
     Sink,
     UsePath,
-    backoff,
 )
 from .verdict import Word
 
@@ -158,7 +157,7 @@ class Link:
             self._offer(slot, now, sink)
         else:
             sink.append(RequestOffer(restart=bool(self.session)))
-            slot.next_at = now + backoff(REQUEST_SECONDS, slot.tries - 1)
+            slot.put_off(now, REQUEST_SECONDS, slot.tries - 1, self._improves(slot))
 
     def _improves(self, slot: PathSlot) -> bool:
         """Whether a path of that kind would be better than the one in use: no try is the last."""
@@ -241,7 +240,7 @@ class Link:
             sink.append(RequestOffer(restart=False))
             return
         self.incarnation = incarnation
-        slot.want(now)
+        slot.want(now, anew=not self._improves(slot))  # else the two would begin anew in turns
         if slot.trying:
             self._end_try(slot, "the peer is a new process", sink)
         self._step(slot, now, sink)
@@ -365,7 +364,7 @@ class Link:
             slot.wanted, slot.next_at = True, now + RETRY_SECONDS
         elif isinstance(error, Unreachable | Overloaded):
             self._fail(slot, error, sink)
-            slot.next_at = now + backoff(RETRY_SECONDS, slot.tries)
+            slot.put_off(now, RETRY_SECONDS, slot.tries, self._improves(slot))
         else:
             self._give_up(slot, error, sink)
 

@@ -24,6 +24,9 @@ MAX_HOLD_SECONDS: Final = 60.0
 """The longest such time; after a path that could be used this long the shortest counts again."""
 
 MAX_BACKOFF_SECONDS: Final = 30.0
+MAX_IMPROVE_SECONDS: Final = 300.0
+"""The longest wait between attempts at a better path than the one in use: where there never is one,
+as between two that reach the registry alone, each attempt costs both ends a connection."""
 
 
 class PathKind(msgspec.Struct, frozen=True):
@@ -182,9 +185,15 @@ class PathSlot:
         self.open = self.trying = self.old = None
         self.wanted = False
 
-    def want(self, at: float) -> None:
-        """Begin attempts anew, the first at ``at``."""
-        self.wanted, self.tries, self.next_at = True, 0, at
+    def want(self, at: float, anew: bool = True) -> None:
+        """Begin attempts anew, the first at ``at``; not ``anew``: go on with those that run."""
+        self.wanted, self.next_at = True, at
+        self.tries = 0 if anew else self.tries
+
+    def put_off(self, now: float, first: float, tries: int, improves: bool) -> None:
+        """The next attempt waits: longer where a worse path is in use, so that it only improves."""
+        most = MAX_IMPROVE_SECONDS if improves else MAX_BACKOFF_SECONDS
+        self.next_at = now + backoff(first, tries, most)
 
     def usable_at(self) -> float:
         """When the open path may take the place of a worse one."""
@@ -199,6 +208,6 @@ class PathSlot:
         self.open = None
 
 
-def backoff(first: float, tries: int) -> float:
-    """Seconds to wait after ``tries`` failures: ``first``, doubled for each, at most 30."""
-    return min(first * float(1 << min(tries, 8)), MAX_BACKOFF_SECONDS)
+def backoff(first: float, tries: int, most: float = MAX_BACKOFF_SECONDS) -> float:
+    """Seconds to wait after ``tries`` failures: ``first``, doubled for each, at most ``most``."""
+    return min(first * float(1 << min(tries, 12)), most)

@@ -2,6 +2,7 @@
 
 import json
 
+from chatixia.assembly.profile.profile import Profile
 from chatixia.cli.failure import guarded
 from chatixia.cli.group import chatixia
 
@@ -32,3 +33,13 @@ def test_a_second_time_is_refused(tmp_path, monkeypatch, capsys):
     guarded(chatixia, ["init"])
     assert guarded(chatixia, ["init"]) == 2
     assert "my-agent/agent.yaml is there already" in capsys.readouterr().err
+
+
+def test_the_machines_name_stands_in_callers(tmp_path, monkeypatch, type_, home):
+    monkeypatch.chdir(tmp_path)
+    type_("init", "alone", "--role", "bridge")
+    assert "# callers: [NAME]" in (tmp_path / "alone" / "agent.yaml").read_text()
+    Profile.create(home=home, machine="laptop")
+    type_("init", "known", "--role", "researcher")
+    assert "\ncallers: [laptop] " in (tmp_path / "known" / "agent.yaml").read_text()
+    assert type_("validate", "known").code == 0

@@ -49,16 +49,20 @@ def test_a_missing_one(tmp_path, type_):
 @pytest.mark.parametrize(
     ("manifest", "code", "words"),
     [
-        ("skills: [delegat]", "", ("agent.yaml: skills.builtin", "did you mean delegate?")),
-        ("skills: {disabled: [ones]}", "", ("agent.yaml: skills.disabled", "did you mean one?")),
+        ("skills: [delegat]", "", ("agent.yaml, line 2: skills.builtin", "did you mean delegate?")),
+        (
+            "skills: {disabled: [ones]}",
+            "",
+            ("yaml, line 2: skills.disabled", "did you mean one?"),
+        ),
         ("skills: {dirs: [none]}", "", ("agent.yaml", "skills.dirs is not there")),
-        ("registry: here", "", ("agent.yaml: registry", "not an address")),
-        ("registry: 'https://a b'", "", ("agent.yaml: registry", "not an address")),
-        ("registry: 'https://a:99999'", "", ("agent.yaml: registry", "not an address")),
-        ("registry: http://192.168.1.2:8080", "", ("agent.yaml: registry", "in clear")),
-        ("mesh: Not Good", "", ("agent.yaml: mesh", "cannot name a mesh")),
-        ("engine: steam", "", ("agent.yaml: engine", "use auto, wrtc or aiortc")),
-        ("membership_ttl: banana", "", ("agent.yaml: membership_ttl", "90s, 5m")),
+        ("registry: here", "", ("agent.yaml, line 2: registry", "not an address")),
+        ("registry: 'https://a b'", "", ("agent.yaml, line 2: registry", "not an address")),
+        ("registry: 'https://a:99999'", "", ("agent.yaml, line 2: registry", "not an address")),
+        ("registry: http://192.168.1.2:8080", "", ("agent.yaml, line 2: registry", "in clear")),
+        ("mesh: Not Good", "", ("agent.yaml, line 2: mesh", "cannot name a mesh")),
+        ("engine: steam", "", ("agent.yaml, line 2: engine", "use auto, wrtc or aiortc")),
+        ("membership_ttl: banana", "", ("agent.yaml, line 2: membership_ttl", "90s, 5m")),
         ("", "import nowhere_at_all", ("agent.py cannot be loaded", "(line 6)")),
         ("", "@agent.skill\ndef one() -> None: ...", ("agent.py, line 6", "two skills called one")),
         ("", "@agent.skill\ndef two(*many: int) -> None: ...", ("agent.py, line 6", "*many")),
@@ -86,3 +90,23 @@ def test_the_machines_own_name(tmp_path, type_, home):
     done = type_("validate", str(tmp_path))
     assert done.code == 4
     assert "the name of this machine" in done.err
+
+
+def test_every_mistake_is_an_error_with_its_line(tmp_path, type_, home):
+    (tmp_path / "agent.yaml").write_text("name: weather\nnmae: x\nslots: many\n")
+    done = type_("validate", str(tmp_path))
+    first, second = done.err.splitlines()
+    assert (done.code, "line 2: there is no key nmae" in first) == (2, True)
+    assert "line 3: slots: Expected int" in second
+    errors = type_("validate", str(tmp_path), "--json").out.splitlines()
+    assert [json.loads(line)["error"]["code"] for line in errors] == ["bad_config"] * 2
+
+
+def test_what_is_missing_here_is_a_warning_unless_strict(tmp_path, type_, home, monkeypatch):
+    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+    (tmp_path / "agent.yaml").write_text("name: weather\nprovider: anthropic\n")
+    done = type_("validate", str(tmp_path))
+    assert (done.code, "warn" in done.err, "ANTHROPIC_API_KEY" in done.err) == (0, True, True)
+    (finding,) = type_("validate", str(tmp_path), "--json").json["findings"]
+    assert (finding["level"], finding["line"]) == ("warn", 2)
+    assert type_("validate", str(tmp_path), "--strict").code == 2

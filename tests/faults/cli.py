@@ -151,8 +151,8 @@ FAULTS: list[Fault] = [
     Fault(
         "flat-help",
         "a skill's help shows the fields inside its arguments",
-        {"chatixia.cli.schema:_below": always(())},
-        ("tests/cli/test_schema.py::test_nested_fields_stand_below_their_argument",),
+        {"chatixia.cli.schema_rows:_below": always(())},
+        ("tests/cli/test_schema_rows.py::test_nested_fields_stand_below_their_argument",),
     ),
     Fault(
         "any-beginning",

@@ -121,9 +121,14 @@ _PLAIN: Final[dict[str, Callable[..., Any]]] = {
 
 def builtin(name: str, prompts: PromptService) -> Skill:
     """The built-in skill called ``name``. Raises ConfigError naming the nearest."""
+    check_builtin(name)
+    return Skill(name, _PLAIN.get(name) or user_intervention(prompts))
+
+
+def check_builtin(name: str) -> None:
+    """Raise ConfigError naming the nearest where there is no such built-in skill."""
     if name not in NAMES:
         raise ConfigError(f"There is no built-in skill {name}; {_nearest(name, NAMES)}")
-    return Skill(name, _PLAIN.get(name) or user_intervention(prompts))
 
 
 def disabled(names: Iterable[str], own: Iterable[str]) -> frozenset[str]:

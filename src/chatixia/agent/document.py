@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
@@ -35,6 +36,26 @@ class _Loader(yaml.SafeLoader):
 def load(text: str | bytes) -> Any:
     """The one document in ``text``, None if it is empty. Raises YAMLError; see :func:`fault`."""
     return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+
+
+def lines_of(text: str | bytes) -> dict[str, int]:
+    """The line of each key in ``text``, from 1: ``skills.dirs``, ``skills.dirs[0]``."""
+    root = yaml.compose(text, _Loader)
+    return dict(_lines(root, "")) if root is not None else {}
+
+
+def _lines(node: yaml.Node, place: str) -> Iterator[tuple[str, int]]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                name = f"{place}.{key.value}" if place else str(key.value)
+                yield name, key.start_mark.line + 1
+                yield from _lines(value, name)
+    elif isinstance(node, yaml.SequenceNode):
+        for number, item in enumerate(node.value):
+            name = f"{place}[{number}]"
+            yield name, item.start_mark.line + 1
+            yield from _lines(item, name)
 
 
 def fault(error: YAMLError) -> str:

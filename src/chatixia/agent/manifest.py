@@ -6,7 +6,9 @@ checked and reported as not used yet; a key that does not exist is an error that
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
@@ -16,17 +18,19 @@ from chatixia.core.duration import seconds
 from chatixia.core.spending import Budgets
 from chatixia.errors import ConfigError
 
+from .manifest_text import DATA_DIR, MAX_BYTES, ManifestText, read_manifest, read_text
 from .skill_json import PromptSkill
 
-MAX_BYTES: Final = 256 * 1024
 NAMES: Final = ("agent.yaml", "agent.yml")
 GUIDE: Final = "AGENT.md"
 ENVIRONMENT: Final = ".env"
 DURATIONS: Final = frozenset({"membership_ttl", "grace"})
 """Keys that also take ``90s``, ``5m``, ``12h``, ``7d``."""
-FREE: Final = ("model_settings.",)
-"""What stands below these is the provider's to judge."""
+FREE: Final = ("model_settings.", "mcp.")
+"""What stands below these is judged by whom it is for."""
 DAY: Final = 86_400
+MAX_PROBLEMS: Final = 64
+"""Mistakes of one manifest that are named."""
 
 Line = Annotated[str, msgspec.Meta(max_length=1024)]
 
@@ -65,7 +69,8 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     links live while no registry confirms the membership. ``grace``: seconds that running skills
     have to end when the agent stops. ``announcements``: whether broadcasts are taken that the
     registry fans out, which it can read. ``fallback``: models as ``provider:model``, tried in turn.
-    ``callers``: agents and machines that may change things through the model."""
+    ``callers``: agents and machines that may change things through the model. ``mcp``: servers of
+    the Model Context Protocol."""
 
     name: Line = ""
     description: Line = ""
@@ -78,7 +83,8 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     prompt: Annotated[str, msgspec.Meta(max_length=MAX_BYTES)] = ""
     sidecar: Sidecar = msgspec.field(default_factory=Sidecar)
     skills: SkillsChoice = msgspec.field(default_factory=SkillsChoice)
-    data_dir: Line = ".chatixia"
+    mcp: Annotated[dict[str, Any], msgspec.Meta(max_length=64)] = {}
+    data_dir: Line = DATA_DIR
     max_turns: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 10
     context_window: Annotated[int, msgspec.Meta(ge=1)] = 120_000
     role: Line = ""
@@ -97,6 +103,7 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 NOT_YET: Final = (
     "sidecar.binary",
     "sidecar.socket",
+    "mcp",
 )
 """Keys that are checked and do nothing yet."""
 
@@ -104,8 +111,8 @@ NOT_YET: Final = (
 class LoadedManifest(msgspec.Struct):
     """A manifest and what stood beside it.
 
-    ``keys``: those that it names, dotted. ``guide``: the text of AGENT.md.
-    ``environment``: the variables of ``.env``.
+    ``keys``: those that it names, dotted; ``lines``: where they stand. ``guide``: the text of
+    AGENT.md. ``environment``: the variables of ``.env``.
     """
 
     path: Path
@@ -113,6 +120,11 @@ class LoadedManifest(msgspec.Struct):
     keys: frozenset[str]
     guide: str = ""
     environment: dict[str, str] = {}
+    lines: dict[str, int] = {}
+
+    def place(self, key: str) -> str:
+        """``FILE, line N`` of a key."""
+        return ManifestText(self.path, {}, self.lines).place(key)
 
     @property
     def folder(self) -> Path:
@@ -142,32 +154,90 @@ def find(place: Path) -> Path | None:
     return place
 
 
-def load(place: Path) -> LoadedManifest:
-    """The manifest at ``place`` (a file, or a folder with one). Raises ConfigError."""
+def load(place: Path, name: str = "") -> LoadedManifest:
+    """The manifest at ``place`` (a file, or a folder with one); of several agents in it that of
+    ``name``. Raises ConfigError."""
+    manifests = load_all(place)
+    chosen = [one for one in manifests if one.manifest.name == name] if name else manifests
+    if len(chosen) != 1:
+        names = ", ".join(one.manifest.name for one in manifests)
+        raise ConfigError(
+            f"{manifests[0].path} describes several agents: {names}; name one of them."
+        )
+    return chosen[0]
+
+
+def load_all(place: Path) -> list[LoadedManifest]:
+    """The manifest of each agent that is described at ``place``. Raises ConfigError."""
+    return [_loaded(text) for text in texts(place)]
+
+
+def texts(place: Path) -> list[ManifestText]:
+    """What the manifest at ``place`` says of each agent, unchecked, its variables filled from the
+    environment and from ``.env``. Raises ConfigError."""
     path = find(place)
     if path is None:
         raise ConfigError(f"There is no agent.yaml in {place}; `chatixia init` makes one.")
-    data = _normal(_yaml(path))
-    manifest = parse(data, str(path))
+    variables = {**environment(path.parent / ENVIRONMENT), **os.environ}
+    return read_manifest(path, variables)
+
+
+def _loaded(text: ManifestText) -> LoadedManifest:
+    folder, manifest = text.path.parent, parse(text.data, text)
+    own = "" if text.alone else read_text(folder / f"{manifest.name}.md")
     return LoadedManifest(
-        path.absolute(),
+        text.path.absolute(),
         manifest,
-        frozenset(_dotted(data)),
-        _text(path.parent / GUIDE),
-        environment(path.parent / ENVIRONMENT),
+        frozenset(_dotted(_normal(text.data))),
+        own or read_text(folder / GUIDE),
+        environment(folder / ENVIRONMENT),
+        text.lines,
     )
 
 
-def parse(data: Mapping[str, Any], where: str) -> Manifest:
+def parse(data: Mapping[str, Any], where: str | ManifestText) -> Manifest:
     """``data`` as a manifest. Raises ConfigError naming the key, and the nearest known one."""
-    data = _normal(data)
-    check_keys(data, Manifest, where)
-    try:
-        return msgspec.convert(data, Manifest)
-    except msgspec.ValidationError as error:
-        what, _, at = str(error).replace("`", "").partition(" - at ")
-        key = at.removeprefix("$.")
-        raise ConfigError(f"{where}: {key or 'it'}: {what}{choices(key)}.") from None
+    text = where if isinstance(where, ManifestText) else ManifestText(Path(where), dict(data))
+    mistakes = problems(text, 1)
+    if mistakes:
+        key, what = mistakes[0]
+        raise ConfigError(f"{text.place(key)}: {what}")
+    return _converted(_normal(data), text)
+
+
+def problems(text: ManifestText, most: int = MAX_PROBLEMS) -> list[tuple[str, str]]:
+    """What is wrong with keys and values: the key, and a sentence; the first ``most``."""
+    data, mistakes = deepcopy(_normal(text.data)), []
+    for key in unknown_keys(data, Manifest):
+        mistakes.append((key, no_such_key(key, Manifest)))
+        _remove(data, key)
+        if len(mistakes) == most:
+            return mistakes
+    while len(mistakes) < most:
+        try:
+            _converted(data, text)
+            return mistakes
+        except msgspec.ValidationError as error:
+            what, _, at = str(error).replace("`", "").partition(" - at ")
+            key = at.removeprefix("$").removeprefix(".")
+            mistakes.append((key, f"{key or 'it'}: {what}{choices(key)}."))
+            if not _remove(data, key):
+                return mistakes
+    return mistakes
+
+
+def _converted(data: dict[str, Any], text: ManifestText) -> Manifest:
+    """What a variable holds is a text, so that it may stand for a number."""
+    return msgspec.convert(data, Manifest, strict=not text.filled)
+
+
+def _remove(data: dict[str, Any], key: str) -> bool:
+    """Take a dotted key out, with all of a list that it leads into; whether it was there."""
+    value: Any = data
+    *parents, last = key.partition("[")[0].split(".")
+    for name in parents:
+        value = value.get(name) if isinstance(value, dict) else None
+    return isinstance(value, dict) and value.pop(last, None) is not None
 
 
 def choices(key: str) -> str:
@@ -183,16 +253,29 @@ def choices(key: str) -> str:
 
 def check_keys(data: Mapping[str, Any], kind: type[msgspec.Struct], where: str) -> None:
     """Every key of ``data`` and below is one of ``kind``'s. Raises ConfigError."""
-    valid = sorted(dotted_keys(kind))
-    for key in _dotted(data):
-        if key not in valid and not key.startswith(FREE):
-            from difflib import get_close_matches  # only for a mistake: it costs 0.2 MB
+    for key in unknown_keys(data, kind):
+        raise ConfigError(f"{where}: {no_such_key(key, kind)}")
 
-            close = get_close_matches(key, valid, 1, 0.5)
-            raise ConfigError(
-                f"{where}: there is no key {key[:80]}"
-                + (f"; did you mean {close[0]}?" if close else f"; there are {', '.join(valid)}.")
-            )
+
+def unknown_keys(data: Mapping[str, Any], kind: type[msgspec.Struct]) -> list[str]:
+    """The dotted keys of ``data`` that ``kind`` has not, without those below them."""
+    valid = set(dotted_keys(kind))
+    unknown: list[str] = []
+    for key in _dotted(data):
+        is_below = any(key.startswith(f"{one}.") for one in unknown)
+        if key not in valid and not key.startswith(FREE) and not is_below:
+            unknown.append(key)
+    return unknown
+
+
+def no_such_key(key: str, kind: type[msgspec.Struct]) -> str:
+    """The sentence for a key that ``kind`` has not, with the nearest."""
+    from difflib import get_close_matches  # only for a mistake: it costs 0.2 MB
+
+    valid = sorted(dotted_keys(kind))
+    close = get_close_matches(key, valid, 1, 0.5)
+    hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(valid)}."
+    return f"there is no key {key[:80]}; {hint}"
 
 
 def dotted_keys(kind: type[msgspec.Struct], prefix: str = "") -> Iterator[str]:
@@ -206,7 +289,7 @@ def dotted_keys(kind: type[msgspec.Struct], prefix: str = "") -> Iterator[str]:
 def environment(path: Path) -> dict[str, str]:
     """What a ``.env`` file sets: ``NAME=value`` lines, ``#`` comments, quotes around values."""
     variables: dict[str, str] = {}
-    for number, line in enumerate(_text(path).splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         line = line.strip().removeprefix("export ")
         if not line or line.startswith("#"):
             continue
@@ -234,35 +317,6 @@ def _unquoted(value: str) -> str:
         if len(value) > 1 and value[0] == value[-1] == quote:
             return value[1:-1]
     return value.partition(" #")[0].rstrip()
-
-
-def _yaml(path: Path) -> dict[str, Any]:
-    from .document import YAMLError, fault, load
-
-    try:
-        data = load(_text(path, named=True))
-    except YAMLError as error:
-        raise ConfigError(f"{path}{fault(error)}") from None
-    if data is None:
-        return {}
-    if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
-        raise ConfigError(f"{path}: a manifest is a list of keys with values.")
-    return data
-
-
-def _text(path: Path, named: bool = False) -> str:
-    try:
-        if not named and not path.is_file():
-            return ""
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise ConfigError(f"{path} is larger than {MAX_BYTES} bytes.")
-        return data.decode()
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path} is not UTF-8 text.") from None
 
 
 def _dotted(data: Mapping[str, Any], prefix: str = "") -> Iterator[str]:

@@ -44,6 +44,8 @@ NAMING: Final = (
     "skills.prompts",
 )
 """Settings of which one is enough to say that an agent has a model."""
+CHOOSING: Final = ("provider", "model", "base_url", "fallback")
+"""Settings that say which one."""
 STORE: Final = "local.db"
 
 
@@ -166,7 +168,9 @@ class AgentModel:
         try:
             await self._service.warm()
         except (ConfigError, MissingExtra) as error:
-            log.warning("%s runs without its model: %s", self._name, error)
+            chosen = any(not self._settings.is_default(key) for key in CHOOSING)
+            level = logging.WARNING if chosen else logging.INFO  # who names none may want none yet
+            log.log(level, "%s runs without its model: %s", self._name, error)
         else:
             await self._service.check_money()
 

@@ -294,7 +294,7 @@ async def explain(mesh: Mesh, console: Console, request: TypedCall) -> None:
     """The skills of an agent, or the arguments of one skill."""
     from chatixia.errors import UnknownSkill
 
-    from . import schema as shown
+    from . import schema_rows as shown
 
     skills = await mesh.skills(request.agent)
     if not request.skill:

@@ -129,6 +129,12 @@ def _config() -> click.Command:
     return config
 
 
+def _schema() -> click.Command:
+    from .schema import schema
+
+    return schema
+
+
 def _doctor() -> click.Command:
     from .doctor import doctor
 
@@ -173,6 +179,7 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
     "Setting up": {
         "validate": Entry(_validate, "Check an agent's files"),
         "config": Entry(_config, "Show each setting in force and where it came from"),
+        "schema": Entry(_schema, "Print the JSON Schema of agent.yaml or registry.yaml"),
         "doctor": Entry(_doctor, "Check registry, network and machine, with the cures"),
         "completion": Entry(_completion, "Print a shell's completion script"),
     },

@@ -13,7 +13,9 @@ from .common import Console, common
 @click.argument("name", default="")
 @click.option("-d", "--dir", "folder", default="", metavar="DIR", help="Write into the folder DIR.")
 @click.option(
-    "--role", default="worker", help="Template: worker, researcher, analyst or coordinator."
+    "--role",
+    default="worker",
+    help="Template: worker, researcher, analyst, coordinator or bridge.",
 )
 @common
 def init(console: Console, name: str, folder: str, role: str) -> None:
@@ -22,6 +24,13 @@ def init(console: Console, name: str, folder: str, role: str) -> None:
 
     agent = name or (name_for(Path(folder)) if folder else "my-agent")
     target = Path(folder or agent)
-    written = scaffold(agent, target, role)
+    written = scaffold(agent, target, role, this_machine(console.mesh))
     console.say(f"  {target / written[0] if written else target} {' '.join(written[1:])}".rstrip())
     console.data("init", {"agent": agent, "folder": str(target), "written": written})
+
+
+def this_machine(mesh: str) -> str:
+    """This machine's name in the mesh; empty where it is in none."""
+    from chatixia.assembly.profile.profile import Profile, exists
+
+    return Profile.open(mesh).machine if exists(mesh) else ""

@@ -54,7 +54,7 @@ def check_arguments(skill: str, arguments: Mapping[str, Any], schema: Mapping[st
     from chatixia.errors import BadArguments
 
     from .arguments import fits, kind_of
-    from .schema import type_of
+    from .schema_rows import type_of
 
     required, properties = schema.get("required"), schema.get("properties")
     properties = properties if isinstance(properties, Mapping) else {}

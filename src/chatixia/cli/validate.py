@@ -1,4 +1,4 @@
-"""``chatixia validate``: check an agent's files, and say what does nothing yet."""
+"""``chatixia validate``: check an agent's files, and say what is wrong, missing or not used yet."""
 
 from __future__ import annotations
 
@@ -11,19 +11,26 @@ from .common import Console, common
 
 if TYPE_CHECKING:
     from chatixia.assembly.agent import Agent
+    from chatixia.assembly.run.manifest_check import ManifestFinding
 
 
 @click.command()
 @click.argument("target", default=".")
+@click.option("--strict", is_flag=True, help="What is missing here and now is an error too.")
 @common
-def validate(console: Console, target: str) -> None:
-    """Check the agent in TARGET as `run` would, without connecting.
+@click.pass_context
+def validate(ctx: click.Context, console: Console, target: str, strict: bool) -> None:
+    """Check the agent in TARGET as `run` would, without logging in.
 
-    Checks agent.yaml, AGENT.md and .env, and loads agent.py and the skills beside it.
+    Checks agent.yaml, AGENT.md and .env, each mistake with its line, and loads agent.py and the
+    skills beside it. Warns where the registry does not answer or a model has no key.
     """
     from chatixia.assembly.profile.profile import exists
     from chatixia.assembly.run.load import load
+    from chatixia.assembly.run.manifest_check import check_manifest
 
+    findings = check_manifest(target, console.mesh)
+    refuse(ctx, [one for one in findings if strict or one.level == "error"])
     for agent in load(target, mesh=console.mesh or None):
         settings = agent.check()
         loaded, notes = agent.loaded, [*settings.notes]
@@ -34,10 +41,25 @@ def validate(console: Console, target: str) -> None:
             "manifest": str(loaded.path) if loaded else "",
             "notes": notes,
             "skills": [skill.name for skill in agent.offered()],
+            "findings": findings,
         }
         console.data("valid", fields, output.rows(lines(agent, str(settings["registry"]))))
         for note in notes:
             console.say(f"  note      {note}")
+    for finding in findings:
+        console.say(f"  warn      {finding.sentence}")
+
+
+def refuse(ctx: click.Context, findings: list[ManifestFinding]) -> None:
+    """Print each as an error of its own and end; nothing where there are none."""
+    from chatixia.errors import ConfigError
+
+    from .failure import refused
+
+    for finding in findings:
+        code = refused(ConfigError(finding.sentence), ctx.find_root().meta)
+    if findings:
+        ctx.exit(code)
 
 
 def lines(agent: Agent, registry: str) -> list[output.Row]:

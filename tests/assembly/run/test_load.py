@@ -136,3 +136,23 @@ def test_code_finds_what_dot_env_says(tmp_path: Path):
     finally:
         os.environ.pop("CHATIXIA_TEST_LOADED", None)
         os.environ.pop("CHATIXIA_SLOTS", None)
+
+
+def test_several_agents_of_one_manifest(tmp_path: Path):
+    manifest = "slots: 3\nagents:\n- {name: a, description: one}\n- {name: b, slots: 4}\n"
+    write(tmp_path, agent_yaml=manifest)
+    one, two = load(str(tmp_path))
+    assert [(agent.name, agent.settings()["slots"]) for agent in (one, two)] == [("a", 3), ("b", 4)]
+    assert one.description == "one"
+    folders = {agent.settings().data_dir() for agent in (one, two)}
+    assert folders == {tmp_path / ".chatixia" / "a", tmp_path / ".chatixia" / "b"}
+
+
+def test_several_agents_of_code_and_manifest_meet_by_name(tmp_path: Path):
+    code = "from chatixia import Agent\na, b = Agent('a'), Agent('b')\n"
+    write(tmp_path, agent_py=code, agent_yaml="agents:\n- {name: b, slots: 4}\n- {name: c}\n")
+    agents = {agent.name: agent for agent in load(str(tmp_path))}
+    assert list(agents) == ["a", "b", "c"]
+    assert agents["a"].loaded is None
+    assert agents["b"].settings()["slots"] == 4
+    assert [agent.name for agent in load(str(tmp_path / "agent.py"))] == ["a", "b"]

@@ -36,7 +36,7 @@ def test_precedence(flags, environ, with_manifest, value, source, loaded: Loaded
 
 def test_manifest_profile_and_default(loaded: LoadedManifest):
     found = resolve({}, loaded, {}, {"registry": "http://127.0.0.1:1", "mesh": "work"})
-    assert (found["slots"], found.source("slots")) == (3, str(loaded.path))
+    assert (found["slots"], found.source("slots")) == (3, f"{loaded.path}, line 3")
     assert (found["registry"], found.source("registry")) == ("http://127.0.0.1:1", "profile")
     assert found.is_default("max_turns")
     assert found.notes == ["agent.yaml: sidecar.socket is not used yet"]

@@ -25,6 +25,7 @@ class Stub:
 def load(role: str, monkeypatch) -> dict:
     package = types.ModuleType("chatixia")
     package.Agent, package.Ctx = Stub, object
+    package.NotFound, package.TooLarge = LookupError, OverflowError
     monkeypatch.setitem(sys.modules, "chatixia", package)
     space: dict = {"__name__": "sample"}
     module = types.ModuleType("sample")
@@ -60,3 +61,25 @@ def test_the_other_roles_compute(monkeypatch):
     assert asyncio.run(count("a b A", 1)) == {"a": 2}
     find = load("researcher", monkeypatch)["find"]
     assert asyncio.run(find("One cat. A dog! Cat two?", "cat")) == ["One cat.", "Cat two?"]
+
+
+def test_a_bridge_reads_from_what_it_names_and_nothing_else(monkeypatch, tmp_path):
+    module = load("bridge", monkeypatch)
+    page = tmp_path / "page"
+    page.write_text("hello")
+    assert asyncio.run(module["services"]()) == []
+    with pytest.raises(LookupError):
+        module["read"]("file")
+    module["SERVICES"]["page"] = page.as_uri()
+    assert module["read"]("page") == "hello"
+    monkeypatch.setitem(module["read"].__globals__, "MOST", 3)
+    with pytest.raises(OverflowError):
+        module["read"]("page")
+
+
+@pytest.mark.parametrize("role", TEMPLATES)
+def test_the_manifest_gives_it_a_model_and_names_this_machine(role):
+    files = contents("weather", role, "laptop")
+    manifest = yaml.safe_load(files["agent.yaml"])
+    assert "${agent}" in manifest["prompt"] and manifest["callers"] == ["laptop"]
+    assert "callers" not in yaml.safe_load(contents("weather", role)["agent.yaml"])

@@ -57,9 +57,11 @@ def describe(agents: Sequence[AgentLike], code: Path) -> None:
     path = manifest.find(code.parent)
     if path is None or not agents:
         return
-    loaded = manifest.load(path)
-    if code.name == CODE or loaded.manifest.name in ("", *names(agents)):
-        give(agents, loaded)  # else it describes another agent of this folder
+    manifests = manifest.load_all(path)
+    for loaded in manifests:
+        is_only_one = code.name == CODE and len(manifests) == 1
+        if is_only_one or loaded.manifest.name in ("", *names(agents)):
+            give(agents, loaded)  # else it describes another agent of this folder
 
 
 def names(agents: Sequence[AgentLike]) -> list[str]:

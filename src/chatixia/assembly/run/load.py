@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,7 +22,7 @@ from .running import collecting
 def load(target: str, **flags: Any) -> list[Agent]:
     """The agents that ``target`` names, under the settings that a command line says.
 
-    A folder: its ``agent.yaml``, and its ``agent.py`` if there is one. A ``.yaml`` file: the agent
+    A folder: its ``agent.yaml``, and its ``agent.py`` if there is one. A ``.yaml`` file: the agents
     it describes, with the ``agent.py`` beside it. A ``.py`` file: what it runs, or the agents it
     makes. ``module:attribute``: that agent. Raises ConfigError in one sentence.
     """
@@ -46,30 +47,36 @@ def _load(target: str) -> list[Agent]:
     code = (described.parent if described else path) / CODE
     if described is None and not code.is_file():
         raise ConfigError(f"There is no agent.yaml in {path}; `chatixia init` makes one.")
-    loaded = beside(path) if described is not None else None
+    manifests = beside(path) if described is not None else []
     agents = _from_code(code) if code.is_file() else []
-    if loaded is not None:
-        agents = agents or [_from_manifest(loaded)]
+    names = [agent.name for agent in agents]
+    if manifests and (len(manifests) > 1 or not agents):
+        agents += [
+            _from_manifest(one, manifests) for one in manifests if one.manifest.name not in names
+        ]
+    for loaded in manifests:
         give(agents, loaded)
     return agents
 
 
-def beside(place: Path) -> manifest.LoadedManifest | None:
-    """The manifest in a folder (or that file), its ``.env`` in the environment before any code
-    runs. Raises ConfigError for a mistake in it."""
+def beside(place: Path) -> list[manifest.LoadedManifest]:
+    """What the manifest in a folder (or that file) says of each agent, its ``.env`` in the
+    environment before any code runs. Raises ConfigError for a mistake in it."""
     from .settings import fill_environment
 
     if manifest.find(place) is None:
-        return None
-    loaded = manifest.load(place)
-    fill_environment(loaded)
-    return loaded
+        return []
+    manifests = manifest.load_all(place)
+    fill_environment(manifests[0])
+    return manifests
 
 
-def _from_manifest(loaded: manifest.LoadedManifest) -> Agent:
+def _from_manifest(
+    loaded: manifest.LoadedManifest, manifests: Sequence[manifest.LoadedManifest]
+) -> Agent:
     from .settings import resolve
 
-    name = resolve(loaded=loaded)["name"]
+    name = loaded.manifest.name if len(manifests) > 1 else resolve(loaded=loaded)["name"]
     if not name:
         raise ConfigError(f"{loaded.path}: the key name is missing.")
     return Agent(name, loaded.manifest.description)
@@ -122,6 +129,6 @@ def _attribute(target: str) -> Agent:
 def _describe_attribute(agent: Agent, module: str) -> None:
     """The manifest beside a module counts for the agent that it names."""
     path = getattr(sys.modules[module], "__file__", None)
-    loaded = beside(Path(path).parent) if path else None
-    if loaded is not None and loaded.manifest.name == agent.name:
-        give([agent], loaded)
+    for loaded in beside(Path(path).parent) if path else []:
+        if loaded.manifest.name == agent.name:
+            give([agent], loaded)

@@ -9,17 +9,18 @@ from string import Template
 from chatixia.errors import ConfigError
 from chatixia.ids import id_problem, is_agent_id
 
-from .templates import ENVIRONMENT, GUIDE, IGNORED, MANIFEST, TEMPLATES
+from .templates import CALLERS, ENVIRONMENT, GUIDE, IGNORED, MANIFEST, NO_CALLERS, TEMPLATES
 
 
-def scaffold(name: str, folder: Path, role: str = "worker") -> list[str]:
+def scaffold(name: str, folder: Path, role: str = "worker", machine: str = "") -> list[str]:
     """Write the files of a new agent ``name`` into ``folder``; the names of those written.
 
-    ``role``: a key of :data:`~chatixia.assembly.run.templates.TEMPLATES`. An ``agent.yaml`` there
-    is a refusal, any other existing file stays as it is. Raises ConfigError.
+    ``role``: a key of :data:`~chatixia.assembly.run.templates.TEMPLATES`. ``machine``: this one's
+    name in its mesh, which may change things through the agent's model; empty for none. An
+    ``agent.yaml`` there is a refusal, any other existing file stays as it is. Raises ConfigError.
     """
     check_name(name)
-    files = contents(name, role)
+    files = contents(name, role, machine)
     if (folder / "agent.yaml").exists() or (folder / "agent.yml").exists():
         raise ConfigError(f"{folder / 'agent.yaml'} is there already; run it with `chatixia run`.")
     written: list[str] = []
@@ -34,7 +35,7 @@ def scaffold(name: str, folder: Path, role: str = "worker") -> list[str]:
     return written
 
 
-def contents(name: str, role: str) -> dict[str, str]:
+def contents(name: str, role: str, machine: str = "") -> dict[str, str]:
     """File name -> text for an agent ``name`` of that role."""
     if role not in TEMPLATES:
         close = get_close_matches(role, list(TEMPLATES), 1) or list(TEMPLATES)
@@ -45,6 +46,8 @@ def contents(name: str, role: str) -> dict[str, str]:
         "title": name,
         "about": template.about,
         "guide": template.guide,
+        "prompt": template.prompt,
+        "callers": Template(CALLERS).substitute(machine=machine) if machine else NO_CALLERS,
     }
     texts = {
         "agent.py": template.code,

@@ -167,7 +167,7 @@ def _first(
         source = f".env {variable}" if text == written else f"environment {variable}"
         return SettingValue(key, _fitting(key, text, variable), source)
     if loaded is not None and key in loaded.keys:
-        return SettingValue(key, _at(loaded.manifest, key), str(loaded.path))
+        return SettingValue(key, _at(loaded.manifest, key), loaded.place(key))
     if profile.get(key):
         return SettingValue(key, profile[key], "profile")
     return None

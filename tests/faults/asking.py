@@ -1,4 +1,4 @@
-"""Planted faults of agents that think: what their askers see.
+"""Planted faults of agents that think: what their askers see, and how a manifest describes them.
 
 Loaded while a Python starts: import nothing of chatixia at the top, and nothing heavy.
 """
@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from .breaks import Fault, value
+from .breaks import Fault, always, value
 
 DISPATCH = "tests/peer/sessions/test_dispatch.py"
+CHECK = "tests/assembly/run/test_manifest_check.py"
+RELOAD = "tests/assembly/run/test_reload.py"
 EVENTS = "tests/wire/test_events.py"
 
 
@@ -27,6 +29,20 @@ def keeping_text(original: Any) -> Any:
         self._text[:] = text
 
     return event
+
+
+def first_wins(original: Any) -> Any:
+    """What stands above all agents counts before what one says."""
+    return lambda shared, own: {**own, **shared, "name": own["name"], "data_dir": "."}
+
+
+def no_stop(original: Any) -> Any:
+    """Nobody is stopped."""
+
+    async def go_on(agents: Any) -> None:
+        return None
+
+    return go_on
 
 
 def shown_to_all(original: Any) -> Any:
@@ -70,5 +86,44 @@ FAULTS: list[Fault] = [
         "a partial answer is never reported as done",
         {"chatixia.cli.ask:AnswerPrinter._event": keeping_text},
         ("tests/cli/test_ask.py::test_what_another_model_takes_back_is_no_part_of_the_answer",),
+    ),
+    Fault(
+        "mistakes-one-by-one",
+        "validate names every mistake, each with its line",
+        {
+            "chatixia.agent.manifest:MAX_PROBLEMS": value(1),
+            "chatixia.agent.manifest_text:ManifestText.line": always(0),
+        },
+        (
+            f"{CHECK}::test_every_mistake_of_keys_and_values_is_named",
+            f"{CHECK}::test_files_and_names_that_are_not_there_are_named",
+        ),
+    ),
+    Fault(
+        "variables-not-filled",
+        "variables in a manifest are filled",
+        {"chatixia.agent.placeholders:fill": lambda original: lambda text, environment: text},
+        ("tests/agent/test_manifest_text.py::test_what_a_variable_holds_may_be_a_number",),
+    ),
+    Fault(
+        "agents-in-one-folder",
+        "agents of one file have a folder each",
+        {
+            "chatixia.agent.manifest_text:DATA_DIR": value("."),
+            "chatixia.agent.manifest_text:_merged": first_wins,
+        },
+        ("tests/assembly/run/test_load.py::test_several_agents_of_one_manifest",),
+    ),
+    Fault(
+        "reload-beside",
+        "a new generation of agents starts when the one before has stopped",
+        {"chatixia.assembly.run.running:_stop": no_stop},
+        (f"{RELOAD}::test_each_generation_stops_before_the_next_starts",),
+    ),
+    Fault(
+        "reload-old-modules",
+        "a reload takes the helpers of an agent's file anew too",
+        {"chatixia.assembly.run.reload:FreshStart.restore": lambda original: lambda self: None},
+        (f"{RELOAD}::test_what_cannot_be_loaded_is_told_and_the_next_change_is_taken",),
     ),
 ]

@@ -50,14 +50,11 @@ def without_end(original: Any) -> Any:
 def relay_first(original: Any) -> Any:
     """Let the relay's messages go first."""
 
-    async def write(self: Any, ws: Any) -> bool:
+    def following(self: Any) -> Any:
         message = self.relay.next_message() if self.relay is not None else None
-        if message is not None:
-            await ws.send(message)
-            return True
-        return bool(await original(self, ws))
+        return original(self) if message is None else (message, False)
 
-    return write
+    return following
 
 
 def agreeable(original: Any) -> Any:
@@ -131,7 +128,7 @@ FAULTS = [
     Fault(
         "relay-before-signaling",
         "an agent's signaling and verbs go before its relay streams",
-        {"chatixia.peer.control.session:Signaling._write_next": relay_first},
+        {"chatixia.peer.control.session:Signaling._following": relay_first},
         (f"{LOGIN}::test_signaling_goes_before_the_relay_and_both_ways_it_is_told_apart",),
     ),
     Fault(

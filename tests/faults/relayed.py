@@ -14,6 +14,7 @@ LIMITS = "tests/core/test_relay_limits.py"
 QUEUE = "tests/registry/live/test_relay_queue.py"
 STREAMS = "tests/registry/live/test_relay_streams.py"
 SOCKET = "tests/registry/live/test_socket.py"
+ENDPOINT = "tests/registry/live/test_endpoint.py"
 STALLED = "test_a_reader_that_does_not_read_costs_its_senders_streams_and_nobody_a_login"
 
 
@@ -76,6 +77,16 @@ def before_text(original: Any) -> Any:
             await self._send({"type": "websocket.send", "bytes": message})
 
     return write
+
+
+def overtaking(original: Any) -> Any:
+    """Read what comes now, whatever waits for its turn."""
+
+    def take(self: Any, message: bytes) -> bool:
+        self._read(message)
+        return True
+
+    return take
 
 
 def at_the_login(original: Any) -> Any:
@@ -173,6 +184,12 @@ FAULTS: list[Fault] = [
             f"{SOCKET}::test_text_goes_before_each_message_of_the_relay",
             f"{STREAMS}::{STALLED}",
         ),
+    ),
+    Fault(
+        "relay-overtakes",
+        "what the relay reads at once overtakes nothing, and takes its turn",
+        {"chatixia.registry.live.endpoint:MessageReader.take": overtaking},
+        (f"{ENDPOINT}::test_a_message_read_at_once_does_not_overtake_one_that_waits_for_its_turn",),
     ),
     Fault(
         "relay-at-any-rate",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from math import inf
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -25,6 +25,19 @@ class Listener(msgspec.Struct, frozen=True):
     secure: bool = False
     certificate: bytes = b""
     hosts: frozenset[str] = frozenset()
+
+
+class BinaryLine(Protocol):
+    """A WebSocket that is written to without a wait."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it takes a message now."""
+        ...
+
+    def write(self, message: bytes) -> None:
+        """Write a binary message; only where it is ready."""
+        ...
 
 
 LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1"})

@@ -93,6 +93,11 @@ def read_header(message: bytes) -> RelayHeader:
     return RelayHeader(kind, peer, int.from_bytes(message[id_end:start], "big"), start)
 
 
+def end_of(message: bytes) -> int:
+    """Where the header of a message ends that has a whole one; what it says is not looked at."""
+    return _ID_AT + message[1] + _ATTEMPT_BYTES if len(message) >= _ID_AT else 0
+
+
 def _check_size(kind: RelayKind, size: int) -> None:
     if kind is RelayKind.DATA:
         if size > MAX_RELAY_DATA:

@@ -339,8 +339,8 @@ class Relayed:
 async def test_signaling_goes_before_the_relay_and_both_ways_it_is_told_apart():
     async with front() as door, logged_in(door) as made:
         relayed = made.relay = Relayed(data_message("bob", 1, b"x"), data_message("bob", 1, b"y"))
-        made.flush()
         made.send(Ping("first"))
+        made.flush()
         await door.until(lambda: len(door.got) == 3)
         messages = [data_message("bob", 1, b"x"), data_message("bob", 1, b"y")]
         assert door.got == [Ping("first"), *messages]

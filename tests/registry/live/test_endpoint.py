@@ -10,6 +10,8 @@ import msgspec
 from chatixia.assembly.membership.revoke import revoke
 from chatixia.core.membership import check_revocation
 from chatixia.identity import verify
+from chatixia.registry.live.endpoint import MessageReader
+from chatixia.registry.live.turns import FRAMES_PER_TURN, ReadTurns
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire import signed
 from chatixia.wire.trust import Signed
@@ -182,3 +184,28 @@ async def test_a_text_frame_that_is_not_utf8_closes_its_socket(registry: Registr
     await b.ws.send(b'{"type":"ping","id":"\xff"}', text=True)
     assert await b.closed() == 1007
     assert (await a.next("peer_left"))["peer_id"] == "b"
+
+
+class Gone:
+    """A socket, or what handles its frames; ``came``: what was read."""
+
+    def __init__(self) -> None:
+        self.closed = False
+        self.came: list[str | bytes] = []
+
+    def read(self, message: str | bytes) -> int:
+        self.came.append(message)
+        return 1
+
+
+async def test_a_message_read_at_once_does_not_overtake_one_that_waits_for_its_turn():
+    end, turns = Gone(), ReadTurns()
+    reader = MessageReader(end, end, turns, "holder")  # type: ignore[arg-type]
+    turns.spent("holder", FRAMES_PER_TURN)
+    first = asyncio.ensure_future(reader.read(b"1"))
+    await asyncio.sleep(0)
+    while not reader.take(b"2"):
+        await asyncio.sleep(0)
+    assert end.came == [b"1", b"2"] and first.done()
+    end.closed = True
+    assert reader.take(b"3") and len(end.came) == 2  # who was put out says nothing more

@@ -98,6 +98,14 @@ async def test_data_credit_and_the_end_go_to_the_other_end_from_whom_they_came(
     assert "chatixia_relay_streams 0.0" in metrics and waiting(registry) == 0
 
 
+async def test_what_comes_faster_than_its_turns_keeps_its_order(registry: RegistryHarness):
+    a, b = await two(registry)
+    await opened(a, b)
+    for n in range(500):
+        await a.ws.send(data_message("b", 1, b"%d" % n))
+    assert [(await read(b))[1] for _ in range(500)] == [b"%d" % n for n in range(500)]
+
+
 async def test_both_may_open_at_once_and_either_answer_makes_the_stream(
     registry: RegistryHarness,
 ):

@@ -60,3 +60,13 @@ async def test_a_socket_that_ended_while_it_waited_takes_no_turn():
     gone.cancel()
     await reader.until(gone, there)
     assert len(reader.order) == 1
+
+
+async def test_a_turn_at_once_is_one_of_the_same_number():
+    turns = ReadTurns()
+    assert all(turns.take_now("one") for _ in range(FRAMES_PER_TURN))
+    assert not turns.take_now("one") and turns.take_now("other")
+    waiting = asyncio.ensure_future(turns.take("one"))
+    await asyncio.sleep(0)
+    await waiting
+    assert turns.take_now("one")

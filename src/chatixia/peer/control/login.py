@@ -50,6 +50,7 @@ from chatixia.wire.trust import Signed
 from chatixia.world import keep_private
 
 from .connection import tls_context
+from .login_socket import LoginSocket
 from .reason import reason, refusal
 from .resolver import LOOK_SECONDS, connected, is_number, look_up
 
@@ -88,7 +89,7 @@ class RevokedNotice(Revoked):
 class LoginConnection(msgspec.Struct):
     """A login that stands. ``frames``: what came with it, in order. ``key``: the registry's."""
 
-    ws: ClientConnection
+    ws: LoginSocket
     url: str
     welcome: Welcome
     frames: list[Any]
@@ -189,7 +190,7 @@ def _target(url: str) -> str:
     return "ws" + url.removeprefix("http").rstrip("/") + "/ws"
 
 
-async def _dial(url: str, vouched: bool, numbers: Sequence[str]) -> ClientConnection:
+async def _dial(url: str, vouched: bool, numbers: Sequence[str]) -> LoginSocket:
     where, sock = _where(url), None
     try:
         async with asyncio.timeout(OPEN_SECONDS):
@@ -208,7 +209,9 @@ async def _dial(url: str, vouched: bool, numbers: Sequence[str]) -> ClientConnec
                 ping_interval=PING_SECONDS,
                 ping_timeout=PING_TIMEOUT,
                 close_timeout=CLOSE_SECONDS,
+                create_connection=LoginSocket,
             )
+            assert isinstance(ws, LoginSocket)
             keep_private(ws.transport.get_extra_info("socket").fileno())
             return ws
     except ssl.SSLCertVerificationError as error:
@@ -240,7 +243,7 @@ def certificate(ws: ClientConnection) -> bytes:
 
 
 async def _greet(
-    ws: ClientConnection,
+    ws: LoginSocket,
     url: str,
     me: LocalIdentity,
     register: Register,

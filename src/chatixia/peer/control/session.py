@@ -66,7 +66,9 @@ from .login import (
     numbers_of,
     read,
 )
+from .login_socket import Waiting
 from .login_turns import login_in_turn
+from .login_writer import LoginWriter
 from .outbox import Outbox
 from .reason import log_ended, refusal
 from .requests import VerbRequests
@@ -136,6 +138,7 @@ class Signaling:
         self._outbox, self._liveness = Outbox(), LoginLiveness()
         self._revocations = RevocationReceiver(me, self._notify_revoked, self._finish)
         self._wake = asyncio.Event()
+        self._writer = LoginWriter(self._wake, self._following, self._over)
         self._moved = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -218,8 +221,8 @@ class Signaling:
         return True
 
     def flush(self) -> None:
-        """The relay has something to send."""
-        self._wake.set()
+        """The relay has something to send: now, if the socket takes it."""
+        self._writer.push()
 
     def doubt(self) -> None:
         """This host slept, or has another address: a login that does not answer is made anew."""
@@ -370,7 +373,8 @@ class Signaling:
         self.url, self.epoch = line.url, line.welcome.epoch
         self._certificate = certificate(line.ws)
         self._liveness.begin(line.ws)
-        writer = asyncio.ensure_future(self._write(line.ws))
+        line.ws.take = self._relayed
+        writer = asyncio.ensure_future(self._writer.run(line.ws))
         try:
             for statement in line.welcome.revoked:
                 self._revocations.receive(statement)
@@ -405,9 +409,6 @@ class Signaling:
         try:
             while True:
                 data = await ws.recv(decode=False)
-                if self.relay is not None and data[:1] in RELAY_BYTES:
-                    self.relay.receive(data)
-                    continue
                 try:
                     self._take(list(read(data)))
                 except MeshError as error:
@@ -415,28 +416,19 @@ class Signaling:
         except (ConnectionClosed, OSError) as closed:
             log_ended(log, self._me.id, closed, self._over())
 
-    async def _write(self, ws: ClientConnection) -> None:
-        try:
-            while True:
-                while await self._write_next(ws):
-                    pass
-                if self._over():
-                    await ws.close()
-                    return
-                self._wake.clear()
-                await self._wake.wait()
-        except (ConnectionClosed, OSError):
-            return  # the reader ends the login
-
-    async def _write_next(self, ws: ClientConnection) -> bool:
-        """The next message, signaling before the relay. False: there is none."""
+    def _following(self) -> Waiting | None:
+        """The next message, signaling before the relay; None: there is none."""
         if self._outbox:
-            await ws.send(self._outbox.batch(), text=True)
-            return True
+            return self._outbox.batch(), True
         message = self.relay.next_message() if self.relay is not None else None
-        if message is not None:
-            await ws.send(message)
-        return message is not None
+        return None if message is None else (message, False)
+
+    def _relayed(self, message: bytes) -> bool:
+        """Whether a binary message was the relay's."""
+        if self.relay is None or message[:1] not in RELAY_BYTES:
+            return False
+        self.relay.receive(message)
+        return True
 
     # -- what comes
 

@@ -13,10 +13,11 @@ from chatixia.peer.engines.base import FULL_BYTES, Channel, EngineRefused, ignor
 from chatixia.wire.peer import CHANNEL, MAX_FRAME
 from chatixia.wire.relay import (
     MAX_RELAY_DATA,
+    RelayKind,
     RelayReason,
     close_message,
     credit_message,
-    data_message,
+    write_header,
 )
 
 from .relay_tls import RelayTls
@@ -50,6 +51,7 @@ class RelayChannel(Channel):
         self.on_failure: Callable[[MeshError], None] = ignore
         self.send = self._send
         self._wake, self._forget = wake, forget
+        self._head = write_header(RelayKind.DATA, peer, attempt)
         self._credit = StreamCredit()
         self._low = LOW_BYTES
         self._grant = 0
@@ -144,8 +146,8 @@ class RelayChannel(Channel):
         if self._grant:
             total, self._grant = self._grant, 0
             return credit_message(self.peer, self.attempt, total)
-        size = min(self._credit.room, MAX_RELAY_DATA, self.tls.pending)
-        return data_message(self.peer, self.attempt, self._next_data(size)) if size > 0 else None
+        room = min(self._credit.room, MAX_RELAY_DATA)
+        return self._head + self._next_data(room) if room > 0 and self.tls.pending else None
 
     def _next_data(self, size: int) -> bytes:
         before = self.tls.pending
@@ -161,7 +163,7 @@ class RelayChannel(Channel):
         if self.tls.pending or self._reason is not None:
             self._wake(self)
 
-    def receive(self, data: bytes) -> None:
+    def receive(self, data: bytes | memoryview) -> None:
         """Bytes of the stream. Never raises: what is malformed ends the stream."""
         if self.closed or self._failed:
             return
@@ -183,6 +185,7 @@ class RelayChannel(Channel):
 
     def _fail(self, error: MeshError) -> None:
         self._failed = True
+        self.tls.drop()
         self.on_failure(error)
 
     def _hand_on(self, frames: list[bytes]) -> None:

@@ -6,9 +6,17 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from typing import Final
 
 from chatixia.errors import Denied, MeshError
-from chatixia.wire.relay import RelayKind, credit_of, read_header
+from chatixia.wire.relay import (
+    MAX_RELAY_DATA,
+    RelayKind,
+    credit_of,
+    end_of,
+    read_header,
+    write_header,
+)
 from chatixia.world import World
 
 from .relay_certificate import RelayCertificate
@@ -16,6 +24,10 @@ from .relay_channel import RelayChannel
 from .relay_tls import RelayTls
 
 log = logging.getLogger("chatixia.peer")
+
+SMALL_BYTES: Final = 4096
+"""A stream with no more than this goes to the socket at once; more waits for what this turn of the
+loop adds to it, so that few messages carry it."""
 
 
 class RelayMultiplexer:
@@ -26,7 +38,9 @@ class RelayMultiplexer:
         self._world, self._flush = world, flush
         self._certificate: RelayCertificate | None = None
         self._streams: dict[tuple[str, int], RelayChannel] = {}
+        self._by_head: dict[bytes, RelayChannel] = {}
         self._ready: dict[RelayChannel, None] = {}
+        self._later = False
 
     def __len__(self) -> int:
         return len(self._streams)
@@ -46,14 +60,24 @@ class RelayMultiplexer:
         tls = RelayTls(self.certificate.context(certificate, server=server), server=server)
         channel = RelayChannel(peer, attempt, tls, self._wake, self._forget)
         self._streams[peer, attempt] = channel
+        self._by_head[write_header(RelayKind.DATA, peer, attempt)] = channel
         return channel
 
     def _wake(self, channel: RelayChannel) -> None:
         self._ready.setdefault(channel)
+        if channel.tls.pending <= SMALL_BYTES:
+            self._flush()
+        elif not self._later:
+            self._later = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._later = False
         self._flush()
 
     def _forget(self, channel: RelayChannel) -> None:
-        self._streams.pop((channel.peer, channel.attempt), None)
+        if self._streams.pop((channel.peer, channel.attempt), None) is not None:
+            del self._by_head[write_header(RelayKind.DATA, channel.peer, channel.attempt)]
 
     async def drain(self, seconds: float) -> None:
         """Until the socket has taken what waits, at most so long."""
@@ -79,6 +103,15 @@ class RelayMultiplexer:
     def receive(self, message: bytes) -> None:
         """A binary message from the registry. Never raises; what belongs to no stream is dropped:
         it was under way when the stream ended."""
+        start = end_of(message)
+        channel = self._by_head.get(message[:start])
+        if channel is not None and 0 < len(message) - start <= MAX_RELAY_DATA:
+            channel.receive(memoryview(message)[start:])
+            return
+        self._receive_other(message)
+
+    def _receive_other(self, message: bytes) -> None:
+        """Anything but data of a stream that there is."""
         try:
             header = read_header(message)
         except MeshError as error:
@@ -88,8 +121,6 @@ class RelayMultiplexer:
         if channel is None:
             return
         match header.kind:
-            case RelayKind.DATA:
-                channel.receive(message[header.start :])
             case RelayKind.CREDIT:
                 channel.extend(credit_of(message, header))
             case RelayKind.CLOSE:

@@ -173,13 +173,14 @@ class WebSocketEndpoint:
             self._now,
             self._streams,
         )
+        socket.line = connection.line
+        reader = MessageReader(socket, frames, self._turns, share_holder)
+        connection.take = reader.take
         try:
             while not socket.closed:
-                message = await _message(receive)
-                await self._turns.take(share_holder)
-                if not socket.closed:  # who was put out meanwhile says nothing more
-                    self._turns.spent(share_holder, frames.read(message) - 1)
+                await reader.read(await _message(receive))
         finally:
+            connection.take = _none
             self._logins -= 1
             self._refresh.end(socket)
             await frames.stop()
@@ -280,6 +281,37 @@ class WebSocketEndpoint:
             more = start + max(1, room)
             socket.send(PeerList(peers[start:more], next=str(more) if more < len(peers) else ""))
             start = more
+
+
+class MessageReader:
+    """Hands each message of ``socket`` to ``frames``, in its ``holder``'s turn."""
+
+    def __init__(self, socket: Socket, frames: FrameHandler, turns: ReadTurns, holder: str) -> None:
+        self._socket, self._frames, self._turns, self._holder = socket, frames, turns, holder
+        self._waits = False
+
+    async def read(self, message: str | bytes) -> None:
+        """Read a message when it may be."""
+        self._waits = True
+        await self._turns.take(self._holder)
+        self._waits = False
+        self._read(message)
+
+    def take(self, message: bytes) -> bool:
+        """Read one now. False where another waits or it is not the holder's turn: it comes by
+        :meth:`read` then."""
+        if self._waits or not self._turns.take_now(self._holder):
+            return False
+        self._read(message)
+        return True
+
+    def _read(self, message: str | bytes) -> None:
+        if not self._socket.closed:  # who was put out meanwhile says nothing more
+            self._turns.spent(self._holder, self._frames.read(message) - 1)
+
+
+def _none(message: bytes) -> bool:
+    return False
 
 
 async def _refuse(send: Send) -> None:

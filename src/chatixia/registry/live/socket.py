@@ -18,6 +18,7 @@ import msgspec
 
 from chatixia.core.ports import Principal
 from chatixia.core.shares import ShareUse
+from chatixia.registry.call import BinaryLine
 from chatixia.wire.base import MIB, encode
 from chatixia.wire.peer import SkillInfo
 from chatixia.wire.signaling import LinkReport, PeerInfo
@@ -90,6 +91,9 @@ class Socket:
         self.outbox: ShareUse | None = None
         """What the messages that wait here have of the machine's share, from its login on."""
         self.relayed: BinaryQueue | None = None
+        self.line: BinaryLine | None = None
+        """From its login on: what waits in ``relayed`` is written there, with no task between."""
+        self._pumping, self._pushing = False, False
         self._code: tuple[int, str] | None = None
         self._wake = asyncio.Event()
 
@@ -163,7 +167,26 @@ class Socket:
             self._wake.set()
 
     def wake(self) -> None:
-        """Something waits in :attr:`relayed`."""
+        """Something waits in :attr:`relayed`: it is written now, where nothing is before it."""
+        if self._pushing:
+            return
+        if self.line is None or self._pumping or self._queue or self._code is not None:
+            self._wake.set()
+            return
+        self._pushing = True
+        try:
+            self._push(self.line)
+        finally:
+            self._pushing = False
+
+    def _push(self, line: BinaryLine) -> None:
+        size = 0
+        while line.ready and size < YIELD_BYTES:
+            message = self.relayed.pop() if self.relayed is not None else None
+            if message is None:
+                return
+            line.write(message)
+            size += len(message)
         self._wake.set()
 
     async def pump(self) -> None:
@@ -186,8 +209,10 @@ class Socket:
 
     async def _write(self) -> None:
         while True:
+            self._pumping = False
             await self._wake.wait()
             self._wake.clear()
+            self._pumping = True
             await self._write_text()
             if self.relayed is not None and self._code is None:
                 await self._write_relayed(self.relayed)

@@ -26,12 +26,18 @@ class ReadTurns:
         self._waiting: FairQueue[asyncio.Future[None]] = FairQueue()
         self._armed = False
 
+    def take_now(self, holder: str) -> bool:
+        """Whether ``holder`` may read a message without a wait; it counts then."""
+        left = self._left.get(holder, FRAMES_PER_TURN)
+        if left <= 0 or self._waiting.of(holder):
+            return False
+        self._left[holder] = left - 1
+        self._arm()
+        return True
+
     async def take(self, holder: str) -> None:
         """Return when ``holder`` may read a message; its sockets in the order in which they ask."""
-        left = self._left.get(holder, FRAMES_PER_TURN)
-        if left > 0 and not self._waiting.of(holder):
-            self._left[holder] = left - 1
-            self._arm()
+        if self.take_now(holder):
             return
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(holder, turn)

@@ -17,6 +17,7 @@ from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 from websockets.frames import Frame
+from websockets.protocol import State
 
 from chatixia.wire.base import MIB
 from chatixia.wire.signaling import NO_PONG
@@ -191,6 +192,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             HttpProtocol, cast(asyncio.Transport, transport).get_protocol()
         ).connection
         self.connection.late = lambda: None  # the application says why, and has a moment for it
+        self.connection.line = self
         self._half, self._ended = 0, False
         super().connection_made(transport)
 
@@ -278,9 +280,29 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             super().handle_parser_exception()
 
     def send_receive_event_to_app(self) -> None:
-        """A whole message is the application's."""
+        """A whole message is the application's; a binary one at once, where nothing is before
+        it: to pass it on takes no task then."""
         self._half = 0
+        if self.curr_msg_data_type == "bytes" and self.queue.empty() and not self.close_sent:
+            message = bytes(self.frames[0]) if len(self.frames) == 1 else b"".join(self.frames)
+            if self.connection.take(message):
+                self.frames = []
+                return
         super().send_receive_event_to_app()
+
+    @property
+    def ready(self) -> bool:
+        """Whether a message can be written now."""
+        return (
+            self.writable.is_set()
+            and self.conn.state is State.OPEN
+            and not (self.close_sent or self.disconnected or self.transport.is_closing())
+        )
+
+    def write(self, message: bytes) -> None:
+        """Write a binary message now; only where it is ready."""
+        self.conn.send_binary(message)
+        self.transport.write(b"".join(self.conn.data_to_send()))
 
     async def run_asgi(self) -> None:
         """Serve; a client that leaves before the answer is not an error."""

@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 
 from chatixia.core.admission import Admission, AdmissionLimits
 from chatixia.core.shares import Shares, ShareUse
+from chatixia.registry.call import BinaryLine
 from chatixia.registry.limits import is_loopback, origin
 from chatixia.registry.meter import Meter
 from chatixia.wire.base import MIB
@@ -45,10 +46,24 @@ class Ends(Protocol):
 class UnprovedConnection:
     """One connection as its protocols see it; ``close`` and ``late`` are what they make of it.
 
-    ``proven``: the request or socket that runs on it has proved itself.
+    ``proven``: the request or socket that runs on it has proved itself. ``line``: the socket, to
+    write binary messages at once. ``take``: gets those that come; False where one has to wait for
+    its turn, among all that the application receives. It never raises.
     """
 
-    __slots__ = ("_all", "_use", "address", "key", "late", "near", "proven", "start", "transport")
+    __slots__ = (
+        "_all",
+        "_use",
+        "address",
+        "key",
+        "late",
+        "line",
+        "near",
+        "proven",
+        "start",
+        "take",
+        "transport",
+    )
 
     def __init__(self, every: UnprovedConnections, key: int, ip: str, transport: Ends):
         self._all, self.key, self.transport = every, key, transport
@@ -56,6 +71,8 @@ class UnprovedConnection:
         self.near = is_loopback(self.address)
         self.proven = False
         self._use: ShareUse | None = None
+        self.line: BinaryLine | None = None
+        self.take: Callable[[bytes], bool] = lambda message: False
         self.start: Callable[[], None] = lambda: None
         self.late: Callable[[], None] = lambda: None
 

@@ -35,6 +35,15 @@ def test_all_together_send_at_the_total():
     assert rates.wait("new", OTHER, 0.0) == pytest.approx(4 - BURST_SECONDS)
 
 
+def test_what_is_taken_at_once_is_within_every_rate_or_costs_nothing():
+    rates = RelayRates(RelayLimits(mb_per_s=1.0, mb_per_s_pair=2.0, mb_per_s_total=4.0), 0.0)
+    assert rates.take("m", ONE, MB, 0.0) and not rates.take("m", OTHER, MB, 0.0)
+    assert not rates.take("n", ONE, MB, 0.0)
+    assert rates.wait("n", OTHER, 0.0) == 0
+    assert rates.take("n", OTHER, 1, 0.0)
+    assert rates.take("m", OTHER, MB, 2.0)
+
+
 def test_rates_are_remembered_in_bounded_memory(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(relay_limits, "MAX_RATES", 4)
     rates = RelayRates(RelayLimits(), 0.0)

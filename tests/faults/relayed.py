@@ -194,11 +194,15 @@ FAULTS: list[Fault] = [
     Fault(
         "relay-at-any-rate",
         "the relay has a rate for each machine and pair, and for all",
-        {"chatixia.core.relay_limits:RelayRates.wait": always(0.0)},
+        {
+            "chatixia.core.relay_limits:RelayRates.wait": always(0.0),
+            "chatixia.core.rates:ByteRate.ready": always(True),
+        },
         (
             f"{LIMITS}::test_a_machine_sends_at_its_rate_whatever_pairs_it_has",
             f"{LIMITS}::test_a_pair_sends_at_its_rate_both_ways_together",
             f"{LIMITS}::test_all_together_send_at_the_total",
+            f"{LIMITS}::test_what_is_taken_at_once_is_within_every_rate_or_costs_nothing",
             f"{QUEUE}::test_above_its_rate_a_machine_waits_and_others_do_not",
         ),
     ),

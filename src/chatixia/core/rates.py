@@ -47,9 +47,18 @@ class ByteRate:
         """Seconds until the next message may go; 0 if it may now."""
         return max(0.0, -self._after(now) / self._speed)
 
+    def ready(self, now: float) -> bool:
+        """Whether the next message may go now."""
+        if now > self._at:
+            self._left, self._at = self._after(now), now
+        return self._left >= 0
+
     def spend(self, size: int, now: float) -> None:
         """A message of ``size`` bytes went."""
-        self._left, self._at = self._after(now) - size, now
+        if now > self._at:
+            self._left, self._at = self._after(now), now
+        self._left -= size
 
     def _after(self, now: float) -> float:
-        return min(self._size, self._left + max(0.0, now - self._at) * self._speed)
+        left = self._left + max(0.0, now - self._at) * self._speed
+        return left if left < self._size else self._size

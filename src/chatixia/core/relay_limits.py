@@ -55,6 +55,17 @@ class RelayRates:
         for rate in (self._total, *self._of(holder, pair, now)):
             rate.spend(size, now)
 
+    def take(self, holder: str, pair: tuple[str, str], size: int, now: float) -> bool:
+        """Let ``size`` bytes through, if that need not wait."""
+        total = self._total
+        machine, both = self._of(holder, pair, now)
+        if not (total.ready(now) and machine.ready(now) and both.ready(now)):
+            return False
+        total.spend(size, now)
+        machine.spend(size, now)
+        both.spend(size, now)
+        return True
+
     def _of(self, holder: str, pair: tuple[str, str], now: float) -> tuple[ByteRate, ByteRate]:
         return (
             _remembered(self._machines, holder, self._limits.mb_per_s, now),

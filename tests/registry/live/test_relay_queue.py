@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -23,9 +24,17 @@ class Reader:
         self.written: list[tuple[str, int]] = []
         self.waiting = Shares(waiting)
         rates = RelayRates(limits or RelayLimits(), 0.0)
+        self.direct: list[bytes] = []
+        self.ready = False
         self.queue = RelayQueue(
-            self.waiting, rates, lambda: self.now, self._written, self.wakes.set
+            self.waiting, rates, lambda: self.now, self._written, self.wakes.set, self.line
         )
+
+    def line(self) -> Any:
+        return self if self.ready else None
+
+    def write(self, message: bytes) -> None:
+        self.direct.append(message)
 
     def _written(self, stream: RelayStream, sender: str, size: int) -> None:
         self.written.append((sender, size))
@@ -58,6 +67,25 @@ def test_credit_goes_first_and_says_what_is_true_then():
     gone.ended = True
     stream.flows["to"].allowed = RELAY_WINDOW + 9
     assert reader.all() == [credit_message("a", 1, RELAY_WINDOW + 9), b"data"]
+
+
+def test_what_may_go_is_written_at_once_and_never_before_what_waits():
+    reader = Reader(RelayLimits(mb_per_s=1.0))
+    reader.put("a", b"1")
+    reader.ready = True
+    reader.put("a", b"2")
+    assert not reader.direct and reader.all() == [b"1", b"2"]
+    reader.put("a", bytes(MB), "m")
+    assert reader.direct == [bytes(MB)] and reader.written[-1] == ("a", MB)
+    reader.put("a", b"above its rate", "m")
+    reader.put("b", b"behind")
+    assert len(reader.direct) == 1 and len(reader.queue) == 2
+    reader.queue.clear()
+    reader.put("b", b"alone")
+    assert reader.direct[1:] == [b"alone"] and not reader.queue.size
+    reader.queue.put_credit(RelayStream(TO, RelayParty("a", "a"), 1, 0.0), "to")
+    reader.put("b", b"after credit")
+    assert len(reader.direct) == 2 and len(reader.all()) == 2
 
 
 def test_one_machine_fills_three_quarters_and_others_have_the_rest():

@@ -9,8 +9,9 @@ from typing import Final, NamedTuple
 
 from chatixia.core.rates import TokenBucket
 from chatixia.core.relay_limits import RelayRates
-from chatixia.core.relay_table import SOCKET_BYTES, RelayStream
+from chatixia.core.relay_table import SOCKET_BYTES, RelayFlow, RelayStream
 from chatixia.core.shares import FairQueue, Shares
+from chatixia.registry.call import BinaryLine
 from chatixia.wire.relay import credit_message
 
 ANSWER_RATE: Final = (64.0, 0.25)
@@ -27,9 +28,23 @@ class RelayItem(NamedTuple):
     size: int = 0
 
 
+class RelayRoute(NamedTuple):
+    """Where data of one stream's end goes, as long as the stream lives: found by the header that
+    its messages have. ``head``: theirs when they go on; ``source``: the id they come from."""
+
+    stream: RelayStream
+    flow: RelayFlow
+    source: str
+    head: bytes
+    queue: RelayQueue
+
+
 class RelayQueue:
     """Messages for one socket. ``waiting``: bytes that wait at all sockets; ``now``: seconds,
-    monotonic; ``written`` is told of data that was taken out; ``wake`` calls the socket's writer.
+    monotonic; ``written`` is told of data that was taken out; ``wake`` calls the socket's writer,
+    ``line`` gives what can be written to without it, if that is so now.
+
+    ``routes``: of what comes from that socket.
     """
 
     def __init__(
@@ -39,9 +54,11 @@ class RelayQueue:
         now: Callable[[], float],
         written: Callable[[RelayStream, str, int], None],
         wake: Callable[[], None],
+        line: Callable[[], BinaryLine | None] = lambda: None,
     ) -> None:
         self._waiting, self._rates, self._now = waiting, rates, now
-        self._written, self._wake = written, wake
+        self._written, self._wake, self._line = written, wake, line
+        self.routes: dict[bytes, RelayRoute] = {}
         self._timer: asyncio.TimerHandle | None = None
         self.answers = TokenBucket(*ANSWER_RATE, now())
         self._own = Shares(SOCKET_BYTES)
@@ -59,10 +76,23 @@ class RelayQueue:
 
     def put(self, holder: str, item: RelayItem) -> bool:
         """Data of ``holder`` (core.shares); False if there is no room for it."""
+        if not (self._items or self._credits) and self._pass(holder, item):
+            return True
         size = len(item.message)
         if not (self._own.fits(holder, size) and self._waiting.fits(holder, size)):
             return False
         self.put_always(holder, item)
+        return True
+
+    def _pass(self, holder: str, item: RelayItem) -> bool:
+        """Write it now, where nothing is before it and the rates let it through."""
+        line, stream = self._line(), item.stream
+        if line is None or stream is None:
+            return False
+        if not self._rates.take(holder, stream.pair, item.size, self._now()):
+            return False
+        line.write(item.message)
+        self._written(stream, item.sender, item.size)
         return True
 
     def put_always(self, holder: str, item: RelayItem) -> None:
@@ -126,6 +156,7 @@ class RelayQueue:
 
     def clear(self) -> None:
         """Forget all: the socket has ended."""
+        self.routes.clear()
         for holder, size in self._own.items():
             self._add(holder, -size)
         self._items.clear()

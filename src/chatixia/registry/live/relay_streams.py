@@ -14,19 +14,22 @@ from chatixia.errors import Denied, MeshError, UnknownAgent
 from chatixia.registry.meter import Meter
 from chatixia.wire.base import MIB
 from chatixia.wire.relay import (
+    MAX_RELAY_DATA,
     RelayHeader,
     RelayKind,
     RelayReason,
     close_message,
     credit_of,
+    end_of,
     read_header,
     restamp,
+    write_header,
 )
 from chatixia.wire.signaling import RelayOpen, RelayReady
 from chatixia.world import World
 
 from .relay import forward, refusal, target_of
-from .relay_queue import RelayItem, RelayQueue
+from .relay_queue import RelayItem, RelayQueue, RelayRoute
 from .roster import Roster, holder, reachable
 from .socket import Socket
 
@@ -81,6 +84,16 @@ class RelayStreams:
 
     def read(self, sender: Socket, message: bytes) -> None:
         """One binary message as it came. Never raises and never waits."""
+        queue, start = sender.relayed, end_of(message)
+        route = queue.routes.get(message[:start]) if isinstance(queue, RelayQueue) else None
+        size = len(message) - start
+        if route is not None and not route.stream.ended and 0 < size <= MAX_RELAY_DATA:
+            self._carry(route, message, start)
+        else:
+            self._read_other(sender, message)
+
+    def _read_other(self, sender: Socket, message: bytes) -> None:
+        """Any but data of a stream that has sent some before."""
         try:
             header = read_header(message)
         except MeshError as error:
@@ -107,13 +120,19 @@ class RelayStreams:
         message: bytes,
         header: RelayHeader,
     ) -> None:
-        size = len(message) - header.start
-        flow = stream.flows[sender.id]
+        head = write_header(RelayKind.DATA, sender.id, header.attempt)
+        queue = self._queue(receiver)
+        route = RelayRoute(stream, stream.flows[sender.id], sender.id, head, queue)
+        self._queue(sender).routes[message[: header.start]] = route
+        self._carry(route, message, header.start)
+
+    def _carry(self, route: RelayRoute, message: bytes, start: int) -> None:
+        size, (stream, flow, source, head, queue) = len(message) - start, route
         if not flow.take(size):
             self._close(stream, RelayReason.OVER_CREDIT)
             return
-        item = RelayItem(stream, sender.id, restamp(message, header, sender.id), size)
-        if self._queue(receiver).put(flow.holder, item):
+        item = RelayItem(stream, source, head + memoryview(message)[start:], size)
+        if queue.put(flow.holder, item):
             self._meter.relayed(size)
         else:
             self._close(stream, RelayReason.LIMITS)
@@ -133,7 +152,14 @@ class RelayStreams:
     def _queue(self, socket: Socket) -> RelayQueue:
         queue = socket.relayed
         if not isinstance(queue, RelayQueue):
-            queue = RelayQueue(self._waiting, self._rates, self._now, self._written, socket.wake)
+            queue = RelayQueue(
+                self._waiting,
+                self._rates,
+                self._now,
+                self._written,
+                socket.wake,
+                socket.free_line,
+            )
             socket.relayed = queue
         return queue
 
@@ -162,15 +188,23 @@ class RelayStreams:
         for stream in self.table.end_all(socket.id) if reachable(socket) else ():
             self._close(stream, RelayReason.PEER_LEFT)
 
+    def _forget(self, stream: RelayStream) -> None:
+        self.table.end(stream)
+        for end in stream.pair:
+            socket = self._roster.get(end)
+            if socket is not None:
+                head = write_header(RelayKind.DATA, stream.other(end), stream.attempt)
+                self._queue(socket).routes.pop(head, None)
+
     def _end(self, stream: RelayStream, message: bytes, receiver: str) -> None:
         """One end closed it, and says why in a way that the other may know better."""
-        self.table.end(stream)
+        self._forget(stream)
         self._meter.relay_ended(RelayReason.BYE.name.lower())
         self._tell_end(stream, receiver, message)
 
     def _close(self, stream: RelayStream, reason: RelayReason) -> None:
         """The registry closes it, and tells both ends behind the data that was taken."""
-        self.table.end(stream)
+        self._forget(stream)
         self._meter.relay_ended(reason.name.lower())
         for end in stream.pair:
             message = close_message(stream.other(end), stream.attempt, reason)

@@ -166,16 +166,23 @@ class Socket:
             self._code = (code, reason)
             self._wake.set()
 
+    def free_line(self) -> BinaryLine | None:
+        """``line``, if nothing waits that would go before what is written there now."""
+        line = self.line
+        if self._pumping or self._pushing or self._queue or self._code is not None:
+            return None
+        return line if line is not None and line.ready else None
+
     def wake(self) -> None:
         """Something waits in :attr:`relayed`: it is written now, where nothing is before it."""
         if self._pushing:
             return
-        if self.line is None or self._pumping or self._queue or self._code is not None:
+        if (line := self.free_line()) is None:
             self._wake.set()
             return
         self._pushing = True
         try:
-            self._push(self.line)
+            self._push(line)
         finally:
             self._pushing = False
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.frames import Frame, Opcode
 
 from chatixia.peer.control.login_socket import LoginSocket
 from tests.until import until
@@ -108,6 +109,32 @@ async def test_more_than_the_transport_takes_waits_until_there_is_room(line: Lin
     assert room[0]
     await line.near.close()
     await reading
+
+
+async def test_what_one_read_brings_about_leaves_in_one_write(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+):
+    written, real = list[bytes](), line.near.transport.write
+
+    def write(data: bytes) -> None:
+        written.append(data)
+        real(data)
+
+    left: list[tuple[bytes, bool]] = []
+
+    def answer(message: bytes) -> bool:
+        left.append((message, False))
+        line.near.push(waiting(*left))
+        return True
+
+    monkeypatch.setattr(line.near.transport, "write", write)
+    line.near.take = answer
+    line.near.on_room = lambda: line.near.push(lambda: left.pop(0) if left else None)
+    messages = [b"\x01%d" % n for n in range(5)]
+    frames = [Frame(Opcode.BINARY, message).serialize(mask=False) for message in messages]
+    line.near.data_received(b"".join(frames))
+    assert len(written) == 1
+    assert [await line.far.recv() for _ in messages] == messages
 
 
 async def drain(far: ServerConnection) -> None:

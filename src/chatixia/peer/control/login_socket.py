@@ -31,9 +31,20 @@ class LoginSocket(ClientConnection):
         super().__init__(*arguments, **more)
         self.take: Callable[[bytes], bool] = _not_mine
         self.on_room: Callable[[], None] = _nothing
+        self._reading = False
         self._parts: list[bytes] | None = None
 
     # -- what comes
+
+    def data_received(self, data: bytes) -> None:
+        """So much was read: what its messages bring about leaves as one, once all are handed on."""
+        self._reading = True
+        try:
+            super().data_received(data)
+        finally:
+            self._reading = False
+        if self.writable:
+            self.on_room()
 
     def process_event(self, event: Any) -> None:
         """A frame, or the answer to the upgrade."""
@@ -61,7 +72,7 @@ class LoginSocket(ClientConnection):
     @property
     def writable(self) -> bool:
         """Whether :meth:`push` writes anything now; ``on_room`` is called when it does again."""
-        return self.protocol.state is State.OPEN and not self.paused
+        return not (self._reading or self.paused) and self.protocol.state is State.OPEN
 
     def push(self, following: Callable[[], Waiting | None]) -> None:
         """Write the messages that ``following`` gives until there is none, or no room for more."""

@@ -28,7 +28,7 @@ class LoginWriter:
 
     async def run(self, ws: LoginSocket) -> None:
         """Write to ``ws`` until it is over, then close it; or until it is cancelled."""
-        self._ws, ws.on_room = ws, self._wake.set
+        self._ws, ws.on_room = ws, self._room
         try:
             while True:
                 self.push()
@@ -40,6 +40,11 @@ class LoginWriter:
                 await self._wake.wait()
         finally:
             self._ws = None
+
+    def _room(self) -> None:
+        self.push()
+        if self._over():
+            self._wake.set()
 
     def push(self) -> None:
         """Write what waits, as far as the socket takes it now."""

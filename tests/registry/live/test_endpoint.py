@@ -201,9 +201,10 @@ class Gone:
 async def test_a_message_read_at_once_does_not_overtake_one_that_waits_for_its_turn():
     end, turns = Gone(), ReadTurns()
     reader = MessageReader(end, end, turns, "holder")  # type: ignore[arg-type]
-    turns.spent("holder", FRAMES_PER_TURN)
+    turns.spent("holder", 3 * FRAMES_PER_TURN)
     first = asyncio.ensure_future(reader.read(b"1"))
     await asyncio.sleep(0)
+    assert not end.came
     while not reader.take(b"2"):
         await asyncio.sleep(0)
     assert end.came == [b"1", b"2"] and first.done()

@@ -29,7 +29,7 @@ class LoginSocket(ClientConnection):
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
-        self.take: Callable[[bytes], bool] = _not_mine
+        self.take: Callable[[bytes], bool] = _untaken
         self.on_room: Callable[[], None] = _nothing
         self._reading = False
         self._parts: list[bytes] | None = None
@@ -99,7 +99,7 @@ class LoginSocket(ClientConnection):
         self.on_room()
 
 
-def _not_mine(message: bytes) -> bool:
+def _untaken(message: bytes) -> bool:
     return False
 
 

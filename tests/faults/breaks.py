@@ -208,14 +208,15 @@ def answered_early(original: Any) -> Any:
     """Give each waiter its answer as soon as its statements ran, before a commit that is slow."""
     import time
 
-    def broken(self: Any, item: Any) -> None:
-        original(self, item)
-        result = item.result
+    def answer(item: Any) -> None:
         if item.error is None:
-            item.loop.call_soon_threadsafe(
-                lambda: item.future.done() or item.future.set_result(result)
-            )
-            time.sleep(0.02)
+            item.future.done() or item.future.set_result(item.result)
+
+    def broken(self: Any, group: Any) -> None:
+        original(self, group)
+        for item in group:
+            item.loop.call_soon_threadsafe(answer, item)
+        time.sleep(0.02 * len(group))
 
     return broken
 

@@ -294,7 +294,7 @@ FAULTS: list[Fault] = [
     Fault(
         "reply-before-commit",
         "nothing is acknowledged before it is on the disk",
-        {"chatixia.store.control.writer:Writer._one": breaks.answered_early},
+        {"chatixia.store.control.writer:Writer._run": breaks.answered_early},
         (
             "tests/store/control/test_writer.py::test_no_answer_comes_before_its_sync",
             "tests/store/control/test_writer.py::test_a_failed_commit_is_an_unknown_outcome_and_the_end",

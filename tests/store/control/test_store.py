@@ -29,7 +29,7 @@ STEP = st.one_of(
     st.tuples(st.just("renew"), st.integers(0, 9), st.booleans()),
     st.tuples(st.just("time"), st.sampled_from([1, 4, 6, 31, 200]), st.booleans()),
     st.tuples(st.just("seats"), st.integers(0, 2), st.booleans()),
-    st.tuples(st.just("gone"), st.integers(0, 1), st.booleans()),
+    st.tuples(st.just("worker_lost"), st.integers(0, 1), st.booleans()),
     st.tuples(st.just("restart"), st.just(0), st.booleans()),
 )
 
@@ -92,7 +92,7 @@ class Life:
         store.leases.seats([seat(who, "a", "b", slots=2) for who in WORKERS[:n]])
         await store.leases.poke()
 
-    async def peer_lost(self, store, n, more) -> None:  # type: ignore[no-untyped-def]
+    async def worker_lost(self, store, n, more) -> None:  # type: ignore[no-untyped-def]
         await store.leases.end(WORKERS[n].id, agent(WORKERS[n].id).incarnation)
 
     async def restart(self, store, n, more) -> None:  # type: ignore[no-untyped-def]

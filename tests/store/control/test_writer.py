@@ -179,6 +179,31 @@ async def test_an_item_that_fails_spares_the_rest(bench: Bench):
     assert bench.rows() == ["good", "good"]
 
 
+async def test_savepoints_cost_only_after_an_item_failed(bench: Bench):
+    statements: list[str] = []
+    bench.db.set_trace_callback(statements.append)
+
+    def bad(tx: Transaction) -> None:
+        raise Conflict("no")
+
+    def savepoints() -> int:
+        count = sum(statement.startswith("SAVEPOINT") for statement in statements)
+        statements.clear()
+        return count
+
+    await bench.note("a")
+    assert savepoints() == 0
+    with pytest.raises(Conflict):
+        await bench.writer.put(bad)
+    assert savepoints() == 1, "its group is run again, with one"
+    for _ in range(writer.WARY_GROUPS):
+        await bench.note("b")
+        assert savepoints() == 1, "what failed once may do so again"
+    await bench.note("c")
+    assert savepoints() == 0
+    assert bench.rows() == ["a", *["b"] * writer.WARY_GROUPS, "c"]
+
+
 async def test_a_cancelled_waiter_is_passed_over(bench: Bench):
     go = await bench.hold()
     left = asyncio.ensure_future(bench.note("left"))

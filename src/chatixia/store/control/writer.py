@@ -1,4 +1,4 @@
-"""The one thread that writes: group commit with a savepoint per item (tasks.md section 5).
+"""The one thread that writes: group commit, each item whole or not at all (tasks.md section 5).
 
 Nothing is answered before the commit that holds it has reached the disk. What an I/O error or a
 failed commit leaves behind is not known, so the group hears *outcome unknown* and the process
@@ -36,6 +36,8 @@ GROUP_HOLDER: Final = 64
 """Items of one holder in a lane of a group: who comes meanwhile waits for no more than those."""
 LANE_ITEMS: Final = 4096
 QUEUE_BYTES: Final = 64 * 1024 * 1024
+WARY_GROUPS: Final = 16
+"""Groups that are run with a savepoint for each item after one in which an item failed."""
 FATAL: Final = frozenset(
     {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_NOMEM}
 )
@@ -120,6 +122,7 @@ class Writer:
         self.commits = 0
         """Groups that are on disk, since this process started."""
         self._writing: frozenset[str] = frozenset()
+        self._wary = 0
         self._closing = self._dead = False
         self.tail: Work | None = None
         self.hear: tuple[asyncio.AbstractEventLoop, Callable[[Notices], None]] | None = None
@@ -233,10 +236,7 @@ class Writer:
         tx = self._tx
         try:
             tx.begin(self._clock.now())
-            for item in group:
-                self._one(item)
-            if self.tail is not None:
-                self._tail(self.tail)
+            self._run(group)
             tx.flush()
         except sqlite3.Error as error:
             if _fatal(error):
@@ -258,6 +258,53 @@ class Writer:
                 item.error = OutcomeUnknown(fault)
         self._answer(group, tx.notices)
 
+    def _run(self, group: list[WriteItem]) -> None:
+        """Run the items, each whole or not at all.
+
+        Savepoints are two statements more for each item, and seldom needed: only where one failed
+        are they all taken back and run again with them. Who sends what fails gains nothing by it,
+        for the next groups have savepoints from the start.
+        """
+        if self._wary:
+            self._wary -= 1
+        elif self._run_bare(group):
+            return
+        else:
+            self._wary = WARY_GROUPS
+            self._tx.abandon()
+            self._tx.begin(self._clock.now())
+        self._run_each(group)
+
+    def _run_bare(self, group: list[WriteItem]) -> bool:
+        """Run the items and the tail without savepoints; False if one of them failed."""
+        tx = self._tx
+        try:
+            for item in group:
+                item.result = item.work(tx)
+                self._check_open()
+            if self.tail is not None:
+                self.tail(tx)
+        except sqlite3.Error as error:
+            # See _one: without a transaction there is nothing left to take back.
+            if not self._db.in_transaction or _fatal(error):
+                raise
+            return False
+        except Exception:  # noqa: BLE001 - raised again, and told, where it harms one item alone
+            return False
+        return True
+
+    def _check_open(self) -> None:
+        """What ran beyond the end of the transaction would stay, although it failed."""
+        if not self._db.in_transaction:
+            raise sqlite3.OperationalError("the transaction ended within an item")
+
+    def _run_each(self, group: list[WriteItem]) -> None:
+        """Run the items and the tail, each under a savepoint."""
+        for item in group:
+            self._one(item)
+        if self.tail is not None:
+            self._tail(self.tail)
+
     def _one(self, item: WriteItem) -> None:
         try:
             item.result = self._tx.item(item.work)
@@ -273,8 +320,7 @@ class Writer:
         except Exception:
             log.exception("an operation of the store broke")
             item.error = Internal()
-        if not self._db.in_transaction:
-            raise sqlite3.OperationalError("the transaction ended within an item")
+        self._check_open()
 
     def _tail(self, work: Work) -> None:
         try:

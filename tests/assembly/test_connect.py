@@ -48,7 +48,7 @@ async def test_no_mesh_no_registry(registry: RegistryHarness, monkeypatch: pytes
     with pytest.raises(RegistryUnreachable, match="No registry runs at"):
         async with asyncio.timeout(20), connect(timeout=600, patience=0.3):
             pass
-    with pytest.raises(ConfigError, match="in no mesh"):
+    with pytest.raises(ConfigError, match="has joined no mesh called other"):
         async with connect(mesh="other"):
             pass
     with pytest.raises(ConfigError, match="engine"):

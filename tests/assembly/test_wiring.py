@@ -65,7 +65,7 @@ async def test_refusals(registry: RegistryHarness, monkeypatch: pytest.MonkeyPat
     with pytest.raises(ConfigError, match="not an address"):
         await open_connection(resolve({"registry": "here"}), "a")
     monkeypatch.setenv("CHATIXIA_HOME", str(registry.home / "elsewhere"))
-    with pytest.raises(ConfigError, match="in no mesh"):
+    with pytest.raises(ConfigError, match="has not joined a mesh"):
         await open_connection(resolve(), "a")
     check_url("https://x:1")
 

@@ -32,7 +32,7 @@ def test_a_second_time_is_refused(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     guarded(chatixia, ["init"])
     assert guarded(chatixia, ["init"]) == 2
-    assert "my-agent/agent.yaml is there already" in capsys.readouterr().err
+    assert "my-agent/agent.yaml already exists" in capsys.readouterr().err
 
 
 def test_the_machines_name_stands_in_callers(tmp_path, monkeypatch, type_, home):

@@ -37,7 +37,7 @@ def bash(line: str, home: Path, **environ: str) -> subprocess.CompletedProcess[b
         ("CHATIXIA config >/dev/full", 2, b"Standard output cannot be written: No space left"),
         ("CHATIXIA agents 2>&-", 2, b""),
         ("CHATIXIA config <&- 2>&- | grep -q engine", 0, b""),
-        ("CHATIXIA call a b - <&-", 2, b"in no mesh"),
+        ("CHATIXIA call a b - <&-", 2, b"has not joined a mesh"),
         ("CHATIXIA agents 2>&1 | true", 141, b""),
         ("CHATIXIA config | head -c 1 | grep -q ' '", 141, b""),
         ("CHATIXIA init --help | true", 141, b""),
@@ -102,7 +102,7 @@ def test_files_may_be_called_anything(home: Path, type_, tmp_path: Path):
     file.write_text("x")
     assert type_("call", "a", "b", f"text@{file}").code == 2  # no mesh: the file was read
     done = type_("run", os.fsdecode(BAD))
-    assert done.code == 2 and "is not there" in done.err
+    assert done.code == 2 and "does not exist" in done.err
 
 
 @pytest.mark.parametrize("home_variable", [None, "~/x"])

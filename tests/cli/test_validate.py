@@ -55,7 +55,7 @@ def test_a_missing_one(tmp_path, type_):
             "",
             ("yaml, line 2: skills.disabled", "did you mean one?"),
         ),
-        ("skills: {dirs: [none]}", "", ("agent.yaml", "skills.dirs is not there")),
+        ("skills: {dirs: [none]}", "", ("agent.yaml", "skills.dirs does not exist")),
         ("registry: here", "", ("agent.yaml, line 2: registry", "not an address")),
         ("registry: 'https://a b'", "", ("agent.yaml, line 2: registry", "not an address")),
         ("registry: 'https://a:99999'", "", ("agent.yaml, line 2: registry", "not an address")),

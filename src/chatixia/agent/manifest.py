@@ -177,7 +177,7 @@ def texts(place: Path) -> list[ManifestText]:
     environment and from ``.env``. Raises ConfigError."""
     path = find(place)
     if path is None:
-        raise ConfigError(f"There is no agent.yaml in {place}; `chatixia init` makes one.")
+        raise ConfigError(f"There is no agent.yaml in {place}; create one with `chatixia init`.")
     variables = {**environment(path.parent / ENVIRONMENT), **os.environ}
     return read_manifest(path, variables)
 

@@ -203,7 +203,7 @@ def test_the_machines_own_name_is_refused(profile: Profile):
 
 def test_a_second_start_in_one_process_says_so(profile: Profile):
     start(profile)
-    with pytest.raises(AlreadyRunning, match="weather is already running in this very process"):
+    with pytest.raises(AlreadyRunning, match="weather is already running in this process"):
         start(profile)
     again(profile)
 

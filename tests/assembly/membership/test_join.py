@@ -226,7 +226,7 @@ async def test_an_invitation_is_for_its_name(registry: RegistryHarness, tmp_path
 
 async def test_a_machine_that_is_in_a_mesh_says_so(registry: RegistryHarness, tmp_path: Path):
     await do(join, await invited(registry), home=tmp_path / "pi")
-    with pytest.raises(Conflict, match="already, as pi"):
+    with pytest.raises(Conflict, match="already joined this mesh, as pi"):
         await do(join, await invited(registry, "po"), home=tmp_path / "pi")
     foreign = changed(await invited(registry, "pu"), mesh=b"m" * 16)
     with pytest.raises(Conflict, match="--mesh"):

@@ -54,7 +54,7 @@ def test_a_place_that_cannot_be_written_is_a_sentence(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="cannot be written"):
         files.write_private(tmp_path / "file" / "a", b"")
-    with pytest.raises(ConfigError, match="cannot be made"):
+    with pytest.raises(ConfigError, match="cannot be created"):
         files.private_dir(tmp_path / "file" / "a")
     with pytest.raises(ConfigError, match="cannot be read"):
         files.read_json(tmp_path, list[int])

@@ -62,7 +62,7 @@ def test_a_kill_releases(other: subprocess.Popen[bytes], tmp_path: Path):
 
 def test_held_in_this_process_too(tmp_path: Path):
     lock = hold(tmp_path / "lock", "weather")
-    with pytest.raises(AlreadyRunning, match=rf"in this very process \({os.getpid()}\); stop it\."):
+    with pytest.raises(AlreadyRunning, match=rf"in this process \({os.getpid()}\); stop it\."):
         hold(tmp_path / "lock", "weather", "; stop it")
     lock.release()
     lock.release()

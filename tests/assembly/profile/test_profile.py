@@ -85,7 +85,7 @@ def test_who_is_in_another_mesh_hears_of_it(tmp_path: Path):
     create(tmp_path, "one")
     with pytest.raises(ConfigError) as caught:
         Profile.open("other", home=tmp_path)
-    assert "in no mesh called other, but in one" in caught.value.message
+    assert "joined no mesh called other, but one" in caught.value.message
     assert "--mesh" in caught.value.message and "chatixia up" not in caught.value.message
 
 

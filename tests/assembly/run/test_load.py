@@ -92,11 +92,11 @@ def test_flags_win(tmp_path: Path):
 @pytest.mark.parametrize(
     ("files", "target", "says"),
     [
-        ({}, "", "There is no agent.yaml in .*; `chatixia init` makes one."),
-        ({}, "nothing", "nothing is not there; name a folder, a file or module:attribute"),
+        ({}, "", "There is no agent.yaml in .*; create one with `chatixia init`."),
+        ({}, "nothing", "nothing does not exist; name a folder, a file or module:attribute"),
         ({"agent_yaml": "description: x"}, "", "the key name is missing"),
         ({"agent_yaml": "name: other", "agent_py": CODE}, "", "calls the agent other, and"),
-        ({"w_py": "x = 1"}, "w.py", "defines no agent; write: agent = Agent"),
+        ({"w_py": "x = 1"}, "w.py", "defines no agent; add `agent = Agent"),
         ({"w_py": "x = 1\n1/0"}, "w.py", r"cannot be loaded: ZeroDivisionError: .* \(line 2\)\."),
         ({"w_py": "x = ("}, "w.py", r"cannot be loaded: SyntaxError: .* \(line 1\)\."),
         ({"w_py": "from chatixia import Agent\nAgent('NO')"}, "w.py", "cannot name an agent"),
@@ -122,7 +122,7 @@ def test_described_skills_of_a_folder(tmp_path: Path):
     with pytest.raises(ConfigError, match="has no function `handle`"):
         load(str(tmp_path))
     write(tmp_path, agent_yaml="name: a\nskills: {dirs: [none]}")
-    with pytest.raises(ConfigError, match=r"folder .* of skills.dirs is not there"):
+    with pytest.raises(ConfigError, match=r"folder .* of skills.dirs does not exist"):
         load(str(tmp_path))
 
 

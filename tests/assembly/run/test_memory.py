@@ -35,7 +35,7 @@ def test_a_name_and_a_folder_lead_to_the_same_kind_of_file(profile: Profile, tmp
     folder = tmp_path / "helper"
     folder.mkdir()
     (folder / "agent.yaml").write_text("name: helper\n")
-    with pytest.raises(NotFound, match="helper has kept nothing"):
+    with pytest.raises(NotFound, match="helper has saved nothing"):
         agent_file(str(folder))
     data = profile.agent_dir("helper", folder / ".chatixia")
     data.mkdir(parents=True)

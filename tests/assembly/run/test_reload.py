@@ -128,7 +128,7 @@ async def test_what_cannot_be_loaded_is_told_and_the_next_change_is_taken(tmp_pa
     following = asyncio.ensure_future(reloader())
     (tmp_path / "helper_of_reload.py").write_text("N = ")
     async with asyncio.timeout(20):
-        while not any("not taken" in line for line in told):
+        while not any("reload    failed" in line for line in told):
             told_of.clear()
             await told_of.wait()
         (tmp_path / "helper_of_reload.py").write_text("N = 'second'")

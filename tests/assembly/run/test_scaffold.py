@@ -16,7 +16,7 @@ def test_existing_files_stay(tmp_path):
 @pytest.mark.parametrize("name", ["agent.yaml", "agent.yml"])
 def test_an_existing_manifest_is_a_refusal(tmp_path, name):
     (tmp_path / name).write_text("name: other\n")
-    with pytest.raises(ConfigError, match="there already"):
+    with pytest.raises(ConfigError, match="already exists"):
         scaffold("weather", tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == [name]
 

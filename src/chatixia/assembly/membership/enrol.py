@@ -183,7 +183,7 @@ def _clients(path: Path, now: float) -> LocalStore:
     except ConfigError as error:
         if not no_room(error):
             raise
-        log.warning("%s Pins and revocations of this process will not be kept.", error.message)
+        log.warning("%s Pins and revocations of this process will not be saved.", error.message)
         empty = not path.exists() or not path.stat().st_size
         return LocalStore.memory() if empty else LocalStore.copy(path, now)
 

@@ -18,7 +18,7 @@ def login_link(mesh: str = "") -> str:
     near = [url for url in profile.registries if is_loopback(url)]
     if not near or not profile.has_registry:
         raise ConfigError(
-            f"The hub of {profile.name} opens on the machine where `chatixia up` runs."
+            f"The hub of {profile.name} can only be opened on the machine where `chatixia up` runs."
         )
     with RegistryClient.owner(profile) as rest:
         link: LoginLink = rest.call("login.create", Nothing())

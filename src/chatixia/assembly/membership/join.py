@@ -158,7 +158,7 @@ class JoinAttempt:
         except BadChain as error:
             raise BadInvitation(f"The invitation is not valid: {error.message}") from None
         if member.sign != self._key.public:
-            raise BadInvitation("The registry showed another invitation.")
+            raise BadInvitation("The registry answered with another invitation.")
         return member
 
     def _sign(self) -> list[Signed]:
@@ -240,14 +240,14 @@ def _owner_of(registry: Sequence[Signed], head: bytes) -> bytes:
     try:
         key = unb64(read_record(unb64(registry[-1].b)).sign)
     except (MeshError, IndexError):
-        raise WrongMesh("What answers at this address is not the registry of a mesh.") from None
+        raise WrongMesh("There is no registry of a mesh at this address.") from None
     if bytes.fromhex(mesh_of(key))[: len(head)] != head:
-        raise WrongMesh("The registry at this address is of another mesh than the invitation.")
+        raise WrongMesh("The registry at this address belongs to another mesh than the invitation.")
     return key
 
 
 def _already(folder: Path, decoded: JoinString) -> str:
     profile = Profile.open(folder.name, home=folder.parent)
     if bytes.fromhex(profile.mesh).startswith(decoded.mesh):
-        return f"This machine is in this mesh already, as {profile.machine}."
-    return f"{folder} is in another mesh; join with --mesh NAME, or `chatixia leave` first."
+        return f"This machine has already joined this mesh, as {profile.machine}."
+    return f"{folder} belongs to another mesh; join with --mesh NAME, or `chatixia leave` first."

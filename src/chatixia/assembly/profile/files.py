@@ -34,7 +34,7 @@ def private_dir(path: Path) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
-        raise ConfigError(f"{path} cannot be made: {error.strerror}.") from error
+        raise ConfigError(f"{path} cannot be created: {error.strerror}.") from error
     return path
 
 

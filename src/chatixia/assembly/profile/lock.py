@@ -55,7 +55,7 @@ def _holder_text(path: Path, what: str, hint: str) -> str:
     """Which process has it: the one that the file names, if that lives, else who really does."""
     pid = holder(path)
     if pid == process_id():
-        return f"{what} is already running in this very process ({pid}){hint}."
+        return f"{what} is already running in this process ({pid}){hint}."
     if pid and not _lives(pid) and (heirs := _openers(path)):
         many = "processes" if len(heirs) > 1 else "process"
         return (
@@ -119,7 +119,7 @@ def changing(path: Path, world: World = REAL) -> Iterator[None]:
     give_up, pause = world.monotonic() + CHANGE_WAIT, threading.Event()
     while (lock := attempt(path)) is None:
         if world.monotonic() > give_up:
-            raise Unavailable(f"Process {holder(path)} has been holding {path} for long.")
+            raise Unavailable(f"Process {holder(path)} has held {path} for too long.")
         pause.wait(0.01 + 0.02 * world.jitter())
     try:
         yield

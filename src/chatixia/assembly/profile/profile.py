@@ -171,7 +171,9 @@ class Profile:
         Raises ConfigError where it is not: only the machine of the first ``up`` has it.
         """
         if not self.is_owner:
-            raise ConfigError("The owner's key is not on this machine; run this where `up` ran.")
+            raise ConfigError(
+                "The owner's key is not on this machine; run this where you ran `chatixia up`."
+            )
         return _load_sign(self.folder / "owner"), read_chain(self.folder / "owner")
 
     def registry_identity(self) -> RegistryIdentity:
@@ -263,11 +265,11 @@ def _not_here(folder: Path) -> str:
     others = profiles(folder.parent)
     if not others:
         return (
-            f"This machine is in no mesh ({folder} is not there); start one with"
+            f"This machine has not joined a mesh ({folder} does not exist); start one with"
             " `chatixia up`, or join one with `chatixia join`."
         )
     return (
-        f"This machine is in no mesh called {folder.name}, but in {', '.join(others)}; name that"
+        f"This machine has joined no mesh called {folder.name}, but {', '.join(others)}; name that"
         " one (`--mesh`, CHATIXIA_MESH, or `mesh` in agent.yaml), or join the other with"
         f" `chatixia join STRING --mesh {folder.name}`."
     )
@@ -322,7 +324,7 @@ def appear_profile(
     private_dir(folder.parent)
     with changing(folder.parent / f".{folder.name}.lock", world):
         if (folder / "profile.json").exists():
-            raise Conflict(f"{folder} is there already; use --mesh NAME, or `chatixia leave`.")
+            raise Conflict(f"{folder} already exists; use --mesh NAME, or `chatixia leave`.")
 
         def fill(draft: Path) -> None:
             shutil.copytree(machine, draft / "machine")
@@ -351,7 +353,7 @@ def _appear(folder: Path, fill: Callable[[Path], None]) -> None:
         os.rename(draft, folder)
     except OSError as error:
         shutil.rmtree(draft, ignore_errors=True)
-        raise ConfigError(f"{folder} is not empty and no profile; move it away.") from error
+        raise ConfigError(f"{folder} is not empty and is not a profile; move it away.") from error
 
 
 def _finish(draft: Path, facts: ProfileFile, now: float) -> None:

@@ -34,7 +34,7 @@ def described_skills(loaded: manifest.LoadedManifest) -> list[Skill]:
     for name in loaded.manifest.skills.dirs:
         folder = loaded.folder / expanded(Path(name))
         if not folder.is_dir():
-            raise ConfigError(f"{loaded.path}: the folder {folder} of skills.dirs is not there.")
+            raise ConfigError(f"{loaded.path}: the folder {folder} of skills.dirs does not exist.")
         places = [folder] if (folder / skill_json.FILE).is_file() else sorted(folder.iterdir())
         skills += [_described_skill(at) for at in places if (at / skill_json.FILE).is_file()]
     return skills

@@ -37,7 +37,7 @@ def _load(target: str) -> list[Agent]:
     if not path.exists() and ":" in target and not target.endswith((".py", ".yaml", ".yml")):
         return [_attribute(target)]
     if not path.exists():
-        raise ConfigError(f"{target} is not there; name a folder, a file or module:attribute.")
+        raise ConfigError(f"{target} does not exist; name a folder, a file or module:attribute.")
     if path.suffix == ".py":
         beside(path.parent)
         agents = _from_code(path)
@@ -46,7 +46,7 @@ def _load(target: str) -> list[Agent]:
     described = manifest.find(path)
     code = (described.parent if described else path) / CODE
     if described is None and not code.is_file():
-        raise ConfigError(f"There is no agent.yaml in {path}; `chatixia init` makes one.")
+        raise ConfigError(f"There is no agent.yaml in {path}; create one with `chatixia init`.")
     manifests = beside(path) if described is not None else []
     agents = _from_code(code) if code.is_file() else []
     names = [agent.name for agent in agents]
@@ -88,7 +88,7 @@ def _from_code(path: Path) -> list[Agent]:
         module = run_file(path)
     agents = list(dict.fromkeys(ran)) or _agents_of(module)
     if not agents:
-        raise ConfigError(f"{path} defines no agent; write: agent = Agent(NAME).")
+        raise ConfigError(f"{path} defines no agent; add `agent = Agent(NAME)`.")
     return agents
 
 

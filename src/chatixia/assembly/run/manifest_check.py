@@ -83,7 +83,7 @@ class _Check:
             folder = self._text.path.parent / expanded(Path(name))
             if not folder.is_dir():
                 yield self._finding(
-                    "error", key, f"the folder {folder} of skills.dirs is not there."
+                    "error", key, f"the folder {folder} of skills.dirs does not exist."
                 )
                 continue
             places = [folder, *sorted(one for one in folder.iterdir() if one.is_dir())]

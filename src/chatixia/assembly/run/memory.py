@@ -27,7 +27,7 @@ def agent_file(target: str, mesh: str = "") -> tuple[str, Path]:
     own = profile.agent_dir(name, data_dir)
     path = last_folder(place, own) / STORE
     if not path.is_file():
-        raise NotFound(f"{name} has kept nothing on this machine yet ({path} is not there).")
+        raise NotFound(f"{name} has saved nothing on this machine yet ({path} does not exist).")
     return name, path
 
 

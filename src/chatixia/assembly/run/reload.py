@@ -109,7 +109,7 @@ class Reloader:
             try:
                 return await asyncio.to_thread(self._load_anew)
             except MeshError as error:
-                self._tell(f"  reload    not taken: {error.message}")
+                self._tell(f"  reload    failed: {error.message}")
 
     def _load_anew(self) -> Sequence[Runnable]:
         self._fresh.restore()

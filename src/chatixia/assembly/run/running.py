@@ -111,14 +111,14 @@ def check(agents: Sequence[Runnable]) -> None:
         pass
     else:
         raise LoopRunning(
-            "run() starts a loop of its own, and one is running here already; "
+            "run() starts an event loop of its own, and one is already running here; "
             "write `await agent.start()` instead (and `await agent.stop()` at the end)."
         )
     names = [agent.name for agent in agents]
     if not names:
         raise ConfigError("There is no agent to run.")
     if len(set(names)) < len(names):
-        raise ConfigError("Two agents of one process have the same name.")
+        raise ConfigError("Two agents in one process have the same name.")
 
 
 async def _serve(

@@ -22,7 +22,7 @@ def scaffold(name: str, folder: Path, role: str = "worker", machine: str = "") -
     check_name(name)
     files = contents(name, role, machine)
     if (folder / "agent.yaml").exists() or (folder / "agent.yml").exists():
-        raise ConfigError(f"{folder / 'agent.yaml'} is there already; run it with `chatixia run`.")
+        raise ConfigError(f"{folder / 'agent.yaml'} already exists; run it with `chatixia run`.")
     written: list[str] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)

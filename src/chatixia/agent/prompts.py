@@ -18,7 +18,7 @@ from chatixia.client.value import encode
 from chatixia.core.ports import Incoming, Responder
 from chatixia.errors import BadArguments, ConfigError, UnknownSkill
 from chatixia.wire.events import EMPTY_ITEM, AgentEvent, pack
-from chatixia.wire.peer import STEERED, Prompt
+from chatixia.wire.peer import STEERED, Prompt, PromptPreview
 from chatixia.world import REAL, World
 
 from .bind import MakeCtx
@@ -41,6 +41,10 @@ class Answerer(Protocol):
 
     def steer(self, prompt: Prompt, ctx: Ctx) -> bool:
         """Give words to the run that is under way in that session; False where none is."""
+        ...
+
+    async def preview(self, prompt: Prompt, ctx: Ctx) -> PromptPreview:
+        """What the model would be given. Raises Denied for who may not see that."""
         ...
 
 
@@ -83,13 +87,13 @@ class PromptService:
         if prompt.steer:
             self._steer(prompt, incoming, responder)
             return
+        if prompt.dry_run:
+            await self._preview(prompt, incoming, responder)
+            return
         is_message = prompt.direct or prompt.broadcast
         answers = self._answers(prompt)
         if not answers and not is_message:
-            raise UnknownSkill(
-                f"{self._name} answers no free text: it has neither a model nor @agent.prompt.",
-                agent=self._name,
-            )
+            raise self._mute("it has neither a model nor @agent.prompt")
         if is_message:
             self._keep(prompt, incoming)
         if not answers:
@@ -116,6 +120,19 @@ class PromptService:
     def _keep(self, prompt: Prompt, incoming: Incoming) -> None:
         text, at = prompt.message or prompt.text, self._world.wall()
         self.inbox.add(InboxMessage(incoming.caller, text, incoming.via, at, prompt.broadcast))
+
+    def _mute(self, reason: str) -> UnknownSkill:
+        return UnknownSkill(f"{self._name} answers no free text: {reason}.", agent=self._name)
+
+    async def _preview(self, prompt: Prompt, incoming: Incoming, responder: Responder) -> None:
+        """What a model would be given; nothing is run."""
+        if self._answerer is None or self._handler is not None:
+            raise self._mute("it has no model whose request could be shown")
+        ctx = self._ctx(incoming, responder)
+        try:
+            responder.reply(encode(await self._answerer.preview(prompt, ctx)))
+        finally:
+            ctx.close()
 
     def _steer(self, prompt: Prompt, incoming: Incoming, responder: Responder) -> None:
         ctx = self._ctx(incoming, responder)

@@ -42,6 +42,8 @@ class Reading(msgspec.Struct):
 class LocalEngine:
     """A ``ModelEngine`` of one function. ``requests``: what it was given."""
 
+    title = "local:script"
+
     def __init__(self, script: Script, *, priced: bool = True) -> None:
         self.script, self.priced = script, priced
         self.requests: list[RunRequest] = []

@@ -20,7 +20,15 @@ from chatixia.client.mesh import Mesh
 from chatixia.core.ports import Outgoing
 from chatixia.core.spending import Budgets, SpendingLimit
 from chatixia.core.tool_names import DELEGATE
-from chatixia.errors import BudgetExceeded, ConfigError, MeshError, Overloaded, SkillFailed
+from chatixia.errors import (
+    BudgetExceeded,
+    ConfigError,
+    Denied,
+    MeshError,
+    Overloaded,
+    SkillFailed,
+    UnknownSkill,
+)
 from chatixia.ids import AgentId
 from chatixia.store.local.agent_store import AgentStore
 from chatixia.wire.events import AgentEvent
@@ -342,3 +350,24 @@ async def test_a_file_goes_to_the_model_beside_the_text():
         assert room.agent.engine.requests[0].parts[1:] == [
             Attachment("a.txt", "text/plain", b"file text")
         ]
+
+
+async def test_a_dry_run_shows_what_a_model_would_be_given_and_asks_none():
+    setup = ModelSetup(AgentPrompt("Be kind."), CALLERS)
+    async with Room(echo, add, setup=setup) as room:
+        await room.handle.ask("one", session_id="s")
+        shown = (await room.handle.ask("two", session_id="s", dry_run=True).reply()).value
+        assert shown.model == "local:script"
+        assert shown.instructions.endswith("Be kind.")
+        assert shown.messages == 3
+        assert [(tool.name, tool.effect) for tool in shown.tools][:2] == [
+            ("add", "write"),
+            ("call-skill", "call"),
+        ]
+        assert shown.tokens > 50
+        assert len(room.agent.engine.requests) == 1
+        with pytest.raises(Denied, match="eve is none"):
+            await client(room.net, "eve~abcdef").agent("a").ask("x", dry_run=True).reply()
+        room.agent.prompts.set_handler(lambda text: "code")
+        with pytest.raises(UnknownSkill, match="no model"):
+            await room.handle.ask("x", dry_run=True).reply()

@@ -47,6 +47,11 @@ class LibraryEngine:
         self._opening = asyncio.Lock()
         self._is_closed = False
 
+    @property
+    def title(self) -> str:
+        """``provider:model`` of the first. Raises ConfigError that names what is missing."""
+        return self.endpoints()[0].title
+
     def endpoints(self) -> list[Endpoint]:
         """Where the models are, in turn. Raises ConfigError that names what is missing."""
         return [resolve(spec, self._environment) for spec in (self._spec, *self._spec.fallback)]

@@ -17,13 +17,13 @@ from chatixia.agent.context import Ctx
 from chatixia.agent.prompts import whole
 from chatixia.agent.skill import Skill
 from chatixia.agent.skill_json import PromptSkill
-from chatixia.core.callers import PROVED, speaker
+from chatixia.core.callers import PROVED, all_named, speaker, stranger
 from chatixia.core.ports import Incoming, Responder
 from chatixia.core.spending import AGENT, Budgets, Spending, day_of, tokens_rate
-from chatixia.errors import BudgetExceeded, ConfigError, MeshError, Unavailable
+from chatixia.errors import BudgetExceeded, ConfigError, Denied, MeshError, Unavailable
 from chatixia.store.local.agent_store import AgentStore
 from chatixia.wire.events import AgentEvent
-from chatixia.wire.peer import Prompt, SkillInfo
+from chatixia.wire.peer import PreviewTool, Prompt, PromptPreview, SkillInfo
 from chatixia.world import REAL, World
 
 from .budget import RunBudget
@@ -139,6 +139,29 @@ class ModelService:
         text = with_origin(prompt.message or prompt.text, ctx.caller, ctx.path)
         files = [Attachment(file.name, file.media_type, file.data) for file in prompt.files]
         return self._in_turn(_Task(text, prompt.session_id, "", returns, files), ctx)
+
+    async def preview(self, prompt: Prompt, ctx: Ctx) -> PromptPreview:
+        """What the model would be given, with an estimate of its tokens; nothing is run.
+
+        Raises Denied for who is not in `callers`: it shows the owner's words.
+        """
+        incoming, callers = ctx.incoming, self._setup.callers
+        if not all_named(incoming.path, incoming.via, callers):
+            first = stranger(incoming.path, incoming.via, callers)
+            raise Denied(f"Instructions are shown to `callers` of {self._name}; {first} is none.")
+        task = _Task(prompt.message or prompt.text, prompt.session_id)
+        words, specs = self._instructions(task), self._tools(ctx)[0].specs()
+        key = key_of(proved_caller(ctx), task.session, ctx.request_id)
+        row = await self._store.find(key) if task.session else None
+        history = await self._store.read(row.id) if row is not None else []
+        tokens = tokens_of(words) + tokens_of(task.text) + sum(map(_spec_tokens, specs))
+        return PromptPreview(
+            self._engine.title[:128],
+            words,
+            len(history) + 1,
+            [PreviewTool(s.name, s.effect, s.description[:1024]) for s in specs],
+            tokens + sum(message.tokens for message in history),
+        )
 
     async def answer_skill(self, skill: PromptSkill, arguments: dict[str, Any], ctx: Ctx) -> Any:
         """The result of a skill that the model answers, as its schema says."""

@@ -212,6 +212,11 @@ class RunRequest(msgspec.Struct):
 class ModelEngine(Protocol):
     """Runs a model with tools to its answer."""
 
+    @property
+    def title(self) -> str:
+        """``provider:model`` of the first. Raises ConfigError that names what is missing."""
+        ...
+
     async def warm(self) -> None:
         """Import and construct in a thread. Raises ConfigError, MissingExtra."""
         ...

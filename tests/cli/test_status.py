@@ -1,6 +1,7 @@
 """`status` in rows: the registry, the agents, each link with tier and round trip, the queue."""
 
 from chatixia.cli.status import render
+from chatixia.core.spending import Spending
 from chatixia.wire.registry import Edge, Node, StatusReply, Topology
 from chatixia.wire.signaling import LinkReport
 from chatixia.wire.tasks import STATES
@@ -30,6 +31,14 @@ def test_rows():
     assert "relay, 2 ms, 1.2 MB, 3 resent, one end, carl acting" in text
 
 
+def test_what_models_have_spent_today():
+    models = {"helper": Spending(12, 30_000, 4_000, 0.125), "local": Spending(1, 10, 1)}
+    text = render(StatusReply("ab" * 32, "0.1.0", 0.0), Topology([], []), models)
+    assert "  model     helper" in text
+    assert "12 requests, 34,000 tokens, 0.12 USD today" in text
+    assert "1 requests, 11 tokens today" in text
+
+
 def test_an_empty_mesh():
     text = render(StatusReply("ab" * 32, "0.1.0", 0.0), Topology([], []))
     assert "  tasks     none" in text
@@ -37,6 +46,8 @@ def test_an_empty_mesh():
 
 
 def test_counts_of_nothing_are_there(registry, type_):
-    found = type_("status", "--json").json["status"]
+    reply = type_("status", "--json").json
+    found = reply["status"]
+    assert reply["models"] == {}
     assert found["tasks"] == dict.fromkeys(STATES, 0)
     assert (found["agents"], found["links"]) == (0, 0)

@@ -174,6 +174,28 @@ FAULTS: list[Fault] = [
         ("tests/agent/model/test_toolbox.py::test_a_long_result_is_clipped_and_says_so",),
     ),
     Fault(
+        "no-mesh-for-models",
+        "a model finds and calls the skills of the mesh",
+        {"chatixia.agent.model.service:mesh_tools": always([])},
+        (
+            "tests/acceptance/test_examples.py::test_questions_about_documents_on_many_agents",
+            "tests/testing/test_scripted.py::test_three_agents_with_tools",
+        ),
+    ),
+    Fault(
+        "forgetful-models",
+        "a conversation goes on where it was left",
+        {
+            "chatixia.agent.model.conversations:ConversationRun.history": lambda original: property(
+                lambda self: []
+            )
+        },
+        (
+            "tests/acceptance/test_examples.py::test_a_room_of_chatting_agents",
+            f"{SERVICE}::test_a_session_goes_on_for_each_client_of_a_machine_and_for_nobody_else",
+        ),
+    ),
+    Fault(
         "names-that-meet",
         "two skills never have one tool name",
         {"chatixia.core.tool_names:tool_name": plain_names},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import click
@@ -10,8 +11,13 @@ from . import output
 from .common import Console, again, common, in_mesh
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from chatixia.client.mesh import Mesh
+    from chatixia.core.spending import Spending
     from chatixia.wire.registry import Edge, StatusReply, Topology
+
+EMPTY: Mapping[str, Spending] = MappingProxyType({})
 
 
 @click.command()
@@ -28,17 +34,24 @@ async def show(mesh: Mesh, console: Console) -> None:
     """One look as it stands now."""
     import msgspec
 
+    from chatixia.assembly.run.spending import spent_today
     from chatixia.wire.registry import Nothing
     from chatixia.wire.tasks import STATES
 
     reply: StatusReply = await mesh.verb("status", Nothing())
     links: Topology = await mesh.verb("topology", Nothing())
     counts = {state: reply.tasks.get(state, 0) for state in STATES}
+    models = spent_today(console.mesh)
     fields = {**msgspec.structs.asdict(reply), "tasks": counts | reply.tasks}
-    console.data("status", {"status": fields, "links": links.mesh_edges}, render(reply, links))
+    spent = {name: msgspec.structs.asdict(one) for name, one in models.items()}
+    console.data(
+        "status",
+        {"status": fields, "links": links.mesh_edges, "models": spent},
+        render(reply, links, models),
+    )
 
 
-def render(reply: StatusReply, links: Topology) -> str:
+def render(reply: StatusReply, links: Topology, models: Mapping[str, Spending] = EMPTY) -> str:
     """The rows of one look."""
     queue = ", ".join(f"{count} {state}" for state, count in reply.tasks.items() if count)
     rows: list[output.Row] = [
@@ -48,6 +61,7 @@ def render(reply: StatusReply, links: Topology) -> str:
         ("links", f"{len(links.mesh_edges)} open", ""),
         ("tasks", queue or "none", ""),
     ]
+    rows += [("model", name, _spending(spent)) for name, spent in models.items()]
     if reply.trouble:
         rows.append(("trouble", output.in_line(reply.detail), ""))
     at_work = {
@@ -61,6 +75,12 @@ def render(reply: StatusReply, links: Topology) -> str:
         for edge in links.mesh_edges
     ]
     return output.rows(rows)
+
+
+def _spending(spent: Spending) -> str:
+    """What an agent of this machine has spent today."""
+    money = f", {spent.money:.2f} USD" if spent.money else ""
+    return f"{spent.requests:,} requests, {spent.tokens:,} tokens{money} today"
 
 
 def _link(edge: Edge, at_work: dict[str, str]) -> str:

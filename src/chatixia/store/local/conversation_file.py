@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from chatixia.core.spending import Spending
+
 from .agent_store import prepared
 from .conversations import ConversationRow, StoredMessage, forget, list_conversations, read
 from .database import connected, guarded
+from .spending import spent
 
 
 class ConversationFile:
@@ -39,6 +42,11 @@ class ConversationFile:
         """Its messages, the oldest first."""
         with guarded(self._where):
             return read(self._db, conversation)
+
+    def spent(self, scope: str, day: int) -> Spending:
+        """What a scope has spent on a day."""
+        with guarded(self._where):
+            return spent(self._db, [scope], day)[scope]
 
     def forget(self, owner: str | None, session: str | None = None) -> int:
         """Delete one conversation, those of an owner, or all; how many."""

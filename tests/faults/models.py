@@ -165,6 +165,7 @@ FAULTS: list[Fault] = [
         (
             f"{SERVICE}::test_two_hundred_asks_on_eight_slots_and_none_is_lost",
             "tests/agent/model/test_run_queue.py::test_two_hundred_at_once_and_at_most_eight_run",
+            "tests/acceptance/test_model_capacity.py::test_at_most_eight_run_and_none_is_lost",
         ),
     ),
     Fault(

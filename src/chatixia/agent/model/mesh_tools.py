@@ -151,12 +151,14 @@ class MeshTool:
     async def call(self, args: _Call, call_id: str) -> dict[str, Any]:
         """A skill of one agent, or of any that has it."""
         self._refuse_self(args.agent)
-        await self._tell(call_id, args.skill, args.agent, encode(args.arguments).decode())
-        handle: Any
-        if args.agent:
-            handle = self._ctx.agent(args.agent, timeout=CALL_S)
-        else:
-            handle = self._ctx.any(args.skill, timeout=CALL_S)
+        text = encode(args.arguments).decode()
+        if not args.agent:
+            chosen = self._ctx.any(args.skill, timeout=CALL_S)
+            reply = await chosen.call(args.skill, args.arguments)
+            await self._tell(call_id, args.skill, reply.agent, text)  # known only now
+            return _answer(reply)
+        await self._tell(call_id, args.skill, args.agent, text)
+        handle = self._ctx.agent(args.agent, timeout=CALL_S)
         return _answer(await handle.call(args.skill, args.arguments))
 
     async def delegate(self, args: _Delegate, call_id: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -54,7 +55,7 @@ def chat(tmp_path: Path) -> Iterator[Callable[[int], Chatting]]:
 
     def start(columns: int = 80) -> Chatting:
         command = [sys.executable, "-m", "tests.cli.chat_child"]
-        env = {"PYTHONPATH": str(ROOT)}
+        env = {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
         opened.append(Terminal(command, columns, env=env, cwd=str(tmp_path)))
         return Chatting(opened[-1])
 

@@ -59,7 +59,7 @@ async def test_a_line_grows_above_the_input_and_stays_when_it_is_full(
     monkeypatch: pytest.MonkeyPatch,
 ):
     async with painted(monkeypatch) as it:
-        it.screen.waits = True
+        it.screen.status("thinks\nof much")
         it.screen.text("One two")
         await it.shows("One two", ">")
         it.keys.send_text("typed")
@@ -67,9 +67,11 @@ async def test_a_line_grows_above_the_input_and_stays_when_it_is_full(
         it.screen.text(" three four five")
         await it.shows("One two three four", "five", "> typed")
         it.screen.line("  find Oslo and more than fits", whole=False)
-        await it.shows("One two three four", "five", "  find Oslo and mor…", "  ...", "> typed")
+        await it.shows(
+            "One two three four", "five", "  find Oslo and mor…", "  thinks of much", "> typed"
+        )
         it.screen.text("six")
-        it.screen.waits = False
+        it.screen.status(None)
         it.screen.end_text()
         it.keys.send_text("\r")
         await it.shows("One two three four", "five", "  find Oslo and mor…", "six", ">")

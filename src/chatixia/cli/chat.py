@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from chatixia.client.progress import Progress
 
 COMMANDS: Final = "/new, /retry, /model, /export [FILE]"
+WAITS: Final = "..."
 MAX_WAITING: Final = 32
 """Lines typed meanwhile that wait for their turn."""
 
@@ -189,7 +190,8 @@ class TypedChat:
         try:
             await self._answer(text)
         finally:
-            self._asking, self._screen.waits = None, False
+            self._asking = None
+            self._screen.status(None)
             self._screen.end_text()
         if self._waiting:
             self._say(self._waiting.popleft())
@@ -201,7 +203,7 @@ class TypedChat:
         from .events import Tally
 
         tally, began = Tally(), REAL.monotonic()
-        self._screen.waits = True
+        self._screen.status(WAITS)
         try:
             async with aclosing(self._chat.ask(text)) as steps:
                 async for step in steps:
@@ -223,6 +225,10 @@ class TypedChat:
 
         if step.event is not None:
             tally.add(step.event)
+            thought = step.event.text if step.event.kind == "thinking" else ""
+            self._screen.status(thought or WAITS)
+            if step.event.kind == "thinking":
+                return  # one after the other, as long as it thinks
             if text := line(step.event, sys.maxsize):
                 # An error is told whole; what went well is one line.
                 self._screen.line(text, whole=not step.event.ok)
@@ -231,8 +237,9 @@ class TypedChat:
 
     async def _steer(self, text: str) -> None:
         if await self._chat.steer(text):
-            return
-        if self._asking is None:
+            if self._asking is not None:
+                self._screen.status("The run under way has it.")
+        elif self._asking is None:
             self._say(text)
         elif len(self._waiting) < MAX_WAITING:
             self._waiting.append(text)

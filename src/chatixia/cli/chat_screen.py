@@ -26,6 +26,7 @@ from prompt_toolkit.layout import (
 from prompt_toolkit.layout.processors import BeforeInput
 from prompt_toolkit.output import Output
 from prompt_toolkit.output.defaults import create_output
+from prompt_toolkit.styles import Style
 
 from . import output as looks
 from .wrapping import StreamWrapper, clip, wrap
@@ -51,8 +52,7 @@ class ChatScreen:
         self._stream = StreamWrapper(lambda: self.width)
         self._output = _terminal()
         self._coloured = looks.coloured()
-        self.waits = False
-        """Whether an answer is under way: then a line shows so while no text does."""
+        self._status: str | None = None
         self._buffer = Buffer(
             multiline=False, history=InMemoryHistory(), accept_handler=self._accept
         )
@@ -61,6 +61,7 @@ class ChatScreen:
             key_bindings=self._keys(),
             erase_when_done=True,
             output=self._output,
+            style=Style([("status", "fg:ansibrightblack")]),
             min_redraw_interval=PAINT_S,
         )
 
@@ -88,6 +89,11 @@ class ChatScreen:
     def end_text(self) -> None:
         """The answer ends, or something else comes between: a line begins."""
         self._print(self._stream.end())
+
+    def status(self, text: str | None) -> None:
+        """What is under way, shown while no text grows and gone with the next; None for nothing."""
+        self._status = text
+        self._app.invalidate()
 
     def line(self, text: str, *, whole: bool = True) -> None:
         """A dim line of its own; not ``whole``: clipped to the width."""
@@ -149,13 +155,14 @@ class ChatScreen:
             height=Dimension(min=1, max=INPUT_LINES),
             dont_extend_height=True,
         )
-        shown = Condition(lambda: self.waits or bool(self._stream.partial))
+        shown = Condition(lambda: self._status is not None or bool(self._stream.partial))
         return Layout(HSplit([ConditionalContainer(growing, shown), field]), focused_element=field)
 
     def _growing(self) -> Any:
         if self._stream.partial:
             return [("", self._stream.partial)]
-        return [("", "  ...")]
+        text = clip(_clean(" ".join((self._status or "").split())), self.width - 4)
+        return [("class:status" if self._coloured else "", f"  {text}")]
 
 
 def _terminal() -> Output:

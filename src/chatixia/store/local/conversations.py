@@ -18,8 +18,9 @@ from chatixia.errors import TooLarge
 MIB: Final = 1024 * 1024
 MAX_CONVERSATIONS: Final = 256
 """Of one owner; the one not used for longest goes first."""
-MAX_MESSAGE_BYTES: Final = 8 * MIB
-MAX_CONVERSATION_BYTES: Final = 16 * MIB
+MAX_MESSAGE_BYTES: Final = 20 * MIB
+"""Above what a link carries, so that whatever was asked can be kept."""
+MAX_CONVERSATION_BYTES: Final = 32 * MIB
 MAX_AGENT_BYTES: Final = 256 * MIB
 MAX_DIGEST_BYTES: Final = 64 * 1024
 TASK_SECONDS: Final = 86_400.0

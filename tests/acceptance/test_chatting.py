@@ -62,6 +62,11 @@ async def test_a_word_meanwhile_reaches_the_run_and_the_screen_is_what_was_said(
             terminal.type("\x04")
             assert terminal.end() == 0
             shown = timeless(terminal.shown)
+    [kept] = net.cli("memory", "list", str(stepper.folder))["conversations"]  # it runs meanwhile
+    assert (kept["session"], kept["messages"], kept["open"]) == ("main", 5, False)
+    told = net.procs.run("memory", "show", str(stepper.folder)).stdout
+    assert re.search(r"> use the tool\n +calls step .*\n +gives step .*\n> in French\n", told)
+    assert net.cli("memory", "forget", str(stepper.folder), "--all")["conversations"] == 1
     assert len(endpoint.requests) == 2
     assert text_of(endpoint.requests[1]["messages"][-1]) == "in French"
     assert shown == [

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import tempfile
 import time
+from typing import Any
 
-from chatixia import connect
+from chatixia import Artifact, connect
 from tests.bench.measure import PAYLOAD, directly, latencies, measure, percentile, rate, say
 
 MIB = 1024 * 1024
+MB = 1_000_000
 
 
 async def call(agent: str, pid: int) -> dict[str, float]:
@@ -80,7 +83,71 @@ async def past(agent: str, pid: int) -> dict[str, float]:
         return {"past_ratio": fresh / await rate(cycle, some, 64)}
 
 
-PARTS = {"past": past, "call": call, "bulk": bulk, "link": link, "tasks": tasks}
+async def artifact(agent: str, pid: int) -> dict[str, float]:
+    """Files of 100 MB, alone; then what calls beside some of them take, over those of nobody."""
+    async with connect() as mesh:
+        handle = mesh.agent(agent, timeout=300)
+        await directly(handle)
+        with tempfile.NamedTemporaryFile() as file:
+            for _ in range(100):
+                file.write(os.urandom(MB))
+            file.flush()
+            given = Artifact.of(file.name)
+            assert await handle.swallow(file=given) == 100 * MB
+            start = time.perf_counter()
+            for _ in range(3):
+                await handle.swallow(file=given)
+            speed = 300 / (time.perf_counter() - start)
+            idle = await latencies(lambda: handle.echo(data=PAYLOAD), 2_000, 200)
+            beside = await while_busy(handle, given, 3)
+    return {
+        "artifact.mb_s": speed,
+        "call_under_bulk.p99_ms": percentile(beside, 0.99),
+        "call_under_bulk.ratio_p99": percentile(beside, 0.99) / percentile(idle, 0.99),
+    }
+
+
+async def while_busy(handle: Any, given: Artifact, times: int) -> list[float]:
+    """Milliseconds of calls, one after the other, while a file goes so many times."""
+
+    async def busy() -> None:
+        for _ in range(times):
+            await handle.swallow(file=given)
+
+    going, found = asyncio.ensure_future(busy()), list[float]()
+    while not going.done():
+        found += await latencies(lambda: handle.echo(data=PAYLOAD), 1, 0)
+    await going
+    return found
+
+
+async def broadcast(agent: str, pid: int) -> dict[str, float]:
+    """Seconds to tell all agents, of rounds in which each gave its receipt. ``agent``: how many
+    there are."""
+    async with connect(timeout=60) as mesh:
+        took = []
+        async with asyncio.timeout(240):
+            while len(await mesh.agents()) < int(agent):
+                await asyncio.sleep(1)
+        for _ in range(5):
+            start = time.perf_counter()
+            receipts = await mesh.broadcast("for all", wait=False)
+            if sum(receipt.ok for receipt in receipts) == int(agent):
+                took.append(time.perf_counter() - start)
+        if not took:
+            raise SystemExit("Not one broadcast reached all.")
+        return {"s": percentile(took, 0.5)}
+
+
+PARTS = {
+    "past": past,
+    "call": call,
+    "bulk": bulk,
+    "link": link,
+    "tasks": tasks,
+    "artifact": artifact,
+    "broadcast": broadcast,
+}
 
 if __name__ == "__main__":
     say(asyncio.run(PARTS[sys.argv[1]](sys.argv[2], int(sys.argv[3]))))

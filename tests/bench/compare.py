@@ -26,13 +26,16 @@ PAIRS = 7
 FLOOR = 0.97
 RISING = ("per_s", "mb_s", "ratio")
 """Figures of which more is better, by their names; of all others less is."""
+FALLING = ("p99", "idle_ms")
+"""But for these."""
 UNJUDGED = ("engine.", "nats.", "http.", "disk.")
 """What no change of ours moves."""
 
 
 def quotient(name: str, ours: float, base: float) -> float:
     """How much better ours is: 1.0 the same, 2.0 twice as good, whatever the figure's unit."""
-    better, worse = (ours, base) if any(part in name for part in RISING) else (base, ours)
+    rising = any(part in name for part in RISING) and not any(part in name for part in FALLING)
+    better, worse = (ours, base) if rising else (base, ours)
     return better / worse if worse else 1.0
 
 

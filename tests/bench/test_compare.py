@@ -15,6 +15,8 @@ from tests.bench.compare import ROOT, checkout, medians, parts_of, quotient
         ("bulk.mb_s", 50.0, 100.0, 0.5),
         ("agent.rss_mb", 80.0, 40.0, 0.5),
         ("tasks.past_ratio", 0.5, 1.0, 0.5),
+        ("relay.bystander_p99_ratio", 2.0, 1.0, 0.5),
+        ("link.idle_ms_per_s", 0.2, 0.1, 0.5),
     ],
 )
 def test_a_quotient_above_one_is_better(name: str, ours: float, base: float, better: float):

@@ -62,7 +62,7 @@ async def test_twenty_thousand_that_ended_are_not_in_memory(tmp_path: Path):
         memory = store.memory
         assert len(memory.dues) == 0
         assert len(memory.dues._heap) <= SPARE
-        assert (memory.rows._by_id, memory.rows._by_number, memory.rows._payloads) == ({}, {}, {})
+        assert (memory.rows.by_id, memory.rows._by_number, memory.rows._payloads) == ({}, {}, {})
         assert memory.holdings.tasks.by_holder == {}
         assert sum(map(len, memory.queues._places.values())) <= 1
     finally:

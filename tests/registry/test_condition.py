@@ -66,7 +66,7 @@ async def test_a_disk_that_fills_is_said_and_only_new_work_is_refused(registry: 
     made = {"skill": "x", "payload": {"plain": 1}}
     await asker.verb("tasks.submit", **made)
     push = await worker.next("task")
-    registry.running.store.resources.disk._floor = DiskFloor(1 << 60, 0.0)
+    registry.running.store.resources.disk.floor = DiskFloor(1 << 60, 0.0)
     answer = await ready(registry, "ready")
     assert answer.status == 200 and answer.json["status"] == "disk_full"
     assert "MiB" in answer.json["detail"]
@@ -76,7 +76,7 @@ async def test_a_disk_that_fills_is_said_and_only_new_work_is_refused(registry: 
     assert refused["code"] == "disk_full" and not refused.get("retryable")
     held = {"task_id": push["task"]["id"], "fence": push["fence"], "result": {"plain": 2}}
     assert (await worker.verb("tasks.complete", **held))["body"]["state"] == "completed"
-    registry.running.store.resources.disk._floor = DiskFloor(0, 0.0)
+    registry.running.store.resources.disk.floor = DiskFloor(0, 0.0)
     assert (await ready(registry, "disk_full")).json == {"status": "ready"}
     assert (await asker.verb("tasks.submit", **made))["type"] == "result"
 

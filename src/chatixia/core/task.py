@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from itertools import product
-from typing import Final, Literal, NamedTuple, get_args
+from typing import Final, Literal, NamedTuple
 
 from chatixia.errors import (
     AttemptsExhausted,
@@ -134,11 +133,6 @@ def refusal(state: State, event: Event) -> MeshError:
             f"{_ENDED.get(state, f'The task is {state}')}, so it cannot {_DONE[event]}."
         )
     return Cancelled("The task was canceled.") if state == "canceled" else StaleFence()
-
-
-def every_case() -> Iterable[tuple[State, Event]]:
-    """All pairs of state and event, for whoever walks the table."""
-    return product(get_args(State), get_args(Event))
 
 
 def lease(kind: str, full: float = LEASE) -> float:

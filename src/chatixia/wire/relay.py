@@ -138,8 +138,3 @@ def restamp(message: bytes, header: RelayHeader, source: str) -> bytes:
 def credit_of(message: bytes, header: RelayHeader) -> int:
     """The running total of a credit message."""
     return int.from_bytes(message[header.start :], "big")
-
-
-def reason_of(message: bytes, header: RelayHeader) -> int:
-    """The reason of a close message; one may come that :class:`RelayReason` does not have yet."""
-    return message[header.start]

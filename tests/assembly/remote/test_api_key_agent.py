@@ -301,10 +301,10 @@ async def test_a_key_that_is_revoked_ends_the_knocking(
 async def test_a_registry_that_refuses_is_asked_less_and_less(
     lossy: Lossy, monkeypatch: pytest.MonkeyPatch
 ):
-    assert lossy._missed(RegistryUnreachable(), 9) == api_key_agent.BEAT_S
-    assert lossy._missed(Overloaded(), 2) == api_key_agent.BEAT_S * 4
-    assert lossy._missed(Overloaded(), 99) <= api_key_agent.SLOW_S
-    assert lossy._missed(Denied(), 1) == api_key_agent.REFUSED_S
+    assert lossy.pause_after(RegistryUnreachable(), 9) == api_key_agent.BEAT_S
+    assert lossy.pause_after(Overloaded(), 2) == api_key_agent.BEAT_S * 4
+    assert lossy.pause_after(Overloaded(), 99) <= api_key_agent.SLOW_S
+    assert lossy.pause_after(Denied(), 1) == api_key_agent.REFUSED_S
 
 
 class Broken(ApiKeyPort):

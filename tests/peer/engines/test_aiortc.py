@@ -22,7 +22,7 @@ async def test_its_other_fingerprints_are_stripped_and_its_candidates_are_inside
     found = sdp.scan(offer)
     assert found.fingerprint == end.connection.local_fingerprint()
     assert found.candidates
-    assert "sha-384" in end.connection._pc.localDescription.sdp
+    assert "sha-384" in end.connection.native.localDescription.sdp
     await asyncio.sleep(0)
     assert end.candidates == [None]
     await engine.close()
@@ -48,7 +48,7 @@ async def test_a_late_candidate_after_the_end_is_taken():
         await a.connection.add_candidate(None)
         late = Candidate("candidate:9 1 udp 1 192.0.2.9 5000 typ host")
         await a.connection.add_candidate(late)
-        agent = a.connection._pc.sctp.transport.transport._connection
+        agent = a.connection.native.sctp.transport.transport._connection
         assert any(c.host == "192.0.2.9" for c in agent.remote_candidates)
 
 
@@ -62,7 +62,7 @@ async def test_no_server_is_asked_that_nobody_named():
     engine = AiortcEngine()
     connection = await engine.connection()
     connection.create_channel("mesh")
-    agent = connection._pc.sctp.transport.transport._connection
+    agent = connection.native.sctp.transport.transport._connection
     assert agent.stun_server is None
     assert agent.turn_server is None
     await engine.close()
@@ -73,7 +73,7 @@ async def test_of_several_relays_the_one_over_tcp_is_used():
     urls = ["turn:192.0.2.1:3478", "turn:192.0.2.1:443?transport=tcp"]
     connection = await engine.connection([IceServer(urls, "u", "c")], relay_only=True)
     connection.create_channel("mesh")
-    agent = connection._pc.sctp.transport.transport._connection
+    agent = connection.native.sctp.transport.transport._connection
     assert (agent.turn_server, agent.turn_transport) == (("192.0.2.1", 443), "tcp")
     await engine.close()
 

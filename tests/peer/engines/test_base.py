@@ -65,7 +65,7 @@ async def test_a_lossy_channel_is_unordered_and_sends_nothing_again_at_both_ends
             await got.wait()
         assert made.lossy and b.channel.lossy and b.channel.label == "status"
         assert not a.channel.lossy
-        for raw in (made._raw, b.channel._raw):
+        for raw in (made.native, b.channel.native):
             retransmits = getattr(raw, "max_retransmits", None)
             assert getattr(raw, "maxRetransmits", retransmits) == 0
 

@@ -205,7 +205,7 @@ async def used_and_closed(engine, answered):
         await b.opened.wait()
         await b.frames_to(1)
     await asyncio.gather(a.connection.close(), b.connection.close())
-    parts = (a, b, a.connection, b.connection, a.connection._pc, b.connection._pc)
+    parts = (a, b, a.connection, b.connection, a.connection.native, b.connection.native)
     return [weakref.ref(part) for part in parts]
 
 

@@ -23,7 +23,7 @@ def test_the_short_way_is_for_the_pinned_release_alone():
 async def test_frames_bounds_and_low_water(quick):
     engine = WrtcEngine(quick=quick)
     async with linked(engine, engine) as (a, b):
-        assert (type(a.channel._raw) is wrtc_channel._Quick) is quick
+        assert (type(a.channel.native) is wrtc_channel._Quick) is quick
         low = asyncio.Event()
         a.channel.low_threshold, a.channel.on_low = 1000, low.set
         sent = [bytes([n]) * 9_000 for n in range(100)]
@@ -55,7 +55,7 @@ async def test_a_frame_that_is_no_bytes_is_our_own_mistake(quick):
 async def test_text_arrives_as_text(quick):
     engine = WrtcEngine(quick=quick)
     async with linked(engine, engine) as (a, b):
-        a.channel._raw.send("grüße")
+        a.channel.native.send("grüße")
         assert await b.frames_to(1) == ["grüße"]
 
 

@@ -152,7 +152,7 @@ async def test_text_first_is_no_hello_either():
     class Rude(LinkAttempt):
         def _greet(self) -> None:
             assert self.channel
-            self.channel._raw.send("hello")
+            self.channel.native.send("hello")
 
     good, bad, relay = await meet(Rude)
     try:

@@ -13,7 +13,6 @@ from chatixia.wire.relay import (
     RelayReason,
     data_message,
     read_header,
-    reason_of,
 )
 from tests.peer.links.test_relay_streams import End, carry, linked
 
@@ -66,7 +65,7 @@ async def test_a_peer_over_its_credit_is_closed_with_that_reason(ends):
     assert message is not None
     header = read_header(message)
     assert header.kind is RelayKind.CLOSE
-    assert reason_of(message, header) == RelayReason.OVER_CREDIT
+    assert message[header.start] == RelayReason.OVER_CREDIT
     assert mine.closed and not len(alice.streams)
 
 

@@ -275,7 +275,7 @@ async def test_with_a_real_registry_and_a_real_link_it_runs_once():
 def made(scope="s", **kw):
     task = t.Task("t1", "assigned", "slow", "b", "a", deadline_ms=1000, scope=scope)
     lease = HeldTask(task, "0.1", 30.0, 0.0, **kw)
-    return lease, QueueResponder(None, lease)
+    return lease, QueueResponder(lease, None, None, None, None)
 
 
 def carried(answer, flow=None):

@@ -30,8 +30,7 @@ class Desk:
     """Where a responder tells progress."""
 
     def __init__(self):
-        self.world = self.timers = FakeWorld()
-        self.registry, self.said = self, []
+        self.world, self.said = FakeWorld(), []
 
     async def verb(self, name, request, timeout=10.0):
         self.said.append(request)
@@ -43,7 +42,7 @@ class Desk:
 
 def responder():
     desk, lease = Desk(), HeldTask(t.Task("t1", "assigned"), "0.1", 30.0, 0.0)
-    return desk, lease, QueueResponder(desk, lease)
+    return desk, lease, QueueResponder(lease, desk, desk.world, desk.world, desk.spawn)
 
 
 def test_the_first_answer_counts_and_is_told_under_the_present_fence():

@@ -15,7 +15,7 @@ class Teller:
     def __init__(self, *errors):
         self.world, self.registry, self.errors, self.said = FakeWorld(), self, list(errors), []
         self.lease = HeldTask(t.Task("t1", "assigned", deadline_ms=60_000), "0.1", 30.0, 0.0)
-        self.answer = QueueResponder(self, self.lease)
+        self.answer = QueueResponder(self.lease, self, self.world, self.world, None)
         self.answer.reply(b"1")
         self.reports = ResultReporter("b", self, self.world, self.world)
 

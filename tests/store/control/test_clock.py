@@ -36,7 +36,7 @@ def test_room_is_looked_at_twice_a_second(tmp_path: Path):
     disk = DiskRoom(tmp_path, world, DiskFloor(1 << 60, 0.0))
     assert disk.free() > 0
     assert disk.low()
-    disk._floor = DiskFloor(0, 0.0)
+    disk.floor = DiskFloor(0, 0.0)
     assert disk.low()  # not looked again
     world.advance(1.0)
     assert not disk.low()

@@ -146,5 +146,5 @@ def test_kept_rows_are_bounded(tx: Transaction, monkeypatch: pytest.MonkeyPatch)
     rows = memory.RowCache()
     for n in range(20):
         rows.keep(tx, row(id=f"t_{n}", n=n), b"1")
-    assert len(rows._by_id) == len(rows._by_number) <= 4
+    assert len(rows.by_id) == len(rows._by_number) <= 4
     assert len(rows._payloads) <= 4

@@ -142,7 +142,7 @@ class Life:
             assert story[0] == "submitted"
             assert story.count("submitted") == 1
             assert story.count("assigned") == len(self.fences.get(name, []))
-        cached = store.memory.rows._by_id
+        cached = store.memory.rows.by_id
         for row in list(cached.values()):
             kept = (await store.tasks.get("default", row.id))[0]
             assert row == kept, "the kept row is not the row"

@@ -166,7 +166,7 @@ async def test_what_ended_leaves_nothing_in_memory_whatever_its_deadline(
     await ledger.store.tasks.cancel(ALICE, await ledger.submit(ttl=86_400.0))
     memory = ledger.store.memory
     assert len(memory.dues) == 0
-    assert not memory.rows._by_id and not memory.rows._by_number and not memory.rows._payloads
+    assert not memory.rows.by_id and not memory.rows._by_number and not memory.rows._payloads
 
 
 async def test_many_are_handled_in_groups(ledger: Ledger):

@@ -19,7 +19,7 @@ async def test_below_the_floor_submits_are_refused_and_the_rest_goes_on(tmp_path
     async with Ledger(tmp_path) as ledger:
         name, other = await ledger.submit(), await ledger.submit()
         [grant] = await ledger.claim()
-        ledger.store.resources.disk._floor = DiskFloor(1 << 60, 1.0)
+        ledger.store.resources.disk.floor = DiskFloor(1 << 60, 1.0)
         ledger.world.advance(1.0)
         with pytest.raises(DiskFull) as full:
             await ledger.submit()
@@ -28,7 +28,7 @@ async def test_below_the_floor_submits_are_refused_and_the_rest_goes_on(tmp_path
         await ledger.store.leases.complete(BOB, name, grant.fence, b"1")
         await ledger.store.tasks.cancel(ALICE, other)
         await ledger.store.upkeep.tidy()
-        ledger.store.resources.disk._floor = DiskFloor(0, 0.0)
+        ledger.store.resources.disk.floor = DiskFloor(0, 0.0)
         ledger.world.advance(1.0)
         await ledger.submit()
 

@@ -169,7 +169,7 @@ class ApiKeyPort(RestPort):
                 again = await self._beat()
             except MeshError as error:
                 self.up, failed = False, failed + 1
-                pause = self._missed(error, failed)
+                pause = self.pause_after(error, failed)
                 if pause is None:
                     return
             else:
@@ -179,7 +179,7 @@ class ApiKeyPort(RestPort):
                 pause = 0.0 if again else BEAT_S
             await asyncio.sleep(pause * (0.8 + 0.4 * self._world.jitter()))
 
-    def _missed(self, error: MeshError, failed: int) -> float | None:
+    def pause_after(self, error: MeshError, failed: int) -> float | None:
         """Seconds to the next round after ``failed`` that failed; None: there is none."""
         if isinstance(error, RegistryUnreachable | DeadlineExceeded):
             self._registered = False

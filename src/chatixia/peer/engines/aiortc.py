@@ -47,7 +47,7 @@ class AiortcChannel(Channel):
 
     def __init__(self, raw: Any, limit: Callable[[], int]) -> None:
         super().__init__(raw.label, lossy=not raw.ordered)
-        self._raw, self._limit = raw, limit
+        self.native, self._limit = raw, limit
         raw.on("message", self._receive)
         raw.on("open", self._opened)
         raw.on("close", self.ended)
@@ -57,22 +57,22 @@ class AiortcChannel(Channel):
     def _send(self, data: bytes) -> None:
         if len(data) > self.max_message:
             raise EngineRefused("too_large")
-        if self._raw.bufferedAmount + len(data) > FULL_BYTES:
+        if self.native.bufferedAmount + len(data) > FULL_BYTES:
             raise EngineRefused("full")
         try:
-            self._raw.send(data)
+            self.native.send(data)
         except aiortc.InvalidStateError:
             raise EngineRefused("closed") from None
 
     @property
     def state(self) -> str:
         """``connecting``, ``open``, ``closing`` or ``closed``."""
-        return "closed" if self.closed else str(self._raw.readyState)
+        return "closed" if self.closed else str(self.native.readyState)
 
     @property
     def buffered(self) -> int:
         """Bytes the engine holds for this channel."""
-        return int(self._raw.bufferedAmount)
+        return int(self.native.bufferedAmount)
 
     @property
     def max_message(self) -> int:
@@ -82,15 +82,15 @@ class AiortcChannel(Channel):
     @property
     def low_threshold(self) -> int:
         """``on_low`` fires at or below this many buffered bytes."""
-        return int(self._raw.bufferedAmountLowThreshold)
+        return int(self.native.bufferedAmountLowThreshold)
 
     @low_threshold.setter
     def low_threshold(self, value: int) -> None:
-        self._raw.bufferedAmountLowThreshold = value
+        self.native.bufferedAmountLowThreshold = value
 
     def close(self) -> None:
         """Start closing; what is queued is still sent."""
-        self._raw.close()
+        self.native.close()
 
 
 class AiortcConnection(Connection):
@@ -100,7 +100,7 @@ class AiortcConnection(Connection):
 
     def __init__(self, pc: Any, loopback: bool | None) -> None:
         super().__init__()
-        self._pc, self._loopback = pc, loopback
+        self.native, self._loopback = pc, loopback
         pc.on("datachannel", lambda raw: self.on_channel(self._adopt(raw)))
         pc.on("connectionstatechange", self._changed)
 
@@ -109,13 +109,13 @@ class AiortcConnection(Connection):
         if restart:
             raise EngineRefused("no_restart")
         with self._guarded("bad_description"):
-            return await self._describe(await self._pc.createOffer())
+            return await self._describe(await self.native.createOffer())
 
     async def answer(self, offer: str) -> str:
         """Take an offer, give the answer; see :class:`Connection`."""
         await self._take("offer", offer)
         with self._guarded("bad_description"):
-            return await self._describe(await self._pc.createAnswer())
+            return await self._describe(await self.native.createAnswer())
 
     async def accept(self, answer: str) -> None:
         """Take the answer to our offer; see :class:`Connection`."""
@@ -126,18 +126,20 @@ class AiortcConnection(Connection):
         if self.closed:
             raise EngineRefused("closed")
         retransmits = 0 if lossy else None
-        channel = self._pc.createDataChannel(label, ordered=not lossy, maxRetransmits=retransmits)
+        channel = self.native.createDataChannel(
+            label, ordered=not lossy, maxRetransmits=retransmits
+        )
         return self._adopt(channel)
 
     def local_fingerprint(self) -> bytes:
         """SHA-256 of our certificate; known once there is a channel or a description."""
-        prints = self._pc.sctp.transport.getLocalParameters().fingerprints
+        prints = self.native.sctp.transport.getLocalParameters().fingerprints
         value = next(each.value for each in prints if each.algorithm == "sha-256")
         return bytes.fromhex(value.replace(":", ""))
 
     def remote_fingerprint(self) -> bytes | None:
         """SHA-256 of the peer's certificate as DTLS had it."""
-        dtls = self._pc.sctp.transport if self._pc.sctp else None
+        dtls = self.native.sctp.transport if self.native.sctp else None
         if dtls is None or not dtls.encrypted:
             return None
         certificate = dtls._ssl.get_peer_certificate(as_cryptography=True)
@@ -145,15 +147,15 @@ class AiortcConnection(Connection):
 
     def max_message_size(self) -> int:
         """The peer's bound in bytes, at most :data:`~chatixia.core.sdp.MAX_MESSAGE`."""
-        if not self._described or self._pc.sctp is None:
+        if not self._described or self.native.sctp is None:
             return DEFAULT_MAX_MESSAGE
-        return min(self._pc.sctp._remote_max_message_size or MAX_MESSAGE, MAX_MESSAGE)
+        return min(self.native.sctp._remote_max_message_size or MAX_MESSAGE, MAX_MESSAGE)
 
     async def stats(self) -> PathStats | None:
         """The nominated pair, from the ICE agent inside."""
-        if self._pc.sctp is None:
+        if self.native.sctp is None:
             return None
-        dtls = self._pc.sctp.transport
+        dtls = self.native.sctp.transport
         pair = dtls.transport._connection._nominated.get(1)
         if pair is None:
             return None
@@ -175,14 +177,14 @@ class AiortcConnection(Connection):
 
     async def _release(self) -> None:
         # Waited for from outside: a cancelled close would leave its sockets open.
-        await asyncio.wait({asyncio.ensure_future(self._pc.close())}, timeout=CLOSE_SECONDS)
+        await asyncio.wait({asyncio.ensure_future(self.native.close())}, timeout=CLOSE_SECONDS)
 
     def _alive(self) -> bool:
-        return self._pc.connectionState not in ("failed", "closed")
+        return self.native.connectionState not in ("failed", "closed")
 
     def _changed(self) -> None:
         if not self.closed:
-            self.on_state(self._pc.connectionState)
+            self.on_state(self.native.connectionState)
 
     def _adopt(self, raw: Any) -> AiortcChannel:
         channel = AiortcChannel(raw, self.max_message_size)
@@ -191,14 +193,14 @@ class AiortcConnection(Connection):
 
     async def _describe(self, description: Any) -> str:
         self._set_up_gathering()
-        await self._pc.setLocalDescription(description)
+        await self.native.setLocalDescription(description)
         asyncio.get_running_loop().call_soon(lambda: self.on_candidate(None))
-        return strip(self._pc.localDescription.sdp)
+        return strip(self.native.localDescription.sdp)
 
     def _set_up_gathering(self) -> None:
         """Wait less than aioice does; and with 127.0.0.1, where a host has nothing else."""
         allowed = self._loopback if self._loopback is not None else not has_address()
-        agent = self._pc.sctp.transport.transport._connection
+        agent = self.native.sctp.transport.transport._connection
         gather = type(agent).get_component_candidates
 
         async def bounded(component: int, addresses: list[str]) -> Any:
@@ -213,7 +215,7 @@ class AiortcConnection(Connection):
         # aioice takes no candidate after the end mark, but a later interface may bring one.
         description = aiortc.RTCSessionDescription(sdp.replace("a=end-of-candidates\r\n", ""), kind)
         with self._guarded("bad_description"):
-            await self._pc.setRemoteDescription(description)
+            await self.native.setRemoteDescription(description)
         await self._take_early()
 
     async def _add(self, candidate: Candidate | None) -> None:
@@ -223,7 +225,7 @@ class AiortcConnection(Connection):
         with self._guarded("bad_candidate"):
             parsed = candidate_from_sdp(candidate.candidate.removeprefix("candidate:"))
             parsed.sdpMid, parsed.sdpMLineIndex = candidate.mid, candidate.index
-            await self._pc.addIceCandidate(parsed)
+            await self.native.addIceCandidate(parsed)
 
     @contextlib.contextmanager
     def _guarded(self, reason: RefusalReason) -> Iterator[None]:

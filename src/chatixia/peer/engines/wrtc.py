@@ -59,7 +59,7 @@ class WrtcConnection(Connection):
         relay_only: bool,
     ) -> None:
         super().__init__()
-        self._pc, self._certificate, self._quick = pc, certificate, quick
+        self.native, self._certificate, self._quick = pc, certificate, quick
         self._relay_only = relay_only
         self._early_candidates: list[Candidate | None] | None = None
         pc.on("icecandidate", lambda event: self._gathered(event.candidate))
@@ -72,13 +72,13 @@ class WrtcConnection(Connection):
             self._described = False  # the new answer's candidates wait for it
         options = webrtc.RTCOfferOptions(ice_restart=restart)
         with self._guarded("bad_description"):
-            return await self._describe(await self._pc.create_offer(options))
+            return await self._describe(await self.native.create_offer(options))
 
     async def answer(self, offer: str) -> str:
         """Take an offer, give the answer; see :class:`Connection`."""
         await self._take("offer", offer)
         with self._guarded("bad_description"):
-            return await self._describe(await self._pc.create_answer())
+            return await self._describe(await self.native.create_answer())
 
     async def accept(self, answer: str) -> None:
         """Take the answer to our offer; see :class:`Connection`."""
@@ -87,7 +87,7 @@ class WrtcConnection(Connection):
     def create_channel(self, label: str, *, lossy: bool = False) -> Channel:
         """A channel that the peer is told of; see :class:`Connection`."""
         with self._guarded("closed"):
-            channel = self._adopt(self._pc.create_data_channel(label, LOSSY if lossy else None))
+            channel = self._adopt(self.native.create_data_channel(label, LOSSY if lossy else None))
         channel.announce()
         return channel
 
@@ -99,13 +99,13 @@ class WrtcConnection(Connection):
 
     def remote_fingerprint(self) -> bytes | None:
         """SHA-256 of the peer's certificate as DTLS had it."""
-        sctp = self._pc.sctp
+        sctp = self.native.sctp
         certificates = sctp.transport.get_remote_certificates() if sctp else []
         return hashlib.sha256(certificates[0]).digest() if certificates else None
 
     def max_message_size(self) -> int:
         """The peer's bound in bytes, at most :data:`~chatixia.core.sdp.MAX_MESSAGE`."""
-        sctp = self._pc.sctp
+        sctp = self.native.sctp
         size = sctp.max_message_size if sctp else None
         return DEFAULT_MAX_MESSAGE if size is None else int(min(size, MAX_MESSAGE))
 
@@ -113,24 +113,24 @@ class WrtcConnection(Connection):
         """The selected pair by the engine's own report."""
         try:
             with self._guarded("closed"):
-                return _path(await self._pc.get_stats())
+                return _path(await self.native.get_stats())
         except EngineRefused:
             return None
 
     def set_ice_servers(self, servers: Sequence[IceServer]) -> None:
         """For the next gathering. The certificate is left out: an expired one would be refused."""
         with self._guarded("bad_description"):
-            self._pc.set_configuration(configuration(servers, self._relay_only))
+            self.native.set_configuration(configuration(servers, self._relay_only))
 
     async def _release(self) -> None:
-        self._pc.close()
-        self._pc.off()
+        self.native.close()
+        self.native.off()
         if self._quick:
-            self._pc._chain = None  # it leads back to the connection
+            self.native._chain = None  # it leads back to the connection
 
     def _alive(self) -> bool:
         # "connecting" counts: a channel opens some milliseconds before the state says so.
-        return self._pc.connection_state not in ("disconnected", "failed", "closed")
+        return self.native.connection_state not in ("disconnected", "failed", "closed")
 
     def _adopt(self, raw: webrtc.RTCDataChannel) -> WrtcChannel:
         channel = WrtcChannel(raw, self.max_message_size, self._quick)
@@ -141,7 +141,7 @@ class WrtcConnection(Connection):
         """Set it, hold its candidates until the caller has it, and give its text."""
         self._early_candidates = []
         try:
-            await self._pc.set_local_description(description)
+            await self.native.set_local_description(description)
         finally:
             asyncio.get_running_loop().call_soon(self._tell_early)
         return strip(description.sdp)
@@ -163,19 +163,19 @@ class WrtcConnection(Connection):
             self._early_candidates.append(candidate)
 
     def _changed(self, _: object) -> None:
-        self.on_state(self._pc.connection_state.value)
+        self.on_state(self.native.connection_state.value)
 
     async def _take(self, kind: Literal["offer", "answer"], sdp: str) -> None:
         self._described = False
         with self._guarded("bad_description"):
-            await self._pc.set_remote_description(webrtc.RTCSessionDescriptionInit(kind, sdp))
+            await self.native.set_remote_description(webrtc.RTCSessionDescriptionInit(kind, sdp))
         await self._take_early()
 
     async def _add(self, candidate: Candidate | None) -> None:
         init = webrtc.RTCIceCandidateInit
         native = candidate and init(candidate.candidate, candidate.mid, candidate.index)
         with self._guarded("bad_candidate"):
-            await self._pc.add_ice_candidate(native or None)
+            await self.native.add_ice_candidate(native or None)
 
     @contextlib.contextmanager
     def _guarded(self, reason: RefusalReason) -> Iterator[None]:

@@ -43,7 +43,7 @@ class WrtcChannel(Channel):
     def __init__(self, raw: webrtc.RTCDataChannel, limit: Callable[[], int], quick: bool) -> None:
         super().__init__(raw.label, lossy=not raw.ordered)
         raw.binary_type = "arraybuffer"
-        self._raw, self._limit, self._quick = raw, limit, quick
+        self.native, self._limit, self._quick = raw, limit, quick
         self._max = 0
         raw.on("message", lambda event: self._receive(cast("Data", event.data)))
         raw.on("close", self.ended)
@@ -71,32 +71,32 @@ class WrtcChannel(Channel):
 
     def _rewire(self, reader: Callable[[Data], None]) -> None:
         if self._quick and not self.closed:
-            _readers[id(self._raw)] = reader
+            _readers[id(self.native)] = reader
 
     def ended(self, *_: object) -> None:
         """The channel is over, by its own event or with its connection."""
-        _readers.pop(id(self._raw), None)
+        _readers.pop(id(self.native), None)
         super().ended()
 
     def let_go(self) -> None:
         """Nobody is called any more; a frame that is sent is refused."""
         super().let_go()
-        self._raw.off()
+        self.native.off()
         self._limit = int
 
     def announce(self) -> None:
         """Fire ``on_open`` when the channel opens; for those that we created."""
-        self._raw.on("open", self._opened)
+        self.native.on("open", self._opened)
 
     @property
     def state(self) -> str:
         """``connecting``, ``open``, ``closing`` or ``closed``."""
-        return "closed" if self.closed else str(self._raw.ready_state.value)
+        return "closed" if self.closed else str(self.native.ready_state.value)
 
     @property
     def buffered(self) -> int:
         """Bytes the engine holds for this channel."""
-        return int(self._raw.buffered_amount)
+        return int(self.native.buffered_amount)
 
     @property
     def max_message(self) -> int:
@@ -110,15 +110,15 @@ class WrtcChannel(Channel):
     @property
     def low_threshold(self) -> int:
         """``on_low`` fires at or below this many buffered bytes."""
-        return int(self._raw.buffered_amount_low_threshold)
+        return int(self.native.buffered_amount_low_threshold)
 
     @low_threshold.setter
     def low_threshold(self, value: int) -> None:
-        self._raw.buffered_amount_low_threshold = value
+        self.native.buffered_amount_low_threshold = value
 
     def close(self) -> None:
         """Start closing; what is queued is still sent."""
-        self._raw.close()
+        self.native.close()
 
 
 def _push(raw: webrtc.RTCDataChannel, quick: bool) -> Callable[[bytes], object]:

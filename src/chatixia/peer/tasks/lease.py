@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import math
 from collections import OrderedDict
-from collections.abc import Coroutine, Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -68,27 +68,22 @@ def newer(fence: str, than: str) -> bool:
         return fence != than
 
 
-class LeaseHost(Protocol):
-    """What an answer needs of the worker."""
-
-    registry: RegistryPort
-    world: World
-    timers: Timers
-
-    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Run beside."""
-        ...
-
-
 class QueueResponder:
     """``core.ports.Responder`` for a task: keeps the one answer for the worker to report."""
 
-    def __init__(self, host: LeaseHost, lease: HeldTask) -> None:
-        self._host, self._lease = host, lease
+    def __init__(
+        self,
+        lease: HeldTask,
+        registry: RegistryPort,
+        world: World,
+        timers: Timers,
+        spawn: Callable[[Coroutine[Any, Any, Any]], object],
+    ) -> None:
+        self._lease, self._registry, self._spawn = lease, registry, spawn
+        self._steps = ProgressPacer(world, timers, self._step)
         self.result: bytes | None = None
         self.error: MeshError | None = None
         self._n = 0
-        self._steps: ProgressPacer | None = None
 
     @property
     def answered(self) -> bool:
@@ -97,7 +92,7 @@ class QueueResponder:
 
     def reply(self, result: bytes, table: tuple[ArtifactInfo, ...] = ()) -> None:
         """End with JSON bytes, those of its artifacts inside. Raises TooLarge."""
-        self._no_more_steps()
+        self._steps.end()
         if not self.answered:
             self.result = pack(result, table)
 
@@ -107,7 +102,7 @@ class QueueResponder:
 
     def fail(self, error: MeshError) -> None:
         """End with an error."""
-        self._no_more_steps()
+        self._steps.end()
         if not self.answered:
             self.error = error
 
@@ -124,19 +119,13 @@ class QueueResponder:
 
     def progress(self, fraction: float, note: str) -> None:
         """Report progress, at most five times a second."""
-        if self._steps is None:
-            self._steps = ProgressPacer(self._host.world, self._host.timers, self._step)
         if not (self.answered or self._lease.lost):
             self._steps.step(fraction, note)
 
     def _step(self, fraction: float, note: str) -> None:
         lease = self._lease
         report = t.Report(lease.task.id, lease.fence, self._next(), fraction, note[:1024])
-        self._host.spawn(self._tell(report))
-
-    def _no_more_steps(self) -> None:
-        if self._steps is not None:
-            self._steps.end()
+        self._spawn(self._tell(report))
 
     def report(self) -> tuple[str, msgspec.Struct]:
         """The verb and its body under the fence that is in force now."""
@@ -152,7 +141,7 @@ class QueueResponder:
 
     async def _tell(self, report: t.Report) -> None:
         with contextlib.suppress(MeshError):
-            await self._host.registry.verb("tasks.progress", report)
+            await self._registry.verb("tasks.progress", report)
 
 
 class Outcome(NamedTuple):

@@ -224,7 +224,7 @@ class QueueWorker:
 
     async def _run(self, lease: HeldTask) -> None:
         """One task from its delivery to its acknowledged report."""
-        responder = QueueResponder(self, lease)
+        responder = QueueResponder(lease, self.registry, self.world, self.timers, self.spawn)
         try:
             if await self._may_begin(lease, responder):
                 lease.begun = True

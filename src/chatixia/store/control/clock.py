@@ -47,7 +47,7 @@ class DiskRoom:
     """Free room on one file system, looked at no more than twice a second."""
 
     def __init__(self, folder: Path, world: World, floor: DiskFloor) -> None:
-        self._folder, self._world, self._floor = folder, world, floor
+        self._folder, self._world, self.floor = folder, world, floor
         self._looked_at = -LOOK_EVERY - 1.0
         self._low = False
 
@@ -73,7 +73,7 @@ class DiskRoom:
 
     def _reserve(self) -> int:
         total = shutil.disk_usage(self._folder).total
-        return max(self._floor.bytes, int(self._floor.share * total))
+        return max(self.floor.bytes, int(self.floor.share * total))
 
 
 def sync_folder(folder: Path) -> None:

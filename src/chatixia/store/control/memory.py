@@ -100,13 +100,13 @@ class RowCache:
     """Rows as the open transaction has them: only the writer writes, so it need not ask."""
 
     def __init__(self) -> None:
-        self._by_id: dict[str, StoredTask] = {}
+        self.by_id: dict[str, StoredTask] = {}
         self._by_number: dict[int, StoredTask] = {}
         self._payloads: dict[int, bytes] = {}
 
     def get(self, tx: Transaction, id: str) -> StoredTask | None:
         """The row of that id, if there is one."""
-        row = self._by_id.get(id)
+        row = self.by_id.get(id)
         if row is None and (columns := tx.one("task", (id,))) is not None:
             row = StoredTask(*columns)
         return row
@@ -128,22 +128,22 @@ class RowCache:
 
     def keep(self, tx: Transaction, row: StoredTask, payload: bytes | None = None) -> None:
         """Remember a row as it was just written."""
-        if len(self._by_id) >= MAX_ROWS:
+        if len(self.by_id) >= MAX_ROWS:
             self.clear()
-        self._by_id[row.id] = self._by_number[row.n] = row
+        self.by_id[row.id] = self._by_number[row.n] = row
         if payload is not None:
             self._payloads[row.n] = payload
         tx.undo(partial(self.drop, row))
 
     def drop(self, row: StoredTask) -> None:
         """Forget a row."""
-        self._by_id.pop(row.id, None)
+        self.by_id.pop(row.id, None)
         self._by_number.pop(row.n, None)
         self._payloads.pop(row.n, None)
 
     def clear(self) -> None:
         """Forget all."""
-        self._by_id.clear()
+        self.by_id.clear()
         self._by_number.clear()
         self._payloads.clear()
 

@@ -39,6 +39,14 @@ def remembered(original: Any) -> Any:
 
 FAULTS: list[Fault] = [
     Fault(
+        "all-at-once",
+        "agents of one process share how many links open at once",
+        {"chatixia.peer.links.monitor:_opening": always(0)},
+        (
+            "tests/peer/links/test_monitor.py::test_agents_of_one_process_share_how_many_open_at_once",
+        ),
+    ),
+    Fault(
         "improving-forever",
         "where no better path ever opens attempts at one become rare",
         {"chatixia.core.paths:MAX_IMPROVE_SECONDS": value(30.0)},

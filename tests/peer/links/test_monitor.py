@@ -9,7 +9,7 @@ import pytest
 
 from chatixia.peer.engines.base import PathStats
 from chatixia.peer.links.host_watch import HostWatch
-from chatixia.peer.links.monitor import OPEN_AT_ONCE
+from chatixia.peer.links.monitor import OPEN_AT_ONCE, OPEN_IN_PROCESS
 from chatixia.world import REAL, RealWorld
 from tests.peer.relay import Node, nodes
 
@@ -223,6 +223,20 @@ async def test_where_all_links_are_kept_they_open_by_themselves():
         for node in made:
             await node.listener.until(lambda node=node: len(node.listener.paths) == 3)
         assert all(len(node.driver.report()) == 3 for node in made)
+
+
+async def test_agents_of_one_process_share_how_many_open_at_once():
+    """Each attempt costs the CPU that all of them have."""
+    clock, wanted = Clock(), []
+    async with nodes("alice", "bella", "carol", world=clock, keep=None) as (_, *made):
+        for node in made:
+            await node.listener.until(lambda node=node: len(node.listener.paths) == 2)
+            node.driver.effects.want = lambda peer, now: wanted.append(peer.id)
+            for n in range(OPEN_AT_ONCE):
+                node.driver.signaling.present(f"d{n:02}", "1" * 16)
+        for node in made:
+            node.driver.monitor.tick(clock.monotonic())
+        assert OPEN_AT_ONCE < len(wanted) == OPEN_IN_PROCESS < 3 * OPEN_AT_ONCE
 
 
 async def test_a_few_of_them_open_at_once_and_none_without_the_registry():

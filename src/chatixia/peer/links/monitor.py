@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 from typing import Final
+from weakref import WeakSet
 
 from chatixia.core.link import REQUEST_SECONDS
 from chatixia.core.verdict import LATE_SECONDS
@@ -29,7 +30,10 @@ REPORT_SECONDS: Final = 5.0
 RENEW_SECONDS: Final = 0.02
 """For each link, the time over which new paths begin after a change of address."""
 OPEN_AT_ONCE: Final = 8
-"""Attempts under way, of links that nobody asked for but all are kept."""
+"""Links under way, of those that nobody asked for but all are kept."""
+OPEN_IN_PROCESS: Final = 16
+"""The same of all agents of a process, which share its CPU: more would outlive their time for a try
+together, and begin again together."""
 OPEN_AGAIN_SECONDS: Final = 30.0
 """After an attempt at such a link the next one waits so long."""
 STATS_SECONDS: Final = 60.0
@@ -62,6 +66,8 @@ class LinkMonitor:
         self.last_tick = self._reported_at = self._rechecked_at = world.monotonic()
         self.host = HostWatch(world)
         self._loop: asyncio.Task[None] | None = None
+        self.opening = 0
+        _monitors.add(self)
 
     def start(self) -> None:
         """Start the loop."""
@@ -74,6 +80,7 @@ class LinkMonitor:
             self._loop.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._loop
+        _monitors.discard(self)
 
     async def _watch(self) -> None:
         while True:
@@ -114,13 +121,14 @@ class LinkMonitor:
         """
         if self.keep is not None or not self._effects.signals.up:
             return
-        room = OPEN_AT_ONCE - sum(1 for peer in self._peers if peer.link.trying)
+        self.opening = sum(1 for peer in self._peers if _pending(peer))
         for peer in self._peers:
-            if room <= 0:
-                return
-            if peer.link.openable and "~" not in peer.id and self._may_open(peer, now):
-                room -= 1
-                self._effects.want(peer, now)
+            if peer.link.openable and "~" not in peer.id:
+                if self.opening >= OPEN_AT_ONCE or _opening() >= OPEN_IN_PROCESS:
+                    return
+                if self._may_open(peer, now):
+                    self.opening += 1
+                    self._effects.want(peer, now)
 
     def _may_open(self, peer: LinkedPeer, now: float) -> bool:
         if not peer.opens_at and not peer.link.offers:
@@ -238,3 +246,16 @@ class LinkMonitor:
         ):
             peer.stats_calls, peer.stats_at = calls, now
             self.ask_engine(peer)
+
+
+_monitors: WeakSet[LinkMonitor] = WeakSet()
+"""Those of this process."""
+
+
+def _pending(peer: LinkedPeer) -> bool:
+    """Whether a link is under way, or waits for its next try."""
+    return not peer.link.open and any(slot.pending for slot in peer.link.slots)
+
+
+def _opening() -> int:
+    return sum(monitor.opening for monitor in _monitors)

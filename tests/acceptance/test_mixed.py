@@ -6,6 +6,7 @@ A minute in `make test`, half an hour in `make soak`.
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import sys
@@ -61,8 +62,9 @@ class Mixed:
     def process(self, program: str, *words: str, near: bool = False) -> Process:
         command = (sys.executable, str(HERE / f"{program}.py"), *words)
         host = (self.stage.anna if near else self.stage.bob).host
-        root = str(HERE.parents[1])
-        return self.stage.procs.start(program=command, host=host, PYTHONPATH=root)
+        roots = filter(None, (str(HERE.parents[1]), os.environ.get("PYTHONPATH")))
+        path = os.pathsep.join(roots)
+        return self.stage.procs.start(program=command, host=host, PYTHONPATH=path)
 
     # -- what is done
 

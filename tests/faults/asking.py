@@ -11,6 +11,7 @@ from .breaks import Fault, always, value
 
 DISPATCH = "tests/peer/sessions/test_dispatch.py"
 CHECK = "tests/assembly/run/test_manifest_check.py"
+SERVICE = "tests/agent/model/test_service.py"
 RELOAD = "tests/assembly/run/test_reload.py"
 EVENTS = "tests/wire/test_events.py"
 
@@ -125,5 +126,14 @@ FAULTS: list[Fault] = [
         "a reload takes the helpers of an agent's file anew too",
         {"chatixia.assembly.run.reload:FreshStart.restore": lambda original: lambda self: None},
         (f"{RELOAD}::test_what_cannot_be_loaded_is_told_and_the_next_change_is_taken",),
+    ),
+    Fault(
+        "preview-for-all",
+        "an agent's instructions are shown only to whom its owner named",
+        {"chatixia.agent.model.service:all_named": always(True)},
+        (
+            f"{SERVICE}::test_instructions_are_shown_to_whom_the_owner_named",
+            f"{SERVICE}::test_no_path_through_another_lifts_that",
+        ),
     ),
 ]

@@ -109,7 +109,15 @@ def setup(settings: ResolvedSettings, mesh: str) -> ModelSetup:
         settings["context_window"],
         settings["slots"],
         mesh or settings["mesh"],
+        this_machine(settings["mesh"]),
     )
+
+
+def this_machine(mesh: str) -> str:
+    """This machine's name in its mesh; empty where it is in none."""
+    from .profile.profile import Profile, exists
+
+    return Profile.open(mesh).machine if exists(mesh) else ""
 
 
 class AgentModel:

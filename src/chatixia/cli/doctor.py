@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -25,13 +26,14 @@ if TYPE_CHECKING:
 def doctor(console: Console, engine: str) -> None:
     """Check the registry, the network and this machine, and say which tier its agents get.
 
-    A line each: ok, warn or fail with the cure. Exit code 1 if anything fails.
+    A line each: ok, warn or fail with the cure. Exit code 1 if anything fails. In an agent's folder
+    its model is asked for a word too.
     """
     import msgspec
 
-    from chatixia.assembly.doctor.examine import examine
+    from chatixia.assembly.run.model_check import examine_with_models
 
-    report = examine(console.mesh, engine)
+    report = examine_with_models(console.mesh, engine, Path())
     console.data("doctor", msgspec.to_builtins(report), render(report))
     if any(finding.level == "fail" for finding in report.findings):
         click.get_current_context().exit(1)

@@ -20,6 +20,7 @@ from .common import Console, common
 @common
 def init(console: Console, name: str, folder: str, role: str) -> None:
     """Write a new agent NAME into the folder NAME, or into DIR (`-d .`: here)."""
+    from chatixia.assembly.model import this_machine
     from chatixia.assembly.run.scaffold import name_for, scaffold
 
     agent = name or (name_for(Path(folder)) if folder else "my-agent")
@@ -27,10 +28,3 @@ def init(console: Console, name: str, folder: str, role: str) -> None:
     written = scaffold(agent, target, role, this_machine(console.mesh))
     console.say(f"  {target / written[0] if written else target} {' '.join(written[1:])}".rstrip())
     console.data("init", {"agent": agent, "folder": str(target), "written": written})
-
-
-def this_machine(mesh: str) -> str:
-    """This machine's name in the mesh; empty where it is in none."""
-    from chatixia.assembly.profile.profile import Profile, exists
-
-    return Profile.open(mesh).machine if exists(mesh) else ""

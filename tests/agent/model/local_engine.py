@@ -22,6 +22,7 @@ from chatixia.agent.model.words import (
     ToolCall,
     Usage,
 )
+from chatixia.errors import ConfigError
 from chatixia.wire.events import AgentEvent, tool_began, tool_ended
 
 Step = str | ToolCall | AgentEvent | BaseException
@@ -51,11 +52,17 @@ class LocalEngine:
         self.running = self.most = 0
         self.gate: asyncio.Event | None = None
         self.is_closed = False
+        self.missing = ""
 
     async def warm(self) -> None: ...
 
     async def has_price(self) -> bool:
         return self.priced
+
+    async def price(self, input_tokens: int) -> float | None:
+        if self.missing:
+            raise ConfigError(self.missing)
+        return input_tokens / 1e6 if self.priced else None
 
     async def close(self) -> None:
         self.is_closed = True

@@ -365,9 +365,37 @@ async def test_a_dry_run_shows_what_a_model_would_be_given_and_asks_none():
             ("call-skill", "call"),
         ]
         assert shown.tokens > 50
+        assert shown.cost == shown.tokens / 1e6
         assert len(room.agent.engine.requests) == 1
+        room.agent.engine.missing = "no key"
+        keyless = (await room.handle.ask("x", dry_run=True).reply()).value
+        assert keyless.instructions.endswith("Be kind.") and "model" not in keyless
         with pytest.raises(Denied, match="eve is none"):
             await client(room.net, "eve~abcdef").agent("a").ask("x", dry_run=True).reply()
         room.agent.prompts.set_handler(lambda text: "code")
         with pytest.raises(UnknownSkill, match="no model"):
             await room.handle.ask("x", dry_run=True).reply()
+
+
+@pytest.mark.parametrize(
+    ("caller", "is_shown"),
+    [("laptop~abcdef", True), ("server~abcdef", True), ("stranger~abcdef", False), ("b", False)],
+)
+async def test_instructions_are_shown_to_whom_the_owner_named(caller: str, is_shown: bool):
+    setup = ModelSetup(AgentPrompt("Be kind."), ("laptop",), machine="server")
+    async with Room(echo, setup=setup) as room:
+        handle = client(room.net, caller).agent("a")
+        if is_shown:
+            assert (await handle.ask("x", dry_run=True).reply()).value
+        else:
+            with pytest.raises(Denied, match="Instructions are shown to `callers`"):
+                await handle.ask("x", dry_run=True)
+            assert await handle.ask("x")
+
+
+async def test_no_path_through_another_lifts_that():
+    async with Room(echo) as room:
+        body = msgspec.json.encode(Prompt(message="x", dry_run=True))
+        out = Outgoing(AgentId("a"), "", body, "prompt", path=("stranger~abcdef",))
+        with pytest.raises(Denied):
+            await room.net.ports[ADA].call(out)

@@ -64,6 +64,13 @@ class LibraryEngine:
         """Whether each of its models has a known price. Raises ConfigError, MissingExtra."""
         return (await self._open()).has_price()
 
+    async def price(self, input_tokens: int) -> float | None:
+        """US dollars for that many tokens to the first of its models; None without a price.
+
+        Raises ConfigError, MissingExtra.
+        """
+        return (await self._open()).price(input_tokens)
+
     async def run(self, request: RunRequest) -> AsyncGenerator[str | AgentEvent, None]:
         """Pieces of the answer and events, as they come. Raises MeshError."""
         pool = await self._open()

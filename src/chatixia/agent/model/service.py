@@ -20,7 +20,14 @@ from chatixia.agent.skill_json import PromptSkill
 from chatixia.core.callers import PROVED, all_named, speaker, stranger
 from chatixia.core.ports import Incoming, Responder
 from chatixia.core.spending import AGENT, Budgets, Spending, day_of, tokens_rate
-from chatixia.errors import BudgetExceeded, ConfigError, Denied, MeshError, Unavailable
+from chatixia.errors import (
+    BudgetExceeded,
+    ConfigError,
+    Denied,
+    MeshError,
+    MissingExtra,
+    Unavailable,
+)
 from chatixia.store.local.agent_store import AgentStore
 from chatixia.wire.events import AgentEvent
 from chatixia.wire.peer import PreviewTool, Prompt, PromptPreview, SkillInfo
@@ -34,7 +41,7 @@ from .mesh_tools import mesh_tools
 from .own_tools import OwnTool, own_spec
 from .passing import PassingStore
 from .run_queue import RunQueue
-from .stored import tokens_of
+from .stored import FILE_TOKENS, tokens_of
 from .toolbox import AgentToolbox, ModelTool
 from .words import MAX_TURNS, Attachment, ModelEngine, RunRequest, ToolSpec
 
@@ -49,7 +56,8 @@ NO_TOOL: Final = frozenset({"user_intervention"})
 
 class ModelSetup(msgspec.Struct, frozen=True):
     """What an agent's owner says of its model. ``callers``: who may change things through it;
-    ``slots``: runs at once; ``mesh``: the mesh's name, for prompts; ``window``: tokens."""
+    ``slots``: runs at once; ``mesh``: the mesh's name, for prompts; ``window``: tokens;
+    ``machine``: the agent's own."""
 
     prompt: AgentPrompt = AgentPrompt()
     callers: Sequence[str] = ()
@@ -58,6 +66,7 @@ class ModelSetup(msgspec.Struct, frozen=True):
     window: int = WINDOW
     slots: int = 8
     mesh: str = ""
+    machine: str = ""
 
 
 class _Task(msgspec.Struct):
@@ -133,35 +142,31 @@ class ModelService:
 
     def pieces(self, prompt: Prompt, ctx: Ctx) -> AsyncGenerator[Piece, None]:
         """The answer to a prompt as it comes, and what happens meanwhile. Raises MeshError."""
-        returns = None
-        if prompt.returns is not msgspec.UNSET:
-            returns = msgspec.json.decode(prompt.returns)
-        text = with_origin(prompt.message or prompt.text, ctx.caller, ctx.path)
-        files = [Attachment(file.name, file.media_type, file.data) for file in prompt.files]
-        return self._in_turn(_Task(text, prompt.session_id, "", returns, files), ctx)
+        return self._in_turn(_task_of(prompt, ctx), ctx)
 
     async def preview(self, prompt: Prompt, ctx: Ctx) -> PromptPreview:
-        """What the model would be given, with an estimate of its tokens; nothing is run.
+        """What the model would be given, with an estimate of tokens and price; nothing is run.
 
-        Raises Denied for who is not in `callers`: it shows the owner's words.
+        Raises Denied for who is neither in `callers` nor of the agent's machine: it shows the
+        owner's words.
         """
-        incoming, callers = ctx.incoming, self._setup.callers
+        incoming, callers = ctx.incoming, {*self._setup.callers, self._setup.machine} - {""}
         if not all_named(incoming.path, incoming.via, callers):
             first = stranger(incoming.path, incoming.via, callers)
             raise Denied(f"Instructions are shown to `callers` of {self._name}; {first} is none.")
-        task = _Task(prompt.message or prompt.text, prompt.session_id)
+        task = _task_of(prompt, ctx)
         words, specs = self._instructions(task), self._tools(ctx)[0].specs()
         key = key_of(proved_caller(ctx), task.session, ctx.request_id)
         row = await self._store.find(key) if task.session else None
         history = await self._store.read(row.id) if row is not None else []
-        tokens = tokens_of(words) + tokens_of(task.text) + sum(map(_spec_tokens, specs))
-        return PromptPreview(
-            self._engine.title[:128],
-            words,
-            len(history) + 1,
-            [PreviewTool(s.name, s.effect, s.description[:1024]) for s in specs],
-            tokens + sum(message.tokens for message in history),
-        )
+        tokens = sum(message.tokens for message in history) + sum(map(_spec_tokens, specs))
+        tokens += tokens_of(words) + tokens_of(task.text) + FILE_TOKENS * len(task.files)
+        try:
+            model, cost = self._engine.title, await self._engine.price(tokens)
+        except (ConfigError, MissingExtra):
+            model, cost = "", None  # the prompt can be read before there is a key
+        tools = [PreviewTool(s.name, s.effect, s.description[:1024]) for s in specs]
+        return PromptPreview(model[:128], words, len(history) + 1, tools, tokens, cost)
 
     async def answer_skill(self, skill: PromptSkill, arguments: dict[str, Any], ctx: Ctx) -> Any:
         """The result of a skill that the model answers, as its schema says."""
@@ -275,6 +280,15 @@ class ModelService:
 
     def _seconds(self, ctx: Ctx) -> float:
         return min(ctx.remaining, self._setup.budgets.task.seconds or LONGEST_S, LONGEST_S)
+
+
+def _task_of(prompt: Prompt, ctx: Ctx) -> _Task:
+    returns = None
+    if prompt.returns is not msgspec.UNSET:
+        returns = msgspec.json.decode(prompt.returns)
+    text = with_origin(prompt.message or prompt.text, ctx.caller, ctx.path)
+    files = [Attachment(file.name, file.media_type, file.data) for file in prompt.files]
+    return _Task(text, prompt.session_id, "", returns, files)
 
 
 def proved_caller(ctx: Ctx) -> str:

@@ -233,6 +233,13 @@ class ModelEngine(Protocol):
         """Whether each of its models has a known price. Raises ConfigError, MissingExtra."""
         ...
 
+    async def price(self, input_tokens: int) -> float | None:
+        """US dollars for that many tokens to the first of its models; None without a price.
+
+        Raises ConfigError, MissingExtra.
+        """
+        ...
+
     async def close(self) -> None:
         """End all runs and connections."""
         ...

@@ -45,4 +45,5 @@ async def test_prices_are_those_of_all_models():
 
     engine = scripted(script)
     assert await engine.has_price() is False
+    assert await engine.price(1000) is None
     await engine.close()

@@ -66,6 +66,10 @@ class Pool:
         """Whether each model has a known price."""
         return all(accounts.has_price(served.endpoint) for served in self._models)
 
+    def price(self, input_tokens: int) -> float | None:
+        """What that many tokens to the first model cost."""
+        return accounts.estimated(self._models[0].endpoint, input_tokens, 0).cost
+
 
 def _rehearse(endpoint: Endpoint) -> None:
     try:

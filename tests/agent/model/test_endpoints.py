@@ -78,3 +78,12 @@ def test_without_a_provider_the_one_whose_key_is_present():
 
 def test_a_key_stands_in_no_text():
     assert "secret" not in repr(Endpoint("openai", "m", key="secret"))
+
+
+def test_how_long_a_provider_may_say_nothing_is_a_setting_of_ours():
+    given = {"first_byte": 120, "silence": 0.5, "temperature": 0}
+    at = resolve(ModelSpec("ollama", "m", settings=given), {})
+    assert (at.first_byte, at.silence, at.settings) == (120, 0.5, {"temperature": 0})
+    for wrong in ("soon", 0, 3601, True):
+        with pytest.raises(ConfigError, match="model_settings.silence"):
+            resolve(ModelSpec("ollama", "m", settings={"silence": wrong}), {})

@@ -51,12 +51,16 @@ VARIABLES: Final[dict[str, Variables]] = {
 
 DEFAULT_MODELS: Final = {"openai": "gpt-6-luna", "anthropic": "claude-haiku-5-5"}
 """Where neither manifest nor variable names one; the others have no usual one."""
+WAITS: Final = ("first_byte", "silence")
+"""Model settings that are ours."""
+LONGEST_S: Final = 3600.0
 AZURE_VERSION: Final = "2025-04-01-preview"
 
 
 class Endpoint(msgspec.Struct, frozen=True):
     """All that a request needs. ``responses``: the Responses API of OpenAI, else chat completions.
-    ``version``: of Azure's API. ``script`` stands for an endpoint."""
+    ``version``: of Azure's API. ``script`` stands for an endpoint.
+    ``first_byte``, ``silence``: seconds that it may send nothing; None for the usual ones."""
 
     provider: str
     model: str
@@ -67,6 +71,8 @@ class Endpoint(msgspec.Struct, frozen=True):
     responses: bool = False
     settings: dict[str, Any] = {}
     script: Script | None = None
+    first_byte: float | None = None
+    silence: float | None = None
 
     def __repr__(self) -> str:  # a key never stands in a log
         return f"Endpoint({self.title!r}, {self.base_url!r})"
@@ -106,6 +112,7 @@ def resolve(spec: ModelSpec, environment: Mapping[str, str]) -> Endpoint:
     """
     if spec.script is not None:
         return Endpoint(SCRIPTED, spec.model or "model", script=spec.script)
+    settings, waits = _split(spec.settings)
     provider = spec.provider or provider_of(environment)
     if not provider:
         raise ConfigError(
@@ -138,8 +145,20 @@ def resolve(spec: ModelSpec, environment: Mapping[str, str]) -> Endpoint:
         names[0],
         _first(environment, variables.version) or (AZURE_VERSION if provider == "azure" else ""),
         responses=provider == "openai" and (spec.api or (base_url and "chat")) in ("", "responses"),
-        settings=spec.settings,
+        settings=settings,
+        first_byte=waits.get("first_byte"),
+        silence=waits.get("silence"),
     )
+
+
+def _split(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, float]]:
+    """The settings that the provider gets, and how long we wait for it."""
+    waits = {name: settings[name] for name in WAITS if name in settings}
+    for name, seconds in waits.items():
+        number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+        if not number or not 0 < seconds <= LONGEST_S:
+            raise ConfigError(f"model_settings.{name} is in seconds, at most {LONGEST_S:g}.")
+    return {name: value for name, value in settings.items() if name not in WAITS}, waits
 
 
 def _model(spec: ModelSpec, provider: str, environment: Mapping[str, str]) -> str:

@@ -92,8 +92,10 @@ class Receiver:
         await asyncio.shield(self._crossing.at_home(lambda: self._budget.after(usage)))
 
     async def _stream(self, node: Any, run: Any, served: Served) -> lib.ModelResponse:
-        limits = self._limits
-        watch = SilenceWatch(served.endpoint, limits.first_byte, limits.silence, self._world)
+        limits, endpoint = self._limits, served.endpoint
+        first_byte = endpoint.first_byte or limits.first_byte
+        silence = endpoint.silence or limits.silence
+        watch = SilenceWatch(endpoint, first_byte, silence, self._world)
         async with watch, node.stream(run.ctx) as stream:
             async for event in stream:
                 watch.hold()  # how long the asker takes is not the model's silence

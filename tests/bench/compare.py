@@ -24,7 +24,7 @@ Row = Mapping[str, float]
 
 PAIRS = 7
 FLOOR = 0.97
-RISING = ("per_s", "mb_s", "ratio")
+RISING = ("per_s", "mb_s", "past_ratio")
 """Figures of which more is better, by their names; of all others less is."""
 FALLING = ("p99", "idle_ms")
 """But for these."""

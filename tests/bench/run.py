@@ -67,14 +67,14 @@ class Mesh:
         self.some: list[subprocess.Popen[str]] = []
         self.log = open(home / "agents.log", "w")  # noqa: SIM115 - lives as long as they do
 
-    def start(self, *names: str) -> None:
+    def start(self, *names: str, module: str = "tests.bench.agent") -> None:
         self.registry.start()
         if self.remote:
             invitation = self.cli(self.owner, "invite", "pi", "--no-wait", "--json")
             self.cli(self.env, "join", json.loads(invitation)["join"])
         for name in names:
             self.agents[name] = subprocess.Popen(
-                [sys.executable, "-m", "tests.bench.agent", name],
+                [sys.executable, "-m", module, name],
                 cwd=ROOT,
                 env=environment(self.env),
                 stdout=self.log,
@@ -157,6 +157,19 @@ def mesh(*names: str, remote: bool = False) -> Iterator[Mesh]:
             yield made
         finally:
             made.stop()
+
+
+@contextlib.contextmanager
+def model_endpoint() -> Iterator[str]:
+    """The address of an endpoint that answers as `tests/bench/model_endpoint.py` says."""
+    command = [sys.executable, "-m", "tests.bench.model_endpoint"]
+    process = subprocess.Popen(command, cwd=HERE, env=environment(), stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())["url"]
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def alternating(contenders: dict[str, Callable[[], Row]]) -> dict[str, Row]:
@@ -263,6 +276,26 @@ def busy(command: list[str], env: dict[str, str]) -> Iterator[None]:
     finally:
         process.kill()
         process.communicate()
+
+
+def part_ask() -> Row:
+    """A turn of a model over the bare library's, a token's way through two agents, and what a turn
+    costs those who only call a skill."""
+    with model_endpoint() as url:
+        found: Row = {}
+        for count in ("20", "200"):
+            found |= run("-m", "tests.bench.model_turn", url, count)
+        found["overhead_ratio"] = max(found["overhead_ratio_20"], found["overhead_ratio_200"])
+        with tempfile.TemporaryDirectory(prefix="chatixia-bench-") as home:
+            ours = Mesh(Path(home))
+            ours.env["BENCH_ENDPOINT"] = url
+            try:
+                ours.start("thinker", "passer", module="tests.bench.thinking")
+                for part in ("lag", "bystander"):
+                    found |= run("-m", "tests.bench.asking", part, env=ours.env)
+            finally:
+                ours.stop()
+    return {f"ask.{key}": value for key, value in found.items()}
 
 
 def part_tasks() -> Row:
@@ -374,6 +407,7 @@ PARTS: dict[str, Callable[[], Row]] = {
     "memory": part_memory,
     "start": part_start,
     "past": part_past,
+    "ask": part_ask,
 }
 
 RATIOS = (
@@ -400,6 +434,9 @@ GOALS = {
     "call_under_bulk.ratio_p99": "<= 3",
     "mesh50.open_s": "<= 25",
     "broadcast500.s": "<= 2",
+    "ask.overhead_ratio": "<= 1.3",
+    "ask.token_lag_ms": "<= 10",
+    "ask.bystander_p99_ms": "< 20",
     "agent.rss_mb": "< 60",
     "agent.private_mb": "<= 32",
     "cli.help_ms": "< 150",

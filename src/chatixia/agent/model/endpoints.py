@@ -54,6 +54,8 @@ DEFAULT_MODELS: Final = {"openai": "gpt-6-luna", "anthropic": "claude-haiku-5-5"
 WAITS: Final = ("first_byte", "silence")
 """Model settings that are ours."""
 LONGEST_S: Final = 3600.0
+FIRST_BYTE_S: Final = 60.0
+SILENCE_S: Final = 60.0
 AZURE_VERSION: Final = "2025-04-01-preview"
 
 

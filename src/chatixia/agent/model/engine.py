@@ -12,7 +12,7 @@ from chatixia.wire.events import AgentEvent
 from chatixia.world import REAL, World
 
 from .crossing import Crossing
-from .endpoints import Endpoint, resolve
+from .endpoints import FIRST_BYTE_S, SILENCE_S, Endpoint, resolve
 from .engine_thread import SHARED
 from .extras import missing
 from .far_task import FarTask
@@ -34,8 +34,8 @@ class LibraryEngine:
         spec: ModelSpec,
         environment: Mapping[str, str],
         *,
-        first_byte: float = 60.0,
-        silence: float = 60.0,
+        first_byte: float = FIRST_BYTE_S,
+        silence: float = SILENCE_S,
         world: World = REAL,
     ) -> None:
         self._spec = spec

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from chatixia.agent.model.library.answer_schema import MAX_SCHEMA, AnswerSchema
+from chatixia.agent.model.library.answer_schema import AnswerSchema
+from chatixia.client.ask import MAX_SCHEMA
 from chatixia.errors import BadArguments
 
 

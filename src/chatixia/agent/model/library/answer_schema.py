@@ -7,11 +7,10 @@ from typing import Any, Final
 import jsonschema_rs
 import msgspec
 
+from chatixia.client.ask import MAX_SCHEMA
 from chatixia.errors import BadArguments
 
 WRAPPED: Final = "answer"
-MAX_SCHEMA: Final = 64 * 1024
-"""Bytes."""
 
 
 class AnswerSchema:

@@ -10,7 +10,7 @@ from pydantic_ai import messages as lib
 from pydantic_ai.models import Model
 
 from chatixia.agent.model.crossing import Crossing
-from chatixia.agent.model.endpoints import Endpoint
+from chatixia.agent.model.endpoints import FIRST_BYTE_S, SILENCE_S, Endpoint
 from chatixia.agent.model.words import Budget, Usage
 from chatixia.wire.events import AgentEvent, excerpt
 from chatixia.world import World
@@ -22,8 +22,8 @@ from .watch import SilenceWatch
 class Limits(msgspec.Struct, frozen=True):
     """Seconds until the first byte of a response, and between two."""
 
-    first_byte: float = 60.0
-    silence: float = 60.0
+    first_byte: float = FIRST_BYTE_S
+    silence: float = SILENCE_S
 
 
 class Served(msgspec.Struct, frozen=True):

@@ -131,6 +131,6 @@ async def test_its_tests_pass(code: str):
     tests: list[Callable[[], Any]] = [
         fn for name, fn in names.items() if name.startswith("test_") and inspect.isfunction(fn)
     ]
-    assert len(tests) == 3
+    assert tests
     for test in tests:
         await test()

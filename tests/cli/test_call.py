@@ -253,7 +253,7 @@ async def test_nobody_is_left_work_that_it_cannot_do():
 async def test_a_stream_that_no_link_takes_says_what_would():
     agent = weather()
     async with mesh_of(agent) as mesh:
-        mesh._context.port._links.network.cut(mesh.id, "weather", keep=True)
+        mesh._context.port.driver.network.cut(mesh.id, "weather", keep=True)
         asked = request("tell", "words=1", timeout=1.0)
         with pytest.raises(Unreachable) as caught:
             await perform(mesh, Console(False, False, 0, ""), asked._replace(queue="auto"))

@@ -18,7 +18,7 @@ def test_defaults_and_environment(home, type_, monkeypatch, tmp_path):
 def test_manifest_and_registry(registry, type_, tmp_path):
     (tmp_path / "agent.yaml").write_text("name: weather\nslots: 3\n")
     rows = found(type_("config", str(tmp_path), "--json"))
-    assert rows["slots"] == ("3", str(tmp_path / "agent.yaml"))
+    assert rows["slots"] == ("3", f"{tmp_path / 'agent.yaml'}, line 2")
     assert rows["registry"] == (registry.url, "profile")
     assert rows["up.port"] == (registry.url.rpartition(":")[2], "registry.yaml")
     assert rows["up.lan"] == ("no", "default")

@@ -273,6 +273,15 @@ class SyncHandle(_SyncCalls):
     def _check(self) -> None:
         refuse_blocking(self._handle.name)
 
+    def steer(self, text: str, *, session_id: str) -> bool:
+        """See :meth:`AgentHandle.steer`."""
+        self._check()
+
+        async def whole() -> bool:
+            return await self._handle.steer(text, session_id=session_id)
+
+        return self._bridge.run(whole)
+
     def tell(self, text: str, *, broadcast: bool = False, wait: bool = True) -> str:
         """See :meth:`AgentHandle.tell`; the whole answer."""
         self._check()

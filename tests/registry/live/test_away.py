@@ -27,7 +27,7 @@ def test_one_machines_schemas_push_out_its_own_longest_away_and_nobody_elses():
     kept.leave("h", "honest")
     for n in range(120):
         kept.leave(f"g{n}", "greedy")
-    assert kept.room.used <= 1200 and kept.room.held["honest"] == 100
+    assert kept.room.used <= 1200 and kept.room.by_holder["honest"] == 100
     assert kept.record("h") is not None
     assert kept.record("g119") is not None and kept.record("g0") is None
     kept.leave("late", "other")
@@ -60,7 +60,7 @@ def test_what_is_dropped_or_forgotten_frees_its_share():
     kept = Kept()
     kept.leave("a", "m")
     kept.leave("a", "m", 50)
-    assert kept.room.held == {"m": 50}
+    assert kept.room.by_holder == {"m": 50}
     kept.leave("b", "m")
     kept.leave("c", "n")
     kept.drop_of("m")

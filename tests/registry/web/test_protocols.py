@@ -183,7 +183,7 @@ async def test_half_a_first_message_counts_as_held(tmp_path: Path):
         for line in lines:
             await line.say(frame)
         await lines[0].ended()
-        assert registry.running.service.unproved._admission.held <= 1_000_000
+        assert registry.running.service.unproved._admission.buffered <= 1_000_000
         assert not lines[2].reader.at_eof()
 
 

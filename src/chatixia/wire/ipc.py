@@ -37,7 +37,7 @@ SERVER_PROOF: Final = b"chatixia/ipc/1 server"
 """``mac`` is HMAC-SHA256 of the token over one of these, the ``nonce`` of the challenge and that of
 the proof, each with a NUL before it."""
 
-Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400.0)]
 Window = Annotated[int, msgspec.Meta(ge=1, le=64 * MIB)]
 Nonce = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{22,86}$")]
 Queueing = Literal["auto", "never", "only"]
@@ -166,7 +166,7 @@ class OptionsPayload(msgspec.Struct, omit_defaults=True):
     idempotent: bool = False
     key: Short = ""
     queue: Queueing = "auto"
-    reach: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 0.0
+    reach: Annotated[float, msgspec.Meta(ge=0, le=86_400.0)] = 0.0
     elsewhere: bool = False
     progress: bool = False
     credit: Window = STREAM_WINDOW

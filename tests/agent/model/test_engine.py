@@ -61,3 +61,50 @@ def test_the_library_is_imported_by_nobody_before_it_is_needed():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+TALK = """
+import asyncio, sys
+from chatixia.agent.model.library import providers
+import pydantic_ai
+pydantic_ai.BANNER_ENABLED = pydantic_ai.BANNER_ENABLED or sys.argv[1] == "with"
+from chatixia.testing import scripted
+from chatixia.agent.model.engine import LibraryEngine
+from tests.agent.model.runs import Run
+
+async def main():
+    engine = LibraryEngine(scripted(["hello"]), {})
+    print(await Run().go(engine))
+    await engine.close()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("banner", ["without", "with"])
+def test_a_terminal_shows_what_we_say_and_no_advertisement(banner: str):
+    """With it, as a control: else nobody would know that this terminal could have shown one."""
+    import os
+    import pty
+
+    ours, theirs = pty.openpty()
+    silenced = ("CI", "PYTEST", "GITHUB", "PYDANTIC", "NO_COLOR")
+    env = {k: v for k, v in os.environ.items() if not k.startswith(silenced)}
+    process = subprocess.Popen(
+        [sys.executable, "-c", TALK, banner],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=env | {"TERM": "xterm", "COLUMNS": "100", "PYTHONPATH": os.getcwd()},
+    )
+    os.close(theirs)
+    shown = b""
+    try:
+        while piece := os.read(ours, 4096):
+            shown += piece
+    except OSError:
+        pass  # how the far end's closing reads
+    finally:
+        os.close(ours)
+    assert process.wait(30) == 0, shown.decode()
+    assert (shown == b"hello\r\n") == (banner == "without"), shown.decode()

@@ -1,16 +1,19 @@
 """The commands of `tasks`, against a real registry where it takes one."""
 
 import asyncio
+import json
 import os
 
 import pytest
 
 from chatixia import Agent, connect
 from chatixia.cli.common import Console
-from chatixia.cli.tasks import id_of, show_list
+from chatixia.cli.tasks import follow, id_of, show_list
+from chatixia.client.progress import Progress
 from chatixia.errors import BadRequest, NotFound
 from chatixia.testing.registry import RegistryHarness
-from chatixia.wire.tasks import Query
+from chatixia.wire.events import AgentEvent
+from chatixia.wire.tasks import Query, Task
 
 
 async def test_an_unknown_state_is_refused_here():
@@ -155,3 +158,31 @@ def test_what_went_as_text_for_want_of_a_schema_is_told(registry, type_):
 @pytest.mark.parametrize("words", [["submit"], ["submit", "weather"], ["retry"]])
 def test_too_few_words(home, type_, words):
     assert type_("tasks", *words).code == 2
+
+
+class Watched:
+    """A mesh with one task, which an agent with a model did."""
+
+    def task(self, task_id):
+        return self
+
+    async def row(self):
+        return Task("t_" + "a" * 26, "completed")
+
+    ended = row
+
+    async def progress(self):
+        yield Progress(item="It ")
+        yield Progress(event=AgentEvent("thinking", text="hm"))
+        yield Progress(0.5, "half")
+
+
+async def test_following_shows_the_events_of_its_agent(capsys):
+    await follow(Watched(), Console(False, False, 0, ""), "t_" + "a" * 26)
+    out, err = capsys.readouterr()
+    assert "thinking  hm" in err
+    assert out.startswith("It \n")
+    assert "thinking" not in out
+    await follow(Watched(), Console(True, True, 0, ""), "t_" + "a" * 26)
+    kinds = [json.loads(text)["kind"] for text in capsys.readouterr().out.splitlines()]
+    assert kinds[:3] == ["progress", "event", "progress"]

@@ -12,6 +12,7 @@ from .breaks import Fault, always, value
 DISPATCH = "tests/peer/sessions/test_dispatch.py"
 CHECK = "tests/assembly/run/test_manifest_check.py"
 SERVICE = "tests/agent/model/test_service.py"
+DESCRIBED = "tests/acceptance/test_described_agents.py"
 RELOAD = "tests/assembly/run/test_reload.py"
 EVENTS = "tests/wire/test_events.py"
 
@@ -56,7 +57,10 @@ FAULTS: list[Fault] = [
         "events-lost",
         "events reach the asker in their place among the text",
         {"chatixia.core.exchange:chunk": eventless},
-        (f"{DISPATCH}::test_events_come_in_their_place_among_the_items_in_any_weather",),
+        (
+            f"{DISPATCH}::test_events_come_in_their_place_among_the_items_in_any_weather",
+            f"{DESCRIBED}::test_from_an_empty_folder_to_an_answer_that_used_anothers_skill",
+        ),
     ),
     Fault(
         "events-whole",
@@ -104,7 +108,10 @@ FAULTS: list[Fault] = [
         "variables-not-filled",
         "variables in a manifest are filled",
         {"chatixia.agent.placeholders:fill": lambda original: lambda text, environment: text},
-        ("tests/agent/test_manifest_text.py::test_what_a_variable_holds_may_be_a_number",),
+        (
+            "tests/agent/test_manifest_text.py::test_what_a_variable_holds_may_be_a_number",
+            f"{DESCRIBED}::test_several_agents_of_one_file_and_a_skill_that_a_model_answers",
+        ),
     ),
     Fault(
         "agents-in-one-folder",
@@ -135,5 +142,17 @@ FAULTS: list[Fault] = [
             f"{SERVICE}::test_instructions_are_shown_to_whom_the_owner_named",
             f"{SERVICE}::test_no_path_through_another_lifts_that",
         ),
+    ),
+    Fault(
+        "handlers-go-on",
+        "who asks and leaves ends the work: the provider's stream is closed",
+        {"chatixia.peer.sessions.dispatch:stop": always(None)},
+        (f"{DESCRIBED}::test_ctrl_c_closes_the_stream_of_the_provider",),
+    ),
+    Fault(
+        "task-events-unseen",
+        "who watches a task sees the events of its agent",
+        {"chatixia.cli.events:EventPrinter.show": always(None)},
+        ("tests/cli/test_tasks.py::test_following_shows_the_events_of_its_agent",),
     ),
 ]

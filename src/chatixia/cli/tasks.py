@@ -8,6 +8,7 @@ import click
 
 from . import output
 from .common import Console, Noun, common, in_mesh, in_queue
+from .events import EventPrinter
 from .submit import DAY_S, Terms, again
 from .task_rows import HEADS, everything, line, progress
 
@@ -212,7 +213,11 @@ async def follow_as_client(mesh: Mesh, console: Console, task_id: str) -> bool:
 async def follow(mesh: Mesh, console: Console, task_id: str) -> None:
     """Print its progress as it comes, then its end; its own error is the command's."""
     task = mesh.task(await id_of(mesh, task_id))
+    events = EventPrinter(console)
     async for step in task.progress():
+        if step.event is not None:
+            events.show(step.event)
+            continue
         item: Any = step.item
         text = output.value(item) if item is not None else progress(step.fraction, step.note)
         fields = {"fraction": step.fraction, "note": step.note, "item": item}

@@ -63,6 +63,27 @@ def test_the_library_is_imported_by_nobody_before_it_is_needed():
     assert out.stdout.strip() == "[]"
 
 
+WARM = """
+import asyncio, sys
+from chatixia.agent.model.engine import LibraryEngine
+from chatixia.agent.model.words import ModelSpec
+
+async def main():
+    engine = LibraryEngine(ModelSpec("openai", "m"), {"OPENAI_API_KEY": "k"})
+    await engine.warm()
+    await engine.close()
+
+asyncio.run(main())
+print("tiktoken" in sys.modules, "pydantic_ai" in sys.modules)
+"""
+
+
+def test_tables_of_tokens_are_never_loaded():
+    """They would be fetched from a host."""
+    done = subprocess.run([sys.executable, "-c", WARM], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False True"
+
+
 TALK = """
 import asyncio, sys
 from chatixia.agent.model.library import providers

@@ -207,3 +207,24 @@ def test_what_cannot_be_asked(type_, monkeypatch, tmp_path: Path, words, text):
     (tmp_path / "bytes.bin").write_bytes(b"\xff\x00")
     done = type_("ask", "anna", "hello", *words)
     assert (done.code, text in done.err, done.out) == (2, True, "")
+
+
+def test_all_are_waited_for_a_minute_unless_said_otherwise(type_, monkeypatch):
+    waits: list[float] = []
+    monkeypatch.setattr(command, "in_mesh", lambda console, work, timeout: waits.append(timeout))
+    type_("ask", "--all", "hello")
+    type_("ask", "--all", "hello", "--timeout", "5")
+    type_("ask", "anna", "hello")
+    assert waits == [60, 5, 600]
+
+
+async def test_on_a_terminal_an_event_begins_a_line_of_its_own(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    mesh, _ = thinker("It ", *EVENTS, "rains.")
+    await answer(mesh, console(), Question("helper", "x", 5.0))
+    assert capsys.readouterr().out == "It \nrains.\n"
+    mesh, _ = thinker("It ", *EVENTS, "rains.")
+    await answer(mesh, console(quiet=True), Question("helper", "x", 5.0))
+    assert capsys.readouterr().out == "It rains.\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from chatixia.client.mesh import Mesh
     from chatixia.client.progress import Progress
     from chatixia.wire.peer import PromptFile, PromptPreview
+
+
+ALL_S: Final = 60.0
+"""How long the slowest of all agents is waited for, unless said otherwise."""
 
 
 class Question(NamedTuple):
@@ -48,9 +52,11 @@ class Question(NamedTuple):
 @click.option("--dry-run", is_flag=True, help="Show what the model would be given, and ask none.")
 @click.option("--all", "everyone", is_flag=True, help="Send it to every agent; give no AGENT then.")
 @click.option("--no-wait", is_flag=True, help="With --all: do not wait for answers.")
-@waits(600.0, "Deadline, default 600; without text or event it ends after 60.")
+@waits(600.0, "Deadline, default 600 (--all: 60); without text or event it ends after 60.")
 @common
+@click.pass_context
 def ask(
+    ctx: click.Context,
     console: Console,
     words: tuple[str, ...],
     session: str,
@@ -69,8 +75,8 @@ def ask(
     if everyone:
         if session or paths or schema or dry_run:
             raise click.UsageError("--all sends a text alone.")
-        message = " ".join(words)
-        in_mesh(console, lambda mesh: tell(mesh, console, message, not no_wait, timeout), timeout)
+        message, seconds = " ".join(words), timeout if is_typed(ctx, "timeout") else ALL_S
+        in_mesh(console, lambda mesh: tell(mesh, console, message, not no_wait, seconds), seconds)
         return
     if len(words) < 2:
         raise click.UsageError("Give a text too: chatixia ask AGENT TEXT.")
@@ -86,6 +92,11 @@ def ask(
     )
     work = preview if dry_run else answer
     in_mesh(console, lambda mesh: work(mesh, console, question), timeout)
+
+
+def is_typed(ctx: click.Context, name: str) -> bool:
+    """Whether an option was given, and is not its default."""
+    return ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
 
 
 def check_session(name: str) -> str:

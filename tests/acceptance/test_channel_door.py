@@ -48,7 +48,8 @@ class Channel:
         self.engine = load("wrtc")
         self.stack.push_async_callback(self.engine.close)
         self.attempt: Attempt | None = None
-        self.n = self.agents = self.s = self.cuts = self.answers = self.told = self.read = 0
+        self.n = self.agents = self.s = self.answers = self.told = self.read = 0
+        self.cuts = self.cuts_after_hello = 0
 
     async def fresh(self) -> Attempt:
         """An offer of an agent that nobody knows yet, connected, not greeted."""
@@ -98,7 +99,9 @@ class Channel:
             for number in (1, 2):
                 ping = b'{"s":%d,"a":0,"m":[{"type":"ping","request_id":"z"}]}' % number
                 attempt.channel.send(ping)
-        self.cuts += await self.ended(attempt, b'"z"')
+        ended = await self.ended(attempt, b'"z"')
+        self.cuts += ended
+        self.cuts_after_hello += ended and greet
         await self.leave(attempt)
 
     async def leave(self, attempt: Attempt) -> None:
@@ -164,6 +167,7 @@ async def test_a_hostile_members_frames_are_answered_or_end_its_link(net: TestMe
         await pour(count, 2)
         assert door.answers > count / 4 and door.cuts > count / 10, (door.answers, door.cuts)
         assert door.told > door.answers / 2, (door.told, door.answers)
+        assert door.cuts_after_hello > count / 20, door.cuts_after_hello
         if door.attempt:
             await door.leave(door.attempt)
         await asyncio.to_thread(cost.settled)

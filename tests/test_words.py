@@ -30,11 +30,13 @@ KEPT_NAMES: dict[str, str] = {
     "core.upper": "a method of str",
     "core.held_bytes": "a setting of the registry",
     "assembly.connection_made": "a method of asyncio.Protocol",
+    "assembly.why": "a public field of Reply",
     "cli.why": "a public field of Reply",
     "client.why": "a public field of Reply",
     "Held": "a message of its golden bytes",
     "store.Held": "a message of its golden bytes",
     "registry.connection_made": "a method of asyncio.Protocol",
+    "sidecar.connection_made": "a method of asyncio.Protocol",
 }
 """identifier, or package.identifier -> why it stays."""
 

@@ -36,9 +36,11 @@ Line = Annotated[str, msgspec.Meta(max_length=1024)]
 
 
 class Sidecar(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """``sidecar``: of the compatible contract. ``api_key`` has no default, and counts only on a
-    machine that is in no mesh; the others are not used yet."""
+    """``sidecar``. ``enabled``: the agent's links are in a process of their own (``sidecar: true``
+    is short for that). ``socket``: where its socket is. ``api_key`` has no default, and counts only
+    on a machine that is in no mesh; ``binary`` is not used yet."""
 
+    enabled: bool = False
     binary: Line = "chatixia-sidecar"
     api_key: Line = ""
     socket: Line = ""
@@ -70,7 +72,8 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     have to end when the agent stops. ``announcements``: whether broadcasts are taken that the
     registry fans out, which it can read. ``fallback``: models as ``provider:model``, tried in turn.
     ``callers``: agents and machines that may change things through the model. ``mcp``: servers of
-    the Model Context Protocol."""
+    the Model Context Protocol. ``exec``: the command of a program in any
+    language that serves behind a sidecar, run in the manifest's folder."""
 
     name: Line = ""
     description: Line = ""
@@ -98,11 +101,11 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     membership_ttl: Annotated[int, msgspec.Meta(ge=60, le=366 * DAY)] = 7 * DAY
     grace: Annotated[int, msgspec.Meta(ge=0, le=3600)] = 8
     announcements: bool = True
+    exec: Annotated[list[Line], msgspec.Meta(max_length=64)] = []
 
 
 NOT_YET: Final = (
     "sidecar.binary",
-    "sidecar.socket",
     "mcp",
 )
 """Keys that are checked and do nothing yet."""
@@ -309,6 +312,8 @@ def _normal(data: Mapping[str, Any]) -> dict[str, Any]:
     }
     if isinstance(normal.get("skills"), list):
         normal["skills"] = {"builtin": normal["skills"]}
+    if isinstance(normal.get("sidecar"), bool):
+        normal["sidecar"] = {"enabled": normal["sidecar"]}
     return normal
 
 

@@ -202,6 +202,7 @@ class Agent:
         self._check_loop()
         if self._port is not None:
             raise ConfigError(f"{self.name} has started already; `await agent.stop()` first.")
+        from .remote.sidecar_connection import sidecar_connection
         from .run.loop_end import LoopEnd
         from .run.settings import fill_environment
         from .wiring import api_key_connection, open_connection
@@ -210,10 +211,12 @@ class Agent:
         settings = self.settings()
         for note in settings.notes:
             log.warning("%s", note)
-        connection: AgentConnection = api_key_connection(
-            settings, self.name
-        ) or await open_connection(
-            settings, self.name, description=self.description, on_fault=self._failed
+        connection: AgentConnection = (
+            sidecar_connection(self.name, settings.data_dir(), self._failed)
+            or api_key_connection(settings, self.name)
+            or await open_connection(
+                settings, self.name, description=self.description, on_fault=self._failed
+            )
         )
         self._connection = connection
         try:

@@ -45,6 +45,12 @@ def _run() -> click.Command:
     return run
 
 
+def _sidecar() -> click.Command:
+    from .sidecar import sidecar
+
+    return sidecar
+
+
 def _agents() -> click.Command:
     from .agents import agents
 
@@ -175,6 +181,9 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
         "invite": Entry(_invite, "Invite a machine"),
         "revoke": Entry(_revoke, "Remove an agent or a machine from the mesh"),
         "keys": Entry(_keys, "Manage API keys, for clients without a key pair"),
+    },
+    "Doors": {
+        "sidecar": Entry(_sidecar, "Run the peer of a program in any language"),
     },
     "Setting up": {
         "validate": Entry(_validate, "Check an agent's files"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,16 +12,22 @@ from .common import Console, common, set_up_logging
 
 if TYPE_CHECKING:
     from chatixia.assembly.agent import Agent
+    from chatixia.assembly.sidecar.supervise import SupervisedAgent
 
 
 @click.command()
 @click.argument("target", default=".")
 @click.option("--reload", is_flag=True, help="Start it anew when one of its files changes.")
+@click.option("--sidecar", is_flag=True, help="Keep keys and links in a process of their own.")
 @common
-def run(console: Console, target: str, reload: bool) -> None:
+def run(console: Console, target: str, reload: bool, sidecar: bool) -> None:
     """Run the agent in TARGET: a folder, a file, or module:attribute. Default: this folder."""
     from chatixia.assembly.run.load import load
     from chatixia.assembly.run.running import run as serve
+
+    if (both := _behind_sidecar(console, target, sidecar, reload)) is not None:
+        serve([both])
+        raise SystemExit(both.code)
 
     def agents() -> list[Agent]:
         loaded = load(target, mesh=console.mesh or None)
@@ -39,6 +46,23 @@ def run(console: Console, target: str, reload: bool) -> None:
         raise click.UsageError("--reload watches a folder or a file.")
     following = Reloader(Path(target), agents, say)
     serve(agents(), say, following=following)
+
+
+def _behind_sidecar(
+    console: Console, target: str, wanted: bool, reload: bool
+) -> SupervisedAgent | None:
+    """The processes to supervise, unless this is one of them."""
+    if os.environ.get("CHATIXIA_SOCKET"):
+        return None
+    from chatixia.assembly.sidecar.supervise import supervised, target_manifest
+
+    loaded = target_manifest(target, wanted)
+    if loaded is None and not wanted:
+        return None
+    more = ["--reload"] if reload else []
+    return supervised(
+        target, loaded, mesh=console.mesh, sidecar=wanted, options=more, tell=console.say
+    )
 
 
 def tell(console: Console, line: str) -> None:

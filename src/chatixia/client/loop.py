@@ -20,8 +20,12 @@ def peer_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     process 2.4 MB smaller (docs/adr/0008-loops.md). aiortc lives on the loop, and uvloop doubles
     its throughput, so it is taken where wrtc has no wheel.
     """
-    if find_spec("wrtc") is not None:
-        return None
+    return None if find_spec("wrtc") is not None else fast_loop()
+
+
+def fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """A factory of uvloop's loops, for a process whose work is sockets; None where it is not
+    installed."""
     try:
         import uvloop
     except ImportError:

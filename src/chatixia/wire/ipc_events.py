@@ -196,7 +196,7 @@ class IpcWelcome(msgspec.Struct, omit_defaults=True):
     line: Count = MAX_LINE
 
 
-class IpcStatus(msgspec.Struct, omit_defaults=True):
+class IpcStatus(msgspec.Struct):
     """The result of ``status``: the login, the links, the program's calls and requests that are
     open, and what the sidecar holds for it in bytes."""
 

@@ -20,6 +20,7 @@ SETTLED_S: Final = 20.0
 TELL_S: Final = 3600.0
 
 Tell = Callable[[str], None]
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 
 class LoopRunning(ConfigError, RuntimeError):
@@ -84,10 +85,11 @@ def run(
     tell: Tell = to_stderr,
     first: Callable[[], None] = lambda: None,
     following: Following | None = None,
+    loop: LoopFactory | None = None,
 ) -> None:
     """Serve ``agents`` until Ctrl-C or SIGTERM. ``tell`` gets a line when one is online;
     ``first`` is called before anything starts, unless agents are only collected. ``following``:
-    what takes their place, once it is there.
+    what takes their place, once it is there. ``loop``: makes another loop than that of a peer.
 
     Raises LoopRunning inside a loop, the refusal of a start, or why a login ended for good.
     """
@@ -99,7 +101,7 @@ def run(
     first()
     from chatixia.client.loop import peer_loop
 
-    with asyncio.Runner(loop_factory=peer_loop()) as runner:
+    with asyncio.Runner(loop_factory=loop or peer_loop()) as runner:
         runner.run(_serve(agents, tell, following))
 
 
@@ -217,7 +219,8 @@ _telling: set[asyncio.Task[None]] = set()
 
 async def _start(agent: Runnable, tell: Tell) -> None:
     await agent.start()
-    tell(agent.banner())
+    if agent.banner():
+        tell(agent.banner())
     if "waiting" in agent.banner():
         task = asyncio.ensure_future(_tell_later(agent, tell))
         _telling.add(task)

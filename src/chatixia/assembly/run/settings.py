@@ -31,6 +31,7 @@ VARIABLES: Final[dict[str, str]] = {
     "grace": "CHATIXIA_GRACE",
     "data_dir": "CHATIXIA_DATA_DIR",
     "sidecar.api_key": "API_KEY",
+    "sidecar.socket": "IPC_SOCKET",
 }
 """Key -> the environment variable that sets it."""
 

@@ -1,0 +1,202 @@
+"""The sidecar as a process: one agent's keys, links and login, behind its socket until Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from chatixia.errors import (
+    ConfigError,
+    MeshError,
+    Overloaded,
+    RegistryUnreachable,
+    Unavailable,
+)
+from chatixia.ids import id_problem, is_agent_id
+
+if TYPE_CHECKING:
+    from chatixia.agent.manifest import LoadedManifest
+    from chatixia.assembly.connection import AgentConnection
+    from chatixia.assembly.run.settings import ResolvedSettings
+    from chatixia.sidecar.server import SidecarServer
+    from chatixia.wire.ipc import IpcHelloPayload
+
+    from .files import ArtifactFolder
+
+ONLINE_S: Final = 5.0
+"""How long ``start`` waits for the registry before it goes on without."""
+
+
+class SidecarProcess:
+    """What ``run.running`` runs: start, be online, stop. ``on_line``: hears a line for people."""
+
+    def __init__(
+        self,
+        settings: ResolvedSettings,
+        path: Path,
+        *,
+        tcp: bool = False,
+        on_line: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self.name: str = settings["name"]
+        self.grace = float(settings["grace"])
+        self.on_fault: Callable[[], None] = lambda: None
+        self._settings, self._path, self._tcp = settings, path, tcp
+        self._on_line = on_line
+        self._fault: MeshError | None = None
+        self._connection: AgentConnection | None = None
+        self._server: SidecarServer | None = None
+        self._files: ArtifactFolder | None = None
+
+    @property
+    def path(self) -> Path:
+        """Where its socket is."""
+        return self._path
+
+    @property
+    def fault(self) -> MeshError | None:
+        """Why the login ended for good, if it did."""
+        return self._fault
+
+    async def start(self) -> None:
+        """Be found at the socket, and log in. Raises AlreadyRunning, ConfigError, a refusal."""
+        from chatixia.assembly.wiring import api_key_connection, open_connection
+        from chatixia.sidecar.server import SidecarServer
+        from chatixia.sidecar.sockets import private_folder
+
+        from .choice import SkillChoice
+        from .files import ArtifactFolder
+
+        loaded = self._settings.loaded
+        connection: AgentConnection = api_key_connection(
+            self._settings, self.name
+        ) or await open_connection(
+            self._settings,
+            self.name,
+            description=loaded.manifest.description if loaded is not None else "",
+            on_fault=self._failed,
+        )
+        self._connection = connection
+        try:
+            private_folder(self._path.parent)
+            self._files = ArtifactFolder(self._path.with_name(f"{self._path.name}.files"))
+            self._server = SidecarServer(
+                connection,
+                self._files,
+                any_skill=SkillChoice(connection.port),
+                on_hello=self._greeted,
+            )
+            self._server.begin()
+            await self._server.listen(self._path, tcp=self._tcp)
+            self._files.open()
+            await connection.start()
+            await connection.online(ONLINE_S)
+        except (RegistryUnreachable, Overloaded, Unavailable):
+            return  # the login goes on trying
+        except BaseException:
+            await self.stop()
+            raise
+
+    def _failed(self, error: MeshError) -> None:
+        self._fault = error
+        self.on_fault()
+
+    def _greeted(self, hello: IpcHelloPayload) -> None:
+        names = ", ".join(skill.name for skill in hello.skills or ()) or "none"
+        self._on_line(self._state(f"skills: {names}"))
+
+    async def online(self, timeout: float) -> None:
+        """Until the login stands."""
+        if self._connection is not None:
+            await self._connection.online(timeout)
+
+    async def stop(self) -> None:
+        """Let what runs end, say goodbye, and be found no more."""
+        connection, self._connection = self._connection, None
+        server, self._server = self._server, None
+        if connection is None:
+            return
+        try:
+            await connection.drain(self.grace)
+        finally:
+            if server is not None:
+                await server.stop()
+            await connection.stop()
+            if self._files is not None:
+                self._files.close()
+
+    def banner(self) -> str:
+        """One line for the person who started it."""
+        return self._state(f"socket: {self._path}")
+
+    def _state(self, what: str) -> str:
+        connection = self._connection
+        if connection is None:
+            return f"  {self.name}  stopped"
+        state = "online" if connection.is_online else "waiting for the registry"
+        url = connection.url.partition("://")[2].rstrip("/")
+        return (
+            f"  {self.name}  {state}  {what}  key {connection.key}  "
+            f"registry {connection.label} ({url})"
+        )
+
+
+def at(target: str) -> LoadedManifest | None:
+    """The manifest that ``target`` names: a folder's, or that file; None for no target.
+
+    Only the described variables of ``.env`` count for a sidecar: no code and no secret is loaded.
+    """
+    if not target:
+        return None
+    from chatixia.agent import manifest
+
+    return manifest.load(Path(target))
+
+
+def settings_of(loaded: LoadedManifest | None, name: str, **flags: Any) -> ResolvedSettings:
+    """What is in force for a sidecar. Raises ConfigError where no agent is named.
+
+    ``SIGNALING_URL`` of the described contract names the registry where nothing else does.
+    """
+    from chatixia.assembly.run.settings import resolve
+
+    settings = resolve({**flags, "name": name or None}, loaded)
+    if settings.is_default("registry") and (url := os.environ.get("SIGNALING_URL")):
+        settings = resolve({**flags, "name": name or None, "registry": _registry(url)}, loaded)
+    if not settings["name"]:
+        raise ConfigError(
+            "A sidecar needs its agent's name: a folder with agent.yaml, --name, or"
+            " CHATIXIA_AGENT_ID."
+        )
+    if not is_agent_id(settings["name"]):
+        name = settings["name"]
+        raise ConfigError(f"{name[:80]!r} cannot name an agent: {id_problem(name)}.")
+    return settings
+
+
+def _registry(url: str) -> str:
+    """The registry behind the address of its WebSocket."""
+    parts = urlsplit(url)
+    scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
+    return f"{scheme}://{parts.netloc}"
+
+
+def socket_path(settings: ResolvedSettings, chosen: str = "") -> Path:
+    """Where the socket is: ``chosen``, the setting, or a place of this user's own."""
+    named = chosen or settings["sidecar.socket"]
+    if named:
+        return Path(named).absolute()
+    return runtime_folder() / f"{settings['name']}.sock"
+
+
+def runtime_folder() -> Path:
+    """A folder of this user alone, for what lives as long as a process. Not made here."""
+    place = os.environ.get("XDG_RUNTIME_DIR", "")
+    if place:
+        return Path(place) / "chatixia"
+    user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
+    return Path(tempfile.gettempdir()) / f"chatixia-{user}"

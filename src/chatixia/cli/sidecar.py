@@ -1,0 +1,42 @@
+"""``chatixia sidecar``: the peer of one agent behind a private socket, until Ctrl-C."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from .common import Console, common
+
+if TYPE_CHECKING:
+    from chatixia.assembly.sidecar.process import SidecarProcess
+
+
+@click.command()
+@click.argument("target", default="")
+@click.option("--name", default="", metavar="AGENT", help="The agent, where no TARGET names it.")
+@click.option("--socket", default="", metavar="PATH", help="Where the socket is.")
+@click.option("--tcp", is_flag=True, help="Listen on a port of 127.0.0.1; PATH leads there.")
+@click.option("--supervised", is_flag=True, hidden=True, help="Tell of the program alone.")
+@common
+def sidecar(
+    console: Console, target: str, name: str, socket: str, tcp: bool, supervised: bool
+) -> None:
+    """Run the peer of an agent whose program is in any language, behind a private socket.
+
+    TARGET is the agent's folder or its agent.yaml. The program finds the socket by CHATIXIA_SOCKET.
+    """
+    from chatixia.assembly.run.running import run as serve
+    from chatixia.assembly.sidecar.process import SidecarProcess, at, settings_of, socket_path
+    from chatixia.client.loop import fast_loop
+
+    settings = settings_of(at(target), name, mesh=console.mesh or None)
+    process = SidecarProcess(settings, socket_path(settings, socket), tcp=tcp, on_line=console.say)
+    tell = (lambda line: None) if supervised else (lambda line: _tell(console, process, line))
+    serve([process], tell, loop=fast_loop())
+
+
+def _tell(console: Console, process: SidecarProcess, line: str) -> None:
+    console.say(line)
+    if console.as_json:
+        console.data("sidecar", {"agent": process.name, "socket": str(process.path)})

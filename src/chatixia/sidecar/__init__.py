@@ -1,0 +1,1 @@
+"""A peer behind a private socket, for a program in any language (docs/ipc.md)."""

@@ -32,7 +32,11 @@ def sidecar(
 
     settings = settings_of(at(target), name, mesh=console.mesh or None)
     process = SidecarProcess(settings, socket_path(settings, socket), tcp=tcp, on_line=console.say)
-    tell = (lambda line: None) if supervised else (lambda line: _tell(console, process, line))
+
+    def tell(line: str) -> None:
+        if not supervised or process.serves:
+            _tell(console, process, line)
+
     serve([process], tell, loop=fast_loop())
 
 

@@ -228,7 +228,11 @@ class SidecarClient:
             self._open.pop(number, None)
         if not waiter.done():
             raise ConnectionResetError("the sidecar hung up")
-        self.welcome = _welcome.decode(waiter.result().value)
+        waiter.result()
+
+    def _greeted(self, line: ClientLine, result: ResultPayload) -> None:
+        """The answer to hello: requests may follow in the same batch, and are answered by it."""
+        self.welcome = _welcome.decode(result.value)
         self.line = line
         self._connected.set()
 
@@ -254,6 +258,8 @@ class SidecarClient:
             command = self._open.pop(event.id, None)
             if command is not None and not command.waiter.done():
                 command.waiter.set_result(event.payload)
+                if line is not self.line:
+                    self._greeted(line, event.payload)
         elif kind is ErrorEvent:
             self._failed(event)
         else:

@@ -195,6 +195,17 @@ async def test_the_end_of_the_sidecar_ends_what_it_asked_for(tmp_path: Path):
         assert (await one.ask("forecast", b'{"city":"Oslo"}')).value == b'{"city":"Oslo"}'
 
 
+async def test_a_request_that_waited_is_answered_in_the_batch_of_the_hello(tmp_path: Path):
+    async with sidecar(tmp_path) as rig:
+        waiting = [rig.ask(incoming(body=b'{"city":"Oslo"}')) for _ in range(20)]
+        agent, port = weather(), SidecarPort(rig.path, "weather")
+        agent.attach(port)
+        await port.start()
+        await asyncio.wait_for(asyncio.gather(*(task for _, task in waiting)), 10)
+        assert {answers.value for answers, _ in waiting} == {b'{"city":"Oslo"}'}
+        await port.stop()
+
+
 async def test_a_drain_waits_for_what_runs(tmp_path: Path):
     async with served(tmp_path) as one:
         one.rig.ask(incoming("waits", b"{}"))

@@ -47,6 +47,7 @@ class SidecarProcess:
         self.on_fault: Callable[[], None] = lambda: None
         self._settings, self._path, self._tcp = settings, path, tcp
         self._on_line = on_line
+        self._serves = ""
         self._fault: MeshError | None = None
         self._connection: AgentConnection | None = None
         self._server: SidecarServer | None = None
@@ -56,6 +57,11 @@ class SidecarProcess:
     def path(self) -> Path:
         """Where its socket is."""
         return self._path
+
+    @property
+    def serves(self) -> str:
+        """What its program serves, "" while there is none."""
+        return self._serves
 
     @property
     def fault(self) -> MeshError | None:
@@ -89,6 +95,7 @@ class SidecarProcess:
                 self._files,
                 any_skill=SkillChoice(connection.port),
                 on_hello=self._greeted,
+                on_left=self._left,
             )
             self._server.begin()
             await self._server.listen(self._path, tcp=self._tcp)
@@ -107,7 +114,11 @@ class SidecarProcess:
 
     def _greeted(self, hello: IpcHelloPayload) -> None:
         names = ", ".join(skill.name for skill in hello.skills or ()) or "none"
-        self._on_line(self._state(f"skills: {names}"))
+        self._serves = f"skills: {names}"
+        self._on_line(self.banner())
+
+    def _left(self) -> None:
+        self._serves = ""
 
     async def online(self, timeout: float) -> None:
         """Until the login stands."""
@@ -131,10 +142,7 @@ class SidecarProcess:
 
     def banner(self) -> str:
         """One line for the person who started it."""
-        return self._state(f"socket: {self._path}")
-
-    def _state(self, what: str) -> str:
-        connection = self._connection
+        connection, what = self._connection, self._serves or f"socket: {self._path}"
         if connection is None:
             return f"  {self.name}  stopped"
         state = "online" if connection.is_online else "waiting for the registry"

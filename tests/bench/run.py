@@ -28,7 +28,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 from chatixia.testing.registry import RegistryProcess  # noqa: E402
 
-ROUNDS = 1 if ALONE else 5
+ROUNDS = int(os.environ.get("ROUNDS", "1" if ALONE else "5"))
 PROCESSES = 4
 """That a crowd of agents is in."""
 Row = dict[str, float]
@@ -196,6 +196,48 @@ def part_call() -> Row:
         contenders = {"call": lambda: ours.ask("call"), **({} if ALONE else others)}
         found = alternating(contenders)
     return {f"{name}.{key}": value for name, row in found.items() for key, value in row.items()}
+
+
+def part_sidecar(calm: float = 5.0) -> Row:
+    """Program, sidecar, link, sidecar, program; and what an idle sidecar has for itself."""
+    with mesh() as ours, tempfile.TemporaryDirectory(prefix="chatixia-") as place:
+        paths = {name: f"{place}/{name}.sock" for name in ("asks", "serves")}
+        words = ["-m", "chatixia.cli", "sidecar", "--supervised"]
+        sides = [
+            background(ours, *words, "--name", name, "--socket", path)
+            for name, path in paths.items()
+        ]
+        program = background(ours, "-m", "tests.bench.lines", "serve", paths["serves"])
+        try:
+            assert program.stdout and program.stdout.readline().strip() == "serves"
+            time.sleep(calm)
+            mb = memory_mb(sides[1].pid, "Private_Dirty")
+            pids = [str(one.pid) for one in (*sides, program)]
+            lines = ("-m", "tests.bench.lines", "ask", paths["asks"], "serves", *pids)
+            others = {"engine": lambda: run("-m", "tests.bench.rpc_wrtc", "--coalesce")}
+            contenders = {
+                "sidecar": lambda: run(*lines, env=ours.env),
+                **({} if ALONE else others),
+            }
+            found = alternating(contenders)
+        finally:
+            for process in (program, *sides):
+                process.terminate()
+                process.communicate(timeout=20)
+    row = {f"{name}.{key}": value for name, row in found.items() for key, value in row.items()}
+    return row | {"sidecar.mb": mb}
+
+
+def background(ours: Mesh, *command: str) -> subprocess.Popen[str]:
+    """A process that lives as long as the part."""
+    return subprocess.Popen(
+        [sys.executable, *command],
+        cwd=ROOT,
+        env=environment(ours.env),
+        stdout=subprocess.PIPE,
+        stderr=ours.log,
+        text=True,
+    )
 
 
 def part_link() -> Row:
@@ -395,6 +437,7 @@ def part_idle() -> Row:
 
 PARTS: dict[str, Callable[[], Row]] = {
     "call": part_call,
+    "sidecar": part_sidecar,
     "link": part_link,
     "idle": part_idle,
     "bulk": part_bulk,
@@ -419,6 +462,14 @@ RATIOS = (
     ("HTTP's p50 / call p50", "http.p50_ms", "call.p50_ms", ""),
     ("relay p50 / NATS's", "relay.p50_ms", "nats.p50_ms", "<= 1.8"),
     ("relayed calls/s with 32 in flight / NATS's", "relay.per_s_32", "nats.per_s_32", ">= 1.2"),
+    ("sidecar p50 / yardstick's", "sidecar.p50_ms", "engine.p50_ms", "<= 1.8, 2.2 on asyncio"),
+    (
+        "its calls/s with 32 in flight / yardstick's",
+        "sidecar.per_s_32",
+        "engine.per_s_32",
+        ">= 0.40",
+    ),
+    ("its calls/s with 128 in flight / same", "sidecar.per_s_128", "engine.per_s_32", ">= 0.85"),
     ("bulk / engine's", "bulk.mb_s", "engine.bulk_mb_s", ""),
     ("artifact / engine's", "artifact.mb_s", "engine.bulk_mb_s", ">= 0.8"),
     ("loss: artifact / TCP's", "loss.1pct_50ms.mb_s", "loss.1pct_50ms.tcp_mb_s", ""),
@@ -439,6 +490,8 @@ GOALS = {
     "ask.bystander_p99_ms": "< 20",
     "agent.rss_mb": "< 60",
     "agent.private_mb": "<= 32",
+    "sidecar.cpu_us": "<= 100",
+    "sidecar.mb": "<= 30",
     "cli.help_ms": "< 150",
     "import_ms": "< 100",
 }

@@ -108,9 +108,9 @@ async def test_what_a_batch_causes_is_one_write(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(protocol, "receive", lambda line: protocol.write(b"answer"))
     protocol.data_received((STATUS + b"\n") * 3)
     assert writes == [b"answer\nanswer\nanswer\n"]
-    protocol._several = False
     protocol.write(b"alone")
     assert writes[1:] == [b"alone\n"]
+    monkeypatch.setattr(protocol, "alone", lambda: False)
     protocol.write(b"b")
     protocol.write(b"c")
     assert writes[2:] == []

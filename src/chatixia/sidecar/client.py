@@ -85,6 +85,10 @@ class ClientLine(LineProtocol):
         """An event that cannot be read: a newer sidecar's, or a defect; it is left out."""
         log.warning("a line of the sidecar cannot be read: %s", error.message)
 
+    def alone(self) -> bool:
+        """Whether one command is open, at most."""
+        return self._client.open <= 1
+
     def lost(self) -> None:
         """The connection is over."""
         if not self.ended.done():
@@ -278,6 +282,11 @@ class SidecarClient:
                 self.refusal = error
         elif not command.waiter.done():
             command.waiter.set_exception(error)
+
+    @property
+    def open(self) -> int:
+        """Commands that wait for their end."""
+        return len(self._open)
 
     async def ready(self, seconds: float) -> ClientLine:
         """The connection, once there is one. Raises Unavailable after ``seconds``, Overloaded."""

@@ -1,7 +1,7 @@
 """JSON lines over a stream socket, either side: batches are read at once, and one write follows.
 
-What is sent while a batch is read goes out in one write at its end. Elsewhere a lone line goes out
-at once, and several of one turn of the loop in one write at its end.
+What is sent while a batch is read goes out in one write at its end. Elsewhere a line goes out at
+once where nothing else is under way, and otherwise with all others of its turn of the loop.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class LineProtocol(asyncio.Protocol):
         self._decode_lines = lines.decode_lines
         self._reader = LineReader()
         self._unwritten: list[bytes] = []
-        self._reading = self._scheduled = self._several = False
+        self._reading = self._scheduled = False
         self.loop = asyncio.get_running_loop()
         self.transport: asyncio.Transport | None = None
         self.full = False
@@ -88,6 +88,10 @@ class LineProtocol(asyncio.Protocol):
     def drained(self) -> None:
         """The reader has caught up."""
 
+    def alone(self) -> bool:
+        """Whether nothing else is under way, so that a line need not wait for others."""
+        return True
+
     # -- sending
 
     def send(self, line: msgspec.Struct) -> None:
@@ -98,13 +102,12 @@ class LineProtocol(asyncio.Protocol):
         """The same, encoded already."""
         self._unwritten.append(line)
         if self._reading or self._scheduled:
-            self._several = True
             return
-        self._scheduled = True
-        self.loop.call_soon(self._turn)
-        if not self._several:
+        if self.alone():
             self.flush()
-        self._several = False
+        else:
+            self._scheduled = True
+            self.loop.call_soon(self._turn)
 
     def _turn(self) -> None:
         self._scheduled = False

@@ -117,6 +117,10 @@ class ProgramConnection(LineProtocol):
         self._table.detach(self)
         self._references.close()
 
+    def alone(self) -> bool:
+        """Whether one call or one request is open, at most."""
+        return len(self._runner) + len(self._table.open) <= 1
+
     def finish(self, error: MeshError) -> None:
         """Tell it why, end what it had open, and close."""
         self._runner.end(error)

@@ -45,7 +45,7 @@ class Pair:
                 continue
             if parent == self.run.pid and word.encode() in words:
                 return int(path.name)
-        return 0
+        raise AssertionError(f"no {word} runs")
 
     @property
     def sidecar(self) -> int:

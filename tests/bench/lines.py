@@ -18,10 +18,11 @@ import msgspec
 
 from chatixia.client.loop import fast_loop
 from chatixia.errors import from_wire
+from chatixia.sidecar.client import events
 from chatixia.sidecar.lines import LineProtocol
 from chatixia.wire import ipc
 from chatixia.wire.base import encode
-from chatixia.wire.ipc_events import ErrorEvent, RequestEvent, ResultEvent, events
+from chatixia.wire.ipc_events import ErrorEvent, RequestEvent, ResultEvent
 from chatixia.wire.peer import SkillInfo
 from tests.bench.measure import LOADED, PAYLOAD, cpu_seconds, measure, rate, say
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from chatixia.wire import ipc_events
-from chatixia.wire.base import encode
+from chatixia.wire.base import decoder, encode
 from tests.wire.test_ipc import FOLDER, tags
 
+events = decoder(ipc_events.Event)
 LINES = (FOLDER / "events.jsonl").read_bytes().splitlines()
 DESCRIBED = ("message", "peer_connected", "peer_disconnected", "peer_list")
 PAGE = Path(__file__).parents[2] / "docs" / "ipc.schema.json"
@@ -18,7 +19,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "ipc.schema.json"
 
 @pytest.mark.parametrize("line", LINES)
 def test_each_golden_line_is_read_and_written_as_it_stands(line: bytes):
-    assert encode(ipc_events.events.decode(line)) == line
+    assert encode(events.decode(line)) == line
 
 
 def test_each_event_has_a_golden_line_and_the_described_ones_are_among_them():

@@ -8,6 +8,12 @@ from __future__ import annotations
 import sys
 
 
+def sidecar() -> None:
+    """``chatixia-sidecar``, the described name of ``chatixia sidecar``."""
+    sys.argv[1:1] = ["sidecar"]
+    main()
+
+
 def main() -> None:
     """Run the command line and leave with its exit code (api.md section 2)."""
     from .failure import guarded

@@ -22,7 +22,7 @@ from chatixia.errors import (
     from_wire,
 )
 from chatixia.wire import ipc
-from chatixia.wire.base import decode, encode
+from chatixia.wire.base import decode, decoder, encode
 from chatixia.wire.ipc_events import (
     ChallengeEvent,
     ErrorEvent,
@@ -33,7 +33,6 @@ from chatixia.wire.ipc_events import (
     ProofEvent,
     ResultEvent,
     ResultPayload,
-    events,
 )
 from chatixia.world import World
 
@@ -50,6 +49,7 @@ LATE_S: Final = 0.25
 MAX_UNSENT: Final = 1024
 """Commands that wait for a connection."""
 
+events: Final = decoder(Event)
 OF_COMMANDS: Final = (ItemEvent, ProgressEvent)
 """Events that belong to a command of the program."""
 _welcome: Final = msgspec.json.Decoder(IpcWelcome)

@@ -228,7 +228,6 @@ Event = (
 )
 
 commands: Final = decoder(Command)
-events: Final = decoder(Event)
 
 
 def schema() -> dict[str, Any]:

@@ -6,11 +6,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from chatixia.client.anyone import AnyHandle
-from chatixia.client.call_context import CallContext
-from chatixia.client.directory import AgentDirectory
-from chatixia.client.handle import checked
-from chatixia.client.value import encode
 from chatixia.core import names
 from chatixia.core.ports import CallAnswer, MeshPort
 from chatixia.errors import BadArguments
@@ -19,15 +14,19 @@ from chatixia.wire.ipc import AnyPayload
 from chatixia.world import REAL, World
 
 if TYPE_CHECKING:
+    from chatixia.client.anyone import AnyHandle
+    from chatixia.client.call_context import CallContext
+    from chatixia.client.directory import AgentDirectory
     from chatixia.sidecar.ports import Cause
 
 
 class SkillChoice:
-    """Calls a skill of whoever has it (``sidecar.ports.AnySkillCaller``)."""
+    """Calls a skill of whoever has it (``sidecar.ports.AnySkillCaller``). The client's modules are
+    loaded by the first call: a sidecar that chooses nobody is 1 MB smaller."""
 
     def __init__(self, port: MeshPort, world: World = REAL) -> None:
-        self._context = CallContext(port, world)
-        self._directory = AgentDirectory(self._context)
+        self._port, self._world = port, world
+        self._root: tuple[CallContext, AgentDirectory] | None = None
 
     async def __call__(self, payload: AnyPayload, cause: Cause) -> CallAnswer:
         """One answer. Raises what ``mesh.any(skill)`` raises, BadArguments."""
@@ -36,15 +35,10 @@ class SkillChoice:
         args = msgspec.json.decode(payload.args)
         if not isinstance(args, dict):
             raise BadArguments("The arguments of a skill are an object.")
-        until = None
-        if cause.left is not None:
-            until = self._context.world.monotonic() + cause.left
-        context = self._context.derive(
-            path=cause.path, deadline=until, traceparent=cause.traceparent
-        )
-        options = checked(payload.timeout, payload.idempotent, payload.queue)
-        handle = AnyHandle(context, self._directory, names.skill(payload.skill), options)
+        handle = self._handle(payload, cause)
         reply = await handle.call(payload.skill, args)
+        from chatixia.client.value import encode
+
         return CallAnswer(
             encode(reply.value),
             reply.via,
@@ -55,3 +49,18 @@ class SkillChoice:
             reply.why,
             reply.tried_ms,
         )
+
+    def _handle(self, payload: AnyPayload, cause: Cause) -> AnyHandle:
+        from chatixia.client.anyone import AnyHandle
+        from chatixia.client.call_context import CallContext
+        from chatixia.client.directory import AgentDirectory
+        from chatixia.client.handle import checked
+
+        if self._root is None:
+            context = CallContext(self._port, self._world)
+            self._root = context, AgentDirectory(context)
+        root, directory = self._root
+        until = None if cause.left is None else self._world.monotonic() + cause.left
+        context = root.derive(path=cause.path, deadline=until, traceparent=cause.traceparent)
+        options = checked(payload.timeout, payload.idempotent, payload.queue)
+        return AnyHandle(context, directory, names.skill(payload.skill), options)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from pathlib import Path
-from tempfile import mkdtemp
 
-from chatixia.client.artifact import Artifact
 from chatixia.client.artifact_sources import FileSource
 from chatixia.core.ports import ArtifactFeed, ArtifactSource
 from chatixia.errors import BadArguments, ConfigError, NotFound
@@ -31,6 +28,8 @@ class ArtifactFolder:
 
     def close(self) -> None:
         """Remove it with all that is in it."""
+        import shutil
+
         shutil.rmtree(self._place, ignore_errors=True)
 
     @property
@@ -51,6 +50,11 @@ class ArtifactFolder:
 
     async def save(self, feed: ArtifactFeed) -> str:
         """Bring an artifact into it, each into a folder of its own; the path."""
+        import shutil
+        from tempfile import mkdtemp
+
+        from chatixia.client.artifact import Artifact
+
         artifact = Artifact.received(feed) if feed.info.data is None else Artifact.inline(feed.info)
         place = Path(mkdtemp(prefix="in-", dir=self._place))
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -206,5 +205,7 @@ def runtime_folder() -> Path:
     place = os.environ.get("XDG_RUNTIME_DIR", "")
     if place:
         return Path(place) / "chatixia"
+    import tempfile
+
     user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
     return Path(tempfile.gettempdir()) / f"chatixia-{user}"

@@ -8,7 +8,9 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Any
 
@@ -58,6 +60,13 @@ class Pair:
     def lines(self, word: str) -> list[int]:
         text = self.ledger.read_text() if self.ledger.exists() else ""
         return [int(line.split()[1]) for line in text.splitlines() if line.startswith(word)]
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A socket's path has at most 100 bytes, and the usual folder's is longer than that."""
+    with TemporaryDirectory(prefix="cx-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 def behind(net: TestMesh, tmp_path: Path, **env: str) -> Pair:

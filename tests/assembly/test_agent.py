@@ -108,7 +108,7 @@ async def test_start_and_stop_again(registry: RegistryHarness):
 
 async def test_a_cancelled_start_leaves_nothing_behind(registry: RegistryHarness):
     agent = weather()
-    for turns in range(4):
+    for turns in range(12):
         starting = asyncio.create_task(agent.start())
         for _ in range(turns):
             await asyncio.sleep(0)

@@ -182,7 +182,7 @@ FAULTS: list[Fault] = [
         "no-text",
         "a word that is no text is refused before anything is sent",
         {"chatixia.cli.failure:refuse_no_text": always(None)},
-        ("tests/cli/test_streams.py::test_words_that_are_no_text",),
+        ("tests/cli/test_streams.py::test_words_that_are_no_text[words0]",),
     ),
     Fault(
         "folder-called-tilde",

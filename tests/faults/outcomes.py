@@ -80,7 +80,6 @@ FAULTS: list[Fault] = [
             "tests/client/test_anyone.py::test_what_one_may_have_done_stays_unknown_whatever_the_others_say",
             "tests/peer/tasks/test_submitter.py::test_a_call_whose_submit_was_lost_ends_unknown_whatever_came_after",
             "tests/assembly/remote/test_port.py::test_a_second_login_that_fails_does_not_make_a_lost_answer_definite",
-            "tests/assembly/remote/test_api_key_agent.py::test_once_it_may_be_in_the_queue_a_call_never_ends_definite",
             f"{ACC}::test_a_submit_whose_answer_was_lost_gets_it_by_its_key[1]",
             f"{ACC}::test_while_the_registry_stays_away_a_lost_answer_is_an_unknown_outcome[1]",
         ),

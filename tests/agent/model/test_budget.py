@@ -86,7 +86,7 @@ async def test_n_at_once_exceed_a_budget_by_n_requests_at_most(slots: int):
 
     async def slot() -> None:
         run = spender.run()
-        while True:
+        for _ in range(100):
             await run.before(50)
             await asyncio.sleep(0)
             await run.after(USED)

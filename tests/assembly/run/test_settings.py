@@ -14,7 +14,7 @@ from chatixia.errors import ConfigError
 @pytest.fixture
 def loaded(tmp_path: Path) -> LoadedManifest:
     (tmp_path / "agent.yaml").write_text(
-        "name: a\nengine: wrtc\nslots: 3\nmodel: m\nsidecar: {socket: x}"
+        "name: a\nengine: wrtc\nslots: 3\nmodel: m\nsidecar: {binary: x}"
     )
     (tmp_path / ".env").write_text("CHATIXIA_ENGINE=aiortc\nCHATIXIA_TEST_FILLED=yes")
     return load(tmp_path)
@@ -39,7 +39,7 @@ def test_manifest_profile_and_default(loaded: LoadedManifest):
     assert (found["slots"], found.source("slots")) == (3, f"{loaded.path}, line 3")
     assert (found["registry"], found.source("registry")) == ("http://127.0.0.1:1", "profile")
     assert found.is_default("max_turns")
-    assert found.notes == ["agent.yaml: sidecar.socket is not used yet"]
+    assert found.notes == ["agent.yaml: sidecar.binary is not used yet"]
     assert {value.key for value in found} == set(defaults())
 
 

@@ -31,9 +31,12 @@ from chatixia.peer.control.login import (
     numbers_of,
     read,
 )
+from chatixia.peer.control.session import Signaling
+from chatixia.wire.peer import SkillInfo
 from chatixia.wire.signaling import (
     MAX_FROM_REGISTRY,
     Challenge,
+    Heartbeat,
     PeerList,
     Ping,
     Register,
@@ -231,3 +234,23 @@ def test_several_reasons_are_a_refusal_only_if_all_are():
     assert not _refused(OSError(text % errno.EHOSTUNREACH))
     assert not _refused(OSError("something else"))
     assert not _refused(TimeoutError())
+
+
+async def test_what_changes_while_a_login_is_made_is_told_once_it_stands():
+    async with front() as door:
+        identity = me(door.url)
+        sign = identity.sign
+
+        def signing(context: str, data: bytes) -> bytes:
+            made.heartbeat(2, [SkillInfo("late")])  # what registers is written by now
+            return sign(context, data)
+
+        identity.sign = signing
+        made = Signaling(identity)
+        made.heartbeat(1, [SkillInfo("early")])
+        made.start()
+        await made.online(20)
+        assert [skill.name for skill in door.logins[0].skills] == ["early"]
+        await door.until(lambda: door.got)
+        assert door.got == [Heartbeat(2, [SkillInfo("late")])]
+        await made.stop()

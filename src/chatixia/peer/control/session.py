@@ -127,6 +127,8 @@ class Signaling:
         self._certificate = b""
         self._verbs = VerbRequests(self.send)
         self._skills: list[SkillInfo] = []
+        self._registered: tuple[int, list[SkillInfo]] = (0, [])
+        """Slots and skills as the login under way or standing names them."""
         self._slots = 0
         self._up = self._leaving = self._nobody = self._busy = False
         self._end: MeshError | None = None
@@ -351,6 +353,7 @@ class Signaling:
 
     def _register(self) -> Register:
         description, hostname, mode = self._shown
+        self._registered = self._slots, self._skills
         return Register(
             self._me.id,
             incarnation=self._me.incarnation,
@@ -370,6 +373,8 @@ class Signaling:
         self._reset_relay()
         self._up, self.refusal, self._end, self._last_refusal = True, None, None, ""
         self._busy = False
+        if self._registered != (self._slots, self._skills):  # changed while the login was made
+            self.send(Heartbeat(self._slots, list(self._skills)))
         self.url, self.epoch = line.url, line.welcome.epoch
         self._certificate = certificate(line.ws)
         self._liveness.begin(line.ws)

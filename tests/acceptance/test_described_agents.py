@@ -122,8 +122,10 @@ def test_ctrl_c_closes_the_stream_of_the_provider(mesh: Procs):
             inner = handler.do_POST  # type: ignore[attr-defined]
 
             def do_post(this: Any) -> None:
-                inner(this)
-                closed.set()
+                try:
+                    inner(this)
+                finally:  # the write may meet the closed socket before anything else notices
+                    closed.set()
 
             handler.do_POST = do_post  # type: ignore[attr-defined]
             return handler

@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Generator, Iterator
 from typing import Any
@@ -35,6 +36,9 @@ INTEGRATION = (
 )
 """Where tests start engines, servers or processes; `make unit` leaves them out, and commands that
 are typed at a registry."""
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts background jobs deaf to Ctrl-C, and each process of a test would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 CUT_OFF = os.environ.get("CHATIXIA_CUT_OFF") == "1"  # set by scripts/isolated.sh
 
 

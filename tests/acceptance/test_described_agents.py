@@ -137,7 +137,7 @@ def test_ctrl_c_closes_the_stream_of_the_provider(mesh: Procs):
         assert half.wait(30)
         assert not closed.is_set()
         asked.popen.send_signal(signal.SIGINT)
-        assert closed.wait(60), asked.output
+        assert closed.wait(30), asked.output
         assert asked.wait(30) == 130
 
 

@@ -52,7 +52,7 @@ class RequestAnswers:
             incoming.skill,
             incoming.body,
             incoming.stream,
-            incoming.path,  # type: ignore[arg-type]  # a tuple is written as a list is
+            list(incoming.path),
             left,
             incoming.traceparent,
             incoming.via,

@@ -113,8 +113,8 @@ class DescribedRequests:
         if incoming.kind == "prompt":
             message = MeshMessage("agent_prompt", rid, caller, me, incoming.body)
         else:
-            payload = {"skill": incoming.skill, "message": _text(incoming.body)}
-            payload["args"] = incoming.body  # type: ignore[assignment]
+            text = _text(incoming.body)
+            payload = {"skill": incoming.skill, "message": text, "args": incoming.body}
             message = MeshMessage("task_request", rid, caller, me, msgspec.Raw(encode(payload)))
         message.path, message.traceparent = list(incoming.path[:-1]), incoming.traceparent
         self._write(event(caller, message))

@@ -7,6 +7,7 @@ once where nothing else is under way, and otherwise with all others of its turn 
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from typing import Any, Final, cast
 
 import msgspec
@@ -57,7 +58,7 @@ class LineReader:
         self._parts.append(rest)
 
 
-class LineProtocol(asyncio.Protocol):
+class LineProtocol(asyncio.Protocol, ABC):
     """One end of a connection. A subclass has :meth:`receive`, :meth:`reject`, :meth:`lost`.
 
     ``lines``: a decoder of the lines that come. ``full``: the reader of what we send is behind.
@@ -75,9 +76,9 @@ class LineProtocol(asyncio.Protocol):
 
     # -- what a subclass does
 
+    @abstractmethod
     def receive(self, line: Any) -> None:
         """A line came."""
-        raise NotImplementedError
 
     def reject(self, line: bytes, error: MeshError) -> None:
         """A line came that cannot be read. TooLarge: the connection is being closed."""

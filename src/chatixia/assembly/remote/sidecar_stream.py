@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -38,7 +38,7 @@ class SidecarStream:
         self._number = 0
         self._waiter: asyncio.Future[ResultPayload] | None = None
         self._used = 0
-        self._reader: AsyncIterator[bytes] | None = None
+        self._reader: AsyncGenerator[bytes, None] | None = None
         self.via = ""
         self.arrived = 0
         self.event = b""
@@ -63,7 +63,7 @@ class SidecarStream:
         if changed is not None and not changed.done():
             changed.set_result(None)
 
-    async def _read(self) -> AsyncIterator[bytes]:
+    async def _read(self) -> AsyncGenerator[bytes, None]:
         line = await self._client.ready(self._outgoing.timeout)
         command = await self._command(self._outgoing)
         self._number, waiter = self._client.begin(line, command, self._outgoing.timeout, self._hear)
@@ -101,7 +101,7 @@ class SidecarStream:
         """Cancel the far end unless it already ended."""
         self._leave()
         if self._reader is not None:
-            await self._reader.aclose()  # type: ignore[attr-defined]
+            await self._reader.aclose()
 
 
 def advance(outgoing: Outgoing, event: Any) -> None:

@@ -310,6 +310,18 @@ def test_a_try_to_an_earlier_process_ends_when_the_new_one_is_known():
     assert side.present(TWO, 0.1) == ["CloseConnection", "CreateOffer"]
 
 
+def test_an_open_path_to_an_earlier_process_lives_until_the_present_one_has_proved_itself():
+    side = opened(offering(), 0.1)
+    old = side.link.open
+    assert side.present(TWO, 1.0) == ["CreateOffer"]
+    assert side.sink[0].incarnation == TWO
+    assert (side.link.open, side.link.session) == (old, ONE), "a registry's word ends nothing"
+    asking = Side("bob", "alice")
+    asking.offered(ONE, 1, 0.0)
+    opened(asking)
+    assert asking.present(TWO, 1.0) == ["RequestOffer"]
+
+
 # -- paths that die
 
 

@@ -119,6 +119,14 @@ def keeping(original: Any) -> Any:
 
 FAULTS: list[Fault] = [
     Fault(
+        "old-process-awaited",
+        "a peer that starts anew is linked with before its old path has been given up",
+        {"chatixia.core.link:Link.renew": lambda original: lambda *_: None},
+        (
+            "tests/core/test_link.py::test_an_open_path_to_an_earlier_process_lives_until_the_present_one_has_proved_itself",
+        ),
+    ),
+    Fault(
         "path-is-peer",
         "a call outlives its path",
         {"chatixia.core.verdict:TABLE": mourning},

@@ -84,10 +84,8 @@ class Link:
         self._doubt: MeshError | None = None
         self._clean = False
         self._lost_at: float | None = None
-        self._switched_at = 0.0
         self._keys = 0
-        self._quiet_at = 0.0
-        self._revive_until = 0.0
+        self._switched_at = self._quiet_at = self._revive_until = 0.0
 
     @property
     def trying(self) -> PathAttempt | None:
@@ -195,6 +193,8 @@ class Link:
                     slot.next_at = now
             if self.session and self.session != incarnation and not self.open:
                 self._report_departure(sink)
+            if self.open and self.open.incarnation != incarnation:
+                self.renew(now, sink)  # only the hello of the new process ends the old session
         wanted = any(slot.wanted for slot in self.slots)
         if now < self._revive_until and not self.open and not wanted:
             self.want(now, sink)
@@ -369,10 +369,11 @@ class Link:
             self._give_up(slot, error, sink)
 
     def renew(self, at: float, sink: Sink) -> None:
-        """This host has other addresses: another path of the best kind, beside what is open."""
+        """Another path of the best kind, beside what is open: this host has other addresses, or the
+        peer another process."""
         slot = self.slots[0]
         if slot.trying and slot.trying.local:
-            self._end_try(slot, "this host has other addresses", sink)
+            self._end_try(slot, "a newer one is tried", sink)
         if slot.open or slot.wanted:
             slot.want(at)
 

@@ -19,6 +19,7 @@ import pytest
 from chatixia import Artifact
 from chatixia.errors import MeshError
 from tests.acceptance.harness import TestMesh
+from tests.lab.leaks import found_in_memory, new_marker
 from tests.lab.procs import Process
 from tests.until import until
 
@@ -69,12 +70,14 @@ def tmp_path() -> Iterator[Path]:
         yield Path(folder)
 
 
-def behind(net: TestMesh, tmp_path: Path, **env: str) -> Pair:
-    """Start the agent's folder."""
+def behind(net: TestMesh, tmp_path: Path, secret: str = "", **env: str) -> Pair:
+    """Start the agent's folder; ``secret`` stands in its ``.env``."""
     folder, ledger = tmp_path / "side", tmp_path / "ledger"
     folder.mkdir()
     shutil.copy(CODE, folder / "agent.py")
     (folder / "agent.yaml").write_text("name: side\nsidecar: true\n")
+    (folder / ".env").write_text(f"TOOL_KEY={secret}\n")
+    (folder / ".env").chmod(0o600)
     runtime = tmp_path / "r"
     runtime.mkdir(mode=0o700)
     env |= {"LEDGER": str(ledger), "XDG_RUNTIME_DIR": str(runtime)}
@@ -122,7 +125,8 @@ def idle() -> bool:
 async def test_it_is_an_agent_like_any_other(net: TestMesh, tmp_path: Path):
     net.up()
     net.worker("a")
-    pair = behind(net, tmp_path, OPENAI_API_KEY="of the program")
+    marker = new_marker()
+    pair = behind(net, tmp_path, secret=marker, OPENAI_API_KEY="of the program")
     async with net.client() as mesh:
         side = mesh.agent("side")
         assert (await side.call("echo", {"data": "x"})).via == "direct"
@@ -138,6 +142,8 @@ async def test_it_is_an_agent_like_any_other(net: TestMesh, tmp_path: Path):
         assert await side.environment(name="OPENAI_API_KEY") == "of the program"
     environ = Path(f"/proc/{pair.sidecar}/environ").read_bytes()
     assert b"of the program" not in environ and b"CHATIXIA_HOME" in environ
+    assert found_in_memory(pair.program, marker), "the search would find it"
+    assert not found_in_memory(pair.sidecar, marker)
 
 
 async def test_a_killed_sidecar_ends_what_it_held_and_is_back_at_once(

@@ -9,6 +9,7 @@ from .breaks import Fault, always, value
 ACC = "tests/acceptance/test_sidecar.py"
 AT = "tests/sidecar"
 PORT = "tests/assembly/remote/test_sidecar_port.py"
+PROCESS = "tests/assembly/sidecar/test_process.py"
 SUPERVISE = "tests/assembly/sidecar/test_supervise.py"
 
 
@@ -297,6 +298,12 @@ FAULTS: list[Fault] = [
             f"{SUPERVISE}::test_a_sidecar_gets_no_secret_of_the_program",
             f"{ACC}::test_it_is_an_agent_like_any_other",
         ),
+    ),
+    Fault(
+        "sidecar-handed-everything",
+        "a sidecar is handed what it needs, not the prompt",
+        {"chatixia.assembly.sidecar.process:NEEDED": value(("name", "prompt"))},
+        (f"{PROCESS}::test_what_a_supervisor_hands_on_is_what_a_sidecar_needs",),
     ),
     Fault(
         "sidecar-any-file",

@@ -27,11 +27,13 @@ def sidecar(
     TARGET is the agent's folder or its agent.yaml. The program finds the socket by CHATIXIA_SOCKET.
     """
     from chatixia.assembly.run.running import run as serve
-    from chatixia.assembly.sidecar.process import SidecarProcess, at, settings_of, socket_path
+    from chatixia.assembly.sidecar import process as sidecars
     from chatixia.client.loop import fast_loop
 
-    settings = settings_of(at(target), name, mesh=console.mesh or None)
-    process = SidecarProcess(settings, socket_path(settings, socket), tcp=tcp, on_line=console.say)
+    handed = sidecars.handed_on() if supervised else None
+    settings = handed or sidecars.settings_of(sidecars.at(target), name, mesh=console.mesh or None)
+    place = sidecars.socket_path(settings, socket)
+    process = sidecars.SidecarProcess(settings, place, tcp=tcp, on_line=console.say)
 
     def tell(line: str) -> None:
         if not supervised or process.serves:

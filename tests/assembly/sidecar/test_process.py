@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
 
 from chatixia import Agent, connect
 from chatixia.assembly.sidecar.process import (
+    SETTINGS,
     SidecarProcess,
     at,
+    hand_on,
+    handed_on,
     runtime_folder,
     settings_of,
     socket_path,
@@ -58,12 +62,33 @@ def test_the_described_variables_name_the_registry(monkeypatch: pytest.MonkeyPat
     assert settings_of(None, "weather")["registry"] == "http://127.0.0.1:9"
 
 
-def test_a_place_of_this_users_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    assert runtime_folder() == tmp_path / "chatixia"
+def test_a_place_of_this_users_own(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/7")
+    assert runtime_folder() == Path("/run/user/7/chatixia")
     assert socket_path(settings_of(None, "weather")).name == "weather.sock"
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/" + "long" * 20)
+    assert "chatixia-" in runtime_folder().name, "a socket in the longer one would not fit"
     monkeypatch.delenv("XDG_RUNTIME_DIR")
     assert "chatixia-" in runtime_folder().name
+
+
+def test_what_a_supervisor_hands_on_is_what_a_sidecar_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "agent.yaml").write_text(
+        "name: lib\ndescription: Books\nprompt: of the model\ndata_dir: data\n"
+        "links: {keep: 3}\ngrace: 2s\nengine: aiortc\n"
+    )
+    monkeypatch.setenv(SETTINGS, hand_on(settings_of(at(str(tmp_path)), "")))
+    assert "of the model" not in os.environ[SETTINGS]
+    handed = handed_on()
+    assert handed is not None and handed.data_dir() == tmp_path / "data"
+    keys = ("name", "description", "links.keep", "grace", "engine")
+    assert [handed[key] for key in keys] == ["lib", "Books", 3, 2.0, "aiortc"]
+    assert handed_on() is None, "it is taken once, and no child of the sidecar has it"
+    monkeypatch.setenv(SETTINGS, "no JSON")
+    with pytest.raises(ConfigError, match="only a supervisor"):
+        handed_on()
 
 
 async def test_an_agent_behind_it_is_called_like_any_other(

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+import msgspec
+
 from chatixia.errors import (
     ConfigError,
     MeshError,
@@ -28,6 +30,15 @@ if TYPE_CHECKING:
 
 ONLINE_S: Final = 5.0
 """How long ``start`` waits for the registry before it goes on without."""
+SETTINGS: Final = "CHATIXIA_SIDECAR_SETTINGS"
+"""The variable in which a supervisor hands a sidecar its settings, as JSON."""
+NEEDED: Final = (
+    *("name", "description", "mesh", "registry", "engine", "slots", "links.keep", "links.relay"),
+    *("membership_ttl", "grace", "announcements", "sidecar.api_key"),
+)
+"""The settings that a sidecar uses: what the model and the tools need is not among them."""
+LONGEST_PLACE: Final = 44
+"""Bytes of a runtime folder in which the path of a supervised socket still fits."""
 
 
 class SidecarProcess:
@@ -76,13 +87,12 @@ class SidecarProcess:
         from .choice import SkillChoice
         from .files import ArtifactFolder
 
-        loaded = self._settings.loaded
         connection: AgentConnection = api_key_connection(
             self._settings, self.name
         ) or await open_connection(
             self._settings,
             self.name,
-            description=loaded.manifest.description if loaded is not None else "",
+            description=self._settings["description"],
             on_fault=self._failed,
         )
         self._connection = connection
@@ -185,6 +195,29 @@ def settings_of(loaded: LoadedManifest | None, name: str, **flags: Any) -> Resol
     return settings
 
 
+def hand_on(settings: ResolvedSettings) -> str:
+    """What of ``settings`` a sidecar needs, for its environment: so it reads neither the agent's
+    manifest nor its ``.env``, and no secret in them is in the process that speaks with peers."""
+    chosen = {key: settings[key] for key in NEEDED if not settings.is_default(key)}
+    place = settings.data_dir()
+    if place is not None:
+        chosen["data_dir"] = str(place)
+    return msgspec.json.encode(chosen).decode()
+
+
+def handed_on() -> ResolvedSettings | None:
+    """What a supervisor handed on to this process; None where none did. Raises ConfigError."""
+    from chatixia.assembly.run.settings import resolve
+
+    text = os.environ.pop(SETTINGS, "")
+    if not text:
+        return None
+    try:
+        return resolve(msgspec.json.decode(text, type=dict[str, Any]))
+    except msgspec.MsgspecError as error:
+        raise ConfigError(f"{SETTINGS} holds no settings; only a supervisor sets it.") from error
+
+
 def _registry(url: str) -> str:
     """The registry behind the address of its WebSocket."""
     parts = urlsplit(url)
@@ -203,7 +236,7 @@ def socket_path(settings: ResolvedSettings, chosen: str = "") -> Path:
 def runtime_folder() -> Path:
     """A folder of this user alone, for what lives as long as a process. Not made here."""
     place = os.environ.get("XDG_RUNTIME_DIR", "")
-    if place:
+    if place and len(os.fsencode(place)) <= LONGEST_PLACE:
         return Path(place) / "chatixia"
     import tempfile
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from chatixia.errors import ConfigError
 from chatixia.world import REAL
 
-from .process import runtime_folder
+from .process import SETTINGS, runtime_folder
 
 if TYPE_CHECKING:
     from chatixia.agent.manifest import LoadedManifest
@@ -157,7 +157,7 @@ def _signal(pid: int, number: int) -> None:
 class SupervisedAgent:
     """What ``run.running`` runs for an agent behind a sidecar: both processes.
 
-    ``words``: the program's command; ``sidecar``: more words for ``chatixia sidecar``.
+    ``words``: the program's command; ``settings``: what ``process.hand_on`` made for the sidecar.
     """
 
     def __init__(
@@ -166,7 +166,7 @@ class SupervisedAgent:
         words: Sequence[str],
         folder: Path,
         *,
-        sidecar: Sequence[str] = (),
+        settings: str = "",
         environment: Mapping[str, str] = {},
         grace: float = 8.0,
         tell: Tell = lambda line: None,
@@ -175,7 +175,7 @@ class SupervisedAgent:
         self.grace = 2 * (grace + STOP_S)
         self.on_fault: Callable[[], None] = lambda: None
         self.fault = None
-        self._words, self._sidecar_words, self._folder = words, sidecar, folder
+        self._words, self._settings, self._folder = words, settings, folder
         self._environment, self._tell = environment, tell
         self._runtime: Path | None = None
         self._children: list[ChildProcess] = []
@@ -185,28 +185,25 @@ class SupervisedAgent:
 
     async def start(self) -> None:
         """Start both. Raises ConfigError."""
-        place = runtime_folder()
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        from chatixia.sidecar.sockets import private_folder
+
+        place = private_folder(runtime_folder())
         self._runtime = Path(mkdtemp(prefix=f"{self.name[:24]}-", dir=place))
-        socket = self._runtime / "sidecar.sock"
-        python = (sys.executable, "-m", "chatixia.cli")
-        sidecar = (
-            *python,
-            "sidecar",
-            "--supervised",
-            *self._sidecar_words,
-            "--socket",
-            str(socket),
-        )
+        socket = str(self._runtime / "sidecar.sock")
+        sidecar = [sys.executable, "-m", "chatixia.cli", "sidecar", "--supervised"]
         program = {
             **self._environment,
             **os.environ,
-            "CHATIXIA_SOCKET": str(socket),
+            "CHATIXIA_SOCKET": socket,
             "CHATIXIA_AGENT_ID": self.name,
         }
         self._children = [
             ChildProcess(
-                f"the sidecar of {self.name}", sidecar, passed(os.environ), None, self._tell
+                f"the sidecar of {self.name}",
+                [*sidecar, "--socket", socket],
+                passed(os.environ) | {SETTINGS: self._settings},
+                None,
+                self._tell,
             ),
             ChildProcess(self.name, self._words, program, self._folder, self._tell),
         ]
@@ -283,7 +280,7 @@ def supervised(
 
     Raises ConfigError for a sidecar whose agent has no name in the manifest.
     """
-    from .process import settings_of
+    from .process import hand_on, settings_of
 
     manifest = loaded.manifest if loaded is not None else None
     words = list(manifest.exec) if manifest is not None else []
@@ -296,12 +293,11 @@ def supervised(
         words = [sys.executable, "-m", "chatixia.cli", "run", "--quiet", *named, *options]
         words.append(str(Path(target).absolute()) if Path(target).exists() else target)
         folder = Path.cwd()
-    place = [str(loaded.path)] if loaded is not None else ["--name", settings["name"]]
     return SupervisedAgent(
         settings["name"],
         words,
         folder,
-        sidecar=[*place, *named],
+        settings=hand_on(settings),
         environment=loaded.environment if loaded is not None else {},
         grace=float(settings["grace"]),
         tell=tell,

@@ -13,10 +13,10 @@ from chatixia.core.spending import (
     Spending,
     SpendingLimit,
     SpendingScope,
+    TokenRates,
     day_of,
     refusal,
     scopes,
-    tokens_rate,
 )
 
 counts = st.integers(0, 10**9)
@@ -75,12 +75,13 @@ def test_a_day_is_one_of_utc():
 
 
 def test_tokens_of_a_minute():
-    assert tokens_rate(Budgets(), 0.0) is None
-    rate = tokens_rate(Budgets(tokens_per_minute=600), 0.0)
-    assert rate is not None
+    assert TokenRates(Budgets()).of("openai", 0.0) is None
+    rates = TokenRates(Budgets(tokens_per_minute=600))
+    rate, other = rates.of("openai", 0.0), rates.of("anthropic", 0.0)
+    assert rate is not None and other is not None and rates.of("openai", 1.0) is rate
     assert rate.wait(0.0) == 0.0
     rate.spend(900, 0.0)
-    assert rate.wait(0.0) == pytest.approx(30.0)
+    assert (rate.wait(0.0), other.wait(0.0)) == (pytest.approx(30.0), 0.0)
     rate.spend(-300, 0.0)
     assert rate.wait(0.0) == 0.0
 

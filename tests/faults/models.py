@@ -24,7 +24,7 @@ def believing_the_registry(original: Any) -> Any:
 def uncounted(original: Any) -> Any:
     """Count a request only when it has ended."""
 
-    async def before(self: Any, estimate_tokens: int) -> None:
+    async def before(self: Any, estimate_tokens: int, provider: str) -> None:
         return None
 
     return before

@@ -69,7 +69,7 @@ class SpendingLimit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
 class Budgets(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The limits of an agent: of each task, of each caller on a day, of all on a day.
 
-    ``tokens_per_minute``: of all runs of this process at one provider; more waits.
+    ``tokens_per_minute``: of all its runs at one provider; more waits.
     """
 
     task: SpendingLimit = SpendingLimit()
@@ -101,10 +101,20 @@ def scopes(budgets: Budgets, caller: str, task: str = "") -> list[SpendingScope]
     ]
 
 
-def tokens_rate(budgets: Budgets, now: float) -> ByteRate | None:
-    """How fast tokens may go, None for as fast as they can. One request may overdraw it."""
-    most = budgets.tokens_per_minute
-    return ByteRate(most / MINUTE_S, MINUTE_S, now) if most else None
+class TokenRates:
+    """How fast tokens may go, for each provider on its own. One request may overdraw it."""
+
+    def __init__(self, budgets: Budgets) -> None:
+        self._most = budgets.tokens_per_minute
+        self._rates: dict[str, ByteRate] = {}
+
+    def of(self, provider: str, now: float) -> ByteRate | None:
+        """The rate at ``provider``; None for as fast as they can."""
+        if not self._most:
+            return None
+        if provider not in self._rates:
+            self._rates[provider] = ByteRate(self._most / MINUTE_S, MINUTE_S, now)
+        return self._rates[provider]
 
 
 def day_of(now: float) -> int:

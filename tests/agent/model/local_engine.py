@@ -98,7 +98,7 @@ class LocalEngine:
                 results,
             )
             self.readings.append(reading)
-            await request.budget.before(100)
+            await request.budget.before(100, "scripted")
             steps = list(self.script(reading))
             await request.budget.after(COST)
             used = used + COST

@@ -62,7 +62,7 @@ class Notes:
         self.kept += messages
         self.on_keep(len(self.kept))
 
-    async def before(self, estimate_tokens: int) -> None:
+    async def before(self, estimate_tokens: int, provider: str) -> None:
         self.asked.append(estimate_tokens)
 
     async def after(self, usage: Usage) -> None:

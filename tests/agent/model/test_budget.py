@@ -8,7 +8,7 @@ import pytest
 
 from chatixia.agent.model.budget import RunBudget
 from chatixia.agent.model.words import Usage
-from chatixia.core.spending import AGENT, Budgets, Spending, SpendingLimit, tokens_rate
+from chatixia.core.spending import AGENT, Budgets, Spending, SpendingLimit, TokenRates
 from chatixia.errors import BudgetExceeded
 from chatixia.store.local.agent_store import AgentStore
 from chatixia.testing.clock import FakeWorld
@@ -23,15 +23,15 @@ class Spender:
         self.budgets = budgets
         self.store = AgentStore()
         self.world = FakeWorld()
+        self.rates = TokenRates(budgets)
 
     def run(self, caller: str = "ada", task: str = "") -> RunBudget:
-        rate = tokens_rate(self.budgets, self.world.monotonic())
-        return RunBudget(self.budgets, caller, task, self.store, self.world, rate)
+        return RunBudget(self.budgets, caller, task, self.store, self.world, self.rates)
 
     async def until_refused(self, run: RunBudget, most: int = 50) -> int:
         for done in range(most):
             try:
-                await run.before(50)
+                await run.before(50, "openai")
             except BudgetExceeded:
                 return done
             await run.after(USED)
@@ -68,14 +68,14 @@ async def test_each_limit_of_each_scope(limit: SpendingLimit, requests: int, of:
 async def test_what_is_refused_says_what_is_spent_and_whether_anything_was_done():
     spender = Spender(Budgets(caller=SpendingLimit(turns=1)))
     run = spender.run()
-    await run.before(1)
+    await run.before(1, "openai")
     await run.after(USED)
     with pytest.raises(
         BudgetExceeded, match=r"The budget of ada for one day is spent: 1 turns\."
     ) as late:
-        await run.before(1)
+        await run.before(1, "openai")
     with pytest.raises(BudgetExceeded) as first:
-        await spender.run().before(1)
+        await spender.run().before(1, "openai")
     assert (late.value.outcome, first.value.outcome) == ("unknown", "definite")
     await spender.store.close()
 
@@ -87,7 +87,7 @@ async def test_n_at_once_exceed_a_budget_by_n_requests_at_most(slots: int):
     async def slot() -> None:
         run = spender.run()
         for _ in range(100):
-            await run.before(50)
+            await run.before(50, "openai")
             await asyncio.sleep(0)
             await run.after(USED)
 
@@ -99,9 +99,9 @@ async def test_n_at_once_exceed_a_budget_by_n_requests_at_most(slots: int):
 
 async def test_what_a_kill_or_a_dead_stream_leaves_is_counted_by_estimate():
     spender = Spender(Budgets(agent=SpendingLimit(tokens=500)))
-    await spender.run().before(200)  # the process dies here: nothing sets it right
+    await spender.run().before(200, "openai")  # the process dies here: nothing sets it right
     run = spender.run()
-    await run.before(200)
+    await run.before(200, "openai")
     await run.after(Usage(1, 150, 30, estimated=True))
     await run.close()
     spent = await spender.spent()
@@ -120,21 +120,21 @@ async def test_a_days_budget_is_there_again_on_the_next_day():
 async def test_time_counts_while_a_run_takes_it():
     spender = Spender(Budgets(task=SpendingLimit(seconds=10), caller=SpendingLimit(seconds=15)))
     run = spender.run()
-    await run.before(1)
+    await run.before(1, "openai")
     spender.world.advance(9)
     await run.after(USED)
-    await run.before(1)
+    await run.before(1, "openai")
     spender.world.advance(1)
     await run.after(USED)
     with pytest.raises(BudgetExceeded, match="this task"):
-        await run.before(1)
+        await run.before(1, "openai")
     await run.close()
     again = spender.run()
-    await again.before(1)
+    await again.before(1, "openai")
     spender.world.advance(6)
     await again.close()
     with pytest.raises(BudgetExceeded, match="ada for one day"):
-        await spender.run().before(1)
+        await spender.run().before(1, "openai")
     assert (await spender.spent()).seconds == pytest.approx(16.0)
     await spender.store.close()
 
@@ -146,15 +146,14 @@ async def test_tokens_of_a_minute_are_waited_for(monkeypatch: pytest.MonkeyPatch
     async def wait(seconds: float) -> None:
         waits.append(seconds)
 
-    rate = tokens_rate(spender.budgets, spender.world.monotonic())
-    runs = [
-        RunBudget(spender.budgets, "ada", "", spender.store, spender.world, rate) for _ in range(3)
-    ]
+    runs = [spender.run() for _ in range(3)]
     monkeypatch.setattr("chatixia.agent.model.budget.asyncio.sleep", wait)
     for run in runs:
-        await run.before(600)
+        await run.before(600, "openai")
     assert waits == [60.0]
+    await spender.run().before(600, "anthropic")
+    assert waits == [60.0], "another provider counts for itself"
     await runs[0].after(Usage(1, 300, 0))
-    await runs[0].before(1)
+    await runs[0].before(1, "openai")
     assert waits == [60.0, pytest.approx(90.0)]
     await spender.store.close()

@@ -13,6 +13,7 @@ from chatixia.core.spending import (
     Budgets,
     Spending,
     SpendingScope,
+    TokenRates,
     day_of,
     refusal,
     scopes,
@@ -39,7 +40,7 @@ class SpendingBook(Protocol):
 
 class RunBudget:
     """A :class:`~.words.Budget`. ``caller``: an agent, or the machine of a client. ``task``: the
-    queued task, whose spending outlives the process; "" for none. ``rate``: of all runs."""
+    queued task, whose spending outlives the process; "" for none. ``rates``: of all runs."""
 
     def __init__(
         self,
@@ -48,9 +49,11 @@ class RunBudget:
         task: str,
         book: SpendingBook,
         world: World,
-        rate: ByteRate | None = None,
+        rates: TokenRates | None = None,
     ) -> None:
-        self._book, self._world, self._rate = book, world, rate
+        self._book, self._world = book, world
+        self._rates = rates or TokenRates(budgets)
+        self._rate: ByteRate | None = None
         self._scopes = scopes(budgets, caller, task)
         self._names = [scope.name for scope in self._scopes]
         self._own = SpendingScope("", TASK, budgets.task)
@@ -59,9 +62,9 @@ class RunBudget:
         self.used = NOTHING
         """What this run has spent."""
 
-    async def before(self, estimate_tokens: int) -> None:
-        """Count a request of that many tokens. Raises BudgetExceeded."""
-        await self._paced(estimate_tokens)
+    async def before(self, estimate_tokens: int, provider: str) -> None:
+        """Count a request of that many tokens to ``provider``. Raises BudgetExceeded."""
+        await self._paced(estimate_tokens, provider)
         estimate = Spending(1, estimate_tokens, 0, 0.0, self._elapsed())
         self.used += Spending(seconds=estimate.seconds)
         day = day_of(self._world.wall())
@@ -98,11 +101,12 @@ class RunBudget:
         passed, self._marked = now - self._marked, now
         return passed
 
-    async def _paced(self, tokens: int) -> None:
+    async def _paced(self, tokens: int, provider: str) -> None:
         """Take tokens of this and the next minutes, and wait until they have come."""
+        now = self._world.monotonic()
+        self._rate = self._rates.of(provider, now)
         if self._rate is None:
             return
-        now = self._world.monotonic()
         wait = self._rate.wait(now)
         self._rate.spend(tokens, now)
         if wait:

@@ -19,7 +19,7 @@ from chatixia.agent.skill import Skill
 from chatixia.agent.skill_json import PromptSkill
 from chatixia.core.callers import PROVED, all_named, speaker, stranger
 from chatixia.core.ports import Incoming, Responder
-from chatixia.core.spending import AGENT, Budgets, Spending, day_of, tokens_rate
+from chatixia.core.spending import AGENT, Budgets, Spending, TokenRates, day_of
 from chatixia.errors import (
     BudgetExceeded,
     ConfigError,
@@ -96,7 +96,7 @@ class ModelService:
         self._stored = Conversations(store, setup.window, world)
         self._passing = Conversations(PassingStore(), setup.window, world)
         self._queue = RunQueue(setup.slots)
-        self._rate = tokens_rate(setup.budgets, world.monotonic())
+        self._rates = TokenRates(setup.budgets)
         self._skills: list[tuple[SkillInfo, ToolSpec]] = []
 
     def offer(self, skills: Iterable[tuple[Skill, SkillInfo]]) -> None:
@@ -276,7 +276,7 @@ class ModelService:
 
     def _budget(self, ctx: Ctx) -> RunBudget:
         budgets, caller = self._setup.budgets, speaker(proved_caller(ctx))
-        return RunBudget(budgets, caller, ctx.task_id, self._store, self._world, self._rate)
+        return RunBudget(budgets, caller, ctx.task_id, self._store, self._world, self._rates)
 
     def _seconds(self, ctx: Ctx) -> float:
         return min(ctx.remaining, self._setup.budgets.task.seconds or LONGEST_S, LONGEST_S)

@@ -97,8 +97,8 @@ class Usage(msgspec.Struct, omit_defaults=True):
 class Budget(Protocol):
     """What a run may still use."""
 
-    async def before(self, estimate_tokens: int) -> None:
-        """Ask before each request. Raises BudgetExceeded."""
+    async def before(self, estimate_tokens: int, provider: str) -> None:
+        """Ask before each request to ``provider``. Raises BudgetExceeded."""
         ...
 
     async def after(self, usage: Usage) -> None:

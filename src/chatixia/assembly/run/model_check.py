@@ -151,7 +151,7 @@ class _NoTools:
 
 
 class _NoBudget:
-    async def before(self, estimate_tokens: int) -> None:
+    async def before(self, estimate_tokens: int, provider: str) -> None:
         """Nothing is limited."""
 
     async def after(self, usage: Usage) -> None:

@@ -175,7 +175,8 @@ class LibraryRun:
                 f"The model did not come to an end within {self._turns} turns (max_turns)."
             )
         before = self._view.tokens(self._tools.offered.values())
-        await self._crossing.at_home(lambda: self._request.budget.before(before))
+        provider = served.endpoint.provider
+        await self._crossing.at_home(lambda: self._request.budget.before(before, provider))
         try:
             response = await self._receiver.receive(node, run, served, before)
         except ModelFailed as error:

@@ -3,6 +3,7 @@ that used a skill of another agent, with every step seen; and without a key."""
 
 from __future__ import annotations
 
+import base64
 import json
 import signal
 import subprocess
@@ -110,6 +111,29 @@ def test_several_agents_of_one_file_and_a_skill_that_a_model_answers(
     assert pair.stop() == 0
 
 
+def test_files_go_with_a_question_and_the_answer_fits_a_schema(mesh: Procs):
+    places = [{"city": 7}, {"city": "Oslo"}]
+
+    def placed(messages: list[Message]) -> Answer:
+        last = endpoint.requests[-1]["tools"][-1]["function"]["name"]
+        return Answer(calls=[(f"c{len(places)}", last, places.pop(0))])
+
+    (mesh.folder / "note.txt").write_text("Taken at the fjord.")
+    (mesh.folder / "photo.png").write_bytes(PIXEL)
+    (mesh.folder / "place.json").write_text(json.dumps(PLACE))
+    with ChatEndpoint(placed) as endpoint:
+        assert mesh.run("init", "helper", "--role", "analyst").returncode == 0
+        mesh.start("run", "helper", **key(endpoint)).wait_for("online")
+        files = ["--file", "photo.png", "--file", "note.txt", "--schema", "place.json"]
+        done = ask(mesh, "helper", "Where was it taken?", *files)
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"city": "Oslo"}), done.stderr
+    assert len(endpoint.requests) == 2, "what does not fit goes back to the model"
+    content = endpoint.requests[0]["messages"][-1]["content"]
+    [image] = [part["image_url"]["url"] for part in content if part["type"] == "image_url"]
+    assert base64.b64decode(image.partition("data:image/png;base64,")[2]) == PIXEL
+    assert "Taken at the fjord." in text_of(endpoint.requests[0]["messages"][-1])
+
+
 def test_ctrl_c_closes_the_stream_of_the_provider(mesh: Procs):
     half, closed = threading.Event(), threading.Event()
 
@@ -154,3 +178,7 @@ agents:
           parameters:
             name: {type: string, description: whom}
 """
+PLACE = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)

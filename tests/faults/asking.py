@@ -52,7 +52,24 @@ def shown_to_all(original: Any) -> Any:
     return lambda *given, visible, **more: original(*given, visible=True, **more)
 
 
+def without_files(original: Any) -> Any:
+    """Only the words of a question reach the model."""
+    return lambda parts: original([part for part in parts if isinstance(part, str)])
+
+
 FAULTS: list[Fault] = [
+    Fault(
+        "files-left-out",
+        "files go to the model with the question",
+        {"chatixia.agent.model.library.messages:prompt": without_files},
+        (f"{DESCRIBED}::test_files_go_with_a_question_and_the_answer_fits_a_schema",),
+    ),
+    Fault(
+        "answer-unchecked",
+        "an answer with a schema fits it",
+        {"chatixia.agent.model.library.answer_schema:AnswerSchema.problem": always("")},
+        (f"{DESCRIBED}::test_files_go_with_a_question_and_the_answer_fits_a_schema",),
+    ),
     Fault(
         "events-lost",
         "events reach the asker in their place among the text",

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .errors import AlreadyDone as AlreadyDone
     from .errors import AlreadyRunning as AlreadyRunning
     from .errors import AttemptsExhausted as AttemptsExhausted
+    from .errors import AuditBroken as AuditBroken
     from .errors import BadArguments as BadArguments
     from .errors import BadChain as BadChain
     from .errors import BadInvitation as BadInvitation
@@ -99,12 +100,12 @@ else:
         "client.value": "Value",
         "core.ports": "Pong",
         "errors": (
-            "AlreadyDone AlreadyRunning AttemptsExhausted BadArguments BadChain BadInvitation"
-            " BadRequest BadSignature BudgetExceeded Cancelled ConfigError Conflict CursorExpired"
-            " DeadlineExceeded Denied DiskFull Expired HopLimit Internal MembershipExpired"
-            " MeshError MissingExtra ModelFailed NameTaken NotFound OutcomeUnknown"
-            " Overloaded PeerRestarted RegistryUnreachable Rejected Replaced Revoked SkillFailed"
-            " StaleFence TooLarge"
+            "AlreadyDone AlreadyRunning AttemptsExhausted AuditBroken BadArguments BadChain"
+            " BadInvitation BadRequest BadSignature BudgetExceeded Cancelled ConfigError Conflict"
+            " CursorExpired DeadlineExceeded Denied DiskFull Expired HopLimit Internal"
+            " MembershipExpired MeshError MissingExtra ModelFailed NameTaken NotFound"
+            " OutcomeUnknown Overloaded PeerRestarted RegistryUnreachable Rejected Replaced"
+            " Revoked SkillFailed StaleFence TooLarge"
             " Unauthorized Unavailable UnknownAgent UnknownSkill UnknownType Unprocessable"
             " Unreachable UpgradeNeeded WrongMesh"
         ),

@@ -329,6 +329,16 @@ class Conflict(MeshError):
     sentence = "This conflicts with what is already there."
 
 
+class AuditBroken(MeshError):
+    """The audit log is not what it was: a line was changed, taken out or put in."""
+
+    code, status, exit = "audit_broken", 409, 1
+    sentence = (
+        "The audit log does not hold. Keep a copy of the registry's folder, and find out who can"
+        " write there."
+    )
+
+
 class NotFound(MeshError):
     """No such thing."""
 

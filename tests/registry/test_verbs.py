@@ -14,13 +14,18 @@ from chatixia.errors import Denied, Internal, NotFound, Overloaded, Unauthorized
 from chatixia.ids import AgentId
 from chatixia.registry.call import Listener, RequestContext
 from chatixia.registry.meter import Meter
-from chatixia.registry.verbs import VerbDispatcher, allow
+from chatixia.registry.verbs import VerbDispatcher, allow, entry_of
+from chatixia.store.control.audit import ACT, AuditEntry
 from chatixia.store.control.holdings import ASKER
-from chatixia.wire.registry import Nothing
+from chatixia.wire.registry import AgentRef, KeyRef, Nothing
 from chatixia.wire.verbs import BY_NAME, TABLE
 from tests.registry.clock import Clock
 
 KINDS = ("agent", "client", "machine", "owner", "key", "person")
+
+
+async def unrecorded(entry: AuditEntry) -> None:
+    raise AssertionError(f"{entry.act} is no act")
 
 
 def call(kind: str, role: str = "") -> RequestContext:
@@ -66,7 +71,7 @@ async def test_verbs_at_once_have_a_share_per_machine():
     def of(machine: str, name: str) -> RequestContext:
         return RequestContext(Principal(AgentId(name), "agent", machine=machine), "?", Listener())
 
-    verbs = VerbDispatcher({"status": slow}, Meter(), Clock(), 32)
+    verbs = VerbDispatcher({"status": slow}, Meter(), Clock(), unrecorded, 32)
     status = BY_NAME["status"]
     waiting = [
         asyncio.ensure_future(verbs.run(status, of("greedy", f"g{n}"), Nothing()))
@@ -93,7 +98,7 @@ async def test_a_defect_is_internal_and_its_text_stays_out_of_the_log(caplog: An
         raise NotFound
 
     meter = Meter()
-    verbs = VerbDispatcher({"status": broken, "config": missing}, meter, Clock())
+    verbs = VerbDispatcher({"status": broken, "config": missing}, meter, Clock(), unrecorded)
     with caplog.at_level(logging.ERROR), pytest.raises(Internal) as raised:
         await verbs.run(BY_NAME["status"], call("agent"), Nothing())
     assert raised.value.outcome == "unknown"
@@ -104,3 +109,31 @@ async def test_a_defect_is_internal_and_its_text_stays_out_of_the_log(caplog: An
         await verbs.run(BY_NAME["topology"], call("agent"), Nothing())
     text = meter.text({}).decode()
     assert 'code="internal",verb="status"' in text and 'code="not_found",verb="config"' in text
+
+
+async def test_an_act_that_writes_nothing_is_recorded_by_itself_and_a_refused_one_is_not():
+    recorded: list[AuditEntry] = []
+
+    async def record(entry: AuditEntry) -> None:
+        recorded.append(entry)
+
+    async def idle(call: RequestContext, request: Any) -> Any:
+        assert ACT.get() is not None
+        return Nothing()
+
+    async def refused(call: RequestContext, request: Any) -> Any:
+        raise NotFound
+
+    verbs = VerbDispatcher(
+        {"agents.remove": idle, "keys.revoke": refused}, Meter(), Clock(), record
+    )
+    await verbs.run(BY_NAME["agents.remove"], call("person", "admin"), AgentRef("pi"))
+    with pytest.raises(NotFound):
+        await verbs.run(BY_NAME["keys.revoke"], call("owner"), KeyRef("1a"))
+    assert ACT.get() is None
+    assert recorded == [AuditEntry("x", "person", "agents.remove", "pi", "?")]
+
+
+def test_what_an_agent_does_of_its_own_is_no_act():
+    assert entry_of(BY_NAME["agents.remove"], call("agent"), AgentRef("pi")) is None
+    assert entry_of(BY_NAME["agents.list"], call("person", "admin"), Nothing()) is None

@@ -27,6 +27,26 @@ def test_each_verb_is_sound(verb: Verb):
     assert ("open" in verb.callers) <= (not verb.ws), "an open verb needs no login, so no socket"
 
 
+NO_ACT = {
+    "nonce": "changes nothing that anybody could see",
+    "join.begin": "shows an invitation to whoever has its key, and changes nothing",
+    "token": "a short credential made of a lasting one",
+    "watch": "a read",
+    "audit.list": "a read",
+}
+"""Verbs that are open, or the owner's or people's, and leave no line in the audit log: why."""
+
+
+@pytest.mark.parametrize("verb", verbs.TABLE, ids=lambda verb: verb.name)
+def test_each_act_of_owner_people_and_strangers_is_audited(verb: Verb):
+    acts = set(verb.callers) & {"open", "owner", "person"}
+    if verb.method != "GET" and verb.name not in NO_ACT:
+        assert acts <= set(verb.audited)
+    assert set(verb.audited) <= set(verb.callers)
+    fields = {field.encode_name for field in msgspec.structs.fields(verb.request)}
+    assert not verb.target or verb.target in fields
+
+
 def test_only_the_named_routes_are_open():
     assert {verb.name for verb in verbs.TABLE if "open" in verb.callers} == {
         "health",

@@ -123,6 +123,12 @@ def _keys() -> click.Command:
     return keys
 
 
+def _audit() -> click.Command:
+    from .audit import audit
+
+    return audit
+
+
 def _validate() -> click.Command:
     from .validate import validate
 
@@ -181,6 +187,7 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
         "invite": Entry(_invite, "Invite a machine"),
         "revoke": Entry(_revoke, "Remove an agent or a machine from the mesh"),
         "keys": Entry(_keys, "Manage API keys, for clients without a key pair"),
+        "audit": Entry(_audit, "Show who did what, when and from where"),
     },
     "Doors": {
         "sidecar": Entry(_sidecar, "Run the peer of a program in any language"),

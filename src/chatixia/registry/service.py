@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from chatixia.core.admission import AdmissionLimits
+from chatixia.core.audit import AuditKeep
 from chatixia.core.ports import Verify
 from chatixia.core.relay_limits import RelayLimits
 from chatixia.store.control.store import Store
@@ -30,6 +31,7 @@ from .live.roster import Roster
 from .live.topology import LinkBook
 from .meter import Meter
 from .status import StatusService
+from .trust.audit import AuditLog
 from .trust.leaving import LeaveEffects
 from .trust.members import Members
 from .trust.services import ServiceIdentity, TrustEffects, TrustServices
@@ -55,7 +57,8 @@ def refresh_seconds(token_ttl: float) -> float:
 class ServiceOptions(msgspec.Struct, frozen=True):
     """``version``: of this package; ``token_ttl``: seconds; ``hub``: folder of the hub's files;
     ``unproved``: what connections may hold that have proved nothing; ``save_via``: keeps the URLs
-    of tunnels and proxies; ``relay``: whether and how much is relayed."""
+    of tunnels and proxies; ``relay``: whether and how much is relayed; ``audit``: how long
+    lines of the audit log are kept."""
 
     version: str
     token_ttl: int
@@ -63,6 +66,7 @@ class ServiceOptions(msgspec.Struct, frozen=True):
     unproved: AdmissionLimits
     save_via: Callable[[list[str]], None]
     relay: RelayLimits = RelayLimits()
+    audit: AuditKeep = AuditKeep()
 
 
 class Service:
@@ -78,6 +82,7 @@ class Service:
         options: ServiceOptions,
     ) -> None:
         self._store, self._world, self._reach = store, world, reach
+        store.audit.keep = options.audit
         self.meter, self.condition = Meter(), Condition(store)
         self.unproved = UnprovedConnections(options.unproved, self.meter, world)
         self.members = Members(store, identity.mesh, identity.owner, verify)
@@ -103,20 +108,26 @@ class Service:
             identity, store, world, verify, reach, self.members, self.tokens, effects
         )
         self.config = ConfigService(reach, self.members, self.tokens, store.now, world.wall)
-        self.status = StatusService(
-            identity.mesh,
-            options.version,
-            store,
-            self.condition,
-            self.roster,
-            self.links.count,
-            reach,
+        self.status = self._status(identity.mesh, options.version)
+        self.audit = AuditLog(store)
+        self.verbs = VerbDispatcher(
+            self._handlers(), self.meter, world, self.audit.record, store.bounds.verbs
         )
-        self.verbs = VerbDispatcher(self._handlers(), self.meter, world, store.bounds.verbs)
         self.web = self._web_application(identity.mesh, options)
         self.roster.changed.append(self.lifecycle.changed)
         self.roster.ended.append(self.lifecycle.ended)
         self._add_gauges()
+
+    def _status(self, mesh: str, version: str) -> StatusService:
+        return StatusService(
+            mesh,
+            version,
+            self._store,
+            self.condition,
+            self.roster,
+            self.links.count,
+            self._reach,
+        )
 
     def _trust_effects(self, save_via: Callable[[list[str]], None]) -> TrustEffects:
         return TrustEffects(
@@ -150,6 +161,7 @@ class Service:
             **self.links.handlers,
             **self.announcements.handlers,
             **self.events.handlers,
+            **self.audit.handlers,
         }
 
     def _web_application(self, mesh: str, options: ServiceOptions) -> WebApplication:
@@ -211,6 +223,7 @@ class Service:
         self.status.ready = False
         await self.condition.stop()
         self.trust.joining.close()
+        self.audit.close()
         self.sockets.close_all()
         await self.events.stop()
         await self.tasks.stop()

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from chatixia.core import admission
+from chatixia.core.audit import AuditKeep
 from chatixia.core.duration import seconds
 from chatixia.core.relay_limits import RelayLimits
 from chatixia.core.shares import ShareLimits
@@ -49,7 +50,7 @@ class RegistrySettings(msgspec.Struct, forbid_unknown_fields=True, omit_defaults
     pinged every ``ping_interval`` seconds and closed ``ping_timeout`` seconds after a ping that was
     not answered; ``bounds``: what machines share of this registry;
     ``unproved``: what connections may hold that have proved nothing; ``relay``: whether this
-    registry relays between agents, and how much.
+    registry relays between agents, and how much; ``audit``: how long the audit log is kept.
     """
 
     port: Port = LOOPBACK_PORT
@@ -68,6 +69,7 @@ class RegistrySettings(msgspec.Struct, forbid_unknown_fields=True, omit_defaults
     bounds: ShareLimits = ShareLimits()
     unproved: admission.AdmissionLimits = admission.AdmissionLimits()
     relay: RelayLimits = RelayLimits()
+    audit: AuditKeep = AuditKeep()
 
 
 def read(document: Any) -> RegistrySettings:

@@ -8,10 +8,12 @@ body, and then runs the verb.
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from chatixia.core.shares import VERBS, Shares, holder_of
 from chatixia.errors import Denied, Internal, MeshError, Overloaded, Unavailable
+from chatixia.store.control.audit import AuditEntry, acting
 from chatixia.store.control.holdings import ASKER
 from chatixia.wire.base import encode
 from chatixia.wire.verbs import Verb
@@ -21,6 +23,8 @@ from .call import Handler, Handlers, RequestContext
 from .meter import Meter
 
 log = logging.getLogger("chatixia.registry")
+
+Record = Callable[[AuditEntry], Awaitable[None]]
 
 READERS = frozenset({"GET"})
 ROLES = frozenset({"viewer", "operator", "admin"})
@@ -45,11 +49,14 @@ def _roles(verb: Verb) -> frozenset[str]:
 class VerbDispatcher:
     """The dispatcher: ``run`` gives the reply's JSON bytes or raises a MeshError.
 
-    ``most``: verbs at once, shared by machines (core.shares).
+    ``record`` keeps a line of the audit log; ``most``: verbs at once, shared by machines
+    (core.shares).
     """
 
-    def __init__(self, handlers: Handlers, meter: Meter, world: World, most: int = VERBS) -> None:
-        self._running = Shares(most)
+    def __init__(
+        self, handlers: Handlers, meter: Meter, world: World, record: Record, most: int = VERBS
+    ) -> None:
+        self._running, self._record = Shares(most), record
         self.handlers = dict(handlers)
         self._meter = meter
         self._world = world
@@ -75,22 +82,44 @@ class VerbDispatcher:
 
     async def _shared(self, verb: Verb, call: RequestContext, request: Any) -> bytes:
         if call.principal is None:
-            return encode(await self._handler(verb)(call, request))
+            return encode(await self._recorded(verb, call, request))
         holder = holder_of(call.principal)
         if not self._running.take(holder):
             raise Overloaded("Too many verbs of this machine at once.", retry_after=1.0)
         mark = ASKER.set(holder)
         try:
-            return encode(await self._handler(verb)(call, request))
+            return encode(await self._recorded(verb, call, request))
         finally:
             ASKER.reset(mark)
             self._running.add(holder, -1)
+
+    async def _recorded(self, verb: Verb, call: RequestContext, request: Any) -> Any:
+        """The reply, and where the act is audited its line: with the handler's first write, or
+        here where it wrote nothing."""
+        handler, entry = self._handler(verb), entry_of(verb, call, request)
+        if entry is None:
+            return await handler(call, request)
+        with acting(entry):
+            reply = await handler(call, request)
+        if not entry.begun:
+            await self._record(entry)
+        return reply
 
     def _handler(self, verb: Verb) -> Handler:
         handler = self.handlers.get(verb.name)
         if handler is None:
             raise Unavailable(f"The verb {verb.name} is not served here.")
         return handler
+
+
+def entry_of(verb: Verb, call: RequestContext, request: Any) -> AuditEntry | None:
+    """What the audit log keeps of a call, None for one that is no act."""
+    kind = call.principal.kind if call.principal else "open"
+    if kind not in verb.audited:
+        return None
+    actor = call.principal.id if call.principal else ""
+    target = str(getattr(request, verb.target)) if verb.target else ""
+    return AuditEntry(actor, kind, verb.name, target, call.ip or call.address)
 
 
 def _defect(verb: Verb, error: Exception) -> Internal:

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from . import audit as a
 from . import registry as r
 from . import tasks as t
 from . import trust as u
@@ -32,7 +33,9 @@ class Verb(msgspec.Struct, frozen=True):
 
     ``limit``: bytes of a request body. ``ws``: also over the WebSocket. ``waits``: over REST the
     query's ``wait`` (seconds) lets it answer when the task has ended. ``streams``: over REST
-    it answers ``Accept: text/event-stream`` with the task's events.
+    it answers ``Accept: text/event-stream`` with the task's events. ``audited``: callers of whom
+    each run is a line of the audit log; ``target``: the request's field that says what it concerns,
+    where the handler does not.
     """
 
     name: str
@@ -48,6 +51,8 @@ class Verb(msgspec.Struct, frozen=True):
     summary: str = ""
     waits: bool = False
     streams: bool = False
+    audited: tuple[CallerKind, ...] = ()
+    target: str = ""
 
 
 _BIG: Final = t.MAX_PAYLOAD + 64 * 1024
@@ -96,6 +101,7 @@ TABLE: Final[tuple[Verb, ...]] = (
         "/api/join",
         ("bad_invitation", "bad_chain", "bad_signature", "name_taken", "busy"),
         ws=False,
+        audited=("open",),
     ),
     Verb(
         "login.redeem",
@@ -106,9 +112,21 @@ TABLE: Final[tuple[Verb, ...]] = (
         "/api/login/redeem",
         ("unauthorized", "busy"),
         ws=False,
+        audited=("open",),
     ),
-    Verb("login.create", r.Nothing, r.LoginLink, ("owner",), "POST", "/api/login"),
-    Verb("login.end", r.Nothing, u.Done, ("person",), "POST", "/api/login/end", ws=False),
+    Verb(
+        "login.create", r.Nothing, r.LoginLink, ("owner",), "POST", "/api/login", audited=("owner",)
+    ),
+    Verb(
+        "login.end",
+        r.Nothing,
+        u.Done,
+        ("person",),
+        "POST",
+        "/api/login/end",
+        ws=False,
+        audited=("person",),
+    ),
     Verb("session", r.Nothing, r.Session, MEMBERS, "GET", "/api/session"),
     Verb("status", r.Nothing, r.StatusReply, MEMBERS, "GET", "/api/status"),
     Verb("config", r.Nothing, r.IceConfig, MEMBERS, "GET", "/api/config"),
@@ -128,6 +146,7 @@ TABLE: Final[tuple[Verb, ...]] = (
         "POST",
         "/api/invitations",
         ("bad_chain", "bad_signature", "conflict", "name_taken"),
+        audited=("owner",),
     ),
     Verb(
         "invite.get",
@@ -139,7 +158,14 @@ TABLE: Final[tuple[Verb, ...]] = (
         ("not_found",),
     ),
     Verb(
-        "invite.end", u.InviteEnd, u.InviteEnd, ("owner",), "POST", "/api/invitations/{names}/end"
+        "invite.end",
+        u.InviteEnd,
+        u.InviteEnd,
+        ("owner",),
+        "POST",
+        "/api/invitations/{names}/end",
+        audited=("owner",),
+        target="names",
     ),
     Verb(
         "revoke",
@@ -149,8 +175,17 @@ TABLE: Final[tuple[Verb, ...]] = (
         "POST",
         "/api/revocations",
         ("bad_signature", "bad_chain", "not_found"),
+        audited=("owner",),
     ),
-    Verb("leave", r.Nothing, u.Done, ("machine", "agent"), "POST", "/api/leave"),
+    Verb(
+        "leave",
+        r.Nothing,
+        u.Done,
+        ("machine", "agent"),
+        "POST",
+        "/api/leave",
+        audited=("machine", "agent"),
+    ),
     Verb(
         "keys.create",
         r.KeyCreate,
@@ -160,10 +195,20 @@ TABLE: Final[tuple[Verb, ...]] = (
         "/api/keys",
         ("name_taken", "invalid"),
         status=201,
+        audited=("owner",),
+        target="name",
     ),
     Verb("keys.list", r.KeysQuery, r.Keys, ("owner",), "GET", "/api/keys"),
     Verb(
-        "keys.revoke", r.KeyRef, u.Done, ("owner",), "POST", "/api/keys/{id}/revoke", ("not_found",)
+        "keys.revoke",
+        r.KeyRef,
+        u.Done,
+        ("owner",),
+        "POST",
+        "/api/keys/{id}/revoke",
+        ("not_found",),
+        audited=("owner",),
+        target="id",
     ),
     Verb("agents.list", r.AgentQuery, r.Agents, MEMBERS, "GET", "/api/agents", ("cursor_expired",)),
     Verb(
@@ -202,6 +247,8 @@ TABLE: Final[tuple[Verb, ...]] = (
         "DELETE",
         "/api/registry/agents/{agent_id}",
         ("not_found", "denied"),
+        audited=OPERATORS,
+        target="agent_id",
     ),
     Verb(
         "agents.route",
@@ -264,6 +311,7 @@ TABLE: Final[tuple[Verb, ...]] = (
         ),
         limit=_BIG,
         waits=True,
+        audited=("person",),
     ),
     Verb("tasks.list", t.Query, t.Tasks, MEMBERS, "GET", "/api/tasks", ("cursor_expired",)),
     Verb(
@@ -285,6 +333,8 @@ TABLE: Final[tuple[Verb, ...]] = (
         "/api/tasks/{task_id}",
         ("not_found", "denied"),
         waits=True,
+        audited=("person",),
+        target="task_id",
     ),
     Verb(
         "tasks.get.described",
@@ -296,6 +346,8 @@ TABLE: Final[tuple[Verb, ...]] = (
         ("not_found", "denied"),
         ws=False,
         waits=True,
+        audited=("person",),
+        target="task_id",
     ),
     Verb(
         "tasks.watch",
@@ -306,6 +358,8 @@ TABLE: Final[tuple[Verb, ...]] = (
         "/api/tasks/{task_id}/watch",
         ("not_found", "denied"),
         streams=True,
+        audited=("person",),
+        target="task_id",
     ),
     Verb(
         "tasks.cancel",
@@ -315,6 +369,8 @@ TABLE: Final[tuple[Verb, ...]] = (
         "POST",
         "/api/tasks/{task_id}/cancel",
         ("not_found", "denied", "conflict"),
+        audited=OPERATORS,
+        target="task_id",
     ),
     Verb(
         "tasks.update",
@@ -376,6 +432,7 @@ TABLE: Final[tuple[Verb, ...]] = (
         "/api/tasks/{task_id}/release",
         ("stale_fence", "not_found"),
     ),
+    Verb("audit.list", a.AuditQuery, a.AuditPage, OPERATORS, "GET", "/api/audit"),
     Verb("watch", r.WatchAll, r.Watching, OPERATORS, "GET", "/api/events", ("cursor_expired",)),
 )
 

@@ -158,6 +158,7 @@ async def _serve(
     reached = urls(bound, plan)
     service = make_service(identity, store, settings, reached, stun_urls(bound, plan), turn, world)
     await service.start()
+    await service.audit.record_settings(msgspec.to_builtins(settings))
     servers, tasks = await _listen(service, bound, plan, settings, identity.folder, world)
     stun = await _stun(bound, world)
     profile.set_registries(reached)
@@ -259,6 +260,7 @@ def make_service(
             _within_descriptors(settings.unproved),
             save_via,
             settings.relay,
+            settings.audit,
         ),
     )
 

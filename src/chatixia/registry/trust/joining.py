@@ -32,6 +32,7 @@ from chatixia.errors import (
 )
 from chatixia.registry.call import Handler, Note, RegistryReach, RequestContext
 from chatixia.registry.limits import RateLimits
+from chatixia.store.control.audit import concerns
 from chatixia.store.control.rows import InvitationRow
 from chatixia.store.control.store import Store
 from chatixia.wire import signed
@@ -109,6 +110,7 @@ class JoinService:
         member = check_invitation(
             request.chain, mesh=self._members.mesh, now=self._store.now(), verify=self._verify
         )
+        concerns(member.id)
         holder = self._members.holder(member.id)
         if holder is not None and member.serial <= holder.serial:
             raise NameTaken(f"{member.id} is a member already.", agent=member.id)
@@ -236,6 +238,7 @@ class JoinService:
             verify=self._verify,
         )
         check_member(member, now, self._members.revocations)
+        concerns(member.id, actor=member.id, kind=member.kind)
         key = key_id(member.signer)
         await self._check_unused(key, member)
         await self._members.redeem(key, member, call.address, request.hostname)

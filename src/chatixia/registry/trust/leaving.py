@@ -14,6 +14,7 @@ from chatixia.core.ports import Principal, Verify
 from chatixia.core.task import RemovedParties
 from chatixia.errors import Cancelled, MeshError, NotFound, Revoked
 from chatixia.registry.call import Handler, Note, RequestContext
+from chatixia.store.control.audit import concerns
 from chatixia.store.control.rows import RevocationRow
 from chatixia.store.control.store import Store
 from chatixia.wire.registry import Nothing, Serial
@@ -76,6 +77,7 @@ class LeaveService:
             owner=self._members.owner,
             verify=self._verify,
         )
+        concerns(revocation.id)
         standing = await self._store.members.get(revocation.ns, revocation.id)
         if not standing.serial and standing.member is None:
             raise NotFound(f"No member is called {revocation.id}.", agent=revocation.id)
@@ -102,6 +104,7 @@ class LeaveService:
     async def leave(self, call: RequestContext, request: Nothing) -> Done:
         """The caller, and what its key signed, are listed no more."""
         me = call.caller.id
+        concerns(me)
         await self._members.forget(me)
         log.info("left %s", me)
         self._effects.unlist(me)

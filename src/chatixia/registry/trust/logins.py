@@ -14,6 +14,7 @@ from chatixia.errors import Unauthorized
 from chatixia.ids import AgentId
 from chatixia.registry.call import Handler, Listener, RequestContext
 from chatixia.registry.limits import RateLimits
+from chatixia.store.control.audit import concerns
 from chatixia.store.control.store import Store
 from chatixia.wire.registry import LoginLink, Nothing, Redeem, Session
 from chatixia.wire.signed import b64
@@ -66,6 +67,8 @@ class Logins:
         A good secret is judged before its address: strangers' guesses keep no owner out.
         """
         cookie = b64(self._world.token(24))
+        person = await self._store.logins.person_of(digest(request.secret))
+        concerns(person, actor=person, kind="person")
         try:
             row = await self._store.logins.redeem(
                 digest(request.secret), digest(cookie), SESSION_SECONDS

@@ -16,6 +16,7 @@ from chatixia.core.ports import Principal
 from chatixia.core.shares import holder_of
 from chatixia.errors import Denied, MeshError, Revoked, UnknownAgent, Unprocessable
 from chatixia.ids import AgentId
+from chatixia.store.control.audit import concerns
 from chatixia.store.control.store import Store
 from chatixia.store.control.submission import SubmitOrder
 from chatixia.store.control.sweep import PER_GROUP
@@ -222,6 +223,9 @@ class TaskService:
         new = not (request.id or request.key)
         if not request.id:
             request = msgspec.structs.replace(request, id=task_id(self._world))
+        concerns(
+            request.id, detail=f"{request.skill or 'any'} at {request.target_agent_id or 'any'}"
+        )
         order = SubmitOrder(principal, request, payload, checks.lifetime(request), new)
         return await self._store.tasks.submit(order)
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from chatixia.wire.audit import AuditLine
+
+from .audit import ACT, with_line
 from .clock import StoreClock
 from .queries import load
 from .readers import Readers
@@ -26,12 +29,28 @@ class StoreAccess:
     ) -> None:
         self._writer, self.generation = writer, generation
         self.now, self.run = clock.now, readers.run
+        self.audited: list[Callable[[AuditLine], None]] = []
+        """Told of each new line of the audit log, once it is on disk."""
 
     async def write(
         self, run: Callable[..., T], *args: Any, lane: Lane = Lane.SUBMIT, size: int = 0
     ) -> T:
-        """``run(transaction, *args)`` in the writer; its result once that is on disk."""
-        result: T = await self._writer.put(lambda tx: run(tx, *args), lane, size)
+        """``run(transaction, *args)`` in the writer; its result once that is on disk.
+
+        The first write of an act that is audited has the act's line in the same transaction.
+        """
+        entry = ACT.get()
+        if entry is None or entry.begun:
+            result: T = await self._writer.put(lambda tx: run(tx, *args), lane, size)
+            return result
+        entry.begun = True
+        try:
+            result, line = await self._writer.put(with_line(run, args, entry), lane, size)
+        except BaseException:
+            entry.begun = False
+            raise
+        for listener in self.audited:
+            listener(line)
         return result
 
     def writes_for(self, holder: str) -> bool:

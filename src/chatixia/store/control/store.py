@@ -12,6 +12,7 @@ from chatixia.core.shares import ShareLimits
 from chatixia.world import World
 
 from .access import StoreAccess
+from .audit_store import AuditStore
 from .clock import DiskFloor
 from .event_store import EventStore
 from .lease_store import LeaseStore
@@ -41,7 +42,8 @@ class Store:
         self.access, self.now = access, clock.now
         self.tasks = TaskStore(access, memory, self.disk_low)
         self.leases = LeaseStore(access, memory, world)
-        self.upkeep = StoreUpkeep(access, memory, world)
+        self.audit = AuditStore(access)
+        self.upkeep = StoreUpkeep(access, memory, world, self.audit)
         self.members, self.invitations = MemberStore(access), InvitationStore(access)
         self.keys, self.logins = KeyStore(access), LoginStore(access)
         self.revocations, self.events = RevocationStore(access, file), EventStore(access)

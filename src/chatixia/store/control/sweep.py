@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 from chatixia.core import task as core
+from chatixia.core.audit import AuditKeep
 
+from . import audit
 from .holdings import KEY_BYTES, TASK_BYTES
 from .leases import mark_started
 from .memory import WriterMemory
@@ -74,10 +76,11 @@ def _ready(tx: Transaction, memory: WriterMemory, row: StoredTask) -> None:
     memory.dues.add(row.deadline, row.n)
 
 
-def tidy(tx: Transaction, memory: WriterMemory) -> int:
+def tidy(tx: Transaction, memory: WriterMemory, keep: AuditKeep) -> int:
     """Drop at most 200 each of what outlived its use; gives how many.
 
-    Ended tasks with their events, keys, failures, links, sessions, old events, client epochs.
+    Ended tasks with their events, keys, failures, links, sessions, old events, client epochs, lines
+    of the audit log beyond ``keep``.
     """
     old = tx.all("ended", {"before": tx.now - RETENTION, "limit": PER_GROUP})
     for columns in old:
@@ -87,7 +90,7 @@ def tidy(tx: Transaction, memory: WriterMemory) -> int:
         tx.run(name, {"now": tx.now})
     tx.run("drop_failures", {"before": tx.now - DAY})
     tx.run("drop_epochs", {"before": tx.now - RETENTION})
-    return len(old) + dropped + _old_events(tx)
+    return len(old) + dropped + _old_events(tx) + audit.trim(tx, keep, PER_GROUP)
 
 
 def _old_keys(tx: Transaction, memory: WriterMemory) -> int:

@@ -163,6 +163,11 @@ class LoginStore:
 
         await self._access.write(run)
 
+    async def person_of(self, digest: bytes) -> str:
+        """Whose a login link is that was not used yet; "" if it is unknown."""
+        columns = await self._access.first("login", {"digest": digest, "now": self._access.now()})
+        return "" if columns is None else str(columns[0])
+
     async def redeem(self, digest: bytes, session: bytes, ttl: float) -> SessionRow:
         """Use the link once and make the browser session whose secret's SHA-256 is ``session``.
 

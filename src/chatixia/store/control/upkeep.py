@@ -9,6 +9,7 @@ from chatixia.world import World
 
 from . import removal, sweep
 from .access import StoreAccess
+from .audit_store import AuditStore
 from .memory import WriterMemory
 from .writer import Lane
 
@@ -16,8 +17,11 @@ from .writer import Lane
 class StoreUpkeep:
     """Each method is one item of the writer, in its last lane; or one read."""
 
-    def __init__(self, access: StoreAccess, memory: WriterMemory, world: World) -> None:
+    def __init__(
+        self, access: StoreAccess, memory: WriterMemory, world: World, audit: AuditStore
+    ) -> None:
         self._access, self._memory, self._world = access, memory, world
+        self._audit = audit
 
     def next_due(self) -> float | None:
         """Store time at which the sweeper has something to do, if anything lives."""
@@ -35,7 +39,8 @@ class StoreUpkeep:
 
     async def tidy(self) -> int:
         """Drop what outlived its use; gives how many rows."""
-        return await self._access.write(sweep.tidy, self._memory, lane=Lane.UPKEEP)
+        keep = self._audit.keep
+        return await self._access.write(sweep.tidy, self._memory, keep, lane=Lane.UPKEEP)
 
     async def trim(self) -> int:
         """Remove the oldest ended tasks of holders with more than their share of the disk.

@@ -252,6 +252,8 @@ SELECT count(*) FROM failures WHERE kind = :kind AND at > :since
 DELETE FROM failures WHERE at <= :before
 -- name: put_login
 INSERT INTO logins VALUES (:digest, :person, :role, :ns, :expires)
+-- name: login
+SELECT person FROM logins WHERE digest = :digest AND expires > :now
 -- name: take_login
 DELETE FROM logins WHERE digest = :digest RETURNING person, role, ns, expires
 -- name: drop_logins
@@ -264,3 +266,19 @@ SELECT digest, person, role, ns, expires FROM sessions WHERE digest = :digest AN
 DELETE FROM sessions WHERE digest = :digest
 -- name: drop_sessions
 DELETE FROM sessions WHERE expires <= :now
+
+-- name: put_audit
+INSERT INTO audit (n, at, actor, kind, act, target, origin, detail, hash)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+-- name: audit_oldest
+SELECT n, at, actor, kind, act, target, origin, detail, hash FROM audit WHERE n > :n
+  AND (:actor = '' OR actor = :actor) AND (:act = '' OR act = :act) AND (:target = '' OR target = :target)
+ORDER BY n LIMIT :limit
+-- name: audit_newest
+SELECT n, at, actor, kind, act, target, origin, detail, hash FROM audit WHERE n < :n
+  AND (:actor = '' OR actor = :actor) AND (:act = '' OR act = :act) AND (:target = '' OR target = :target)
+ORDER BY n DESC LIMIT :limit
+-- name: audit_first
+SELECT n, at, hash FROM audit ORDER BY n LIMIT :limit
+-- name: drop_audit
+DELETE FROM audit WHERE n <= :n

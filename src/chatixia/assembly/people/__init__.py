@@ -1,0 +1,1 @@
+"""People and the audit log, as the owner reads and changes them."""

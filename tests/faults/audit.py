@@ -1,0 +1,96 @@
+"""Planted faults of the audit log.
+
+Loaded while a Python starts: import nothing of chatixia at the top, and nothing heavy.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .breaks import Fault, always
+
+STORE = "tests/store/control/test_audit.py"
+READER = "tests/assembly/people/test_audit.py"
+
+
+def afterwards(original: Any) -> Any:
+    """Write the act, and its line with some later write or never."""
+
+    async def write(self: Any, run: Any, *args: Any, **more: Any) -> Any:
+        from chatixia.store.control.audit import acting
+
+        with acting(None):
+            return await original(self, run, *args, **more)
+
+    return write
+
+
+def unlinked(original: Any) -> Any:
+    """A line's hash is over the line alone."""
+    return lambda before, line: original("", line)
+
+
+def trusting(original: Any) -> Any:
+    """See only what comes, never what should have come."""
+
+    def end(self: Any, head: Any) -> None:
+        return None
+
+    return end
+
+
+def forgetful(original: Any) -> Any:
+    """Remember nothing of the last reading."""
+
+    def seen(self: Any) -> Any:
+        from chatixia.wire.audit import AuditMark
+
+        return AuditMark()
+
+    return seen
+
+
+FAULTS = [
+    Fault(
+        "act-without-line",
+        "no act stands without its line, in the same transaction",
+        {"chatixia.store.control.access:StoreAccess.write": afterwards},
+        (
+            f"{STORE}::test_a_line_stands_with_the_first_write_of_its_act_and_with_no_other",
+            "tests/registry/trust/test_audit.py::test_joining_keys_and_revocations_are_lines",
+        ),
+    ),
+    Fault(
+        "acts-unaudited",
+        "what owner, people and strangers do is recorded",
+        {"chatixia.registry.verbs:entry_of": always(None)},
+        (
+            "tests/registry/test_verbs.py::test_an_act_that_writes_nothing_is_recorded_by_itself_and_a_refused_one_is_not",
+            "tests/registry/trust/test_audit.py::test_joining_keys_and_revocations_are_lines",
+            "tests/cli/test_audit.py::test_what_was_done_is_shown",
+        ),
+    ),
+    Fault(
+        "audit-unlinked",
+        "a line's hash covers the one before it",
+        {"chatixia.core.audit:line_hash": unlinked},
+        (
+            "tests/core/test_audit.py::test_a_line_that_was_changed_with_its_own_hash_breaks_the_next",
+        ),
+    ),
+    Fault(
+        "audit-cut-short",
+        "lines that are missing at the end are noticed",
+        {"chatixia.core.audit:AuditCheck.end": trusting},
+        (
+            "tests/core/test_audit.py::test_a_removed_line_is_noticed_wherever_it_stood",
+            f"{READER}::test_a_removed_or_changed_line_is_noticed",
+        ),
+    ),
+    Fault(
+        "audit-unremembered",
+        "a log that was written anew is noticed",
+        {"chatixia.assembly.people.audit:AuditReader._anchor": forgetful},
+        (f"{READER}::test_a_log_written_anew_is_noticed_by_who_read_it_before",),
+    ),
+]

@@ -1,0 +1,105 @@
+"""Every act is a line: who, what, whom it concerns, from where; and readers hear of the next."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatixia.assembly.membership.invite import invite
+from chatixia.assembly.membership.join import join
+from chatixia.assembly.membership.revoke import leave, revoke
+from chatixia.assembly.remote.rest import RegistryClient
+from chatixia.errors import Denied, Overloaded
+from chatixia.registry.trust import audit as audit_module
+from chatixia.store.control.audit import AuditEntry
+from chatixia.testing.registry import RegistryHarness
+from chatixia.wire.audit import AuditLine, AuditQuery
+from chatixia.wire.registry import KeyCreate, KeyRef, Nothing
+from tests.registry.doors import person
+
+
+async def owner(registry: RegistryHarness, verb: str, request: Any) -> Any:
+    def ask() -> Any:
+        with RegistryClient.owner(registry.profile) as rest:
+            return rest.call(verb, request)
+
+    return await asyncio.to_thread(ask)
+
+
+async def lines(registry: RegistryHarness) -> list[AuditLine]:
+    page = await registry.running.service.audit.page(person(), AuditQuery(oldest=True))
+    return page.lines
+
+
+async def test_joining_keys_and_revocations_are_lines(registry: RegistryHarness, tmp_path: Path):
+    made = await asyncio.to_thread(invite, registry.profile, "pi")
+    profile = await asyncio.to_thread(join, made.string, home=tmp_path / "pi")
+    key = await owner(registry, "keys.create", KeyCreate("script"))
+    await owner(registry, "keys.revoke", KeyRef(key.id))
+    await owner(registry, "login.create", Nothing())
+    await asyncio.to_thread(leave, profile)
+    await asyncio.to_thread(revoke, registry.profile, "pi")
+    found = await lines(registry)
+    assert [(line.actor, line.kind, line.act, line.target) for line in found] == [
+        ("registry", "local", "settings", ""),
+        ("admin", "owner", "invite.put", "pi"),
+        ("pi", "machine", "join", "pi"),
+        ("admin", "owner", "keys.create", "script"),
+        ("admin", "owner", "keys.revoke", key.id),
+        ("admin", "owner", "login.create", ""),
+        ("pi", "machine", "leave", "pi"),
+        ("admin", "owner", "invite.end", "pi"),
+        ("admin", "owner", "revoke", "pi"),
+    ]
+    assert all(line.origin == "127.0.0.1" for line in found[1:])
+    assert key.key not in str(found) and made.string.partition("#")[2] not in str(found)
+
+
+async def test_what_was_refused_is_no_act(registry: RegistryHarness):
+    with pytest.raises(Exception, match="no key"):
+        await owner(registry, "keys.revoke", KeyRef("nothing"))
+    assert [line.act for line in await lines(registry)] == ["settings"]
+
+
+async def test_only_owners_and_admins_read_it(registry: RegistryHarness):
+    def ask() -> None:
+        with RegistryClient.machine(registry.profile) as rest:
+            rest.call("audit.list", AuditQuery())
+
+    with pytest.raises(Denied):
+        await asyncio.to_thread(ask)
+    assert (await owner(registry, "audit.list", AuditQuery())).lines
+
+
+async def test_a_reader_waits_for_the_next_line_and_not_beyond_its_time(registry: RegistryHarness):
+    audit = registry.running.service.audit
+    waiting = asyncio.create_task(audit.page(person(), AuditQuery(1, oldest=True, wait_ms=25_000)))
+    while not audit.waiting:
+        await asyncio.sleep(0)
+    await audit.record(AuditEntry("hub~anna", "person", "tasks.cancel", "t_1"))
+    page = await asyncio.wait_for(waiting, 10)
+    assert [line.target for line in page.lines] == ["t_1"]
+    assert not (await audit.page(person(), AuditQuery(2, oldest=True, wait_ms=1))).lines
+
+
+async def test_readers_that_wait_are_bounded(
+    registry: RegistryHarness, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(audit_module, "MOST_WAITERS", 0)
+    with pytest.raises(Overloaded):
+        await registry.running.service.audit.page(
+            person(), AuditQuery(9, oldest=True, wait_ms=1000)
+        )
+
+
+async def test_other_settings_are_an_act_and_the_same_are_none(tmp_path: Path):
+    async with RegistryHarness(tmp_path) as registry:
+        await registry.stop()
+        await registry.start()
+        assert len(await lines(registry)) == 1
+        await registry.running.service.audit.record_settings({"lease": 60})
+        last = (await lines(registry))[-1]
+        assert last.act == "settings" and "lease" in last.detail.split()

@@ -16,7 +16,7 @@ from types import TracebackType
 
 import pyte
 
-SECONDS = 30.0
+SECONDS = 60.0
 """A hang's bound."""
 
 

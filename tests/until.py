@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-SECONDS = 20.0
+SECONDS = 40.0
 """A hang's bound, not a measure: a busy machine needs more of it than an idle one."""
 PAUSE = 0.005
 

@@ -28,7 +28,7 @@ demo: $(if $(findstring aiortc,$(ENGINE)),env-dev,env-demo)
 	@exec $(PYTHON) examples/demo/run.py
 
 test: env-dev lint types
-	@scripts/system.sh chromium curl ip nft npm tcpdump turnserver unshare
+	@scripts/system.sh chromium curl go ip nft npm tcpdump turnserver unshare
 	@scripts/node.sh
 	@exec scripts/isolated.sh $(PYTHON) -m pytest -n $(JOBS) --dist loadgroup --max-worker-restart 0 \
 	  -m "not soak and not bench" $(T)
@@ -39,7 +39,7 @@ unit: env-dev
 	  -m "not acceptance and not integration and not root and not browser and not soak and not bench" $(T)
 
 soak: env-dev
-	@scripts/system.sh chromium curl ip nft npm tcpdump turnserver unshare
+	@scripts/system.sh chromium curl go ip nft npm tcpdump turnserver unshare
 	@scripts/node.sh
 	@exec scripts/isolated.sh $(PYTHON) -m pytest -m soak --timeout 3600 $(T)
 

@@ -1,19 +1,23 @@
 #!/bin/sh
-# What some tests drive with Node: installs tests/interop/aimock/package-lock.json, each package by its
-# hash, into build/aimock. A second run answers at once; without npm those tests are skipped, and a
-# sentence says so.
+# What some tests drive with Node: installs the packages of a package-lock.json, each by its hash, of
+# tests/interop/aimock into build/aimock and of clients/node into build/node. A second run answers at once;
+# without npm those tests are skipped, and a sentence says so.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
-from=$root/tests/interop/aimock to=$root/build/aimock
-cmp -s "$from/package-lock.json" "$to/installed" && exit 0
-if ! command -v npm >/dev/null 2>&1; then
-  [ "${CI:-}" = true ] && { echo "node: CI needs npm" >&2; exit 1; }
-  echo "  note      no npm: the tests with a stranger's model endpoint are skipped; CI runs them" >&2
-  exit 0
-fi
-echo "  install   aimock (npm)" >&2
-rm -rf "$to"
-mkdir -p "$to"
-cp "$from/package.json" "$from/package-lock.json" "$to/"
-(cd "$to" && npm ci --ignore-scripts --no-audit --no-fund --loglevel error >/dev/null)
-cp "$from/package-lock.json" "$to/installed"
+install() {
+  from=$root/$1 to=$root/build/$2
+  cmp -s "$from/package-lock.json" "$to/installed" && return
+  if ! command -v npm >/dev/null 2>&1; then
+    [ "${CI:-}" = true ] && { echo "node: CI needs npm" >&2; exit 1; }
+    echo "  note      no npm: the tests with $3 are skipped; CI runs them" >&2
+    return
+  fi
+  echo "  install   $2 (npm)" >&2
+  rm -rf "$to"
+  mkdir -p "$to"
+  cp "$from/package.json" "$from/package-lock.json" "$to/"
+  (cd "$to" && npm ci --ignore-scripts --no-audit --no-fund --loglevel error >/dev/null)
+  cp "$from/package-lock.json" "$to/installed"
+}
+install tests/interop/aimock aimock "a stranger's model endpoint"
+install clients/node node "the Node client"

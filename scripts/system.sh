@@ -6,6 +6,7 @@ missing=''
 for program in "$@"; do
   if command -v "$program" >/dev/null 2>&1; then continue; fi
   case $program in
+    go) package=golang-go ;;
     nft) package=nftables ;;
     ip) package=iproute2 ;;
     turnserver) package=coturn ;;

@@ -35,6 +35,12 @@ NO_FAULT = {
         "minutes of chance: the mutants of tests/lab/test_history.py show what its checker sees,"
         " and the faults of test_outcomes.py what a crash at the worst moment does"
     ),
+    "test_matrix.py::test_a_cell_that_differs_is_seen": (
+        "checks the comparison that the matrix is read with"
+    ),
+    "test_node_guide.py::test_the_example_is_the_file_that_lies_there": (
+        "compares a page with a file, and no code runs"
+    ),
     "test_transcript.py::test_shapes": "checks the matcher that test_ten_minutes reads with",
 }
 """Acceptance tests that stand for no promise of the product: (file::test) -> why."""

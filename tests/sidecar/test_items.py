@@ -8,7 +8,7 @@ import pytest
 
 from chatixia.errors import Overloaded, SkillFailed
 from chatixia.sidecar.items import MAX_ITEMS, ItemFlow
-from chatixia.wire.ipc import STREAM_WINDOW
+from chatixia.wire.ipc import ITEM_COST, STREAM_WINDOW
 
 
 async def test_each_waits_for_the_one_before():
@@ -66,3 +66,18 @@ async def test_what_fails_ends_it():
     while not heard:
         await asyncio.sleep(0)
     assert len(heard) == 1
+
+
+async def test_a_window_of_the_smallest_items_is_taken():
+    gate = asyncio.Event()
+
+    async def step() -> None:
+        await gate.wait()
+
+    flow, left = ItemFlow(lambda more: None, lambda error: None), STREAM_WINDOW
+    while left > 0:
+        flow.put(1 + ITEM_COST, step)
+        left -= 1 + ITEM_COST
+    with pytest.raises(Overloaded):
+        flow.put(1 + ITEM_COST, step)
+    flow.stop()

@@ -18,7 +18,7 @@ from chatixia.wire.ipc_events import (
 )
 from chatixia.world import World
 
-from .items import ITEM_COST, ItemFlow
+from .items import ItemFlow
 from .ports import FileFolder
 from .references import ReferenceTable
 from .requests import OpenRequest, RequestTable
@@ -122,7 +122,7 @@ class RequestAnswers:
             self._runner.done(line.id)
 
         try:
-            self._flow(request).put(len(item) + len(event) + ITEM_COST, send)
+            self._flow(request).put(len(item) + len(event) + ipc.ITEM_COST, send)
         except Overloaded as error:
             self._flow_failed(request, error)
             raise

@@ -12,8 +12,6 @@ from chatixia.wire.ipc import STREAM_WINDOW
 
 MAX_ITEMS: Final = 4096
 """Items of one stream that wait."""
-ITEM_COST: Final = 32
-"""Bytes that an item counts for beside its own."""
 
 Step = Callable[[], Awaitable[None]]
 

@@ -30,6 +30,9 @@ PROOF_SECONDS: Final = 2.0
 """By when that has come."""
 STREAM_WINDOW: Final = 256 * KIB
 """Bytes of items that a reader has room for before it grants more."""
+ITEM_COST: Final = 64
+"""Bytes that an item of a program's uses of its credit beside its own: so no window of the smallest
+items is more items than the sidecar keeps."""
 MOST_SKILLS: Final = 1024
 TIMEOUT: Final = 30.0
 CLIENT_PROOF: Final = b"chatixia/ipc/1 client"

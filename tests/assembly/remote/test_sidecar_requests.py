@@ -45,7 +45,7 @@ async def test_items_wait_for_credit():
     second = asyncio.ensure_future(responder.item(b'""', event=b'{"kind":"x"}'))
     await asyncio.sleep(0)
     assert not second.done()
-    responder.grant(100)
+    responder.grant(150)
     await second
     assert bytes(told.lines[1].payload.event) == b'{"kind":"x"}'
     third = asyncio.ensure_future(responder.item(b'"%s"' % (b"x" * 100)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -18,8 +18,6 @@ from .sidecar_files import brought_in
 
 if TYPE_CHECKING:
     from chatixia.sidecar.client import SidecarClient
-
-ITEM_COST: Final = 32
 
 
 class SidecarResponder:
@@ -70,7 +68,7 @@ class SidecarResponder:
             await self._waiter
         if self.over:
             raise Cancelled("The stream is over.")
-        self._left -= len(chunk) + len(event) + ITEM_COST
+        self._left -= len(chunk) + len(event) + ipc.ITEM_COST
         payload = ipc.ItemPayload(msgspec.Raw(chunk), self._named(table))
         if event:
             payload.event = msgspec.Raw(event)

@@ -1,0 +1,122 @@
+"""The Node client: its own tests, its table of errors, what it packs and how large it is."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+
+import chatixia
+from chatixia.errors import TABLE
+from chatixia.wire import ipc
+from scripts import node_errors
+from tests.interop.node_client import SOURCE, built, node
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "ipc" / "events.jsonl"
+KIB = 1024
+MINIFIED, COMPRESSED = 19 * KIB, 8 * KIB
+MODULES = {path.stem for path in (SOURCE / "src").glob("*.ts")}
+PACKED = {"package.json", "README.md", "LICENSE"} | {
+    f"dist/{name}{end}" for name in MODULES for end in (".js", ".d.ts")
+}
+QUIET = {"npm_config_audit": "false", "npm_config_fund": "false", "npm_config_offline": "true"}
+
+
+# The compiler takes seconds on an idle machine, and minutes on one that does much else.
+pytestmark = pytest.mark.timeout(900)
+
+
+def run(*command: str, cwd: Path, **env: str) -> str:
+    done = subprocess.run(
+        command, cwd=cwd, env={**os.environ, **env}, capture_output=True, text=True, timeout=400
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_its_own_tests_pass():
+    shown = run(node(), "--test", "test/", cwd=built(), GOLDEN=str(GOLDEN))
+    passed = re.search(r"^# pass (\d+)$", shown, re.M) or re.search(r"^ℹ pass (\d+)$", shown, re.M)
+    written = sum(
+        len(re.findall(r"^test\(", path.read_text(), re.M)) for path in SOURCE.glob("test/*.mjs")
+    )
+    assert passed and int(passed[1]) >= written > 25, shown
+
+
+def test_its_errors_are_written_from_ours():
+    assert node_errors.PLACE.read_text(encoding="utf-8") == node_errors.source(), (
+        "run scripts/node_errors.py"
+    )
+
+
+def test_its_errors_are_ours():
+    script = """
+import { errors, MeshError, TABLE } from "./dist/index.js";
+const rows = [...TABLE].map(([code, kind]) => [code, {
+  name: kind.name, base: Object.getPrototypeOf(kind).name, sentence: new kind().message,
+  retryable: new kind().retryable, outcome: new kind().outcome,
+  code: new kind().code, named: errors[kind.name] === kind, error: new kind() instanceof MeshError,
+}]);
+console.log(JSON.stringify(Object.fromEntries(rows)));
+"""
+    told = json.loads(run(node(), "--input-type=module", "-e", script, cwd=built()))
+    ours = {
+        code: {
+            "name": kind.__name__,
+            "base": kind.__bases__[0].__name__,
+            "sentence": kind.sentence,
+            "retryable": kind.retry,
+            "outcome": kind.default_outcome,
+            "code": code,
+            "named": True,
+            "error": True,
+        }
+        for code, kind in TABLE.items()
+    }
+    assert told == ours
+
+
+def test_its_bounds_are_those_of_the_socket():
+    text = (SOURCE / "src" / "wire.ts").read_text()
+    told = {name: eval(value) for name, value in re.findall(r"const (\w+) = ([\d *]+);", text)}
+    assert told == {
+        "VERSION": ipc.IPC_VERSION,
+        "MAX_LINE": ipc.MAX_LINE,
+        "WINDOW": ipc.STREAM_WINDOW,
+        "ITEM_COST": ipc.ITEM_COST,
+    }
+
+
+def test_what_is_packed_is_what_a_program_needs_and_nothing_else(tmp_path: Path):
+    run(
+        "npm", "pack", "--ignore-scripts", "--pack-destination", str(tmp_path), cwd=built(), **QUIET
+    )
+    [packed] = tmp_path.glob("*.tgz")
+    assert packed.name == f"chatixia-mesh-{chatixia.__version__}.tgz"
+    with tarfile.open(packed) as archive:
+        names = {member.name.removeprefix("package/") for member in archive.getmembers()}
+    assert names == PACKED
+    package = json.loads((SOURCE / "package.json").read_text())
+    assert "dependencies" not in package and package["version"] == chatixia.__version__
+
+
+def test_it_is_small():
+    bundle = (built() / "bundle" / "index.min.js").read_bytes()
+    sizes = len(bundle), len(gzip.compress(bundle, 9))
+    print(f"minified {sizes[0]:,} bytes, compressed {sizes[1]:,}")
+    assert sizes[0] <= MINIFIED and sizes[1] <= COMPRESSED, sizes
+
+
+def test_what_builds_it_is_pinned_by_hash_and_names_no_host():
+    lock = json.loads((SOURCE / "package-lock.json").read_text())
+    packages = {name: one for name, one in lock["packages"].items() if name}
+    assert {"node_modules/esbuild", "node_modules/typescript"} <= set(packages)
+    assert all(one["integrity"].startswith("sha512-") for one in packages.values())
+    assert all(one.get("dev") and "resolved" not in one for one in packages.values())
+    assert not lock["packages"][""].get("dependencies")

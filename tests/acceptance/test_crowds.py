@@ -33,23 +33,23 @@ class Crowd(NamedTuple):
     agents: int
     processes: int
 
-    def start(self, net: TestMesh, keep: str) -> list[Process]:
+    def start(self, net: TestMesh, keep: str, **env: str) -> list[Process]:
         """All of them, online."""
         share, rest = divmod(self.agents, self.processes)
         started, first = [], 0
         for n in range(self.processes):
             count = share + (n < rest)
             program = (sys.executable, str(CROWDED), str(first), str(count))
-            started.append(net.procs.start(program=program, CHATIXIA_LINKS_KEEP=keep))
+            started.append(net.procs.start(program=program, CHATIXIA_LINKS_KEEP=keep, **env))
             first += count
         for process in started:
             process.wait_for("all online", timeout=ONLINE)
         return started
 
 
-def ends(crowd: list[Process]) -> int:
-    """Ends of links that all have told last."""
-    told = [re.findall(r"ends (\d+)", process.output) for process in crowd]
+def ends(crowd: list[Process], which: str = "ends") -> int:
+    """Ends of links that all have told last, or those that are ``direct``."""
+    told = [re.findall(rf"{which} (\d+)", process.output) for process in crowd]
     return sum(int(each[-1]) for each in told if each)
 
 
@@ -66,7 +66,7 @@ def cpu(crowd: list[Process]) -> float:
     return 1000 * (used() - before) / (time.monotonic() - began)
 
 
-MESHES = [Crowd(10, 2), pytest.param(Crowd(50, 4), marks=soak)]
+MESHES = [Crowd(14, 2), pytest.param(Crowd(50, 4), marks=soak)]
 
 
 @pytest.mark.parametrize("size", MESHES, ids=lambda size: str(size.agents))
@@ -92,6 +92,22 @@ def test_a_full_mesh_is_up_and_idles_cheaply(net: TestMesh, size: Crowd):
     share = (whole - engine) / (2 * links)
     print(f"idle: {whole:.0f} ms/s, the engine {engine:.0f}; our share of an end {share:.3f}")
     assert took < OPEN_SECONDS and share <= SHARE_MS
+
+
+def test_links_that_all_want_at_once_end_direct(net: TestMesh):
+    """The relay is asked for before a busy engine has described its offer, which counts all the
+    same."""
+    net.up()
+    size = Crowd(14, 2)
+    crowd = size.start(net, "200", CHATIXIA_LINKS_RELAY="true")
+    for process in crowd:
+        process.popen.send_signal(signal.SIGUSR1)
+    asked = [int(process.wait_for(r"asked (\d+)", timeout=HANG)[1]) for process in crowd]
+    links = size.agents * (size.agents - 1)
+    assert sum(asked) == links
+    until_sync(lambda: ends(crowd, "direct") == links, HANG, what="every link direct")
+    for process in crowd:
+        assert not re.search(r"offered attempt \d+ again", process.output)
 
 
 CROWDS = [Crowd(40, 1), pytest.param(Crowd(500, 4), marks=soak)]

@@ -30,8 +30,17 @@ def test_a_longer_bar_is_not_cut_by_a_shorter_one():
 def test_only_so_many_processes_are_remembered():
     guard = OfferGuard("bob", 0.0)
     for n in range(100):
-        guard.once(f"{n:016x}", 1)
+        guard.once(f"{n:016x}", 1, "direct")
     with pytest.raises(Denied, match="again"):
-        guard.once(f"{99:016x}", 1)
-    guard.once(f"{0:016x}", 1)
+        guard.once(f"{99:016x}", 1, "direct")
+    guard.once(f"{0:016x}", 1, "direct")
     assert len(guard._attempts) == MAX_INCARNATIONS
+
+
+def test_of_two_kinds_of_path_the_later_attempt_may_come_first():
+    guard = OfferGuard("bob", 0.0)
+    guard.once("1" * 16, 2, "relay")
+    guard.once("1" * 16, 1, "direct")
+    for attempt, kind in ((2, "relay"), (1, "direct")):
+        with pytest.raises(Denied, match="again"):
+            guard.once("1" * 16, attempt, kind)

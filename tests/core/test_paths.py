@@ -270,6 +270,46 @@ def test_two_offers_of_a_kind_that_either_end_may_open_end_as_one():
     assert not high.relay.trying.local
 
 
+def test_a_relay_that_is_asked_for_first_does_not_make_the_slower_offer_an_old_one():
+    """A description takes a busy engine longer than the relay waits."""
+    low, high = Script("alice", "bob"), Script("bob", "alice")
+    low.want()
+    direct = low.direct.trying.attempt
+    low.at(0.1)
+    high.link.offered(ONE, low.relay.trying.attempt, 0.1, high.effects, "relay")
+    high.effects = []
+    high.link.offered(ONE, direct, 0.2, high.effects)
+    assert high.names == ["AcceptOffer"]
+
+
+def test_an_attempt_of_the_other_end_does_not_lower_my_own():
+    script = Script()
+    script.want()
+    script.at(0.1)
+    mine = script.relay.trying.attempt
+    script.fails(script.relay, Unreachable("no"))
+    script.link.offered(ONE, 1, 0.2, script.effects, "relay")
+    assert script.link.attempt == mine == 2
+
+
+def test_where_nothing_waits_the_relay_comes_after_two_tries_and_a_call_brings_it_on():
+    script = Script()
+    script.effects = []
+    script.link.want(0.0, script.effects, idle=True)
+    assert script.direct.trying
+    for now in (1.0, 9.0, 12.0, 15.9):
+        script.at(now)
+        assert not script.relay.trying
+    script.at(16.0)
+    assert script.relay.trying
+    script = Script()
+    script.link.want(0.0, script.effects, idle=True)
+    script.now = 5.0
+    script.want()
+    script.at(5.1)
+    assert script.relay.trying
+
+
 def test_an_offer_of_a_kind_that_is_not_opened_here_is_refused():
     link = k.Link("bob", "alice", 0.0)
     with pytest.raises(Denied, match="relay"):

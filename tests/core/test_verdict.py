@@ -123,3 +123,14 @@ def test_an_idle_link_is_pinged_less_often_and_then_at_the_same_pace():
     assert not watch.wants_probe(v.IDLE_PROBE_SECONDS - 0.1, idle=True)
     assert watch.wants_probe(v.IDLE_PROBE_SECONDS, idle=True)
     assert watch.wants_probe(v.IDLE_PROBE_SECONDS + v.PROBE_SECONDS, idle=True)
+
+
+def test_an_engine_that_does_not_answer_in_time_is_no_witness():
+    for word, patience in (("held", v.SILENT_SECONDS), ("closed", v.SILENT_CLOSED_SECONDS)):
+        watch = silent(1.0, stun=True)
+        watch.reading(3.0)
+        due = v.PROBE_SECONDS + patience
+        assert watch.judge(due, word) == "alive"
+        assert watch.judge(v.PROBE_SECONDS + v.SILENT_BLIND_SECONDS, word) != "alive"
+        watch.reading(0.0)
+        assert watch.judge(due, word) != "alive"

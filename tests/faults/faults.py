@@ -158,10 +158,8 @@ FAULTS: list[Fault] = [
     Fault(
         "kept-links-unopened",
         "with `links.keep: all` a link to every agent opens by itself",
-        {"chatixia.peer.links.monitor:LinkMonitor._open_all": always(None)},
-        (
-            "tests/peer/links/test_monitor.py::test_where_all_links_are_kept_they_open_by_themselves",
-        ),
+        {"chatixia.peer.links.opener:LinkOpener.look": always(None)},
+        ("tests/peer/links/test_opener.py::test_they_open_by_themselves",),
     ),
     Fault(
         "host-slept-unseen",

@@ -37,13 +37,18 @@ def remembered(original: Any) -> Any:
     return numbers_of
 
 
+def kindless(original: Any) -> Any:
+    """Count attempts at all kinds of path together."""
+    return lambda self, incarnation, attempt, kind: original(self, incarnation, attempt, "any")
+
+
 FAULTS: list[Fault] = [
     Fault(
         "all-at-once",
         "agents of one process share how many links open at once",
-        {"chatixia.peer.links.monitor:_opening": always(0)},
+        {"chatixia.peer.links.opener:SharedOpening.room": always(always(True))},
         (
-            "tests/peer/links/test_monitor.py::test_agents_of_one_process_share_how_many_open_at_once",
+            "tests/peer/links/test_opener.py::test_agents_of_one_process_share_how_many_are_under_way",
         ),
     ),
     Fault(
@@ -67,8 +72,37 @@ FAULTS: list[Fault] = [
     Fault(
         "all-unopened",
         "with `links.keep: all` a link to every agent opens by itself",
-        {"chatixia.peer.links.monitor:LinkMonitor._open_all": always(None)},
-        (f"{ACC}/test_crowds.py::test_a_full_mesh_is_up_and_idles_cheaply[10]",),
+        {"chatixia.peer.links.opener:LinkOpener.look": always(None)},
+        (f"{ACC}/test_crowds.py::test_a_full_mesh_is_up_and_idles_cheaply[14]",),
+    ),
+    Fault(
+        "one-count-for-all-kinds",
+        "an offer counts though the relay was asked for before it was described",
+        {"chatixia.core.offers:OfferGuard.once": kindless},
+        (
+            f"{ACC}/test_crowds.py::test_links_that_all_want_at_once_end_direct",
+            "tests/core/test_paths.py::test_a_relay_that_is_asked_for_first_does_not_make_the_slower_offer_an_old_one",
+        ),
+    ),
+    Fault(
+        "opened-by-the-look",
+        "where all links are kept the next begins as soon as one is there",
+        {"chatixia.peer.links.opener:SharedOpening.refill": always(None)},
+        ("tests/peer/links/test_opener.py::test_the_next_begins_as_soon_as_one_is_there",),
+    ),
+    Fault(
+        "asked-all-at-once",
+        "the engine is asked about a few links at once, so that it can open others meanwhile",
+        {"chatixia.peer.links.monitor:READINGS_AT_ONCE": value(1000)},
+        (
+            "tests/peer/links/test_monitor.py::test_only_a_few_questions_to_the_engine_are_under_way",
+        ),
+    ),
+    Fault(
+        "late-engine-believed",
+        "a path is not down because the engine here is late with its witness",
+        {"chatixia.core.verdict:PathWitnesses.reading": always(None)},
+        ("tests/peer/links/test_monitor.py::test_a_path_is_not_down_because_the_engine_is_late",),
     ),
     Fault(
         "unconfirmed",

@@ -17,13 +17,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from chatixia.errors import Denied, MeshError, Overloaded, PeerRestarted, UnknownAgent, Unreachable
-from chatixia.wire.signaling import MAX_CANDIDATES, IceCandidate
+from chatixia.wire.signaling import IceCandidate
 
 from .offers import OfferGuard
 from .paths import (
     DIRECT,
     AcceptOffer,
-    AddCandidate,
     CloseConnection,
     CreateOffer,
     PathAttempt,
@@ -39,6 +38,8 @@ from .verdict import Word
 
 TRY_SECONDS: Final = 8.0
 """From the start of an attempt to its ``hello``; no engine reports its failure in time."""
+IDLE_SECONDS: Final = 2 * TRY_SECONDS
+"""How long a worse kind of path waits for a better one where nothing waits for the link."""
 REQUEST_SECONDS: Final = 2.0
 """How long the higher id waits for an offer before it asks again; doubles."""
 RETRY_SECONDS: Final = 1.0
@@ -122,8 +123,8 @@ class Link:
 
     # -- what my own side wants
 
-    def want(self, now: float, sink: Sink) -> None:
-        """Start to open a link unless there is one, or an attempt runs."""
+    def want(self, now: float, sink: Sink, idle: bool = False) -> None:
+        """Start to open a link unless there is one, or an attempt runs. ``idle``: nothing waits."""
         error = self.guard.barred(now)
         if isinstance(error, Denied):
             sink.append(ReportFailure(error))
@@ -132,9 +133,13 @@ class Link:
         if self.open:
             return
         for slot in self.slots:
+            delay = IDLE_SECONDS if idle and slot is not self.slots[0] else slot.kind.delay
+            at = max(now + delay, self.guard.barred_until)
             if not slot.wanted:
-                slot.want(max(now + slot.kind.delay, self.guard.barred_until))
+                slot.want(at)
                 self._step(slot, now, sink)
+            elif not slot.tries:
+                slot.next_at = min(slot.next_at, at)
 
     def want_when_present(self, now: float) -> None:
         """Wanted while the registry cannot be asked: as soon as the peer is there."""
@@ -217,13 +222,13 @@ class Link:
 
         Where either end may offer and both did, the lower id's offer counts.
         """
-        self.guard.once(incarnation, attempt)
         slot = next((each for each in self.slots if each.kind.name == kind), None)
         if slot is None:
             raise Denied(f"No path of kind {kind} is opened here.")
+        self.guard.once(incarnation, attempt, kind)
         if self.offers and slot.trying and slot.trying.local:
             return
-        self.attempt = attempt
+        self.attempt = max(self.attempt, attempt)  # my own may be above it, at another kind
         sink.append(AcceptOffer(self._begin(slot, attempt, incarnation, now, sink).key))
 
     def requested(self, incarnation: str, restart: bool, now: float, sink: Sink) -> None:
@@ -251,13 +256,8 @@ class Link:
         path = next((path for path in living if path.matches(message)), None)
         if path is None:
             return
-        path.candidates += 1
-        if path.candidates > MAX_CANDIDATES:
+        if not path.take(message, sink):
             raise Overloaded(f"Too many candidates from {self.peer}.")
-        if path.ready:
-            sink.append(AddCandidate(path.key, message))
-        else:
-            path.pending.append(message)
 
     def error_received(
         self, error: MeshError, attempt: int, now: float, sink: Sink, kind: str = ""
@@ -288,8 +288,7 @@ class Link:
         """The connection exists: it may have what waited for it."""
         slot = self._slot(key)
         if slot is not None and (path := slot.trying):
-            path.ready, pending, path.pending = True, path.pending, []
-            sink.extend(AddCandidate(key, each) for each in pending)
+            path.begin(sink)
 
     def _slot(self, key: int) -> PathSlot | None:
         """Where the attempt of that key is under way."""

@@ -23,7 +23,7 @@ class OfferGuard:
         self.barred_until = 0.0
         self._peer = peer
         self._barred_at = 0.0
-        self._attempts: dict[str, int] = {}
+        self._attempts: dict[str, dict[str, int]] = {}
         self._offers = TokenBucket(OFFER_BURST, OFFER_SECONDS, now)
         self._requests = TokenBucket(OFFER_BURST, OFFER_SECONDS, now)
 
@@ -59,11 +59,15 @@ class OfferGuard:
         kind = Denied if self.barred_until - self._barred_at >= BAR_SECONDS else Overloaded
         return kind(text)
 
-    def once(self, incarnation: str, attempt: int) -> None:
-        """Attempts of a process only rise. Raises Denied for one that was there before."""
-        if attempt <= self._attempts.get(incarnation, 0):
+    def once(self, incarnation: str, attempt: int, kind: str) -> None:
+        """Attempts of a process at one ``kind`` of path only rise. Raises Denied for one that was
+        there before.
+
+        Of two kinds the later attempt may come first: a description takes an engine its time."""
+        highest = self._attempts.pop(incarnation, {})
+        self._attempts[incarnation] = highest
+        if attempt <= highest.get(kind, 0):
             raise Denied(f"{self._peer} offered attempt {attempt} again.")
-        self._attempts.pop(incarnation, None)
-        self._attempts[incarnation] = attempt
+        highest[kind] = attempt
         if len(self._attempts) > MAX_INCARNATIONS:
             del self._attempts[next(iter(self._attempts))]

@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from chatixia.errors import MeshError
-from chatixia.wire.signaling import IceCandidate
+from chatixia.wire.signaling import MAX_CANDIDATES, IceCandidate
 
 HOLD_SECONDS: Final = 5.0
 """How long a path of a kind that died must stand before a worse one that works is left for it;
@@ -140,6 +140,22 @@ class PathAttempt(msgspec.Struct):
     rank: int = 0
     opened_at: float = 0.0
     trusted: bool = False
+
+    def take(self, message: IceCandidate, sink: Sink) -> bool:
+        """A candidate, now or once the connection exists. False: there were too many."""
+        self.candidates += 1
+        if self.candidates > MAX_CANDIDATES:
+            return False
+        if self.ready:
+            sink.append(AddCandidate(self.key, message))
+        else:
+            self.pending.append(message)
+        return True
+
+    def begin(self, sink: Sink) -> None:
+        """The connection exists: it may have what waited for it."""
+        self.ready, pending, self.pending = True, self.pending, []
+        sink.extend(AddCandidate(self.key, each) for each in pending)
 
     def matches(self, message: IceCandidate) -> bool:
         """Whether a candidate belongs to this try."""

@@ -28,6 +28,9 @@ SILENT_RELAYED_SECONDS: Final = 20.0
 """The same over the relay: while the registry holds the peer's socket, its own pings are answered,
 and it gives up on a socket that answers none for this long."""
 SUSPECT_SECONDS: Final = 30.0
+READ_SECONDS: Final = 1.0
+"""How long a question to the engine may wait; then it is the engine that is late, and its witness
+says nothing."""
 LATE_SECONDS: Final = 1.0
 """My own timer fired this much late: it was I who was silent."""
 PROBE_SECONDS: Final = 2.0
@@ -67,7 +70,16 @@ class PathWitnesses:
     nothing answered yet, 0 for none.
     """
 
-    __slots__ = ("_blind", "_relayed", "_stun", "_stun_at", "_suspect_at", "frame_at", "probed_at")
+    __slots__ = (
+        "_blind",
+        "_read_since",
+        "_relayed",
+        "_stun",
+        "_stun_at",
+        "_suspect_at",
+        "frame_at",
+        "probed_at",
+    )
 
     def __init__(self, now: float, relayed: bool = False) -> None:
         self._relayed = relayed
@@ -76,7 +88,7 @@ class PathWitnesses:
         self._blind = True
         self._stun: float | None = None
         self._stun_at = now
-        self._suspect_at = 0.0
+        self._suspect_at = self._read_since = 0.0
 
     def start_over(self, now: float) -> None:
         """My own timer was late: what I did not hear proves nothing."""
@@ -102,6 +114,10 @@ class PathWitnesses:
         """Whether the engine's witness is worth asking."""
         return bool(self.probed_at) and now - self.probed_at >= UNEASY_SECONDS
 
+    def reading(self, now: float) -> None:
+        """The engine is asked for its witness; 0: it answered."""
+        self._read_since = now
+
     def witness(self, value: float | None, now: float) -> None:
         """The engine's ``last_answer``; it rises while the far ICE agent answers. None: blind."""
         self._blind = value is None
@@ -110,7 +126,7 @@ class PathWitnesses:
 
     def judge(self, now: float, word: Word) -> Verdict:
         """The verdict by the table; ``suspect`` becomes ``gone`` after 30 s."""
-        limit = SILENT_CLOSED_SECONDS if word == "closed" else self._patience()
+        limit = self._patience(now, word)
         silent = bool(self.probed_at) and now - self.probed_at >= limit
         stun = self._blind or now - self._stun_at >= limit
         verdict = TABLE[silent, stun, word]
@@ -120,7 +136,11 @@ class PathWitnesses:
         self._suspect_at = self._suspect_at or now
         return "gone" if now - self._suspect_at >= SUSPECT_SECONDS else "suspect"
 
-    def _patience(self) -> float:
+    def _patience(self, now: float, word: Word) -> float:
+        if self._read_since and now - self._read_since >= READ_SECONDS:
+            return SILENT_BLIND_SECONDS
+        if word == "closed":
+            return SILENT_CLOSED_SECONDS
         if self._relayed:
             return SILENT_RELAYED_SECONDS
         return SILENT_BLIND_SECONDS if self._blind else SILENT_SECONDS

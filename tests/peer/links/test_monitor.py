@@ -9,9 +9,10 @@ import pytest
 
 from chatixia.peer.engines.base import PathStats
 from chatixia.peer.links.host_watch import HostWatch
-from chatixia.peer.links.monitor import OPEN_AT_ONCE, OPEN_IN_PROCESS
+from chatixia.peer.links.monitor import READINGS_AT_ONCE
 from chatixia.world import REAL, RealWorld
 from tests.peer.relay import Node, nodes
+from tests.until import until
 
 
 class Clock(RealWorld):
@@ -218,45 +219,41 @@ async def test_after_a_sleep_links_and_login_are_asked_at_once():
         assert alice.driver.effects.signals.doubts == 1
 
 
-async def test_where_all_links_are_kept_they_open_by_themselves():
-    async with nodes("alice", "bob", "carol", "dora", keep=None) as (_, *made):
-        for node in made:
-            await node.listener.until(lambda node=node: len(node.listener.paths) == 3)
-        assert all(len(node.driver.report()) == 3 for node in made)
+async def test_only_a_few_questions_to_the_engine_are_under_way():
+    async with nodes("alice", *(f"b{n}" for n in range(READINGS_AT_ONCE + 2))) as (_, alice, *more):
+        await alice.driver.monitor.stop()
+        asked, answer = [], asyncio.Event()
+
+        async def slow() -> None:
+            asked.append(1)
+            await answer.wait()
+
+        for other in more:
+            await alice.open(other)
+            alice.driver.peers[other.id].open.read_stats = slow
+        for _ in range(3):
+            for other in more:
+                alice.driver.monitor.ask_engine(alice.driver.peers[other.id])
+                await asyncio.sleep(0)
+        assert len(asked) == READINGS_AT_ONCE
+        answer.set()
+        await until(lambda: len(asked) == len(more))
 
 
-async def test_agents_of_one_process_share_how_many_open_at_once():
-    """Each attempt costs the CPU that all of them have."""
-    clock, wanted = Clock(), []
-    async with nodes("alice", "bella", "carol", world=clock, keep=None) as (_, *made):
-        for node in made:
-            await node.listener.until(lambda node=node: len(node.listener.paths) == 2)
-            node.driver.effects.want = lambda peer, now: wanted.append(peer.id)
-            for n in range(OPEN_AT_ONCE):
-                node.driver.signaling.present(f"d{n:02}", "1" * 16)
-        for node in made:
-            node.driver.monitor.tick(clock.monotonic())
-        assert OPEN_AT_ONCE < len(wanted) == OPEN_IN_PROCESS < 3 * OPEN_AT_ONCE
-
-
-async def test_a_few_of_them_open_at_once_and_none_without_the_registry():
+async def test_a_path_is_not_down_because_the_engine_is_late():
     clock = Clock()
-    async with nodes("alice", world=clock, keep=None) as (relay, alice):
-        monitor, wanted = alice.driver.monitor, []
-        await monitor.stop()
-        alice.driver.effects.want = lambda peer, now: wanted.append(peer.id)
-        for n in range(OPEN_AT_ONCE + 3):
-            alice.driver.signaling.present(f"b{n:02}", "1" * 16)
-        alice.driver.signaling.present("aa", "1" * 16)  # it is the lower one, and begins
-        alice.driver.signaling.present("b~abcdef", "1" * 16)
-        relay.up = False
-        monitor.tick(clock.monotonic())
-        assert wanted == []
-        relay.up = True
-        monitor.tick(clock.monotonic())
-        assert len(wanted) == OPEN_AT_ONCE
-        monitor.tick(clock.monotonic())
-        assert len(wanted) == OPEN_AT_ONCE + 3 and "aa" not in wanted
-        clock.ahead += 3
-        monitor.tick(clock.monotonic())
-        assert wanted[-1] == "aa" and len(wanted) == OPEN_AT_ONCE + 4
+    async with nodes("alice", "bob", world=clock) as made:
+        alice, _ = await silent_pair(made, clock, rising=False)
+        answer = asyncio.Event()
+        reading = alice.driver.peers["bob"].open.connection.stats
+
+        async def late() -> PathStats:
+            await answer.wait()
+            return await reading()
+
+        alice.driver.peers["bob"].open.connection.stats = late
+        await pass_time(alice, clock, 12)
+        assert not alice.listener.detached
+        answer.set()
+        await pass_time(alice, clock, 3)
+        assert alice.listener.detached == ["bob"]

@@ -26,6 +26,7 @@ from chatixia.core.openings import (
     sign_opening,
     sign_reply,
 )
+from chatixia.core.paths import DIRECT
 from chatixia.core.ports import LocalIdentity
 from chatixia.core.sdp import check_candidate
 from chatixia.core.shares import holder_of
@@ -109,6 +110,7 @@ class LinkAttempt:
     nothing more comes of it. ``versions``, ``capabilities``: what it offers.
     """
 
+    kind = DIRECT.name
     versions: tuple[int, ...] = VERSIONS
     capabilities: tuple[str, ...] = CAPABILITIES
 
@@ -164,6 +166,8 @@ class LinkAttempt:
         assert self.channel
         self.channel.on_open = self._greet
         sdp = await connection.offer()
+        if self.over:  # a later try is under way: this offer would come after its
+            return
         offer = Offer(
             self.peer,
             sdp,

@@ -76,7 +76,7 @@ class LinkEffects:
     """Performs effects for every peer; the owner of attempts (``peer.links.attempt``).
 
     ``attempt_types``: what makes a connection, by kind of path. ``servers``: STUN and TURN for new
-    ones. ``tasks``: those that run.
+    ones. ``tasks``: those that run. ``on_ended``: a try came to an open path, or was given up.
     """
 
     def __init__(
@@ -93,6 +93,7 @@ class LinkEffects:
         self.attempt_types: dict[str, AttemptType] = {DIRECT.name: LinkAttempt}
         self.tasks = BackgroundTasks(_log_failure)
         self.stopping = False
+        self.on_ended: Callable[[LinkAttempt], None] = _unheard
         self._peers, self._reports = peers, reports
         self._refusals = TokenBucket(REFUSAL_BURST, REFUSAL_SECONDS, world.monotonic())
 
@@ -212,6 +213,7 @@ class LinkEffects:
             peer.likely = attempt.likely or peer.likely
             trouble = attempt.trouble or "no stream"
             attempt.trace.end(f"given up, {trouble}; {effect.reason.rstrip('.')}")
+            self.on_ended(attempt)
         if effect.after:
             asyncio.get_running_loop().call_later(effect.after, self.forget, peer, attempt)
         else:
@@ -273,6 +275,7 @@ class LinkEffects:
             if attempt.key in peer.paths and attempt.key not in peer.read:
                 self._read(peer, attempt)
             self._reports.changed()
+            self.on_ended(attempt)
         else:
             del peer.paths[attempt.key]
 
@@ -313,9 +316,9 @@ class LinkEffects:
         self.perform(peer, sink)
 
     def want(self, peer: LinkedPeer, now: float) -> None:
-        """Open a link to that peer unless there is one."""
+        """Open a link to that peer unless there is one, though nothing waits for it."""
         sink: Sink = []
-        peer.link.want(now, sink)
+        peer.link.want(now, sink, idle=True)
         self.perform(peer, sink)
 
     def renew(self, peer: LinkedPeer, at: float) -> None:
@@ -397,6 +400,10 @@ class LinkEffects:
 
     def _now(self) -> float:
         return self.world.monotonic()
+
+
+def _unheard(attempt: LinkAttempt) -> None:
+    """Nobody asked."""
 
 
 def _log_failure(error: BaseException) -> None:

@@ -10,9 +10,8 @@ import asyncio
 import contextlib
 import logging
 from typing import Final
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
-from chatixia.core.link import REQUEST_SECONDS
 from chatixia.core.verdict import LATE_SECONDS
 from chatixia.peer.engines.base import EngineRefused
 from chatixia.wire.peer import Bye
@@ -21,6 +20,7 @@ from chatixia.world import World
 from .effects import TICK_SECONDS, LinkEffects
 from .host_watch import HostWatch
 from .membership import MembershipCheck
+from .opener import LinkOpener
 from .peers import LinkedPeer, LinkedPeers
 from .reports import LinkReports
 
@@ -29,15 +29,11 @@ log = logging.getLogger("chatixia.peer")
 REPORT_SECONDS: Final = 5.0
 RENEW_SECONDS: Final = 0.02
 """For each link, the time over which new paths begin after a change of address."""
-OPEN_AT_ONCE: Final = 8
-"""Links under way, of those that nobody asked for but all are kept."""
-OPEN_IN_PROCESS: Final = 16
-"""The same of all agents of a process, which share its CPU: more would outlive their time for a try
-together, and begin again together."""
-OPEN_AGAIN_SECONDS: Final = 30.0
-"""After an attempt at such a link the next one waits so long."""
 STATS_SECONDS: Final = 60.0
 """How old an engine's figures of a link may be that nobody used since: they are dear to read."""
+READINGS_AT_ONCE: Final = 4
+"""Questions to the engine that one process has under way: it answers them one by one, and what
+opens a link would wait behind those of all links."""
 RECHECK_SECONDS: Final = 10.0
 IDLE_SECONDS: Final = 2.0
 """A link that nothing used for this long may be closed to keep the number of warm ones."""
@@ -66,12 +62,13 @@ class LinkMonitor:
         self.last_tick = self._reported_at = self._rechecked_at = world.monotonic()
         self.host = HostWatch(world)
         self._loop: asyncio.Task[None] | None = None
-        self.opening = 0
-        _monitors.add(self)
+        self.opener = LinkOpener(world, peers, effects) if keep is None else None
 
     def start(self) -> None:
         """Start the loop."""
         self.last_tick = self._world.monotonic()
+        if self.opener is not None:
+            self.opener.start()
         self._loop = asyncio.ensure_future(self._watch())
 
     async def stop(self) -> None:
@@ -80,7 +77,8 @@ class LinkMonitor:
             self._loop.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._loop
-        _monitors.discard(self)
+        if self.opener is not None:
+            self.opener.stop()
 
     async def _watch(self) -> None:
         while True:
@@ -108,35 +106,10 @@ class LinkMonitor:
         if now - self._rechecked_at >= RECHECK_SECONDS:
             self._rechecked_at = now
             self._membership.recheck()
-        self._open_all(now)
+        if self.opener is not None:
+            self.opener.look()
         self._close_idle(now)
         self._report(now)
-
-    # -- links that nobody asked for
-
-    def _open_all(self, now: float) -> None:
-        """Where all links are kept, open those that are missing, a few at once, lower id first.
-
-        None while signaling is down: it would open nothing.
-        """
-        if self.keep is not None or not self._effects.signals.up:
-            return
-        self.opening = sum(1 for peer in self._peers if _pending(peer))
-        for peer in self._peers:
-            if peer.link.openable and "~" not in peer.id:
-                if self.opening >= OPEN_AT_ONCE or _opening() >= OPEN_IN_PROCESS:
-                    return
-                if self._may_open(peer, now):
-                    self.opening += 1
-                    self._effects.want(peer, now)
-
-    def _may_open(self, peer: LinkedPeer, now: float) -> bool:
-        if not peer.opens_at and not peer.link.offers:
-            peer.opens_at = now + REQUEST_SECONDS
-        if now < peer.opens_at:
-            return False
-        peer.opens_at = now + OPEN_AGAIN_SECONDS
-        return True
 
     # -- this host
 
@@ -183,8 +156,9 @@ class LinkMonitor:
 
     def ask_engine(self, peer: LinkedPeer) -> None:
         """Read the engine's statistics of the path in use, once at a time."""
-        if not peer.reading_stats:
+        if not peer.reading_stats and peer.witnesses is not None:
             peer.reading_stats = True
+            peer.witnesses.reading(self._world.monotonic())
             self._effects.spawn(self._read_stats(peer))
 
     async def _read_stats(self, peer: LinkedPeer) -> None:
@@ -192,7 +166,9 @@ class LinkMonitor:
         try:
             if attempt is None or witnesses is None:
                 return
-            stats = await attempt.read_stats()
+            async with _turn():
+                stats = await attempt.read_stats()
+            witnesses.reading(0.0)
             if stats is not None and peer.open is attempt:
                 peer.stats = stats
                 witnesses.witness(stats.last_answer, self._world.monotonic())
@@ -248,14 +224,9 @@ class LinkMonitor:
             self.ask_engine(peer)
 
 
-_monitors: WeakSet[LinkMonitor] = WeakSet()
-"""Those of this process."""
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
 
-def _pending(peer: LinkedPeer) -> bool:
-    """Whether a link is under way, or waits for its next try."""
-    return not peer.link.open and any(slot.pending for slot in peer.link.slots)
-
-
-def _opening() -> int:
-    return sum(monitor.opening for monitor in _monitors)
+def _turn() -> asyncio.Semaphore:
+    """Enter it to ask the engine."""
+    return _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(READINGS_AT_ONCE))

@@ -7,6 +7,7 @@ import contextlib
 from typing import Any
 
 from chatixia.core.openings import VerifiedOpening, check_reply, sign_opening, sign_reply
+from chatixia.core.paths import RELAY
 from chatixia.errors import MeshError, Unreachable
 from chatixia.peer.engines.base import PathStats
 from chatixia.wire import signed
@@ -20,6 +21,8 @@ from .relay_streams import RelayMultiplexer
 class RelayAttempt(LinkAttempt):
     """A stream to ``peer`` among ``streams``. There is no engine and no candidate; what is wrong
     with UDP it cannot say."""
+
+    kind = RELAY.name
 
     def __init__(self, *arguments: Any, streams: RelayMultiplexer) -> None:
         super().__init__(*arguments)

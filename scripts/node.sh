@@ -1,7 +1,7 @@
 #!/bin/sh
 # What some tests drive with Node: installs the packages of a package-lock.json, each by its hash, of
-# tests/interop/aimock into build/aimock and of clients/node into build/node. A second run answers at once;
-# without npm those tests are skipped, and a sentence says so.
+# tests/interop/aimock into build/aimock, and so on, below. A second run answers at once; without npm those
+# tests are skipped, and a sentence says so.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 install() {
@@ -21,3 +21,4 @@ install() {
 }
 install tests/interop/aimock aimock "a stranger's model endpoint"
 install clients/node node "the Node client"
+install tests/interop/types types "type checkers of Node"

@@ -9,6 +9,7 @@ backticks: ``### `busy` ``. Verbs, and environment variables, may stand in a tab
 from __future__ import annotations
 
 import ast
+import asyncio
 import importlib
 import json
 import os
@@ -33,6 +34,7 @@ from chatixia.peer.tasks.worker import VIA
 from chatixia.wire.peer import MESSAGE_TYPES
 from chatixia.wire.tasks import STATES
 from chatixia.wire.verbs import BY_NAME
+from tests.assembly.stubs.sample import skills_of, written
 
 ROOT = pathlib.Path(__file__).parents[1]
 SRC = ROOT / "src" / "chatixia"
@@ -220,12 +222,21 @@ def test_python_compiles_and_imports_what_there_is():
     assert not wrong, "\n".join(wrong)
 
 
+def library_stub(code: str) -> str:
+    """What `chatixia stubs library` writes of the agent in ``code``."""
+    names: dict[str, Any] = {"__name__": "library"}
+    exec(compile(code, "library.py", "exec"), names)
+    return written("library", asyncio.run(skills_of(names["agent"])))
+
+
 @pytest.mark.integration
 def test_python_passes_a_strict_type_check(tmp_path: pathlib.Path):
     """Every block of the documents, each as a file, and what `chatixia init` writes."""
     checked = {block.where: block.code for block in blocks("python", "py")}
     checked |= {f"init --role {role}": one.code for role, one in TEMPLATES.items()}
     files = {where: tmp_path / f"block{n}.py" for n, where in enumerate(checked)}
+    [library] = [block.code for block in blocks("python") if "serve=library" in block.info.split()]
+    (tmp_path / "library_stub.py").write_text(library_stub(library))
     for where, file in files.items():
         file.write_text(checked[where])
     out, fault, _ = api.run(

@@ -24,11 +24,16 @@ if TYPE_CHECKING:
     from .client.reply import Receipt as Receipt
     from .client.reply import Reply as Reply
     from .client.stream import Items as Items
+    from .client.stub import AgentStub as AgentStub
+    from .client.stub import TypedItems as TypedItems
+    from .client.stub import skill_stub as skill_stub
+    from .client.sync import SyncAgentStub as SyncAgentStub
     from .client.sync import SyncAnyHandle as SyncAnyHandle
     from .client.sync import SyncHandle as SyncHandle
     from .client.sync import SyncItems as SyncItems
     from .client.sync import SyncMesh as SyncMesh
     from .client.sync import SyncTask as SyncTask
+    from .client.sync import SyncTypedItems as SyncTypedItems
     from .client.task import Task as Task
     from .client.task import TaskRow as TaskRow
     from .client.value import Value as Value
@@ -94,7 +99,10 @@ else:
         "client.mesh": "Mesh",
         "client.reply": "Receipt Reply",
         "client.stream": "Items",
-        "client.sync": "SyncAnyHandle SyncHandle SyncItems SyncMesh SyncTask",
+        "client.stub": "AgentStub TypedItems skill_stub",
+        "client.sync": (
+            "SyncAgentStub SyncAnyHandle SyncHandle SyncItems SyncMesh SyncTask SyncTypedItems"
+        ),
         "client.progress": "Progress",
         "client.task": "Task TaskRow",
         "client.value": "Value",

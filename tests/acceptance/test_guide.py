@@ -20,7 +20,7 @@ from tests.acceptance.harness import TestMesh, environment
 
 PAGE = Path(__file__).parents[2] / "docs" / "python.md"
 BLOCKS = re.findall(r"^```python ([\w=-]+)\n(.*?)^```", PAGE.read_text(), re.M | re.S)
-WAYS = {"serve", "call", "web", "notebook", "test", "pydantic"}
+WAYS = {"serve", "call", "web", "notebook", "test", "pydantic", "stub"}
 
 
 def blocks(way: str) -> list[str]:
@@ -94,6 +94,10 @@ async def test_the_guide_runs_as_it_is_printed(net: TestMesh, tmp_path: Path):
         for line in ("Emma 1815", "DRACULA", "100% Ulysses", "OnLoan: Emma comes back on Friday."):
             assert line in printed
         assert "Traceback" not in printed and "completed library 1" in printed
+        stub = await asyncio.to_thread(net.procs.run, "stubs", "library")
+        (tmp_path / "library_stub.py").write_text(stub.stdout)
+        for code in blocks("stub"):
+            assert await program(code, tmp_path / "typed.py") == (0, "1816\n")
         for code in blocks("notebook"):
             await space(code)["__done__"]
         for code in blocks("web"):

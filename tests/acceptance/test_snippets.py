@@ -7,6 +7,7 @@ snippet leaves open (a class, a list of questions) stands before it, a return va
 from __future__ import annotations
 
 import ast
+import asyncio
 import inspect
 import sys
 from collections.abc import Iterator
@@ -62,6 +63,10 @@ DURABLE = """
 task = await mesh.submit("weather", "forecast", {"city": "Oslo"}, key="oslo-1123", deadline=3600)
 print(task.id); value = await task             # after a restart: await mesh.task(task_id)
 """
+TYPED = """
+from weather_stub import Weather               # chatixia stubs weather > weather_stub.py: ordinary classes
+w = mesh.agent("weather", like=Weather)        # mypy and the editor know it
+"""  # noqa: E501 - as printed
 TEST = """
 from chatixia.testing import mesh_of
 async with mesh_of(weather, reporter, loss=0.2, seed=7) as mesh:      # no socket, fake clock
@@ -176,6 +181,22 @@ async def test_five_durable(home: None, capsys: pytest.CaptureFixture[str]):
         assert again["task"].id == task_id
     async with connect() as mesh:
         assert await mesh.task(task_id) == said["value"]
+
+
+async def test_five_typed(
+    home: None, net: TestMesh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    from chatixia import connect
+
+    stub = await asyncio.to_thread(net.procs.run, "stubs", "weather")
+    (tmp_path / "weather_stub.py").write_text(stub.stdout)
+    monkeypatch.syspath_prepend(tmp_path)
+    async with connect() as mesh:
+        said = await execute(TYPED, mesh=mesh)
+        forecast = await said["w"].forecast(city="Oslo")
+        assert (type(forecast).__module__, forecast.high_c) == ("weather_stub", 4.5)
+        with pytest.raises(TypeError, match="no argument 'town'"):
+            await said["w"].forecast(town="Oslo")
 
 
 async def test_six_test():

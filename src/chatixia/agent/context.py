@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Iterable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, overload
 
 from chatixia.client.call_context import CallContext
 from chatixia.client.gather import gather
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Task
 
     from chatixia.client.anyone import AnyHandle
+    from chatixia.client.stub import AgentStub
 
 T = TypeVar("T")
+L = TypeVar("L", bound="AgentStub")
 
 
 class Ctx:
@@ -152,16 +154,42 @@ class Ctx:
             self._mesh = Mesh(self.call_context)
         return self._mesh
 
+    @overload
     def agent(
         self,
         name: str,
         *,
+        like: None = None,
         timeout: float = CALL_S,
         idempotent: bool = False,
         queue: Queue = "auto",
-    ) -> AgentHandle:
+    ) -> AgentHandle: ...
+
+    @overload
+    def agent(
+        self,
+        name: str,
+        *,
+        like: type[L],
+        timeout: float = CALL_S,
+        idempotent: bool = False,
+        queue: Queue = "auto",
+    ) -> L: ...
+
+    def agent(
+        self,
+        name: str,
+        *,
+        like: type[L] | None = None,
+        timeout: float = CALL_S,
+        idempotent: bool = False,
+        queue: Queue = "auto",
+    ) -> AgentHandle | L:
         """A handle on an agent whose calls carry this request's path and end with it."""
-        return self.mesh.agent(name, timeout=timeout, idempotent=idempotent, queue=queue)
+        mesh = self.mesh
+        if like is None:
+            return mesh.agent(name, timeout=timeout, idempotent=idempotent, queue=queue)
+        return mesh.agent(name, like=like, timeout=timeout, idempotent=idempotent, queue=queue)
 
     def any(
         self,

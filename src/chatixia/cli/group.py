@@ -51,6 +51,12 @@ def _sidecar() -> click.Command:
     return sidecar
 
 
+def _stubs() -> click.Command:
+    from .stubs import stubs
+
+    return stubs
+
+
 def _agents() -> click.Command:
     from .agents import agents
 
@@ -191,6 +197,7 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
     },
     "Doors": {
         "sidecar": Entry(_sidecar, "Run the peer of a program in any language"),
+        "stubs": Entry(_stubs, "Write an agent's skills as typed classes"),
     },
     "Setting up": {
         "validate": Entry(_validate, "Check an agent's files"),

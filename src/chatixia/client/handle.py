@@ -13,7 +13,7 @@ from typing import Any, Final, Never, get_args
 import msgspec
 
 from chatixia.core import names
-from chatixia.core.ports import Outgoing, Queue
+from chatixia.core.ports import CallAnswer, Outgoing, Queue
 from chatixia.errors import BadArguments, ConfigError, MeshError
 from chatixia.ids import AgentId
 from chatixia.wire.peer import STEERED, Prompt
@@ -170,19 +170,25 @@ class AgentHandle:
         ``on_progress``: called on the loop with each :class:`Progress` that the skill tells, at
         most five a second; it should return at once.
         """
-        context = self._context
-        now = context.world.monotonic
+        now = self._context.world.monotonic
         began = now()
+        answer = await self._answer(skill, args or {}, on_progress)
+        return make_reply(answer, 1000 * (now() - began))
+
+    async def _answer(
+        self, skill: str, args: Mapping[str, Any], on_progress: OnProgress | None = None
+    ) -> CallAnswer:
+        """What came back, not decoded. Private, as every other attribute is a skill."""
+        context = self._context
         try:
-            body, artifacts = pack_args(args or {})
+            body, artifacts = pack_args(args)
             outgoing = self._outgoing(skill, body)
             outgoing.artifacts, outgoing.on_progress = sources(artifacts), listening(on_progress)
             call = insist(context, outgoing) if outgoing.idempotent else context.call(outgoing)
-            answer = await call
+            return await call
         except MeshError as error:
             error.by_call = True
             raise
-        return make_reply(answer, 1000 * (now() - began))
 
     def stream(
         self,
@@ -192,10 +198,15 @@ class AgentHandle:
         on_progress: OnProgress | None = None,
     ) -> Items:
         """The items of a streaming skill, as they come. ``on_progress``: see :meth:`call`."""
-        body, artifacts = pack_args(args or {})
+        return Items(self._context, self._streamed(skill, args or {}, on_progress))
+
+    def _streamed(
+        self, skill: str, args: Mapping[str, Any], on_progress: OnProgress | None = None
+    ) -> Outgoing:
+        body, artifacts = pack_args(args)
         outgoing = self._outgoing(skill, body, stream=True)
         outgoing.artifacts, outgoing.on_progress = sources(artifacts), listening(on_progress)
-        return Items(self._context, outgoing)
+        return outgoing
 
     def ask(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 import msgspec
 
@@ -46,6 +46,11 @@ from .reply import Receipt
 from .task import Task
 from .value import encode, encode_sorted, pack_args
 
+if TYPE_CHECKING:
+    from .stub import AgentStub
+
+L = TypeVar("L", bound="AgentStub")
+
 TASK_S: Final = 86_400.0
 """A submitted task's default deadline in seconds: an absent agent may be back within a day."""
 ACK_S: Final = 10.0
@@ -77,20 +82,51 @@ class Mesh:
         """My own id: an agent's, or ``machine~xxxxxx`` of a client."""
         return self._context.id
 
+    @overload
     def agent(
         self,
         name: str,
         *,
+        like: None = None,
         timeout: float = CALL_S,
         idempotent: bool = False,
         queue: Queue = "auto",
-    ) -> AgentHandle:
+    ) -> AgentHandle: ...
+
+    @overload
+    def agent(
+        self,
+        name: str,
+        *,
+        like: type[L],
+        timeout: float = CALL_S,
+        idempotent: bool = False,
+        queue: Queue = "auto",
+    ) -> L: ...
+
+    def agent(
+        self,
+        name: str,
+        *,
+        like: type[L] | None = None,
+        timeout: float = CALL_S,
+        idempotent: bool = False,
+        queue: Queue = "auto",
+    ) -> AgentHandle | L:
         """A handle on one agent. ``timeout`` in seconds for each call.
 
         ``idempotent``: its calls may run twice, so they are tried again. ``queue``: ``auto``,
-        ``never`` or ``only``. Raises UnknownAgent if ``name`` can be no agent's.
+        ``never`` or ``only``. ``like``: a class that `chatixia stubs` made; the agent as one of
+        those. Raises UnknownAgent if ``name`` can be no agent's, ConfigError for another class.
         """
-        return AgentHandle(self._context, names.agent(name), checked(timeout, idempotent, queue))
+        options = checked(timeout, idempotent, queue)
+        handle = AgentHandle(self._context, names.agent(name), options)
+        if like is None:
+            return handle
+        from .stub import AgentStub, check_stub
+
+        check_stub(like, AgentStub)
+        return like(handle)
 
     def any(
         self,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack, suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 import msgspec
 
@@ -34,8 +34,10 @@ from .task import Task
 
 if TYPE_CHECKING:
     from .anyone import AnyHandle
+    from .stub import SkillStub
 
 T = TypeVar("T")
+L = TypeVar("L", bound="SyncAgentStub")
 
 
 class SyncView:
@@ -57,17 +59,46 @@ class SyncView:
         """My own id."""
         return self._open.id
 
+    @overload
     def agent(
         self,
         name: str,
         *,
+        like: None = None,
         timeout: float = CALL_S,
         idempotent: bool = False,
         queue: Queue = "auto",
-    ) -> SyncHandle:
+    ) -> SyncHandle: ...
+
+    @overload
+    def agent(
+        self,
+        name: str,
+        *,
+        like: type[L],
+        timeout: float = CALL_S,
+        idempotent: bool = False,
+        queue: Queue = "auto",
+    ) -> L: ...
+
+    def agent(
+        self,
+        name: str,
+        *,
+        like: type[L] | None = None,
+        timeout: float = CALL_S,
+        idempotent: bool = False,
+        queue: Queue = "auto",
+    ) -> SyncHandle | L:
         """See :meth:`Mesh.agent`."""
-        handle = self._open.agent(name, timeout=timeout, idempotent=idempotent, queue=queue)
-        return SyncHandle(self._bridge, handle)
+        far = self._open.agent(name, timeout=timeout, idempotent=idempotent, queue=queue)
+        handle = SyncHandle(self._bridge, far)
+        if like is None:
+            return handle
+        from .stub import check_stub
+
+        check_stub(like, SyncAgentStub)
+        return like(handle)
 
     def any(
         self,
@@ -349,6 +380,35 @@ class SyncItems:
     def events(self) -> Iterator[Progress]:
         """See :meth:`Items.events`."""
         return _closing(self._bridge, self._items.events())
+
+
+class SyncTypedItems(SyncItems, Generic[T]):
+    """A stream's :class:`SyncItems`, each a ``T``."""
+
+    streams = True
+
+    if TYPE_CHECKING:
+
+        def __enter__(self) -> Self: ...
+        def __iter__(self) -> Iterator[T]: ...
+        def __next__(self) -> T: ...
+
+
+class SyncAgentStub:
+    """Base of a typed agent without await: see :class:`AgentStub`."""
+
+    def __init__(self, handle: SyncHandle) -> None:
+        self.handle = handle
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.handle.name}>"
+
+    def _begin(self, skill: SkillStub, args: dict[str, Any]) -> Any:
+        self.handle._check()
+        far, bridge = self.handle._handle, self.handle._bridge
+        if skill.streams:
+            return SyncTypedItems[Any](bridge, skill.items(far, args))
+        return bridge.run(lambda: skill.value(far, args))
 
 
 class SyncTask:

@@ -20,7 +20,7 @@ from tests.interop.aimock_server import ROOT, node
 CHECKERS = ROOT / "build/types/node_modules"
 PROGRAM = """
 from chatixia import Ctx, Mesh, SyncMesh
-from weather_stub import Circle, Node, SyncWeather, Weather
+from weather_stub import Node, SyncWeather, Weather
 
 async def main(mesh: Mesh, ctx: Ctx) -> None:
     weather = mesh.agent("weather", like=Weather, timeout=5)

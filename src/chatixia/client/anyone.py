@@ -40,17 +40,17 @@ REACH_S: Final = 2.0
 """How long one of several is waited for until a link to it opens."""
 
 
-class _Ask(NamedTuple):
+class AnyAsk(NamedTuple):
     """What is asked of one after the other."""
 
     skill: str
     body: bytes
     on_progress: Callable[[float | None, str], None] | None
-    key: str
+    key: str = ""
     artifacts: tuple[ArtifactSource, ...] = ()
 
 
-def _key(ask: _Ask, queue: str) -> str:
+def _key(ask: AnyAsk, queue: str) -> str:
     """One key at all that are asked by link; in the queue it stands for one agent's task."""
     return "" if queue == "only" else ask.key
 
@@ -109,19 +109,24 @@ class AnyHandle:
 
         ``on_progress``: see :meth:`AgentHandle.call`.
         """
-        key = request_id(self._context.world) if self._options.idempotent else ""
         body, artifacts = pack_args(args or {})
-        ask = _Ask(skill, body, listening(on_progress), key, sources(artifacts))
+        ask = AnyAsk(skill, body, listening(on_progress), artifacts=sources(artifacts))
         now = self._context.world.monotonic
         began = now()
-        until = began + self._context.budget(self._options.timeout)
+        return make_reply(await self._answer(ask), 1000 * (now() - began))
+
+    async def _answer(self, ask: AnyAsk) -> CallAnswer:
+        """What came back, not decoded. Private, as every other attribute is a skill."""
+        if not ask.key and self._options.idempotent:
+            ask = ask._replace(key=request_id(self._context.world))
+        until = self._context.world.monotonic() + self._context.budget(self._options.timeout)
         tries = RetryHistory()
         for left in reversed(range(ROUNDS)):
             candidates = await self._listed(tries)
             again = self._options.idempotent and left > 0 and len(candidates) > 1
             answer = await self._round(candidates, ask, until, tries, again)
             if answer is not None:
-                return make_reply(answer, 1000 * (now() - began))
+                return answer
             ask = ask._replace(key="")
         raise AssertionError("the last round returns or raises")
 
@@ -139,7 +144,7 @@ class AnyHandle:
     async def _round(
         self,
         candidates: list[AgentRecord],
-        ask: _Ask,
+        ask: AnyAsk,
         until: float,
         tries: RetryHistory,
         again: bool,
@@ -172,7 +177,7 @@ class AnyHandle:
         places = [place for place, one in enumerate(candidates) if one.keyless]
         return places[0] if places else len(candidates) - 1
 
-    async def _reach(self, one: AgentRecord, ask: _Ask, until: float, share: int) -> CallAnswer:
+    async def _reach(self, one: AgentRecord, ask: AnyAsk, until: float, share: int) -> CallAnswer:
         """Ask one while others remain: by a link that opens soon, for the queue waits."""
         options, left = self._options, self._left(until)
         queue = "never" if options.queue == "auto" else options.queue
@@ -193,7 +198,7 @@ class AnyHandle:
         return await self._context.call(outgoing)
 
     async def _settle(
-        self, one: AgentRecord, ask: _Ask, until: float, elsewhere: bool
+        self, one: AgentRecord, ask: AnyAsk, until: float, elsewhere: bool
     ) -> CallAnswer:
         """Ask the last one, with all the time that is left; ``elsewhere``: or until it is lost."""
         options = self._options

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from chatixia.core.ports import CallAnswer, Outgoing
+from chatixia.core.queued_artifacts import pack
 from chatixia.core.tries import RetryHistory, may_repeat
 from chatixia.errors import (
     BadArguments,
@@ -19,6 +20,7 @@ from chatixia.errors import (
     MeshError,
 )
 from chatixia.ids import AgentId, is_task_id
+from chatixia.peer.artifacts.queued import inline
 from chatixia.wire import ipc
 from chatixia.wire.base import MIB, decode, decoder, encode
 from chatixia.wire.ipc_events import IpcStatus, ResultPayload
@@ -29,7 +31,7 @@ from chatixia.wire.tasks import Body, Ref, Submit, Submitted
 from chatixia.wire.verbs import BY_NAME
 from chatixia.world import World, task_id
 
-from .ports import AnySkillCaller, Cause, FileFolder, SidecarMesh
+from .ports import AnySkillCaller, Cause, FileFolder, OnProgress, SidecarMesh
 from .requests import OpenRequest, RequestTable
 
 ACK_S: Final = 5.0
@@ -135,9 +137,15 @@ class MeshCommands:
         outgoing.kind, outgoing.body = "skills", encode(SkillQuery(payload.skill))
         return outgoing
 
-    async def any(self, payload: ipc.AnyPayload, request: OpenRequest | None) -> CallAnswer:
+    async def any(
+        self,
+        payload: ipc.AnyPayload,
+        request: OpenRequest | None,
+        on_progress: OnProgress | None = None,
+    ) -> CallAnswer:
         """A call of whoever has the skill."""
-        return await self._any(payload, self._inherited(request))
+        sources = tuple(map(self._files.source, payload.artifacts))
+        return await self._any(payload, self._inherited(request), sources, on_progress)
 
     # -- the registry's
 
@@ -159,7 +167,7 @@ class MeshCommands:
             id=task_id(self._world),
             skill=payload.skill,
             target_agent_id=payload.target,
-            payload=msgspec.Raw(encode(Body(plain=payload.args))),
+            payload=msgspec.Raw(encode(Body(plain=await self._packed(payload)))),
             key=payload.key,
             deadline_ms=max(1, round(1000 * payload.deadline)),
             priority=payload.priority,
@@ -171,6 +179,11 @@ class MeshCommands:
         wanted.key = wanted.key or wanted.id
         done: Submitted = await self._insist("tasks.submit", wanted)
         return ResultPayload(msgspec.Raw(encode({"task_id": done.task_id})))
+
+    async def _packed(self, payload: ipc.SubmitPayload) -> msgspec.Raw:
+        """The arguments with their artifacts. Raises TooLarge, BadArguments, NotFound."""
+        sources = tuple(map(self._files.source, payload.artifacts))
+        return msgspec.Raw(pack(bytes(payload.args), await inline(sources)))
 
     async def _insist(self, name: str, request: msgspec.Struct) -> Any:
         until, tries, pauses = self._world.monotonic() + DOUBT_S, RetryHistory(), iter(PAUSES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import msgspec
@@ -68,15 +69,28 @@ class Cause(msgspec.Struct, frozen=True):
     traceparent: str = ""
 
 
+OnProgress = Callable[[float | None, str], None]
+"""Hears how far it is: a fraction from 0 to 1 or None, and a note."""
+
+
 class AnySkillCaller(Protocol):
     """Calls a skill of whoever has it."""
 
-    async def __call__(self, payload: AnyPayload, cause: Cause) -> CallAnswer:
-        """One answer. Raises one MeshError before the deadline."""
+    async def __call__(
+        self,
+        payload: AnyPayload,
+        cause: Cause,
+        artifacts: tuple[ArtifactSource, ...] = (),
+        on_progress: OnProgress | None = None,
+    ) -> CallAnswer:
+        """One answer. ``artifacts``: what the arguments name. Raises one MeshError before the
+        deadline."""
         ...
 
 
-async def nobody(payload: AnyPayload, cause: Cause) -> Any:
+async def nobody(
+    payload: AnyPayload, cause: Cause, artifacts: Any = (), on_progress: Any = None
+) -> Any:
     """The choice by skill of a sidecar that has none."""
     from chatixia.errors import UnknownSkill
 

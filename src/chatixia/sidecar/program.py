@@ -195,7 +195,8 @@ class ProgramConnection(LineProtocol):
 
     def _any(self, line: ipc.AnyCommand) -> None:
         request = self._do.cause(line.cause, self)
-        self._runner.start(line.id, self._do.any(line.payload, request), request)
+        progress = self._runner.progress(line.id) if line.payload.progress else None
+        self._runner.start(line.id, self._do.any(line.payload, request, progress), request)
 
     def _stream(self, line: ipc.StreamCommand) -> None:
         request = self._do.cause(line.cause, self)

@@ -284,6 +284,7 @@ class SubmitPayload(msgspec.Struct, omit_defaults=True):
     priority: Annotated[int, msgspec.Meta(ge=-MAX_PRIORITY, le=MAX_PRIORITY)] = 0
     max_attempts: Annotated[int, msgspec.Meta(ge=1, le=MAX_ATTEMPTS)] = 3
     retry_of: Short = ""
+    artifacts: IpcFiles = ()
 
 
 class SubmitCommand(_Caused, tag="submit"):

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from chatixia.core import names
-from chatixia.core.ports import CallAnswer, MeshPort
+from chatixia.core.ports import ArtifactSource, CallAnswer, MeshPort
 from chatixia.errors import BadArguments
-from chatixia.ids import AgentId
 from chatixia.wire.ipc import AnyPayload
 from chatixia.world import REAL, World
 
@@ -17,7 +14,7 @@ if TYPE_CHECKING:
     from chatixia.client.anyone import AnyHandle
     from chatixia.client.call_context import CallContext
     from chatixia.client.directory import AgentDirectory
-    from chatixia.sidecar.ports import Cause
+    from chatixia.sidecar.ports import Cause, OnProgress
 
 
 class SkillChoice:
@@ -28,27 +25,24 @@ class SkillChoice:
         self._port, self._world = port, world
         self._root: tuple[CallContext, AgentDirectory] | None = None
 
-    async def __call__(self, payload: AnyPayload, cause: Cause) -> CallAnswer:
+    async def __call__(
+        self,
+        payload: AnyPayload,
+        cause: Cause,
+        artifacts: tuple[ArtifactSource, ...] = (),
+        on_progress: OnProgress | None = None,
+    ) -> CallAnswer:
         """One answer. Raises what ``mesh.any(skill)`` raises, BadArguments."""
-        if payload.artifacts:
-            raise BadArguments("Artifacts are sent to one agent: call it by its name.")
-        args = msgspec.json.decode(payload.args)
-        if not isinstance(args, dict):
-            raise BadArguments("The arguments of a skill are an object.")
-        handle = self._handle(payload, cause)
-        reply = await handle.call(payload.skill, args)
-        from chatixia.client.value import encode
+        from chatixia.client.anyone import AnyAsk
 
-        return CallAnswer(
-            encode(reply.value),
-            reply.via,
-            reply.ms,
-            AgentId(reply.agent),
-            reply.link_ms,
-            reply.where,
-            reply.why,
-            reply.tried_ms,
-        )
+        body = bytes(payload.args)
+        if not body.lstrip().startswith(b"{"):
+            raise BadArguments("The arguments of a skill are an object.")
+        handle, began = self._handle(payload, cause), self._world.monotonic()
+        ask = AnyAsk(payload.skill, body, on_progress, payload.key, artifacts)
+        answer = await handle._answer(ask)
+        answer.ms = 1000 * (self._world.monotonic() - began)
+        return answer
 
     def _handle(self, payload: AnyPayload, cause: Cause) -> AnyHandle:
         from chatixia.client.anyone import AnyHandle

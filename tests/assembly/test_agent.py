@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 
 from chatixia import Agent, Ctx, connect
 from chatixia.agent.skill import Skill
+from chatixia.assembly import wiring
 from chatixia.errors import AlreadyRunning, ConfigError, MeshError, Overloaded, UnknownSkill
 from chatixia.testing.registry import RegistryHarness
 from tests.agent.loopback import Net
@@ -115,6 +117,31 @@ async def test_a_cancelled_start_leaves_nothing_behind(registry: RegistryHarness
         starting.cancel()
         await asyncio.wait([starting])
         assert starting.cancelled()
+    await agent.start()
+    await agent.stop()
+
+
+async def test_a_cancelled_start_waits_for_the_thread_that_holds_its_lock(
+    registry: RegistryHarness, monkeypatch: pytest.MonkeyPatch
+):
+    locked, go_on, enrolled = threading.Event(), threading.Event(), wiring._enrolled
+
+    def held_up(*args: Any) -> Any:
+        made = enrolled(*args)
+        locked.set()
+        go_on.wait(30)
+        return made
+
+    monkeypatch.setattr(wiring, "_enrolled", held_up)
+    agent = weather()
+    starting = asyncio.create_task(agent.start())
+    assert await asyncio.to_thread(locked.wait, 30)
+    starting.cancel()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not starting.done(), "its lock would still be held"
+    go_on.set()
+    await asyncio.wait([starting])
     await agent.start()
     await agent.stop()
 

@@ -95,6 +95,8 @@ def always_str(original: Any) -> Any:
     return str
 
 
+AGENT = "tests/assembly/test_agent.py"
+
 FAULTS: list[Fault] = [
     Fault(
         "link-that-cannot-break",
@@ -251,6 +253,6 @@ FAULTS: list[Fault] = [
         "lock-of-nobody",
         "a start that is cancelled leaves nothing behind",
         {"chatixia.assembly.wiring:LEFT_S": value(0)},
-        ("tests/assembly/test_agent.py::test_a_cancelled_start_leaves_nothing_behind",),
+        (f"{AGENT}::test_a_cancelled_start_waits_for_the_thread_that_holds_its_lock",),
     ),
 ]

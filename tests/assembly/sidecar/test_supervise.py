@@ -65,7 +65,7 @@ async def test_one_that_does_not_end_is_killed_with_its_children(tmp_path: Path)
     keeping = asyncio.ensure_future(one.keep())
     await until(lambda: mark.exists() and mark.read_text())
     await one.stop(0.05)
-    await keeping
+    await asyncio.wait_for(keeping, 30)  # before it would end by itself
     grandchild = int(mark.read_text())
 
     def gone() -> bool:

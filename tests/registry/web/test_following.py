@@ -17,6 +17,9 @@ from chatixia.wire.registry import KeyCreate
 from tests.registry.doors import HANG, Peer, agent, http_call, person
 from tests.until import until
 
+HEARD_S = 25.0
+"""Less than such a request waits: its end by itself tells nothing."""
+
 
 class Line:
     """A request whose answer is read while it comes."""
@@ -92,7 +95,7 @@ async def test_a_submit_that_waits_brings_the_result(registry: RegistryHarness):
     held = await pair.grant()
     await pair.waiting()
     await pair.complete(held, {"sum": 3})
-    answer = (await asked).json
+    answer = (await asyncio.wait_for(asked, HEARD_S)).json
     assert (answer["task_id"], answer["state"]) == (held["task_id"], "completed")
     assert answer["task"]["result"] == {"plain": {"sum": 3}}
 
@@ -110,7 +113,7 @@ async def test_a_get_that_waits_ends_with_the_task_or_its_time(
     late = asyncio.ensure_future(http_call(registry, "GET", f"{path.format(made)}?wait=30", **who))
     await pair.waiting()
     await pair.complete(held, 7)
-    assert (await late).json["state"] == "completed"
+    assert (await asyncio.wait_for(late, HEARD_S)).json["state"] == "completed"
     at_once = await http_call(registry, "GET", f"{path.format(made)}?wait=30", **who)
     assert at_once.json["state"] == "completed"
     for wait in ("31", "-1", "x", "nan"):

@@ -73,6 +73,18 @@ def mourning(original: Any) -> Any:
     return {**original, (True, True, "held"): "gone"}
 
 
+def ending_calls(original: Any) -> Any:
+    """End the calls under way where a session gets another path."""
+
+    def attach(self: Any, path: Any, acked: Any) -> None:
+        sink: list[Any] = []
+        self.calls.peer_lost(sink)
+        self.perform(sink)
+        original(self, path, acked)
+
+    return attach
+
+
 def contented(original: Any) -> Any:
     """Whatever is found, all is well."""
 
@@ -129,11 +141,17 @@ FAULTS: list[Fault] = [
     ),
     Fault(
         "path-is-peer",
-        "a call outlives its path",
+        "a path that is down is no peer that is gone",
         {"chatixia.core.verdict:TABLE": mourning},
+        (f"{CUT}[UDP-15]",),
+    ),
+    Fault(
+        "call-ends-with-its-path",
+        "a call goes on when its session gets another path",
+        {"chatixia.peer.sessions.channel:SessionChannel.attach": ending_calls},
         (
-            # Five seconds without a path end before any verdict on it.
-            f"{CUT}[UDP-15]",
+            f"{ACC}/test_heals.py::test_a_call_outlives_its_path[another address]",
+            f"{ACC}/test_heals.py::test_a_call_outlives_its_path[TURN dies and returns]",
         ),
     ),
     Fault(

@@ -16,9 +16,6 @@ HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parents[1]
 
 NO_FAULT = {
-    "test_heals.py::test_a_cut_loses_no_call_or_ends_it_in_one_clear_error": (
-        "the long form of test_a_call_outlives_its_path, whose fault stands for it, in soak"
-    ),
     "test_paths.py::test_each_network_has_its_tier_with_aiortc_at_one_end": (
         "the same networks as test_each_network_has_its_tier, whose faults stand for it, in soak"
     ),

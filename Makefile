@@ -55,6 +55,7 @@ fmt: env-dev
 	@$(PYTHON) -m ruff format --quiet .
 
 bench: env-dev
+	@scripts/node.sh
 	@exec $(PYTHON) tests/bench/run.py
 
 faults: env-dev

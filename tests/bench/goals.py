@@ -19,6 +19,7 @@ RATIOS = (
         ">= 0.40",
     ),
     ("its calls/s with 128 in flight / same", "sidecar.per_s_128", "engine.per_s_32", ">= 0.85"),
+    ("Node's p50 / yardstick's", "node.p50_ms", "engine.p50_ms", "<= 2.3"),
     ("bulk / engine's", "bulk.mb_s", "engine.bulk_mb_s", ""),
     ("artifact / engine's", "artifact.mb_s", "engine.bulk_mb_s", ">= 0.8"),
     ("loss: artifact / TCP's", "loss.1pct_50ms.mb_s", "loss.1pct_50ms.tcp_mb_s", ""),

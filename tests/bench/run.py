@@ -199,29 +199,34 @@ def part_call() -> Row:
 
 
 def part_sidecar(calm: float = 5.0) -> Row:
-    """Program, sidecar, link, sidecar, program; and what an idle sidecar has for itself."""
+    """Program, sidecar, link, sidecar, program: in Python and in Node; and what an idle sidecar
+    has for itself."""
+    node = None
+    if not ALONE:
+        from tests.bench import node_programs
+
+        node = node_programs.client()
     with mesh() as ours, tempfile.TemporaryDirectory(prefix="chatixia-") as place:
-        paths = {name: f"{place}/{name}.sock" for name in ("asks", "serves")}
+        names = ("asks", "serves", *(("node-asks", "node-serves") if node else ()))
+        path = {name: f"{place}/{name}.sock" for name in names}
         words = ["-m", "chatixia.cli", "sidecar", "--supervised"]
-        sides = [
-            background(ours, *words, "--name", name, "--socket", path)
-            for name, path in paths.items()
-        ]
-        program = background(ours, "-m", "tests.bench.lines", "serve", paths["serves"])
+        sides = [background(ours, *words, "--name", name, "--socket", path[name]) for name in names]
+        programs = [background(ours, "-m", "tests.bench.lines", "serve", path["serves"])]
+        pids = [str(one.pid) for one in (*sides[:2], *programs)]
+        lines = ("-m", "tests.bench.lines", "ask", path["asks"], "serves", *pids)
+        contenders = {"sidecar": lambda: run(*lines, env=ours.env)}
+        if node:
+            programs.append(node_programs.serving(node, path["node-serves"], ours.log))
+            contenders["node"] = lambda: node_programs.row(node, path["node-asks"], "node-serves")
+        if not ALONE:
+            contenders["engine"] = lambda: run("-m", "tests.bench.rpc_wrtc", "--coalesce")
         try:
-            assert program.stdout and program.stdout.readline().strip() == "serves"
+            assert all(one.stdout and one.stdout.readline() == "serves\n" for one in programs)
             time.sleep(calm)
             mb = memory_mb(sides[1].pid, "Private_Dirty")
-            pids = [str(one.pid) for one in (*sides, program)]
-            lines = ("-m", "tests.bench.lines", "ask", paths["asks"], "serves", *pids)
-            others = {"engine": lambda: run("-m", "tests.bench.rpc_wrtc", "--coalesce")}
-            contenders = {
-                "sidecar": lambda: run(*lines, env=ours.env),
-                **({} if ALONE else others),
-            }
             found = alternating(contenders)
         finally:
-            for process in (program, *sides):
+            for process in (*programs, *sides):
                 process.terminate()
                 process.communicate(timeout=20)
     row = {f"{name}.{key}": value for name, row in found.items() for key, value in row.items()}
@@ -230,14 +235,8 @@ def part_sidecar(calm: float = 5.0) -> Row:
 
 def background(ours: Mesh, *command: str) -> subprocess.Popen[str]:
     """A process that lives as long as the part."""
-    return subprocess.Popen(
-        [sys.executable, *command],
-        cwd=ROOT,
-        env=environment(ours.env),
-        stdout=subprocess.PIPE,
-        stderr=ours.log,
-        text=True,
-    )
+    words, env, pipe = [sys.executable, *command], environment(ours.env), subprocess.PIPE
+    return subprocess.Popen(words, cwd=ROOT, env=env, stdout=pipe, stderr=ours.log, text=True)
 
 
 def part_link() -> Row:

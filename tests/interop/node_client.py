@@ -18,23 +18,30 @@ OLDEST = 18
 """The Node that it asks for."""
 
 
-def node() -> str:
-    """The system's Node; skips the test where there is none that is new enough."""
+def unable() -> str:
+    """Why nothing of the Node client can run here; empty where it can."""
     found = shutil.which("node")
     if found is None:
-        pytest.skip("there is no Node here: the tests of the Node client need one")
+        return "there is no Node here"
     shown = subprocess.run([found, "--version"], capture_output=True, text=True, check=True)
     if int(shown.stdout.lstrip("v").partition(".")[0]) < OLDEST:
-        pytest.skip(f"the Node here is older than {OLDEST}: the tests of the Node client need one")
-    return found
+        return f"the Node here is older than {OLDEST}"
+    if not (BUILT / "node_modules").is_dir():
+        return "scripts/node.sh has not installed what the Node client is built with"
+    return ""
+
+
+def node() -> str:
+    """The system's Node; skips the test where the client cannot run."""
+    if why := unable():
+        pytest.skip(f"{why}: the tests of the Node client are skipped")
+    return str(shutil.which("node"))
 
 
 @cache
 def built() -> Path:
-    """The client's folder, built from the present source; skips where its tools are missing."""
+    """The client's folder, built from the present source; skips where it cannot be built."""
     program = node()
-    if not (BUILT / "node_modules").is_dir():
-        pytest.skip("the Node client cannot be built: scripts/node.sh installs what that needs")
     with open(BUILT / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # workers of one run share the folder
         stamp, digest = BUILT / "built", _digest()

@@ -66,7 +66,8 @@ export function encode(value: unknown): [text: string, artifacts: Artifact[]] {
   const found: Artifact[] = (gathered = []);
   try {
     const text = JSON.stringify(value) ?? "null";
-    if (!/(?<!\\)(\\\\)*\\ud[89a-f]/.test(text)) return [text, found];
+    const isUnicode = !text.includes("\\ud") || !/(?<!\\)(\\\\)*\\ud[89a-f]/.test(text);
+    if (isUnicode) return [text, found];
     throw new TypeError("half a surrogate pair is no Unicode");
   } finally {
     gathered = undefined;

@@ -104,11 +104,12 @@ export class Calls implements Courier {
     payload: Timed,
     options: CallOptions,
   ): Promise<Reply> {
-    const hear: AskOptions["hear"] = (event) => {
-      if (event.type === "progress") advance(event.payload, options);
-    };
-    const asked = { signal: options.signal, hear };
-    const result = await this.command(type, payload, payload.timeout, asked);
+    const result = await this.command(type, payload, payload.timeout, {
+      signal: options.signal,
+      hear: (event) => {
+        if (event.type === "progress") advance(event.payload, options);
+      },
+    });
     const { via = "", ms = 0, agent = "" } = result;
     return { value: this.decode(result.value ?? null, result.artifacts), via, ms, agent };
   }

@@ -44,13 +44,14 @@ export class AgentHandle<S extends Skills<S> = Anything> {
   }
 
   /** The same, with how the answer came. */
-  async reply<K extends keyof S & string>(
+  reply<K extends keyof S & string>(
     skill: K,
     args?: Args<S[K]>,
     options?: CallOptions,
   ): Promise<Reply<Value<S[K]>>> {
     const all = { ...this.#options, ...options };
-    return (await this.#calls.call("call", this.#payload(skill, args, all), all)) as Reply<Value<S[K]>>;
+    const reply = this.#calls.call("call", this.#payload(skill, args, all), all);
+    return reply as Promise<Reply<Value<S[K]>>>;
   }
 
   /** The items of a skill that streams, as they come. Leaving the loop cancels the far skill. */

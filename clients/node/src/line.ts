@@ -23,14 +23,18 @@ function read(socket: Socket, hear: Hear): void {
   socket.on("data", (chunk: Buffer) => {
     let from = 0;
     for (let at; (at = chunk.indexOf(10, from)) >= 0; from = at + 1) {
-      const line = Buffer.concat([...parts, chunk.subarray(from, at)]);
-      [parts, size] = [[], 0];
+      let line = chunk.subarray(from, at);
+      if (size) {
+        line = Buffer.concat([...parts, line]);
+        [parts, size] = [[], 0];
+      }
       let event: Event | undefined;
       try {
         event = JSON.parse(line.toString());
       } catch {}
       if (event instanceof Object) hear(event, line.length);
     }
+    if (from === chunk.length) return;
     parts.push(chunk.subarray(from));
     size += chunk.length - from;
     if (size > MAX_LINE) socket.destroy();

@@ -146,7 +146,9 @@ export class Sidecar {
       signal?.throwIfAborted();
     }
     if (this.#line) return this.#line;
-    throw this.#refusal ?? new errors.Unavailable(`No sidecar answers at ${this.#path}.`);
+    const error = this.#refusal ?? new errors.Unavailable(`No sidecar answers at ${this.#path}.`);
+    byCall.add(error);
+    throw error;
   }
 
   /** Until there is news of the connection, or the milliseconds are over. */
@@ -165,22 +167,23 @@ export class Sidecar {
   }
 
   /** Send a command; its result, its error, or `DeadlineExceeded` after so many seconds. */
-  async ask(command: Command, seconds: number, options: AskOptions = {}): Promise<Result> {
+  ask(command: Command, seconds: number, options: AskOptions = {}): Promise<Result> {
     const until = performance.now() + seconds * 1000;
-    let files: WireFile[] = [];
+    if (this.#line && !options.signal?.aborted) {
+      const [text, artifacts] = encode(command);
+      if (!artifacts.length) return this.#send(this.#line, text, until, options);
+    }
+    return this.#askSlowly(command, until, options);
+  }
+
+  /** The same for one with artifacts, or where there is no connection yet. */
+  async #askSlowly(command: Command, until: number, options: AskOptions): Promise<Result> {
+    options.signal?.throwIfAborted();
+    const line = await this.ready((until - performance.now()) / 1000, options.signal);
+    const files = await this.lend(encode(command)[1]);
+    if (files.length) command.payload = { ...command.payload, artifacts: files };
     try {
-      options.signal?.throwIfAborted();
-      const line = this.#line ?? (await this.ready(seconds, options.signal));
-      let [text, artifacts] = encode(command);
-      if (artifacts.length) {
-        files = await this.lend(artifacts);
-        text = encode({ ...command, payload: { ...command.payload, artifacts: files } })[0];
-      }
-      options.begin?.();
-      return await this.#send(line, text, until, options);
-    } catch (error) {
-      if (error instanceof MeshError) byCall.add(error);
-      throw error;
+      return await this.#send(line, encode(command)[0], until, options);
     } finally {
       remove(files);
     }
@@ -191,12 +194,15 @@ export class Sidecar {
     return Promise.all(artifacts.map((one) => one.lend(this.welcome.folder ?? "")));
   }
 
-  #send(line: Line, text: string, until: number, { signal, hear, sent }: AskOptions): Promise<Result> {
+  #send(line: Line, text: string, until: number, options: AskOptions): Promise<Result> {
+    const { signal, hear, begin, sent } = options;
     return new Promise((resolve, reject) => {
+      begin?.();
       const id = this.#register(until, hear, (error, result) => {
         signal?.removeEventListener("abort", leave);
-        if (result) resolve(result);
-        else reject(error);
+        if (result) return resolve(result);
+        if (error instanceof MeshError) byCall.add(error);
+        reject(error);
       });
       const leave = (): void => this.#leave(id, signal?.reason);
       const whole = `${text.slice(0, -1)},"id":${id}}`;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import signal
@@ -18,6 +19,10 @@ import pytest
 
 from chatixia import Artifact
 from chatixia.errors import MeshError
+from chatixia.sidecar import proof, sockets
+from chatixia.sidecar.client import SidecarClient
+from chatixia.wire import ipc
+from chatixia.world import REAL
 from tests.acceptance.harness import TestMesh
 from tests.lab.leaks import found_in_memory, new_marker
 from tests.lab.procs import Process
@@ -30,6 +35,8 @@ ENDS_S = 5.0
 BACK_S = 1.5
 """By when calls answer again, on a machine that is idle, and on one that has much to do."""
 BUSY_S = 30.0
+LOST_S = 10.0
+"""A peer that says nothing for longer than that may be given up: what it held ends unknown."""
 
 
 class Pair:
@@ -189,9 +196,14 @@ async def test_a_killed_program_breaks_no_link_and_what_waits_is_answered_once(
         assert await link(mesh) == before
 
 
+STOPS = [3.0, pytest.param(30.0, marks=[pytest.mark.soak, pytest.mark.timeout(300)])]
+
+
+@pytest.mark.parametrize("seconds", STOPS, ids=["3 s", "30 s"])
 @pytest.mark.parametrize("who", ["sidecar", "program"])
-async def test_one_that_stands_still_loses_nothing(net: TestMesh, tmp_path: Path, who: str):
-    seconds = float(os.environ.get("STOPPED", "3"))
+async def test_one_that_stands_still_loses_nothing(
+    net: TestMesh, tmp_path: Path, who: str, seconds: float
+):
     net.up()
     pair = behind(net, tmp_path)
     async with net.client() as mesh:
@@ -206,8 +218,11 @@ async def test_one_that_stands_still_loses_nothing(net: TestMesh, tmp_path: Path
         assert caught.value.code == "deadline_exceeded"
         await asyncio.sleep(seconds - 1)
         os.kill(pid, signal.SIGCONT)
-        assert await asyncio.gather(*calls) == [str(n) for n in range(32)]
-        if seconds < 10:
+        if who == "sidecar" and seconds > LOST_S:
+            assert set(await ends(calls)) <= {"value", "unreachable unknown"}
+            assert await answers(mesh.agent("side", timeout=2)) < BUSY_S
+        else:
+            assert await asyncio.gather(*calls) == [str(n) for n in range(32)]
             assert await link(mesh) == before
 
 
@@ -257,6 +272,37 @@ for line in file:
             sys.exit(7)
         send(type="reply", **{"for": line["id"]}, payload={"value": data})
 """
+
+
+STRANGERS = ("wrong token", "2 KiB", "silence")
+
+
+async def test_over_tcp_a_process_without_the_token_is_closed(net: TestMesh, tmp_path: Path):
+    net.up()
+    path = tmp_path / "s.json"
+    side = net.procs.start("sidecar", "--name", "side", "--socket", str(path), "--tcp")
+    side.wait_for(r"side\s+online")
+    address = sockets.read_address(path)
+    for stranger in STRANGERS:
+        reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
+        challenge = json.loads(await reader.readline())["payload"]["nonce"]
+        began, nonce = monotonic(), "A" * 22
+        if stranger == "wrong token":
+            mac = proof.mac(bytes(32), ipc.CLIENT_PROOF, challenge, nonce)
+            line = {"type": "proof", "payload": {"nonce": nonce, "mac": mac}}
+            writer.write(json.dumps(line).encode() + b"\n")
+        elif stranger == "2 KiB":
+            writer.write(b" " * 2047 + b"\n")
+        async with asyncio.timeout(ipc.PROOF_SECONDS + 20):
+            assert await reader.read() == b"", stranger
+        assert monotonic() - began >= (ipc.PROOF_SECONDS - 0.1 if stranger == "silence" else 0)
+        writer.close()
+    client = SidecarClient(path, REAL, lambda: ipc.IpcHelloPayload("side"), lambda event: None)
+    await client.start(10)
+    assert client.welcome.name == "side"
+    await client.stop()
+    assert await asyncio.to_thread(side.stop) == 0
+    assert not path.exists()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")

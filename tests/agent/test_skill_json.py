@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from chatixia.agent.skill_json import SkillJson, read, skill
+from chatixia.agent.skill_fields import SkillJson
+from chatixia.agent.skill_json import read, skill
 from chatixia.errors import BadArguments, ConfigError
 from tests.agent.loopback import Net
 from tests.agent.served import Served, client

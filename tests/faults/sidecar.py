@@ -142,6 +142,7 @@ FAULTS: list[Fault] = [
             f"{AT}/test_proof.py::test_only_the_token_both_nonces_and_the_side_prove",
             f"{AT}/test_server.py::test_over_tcp_all_else_is_closed",
             f"{AT}/test_client.py::test_an_impostor_is_refused",
+            f"{ACC}::test_over_tcp_a_process_without_the_token_is_closed",
         ),
     ),
     Fault(
@@ -151,6 +152,7 @@ FAULTS: list[Fault] = [
         (
             f"{AT}/test_server.py::test_over_tcp_all_else_is_closed",
             f"{AT}/test_server.py::test_over_tcp_silence_is_closed",
+            f"{ACC}::test_over_tcp_a_process_without_the_token_is_closed",
         ),
     ),
     Fault(
@@ -246,7 +248,7 @@ FAULTS: list[Fault] = [
         "sidecar-impatient",
         "a program that stands still loses nothing",
         {"chatixia.sidecar.answers:RequestAnswers.give": impatient},
-        (f"{ACC}::test_one_that_stands_still_loses_nothing[program]",),
+        (f"{ACC}::test_one_that_stands_still_loses_nothing[program-3 s]",),
     ),
     Fault(
         "sidecar-cancel-untold",

@@ -294,15 +294,19 @@ async def storm(rig, count: int) -> None:
 KNOWN = {"result", "error", "item", "progress", "peer_list", "message", "peer_connected"}
 
 
+COUNTS = [500, pytest.param(10_000, marks=[pytest.mark.soak, pytest.mark.timeout(1800)])]
+
+
+@pytest.mark.parametrize("count", COUNTS)
 async def test_mutated_lines_are_an_error_each_and_cost_no_memory(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, count: int
 ):
     async with sidecar(tmp_path) as rig:
         rig.port.reply = Overloaded()
-        rig.port.streams = [ScriptedStream([]) for _ in range(5000)]
+        rig.port.streams = [ScriptedStream([]) for _ in range(20_000)]
         await storm(rig, 500)
         before = rss()
-        await storm(rig, 500)
+        await storm(rig, count)
         assert rss() - before < 4_000_000
     assert not [one for one in caplog.records if one.levelname == "ERROR"]
 

@@ -19,7 +19,7 @@ from chatixia.core.spending import Budgets
 from chatixia.errors import ConfigError
 
 from .manifest_text import DATA_DIR, MAX_BYTES, ManifestText, read_manifest, read_text
-from .skill_json import PromptSkill
+from .skill_fields import PromptSkill
 
 NAMES: Final = ("agent.yaml", "agent.yml")
 GUIDE: Final = "AGENT.md"

@@ -12,6 +12,7 @@ from chatixia.ids import is_skill
 from chatixia.wire.peer import MAX_SKILL_BYTES, SkillInfo
 
 from .model.words import EFFECTS, Effect
+from .skill_fields import MAX_RUN_S
 
 if TYPE_CHECKING:
     from .signature import Signature
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 MAX_SKILLS: Final = 256
-MAX_RUN_S: Final = 24 * 3600.0
 
 
 class Skill(msgspec.Struct, frozen=True, eq=False):

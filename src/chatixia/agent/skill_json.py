@@ -10,19 +10,19 @@ import inspect
 from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
 
 from chatixia.errors import ConfigError
 
 from .schema import DIALECT
-from .skill import MAX_RUN_S, Skill
+from .skill import Skill
+from .skill_fields import Parameter, SkillJson
 
 FILE: Final = "skill.json"
 HANDLER: Final = "handler.py"
 MAX_BYTES: Final = 256 * 1024
-MAX_PROMPT: Final = 64 * 1024
 
 TYPES: Final[dict[str, Any]] = {
     "string": str,
@@ -33,41 +33,6 @@ TYPES: Final[dict[str, Any]] = {
     "object": dict[str, Any],
     "null": None,
 }
-
-
-class Parameter(msgspec.Struct):
-    """One parameter. ``required`` false and no ``default``: the handler is called without it."""
-
-    type: str = "string"
-    description: str = ""
-    required: bool = False
-    default: Any = msgspec.UNSET
-    enum: list[Any] = []
-
-
-class SkillJson(msgspec.Struct):
-    """``skill.json``."""
-
-    name: str
-    description: str = ""
-    version: str = ""
-    category: str = ""
-    parameters: Annotated[dict[str, Parameter], msgspec.Meta(max_length=64)] = {}
-
-
-class PromptSkill(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """One entry of ``skills.prompts``: a skill that the agent's model answers.
-
-    ``prompt``: what it is to do with the arguments. ``returns``: JSON Schema of the result, a text
-    if unset. ``timeout``: seconds.
-    """
-
-    name: Annotated[str, msgspec.Meta(max_length=64)]
-    prompt: Annotated[str, msgspec.Meta(max_length=MAX_PROMPT)]
-    description: Annotated[str, msgspec.Meta(max_length=1024)] = ""
-    parameters: Annotated[dict[str, Parameter], msgspec.Meta(max_length=64)] = {}
-    returns: dict[str, Any] = {}
-    timeout: Annotated[float, msgspec.Meta(gt=0, le=MAX_RUN_S)] = 600.0
 
 
 def read(folder: Path) -> SkillJson:

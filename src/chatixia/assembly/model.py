@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from chatixia.agent.model.service import ModelService, ModelSetup
     from chatixia.agent.model.words import ModelSpec
     from chatixia.agent.skill import Skill
-    from chatixia.agent.skill_json import PromptSkill
+    from chatixia.agent.skill_fields import PromptSkill
     from chatixia.core.ports import Incoming, Responder
     from chatixia.wire.peer import SkillInfo
 

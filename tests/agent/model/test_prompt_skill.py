@@ -10,7 +10,7 @@ import pytest
 
 from chatixia.agent.context import Ctx
 from chatixia.agent.model.prompt_skill import CTX, TEXT, first_sentence, prompt_skill
-from chatixia.agent.skill_json import PromptSkill
+from chatixia.agent.skill_fields import PromptSkill
 from chatixia.errors import BadArguments, ConfigError
 from tests.agent.loopback import Net
 from tests.agent.served import Served, client

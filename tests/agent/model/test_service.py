@@ -15,7 +15,7 @@ from chatixia.agent.model.instructions import AgentPrompt
 from chatixia.agent.model.service import ModelSetup
 from chatixia.agent.model.words import Attachment
 from chatixia.agent.skill import Skill
-from chatixia.agent.skill_json import PromptSkill
+from chatixia.agent.skill_fields import PromptSkill
 from chatixia.client.mesh import Mesh
 from chatixia.core.ports import Outgoing
 from chatixia.core.spending import Budgets, SpendingLimit

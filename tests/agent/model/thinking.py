@@ -12,7 +12,7 @@ from chatixia.agent.model.service import ModelService, ModelSetup
 from chatixia.agent.model.words import ModelEngine, ModelSpec
 from chatixia.agent.prompts import Answerer
 from chatixia.agent.skill import Skill
-from chatixia.agent.skill_json import PromptSkill
+from chatixia.agent.skill_fields import PromptSkill
 from chatixia.store.local.agent_store import AgentStore
 from tests.agent.loopback import Net
 from tests.agent.model.local_engine import LocalEngine, Script

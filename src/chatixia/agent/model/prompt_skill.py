@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from chatixia.agent.context import Ctx
 from chatixia.agent.skill import Skill
-from chatixia.agent.skill_json import PromptSkill, as_parameter, schema, with_parameters
+from chatixia.agent.skill_fields import PromptSkill
+from chatixia.agent.skill_json import as_parameter, schema, with_parameters
 from chatixia.errors import ConfigError
 
 CTX: Final = "ctx_of_request"

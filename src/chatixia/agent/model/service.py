@@ -16,7 +16,7 @@ import msgspec
 from chatixia.agent.context import Ctx
 from chatixia.agent.prompts import whole
 from chatixia.agent.skill import Skill
-from chatixia.agent.skill_json import PromptSkill
+from chatixia.agent.skill_fields import PromptSkill
 from chatixia.core.callers import PROVED, all_named, speaker, stranger
 from chatixia.core.ports import Incoming, Responder
 from chatixia.core.spending import AGENT, Budgets, Spending, TokenRates, day_of

@@ -110,12 +110,6 @@ def key_id(public: bytes) -> KeyId:
     return KeyId(hashlib.sha256(public).hexdigest()[:16])
 
 
-def fingerprint(public: bytes) -> str:
-    """A key as people compare it: ``7f3a-91c2`` (the head of :func:`key_id`)."""
-    text = key_id(public)
-    return f"{text[:4]}-{text[4:8]}"
-
-
 def derive(secret: bytes, info: str, size: int = KEY_BYTES) -> bytes:
     """HKDF-SHA256 (RFC 5869) of ``secret`` without salt under ``info``."""
     return HKDF(hashes.SHA256(), size, None, info.encode()).derive(secret)

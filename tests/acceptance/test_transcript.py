@@ -49,7 +49,7 @@ SHAPES = [
         r"https?://[\w.:-]+(, https?://[\w.:-]+)*",
         r"https?://[\w.:\[\]-]+(, https?://[\w.:\[\]-]+)*",
     ),
-    (r"[0-9a-f]{4}-[0-9a-f]{4}", r"[0-9a-f]{4}-[0-9a-f]{4}"),
+    (r"([0-9a-f]{4}-){3}[0-9a-f]{4}", r"([0-9a-f]{4}-){3}[0-9a-f]{4}"),
     (r"\d+\.\d+\.\d+\.\d+(:\d+)?", r"[0-9a-f.:\[\]]+"),
     (r"\d+(\.\d+)? ms", r"\d+(\.\d+)? ms"),
 ]
@@ -214,7 +214,8 @@ def test_the_wheel_holds_the_page_and_the_schema(wheel: Path):
     [
         ("  weather, direct, 9 ms", "  weather, direct, 12.5 ms", True),
         ("  weather, direct, 9 ms", "  weather, queue, plain, 12 ms", False),
-        ("  pong  key 7f3a-91c2 ok", "pong key 0000-ffff ok", True),
+        ("  pong  key 7f3a-91c2-0b4d-88e1 ok", "pong key 0000-1111-2222-ffff ok", True),
+        ("  pong  key 7f3a-91c2-0b4d-88e1 ok", "pong key 0000-ffff ok", False),
         ('{"city":"Oslo","high_c":3.1}', '{"city":"Oslo","high_c":9.0}', True),
         ('{"city":"Oslo","high_c":3.1}', '{"city":"Rome","high_c":9.0}', False),
         ("  at 192.168.1.20:8443 now", "  at 10.78.1.1:8443 now", True),

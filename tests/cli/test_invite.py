@@ -5,6 +5,7 @@ import threading
 
 from chatixia.cli.failure import guarded
 from chatixia.cli.group import chatixia
+from chatixia.core import fingerprints
 
 
 def test_a_line_to_type_over_there(registry, type_):
@@ -75,3 +76,13 @@ def test_ctrl_c_while_it_waits(registry, type_, monkeypatch):
         130,
         True,
     )
+
+
+def test_a_code_with_the_key_to_compare(registry, type_):
+    done = type_("invite", "--code")
+    profile = registry.profile
+    key = fingerprints.of_registry(profile.mesh, profile.registry_key)
+    assert re.fullmatch(r" +chatixia pair 127\.0\.0\.1:\d+ \d{6}\n", done.out)
+    assert "once, within 5 minutes" in done.err and f"key {key}" in done.err
+    assert "chatixia up --lan" in done.err
+    assert type_("invite", "pi", "--code").code == 2

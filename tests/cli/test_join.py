@@ -18,7 +18,7 @@ def test_the_rows(registry, type_, there):
     assert done.code == 0
     first, second = done.err.splitlines()
     assert re.match(
-        r"  registry  127\.0\.0\.1:\d+ +key [0-9a-f]{4}-[0-9a-f]{4} matches the inv", first
+        r"  registry  127\.0\.0\.1:\d+ +key ([0-9a-f]{4}-){3}[0-9a-f]{4} matches the inv", first
     )
     assert re.match(
         r"  joined    mesh home as pi +agents started here need no further code", second

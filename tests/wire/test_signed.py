@@ -66,6 +66,10 @@ MADE: dict[str, Callable[[], bytes]] = {
     ),
     "registry": lambda: s.registry(mesh="m" * 64, nonce=b"n" * 16, certificate=b"c" * 32),
     "join": lambda: s.join(mesh="m" * 64, name="pi", nonce=b"n" * 16),
+    "pair": lambda: s.pair(
+        mesh="m" * 64, registry=b"r" * 32, name="pi", seal=b"s" * 32, nonce=b"n" * 16
+    ),
+    "pairing": lambda: s.pairing(mesh="m" * 64, pairing_id="1" * 16, nonce=b"n" * 16),
 }
 
 

@@ -55,6 +55,8 @@ def test_only_the_named_routes_are_open():
         "token",
         "join.begin",
         "join",
+        "pairings.begin",
+        "pairings.wait",
         "login.redeem",
     }
 

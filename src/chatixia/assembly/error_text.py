@@ -21,7 +21,7 @@ CURES: Final[dict[str, str]] = {
     "unknown_agent": "See which agents there are with `chatixia agents`.",
     "unknown_skill": "See its skills with `chatixia call AGENT --help`.",
     "bad_arguments": "See its arguments with `chatixia call AGENT SKILL --help`.",
-    "bad_invitation": "Ask the owner for a new one: `chatixia invite NAME`.",
+    "bad_invitation": "Ask the owner for a new one: `chatixia invite NAME`, or `--code`.",
     "name_taken": "Choose another name.",
     "already_running": "Stop that one first.",
     "unauthorized": "Join the mesh first: `chatixia join STRING`.",

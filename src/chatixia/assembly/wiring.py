@@ -15,6 +15,7 @@ from math import inf
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
 
+from chatixia.core import fingerprints
 from chatixia.core.join import is_loopback
 from chatixia.errors import ConfigError, Conflict, MeshError, Overloaded, Unavailable
 from chatixia.world import REAL, World
@@ -62,9 +63,7 @@ class InProcessConnection:
     @property
     def key(self) -> str:
         """My key as people compare it."""
-        from chatixia.identity import fingerprint
-
-        return fingerprint(self.credentials.sign.public)
+        return fingerprints.of_key(self.credentials.sign.public)
 
     @property
     def url(self) -> str:

@@ -117,6 +117,30 @@ def _invite() -> click.Command:
     return invite
 
 
+def _pair() -> click.Command:
+    from .pair import pair
+
+    return pair
+
+
+def _pending() -> click.Command:
+    from .pending import pending
+
+    return pending
+
+
+def _approve() -> click.Command:
+    from .approve import approve
+
+    return approve
+
+
+def _reject() -> click.Command:
+    from .reject import reject
+
+    return reject
+
+
 def _revoke() -> click.Command:
     from .revoke import revoke
 
@@ -176,6 +200,7 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
     "Everyday": {
         "up": Entry(_up, "Start the registry and the hub on this machine"),
         "join": Entry(_join, "Join a mesh with an invitation"),
+        "pair": Entry(_pair, "Ask to join a mesh with a six-digit code"),
         "leave": Entry(_leave, "Take this machine out of its mesh"),
         "init": Entry(_init, "Write a new agent's folder"),
         "run": Entry(_run, "Run an agent: a folder, a file or module:attribute"),
@@ -191,6 +216,9 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
     },
     "Owner": {
         "invite": Entry(_invite, "Invite a machine"),
+        "pending": Entry(_pending, "List the machines that ask to join with a code"),
+        "approve": Entry(_approve, "Let such a machine in"),
+        "reject": Entry(_reject, "Turn such a machine away"),
         "revoke": Entry(_revoke, "Remove an agent or a machine from the mesh"),
         "keys": Entry(_keys, "Manage API keys, for clients without a key pair"),
         "audit": Entry(_audit, "Show who did what, when and from where"),

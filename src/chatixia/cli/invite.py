@@ -29,6 +29,7 @@ DAY: Final = 86_400
 @click.option(
     "--days", default=0, type=click.IntRange(0, 3650), help="Membership, default forever."
 )
+@click.option("--code", is_flag=True, help="A six-digit code, for a machine to ask with.")
 @click.option("--no-wait", is_flag=True, help="Do not wait until it is used.")
 @common
 def invite(
@@ -41,15 +42,21 @@ def invite(
     via: tuple[str, ...],
     minutes: int,
     days: int,
+    code: bool,
     no_wait: bool,
 ) -> None:
     """Invite a machine called NAME: prints a string; anyone who has it can join."""
     from chatixia.assembly.membership.invite import invite as make
     from chatixia.assembly.profile.profile import Profile
 
+    profile = Profile.open(console.mesh)
+    if code:
+        if name or pattern:
+            raise click.UsageError("With --code the machine names itself: chatixia invite --code.")
+        show_code(console, profile)
+        return
     if not (name or pattern):
         raise click.UsageError("Name the machine: chatixia invite NAME.")
-    profile = Profile.open(console.mesh)
     invited = make(
         profile,
         name or pattern,
@@ -80,6 +87,27 @@ def show(console: Console, invited: Invited, minutes: int) -> None:
         console.say(
             "  note  only this machine reaches the registry; others need `chatixia up --lan`"
         )
+
+
+def show_code(console: Console, profile: Profile) -> None:
+    """The line to type over there, and the key to compare."""
+    from chatixia.assembly.membership.approve import create_code
+    from chatixia.core import fingerprints
+    from chatixia.core.join import best_addresses, is_loopback
+
+    from .pending import say_resting
+
+    made = create_code(profile)
+    address = best_addresses(profile.registries)[0]
+    key = fingerprints.of_registry(profile.mesh, profile.registry_key)
+    console.say(f"  On the other machine, once, within {made.expires_in // 60} minutes:")
+    fields = {"code": made.code, "address": address, "key": key, "expires_in": made.expires_in}
+    console.data("code", fields, f"      chatixia pair {output.word(address)} {made.code}")
+    console.say(f"  registry  key {key}, which must stand there too")
+    console.say("  then      chatixia pending, and chatixia approve NAME")
+    if is_loopback(address):
+        console.say("  note  only this machine reaches the registry; others: `chatixia up --lan`")
+    say_resting(console, made.resting)
 
 
 def wait(console: Console, profile: Profile, invited: Invited) -> None:

@@ -24,10 +24,10 @@ def join(console: Console, string: str, machine: str) -> None:
     A machine joins once; agents started on it need nothing more.
     """
     from chatixia.assembly.membership.join import join as enter
-    from chatixia.identity import fingerprint
+    from chatixia.core import fingerprints
 
     profile = enter(string, console.mesh, machine=machine)
-    key = fingerprint(profile.registry_key)
+    key = fingerprints.of_registry(profile.mesh, profile.registry_key)
     address = output.bare(profile.registries[0])
     console.say(
         output.rows(

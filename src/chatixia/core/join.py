@@ -99,6 +99,15 @@ def _addresses(head: str) -> tuple[str, ...]:
     return addresses
 
 
+def read_address(text: str) -> tuple[str, int]:
+    """The host (IPv6 in brackets) and port, 0 for none, of ``HOST[:PORT]``. Raises BadRequest."""
+    address = "".join(text.split()).lower()
+    match = _HOST.match(address) or _HOST.match(f"{address}:0")
+    if match is None or int(match[3]) > 65_535:
+        raise BadRequest(f"{text[:80]!r} is no address; it must be HOST or HOST:PORT.")
+    return address[: match.start(3) - 1], int(match[3])
+
+
 def address_of(url: str) -> str:
     """``host:port`` of a registry's base URL, as a join string holds it."""
     scheme, mark, rest = url.partition("://")

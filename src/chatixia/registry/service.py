@@ -224,6 +224,7 @@ class Service:
         await self.condition.stop()
         self.trust.joining.close()
         self.audit.close()
+        self.trust.pairing.close()
         self.sockets.close_all()
         await self.events.stop()
         await self.tasks.stop()

@@ -26,7 +26,22 @@ JOIN: Final = "chatixia/join/1"
 INVITE: Final = "chatixia/invite/1"
 SEAL: Final = "chatixia/seal/1"
 RELAY: Final = "chatixia/relay/1"
-CONTEXTS: Final = (MEMBER, REVOKE, SIGNAL, LINK, LOGIN, REGISTRY, JOIN, INVITE, SEAL, RELAY)
+PAIR: Final = "chatixia/pair/1"
+CODE: Final = "chatixia/code/1"
+CONTEXTS: Final = (
+    MEMBER,
+    REVOKE,
+    SIGNAL,
+    LINK,
+    LOGIN,
+    REGISTRY,
+    JOIN,
+    INVITE,
+    SEAL,
+    RELAY,
+    PAIR,
+    CODE,
+)
 
 
 def b64(data: bytes) -> str:
@@ -157,3 +172,14 @@ def registry(*, mesh: str, nonce: bytes, certificate: bytes) -> bytes:
 def join(*, mesh: str, name: str, nonce: bytes) -> bytes:
     """What ``join.sig`` covers, under :data:`JOIN`: the machine's key over the registry's nonce."""
     return fields(("join", mesh, name, nonce))
+
+
+def pair(*, mesh: str, registry: bytes, name: str, seal: bytes, nonce: bytes) -> bytes:
+    """What ``pairings.begin`` is signed over, under :data:`PAIR`: the mesh and the raw registry key
+    that the machine met, what it asks to be, and the registry's nonce."""
+    return fields(("pair", mesh, registry, name, seal, nonce))
+
+
+def pairing(*, mesh: str, pairing_id: str, nonce: bytes) -> bytes:
+    """What ``pairings.wait`` is signed over, under :data:`PAIR`."""
+    return fields(("pairing", mesh, pairing_id, nonce))

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from . import audit as a
+from . import pairing as p
 from . import registry as r
 from . import tasks as t
 from . import trust as u
@@ -185,6 +186,59 @@ TABLE: Final[tuple[Verb, ...]] = (
         "POST",
         "/api/leave",
         audited=("machine", "agent"),
+    ),
+    Verb(
+        "codes.create",
+        r.Nothing,
+        p.CodeCreated,
+        OPERATORS,
+        "POST",
+        "/api/codes",
+        ("busy",),
+        status=201,
+        audited=OPERATORS,
+    ),
+    Verb(
+        "pairings.begin",
+        p.PairBegin,
+        p.PairAnswer,
+        ("open",),
+        "POST",
+        "/api/pairings",
+        ("bad_invitation", "bad_signature", "invalid", "name_taken", "busy"),
+        ws=False,
+        audited=("open",),
+    ),
+    Verb(
+        "pairings.wait",
+        p.PairWait,
+        p.PairAnswer,
+        ("open",),
+        "POST",
+        "/api/pairings/{id}/wait",
+        ("bad_signature", "not_found", "busy"),
+        ws=False,
+    ),
+    Verb("pairings.list", p.PairingsQuery, p.Pairings, OPERATORS, "GET", "/api/pairings"),
+    Verb(
+        "pairings.approve",
+        p.PairApprove,
+        u.Done,
+        ("owner",),
+        "POST",
+        "/api/pairings/{id}/approve",
+        ("bad_chain", "conflict", "name_taken", "not_found", "revoked"),
+        audited=("owner",),
+    ),
+    Verb(
+        "pairings.reject",
+        p.PairingRef,
+        u.Done,
+        OPERATORS,
+        "POST",
+        "/api/pairings/{id}/reject",
+        ("conflict", "not_found"),
+        audited=OPERATORS,
     ),
     Verb(
         "keys.create",

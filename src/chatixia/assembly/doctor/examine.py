@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
+from chatixia.core import fingerprints
 from chatixia.errors import ConfigError, MeshError
 from chatixia.wire.registry import IceConfig, Nothing
 from chatixia.world import REAL, World
@@ -64,7 +65,6 @@ def _report(
 
 def _ask_registry(profile: Profile, world: World) -> RegistryAnswer:
     from chatixia.assembly.remote.rest import RegistryClient
-    from chatixia.identity import fingerprint
 
     try:
         with RegistryClient.machine(profile) as rest:
@@ -73,7 +73,7 @@ def _ask_registry(profile: Profile, world: World) -> RegistryAnswer:
     except MeshError as error:
         cure = "start it with chatixia up on its machine, or see chatixia config for its address"
         return RegistryAnswer(None, [Finding("registry", "fail", error.message, cure)])
-    key = fingerprint(profile.registry_key)
+    key = fingerprints.of_registry(profile.mesh, profile.registry_key)
     lines = [findings.registry(url, key), findings.clock(config.now, world.wall())]
     return RegistryAnswer(config, lines)
 

@@ -15,6 +15,7 @@ from chatixia.assembly.profile.profile import Profile
 from chatixia.assembly.remote.rest import RegistryClient
 from chatixia.core.join import PART, JoinString, best_addresses, encode, is_loopback
 from chatixia.core.membership import key_id, sign_record
+from chatixia.core.pairing import MAX_MACHINE
 from chatixia.core.pins import next_serial
 from chatixia.errors import ConfigError, NameTaken
 from chatixia.ids import id_problem, is_agent_id
@@ -25,8 +26,6 @@ from chatixia.wire.trust import Invitation, Invite, InviteRef, Record
 from chatixia.world import REAL, World
 
 REDEEM_WITHIN: Final = 15 * 60
-MAX_MACHINE: Final = 56
-"""Characters of a machine's id: ``~`` and six more make its clients' ids."""
 WAIT_MS: Final = 25_000
 
 

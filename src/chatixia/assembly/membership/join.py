@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -109,19 +109,7 @@ class JoinAttempt:
         self._keep(line.url, chain, joined)
 
     def _meet(self, line: PinnedConnection) -> PinnedConnection:
-        try:
-            self._begin(line)
-            return line
-        except BadSignature:
-            if line.vouched or not line.certificate:
-                raise
-        again = line.revouched()
-        try:
-            self._begin(again)
-        except BaseException:
-            again.close()
-            raise
-        return again
+        return meet(line, self._begin)
 
     def _begin(self, line: PinnedConnection) -> None:
         """Ask for the invitation's record and check all that answers. Sends no secret."""
@@ -129,8 +117,12 @@ class JoinAttempt:
         self._offer: JoinOffer = line.call(
             "join.begin", JoinBegin(b64(self._key.public), b64(nonce))
         )
-        self._owner = _owner_of(self._offer.registry, self._string.mesh)
+        self._owner = owner_of(self._offer.registry)
         self._mesh = mesh_of(self._owner)
+        if bytes.fromhex(self._mesh)[: len(self._string.mesh)] != self._string.mesh:
+            raise WrongMesh(
+                "The registry at this address belongs to another mesh than the invitation."
+            )
         self._registry = line.prove(lambda certificate: self._check(nonce, certificate))
         self._invitation = self._check_invitation()
 
@@ -219,31 +211,70 @@ class JoinAttempt:
         return joined
 
     def _keep(self, url: str, chain: list[Signed], joined: Joined) -> None:
-        record = read_record(unb64(chain[0].b))
-        write_json(self._draft / "machine" / CHAIN, chain)
-        urls = dict.fromkeys([url, *urls_of(joined.addresses or self._offer.addresses)])
-        facts = ProfileFile(
-            self._mesh,
-            record.id,
-            b64(self._owner),
-            b64(self._registry.sign),
-            list(urls)[:32],
-            ns=record.ns,
-            ephemeral=record.ephemeral,
+        keep(
+            self._folder,
+            self._draft,
+            chain,
+            owner=self._owner,
+            registry=self._registry.sign,
+            urls=[url, *urls_of(joined.addresses or self._offer.addresses)],
+            now=joined.now,
+            world=self._world,
         )
-        appear_profile(self._folder, facts, self._draft / "machine", joined.now, self._world)
-        shutil.rmtree(self._draft, ignore_errors=True)
 
 
-def _owner_of(registry: Sequence[Signed], head: bytes) -> bytes:
-    """The owner's key at the end of the registry's chain, if its mesh is the one invited to."""
+def meet(line: PinnedConnection, begin: Callable[[PinnedConnection], None]) -> PinnedConnection:
+    """The line on which ``begin`` found that the registry proved itself: this one, or, where its
+    certificate is a proxy's, one that the system's roots vouch for."""
     try:
-        key = unb64(read_record(unb64(registry[-1].b)).sign)
+        begin(line)
+        return line
+    except BadSignature:
+        if line.vouched or not line.certificate:
+            raise
+    again = line.revouched()
+    try:
+        begin(again)
+    except BaseException:
+        again.close()
+        raise
+    return again
+
+
+def keep(
+    folder: Path,
+    draft: Path,
+    chain: list[Signed],
+    *,
+    owner: bytes,
+    registry: bytes,
+    urls: Sequence[str],
+    now: float,
+    world: World,
+) -> None:
+    """Make the profile at ``folder`` of the keys in ``draft`` and the chain that the mesh gave
+    them; the draft goes."""
+    record = read_record(unb64(chain[0].b))
+    write_json(draft / "machine" / CHAIN, chain)
+    facts = ProfileFile(
+        mesh_of(owner),
+        record.id,
+        b64(owner),
+        b64(registry),
+        list(dict.fromkeys(urls))[:32],
+        ns=record.ns,
+        ephemeral=record.ephemeral,
+    )
+    appear_profile(folder, facts, draft / "machine", now, world)
+    shutil.rmtree(draft, ignore_errors=True)
+
+
+def owner_of(registry: Sequence[Signed]) -> bytes:
+    """The owner's raw key at the end of a registry's chain. Raises WrongMesh."""
+    try:
+        return unb64(read_record(unb64(registry[-1].b)).sign)
     except (MeshError, IndexError):
         raise WrongMesh("There is no registry of a mesh at this address.") from None
-    if bytes.fromhex(mesh_of(key))[: len(head)] != head:
-        raise WrongMesh("The registry at this address belongs to another mesh than the invitation.")
-    return key
 
 
 def _already(folder: Path, decoded: JoinString) -> str:

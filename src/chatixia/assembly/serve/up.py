@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from chatixia.core import fingerprints
 from chatixia.core.shares import ShareLimits
 from chatixia.errors import ConfigError
 from chatixia.world import REAL, World, process_id
@@ -166,7 +167,7 @@ async def _serve(
         str(profile.folder),
         created,
         reached,
-        _fingerprint(identity),
+        fingerprints.of_registry(identity.mesh, identity.sign.public),
         bound.stun_port,
         process_id(),
         profile.mesh,
@@ -336,12 +337,6 @@ def _remember(folder: Path, settings: RegistrySettings, bound: BoundListeners) -
         settings.stun_port = bound.stun_port
     if settings != load_settings(folder):
         save_settings(folder, settings)
-
-
-def _fingerprint(identity: RegistryIdentity) -> str:
-    from chatixia.identity import fingerprint
-
-    return fingerprint(identity.sign.public)
 
 
 def run_up(

@@ -6,7 +6,6 @@ the machine, enforces single use, and hands the invitation's bytes to who knows 
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping
 
@@ -27,8 +26,6 @@ from chatixia.errors import (
     MeshError,
     NameTaken,
     NotFound,
-    Overloaded,
-    Unavailable,
 )
 from chatixia.registry.call import Handler, Note, RegistryReach, RequestContext
 from chatixia.registry.limits import RateLimits
@@ -53,10 +50,10 @@ from chatixia.wire.trust import (
 from .members import Members
 from .nonces import Nonces
 from .proof import Proof
+from .waiters import Waiters
 
 log = logging.getLogger("chatixia.registry")
 
-MOST_WAITERS = 256
 MOST_VIA = 8
 
 _chain = msgspec.json.Decoder(list[Signed])
@@ -84,8 +81,7 @@ class JoinService:
         self._store, self._members, self._nonces = store, members, nonces
         self._proof, self._verify, self._failures = proof, verify, failures
         self._reach, self._learn, self._note = reach, learn, note
-        self._waiting: dict[str, set[asyncio.Event]] = {}
-        self._closing = False
+        self._waiters = Waiters()
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
@@ -100,9 +96,7 @@ class JoinService:
 
     def close(self) -> None:
         """Answer all that wait for an invitation: this registry stops."""
-        self._closing = True
-        for key in self._waiting:
-            self._wake(key)
+        self._waiters.close()
 
     async def put(self, call: RequestContext, request: Invite) -> Done:
         """Keep an owner-signed invitation. Raises NameTaken for the name of a living member, or
@@ -142,7 +136,7 @@ class JoinService:
         """One invitation; with ``wait_ms`` the answer waits until it is redeemed."""
         row = await self._row(request.key)
         if request.wait_ms and row.state(self._store.now()) == "waiting":
-            await self._wait(request.key, request.wait_ms / 1000)
+            await self._waiters.wait(request.key, request.wait_ms / 1000)
             row = await self._row(request.key)
         return Invitation(
             row.key,
@@ -157,42 +151,15 @@ class JoinService:
         """Withdraw what waits under a name: nobody joins with it any more."""
         rows = await self._store.invitations.withdraw(DEFAULT_NS, request.names, _serial)
         for row in rows:
-            self._wake(row.key)
+            self._waiters.wake(row.key)
             await self._note("invitation", row.names, "withdrawn")
         return InviteEnd(request.names, len(rows))
-
-    def _wake(self, key: str) -> None:
-        for event in self._waiting.get(key, ()):
-            event.set()
 
     async def _row(self, key: str) -> InvitationRow:
         row = await self._store.invitations.get(key)
         if row is None:
             raise NotFound("This invitation is unknown.")
         return row
-
-    async def _wait(self, key: str, seconds: float) -> None:
-        """Until the invitation changed or the time is over. Raises Unavailable at the end."""
-        if not self._closing:
-            await self._woken(key, seconds)
-        if self._closing:
-            raise Unavailable("The registry is stopping.")
-
-    async def _woken(self, key: str, seconds: float) -> None:
-        if sum(map(len, self._waiting.values())) >= MOST_WAITERS:
-            raise Overloaded
-        event = asyncio.Event()
-        waiters = self._waiting.setdefault(key, set())
-        waiters.add(event)
-        try:
-            async with asyncio.timeout(seconds):
-                await event.wait()
-        except TimeoutError:
-            pass
-        finally:
-            waiters.discard(event)
-            if not waiters:
-                self._waiting.pop(key, None)
 
     async def begin(self, call: RequestContext, request: JoinBegin) -> JoinOffer:
         """The invitation's record for who knows its key, with the registry's proof."""
@@ -242,7 +209,7 @@ class JoinService:
         key = key_id(member.signer)
         await self._check_unused(key, member)
         await self._members.redeem(key, member, call.address, request.hostname)
-        self._wake(key)
+        self._waiters.wake(key)
         await self._note("invitation", member.id, "redeemed")
         return member.id
 

@@ -155,6 +155,17 @@ class Members:
                 await self._store.invitations.redeem(key, row, origin=origin)
             self._learn(row)
 
+    async def approve(self, pairing: str, member: Member) -> None:
+        """A machine that waited under that id is in, by the owner's own record.
+
+        Raises Conflict, NameTaken, NotFound, Revoked.
+        """
+        async with self._writing:
+            self.judge(member)
+            row = row_of(pin_of(member.records), member.records, member.chain)
+            await self._store.pairings.approve(pairing, row)
+            self._learn(row)
+
     async def revoke(self, row: RevocationRow) -> None:
         """Keep an owner's checked statement."""
         async with self._writing:
@@ -243,6 +254,11 @@ class Members:
         """The serial of an id's listed record, 0 without one."""
         listed = self._members.get(id_)
         return listed.pin.serial if listed else 0
+
+    def known_key(self, name: str) -> bytes | None:
+        """The raw signing key of a name's listed record, also of a revoked one."""
+        listed = self._members.get(name)
+        return listed.pin.sign if listed is not None else None
 
     def is_listed(self, name: str) -> bool:
         """Whether a name is a listed member's that nobody revoked, nor its machine."""

@@ -8,10 +8,11 @@ from typing import Final, NamedTuple
 import msgspec
 
 from chatixia.core.ports import Verify
-from chatixia.identity import SignKey
+from chatixia.identity import SignKey, derive
 from chatixia.registry.call import Handler, RegistryReach
 from chatixia.registry.limits import RateLimits
 from chatixia.store.control.store import Store
+from chatixia.wire.signed import CODE
 from chatixia.wire.trust import Signed
 from chatixia.world import World
 
@@ -22,6 +23,7 @@ from .leaving import LeaveEffects, LeaveService
 from .logins import Logins
 from .members import Members
 from .nonces import Nonces
+from .pairing import PairingService
 from .proof import Proof
 from .tokens import Tokens
 
@@ -91,6 +93,17 @@ class TrustServices:
             effects.save_via,
             effects.leave.note,
         )
+        self.pairing = PairingService(
+            store,
+            members,
+            nonces,
+            verify,
+            world,
+            reach,
+            effects.leave.note,
+            derive(identity.key.seed(), CODE),
+            proof.public,
+        )
         self.leaving = LeaveService(store, members, verify, effects.leave)
 
     @property
@@ -101,5 +114,6 @@ class TrustServices:
             **self.keys.handlers,
             **self.logins.handlers,
             **self.joining.handlers,
+            **self.pairing.handlers,
             **self.leaving.handlers,
         }

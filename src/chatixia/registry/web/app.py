@@ -47,7 +47,9 @@ log = logging.getLogger("chatixia.registry")
 JSON: Final = "application/json"
 CSRF: Final = "x-chatixia"
 """A header that no form or image of another site can send; any value."""
-PROVING: Final = frozenset({"token", "join.begin", "join", "login.redeem"})
+PROVING: Final = frozenset(
+    {"token", "join.begin", "join", "login.redeem", "pairings.begin", "pairings.wait"}
+)
 """Open verbs whose success means that a credential held."""
 NONCE_RATE: Final = (200.0, 50.0)
 """Nonces for one address: a burst, then a second."""

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from .rows import PairingRow
 from .task_rows import StoredTask
 
 FOLDER: Final = Path(__file__).parent / "sql"
@@ -22,6 +23,7 @@ WORDS: Final = {
     "{new}": ", ".join(NEW),
     "{marks}": ", ".join("?" * len(NEW)),
     "{ended}": f"({ENDED})",
+    "{pairing}": ", ".join(PairingRow.__struct_fields__),
 }
 
 

@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from chatixia.wire.pairing import PairingState
+
 
 class MemberRow(msgspec.Struct, frozen=True):
     """The current record of one id.
@@ -71,6 +73,31 @@ class InvitationRow(msgspec.Struct, frozen=True):
         if not self.redeem_by:
             return "withdrawn"
         return "waiting" if now <= self.redeem_by else "expired"
+
+
+class PairingRow(msgspec.Struct, frozen=True):
+    """A machine that asked to join by a code. ``sign``, ``seal``: its raw keys; ``chain``: JSON
+    bytes of the chain that approved it; ``address``: where it asked from; ``inviter``: who made
+    the code; ``n``: its place in lists."""
+
+    n: int
+    id: str
+    ns: str
+    name: str
+    sign: bytes
+    seal: bytes
+    state: PairingState
+    created: float
+    expires: float
+    hostname: str
+    address: str
+    inviter: str
+    chain: bytes = b"[]"
+
+    def standing(self, now: float) -> PairingState:
+        """Its state at store time ``now``: nobody approves one whose time is over."""
+        over = self.state == "pending_approval" and self.expires <= now
+        return "expired" if over else self.state
 
 
 class KeyRow(msgspec.Struct, frozen=True):

@@ -16,6 +16,7 @@ from .audit_store import AuditStore
 from .clock import DiskFloor
 from .event_store import EventStore
 from .lease_store import LeaseStore
+from .pairing import PairingStore
 from .resources import StoreResources, open_resources
 from .task_rows import Notice
 from .task_store import TaskStore
@@ -46,6 +47,7 @@ class Store:
         self.upkeep = StoreUpkeep(access, memory, world, self.audit)
         self.members, self.invitations = MemberStore(access), InvitationStore(access)
         self.keys, self.logins = KeyStore(access), LoginStore(access)
+        self.pairings = PairingStore(access)
         self.revocations, self.events = RevocationStore(access, file), EventStore(access)
         self._listeners: list[Callable[[list[Notice]], None]] = []
         self._writer.tail = self.leases.assign

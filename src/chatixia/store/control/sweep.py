@@ -86,9 +86,10 @@ def tidy(tx: Transaction, memory: WriterMemory, keep: AuditKeep) -> int:
     for columns in old:
         _delete(tx, memory, StoredTask(*columns))
     dropped = _old_keys(tx, memory)
-    for name in ("drop_logins", "drop_sessions"):
+    for name in ("drop_logins", "drop_sessions", "drop_codes", "expire_pairings"):
         tx.run(name, {"now": tx.now})
     tx.run("drop_failures", {"before": tx.now - DAY})
+    tx.run("drop_pairings", {"before": tx.now - DAY})
     tx.run("drop_epochs", {"before": tx.now - RETENTION})
     return len(old) + dropped + _old_events(tx) + audit.trim(tx, keep, PER_GROUP)
 

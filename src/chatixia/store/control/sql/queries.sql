@@ -282,3 +282,39 @@ ORDER BY n DESC LIMIT :limit
 SELECT n, at, hash FROM audit ORDER BY n LIMIT :limit
 -- name: drop_audit
 DELETE FROM audit WHERE n <= :n
+-- name: put_code
+INSERT INTO codes VALUES (:digest, :ns, :inviter, :expires) ON CONFLICT (digest) DO NOTHING
+-- name: count_codes
+SELECT count(*) FROM codes WHERE ns = :ns
+-- name: code
+SELECT inviter FROM codes WHERE digest = :digest AND ns = :ns AND expires > :now
+-- name: take_code
+DELETE FROM codes WHERE digest = :digest
+-- name: drop_codes
+DELETE FROM codes WHERE expires <= :now
+-- name: nth_failure
+SELECT at FROM failures WHERE kind = :kind AND at > :since ORDER BY at DESC LIMIT 1 OFFSET :n
+-- name: put_pairing
+INSERT INTO pairings (id, ns, name, sign, seal, state, created, expires, hostname, address, inviter)
+VALUES (:id, :ns, :name, :sign, :seal, :state, :created, :expires, :hostname, :address, :inviter)
+-- name: pairing
+SELECT {pairing} FROM pairings WHERE id = :id
+-- name: pairing_of_key
+SELECT {pairing} FROM pairings WHERE sign = :sign AND ns = :ns
+  AND (state = 'approved' OR (state = 'pending_approval' AND expires > :now))
+-- name: pending_name
+SELECT 1 FROM pairings WHERE ns = :ns AND state = 'pending_approval' AND name = :name
+  AND expires > :now
+-- name: count_pending
+SELECT count(*) FROM pairings WHERE ns = :ns AND state = 'pending_approval' AND expires > :now
+-- name: pairings
+SELECT {pairing} FROM pairings WHERE ns = :ns AND state = :state AND n > :after
+  AND (:name = '' OR name = :name) AND (state <> 'pending_approval' OR expires > :now)
+ORDER BY n LIMIT :limit
+-- name: end_pairing
+UPDATE pairings SET state = :state, chain = :chain, ended = :now WHERE id = :id
+-- name: expire_pairings
+UPDATE pairings SET state = 'expired', ended = expires
+WHERE state = 'pending_approval' AND expires <= :now
+-- name: drop_pairings
+DELETE FROM pairings WHERE state <> 'pending_approval' AND ended <= :before

@@ -1,0 +1,73 @@
+"""``chatixia pair HOST[:PORT] CODE``: ask to join with a six-digit code, and wait for approval."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from . import output
+from .common import Console, common
+
+if TYPE_CHECKING:
+    from chatixia.assembly.membership.pair import Asked
+
+
+@click.command()
+@click.argument("host", metavar="HOST[:PORT]")
+@click.argument("code")
+@click.option("--as", "machine", default="", metavar="NAME", help="This machine's name.")
+@click.option("--key", default="", metavar="KEY", help="The registry's key, to insist on.")
+@common
+def pair(console: Console, host: str, code: str, machine: str, key: str) -> None:
+    """Ask the registry at HOST to let this machine in, by the CODE of `chatixia invite --code`.
+
+    Two people compare the keys that this shows; then the owner types `chatixia approve`.
+    """
+    from chatixia.assembly.membership.pair import pair as ask
+
+    try:
+        profile = ask(
+            host,
+            code,
+            console.mesh,
+            machine=machine,
+            key=key,
+            show=lambda asked: show(console, asked),
+        )
+    except KeyboardInterrupt:
+        console.say("  the same command goes on waiting, within the hour")
+        raise
+    note = "agents started here need no further code"
+    console.say(output.rows([("joined", f"mesh {profile.name} as {profile.machine}", note)]))
+    if console.as_json:
+        fields = {"mesh": profile.name, "machine": profile.machine}
+        console.data("joined", {**fields, "registries": profile.registries})
+
+
+def show(console: Console, asked: Asked) -> None:
+    """What to compare, and on which screen it stands there."""
+    name = output.word(asked.name)
+    replace = " --replace" if asked.member else ""
+    console.say(
+        output.rows(
+            [
+                (
+                    "registry",
+                    f"{output.bare(asked.url)}  key {asked.registry}",
+                    "must be what `invite --code` shows",
+                ),
+                (
+                    "machine",
+                    f"{asked.name}  key {asked.machine}",
+                    f"must be what `chatixia approve {name}{replace}` shows there",
+                ),
+            ]
+        )
+    )
+    if asked.member:
+        console.say(f"  note  another machine is a member as {asked.name}; --as gives another name")
+    if console.as_json:
+        fields = {"name": asked.name, "registry": asked.registry, "key": asked.machine}
+        console.data("pairing", fields)
+    console.say("  waiting for the owner (Ctrl-C; the same command goes on) ...")

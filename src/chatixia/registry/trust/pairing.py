@@ -1,0 +1,243 @@
+"""Pairing: a machine asks with a six-digit code, a person compares two keys, the owner signs.
+
+The registry adds nobody by this either: what it keeps at the end is a record that the owner's key
+signed for the very keys that asked (trust.md section 1).
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from chatixia.core.membership import check_member
+from chatixia.core.pairing import (
+    CODE_SECONDS,
+    check_approval,
+    check_begin,
+    check_wait,
+    code_of,
+    read_code,
+)
+from chatixia.core.ports import Verify
+from chatixia.errors import BadInvitation, BadRequest, Overloaded
+from chatixia.registry.call import Handler, Note, RegistryReach, RequestContext
+from chatixia.registry.limits import RateLimits
+from chatixia.store.control.audit import concerns
+from chatixia.store.control.rows import PairingRow
+from chatixia.store.control.store import Store
+from chatixia.wire.pairing import (
+    CodeCreated,
+    PairAnswer,
+    PairApprove,
+    PairBegin,
+    PairingInfo,
+    PairingRef,
+    Pairings,
+    PairingsQuery,
+    PairWait,
+)
+from chatixia.wire.registry import Nothing
+from chatixia.wire.signed import b64, unb64
+from chatixia.wire.trust import DEFAULT_NS, Done, Signed
+from chatixia.world import World
+
+from .members import Members
+from .nonces import Nonces
+from .waiters import Waiters
+
+log = logging.getLogger("chatixia.registry")
+
+DRAWS: Final = 8
+"""Codes that are drawn until one is not good already; 20 of a million are."""
+GUESSES: Final = (5.0, 1 / 60)
+"""Wrong codes of one address: a burst, then one a minute. So no address spends the whole budget."""
+
+_chain = msgspec.json.Decoder(list[Signed])
+
+
+class PairingService:
+    """Verbs ``codes.create`` and ``pairings.*``. ``code_key``: for the HMAC of codes; ``registry``:
+    this registry's raw public key."""
+
+    def __init__(
+        self,
+        store: Store,
+        members: Members,
+        nonces: Nonces,
+        verify: Verify,
+        world: World,
+        reach: RegistryReach,
+        note: Note,
+        code_key: bytes,
+        registry: bytes,
+    ) -> None:
+        self._store, self._members, self._nonces = store, members, nonces
+        self._verify, self._world, self._reach, self._note = verify, world, reach, note
+        self._code_key, self._registry = code_key, registry
+        self._guesses = RateLimits(world, *GUESSES)
+        self._waiters = Waiters()
+
+    @property
+    def handlers(self) -> Mapping[str, Handler]:
+        """The verbs that this part answers."""
+        return {
+            "codes.create": self.create,
+            "pairings.begin": self.begin,
+            "pairings.wait": self.wait,
+            "pairings.list": self.page,
+            "pairings.approve": self.approve,
+            "pairings.reject": self.reject,
+        }
+
+    def close(self) -> None:
+        """Answer all that wait: this registry stops."""
+        self._waiters.close()
+
+    async def create(self, call: RequestContext, request: Nothing) -> CodeCreated:
+        """A code for one machine. Raises Overloaded while too many are good."""
+        for _ in range(DRAWS):
+            code = code_of(self._world.token(8))
+            if await self._store.pairings.put_code(DEFAULT_NS, call.caller.id, self._digest(code)):
+                return CodeCreated(code, CODE_SECONDS, await self._resting())
+        raise Overloaded
+
+    async def begin(self, call: RequestContext, request: PairBegin) -> PairAnswer:
+        """A machine asks.
+
+        Raises BadInvitation for a wrong code, Overloaded while codes rest, NameTaken.
+        """
+        code = read_code(request.code)
+        self._check_nonce(request.nonce)
+        check_begin(request, mesh=self._members.mesh, registry=self._registry, verify=self._verify)
+        self._guesses.check(call.address)
+        concerns(request.name)
+        used = await self._store.pairings.begin(self._digest(code), self._asked(call, request))
+        if used.rest:
+            log.warning("codes rest: too many wrong ones")
+            await self._note("code", "registry", "resting")
+        if used.row is not None:
+            log.info("%s asks to join from %s", used.row.name, call.address)
+            await self._note("pairing", used.row.name, "pending")
+            return self._answer(call, used.row)
+        self._guesses.failed(call.address)
+        raise BadInvitation("This code is wrong, used or older than five minutes.")
+
+    async def wait(self, call: RequestContext, request: PairWait) -> PairAnswer:
+        """How it stands, for the machine that asked. Raises NotFound, BadSignature."""
+        self._check_nonce(request.nonce)
+        row = await self._store.pairings.get(request.id)
+        check_wait(request, row.sign, mesh=self._members.mesh, verify=self._verify)
+        if request.wait_ms and row.standing(self._store.now()) == "pending_approval":
+            await self._waiters.wait(row.id, request.wait_ms / 1000)
+            row = await self._store.pairings.get(request.id)
+        return self._answer(call, row)
+
+    async def page(self, call: RequestContext, query: PairingsQuery) -> Pairings:
+        """Who asked, oldest first."""
+        after = int(query.cursor) if query.cursor.isdecimal() else 0
+        rows = await self._store.pairings.page(
+            DEFAULT_NS, query.state, query.name, after, query.limit + 1
+        )
+        shown = rows[: query.limit]
+        following = str(shown[-1].n) if len(rows) > query.limit else ""
+        now = self._store.now()
+        return Pairings([info(row, now) for row in shown], following, await self._resting())
+
+    async def approve(self, call: RequestContext, request: PairApprove) -> Done:
+        """Let a machine in by the record that the owner signed for it.
+
+        Raises BadChain for a record of another machine, Conflict, NotFound, NameTaken.
+        """
+        row = await self._store.pairings.get(request.id)
+        concerns(row.name)
+        now = self._store.now()
+        member = check_approval(
+            request.chain,
+            name=row.name,
+            sign=row.sign,
+            seal=row.seal,
+            mesh=self._members.mesh,
+            now=now,
+            verify=self._verify,
+        )
+        check_member(member, now, self._members.revocations)
+        await self._members.approve(row.id, member)
+        await self._decided(row, "approved")
+        return Done()
+
+    async def reject(self, call: RequestContext, request: PairingRef) -> Done:
+        """Turn a machine away. Raises Conflict, NotFound."""
+        concerns((await self._store.pairings.get(request.id)).name)
+        await self._decided(await self._store.pairings.reject(request.id), "rejected")
+        return Done()
+
+    async def _decided(self, row: PairingRow, change: str) -> None:
+        log.info("%s %s", change, row.name)
+        self._waiters.wake(row.id)
+        await self._note("pairing", row.name, change)
+
+    async def _resting(self) -> float:
+        """Seconds until codes are taken."""
+        return max(0.0, await self._store.pairings.resting() - self._store.now())
+
+    def _digest(self, code: str) -> bytes:
+        return hmac.digest(self._code_key, code.encode(), "sha256")
+
+    def _check_nonce(self, nonce: str) -> None:
+        if not self._nonces.take(nonce):
+            raise BadRequest("The nonce is not fresh; begin again.")
+
+    def _asked(self, call: RequestContext, request: PairBegin) -> PairingRow:
+        return PairingRow(
+            0,
+            self._world.token(8).hex(),
+            DEFAULT_NS,
+            request.name,
+            unb64(request.sign),
+            unb64(request.seal),
+            "pending_approval",
+            0.0,
+            0.0,
+            request.hostname,
+            call.ip,
+            "",
+        )
+
+    def _answer(self, call: RequestContext, row: PairingRow) -> PairAnswer:
+        now = self._store.now()
+        state = row.standing(now)
+        return PairAnswer(
+            row.id,
+            row.name,
+            state,
+            now,
+            max(0.0, row.expires - now) if state == "pending_approval" else 0.0,
+            self._has_other_key(row),
+            _chain.decode(row.chain),
+            self._reach.urls(call.local),
+        )
+
+    def _has_other_key(self, row: PairingRow) -> bool:
+        """Whether a member has the name that ``row`` asks for, or had it until it was revoked."""
+        known = self._members.known_key(row.name)
+        return known is not None and known != row.sign
+
+
+def info(row: PairingRow, now: float) -> PairingInfo:
+    """A machine that asked, as its owner sees it."""
+    return PairingInfo(
+        row.id,
+        row.name,
+        row.standing(now),
+        b64(row.sign),
+        b64(row.seal),
+        int(row.created),
+        int(row.expires),
+        row.hostname,
+        row.address,
+        row.inviter,
+    )

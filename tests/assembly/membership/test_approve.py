@@ -1,0 +1,73 @@
+"""The owner's side of pairing: what it lists, and names that it may not give away."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatixia.assembly.membership import approve
+from chatixia.assembly.membership.invite import invite
+from chatixia.assembly.membership.join import join
+from chatixia.assembly.membership.revoke import revoke
+from chatixia.assembly.profile.profile import Profile
+from chatixia.errors import BadRequest, ConfigError, NameTaken, NotFound
+from chatixia.testing.registry import RegistryHarness
+from tests.registry.trust.test_pairing import Machine, code_of
+
+
+@pytest.fixture
+async def registry(tmp_path: Path) -> Any:
+    async with RegistryHarness(tmp_path / "registry") as made:
+        yield made
+
+
+async def asks(registry: RegistryHarness, name: str) -> approve.PendingMachine:
+    await Machine(registry, "192.0.2.1").begin(await code_of(registry), name)
+    return await asyncio.to_thread(approve.find, registry.profile, name)
+
+
+async def test_all_that_wait_are_listed_with_their_keys(registry: RegistryHarness):
+    for name in ("a", "b"):
+        await asks(registry, name)
+    found = await asyncio.to_thread(approve.pending, registry.profile)
+    assert [machine.info.name for machine in found.machines] == ["a", "b"]
+    assert found.machines[0].key != found.machines[1].key and found.resting == 0.0
+    with pytest.raises(NotFound):
+        await asyncio.to_thread(approve.find, registry.profile, "c")
+
+
+async def test_a_key_is_compared_as_typed(registry: RegistryHarness):
+    machine = await asks(registry, "pi")
+    approve.check_key(machine, machine.key.upper().replace("-", " "))
+    with pytest.raises(BadRequest):
+        approve.check_key(machine, "7f3a")
+
+
+async def test_a_revoked_name_comes_back_by_replace_alone(
+    registry: RegistryHarness, tmp_path: Path
+):
+    invited = await asyncio.to_thread(invite, registry.profile, "pi")
+    await asyncio.to_thread(join, invited.string, home=tmp_path / "pi")
+    await asyncio.to_thread(revoke, registry.profile, "pi")
+    machine = await asks(registry, "pi")
+    with pytest.raises(NameTaken, match="was revoked.*--replace"):
+        await asyncio.to_thread(approve.approve, registry.profile, machine)
+    assert not await asyncio.to_thread(approve.approve, registry.profile, machine, replace=True)
+
+
+async def test_the_owners_own_machine_is_nobody_elses(registry: RegistryHarness):
+    machine = await asks(registry, registry.profile.machine)
+    for replace in (False, True):
+        with pytest.raises(ConfigError, match="holds the owner's key"):
+            await asyncio.to_thread(approve.approve, registry.profile, machine, replace=replace)
+
+
+async def test_only_the_owners_machine_approves(registry: RegistryHarness, tmp_path: Path):
+    invited = await asyncio.to_thread(invite, registry.profile, "laptop")
+    joined: Profile = await asyncio.to_thread(join, invited.string, home=tmp_path / "laptop")
+    for act in (approve.create_code, approve.pending):
+        with pytest.raises(ConfigError, match="owner's key"):
+            await asyncio.to_thread(act, joined)

@@ -1,0 +1,34 @@
+"""Who waits, with its key and where it asked from; and that codes rest."""
+
+from __future__ import annotations
+
+import re
+
+from chatixia.assembly.membership import approve
+
+from .pairing import machine, waiting
+
+
+def test_who_waits(registry, type_, tmp_path):
+    assert "No machine waits" in type_("pending").err
+    with machine(registry, tmp_path / "pi"):
+        key = waiting(registry).key
+        listed = type_("pending").out
+        assert re.search(rf"^  pi +{key} +\S+ +127\.0\.0\.1 +60 min$", listed, re.M), listed
+        [entry] = type_("pending", "--json").json["pending"]
+        assert (entry["name"], entry["key"]) == ("pi", key)
+        approve.reject(registry.profile, "pi")
+
+
+def test_that_codes_rest_is_shown(registry, type_, monkeypatch):
+    monkeypatch.setattr(
+        "chatixia.assembly.membership.approve.pending",
+        lambda profile: approve.PendingList([], 300.0),
+    )
+    assert re.search(r"codes rest until \d\d:\d\d, .* join strings work", type_("pending").err)
+    assert type_("pending", "--json").json["resting"] == 300
+
+
+def test_without_a_mesh(home, type_):
+    done = type_("pending")
+    assert done.code == 2 and "`chatixia up`" in done.err

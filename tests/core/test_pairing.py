@@ -87,7 +87,7 @@ def approved(party: Party, **more: Any) -> None:
     who = machine("pi", owner())
     asked: dict[str, Any] = {"name": "pi", "sign": who.sign.public, "seal": who.seal.public}
     facts: dict[str, Any] = {"mesh": owner().mesh, "now": NOW, "verify": verify}
-    pairing.check_approval(party.chain(), **{**facts, **asked, **more})
+    pairing.check_approval(party.chain, **{**facts, **asked, **more})
 
 
 def test_an_approval_is_the_owners_record_for_the_very_keys_that_asked():

@@ -29,6 +29,7 @@ def test_each_verb_is_sound(verb: Verb):
 
 NO_ACT = {
     "nonce": "changes nothing that anybody could see",
+    "pairings.wait": "tells a machine that asked how it stands",
     "join.begin": "shows an invitation to whoever has its key, and changes nothing",
     "token": "a short credential made of a lasting one",
     "watch": "a read",

@@ -227,7 +227,7 @@ def home(path: str) -> str:
 
 
 def online(agent: str, skills: Sequence[str], key: str, mesh: str, registry: str) -> str:
-    """``weather  online  skills: forecast  key 7f3a-91c2-0b4d-88e1  registry home (127.0.0.1:8080)``."""
+    """``weather  online  skills: forecast  key 7f3a-...  registry home (127.0.0.1:8080)``."""
     listed = ", ".join(skills) or "none"
     return f"  {agent}  online  skills: {listed}  key {key}  registry {mesh} ({bare(registry)})"
 

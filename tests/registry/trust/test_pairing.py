@@ -215,8 +215,8 @@ async def test_each_step_is_in_the_audit_log(registry: RegistryHarness, tmp_path
     page = await registry.running.service._store.audit.page(AuditQuery(oldest=True))
     assert [(line.act, line.kind, line.target, line.detail) for line in page.lines][-4:] == [
         ("codes.create", "owner", "", ""),
-        ("pairings.begin", "", "eve", "wrong code"),
-        ("pairings.begin", "", "pi", ""),
+        ("pairings.begin", "open", "eve", "wrong code"),
+        ("pairings.begin", "open", "pi", ""),
         ("pairings.approve", "owner", "pi", ""),
     ]
     assert code not in str(page)

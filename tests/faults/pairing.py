@@ -1,0 +1,108 @@
+"""Planted faults of joining by a code. Loaded as ``faults.py`` is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .breaks import Fault, always
+
+STORE = "tests/store/control/test_pairing.py"
+REGISTRY = "tests/registry/trust/test_pairing.py"
+PAIR = "tests/assembly/membership/test_pair.py"
+
+
+def reusable(original: Any) -> Any:
+    """Leave a code good after its use."""
+
+    def begin(tx: Any, digest: bytes, row: Any, act: Any = None) -> Any:
+        used = original(tx, digest, row, act)
+        if used.row is not None:
+            keep = {"digest": digest, "ns": row.ns, "inviter": "", "expires": tx.now + 300}
+            tx.run("put_code", keep)
+        return used
+
+    return begin
+
+
+def of_the_key_alone(original: Any) -> Any:
+    """Show a machine's key without whom it met."""
+
+    def of_machine(mesh: str, registry: bytes, name: str, sign: bytes, seal: bytes) -> str:
+        return str(original("", b"", "", sign, b""))
+
+    return of_machine
+
+
+def of_anybody(original: Any) -> Any:
+    """Take the owner's record of whatever machine for that of the one that asked."""
+
+    def check(chain: Any, *, mesh: str, now: float, verify: Any, **_: Any) -> Any:
+        from chatixia.core.membership import check_chain
+
+        return check_chain(chain, mesh=mesh, now=now, verify=verify)
+
+    return check
+
+
+FAULTS: list[Fault] = [
+    Fault(
+        "code-unbudgeted",
+        "all wrong codes together have one budget, then codes rest",
+        {"chatixia.store.control.pairing:resting": always(0.0)},
+        (
+            f"{STORE}::test_wrong_codes_have_one_budget_and_then_a_right_one_is_not_taken",
+            f"{REGISTRY}::test_twenty_wrong_codes_from_many_addresses_stop_codes_and_not_join_strings",
+        ),
+    ),
+    Fault(
+        "code-for-several",
+        "a code lets one machine ask",
+        {"chatixia.store.control.pairing:begin": reusable},
+        (
+            f"{STORE}::test_a_code_is_good_once",
+            f"{STORE}::test_of_several_at_once_one_gets_it",
+            f"{PAIR}::test_a_code_used_twice_at_once_lets_one_in",
+        ),
+    ),
+    Fault(
+        "code-of-one-address",
+        "no address spends the budget of all",
+        {"chatixia.registry.limits:RateLimits.check": always(None)},
+        (f"{REGISTRY}::test_no_address_spends_the_whole_budget",),
+    ),
+    Fault(
+        "pair-key-alone",
+        "one comparison shows that nobody stands between",
+        {"chatixia.core.fingerprints:of_machine": of_the_key_alone},
+        (
+            "tests/core/test_fingerprints.py::test_that_of_a_machine_covers_both_its_keys_and_whom_it_met",
+        ),
+    ),
+    Fault(
+        "pair-key-unseen",
+        "keys that differ are a refusal that says what to do",
+        {"chatixia.assembly.membership.approve:check_key": always(None)},
+        (
+            f"{PAIR}::test_another_key_at_either_end_is_one_sentence",
+            "tests/cli/test_approve.py::test_by_the_key_that_pair_shows",
+        ),
+    ),
+    Fault(
+        "approval-of-another",
+        "a machine is in by the owner's record of its very keys alone",
+        {
+            "chatixia.registry.trust.pairing:check_approval": of_anybody,
+            "chatixia.core.pairing:check_approval": of_anybody,
+        },
+        (
+            f"{REGISTRY}::test_no_record_of_another_machine_approves",
+            "tests/core/test_pairing.py::test_an_approval_is_the_owners_record_for_the_very_keys_that_asked",
+        ),
+    ),
+    Fault(
+        "replaced-stays",
+        "whom `approve --replace` replaces is out",
+        {"chatixia.assembly.membership.approve:revoke": always(None)},
+        (f"{PAIR}::test_a_name_that_a_machine_has_is_taken_over_by_replace_alone",),
+    ),
+]

@@ -129,7 +129,7 @@ FAULTS: list[Fault] = [
     fault(
         "any-mesh",
         "a join string brings into the mesh that it names",
-        {"chatixia.assembly.membership.join:_owner_of": processes.unread_mesh},
+        {"chatixia.assembly.membership.join:owner_of": processes.unread_mesh},
         "test_join_strings.py::test_a_join_string_of_a_foreign_mesh_joins_nobody",
     ),
     fault(

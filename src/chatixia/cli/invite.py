@@ -97,17 +97,17 @@ def show_code(console: Console, profile: Profile) -> None:
 
     from .pending import say_resting
 
-    made = create_code(profile)
+    code = create_code(profile)
     address = best_addresses(profile.registries)[0]
     key = fingerprints.of_registry(profile.mesh, profile.registry_key)
-    console.say(f"  On the other machine, once, within {made.expires_in // 60} minutes:")
-    fields = {"code": made.code, "address": address, "key": key, "expires_in": made.expires_in}
-    console.data("code", fields, f"      chatixia pair {output.word(address)} {made.code}")
+    console.say(f"  On the other machine, once, within {code.expires_in // 60} minutes:")
+    fields = {"code": code.code, "address": address, "key": key, "expires_in": code.expires_in}
+    console.data("code", fields, f"      chatixia pair {output.word(address)} {code.code}")
     console.say(f"  registry  key {key}, which must stand there too")
     console.say("  then      chatixia pending, and chatixia approve NAME")
     if is_loopback(address):
         console.say("  note  only this machine reaches the registry; others: `chatixia up --lan`")
-    say_resting(console, made.resting)
+    say_resting(console, code.resting)
 
 
 def wait(console: Console, profile: Profile, invited: Invited) -> None:

@@ -10,7 +10,7 @@ from . import output
 from .common import Console, common
 
 if TYPE_CHECKING:
-    from chatixia.assembly.membership.pair import Asked
+    from chatixia.assembly.membership.pair import PairRequest
 
 
 @click.command()
@@ -33,7 +33,7 @@ def pair(console: Console, host: str, code: str, machine: str, key: str) -> None
             console.mesh,
             machine=machine,
             key=key,
-            show=lambda asked: show(console, asked),
+            show=lambda request: show(console, request),
         )
     except KeyboardInterrupt:
         console.say("  the same command goes on waiting, within the hour")
@@ -45,29 +45,31 @@ def pair(console: Console, host: str, code: str, machine: str, key: str) -> None
         console.data("joined", {**fields, "registries": profile.registries})
 
 
-def show(console: Console, asked: Asked) -> None:
+def show(console: Console, request: PairRequest) -> None:
     """What to compare, and on which screen it stands there."""
-    name = output.word(asked.name)
-    replace = " --replace" if asked.member else ""
+    name = output.word(request.name)
+    replace = " --replace" if request.member else ""
     console.say(
         output.rows(
             [
                 (
                     "registry",
-                    f"{output.bare(asked.url)}  key {asked.registry}",
+                    f"{output.bare(request.url)}  key {request.registry}",
                     "must be what `invite --code` shows",
                 ),
                 (
                     "machine",
-                    f"{asked.name}  key {asked.machine}",
+                    f"{request.name}  key {request.machine}",
                     f"must be what `chatixia approve {name}{replace}` shows there",
                 ),
             ]
         )
     )
-    if asked.member:
-        console.say(f"  note  another machine is a member as {asked.name}; --as gives another name")
+    if request.member:
+        console.say(
+            f"  note  another machine is a member as {request.name}; --as gives another name"
+        )
     if console.as_json:
-        fields = {"name": asked.name, "registry": asked.registry, "key": asked.machine}
+        fields = {"name": request.name, "registry": request.registry, "key": request.machine}
         console.data("pairing", fields)
     console.say("  waiting for the owner (Ctrl-C; the same command goes on) ...")

@@ -23,17 +23,17 @@ def pending(console: Console) -> None:
     from chatixia.assembly.profile.profile import Profile
 
     profile = Profile.open(console.mesh)
-    found = waiting(profile)
+    listed = waiting(profile)
     now = profile.clock.now()
-    lines = [cells(machine, now) for machine in found.machines]
+    lines = [cells(machine, now) for machine in listed.machines]
     fields = {
-        "pending": [fields_of(machine) for machine in found.machines],
-        "resting": round(found.resting),
+        "pending": [fields_of(machine) for machine in listed.machines],
+        "resting": round(listed.resting),
     }
     console.data("pending", fields, output.table(HEADS, lines) if lines else "")
     if not lines:
         console.say("  No machine waits. Make a code with `chatixia invite --code`.")
-    say_resting(console, found.resting)
+    say_resting(console, listed.resting)
 
 
 def cells(machine: PendingMachine, now: float) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from chatixia.assembly.membership import approve, pair
-from chatixia.assembly.membership.pair import Asked, addresses
+from chatixia.assembly.membership.pair import PairRequest, addresses
 from chatixia.assembly.profile.profile import Profile
 from chatixia.core import fingerprints
 from chatixia.errors import (
@@ -41,17 +41,17 @@ class Pairing:
     """A machine that asks in a thread: ``asked`` once it waits, ``profile`` at the end."""
 
     def __init__(self, registry: RegistryHarness, home: Path, code: str, **more: Any) -> None:
-        self.asked: Asked
+        self.asked: PairRequest
         self._shown = threading.Event()
         address = registry.url.partition("://")[2]
         more = {"machine": "pi", "show": self._show, **more}
         self.ends = asyncio.create_task(do(pair.pair, address, code, home=home, **more))
 
-    def _show(self, asked: Asked) -> None:
+    def _show(self, asked: PairRequest) -> None:
         self.asked = asked
         self._shown.set()
 
-    async def waits(self) -> Asked:
+    async def waits(self) -> PairRequest:
         async with asyncio.timeout(20):
             await asyncio.wait(
                 [self.ends, asyncio.create_task(do(self._shown.wait, 20))],
@@ -114,7 +114,7 @@ async def test_approved_while_the_machine_is_gone(registry: RegistryHarness, tmp
     class Stopped(Exception):
         pass
 
-    def interrupted(asked: Asked) -> None:
+    def interrupted(asked: PairRequest) -> None:
         raise Stopped
 
     with pytest.raises(Stopped):

@@ -117,12 +117,8 @@ class JoinAttempt:
         self._offer: JoinOffer = line.call(
             "join.begin", JoinBegin(b64(self._key.public), b64(nonce))
         )
-        self._owner = owner_of(self._offer.registry)
+        self._owner = owner_of(self._offer.registry, self._string.mesh)
         self._mesh = mesh_of(self._owner)
-        if bytes.fromhex(self._mesh)[: len(self._string.mesh)] != self._string.mesh:
-            raise WrongMesh(
-                "The registry at this address belongs to another mesh than the invitation."
-            )
         self._registry = line.prove(lambda certificate: self._check(nonce, certificate))
         self._invitation = self._check_invitation()
 
@@ -269,12 +265,16 @@ def keep(
     shutil.rmtree(draft, ignore_errors=True)
 
 
-def owner_of(registry: Sequence[Signed]) -> bytes:
-    """The owner's raw key at the end of a registry's chain. Raises WrongMesh."""
+def owner_of(registry: Sequence[Signed], head: bytes = b"") -> bytes:
+    """The owner's raw key at the end of a registry's chain, if its mesh id begins with ``head``.
+    Raises WrongMesh."""
     try:
-        return unb64(read_record(unb64(registry[-1].b)).sign)
+        key = unb64(read_record(unb64(registry[-1].b)).sign)
     except (MeshError, IndexError):
         raise WrongMesh("There is no registry of a mesh at this address.") from None
+    if bytes.fromhex(mesh_of(key))[: len(head)] != head:
+        raise WrongMesh("The registry at this address belongs to another mesh than the invitation.")
+    return key
 
 
 def _already(folder: Path, decoded: JoinString) -> str:

@@ -55,7 +55,7 @@ TLS_PORT: Final = 8443
 CLEAR_PORT: Final = 8080
 
 
-class Asked(msgspec.Struct, frozen=True):
+class PairRequest(msgspec.Struct, frozen=True):
     """What people compare while a machine waits.
 
     ``registry``, ``machine``: keys as :mod:`core.fingerprints` writes them; ``member``: a member
@@ -77,7 +77,7 @@ def pair(
     machine: str = "",
     key: str = "",
     home: Path | None = None,
-    show: Callable[[Asked], None] = lambda asked: None,
+    show: Callable[[PairRequest], None] = lambda request: None,
     world: World = REAL,
 ) -> Profile:
     """Ask the registry at ``address`` (``HOST[:PORT]``) to let this machine in, wait for the owner,
@@ -123,7 +123,7 @@ class PairAttempt:
         folder: Path,
         machine: str,
         key: str,
-        show: Callable[[Asked], None],
+        show: Callable[[PairRequest], None],
         world: World,
     ) -> None:
         self._urls, self._folder, self._machine = urls, folder, machine
@@ -212,7 +212,7 @@ class PairAttempt:
         finally:
             line.close()
         self._show(
-            Asked(
+            PairRequest(
                 line.url,
                 answer.name,
                 self._registry_key,

@@ -255,7 +255,7 @@ class Members:
         listed = self._members.get(id_)
         return listed.pin.serial if listed else 0
 
-    def known_key(self, name: str) -> bytes | None:
+    def sign_key(self, name: str) -> bytes | None:
         """The raw signing key of a name's listed record, also of a revoked one."""
         listed = self._members.get(name)
         return listed.pin.sign if listed is not None else None

@@ -115,7 +115,9 @@ class PairingService:
         check_begin(request, mesh=self._members.mesh, registry=self._registry, verify=self._verify)
         self._guesses.check(call.address)
         concerns(request.name)
-        used = await self._store.pairings.begin(self._digest(code), self._asked(call, request))
+        used = await self._store.pairings.begin(
+            self._digest(code), self._pairing_row(call, request)
+        )
         if used.rest:
             log.warning("codes rest: too many wrong ones")
             await self._note("code", "registry", "resting")
@@ -166,16 +168,16 @@ class PairingService:
         )
         check_member(member, now, self._members.revocations)
         await self._members.approve(row.id, member)
-        await self._decided(row, "approved")
+        await self._finish(row, "approved")
         return Done()
 
     async def reject(self, call: RequestContext, request: PairingRef) -> Done:
         """Turn a machine away. Raises Conflict, NotFound."""
         concerns((await self._store.pairings.get(request.id)).name)
-        await self._decided(await self._store.pairings.reject(request.id), "rejected")
+        await self._finish(await self._store.pairings.reject(request.id), "rejected")
         return Done()
 
-    async def _decided(self, row: PairingRow, change: str) -> None:
+    async def _finish(self, row: PairingRow, change: str) -> None:
         log.info("%s %s", change, row.name)
         self._waiters.wake(row.id)
         await self._note("pairing", row.name, change)
@@ -191,7 +193,7 @@ class PairingService:
         if not self._nonces.take(nonce):
             raise BadRequest("The nonce is not fresh; begin again.")
 
-    def _asked(self, call: RequestContext, request: PairBegin) -> PairingRow:
+    def _pairing_row(self, call: RequestContext, request: PairBegin) -> PairingRow:
         return PairingRow(
             0,
             self._world.token(8).hex(),
@@ -223,8 +225,8 @@ class PairingService:
 
     def _has_other_key(self, row: PairingRow) -> bool:
         """Whether a member has the name that ``row`` asks for, or had it until it was revoked."""
-        known = self._members.known_key(row.name)
-        return known is not None and known != row.sign
+        current = self._members.sign_key(row.name)
+        return current is not None and current != row.sign
 
 
 def info(row: PairingRow, now: float) -> PairingInfo:

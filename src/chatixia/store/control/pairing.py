@@ -1,6 +1,6 @@
 """Codes and the machines that asked with them: changes in the writer's transaction, and reads.
 
-A code is kept as an HMAC under a key outside the database: six digits alone are found from any
+A code is kept as an HMAC under a key outside the database: six digits alone are columns from any
 hash. Wrong ones are counted here, so that a restart forgets none.
 """
 
@@ -108,10 +108,10 @@ def _check_free(tx: Transaction, row: PairingRow) -> None:
 
 
 def _row(tx: Transaction, id: str) -> PairingRow:
-    found = tx.one("pairing", {"id": id})
-    if found is None:
+    columns = tx.one("pairing", {"id": id})
+    if columns is None:
         raise NotFound("Nobody asked to join under this id.")
-    return PairingRow(*found)
+    return PairingRow(*columns)
 
 
 def _pending(tx: Transaction, id: str) -> PairingRow:
@@ -161,10 +161,10 @@ class PairingStore:
 
     async def get(self, id: str) -> PairingRow:
         """Raises NotFound."""
-        found = await self._access.first("pairing", {"id": id})
-        if found is None:
+        columns = await self._access.first("pairing", {"id": id})
+        if columns is None:
             raise NotFound("Nobody asked to join under this id.")
-        return PairingRow(*found)
+        return PairingRow(*columns)
 
     async def page(
         self, ns: str, state: PairingState, name: str = "", after: int = 0, limit: int = 200

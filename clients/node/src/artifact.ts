@@ -77,9 +77,9 @@ export function encode(value: unknown): [text: string, artifacts: Artifact[]] {
 /** `value` with the artifacts in it that came beside. */
 export function decode(value: unknown, files: WireFile[] | undefined, courier: Courier): unknown {
   if (!files?.length) return value;
-  const arrived = files.map(({ ref = "", name, media_type, size, sha256 }) => {
-    const fetch = (): Promise<string> => courier.fetch(ref);
-    return new Artifact(fetch, name, media_type, size, sha256, () => courier.release(ref));
+  const arrived = files.map(({ ref = "", name, media_type, size, sha256, data }) => {
+    const source = data ? Buffer.from(data, "base64") : () => courier.fetch(ref);
+    return new Artifact(source, name, media_type, size, sha256, () => courier.release(ref));
   });
   return JSON.parse(JSON.stringify(value), (_key, one) => {
     const stands = one && typeof one === "object" && Object.keys(one).length === 1;

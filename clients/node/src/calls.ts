@@ -62,7 +62,7 @@ export class Calls implements Courier {
     const steps = this.watch(taskId, timeout);
     for (;;) {
       const step = await steps.next();
-      if (step.done) return taskValue(step.value);
+      if (step.done) return taskValue(step.value, this);
     }
   }
 

@@ -35,6 +35,7 @@ export interface Errors {
   AttemptsExhausted: ErrorClass<"attempts_exhausted">;
   StaleFence: ErrorClass<"stale_fence">;
   Conflict: ErrorClass<"conflict">;
+  AuditBroken: ErrorClass<"audit_broken">;
   NotFound: ErrorClass<"not_found">;
   BadRequest: ErrorClass<"bad_request">;
   Unprocessable: ErrorClass<"invalid">;
@@ -81,6 +82,7 @@ Expired|The task's deadline passed before it was done.
 AttemptsExhausted|The task was tried as often as it may be.
 StaleFence|The lease on this task is not held any more.
 Conflict|This conflicts with what is already there.
+AuditBroken|The audit log does not hold. Keep a copy of the registry's folder, and find out who can write there.
 NotFound|There is no such thing.
 BadRequest|The request is malformed.
 Unprocessable|A value in the request is not allowed.|invalid|BadRequest

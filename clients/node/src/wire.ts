@@ -16,6 +16,8 @@ export interface WireFile {
   media_type?: string;
   size?: number;
   sha256?: string;
+  /** Its bytes in base64, in a task. */
+  data?: string;
 }
 
 /** What a program says. */

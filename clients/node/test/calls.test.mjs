@@ -180,6 +180,11 @@ test("a task is watched to its end, which is a value or an error", async (contex
   const value = mesh.result("t_1");
   await watched({ id: "t_1", state: "completed", result: { plain: [1] } });
   assert.deepEqual(await value, [1]);
+  const file = mesh.result("t_3");
+  const table = [{ size: 3, sha256: "00", name: "a.txt", data: "YWJj" }];
+  const plain = { $artifacts: table, value: { file: { $artifact: 0 } } };
+  await watched({ id: "t_3", state: "completed", result: { plain } });
+  assert.equal(Buffer.from(await (await file).file.read()).toString(), "abc");
   const error = mesh.result("t_2");
   const wire = { code: "not_found", message: "No." };
   await Promise.all([

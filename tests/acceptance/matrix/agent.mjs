@@ -5,6 +5,7 @@ import { Artifact, connect, errors, MeshError, TABLE } from "chatixia-mesh";
 const VALUE = { city: "Ål", list: [1, 2.5, null, true, "😀"], most: 2 ** 53 - 1, deep: { a: {} } };
 const BYTES = Buffer.from(Array.from({ length: 256 * 1200 }, (_, n) => n % 256));
 const MIB = 1 << 20;
+const SOON_MS = 6000;
 const canceled = [];
 class NoSuchCity extends errors.SkillFailed {}
 const sha256 = (data) => createHash("sha256").update(data).digest("hex");
@@ -38,7 +39,7 @@ async function itemsOf(far) {
 }
 
 async function reached(far, mark) {
-  for (let n = 0; n < 400; n++) {
+  for (let n = 0; n < 100; n++) {
     if ((await far.call("marks")).includes(mark)) return true;
     await sleep(50);
   }
@@ -54,6 +55,12 @@ async function leave(far, mark) {
   return (await left) && reached(far, mark);
 }
 
+async function late(hasty, far, mark) {
+  const began = performance.now();
+  const error = await errorOf(hasty.call("hold", { mark }));
+  return [error, performance.now() - began < SOON_MS, await reached(far, mark)];
+}
+
 async function probe({ target }, ctx) {
   const far = ctx.agent(target);
   const mark = `${mesh.welcome.name} ${ctx.request.request_id}`;
@@ -61,7 +68,6 @@ async function probe({ target }, ctx) {
   const mib = await far.reply("echo", { data: "ü".repeat(MIB / 2) });
   const file = await far.call("copy", { file: mine });
   const fail = (code, message) => far.call("fail", { code, message });
-  const late = `${mark} late`;
   const calls = [{}, { to: "x" }, { to: 1, z: 1 }].map((args) => () => far.call("count", args));
   const refused = [];
   for (const call of calls) refused.push(await errorOf(call()));
@@ -75,10 +81,7 @@ async function probe({ target }, ctx) {
     "no skill": await errorOf(far.call("nothing")),
     arguments: refused,
     cancel: await leave(far, mark),
-    deadline: [
-      await errorOf(ctx.agent(target, { timeout: 0.5 }).call("hold", { mark: late })),
-      await reached(far, late),
-    ],
+    deadline: await late(ctx.agent(target, { timeout: 0.5 }), far, `${mark} late`),
     "1 MiB": [mib.value.length, sha256(mib.value)],
     artifact: [file.name, file.mediaType, file.size, file.sha256, sha256(await file.read())],
   };

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 from collections.abc import AsyncIterator, Awaitable
+from time import monotonic
 from typing import Any
 
 from chatixia import Agent, Artifact, Ctx, SkillFailed
@@ -16,6 +17,7 @@ canceled: list[str] = []
 VALUE = {"city": "Ål", "list": [1, 2.5, None, True, "😀"], "most": 2**53 - 1, "deep": {"a": {}}}
 BYTES = bytes(range(256)) * 1200
 MIB = 1 << 20
+SOON_S = 6.0
 
 
 class NoSuchCity(SkillFailed):
@@ -99,7 +101,7 @@ async def items_of(far: Any) -> list[int]:
 
 async def reached(far: Any, mark: str) -> bool:
     """Whether the far skill hears of it within a while."""
-    for _ in range(400):
+    for _ in range(100):
         if mark in await far.marks():
             return True
         await asyncio.sleep(0.05)
@@ -112,6 +114,13 @@ async def leave(far: Any, mark: str) -> bool:
     call.cancel()
     await asyncio.wait([call])
     return call.cancelled() and await reached(far, mark)
+
+
+async def late(hasty: Any, far: Any, mark: str) -> list[Any]:
+    """How a call ends that has too little time, whether soon, and whether the far skill heard."""
+    began = monotonic()
+    error = await error_of(hasty.hold(mark=mark))
+    return [error, monotonic() - began < SOON_S, await reached(far, mark)]
 
 
 @agent.skill(timeout=600)
@@ -135,10 +144,7 @@ async def probe(target: str, ctx: Ctx) -> dict[str, Any]:
             await error_of(far.call("count", args)) for args in ({}, {"to": "x"}, {"to": 1, "z": 1})
         ],
         "cancel": await leave(far, mark),
-        "deadline": [
-            await error_of(ctx.agent(target, timeout=0.5).hold(mark=f"{mark} late")),
-            await reached(far, f"{mark} late"),
-        ],
+        "deadline": await late(ctx.agent(target, timeout=0.5), far, f"{mark} late"),
         "1 MiB": [len(mib.value), hashlib.sha256(mib.value.encode()).hexdigest()],
         "artifact": [
             *(file.name, file.media_type, file.size, file.sha256),

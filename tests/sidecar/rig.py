@@ -246,7 +246,11 @@ class Rig:
     def ask(self, request: Incoming) -> tuple[Answers, asyncio.Task[None]]:
         """Let the mesh ask for something."""
         answers = Answers()
-        task = asyncio.ensure_future(self.port.handler(request, answers))
+
+        async def serve() -> None:
+            await self.port.handler(request, answers)
+
+        task = asyncio.ensure_future(serve())
         self.requests.append(task)
         return answers, task
 

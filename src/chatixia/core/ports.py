@@ -10,7 +10,6 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
-    Coroutine,
     Iterable,
     Mapping,
     Sequence,
@@ -289,9 +288,11 @@ class Responder(Protocol):
         ...
 
 
-Handler = Callable[[Incoming, Responder], Coroutine[Any, Any, None]]
-"""Serves one request. The mesh runs it in a task of its own (eagerly where Python can), cancels
-it on cancel, deadline or shutdown, and answers ``skill_failed`` if it ends without an answer."""
+Handler = Callable[[Incoming, Responder], Awaitable[None]]
+"""Serves one request. The mesh runs what it gives, a coroutine, in a task of its own (eagerly where
+Python can), cancels it on cancel, deadline or shutdown, and answers ``skill_failed`` if it ends
+without an answer. A handler that only hands the request on gives a future instead, which is over
+when the request is: that costs no task."""
 
 
 class Pong(msgspec.Struct):

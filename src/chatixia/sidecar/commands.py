@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from chatixia.core.ports import CallAnswer, Outgoing
+from chatixia.core.ports import CallAnswer, Kind, Outgoing
 from chatixia.core.queued_artifacts import pack
 from chatixia.core.tries import RetryHistory, may_repeat
 from chatixia.errors import (
@@ -83,58 +83,68 @@ class MeshCommands:
 
     def _outgoing(
         self,
-        target: str,
-        options: ipc.OptionsPayload,
+        payload: ipc.CallPayload | ipc.AskPayload,
+        kind: Kind,
+        skill: str,
+        body: bytes,
         request: OpenRequest | None,
-        on_progress: Callable[..., None] | None,
+        on_progress: OnProgress | None,
     ) -> Outgoing:
-        outgoing = Outgoing(
-            AgentId(target),
-            timeout=options.timeout,
-            idempotent=options.idempotent,
-            key=options.key,
-            queue=options.queue,
-            reach=options.reach,
-            elsewhere=options.elsewhere,
+        outgoing = Outgoing(  # by position: a third of the time that keywords take
+            AgentId(payload.target),
+            skill,
+            body,
+            kind,
+            payload.timeout,
+            payload.idempotent,
+            False,
+            payload.key,
+            (),
+            "",
+            payload.queue,
+            payload.reach,
+            payload.elsewhere,
         )
         if request is not None:
-            cause = self._inherited(request)
-            outgoing.path, outgoing.traceparent = cause.path, cause.traceparent
-            if cause.left is not None and cause.left < outgoing.timeout:
-                outgoing.timeout = cause.left
-        if options.artifacts:
-            outgoing.artifacts = tuple(map(self._files.source, options.artifacts))
-        if options.progress:
+            self._inherit(outgoing, request)
+        if payload.artifacts:
+            outgoing.artifacts = tuple(map(self._files.source, payload.artifacts))
+        if payload.progress:
             outgoing.on_progress = on_progress
         return outgoing
+
+    def _inherit(self, outgoing: Outgoing, request: OpenRequest) -> None:
+        cause = self._inherited(request)
+        outgoing.path, outgoing.traceparent = cause.path, cause.traceparent
+        if cause.left is not None and cause.left < outgoing.timeout:
+            outgoing.timeout = cause.left
 
     def call(
         self,
         payload: ipc.CallPayload,
         request: OpenRequest | None,
-        on_progress: Callable[..., None] | None = None,
+        on_progress: OnProgress | None = None,
     ) -> Outgoing:
         """A call of a skill."""
-        outgoing = self._outgoing(payload.target, payload, request, on_progress)
-        outgoing.skill, outgoing.body = payload.skill, bytes(payload.args)
-        return outgoing
+        body = bytes(payload.args)
+        return self._outgoing(payload, "task", payload.skill, body, request, on_progress)
 
     def ask(
         self,
         payload: ipc.AskPayload,
         request: OpenRequest | None,
-        on_progress: Callable[..., None] | None = None,
+        on_progress: OnProgress | None = None,
     ) -> Outgoing:
         """Free text."""
-        outgoing = self._outgoing(payload.target, payload, request, on_progress)
-        outgoing.kind, outgoing.body = "prompt", encode(payload.prompt)
-        return outgoing
+        body = encode(payload.prompt)
+        return self._outgoing(payload, "prompt", "", body, request, on_progress)
 
     def skills(self, payload: ipc.SkillsPayload, request: OpenRequest | None) -> Outgoing:
         """A question for skills."""
-        options = ipc.OptionsPayload(timeout=payload.timeout)
-        outgoing = self._outgoing(payload.target, options, request, None)
-        outgoing.kind, outgoing.body = "skills", encode(SkillQuery(payload.skill))
+        body = encode(SkillQuery(payload.skill))
+        outgoing = Outgoing(AgentId(payload.target), "", body, "skills", payload.timeout)
+        if request is not None:
+            self._inherit(outgoing, request)
         return outgoing
 
     async def any(

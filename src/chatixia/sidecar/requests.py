@@ -206,17 +206,16 @@ class RequestTable:
 
     # -- requests
 
-    async def handle(self, incoming: Incoming, responder: Responder) -> None:
-        """Serve one request; raises what it is refused with."""
+    def handle(self, incoming: Incoming, responder: Responder) -> asyncio.Future[None]:
+        """Serve one request, until what comes back is resolved or cancelled; raises what it is
+        refused with. No task: the program's answer ends it."""
         self._numbers += 1
-        over = asyncio.get_running_loop().create_future()
+        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         request = OpenRequest(self._numbers, incoming, responder, over)
         self._admit(request)
         self.open[request.id] = request
-        try:
-            await over
-        finally:
-            self._forget(request)
+        over.add_done_callback(lambda done: self._forget(request))
+        return over
 
     def _admit(self, request: OpenRequest) -> None:
         program = self.program

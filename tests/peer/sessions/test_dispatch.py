@@ -11,9 +11,9 @@ from chatixia.core.exchange import CallOverdue, PendingCall, PongReceived
 from chatixia.core.ports import Outgoing
 from chatixia.core.streams import Outflow
 from chatixia.core.timers import TimerWheel
-from chatixia.errors import MeshError
+from chatixia.errors import MeshError, Overloaded
 from chatixia.peer.sessions.channel import SessionChannel
-from chatixia.peer.sessions.dispatch import EAGER, CallDispatcher, resolve, wake
+from chatixia.peer.sessions.dispatch import EAGER, CallDispatcher, resolve, stop, wake
 from chatixia.testing import network
 from chatixia.testing.clock import FakeWorld
 from chatixia.testing.network import Network
@@ -54,6 +54,42 @@ async def test_a_request_that_does_not_suspend_costs_no_turn():
     await asyncio.sleep(0)
     assert served.answer is not None
     await side.perform.stop()
+
+
+async def test_a_handler_that_hands_on_gives_a_future_and_costs_no_task():
+    given, tasks = asyncio.get_running_loop().create_future(), len(asyncio.all_tasks())
+    responders = []
+
+    def handler(incoming, responder):
+        responders.append(responder)
+        return given
+
+    side = Side(handler)
+    served = side.run()
+    assert served.task is given and len(asyncio.all_tasks()) == tasks
+    assert list(side.perform.tasks) == [given]
+    responders[0].reply(b"1")
+    given.set_result(None)
+    await asyncio.sleep(0)
+    assert served.answer is not None and not side.perform.tasks
+
+
+async def test_what_it_refuses_at_once_is_the_answer():
+    def handler(incoming, responder):
+        raise Overloaded("full")
+
+    side = Side(handler)
+    assert b'"busy"' in (side.run().answer or b"") and not side.perform.tasks
+
+
+async def test_a_future_is_cancelled_with_its_request_and_by_a_stop():
+    loop = asyncio.get_running_loop()
+    given = [loop.create_future(), loop.create_future()]
+    first, second = (Side(lambda incoming, responder, one=one: one) for one in given)
+    stop(first.run())
+    second.run()
+    await second.perform.stop()
+    assert all(one.cancelled() for one in given)
 
 
 @pytest.mark.parametrize("suspends", [False, True])

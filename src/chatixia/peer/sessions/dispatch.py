@@ -110,7 +110,7 @@ class CallDispatcher:
         self.on_work: Callable[[], None] = lambda: None
         self.on_status: Callable[[str, Any], None] = lambda peer, payload: None
         self.on_pong: Callable[[str], None] = lambda rid: None
-        self.tasks: dict[asyncio.Task[Any], tuple[ServedRequest, SessionChannel]] = {}
+        self.tasks: dict[asyncio.Future[Any], tuple[ServedRequest, SessionChannel]] = {}
         self.stopping = False
 
     def begin(self) -> None:
@@ -165,8 +165,14 @@ class CallDispatcher:
             responder.reply(b"null")
             return
         duplicate = self.follow(served.incoming) if self.follow is not None else None
-        work = (duplicate or self.handler)(served.incoming, responder)
-        task = asyncio.Task(work, loop=channel.loop, context=self._context.copy(), **EAGER)
+        try:
+            work: Any = (duplicate or self.handler)(served.incoming, responder)
+        except MeshError as error:
+            responder.fail(error)
+            return
+        task: asyncio.Future[Any] = work
+        if not isinstance(work, asyncio.Future):
+            task = asyncio.Task(work, loop=channel.loop, context=self._context.copy(), **EAGER)
         if task.done():
             if served.answer is None or task.cancelled() or task.exception() is not None:
                 self._ended(task, served, channel)
@@ -177,7 +183,7 @@ class CallDispatcher:
         task.add_done_callback(lambda done: self._ended(done, served, channel))
 
     def _ended(
-        self, task: asyncio.Task[Any], served: ServedRequest, channel: SessionChannel
+        self, task: asyncio.Future[Any], served: ServedRequest, channel: SessionChannel
     ) -> None:
         """The handler is over; an answer is owed in any case."""
         if self.tasks.pop(task, None) is not None:

@@ -58,3 +58,10 @@ def test_task_ids_and_incarnations():
 )
 def test_why_a_text_is_no_id(text: str, why: str):
     assert ids.id_problem(text).startswith(why)
+
+
+def test_a_persons_id_is_none_that_anybody_else_can_have():
+    assert ids.person_id("anna") == ids.person_id("hub~anna") == "hub~anna"
+    assert not any(map(ids.person_id, ("", "Anna", "a b", "~", "hub~", "a~b", "x" * 33, "a.")))
+    for name in ("anna", "aaaaaa", "abcdef"):  # six characters, as a client's
+        assert not ids.is_peer_id(ids.person_id(name)) and not ids.is_agent_id(ids.person_id(name))

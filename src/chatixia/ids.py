@@ -20,6 +20,8 @@ Incarnation = NewType("Incarnation", str)
 """16 hex characters: 64 random bits drawn at process start."""
 
 MAX_SKILL: Final = 64
+PERSON: Final = "hub~"
+"""How a person's id begins: the machine's name that stands there is reserved."""
 RESERVED: Final = frozenset(
     {"registry", "hub", "admin", "mesh", "all", "self", "con", "prn", "aux", "nul"}
     | {f"{device}{n}" for device in ("com", "lpt") for n in range(1, 10)}
@@ -27,6 +29,7 @@ RESERVED: Final = frozenset(
 """Names no agent or machine may take: roles of the mesh and Windows devices."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}\Z")
+_PERSON = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,30}[a-z0-9_-])?\Z")
 _CLIENT = re.compile(r"([a-z0-9][a-z0-9._-]{0,55})~([a-z2-7]{6})\Z")
 _SKILL = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}\Z")
 _TASK = re.compile(r"t_[a-z2-7]{26}\Z")
@@ -56,6 +59,13 @@ def is_client_id(text: str) -> bool:
     """Whether ``text`` is a client's id, ``machine~xxxxxx``."""
     match = _CLIENT.match(text)
     return match is not None and is_agent_id(match[1])
+
+
+def person_id(name: str) -> str:
+    """The id of the person called ``name``: none that an agent, a machine or a client can have.
+    "" for a text that names nobody."""
+    text = name.removeprefix(PERSON)
+    return PERSON + text if _PERSON.match(text) else ""
 
 
 def is_peer_id(text: str) -> bool:

@@ -155,6 +155,39 @@ def test_a_fresh_link_in_the_same_tab_opens(registry: RegistryProcess, page: Pag
     expect(page.locator("#page")).to_be_visible(timeout=SOON)
 
 
+def test_an_admin_adds_somebody_who_comes_in_by_password_and_sees_what_the_role_allows(
+    registry: RegistryProcess, page: Page
+):
+    task = submit(registry, "fold")
+    enter(page)
+    page.get_by_label("Name", exact=True).last.fill("anna")
+    page.get_by_role("button", name="Add a person").click()
+    expect(page.locator('tr[data-person="hub~anna"]')).to_contain_text("viewer", timeout=SOON)
+    link = page.locator("#added-link").text_content() or ""
+    page.offline = True  # without a login the registry answers 401, which the log shows
+    page.get_by_role("button", name="Log out").click()
+    expect(page.locator("#login")).to_be_visible(timeout=SOON)
+    page.goto(link)
+    page.get_by_role("button", name="Open the hub").click()
+    expect(page.locator("#person")).to_have_text("hub~anna, viewer", timeout=SOON)
+    page.get_by_label("New, of 10 characters").fill("a horse that reads")
+    page.get_by_role("button", name="Set it").click()
+    expect(page.locator("#password-said")).to_contain_text("is set", timeout=SOON)
+    page.get_by_role("button", name="Log out").click()
+    page.locator("#login-person").fill("anna")
+    page.locator("#login-password").fill("a horse that eats")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.locator("#login-said")).to_contain_text("is wrong", timeout=SOON)
+    page.locator("#login-password").fill("a horse that reads")
+    page.get_by_role("button", name="Log in").click()
+    row = page.locator(f'tr[data-task="{task}"]')
+    expect(row).to_contain_text("pending", timeout=SOON)
+    expect(row.get_by_role("button")).to_have_count(0)
+    expect(page.locator("#people-part")).to_be_hidden()
+    page.reload()
+    expect(row).to_be_visible(timeout=SOON)
+
+
 def test_a_long_list_says_so_and_names_stay_whole(registry: RegistryProcess, page: Page):
     submit(registry, "a_skill_whose_name_makes_that_of_its_client_long_too", 53)
     page.set_viewport_size({"width": 1280, "height": 800})

@@ -207,7 +207,7 @@ FAULTS: list[Fault] = [
     fault(
         "login-link-used-twice",
         "a login link opens the hub once",
-        {"chatixia.store.control.trust:redeem_login": processes.lasting_link},
+        {"chatixia.store.control.people:redeem_link": processes.lasting_link},
         "test_hub.py::test_a_link_opens_once",
     ),
     fault(
@@ -215,7 +215,7 @@ FAULTS: list[Fault] = [
         "a login that is refused for now says why",
         {
             "chatixia.registry.web.static:_asset": processes.rewritten(
-                "hub.js", b"answer.status >= 500", b"answer.status >= 900"
+                "hub.js", b"error.status >= 500", b"error.status >= 900"
             )
         },
         "test_hub.py::test_a_login_refused_for_now_says_why",

@@ -57,7 +57,7 @@ class Peer:
                     self.kept.remove(found[0])
                     return found[0]
 
-    async def verb(self, name: str, **body: Any) -> dict[str, Any]:
+    async def verb(self, name: str, /, **body: Any) -> dict[str, Any]:
         """A verb's result or error frame."""
         self._calls += 1
         ref = f"c{self._calls}"

@@ -47,11 +47,11 @@ def test_exactly_the_named_kinds_may(verb: Any):
                 allow(verb, call(kind, "admin"))
 
 
-def test_a_viewer_only_reads():
+def test_a_role_that_is_too_low_hears_which_one_may():
     allow(BY_NAME["status"], call("person", "viewer"))
     allow(BY_NAME["login.end"], call("person", "viewer"))
     for verb in (BY_NAME["tasks.cancel"], BY_NAME["tasks.submit"], BY_NAME["agents.remove"]):
-        with pytest.raises(Denied):
+        with pytest.raises(Denied, match="The role viewer may not do this; operator may"):
             allow(verb, call("person", "viewer"))
         with pytest.raises(Denied):
             allow(verb, call("person", ""))

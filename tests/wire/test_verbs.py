@@ -9,7 +9,7 @@ import pytest
 
 from chatixia.errors import TABLE as ERRORS
 from chatixia.wire import verbs
-from chatixia.wire.verbs import Verb
+from chatixia.wire.verb import Verb
 
 
 def test_names_and_routes_are_unique():
@@ -59,6 +59,8 @@ def test_only_the_named_routes_are_open():
         "pairings.begin",
         "pairings.wait",
         "login.redeem",
+        "login.password",
+        "login.methods",
     }
 
 

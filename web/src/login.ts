@@ -1,21 +1,26 @@
-// Opening the page: the link's secret stands after `#`, so no server log ever holds it; a click
-// redeems it by POST, so that a preview that merely loads the link does not use it up.
+// Opening the page: by a link, by name and password, or at an identity provider. The link's secret
+// stands after `#`, so no server log ever holds it; a click redeems it by POST, so that a preview that
+// merely loads the link does not use it up.
 import { byId, h } from "./dom.js";
-import type { Session } from "./wire.js";
+import { keep, Refusal, request } from "./rest.js";
+import type { LoginMethods, Session } from "./wire.js";
 
 /** Who this browser is logged in as, or null. */
 async function session(): Promise<Session | null> {
-  const answer = await fetch("/api/session", { headers: { "X-Chatixia": "1" } });
-  return answer.ok ? ((await answer.json()) as Session) : null;
+  try {
+    return await request<Session>("GET", "/api/session");
+  } catch {
+    return null;
+  }
 }
 
 /** Whether the registry answers and says that this browser's login is over. */
 export async function ended(): Promise<boolean> {
   try {
-    const answer = await fetch("/api/session", { headers: { "X-Chatixia": "1" } });
-    return answer.status === 401;
-  } catch {
+    await request<Session>("GET", "/api/session");
     return false;
+  } catch (error) {
+    return error instanceof Refusal && error.status === 401;
   }
 }
 
@@ -32,7 +37,7 @@ export function watchLinks(): void {
   });
 }
 
-/** Wait until this browser is logged in: at once by its cookie, else by the link's click. */
+/** Wait until this browser is logged in: at once by its cookie, else by the link's click or the form. */
 export async function loggedIn(): Promise<Session> {
   const secret = secretOf();
   history.replaceState(null, "", location.pathname + location.search);
@@ -41,57 +46,67 @@ export async function loggedIn(): Promise<Session> {
 }
 
 function door(secret: string): Promise<Session> {
-  const panel = byId("door");
-  panel.hidden = false;
-  if (secret === "") {
-    say("You are not logged in. Run this on the registry's machine; it opens the page with a fresh link:");
-    panel.append(h("p", {}, h("code", {}, "chatixia hub")));
-    return new Promise(() => undefined); // the link opens a new page
-  }
-  const open = h("button", { type: "button", id: "open" }, "Open the hub");
-  panel.append(open);
-  open.focus();
+  byId("door").hidden = false;
   return new Promise((resolve) => {
-    open.addEventListener("click", () => {
-      open.disabled = true;
-      void redeem(secret).then((found) => {
-        if (found instanceof Refused) {
-          say(found.text);
-          open.disabled = !found.again;
-          open.hidden = !found.again;
-        } else {
-          panel.hidden = true;
-          resolve(found);
-        }
-      });
+    const opened = (found: Session): void => {
+      if (found.page_secret !== undefined) keep(found.page_secret);
+      byId("door").hidden = true;
+      resolve(found);
+    };
+    if (secret === "") form(opened);
+    else link(secret, opened);
+  });
+}
+
+function link(secret: string, opened: (found: Session) => void): void {
+  const open = h("button", { type: "button", id: "open" }, "Open the hub");
+  byId("door").append(open);
+  open.focus();
+  open.addEventListener("click", () => {
+    open.disabled = true;
+    request<Session>("POST", "/api/login/redeem", { secret }).then(opened, (error: unknown) => {
+      const again = !(error instanceof Refusal) || error.status === 429 || error.status >= 500;
+      say(refused(error));
+      open.disabled = !again;
+      open.hidden = !again;
     });
   });
 }
 
 /** Why the link did not open the page, and whether it may on another click. */
-class Refused {
-  constructor(
-    readonly text: string,
-    readonly again = false,
-  ) {}
+function refused(error: unknown): string {
+  if (!(error instanceof Refusal)) return (error as Error).message;
+  if (error.status === 429 || error.status >= 500) return `${error.message} The link still holds.`;
+  return "This link was used already or has expired. Get a new one with: chatixia hub";
 }
 
-async function redeem(secret: string): Promise<Session | Refused> {
-  try {
-    const answer = await fetch("/api/login/redeem", {
-      method: "POST",
-      headers: { "Content-Type": "application/json", "X-Chatixia": "1" },
-      body: JSON.stringify({ secret }),
+/** Name and password, and the identity provider where there is one. */
+function form(opened: (found: Session) => void): void {
+  say("You are not logged in. Log in here, or run this on the registry's machine; it opens the page with a fresh link:");
+  const fields = byId("login") as HTMLFormElement;
+  byId("hint").hidden = fields.hidden = false;
+  const person = byId("login-person") as HTMLInputElement;
+  const password = byId("login-password") as HTMLInputElement;
+  const submit = byId("login-submit") as HTMLButtonElement;
+  fields.addEventListener("submit", (event) => {
+    event.preventDefault();
+    submit.disabled = true;
+    const body = { person: person.value.trim(), password: password.value };
+    request<Session>("POST", "/api/login/password", body).then(opened, (error: unknown) => {
+      submit.disabled = false;
+      byId("login-said").textContent = (error as Error).message;
+      password.value = "";
+      password.focus();
     });
-    if (answer.ok) return (await answer.json()) as Session;
-    if (answer.status === 429 || answer.status >= 500) {
-      const { detail } = (await answer.json()) as { detail: string };
-      return new Refused(`${detail} The link still holds.`, true);
-    }
-    return new Refused("This link was used already or has expired. Get a new one with: chatixia hub");
-  } catch {
-    return new Refused("The registry does not answer. Start it with: chatixia up");
-  }
+  });
+  void request<LoginMethods>("GET", "/api/login/methods").then(
+    (methods) => {
+      if (methods.provider === undefined) return;
+      const there = h("a", { href: "/api/login/provider", id: "login-provider" }, `Log in with ${methods.provider}`);
+      byId("hint").before(h("p", {}, there));
+    },
+    () => undefined,
+  );
 }
 
 function say(text: string): void {

@@ -1,6 +1,7 @@
 // The hub's first page: who is there, how they are connected, what work is queued, live.
 import { byId } from "./dom.js";
 import { ended, loggedIn, watchLinks } from "./login.js";
+import { PeoplePart } from "./people.js";
 import { Socket } from "./socket.js";
 import { showAgents, showCounts, showLinks, showShare, showStatus, showTasks, showTrouble } from "./views.js";
 import type { AgentRecord, Agents, Session, Status, Tasks, Topology } from "./wire.js";
@@ -12,8 +13,10 @@ const BREATH = 5_000; // links report every 5 s; ages on the page move with them
 class Hub {
   private readonly socket: Socket;
   private readonly due = new Map<string, number>();
+  private readonly people: PeoplePart;
 
   constructor(private readonly person: Session) {
+    this.people = new PeoplePart(person, (work) => this.tell(work));
     this.socket = new Socket({
       opened: () => this.opened(),
       closed: () => this.closed(),
@@ -26,6 +29,7 @@ class Hub {
   start(): void {
     (byId("state") as HTMLSelectElement).value = new URLSearchParams(location.search).get("state") ?? "";
     byId("page").hidden = false;
+    this.people.start();
     this.socket.connect();
   }
 
@@ -47,7 +51,12 @@ class Hub {
 
   private changed(kind: string): void {
     if (this.due.has(kind)) return;
-    const read = { agent: () => this.agents(), link: () => this.links(), task: () => this.tasks() }[kind];
+    const read = {
+      agent: () => this.agents(),
+      link: () => this.links(),
+      task: () => this.tasks(),
+      person: () => Promise.resolve(this.people.refresh()),
+    }[kind];
     if (read === undefined) return;
     const timer = window.setTimeout(() => {
       this.due.delete(kind);

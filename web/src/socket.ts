@@ -1,4 +1,5 @@
 // The one WebSocket of the page: verbs with answers, events, and reconnection with back-off.
+import { subprotocols } from "./rest.js";
 import { type EventFrame, read } from "./wire.js";
 
 const FIRST_WAIT = 500;
@@ -28,7 +29,7 @@ export class Socket {
   /** Connect, and again after every loss; only leaving the page ends it. */
   connect(): void {
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-    const socket = new WebSocket(`${scheme}//${location.host}/ws`);
+    const socket = new WebSocket(`${scheme}//${location.host}/ws`, subprotocols());
     this.socket = socket;
     socket.onopen = () => {
       this.wait = FIRST_WAIT;

@@ -82,9 +82,53 @@ export interface Status {
   detail?: string;
 }
 
+export type Role = "viewer" | "operator" | "admin";
+
 export interface Session {
   person: string;
-  role: string;
+  role: Role;
+  page_secret?: string;
+  method?: string;
+}
+
+export interface Person {
+  id: string;
+  role: Role;
+  created?: number;
+  last_login?: number;
+  password?: boolean;
+  provider?: boolean;
+  sessions?: number;
+}
+
+export interface People {
+  people: Person[];
+  next?: string;
+}
+
+export interface PersonLink {
+  id: string;
+  secret: string;
+  expires_in: number;
+}
+
+export interface BrowserSession {
+  id: string;
+  person: string;
+  last_used: number;
+  origin?: string;
+  browser?: string;
+  method?: string;
+  current?: boolean;
+}
+
+export interface BrowserSessions {
+  sessions: BrowserSession[];
+  next?: string;
+}
+
+export interface LoginMethods {
+  provider?: string;
 }
 
 export interface EventFrame {

@@ -153,6 +153,12 @@ def _keys() -> click.Command:
     return keys
 
 
+def _people() -> click.Command:
+    from .people import people
+
+    return people
+
+
 def _audit() -> click.Command:
     from .audit import audit
 
@@ -221,6 +227,7 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
         "reject": Entry(_reject, "Turn such a machine away"),
         "revoke": Entry(_revoke, "Remove an agent or a machine from the mesh"),
         "keys": Entry(_keys, "Manage API keys, for clients without a key pair"),
+        "people": Entry(_people, "Manage the people of the hub and what they may do"),
         "audit": Entry(_audit, "Show who did what, when and from where"),
     },
     "Doors": {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from math import inf
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -90,7 +90,8 @@ class RequestContext(msgspec.Struct):
     ``local``: it came by this machine's own name, not through the network or a tunnel.
     ``secret``: the browser session's cookie value, for ending it. ``cookie``: what the answer
     sets, written by ``login.redeem`` and ``login.end`` ("" clears it). ``watch``: on a socket,
-    sends it every event from now on. ``ip``: the network address as it is shown. ``more``: the
+    sends it every event from now on. ``ip``: the network address as it is shown;
+    ``browser``: what the other side calls itself. ``more``: the
     cursor of what a bare list had no room for, written by its verb. ``by_key``: an API key itself
     proved the caller.
     """
@@ -103,6 +104,7 @@ class RequestContext(msgspec.Struct):
     cookie: str | None = None
     watch: Callable[[], None] | None = None
     ip: str = ""
+    browser: str = ""
     more: str = ""
     by_key: bool = False
 
@@ -112,6 +114,13 @@ class RequestContext(msgspec.Struct):
         if self.principal is None:
             raise Unauthorized
         return self.principal
+
+
+class BrowserLogin(NamedTuple):
+    """A person, by its browser session, which ends at ``expires`` in mesh seconds."""
+
+    person: Principal
+    expires: float
 
 
 class SocketLogin(msgspec.Struct):

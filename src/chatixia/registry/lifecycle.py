@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from chatixia.core.ports import Principal
 from chatixia.core.task import RemovedParties
 from chatixia.errors import Unauthorized
 from chatixia.ids import AgentId
@@ -90,10 +91,10 @@ class AgentLifecycle:
         )
         await self._tasks.remove(DEFAULT_NS, self._members.removed_parties([name]))
 
-    def person_ended(self, name: str) -> None:
-        """A person logged out: the sockets close, and those of other browsers come back."""
+    def sessions_ended(self, ended: Callable[[Principal], bool]) -> None:
+        """Browser sessions are over, or what they may do is another: their sockets close."""
         self._sockets.drop(
-            Unauthorized("The login is over."), lambda p: (p.kind, p.id) == ("person", name)
+            Unauthorized("The login is over."), lambda p: p.kind == "person" and ended(p)
         )
 
     async def end_removed(self, revoked_keys: list[str]) -> None:

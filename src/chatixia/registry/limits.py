@@ -36,6 +36,10 @@ class RateLimits:
         """Use one token of ``key``."""
         return self._bucket(key).take(self._world.monotonic())
 
+    def give(self, key: str) -> None:
+        """Give a token of ``key`` back."""
+        self._bucket(key).give()
+
     def _bucket(self, key: str) -> TokenBucket:
         bucket = self._buckets.get(key)
         if bucket is None:

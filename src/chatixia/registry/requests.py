@@ -14,7 +14,8 @@ import msgspec
 from chatixia.errors import BadRequest, TooLarge, Unprocessable
 from chatixia.wire.base import decoder, encode
 from chatixia.wire.values import ENVELOPE, MAX_DEPTH, TOO_DEEP, is_utf8, too_deep
-from chatixia.wire.verbs import TABLE, Verb
+from chatixia.wire.verb import Verb
+from chatixia.wire.verbs import TABLE
 
 _decoders = {verb.name: decoder(verb.request) for verb in TABLE}
 _object = decoder(dict[str, msgspec.Raw])

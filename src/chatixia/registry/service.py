@@ -103,13 +103,13 @@ class Service:
         self.lifecycle = AgentLifecycle(
             self.members, self.directory, self.tasks, self.compat, self.events, self.sockets
         )
+        self.audit = AuditLog(store)
         effects = self._trust_effects(options.save_via)
         self.trust = TrustServices(
-            identity, store, world, verify, reach, self.members, self.tokens, effects
+            identity, store, world, verify, reach, self.members, self.tokens, effects, self.audit
         )
         self.config = ConfigService(reach, self.members, self.tokens, store.now, world.wall)
         self.status = self._status(identity.mesh, options.version)
-        self.audit = AuditLog(store)
         self.verbs = VerbDispatcher(
             self._handlers(), self.meter, world, self.audit.record, store.bounds.verbs
         )
@@ -139,7 +139,8 @@ class Service:
                 end_work=self.tasks.remove,
             ),
             self.lifecycle.key_ended,
-            self.lifecycle.person_ended,
+            self.lifecycle.sessions_ended,
+            self.events.tell,
             save_via,
         )
 
@@ -222,9 +223,8 @@ class Service:
         """Tell every socket, end the tasks; the store is closed by the code that opened it."""
         self.status.ready = False
         await self.condition.stop()
-        self.trust.joining.close()
+        self.trust.close()
         self.audit.close()
-        self.trust.pairing.close()
         self.sockets.close_all()
         await self.events.stop()
         await self.tasks.stop()

@@ -16,18 +16,16 @@ from chatixia.errors import Denied, Internal, MeshError, Overloaded, Unavailable
 from chatixia.store.control.audit import AuditEntry, acting
 from chatixia.store.control.holdings import ASKER
 from chatixia.wire.base import encode
-from chatixia.wire.verbs import Verb
+from chatixia.wire.verb import Verb
 from chatixia.world import World
 
 from .call import Handler, Handlers, RequestContext
 from .meter import Meter
+from .roles import may, reads_content
 
 log = logging.getLogger("chatixia.registry")
 
 Record = Callable[[AuditEntry], Awaitable[None]]
-
-READERS = frozenset({"GET"})
-ROLES = frozenset({"viewer", "operator", "admin"})
 
 
 def allow(verb: Verb, call: RequestContext) -> None:
@@ -37,13 +35,8 @@ def allow(verb: Verb, call: RequestContext) -> None:
     principal = call.caller
     if principal.kind not in verb.callers:
         raise Denied(f"A credential of kind {principal.kind} may not do this.")
-    if principal.kind == "person" and principal.role not in _roles(verb):
-        raise Denied(f"The role {principal.role or 'none'} may not do this.")
-
-
-def _roles(verb: Verb) -> frozenset[str]:
-    reading = verb.method in READERS or verb.name == "login.end"
-    return ROLES if reading else ROLES - {"viewer"}
+    if principal.kind == "person" and not may(principal, verb.role):
+        raise Denied(f"The role {principal.role or 'none'} may not do this; {verb.role} may.")
 
 
 class VerbDispatcher:
@@ -115,7 +108,8 @@ class VerbDispatcher:
 def entry_of(verb: Verb, call: RequestContext, request: Any) -> AuditEntry | None:
     """What the audit log keeps of a call, None for one that is no act."""
     kind = call.principal.kind if call.principal else "open"
-    if kind not in verb.audited:
+    reading = verb.method == "GET" and call.principal is not None
+    if kind not in verb.audited or (reading and not reads_content(call.caller)):
         return None
     actor = call.principal.id if call.principal else ""
     target = str(getattr(request, verb.target)) if verb.target else ""

@@ -227,11 +227,15 @@ class Redeem(msgspec.Struct):
 
 
 class Session(msgspec.Struct, omit_defaults=True):
-    """Who the browser session is."""
+    """Who the browser session is. ``page_secret``: at its opening, what the page sends beside the
+    cookie from then on, by the header ``X-Chatixia`` and as a subprotocol; ``method``: how it was
+    opened, by ``link``, ``password`` or ``provider``."""
 
     person: Id
     role: Short
     mesh: Short = ""
+    page_secret: Short = ""
+    method: Short = ""
 
 
 class Serial(msgspec.Struct, omit_defaults=True):

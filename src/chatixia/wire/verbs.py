@@ -7,56 +7,18 @@ checks what the caller may touch.
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Final
 
 import msgspec
 
 from . import audit as a
 from . import pairing as p
+from . import people as h
 from . import registry as r
 from . import tasks as t
 from . import trust as u
-
-CallerKind = Literal["open", "agent", "client", "machine", "owner", "key", "person"]
-Method = Literal["GET", "POST", "DELETE"]
-
-MEMBERS: Final[tuple[CallerKind, ...]] = ("agent", "client", "machine", "owner", "key", "person")
-WORKERS: Final[tuple[CallerKind, ...]] = ("agent", "key")
-SUBMITTERS: Final[tuple[CallerKind, ...]] = ("agent", "client", "key", "person")
-OPERATORS: Final[tuple[CallerKind, ...]] = ("owner", "person")
-
-
-class Verb(msgspec.Struct, frozen=True):
-    """One verb. ``path`` may hold ``{field}`` of the request.
-
-    A name that ends in ``.described`` is a described route whose answer has the described form;
-    the verb without that ending is the same in ours.
-
-    ``limit``: bytes of a request body. ``ws``: also over the WebSocket. ``waits``: over REST the
-    query's ``wait`` (seconds) lets it answer when the task has ended. ``streams``: over REST
-    it answers ``Accept: text/event-stream`` with the task's events. ``audited``: callers of whom
-    each run is a line of the audit log; ``target``: the request's field that says what it concerns,
-    where the handler does not.
-    """
-
-    name: str
-    request: type[msgspec.Struct]
-    reply: Any
-    callers: tuple[CallerKind, ...]
-    method: Method
-    path: str
-    errors: tuple[str, ...] = ()
-    limit: int = 64 * 1024
-    ws: bool = True
-    status: int = 200
-    summary: str = ""
-    waits: bool = False
-    streams: bool = False
-    audited: tuple[CallerKind, ...] = ()
-    target: str = ""
-
-
-_BIG: Final = t.MAX_PAYLOAD + 64 * 1024
+from .task_verbs import TASK_VERBS
+from .verb import MEMBERS, OPERATORS, Verb
 
 TABLE: Final[tuple[Verb, ...]] = (
     Verb("health", r.Nothing, r.HealthReply, ("open",), "GET", "/healthz", ws=False),
@@ -127,10 +89,103 @@ TABLE: Final[tuple[Verb, ...]] = (
         "/api/login/end",
         ws=False,
         audited=("person",),
+        role="viewer",
     ),
-    Verb("session", r.Nothing, r.Session, MEMBERS, "GET", "/api/session"),
-    Verb("status", r.Nothing, r.StatusReply, MEMBERS, "GET", "/api/status"),
-    Verb("config", r.Nothing, r.IceConfig, MEMBERS, "GET", "/api/config"),
+    Verb(
+        "login.methods", r.Nothing, h.LoginMethods, ("open",), "GET", "/api/login/methods", ws=False
+    ),
+    Verb(
+        "login.password",
+        h.PasswordLogin,
+        r.Session,
+        ("open",),
+        "POST",
+        "/api/login/password",
+        ("unauthorized", "busy"),
+        ws=False,
+        audited=("open",),
+    ),
+    Verb("people.list", h.PeopleQuery, h.People, OPERATORS, "GET", "/api/people"),
+    Verb(
+        "people.add",
+        h.PersonAdd,
+        h.PersonLink,
+        OPERATORS,
+        "POST",
+        "/api/people",
+        ("name_taken", "invalid", "busy"),
+        status=201,
+        audited=OPERATORS,
+    ),
+    Verb(
+        "people.link",
+        h.PersonRef,
+        h.PersonLink,
+        ("owner",),
+        "POST",
+        "/api/people/{id}/link",
+        ("not_found",),
+        audited=("owner",),
+        target="id",
+    ),
+    Verb(
+        "people.role",
+        h.PersonRole,
+        u.Done,
+        OPERATORS,
+        "POST",
+        "/api/people/{id}/role",
+        ("not_found", "denied"),
+        audited=OPERATORS,
+        target="id",
+    ),
+    Verb(
+        "people.remove",
+        h.PersonRef,
+        u.Done,
+        OPERATORS,
+        "DELETE",
+        "/api/people/{id}",
+        ("not_found", "denied"),
+        audited=OPERATORS,
+        target="id",
+    ),
+    Verb(
+        "people.password",
+        h.PasswordChange,
+        u.Done,
+        ("person",),
+        "POST",
+        "/api/session/password",
+        ("unauthorized", "invalid", "busy"),
+        ws=False,
+        audited=("person",),
+        role="viewer",
+    ),
+    Verb(
+        "sessions.list",
+        h.SessionsQuery,
+        h.Sessions,
+        OPERATORS,
+        "GET",
+        "/api/sessions",
+        role="viewer",
+    ),
+    Verb(
+        "sessions.end",
+        h.SessionRef,
+        u.Done,
+        OPERATORS,
+        "POST",
+        "/api/sessions/{id}/end",
+        ("not_found",),
+        audited=OPERATORS,
+        target="id",
+        role="viewer",
+    ),
+    Verb("session", r.Nothing, r.Session, MEMBERS, "GET", "/api/session", role="viewer"),
+    Verb("status", r.Nothing, r.StatusReply, MEMBERS, "GET", "/api/status", role="viewer"),
+    Verb("config", r.Nothing, r.IceConfig, MEMBERS, "GET", "/api/config", role="viewer"),
     Verb(
         "serial",
         r.Serial,
@@ -244,27 +299,36 @@ TABLE: Final[tuple[Verb, ...]] = (
         "keys.create",
         r.KeyCreate,
         r.KeyCreated,
-        ("owner",),
+        OPERATORS,
         "POST",
         "/api/keys",
         ("name_taken", "invalid"),
         status=201,
-        audited=("owner",),
+        audited=OPERATORS,
         target="name",
     ),
-    Verb("keys.list", r.KeysQuery, r.Keys, ("owner",), "GET", "/api/keys"),
+    Verb("keys.list", r.KeysQuery, r.Keys, OPERATORS, "GET", "/api/keys"),
     Verb(
         "keys.revoke",
         r.KeyRef,
         u.Done,
-        ("owner",),
+        OPERATORS,
         "POST",
         "/api/keys/{id}/revoke",
         ("not_found",),
-        audited=("owner",),
+        audited=OPERATORS,
         target="id",
     ),
-    Verb("agents.list", r.AgentQuery, r.Agents, MEMBERS, "GET", "/api/agents", ("cursor_expired",)),
+    Verb(
+        "agents.list",
+        r.AgentQuery,
+        r.Agents,
+        MEMBERS,
+        "GET",
+        "/api/agents",
+        ("cursor_expired",),
+        role="viewer",
+    ),
     Verb(
         "agents.list.described",
         r.AgentQueryAll,
@@ -273,6 +337,7 @@ TABLE: Final[tuple[Verb, ...]] = (
         "GET",
         "/api/registry/agents",
         ws=False,
+        role="viewer",
     ),
     Verb(
         "agents.get",
@@ -282,6 +347,7 @@ TABLE: Final[tuple[Verb, ...]] = (
         "GET",
         "/api/registry/agents/{agent_id}",
         ("not_found",),
+        role="viewer",
     ),
     Verb(
         "agents.register",
@@ -303,6 +369,7 @@ TABLE: Final[tuple[Verb, ...]] = (
         ("not_found", "denied"),
         audited=OPERATORS,
         target="agent_id",
+        role="operator",
     ),
     Verb(
         "agents.route",
@@ -312,6 +379,7 @@ TABLE: Final[tuple[Verb, ...]] = (
         "GET",
         "/api/registry/route",
         ("unknown_skill",),
+        role="viewer",
     ),
     Verb(
         "heartbeat",
@@ -343,151 +411,27 @@ TABLE: Final[tuple[Verb, ...]] = (
         "POST",
         "/api/announcements/{id}/received",
     ),
-    Verb("topology", r.Nothing, r.Topology, MEMBERS, "GET", "/api/hub/network/topology"),
     Verb(
-        "tasks.submit",
-        t.Submit,
-        t.Submitted,
-        SUBMITTERS,
-        "POST",
-        "/api/hub/tasks",
-        (
-            "bad_request",
-            "invalid",
-            "too_large",
-            "conflict",
-            "busy",
-            "disk_full",
-            "denied",
-            "unknown_agent",
-            "hop_limit",
-            "already_done",
-        ),
-        limit=_BIG,
-        waits=True,
-        audited=("person",),
-    ),
-    Verb("tasks.list", t.Query, t.Tasks, MEMBERS, "GET", "/api/tasks", ("cursor_expired",)),
-    Verb(
-        "tasks.list.described",
-        t.QueryAll,
-        list[t.DescribedTask],
+        "topology",
+        r.Nothing,
+        r.Topology,
         MEMBERS,
         "GET",
-        "/api/hub/tasks/all",
-        ("cursor_expired",),
-        ws=False,
+        "/api/hub/network/topology",
+        role="viewer",
     ),
-    Verb(
-        "tasks.get",
-        t.Ref,
-        t.Task,
-        MEMBERS,
-        "GET",
-        "/api/tasks/{task_id}",
-        ("not_found", "denied"),
-        waits=True,
-        audited=("person",),
-        target="task_id",
-    ),
-    Verb(
-        "tasks.get.described",
-        t.Ref,
-        t.DescribedTask,
-        MEMBERS,
-        "GET",
-        "/api/hub/tasks/{task_id}",
-        ("not_found", "denied"),
-        ws=False,
-        waits=True,
-        audited=("person",),
-        target="task_id",
-    ),
-    Verb(
-        "tasks.watch",
-        t.Watch,
-        t.Task,
-        MEMBERS,
-        "GET",
-        "/api/tasks/{task_id}/watch",
-        ("not_found", "denied"),
-        streams=True,
-        audited=("person",),
-        target="task_id",
-    ),
-    Verb(
-        "tasks.cancel",
-        t.Cancel,
-        t.Ended,
-        (*SUBMITTERS, "owner"),
-        "POST",
-        "/api/tasks/{task_id}/cancel",
-        ("not_found", "denied", "conflict"),
-        audited=OPERATORS,
-        target="task_id",
-    ),
-    Verb(
-        "tasks.update",
-        t.Update,
-        u.Done,
-        WORKERS,
-        "POST",
-        "/api/hub/tasks/{task_id}",
-        ("not_found", "denied", "stale_fence", "invalid", "canceled"),
-        limit=_BIG,
-        ws=False,
-    ),
-    Verb("tasks.claim", t.Claim, t.Grants, WORKERS, "POST", "/api/tasks/claim", ("denied",)),
-    Verb(
-        "tasks.started",
-        t.Held,
-        u.Done,
-        WORKERS,
-        "POST",
-        "/api/tasks/{task_id}/started",
-        ("stale_fence", "canceled", "not_found"),
-    ),
-    Verb("tasks.renew", t.Renew, t.Renewed, WORKERS, "POST", "/api/tasks/renew"),
-    Verb(
-        "tasks.progress",
-        t.Report,
-        u.Done,
-        WORKERS,
-        "POST",
-        "/api/tasks/{task_id}/progress",
-        ("stale_fence", "canceled", "not_found"),
-        limit=_BIG,
-    ),
-    Verb(
-        "tasks.complete",
-        t.Complete,
-        t.Ended,
-        WORKERS,
-        "POST",
-        "/api/tasks/{task_id}/complete",
-        ("stale_fence", "canceled", "too_large", "not_found"),
-        limit=_BIG,
-    ),
-    Verb(
-        "tasks.fail",
-        t.Fail,
-        t.Ended,
-        WORKERS,
-        "POST",
-        "/api/tasks/{task_id}/fail",
-        ("stale_fence", "canceled", "not_found"),
-    ),
-    Verb(
-        "tasks.release",
-        t.Held,
-        t.Ended,
-        WORKERS,
-        "POST",
-        "/api/tasks/{task_id}/release",
-        ("stale_fence", "not_found"),
-    ),
+    *TASK_VERBS,
     Verb("audit.list", a.AuditQuery, a.AuditPage, OPERATORS, "GET", "/api/audit"),
-    Verb("watch", r.WatchAll, r.Watching, OPERATORS, "GET", "/api/events", ("cursor_expired",)),
+    Verb(
+        "watch",
+        r.WatchAll,
+        r.Watching,
+        OPERATORS,
+        "GET",
+        "/api/events",
+        ("cursor_expired",),
+        role="viewer",
+    ),
 )
 
 BY_NAME: Final[dict[str, Verb]] = {verb.name: verb for verb in TABLE}

@@ -9,16 +9,13 @@ import pytest
 from chatixia.registry.live.events import REPLAY
 from chatixia.store.control.rows import StoredEvent
 from chatixia.testing.registry import RegistryHarness
-from tests.registry.doors import Peer, agent, dial, http_call
-from tests.registry.trust.test_logins import link, redeem
+from tests.registry.browsers import owners_browser
+from tests.registry.doors import Peer, agent
 
 
 async def page(registry: RegistryHarness) -> Peer:
     """A hub page's socket."""
-    cookie = (await redeem(registry, await link(registry))).headers["set-cookie"].partition(";")[0]
-    peer = await dial(registry, additional_headers={"Cookie": cookie})
-    await peer.next("welcome")
-    return peer
+    return await (await owners_browser(registry)).dial()
 
 
 async def test_agents_and_links_are_told(registry: RegistryHarness):
@@ -110,6 +107,5 @@ async def test_who_watches_first_sees_all_from_its_cursor_on(registry: RegistryH
 async def test_agents_do_not_watch_and_http_only_gets_the_cursor(registry: RegistryHarness):
     a = await agent(registry, "a")
     assert (await a.verb("watch"))["code"] == "denied"
-    cookie = (await redeem(registry, await link(registry))).headers["set-cookie"].partition(";")[0]
-    answer = await http_call(registry, "GET", "/api/events", cookie=cookie)
+    answer = await (await owners_browser(registry)).call("GET", "/api/events")
     assert answer.status == 200 and answer.json["cursor"]

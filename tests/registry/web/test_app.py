@@ -19,7 +19,8 @@ from chatixia.registry.trust.tokens import Tokens
 from chatixia.registry.verbs import allow
 from chatixia.registry.web import app
 from chatixia.testing.registry import RegistryHarness
-from chatixia.wire.verbs import TABLE, Verb
+from chatixia.wire.verb import Verb
+from chatixia.wire.verbs import TABLE
 from chatixia.world import REAL
 from tests.registry.doors import Answer, agent, enrolled, http_call, login, person, token_of
 

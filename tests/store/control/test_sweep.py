@@ -198,7 +198,7 @@ async def test_an_ended_task_goes_after_its_time_with_all_that_is_its(ledger: Le
 
 async def test_tidying_drops_what_is_over(ledger: Ledger):
     store = ledger.store
-    await store.logins.put(b"d" * 32, "owner", "admin", "default", 600.0)
+    await store.people.put_link(b"d" * 32, "hub~anna", 600.0)
     await store.logins.note_failure("join")
     await store.events.put("agent", "bob", "joined")
     await store.members.next_epoch("default", "pi~aaaaaa", "a" * 16)

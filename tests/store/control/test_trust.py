@@ -9,11 +9,9 @@ import pytest
 from chatixia.errors import (
     BadInvitation,
     Conflict,
-    MeshError,
     NameTaken,
     NotFound,
     Revoked,
-    Unauthorized,
 )
 from chatixia.store.control import trust
 from chatixia.store.control.rows import InvitationRow, KeyRow, MemberRow, RevocationRow
@@ -220,29 +218,6 @@ async def test_a_key_takes_no_name_that_is_in_use(ledger: Ledger):
     for name in ("pi", "curl"):
         with pytest.raises(NameTaken):
             await ledger.store.keys.put(KeyRow("id2", "default", name, b"i" * 32))
-
-
-async def test_a_login_link_is_used_once(ledger: Ledger):
-    store = ledger.store
-    await store.logins.put(b"l" * 32, "home", "admin", "default", 600.0)
-    tries = [store.logins.redeem(b"l" * 32, bytes([n]) * 32, 3600.0) for n in range(4)]
-    answers = await asyncio.gather(*tries, return_exceptions=True)
-    assert sum(isinstance(a, Unauthorized) for a in answers) == 3
-    [row] = [a for a in answers if not isinstance(a, MeshError)]
-    assert await store.logins.session(row.digest) == row  # type: ignore[union-attr]
-    await store.logins.end_session(row.digest)  # type: ignore[union-attr]
-    assert await store.logins.session(row.digest) is None  # type: ignore[union-attr]
-
-
-async def test_a_late_login_link_and_an_old_session_are_nothing(ledger: Ledger):
-    store = ledger.store
-    await store.logins.put(b"l" * 32, "home", "admin", "default", 600.0)
-    await store.logins.put(b"m" * 32, "home", "admin", "default", 600.0)
-    await store.logins.redeem(b"m" * 32, b"s" * 32, 300.0)
-    ledger.world.advance(601)
-    with pytest.raises(Unauthorized):
-        await store.logins.redeem(b"l" * 32, b"t" * 32, 300.0)
-    assert await store.logins.session(b"s" * 32) is None
 
 
 async def test_failures_are_counted_in_a_window_and_bounded(

@@ -23,17 +23,66 @@ function cell(column, ...children) {
   return h("td", { "data-column": column }, ...children);
 }
 
+// src/rest.ts
+var KEPT = "chatixia";
+var HEADER = "X-Chatixia";
+var Refusal = class extends Error {
+  constructor(status, code, sentence2) {
+    super(sentence2);
+    this.status = status;
+    this.code = code;
+  }
+};
+var Unreachable = class extends Error {
+  constructor() {
+    super("The registry does not answer. Start it with: chatixia up");
+  }
+};
+function keep(secret) {
+  sessionStorage.setItem(KEPT, secret);
+}
+function forget() {
+  sessionStorage.removeItem(KEPT);
+}
+function kept() {
+  return sessionStorage.getItem(KEPT) ?? "";
+}
+function subprotocols() {
+  return ["chatixia", ...kept() === "" ? [] : [`page.${kept()}`]];
+}
+async function request(method, path, body) {
+  const headers = { [HEADER]: kept() === "" ? "1" : kept() };
+  const init = { method, headers };
+  if (body !== void 0) {
+    headers["Content-Type"] = "application/json";
+    init.body = JSON.stringify(body);
+  }
+  let answer;
+  try {
+    answer = await fetch(path, init);
+  } catch {
+    throw new Unreachable();
+  }
+  const said = await answer.json().catch(() => ({}));
+  if (answer.ok) return said;
+  const problem = said;
+  throw new Refusal(answer.status, problem.code ?? "", problem.detail ?? "The registry refused this.");
+}
+
 // src/login.ts
 async function session() {
-  const answer = await fetch("/api/session", { headers: { "X-Chatixia": "1" } });
-  return answer.ok ? await answer.json() : null;
+  try {
+    return await request("GET", "/api/session");
+  } catch {
+    return null;
+  }
 }
 async function ended() {
   try {
-    const answer = await fetch("/api/session", { headers: { "X-Chatixia": "1" } });
-    return answer.status === 401;
-  } catch {
+    await request("GET", "/api/session");
     return false;
+  } catch (error) {
+    return error instanceof Refusal && error.status === 401;
   }
 }
 function secretOf() {
@@ -52,58 +101,205 @@ async function loggedIn() {
   return found ?? await door(secret);
 }
 function door(secret) {
-  const panel = byId("door");
-  panel.hidden = false;
-  if (secret === "") {
-    say("You are not logged in. Run this on the registry's machine; it opens the page with a fresh link:");
-    panel.append(h("p", {}, h("code", {}, "chatixia hub")));
-    return new Promise(() => void 0);
-  }
-  const open = h("button", { type: "button", id: "open" }, "Open the hub");
-  panel.append(open);
-  open.focus();
+  byId("door").hidden = false;
   return new Promise((resolve) => {
-    open.addEventListener("click", () => {
-      open.disabled = true;
-      void redeem(secret).then((found) => {
-        if (found instanceof Refused) {
-          say(found.text);
-          open.disabled = !found.again;
-          open.hidden = !found.again;
-        } else {
-          panel.hidden = true;
-          resolve(found);
-        }
-      });
+    const opened = (found) => {
+      if (found.page_secret !== void 0) keep(found.page_secret);
+      byId("door").hidden = true;
+      resolve(found);
+    };
+    if (secret === "") form(opened);
+    else link(secret, opened);
+  });
+}
+function link(secret, opened) {
+  const open = h("button", { type: "button", id: "open" }, "Open the hub");
+  byId("door").append(open);
+  open.focus();
+  open.addEventListener("click", () => {
+    open.disabled = true;
+    request("POST", "/api/login/redeem", { secret }).then(opened, (error) => {
+      const again = !(error instanceof Refusal) || error.status === 429 || error.status >= 500;
+      say(refused(error));
+      open.disabled = !again;
+      open.hidden = !again;
     });
   });
 }
-var Refused = class {
-  constructor(text, again = false) {
-    this.text = text;
-    this.again = again;
-  }
-};
-async function redeem(secret) {
-  try {
-    const answer = await fetch("/api/login/redeem", {
-      method: "POST",
-      headers: { "Content-Type": "application/json", "X-Chatixia": "1" },
-      body: JSON.stringify({ secret })
+function refused(error) {
+  if (!(error instanceof Refusal)) return error.message;
+  if (error.status === 429 || error.status >= 500) return `${error.message} The link still holds.`;
+  return "This link was used already or has expired. Get a new one with: chatixia hub";
+}
+function form(opened) {
+  say("You are not logged in. Log in here, or run this on the registry's machine; it opens the page with a fresh link:");
+  const fields = byId("login");
+  byId("hint").hidden = fields.hidden = false;
+  const person = byId("login-person");
+  const password = byId("login-password");
+  const submit = byId("login-submit");
+  fields.addEventListener("submit", (event) => {
+    event.preventDefault();
+    submit.disabled = true;
+    const body = { person: person.value.trim(), password: password.value };
+    request("POST", "/api/login/password", body).then(opened, (error) => {
+      submit.disabled = false;
+      byId("login-said").textContent = error.message;
+      password.value = "";
+      password.focus();
     });
-    if (answer.ok) return await answer.json();
-    if (answer.status === 429 || answer.status >= 500) {
-      const { detail } = await answer.json();
-      return new Refused(`${detail} The link still holds.`, true);
-    }
-    return new Refused("This link was used already or has expired. Get a new one with: chatixia hub");
-  } catch {
-    return new Refused("The registry does not answer. Start it with: chatixia up");
-  }
+  });
+  void request("GET", "/api/login/methods").then(
+    (methods) => {
+      if (methods.provider === void 0) return;
+      const there = h("a", { href: "/api/login/provider", id: "login-provider" }, `Log in with ${methods.provider}`);
+      byId("hint").before(h("p", {}, there));
+    },
+    () => void 0
+  );
 }
 function say(text) {
   byId("door-text").textContent = text;
 }
+
+// src/format.ts
+function millis(ms) {
+  if (ms === null || ms === void 0) return "–";
+  if (ms < 1) return "under 1 ms";
+  return ms < 10 ? `${ms.toFixed(1)} ms` : `${Math.round(ms)} ms`;
+}
+function bytes(count) {
+  let value = count ?? 0;
+  for (const unit of ["B", "KiB", "MiB", "GiB"]) {
+    if (value < 1024 || unit === "GiB") return `${value < 10 && unit !== "B" ? value.toFixed(1) : Math.round(value)} ${unit}`;
+    value /= 1024;
+  }
+  return "";
+}
+function since(seconds) {
+  const steps = [[86400, "d"], [3600, "h"], [60, "min"]];
+  for (const [size, unit] of steps) if (seconds >= size) return `${Math.floor(seconds / size)} ${unit}`;
+  return `${Math.max(0, Math.floor(seconds))} s`;
+}
+function plural(count, one, many = `${one}s`) {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
+// src/people.ts
+var ROLES = ["viewer", "operator", "admin"];
+var PAGES = 5;
+var PeoplePart = class {
+  constructor(me, tell) {
+    this.me = me;
+    this.tell = tell;
+  }
+  start() {
+    byId("person").textContent = `${this.me.person}, ${this.me.role}`;
+    byId("log-out").hidden = false;
+    byId("log-out").addEventListener("click", () => void this.tell(this.leave()));
+    byId("old").hidden = this.me.method !== "password";
+    this.submit("password-form", () => this.password());
+    if (this.me.role === "admin") {
+      byId("people-part").hidden = false;
+      this.submit("add-form", () => this.add());
+    }
+    this.refresh();
+  }
+  /** Read anew what is shown. */
+  refresh() {
+    void this.tell(this.sessions());
+    if (this.me.role === "admin") void this.tell(this.people());
+  }
+  submit(id, work) {
+    byId(id).addEventListener("submit", (event) => {
+      event.preventDefault();
+      void this.tell(work()).then(() => this.refresh());
+    });
+  }
+  async leave() {
+    await request("POST", "/api/login/end", {});
+    forget();
+    location.reload();
+  }
+  async people() {
+    const found = [];
+    for (let page = 0, cursor = ""; page < PAGES; page++) {
+      const answer = await request("GET", `/api/people?cursor=${encodeURIComponent(cursor)}`);
+      found.push(...answer.people);
+      cursor = answer.next ?? "";
+      if (cursor === "") break;
+    }
+    fill(byId("people"), found.map((one) => this.personRow(one)), "Nobody.", 5);
+  }
+  personRow(one) {
+    const ways = [...one.password ? ["password"] : [], ...one.provider ? ["provider"] : []];
+    return h(
+      "tr",
+      { "data-person": one.id },
+      h("th", { scope: "row" }, one.id),
+      cell("Role", one.id === this.me.person ? one.role : this.roles(one)),
+      cell("Logs in by", ways.join(", ") || "link"),
+      cell("Browsers", String(one.sessions ?? 0)),
+      cell("", ...one.id === this.me.person ? [] : [this.removal(one)])
+    );
+  }
+  roles(one) {
+    const options = ROLES.map((role) => h("option", role === one.role ? { selected: "" } : {}, role));
+    const made = h("select", { "aria-label": `Role of ${one.id}` }, ...options);
+    made.addEventListener("change", () => {
+      const path = `/api/people/${encodeURIComponent(one.id)}/role`;
+      void this.tell(request("POST", path, { role: made.value })).then(() => this.refresh());
+    });
+    return made;
+  }
+  removal(one) {
+    const made = h("button", { type: "button", class: "small", "aria-label": `Remove ${one.id}` }, "Remove");
+    made.addEventListener("click", () => {
+      if (!window.confirm(`Remove ${one.id}? It is logged out at once.`)) return;
+      const work = request("DELETE", `/api/people/${encodeURIComponent(one.id)}`);
+      void this.tell(work).then(() => this.refresh());
+    });
+    return made;
+  }
+  async add() {
+    const name2 = byId("add-name");
+    const role = byId("add-role").value;
+    const made = await request("POST", "/api/people", { name: name2.value.trim(), role });
+    name2.value = "";
+    byId("added").hidden = false;
+    byId("added-text").textContent = `Hand this link to ${made.id}; it works once, within ${since(made.expires_in)}:`;
+    byId("added-link").textContent = `${location.origin}/#${made.secret}`;
+  }
+  async password() {
+    const old = byId("old-password");
+    const fresh = byId("new-password");
+    const body = { new: fresh.value, ...old.value === "" ? {} : { old: old.value } };
+    await request("POST", "/api/session/password", body);
+    old.value = fresh.value = "";
+    byId("password-said").textContent = "Your password is set; your other browsers are logged out.";
+  }
+  async sessions() {
+    const answer = await request("GET", "/api/sessions");
+    const rows = [...answer.sessions].sort((one, other) => other.last_used - one.last_used);
+    fill(byId("sessions"), rows.map((one) => this.sessionRow(one)), "None.", 5);
+  }
+  sessionRow(one) {
+    const end = h("button", { type: "button", class: "small", "aria-label": `End session ${one.id}` }, "End");
+    end.addEventListener("click", () => {
+      const work = request("POST", `/api/sessions/${encodeURIComponent(one.id)}/end`, {});
+      void this.tell(work).then(() => this.refresh());
+    });
+    return h(
+      "tr",
+      { "data-session": one.id },
+      h("th", { scope: "row" }, one.person),
+      cell("Logged in by", one.method ?? "–"),
+      cell("From", one.origin ?? "–"),
+      cell("Browser", (one.browser ?? "–").slice(0, 60)),
+      cell("", ...one.current === true ? ["this one"] : [end])
+    );
+  }
+};
 
 // src/wire.ts
 function read(text) {
@@ -128,7 +324,7 @@ var Socket = class {
   /** Connect, and again after every loss; only leaving the page ends it. */
   connect() {
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-    const socket = new WebSocket(`${scheme}//${location.host}/ws`);
+    const socket = new WebSocket(`${scheme}//${location.host}/ws`, subprotocols());
     this.socket = socket;
     socket.onopen = () => {
       this.wait = FIRST_WAIT;
@@ -169,29 +365,6 @@ var Socket = class {
     this.wait = Math.min(this.wait * 2, LONGEST_WAIT);
   }
 };
-
-// src/format.ts
-function millis(ms) {
-  if (ms === null || ms === void 0) return "–";
-  if (ms < 1) return "under 1 ms";
-  return ms < 10 ? `${ms.toFixed(1)} ms` : `${Math.round(ms)} ms`;
-}
-function bytes(count) {
-  let value = count ?? 0;
-  for (const unit of ["B", "KiB", "MiB", "GiB"]) {
-    if (value < 1024 || unit === "GiB") return `${value < 10 && unit !== "B" ? value.toFixed(1) : Math.round(value)} ${unit}`;
-    value /= 1024;
-  }
-  return "";
-}
-function since(seconds) {
-  const steps = [[86400, "d"], [3600, "h"], [60, "min"]];
-  for (const [size, unit] of steps) if (seconds >= size) return `${Math.floor(seconds / size)} ${unit}`;
-  return `${Math.max(0, Math.floor(seconds))} s`;
-}
-function plural(count, one, many = `${one}s`) {
-  return `${count} ${count === 1 ? one : many}`;
-}
 
 // src/views.ts
 var ENDED = /* @__PURE__ */ new Set(["completed", "failed", "canceled", "rejected"]);
@@ -296,12 +469,13 @@ function words(state) {
 }
 
 // src/main.ts
-var PAGES = 10;
+var PAGES2 = 10;
 var TOGETHER = 150;
 var BREATH = 5e3;
 var Hub = class {
   constructor(person) {
     this.person = person;
+    this.people = new PeoplePart(person, (work) => this.tell(work));
     this.socket = new Socket({
       opened: () => this.opened(),
       closed: () => this.closed(),
@@ -312,9 +486,11 @@ var Hub = class {
   }
   socket;
   due = /* @__PURE__ */ new Map();
+  people;
   start() {
     byId("state").value = new URLSearchParams(location.search).get("state") ?? "";
     byId("page").hidden = false;
+    this.people.start();
     this.socket.connect();
   }
   opened() {
@@ -331,7 +507,12 @@ var Hub = class {
   }
   changed(kind) {
     if (this.due.has(kind)) return;
-    const read2 = { agent: () => this.agents(), link: () => this.links(), task: () => this.tasks() }[kind];
+    const read2 = {
+      agent: () => this.agents(),
+      link: () => this.links(),
+      task: () => this.tasks(),
+      person: () => Promise.resolve(this.people.refresh())
+    }[kind];
     if (read2 === void 0) return;
     const timer = window.setTimeout(() => {
       this.due.delete(kind);
@@ -341,7 +522,7 @@ var Hub = class {
   }
   async agents() {
     const found = [];
-    for (let page = 0, cursor = ""; page < PAGES; page++) {
+    for (let page = 0, cursor = ""; page < PAGES2; page++) {
       const answer = await this.socket.ask("agents.list", cursor === "" ? {} : { cursor });
       found.push(...answer.agents);
       cursor = answer.next ?? "";

@@ -13,11 +13,18 @@ from typing import Any, Final, Protocol
 
 from msgspec.structs import replace
 
-from chatixia.core.ports import Principal
-from chatixia.errors import BadRequest, DeadlineExceeded, MeshError, NameTaken, Revoked
-from chatixia.registry.call import LOCAL, Listener, SocketLogin
+from chatixia.errors import (
+    BadRequest,
+    DeadlineExceeded,
+    MeshError,
+    NameTaken,
+    Revoked,
+    Unauthorized,
+)
+from chatixia.registry.call import LOCAL, BrowserLogin, Listener, SocketLogin
 from chatixia.registry.limits import origin
 from chatixia.registry.meter import Meter
+from chatixia.registry.trust.cookies import SUBPROTOCOL
 from chatixia.registry.verbs import VerbDispatcher
 from chatixia.wire.base import MIB, decode, decoder, fitting
 from chatixia.wire.signaling import (
@@ -71,8 +78,8 @@ class LoginGate(Protocol):
         """Who this is, by its chain and signature, and its welcome; raises a MeshError."""
         ...
 
-    async def person(self, headers: Mapping[str, str], listener: Listener) -> Principal | None:
-        """The person whose browser session's cookie the upgrade carried."""
+    async def person(self, headers: Mapping[str, str], listener: Listener) -> BrowserLogin | None:
+        """The person whose browser session the upgrade carried."""
         ...
 
     def revocation(self, id_: str) -> Signed | None:
@@ -124,7 +131,8 @@ class WebSocketEndpoint:
         ip = str((scope.get("client") or ("?",))[0])
         socket = Socket(send, origin(ip), ip[:64], scope["chatixia.host"] in LOCAL)
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
-        await send({"type": "websocket.accept"})
+        agreed = SUBPROTOCOL if SUBPROTOCOL in scope.get("subprotocols", ()) else None
+        await send({"type": "websocket.accept", "subprotocol": agreed})
         self._sockets.add(socket)
         pump = asyncio.create_task(socket.pump())
         pump.add_done_callback(lambda ended: self._writer_ended(socket, ended))
@@ -176,14 +184,27 @@ class WebSocketEndpoint:
         socket.line = connection.line
         reader = MessageReader(socket, frames, self._turns, share_holder)
         connection.take = reader.take
+        forget = self._end_in_time(socket)
         try:
             while not socket.closed:
                 await reader.read(await _message(receive))
         finally:
+            forget()
             connection.take = _none
             self._logins -= 1
             self._refresh.end(socket)
             await frames.stop()
+
+    def _end_in_time(self, socket: Socket) -> Callable[[], None]:
+        """Close a person's socket when its browser session is over; gives the end of that."""
+        if socket.principal is None or socket.principal.kind != "person":
+            return lambda: None
+        seconds = max(0.0, socket.not_after - self._now())
+        return asyncio.get_running_loop().call_later(seconds, self._over, socket).cancel
+
+    def _over(self, socket: Socket) -> None:
+        socket.send(refusal(Unauthorized("The login is over; log in again."), "register"))
+        socket.close(POLICY, Unauthorized.code)
 
     async def _enter(
         self, socket: Socket, listener: Listener, receive: Receive, headers: Mapping[str, str]
@@ -224,15 +245,15 @@ class WebSocketEndpoint:
 
     async def _person(self, socket: Socket, listener: Listener, headers: Mapping[str, str]) -> bool:
         try:
-            person = await self._gate.person(headers, listener)
+            login = await self._gate.person(headers, listener)
         except MeshError as error:
             socket.send(refusal(error, "register"))
             return False
-        if person is None:
+        if login is None:
             return False
         self._people += 1
-        socket.epoch = f"p.{self._people}"
-        socket.principal = replace(person, epoch=socket.epoch)
+        socket.epoch, socket.not_after = f"p.{self._people}", login.expires
+        person = socket.principal = replace(login.person, epoch=socket.epoch)
         self._greet(socket, Welcome(person.id, socket.epoch, self._now()))
         self._roster.add_person(socket)
         return True

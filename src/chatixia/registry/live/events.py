@@ -11,6 +11,7 @@ import msgspec
 
 from chatixia.errors import CursorExpired, MeshError
 from chatixia.registry.call import Handler, RequestContext
+from chatixia.registry.roles import hears
 from chatixia.store.control.rows import StoredEvent
 from chatixia.store.control.store import Store
 from chatixia.wire.registry import WatchAll, Watching
@@ -87,7 +88,7 @@ class Events:
         missed = await self._store.events.after(since, REPLAY + 1)
         if len(missed) > REPLAY:
             raise CursorExpired
-        for row in missed:
+        for row in (row for row in missed if hears(call.caller, row.kind)):
             self._roster.push(call.caller.id, event(row), call.caller.epoch)
         return missed[-1].cursor if missed else since
 

@@ -44,7 +44,8 @@ from chatixia.wire.signaling import (
     VerbCall,
     VerbResult,
 )
-from chatixia.wire.verbs import BY_NAME, Verb
+from chatixia.wire.verb import Verb
+from chatixia.wire.verbs import BY_NAME
 from chatixia.world import EAGER, World
 
 from .relay import Signal, refusal, relay, tag

@@ -11,6 +11,7 @@ import msgspec
 
 from chatixia.core.shares import RETRY_AFTER, ShareLimits, Shares, fits, holder_of
 from chatixia.errors import Overloaded, Replaced, TooLarge
+from chatixia.registry.roles import hears
 from chatixia.wire.base import encode
 from chatixia.wire.peer import MAX_SKILL_BYTES, SkillInfo
 from chatixia.wire.signaling import Event, PeerJoined, PeerLeft, SignalError
@@ -214,11 +215,12 @@ class Roster:
         return bool(self._watchers)
 
     def broadcast(self, event: Event) -> None:
-        """Tell all watchers; encoded once."""
+        """Tell all watchers whose role hears of it; encoded once."""
         if self._watchers:
             data = encode(event)
             for socket in list(self._watchers):
-                socket.send_bytes(data)
+                if hears(socket.principal, event.kind):
+                    socket.send_bytes(data)
 
     def everyone(self, message: msgspec.Struct) -> None:
         """Tell every login; encoded once."""

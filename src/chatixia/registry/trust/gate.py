@@ -21,7 +21,7 @@ from chatixia.errors import (
     Unauthorized,
     Unprocessable,
 )
-from chatixia.registry.call import Handler, Listener, RequestContext, SocketLogin
+from chatixia.registry.call import BrowserLogin, Handler, Listener, RequestContext, SocketLogin
 from chatixia.registry.limits import RateLimits
 from chatixia.store.control.store import Store
 from chatixia.wire import signed
@@ -30,8 +30,9 @@ from chatixia.wire.registry import NonceRequest, RegistryProof, Token, TokenRequ
 from chatixia.wire.signaling import Challenge, Register, Welcome
 from chatixia.wire.trust import Signed
 
+from .cookies import page_secret, read_cookie
 from .keys import ApiKeys
-from .logins import Logins, read_cookie
+from .logins import Logins
 from .members import Members, principal_for
 from .nonces import Nonces
 from .proof import Proof
@@ -160,7 +161,9 @@ class Authenticator:
         try:
             if bearer or key:
                 return AuthenticatedCaller(await self._credential(bearer, key), by_key=not bearer)
-            return AuthenticatedCaller(await self._logins.principal(cookie), cookie)
+            page = page_secret(headers)
+            login = await self._logins.principal(cookie, page, listener)
+            return AuthenticatedCaller(login.person, cookie)
         except Unauthorized:
             # Judged only now: a stranger's failures at a shared address shut out no one who holds
             # a credential, and 128 bits are not guessed.
@@ -186,10 +189,15 @@ class Authenticator:
             self._members.check(principal, claims.ser)
         return principal
 
-    async def person(self, headers: Mapping[str, str], listener: Listener) -> Principal | None:
-        """The person whose browser session's cookie an upgrade carried."""
+    async def person(self, headers: Mapping[str, str], listener: Listener) -> BrowserLogin | None:
+        """The person whose browser session an upgrade carried."""
         cookie = read_cookie(self._proof.mesh, listener, headers.get("cookie", ""))
-        return await self._logins.principal(cookie) if cookie else None
+        page = page_secret(headers)
+        return await self._logins.principal(cookie, page, listener) if cookie else None
+
+    def cookie(self, headers: Mapping[str, str], listener: Listener) -> str:
+        """What a browser brings along to an open verb: it proves nothing there."""
+        return read_cookie(self._proof.mesh, listener, headers.get("cookie", ""))
 
     async def nonce(self, call: RequestContext, request: NonceRequest) -> RegistryProof:
         """Verb ``nonce``: a nonce to sign, and the registry's proof over the asker's."""

@@ -1,37 +1,47 @@
-"""People: single-use login links and browser sessions (trust.md section 4).
+"""How people log in: by single-use links, by passwords (trust.md section 4).
 
-The link's secret follows ``#``, so no server log has it; the page redeems it by a POST. The cookie
-is HttpOnly and SameSite=Strict; over TLS it is ``__Host-`` and Secure.
+The link's secret follows ``#``, so no server log has it; the page redeems it by a POST. Each login
+makes new secrets and ends the session that the browser had, so none can be fixed beforehand.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import hmac
+from collections.abc import Mapping
 from typing import Final
 
 from chatixia.core.ports import Principal
 from chatixia.errors import Unauthorized
-from chatixia.ids import AgentId
-from chatixia.registry.call import Handler, Listener, RequestContext
+from chatixia.ids import PERSON, AgentId, person_id
+from chatixia.registry.call import BrowserLogin, Handler, Listener, RequestContext
 from chatixia.registry.limits import RateLimits
-from chatixia.store.control.audit import concerns
+from chatixia.store.control.audit import AuditEntry, concerns
+from chatixia.store.control.rows import SessionRow
 from chatixia.store.control.store import Store
+from chatixia.wire.people import LoginMethods, PasswordLogin
 from chatixia.wire.registry import LoginLink, Nothing, Redeem, Session
 from chatixia.wire.signed import b64
 from chatixia.wire.trust import DEFAULT_NS, OWNER, Done
 from chatixia.world import World
 
+from .audit import AuditLog
+from .cookies import SESSION_SECONDS
 from .keys import digest
+from .passwords import Passwords
+from .people import SessionsEnded
+from .throttle import LoginThrottle
 
 LINK_SECONDS: Final = 600
-SESSION_SECONDS: Final = 12 * 3600
-ROLE: Final = "admin"
+OWNER_PERSON: Final = PERSON + OWNER
+"""The person whom the owner's link logs in."""
+WRONG: Final = "The name or the password is wrong."
 
 
 class Logins:
     """Verbs ``login.*`` and ``session``.
 
-    ``on_ended`` is given the person who logged out, to close its sockets; other browsers come back.
+    ``ended`` is given the browser sessions that ended, to close their sockets; ``provider``: how
+    the identity provider is called, "" for none.
     """
 
     def __init__(
@@ -40,10 +50,14 @@ class Logins:
         mesh: str,
         world: World,
         failures: RateLimits,
-        on_ended: Callable[[str], None],
+        passwords: Passwords,
+        audit: AuditLog,
+        ended: SessionsEnded,
+        provider: str = "",
     ) -> None:
         self._store, self._mesh, self._world = store, mesh, world
-        self._failures, self._on_ended = failures, on_ended
+        self._failures, self._passwords, self._ended = failures, passwords, ended
+        self._throttle, self._audit, self._provider = LoginThrottle(world), audit, provider
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
@@ -51,14 +65,21 @@ class Logins:
         return {
             "login.create": self.create,
             "login.redeem": self.redeem,
+            "login.password": self.password,
+            "login.methods": self.methods,
             "login.end": self.end,
             "session": self.session,
         }
 
+    async def methods(self, call: RequestContext, request: Nothing) -> LoginMethods:
+        """What the login form offers beside name and password."""
+        return LoginMethods(self._provider)
+
     async def create(self, call: RequestContext, request: Nothing) -> LoginLink:
-        """A link for the owner's person, once, for ten minutes."""
+        """A link for the owner's person, once, for ten minutes; that person is an admin."""
         secret = b64(self._world.token(24))
-        await self._store.logins.put(digest(secret), OWNER, ROLE, DEFAULT_NS, LINK_SECONDS)
+        concerns(OWNER_PERSON)
+        await self._store.people.put_owner_link(digest(secret), OWNER_PERSON, LINK_SECONDS)
         return LoginLink(secret, LINK_SECONDS)
 
     async def redeem(self, call: RequestContext, request: Redeem) -> Session:
@@ -66,57 +87,105 @@ class Logins:
 
         A good secret is judged before its address: strangers' guesses keep no owner out.
         """
-        cookie = b64(self._world.token(24))
-        person = await self._store.logins.person_of(digest(request.secret))
+        link = digest(request.secret)
+        person = await self._store.people.person_of(link)
         concerns(person, actor=person, kind="person")
+        secrets = self._secrets()
         try:
-            row = await self._store.logins.redeem(
-                digest(request.secret), digest(cookie), SESSION_SECONDS
-            )
+            row = await self._store.people.redeem(link, self._row(call, person, "link", secrets))
         except Unauthorized:
             self._failures.check(call.address)
             self._failures.failed(call.address)
             raise
-        call.cookie = cookie
-        return Session(row.person, row.role, self._mesh)
+        return await self._opened(call, row, secrets)
+
+    async def password(self, call: RequestContext, request: PasswordLogin) -> Session:
+        """Trade a name and its password for a browser session. Raises Unauthorized, Overloaded."""
+        person = person_id(request.person) or PERSON
+        self._throttle.begin(person, call.address)
+        row = await self._store.people.get(person)
+        hash_ = row.password if row else ""
+        if not await self._passwords.fits(hash_, request.password):
+            if row:
+                await self._record_failure(call, person)
+            raise Unauthorized(WRONG)
+        self._throttle.passed(person, call.address)
+        session = await self.open(call, person, "password")
+        if self._passwords.outdated(hash_):
+            renewed = await self._passwords.hash(request.password)
+            await self._store.people.set_password(person, renewed, "*")
+        return session
+
+    async def _record_failure(self, call: RequestContext, person: str) -> None:
+        origin = call.ip or call.address
+        await self._audit.record(AuditEntry(person, "open", "login.failed", person, origin))
+
+    async def open(self, call: RequestContext, person: str, method: str) -> Session:
+        """A new browser session of ``person``, who proved itself. Raises Unauthorized."""
+        concerns(person, actor=person, kind="person", detail=method)
+        secrets = self._secrets()
+        row = await self._store.people.open(self._row(call, person, method, secrets))
+        return await self._opened(call, row, secrets)
+
+    def _secrets(self) -> tuple[str, str]:
+        """Those of the cookie and of the page."""
+        return b64(self._world.token(24)), b64(self._world.token(24))
+
+    def _row(
+        self, call: RequestContext, person: str, method: str, secrets: tuple[str, str]
+    ) -> SessionRow:
+        cookie, page = secrets
+        return SessionRow(
+            digest(cookie),
+            person,
+            "",
+            DEFAULT_NS,
+            SESSION_SECONDS,
+            self._world.token(8).hex(),
+            digest(page),
+            method,
+            origin=call.ip or call.address,
+            browser=call.browser[:128],
+        )
+
+    async def _opened(
+        self, call: RequestContext, row: SessionRow, secrets: tuple[str, str]
+    ) -> Session:
+        """End what the browser had before, and give it its secrets."""
+        before = await self._store.people.session(digest(call.secret)) if call.secret else None
+        if before is not None:
+            await self._store.people.end(before.id)
+            self._ended(lambda p: p.incarnation == before.id)
+        call.cookie = secrets[0]
+        return Session(row.person, row.role, self._mesh, secrets[1], row.method)
 
     async def end(self, call: RequestContext, request: Nothing) -> Done:
         """Log this browser out."""
-        await self._store.logins.end_session(digest(call.secret))
+        session = call.caller.incarnation
+        concerns(call.caller.id)
+        await self._store.people.end(session)
         call.cookie = ""
-        self._on_ended(call.caller.id)
+        self._ended(lambda p: p.incarnation == session)
         return Done()
 
     async def session(self, call: RequestContext, request: Nothing) -> Session:
         """Who the caller is."""
-        return Session(call.caller.id, call.caller.role, self._mesh)
+        caller = call.caller
+        row = await self._store.people.session(digest(call.secret)) if call.secret else None
+        return Session(caller.id, caller.role, self._mesh, method=row.method if row else "")
 
-    async def principal(self, secret: str) -> Principal:
-        """The person of a browser session. Raises Unauthorized."""
-        row = await self._store.logins.session(digest(secret)) if len(secret) < 64 else None
+    async def principal(self, cookie: str, page: str, listener: Listener) -> BrowserLogin:
+        """The person of a browser session, and when that is over. Raises Unauthorized.
+
+        On loopback the page's secret is wanted beside the cookie's.
+        """
+        row = await self._store.people.session(digest(cookie)) if len(cookie) < 64 else None
         if row is None:
-            raise Unauthorized("The login is over; open a new link.")
-        return Principal(AgentId(row.person), "person", row.ns, "owner", row.role)
-
-
-def cookie_name(mesh: str, listener: Listener) -> str:
-    """Cookies ignore ports, so on loopback the mesh's id keeps two registries apart."""
-    return "__Host-chatixia" if listener.secure else f"chatixia-{mesh[:16]}"
-
-
-def set_cookie(mesh: str, listener: Listener, secret: str) -> str:
-    """A Set-Cookie header's value; an empty secret clears it."""
-    age = SESSION_SECONDS if secret else 0
-    secure = "; Secure" if listener.secure else ""
-    name = cookie_name(mesh, listener)
-    return f"{name}={secret}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict{secure}"
-
-
-def read_cookie(mesh: str, listener: Listener, header: str) -> str:
-    """Our cookie's value in a Cookie header, or ""."""
-    wanted = cookie_name(mesh, listener)
-    for part in header[:4096].split(";"):
-        name, _, value = part.strip().partition("=")
-        if name == wanted:
-            return value
-    return ""
+            raise Unauthorized("The login is over; log in again.")
+        if not listener.secure and not hmac.compare_digest(row.page, digest(page)):
+            raise Unauthorized("This page is not logged in: its cookie alone is no proof here.")
+        await self._store.people.touch(row)
+        person = Principal(
+            AgentId(row.person), "person", row.ns, "owner", row.role, incarnation=row.id
+        )
+        return BrowserLogin(person, row.expires)

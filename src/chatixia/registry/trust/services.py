@@ -9,13 +9,14 @@ import msgspec
 
 from chatixia.core.ports import Verify
 from chatixia.identity import SignKey, derive
-from chatixia.registry.call import Handler, RegistryReach
+from chatixia.registry.call import Handler, Note, RegistryReach
 from chatixia.registry.limits import RateLimits
 from chatixia.store.control.store import Store
 from chatixia.wire.signed import CODE
 from chatixia.wire.trust import Signed
 from chatixia.world import World
 
+from .audit import AuditLog
 from .gate import Authenticator
 from .joining import JoinService
 from .keys import ApiKeys
@@ -24,6 +25,8 @@ from .logins import Logins
 from .members import Members
 from .nonces import Nonces
 from .pairing import PairingService
+from .passwords import Passwords
+from .people import PeopleService, SessionsEnded
 from .proof import Proof
 from .tokens import Tokens
 
@@ -44,13 +47,15 @@ class ServiceIdentity(msgspec.Struct, frozen=True):
 class TrustEffects(NamedTuple):
     """What trust causes in the other parts.
 
-    ``leave``: what a revocation or a leaving causes; ``key_ended`` and ``person_ended``: an API
-    key was revoked, a person logged out; ``save_via``: keeps the URLs of tunnels and proxies.
+    ``leave``: what a revocation or a leaving causes; ``key_ended``: an API key was revoked;
+    ``sessions_ended``: browser sessions are over; ``tell``: tells watchers of a change (kind, id,
+    change); ``save_via``: keeps the URLs of tunnels and proxies.
     """
 
     leave: LeaveEffects
     key_ended: Callable[[str], Awaitable[None]]
-    person_ended: Callable[[str], None]
+    sessions_ended: SessionsEnded
+    tell: Callable[[str, str, str], None]
     save_via: Callable[[list[str]], None]
 
 
@@ -67,11 +72,18 @@ class TrustServices:
         members: Members,
         tokens: Tokens,
         effects: TrustEffects,
+        audit: AuditLog,
     ) -> None:
         failures, nonces = RateLimits(world, *FAILURE_RATE), Nonces(world)
         proof = Proof(identity.key, identity.chain, identity.mesh)
         self.keys = ApiKeys(store, members, world, effects.key_ended)
-        self.logins = Logins(store, identity.mesh, world, failures, effects.person_ended)
+        self.passwords = Passwords()
+        self.logins = Logins(
+            store, identity.mesh, world, failures, self.passwords, audit, effects.sessions_ended
+        )
+        self.people = PeopleService(
+            store, world, self.passwords, effects.sessions_ended, effects.tell
+        )
         self.gate = Authenticator(
             members=members,
             tokens=tokens,
@@ -93,18 +105,31 @@ class TrustServices:
             effects.save_via,
             effects.leave.note,
         )
-        self.pairing = PairingService(
-            store,
-            members,
-            nonces,
-            verify,
-            world,
-            reach,
-            effects.leave.note,
-            derive(identity.key.seed(), CODE),
-            proof.public,
+        self.pairing = self._pairing(
+            identity, store, world, verify, reach, members, nonces, effects.leave.note
         )
         self.leaving = LeaveService(store, members, verify, effects.leave)
+
+    def _pairing(
+        self,
+        identity: ServiceIdentity,
+        store: Store,
+        world: World,
+        verify: Verify,
+        reach: RegistryReach,
+        members: Members,
+        nonces: Nonces,
+        note: Note,
+    ) -> PairingService:
+        key = identity.key
+        code = derive(key.seed(), CODE)
+        return PairingService(store, members, nonces, verify, world, reach, note, code, key.public)
+
+    def close(self) -> None:
+        """Answer who waits, end the threads: this registry stops."""
+        self.joining.close()
+        self.pairing.close()
+        self.passwords.close()
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
@@ -113,6 +138,7 @@ class TrustServices:
             **self.gate.handlers,
             **self.keys.handlers,
             **self.logins.handlers,
+            **self.people.handlers,
             **self.joining.handlers,
             **self.pairing.handlers,
             **self.leaving.handlers,

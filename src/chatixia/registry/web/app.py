@@ -25,13 +25,14 @@ from chatixia.registry.call import LOCAL, Listener, RequestContext
 from chatixia.registry.limits import RateLimits, is_loopback, origin
 from chatixia.registry.meter import Meter
 from chatixia.registry.requests import parse, parse_query
+from chatixia.registry.trust.cookies import HEADER, set_cookie
 from chatixia.registry.trust.gate import AuthenticatedCaller, Authenticator
-from chatixia.registry.trust.logins import set_cookie
 from chatixia.registry.verbs import VerbDispatcher, allow
 from chatixia.registry.work.followers import Followers
 from chatixia.wire.base import decoder, encode
 from chatixia.wire.tasks import TOO_LARGE, Ref, Submit, Submitted, Task
-from chatixia.wire.verbs import BY_NAME, TABLE, Verb
+from chatixia.wire.verb import Verb
+from chatixia.wire.verbs import BY_NAME, TABLE
 from chatixia.world import World
 
 from .answers import Send, answer, not_allowed, refuse
@@ -45,10 +46,16 @@ from .unproved import proved
 log = logging.getLogger("chatixia.registry")
 
 JSON: Final = "application/json"
-CSRF: Final = "x-chatixia"
-"""A header that no form or image of another site can send; any value."""
 PROVING: Final = frozenset(
-    {"token", "join.begin", "join", "login.redeem", "pairings.begin", "pairings.wait"}
+    {
+        "token",
+        "join.begin",
+        "join",
+        "login.redeem",
+        "login.password",
+        "pairings.begin",
+        "pairings.wait",
+    }
 )
 """Open verbs whose success means that a credential held."""
 NONCE_RATE: Final = (200.0, 50.0)
@@ -214,14 +221,20 @@ class WebApplication:
             address,
             listener,
             request.scope[REQUESTED_HOST] in LOCAL,
-            caller.cookie,
+            caller.cookie or self._brought(request, verb),
             ip=ip,
+            browser=request.headers.get("user-agent", ""),
             by_key=caller.by_key,
         )
         allow(verb, call)
-        if caller.cookie and verb.method != "GET" and CSRF not in request.headers:
-            raise Denied(f"Writes from a browser need the header {CSRF}.")
+        if caller.cookie and verb.method != "GET" and HEADER not in request.headers:
+            raise Denied(f"Writes from a browser need the header {HEADER}.")
         return call
+
+    def _brought(self, request: Request, verb: Verb) -> str:
+        """The cookie that comes along with a login: the session that it ends."""
+        listener: Listener = request.scope[LISTENER]
+        return self._gate.cookie(request.headers, listener) if "open" in verb.callers else ""
 
     def _throttle(self, address: str) -> None:
         limits = self._near if is_loopback(address) else self._nonces

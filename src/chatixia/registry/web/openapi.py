@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from chatixia.errors import TABLE as ERRORS
-from chatixia.wire.verbs import TABLE, Verb
+from chatixia.wire.verb import Verb
+from chatixia.wire.verbs import TABLE
 
 from .following import MAX_WAIT_SECONDS, SSE
 

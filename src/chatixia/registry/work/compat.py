@@ -20,6 +20,7 @@ from chatixia.wire import tasks as t
 from chatixia.wire.base import NULL
 
 from . import checks
+from .metadata import visible
 from .service import TaskService
 
 NOTHING: Final = msgspec.Raw(b'""')
@@ -53,7 +54,7 @@ class CompatTaskVerbs:
         tasks, call.more = await self._store.tasks.whole(
             call.caller, query, everything, t.MAX_LISTED_BYTES
         )
-        return [shown(task) for task in tasks]
+        return [shown(visible(task, call.caller)) for task in tasks]
 
     async def grant(self, principal: Principal, skills: Iterable[str]) -> list[t.DescribedTask]:
         """Renew what the agent holds, and give it more."""

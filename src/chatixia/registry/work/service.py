@@ -29,6 +29,7 @@ from chatixia.world import World, task_id
 from . import checks
 from .followers import Followers
 from .leases import LeaseTable
+from .metadata import visible
 from .ports import PushPort, WorkerLogin
 from .removal import Removal
 from .watches import Watcher, Watches
@@ -247,7 +248,7 @@ class TaskService:
             raise Denied("This task is not yours to read.")
         if core.is_terminal(task.state) and holder_of(principal) == row.holder:
             self._has(row)
-        return self._watches.show(task)
+        return visible(self._watches.show(task), principal)
 
     async def watch(self, principal: Principal, request: t.Watch) -> t.Task:
         """The row now; changes are pushed to this socket until it is terminal."""
@@ -270,7 +271,7 @@ class TaskService:
             principal, request, principal.kind in ("owner", "person")
         )
         page.cursor = cursor
-        page.tasks = [self._watches.show(task) for task in page.tasks]
+        page.tasks = [visible(self._watches.show(task), principal) for task in page.tasks]
         return page
 
     # --- for workers --------------------------------------------------------------------------

@@ -125,14 +125,36 @@ class RevocationRow(msgspec.Struct, frozen=True):
     at: float = 0.0
 
 
+class PersonRow(msgspec.Struct, frozen=True):
+    """A person of the hub. ``password``: its argon2 hash; ``subject``: who it is at the identity
+    provider; ``sessions``: browser sessions that live."""
+
+    id: str
+    role: str
+    created: float = 0.0
+    password: str = ""
+    subject: str = ""
+    last_login: float = 0.0
+    sessions: int = 0
+
+
 class SessionRow(msgspec.Struct, frozen=True):
-    """A person's browser session; ``digest``: SHA-256 of the cookie's secret."""
+    """A person's browser session. ``digest`` and ``page``: SHA-256 of the cookie's secret and of
+    the page's; ``id``: how it is named; ``method``: how it was opened; ``browser``: what that calls
+    itself."""
 
     digest: bytes
     person: str
     role: str
     ns: str
     expires: float
+    id: str = ""
+    page: bytes = b""
+    method: str = ""
+    created: float = 0.0
+    last_used: float = 0.0
+    origin: str = ""
+    browser: str = ""
 
 
 class StoredEvent(msgspec.Struct, frozen=True):

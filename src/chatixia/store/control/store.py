@@ -17,6 +17,7 @@ from .clock import DiskFloor
 from .event_store import EventStore
 from .lease_store import LeaseStore
 from .pairing import PairingStore
+from .people_store import PeopleStore
 from .resources import StoreResources, open_resources
 from .task_rows import Notice
 from .task_store import TaskStore
@@ -48,6 +49,7 @@ class Store:
         self.members, self.invitations = MemberStore(access), InvitationStore(access)
         self.keys, self.logins = KeyStore(access), LoginStore(access)
         self.pairings = PairingStore(access)
+        self.people = PeopleStore(access)
         self.revocations, self.events = RevocationStore(access, file), EventStore(access)
         self._listeners: list[Callable[[list[Notice]], None]] = []
         self._writer.tail = self.leases.assign

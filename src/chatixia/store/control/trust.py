@@ -1,4 +1,4 @@
-"""Members, invitations, keys, revocations, logins: the tables that say who may come in.
+"""Members, invitations, keys, revocations: the tables that say who may come in.
 
 Every function runs in the writer's transaction; secrets are kept as SHA-256 only.
 """
@@ -20,11 +20,10 @@ from chatixia.errors import (
     NameTaken,
     NotFound,
     Revoked,
-    Unauthorized,
 )
 
 from .clock import sync_folder
-from .rows import IdStanding, InvitationRow, KeyRow, MemberRow, RevocationRow, SessionRow
+from .rows import IdStanding, InvitationRow, KeyRow, MemberRow, RevocationRow
 from .tx import Transaction
 
 MAX_FAILURES: Final = 10_000
@@ -285,16 +284,3 @@ def apply_again(tx: Transaction, file: RevocationFile) -> int:
                 put_revocation(tx, msgspec.structs.replace(row, version=0), None)
             applied += 1
     return applied
-
-
-# --- logins of people -------------------------------------------------------------------------
-
-
-def redeem_login(tx: Transaction, digest: bytes, session: bytes, ttl: float) -> SessionRow:
-    """Use a login link once and open the browser session."""
-    columns = tx.one("take_login", {"digest": digest})
-    if columns is None or columns[3] <= tx.now:
-        raise Unauthorized("This login link is unknown, used or expired.")
-    row = SessionRow(session, columns[0], columns[1], columns[2], tx.now + ttl)
-    tx.run("put_session", fields(row))
-    return row

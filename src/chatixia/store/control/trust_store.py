@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from . import trust
 from .access import StoreAccess
-from .rows import IdStanding, InvitationRow, KeyRow, MemberRow, RevocationRow, SessionRow
-from .tx import Transaction
+from .rows import IdStanding, InvitationRow, KeyRow, MemberRow, RevocationRow
 
 
 class MemberStore:
@@ -149,40 +148,10 @@ class RevocationStore:
 
 
 class LoginStore:
-    """Login links and browser sessions of people, and what failed at a door."""
+    """What failed at a door."""
 
     def __init__(self, access: StoreAccess) -> None:
         self._access = access
-
-    async def put(self, digest: bytes, person: str, role: str, ns: str, ttl: float) -> None:
-        """A one-time login link by the SHA-256 of its secret; ``ttl`` in seconds."""
-
-        def run(tx: Transaction) -> None:
-            row = SessionRow(digest, person, role, ns, tx.now + ttl)
-            tx.run("put_login", trust.fields(row))
-
-        await self._access.write(run)
-
-    async def person_of(self, digest: bytes) -> str:
-        """Whose a login link is that was not used yet; "" if it is unknown."""
-        columns = await self._access.first("login", {"digest": digest, "now": self._access.now()})
-        return "" if columns is None else str(columns[0])
-
-    async def redeem(self, digest: bytes, session: bytes, ttl: float) -> SessionRow:
-        """Use the link once and make the browser session whose secret's SHA-256 is ``session``.
-
-        Raises Unauthorized (unknown, used or expired).
-        """
-        return await self._access.write(trust.redeem_login, digest, session, ttl)
-
-    async def session(self, digest: bytes) -> SessionRow | None:
-        """A living browser session."""
-        columns = await self._access.first("session", {"digest": digest, "now": self._access.now()})
-        return None if columns is None else SessionRow(*columns)
-
-    async def end_session(self, digest: bytes) -> None:
-        """Log out; unknown is fine."""
-        await self._access.write(lambda tx: tx.run("end_session", {"digest": digest}) and None)
 
     async def note_failure(self, kind: str, window: float = 300.0) -> int:
         """Count a failed redemption or login; returns how many stand in the last ``window`` s."""

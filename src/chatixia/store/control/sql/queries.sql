@@ -258,12 +258,53 @@ SELECT person FROM logins WHERE digest = :digest AND expires > :now
 DELETE FROM logins WHERE digest = :digest RETURNING person, role, ns, expires
 -- name: drop_logins
 DELETE FROM logins WHERE expires <= :now
+-- name: drop_logins_of
+DELETE FROM logins WHERE person = :person
+-- name: put_person
+INSERT INTO people (id, role, created, subject) VALUES (:id, :role, :now, :subject)
+-- name: person
+SELECT id, role, created, password, subject, last_login, 0 FROM people WHERE id = :id
+-- name: person_by_subject
+SELECT id FROM people WHERE subject = :subject
+-- name: people
+SELECT id, role, created, password, subject, last_login,
+  (SELECT count(*) FROM sessions WHERE person = people.id AND expires > :now)
+FROM people WHERE id > :after ORDER BY id LIMIT :limit
+-- name: count_people
+SELECT count(*) FROM people
+-- name: set_role
+UPDATE people SET role = :role WHERE id = :id
+-- name: set_password
+UPDATE people SET password = :password WHERE id = :id
+-- name: logged_in
+UPDATE people SET last_login = :now WHERE id = :id
+-- name: remove_person
+DELETE FROM people WHERE id = :id
 -- name: put_session
-INSERT INTO sessions VALUES (:digest, :person, :role, :ns, :expires)
+INSERT INTO sessions (digest, person, role, ns, expires, id, page, method, created, last_used,
+  origin, browser) VALUES (:digest, :person, :role, :ns, :expires, :id, :page, :method, :created,
+  :last_used, :origin, :browser)
 -- name: session
-SELECT digest, person, role, ns, expires FROM sessions WHERE digest = :digest AND expires > :now
+SELECT s.digest, s.person, p.role, s.ns, s.expires, s.id, s.page, s.method, s.created, s.last_used,
+  s.origin, s.browser FROM sessions s JOIN people p ON p.id = s.person WHERE s.digest = :digest AND s.expires > :now
+-- name: sessions
+SELECT s.digest, s.person, p.role, s.ns, s.expires, s.id, s.page, s.method, s.created, s.last_used,
+  s.origin, s.browser FROM sessions s JOIN people p ON p.id = s.person WHERE s.id > :after AND s.expires > :now ORDER BY s.id LIMIT :limit
+-- name: sessions_of
+SELECT s.digest, s.person, p.role, s.ns, s.expires, s.id, s.page, s.method, s.created, s.last_used,
+  s.origin, s.browser FROM sessions s JOIN people p ON p.id = s.person WHERE s.person = :person AND s.id > :after AND s.expires > :now ORDER BY s.id LIMIT :limit
+-- name: touch_session
+UPDATE sessions SET last_used = :now WHERE id = :id
 -- name: end_session
-DELETE FROM sessions WHERE digest = :digest
+DELETE FROM sessions WHERE id = :id AND (:person = '' OR person = :person) RETURNING person
+-- name: end_sessions
+DELETE FROM sessions WHERE person = :person AND id <> :keep
+-- name: trim_sessions_of
+DELETE FROM sessions WHERE digest IN (SELECT digest FROM sessions WHERE person = :person
+  ORDER BY created DESC LIMIT -1 OFFSET :keep)
+-- name: trim_sessions
+DELETE FROM sessions WHERE (SELECT count(*) FROM sessions) > :keep
+  AND digest = (SELECT digest FROM sessions ORDER BY last_used LIMIT 1)
 -- name: drop_sessions
 DELETE FROM sessions WHERE expires <= :now
 

@@ -255,5 +255,5 @@ async def test_a_path_is_not_down_because_the_engine_is_late():
         await pass_time(alice, clock, 12)
         assert not alice.listener.detached
         answer.set()
-        await pass_time(alice, clock, 3)
+        await pass_time(alice, clock, 6)
         assert alice.listener.detached == ["bob"]

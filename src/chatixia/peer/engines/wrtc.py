@@ -23,6 +23,7 @@ import webrtc
 from chatixia.core.sdp import DEFAULT_MAX_MESSAGE, MAX_MESSAGE, strip
 from chatixia.world import REAL, World, process_id
 
+from . import wrtc_stats
 from .base import (
     Candidate,
     Channel,
@@ -32,10 +33,10 @@ from .base import (
     IceServer,
     PathStats,
     RefusalReason,
-    tier_of,
 )
 from .hosts import has_address
 from .wrtc_channel import WrtcChannel
+from .wrtc_owned import OwnedConnection
 
 PINNED: Final = "0.1.0"
 """The release whose inside ``wrtc_channel`` knows; with any other the public way is used."""
@@ -113,6 +114,8 @@ class WrtcConnection(Connection):
         """The selected pair by the engine's own report."""
         try:
             with self._guarded("closed"):
+                if self._quick:
+                    return await wrtc_stats.read(self.native)
                 return _path(await self.native.get_stats())
         except EngineRefused:
             return None
@@ -250,7 +253,7 @@ class WrtcEngine(Engine):
         certificate = await self._valid_certificate()
         chosen = configuration(ice_servers, relay_only, certificate)
         try:
-            pc = webrtc.RTCPeerConnection(chosen)
+            pc = (OwnedConnection if self._quick else webrtc.RTCPeerConnection)(chosen)
         except (webrtc.PythonWebRTCExceptionBase, TypeError, ValueError) as error:
             raise EngineRefused("bad_description", str(error)) from None
         connection = WrtcConnection(pc, certificate, self._quick, relay_only)
@@ -303,25 +306,4 @@ def _path(report: webrtc.RTCStatsReport) -> PathStats | None:
         return None
     local = cast("webrtc.RTCIceCandidateStats", report[pair.local_candidate_id])
     remote = cast("webrtc.RTCIceCandidateStats", report[pair.remote_candidate_id])
-    kinds = str(local.candidate_type), str(remote.candidate_type)
-    rtt = pair.current_round_trip_time
-    return PathStats(
-        tier=tier_of(*kinds),
-        local=kinds[0],
-        remote=kinds[1],
-        local_addr=_where(local),
-        remote_addr=_where(remote),
-        rtt_ms=None if rtt is None else rtt * 1000,
-        bytes_sent=pair.bytes_sent or 0,
-        bytes_received=pair.bytes_received or 0,
-        last_answer=float(pair.responses_received or 0)
-        + (pair.last_packet_received_timestamp or 0),
-        relay=str(local.relay_protocol or "") if kinds[0] == "relay" else "",
-    )
-
-
-def _where(candidate: webrtc.RTCIceCandidateStats) -> str:
-    host = candidate.address or ""
-    if not host:  # of a peer-reflexive one that was not signaled: the engine tells no more
-        return ""
-    return f"[{host}]:{candidate.port}" if ":" in host else f"{host}:{candidate.port}"
+    return wrtc_stats.path_stats(pair, local, remote)

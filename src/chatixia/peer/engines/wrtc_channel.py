@@ -8,11 +8,12 @@ from typing import Any, cast
 import webrtc
 
 from .base import Channel, Data, EngineRefused
+from .wrtc_owned import Owned, owned
 
 _readers: dict[int, Callable[[Data], None]] = {}
 
 
-class _Quick(webrtc.RTCDataChannel):
+class _Quick(Owned, webrtc.RTCDataChannel):
     """A data channel whose frames skip the event machinery: half the CPU of a small round trip.
 
     The library builds an event object per frame and walks its roots twice per ``send``; measured
@@ -31,10 +32,8 @@ class _Quick(webrtc.RTCDataChannel):
         else:
             super()._deliver(state, name, args, primary=primary)
 
-    @staticmethod
-    def _changes_activity(name: str) -> bool:
-        # Our handlers keep the channel rooted; only opening and closing can change that.
-        return name not in ("message", "_sent")
+
+owned(_Quick)
 
 
 class WrtcChannel(Channel):
@@ -45,12 +44,12 @@ class WrtcChannel(Channel):
         raw.binary_type = "arraybuffer"
         self.native, self._limit, self._quick = raw, limit, quick
         self._max = 0
-        raw.on("message", lambda event: self._receive(cast("Data", event.data)))
-        raw.on("close", self.ended)
-        raw.on("bufferedamountlow", self._drained)
         if quick:
             raw.__class__ = _Quick
             _readers[id(raw)] = self._receive
+        raw.on("message", lambda event: self._receive(cast("Data", event.data)))
+        raw.on("close", self.ended)
+        raw.on("bufferedamountlow", self._drained)
         self.send = self._sender(_push(raw, quick))
 
     def _sender(self, push: Callable[[bytes], object]) -> Callable[[bytes], None]:

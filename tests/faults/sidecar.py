@@ -269,6 +269,12 @@ FAULTS: list[Fault] = [
         ),
     ),
     Fault(
+        "sidecar-found-late",
+        "a sidecar that is back is found soon",
+        {"chatixia.sidecar.client:pause_after": always(2.0)},
+        (f"{AT}/test_client.py::test_a_sidecar_that_is_back_is_found_soon",),
+    ),
+    Fault(
         "sidecar-late-hello",
         "requests that come with the answer to hello are answered",
         {"chatixia.sidecar.client:SidecarClient._greeted": later},

@@ -11,7 +11,7 @@ import pytest
 from chatixia.errors import DeadlineExceeded, Denied, MeshError, SkillFailed, Unavailable
 from chatixia.sidecar import client as program_end
 from chatixia.sidecar import proof, sockets
-from chatixia.sidecar.client import SidecarClient, decoded, encoded
+from chatixia.sidecar.client import SidecarClient, decoded, encoded, pause_after
 from chatixia.wire import ipc
 from chatixia.wire.ipc_events import IpcStatus
 from chatixia.world import REAL
@@ -113,6 +113,16 @@ async def test_a_sidecar_that_says_nothing_costs_a_call_its_time_and_no_more(
         call.cancel()
         await until(lambda: rig.server._program and not len(rig.server._program._runner))
         await end.stop()
+
+
+def test_a_sidecar_that_is_back_is_found_soon():
+    """Its start takes most of a second: with doubled pauses it was found as much later again."""
+    at, tries = 0.0, 0
+    while at < 30:
+        pause = pause_after(at)
+        assert pause <= min(1.0, max(0.05, at / 8))
+        at, tries = at + pause, tries + 1
+    assert tries < 70
 
 
 async def test_an_error_is_the_same_class_here(tmp_path: Path):

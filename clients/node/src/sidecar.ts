@@ -58,17 +58,17 @@ export class Sidecar {
 
   /** Stay connected, until `close` or a refusal. */
   async stay(): Promise<void> {
-    for (let pause = 0; !this.#stopped; ) {
+    for (let since = Date.now(); !this.#stopped; ) {
       try {
         const line = await open(this.#path, (event, bytes) => this.#receive(line, event, bytes));
         await this.#greet(line);
-        pause = 0;
         await line.ended;
+        since = Date.now();
         this.#lost();
       } catch (error) {
         if (error instanceof MeshError && !error.retryable) return this.#refuse(error);
-        pause = Math.min(LONGEST_PAUSE_MS, Math.max(FIRST_PAUSE_MS, 2 * pause));
-        await this.#woken(pause);
+        // What comes back is found with little more than an eighth of its absence.
+        await this.#woken(Math.min(LONGEST_PAUSE_MS, Math.max(FIRST_PAUSE_MS, (Date.now() - since) / 8)));
       }
     }
   }

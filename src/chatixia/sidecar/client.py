@@ -162,7 +162,7 @@ class SidecarClient:
             self.line.transport.abort()
 
     async def _stay(self) -> None:
-        pause = 0.0
+        pause, since = 0.0, self._world.monotonic()
         while not self._stopped:
             await asyncio.sleep(pause)
             try:
@@ -175,10 +175,10 @@ class SidecarClient:
                 return
             except (OSError, TimeoutError) as error:
                 log.debug("the sidecar is not there: %s", error)
-                pause = min(LONGEST_PAUSE_S, max(FIRST_PAUSE_S, 2 * pause))
+                pause = pause_after(self._world.monotonic() - since)
                 continue
-            pause = 0.0
             await line.ended
+            pause, since = 0.0, self._world.monotonic()
             self._lost()
 
     async def _connect(self) -> ClientLine:
@@ -363,6 +363,12 @@ class SidecarClient:
                 command.waiter.set_exception(DeadlineExceeded())
         if self._open:
             self._sweep = asyncio.get_running_loop().call_later(LATE_S, self._expire)
+
+
+def pause_after(away: float) -> float:
+    """Seconds until the next try to connect, ``away`` seconds after the connection was lost: an
+    eighth of that. So what comes back is found with little more than an eighth of its absence."""
+    return min(LONGEST_PAUSE_S, max(FIRST_PAUSE_S, away / 8))
 
 
 def encoded(value: Any) -> msgspec.Raw:

@@ -314,7 +314,7 @@ def test_the_map_names_files_of_every_package():
     assert not list(misnamed_files(text)), "see The files in docs/architecture.md"
     breach = text.replace("`membership` chains", "`memberships` chains")
     assert list(misnamed_files(breach)) == ["core/memberships.py"]
-    assert list(misnamed_files(f"{text}\n| `gateway` | `mcp` |\n")) == ["gateway"]
+    assert list(misnamed_files(f"{text}\n| `tunnel` | `door` |\n")) == ["tunnel"]
 
 
 def test_the_recipes_name_files_that_are_there():

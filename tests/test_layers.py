@@ -403,6 +403,9 @@ FOLDERS: dict[str, dict[str, tuple[str, ...]]] = {
         "mesh": ("ports", "records", "timers", "artifacts", "sessions", "tasks"),
         "driver": ("engines", "links", "control", "mesh"),
     },
+    "gateway": {
+        "mcp": (),
+    },
     "assembly": {
         "profile": (),
         "remote": ("profile",),

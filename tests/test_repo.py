@@ -152,6 +152,7 @@ OPTIONAL = {
     "peer/engines/aiortc.py": "aiortc",
     "agent/model/library/anthropic.py": "anthropic",
     "agent/model/library/": "model",
+    "gateway/mcp/": "mcp",
 }
 """The files, and whole folders, that may need an extra, and which."""
 THERE = {"client/artifact.py": {"pydantic_core"}}

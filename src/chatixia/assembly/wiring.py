@@ -75,6 +75,11 @@ class InProcessConnection:
         """Whether the login stands."""
         return self._login.up
 
+    def on_listed(self, callback: Callable[[str], None]) -> None:
+        """Call ``callback`` with the id of each agent that comes, goes or serves other skills; with
+        "" where any may have, as after a login."""
+        self._login.on_listed = callback
+
     async def start(self) -> None:
         """Open links and begin to log in; does not wait for the registry."""
         self._started = True

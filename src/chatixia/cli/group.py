@@ -57,6 +57,12 @@ def _stubs() -> click.Command:
     return stubs
 
 
+def _mcp() -> click.Command:
+    from .mcp import mcp
+
+    return mcp
+
+
 def _agents() -> click.Command:
     from .agents import agents
 
@@ -233,6 +239,7 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
     "Doors": {
         "sidecar": Entry(_sidecar, "Run the peer of a program in any language"),
         "stubs": Entry(_stubs, "Write an agent's skills as typed classes"),
+        "mcp": Entry(_mcp, "Show the mesh's skills as tools to an MCP host"),
     },
     "Setting up": {
         "validate": Entry(_validate, "Check an agent's files"),

@@ -8,13 +8,11 @@ from typing import Any
 import pytest
 
 from chatixia.agent.context import Ctx
-from chatixia.agent.model.mesh_tools import MAX_MATCHES, SPECS, matches, mesh_tools
+from chatixia.agent.model.mesh_tools import SPECS, mesh_tools
 from chatixia.agent.model.words import ToolCall, ToolOutcome
 from chatixia.core.tool_names import CALL, DELEGATE, DESCRIBE, FIND, MESH_TOOLS
 from chatixia.errors import Denied
 from chatixia.wire.events import AgentEvent
-from chatixia.wire.peer import SkillInfo
-from chatixia.wire.registry import AgentRecord, Capabilities
 from tests.agent.loopback import Net
 from tests.agent.model.requests import ADA, ctx_of, incoming
 from tests.agent.served import Served
@@ -155,28 +153,3 @@ def test_effects_and_names():
     assert tuple(spec.name for spec in SPECS) == MESH_TOOLS
     effects = {spec.name: spec.effect for spec in SPECS}
     assert effects == {FIND: "read", DESCRIBE: "read", CALL: "call", DELEGATE: "write"}
-
-
-def record(name: str, *skills: SkillInfo, **more: Any) -> AgentRecord:
-    return AgentRecord(name, skills=list(skills), **more)
-
-
-def test_a_thousand_skills_are_a_short_list():
-    many = [record(f"a{n}", SkillInfo("translate", "x" * 1024)) for n in range(1000)]
-    best = record("zz", SkillInfo("translate", "Finnish poems"))
-    lines = matches([*many, best], "translate finnish", "me")
-    assert lines[0]["agent"] == "zz"
-    assert len(lines) == MAX_MATCHES
-    assert len(json.dumps(lines)) < 16 * 1024
-
-
-def test_who_is_away_and_the_asker_itself_are_not_in_it():
-    agents = [
-        record("me", SkillInfo("x")),
-        record("off", SkillInfo("x"), health="offline"),
-        record("plain", capabilities=Capabilities(skills=["x"])),
-        record("talker", description="Knows x."),
-        record("other", SkillInfo("y")),
-    ]
-    assert [line["agent"] for line in matches(agents, "x", "me")] == ["plain", "talker"]
-    assert len(matches(agents, "", "me")) == 3

@@ -267,6 +267,8 @@ async def test_each_push_goes_to_whom_it_concerns():
     async with front() as door, logged_in(door) as made:
         links, mesh, configs = [], [], []
         made.on_signal, made.on_push, made.on_config = links.append, mesh.append, configs.append
+        listed: list[str] = []
+        made.on_listed = listed.append
         frames = [
             Offer("weather", "v=0", "alice"),
             PeerJoined(PeerInfo("bob")),
@@ -290,6 +292,7 @@ async def test_each_push_goes_to_whom_it_concerns():
         ]
         assert [type(frame) for frame in mesh] == [PeerJoined, PeerLeft, PeerJoined, TaskHint]
         assert configs[0].token == "t"
+        assert listed == ["bob", "bob", ""]
 
 
 async def test_only_the_owners_revocation_counts():

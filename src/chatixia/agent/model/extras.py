@@ -9,6 +9,7 @@ from chatixia.errors import MissingExtra
 _WHAT: Final = {
     "model": "The part for models is",
     "anthropic": "The part for models of anthropic is",
+    "mcp": "The part for MCP is",
 }
 _CURE: Final = (
     "not installed; install it with: uv tool install '.[{0}]' in a checkout, or, in the environment"

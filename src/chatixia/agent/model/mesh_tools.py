@@ -6,8 +6,7 @@ carries the path of the request that the model answers, and the receiver judges.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -15,12 +14,12 @@ import msgspec
 from chatixia.agent.arguments import refusal
 from chatixia.agent.context import Ctx
 from chatixia.client import references
+from chatixia.client.matching import matches
 from chatixia.client.reply import Reply
 from chatixia.client.value import encode
 from chatixia.core.tool_names import CALL, DELEGATE, DESCRIBE, FIND
 from chatixia.errors import BadArguments, MeshError, OutcomeUnknown, UnknownSkill
 from chatixia.wire.events import AgentEvent, excerpt
-from chatixia.wire.registry import AgentRecord
 
 from .own_tools import failed
 from .words import ToolCall, ToolOutcome, ToolSpec
@@ -29,9 +28,6 @@ Emit = Callable[[AgentEvent], Awaitable[None]]
 
 CALL_S: Final = 120.0
 """How long a model waits for another agent, at most; never beyond its own asker's deadline."""
-MAX_MATCHES: Final = 20
-MAX_ABOUT: Final = 240
-"""Characters of a description in a list."""
 
 Word = Annotated[str, msgspec.Meta(max_length=128)]
 Text = Annotated[str, msgspec.Meta(max_length=64 * 1024)]
@@ -208,30 +204,3 @@ def _answer(reply: Reply) -> dict[str, Any]:
 def mesh_tools(ctx: Ctx, emit: Emit) -> list[MeshTool]:
     """The four, for the request of ``ctx``."""
     return [MeshTool(spec, ctx, emit) for spec in SPECS]
-
-
-def matches(agents: Iterable[AgentRecord], query: str, me: str) -> list[dict[str, str]]:
-    """Skills of others that ``query`` fits, the best first, and agents that fit without one."""
-    words = set(re.findall(r"\w+", query.lower()))
-    ranked: list[tuple[int, int, dict[str, str]]] = []
-    for agent in agents:
-        if agent.agent_id == me or agent.health != "active":
-            continue
-        for line in _lines(agent):
-            text = " ".join((*line.values(), agent.description)).lower()
-            hits = sum(word in text for word in words)
-            if hits or not words:
-                ranked.append((-hits, len(ranked), line))
-    return [line for _, _, line in sorted(ranked, key=lambda one: one[:2])[:MAX_MATCHES]]
-
-
-def _lines(agent: AgentRecord) -> list[dict[str, str]]:
-    """One for each skill, or one for an agent that has none."""
-    listed = [(skill.name, skill.description) for skill in agent.skills]
-    listed = listed or [(name, "") for name in agent.capabilities.skills]
-    if not listed:
-        return [{"agent": agent.agent_id, "description": agent.description[:MAX_ABOUT]}]
-    return [
-        {"agent": agent.agent_id, "skill": name, "description": about[:MAX_ABOUT]}
-        for name, about in listed
-    ]

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     import uvicorn
 
-    from chatixia.registry.web.guard import HostGuard
     from chatixia.registry.web.unproved import UnprovedConnections
 
 GRACE_SECONDS: Final = 2
@@ -25,7 +24,7 @@ MOST_CONNECTIONS: Final = 8192
 
 
 def make_server(
-    app: HostGuard, unproved: UnprovedConnections, tls: Path | None, ping: tuple[float, float]
+    app: Any, unproved: UnprovedConnections, tls: Path | None, ping: tuple[float, float]
 ) -> Any:
     """A server for one application. ``tls``: the folder with key and certificate, None in clear;
     ``ping``: seconds between a socket's pings, and until one without an answer ends it.

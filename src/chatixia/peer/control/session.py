@@ -42,6 +42,7 @@ from chatixia.wire.signaling import (
     Goodbye,
     Heartbeat,
     PeerJoined,
+    PeerLeft,
     PeerList,
     Ping,
     Pong,
@@ -95,7 +96,8 @@ class Signaling:
 
     Callbacks, all on the loop: ``on_push`` and ``on_state`` (mesh), ``on_signal`` and ``on_up``
     (links), ``on_config``, ``on_revoked`` (after a revocation was verified and kept),
-    ``on_fault`` (the login ended for good). ``relay``: what else goes over the socket.
+    ``on_fault`` (the login ended for good), ``on_listed`` (an agent came, went or serves other
+    skills: its id, "" where any may have). ``relay``: what else goes over the socket.
     """
 
     def __init__(
@@ -119,6 +121,7 @@ class Signaling:
         self.on_config: Callable[[Config], None] = _ignore
         self.on_revoked: Callable[[], None] = _ignore
         self.on_fault: Callable[[MeshError], None] = _ignore
+        self.on_listed: Callable[[str], None] = _ignore
         self.urls = list(me.registries)
         self.url = self.urls[0] if self.urls else ""
         self.refusal: MeshError | None = None
@@ -452,9 +455,14 @@ class Signaling:
         if isinstance(frame, MESH_FRAMES):
             self.on_push(frame)
         match frame:
+            case PeerJoined():
+                self.on_listed(frame.peer.id)
+            case PeerLeft():
+                self.on_listed(frame.peer_id)
             case PeerList():
                 for info in frame.peers:
                     self.on_push(PeerJoined(info))
+                self.on_listed("")
             case Config():
                 self._configured(frame)
             case RevokedPush():

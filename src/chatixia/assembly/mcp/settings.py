@@ -1,0 +1,37 @@
+"""The settings of a host for a gateway with these options."""
+
+from __future__ import annotations
+
+from chatixia.assembly.profile.profile import Profile
+
+from . import tokens
+from .hosts import HostServer, by_command, snippet
+from .process import McpOptions, address, in_brackets
+
+__all__ = ["server_for", "snippet"]
+
+
+def server_for(host: str, options: McpOptions) -> HostServer:
+    """How ``host`` reaches it: over HTTP with a token of its own, else by command.
+
+    Raises ConfigError.
+    """
+    snippet(host, HostServer())  # a host that is not known gets no token
+    if not options.http:
+        return by_command(arguments(options))
+    at, port = address(options.http)
+    token = tokens.token(Profile.open(options.mesh), options.name or host)
+    return HostServer(url=f"http://{in_brackets(at)}:{port}/mcp", token=token)
+
+
+def arguments(options: McpOptions) -> list[str]:
+    """The words that say the same to ``chatixia mcp``."""
+    words = [word for pattern in options.patterns for word in ("--skills", pattern)]
+    words += ["--all"] if options.all else []
+    for flag, value in (
+        ("--agent", options.agent),
+        ("--name", options.name),
+        ("--mesh", options.mesh),
+    ):
+        words += [flag, value] if value else []
+    return [*words, *(["--timeout", f"{options.timeout:g}"] if options.timeout != 120 else [])]

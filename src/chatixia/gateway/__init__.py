@@ -1,0 +1,1 @@
+"""The outside world: other protocols, each in a folder of its own, as clients of the mesh."""

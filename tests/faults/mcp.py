@@ -1,0 +1,173 @@
+"""Faults in the gateway of MCP: who comes in, what a host hears and gets, and what it leaves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .breaks import Fault, always, value
+
+ACC = "tests/acceptance/test_mcp.py"
+AT = "tests/gateway/mcp"
+GATE = "chatixia.gateway.mcp"
+
+
+def nothing(original: Any) -> Any:
+    """Do nothing at all."""
+    return lambda *args, **kwargs: None
+
+
+def unlisted(original: Any) -> Any:
+    """Hear nothing of who comes and goes."""
+    return lambda self, agent: None
+
+
+def by_nobody(original: Any) -> Any:
+    """Call in the gateway's own name."""
+
+    def mesh(self: Any, caller: str) -> Any:
+        from chatixia.client.mesh import Mesh
+
+        return Mesh(self._context)
+
+    return mesh
+
+
+def shielded(original: Any) -> Any:
+    """Let a call go on that nobody waits for."""
+
+    async def value_of(self: Any, *args: Any) -> Any:
+        import asyncio
+
+        return await asyncio.shield(asyncio.ensure_future(original(self, *args)))
+
+    return value_of
+
+
+def anyone(original: Any) -> Any:
+    """Ask for no credential."""
+    return lambda self, scope: "http"
+
+
+def first_of_all(original: Any) -> Any:
+    """Give what was kept for whoever."""
+
+    def get(self: Any, caller: str, uri: str) -> Any:
+        for resources in self._callers.values():
+            if uri in resources:
+                return resources[uri]
+        return original(self, caller, uri)
+
+    return get
+
+
+def verbatim(original: Any) -> Any:
+    """Tell a host an exception's own text."""
+
+    async def plain(work: Any) -> Any:
+        return await work
+
+    return plain
+
+
+def endless(original: Any) -> Any:
+    """Put everything on one page, and say that there is no other."""
+    return lambda ordered, cursor: (list(ordered)[:200], None)
+
+
+FAULTS: list[Fault] = [
+    Fault(
+        "mcp-no-site",
+        "Host and Origin are checked on each address",
+        {f"{GATE}.guard:McpGuard._check_site": nothing},
+        (f"{AT}/test_guard.py::test_who_is_refused", f"{ACC}::test_who_is_refused_over_http"),
+    ),
+    Fault(
+        "mcp-no-token",
+        "only a host with a token of this gateway comes in",
+        {f"{GATE}.guard:McpGuard._holder": anyone},
+        (
+            f"{AT}/test_guard.py::test_who_is_refused",
+            f"{AT}/test_http.py::test_a_connection_is_of_the_credential_that_opened_it",
+            f"{ACC}::test_who_is_refused_over_http",
+        ),
+    ),
+    Fault(
+        "mcp-anyones-resource",
+        "what is kept for one host is not another's",
+        {f"{GATE}.resource_store:ResourceStore.get": first_of_all},
+        (
+            f"{AT}/test_resource_store.py::test_another_caller_finds_nothing",
+            f"{AT}/test_http.py::test_what_is_kept_for_one_is_not_read_by_another",
+        ),
+    ),
+    Fault(
+        "mcp-not-live",
+        "a tool appears and vanishes with its agent, within a second",
+        {f"{GATE}.catalog:MeshCatalog.changed": unlisted},
+        (
+            f"{AT}/test_server.py::test_tools_come_and_go_in_the_older_era",
+            f"{AT}/test_server.py::test_tools_come_and_go_in_the_newer_era",
+            f"{ACC}::test_a_host_calls_skills_and_sees_them_come_and_go",
+        ),
+    ),
+    Fault(
+        "mcp-no-path",
+        "the host that calls stands on the path",
+        {f"{GATE}.callers:MeshCallers.mesh": by_nobody},
+        (
+            f"{AT}/test_server.py::test_a_skill_is_a_tool_and_the_host_is_on_its_path",
+            f"{ACC}::test_who_calls_is_on_the_path_and_what_is_large_is_a_resource",
+        ),
+    ),
+    Fault(
+        "mcp-goes-on",
+        "a call that its host left is cancelled at the far agent",
+        {f"{GATE}.calls:ToolCalls._value": shielded},
+        (
+            f"{AT}/test_server.py::test_a_host_that_leaves_a_call_cancels_the_skill",
+            f"{ACC}::test_a_host_that_leaves_in_mid_call_cancels_the_far_skill",
+        ),
+    ),
+    Fault(
+        "mcp-host-unnoticed",
+        "a host that is gone ends its gateway, and with it what it asked for",
+        {f"{GATE}.stdio:HostReader._hand_over": nothing},
+        (
+            f"{AT}/test_stdio.py::test_a_server_speaks_over_two_pipes_until_the_host_leaves",
+            f"{ACC}::test_a_host_that_is_killed_in_mid_call_cancels_the_far_skill",
+        ),
+    ),
+    Fault(
+        "mcp-first-page",
+        "all skills are listed, page by page",
+        {f"{GATE}.tools:after": endless, f"{GATE}.resources:after": endless},
+        (
+            f"{AT}/test_tools.py::test_all_of_a_thousand_come_in_pages",
+            f"{ACC}::test_a_thousand_skills_are_three_tools_or_pages",
+        ),
+    ),
+    Fault(
+        "mcp-large-inline",
+        "a result above its bound is a resource",
+        {f"{GATE}.results:MAX_TEXT": value(1 << 40)},
+        (f"{AT}/test_server.py::test_a_large_result_is_a_resource",),
+    ),
+    Fault(
+        "mcp-unjudged",
+        "arguments are judged before anything leaves",
+        {f"{GATE}.arguments:check": nothing},
+        (f"{AT}/test_arguments.py::test_what_does_not_fit_is_named",),
+    ),
+    Fault(
+        "mcp-verbatim",
+        "a host hears a code and a sentence, never an exception's text",
+        {f"{GATE}.server:_plain": verbatim},
+        (f"{AT}/test_server.py::test_a_defect_of_ours_is_told_without_its_text",),
+    ),
+    Fault(
+        "mcp-clear",
+        "beyond this machine it listens only by a word",
+        {"chatixia.assembly.mcp.process:check_address": always(None)},
+        ("tests/assembly/mcp/test_process.py::test_beyond_this_machine_only_by_a_word",),
+    ),
+]

@@ -6,6 +6,8 @@ import { errors } from "./errors.js";
 import { type Event, MAX_LINE } from "./wire.js";
 
 const PROOF_MS = 5_000;
+/** How long what was written last has to leave. */
+const CLOSE_MS = 1_000;
 /** Hears an event, and how many bytes its line has. */
 export type Hear = (event: Event, bytes: number) => void;
 
@@ -78,7 +80,10 @@ export async function open(path: string, hear: Hear): Promise<Line> {
   const line = {
     ended: new Promise<void>((resolve) => socket.once("close", resolve)),
     send: write(socket),
-    close: () => void socket.end(() => socket.destroy()),
+    close: () => {
+      process.nextTick(() => socket.destroySoon()); // after what this turn has sent
+      setTimeout(() => socket.destroy(), CLOSE_MS).unref();
+    },
   };
   return new Promise((resolve, reject) => {
     let proves: ((event: Event) => boolean) | undefined;

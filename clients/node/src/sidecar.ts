@@ -45,6 +45,8 @@ export class Sidecar {
   readonly #waiting = new Set<() => void>();
   readonly #path: string;
   readonly #owner: Owner;
+  #connection: Line | undefined;
+  /** The connection, once hello was answered. */
   #line: Line | undefined;
   #numbers = 0;
   #refusal: MeshError | undefined;
@@ -61,6 +63,8 @@ export class Sidecar {
     for (let since = Date.now(); !this.#stopped; ) {
       try {
         const line = await open(this.#path, (event, bytes) => this.#receive(line, event, bytes));
+        this.#connection = line;
+        if (this.#stopped) return line.close();
         await this.#greet(line);
         await line.ended;
         since = Date.now();
@@ -78,7 +82,10 @@ export class Sidecar {
       const late = setTimeout(line.close, HELLO_S * 1000);
       const id = this.#register(Infinity, undefined, (error, result) => {
         clearTimeout(late);
-        if (!result) return reject(error);
+        if (!result) {
+          line.close();
+          return reject(error);
+        }
         this.#greeted(line, result.value as Welcome);
         resolve();
       });
@@ -119,7 +126,7 @@ export class Sidecar {
   /** Hang up; what is open ends. */
   close(): void {
     this.#stopped = true;
-    this.#line?.close();
+    this.#connection?.close();
     this.#line = undefined;
     this.#endAll("This process is stopping.");
     this.#wake();

@@ -52,6 +52,16 @@ test("a call waits for the sidecar no longer than it may", async (context) => {
   await assert.rejects(far.call("x"), errors.Unavailable);
 });
 
+test("a sidecar that does not answer is given up, and nothing stays open", async (context) => {
+  const fake = await FakeSidecar.start(context);
+  fake.answers.hello = undefined;
+  await assert.rejects(connect({ socket: fake.socket, timeout: 0.2 }), errors.Unavailable);
+  await fake.line("hello");
+  const [socket] = fake.sockets;
+  if (!socket.closed) await new Promise((resolve) => socket.once("close", resolve));
+  assert.equal(fake.sockets.length, 1);
+});
+
 test("a refusal is for good", async (context) => {
   const fake = await FakeSidecar.start(context);
   fake.answers.hello = { code: "bad_config", message: "This is another's sidecar." };
@@ -74,8 +84,10 @@ test("after close nothing is open", async (context) => {
   const { fake, mesh } = await joined(context);
   const call = mesh.agent("far").call("x");
   await fake.line("call");
+  mesh.agent("far").call("last").catch(() => undefined);
   mesh.close();
   await assert.rejects(call, /stopping/);
+  assert.equal((await fake.line("call")).payload.skill, "last");
   await assert.rejects(mesh.agent("far").call("x"), errors.Unavailable);
 });
 

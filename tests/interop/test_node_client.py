@@ -9,14 +9,17 @@ import re
 import subprocess
 import tarfile
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 import chatixia
 from chatixia.errors import TABLE
 from chatixia.wire import ipc
+from chatixia.wire.ipc_events import commands
 from scripts import node_errors
-from tests.interop.node_client import SOURCE, built, node
+from tests.interop.node_client import SOURCE, built, node, unable
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "ipc" / "events.jsonl"
 KIB = 1024
@@ -25,6 +28,11 @@ MODULES = {path.stem for path in (SOURCE / "src").glob("*.ts")}
 PACKED = {"package.json", "README.md", "LICENSE"} | {
     f"dist/{name}{end}" for name in MODULES for end in (".js", ".d.ts")
 }
+SAID = set(
+    "hello call stream any ask skills ping agents status submit task watch verb cancel credit fetch"
+    " release reply fail item progress proof".split()
+)
+"""Every command but those of the described contract, and `serve`, which hello says too."""
 QUIET = {"npm_config_audit": "false", "npm_config_fund": "false", "npm_config_offline": "true"}
 
 
@@ -40,15 +48,38 @@ def run(*command: str, cwd: Path, **env: str) -> str:
     return done.stdout
 
 
-def test_its_own_tests_pass():
+def test_without_node_a_sentence_says_what_is_skipped(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PATH", "")
+    assert unable() == "there is no Node here"
+    with pytest.raises(pytest.skip.Exception, match="there is no Node here: the tests"):
+        node()
+
+
+def unknown_fields(line: dict[str, Any]) -> set[str]:
+    """What of a line no command has. Raises where it is none."""
+    command = commands.decode(json.dumps(line).encode())
+    known = {field.encode_name for field in msgspec.structs.fields(type(command))} | {"type"}
+    payload = getattr(command, "payload", None)
+    if isinstance(payload, msgspec.Struct):
+        inner = {field.encode_name for field in msgspec.structs.fields(type(payload))}
+        return set(line) - known | set(line.get("payload", ())) - inner
+    return set(line) - known
+
+
+def test_its_own_tests_pass_and_its_lines_are_commands(tmp_path: Path):
     files = sorted(f"test/{path.name}" for path in SOURCE.glob("test/*.test.mjs"))
     words = ("--test", "--test-reporter=tap", *files)
-    shown = run(node(), *words, cwd=built(), GOLDEN=str(GOLDEN))
+    shown = run(node(), *words, cwd=built(), GOLDEN=str(GOLDEN), LINES=str(tmp_path))
     passed = re.search(r"^# pass (\d+)$", shown, re.M)
     written = sum(
         len(re.findall(r"^test\(", path.read_text(), re.M)) for path in SOURCE.glob("test/*.mjs")
     )
     assert passed and int(passed[1]) >= written > 25, shown
+    texts = [file.read_text() for file in tmp_path.iterdir()]
+    lines = [json.loads(line) for text in texts for line in text.splitlines()]
+    assert {line["type"] for line in lines} >= SAID
+    assert not [line for line in lines if unknown_fields(line)]
+    assert unknown_fields({"type": "call", "payload": {"target": "a", "time": 1}}) == {"time"}
 
 
 def test_its_errors_are_written_from_ours():

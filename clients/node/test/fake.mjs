@@ -1,11 +1,13 @@
 // A sidecar for these tests: it writes down what a program says, and says what the test wants.
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const NEVER_MS = 20_000;
+/** Where each line is kept that a program said, for whoever checks their form. */
+const KEPT = process.env.LINES && join(process.env.LINES, `${process.pid}.jsonl`);
 
 export class FakeSidecar {
   lines = [];
@@ -43,6 +45,7 @@ export class FakeSidecar {
   }
 
   #heard(line) {
+    if (KEPT) appendFileSync(KEPT, `${JSON.stringify(line)}\n`);
     this.lines.push(line);
     const answer = this.answers[line.type];
     const said = typeof answer === "function" ? answer(line) : answer;

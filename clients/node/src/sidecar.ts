@@ -60,19 +60,19 @@ export class Sidecar {
 
   /** Stay connected, until `close` or a refusal. */
   async stay(): Promise<void> {
-    for (let since = Date.now(); !this.#stopped; ) {
+    for (let since = performance.now(); !this.#stopped; ) {
       try {
         const line = await open(this.#path, (event, bytes) => this.#receive(line, event, bytes));
         this.#connection = line;
         if (this.#stopped) return line.close();
         await this.#greet(line);
         await line.ended;
-        since = Date.now();
+        since = performance.now();
         this.#lost();
       } catch (error) {
         if (error instanceof MeshError && !error.retryable) return this.#refuse(error);
         // What comes back is found with little more than an eighth of its absence.
-        await this.#woken(Math.min(LONGEST_PAUSE_MS, Math.max(FIRST_PAUSE_MS, (Date.now() - since) / 8)));
+        await this.#woken(Math.min(LONGEST_PAUSE_MS, Math.max(FIRST_PAUSE_MS, (performance.now() - since) / 8)));
       }
     }
   }

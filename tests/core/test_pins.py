@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatixia.core import pins
-from chatixia.core.pins import MemoryBook
+from chatixia.core.pins import MemoryBook, digest_of
 from chatixia.errors import BadChain, NameTaken, Revoked
 from chatixia.ids import is_agent_id
 from chatixia.wire.trust import Revocation, Signed
@@ -198,3 +198,14 @@ def test_a_free_name_is_a_name_and_free(length: int, used: int):
         assert made not in taken
         assert is_agent_id(made)
         taken.add(made)
+
+
+def test_who_knows_the_same_revocations_has_the_same_digest():
+    one, two = MemoryBook(), MemoryBook()
+    for book, names in ((one, "abc"), (two, "cab")):
+        for name in names:
+            book.revoke(Signed("", ""), Revocation("m", "default", name, 1, NOW, ord(name)))
+    assert digest_of(one.revocations) == digest_of(two.revocations) != digest_of({})
+    two.revoke(Signed("", ""), Revocation("m", "default", "a", 2, NOW, 1000))
+    assert digest_of(one.revocations) != digest_of(two.revocations)
+    assert [one.statements(ord("a")), one.statements(2000)] == [[Signed("", "")] * 2, []]

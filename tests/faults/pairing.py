@@ -1,4 +1,4 @@
-"""Planted faults of joining by a code. Loaded as ``faults.py`` is."""
+"""Planted faults of joining by a code, and of revocations among peers. Loaded as ``faults.py`` is."""
 
 from __future__ import annotations
 
@@ -40,6 +40,15 @@ def of_anybody(original: Any) -> Any:
         from chatixia.core.membership import check_chain
 
         return check_chain(chain, mesh=mesh, now=now, verify=verify)
+
+    return check
+
+
+def unsigned(original: Any) -> Any:
+    """Believe a revocation whoever signed it."""
+
+    def check(statement: Any, *, mesh: str, owner: bytes, verify: Any) -> Any:
+        return original(statement, mesh=mesh, owner=owner, verify=lambda *_: True)
 
     return check
 
@@ -104,5 +113,32 @@ FAULTS: list[Fault] = [
         "whom `approve --replace` replaces is out",
         {"chatixia.assembly.membership.approve:revoke": always(None)},
         (f"{PAIR}::test_a_name_that_a_machine_has_is_taken_over_by_replace_alone",),
+    ),
+    Fault(
+        "withheld-unnoticed",
+        "one informed peer informs the mesh without the registry",
+        {
+            "chatixia.peer.links.revocations:RevocationExchange.tell": always(None),
+            "chatixia.peer.links.revocations:RevocationExchange.compare": always(None),
+        },
+        (
+            "tests/peer/links/test_revocations.py::test_one_informed_peer_informs_all_over_open_links",
+            "tests/peer/links/test_revocations.py::test_what_was_withheld_comes_with_hello",
+            "tests/acceptance/test_withheld.py::test_one_informed_peer_ends_the_links_of_the_revoked_one_everywhere",
+        ),
+    ),
+    Fault(
+        "withheld-by-version",
+        "a version does not hide a revocation that was left out",
+        {"chatixia.peer.links.revocations:digest_of": always("")},
+        ("tests/peer/links/test_revocations.py::test_who_knows_the_same_sends_nothing",),
+    ),
+    Fault(
+        "revoked-by-anybody",
+        "a peer's word about another is the owner's or none",
+        {"chatixia.peer.control.revocations:check_revocation": unsigned},
+        (
+            "tests/peer/links/test_revocations.py::test_what_the_owner_did_not_sign_is_ignored_and_a_flood_is_not_read",
+        ),
     ),
 ]

@@ -29,6 +29,7 @@ STREAM: Final = "stream/1"
 STATUS: Final = "status/1"
 ARTIFACTS: Final = "artifacts/1"
 EVENTS: Final = "events/1"
+REVOCATIONS: Final = "revocations/1"
 STREAMING: Final = frozenset({STREAM, CREDIT})
 """A stream whose reader cannot say how much it takes has no bound."""
 

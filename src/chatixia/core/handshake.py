@@ -64,11 +64,17 @@ class HelloBinding(msgspec.Struct, frozen=True):
 
 
 def make_hello(
-    binding: HelloBinding, me: LocalIdentity, *, a: int = 0, policy: int = 0, revocations: int = 0
+    binding: HelloBinding,
+    me: LocalIdentity,
+    *,
+    a: int = 0,
+    policy: int = 0,
+    revocations: int = 0,
+    revoked: str = "",
 ) -> HelloFrame:
     """My first message on a connection; the counters are mine and unsigned."""
     hello = _hello(binding)
-    hello.a, hello.policy, hello.revocations = a, policy, revocations
+    hello.a, hello.policy, hello.revocations, hello.revoked = a, policy, revocations, revoked
     return HelloFrame(hello, signed.b64(me.sign(signed.LINK, signed.hello(hello))))
 
 

@@ -18,7 +18,7 @@ from chatixia.wire.peer import MAX_HELLO, Hello, HelloFrame
 from .capabilities import agree
 from .handshake import HelloBinding, check_hello, make_hello
 from .membership import Member
-from .pins import accept, version_of
+from .pins import accept, digest_of, version_of
 from .ports import LocalIdentity
 from .session import LINK_WINDOW
 
@@ -61,8 +61,11 @@ class HelloExchange:
         # Kept, for an engine forgets it when the peer closes: a hello that came before the close
         # must still be judged, or the end that is second to find a lie would not name it.
         self._certificate = certificate
-        revocations = version_of(self._me.book.revocations)
-        return encode(make_hello(self.binding, self._me, a=acked, revocations=revocations))
+        known = self._me.book.revocations
+        version, revoked = version_of(known), digest_of(known)
+        return encode(
+            make_hello(self.binding, self._me, a=acked, revocations=version, revoked=revoked)
+        )
 
     def receive(self, data: bytes | str) -> bool:
         """A message of the peer: True for its hello, the first; what follows waits.

@@ -8,6 +8,7 @@ high its serial, is ``name_taken``. The registry judges its directory by the sam
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal
 
@@ -31,7 +32,7 @@ class MemoryBook:
     def __init__(self) -> None:
         self.pins: dict[tuple[str, str], Pin] = {}
         self._revocations: dict[tuple[str, str], Revocation] = {}
-        self.statements: list[Signed] = []
+        self._statements: dict[tuple[str, str], tuple[int, Signed]] = {}
 
     @property
     def revocations(self) -> RevocationBook:
@@ -46,13 +47,18 @@ class MemoryBook:
         """See :class:`PinBook`."""
         self.pins.update({(pin.ns, pin.id): pin for pin in pins})
 
+    def statements(self, above: int = 0) -> list[Signed]:
+        """See :class:`PinBook`."""
+        rising = sorted(self._statements.values(), key=lambda entry: entry[0])
+        return [statement for version, statement in rising if version > above]
+
     def revoke(self, statement: Signed, revocation: Revocation) -> bool:
         """See :class:`PinBook`."""
         key = (revocation.ns, revocation.id)
         if not newer(revocation, self._revocations.get(key)):
             return False
         self._revocations[key] = revocation
-        self.statements.append(statement)
+        self._statements[key] = (revocation.version, statement)
         return True
 
 
@@ -156,6 +162,18 @@ def newer(new: Revocation, old: Revocation | None) -> bool:
 def version_of(revocations: Mapping[tuple[str, str], Revocation]) -> int:
     """The version of the revocation list: the highest in it, 0 for none; only ever rises."""
     return max((entry.version for entry in revocations.values()), default=0)
+
+
+def digest_of(revocations: RevocationBook) -> str:
+    """16 hex digits over a revocation list: the same for whoever knows the same, in whatever order
+    it was brought; empty for none. The highest version alone would hide one that was withheld."""
+    if not revocations:
+        return ""
+    entries = sorted((key, each.serial, each.version) for key, each in revocations.items())
+    flat: list[str | int | bytes] = []
+    for (ns, id_), serial, version in entries:
+        flat += [ns, id_, serial, version]
+    return hashlib.sha256(signed.fields(flat)).hexdigest()[:16]
 
 
 def free_name(name: str, taken: Iterable[str]) -> AgentId:

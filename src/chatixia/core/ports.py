@@ -77,6 +77,10 @@ class PinBook(Protocol):
         """Write pins, each over the one of its id."""
         ...
 
+    def statements(self, above: int = 0) -> list[Signed]:
+        """The revocations held of a version above ``above``, rising, as the owner signed them."""
+        ...
+
     def revoke(self, statement: Signed, revocation: Revocation) -> bool:
         """Keep a checked revocation; False if it was known."""
         ...

@@ -90,7 +90,8 @@ def open_mesh(
     )
     mesh = PeerMesh(me, driver, login, world=world, records=driver.records)
     mesh.peers.offers.folder = settings.parts
-    login.on_signal, login.on_up, login.on_revoked = driver.signal, driver.registry, driver.recheck
+    login.on_signal, login.on_up, login.on_revoked = driver.signal, driver.registry, driver.revoked
+    driver.revocations.take = login.receive_revocation
 
     def configured(config: Config) -> None:
         driver.use(ice_servers(config))

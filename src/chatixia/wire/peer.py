@@ -14,6 +14,7 @@ from chatixia.errors import WireError
 
 from .artifacts import ArtifactTable, FileName
 from .base import B64, EMPTY, KIB, MIB, Count, Id, Line, Name, Short, empty
+from .trust import Signed
 
 FRAME_TARGET: Final = 16 * KIB
 """A frame closes at this size; a larger message is cut into fragments."""
@@ -33,6 +34,8 @@ STATUS_CHANNEL: Final = "status"
 """The label of the unordered channel on which nothing is sent again, for ``agent_status``."""
 MAX_STATUS: Final = KIB
 """A message on that channel; a longer one is dropped."""
+MAX_REVOKED: Final = 32
+"""Revocations in one frame."""
 
 MESSAGE_TYPES: Final[dict[str, str]] = {
     "ping": "are you there; answered by pong with the same request_id",
@@ -230,7 +233,8 @@ class Credit(msgspec.Struct, omit_defaults=True):
 class Hello(msgspec.Struct, omit_defaults=True):
     """The first message each way on each connection or relay stream (trust.md section 2).
 
-    All but ``a``, ``policy`` and ``revocations`` are under the signature beside it.
+    All but ``a``, ``policy``, ``revocations`` and ``revoked`` are under the signature beside it.
+    ``revoked``: digest of the list of revocations, which ``revocations`` is the version of.
     ``session_a`` is ``a``: the highest frame of the peer that I had in order.
     """
 
@@ -253,6 +257,7 @@ class Hello(msgspec.Struct, omit_defaults=True):
     a: Count = 0
     policy: Count = 0
     revocations: Count = 0
+    revoked: Short = ""
 
 
 class HelloFrame(msgspec.Struct):
@@ -272,6 +277,12 @@ class Bye(msgspec.Struct, omit_defaults=True):
     bye_ack: Count | None = None
 
 
+class RevokedFrame(msgspec.Struct):
+    """``{"revoked": [...]}``, unnumbered: revocations of the owner that the peer may not know."""
+
+    revoked: Annotated[list[Signed], msgspec.Meta(max_length=MAX_REVOKED)]
+
+
 CAPABILITIES: Final = (
     "session/1",
     "fragments/1",
@@ -280,5 +291,6 @@ CAPABILITIES: Final = (
     "status/1",
     "artifacts/1",
     "events/1",
+    "revocations/1",
 )
 """What this build can do, offered in offer, answer and hello."""

@@ -13,7 +13,9 @@ from tests.peer.front import me
 class Watch:
     def __init__(self) -> None:
         self.me, self.new, self.errors = me(), [], []
-        self.receiver = RevocationReceiver(self.me, lambda: self.new.append(1), self.errors.append)
+        self.receiver = RevocationReceiver(
+            self.me, lambda _: self.new.append(1), self.errors.append
+        )
 
     def receive(self, name: str, signer) -> None:  # type: ignore[no-untyped-def]
         revocation = Revocation(self.me.mesh, "default", name, 3, NOW, 1)

@@ -6,7 +6,8 @@ from typing import Any
 
 from chatixia.peer.engines.base import Channel
 from chatixia.peer.links.path import LOW_BYTES, LinkPath
-from chatixia.wire.peer import Bye
+from chatixia.wire.peer import Bye, RevokedFrame
+from chatixia.wire.trust import Signed
 
 
 class Pipe(Channel):
@@ -69,3 +70,15 @@ def test_without_a_reader_nothing_breaks():
     made.on_message = None
     pipe._receive(b"nobody reads this")
     assert made.on_message is None
+
+
+def test_revocations_stay_and_malformed_ones_close_the_path():
+    made, pipe, _, closed = path()
+    got: list[Any] = []
+    made.on_message = got.append
+    made.on_revoked = got.append
+    pipe._receive(b'{"revoked":[{"b":"AA","s":"AA"}]}')
+    assert got == [RevokedFrame([Signed("AA", "AA")])] and not closed
+    for frame in (b'{"revoked":1}', b'{"revoked":[' + b'{"b":"","s":""},' * 40 + b"]}", b'{"rev'):
+        pipe._receive(frame)
+    assert len(closed) == 3 and len(got) == 1

@@ -1,4 +1,4 @@
-"""Revocations that a registry passes on: what the owner did not sign does not count."""
+"""Revocations that a registry or a peer passes on: what the owner did not sign does not count."""
 
 from __future__ import annotations
 
@@ -15,32 +15,33 @@ log = logging.getLogger("chatixia.peer")
 
 
 class RevocationReceiver:
-    """Verifies and keeps revocations. ``on_new()``: one was kept that was not known.
+    """Verifies and keeps revocations. ``on_new(statement)``: one was kept that was not known.
     ``on_excluded(error)``: the owner has revoked this member, or its machine.
     """
 
     def __init__(
         self,
         me: LocalIdentity,
-        on_new: Callable[[], None],
+        on_new: Callable[[Signed], None],
         on_excluded: Callable[[Revoked], None],
     ) -> None:
         self._me, self._on_new, self._on_excluded = me, on_new, on_excluded
 
-    def receive(self, statement: Signed) -> None:
-        """Take an owner's statement; one that the owner did not sign is ignored."""
+    def receive(self, statement: Signed) -> bool:
+        """Take an owner's statement; one that the owner did not sign is ignored, and False."""
         me = self._me
         try:
             revocation = check_revocation(statement, mesh=me.mesh, owner=me.owner, verify=me.verify)
             fresh = me.book.revoke(statement, revocation)
         except MeshError as error:
             log.warning("a revocation is ignored: %s", error)
-            return
+            return False
         if fresh:
             log.info("%s is revoked by the owner", revocation.id)
-            self._on_new()
+            self._on_new(statement)
         if revocation.id in {read_record(unb64(part.b)).id for part in me.chain}:
             self._check_own_membership()
+        return True
 
     def _check_own_membership(self) -> None:
         me = self._me

@@ -51,6 +51,7 @@ from chatixia.wire.signaling import (
     SignalError,
     VerbResult,
 )
+from chatixia.wire.trust import Signed
 from chatixia.world import REAL, World
 
 from .frames import LINK_FRAMES, MESH_FRAMES, RELAY_BYTES
@@ -119,7 +120,7 @@ class Signaling:
         self.on_signal: Callable[[msgspec.Struct], None] = _ignore
         self.on_up: Callable[[bool], None] = _ignore
         self.on_config: Callable[[Config], None] = _ignore
-        self.on_revoked: Callable[[], None] = _ignore
+        self.on_revoked: Callable[[Signed], None] = _ignore
         self.on_fault: Callable[[MeshError], None] = _ignore
         self.on_listed: Callable[[str], None] = _ignore
         self.urls = list(me.registries)
@@ -142,6 +143,7 @@ class Signaling:
         self.relay: RelayTraffic | None = None
         self._outbox, self._liveness = Outbox(), LoginLiveness()
         self._revocations = RevocationReceiver(me, self._notify_revoked, self._finish)
+        self.receive_revocation = self._revocations.receive
         self._wake = asyncio.Event()
         self._writer = LoginWriter(self._wake, self._following, self._over)
         self._moved = asyncio.Event()
@@ -405,8 +407,8 @@ class Signaling:
         if self.relay is not None:
             self.relay.reset()
 
-    def _notify_revoked(self) -> None:
-        self.on_revoked()
+    def _notify_revoked(self, statement: Signed) -> None:
+        self.on_revoked(statement)
 
     def _notify(self, up: bool) -> None:
         self._moved.set()

@@ -16,6 +16,7 @@ from chatixia.peer.engines.base import Engine, EngineRefused, IceServer
 from chatixia.peer.ports import LinkListener
 from chatixia.peer.records import RemotePeers
 from chatixia.wire.signaling import LinkReport
+from chatixia.wire.trust import Signed
 from chatixia.world import REAL, World
 
 from .attempt import UNANSWERED
@@ -67,6 +68,7 @@ class LinkDriver:
         self.signaling = LinkSignaling(self.peers, self.effects, self.monitor)
         self.signal = self.signaling.receive
         self.recheck = self.membership.recheck
+        self.revocations = self.effects.revocations
 
     @property
     def listener(self) -> LinkListener:
@@ -168,6 +170,11 @@ class LinkDriver:
         self.membership.confirm()
         if up:
             self.monitor.tick(self.world.monotonic())
+
+    def revoked(self, statement: Signed) -> None:
+        """A revocation is new here: it goes on, and links to whoever is out end."""
+        self.revocations.tell(statement)
+        self.membership.recheck()
 
     def use(self, servers: Iterable[IceServer]) -> None:
         """STUN and TURN servers for new connections."""

@@ -37,6 +37,7 @@ from chatixia.world import World
 from .attempt import AttemptHost, LinkAttempt
 from .peers import LinkedPeer, LinkedPeers
 from .reports import LinkReports
+from .revocations import RevocationExchange
 
 log = logging.getLogger("chatixia.peer")
 
@@ -95,6 +96,7 @@ class LinkEffects:
         self.stopping = False
         self.on_ended: Callable[[LinkAttempt], None] = _unheard
         self._peers, self._reports = peers, reports
+        self.revocations = RevocationExchange(me, world, peers)
         self._refusals = TokenBucket(REFUSAL_BURST, REFUSAL_SECONDS, world.monotonic())
 
     # -- effects
@@ -269,11 +271,14 @@ class LinkEffects:
             lambda reason: self._broken(peer, attempt, reason),
         )
         peer.paths[attempt.key] = path
+        path.on_revoked = lambda frame: self.revocations.receive(peer, frame)
         sink: Sink = []
         if peer.link.verified(attempt.key, self._now(), sink, path.tier):
             self.perform(peer, sink)
             if attempt.key in peer.paths and attempt.key not in peer.read:
                 self._read(peer, attempt)
+            if attempt.hello is not None:
+                self.revocations.compare(path, attempt.hello)
             self._reports.changed()
             self.on_ended(attempt)
         else:

@@ -9,7 +9,7 @@ import msgspec
 
 from chatixia.peer.engines.base import Channel, Data
 from chatixia.wire.base import KIB, encode
-from chatixia.wire.peer import CAPABILITIES, Bye
+from chatixia.wire.peer import CAPABILITIES, Bye, RevokedFrame
 
 from .datagrams import DatagramChannel
 
@@ -17,11 +17,16 @@ LOW_BYTES: Final = 64 * KIB
 """``on_low`` fires when the engine holds no more than this."""
 _BYE: Final = b'{"bye'
 _bye = msgspec.json.Decoder(Bye)
+_REVOKED: Final = b'{"rev'
+_revoked = msgspec.json.Decoder(RevokedFrame)
 
 
 class LinkPath:
-    """Implements ``Path`` (``peer.ports``). ``on_bye`` gets idle-close frames, which are
-    about the path and not the session; ``on_close`` is asked when the mesh gives the path up."""
+    """Implements ``Path`` (``peer.ports``). ``on_bye`` gets idle-close frames and ``on_revoked``
+    those with revocations, which are no part of the session; ``on_close`` is asked when the mesh
+    gives the path up."""
+
+    on_revoked: Callable[[RevokedFrame], None]
 
     def __init__(
         self,
@@ -42,6 +47,7 @@ class LinkPath:
         self.send = channel.send
         self.close = on_close
         self._channel, self._on_bye = channel, on_bye
+        self.on_revoked = _nobody
         self._reader: Callable[[Data], None] | None = None
         channel.low_threshold = LOW_BYTES
 
@@ -66,11 +72,14 @@ class LinkPath:
         self._channel.on_message = self._reading(reader or _nobody)
 
     def _reading(self, reader: Callable[[Data], None]) -> Callable[[Data], None]:
-        """One test per frame: this is the hot path."""
+        """Two tests per frame: this is the hot path."""
 
         def read(data: Data) -> None:
-            if data[:5] == _BYE:
+            head = data[:5]
+            if head == _BYE:
                 self._bye(data)
+            elif head == _REVOKED:
+                self._revoked(data)
             else:
                 reader(data)
 
@@ -83,6 +92,14 @@ class LinkPath:
             self.close("It sent a malformed bye.")
         else:
             self._on_bye(bye)
+
+    def _revoked(self, data: Data) -> None:
+        try:
+            frame = _revoked.decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            self.close("It sent malformed revocations.")
+        else:
+            self.on_revoked(frame)
 
     @property
     def on_low(self) -> Callable[[], None]:
@@ -105,9 +122,9 @@ class LinkPath:
         if self._datagrams is not None:
             self._datagrams.on_message = reader
 
-    def say(self, bye: Bye) -> None:
-        """Send an idle-close frame. Raises EngineRefused."""
-        self.send(encode(bye))
+    def say(self, frame: Bye | RevokedFrame) -> None:
+        """Send a frame that is no part of the session. Raises EngineRefused."""
+        self.send(encode(frame))
 
 
 def _nobody(*_: Any) -> None:

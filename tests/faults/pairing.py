@@ -1,4 +1,4 @@
-"""Planted faults of joining by a code, and of revocations among peers. Loaded as ``faults.py`` is."""
+"""Planted faults of joining by a code, and of revocations among peers; as ``faults.py``."""
 
 from __future__ import annotations
 

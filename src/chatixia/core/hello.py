@@ -61,8 +61,8 @@ class HelloExchange:
         # Kept, for an engine forgets it when the peer closes: a hello that came before the close
         # must still be judged, or the end that is second to find a lie would not name it.
         self._certificate = certificate
-        known = self._me.book.revocations
-        version, revoked = version_of(known), digest_of(known)
+        book = self._me.book.revocations
+        version, revoked = version_of(book), digest_of(book)
         return encode(
             make_hello(self.binding, self._me, a=acked, revocations=version, revoked=revoked)
         )

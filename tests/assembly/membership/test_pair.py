@@ -130,6 +130,9 @@ async def test_a_code_used_twice_at_once_lets_one_in(registry: RegistryHarness, 
     done, waits = await asyncio.wait(
         [each.ends for each in both], timeout=20, return_when=asyncio.FIRST_COMPLETED
     )
+    if len(done) != 1:  # let those that wait end
+        for machine in (await do(approve.pending, registry.profile)).machines:
+            await do(approve.reject, registry.profile, machine.info.name)
     [refused], [other] = done, waits
     with pytest.raises(BadInvitation, match="wrong, used or older"):
         await refused

@@ -49,8 +49,8 @@ class RevocationExchange:
         if hello.revoked == digest_of(book.revocations):
             return
         # One that withholds may have left out any, so a peer of the same version may lack some.
-        known = hello.revocations if hello.revocations < version_of(book.revocations) else 0
-        self._send(path, book.statements(known)[-MOST_SENT:])
+        above = hello.revocations if hello.revocations < version_of(book.revocations) else 0
+        self._send(path, book.statements(above)[-MOST_SENT:])
 
     def tell(self, statement: Signed) -> None:
         """Pass on to every link what is new here."""

@@ -131,6 +131,13 @@ def test_no_caller_can_lengthen_a_skills_own_limit():
     assert explain(own) == f"{own.message} It may have been done."
 
 
+def test_more_time_is_no_cure_for_silence():
+    silent = DeadlineExceeded("b has said nothing for 60 s.")
+    assert explain(silent, Audience("ask", True)).endswith(
+        "`chatixia ping` whether it answers at all."
+    )
+
+
 @pytest.mark.parametrize(
     ("error", "audience", "cure"),
     [

@@ -92,6 +92,15 @@ def test_what_the_manifest_says_of_it(folder: Path):
     assert (budgets(settings).task.turns, budgets(settings).tokens_per_minute) == (2, 900_000)
 
 
+def test_a_fallback_of_the_same_provider_is_at_the_same_address(folder: Path):
+    manifest = "provider: compatible\nmodel: a\nbase_url: http://here/v1\n"
+    (folder / "agent.yaml").write_text(
+        f'name: helper\n{manifest}fallback: ["compatible:b", "openai:c"]\n'
+    )
+    spec = model_spec(helper(folder).settings())
+    assert [one.base_url for one in spec.fallback] == ["http://here/v1", ""]
+
+
 @pytest.mark.parametrize(
     ("more", "says"),
     [

@@ -55,6 +55,8 @@ DOUBT: Final = " It may have been done."
 """What a person must know of an error whose outcome is unknown, before doing the same again."""
 NO_DOUBT: Final = frozenset({"outcome_unknown", "not_found", "denied", "unauthorized"})
 """Codes that say so themselves, or come with an unknown outcome from waiting alone."""
+SILENT: Final = "has said nothing for"
+"""In the sentence of a question whose agent gave no sign of life."""
 OWN_LIMIT: Final = "took longer than its"
 """In the sentence of a skill that its own time limit ended: no caller can give it longer."""
 FULL: Final = "Free some space on that disk."
@@ -157,6 +159,8 @@ def _longer(error: MeshError, audience: Audience) -> str:
     """How more time is given, where that can be done."""
     if OWN_LIMIT in error.message:
         return ""
+    if SILENT in error.message:
+        return "See with `chatixia ping` whether it answers at all." if audience.command else ""
     if audience.timeout:
         return "Give it longer with --timeout SECONDS."
     if not audience.command:

@@ -59,11 +59,20 @@ def wants_model(settings: ResolvedSettings, *, is_code: bool) -> bool:
 
 def model_spec(settings: ResolvedSettings) -> ModelSpec:
     """Which model, and those that take over. Raises ConfigError naming the key."""
+    from msgspec.structs import replace
+
     from chatixia.agent.model.endpoints import spec_of
     from chatixia.agent.model.words import ModelSpec
 
     with settings.blamed("fallback"):
-        fallback = tuple(map(spec_of, settings["fallback"]))
+        named = [spec_of(text) for text in settings["fallback"]]
+    # The address in the manifest is that of the provider in the manifest, whichever of its models.
+    fallback = tuple(
+        replace(spec, base_url=settings["base_url"])
+        if spec.provider == settings["provider"]
+        else spec
+        for spec in named
+    )
     return ModelSpec(
         settings["provider"],
         settings["model"],

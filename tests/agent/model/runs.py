@@ -9,6 +9,7 @@ from typing import Any
 
 from chatixia.agent.model.engine import LibraryEngine
 from chatixia.agent.model.words import (
+    Effect,
     ModelSpec,
     RunRequest,
     Script,
@@ -33,9 +34,10 @@ class Tools:
         self.calls: list[tuple[str, str]] = []
         self.again: list[str] = []
         self.repeatable: set[str] = set()
+        self.effect: Effect = "write"
 
     def specs(self) -> Sequence[ToolSpec]:
-        return [ToolSpec(name, f"does {name}", ANYTHING) for name in self.tools]
+        return [ToolSpec(name, f"does {name}", ANYTHING, self.effect) for name in self.tools]
 
     async def run(self, call: ToolCall, *, again: bool = False) -> ToolOutcome:
         if again:

@@ -22,14 +22,16 @@ class Runs:
         self.ends: dict[str, asyncio.Event] = {}
         self.most = 0
 
-    async def run(self, name: str, conversation: Hashable, holder: str = "m") -> None:
-        async with self.queue.turn(conversation, holder) as turn:
+    async def run(self, name: str, conversation: Hashable, holder: str = "") -> None:
+        named = not holder
+        async with self.queue.turn(conversation, holder or "m", is_named=named) as turn:
             assert await turn.wait(FOREVER)
             self.log.append(name)
             self.most = max(self.most, self.queue.running)
             await self.ends.setdefault(name, asyncio.Event()).wait()
 
-    def start(self, name: str, conversation: Hashable, holder: str = "m") -> asyncio.Task[None]:
+    def start(self, name: str, conversation: Hashable, holder: str = "") -> asyncio.Task[None]:
+        """``holder``: one that the owner does not name; empty for one that it names."""
         return asyncio.ensure_future(self.run(name, conversation, holder))
 
     async def end(self, name: str) -> None:
@@ -112,6 +114,29 @@ async def test_beyond_the_room_it_is_busy_and_one_holder_has_no_more_than_its_sh
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     assert (runs.queue.running, runs.queue.waiting) == (0, 0)
+
+
+async def test_who_is_not_named_leaves_slots_for_others():
+    runs = Runs(RunQueue(8))
+    tasks = [runs.start(f"g{n}", n, "greedy") for n in range(12)]
+    await settle()
+    assert runs.queue.running == 6
+    tasks.append(runs.start("small", "x", "small"))
+    tasks += [runs.start(f"owner{n}", f"o{n}") for n in range(3)]
+    await settle()
+    assert runs.log[6:] == ["small", "owner0"]
+    await runs.end("g0")
+    assert runs.log[8:] == ["owner1"]  # before one of those that came first
+    for name in (*(f"g{n}" for n in range(12)), "small", "owner0", "owner1", "owner2"):
+        runs.ends.setdefault(name, asyncio.Event()).set()
+    await asyncio.gather(*tasks)
+    assert len(runs.log) == 16
+
+
+async def test_one_slot_is_for_anybody():
+    queue = RunQueue(1)
+    async with queue.turn("x", "stranger") as turn:
+        assert await turn.wait(FOREVER)
 
 
 async def test_a_run_that_its_own_agent_waits_for_never_waits_in_turn():

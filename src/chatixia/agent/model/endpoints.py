@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from chatixia.errors import ConfigError
+from chatixia.wire.base import MIB
 
 from .words import ModelSpec, Script
 
@@ -56,6 +57,12 @@ WAITS: Final = ("first_byte", "silence")
 LONGEST_S: Final = 3600.0
 FIRST_BYTE_S: Final = 60.0
 SILENCE_S: Final = 60.0
+MAX_RESPONSE: Final = 64 * MIB
+"""Bytes that a provider may send for one request, with all that is around the words."""
+MAX_ANSWER: Final = 4 * MIB
+"""Characters of one response: text, thoughts and arguments."""
+MAX_CALLS: Final = 128
+"""Tools that one response may call."""
 AZURE_VERSION: Final = "2025-04-01-preview"
 
 

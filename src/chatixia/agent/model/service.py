@@ -182,7 +182,8 @@ class ModelService:
         line = key if task.session else object()
         nested = self._name in ctx.path
         holder = ctx.incoming.holder or speaker(ctx.caller)
-        async with self._queue.turn(line, holder, nested=nested) as turn:
+        named = all_named(ctx.path, ctx.via, self._setup.callers)
+        async with self._queue.turn(line, holder, nested=nested, is_named=named) as turn:
             while not await turn.wait(BEAT_S):
                 yield AgentEvent("thinking", text=f"{self._queue.waiting} requests wait.")
             async with aclosing(self._run(task, ctx)) as pieces:
@@ -208,6 +209,7 @@ class ModelService:
             returns=task.returns,
             resume=conversation.resume,
             seconds=self._seconds(ctx),
+            window=self._setup.window,
             steering=conversation.steering,
             compact=conversation.compact,
         )
@@ -246,9 +248,10 @@ class ModelService:
         most = self._setup.budgets.task.seconds
         until = self._world.monotonic() + (most or math.inf)
 
-        def beat() -> Piece | None:
+        def beat() -> Piece:
             running = toolbox.running
-            return AgentEvent("thinking", text=f"{running} tools run.") if running else None
+            words = f"{running} tools run." if running else "The model has not answered yet."
+            return AgentEvent("thinking", text=words)
 
         def late() -> BaseException:
             words = f"The budget of this task is spent: {most:g} seconds."

@@ -190,9 +190,9 @@ class RunRequest(msgspec.Struct):
 
     ``history``: messages of before, as the journal was given them. With ``resume`` there is no
     prompt: the run that ended in mid-way goes on from the history. ``returns``: JSON Schema of the
-    answer. ``seconds``: until the deadline. ``steering``: words for the model that came meanwhile,
-    taken before each request. ``compact``: what stays in a request, asked before each; nothing of
-    what it says is stored.
+    answer. ``seconds``: until the deadline. ``window``: tokens that a request may have, 0 for any.
+    ``steering``: words for the model that came meanwhile, taken before each request. ``compact``:
+    what stays in a request, asked before each; nothing of what it says is stored.
     """
 
     instructions: str
@@ -205,6 +205,7 @@ class RunRequest(msgspec.Struct):
     returns: dict[str, Any] | None = None
     resume: bool = False
     seconds: float = 600.0
+    window: int = 0
     steering: Callable[[], Sequence[str]] | None = None
     compact: Callable[[Sequence[MessageShape]], Compaction] | None = None
 

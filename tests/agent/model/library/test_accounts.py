@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
 from pydantic_ai.exceptions import ModelConnectionError, ModelHTTPError
 from pydantic_ai.messages import ModelResponse
 from pydantic_ai.usage import RequestUsage
@@ -31,6 +32,21 @@ def test_what_nobody_counted_is_estimated():
     usage = usage_of(ModelResponse([]), PRICED, 300, 30)
     assert usage.estimated and (usage.input_tokens, usage.output_tokens) == (300, 10)
     assert usage.cost and estimated(UNPRICED, 300, 30).cost is None
+
+
+@pytest.mark.parametrize("tokens", [-100_000, 10**30, 1e30, 9 * 10**18])
+@pytest.mark.parametrize("field", ["input_tokens", "output_tokens", "cache_read_tokens"])
+def test_a_count_that_cannot_be_is_none(tokens: float, field: str):
+    counted = RequestUsage(input_tokens=5, output_tokens=5)
+    setattr(counted, field, tokens)
+    usage = usage_of(ModelResponse([], usage=counted), PRICED, 300, 30)
+    assert usage.estimated and (usage.input_tokens, usage.output_tokens) == (300, 10)
+
+
+@pytest.mark.parametrize("told", ["-3", "NaN", "1e9"])
+def test_a_price_that_cannot_be_is_that_of_the_list(told: str):
+    counted = RequestUsage(input_tokens=1000, output_tokens=1000, cost=Decimal(told))
+    assert usage_of(ModelResponse([], usage=counted), PRICED, 5, 5).cost == 0.0125
 
 
 def test_which_models_have_a_price():

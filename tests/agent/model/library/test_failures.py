@@ -62,7 +62,12 @@ def test_a_wrong_use_of_the_library_is_ours():
 
 
 def test_a_response_that_ended_early_is_no_answer():
-    check_end(ModelResponse([TextPart("x")], finish_reason="stop"), AT)
+    check_end(ModelResponse([TextPart("x")], finish_reason="stop"), AT, True)
+    details = {"finish_reason": "stop"}
+    check_end(ModelResponse([TextPart("x")], provider_details=details), AT, False)
+    with pytest.raises(ModelFailed, match="broke off") as error:  # the library guesses a stop
+        check_end(ModelResponse([TextPart("x")], finish_reason="stop"), AT, False)
+    assert error.value.retryable
     for reason in ("length", "content_filter"):
         with pytest.raises(ModelFailed):
-            check_end(ModelResponse([TextPart("x")], finish_reason=reason), AT)
+            check_end(ModelResponse([TextPart("x")], finish_reason=reason), AT, True)

@@ -9,8 +9,8 @@ from contextlib import aclosing
 
 import pytest
 
-from chatixia.agent.model.words import Compaction, MessageShape, ScriptCall, ScriptTurn
-from chatixia.errors import BudgetExceeded, DeadlineExceeded, ModelFailed
+from chatixia.agent.model.words import Compaction, Effect, MessageShape, ScriptCall, ScriptTurn
+from chatixia.errors import BudgetExceeded, DeadlineExceeded, ModelFailed, TooLarge
 from tests.agent.model.runs import Notes, Run, Tools, echo, scripted, steps
 
 
@@ -90,6 +90,28 @@ async def test_too_many_turns_end_the_run():
     with pytest.raises(BudgetExceeded, match="3 turns"):
         await run.go(engine, max_turns=3)
     assert run.events("usage")[0].requests == 3
+    await engine.close()
+
+
+@pytest.mark.parametrize(("effect", "outcome"), [("read", "definite"), ("write", "unknown")])
+async def test_what_fails_after_a_tool_that_changes_things_is_not_definite(
+    effect: Effect, outcome: str
+):
+    engine = scripted(steps([ScriptCall("a")], [ScriptCall("a")]))
+    tools = Tools(a=echo)
+    tools.effect = effect
+    with pytest.raises(BudgetExceeded) as error:
+        await Run(tools).go(engine, max_turns=1)
+    assert error.value.outcome == outcome
+    await engine.close()
+
+
+async def test_a_request_above_the_window_is_not_made():
+    engine = scripted(steps(["never"]))
+    run = Run()
+    with pytest.raises(TooLarge, match="context_window"):
+        await run.go(engine, "x" * 4000, window=1000)
+    assert not run.notes.asked
     await engine.close()
 
 

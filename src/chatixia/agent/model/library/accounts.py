@@ -5,7 +5,7 @@ Prices come from the list that the library brings along; nothing is ever fetched
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from genai_prices import Usage as Tokens
 from genai_prices import calc_price
@@ -16,19 +16,30 @@ from chatixia.agent.model.endpoints import Endpoint
 from chatixia.agent.model.stored import BYTES_PER_TOKEN
 from chatixia.agent.model.words import Usage
 
+MOST_TOKENS: Final = 10**8
+MOST_DOLLARS: Final = 10_000.0
+"""What one response can have used; no model takes or costs nearly as much."""
+
 
 def usage_of(response: ModelResponse, endpoint: Endpoint, before: int, shown: int) -> Usage:
     """What ``response`` used; by estimate (:func:`estimated`) where its provider counts nothing."""
     counted = response.usage
-    if not (counted.input_tokens or counted.output_tokens):
+    tokens = (counted.input_tokens, counted.output_tokens, counted.cache_read_tokens)
+    if not any(tokens[:2]) or not all(map(_can_be, tokens)):
         return estimated(endpoint, before, shown)
-    return Usage(
-        1,
-        counted.input_tokens,
-        counted.output_tokens,
-        counted.cache_read_tokens,
-        float(counted.cost) if counted.cost is not None else price(endpoint, counted),
-    )
+    return Usage(1, *tokens, _cost(counted.cost, price(endpoint, counted)))
+
+
+def _can_be(tokens: Any) -> bool:
+    """Whether a provider's count is one: others would give a budget back, or end it for good."""
+    return isinstance(tokens, int) and 0 <= tokens <= MOST_TOKENS
+
+
+def _cost(reported: Any, listed: float | None) -> float | None:
+    """What the provider says, if that can be; else by the list."""
+    if reported is None or not 0 <= (dollars := float(reported)) <= MOST_DOLLARS:
+        return listed
+    return dollars
 
 
 def estimated(endpoint: Endpoint, before: int, shown: int) -> Usage:

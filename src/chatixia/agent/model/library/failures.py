@@ -5,11 +5,15 @@ Its own texts name its documentation and hold what the provider wrote: neither g
 
 from __future__ import annotations
 
+import logging
+
 from pydantic_ai import exceptions as raised
 from pydantic_ai.messages import ModelResponse
 
 from chatixia.agent.model.endpoints import Endpoint
 from chatixia.errors import Internal, MeshError, ModelFailed
+
+log = logging.getLogger("chatixia.agent")
 
 RAISED = (raised.AgentRunError, raised.UserError)
 """What :func:`failure` takes."""
@@ -29,12 +33,25 @@ def failure(error: Exception, endpoint: Endpoint) -> MeshError:
     return Internal(f"The model library refused a request to {title} ({type(error).__name__}).")
 
 
-def check_end(response: ModelResponse, endpoint: Endpoint) -> None:
-    """Raise ModelFailed for a response that ended before its end: it is no answer."""
+def check_end(response: ModelResponse, endpoint: Endpoint, has_end: bool) -> None:
+    """Raise ModelFailed for a response that ended before its end: it is no answer.
+
+    ``has_end``: what came last said that it is the end. A connection that is closed may look like
+    one, and the library takes it for one.
+    """
     if response.finish_reason == "length":
         raise cut_short(endpoint.title)
     if response.finish_reason == "content_filter":
         raise filtered(endpoint.title)
+    details = response.provider_details or {}
+    if endpoint.script is None and not has_end and not details.get("finish_reason"):
+        raise ModelFailed(f"The answer of {endpoint.title} broke off.", retryable=True)
+
+
+def unreadable(title: str, error: Exception) -> ModelFailed:
+    """The provider sent what its client does not know how to read."""
+    log.warning("An answer of %s cannot be read: %s", title, type(error).__name__)
+    return ModelFailed(f"{title} gave an answer that cannot be used.", retryable=True)
 
 
 def cut_short(title: str) -> ModelFailed:

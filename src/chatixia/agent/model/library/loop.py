@@ -18,7 +18,7 @@ from pydantic_ai import messages as lib
 from chatixia.agent.model.crossing import Crossing
 from chatixia.agent.model.retries import next_step
 from chatixia.agent.model.words import RunRequest, Usage
-from chatixia.errors import BudgetExceeded, DeadlineExceeded, ModelFailed
+from chatixia.errors import BudgetExceeded, DeadlineExceeded, MeshError, ModelFailed, TooLarge
 from chatixia.wire.events import AgentEvent
 from chatixia.world import REAL, World
 
@@ -72,6 +72,10 @@ class LibraryRun:
             raise DeadlineExceeded(
                 f"The model did not come to an end within {self._request.seconds:g} s."
             ) from None
+        except MeshError as error:
+            if self._tools.may_have_changed:
+                error.outcome = "unknown"
+            raise
         finally:
             task = asyncio.current_task()
             if task is not None and not task.cancelling():
@@ -91,6 +95,7 @@ class LibraryRun:
         """Go on from the history: run again what may. Whether the answer stands there already."""
         responses = self._record.responses()
         self._turns = len(responses)
+        self._tools.may_have_changed = any(response.tool_calls for response in responses)
         for response in responses:
             self._receiver.finish(messages.text_of(response))
         await self._receiver.show_finished()
@@ -176,6 +181,11 @@ class LibraryRun:
             )
         before = self._view.tokens(self._tools.offered.values())
         provider = served.endpoint.provider
+        if before > self._request.window > 0:
+            raise TooLarge(
+                f"The request has about {before} tokens, and {self._title} takes"
+                f" {self._request.window} (context_window)."
+            )
         await self._crossing.at_home(lambda: self._request.budget.before(before, provider))
         try:
             response = await self._receiver.receive(node, run, served, before)

@@ -10,8 +10,15 @@ from pydantic_ai import messages as lib
 from pydantic_ai.models import Model
 
 from chatixia.agent.model.crossing import Crossing
-from chatixia.agent.model.endpoints import FIRST_BYTE_S, SILENCE_S, Endpoint
+from chatixia.agent.model.endpoints import (
+    FIRST_BYTE_S,
+    MAX_ANSWER,
+    MAX_CALLS,
+    SILENCE_S,
+    Endpoint,
+)
 from chatixia.agent.model.words import Budget, Usage
+from chatixia.errors import MeshError, ModelFailed
 from chatixia.wire.events import AgentEvent, excerpt
 from chatixia.world import World
 
@@ -49,7 +56,8 @@ class Receiver:
         self._limits = limits
         self._world = world
         self._with_text = with_text
-        self._received = 0
+        self._received = self._calls = 0
+        self._has_end = False
         self.total = Usage()
         """Of all responses."""
         self.streamed = False
@@ -62,17 +70,21 @@ class Receiver:
 
         Raises ModelFailed for one that failed, fell silent or ended early.
         """
-        self._received, self.streamed = 0, False
+        self._received, self._calls, self.streamed = 0, 0, False
         usage = None
         try:
             response = await self._stream(node, run, served)
             usage = accounts.usage_of(response, served.endpoint, before, self._received)
-            failures.check_end(response, served.endpoint)
+            failures.check_end(response, served.endpoint, self._has_end)
             return response
         except failures.RAISED as error:
             if accounts.is_refusal(error):
                 usage = Usage(1, cost=0.0 if accounts.has_price(served.endpoint) else None)
             raise failures.failure(error, served.endpoint) from None
+        except MeshError:
+            raise
+        except Exception as error:  # noqa: BLE001 - what a provider sends breaks its client anywhere
+            raise failures.unreadable(served.endpoint.title, error) from None
         finally:
             await self._count(usage or accounts.estimated(served.endpoint, before, self._received))
 
@@ -100,13 +112,22 @@ class Receiver:
             async for event in stream:
                 watch.hold()  # how long the asker takes is not the model's silence
                 await self._show(event)
+                self._check_size(endpoint.title)
                 watch.go_on()
+        self._has_end = watch.has_end
         response = run.all_messages()[-1]
         assert isinstance(response, lib.ModelResponse)
         return response
 
+    def _check_size(self, title: str) -> None:
+        if self._received > MAX_ANSWER:
+            raise ModelFailed(f"The answer of {title} has more than {MAX_ANSWER} characters.")
+        if self._calls > MAX_CALLS:
+            raise ModelFailed(f"{title} called more than {MAX_CALLS} tools at once.")
+
     async def _show(self, event: Any) -> None:
         if isinstance(event, lib.PartStartEvent):
+            self._calls += isinstance(event.part, lib.ToolCallPart)
             await self._show_piece(event.part, getattr(event.part, "content", ""))
         elif isinstance(event, lib.PartDeltaEvent):
             await self._show_piece(event.delta, getattr(event.delta, "content_delta", ""))

@@ -46,6 +46,8 @@ class ToolboxToolset(AbstractToolset[Any]):
         self._crossing = crossing
         self._world = world
         self.offered: dict[str, ToolSpec] = {}
+        self.may_have_changed = False
+        """Whether a tool was called that does more than read."""
 
     @property
     def id(self) -> str:
@@ -73,6 +75,8 @@ class ToolboxToolset(AbstractToolset[Any]):
         """Run ``call``, with its events. ``again``: it may have run before a kill."""
         spec = self.offered.get(call.name)
         visible = spec is not None and spec.visible
+        if spec is None or spec.effect != "read":
+            self.may_have_changed = True
         put = self._crossing.put
         await put(tool_began(call.id, call.name, call.arguments, visible=visible))
         begun = self._world.monotonic()

@@ -87,6 +87,13 @@ async def through(other: str, data: str, ctx: Ctx) -> str:
 
 
 @agent.skill
+async def pieces(count: int) -> AsyncIterator[Artifact]:
+    """A stream of files."""
+    for n in range(count):
+        yield Artifact.of(f"piece {n}".encode(), name=f"{n}.txt")
+
+
+@agent.skill
 async def copy(file: Artifact) -> Artifact:
     """Give a file back."""
     return Artifact.of(await file.read(), name=f"copy of {file.name}")

@@ -143,8 +143,14 @@ async def test_it_is_an_agent_like_any_other(net: TestMesh, tmp_path: Path):
         assert await side.echo(data="z" * 1_000_000) == "z" * 1_000_000
         copied = await side.copy(file=Artifact.of(b"abc" * 1000, name="abc.txt"))
         assert (copied.name, await copied.read()) == ("copy of abc.txt", b"abc" * 1000)
+        async with side.stream("pieces", {"count": 3}) as files:
+            assert [await file.read() async for file in files] == [
+                b"piece %d" % n for n in range(3)
+            ]
         task = await mesh.submit("side", "echo", {"data": "queued"})
         assert await task == "queued"
+        queued = await (await mesh.submit("side", "copy", {"file": Artifact.of(b"q", name="q")}))
+        assert (queued.name, await queued.read()) == ("copy of q", b"q")
         assert await mesh.any("again").again(n=1, seconds=0) == 1
         assert await side.environment(name="OPENAI_API_KEY") == "of the program"
     environ = Path(f"/proc/{pair.sidecar}/environ").read_bytes()

@@ -73,6 +73,15 @@ def unwaited(original: Any) -> Any:
     return take
 
 
+def unpacked(original: Any) -> Any:
+    """Submit arguments as they are."""
+
+    async def packed(self: Any, payload: Any) -> Any:
+        return payload.args
+
+    return packed
+
+
 def later(original: Any) -> Any:
     """Use a connection some time after the answer to hello."""
     return lambda self, line, result: line.loop.call_later(0.3, original, self, line, result)
@@ -273,6 +282,22 @@ FAULTS: list[Fault] = [
         "a sidecar that is back is found soon",
         {"chatixia.sidecar.client:pause_after": always(2.0)},
         (f"{AT}/test_client.py::test_a_sidecar_that_is_back_is_found_soon",),
+    ),
+    Fault(
+        "sidecar-files-unnamed",
+        "artifacts of requests, answers and items reach the program",
+        {"chatixia.sidecar.references:ReferenceTable.name": always(())},
+        (
+            f"{AT}/test_answers.py::test_artifacts_go_as_files_of_the_folder",
+            f"{PORT}::test_items_of_a_stream_bring_artifacts",
+            f"{ACC}::test_it_is_an_agent_like_any_other",
+        ),
+    ),
+    Fault(
+        "sidecar-files-left",
+        "artifacts that a program submits travel inside the task",
+        {"chatixia.sidecar.commands:MeshCommands._packed": unpacked},
+        (f"{AT}/test_commands.py::test_any_and_submit_take_artifacts_of_the_folder",),
     ),
     Fault(
         "sidecar-late-hello",

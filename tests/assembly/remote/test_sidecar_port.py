@@ -64,15 +64,25 @@ def weather() -> Agent:
     async def waits(ctx: Ctx) -> None:
         await asyncio.Event().wait()
 
-    @agent.skill
-    async def copy(file: Artifact) -> Artifact:
-        return Artifact.of(await file.read() + b"!", name="copy.txt")
-
     @agent.prompt
     async def reply(text: str) -> str:
         return text.upper()
 
+    add_files(agent)
     return agent
+
+
+def add_files(agent: Agent) -> None:
+    """Skills that take and give files."""
+
+    @agent.skill
+    async def copy(file: Artifact) -> Artifact:
+        return Artifact.of(await file.read() + b"!", name="copy.txt")
+
+    @agent.skill
+    async def pieces(count: int) -> AsyncIterator[Artifact]:
+        for n in range(count):
+            yield Artifact.of(f"{n}th".encode(), name=f"{n}.txt")
 
 
 @asynccontextmanager
@@ -182,6 +192,24 @@ async def test_an_artifact_comes_and_goes_as_a_file(tmp_path: Path):
         )
         [source] = one.rig.port.asked[-1].artifacts
         assert (await source.describe()).size == 3
+
+
+async def test_items_of_a_stream_bring_artifacts(tmp_path: Path):
+    from tests.sidecar.test_answers import Feed
+
+    async with served(tmp_path) as one:
+        feed = Feed()
+        feed.info.sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        stream = ScriptedStream([b'{"$artifact":0}', b'{"f":{"$artifact":0}}'])
+        stream.artifacts = (feed,)  # type: ignore[assignment]
+        one.rig.port.streams.append(stream)
+        async with one.agent.mesh.agent("bob").stream("files") as items:
+            first = await anext(items)
+            assert (first.name, await first.read()) == ("photo.png", b"abc")
+            assert (await (await anext(items)).f.read()) == b"abc"
+        answers = await one.ask("pieces", b'{"count":2}', stream=True)
+        assert answers.error is None, answers.error
+        assert (answers.lent, answers.items) == ([b"0th", b"1th"], [b'{"$artifact":0}'] * 2)
 
 
 async def test_the_end_of_the_sidecar_ends_what_it_asked_for(tmp_path: Path):

@@ -46,7 +46,7 @@ class Pair:
         self.run, self.ledger = run, ledger
 
     def part(self, word: str) -> int:
-        """The pid of the `sidecar` or of the program (`run`)."""
+        """The pid of the sidecar (`chatixia.cli.supervised`) or of the program (`run`)."""
         for path in Path("/proc").glob("[0-9]*"):
             try:
                 words = (path / "cmdline").read_bytes().split(b"\0")
@@ -59,7 +59,7 @@ class Pair:
 
     @property
     def sidecar(self) -> int:
-        return self.part("sidecar")
+        return self.part("chatixia.cli.supervised")
 
     @property
     def program(self) -> int:

@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from chatixia.assembly.sidecar.process import SETTINGS
 from chatixia.client.loop import fast_loop
 from chatixia.errors import from_wire
 from chatixia.sidecar.client import events
@@ -25,6 +26,11 @@ from chatixia.wire.base import encode
 from chatixia.wire.ipc_events import ErrorEvent, RequestEvent, ResultEvent
 from chatixia.wire.peer import SkillInfo
 from tests.bench.measure import LOADED, PAYLOAD, cpu_seconds, measure, rate, say
+
+
+def handed(name: str) -> dict[str, str]:
+    """The settings that a supervisor hands a sidecar of that name."""
+    return {SETTINGS: msgspec.json.encode({"name": name}).decode()}
 
 
 class Program(LineProtocol):

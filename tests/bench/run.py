@@ -201,6 +201,8 @@ def part_call() -> Row:
 def part_sidecar(calm: float = 5.0) -> Row:
     """Program, sidecar, link, sidecar, program: in Python and in Node; and what an idle sidecar
     has for itself."""
+    from tests.bench.lines import handed
+
     node = None
     if not ALONE:
         from tests.bench import node_programs
@@ -209,8 +211,10 @@ def part_sidecar(calm: float = 5.0) -> Row:
     with mesh() as ours, tempfile.TemporaryDirectory(prefix="chatixia-") as place:
         names = ("asks", "serves", *(("node-asks", "node-serves") if node else ()))
         path = {name: f"{place}/{name}.sock" for name in names}
-        words = ["-m", "chatixia.cli", "sidecar", "--supervised"]
-        sides = [background(ours, *words, "--name", name, "--socket", path[name]) for name in names]
+        sides = [  # as `chatixia run` starts them
+            background(ours, "-m", "chatixia.cli.supervised", path[name], **handed(name))
+            for name in names
+        ]
         programs = [background(ours, "-m", "tests.bench.lines", "serve", path["serves"])]
         pids = [str(one.pid) for one in (*sides[:2], *programs)]
         lines = ("-m", "tests.bench.lines", "ask", path["asks"], "serves", *pids)
@@ -233,9 +237,9 @@ def part_sidecar(calm: float = 5.0) -> Row:
     return row | {"sidecar.mb": mb}
 
 
-def background(ours: Mesh, *command: str) -> subprocess.Popen[str]:
+def background(ours: Mesh, *command: str, **more: str) -> subprocess.Popen[str]:
     """A process that lives as long as the part."""
-    words, env, pipe = [sys.executable, *command], environment(ours.env), subprocess.PIPE
+    words, env, pipe = [sys.executable, *command], environment(ours.env) | more, subprocess.PIPE
     return subprocess.Popen(words, cwd=ROOT, env=env, stdout=pipe, stderr=ours.log, text=True)
 
 

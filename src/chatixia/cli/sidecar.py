@@ -17,11 +17,8 @@ if TYPE_CHECKING:
 @click.option("--name", default="", metavar="AGENT", help="The agent, where no TARGET names it.")
 @click.option("--socket", default="", metavar="PATH", help="Where the socket is.")
 @click.option("--tcp", is_flag=True, help="Listen on a port of 127.0.0.1; PATH leads there.")
-@click.option("--supervised", is_flag=True, hidden=True, help="Tell of the program alone.")
 @common
-def sidecar(
-    console: Console, target: str, name: str, socket: str, tcp: bool, supervised: bool
-) -> None:
+def sidecar(console: Console, target: str, name: str, socket: str, tcp: bool) -> None:
     """Run the peer of an agent whose program is in any language, behind a private socket.
 
     TARGET is the agent's folder or its agent.yaml. The program finds the socket by CHATIXIA_SOCKET.
@@ -30,16 +27,10 @@ def sidecar(
     from chatixia.assembly.sidecar import process as sidecars
     from chatixia.client.loop import fast_loop
 
-    handed = sidecars.handed_on() if supervised else None
-    settings = handed or sidecars.settings_of(sidecars.at(target), name, mesh=console.mesh or None)
+    settings = sidecars.settings_of(sidecars.at(target), name, mesh=console.mesh or None)
     place = sidecars.socket_path(settings, socket)
     process = sidecars.SidecarProcess(settings, place, tcp=tcp, on_line=console.say)
-
-    def tell(line: str) -> None:
-        if not supervised or process.serves:
-            _tell(console, process, line)
-
-    serve([process], tell, loop=fast_loop())
+    serve([process], lambda line: _tell(console, process, line), loop=fast_loop())
 
 
 def _tell(console: Console, process: SidecarProcess, line: str) -> None:

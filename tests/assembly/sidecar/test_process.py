@@ -82,10 +82,11 @@ def test_what_a_supervisor_hands_on_is_what_a_sidecar_needs(
     monkeypatch.setenv(SETTINGS, hand_on(settings_of(at(str(tmp_path)), "")))
     assert "of the model" not in os.environ[SETTINGS]
     handed = handed_on()
-    assert handed is not None and handed.data_dir() == tmp_path / "data"
+    assert handed.data_dir() == tmp_path / "data"
     keys = ("name", "description", "links.keep", "grace", "engine")
     assert [handed[key] for key in keys] == ["lib", "Books", 3, 2.0, "aiortc"]
-    assert handed_on() is None, "it is taken once, and no child of the sidecar has it"
+    with pytest.raises(ConfigError, match="only a supervisor"):
+        handed_on()  # it is taken once, and no child of the sidecar has it
     monkeypatch.setenv(SETTINGS, "no JSON")
     with pytest.raises(ConfigError, match="only a supervisor"):
         handed_on()

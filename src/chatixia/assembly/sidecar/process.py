@@ -205,13 +205,11 @@ def hand_on(settings: ResolvedSettings) -> str:
     return msgspec.json.encode(chosen).decode()
 
 
-def handed_on() -> ResolvedSettings | None:
-    """What a supervisor handed on to this process; None where none did. Raises ConfigError."""
+def handed_on() -> ResolvedSettings:
+    """What a supervisor handed on to this process. Raises ConfigError."""
     from chatixia.assembly.run.settings import resolve
 
     text = os.environ.pop(SETTINGS, "")
-    if not text:
-        return None
     try:
         return resolve(msgspec.json.decode(text, type=dict[str, Any]))
     except msgspec.MsgspecError as error:

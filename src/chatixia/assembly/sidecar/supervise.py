@@ -190,7 +190,7 @@ class SupervisedAgent:
         place = private_folder(runtime_folder())
         self._runtime = Path(mkdtemp(prefix=f"{self.name[:24]}-", dir=place))
         socket = str(self._runtime / "sidecar.sock")
-        sidecar = [sys.executable, "-m", "chatixia.cli", "sidecar", "--supervised"]
+        sidecar = [sys.executable, "-m", "chatixia.cli.supervised", socket]
         program = {
             **self._environment,
             **os.environ,
@@ -200,7 +200,7 @@ class SupervisedAgent:
         self._children = [
             ChildProcess(
                 f"the sidecar of {self.name}",
-                [*sidecar, "--socket", socket],
+                sidecar,
                 passed(os.environ) | {SETTINGS: self._settings},
                 None,
                 self._tell,

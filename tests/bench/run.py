@@ -203,7 +203,7 @@ def part_sidecar(calm: float = 5.0) -> Row:
     has for itself."""
     from tests.bench.lines import handed
 
-    node = None
+    node, named = None, "chatixia.cli.supervised"  # as `chatixia run` starts one
     if not ALONE:
         from tests.bench import node_programs
 
@@ -211,10 +211,7 @@ def part_sidecar(calm: float = 5.0) -> Row:
     with mesh() as ours, tempfile.TemporaryDirectory(prefix="chatixia-") as place:
         names = ("asks", "serves", *(("node-asks", "node-serves") if node else ()))
         path = {name: f"{place}/{name}.sock" for name in names}
-        sides = [  # as `chatixia run` starts them
-            background(ours, "-m", "chatixia.cli.supervised", path[name], **handed(name))
-            for name in names
-        ]
+        sides = [background(ours, "-m", named, path[name], **handed(name)) for name in names]
         programs = [background(ours, "-m", "tests.bench.lines", "serve", path["serves"])]
         pids = [str(one.pid) for one in (*sides[:2], *programs)]
         lines = ("-m", "tests.bench.lines", "ask", path["asks"], "serves", *pids)

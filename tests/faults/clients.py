@@ -117,6 +117,12 @@ FAULTS: list[Fault] = [
         (f"{NODE}::test_what_is_packed_is_what_a_program_needs_and_nothing_else",),
     ),
     Fault(
+        "client-files-kept",
+        "what a program lent leaves the sidecar's folder again",
+        {"chatixia.assembly.remote.sidecar_port:remove": always(None)},
+        ("tests/assembly/remote/test_sidecar_port.py::test_an_artifact_comes_and_goes_as_a_file",),
+    ),
+    Fault(
         "client-unserved",
         "an agent in Node answers as its page shows",
         {"chatixia.sidecar.requests:RequestTable.serve": always(None)},

@@ -4,7 +4,7 @@ import { Calls } from "./calls.js";
 import { errors } from "./errors.js";
 import { type MeshError, toWire } from "./mesh_error.js";
 import type { AskOptions, Sidecar } from "./sidecar.js";
-import { ITEM_COST, MAX_LINE, type RequestPayload, type Result, WINDOW } from "./wire.js";
+import { ITEM_COST, MAX_LINE, type RequestPayload, type Result, type WireFile, WINDOW } from "./wire.js";
 
 /** How long a file of an answer stays where it can be pulled. */
 const LENT_MS = 60_000;
@@ -20,6 +20,7 @@ export class Context extends Calls {
   #room: number;
   #refill: () => void = () => undefined;
   #isOver = false;
+  readonly #lentFiles: WireFile[] = [];
 
   /** @internal */
   constructor(
@@ -68,6 +69,11 @@ export class Context extends Calls {
   /** @internal Whether it has its answer, or nobody waits for one. */
   get over(): boolean {
     return this.#isOver;
+  }
+
+  /** @internal Its skill has ended: what it lent can be pulled for a while. */
+  end(): void {
+    if (this.#lentFiles.length) setTimeout(remove, LENT_MS, this.#lentFiles).unref();
   }
 
   /** @internal */
@@ -129,7 +135,7 @@ export class Context extends Calls {
 
   async #lent(artifacts: Artifact[]): Promise<string> {
     const files = await this.#sidecar.lend(artifacts);
-    setTimeout(remove, LENT_MS, files).unref();
+    this.#lentFiles.push(...files);
     return JSON.stringify(files);
   }
 

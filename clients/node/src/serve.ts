@@ -62,6 +62,7 @@ export class Requests {
     } catch (error) {
       if (!ctx.over) ctx.fail(failure(this.#sidecar.welcome.name, request.skill || "prompt", error));
     } finally {
+      ctx.end();
       if (this.#open.get(id) === ctx) this.#open.delete(id);
     }
   }

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from chatixia.assembly.remote import sidecar_files
-from chatixia.assembly.remote.sidecar_files import brought_in
+from chatixia.assembly.remote.sidecar_files import brought_in, remove
 from chatixia.client.artifact_sources import BytesSource, FileSource
 from chatixia.errors import NotFound
 
@@ -22,6 +22,9 @@ async def test_a_file_is_linked_and_bytes_are_written(tmp_path: Path, monkeypatc
     assert os.path.samefile(linked.path, source)
     assert (linked.name, linked.media_type) == ("a.txt", "text/plain")
     assert Path(written.path).read_bytes() == b"x" * 600_000
+
+    remove([linked, written, linked])
+    assert not list(folder.iterdir()) and source.exists()
 
     def refuse(*_: object) -> None:
         raise OSError

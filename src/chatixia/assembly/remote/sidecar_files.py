@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from pathlib import Path
 from tempfile import mkstemp
 from typing import TYPE_CHECKING, Final
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 BLOCK: Final = 256 * 1024
 FETCH_S: Final = 3600.0
+LENT_S: Final = 60.0
+"""How long the files of an answer stay where its caller can pull them."""
 
 
 class FetchedPath(msgspec.Struct):
@@ -74,6 +77,13 @@ def _read(path: str, offset: int) -> bytes:
 async def brought_in(folder: str, sources: Sequence[ArtifactSource]) -> ipc.IpcFiles:
     """Each source as a file in ``folder``: a hard link where it is a file, else a copy."""
     return tuple([await _bring(Path(folder), source) for source in sources])
+
+
+def remove(files: Iterable[ipc.IpcFile]) -> None:
+    """Take what was brought in out of the folder: nobody reads it any more."""
+    for file in files:
+        with contextlib.suppress(OSError):
+            os.unlink(file.path)
 
 
 async def _bring(folder: Path, source: ArtifactSource) -> ipc.IpcFile:

@@ -31,7 +31,7 @@ from chatixia.wire.signaling import LinkReport, TaskDone, TaskHint, TaskProgress
 from chatixia.wire.verbs import BY_NAME
 from chatixia.world import REAL, World
 
-from .sidecar_files import SidecarFeed, brought_in
+from .sidecar_files import LENT_S, SidecarFeed, brought_in, remove
 from .sidecar_requests import SidecarResponder, interrupted
 from .sidecar_stream import SidecarStream, advance
 
@@ -167,6 +167,8 @@ class SidecarPort:
         except asyncio.CancelledError:
             self._client.leave(number)
             raise
+        finally:
+            remove(getattr(command.payload, "artifacts", ()))
 
     async def command(self, outgoing: Outgoing) -> Any:
         """The command for ``outgoing``, its artifacts in the folder. Raises Cancelled."""
@@ -349,6 +351,8 @@ class SidecarPort:
             responder.fail(SkillFailed(agent=self._name))
         finally:
             self._requests.pop(number, None)
+            if responder.files:
+                asyncio.get_running_loop().call_later(LENT_S, remove, responder.files)
             if self._causes.get(incoming.path) == number:
                 del self._causes[incoming.path]
 

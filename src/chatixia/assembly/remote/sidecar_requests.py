@@ -50,6 +50,11 @@ class SidecarResponder:
             infos.append(info)
         return tuple(infos)
 
+    @property
+    def files(self) -> tuple[ipc.IpcFile, ...]:
+        """Those that were put there."""
+        return tuple(self._files.values())
+
     def _named(self, table: tuple[ArtifactInfo, ...]) -> ipc.IpcFiles:
         return tuple(self._files[info.id] for info in table)
 

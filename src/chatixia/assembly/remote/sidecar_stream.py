@@ -14,6 +14,8 @@ from chatixia.core.ports import ArtifactFeed, Outgoing
 from chatixia.wire import ipc
 from chatixia.wire.ipc_events import ItemEvent, ProgressEvent, ResultPayload
 
+from .sidecar_files import remove
+
 if TYPE_CHECKING:
     from chatixia.sidecar.client import SidecarClient
 
@@ -80,6 +82,7 @@ class SidecarStream:
                 await self._changed
         finally:
             self._leave()
+            remove(command.payload.artifacts)
 
     def _take(self, payload: ipc.ItemPayload) -> bytes:
         item = bytes(payload.item)

@@ -265,9 +265,16 @@ RULES = [
     Rule(
         "models",
         "providers are heavy and change monthly",
-        only_in("pydantic_ai openai anthropic genai_prices httpx2", "agent.model.library"),
+        only_in("pydantic_ai openai anthropic genai_prices", "agent.model.library"),
         ("agent.model.service", "def f():\n    import pydantic_ai"),
         ("agent.model.library.providers", "import pydantic_ai"),
+    ),
+    Rule(
+        "requests to other hosts",
+        "nobody but the named is asked anything, and each place that asks is known",
+        only_in("httpx2 authlib", "agent.model.library", "registry.trust.provider"),
+        ("registry.web.provider", "import httpx2"),
+        ("registry.trust.provider", "def f():\n    import authlib.oauth2"),
     ),
     Rule(
         "outside protocols",

@@ -12,6 +12,7 @@ from .breaks import Fault, always
 LOGINS = "tests/registry/trust/test_logins.py"
 PEOPLE = "tests/registry/trust/test_people.py"
 ROLES = "tests/registry/test_roles.py"
+PROVIDER = "tests/registry/web/test_provider.py"
 HUB = "tests/acceptance/test_hub.py"
 ADDED = f"{HUB}::test_an_admin_adds_somebody_who_comes_in_by_password_and_sees_what_the_role_allows"
 
@@ -65,7 +66,55 @@ def cached_role(original: Any) -> Any:
     return rank
 
 
+def any_browser(original: Any) -> Any:
+    """Take an answer from whatever browser brings it, as often as it does."""
+
+    def take(self: Any, cookie: str, state: str) -> Any:
+        return next(reversed(self._pending.values()))
+
+    return take
+
+
+def unsigned(original: Any) -> Any:
+    """Believe a token for what it says."""
+
+    def claims(token: str, keys: Any) -> Any:
+        import base64
+        import json
+
+        body = token.split(".")[1]
+        return json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+
+    return claims
+
+
+def anybody(original: Any) -> Any:
+    """Let in whoever has an account."""
+    return lambda account, allow: allow[0]
+
+
 FAULTS = [
+    Fault(
+        "provider-answer-replayed",
+        "an identity provider's answer counts once, for the browser that began the login",
+        {"chatixia.registry.trust.provider:IdentityProvider._take": any_browser},
+        (
+            f"{PROVIDER}::test_an_answer_belongs_to_the_browser_that_asked",
+            f"{PROVIDER}::test_an_answer_that_was_changed_is_none[changed0]",
+        ),
+    ),
+    Fault(
+        "provider-token-unsigned",
+        "only the provider's own key says who has logged in",
+        {"chatixia.registry.trust.provider:proved_claims": unsigned},
+        ("tests/registry/trust/test_provider.py::test_a_token_of_another_key_proves_nothing",),
+    ),
+    Fault(
+        "provider-admits-anybody",
+        "only accounts on the list come in",
+        {"chatixia.registry.trust.logins:admitted": anybody},
+        (f"{PROVIDER}::test_whoever_is_not_on_the_list_is_not_let_in",),
+    ),
     Fault(
         "roles-unjudged",
         "the registry enforces each person's role",

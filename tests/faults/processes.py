@@ -156,7 +156,7 @@ def lasting_link(original: Any) -> Any:
 
     def redeem_link(tx: Any, digest: bytes, row: Any) -> Any:
         opened = original(tx, digest, row)
-        where = {"person": opened.person, "role": "", "ns": opened.ns}
+        where = {"person": opened.person, "role": "link", "ns": opened.ns}
         tx.run("put_login", {"digest": digest, "expires": tx.now + 600, **where})
         return opened
 

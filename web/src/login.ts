@@ -102,7 +102,7 @@ function form(opened: (found: Session) => void): void {
   void request<LoginMethods>("GET", "/api/login/methods").then(
     (methods) => {
       if (methods.provider === undefined) return;
-      const there = h("a", { href: "/api/login/provider", id: "login-provider" }, `Log in with ${methods.provider}`);
+      const there = h("a", { href: "/login/provider", id: "login-provider" }, `Log in with ${methods.provider}`);
       byId("hint").before(h("p", {}, there));
     },
     () => undefined,

@@ -19,7 +19,7 @@ from chatixia.wire.signed import b64, unb64
 ACTS: Final[dict[str, str]] = {
     "settings": "the registry was started with other settings",
     "login.failed": "a password was wrong, or the person is barred for a while",
-    "login.oidc": "a person logged in at the identity provider",
+    "login.provider": "a person logged in at the identity provider",
 }
 """Acts that are no verb's name."""
 

@@ -34,6 +34,7 @@ from .status import StatusService
 from .trust.audit import AuditLog
 from .trust.leaving import LeaveEffects
 from .trust.members import Members
+from .trust.provider import IdentityProvider, ProviderAccess
 from .trust.services import ServiceIdentity, TrustEffects, TrustServices
 from .trust.tokens import Tokens
 from .turn import TURN_SECONDS
@@ -41,6 +42,7 @@ from .verbs import VerbDispatcher
 from .web import openapi, static
 from .web.app import WebApplication
 from .web.guard import HostGuard
+from .web.provider import ProviderPages
 from .web.unproved import UnprovedConnections
 from .work.compat import CompatTaskVerbs
 from .work.service import TaskService
@@ -58,7 +60,7 @@ class ServiceOptions(msgspec.Struct, frozen=True):
     """``version``: of this package; ``token_ttl``: seconds; ``hub``: folder of the hub's files;
     ``unproved``: what connections may hold that have proved nothing; ``save_via``: keeps the URLs
     of tunnels and proxies; ``relay``: whether and how much is relayed; ``audit``: how long
-    lines of the audit log are kept."""
+    lines of the audit log are kept; ``provider``: where people may log in beside."""
 
     version: str
     token_ttl: int
@@ -67,6 +69,7 @@ class ServiceOptions(msgspec.Struct, frozen=True):
     save_via: Callable[[list[str]], None]
     relay: RelayLimits = RelayLimits()
     audit: AuditKeep = AuditKeep()
+    provider: ProviderAccess | None = None
 
 
 class Service:
@@ -104,10 +107,7 @@ class Service:
             self.members, self.directory, self.tasks, self.compat, self.events, self.sockets
         )
         self.audit = AuditLog(store)
-        effects = self._trust_effects(options.save_via)
-        self.trust = TrustServices(
-            identity, store, world, verify, reach, self.members, self.tokens, effects, self.audit
-        )
+        self.trust = self._trust(identity, verify, options)
         self.config = ConfigService(reach, self.members, self.tokens, store.now, world.wall)
         self.status = self._status(identity.mesh, options.version)
         self.verbs = VerbDispatcher(
@@ -117,6 +117,22 @@ class Service:
         self.roster.changed.append(self.lifecycle.changed)
         self.roster.ended.append(self.lifecycle.ended)
         self._add_gauges()
+
+    def _trust(
+        self, identity: ServiceIdentity, verify: Verify, options: ServiceOptions
+    ) -> TrustServices:
+        return TrustServices(
+            identity,
+            self._store,
+            self._world,
+            verify,
+            self._reach,
+            self.members,
+            self.tokens,
+            self._trust_effects(options.save_via),
+            self.audit,
+            options.provider,
+        )
 
     def _status(self, mesh: str, version: str) -> StatusService:
         return StatusService(
@@ -190,7 +206,11 @@ class Service:
             metrics=self._metrics,
             description=encode(openapi.document(options.version)),
             followers=self.tasks.followers,
+            provider=ProviderPages(mesh, self._provider(options.provider), self.trust.logins),
         )
+
+    def _provider(self, access: ProviderAccess | None) -> IdentityProvider | None:
+        return IdentityProvider(access, self._world, self._store.now) if access else None
 
     def _add_gauges(self) -> None:
         gauge = self.meter.gauge

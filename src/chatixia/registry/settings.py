@@ -9,6 +9,7 @@ import msgspec
 from chatixia.core import admission
 from chatixia.core.audit import AuditKeep
 from chatixia.core.duration import seconds
+from chatixia.core.provider import ProviderSettings
 from chatixia.core.relay_limits import RelayLimits
 from chatixia.core.shares import ShareLimits
 
@@ -50,7 +51,8 @@ class RegistrySettings(msgspec.Struct, forbid_unknown_fields=True, omit_defaults
     pinged every ``ping_interval`` seconds and closed ``ping_timeout`` seconds after a ping that was
     not answered; ``bounds``: what machines share of this registry;
     ``unproved``: what connections may hold that have proved nothing; ``relay``: whether this
-    registry relays between agents, and how much; ``audit``: how long the audit log is kept.
+    registry relays between agents, and how much; ``audit``: how long the audit log is kept;
+    ``provider``: where people may log in beside this registry.
     """
 
     port: Port = LOOPBACK_PORT
@@ -70,6 +72,7 @@ class RegistrySettings(msgspec.Struct, forbid_unknown_fields=True, omit_defaults
     unproved: admission.AdmissionLimits = admission.AdmissionLimits()
     relay: RelayLimits = RelayLimits()
     audit: AuditKeep = AuditKeep()
+    provider: ProviderSettings = ProviderSettings()
 
 
 def read(document: Any) -> RegistrySettings:

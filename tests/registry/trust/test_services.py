@@ -8,7 +8,15 @@ from chatixia.wire.verbs import BY_NAME
 
 async def test_they_answer_verbs_of_the_table_each_once(registry: RegistryHarness):
     trust = registry.running.service.trust
-    parts = (trust.gate, trust.keys, trust.logins, trust.joining, trust.leaving)
+    parts = (
+        trust.gate,
+        trust.keys,
+        trust.logins,
+        trust.people,
+        trust.joining,
+        trust.pairing,
+        trust.leaving,
+    )
     names = [name for part in parts for name in part.handlers]
     assert len(names) == len(set(names)) and set(names) == set(trust.handlers)
     assert set(names) <= set(BY_NAME)

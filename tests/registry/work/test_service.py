@@ -27,7 +27,7 @@ from tests.until import until
 
 from .desk import PLAIN, Desk, done
 
-WATCHER = Principal(AgentId("ann"), "person", role="viewer", epoch="1.9")
+WATCHER = Principal(AgentId("ann"), "person", role="operator", epoch="1.9")
 CURL = Principal(AgentId("curl"), "key", trust="unverified")
 
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from chatixia.registry.call import Listener
     from chatixia.registry.service import Service
     from chatixia.registry.settings import RegistrySettings
+    from chatixia.registry.trust.provider import ProviderAccess
     from chatixia.registry.turn import TurnServers
     from chatixia.store.control.store import Store
 
@@ -144,10 +145,12 @@ async def _serve(
 ) -> RunningRegistry:
     from chatixia.store.control.store import Store
 
+    from .provider import provider_access
     from .turn import turn_servers
 
     settings = settings_of(identity.folder, options)
     turn = turn_servers(settings.ice.turn, identity.folder, os.environ)
+    provider = provider_access(settings.provider, identity.folder)
     plan = plan_of(settings)
     bound = bind(plan)
     try:
@@ -157,7 +160,9 @@ async def _serve(
         raise
     _remember(identity.folder, settings, bound)
     reached = urls(bound, plan)
-    service = make_service(identity, store, settings, reached, stun_urls(bound, plan), turn, world)
+    service = make_service(
+        identity, store, settings, reached, stun_urls(bound, plan), turn, provider, world
+    )
     await service.start()
     await service.audit.record_settings(msgspec.to_builtins(settings))
     servers, tasks = await _listen(service, bound, plan, settings, identity.folder, world)
@@ -225,6 +230,7 @@ def make_service(
     reached: list[str],
     stun: list[str],
     turn: TurnServers | None,
+    provider: ProviderAccess | None,
     world: World,
 ) -> Service:
     """The registry's parts put together."""
@@ -262,6 +268,7 @@ def make_service(
             save_via,
             settings.relay,
             settings.audit,
+            provider,
         ),
     )
 

@@ -152,7 +152,7 @@ function form(opened) {
   void request("GET", "/api/login/methods").then(
     (methods) => {
       if (methods.provider === void 0) return;
-      const there = h("a", { href: "/api/login/provider", id: "login-provider" }, `Log in with ${methods.provider}`);
+      const there = h("a", { href: "/login/provider", id: "login-provider" }, `Log in with ${methods.provider}`);
       byId("hint").before(h("p", {}, there));
     },
     () => void 0

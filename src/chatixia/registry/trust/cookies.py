@@ -13,12 +13,28 @@ from typing import Final
 from chatixia.registry.call import Listener
 
 SESSION_SECONDS: Final = 12 * 3600
+LOGIN_SECONDS: Final = 600
+"""How long somebody may take at the identity provider."""
 HEADER: Final = "x-chatixia"
 """A header that no form or image of another site can send; its value is the page's secret."""
 SUBPROTOCOL: Final = "chatixia"
 """What the registry agrees to where a page says it beside its secret."""
 PAGE_PREFIX: Final = "page."
 """How the subprotocol begins that is the page's secret."""
+
+
+def login_cookie(mesh: str, listener: Listener, secret: str) -> str:
+    """A Set-Cookie header's value for a login that is under way at the identity provider. It is
+    Lax: the browser comes back by a link of another site. An empty secret clears it."""
+    age = LOGIN_SECONDS if secret else 0
+    secure = "; Secure" if listener.secure else ""
+    name = login_cookie_name(mesh, listener)
+    return f"{name}={secret}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}"
+
+
+def login_cookie_name(mesh: str, listener: Listener) -> str:
+    """What that cookie is called."""
+    return f"{cookie_name(mesh, listener)}-login"
 
 
 def cookie_name(mesh: str, listener: Listener) -> str:

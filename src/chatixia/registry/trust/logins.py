@@ -10,7 +10,10 @@ import hmac
 from collections.abc import Mapping
 from typing import Final
 
+from msgspec.structs import replace
+
 from chatixia.core.ports import Principal
+from chatixia.core.provider import Account, ProviderSettings, admitted
 from chatixia.errors import Unauthorized
 from chatixia.ids import PERSON, AgentId, person_id
 from chatixia.registry.call import BrowserLogin, Handler, Listener, RequestContext
@@ -32,6 +35,8 @@ from .people import SessionsEnded
 from .throttle import LoginThrottle
 
 LINK_SECONDS: Final = 600
+BACK_SECONDS: Final = 60
+"""From the answer of the identity provider until the page is opened."""
 OWNER_PERSON: Final = PERSON + OWNER
 """The person whom the owner's link logs in."""
 WRONG: Final = "The name or the password is wrong."
@@ -40,8 +45,8 @@ WRONG: Final = "The name or the password is wrong."
 class Logins:
     """Verbs ``login.*`` and ``session``.
 
-    ``ended`` is given the browser sessions that ended, to close their sockets; ``provider``: how
-    the identity provider is called, "" for none.
+    ``ended`` is given the browser sessions that ended, to close their sockets; ``provider``: the
+    identity provider's settings where there is one.
     """
 
     def __init__(
@@ -53,7 +58,7 @@ class Logins:
         passwords: Passwords,
         audit: AuditLog,
         ended: SessionsEnded,
-        provider: str = "",
+        provider: ProviderSettings | None = None,
     ) -> None:
         self._store, self._mesh, self._world = store, mesh, world
         self._failures, self._passwords, self._ended = failures, passwords, ended
@@ -73,7 +78,8 @@ class Logins:
 
     async def methods(self, call: RequestContext, request: Nothing) -> LoginMethods:
         """What the login form offers beside name and password."""
-        return LoginMethods(self._provider)
+        there = self._provider
+        return LoginMethods((there.name or there.issuer)[:64] if there else "")
 
     async def create(self, call: RequestContext, request: Nothing) -> LoginLink:
         """A link for the owner's person, once, for ten minutes; that person is an admin."""
@@ -119,6 +125,23 @@ class Logins:
     async def _record_failure(self, call: RequestContext, person: str) -> None:
         origin = call.ip or call.address
         await self._audit.record(AuditEntry(person, "open", "login.failed", person, origin))
+
+    async def link_of(self, call: RequestContext, account: Account) -> str:
+        """The secret of a link, for a minute, for whom the identity provider has logged in.
+
+        Raises Denied for an account that is not let in, NameTaken.
+        """
+        assert self._provider is not None
+        entry = admitted(account, self._provider.allow)
+        wanted = person_id(entry.person)
+        subject = f"{self._provider.issuer}|{account.subject}"
+        origin = call.ip or call.address
+        act = AuditEntry(wanted, "person", "login.provider", wanted, origin)
+        person = await self._store.people.subject(subject, wanted, entry.role)
+        secret = b64(self._world.token(24))
+        await self._store.people.put_link(digest(secret), person, BACK_SECONDS, "provider")
+        await self._audit.record(replace(act, actor=person, target=person))
+        return secret
 
     async def open(self, call: RequestContext, person: str, method: str) -> Session:
         """A new browser session of ``person``, who proved itself. Raises Unauthorized."""

@@ -28,6 +28,7 @@ from .pairing import PairingService
 from .passwords import Passwords
 from .people import PeopleService, SessionsEnded
 from .proof import Proof
+from .provider import ProviderAccess
 from .tokens import Tokens
 
 FAILURE_RATE: Final = (20.0, 1 / 15)
@@ -73,16 +74,13 @@ class TrustServices:
         tokens: Tokens,
         effects: TrustEffects,
         audit: AuditLog,
+        provider: ProviderAccess | None = None,
     ) -> None:
         failures, nonces = RateLimits(world, *FAILURE_RATE), Nonces(world)
         proof = Proof(identity.key, identity.chain, identity.mesh)
         self.keys = ApiKeys(store, members, world, effects.key_ended)
-        self.passwords = Passwords()
-        self.logins = Logins(
-            store, identity.mesh, world, failures, self.passwords, audit, effects.sessions_ended
-        )
-        self.people = PeopleService(
-            store, world, self.passwords, effects.sessions_ended, effects.tell
+        self.passwords, self.logins, self.people = _people(
+            store, identity.mesh, world, failures, audit, effects, provider
         )
         self.gate = Authenticator(
             members=members,
@@ -143,3 +141,18 @@ class TrustServices:
             **self.pairing.handlers,
             **self.leaving.handlers,
         }
+
+
+def _people(
+    store: Store,
+    mesh: str,
+    world: World,
+    failures: RateLimits,
+    audit: AuditLog,
+    effects: TrustEffects,
+    provider: ProviderAccess | None,
+) -> tuple[Passwords, Logins, PeopleService]:
+    passwords, ended = Passwords(), effects.sessions_ended
+    settings = provider.settings if provider else None
+    logins = Logins(store, mesh, world, failures, passwords, audit, ended, settings)
+    return passwords, logins, PeopleService(store, world, passwords, ended, effects.tell)

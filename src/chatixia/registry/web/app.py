@@ -39,6 +39,7 @@ from .answers import Send, answer, not_allowed, refuse
 from .body import Receive, read_body
 from .following import ResponseStreams, seconds, wants_events
 from .guard import LISTENER, REQUESTED_HOST, App, Scope
+from .provider import ProviderPages
 from .requests import ClientGone, RequestBudget, RequestUse, declared, in_time, written
 from .static import Asset, find
 from .unproved import proved
@@ -86,6 +87,7 @@ class WebApplication:
         description: bytes,
         metrics: Text,
         followers: Followers,
+        provider: ProviderPages,
     ) -> None:
         self._gate, self._verbs, self._meter = gate, verbs, meter
         self._mesh, self._assets = mesh, dict(assets)
@@ -93,7 +95,7 @@ class WebApplication:
         self._following, self._requests = ResponseStreams(followers, world), RequestBudget()
         self._nonces = RateLimits(world, *NONCE_RATE)
         self._near = RateLimits(world, *LOOPBACK_NONCE_RATE)
-        self._endpoint = endpoint
+        self._endpoint, self._provider_routes = endpoint, provider.routes
         self._router = Router(self._routes(), redirect_slashes=False, default=self._unknown)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -120,6 +122,7 @@ class WebApplication:
         paths: dict[str, dict[str, Serve]] = {}
         for verb in TABLE:
             paths.setdefault(verb.path, {})[verb.method] = self._verb(verb)
+        paths |= self._provider_routes
         paths["/metrics"] = {"GET": self._text(self._metrics, "text/plain; version=0.0.4")}
         paths["/api/openapi.json"] = {"GET": self._text(self._described, JSON)}
         # A path without a field first: `/api/tasks/claim` is not a task's id.

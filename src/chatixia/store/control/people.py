@@ -19,9 +19,10 @@ PERSON_SESSIONS: Final = 50
 """Browser sessions of one person; its oldest ends for the next."""
 
 
-def put_link(tx: Transaction, digest: bytes, person: str, ttl: float) -> None:
-    """Keep a login link by the SHA-256 of its secret, for ``ttl`` seconds."""
-    row = {"digest": digest, "person": person, "role": "", "ns": "default"}
+def put_link(tx: Transaction, digest: bytes, person: str, ttl: float, method: str = "link") -> None:
+    """Keep a login link by the SHA-256 of its secret, for ``ttl`` seconds. ``method``: how the
+    session that it opens was come by; the column is one of before there were roles of people."""
+    row = {"digest": digest, "person": person, "role": method, "ns": "default"}
     tx.run("put_login", row | {"expires": tx.now + ttl})
 
 
@@ -95,7 +96,7 @@ def redeem_link(tx: Transaction, digest: bytes, row: SessionRow) -> SessionRow:
     columns = tx.one("take_login", {"digest": digest})
     if columns is None or columns[3] <= tx.now:
         raise Unauthorized("This login link is unknown, used or expired.")
-    return open_session(tx, msgspec.structs.replace(row, person=columns[0]))
+    return open_session(tx, msgspec.structs.replace(row, person=columns[0], method=columns[1]))
 
 
 def open_session(tx: Transaction, row: SessionRow) -> SessionRow:

@@ -21,9 +21,10 @@ class PeopleStore:
         """A one-time login link of the owner's own person, which is an admin from now on."""
         await self._access.write(people.put_owner_link, digest, person, ttl)
 
-    async def put_link(self, digest: bytes, person: str, ttl: float) -> None:
-        """A one-time login link, by the SHA-256 of its secret; ``ttl`` in seconds."""
-        await self._access.write(people.put_link, digest, person, ttl)
+    async def put_link(self, digest: bytes, person: str, ttl: float, method: str = "link") -> None:
+        """A one-time login link, by the SHA-256 of its secret; ``ttl`` in seconds. ``method``: how
+        the session that it opens was come by."""
+        await self._access.write(people.put_link, digest, person, ttl, method)
 
     async def add(self, id: str, role: str, digest: bytes, ttl: float) -> None:
         """A new person with its first link. Raises NameTaken and Overloaded."""

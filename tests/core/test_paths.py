@@ -16,6 +16,7 @@ from chatixia.core.paths import (
     PathKind,
     PathSlot,
     backoff,
+    is_steady,
 )
 from chatixia.errors import Denied, Unreachable
 
@@ -381,3 +382,17 @@ def test_whatever_opens_and_dies_an_open_path_is_in_use_and_the_best_that_may_be
 def test_waits_double_up_to_half_a_minute():
     waits = [backoff(1.0, tries) for tries in itertools.chain(range(8), [10_000])]
     assert waits == [1, 2, 4, 8, 16, 30, 30, 30, 30]
+
+
+def test_a_link_is_steady_while_only_the_best_is_open_and_nothing_is_tried():
+    script = Script()
+    assert not is_steady(script.link.slots)
+    script.want()
+    assert not is_steady(script.link.slots)
+    script.opens(script.direct)
+    assert is_steady(script.link.slots)
+    script.link.renew(1.0, script.effects)
+    assert not is_steady(script.link.slots)
+    script = Script()
+    script.both_open()
+    assert not is_steady(script.link.slots), "the spare is closed by time"

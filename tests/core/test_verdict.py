@@ -134,3 +134,11 @@ def test_an_engine_that_does_not_answer_in_time_is_no_witness():
         assert watch.judge(v.PROBE_SECONDS + v.SILENT_BLIND_SECONDS, word) != "alive"
         watch.reading(0.0)
         assert watch.judge(due, word) != "alive"
+
+
+def test_what_was_heard_just_now_needs_no_ping():
+    watch = v.PathWitnesses(0.0)
+    assert not watch.is_quiet(v.PROBE_SECONDS - 0.1)
+    assert watch.is_quiet(v.PROBE_SECONDS)
+    watch.hear(1.0)
+    assert not watch.is_quiet(v.PROBE_SECONDS)

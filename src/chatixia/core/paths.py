@@ -8,7 +8,7 @@ path.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from math import inf
 from typing import Final
 
@@ -222,6 +222,17 @@ class PathSlot:
         lasted = now - self.usable_at() >= MAX_HOLD_SECONDS
         self.hold = HOLD_SECONDS if lasted else min(self.hold * 2 or HOLD_SECONDS, MAX_HOLD_SECONDS)
         self.open = None
+
+
+def is_steady(slots: Sequence[PathSlot]) -> bool:
+    """Whether only the best kind is open and nothing is tried, so that nothing is due by time."""
+    best, *others = slots
+    return not (
+        best.open is None
+        or best.wanted
+        or best.trying
+        or any(slot.open or slot.wanted or slot.trying for slot in others)
+    )
 
 
 def backoff(first: float, tries: int, most: float = MAX_BACKOFF_SECONDS) -> float:

@@ -101,6 +101,10 @@ class PathWitnesses:
         if frame_at >= self.probed_at:  # what came before the question does not answer it
             self.probed_at = 0.0
 
+    def is_quiet(self, now: float) -> bool:
+        """Whether there may be a reason to ping."""
+        return now - max(self.frame_at, self.probed_at) >= PROBE_SECONDS
+
     def wants_probe(self, now: float, at_once: bool = False, idle: bool = False) -> bool:
         """Whether to ping now. ``at_once``: there is a reason for doubt. ``idle``: nothing is open
         on the link."""

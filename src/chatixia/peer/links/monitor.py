@@ -12,6 +12,7 @@ import logging
 from typing import Final
 from weakref import WeakKeyDictionary
 
+from chatixia.core.paths import is_steady
 from chatixia.core.verdict import LATE_SECONDS
 from chatixia.peer.engines.base import EngineRefused
 from chatixia.wire.peer import Bye
@@ -97,6 +98,8 @@ class LinkMonitor:
         for peer in self._peers:
             if peer.open is not None:
                 self._judge(peer, now, late)
+            if peer.open is not None and is_steady(peer.link.slots):
+                continue  # most of them, twice a second
             if not peer.quiet:
                 self._effects.step(peer, now)
             elif peer.link.forgettable(now) > (
@@ -143,7 +146,7 @@ class LinkMonitor:
             witnesses.start_over(now)
         assert peer.path is not None
         witnesses.hear(peer.path.frame_at)
-        if witnesses.wants_probe(now, idle=listener.idle(peer.id)):
+        if witnesses.wants_probe(now, idle=witnesses.is_quiet(now) and listener.idle(peer.id)):
             listener.probe(peer.id)
         word = peer.link.word(self._effects.signals.up)
         if witnesses.uneasy(now) or (witnesses.probed_at and word == "closed"):
@@ -181,11 +184,13 @@ class LinkMonitor:
 
     def _close_idle(self, now: float) -> None:
         """Close idle links above the number to keep; never while signaling is down."""
+        if self.keep is None:
+            return
         warm = self._peers.open()
         for peer in warm:
             if not self._peers.listener.idle(peer.id):
                 peer.used_at, peer.bye_at = now, 0.0
-        if self.keep is None or not self._effects.signals.up:
+        if not self._effects.signals.up:
             return
         warm.sort(key=lambda peer: peer.used_at)
         for peer in warm[: max(0, len(warm) - self.keep)]:

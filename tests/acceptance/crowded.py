@@ -30,10 +30,10 @@ async def unwatched(agents: list[Agent]) -> None:
 async def ask_all(agents: list[Agent]) -> None:
     """Each agent pings every other agent of the mesh."""
     calls = [
-        agent.mesh.ping(other.id, ONLINE_SECONDS)
+        agent.mesh.ping(other.agent_id, ONLINE_SECONDS)
         for agent in agents
         for other in await agent.mesh.agents()
-        if other.id != agent.mesh.id
+        if other.agent_id != agent.mesh.id
     ]
     answers = await asyncio.gather(*calls)
     print(f"asked {len(answers)}", flush=True)

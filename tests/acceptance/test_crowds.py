@@ -98,14 +98,14 @@ def test_links_that_all_want_at_once_end_direct(net: TestMesh):
     """The relay is asked for before a busy engine has described its offer, which counts all the
     same."""
     net.up()
-    size = Crowd(14, 2)
+    size = Crowd(10, 2)
     crowd = size.start(net, "200", CHATIXIA_LINKS_RELAY="true")
     for process in crowd:
         process.popen.send_signal(signal.SIGUSR1)
-    asked = [int(process.wait_for(r"asked (\d+)", timeout=HANG)[1]) for process in crowd]
+    asked = [int(process.wait_for(r"asked (\d+)", timeout=2 * HANG)[1]) for process in crowd]
     links = size.agents * (size.agents - 1)
     assert sum(asked) == links
-    until_sync(lambda: ends(crowd, "direct") == links, HANG, what="every link direct")
+    until_sync(lambda: ends(crowd, "direct") == links, 2 * HANG, what="every link direct")
     for process in crowd:
         assert not re.search(r"offered attempt \d+ again", process.output)
 

@@ -9,6 +9,7 @@ from .breaks import Fault, always
 STORE = "tests/store/control/test_pairing.py"
 REGISTRY = "tests/registry/trust/test_pairing.py"
 PAIR = "tests/assembly/membership/test_pair.py"
+ACC = "tests/acceptance/test_pairing.py"
 
 
 def reusable(original: Any) -> Any:
@@ -42,6 +43,17 @@ def of_anybody(original: Any) -> Any:
         return check_chain(chain, mesh=mesh, now=now, verify=verify)
 
     return check
+
+
+def unanswered(original: Any) -> Any:
+    """Say to whoever waits that it is rejected."""
+
+    async def wait(self: Any, call: Any, request: Any) -> Any:
+        answer = await original(self, call, request)
+        answer.state = "rejected"
+        return answer
+
+    return wait
 
 
 def unsigned(original: Any) -> Any:
@@ -94,6 +106,7 @@ FAULTS: list[Fault] = [
         (
             f"{PAIR}::test_another_key_at_either_end_is_one_sentence",
             "tests/cli/test_approve.py::test_by_the_key_that_pair_shows",
+            f"{ACC}::test_rejected_and_swapped_keys_are_one_sentence_at_each_end",
         ),
     ),
     Fault(
@@ -107,6 +120,12 @@ FAULTS: list[Fault] = [
             f"{REGISTRY}::test_no_record_of_another_machine_approves",
             "tests/core/test_pairing.py::test_an_approval_is_the_owners_record_for_the_very_keys_that_asked",
         ),
+    ),
+    Fault(
+        "approved-unheard",
+        "whoever was approved goes on by itself",
+        {"chatixia.registry.trust.pairing:PairingService.wait": unanswered},
+        (f"{ACC}::test_from_a_code_to_a_direct_call",),
     ),
     Fault(
         "replaced-stays",
@@ -139,6 +158,22 @@ FAULTS: list[Fault] = [
         {"chatixia.peer.control.revocations:check_revocation": unsigned},
         (
             "tests/peer/links/test_revocations.py::test_what_the_owner_did_not_sign_is_ignored_and_a_flood_is_not_read",
+        ),
+    ),
+    Fault(
+        "confirmed-by-anybody",
+        "membership is confirmed by the owner's word about the list that one has",
+        {"chatixia.peer.links.membership:MembershipCheck._unconfirmed": always(False)},
+        (
+            "tests/peer/links/test_membership.py::test_the_owners_word_counts_and_no_registry_that_answers",
+        ),
+    ),
+    Fault(
+        "confirmed-though-withheld",
+        "a word about a list that one lacks confirms nothing",
+        {"chatixia.peer.links.membership:version_of": always(2**53)},
+        (
+            "tests/peer/links/test_membership.py::test_the_owners_word_counts_and_no_registry_that_answers",
         ),
     ),
 ]

@@ -147,6 +147,12 @@ def _reject() -> click.Command:
     return reject
 
 
+def _registry() -> click.Command:
+    from .registry import registry
+
+    return registry
+
+
 def _revoke() -> click.Command:
     from .revoke import revoke
 
@@ -232,6 +238,7 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
         "approve": Entry(_approve, "Let such a machine in"),
         "reject": Entry(_reject, "Turn such a machine away"),
         "revoke": Entry(_revoke, "Remove an agent or a machine from the mesh"),
+        "registry": Entry(_registry, "Confirm the revocation list"),
         "keys": Entry(_keys, "Manage API keys, for clients without a key pair"),
         "people": Entry(_people, "Manage the people of the hub and what they may do"),
         "audit": Entry(_audit, "Show who did what, when and from where"),

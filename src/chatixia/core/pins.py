@@ -33,6 +33,7 @@ class MemoryBook:
         self.pins: dict[tuple[str, str], Pin] = {}
         self._revocations: dict[tuple[str, str], Revocation] = {}
         self._statements: dict[tuple[str, str], tuple[int, Signed]] = {}
+        self.confirmed = 0
 
     @property
     def revocations(self) -> RevocationBook:
@@ -46,6 +47,10 @@ class MemoryBook:
     def keep(self, pins: Iterable[Pin]) -> None:
         """See :class:`PinBook`."""
         self.pins.update({(pin.ns, pin.id): pin for pin in pins})
+
+    def confirm(self, issued: int) -> None:
+        """See :class:`PinBook`."""
+        self.confirmed = max(self.confirmed, issued)
 
     def statements(self, above: int = 0) -> list[Signed]:
         """See :class:`PinBook`."""

@@ -77,6 +77,15 @@ class PinBook(Protocol):
         """Write pins, each over the one of its id."""
         ...
 
+    @property
+    def confirmed(self) -> int:
+        """Mesh time at which the owner last confirmed the list that I know; 0 for never."""
+        ...
+
+    def confirm(self, issued: int) -> None:
+        """Keep a later such time."""
+        ...
+
     def statements(self, above: int = 0) -> list[Signed]:
         """The revocations held of a version above ``above``, rising, as the owner signed them."""
         ...

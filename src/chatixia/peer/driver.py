@@ -95,6 +95,7 @@ def open_mesh(
 
     def configured(config: Config) -> None:
         driver.use(ice_servers(config))
+        driver.membership.learn(config.confirmation)
         if on_config is not None:
             on_config(config)
 

@@ -8,6 +8,7 @@ from math import inf
 from chatixia.errors import MeshError
 from chatixia.wire.registry import IceConfig, Nothing
 from chatixia.wire.signaling import Config
+from chatixia.wire.trust import Signed
 
 from .call import Handler, RegistryReach, RequestContext
 from .live.socket import Socket
@@ -17,7 +18,7 @@ from .trust.tokens import Tokens
 
 class ConfigService:
     """Verb ``config``, and the ``config`` frame of a login. ``now``: mesh time in seconds;
-    ``wall``: Unix seconds, by which a TURN server judges."""
+    ``wall``: Unix seconds, by which a TURN server judges; ``confirmation``: the owner's newest."""
 
     def __init__(
         self,
@@ -26,9 +27,10 @@ class ConfigService:
         tokens: Tokens,
         now: Callable[[], float],
         wall: Callable[[], float],
+        confirmation: Callable[[], Signed | None],
     ) -> None:
         self._reach, self._members, self._tokens = reach, members, tokens
-        self._now, self._wall = now, wall
+        self._now, self._wall, self._confirmation = now, wall, confirmation
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
@@ -46,7 +48,7 @@ class ConfigService:
         if token and socket.principal:  # its membership stands
             within = socket.not_after - now if socket.not_after else inf
             servers = self._reach.servers_for(socket.principal, self._wall(), within)
-        return Config(self._reach.urls(socket.local), servers, token, now)
+        return Config(self._reach.urls(socket.local), servers, token, now, self._confirmation())
 
     def _token(self, socket: Socket) -> str:
         """A token for a login whose membership still stands, else none."""

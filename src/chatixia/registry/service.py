@@ -108,7 +108,7 @@ class Service:
         )
         self.audit = AuditLog(store)
         self.trust = self._trust(identity, verify, options)
-        self.config = ConfigService(reach, self.members, self.tokens, store.now, world.wall)
+        self.config = self._config()
         self.status = self._status(identity.mesh, options.version)
         self.verbs = VerbDispatcher(
             self._handlers(), self.meter, world, self.audit.record, store.bounds.verbs
@@ -132,6 +132,16 @@ class Service:
             self._trust_effects(options.save_via),
             self.audit,
             options.provider,
+        )
+
+    def _config(self) -> ConfigService:
+        return ConfigService(
+            self._reach,
+            self.members,
+            self.tokens,
+            self._store.now,
+            self._world.wall,
+            lambda: self.trust.confirming.newest,
         )
 
     def _status(self, mesh: str, version: str) -> StatusService:
@@ -233,6 +243,7 @@ class Service:
     async def start(self) -> None:
         """Read the members, start tasks and events; then calls are answered."""
         await self.members.load()
+        await self.trust.confirming.load()
         await self.tasks.start()
         await self.lifecycle.end_removed(await self.trust.keys.revoked_names())
         await self.events.start()

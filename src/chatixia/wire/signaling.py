@@ -340,12 +340,14 @@ class Event(msgspec.Struct, tag="event", omit_defaults=True):
 
 
 class Config(msgspec.Struct, tag="config", omit_defaults=True):
-    """All addresses of the registry, ICE servers and a fresh REST token."""
+    """All addresses of the registry, ICE servers and a fresh REST token. ``confirmation``: the
+    owner's newest word about the revocation list."""
 
     addresses: Annotated[list[Name], msgspec.Meta(max_length=32)] = []
     ice_servers: list[dict[str, str | list[str]]] = []
     token: Annotated[str, msgspec.Meta(max_length=4 * KIB)] = ""
     now: float = 0.0
+    confirmation: Signed | None = None
 
 
 class RevokedPush(msgspec.Struct, tag="revoked", omit_defaults=True):

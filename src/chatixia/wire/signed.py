@@ -28,6 +28,7 @@ SEAL: Final = "chatixia/seal/1"
 RELAY: Final = "chatixia/relay/1"
 PAIR: Final = "chatixia/pair/1"
 CODE: Final = "chatixia/code/1"
+CONFIRM: Final = "chatixia/confirm/1"
 CONTEXTS: Final = (
     MEMBER,
     REVOKE,
@@ -41,6 +42,7 @@ CONTEXTS: Final = (
     RELAY,
     PAIR,
     CODE,
+    CONFIRM,
 )
 
 

@@ -68,6 +68,22 @@ class Revocation(msgspec.Struct, frozen=True):
     version: Count = 0
 
 
+class Confirmation(msgspec.Struct, frozen=True):
+    """The owner's word that ``version`` is the newest of the revocation list at mesh time
+    ``issued``."""
+
+    mesh: Short
+    ns: Short
+    version: Count
+    issued: Count
+
+
+class Confirm(msgspec.Struct):
+    """``confirm``: the owner-signed :class:`Confirmation`."""
+
+    statement: Signed
+
+
 class Invite(msgspec.Struct, omit_defaults=True):
     """``invite.put``: an invitation record signed by the owner (chain leaf to owner).
 

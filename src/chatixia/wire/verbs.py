@@ -234,6 +234,16 @@ TABLE: Final[tuple[Verb, ...]] = (
         audited=("owner",),
     ),
     Verb(
+        "confirm",
+        u.Confirm,
+        u.Done,
+        ("owner",),
+        "POST",
+        "/api/confirmations",
+        ("bad_signature", "conflict", "wrong_mesh"),
+        audited=("owner",),
+    ),
+    Verb(
         "leave",
         r.Nothing,
         u.Done,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from chatixia.wire.trust import Revocation
+from chatixia.wire.trust import Revocation, Signed
 from tests.core.circle import NOW
+from tests.core.test_confirmation import word
 from tests.peer.relay import nodes
 
 
@@ -30,3 +31,36 @@ async def test_membership_that_nobody_confirms_ends():
         alice.driver.recheck()
         assert (await alice.refusal("bob")).code == "membership_expired"
         assert not alice.driver.report()
+
+
+async def test_the_owners_word_counts_and_no_registry_that_answers():
+    """A registry that withholds a revocation has no newer word to show."""
+    async with nodes("alice", "bob", ttl=60.0) as (_, alice, bob):
+        await alice.open(bob)
+        check, now = alice.driver.membership, int(alice.me.clock.now())
+        check.learn(word(0, now))
+        alice.driver.recheck()
+        assert alice.driver.report()
+        alice.me.clock.learn(now + 50)
+        check.learn(word(1, now + 50))  # of a list that alice was not brought
+        check.learn(Signed("AA", "AA"))
+        assert alice.me.book.confirmed == now
+        alice.me.clock.learn(now + 100)
+        alice.driver.recheck()
+        assert (await alice.refusal("bob")).code == "membership_expired"
+        assert not alice.driver.report()
+
+
+async def test_with_the_list_that_it_is_about_the_owners_word_counts():
+    async with nodes("alice", "bob", ttl=60.0) as (_, alice, bob):
+        await alice.open(bob)
+        check, now = alice.driver.membership, int(alice.me.clock.now())
+        alice.me.book.revoke(
+            Signed("", ""), Revocation(alice.me.mesh, "default", "dave", 1, NOW, 1)
+        )
+        check.learn(word(1, now))
+        alice.me.clock.learn(now + 50)
+        check.learn(word(1, now + 50))
+        alice.me.clock.learn(now + 100)
+        alice.driver.recheck()
+        assert alice.driver.report()

@@ -9,7 +9,7 @@ from chatixia.peer.control.revocations import RevocationReceiver
 from chatixia.peer.links.revocations import BURST
 from chatixia.wire.base import encode
 from chatixia.wire.peer import MAX_FRAME, MAX_REVOKED, RevokedFrame
-from chatixia.wire.trust import Signed
+from chatixia.wire.trust import Revocation, Signed
 from tests.core.memberships import statement
 from tests.peer.relay import nodes
 from tests.until import until
@@ -70,13 +70,15 @@ async def test_who_knows_the_same_sends_nothing():
         connect(alice, bob)
         for node in (alice, bob):
             node.receive(statement("dave"))
-        taken: list[Signed] = []
-        for node in (alice, bob):
-            node.driver.revocations.take = lambda each: taken.append(each) is None
         await alice.open(bob)
-        alice.driver.peers["bob"].path.say(RevokedFrame([]))
-        await until(lambda: bob.driver.peers["alice"].path)
-        assert not taken
+        path, sent = alice.driver.peers["bob"].path, []
+        path.send = sent.append
+        hello = alice.driver.peers["bob"].open.hello
+        alice.driver.revocations.compare(path, hello)
+        assert not sent
+        alice.me.book.revoke(statement("eve"), Revocation("m", "default", "eve", 1, 1, 2))
+        alice.driver.revocations.compare(path, hello)
+        assert len(sent) == 1
 
 
 async def test_what_the_owner_did_not_sign_is_ignored_and_a_flood_is_not_read():

@@ -223,3 +223,13 @@ def test_many_processes_may_open_a_new_file_at_once(tmp_path: Path):
     finally:
         for one in openers:
             one.communicate()
+
+
+def test_when_the_list_was_confirmed_outlives_a_restart_and_never_steps_back(tmp_path: Path):
+    store = opened(tmp_path)
+    assert store.confirmed == 0
+    for issued in (NOW, NOW - 5):
+        store.confirm(issued)
+        assert store.confirmed == NOW
+    store.close()
+    assert opened(tmp_path).confirmed == NOW

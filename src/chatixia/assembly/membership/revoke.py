@@ -113,6 +113,11 @@ def leave(profile: Profile) -> bool:
     return reached
 
 
+def list_version(profile: Profile) -> int:
+    """The version of the revocation list that the owner signed last, 0 for none."""
+    return _version(_ledger(profile))
+
+
 def _ledger(profile: Profile) -> list[Signed]:
     try:
         return read_json(profile.folder / "owner" / LEDGER, list[Signed])

@@ -70,9 +70,13 @@ class RegistryClient:
     def call(self, name: str, request: msgspec.Struct) -> Any:
         """A verb's reply struct. Raises the registry's error, WrongMesh for a foreign registry,
         RegistryUnreachable when no address answers."""
+        return self.connect().call(name, request, self._token)
+
+    def connect(self) -> PinnedConnection:
+        """Find the registry, have it prove itself and tell the time, and log in; once."""
         if self._line is None:
             self._line = self._connect()
-        return self._line.call(name, request, self._token)
+        return self._line
 
     @property
     def is_open(self) -> bool:

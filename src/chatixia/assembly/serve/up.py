@@ -22,6 +22,7 @@ from chatixia.errors import ConfigError
 from chatixia.world import REAL, World, process_id
 
 from . import addresses as net
+from .confirming import keep_confirmed
 from .listeners import LOOPBACK, BoundListeners, ListenPlan, bind, stun_urls, urls
 
 if TYPE_CHECKING:
@@ -365,10 +366,12 @@ async def _run(options: UpOptions, on_started: Callable[[StartReport], None], wo
             signal.signal(sig, lambda *_: loop.call_soon_threadsafe(stop.set))
     running = await serve(options, world)
     on_started(running.started)
+    confirming = asyncio.create_task(keep_confirmed(running.profile))
     waits = [asyncio.create_task(stop.wait()), asyncio.create_task(running.ended())]
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    for task in waits:
+    for task in (*waits, confirming):
         task.cancel()
+    await asyncio.gather(confirming, return_exceptions=True)
     await running.stop()
 
 

@@ -22,7 +22,7 @@ from chatixia.core.membership import (
     key_id,
     read_record,
 )
-from chatixia.core.pins import Verdict, decide, free_name, pin_of
+from chatixia.core.pins import Verdict, decide, free_name, pin_of, version_of
 from chatixia.core.ports import Pin, Principal, Verify
 from chatixia.core.task import RemovedParties
 from chatixia.errors import MembershipExpired, NameTaken, Revoked, Unauthorized
@@ -185,6 +185,11 @@ class Members:
     def revoked_since(self, version: int) -> list[Signed]:
         """Statements above the list's version that a member holds, at most 1,024."""
         return [signed for v, signed in self._statements if v > version][-REVOKED_AT_ONCE:]
+
+    @property
+    def list_version(self) -> int:
+        """The highest version of the revocation list, 0 for none."""
+        return version_of(self.revocations)
 
     def statement(self, id_: str) -> Signed | None:
         """The owner's newest revocation of an id."""

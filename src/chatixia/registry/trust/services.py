@@ -17,6 +17,7 @@ from chatixia.wire.trust import Signed
 from chatixia.world import World
 
 from .audit import AuditLog
+from .confirming import ConfirmationService
 from .gate import Authenticator
 from .joining import JoinService
 from .keys import ApiKeys
@@ -106,6 +107,7 @@ class TrustServices:
         self.pairing = self._pairing(
             identity, store, world, verify, reach, members, nonces, effects.leave.note
         )
+        self.confirming = ConfirmationService(store, members, verify)
         self.leaving = LeaveService(store, members, verify, effects.leave)
 
     def _pairing(
@@ -139,6 +141,7 @@ class TrustServices:
             **self.people.handlers,
             **self.joining.handlers,
             **self.pairing.handlers,
+            **self.confirming.handlers,
             **self.leaving.handlers,
         }
 

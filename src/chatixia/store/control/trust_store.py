@@ -5,9 +5,17 @@ Each method is one item of the writer, or one read.
 
 from __future__ import annotations
 
+from typing import Final
+
+import msgspec
+
+from chatixia.wire.trust import Signed
+
 from . import trust
 from .access import StoreAccess
 from .rows import IdStanding, InvitationRow, KeyRow, MemberRow, RevocationRow
+
+CONFIRMATION: Final = "confirmation"
 
 
 class MemberStore:
@@ -139,6 +147,16 @@ class RevocationStore:
         ``version`` 0 is replaced by the next one. The same (ns, id, serial) again is the first.
         """
         return await self._access.write(trust.put_revocation, row, self._file)
+
+    async def confirm(self, statement: Signed) -> None:
+        """Keep the owner's newest confirmation of the list, in the place of the one before."""
+        row = {"key": CONFIRMATION, "value": msgspec.json.encode(statement).decode()}
+        await self._access.write(lambda tx: tx.run("set_meta", row) and None)
+
+    async def confirmation(self) -> Signed | None:
+        """What :meth:`confirm` kept last."""
+        row = await self._access.first("meta", {"key": CONFIRMATION})
+        return None if row is None else msgspec.json.decode(row[0], type=Signed)
 
     async def after(self, version: int = 0, limit: int = 1024) -> list[RevocationRow]:
         """Statements with a higher version, rising."""

@@ -40,6 +40,7 @@ class LocalStore:
     def __init__(self, db: sqlite3.Connection, where: str) -> None:
         self._db, self._where, self._mutex = db, where, threading.Lock()
         self._revocations: dict[tuple[str, str], Revocation] = {}
+        self._confirmed = -1
         for (body,) in self._rows("SELECT body FROM revocations"):
             entry = _BODY.decode(body)
             self._revocations[entry.ns, entry.id] = entry
@@ -121,6 +122,26 @@ class LocalStore:
         """The highest version of the revocation list that was ever seen here."""
         rows = self._rows("SELECT value FROM facts WHERE name = 'revocations'")
         return int(rows[0][0]) if rows else 0
+
+    @property
+    def confirmed(self) -> int:
+        """Mesh time at which the owner last confirmed the list that is held here; 0 for never."""
+        if self._confirmed < 0:
+            rows = self._rows("SELECT value FROM facts WHERE name = 'confirmed'")
+            self._confirmed = int(rows[0][0]) if rows else 0
+        return self._confirmed
+
+    def confirm(self, issued: int) -> None:
+        """Keep a later such time."""
+        if issued <= self.confirmed:
+            return
+        with self._change() as db:
+            db.execute(
+                "INSERT INTO facts VALUES ('confirmed', ?) ON CONFLICT (name)"
+                " DO UPDATE SET value = max(value, excluded.value)",
+                (issued,),
+            )
+        self._confirmed = issued
 
     def revoke(self, statement: Signed, revocation: Revocation) -> bool:
         """Keep a revocation that was checked; False if it was known."""

@@ -450,6 +450,7 @@ PARTS: dict[str, Callable[[], Row]] = {
     "memory": part_memory,
     "start": part_start,
     "past": part_past,
+    "people": lambda: run("tests/bench/people.py"),
     "ask": part_ask,
 }
 

@@ -50,7 +50,20 @@ def forgetful(original: Any) -> Any:
     return seen
 
 
+def unindexed(original: Any) -> Any:
+    """Look through every line for those that are asked for."""
+    return lambda oldest, filters: original(oldest, tuple(f"+{name}" for name in filters)).replace(
+        ":+", ":"
+    )
+
+
 FAULTS = [
+    Fault(
+        "audit-read-whole",
+        "what is looked for in a long log is found by an index",
+        {"chatixia.store.control.audit_store:statement": unindexed},
+        (f"{STORE.replace('.py', '_store.py')}::test_what_is_looked_for_is_found_by_an_index",),
+    ),
     Fault(
         "act-without-line",
         "no act stands without its line, in the same transaction",

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from chatixia.store.control.audit import AuditEntry
+from chatixia.store.control.audit_store import statement
 from chatixia.wire.audit import AuditQuery
 
 from .kit import Ledger
@@ -50,3 +51,12 @@ async def test_a_listener_hears_each_line_once_it_is_on_disk(ledger: Ledger):
     ledger.store.audit.listen(lambda line: heard.append(line.target))
     await ledger.store.audit.append(entry("one"))
     assert heard == ["one"]
+
+
+@pytest.mark.parametrize("oldest", [True, False])
+@pytest.mark.parametrize("name", ["actor", "act", "target"])
+async def test_what_is_looked_for_is_found_by_an_index(ledger: Ledger, name: str, oldest: bool):
+    sql = f"EXPLAIN QUERY PLAN {statement(oldest, (name,))}"
+    values = {name: "x", "n": 7, "limit": 200}
+    plan = await ledger.store.access.run(lambda db: db.execute(sql, values).fetchall())
+    assert [f"USING INDEX audit_{name}" in row[3] for row in plan] == [True]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -13,8 +14,8 @@ from chatixia.wire.audit import AuditLine, AuditPage, AuditQuery
 
 from .access import StoreAccess
 from .audit import FLOOR, HEAD, AuditEntry, acting, read_mark
-from .queries import load
 
+FILTERS: Final = ("actor", "act", "target")
 LAST: Final = 2**62
 """Above every line's number."""
 SETTINGS: Final = "settings"
@@ -54,11 +55,20 @@ class AuditStore:
         self._access.audited.append(listener)
 
 
+@cache
+def statement(oldest: bool, filters: tuple[str, ...]) -> str:
+    """Only the filters that there are stand in it, so that each finds its index."""
+    where = " AND ".join(["n > :n" if oldest else "n < :n", *(f"{f} = :{f}" for f in filters)])
+    order = "n" if oldest else "n DESC"
+    columns = ", ".join(AuditLine.__struct_fields__)
+    return f"SELECT {columns} FROM audit WHERE {where} ORDER BY {order} LIMIT :limit"  # noqa: S608 - names of ours
+
+
 def _page(db: sqlite3.Connection, query: AuditQuery) -> AuditPage:
-    params = {name: getattr(query, name) for name in ("n", "actor", "act", "target")}
-    if not query.oldest:
-        params["n"] = query.n or LAST
-    sql = load()["audit_oldest" if query.oldest else "audit_newest"]
-    rows = db.execute(sql, params | {"limit": query.limit + 1}).fetchall()
+    filters = {name: value for name in FILTERS if (value := getattr(query, name))}
+    n = query.n if query.oldest else query.n or LAST
+    rows = db.execute(
+        statement(query.oldest, tuple(filters)), {**filters, "n": n, "limit": query.limit + 1}
+    ).fetchall()
     lines = [AuditLine(*row) for row in rows[: query.limit]]
     return AuditPage(lines, read_mark(db, HEAD), read_mark(db, FLOOR), len(rows) > query.limit)

@@ -311,14 +311,6 @@ DELETE FROM sessions WHERE expires <= :now
 -- name: put_audit
 INSERT INTO audit (n, at, actor, kind, act, target, origin, detail, hash)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
--- name: audit_oldest
-SELECT n, at, actor, kind, act, target, origin, detail, hash FROM audit WHERE n > :n
-  AND (:actor = '' OR actor = :actor) AND (:act = '' OR act = :act) AND (:target = '' OR target = :target)
-ORDER BY n LIMIT :limit
--- name: audit_newest
-SELECT n, at, actor, kind, act, target, origin, detail, hash FROM audit WHERE n < :n
-  AND (:actor = '' OR actor = :actor) AND (:act = '' OR act = :act) AND (:target = '' OR target = :target)
-ORDER BY n DESC LIMIT :limit
 -- name: audit_first
 SELECT n, at, hash FROM audit ORDER BY n LIMIT :limit
 -- name: drop_audit

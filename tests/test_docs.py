@@ -225,7 +225,7 @@ def test_python_compiles_and_imports_what_there_is():
 def library_stub(code: str) -> str:
     """What `chatixia stubs library` writes of the agent in ``code``."""
     names: dict[str, Any] = {"__name__": "library"}
-    exec(compile(code, "library.py", "exec"), names)
+    exec(compile(code, "library.py", "exec", dont_inherit=True), names)
     return written("library", asyncio.run(skills_of(names["agent"])))
 
 

@@ -17,6 +17,7 @@ from chatixia.assembly.stubs.schema import agent_types
 from tests.assembly.stubs.sample import sample, skills_of, written
 from tests.interop.aimock_server import ROOT, node
 
+pytestmark = pytest.mark.timeout(900)  # a checker reads the whole package at its first run
 CHECKERS = ROOT / "build/types/node_modules"
 PROGRAM = """
 from chatixia import Ctx, Mesh, SyncMesh

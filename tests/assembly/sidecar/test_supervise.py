@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -59,13 +60,18 @@ async def test_one_that_does_not_end_is_killed_with_its_children(tmp_path: Path)
     mark = tmp_path / "pid"
     one = child(
         "import signal, subprocess, sys, time; signal.signal(15, signal.SIG_IGN);"
-        "p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']);"
-        f"open({str(mark)!r}, 'w').write(str(p.pid)); time.sleep(60)"
+        "p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']);"
+        f"open({str(mark)!r}, 'w').write(str(p.pid)); time.sleep(600)"
     )
     keeping = asyncio.ensure_future(one.keep())
     await until(lambda: mark.exists() and mark.read_text())
-    await one.stop(0.05)
-    await asyncio.wait_for(keeping, 30)  # before it would end by itself
+    group = one.pid
+    try:
+        await one.stop(0.05)
+        await asyncio.wait_for(keeping, 30)  # long before it would end by itself
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
     grandchild = int(mark.read_text())
 
     def gone() -> bool:

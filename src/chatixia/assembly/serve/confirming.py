@@ -19,13 +19,18 @@ log = logging.getLogger("chatixia")
 
 EVERY_SECONDS: Final = 6 * 3600
 """Agents end their links where the last confirmation is older than `membership_ttl`, a week."""
+FIRST_SECONDS: Final = 60.0
+"""After the start: what lives for a moment confirms nothing, and a start is not slower for it."""
 COMMAND_SECONDS: Final = 60.0
 PROGRAM: Final = (sys.executable, "-c", "from chatixia.cli import main; main()")
 
 
-async def keep_confirmed(profile: Profile, every: float = EVERY_SECONDS) -> None:
-    """Confirm at once and every ``every`` seconds, until it is cancelled; nothing without the
-    owner's key."""
+async def keep_confirmed(
+    profile: Profile, first: float = FIRST_SECONDS, every: float = EVERY_SECONDS
+) -> None:
+    """Confirm after ``first`` and then every ``every`` seconds, until it is cancelled; nothing
+    without the owner's key."""
+    await asyncio.sleep(first)
     while profile.is_owner:
         await confirm_once(profile)
         await asyncio.sleep(every)

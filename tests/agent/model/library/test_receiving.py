@@ -13,7 +13,7 @@ import pytest
 from chatixia.agent.model.endpoints import MAX_ANSWER
 from chatixia.agent.model.engine import LibraryEngine
 from chatixia.agent.model.words import ModelSpec, ScriptCall, ScriptTurn
-from chatixia.errors import ModelFailed
+from chatixia.errors import BudgetExceeded, ModelFailed
 from tests.agent.model.runs import Run, Tools, echo, scripted, steps
 
 
@@ -170,3 +170,17 @@ async def test_what_is_compressed_is_not_read(monkeypatch: pytest.MonkeyPatch):
     async with endpoint(body, head="Content-Encoding: gzip\r\n") as engine:
         with pytest.raises(ModelFailed):
             await Run().go(engine)
+
+
+async def test_calls_that_a_provider_counts_anew_are_told_apart():
+    function = {"name": "a", "arguments": "{}"}
+    calls = [{"index": n, "id": "call_0", "type": "function", "function": function} for n in (0, 1)]
+    called = [{"index": 0, "delta": {"tool_calls": calls}, "finish_reason": "tool_calls"}]
+    run = Run(Tools(a=echo))
+    async with endpoint(sse(chunk(called))) as engine:
+        with pytest.raises(BudgetExceeded):
+            await run.go(engine, max_turns=3)
+    began = [event.id for event in run.events("tool_began")]
+    assert (len(began), len(set(began))) == (6, 6)
+    ended = {event.id for event in run.events("tool_ended") if event.ok}
+    assert ended == set(began)

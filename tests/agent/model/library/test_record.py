@@ -60,3 +60,13 @@ async def test_open_calls_are_answered():
     await kept.close_calls()
     assert len(run.notes.kept) == 2 and b"canceled" in run.notes.kept[0]
     assert kept.responses() == [CALLS] or len(kept.responses()) == 1
+
+
+async def test_a_call_has_an_id_of_its_own_in_the_whole_conversation():
+    kept = record(Run(), CALLS)
+    again = ModelResponse([ToolCallPart("a", "{}", "c1"), ToolCallPart("a", "{}", "c1")])
+    kept.distinguish(again)
+    assert [call.tool_call_id for call in again.tool_calls] == ["c1_2", "c1_3"]
+    long = ModelResponse([ToolCallPart("a", "{}", "x" * 40), ToolCallPart("a", "{}", "x" * 40)])
+    kept.distinguish(long)
+    assert [len(call.tool_call_id) for call in long.tool_calls] == [40, 34]

@@ -194,6 +194,7 @@ class LibraryRun:
             return False
         self._turns += 1
         self._tries = 0
+        self._record.distinguish(response)
         await self._record.keep(response)
         self._receiver.finish(messages.text_of(response))
         return True

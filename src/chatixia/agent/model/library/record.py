@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from pydantic_ai.messages import (
     ModelMessage,
@@ -18,6 +18,9 @@ from chatixia.agent.model.words import RunRequest, ToolCall, ToolOutcome
 
 from . import messages
 
+MAX_PREFIX: Final = 32
+"""Characters of a call's id that stay before a number; providers take 40."""
+
 
 class RunRecord:
     """``finished``: those of before, and those of this run as they come; it only grows."""
@@ -30,6 +33,17 @@ class RunRecord:
         """The same, as the journal has them."""
         self.finished: list[ModelMessage] = messages.load(self.stored)
         self._answered: set[str] = set()
+        responses = (message for message in self.finished if isinstance(message, ModelResponse))
+        self._called = {call.tool_call_id for one in responses for call in one.tool_calls}
+
+    def distinguish(self, response: ModelResponse) -> None:
+        """Give each call of ``response`` an id of its own. Some providers count them anew in each
+        response, and by its id alone a call has its result and its idempotency key."""
+        for part in response.tool_calls:
+            original, number = part.tool_call_id, 2
+            while part.tool_call_id in self._called:
+                part.tool_call_id, number = f"{original[:MAX_PREFIX]}_{number}", number + 1
+            self._called.add(part.tool_call_id)
 
     async def keep(self, message: ModelMessage) -> None:
         """Store ``message``, then count it as finished."""

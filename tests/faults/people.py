@@ -70,7 +70,8 @@ def any_browser(original: Any) -> Any:
     """Take an answer from whatever browser brings it, as often as it does."""
 
     def take(self: Any, cookie: str, state: str) -> Any:
-        return next(reversed(self._pending.values()))
+        fitting = [one for one in self._pending.values() if one.state == state]
+        return [*self._pending.values(), *fitting][-1]
 
     return take
 

@@ -272,7 +272,7 @@ RULES = [
     Rule(
         "requests to other hosts",
         "nobody but the named is asked anything, and each place that asks is known",
-        only_in("httpx2 authlib", "agent.model.library", "registry.trust.provider"),
+        only_in("httpx2 authlib", "agent.model.library", "registry.trust.provider", "gateway"),
         ("registry.web.provider", "import httpx2"),
         ("registry.trust.provider", "def f():\n    import authlib.oauth2"),
     ),

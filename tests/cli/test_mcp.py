@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -40,3 +41,37 @@ def test_it_listens_beyond_this_machine_only_by_a_word(type_: Any, home: Path):
     done = type_("mcp", "--http", "0.0.0.0:0")
     assert done.code == 2
     assert "--clear" in done.err
+
+
+def manifest(folder: Path) -> Path:
+    stranger = Path(__file__).parents[1] / "gateway" / "mcp" / "stranger.py"
+    (folder / "agent.yaml").write_text(
+        f"name: helper\nmcp:\n  files:\n    command: {sys.executable}\n"
+        f"    args: ['{stranger}']\n    tools: [add, fail]\n    skills: [add]\n"
+    )
+    return folder
+
+
+def test_servers_of_a_manifest_are_listed_and_tried(type_: Any, home: Path, tmp_path: Path):
+    at = str(manifest(tmp_path))
+    listed = type_("mcp", "list", at)
+    assert listed.code == 0, listed.err
+    assert "skill, write" in listed.out
+    rows = json.loads(type_("mcp", "list", at, "--json").out)["tools"]
+    assert [row["tool"] for row in rows] == ["add", "environ", "fail"]
+    assert "used as" in type_("mcp", "try", "files", "--at", at).out
+    done = type_("mcp", "try", "files", "add", '{"a": 1, "b": 2}', "--at", at)
+    assert (done.code, done.out) == (0, "3\n")
+    assert type_("mcp", "try", "files", "fail", "--at", at).code == 1
+
+
+def test_mistakes_in_a_try(type_: Any, home: Path, tmp_path: Path):
+    at = str(manifest(tmp_path))
+    for words, what in (
+        (("nothing",), "it has: files"),
+        (("files", "add", "a=1"), "JSON object"),
+        (("files", "add", '{"a": "x"}'), "add: a"),
+    ):
+        done = type_("mcp", "try", *words, "--at", at)
+        assert done.code != 0
+        assert what in done.err

@@ -8,6 +8,7 @@ from .breaks import Fault, always, value
 
 ACC = "tests/acceptance/test_mcp.py"
 AT = "tests/gateway/mcp"
+OBEDIENT = "tests/acceptance/test_obedient.py"
 GATE = "chatixia.gateway.mcp"
 
 
@@ -67,6 +68,33 @@ def verbatim(original: Any) -> Any:
         return await work
 
     return plain
+
+
+def every_variable(original: Any) -> Any:
+    """Pass the whole environment on."""
+    import os
+
+    return tuple(os.environ)
+
+
+def never(original: Any) -> Any:
+    """Wait without end, whatever becomes of the connection."""
+
+    async def follow(self: Any, client: Any) -> None:
+        import asyncio
+
+        await asyncio.Event().wait()
+
+    return follow
+
+
+def deaf(original: Any) -> Any:
+    """Hear of no change."""
+
+    async def hear(self: Any, message: Any) -> None:
+        pass
+
+    return hear
 
 
 def endless(original: Any) -> Any:
@@ -169,5 +197,44 @@ FAULTS: list[Fault] = [
         "beyond this machine it listens only by a word",
         {"chatixia.assembly.mcp.process:check_address": always(None)},
         ("tests/assembly/mcp/test_process.py::test_beyond_this_machine_only_by_a_word",),
+    ),
+    Fault(
+        "mcp-server-trusted",
+        "a server's own word widens no effect",
+        {"chatixia.agent.model.outside_tools:effect_of": always("read")},
+        (
+            "tests/agent/model/test_outside_tools.py::test_names_effects_and_what_is_taken",
+            f"{OBEDIENT}::test_the_column_of_a_hostile_mcp_server",
+        ),
+    ),
+    Fault(
+        "mcp-whole-environment",
+        "a server gets the variables that are named for it, and no secret of another",
+        {f"{GATE}.child:PASSED_ON": every_variable},
+        (
+            f"{AT}/test_attached.py::test_only_named_variables_reach_it",
+            f"{OBEDIENT}::test_what_an_mcp_server_says_is_no_instruction_and_it_gets_no_secret",
+        ),
+    ),
+    Fault(
+        "mcp-floods-in",
+        "what a server sends is bounded",
+        {f"{GATE}.flood:FloodGuard.count": nothing, f"{GATE}.child:MAX_MESSAGE": value(1 << 40)},
+        (f"{AT}/test_attached.py::test_one_that_floods_is_ended_and_memory_does_not_grow",),
+    ),
+    Fault(
+        "mcp-server-lost",
+        "a server that dies is started again",
+        {f"{GATE}.attached:AttachedServer._follow": never},
+        (f"{AT}/test_attached.py::test_one_that_dies_is_started_again",),
+    ),
+    Fault(
+        "mcp-tools-frozen",
+        "tools of a server come and go with its list",
+        {f"{GATE}.attached:AttachedServer._hear": deaf},
+        (
+            f"{AT}/test_attached.py::test_one_that_changes_its_tools_in_mid_run_is_listed_anew",
+            "tests/assembly/mcp/test_servers.py::test_skills_come_and_go_with_their_server",
+        ),
     ),
 ]

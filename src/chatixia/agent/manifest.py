@@ -18,6 +18,7 @@ from chatixia.core.duration import seconds
 from chatixia.core.spending import Budgets
 from chatixia.errors import ConfigError
 
+from .manifest_mcp import McpServer
 from .manifest_text import DATA_DIR, MAX_BYTES, ManifestText, read_manifest, read_text
 from .skill_fields import PromptSkill
 
@@ -27,7 +28,7 @@ ENVIRONMENT: Final = ".env"
 DURATIONS: Final = frozenset({"membership_ttl", "grace"})
 """Keys that also take ``90s``, ``5m``, ``12h``, ``7d``."""
 FREE: Final = ("model_settings.", "mcp.")
-"""What stands below these is judged by whom it is for."""
+"""What stands below these has names of its own, and is judged by whom it is for."""
 DAY: Final = 86_400
 MAX_PROBLEMS: Final = 64
 """Mistakes of one manifest that are named."""
@@ -86,7 +87,7 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     prompt: Annotated[str, msgspec.Meta(max_length=MAX_BYTES)] = ""
     sidecar: Sidecar = msgspec.field(default_factory=Sidecar)
     skills: SkillsChoice = msgspec.field(default_factory=SkillsChoice)
-    mcp: Annotated[dict[str, Any], msgspec.Meta(max_length=64)] = {}
+    mcp: Annotated[dict[str, McpServer], msgspec.Meta(max_length=16)] = {}
     data_dir: Line = DATA_DIR
     max_turns: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 10
     context_window: Annotated[int, msgspec.Meta(ge=1)] = 120_000
@@ -104,10 +105,7 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     exec: Annotated[list[Line], msgspec.Meta(max_length=64)] = []
 
 
-NOT_YET: Final = (
-    "sidecar.binary",
-    "mcp",
-)
+NOT_YET: Final = ("sidecar.binary",)
 """Keys that are checked and do nothing yet."""
 
 

@@ -41,7 +41,8 @@ class ManifestText(msgspec.Struct):
         while key:
             if key in self.lines:
                 return self.lines[key]
-            key = re.sub(r"(\.[^.\[\]]*|\[\d+\])$", "", key) if re.search(r"[.\[]", key) else ""
+            shorter = re.sub(r"(\.[^.\[\]]*|\[[^\[\]]*\])$", "", key)
+            key = shorter if shorter != key else ""
         return 0
 
 

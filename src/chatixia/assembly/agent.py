@@ -7,7 +7,6 @@ costs as much as msgspec.
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from chatixia.core import ports
 
     from .connection import AgentConnection
+    from .mcp.servers import AgentServers
     from .model import AgentModel
     from .run.loop_end import LoopEnd
     from .run.settings import ResolvedSettings
@@ -98,6 +98,7 @@ class Agent:
         }
         self._spec = None if isinstance(model, str) else model
         self._model: AgentModel | None = None
+        self._servers: AgentServers | None = None
         self._prompt: Callable[..., Any] | None = None
         self._pid = process_id()
         self._connection: AgentConnection | None = None
@@ -225,6 +226,8 @@ class Agent:
             self.attach(connection.port, settings=settings, connection=connection)
             if self._model is not None:
                 await self._model.start()
+            if self._servers is not None:
+                await self._servers.start()
             self._loop_end = LoopEnd(self.name, lambda: self.stop(grace=0))
             await connection.start()
             await connection.online(ONLINE_S)
@@ -255,7 +258,7 @@ class Agent:
         context = CallContext(port, world)
         self._runtime = runtime = Runtime(self.name, context, prompts, self.description)
         if (model := self._model) is not None:
-            prompts.set_answerer(model.open(runtime.handle, world, connection))
+            prompts.set_answerer(model.open(runtime.handle, world, connection, self._servers))
         self._context = context
         self._port, self._mesh, self._slots = port, Mesh(context), int(settings["slots"])
         self.grace = float(settings["grace"])
@@ -266,10 +269,13 @@ class Agent:
         from chatixia.agent.builtin import builtin, disabled
         from chatixia.agent.prompts import PromptService
 
+        from .mcp.servers import agent_servers
+
         prompts = PromptService(self.name, self.inbox, world)
         if self._prompt is not None:
             prompts.set_handler(self._prompt)
         self._model = self._model_of(settings)
+        self._servers = agent_servers(settings, self._offer)
         self._extra = {name: builtin(name, prompts) for name in self._builtin}
         with settings.blamed("skills.builtin"):
             self._extra |= {name: builtin(name, prompts) for name in settings["skills.builtin"]}
@@ -349,8 +355,11 @@ class Agent:
         context, self._context = self._context, None
         self._port = self._mesh = None
         model, self._model = self._model, None
+        servers, self._servers = self._servers, None
         if model is not None:
             await model.close()
+        if servers is not None:
+            await servers.stop()
         if context is not None:
             context.lock(f"{self.name} has stopped; `await agent.start()` first.")
             await context.warmer.stop()
@@ -392,7 +401,10 @@ class Agent:
 
     def offered(self) -> list[Skill]:
         """The skills that others see: its own, the built-in ones asked for, less the disabled."""
-        every = {**self.skills, **{k: v for k, v in self._extra.items() if k not in self.skills}}
+        outside = {} if self._servers is None else self._servers.skills
+        every = {**self.skills}
+        for name, skill in (*self._extra.items(), *outside.items()):
+            every.setdefault(name, skill)
         return [skill for name, skill in every.items() if name not in self._disabled]
 
     def _offer(self) -> None:
@@ -447,30 +459,17 @@ def run(*agents: Agent) -> None:
     nobody catches ends the script with its sentence and exit code.
     """
     from .error_text import if_uncaught
+    from .run.describe import describe_script
     from .run.running import LoopRunning
     from .run.running import run as serve
 
     try:
-        serve(agents, first=lambda: _beside_script(agents))
+        serve(agents, first=lambda: describe_script(agents))
     except LoopRunning:
         raise
     except MeshError as error:
         if_uncaught(error)
         raise
-
-
-def _beside_script(agents: Iterable[Agent]) -> None:
-    """Give the agents of a script what ``agent.yaml`` and ``.env`` beside it say."""
-    from .logs import set_up_script
-    from .run.describe import describe
-    from .run.settings import fill_environment
-
-    path = getattr(sys.modules.get("__main__"), "__file__", None)
-    if path:
-        describe([agent for agent in agents if agent.loaded is None], Path(path))
-    for agent in agents:
-        fill_environment(agent.loaded)
-    set_up_script()
 
 
 def _checked(name: str) -> str:

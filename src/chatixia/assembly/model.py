@@ -6,6 +6,7 @@ Nothing of a model is imported before an agent that has one is attached.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import os
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -20,6 +21,7 @@ from .run.settings import ResolvedSettings
 if TYPE_CHECKING:
     from chatixia.agent.context import Ctx
     from chatixia.agent.model.service import ModelService, ModelSetup
+    from chatixia.agent.model.toolbox import ModelTool
     from chatixia.agent.model.words import ModelSpec
     from chatixia.agent.skill import Skill
     from chatixia.agent.skill_fields import PromptSkill
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from chatixia.wire.peer import SkillInfo
 
     from .connection import AgentConnection
+    from .mcp.servers import AgentServers
 
 Serve = Callable[["Incoming", "Responder"], Awaitable[None]]
 
@@ -155,9 +158,19 @@ class AgentModel:
         if self._service is not None:
             self._service.offer(zip(skills, infos, strict=True))
 
-    def open(self, serve: Serve, world: World, connection: AgentConnection | None) -> ModelService:
-        """The service that answers, with its store in the agent's folder, or in memory."""
+    def open(
+        self,
+        serve: Serve,
+        world: World,
+        connection: AgentConnection | None,
+        servers: AgentServers | None = None,
+    ) -> ModelService:
+        """The service that answers, with its store in the agent's folder, or in memory.
+
+        ``servers``: whose tools it has too.
+        """
         from chatixia.agent.model.engine import LibraryEngine
+        from chatixia.agent.model.outside_tools import model_tools
         from chatixia.agent.model.service import ModelService
         from chatixia.store.local.agent_store import AgentStore
 
@@ -165,8 +178,11 @@ class AgentModel:
         store = AgentStore(None if folder is None else folder / STORE)
         engine = LibraryEngine(self._spec, os.environ)
         mesh = "" if connection is None else connection.label
+        more: Callable[[Ctx], Iterable[ModelTool]] | None = None
+        if servers is not None:
+            more = functools.partial(model_tools, servers.settings, servers.outside)
         self._service = ModelService(
-            self._name, engine, setup(self._settings, mesh), store, serve, world
+            self._name, engine, setup(self._settings, mesh), store, serve, world, more
         )
         return self._service
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import click
 
-from .common import Console, common, waits
+from . import output
+from .common import Console, common, wait, waits
 
 LISTEN = "127.0.0.1:8790"
 
@@ -80,3 +82,60 @@ def show(console: Console, host: str, options: Any) -> None:
     text = snippet(host, server_for(host, options))
     console.data("mcp_config", {"host": host, "text": text}, text)
     console.say(f"  paste into {HOSTS[host].place}")
+
+
+@mcp.command("list")
+@click.argument("target", default=".")
+@common
+def list_(console: Console, target: str) -> None:
+    """List the tools of the MCP servers in the manifest at TARGET."""
+    from chatixia.assembly.mcp.trial import declared, tools_of
+
+    rows: list[dict[str, Any]] = []
+    for name, (server, folder) in declared(target).items():
+        rows += wait(tools_of(name, server, folder))
+    lines = [(row["server"], row["tool"], use(row), row["description"][:60]) for row in rows]
+    heads = ("server", "tool", "used as", "description")
+    console.data("mcp_tools", {"tools": rows}, output.table(heads, lines) if lines else "")
+    if not lines:
+        console.say("  No MCP servers; see `mcp` in docs/mcp.md.")
+
+
+def use(row: dict[str, Any]) -> str:
+    """What the agent makes of a tool, in words."""
+    if not row["taken"]:
+        return "nothing"
+    return f"skill, {row['effect']}" if row["skill"] else f"tool, {row['effect']}"
+
+
+@mcp.command("try")
+@click.argument("server")
+@click.argument("tool", default="")
+@click.argument("arguments", default="{}")
+@click.option("--at", "target", default=".", metavar="TARGET", help="Where the manifest is.")
+@common
+def try_(console: Console, server: str, tool: str, arguments: str, target: str) -> None:
+    """Start SERVER of the manifest, list its tools, or call TOOL with ARGUMENTS as JSON."""
+    from chatixia.assembly.mcp.trial import called, declared, one_of, tools_of
+
+    chosen, folder = one_of(declared(target), server)
+    if not tool:
+        rows = wait(tools_of(server, chosen, folder))
+        text = output.table(("tool", "used as"), [(row["tool"], use(row)) for row in rows])
+        console.data("mcp_tools", {"tools": rows}, text if rows else "")
+        return
+    answer = wait(called(server, chosen, folder, tool, parsed(arguments)))
+    console.data("mcp_call", {"failed": answer.failed, "text": answer.text}, answer.text)
+    if answer.failed:
+        click.get_current_context().exit(1)
+
+
+def parsed(arguments: str) -> dict[str, Any]:
+    """A JSON object that was typed."""
+    try:
+        value = json.loads(arguments)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise click.BadParameter("give the arguments as a JSON object, such as '{\"a\": 1}'.")
+    return value

@@ -355,6 +355,39 @@ class MeshPort(Protocol):
         ...
 
 
+class OutsideTool(msgspec.Struct, frozen=True):
+    """A tool of a server of another protocol. ``parameters``: JSON Schema of an object."""
+
+    server: str
+    name: str
+    description: str
+    parameters: dict[str, Any]
+
+
+class OutsideAnswer(msgspec.Struct):
+    """What such a tool gave: ``text`` for a model, ``value`` for a caller (artifacts within).
+    ``failed``: the tool itself says that it could not."""
+
+    text: str
+    value: Any = None
+    failed: bool = False
+
+
+class OutsideTools(Protocol):
+    """Servers of another protocol and the tools that they have now."""
+
+    def tools(self) -> Sequence[OutsideTool]:
+        """What they listed last."""
+        ...
+
+    async def call(
+        self, server: str, tool: str, arguments: dict[str, Any], timeout: float
+    ) -> OutsideAnswer:
+        """Call one, ``timeout`` seconds at most. Raises MeshError, BadArguments before it is
+        called."""
+        ...
+
+
 class LocalIdentity(msgspec.Struct):
     """Who this process is in the mesh, with the means to prove it (never the key itself).
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from chatixia.agent.builtin import builtin
+from chatixia.agent.context import Ctx
 from chatixia.agent.model.engine import LibraryEngine
 from chatixia.agent.model.prompt_skill import prompt_skill
 from chatixia.agent.model.service import ModelService, ModelSetup
+from chatixia.agent.model.toolbox import ModelTool
 from chatixia.agent.model.words import ModelEngine, ModelSpec
 from chatixia.agent.prompts import Answerer
 from chatixia.agent.skill import Skill
@@ -34,6 +36,7 @@ class Thinking(Served):
         prompts: tuple[PromptSkill, ...] = (),
         builtins: tuple[str, ...] = (),
         library: ModelSpec | None = None,
+        more: Callable[[Ctx], Iterable[ModelTool]] | None = None,
     ) -> None:
         super().__init__(net, name)
         self.engine = LocalEngine(script)
@@ -45,6 +48,7 @@ class Thinking(Served):
             setup or ModelSetup(callers=CALLERS),
             self.store,
             self.runtime.handle,
+            more=more,
         )
         answerer: Answerer = self.service
         self.prompts.set_answerer(answerer)

@@ -108,3 +108,15 @@ def test_where_there_is_no_manifest(tmp_path: Path):
 def test_each_of_several_agents_is_checked(tmp_path: Path):
     (tmp_path / "agent.yaml").write_text("agents:\n- name: a\n  slts: 1\n- name: b\n  slots: x\n")
     assert rows(tmp_path) == [("error", 3, "slts"), ("error", 5, "slots")]
+
+
+def test_servers_of_mcp_are_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("FILES_TOKEN", raising=False)
+    (tmp_path / "agent.yaml").write_text(
+        "name: weather\nmcp:\n  files:\n    command: x\n    env: [FILES_TOKEN]\n"
+        "  web:\n    url: nowhere\n  bad:\n    comand: x\n"
+    )
+    assert rows(tmp_path) == [("error", 2, "mcp[...]")]
+    text = (tmp_path / "agent.yaml").read_text().replace("comand", "command")
+    (tmp_path / "agent.yaml").write_text(text)
+    assert rows(tmp_path) == [("error", 6, "mcp.web"), ("warn", 3, "mcp.files")]

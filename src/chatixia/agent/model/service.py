@@ -80,7 +80,8 @@ class _Task(msgspec.Struct):
 
 
 class ModelService:
-    """An ``agent.prompts.Answerer``. ``serve``: the agent's own handler, which runs its skills."""
+    """An ``agent.prompts.Answerer``. ``serve``: the agent's own handler, which runs its skills.
+    ``more``: tools beside those and the mesh's, asked anew each time."""
 
     def __init__(
         self,
@@ -90,9 +91,10 @@ class ModelService:
         store: AgentStore,
         serve: Callable[[Incoming, Responder], Awaitable[None]],
         world: World = REAL,
+        more: Callable[[Ctx], Iterable[ModelTool]] | None = None,
     ) -> None:
         self._name, self._engine, self._setup = name, engine, setup
-        self._store, self._serve, self._world = store, serve, world
+        self._store, self._serve, self._world, self._more = store, serve, world, more
         self._stored = Conversations(store, setup.window, world)
         self._passing = Conversations(PassingStore(), setup.window, world)
         self._queue = RunQueue(setup.slots)
@@ -263,7 +265,7 @@ class ModelService:
         def tools() -> list[ModelTool]:
             incoming = ctx.incoming
             own = [OwnTool(info, spec, incoming, self._serve) for info, spec in self._skills]
-            return [*own, *mesh]
+            return [*own, *mesh, *(self._more(ctx) if self._more is not None else ())]
 
         toolbox = AgentToolbox(tools, ctx.incoming, self._setup.callers, self._name)
         return toolbox, stream

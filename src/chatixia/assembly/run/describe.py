@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -82,3 +83,17 @@ def give(agents: Sequence[AgentLike], loaded: manifest.LoadedManifest) -> None:
     owners[0].description = owners[0].description or loaded.manifest.description
     for skill in described_skills(loaded):
         owners[0].add(skill)
+
+
+def describe_script(agents: Iterable[AgentLike]) -> None:
+    """Give the agents of a script what ``agent.yaml`` and ``.env`` beside it say."""
+    from chatixia.assembly.logs import set_up_script
+
+    from .settings import fill_environment
+
+    path = getattr(sys.modules.get("__main__"), "__file__", None)
+    if path:
+        describe([agent for agent in agents if agent.loaded is None], Path(path))
+    for agent in agents:
+        fill_environment(agent.loaded)
+    set_up_script()

@@ -66,6 +66,7 @@ class _Check:
         yield from self._files(parsed)
         yield from self._names(parsed)
         yield from self._model(parsed)
+        yield from self._servers(parsed)
         yield from self._registry(parsed)
 
     def _finding(self, level: Literal["error", "warn"], key: str, text: str) -> ManifestFinding:
@@ -125,6 +126,19 @@ class _Check:
                 text := _refusal(resolve, spec_of(model), variables)
             ):
                 yield self._finding("warn", f"fallback[{number}]", text)
+
+    def _servers(self, parsed: manifest.Manifest) -> Iterator[ManifestFinding]:
+        """Servers of MCP: what can be none, and the variables that are not set here."""
+        from chatixia.agent.manifest_mcp import check_server, missing_variables
+
+        variables = self._variables()
+        for name, server in parsed.mcp.items():
+            if text := _refusal(check_server, name, server):
+                yield self._finding("error", f"mcp.{name}", f"mcp: {text}")
+                continue
+            for absent in missing_variables(server, variables):
+                text = f"mcp: {name}: the variable {absent} is not set."
+                yield self._finding("warn", f"mcp.{name}", text)
 
     def _variables(self) -> Mapping[str, str]:
         beside = self._text.path.parent / manifest.ENVIRONMENT

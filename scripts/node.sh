@@ -22,3 +22,4 @@ install() {
 install tests/interop/aimock aimock "a stranger's model endpoint"
 install clients/node node "the Node client"
 install tests/interop/types types "type checkers of Node"
+install tests/interop/mcp mcp "the conformance suite of MCP"

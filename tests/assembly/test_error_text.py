@@ -153,7 +153,7 @@ def test_more_time_is_no_cure_for_silence():
         (
             BadInvitation("This invitation was used already."),
             Audience("join"),
-            "already. Ask the owner for a new one: `chatixia invite NAME`.",
+            "already. Ask the owner for a new one: `chatixia invite NAME`, or `--code`.",
         ),
     ],
 )

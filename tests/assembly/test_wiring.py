@@ -27,7 +27,7 @@ async def test_an_agent_and_a_client(registry: RegistryHarness):
     client = await open_connection(resolve(), kind="client")
     assert agent.folder is not None
     assert client.folder is None
-    assert len(agent.key) == 9
+    assert len(agent.key) == 19
     assert agent.label == "home"
     for connection in (agent, client):
         await connection.start()

@@ -298,7 +298,7 @@ async def test_each_push_goes_to_whom_it_concerns():
 async def test_only_the_owners_revocation_counts():
     async with front() as door, logged_in(door) as made:
         told: list[int] = []
-        made.on_revoked = lambda: told.append(1)
+        made.on_revoked = lambda statement: told.append(1)
         mesh = made._me.mesh
         gone = Revocation(mesh, "default", "bob", 3, NOW, 1)
         await door.say(door.sockets[0], RevokedPush(sign_revocation(gone, agent("eve").sign.sign)))

@@ -16,6 +16,7 @@ def test_nothing_said_is_the_defaults():
 
 
 def test_a_token_s_life_as_people_write_it():
+    assert read({"confirm": "5m"}).confirm == 300
     assert read({"token_ttl": "20s"}).token_ttl == read({"token_ttl": 20}).token_ttl == 20
     said = read({"lease": "1m", "ping_interval": "2s", "ping_timeout": 2.5})
     assert (said.lease, said.ping_interval, said.ping_timeout) == (60, 2, 2.5)
@@ -39,6 +40,7 @@ def test_the_relay_is_on_unless_it_is_said_and_bounded_one_by_one():
         {"prot": 1},
         {"port": 70_000},
         {"token_ttl": 1},
+        {"confirm": 5},
         {"token_ttl": "soon"},
         {"lease": 5},
         {"ping_interval": 0},

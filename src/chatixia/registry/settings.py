@@ -23,7 +23,8 @@ LEASE: Final = 30
 PING_INTERVAL: Final = 5.0
 PING_TIMEOUT: Final = 20.0
 
-TIMES: Final = ("token_ttl", "lease", "ping_interval", "ping_timeout")
+CONFIRM_SECONDS: Final = 6 * 3600
+TIMES: Final = ("token_ttl", "confirm", "lease", "ping_interval", "ping_timeout")
 """Settings that may be written as ``20s`` or ``5m``."""
 
 
@@ -46,7 +47,8 @@ class IceSettings(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True
 class RegistrySettings(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """``port``: clear loopback; ``lan``: TLS on this machine's addresses; ``public``: addresses or
     names others reach it by; ``names``: further host names; ``via``: URLs of tunnels and proxies;
-    ``token_ttl``: seconds, or as ``20s``, ``5m``; ``insecure_http``: clear text off loopback, never
+    ``token_ttl``: seconds, or as ``20s``, ``5m``; ``confirm``: how often `up` confirms the list of
+    revocations; ``insecure_http``: clear text off loopback, never
     by default; ``lease``: seconds of a worker's lease, renewed three times in each; a socket is
     pinged every ``ping_interval`` seconds and closed ``ping_timeout`` seconds after a ping that was
     not answered; ``bounds``: what machines share of this registry;
@@ -63,6 +65,7 @@ class RegistrySettings(msgspec.Struct, forbid_unknown_fields=True, omit_defaults
     names: Annotated[list[Text], msgspec.Meta(max_length=16)] = []
     via: Annotated[list[Text], msgspec.Meta(max_length=16)] = []
     token_ttl: Annotated[int, msgspec.Meta(ge=5, le=3600)] = 300
+    confirm: Annotated[int, msgspec.Meta(ge=20, le=30 * 86_400)] = CONFIRM_SECONDS
     insecure_http: bool = False
     lease: Annotated[int, msgspec.Meta(ge=8, le=3600)] = LEASE
     ping_interval: Annotated[float, msgspec.Meta(ge=1, le=60)] = PING_INTERVAL

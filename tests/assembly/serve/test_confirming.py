@@ -16,7 +16,7 @@ from tests.until import until
 async def test_it_is_confirmed_again_and_again(tmp_path: Path):
     async with RegistryHarness(tmp_path) as registry:
         confirming = registry.running.service.trust.confirming
-        task = asyncio.create_task(keep_confirmed(registry.profile, 0.0, 0.5))
+        task = asyncio.create_task(keep_confirmed(registry.profile, 0.5, 0.0))
         try:
             await until(lambda: confirming.newest, 60)
             first = confirming._issued
@@ -35,4 +35,4 @@ async def test_a_failure_is_a_line_and_without_the_owners_key_nothing_is_done(
     assert not await confirm_once(profile)
     assert "was not confirmed: error" in caplog.text
     (profile.folder / "owner" / "sign.key").unlink()
-    await asyncio.wait_for(keep_confirmed(profile, 0.0), 5)
+    await asyncio.wait_for(keep_confirmed(profile, 20.0, 0.0), 5)

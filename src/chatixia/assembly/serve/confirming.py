@@ -17,20 +17,20 @@ from chatixia.assembly.profile.profile import Profile
 
 log = logging.getLogger("chatixia")
 
-EVERY_SECONDS: Final = 6 * 3600
-"""Agents end their links where the last confirmation is older than `membership_ttl`, a week."""
 FIRST_SECONDS: Final = 60.0
-"""After the start: what lives for a moment confirms nothing, and a start is not slower for it."""
+"""At most so long after the start: what lives for a moment confirms nothing, and a start is not
+slower for it."""
 COMMAND_SECONDS: Final = 60.0
 PROGRAM: Final = (sys.executable, "-c", "from chatixia.cli import main; main()")
 
 
-async def keep_confirmed(
-    profile: Profile, first: float = FIRST_SECONDS, every: float = EVERY_SECONDS
-) -> None:
+async def keep_confirmed(profile: Profile, every: float, first: float = FIRST_SECONDS) -> None:
     """Confirm after ``first`` and then every ``every`` seconds, until it is cancelled; nothing
-    without the owner's key."""
-    await asyncio.sleep(first)
+    without the owner's key.
+
+    Agents end their links where the last confirmation is older than their `membership_ttl`.
+    """
+    await asyncio.sleep(min(first, every))
     while profile.is_owner:
         await confirm_once(profile)
         await asyncio.sleep(every)

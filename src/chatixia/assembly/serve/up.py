@@ -83,7 +83,8 @@ class StartReport(msgspec.Struct):
 
 
 class RunningRegistry:
-    """A registry that serves; ``stop`` it. ``store``: what it remembers."""
+    """A registry that serves; ``stop`` it. ``store``: what it remembers; ``confirm``: seconds from
+    one confirmation of the revocation list to the next."""
 
     def __init__(
         self,
@@ -95,7 +96,9 @@ class RunningRegistry:
         servers: list[uvicorn.Server],
         tasks: list[asyncio.Task[None]],
         stun: list[asyncio.DatagramTransport],
+        confirm: float,
     ) -> None:
+        self.confirm = confirm
         self.started, self.profile, self.service = started, profile, service
         self.store, self._lock = store, lock
         self._servers, self._tasks, self._stun = servers, tasks, stun
@@ -179,7 +182,9 @@ async def _serve(
         profile.mesh,
         bound.port,
     )
-    return RunningRegistry(started, profile, service, store, lock, servers, tasks, stun)
+    return RunningRegistry(
+        started, profile, service, store, lock, servers, tasks, stun, settings.confirm
+    )
 
 
 def settings_of(folder: Path, options: UpOptions) -> RegistrySettings:
@@ -366,7 +371,7 @@ async def _run(options: UpOptions, on_started: Callable[[StartReport], None], wo
             signal.signal(sig, lambda *_: loop.call_soon_threadsafe(stop.set))
     running = await serve(options, world)
     on_started(running.started)
-    confirming = asyncio.create_task(keep_confirmed(running.profile))
+    confirming = asyncio.create_task(keep_confirmed(running.profile, running.confirm))
     waits = [asyncio.create_task(stop.wait()), asyncio.create_task(running.ended())]
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     for task in (*waits, confirming):

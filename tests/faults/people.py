@@ -94,6 +94,11 @@ def anybody(original: Any) -> Any:
     return lambda account, allow: allow[0]
 
 
+def oldest_of_all(original: Any) -> Any:
+    """Forget the oldest login, whose it may be."""
+    return lambda self: self._pending.popitem(last=False)
+
+
 FAULTS = [
     Fault(
         "provider-answer-replayed",
@@ -103,6 +108,12 @@ FAULTS = [
             f"{PROVIDER}::test_an_answer_belongs_to_the_browser_that_asked",
             f"{PROVIDER}::test_an_answer_that_was_changed_is_none[changed0]",
         ),
+    ),
+    Fault(
+        "provider-logins-pushed-out",
+        "strangers' logins at the identity provider push out nobody else's",
+        {"chatixia.registry.trust.provider:IdentityProvider._forget_one": oldest_of_all},
+        ("tests/registry/trust/test_provider.py::test_a_strangers_logins_push_out_its_own_alone",),
     ),
     Fault(
         "provider-token-unsigned",

@@ -16,7 +16,15 @@ from chatixia.assembly.profile.profile import Profile
 from chatixia.assembly.remote.rest import RegistryClient
 from chatixia.core.membership import sign_record
 from chatixia.core.pairing import MOST_CODES, MOST_WRONG
-from chatixia.errors import BadChain, BadInvitation, Conflict, Denied, NotFound, Overloaded
+from chatixia.errors import (
+    BadChain,
+    BadInvitation,
+    Conflict,
+    Denied,
+    NameTaken,
+    NotFound,
+    Overloaded,
+)
 from chatixia.identity import SealKey, SignKey
 from chatixia.registry.call import Listener, RequestContext
 from chatixia.testing.registry import RegistryHarness
@@ -95,6 +103,29 @@ async def test_no_address_spends_the_whole_budget(registry: RegistryHarness):
         with pytest.raises(Overloaded):
             await Machine(registry, "192.0.2.1").begin(WRONG)
     assert (await Machine(registry, "192.0.2.2").begin(await code_of(registry))).name == "pi"
+
+
+async def test_many_guesses_at_once_are_no_way_around_the_share_of_an_address(
+    registry: RegistryHarness,
+):
+    code = await code_of(registry)
+    guesses = [Machine(registry, "192.0.2.1").begin(WRONG) for _ in range(MOST_WRONG)]
+    said = await asyncio.gather(*guesses, return_exceptions=True)
+    assert [type(error) for error in said].count(BadInvitation) == 5
+    assert (await Machine(registry, "192.0.2.2").begin(code)).name == "pi"
+
+
+async def test_what_is_no_wrong_code_costs_no_guess(registry: RegistryHarness):
+    machine = Machine(registry, "192.0.2.1")
+    code = await code_of(registry)
+    for _ in range(MOST_WRONG):
+        assert (await machine.begin(code)).name == "pi"
+    other = await code_of(registry)
+    for _ in range(MOST_WRONG):
+        with pytest.raises(NameTaken):
+            await Machine(registry, "192.0.2.1").begin(other)
+    with pytest.raises(BadInvitation):
+        await Machine(registry, "192.0.2.1").begin(WRONG)
 
 
 async def test_a_code_is_not_in_the_database(registry: RegistryHarness):

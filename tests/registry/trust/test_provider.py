@@ -22,6 +22,7 @@ from chatixia.wire.signed import b64
 from tests.registry.clock import Clock
 
 ISSUER = "https://id.example.org"
+HERE = "192.0.2.1"
 
 
 class Discovered(IdentityProvider):
@@ -44,7 +45,7 @@ def answer(url: str) -> ProviderAnswer:
 async def test_a_login_that_took_too_long_is_none():
     clock = Clock()
     provider = made(clock)
-    started = await provider.begin("https://mesh/login/provider/back")
+    started = await provider.begin("https://mesh/login/provider/back", HERE)
     clock.now += LOGIN_SECONDS + 1
     with pytest.raises(Unauthorized, match="long ago"):
         await provider.finish(answer(started.url), started.cookie)
@@ -53,16 +54,41 @@ async def test_a_login_that_took_too_long_is_none():
 async def test_logins_under_way_are_bounded(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module, "MOST_LOGINS", 2)
     provider = made(Clock())
-    started = [await provider.begin("https://mesh/back") for _ in range(3)]
+    started = [await provider.begin("https://mesh/back", HERE) for _ in range(3)]
     with pytest.raises(Unauthorized, match="not begun here"):
         await provider.finish(answer(started[0].url), started[0].cookie)
     with pytest.raises(Unauthorized, match="did not log you in"):
         await provider.finish(answer(started[2].url), started[2].cookie)
 
 
+async def test_a_strangers_logins_push_out_its_own_alone(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "MOST_LOGINS", 4)
+    provider = made(Clock())
+    honest = await provider.begin("https://mesh/back", HERE)
+    flood = [await provider.begin("https://mesh/back", "198.51.100.1") for _ in range(8)]
+    with pytest.raises(Unauthorized, match="did not log you in"):
+        await provider.finish(answer(honest.url), honest.cookie)
+    with pytest.raises(Unauthorized, match="not begun here"):
+        await provider.finish(answer(flood[0].url), flood[0].cookie)
+    with pytest.raises(Unauthorized, match="did not log you in"):
+        await provider.finish(answer(flood[-1].url), flood[-1].cookie)
+
+
+async def test_those_whose_time_is_over_go_first(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "MOST_LOGINS", 2)
+    clock = Clock()
+    provider = made(clock)
+    await provider.begin("https://mesh/back", "198.51.100.1")
+    clock.now += LOGIN_SECONDS + 1
+    waiting = [await provider.begin("https://mesh/back", HERE) for _ in range(2)]
+    for one in waiting:
+        with pytest.raises(Unauthorized, match="did not log you in"):
+            await provider.finish(answer(one.url), one.cookie)
+
+
 async def test_each_login_has_its_own_secrets_and_a_challenge():
     provider = made(Clock())
-    one, other = [await provider.begin("https://mesh/back") for _ in range(2)]
+    one, other = [await provider.begin("https://mesh/back", HERE) for _ in range(2)]
     assert one.cookie != other.cookie and one.url != other.url
     assert "code_challenge=" in one.url and "nonce=" in one.url and "code_verifier" not in one.url
 
@@ -101,7 +127,7 @@ async def test_a_provider_that_names_another_or_wants_clear_text_is_refused(
 
         monkeypatch.setattr(module, "_json", says)
         with pytest.raises(Unavailable):
-            await provider.begin("https://mesh/back")
+            await provider.begin("https://mesh/back", HERE)
 
 
 def test_a_token_of_another_key_proves_nothing():

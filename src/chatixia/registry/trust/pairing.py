@@ -27,6 +27,7 @@ from chatixia.errors import BadInvitation, BadRequest, Overloaded
 from chatixia.registry.call import Handler, Note, RegistryReach, RequestContext
 from chatixia.registry.limits import RateLimits
 from chatixia.store.control.audit import concerns
+from chatixia.store.control.pairing import CodeUse
 from chatixia.store.control.rows import PairingRow
 from chatixia.store.control.store import Store
 from chatixia.wire.pairing import (
@@ -113,11 +114,8 @@ class PairingService:
         code = read_code(request.code)
         self._check_nonce(request.nonce)
         check_begin(request, mesh=self._members.mesh, registry=self._registry, verify=self._verify)
-        self._guesses.check(call.address)
         concerns(request.name)
-        used = await self._store.pairings.begin(
-            self._digest(code), self._pairing_row(call, request)
-        )
+        used = await self._use(self._digest(code), self._pairing_row(call, request), call.address)
         if used.rest:
             log.warning("codes rest: too many wrong ones")
             await self._note("code", "registry", "resting")
@@ -125,8 +123,20 @@ class PairingService:
             log.info("%s asks to join from %s", used.row.name, call.address)
             await self._note("pairing", used.row.name, "pending")
             return self._answer(call, used.row)
-        self._guesses.failed(call.address)
         raise BadInvitation("This code is wrong, used or older than five minutes.")
+
+    async def _use(self, digest: bytes, row: PairingRow, address: str) -> CodeUse:
+        """Use a code. A guess is paid for before it is judged, so that many at once are no way
+        around; what was no wrong code is paid back."""
+        if not self._guesses.take(address):
+            raise Overloaded("Too many wrong codes from here; try again in a minute.")
+        used = None
+        try:
+            used = await self._store.pairings.begin(digest, row)
+        finally:
+            if used is None or used.row is not None:
+                self._guesses.give(address)
+        return used
 
     async def wait(self, call: RequestContext, request: PairWait) -> PairAnswer:
         """How it stands, for the machine that asked. Raises NotFound, BadSignature."""

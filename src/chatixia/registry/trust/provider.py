@@ -6,7 +6,7 @@ PKCE). The requests are Authlib's; the signature is joserfc's; what the token sa
 from __future__ import annotations
 
 import hmac
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from authlib.integrations.httpx_client import AsyncOAuth2Client
 
 MOST_LOGINS: Final = 1024
-"""Logins under way at the provider; the oldest is forgotten."""
+"""Logins under way at the provider; then the oldest of the address with most of them is forgotten,
+so that no stranger pushes out everybody's."""
 TIMEOUT_SECONDS: Final = 10.0
 DISCOVERY_SECONDS: Final = 300.0
 MAX_ANSWER: Final = 256 * KIB
@@ -60,6 +61,7 @@ class PendingLogin(msgspec.Struct, frozen=True):
     verifier: str
     redirect_uri: str
     until: float
+    address: str
 
 
 class Discovery(msgspec.Struct):
@@ -92,8 +94,9 @@ class IdentityProvider:
         self._pending: OrderedDict[bytes, PendingLogin] = OrderedDict()
         check_installed()
 
-    async def begin(self, redirect_uri: str) -> StartedLogin:
-        """A login that comes back to ``redirect_uri``. Raises Unavailable."""
+    async def begin(self, redirect_uri: str, address: str) -> StartedLogin:
+        """A login of a browser at ``address`` that comes back to ``redirect_uri``. Raises
+        Unavailable."""
         verifier, cookie = b64(self._world.token(48)), b64(self._world.token(24))
         state, nonce = b64(self._world.token(24)), b64(self._world.token(24))
         async with self._client(redirect_uri) as client:
@@ -102,10 +105,20 @@ class IdentityProvider:
                 there.authorization_endpoint, state=state, nonce=nonce, code_verifier=verifier
             )
         until = self._world.monotonic() + LOGIN_SECONDS
-        self._pending[digest(cookie)] = PendingLogin(state, nonce, verifier, redirect_uri, until)
-        while len(self._pending) > MOST_LOGINS:
-            self._pending.popitem(last=False)
+        pending = PendingLogin(state, nonce, verifier, redirect_uri, until, address)
+        self._pending[digest(cookie)] = pending
+        if len(self._pending) > MOST_LOGINS:
+            self._forget_one()
         return StartedLogin(str(url), cookie)
+
+    def _forget_one(self) -> None:
+        """The oldest, whose time is over or whose address has most."""
+        oldest = next(iter(self._pending))
+        if self._pending[oldest].until >= self._world.monotonic():
+            counts = Counter(login.address for login in self._pending.values())
+            [(most, _)] = counts.most_common(1)
+            oldest = next(key for key, login in self._pending.items() if login.address == most)
+        del self._pending[oldest]
 
     async def finish(self, answer: ProviderAnswer, cookie: str) -> Account:
         """The account that an answer proves, once. Raises Unauthorized and Unavailable."""

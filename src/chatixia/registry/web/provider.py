@@ -48,7 +48,7 @@ class ProviderPages:
         """Send the browser to the provider, with a cookie that only it has."""
         listener: Listener = request.scope[LISTENER]
         try:
-            started = await self._there().begin(back_uri(request))
+            started = await self._there().begin(back_uri(request), origin(_ip(request)))
         except MeshError as error:
             await self._sorry(request, send, error)
             return
@@ -66,7 +66,7 @@ class ProviderPages:
         result = ProviderAnswer(
             *(query.get(key, "")[:4096] for key in ("state", "code", "iss", "error"))
         )
-        ip = request.client.host if request.client else "?"
+        ip = _ip(request)
         call = RequestContext(None, origin(ip), listener, ip=ip)
         try:
             account = await self._there().finish(result, cookie)
@@ -94,6 +94,10 @@ class ProviderPages:
         body = PAGE.format(head=head, text=text, href=href, label=label).encode()
         over = login_cookie(self._mesh, request.scope[LISTENER], "")
         await answer(send, status, body, HTML, {"set-cookie": over})
+
+
+def _ip(request: Request) -> str:
+    return request.client.host if request.client else "?"
 
 
 def back_uri(request: Request) -> str:

@@ -3,6 +3,8 @@
 import re
 import threading
 
+import pytest
+
 from chatixia.cli.failure import guarded
 from chatixia.cli.group import chatixia
 from chatixia.core import fingerprints
@@ -39,6 +41,23 @@ def test_a_name_is_needed(registry, type_):
     assert type_("invite").code == 2
     many = type_("invite", "--as", "worker-*", "--no-wait")
     assert (many.code, "--reusable" in many.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "bound",
+    [
+        ("--days", "1"),
+        ("--minutes", "15"),
+        ("--agents", "lab-*"),
+        ("--via", "https://mesh.example"),
+        ("--reusable",),
+        ("--ephemeral",),
+    ],
+)
+def test_a_code_takes_no_bound_that_would_not_hold(registry, type_, bound):
+    done = type_("invite", "--code", *bound)
+    assert (done.code, done.out) == (2, "")
+    assert f"{bound[0]} is for a join string" in done.err
 
 
 def test_a_pattern_for_many(registry, type_):

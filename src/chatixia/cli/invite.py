@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import click
+from click.core import ParameterSource
 
 from . import output
 from .common import Console, common
@@ -53,6 +54,7 @@ def invite(
     if code:
         if name or pattern:
             raise click.UsageError("With --code the machine names itself: chatixia invite --code.")
+        refuse_bounds()
         show_code(console, profile)
         return
     if not (name or pattern):
@@ -70,6 +72,17 @@ def invite(
     show(console, invited, minutes)
     if not (no_wait or reusable):
         wait(console, profile, invited)
+
+
+def refuse_bounds() -> None:
+    """A code has no bounds: nobody shall believe that one is set."""
+    context = click.get_current_context()
+    for name in ("reusable", "ephemeral", "agents", "via", "minutes", "days"):
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(
+                f"--{name} is for a join string: a code is good once, for five minutes;"
+                " `chatixia approve` takes --agents and --days."
+            )
 
 
 def show(console: Console, invited: Invited, minutes: int) -> None:

@@ -66,7 +66,7 @@ async def by_stdio(
     server = StdioServerParameters(
         command=program,
         args=[*words, "mcp", *options],
-        env={"CHATIXIA_HOME": str(net.procs.home), "CHATIXIA_LINKS_RELAY": "false"},
+        env=net.procs.environment(),
     )
     async with Client(server, mode=era, **more) as client:
         yield client

@@ -17,6 +17,11 @@ def nothing(original: Any) -> Any:
     return lambda *args, **kwargs: None
 
 
+def endless_input(original: Any) -> Any:
+    """Hand over what is read, and never that it has ended."""
+    return lambda self, lines: original(self, lines) if lines else None
+
+
 def unlisted(original: Any) -> Any:
     """Hear nothing of who comes and goes."""
     return lambda self, agent: None
@@ -71,10 +76,10 @@ def verbatim(original: Any) -> Any:
 
 
 def every_variable(original: Any) -> Any:
-    """Pass the whole environment on."""
+    """Pass the whole environment on, as it is when a server starts."""
     import os
 
-    return tuple(os.environ)
+    return os.environ
 
 
 def never(original: Any) -> Any:
@@ -159,7 +164,7 @@ FAULTS: list[Fault] = [
     Fault(
         "mcp-host-unnoticed",
         "a host that is gone ends its gateway, and with it what it asked for",
-        {f"{GATE}.stdio:HostReader._hand_over": nothing},
+        {f"{GATE}.stdio:HostReader._hand_over": endless_input},
         (
             f"{AT}/test_stdio.py::test_a_server_speaks_over_two_pipes_until_the_host_leaves",
             f"{ACC}::test_a_host_that_is_killed_in_mid_call_cancels_the_far_skill",

@@ -107,7 +107,20 @@ def endless(original: Any) -> Any:
     return lambda ordered, cursor: (list(ordered)[:200], None)
 
 
+def whole_names(original: Any) -> Any:
+    """Name an agent before each of its skills, though it is the only one."""
+    return lambda skill, agent: original(skill, agent or "any")
+
+
 FAULTS: list[Fault] = [
+    Fault(
+        "mcp-no-bare-name",
+        "of one agent that a host was given, skills have their own names",
+        {f"{GATE}.catalog:tool_name": whole_names},
+        (
+            "tests/acceptance/test_mcp_example.py::test_a_host_uses_a_tool_provider_on_another_machine",
+        ),
+    ),
     Fault(
         "mcp-no-site",
         "Host and Origin are checked on each address",

@@ -53,6 +53,7 @@ async def test_a_word_meanwhile_reaches_the_run_and_the_screen_is_what_was_said(
             terminal.until(lambda s: bool(s) and s[-1] == ">")
             terminal.type("use the tool\r")
             await until(lambda: stepper.log["a began 1"])
+            terminal.until('  tool      step {"run": "a", "n": 1}')  # it may come a moment later
             terminal.type("in French\r")
             terminal.until("The run under way has it.")
             hang.unlink()

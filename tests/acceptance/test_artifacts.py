@@ -28,7 +28,8 @@ from tests.until import until_sync
 
 MIB = 1024 * 1024
 GROWTH = 32 * MIB
-TWICE = 2 * CHUNK
+TWICE = 3 * CHUNK
+"""Two whole chunks, and one that was cut where a window ended."""
 pytestmark = [pytest.mark.root, pytest.mark.timeout(LONG + 120)]
 
 

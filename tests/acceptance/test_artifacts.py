@@ -28,8 +28,7 @@ from tests.until import until_sync
 
 MIB = 1024 * 1024
 GROWTH = 32 * MIB
-TWICE = 3 * CHUNK
-"""Two whole chunks, and one that was cut where a window ended."""
+TWICE = 2 * CHUNK
 pytestmark = [pytest.mark.root, pytest.mark.timeout(LONG + 120)]
 
 

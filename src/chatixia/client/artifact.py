@@ -28,8 +28,9 @@ T = TypeVar("T")
 OnBytes = Callable[[int, int], None]
 """Hears how many bytes of how many are there."""
 
-WRITE_BYTES: Final = 32 * KIB
-"""What a save writes at once: a process that is killed has lost no more of what came."""
+WRITE_BYTES: Final = 15 * KIB
+"""What a save gathers: less than a chunk, so that a process that is killed has lost no more than
+the one that is written and what came meanwhile."""
 SCHEMA: Final = {"type": "object", "format": "artifact"}
 
 

@@ -13,6 +13,15 @@ PROCESS = "tests/assembly/sidecar/test_process.py"
 SUPERVISE = "tests/assembly/sidecar/test_supervise.py"
 
 
+def asked_once(original: Any) -> Any:
+    """Take one answer that does not come for the end."""
+
+    async def look(self: Any, seconds: float) -> None:
+        self.port.client.welcome.online = (await self.port.status(seconds)).online
+
+    return look
+
+
 def for_anyone(original: Any) -> Any:
     """Ask nobody whose connection it is."""
 
@@ -258,6 +267,14 @@ FAULTS: list[Fault] = [
         "a program that stands still loses nothing",
         {"chatixia.sidecar.answers:RequestAnswers.give": impatient},
         (f"{ACC}::test_one_that_stands_still_loses_nothing[program-3 s]",),
+    ),
+    Fault(
+        "sidecar-asked-once",
+        "a program stays while its sidecar stands still",
+        {"chatixia.assembly.remote.sidecar_connection:SidecarConnection._look": asked_once},
+        (
+            "tests/assembly/remote/test_sidecar_connection.py::test_a_sidecar_that_stands_still_is_asked_again",
+        ),
     ),
     Fault(
         "sidecar-cancel-untold",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -65,6 +67,37 @@ async def test_a_sidecar_that_is_not_online_is_waited_for(tmp_path: Path, monkey
         assert (connection.label, connection.url) == ("home", "http://127.0.0.1:8080")
         connection.abandon()
         await connection.stop()
+
+
+async def test_a_sidecar_that_stands_still_is_asked_again(tmp_path: Path):
+    """It greets, then answers nothing until it was asked twice."""
+    asked: list[int] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async for line in reader:
+            command = json.loads(line)
+            result = {"type": "result", "id": command["id"]}
+            if command["type"] == "hello":
+                welcome = {"name": "weather", "version": 1}
+                result["payload"] = {"value": welcome}
+            elif command["type"] == "status":
+                asked.append(command["id"])
+                result["payload"] = {"value": {"name": "weather", "online": True}}
+            if command["type"] == "hello" or len(asked) > 1:
+                writer.write(json.dumps(result).encode() + b"\n")
+
+    server = await asyncio.start_unix_server(serve, tmp_path / "s")
+    connection = SidecarConnection("weather", tmp_path / "s")
+    try:
+        await connection.start()
+        with pytest.raises(RegistryUnreachable):
+            await connection.online(0.05)
+        assert len(asked) == 1
+        await connection.online(5)
+        assert connection.is_online and len(asked) == 2
+    finally:
+        await connection.stop()
+        server.close()
 
 
 def test_without_the_variable_there_is_none(monkeypatch):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from chatixia.errors import MeshError, RegistryUnreachable
+from chatixia.errors import DeadlineExceeded, MeshError, RegistryUnreachable, Unavailable
 from chatixia.world import REAL, World
 
-from .sidecar_port import SidecarPort
+from .sidecar_port import STATUS_S, SidecarPort
+
+log = logging.getLogger("chatixia")
 
 VARIABLE: Final = "CHATIXIA_SOCKET"
 LOOK_S: Final = 0.2
@@ -61,12 +64,20 @@ class SidecarConnection:
         """Wait for the sidecar's login. Raises RegistryUnreachable."""
         until = self._world.monotonic() + timeout
         while not self.is_online:
-            welcome = self.port.client.welcome
-            welcome.online = (await self.port.status()).online
+            await self._look(until - self._world.monotonic())
             if self._world.monotonic() > until:
-                raise RegistryUnreachable(f"{welcome.url} does not answer the sidecar.")
-            if not welcome.online:
+                raise RegistryUnreachable(f"{self.url} does not answer the sidecar.")
+            if not self.is_online:
                 await asyncio.sleep(LOOK_S)
+
+    async def _look(self, seconds: float) -> None:
+        """Ask the sidecar; one that stands still or starts again is asked another time."""
+        try:
+            status = await self.port.status(max(LOOK_S, min(STATUS_S, seconds)))
+        except (DeadlineExceeded, Unavailable) as error:
+            log.debug("the sidecar does not say whether it is online: %s", error)
+        else:
+            self.port.client.welcome.online = status.online
 
     async def drain(self, seconds: float) -> None:
         """Serve nothing new, and let what runs end."""

@@ -20,6 +20,7 @@ from chatixia.errors import ConfigError
 from chatixia.store.control.audit import AuditEntry
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.audit import AuditLine, AuditQuery
+from tests.until import until
 
 
 @pytest.fixture
@@ -71,8 +72,7 @@ async def test_new_lines_are_followed(registry: RegistryHarness):
         return list(islice(reader.following(AuditQuery(), reader.head()), 2))
 
     following = asyncio.create_task(read(registry, follow))
-    while not registry.running.service.audit.waiting:  # the reader stands at the newest
-        await asyncio.sleep(0)
+    await until(lambda: len(registry.running.service.audit.waiters))  # it stands at the newest
     await act(registry, 2)
     assert [line.target for line in await following] == ["t_0", "t_1"]
 

@@ -15,10 +15,12 @@ from chatixia.assembly.remote.rest import RegistryClient
 from chatixia.errors import Denied, Overloaded
 from chatixia.registry.trust import audit as audit_module
 from chatixia.store.control.audit import AuditEntry
+from chatixia.store.control.audit_store import AuditStore
 from chatixia.testing.registry import RegistryHarness
-from chatixia.wire.audit import AuditLine, AuditQuery
+from chatixia.wire.audit import AuditLine, AuditPage, AuditQuery
 from chatixia.wire.registry import KeyCreate, KeyRef, Nothing
 from tests.registry.doors import person
+from tests.until import until
 
 
 async def owner(registry: RegistryHarness, verb: str, request: Any) -> Any:
@@ -77,22 +79,37 @@ async def test_only_owners_and_admins_read_it(registry: RegistryHarness):
 async def test_a_reader_waits_for_the_next_line_and_not_beyond_its_time(registry: RegistryHarness):
     audit = registry.running.service.audit
     waiting = asyncio.create_task(audit.page(person(), AuditQuery(1, oldest=True, wait_ms=25_000)))
-    while not audit.waiting:
-        await asyncio.sleep(0)
+    await until(lambda: len(audit.waiters))
     await audit.record(AuditEntry("hub~anna", "person", "tasks.cancel", "t_1"))
     page = await asyncio.wait_for(waiting, 10)
     assert [line.target for line in page.lines] == ["t_1"]
     assert not (await audit.page(person(), AuditQuery(2, oldest=True, wait_ms=1))).lines
 
 
-async def test_readers_that_wait_are_bounded(
+async def test_a_line_that_comes_while_the_log_is_read_is_not_waited_for(
     registry: RegistryHarness, monkeypatch: pytest.MonkeyPatch
 ):
+    audit, page_of = registry.running.service.audit, AuditStore.page
+
+    async def reading(store: AuditStore, query: AuditQuery) -> AuditPage:
+        page = await page_of(store, query)
+        if not page.lines:
+            await audit.record(AuditEntry("hub~anna", "person", "tasks.cancel", "t_1"))
+        return page
+
+    monkeypatch.setattr(AuditStore, "page", reading)
+    query = AuditQuery(1, oldest=True, wait_ms=25_000)
+    page = await asyncio.wait_for(audit.page(person(), query), 10)
+    assert [line.target for line in page.lines] == ["t_1"]
+
+
+async def test_readers_that_wait_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(audit_module, "MOST_WAITERS", 0)
-    with pytest.raises(Overloaded):
-        await registry.running.service.audit.page(
-            person(), AuditQuery(9, oldest=True, wait_ms=1000)
-        )
+    async with RegistryHarness(tmp_path) as registry:
+        with pytest.raises(Overloaded):
+            await registry.running.service.audit.page(
+                person(), AuditQuery(9, oldest=True, wait_ms=1000)
+            )
 
 
 async def test_other_settings_are_an_act_and_the_same_are_none(tmp_path: Path):

@@ -111,7 +111,7 @@ async def test_a_registry_that_stops_answers_those_who_wait(registry: RegistryHa
     invited = await asyncio.to_thread(invite, registry.profile, "pi")
     waits = asyncio.create_task(asyncio.to_thread(waiting, registry.profile, invited.key, 20_000))
     joining = registry.running.service.trust.joining
-    await until(lambda: len(joining._waiters))
+    await until(lambda: len(joining.waiters))
     joining.close()
     with pytest.raises(Unavailable, match="is stopping"):
         await asyncio.wait_for(waits, 10)

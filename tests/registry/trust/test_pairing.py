@@ -210,7 +210,7 @@ async def test_a_registry_that_stops_answers_those_who_wait(
     waits = asyncio.create_task(
         asyncio.to_thread(pair.pair, address, code, home=home, machine="pi")
     )
-    await until(lambda: len(registry.running.service.trust.pairing._waiters))
+    await until(lambda: len(registry.running.service.trust.pairing.waiters))
     await registry.stop()
     await registry.start()
     found = await asyncio.to_thread(approve.find, registry.profile, "pi")
@@ -226,7 +226,7 @@ async def test_who_is_rejected_hears_it_at_once(registry: RegistryHarness, tmp_p
     waits = asyncio.create_task(
         asyncio.to_thread(pair.pair, address, code, home=home, machine="pi")
     )
-    await until(lambda: len(registry.running.service.trust.pairing._waiters))
+    await until(lambda: len(registry.running.service.trust.pairing.waiters))
     await asyncio.to_thread(approve.reject, registry.profile, "pi")
     with pytest.raises(Denied, match="rejected pi"):
         await asyncio.wait_for(waits, 10)
@@ -239,7 +239,7 @@ async def test_each_step_is_in_the_audit_log(registry: RegistryHarness, tmp_path
     with pytest.raises(BadInvitation):
         await asyncio.to_thread(pair.pair, address, wrong, home=tmp_path / "other", machine="eve")
     waits = asyncio.create_task(asyncio.to_thread(ask, registry, code, home))
-    await until(lambda: len(registry.running.service.trust.pairing._waiters))
+    await until(lambda: len(registry.running.service.trust.pairing.waiters))
     found = await asyncio.to_thread(approve.find, registry.profile, "pi")
     await asyncio.to_thread(approve.approve, registry.profile, found)
     await asyncio.wait_for(waits, 20)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
-from chatixia.errors import Overloaded, Unavailable
 from chatixia.registry.call import Handler, RequestContext
 from chatixia.store.control.audit import AuditEntry
 from chatixia.store.control.store import Store
 from chatixia.wire.audit import AuditLine, AuditPage, AuditQuery
 from chatixia.wire.trust import REGISTRY
 
+from .waiters import Waiters
+
 MOST_WAITERS: Final = 64
 """Readers that wait for a line at once."""
+NEXT: Final = ""
+"""What they all wait for: the next line."""
 
 
 class AuditLog:
@@ -26,19 +28,13 @@ class AuditLog:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._waiting: set[asyncio.Event] = set()
-        self._closing = False
+        self.waiters = Waiters(MOST_WAITERS)
         store.audit.listen(self._added)
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
         """The verbs that this part answers."""
         return {"audit.list": self.page}
-
-    @property
-    def waiting(self) -> int:
-        """Readers that wait for a line."""
-        return len(self._waiting)
 
     async def record(self, entry: AuditEntry) -> None:
         """Keep a line; on disk when this returns. Raises as a write of the store does."""
@@ -54,36 +50,14 @@ class AuditLog:
 
     def close(self) -> None:
         """Answer all that wait: this registry stops."""
-        self._closing = True
-        self._wake()
+        self.waiters.close()
 
     async def page(self, call: RequestContext, query: AuditQuery) -> AuditPage:
         """A page of lines; an empty one waits for a line where it was asked to."""
-        page = await self._store.audit.page(query)
-        if page.lines or not (query.wait_ms and query.oldest):
-            return page
-        await self._wait(query.wait_ms / 1000)
-        return await self._store.audit.page(query)
-
-    async def _wait(self, seconds: float) -> None:
-        """Until there is a further line or the time is over."""
-        if self._closing:
-            raise Unavailable("The registry is stopping.")
-        if len(self._waiting) >= MOST_WAITERS:
-            raise Overloaded("Too many readers of the audit log wait; try again later.")
-        event = asyncio.Event()
-        self._waiting.add(event)
-        try:
-            async with asyncio.timeout(seconds):
-                await event.wait()
-        except TimeoutError:
-            pass
-        finally:
-            self._waiting.discard(event)
+        seconds = query.wait_ms / 1000 if query.oldest else 0
+        return await self.waiters.read(
+            NEXT, seconds, lambda: self._store.audit.page(query), lambda page: not page.lines
+        )
 
     def _added(self, line: AuditLine) -> None:
-        self._wake()
-
-    def _wake(self) -> None:
-        for event in self._waiting:
-            event.set()
+        self.waiters.wake(NEXT)

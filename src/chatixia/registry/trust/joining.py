@@ -81,7 +81,7 @@ class JoinService:
         self._store, self._members, self._nonces = store, members, nonces
         self._proof, self._verify, self._failures = proof, verify, failures
         self._reach, self._learn, self._note = reach, learn, note
-        self._waiters = Waiters()
+        self.waiters = Waiters()
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
@@ -96,7 +96,7 @@ class JoinService:
 
     def close(self) -> None:
         """Answer all that wait for an invitation: this registry stops."""
-        self._waiters.close()
+        self.waiters.close()
 
     async def put(self, call: RequestContext, request: Invite) -> Done:
         """Keep an owner-signed invitation. Raises NameTaken for the name of a living member, or
@@ -134,10 +134,12 @@ class JoinService:
 
     async def get(self, call: RequestContext, request: InviteRef) -> Invitation:
         """One invitation; with ``wait_ms`` the answer waits until it is redeemed."""
-        row = await self._row(request.key)
-        if request.wait_ms and row.state(self._store.now()) == "waiting":
-            await self._waiters.wait(request.key, request.wait_ms / 1000)
-            row = await self._row(request.key)
+        row = await self.waiters.read(
+            request.key,
+            request.wait_ms / 1000,
+            lambda: self._row(request.key),
+            lambda row: row.state(self._store.now()) == "waiting",
+        )
         return Invitation(
             row.key,
             row.names,
@@ -151,7 +153,7 @@ class JoinService:
         """Withdraw what waits under a name: nobody joins with it any more."""
         rows = await self._store.invitations.withdraw(DEFAULT_NS, request.names, _serial)
         for row in rows:
-            self._waiters.wake(row.key)
+            self.waiters.wake(row.key)
             await self._note("invitation", row.names, "withdrawn")
         return InviteEnd(request.names, len(rows))
 
@@ -209,7 +211,7 @@ class JoinService:
         key = key_id(member.signer)
         await self._check_unused(key, member)
         await self._members.redeem(key, member, call.address, request.hostname)
-        self._waiters.wake(key)
+        self.waiters.wake(key)
         await self._note("invitation", member.id, "redeemed")
         return member.id
 

@@ -80,7 +80,7 @@ class PairingService:
         self._verify, self._world, self._reach, self._note = verify, world, reach, note
         self._code_key, self._registry = code_key, registry
         self._guesses = RateLimits(world, *GUESSES)
-        self._waiters = Waiters()
+        self.waiters = Waiters()
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
@@ -96,7 +96,7 @@ class PairingService:
 
     def close(self) -> None:
         """Answer all that wait: this registry stops."""
-        self._waiters.close()
+        self.waiters.close()
 
     async def create(self, call: RequestContext, request: Nothing) -> CodeCreated:
         """A code for one machine. Raises Overloaded while too many are good."""
@@ -143,9 +143,12 @@ class PairingService:
         self._check_nonce(request.nonce)
         row = await self._store.pairings.get(request.id)
         check_wait(request, row.sign, mesh=self._members.mesh, verify=self._verify)
-        if request.wait_ms and row.standing(self._store.now()) == "pending_approval":
-            await self._waiters.wait(row.id, request.wait_ms / 1000)
-            row = await self._store.pairings.get(request.id)
+        row = await self.waiters.read(
+            row.id,
+            request.wait_ms / 1000,
+            lambda: self._store.pairings.get(request.id),
+            lambda row: row.standing(self._store.now()) == "pending_approval",
+        )
         return self._answer(call, row)
 
     async def page(self, call: RequestContext, query: PairingsQuery) -> Pairings:
@@ -189,7 +192,7 @@ class PairingService:
 
     async def _finish(self, row: PairingRow, change: str) -> None:
         log.info("%s %s", change, row.name)
-        self._waiters.wake(row.id)
+        self.waiters.wake(row.id)
         await self._note("pairing", row.name, change)
 
     async def _resting(self) -> float:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, TypeVar
 
 from chatixia.errors import Overloaded, Unavailable
 
+T = TypeVar("T")
 MOST_WAITERS: Final = 256
 
 
@@ -32,25 +35,46 @@ class Waiters:
         for event in self._waiting.get(key, ()):
             event.set()
 
-    async def wait(self, key: str, seconds: float) -> None:
-        """Until it changed or the time is over. Raises Overloaded, Unavailable at the end."""
-        if not self._closing:
-            await self._wait(key, seconds)
-        if self._closing:
-            raise Unavailable("The registry is stopping.")
+    async def read(
+        self,
+        key: str,
+        seconds: float,
+        read: Callable[[], Awaitable[T]],
+        is_waiting: Callable[[T], bool],
+    ) -> T:
+        """What ``read`` gives; while that is still waiting, once more when ``key`` has changed or
+        the time is over. What changes while it reads counts. Raises Overloaded, Unavailable at the
+        end.
+        """
+        if not seconds:
+            return await read()
+        with self._registered(key) as changed:
+            answer = await read()
+            if not is_waiting(answer):
+                return answer
+            await self._wait(changed, seconds)
+        return await read()
 
-    async def _wait(self, key: str, seconds: float) -> None:
+    @contextmanager
+    def _registered(self, key: str) -> Iterator[asyncio.Event]:
         if len(self) >= self._most:
             raise Overloaded
         event = asyncio.Event()
         waiters = self._waiting.setdefault(key, set())
         waiters.add(event)
         try:
-            async with asyncio.timeout(seconds):
-                await event.wait()
-        except TimeoutError:
-            pass
+            yield event
         finally:
             waiters.discard(event)
             if not waiters:
                 self._waiting.pop(key, None)
+
+    async def _wait(self, changed: asyncio.Event, seconds: float) -> None:
+        if not self._closing:
+            try:
+                async with asyncio.timeout(seconds):
+                    await changed.wait()
+            except TimeoutError:
+                pass
+        if self._closing:
+            raise Unavailable("The registry is stopping.")

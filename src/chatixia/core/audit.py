@@ -55,7 +55,7 @@ class AuditCheck:
     ``anchor``: a line that its holder saw before, which must be there still unless it is dropped.
     """
 
-    def __init__(self, floor: AuditMark, anchor: AuditMark = AuditMark()) -> None:  # noqa: B008
+    def __init__(self, floor: AuditMark, anchor: AuditMark = AuditMark()) -> None:  # noqa: B008 - frozen
         self.last, self.wrong = floor, ""
         self._anchor = anchor
         if floor.n == anchor.n and anchor.n and floor.hash != anchor.hash:

@@ -230,10 +230,10 @@ class Calls:
         """Take what the session delivered. BadRequest: the path must close."""
         for message in messages:
             kind = message.__class__
-            if kind is m.TaskAsk:
-                self._task_request(message, now, sink, True)  # type: ignore[arg-type]
+            if kind is m.TaskAsk:  # in half the time of a check that mypy follows
+                self._task_request(message, now, sink, True)  # type: ignore[arg-type]  # it is one
             elif kind is m.TaskAnswer:
-                self._answered_task(message, sink)  # type: ignore[arg-type]
+                self._answered_task(message, sink)  # type: ignore[arg-type]  # it is one
             else:
                 self._other(message, now, sink)
         if total := self.session.grant():
@@ -321,7 +321,7 @@ class Calls:
         self._admit(ask, incoming, reply, now, sink)
 
     def _admit(
-        self, ask: m.Asking, incoming: Incoming, reply: type[m.Message], now: float, sink: Sink
+        self, ask: m.Asking, incoming: Incoming, reply: type[m.Answer], now: float, sink: Sink
     ) -> None:
         rid = ask.request_id
         earlier = self.served.get(rid)
@@ -361,7 +361,7 @@ class Calls:
         pending = self.pending.get(answer.request_id)
         if pending is not None and answer.error is None and pending.flow is None:
             del self.pending[answer.request_id]
-            pending.bucket.discard(pending)  # type: ignore[union-attr]
+            pending.bucket.discard(pending)  # type: ignore[union-attr]  # filed when sent
             pending.via, pending.value = self.via, payload.result
             if payload.artifacts:
                 pending.artifacts = payload.artifacts

@@ -72,7 +72,7 @@ class ServedRequest(msgspec.Struct, eq=False):
 
     rid: str
     owner: Any
-    reply: type[m.Message]
+    reply: type[m.Answer]
     incoming: Incoming
     deadline: float
     sent: bool = False
@@ -125,7 +125,7 @@ class PongReceived(msgspec.Struct):
     rid: str
 
 
-KINDS: Final[dict[type[m.Asking], tuple[Any, type[m.Message]]]] = {
+KINDS: Final[dict[type[m.Asking], tuple[Any, type[m.Answer]]]] = {
     m.PromptAsk: ("prompt", m.PromptAnswer),
     m.SkillAsk: ("skills", m.SkillAnswer),
     m.StatusTell: ("status", m.ErrorTell),

@@ -9,6 +9,7 @@ Fragment: ``01``, then s, a (8 bytes each), id, i, n (4 each), big-endian, then 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -75,17 +76,17 @@ _strict: Final = msgspec.json.Decoder(FrameIn)
 _loose: Final = msgspec.json.Decoder(_Loose)
 
 
-def read_frame(data: bytes) -> tuple[FrameIn, list[Read]]:
+def read_frame(data: bytes) -> tuple[FrameIn, Sequence[Read]]:
     """A JSON frame and its messages. A bad message is ``Unread``, and so is a whole frame of which
     only the numbers can be read; BadRequest if not even they can."""
     try:
         frame = _strict.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _read_loose(data)
-    return frame, frame.m  # type: ignore[return-value]
+    return frame, frame.m
 
 
-def _read_loose(data: bytes) -> tuple[FrameIn, list[Read]]:
+def _read_loose(data: bytes) -> tuple[FrameIn, Sequence[Read]]:
     try:
         loose = _loose.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -93,7 +94,7 @@ def _read_loose(data: bytes) -> tuple[FrameIn, list[Read]]:
     return FrameIn(loose.s, loose.a), [messages.read(raw) for raw in loose.m]
 
 
-def _read_header(data: bytes) -> tuple[FrameIn, list[Read]]:
+def _read_header(data: bytes) -> tuple[FrameIn, Sequence[Read]]:
     """A frame of which only the numbers can be read. It is acknowledged and named to its sender:
     closing the path would bring the same frame again on each new one."""
     head = _HEADER.match(data)
@@ -193,9 +194,9 @@ def task_response(rid: str, result: bytes) -> bytes:
     return b"".join((head, encode(rid), body, result, b"}}"))
 
 
-def error_response(kind: type[messages.Message], rid: str, error: MeshError) -> bytes:
+def error_response(kind: type[messages.Answer], rid: str, error: MeshError) -> bytes:
     """A response of ``kind`` (TaskAnswer, ...) that carries an error."""
-    return encode(kind(request_id=rid, error=error.to_wire()))  # type: ignore[call-arg]
+    return encode(kind(request_id=rid, error=error.to_wire()))
 
 
 def bounded(data: bytes, most: int = MAX_MESSAGE) -> bytes:

@@ -46,31 +46,42 @@ class Account(msgspec.Struct, frozen=True):
     email: str = ""
 
 
+class IdTokenClaims(msgspec.Struct):
+    """What of an ID token is judged; the rest may be anything."""
+
+    sub: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+    exp: float
+    iat: float
+    iss: str = ""
+    aud: str | list[str] = ""
+    azp: str | msgspec.UnsetType = msgspec.UNSET
+    nonce: str = ""
+    email: Any = None
+    email_verified: Any = None
+
+
 def account_of(
     claims: dict[str, Any], *, issuer: str, client_id: str, nonce: str, now: float
 ) -> Account:
     """The account of an ID token whose signature holds. Raises Unauthorized (OpenID Connect Core,
     section 3.1.3.7)."""
-    audience = claims.get("aud")
-    audiences = audience if isinstance(audience, list) else [audience]
-    times = [claims.get(name) for name in ("exp", "iat")]
-    subject = claims.get("sub")
-    if claims.get("iss") != issuer:
+    try:
+        token = msgspec.convert(claims, IdTokenClaims)
+    except msgspec.ValidationError:
+        raise Unauthorized("The answer of the identity provider cannot be read.") from None
+    audiences = token.aud if isinstance(token.aud, list) else [token.aud]
+    if token.iss != issuer:
         raise Unauthorized("The answer is of another identity provider.")
-    if client_id not in audiences or claims.get("azp", client_id) != client_id:
+    if client_id not in audiences or token.azp not in (client_id, msgspec.UNSET):
         raise Unauthorized("The answer of the identity provider is for somebody else.")
-    if len(audiences) > 1 and "azp" not in claims:
+    if len(audiences) > 1 and token.azp is msgspec.UNSET:
         raise Unauthorized("The answer of the identity provider is for several.")
-    if not nonce or claims.get("nonce") != nonce:
+    if not nonce or token.nonce != nonce:
         raise Unauthorized("The answer of the identity provider is for another login.")
-    if not all(isinstance(at, int | float) for at in times) or not isinstance(subject, str):
-        raise Unauthorized("The answer of the identity provider cannot be read.")
-    if float(times[0]) <= now - SKEW_SECONDS or float(times[1]) > now + SKEW_SECONDS:  # type: ignore[arg-type]
+    if not (token.exp > now - SKEW_SECONDS and token.iat <= now + SKEW_SECONDS):  # nor for NaN
         raise Unauthorized("The answer of the identity provider is too old.")
-    if not 0 < len(subject) <= 255:
-        raise Unauthorized("The identity provider names nobody.")
-    verified = claims.get("email_verified") is True and isinstance(claims.get("email"), str)
-    return Account(subject, str(claims["email"]).lower() if verified else "")
+    verified = token.email_verified is True and isinstance(token.email, str)
+    return Account(token.sub, token.email.lower() if verified else "")
 
 
 def admitted(account: Account, allow: list[AllowedAccount]) -> AllowedAccount:

@@ -156,6 +156,10 @@ AnyMessage = (
 )
 
 
+Answer = TaskAnswer | PromptAnswer | SkillAnswer | ErrorTell
+"""What may carry an error."""
+
+
 class Unread(msgspec.Struct):
     """A message that could not be decoded: what to answer, and to which request.
 

@@ -27,7 +27,7 @@ class Owned:
 
 def owned(kind: type) -> None:
     """Tell the library that ``kind`` is never kept alive by it."""
-    kind._rootable = False  # type: ignore[attr-defined]
+    kind._rootable = False  # type: ignore[attr-defined]  # the library sets it so
 
 
 class OwnedConnection(Owned, webrtc.RTCPeerConnection):

@@ -157,8 +157,8 @@ class SessionChannel:
 
     def _receive(self, path: Path, data: bytes | str) -> None:
         now = path.frame_at = self.world.monotonic()
-        if data[:1] == ARTIFACT_BYTE:
-            self._receive_artifact(path, data)  # type: ignore[arg-type]
+        if data[:1] == ARTIFACT_BYTE and isinstance(data, bytes):
+            self._receive_artifact(path, data)
             return
         calls = self.calls
         calls.via = path.tier

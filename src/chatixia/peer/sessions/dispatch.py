@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextvars import copy_context
 from typing import Any
 
@@ -284,7 +284,7 @@ class LinkStream:
         self.artifacts: tuple[ArtifactFeed, ...] = ()
         self.event = b""
         self._open: tuple[PendingCall, SessionChannel] | None = None
-        self._items: AsyncIterator[bytes] | None = None
+        self._items: AsyncGenerator[bytes, None] | None = None
         self.via = ""
 
     @property
@@ -299,7 +299,7 @@ class LinkStream:
             self._items = self._read()
         return self._items
 
-    async def _read(self) -> AsyncIterator[bytes]:
+    async def _read(self) -> AsyncGenerator[bytes, None]:
         if self._lend is not None:
             await self._lend()
         pending, channel = self._open = self._begin()
@@ -343,7 +343,7 @@ class LinkStream:
         if self._open is not None:
             self._leave(*self._open)
         if self._items is not None:
-            await self._items.aclose()  # type: ignore[attr-defined]
+            await self._items.aclose()
 
 
 async def _unserved(incoming: Any, responder: Any) -> None:

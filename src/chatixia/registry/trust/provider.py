@@ -8,7 +8,7 @@ from __future__ import annotations
 import hmac
 from collections import Counter, OrderedDict
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 from urllib.parse import urlsplit
 
 import msgspec
@@ -25,6 +25,7 @@ from .keys import digest
 
 if TYPE_CHECKING:
     from authlib.integrations.httpx_client import AsyncOAuth2Client
+    from joserfc.jwk import KeySetSerialization
 
 MOST_LOGINS: Final = 1024
 """Logins under way at the provider; then the oldest of the address with most of them is forgotten,
@@ -239,10 +240,11 @@ def proved_claims(token: str, keys: dict[str, Any]) -> dict[str, Any]:
     from joserfc.jwk import KeySet
 
     try:
-        token_of_keys = jwt.decode(token, KeySet.import_key_set(keys), list(ALGORITHMS))  # type: ignore[arg-type]
+        key_set = KeySet.import_key_set(cast("KeySetSerialization", keys))  # it judges them itself
+        claims = jwt.decode(token, key_set, ALGORITHMS).claims
     except (JoseError, ValueError, KeyError, TypeError):
         raise Unauthorized("The proof of the identity provider does not hold.") from None
-    return dict(token_of_keys.claims)
+    return dict(claims)
 
 
 def check_installed() -> None:

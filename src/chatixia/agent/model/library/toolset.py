@@ -26,7 +26,7 @@ class AsWritten:
         """The text itself."""
         return {"text": input if isinstance(input, str) else bytes(input).decode(errors="replace")}
 
-    def validate_python(self, input: Any, **_: Any) -> dict[str, Any]:  # noqa: A002
+    def validate_python(self, input: Any, **_: Any) -> dict[str, Any]:  # noqa: A002 - its caller names it
         """As JSON text again."""
         return {"text": json.dumps(input, ensure_ascii=False)}
 

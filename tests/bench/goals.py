@@ -38,6 +38,7 @@ GOALS = {
     "ask.overhead_ratio": "<= 1.3",
     "ask.token_lag_ms": "<= 10",
     "ask.bystander_p99_ms": "< 20",
+    "mcp.call_p50_ratio": "<= 1.25",
     "people.page_max_ms": "< 50",
     "people.login_turn_ms": "< 50",
     "agent.rss_mb": "< 60",

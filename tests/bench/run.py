@@ -126,14 +126,7 @@ class Mesh:
         self, first: int, count: int, links: int, env: dict[str, str]
     ) -> subprocess.Popen[str]:
         words = ("-m", "tests.bench.many", str(first), str(count), str(links))
-        process = subprocess.Popen(
-            [sys.executable, *words],
-            cwd=ROOT,
-            env=environment({**self.env, **env}),
-            stdout=subprocess.PIPE,
-            stderr=self.log,
-            text=True,
-        )
+        process = background(self, *words, **env)
         self.some.append(process)
         return process
 
@@ -248,17 +241,17 @@ def part_link() -> Row:
 def part_bulk() -> Row:
     with mesh("echo") as ours:
         found = {"bulk.mb_s": ours.ask("bulk")["mb_s"]}
-    if ALONE:
-        return found
-    return found | {"engine.bulk_mb_s": run("-m", "tests.bench.bulk_wrtc")["mb_s"]}
+    return found | engine_bulk()
+
+
+def engine_bulk() -> Row:
+    return {} if ALONE else {"engine.bulk_mb_s": run("-m", "tests.bench.bulk_wrtc")["mb_s"]}
 
 
 def part_artifact() -> Row:
     with mesh("echo") as ours:
         found = ours.ask("artifact")
-    if ALONE:
-        return found
-    return found | {"engine.bulk_mb_s": run("-m", "tests.bench.bulk_wrtc")["mb_s"]}
+    return found | engine_bulk()
 
 
 def part_mesh50() -> Row:
@@ -338,6 +331,12 @@ def part_ask() -> Row:
             finally:
                 ours.stop()
     return {f"ask.{key}": value for key, value in found.items()}
+
+
+def part_mcp() -> Row:
+    with mesh("echo") as ours:
+        found = run("-m", "tests.bench.mcp_call", "ask", str(6 * ROUNDS), env=ours.env)
+    return {f"mcp.{key}": value for key, value in found.items()}
 
 
 def part_tasks() -> Row:
@@ -452,6 +451,7 @@ PARTS: dict[str, Callable[[], Row]] = {
     "past": part_past,
     "people": lambda: run("tests/bench/people.py"),
     "ask": part_ask,
+    "mcp": part_mcp,
 }
 
 

@@ -22,6 +22,8 @@ from .client_config import ConfigService
 from .condition import Condition
 from .lifecycle import AgentLifecycle
 from .live.announcements import Announcements
+from .live.described import DescribedRoster
+from .live.described_endpoint import DescribedEndpoint
 from .live.directory import DirectoryService
 from .live.endpoint import WebSocketEndpoint
 from .live.events import Events
@@ -60,7 +62,8 @@ class ServiceOptions(msgspec.Struct, frozen=True):
     """``version``: of this package; ``token_ttl``: seconds; ``hub``: folder of the hub's files;
     ``unproved``: what connections may hold that have proved nothing; ``save_via``: keeps the URLs
     of tunnels and proxies; ``relay``: whether and how much is relayed; ``audit``: how long
-    lines of the audit log are kept; ``provider``: where people may log in beside."""
+    lines of the audit log are kept; ``provider``: where people may log in beside; ``compat``:
+    whether peers of the described contract are let in."""
 
     version: str
     token_ttl: int
@@ -70,6 +73,7 @@ class ServiceOptions(msgspec.Struct, frozen=True):
     relay: RelayLimits = RelayLimits()
     audit: AuditKeep = AuditKeep()
     provider: ProviderAccess | None = None
+    compat: bool = False
 
 
 class Service:
@@ -95,6 +99,7 @@ class Service:
         self.roster = Roster(store.bounds)
         self.relay = RelayStreams(self.roster, options.relay, self.meter, world)
         self.sockets = OpenSockets(self.roster)
+        self.described = DescribedRoster(self.roster, options.compat)
         self.events = Events(store, self.roster)
         self.directory = DirectoryService(
             self.roster, store.now, self.members.is_listed, store.tasks.waiting_for
@@ -204,6 +209,7 @@ class Service:
             self._store.now,
             refresh_seconds(options.token_ttl),
             self.relay,
+            self.described,
         )
         return WebApplication(
             gate=self.trust.gate,
@@ -212,6 +218,14 @@ class Service:
             world=self._world,
             mesh=mesh,
             endpoint=endpoint,
+            described=DescribedEndpoint(
+                self.trust.gate,
+                self.described,
+                self.sockets,
+                self.meter,
+                self._world,
+                options.compat,
+            ),
             assets=static.load(options.hub),
             metrics=self._metrics,
             description=encode(openapi.document(options.version)),

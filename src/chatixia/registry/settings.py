@@ -54,7 +54,8 @@ class RegistrySettings(msgspec.Struct, forbid_unknown_fields=True, omit_defaults
     not answered; ``bounds``: what machines share of this registry;
     ``unproved``: what connections may hold that have proved nothing; ``relay``: whether this
     registry relays between agents, and how much; ``audit``: how long the audit log is kept;
-    ``provider``: where people may log in beside this registry.
+    ``provider``: where people may log in beside this registry; ``compat``: whether peers of the
+    described contract, which prove no key, are let in.
     """
 
     port: Port = LOOPBACK_PORT
@@ -76,6 +77,7 @@ class RegistrySettings(msgspec.Struct, forbid_unknown_fields=True, omit_defaults
     relay: RelayLimits = RelayLimits()
     audit: AuditKeep = AuditKeep()
     provider: ProviderSettings = ProviderSettings()
+    compat: bool = False
 
 
 def read(document: Any) -> RegistrySettings:

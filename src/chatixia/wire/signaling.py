@@ -25,6 +25,8 @@ MAX_FROM_REGISTRY: Final = 4 * MIB
 """A frame of the registry's: a task with its payload and its result is one."""
 MAX_SDP: Final = 16 * KIB
 MAX_CANDIDATES: Final = 32
+MAX_ACCEPTED: Final = 64
+"""Peers of the described contract that one agent accepts by name."""
 MAX_ANNOUNCEMENT: Final = 16 * KIB
 """Characters of a broadcast that the registry fans out."""
 ANNOUNCE: Final = "announce/1"
@@ -80,6 +82,8 @@ class Register(msgspec.Struct, tag="register", omit_defaults=True):
     revocations: Count = 0
     ns: Short = "default"
     watch: bool = False
+    compat: Annotated[list[Id], msgspec.Meta(max_length=MAX_ACCEPTED)] = []
+    """Peers of the described contract that this agent accepts (docs/compat.md)."""
 
 
 class PeerInfo(msgspec.Struct, omit_defaults=True):
@@ -219,6 +223,28 @@ class RelayReady(msgspec.Struct, tag="relay_ready", omit_defaults=True):
     capabilities: Capabilities = []
     chain: Chain = []
     sig: B64 = ""
+
+
+class DescribedSignal(msgspec.Struct, tag="described", omit_defaults=True):
+    """Signaling with a peer of the described contract: nobody signed it, so no member's is ever
+    carried so. ``kind`` says which fields count. The registry stamps ``peer_id``."""
+
+    target_id: Id
+    kind: Literal["offer", "answer", "ice_candidate"]
+    sdp: Sdp = ""
+    candidate: Line = ""
+    sdp_mid: Short | None = None
+    sdp_m_line_index: int | None = None
+    peer_id: Id = ""
+
+
+class DescribedPeers(msgspec.Struct, tag="described_peers", omit_defaults=True):
+    """Those of the peers in ``register.compat`` that are connected now; after each change again.
+    ``fresh``: the one that came just now, which will offer. ``off``: this registry lets none in."""
+
+    peers: Annotated[list[Id], msgspec.Meta(max_length=MAX_ACCEPTED)]
+    fresh: Id = ""
+    off: bool = False
 
 
 class Heartbeat(msgspec.Struct, tag="heartbeat", omit_defaults=True):
@@ -403,6 +429,7 @@ FromAgent = (
     | Connect
     | RelayOpen
     | RelayReady
+    | DescribedSignal
     | Heartbeat
     | Links
     | VerbCall
@@ -423,6 +450,8 @@ FromRegistry = (
     | Connect
     | RelayOpen
     | RelayReady
+    | DescribedSignal
+    | DescribedPeers
     | VerbResult
     | TaskPush
     | TaskHint

@@ -66,6 +66,7 @@ class UpOptions(msgspec.Struct):
     ping_timeout: float | None = None
     insecure_http: bool | None = None
     bounds: ShareLimits | None = None
+    compat: bool | None = None
 
 
 class StartReport(msgspec.Struct):
@@ -275,6 +276,7 @@ def make_service(
             settings.relay,
             settings.audit,
             provider,
+            settings.compat,
         ),
     )
 

@@ -42,6 +42,7 @@ from chatixia.wire.signaling import (
 from chatixia.wire.trust import Signed
 from chatixia.world import World
 
+from .described import DescribedRoster
 from .frames import FrameHandler
 from .open_sockets import OpenSockets
 from .refresh import ConfigRefresher
@@ -112,8 +113,10 @@ class WebSocketEndpoint:
         now: Callable[[], float],
         refresh: float,
         streams: RelayStreams,
+        described: DescribedRoster,
     ) -> None:
         self._gate, self._roster, self._verbs = gate, roster, verbs
+        self._described = described
         self._sockets = sockets
         self._meter, self._world = meter, world
         self._config, self._on_links, self._now = config, on_links, now
@@ -142,7 +145,7 @@ class WebSocketEndpoint:
             socket.silent = socket.silent or left.silent
         finally:
             self._sockets.discard(socket)
-            await _finish(socket, pump)
+            await close_after(socket, pump)
             socket.release()
 
     def _writer_ended(self, socket: Socket, pump: asyncio.Task[None]) -> None:
@@ -180,6 +183,7 @@ class WebSocketEndpoint:
             self._on_links,
             self._now,
             self._streams,
+            self._described,
         )
         socket.line = connection.line
         reader = MessageReader(socket, frames, self._turns, share_holder)
@@ -187,7 +191,7 @@ class WebSocketEndpoint:
         forget = self._end_in_time(socket)
         try:
             while not socket.closed:
-                await reader.read(await _message(receive))
+                await reader.read(await message_of(receive))
         finally:
             forget()
             connection.take = _none
@@ -220,7 +224,7 @@ class WebSocketEndpoint:
         for _ in range(FAULTS_BEFORE_LOGIN):
             ref = "frame"
             try:
-                frame = _first(await _message(receive))
+                frame = _first(await message_of(receive))
                 ref = tag(frame)
                 if not isinstance(frame, Register):
                     raise BadRequest("The first frame must be register.")
@@ -272,6 +276,7 @@ class WebSocketEndpoint:
         if principal.kind == "agent":
             socket.learn(register.skills)
             socket.slots = register.slots
+            socket.accepts = frozenset(register.compat)
         if principal.kind == "key" and self._roster.online(principal.id):
             raise NameTaken(f"{principal.id} is logged in already.")
         self._roster.admit(socket, lambda: self._greet(socket, login.welcome))
@@ -284,6 +289,7 @@ class WebSocketEndpoint:
         socket.send(self._config(socket))
         if reachable(socket):
             self._list_peers(socket)
+            self._described.greet(socket)
 
     def _list_peers(self, socket: Socket) -> None:
         assert socket.principal
@@ -304,10 +310,18 @@ class WebSocketEndpoint:
             start = more
 
 
+class Frames(Protocol):
+    """What reads the messages of one socket."""
+
+    def read(self, text: str | bytes) -> int:
+        """One message; gives how many frames it held."""
+        ...
+
+
 class MessageReader:
     """Hands each message of ``socket`` to ``frames``, in its ``holder``'s turn."""
 
-    def __init__(self, socket: Socket, frames: FrameHandler, turns: ReadTurns, holder: str) -> None:
+    def __init__(self, socket: Socket, frames: Frames, turns: ReadTurns, holder: str) -> None:
         self._socket, self._frames, self._turns, self._holder = socket, frames, turns, holder
         self._waits = False
 
@@ -342,7 +356,7 @@ async def _refuse(send: Send) -> None:
     await send({"type": "websocket.http.response.body", "body": b""})
 
 
-async def _message(receive: Receive) -> str | bytes:
+async def message_of(receive: Receive) -> str | bytes:
     """The next message, text or binary. Raises SocketClosed at the end."""
     message = await receive()
     if message["type"] != "websocket.receive":
@@ -357,7 +371,7 @@ def _first(message: str | bytes) -> Any:
     return decode(_frames, message, MAX_SIGNAL)
 
 
-async def _finish(socket: Socket, pump: asyncio.Task[None]) -> None:
+async def close_after(socket: Socket, pump: asyncio.Task[None]) -> None:
     """Let the last words out, then end the writer."""
     socket.close(1000, "")
     _, late = await asyncio.wait({pump}, timeout=2.0)

@@ -30,6 +30,7 @@ from chatixia.wire.signaling import (
     MAX_SIGNAL,
     Answer,
     Connect,
+    DescribedSignal,
     FromAgent,
     Goodbye,
     Heartbeat,
@@ -48,6 +49,7 @@ from chatixia.wire.verb import Verb
 from chatixia.wire.verbs import BY_NAME
 from chatixia.world import EAGER, World
 
+from .described import DescribedRoster
 from .relay import Signal, refusal, relay, tag
 from .relay_streams import RelayStreams
 from .roster import Roster, reachable
@@ -86,9 +88,10 @@ class FrameHandler:
         on_links: Callable[[Socket, Links], None],
         now: Callable[[], float],
         streams: RelayStreams,
+        described: DescribedRoster,
     ) -> None:
         self._socket, self._listener = socket, listener
-        self._streams = streams
+        self._streams, self._described = streams, described
         self._roster, self._verbs, self._meter = roster, verbs, meter
         self._world, self._on_links, self._now = world, on_links, now
         self._faults = TokenBucket(*FAULT_RATE, world.monotonic())
@@ -138,6 +141,7 @@ class FrameHandler:
                 | Connect()
                 | RelayOpen()
                 | RelayReady()
+                | DescribedSignal()
                 | SignalError()
             ):
                 self._signal(frame)
@@ -157,7 +161,7 @@ class FrameHandler:
             case _:
                 self.fault(BadRequest("This socket is logged in already."), tag(frame))
 
-    def _signal(self, frame: Signal) -> None:
+    def _signal(self, frame: Signal | DescribedSignal) -> None:
         try:
             if not self._signals.take(self._world.monotonic()):
                 raise Overloaded
@@ -165,8 +169,10 @@ class FrameHandler:
         except MeshError as error:
             self.fault(error, tag(frame), frame.target_id)
 
-    def _forward(self, frame: Signal) -> None:
+    def _forward(self, frame: Signal | DescribedSignal) -> None:
         match frame:
+            case DescribedSignal():
+                self._described.from_agent(self._socket, frame)
             case RelayOpen():
                 self._streams.open(self._socket, frame)
             case RelayReady():

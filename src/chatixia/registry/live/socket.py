@@ -79,6 +79,8 @@ class Socket:
         self.description = ""
         self.links: tuple[LinkReport, ...] = ()
         self.contacts: set[str] = set()
+        self.accepts: frozenset[str] = frozenset()
+        """Peers of the described contract that this agent accepts."""
         self.clean = self.leaving = False
         self.silent = False
         """It ended because nothing was read at the other side, whose process may well live."""

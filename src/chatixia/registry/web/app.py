@@ -23,6 +23,7 @@ from chatixia.errors import (
 )
 from chatixia.registry.call import LOCAL, Listener, RequestContext
 from chatixia.registry.limits import RateLimits, is_loopback, origin
+from chatixia.registry.live.described_endpoint import has_token
 from chatixia.registry.meter import Meter
 from chatixia.registry.requests import parse, parse_query
 from chatixia.registry.trust.cookies import HEADER, set_cookie
@@ -83,6 +84,7 @@ class WebApplication:
         world: World,
         mesh: str,
         endpoint: App,
+        described: App,
         assets: Mapping[str, Asset],
         description: bytes,
         metrics: Text,
@@ -96,6 +98,7 @@ class WebApplication:
         self._nonces = RateLimits(world, *NONCE_RATE)
         self._near = RateLimits(world, *LOOPBACK_NONCE_RATE)
         self._endpoint, self._provider_routes = endpoint, provider.routes
+        self._described_endpoint = described
         self._router = Router(self._routes(), redirect_slashes=False, default=self._unknown)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -113,7 +116,8 @@ class WebApplication:
 
     async def _upgrade(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] == "/ws":
-            await self._endpoint(scope, receive, send)
+            described = has_token(scope)
+            await (self._described_endpoint if described else self._endpoint)(scope, receive, send)
             return
         await receive()
         await send({"type": "websocket.close", "code": 1000})

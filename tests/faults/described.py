@@ -1,0 +1,95 @@
+"""Planted faults of described peers: whom they reach, what is believed of them.
+
+Loaded while a Python starts: import nothing of chatixia at the top, and nothing heavy.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .breaks import Fault, always
+
+DOOR = "tests/registry/live/test_described_endpoint.py"
+PEERS = "tests/registry/live/test_described.py"
+
+
+def let_in(original: Any) -> Any:
+    """Whatever the operator says."""
+
+    def begin(self: Any, *parts: Any) -> None:
+        original(self, *parts[:-1], True)
+
+    return begin
+
+
+def any_member(original: Any) -> Any:
+    """Take whoever has a token."""
+
+    async def principal(self: Any, scope: Any, address: str) -> Any:
+        from chatixia.registry.live.described_endpoint import token_of
+
+        bearer = {"authorization": f"Bearer {token_of(scope)}"}
+        caller = await self._gate.caller(bearer, scope["chatixia.listener"], address)
+        return caller.principal
+
+    return principal
+
+
+def in_any_name(original: Any) -> Any:
+    """Believe the sender that a frame names."""
+
+    def handle(self: Any, frame: Any) -> None:
+        frame.peer_id = self._socket.id
+        original(self, frame)
+
+    return handle
+
+
+def talkative(original: Any) -> Any:
+    """Leave uvicorn's own log as it is."""
+
+    def make(*args: Any, **more: Any) -> Any:
+        import logging
+
+        server = original(*args, **more)
+        logging.getLogger("uvicorn.error").setLevel(logging.DEBUG)
+        return server
+
+    return make
+
+
+FAULTS: list[Fault] = [
+    Fault(
+        "described-let-in",
+        "described peers are off by default",
+        {"chatixia.registry.live.described_endpoint:DescribedEndpoint.__init__": let_in},
+        (f"{DOOR}::test_off_it_is_one_clear_refusal",),
+    ),
+    Fault(
+        "described-member-token",
+        "no member logs in unsigned",
+        {"chatixia.registry.live.described_endpoint:DescribedEndpoint._principal": any_member},
+        (f"{DOOR}::test_a_wrong_or_expired_token_is_401_and_a_members_403",),
+    ),
+    Fault(
+        "described-reaches-all",
+        "a described peer reaches only agents that name it",
+        {"chatixia.registry.live.described:_accepts": always(True)},
+        (
+            f"{PEERS}::test_only_an_agent_that_names_a_peer_is_listed_to_it",
+            f"{PEERS}::test_nobody_is_reached_who_did_not_name_the_peer",
+        ),
+    ),
+    Fault(
+        "described-any-name",
+        "a described peer speaks in its own name",
+        {"chatixia.registry.live.described:DescribedFrames._handle": in_any_name},
+        (f"{PEERS}::test_what_means_nothing_is_dropped_and_much_of_it_ends_the_socket",),
+    ),
+    Fault(
+        "token-in-the-log",
+        "a token in a URL stands in no log",
+        {"chatixia.assembly.serve.server:make_server": talkative},
+        (f"{DOOR}::test_a_token_stands_in_no_log",),
+    ),
+]

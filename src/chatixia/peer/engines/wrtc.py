@@ -15,10 +15,7 @@ import functools
 import hashlib
 import logging
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Final, Literal, cast
-
-import webrtc
 
 from chatixia.core.sdp import DEFAULT_MAX_MESSAGE, MAX_MESSAGE, strip
 from chatixia.world import REAL, World, process_id
@@ -37,9 +34,8 @@ from .base import (
 from .hosts import has_address
 from .wrtc_channel import WrtcChannel
 from .wrtc_owned import OwnedConnection
+from .wrtc_package import PINNED, installed, webrtc
 
-PINNED: Final = "0.1.0"
-"""The release whose inside ``wrtc_channel`` knows; with any other the public way is used."""
 CERTIFICATE_LIFE: Final = 30 * 86_400.0
 
 LOSSY: Final = webrtc.RTCDataChannelInit(ordered=False, max_retransmits=0)
@@ -195,18 +191,6 @@ class WrtcConnection(Connection):
             raise
         except (webrtc.PythonWebRTCExceptionBase, TypeError, ValueError) as error:
             raise EngineRefused("closed" if self.closed else reason, str(error)) from None
-
-
-def installed() -> str:
-    """The version of the wheel, by the folder of its metadata: to have that parsed costs an idle
-    agent 0.2 MB."""
-    folder = Path(webrtc.__file__).parents[1]
-    names = [one.name for one in folder.glob("wrtc-*.dist-info")]
-    if len(names) == 1:
-        return names[0].removeprefix("wrtc-").removesuffix(".dist-info")
-    from importlib.metadata import version
-
-    return version("wrtc")
 
 
 _used_in: set[int] = set()

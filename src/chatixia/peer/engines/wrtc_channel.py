@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
-import webrtc
-
 from .base import Channel, Data, EngineRefused
 from .wrtc_owned import Owned, owned
+from .wrtc_package import webrtc
 
 _readers: dict[int, Callable[[Data], None]] = {}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 
-import webrtc
+from .wrtc_package import webrtc
 
 
 class Owned:

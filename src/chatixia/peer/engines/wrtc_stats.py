@@ -9,10 +9,9 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import msgspec
-import webrtc
-from webrtc.utils.loops import call_native
 
 from .base import PathStats, tier_of
+from .wrtc_package import webrtc
 
 
 class _Pair(Protocol):
@@ -58,6 +57,8 @@ _report = msgspec.json.Decoder(list[StatsEntry])
 
 async def read(native: webrtc.RTCPeerConnection) -> PathStats | None:
     """The selected pair now; None: there is none."""
+    from webrtc.utils.loops import call_native
+
     return selected(str(await call_native(native._native_obj.getStats)))
 
 

@@ -76,8 +76,8 @@ def mcp(
 
 def show(console: Console, host: str, options: Any) -> None:
     """Print a host's settings."""
-    from chatixia.assembly.mcp.hosts import HOSTS
-    from chatixia.assembly.mcp.settings import server_for, snippet
+    from chatixia.assembly.mcp.hosts import HOSTS, snippet
+    from chatixia.assembly.mcp.settings import server_for
 
     text = snippet(host, server_for(host, options))
     console.data("mcp_config", {"host": host, "text": text}, text)

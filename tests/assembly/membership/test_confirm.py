@@ -17,7 +17,7 @@ from chatixia.testing.registry import RegistryHarness
 async def test_the_date_is_mesh_time_and_others_cannot(tmp_path: Path):
     async with RegistryHarness(tmp_path / "registry") as registry:
         word = await asyncio.to_thread(confirm, registry.profile)
-        now = registry.running.service._store.now()
+        now = registry.running.store.now()
         assert word.version == 0 and 0 <= now - word.issued < 60
         invited = await asyncio.to_thread(invite, registry.profile, "pi")
         joined = await asyncio.to_thread(join, invited.string, home=tmp_path / "pi")

@@ -176,7 +176,7 @@ async def test_a_machine_that_is_in_a_mesh_keeps_it(registry: RegistryHarness):
 
 
 async def test_while_codes_rest_it_says_until_when(registry: RegistryHarness, tmp_path: Path):
-    store = registry.running.service._store
+    store = registry.running.store
     for _ in range(20):
         await store.logins.note_failure("code")
     made = await code(registry)

@@ -91,7 +91,7 @@ async def test_twenty_wrong_codes_from_many_addresses_stop_codes_and_not_join_st
     assert 0 < resting <= 300
     joined = await asyncio.to_thread(join, invited.string, home=tmp_path / "laptop")
     assert joined.machine == "laptop"
-    noted = await registry.running.service._store.events.after("", 100)
+    noted = await registry.running.store.events.after("", 100)
     assert ("code", "resting") in [(event.kind, event.change) for event in noted]
 
 
@@ -243,7 +243,7 @@ async def test_each_step_is_in_the_audit_log(registry: RegistryHarness, tmp_path
     found = await asyncio.to_thread(approve.find, registry.profile, "pi")
     await asyncio.to_thread(approve.approve, registry.profile, found)
     await asyncio.wait_for(waits, 20)
-    page = await registry.running.service._store.audit.page(AuditQuery(oldest=True))
+    page = await registry.running.store.audit.page(AuditQuery(oldest=True))
     assert [(line.act, line.kind, line.target, line.detail) for line in page.lines][-4:] == [
         ("codes.create", "owner", "", ""),
         ("pairings.begin", "open", "eve", "wrong code"),

@@ -23,7 +23,6 @@ log = logging.getLogger("chatixia.mcp")
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 ANY: Final = ("0.0.0.0", "::")  # noqa: S104 - named here to be refused without a word for it
 PORT: Final = 8790
-BACKLOG: Final = 128
 
 
 class McpOptions(msgspec.Struct, frozen=True):
@@ -160,6 +159,7 @@ class McpProcess:
     async def _http(
         self, gateway: McpGateway, profile: Profile
     ) -> AsyncIterator[asyncio.Future[None]]:
+        from chatixia.assembly.serve.addresses import in_url
         from chatixia.gateway.mcp.guard import PATH
         from chatixia.gateway.mcp.http import application
 
@@ -171,7 +171,7 @@ class McpProcess:
         sock = bound(host, port)
         names = {*LOOPBACK, host.lower(), *(name.lower() for name in self._options.hosts)}
         names -= set(ANY)
-        url = f"http://{in_brackets(host)}:{sock.getsockname()[1]}{PATH}"
+        url = f"http://{in_url(host)}:{sock.getsockname()[1]}{PATH}"
         self._banner = f"  mcp  {url}  tokens: {tokens.folder(profile)}"
         async with (
             application(gateway.server, names, lambda: tokens.tokens(profile), proved) as app,
@@ -212,21 +212,11 @@ def check_address(host: str, *, clear: bool) -> None:
 
 def bound(host: str, port: int) -> socket.socket:
     """A socket that listens. Raises ConfigError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    from chatixia.assembly.serve.listeners import tcp_listener
+
     try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host, port))
-        sock.listen(BACKLOG)
-        sock.setblocking(False)
+        return tcp_listener(host, port)
     except OSError as error:
-        sock.close()
         raise ConfigError(
             f"Nothing can listen on {host}:{port}: {error.strerror}; choose another with --http."
         ) from None
-    return sock
-
-
-def in_brackets(host: str) -> str:
-    """A host as a URL has it."""
-    return f"[{host}]" if ":" in host else host

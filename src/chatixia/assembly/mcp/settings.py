@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from chatixia.assembly.profile.profile import Profile
+from chatixia.assembly.serve.addresses import in_url
 
 from . import tokens
 from .hosts import HostServer, by_command, snippet
-from .process import McpOptions, address, in_brackets
-
-__all__ = ["server_for", "snippet"]
+from .process import McpOptions, address
 
 
 def server_for(host: str, options: McpOptions) -> HostServer:
@@ -21,7 +20,7 @@ def server_for(host: str, options: McpOptions) -> HostServer:
         return by_command(arguments(options))
     at, port = address(options.http)
     token = tokens.token(Profile.open(options.mesh), options.name or host)
-    return HostServer(url=f"http://{in_brackets(at)}:{port}/mcp", token=token)
+    return HostServer(url=f"http://{in_url(at)}:{port}/mcp", token=token)
 
 
 def arguments(options: McpOptions) -> list[str]:
@@ -34,4 +33,7 @@ def arguments(options: McpOptions) -> list[str]:
         ("--mesh", options.mesh),
     ):
         words += [flag, value] if value else []
-    return [*words, *(["--timeout", f"{options.timeout:g}"] if options.timeout != 120 else [])]
+    return [
+        *words,
+        *(["--timeout", f"{options.timeout:g}"] if options.timeout != McpOptions().timeout else []),
+    ]

@@ -97,22 +97,30 @@ def stun_urls(bound: BoundListeners, plan: ListenPlan) -> list[str]:
     return [f"stun:{in_url(host)}:{bound.stun_port}" for host in hosts]
 
 
-def _tcp(host: str, port: int, option: str) -> socket.socket:
+def tcp_listener(host: str, port: int, *, ipv6_only: bool = False) -> socket.socket:
+    """A TCP socket that listens at ``host`` (a name or an address). Raises OSError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol by name: asyncio sets TCP_NODELAY only on sockets that say TCP, and without it
     # each small frame of signaling waits 40 ms for an acknowledgement.
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if ":" in host:
+        if ipv6_only and family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind((host, port))
         sock.listen(BACKLOG)
         sock.setblocking(False)
-    except OSError as error:
+    except OSError:
         sock.close()
-        raise _taken(error, port, option) from error
+        raise
     return sock
+
+
+def _tcp(host: str, port: int, option: str) -> socket.socket:
+    try:
+        return tcp_listener(host, port, ipv6_only=True)
+    except OSError as error:
+        raise _taken(error, port, option) from error
 
 
 def _udp(host: str, port: int) -> socket.socket:

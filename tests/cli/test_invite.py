@@ -51,6 +51,7 @@ def test_a_name_is_needed(registry, type_):
         ("--agents", "lab-*"),
         ("--via", "https://mesh.example"),
         ("--reusable",),
+        ("--most", "3"),
         ("--ephemeral",),
     ],
 )
@@ -105,3 +106,10 @@ def test_a_code_with_the_key_to_compare(registry, type_):
     assert "once, within 5 minutes" in done.err and f"key {key}" in done.err
     assert "chatixia up --lan" in done.err
     assert type_("invite", "pi", "--code").code == 2
+
+
+def test_for_so_many_machines(registry, type_):
+    refused = type_("invite", "pi", "--most", "2")
+    assert (refused.code, "that is --reusable" in refused.err) == (2, True)
+    done = type_("invite", "--as", "w-*", "--reusable", "--most", "2")
+    assert (done.code, "for 2 machines" in done.err) == (0, True)

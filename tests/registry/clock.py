@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
+from chatixia.world import World
+
 
 class Clock:
     """A World whose time moves only when told."""
@@ -23,3 +25,20 @@ class Clock:
 
     def jitter(self) -> float:
         return 0.5
+
+
+class MovedClock:
+    """A World that is ``ahead`` seconds ahead of another, and may be moved on."""
+
+    def __init__(self, base: World) -> None:
+        self._base, self.ahead = base, 0.0
+        self.token, self.jitter = base.token, base.jitter
+
+    def monotonic(self) -> float:
+        return self._base.monotonic() + self.ahead
+
+    def boottime(self) -> float:
+        return self._base.boottime() + self.ahead
+
+    def wall(self) -> float:
+        return self._base.wall() + self.ahead

@@ -7,7 +7,7 @@ import http.client
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed
 
 from chatixia.assembly.membership.enrol import Credentials, enrol
 from chatixia.assembly.profile.profile import Profile
+from chatixia.assembly.serve.up import RunningRegistry
 from chatixia.core.ports import Principal
 from chatixia.ids import AgentId
 from chatixia.registry.call import Listener, RequestContext
@@ -28,6 +29,13 @@ OPENED: list[Callable[[], Awaitable[None]]] = []
 """How to close what a test opened and left open."""
 HANG = 10.0
 """No test waits for an event longer than this."""
+
+
+class Door(Protocol):
+    """Where a registry is reached."""
+
+    @property
+    def url(self) -> str: ...
 
 
 class Peer:
@@ -101,7 +109,14 @@ def fits(frame: dict[str, Any], kind: str, fields: dict[str, Any]) -> bool:
     return frame["type"] == kind and all(frame.get(k) == v for k, v in fields.items())
 
 
-async def dial(registry: RegistryHarness | RegistryProcess, **more: Any) -> Peer:
+class RunningDoor:
+    """The address of a registry that a test started itself."""
+
+    def __init__(self, running: RunningRegistry) -> None:
+        self.url = running.started.urls[0]
+
+
+async def dial(registry: Door, **more: Any) -> Peer:
     """An open socket that has read its challenge."""
     url = registry.url.replace("http", "ws", 1) + "/ws"
     ws = await connect(url, compression=None, max_size=MAX_FROM_REGISTRY, **more)
@@ -132,7 +147,7 @@ def register_frame(who: Credentials, challenge: dict[str, Any], **more: Any) -> 
     }
 
 
-async def login(registry: RegistryHarness | RegistryProcess, who: Credentials, **more: Any) -> Peer:
+async def login(registry: Door, who: Credentials, **more: Any) -> Peer:
     """A logged-in socket. ``more``: fields of ``register``."""
     peer = await dial(registry)
     await peer.send(**register_frame(who, peer.challenge, **more))

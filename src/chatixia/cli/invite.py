@@ -21,7 +21,14 @@ DAY: Final = 86_400
 @click.argument("name", default="")
 @click.option("--as", "pattern", default="", metavar="PATTERN", help="Pattern of its name, as w-*.")
 @click.option("--reusable", is_flag=True, help="May be used again, for containers and CI.")
-@click.option("--ephemeral", is_flag=True, help="Its agents leave the list once they stop.")
+@click.option(
+    "--most",
+    default=0,
+    type=click.IntRange(0, 100_000),
+    metavar="N",
+    help="For N machines at most.",
+)
+@click.option("--ephemeral", is_flag=True, help="Forgotten when gone; a week, if not --days.")
 @click.option("--agents", "agents", multiple=True, metavar="PATTERN", help="Agents it may run.")
 @click.option("--via", multiple=True, metavar="URL", help="Address of the registry for it.")
 @click.option(
@@ -38,6 +45,7 @@ def invite(
     name: str,
     pattern: str,
     reusable: bool,
+    most: int,
     ephemeral: bool,
     agents: tuple[str, ...],
     via: tuple[str, ...],
@@ -59,17 +67,20 @@ def invite(
         return
     if not (name or pattern):
         raise click.UsageError("Name the machine: chatixia invite NAME.")
+    if most and not reusable:
+        raise click.UsageError("--most is for an invitation that is --reusable.")
     invited = make(
         profile,
         name or pattern,
         reusable=reusable,
         ephemeral=ephemeral,
+        most=most,
         names=agents or ("*",),
         within=minutes * 60,
         not_after=int(profile.clock.now()) + days * DAY if days else 0,
         via=via,
     )
-    show(console, invited, minutes)
+    show(console, invited, minutes, most)
     if not (no_wait or reusable):
         wait(console, profile, invited)
 
@@ -77,7 +88,7 @@ def invite(
 def refuse_bounds() -> None:
     """A code has no bounds: nobody shall believe that one is set."""
     context = click.get_current_context()
-    for name in ("reusable", "ephemeral", "agents", "via", "minutes", "days"):
+    for name in ("reusable", "most", "ephemeral", "agents", "via", "minutes", "days"):
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             raise click.UsageError(
                 f"--{name} is for a join string: a code is good once, for five minutes;"
@@ -85,9 +96,11 @@ def refuse_bounds() -> None:
             )
 
 
-def show(console: Console, invited: Invited, minutes: int) -> None:
+def show(console: Console, invited: Invited, minutes: int, most: int = 0) -> None:
     """The line to type over there."""
     often = "as often as needed" if "*" in invited.name else "once"
+    if most:
+        often = f"for {most} machine{'s' if most > 1 else ''}"
     console.say(f"  On the other machine, {often}, within {minutes} minutes:")
     fields = {
         "join": invited.string,

@@ -257,6 +257,11 @@ def check_redeem(invitation: Record, *, used: bool, now: float) -> None:
         raise BadInvitation("This invitation has run out.")
 
 
+def used_up(most: int) -> BadInvitation:
+    """The refusal of an invitation that let in as many machines as its owner said."""
+    return BadInvitation(f"This invitation was for {most} machines, and all have joined.")
+
+
 def check_join(
     chain: Sequence[Signed], sig: bytes, nonce: bytes, *, mesh: str, now: float, verify: Verify
 ) -> Member:
@@ -314,7 +319,7 @@ def _wrong_kind(record: Record) -> str:
         return f"has an id that no {record.kind} may have"
     if record.kind not in SIGNS and record.names:
         return f"entitles a {record.kind} to sign"
-    if record.kind != "invitation" and (record.reusable or record.redeem_by):
+    if record.kind != "invitation" and (record.reusable or record.redeem_by or record.most):
         return "carries an invitation's terms and is none"
     return ""
 

@@ -48,6 +48,12 @@ class MemoryBook:
         """See :class:`PinBook`."""
         self.pins.update({(pin.ns, pin.id): pin for pin in pins})
 
+    def prune(self, now: float) -> None:
+        """See :class:`PinBook`."""
+        over = [key for key, pin in self.pins.items() if pin.ephemeral and 0 < pin.not_after < now]
+        for key in over:
+            del self.pins[key]
+
     def confirm(self, issued: int) -> None:
         """See :class:`PinBook`."""
         self.confirmed = max(self.confirmed, issued)
@@ -151,6 +157,7 @@ def pin_of(records: Sequence[Record]) -> Pin:
         machine="" if machine is None else records[machine].id,
         approved=-1 if machine is None else approval(records[machine:]),
         not_after=leaf.not_after,
+        ephemeral=leaf.kind == "client" or leaf.ephemeral,
     )
 
 

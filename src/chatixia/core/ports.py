@@ -46,7 +46,7 @@ class Pin(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``signer``: key that signed the record; ``machine``: the id behind it, with ``approved``, the
     serial under which the owner itself had named that machine (-1: never).
-    ``not_after``: mesh seconds, 0 for none.
+    ``not_after``: mesh seconds, 0 for none. ``ephemeral``: it is forgotten then.
     """
 
     ns: str
@@ -59,6 +59,7 @@ class Pin(msgspec.Struct, frozen=True, omit_defaults=True):
     machine: str = ""
     approved: int = -1
     not_after: int = 0
+    ephemeral: bool = False
 
 
 class PinBook(Protocol):
@@ -75,6 +76,10 @@ class PinBook(Protocol):
 
     def keep(self, pins: Iterable[Pin]) -> None:
         """Write pins, each over the one of its id."""
+        ...
+
+    def prune(self, now: float) -> None:
+        """Forget clients and ephemeral members whose records ended before mesh time ``now``."""
         ...
 
     @property

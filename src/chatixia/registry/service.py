@@ -106,7 +106,9 @@ class Service:
         )
         self.announcements = Announcements(self.roster, world.monotonic)
         self.links = LinkBook(self.roster, self.directory, self.events.tell)
-        self.tasks = TaskService(store, world, self.roster, self.members.is_removed)
+        self.tasks = TaskService(
+            store, world, self.roster, self.members.is_removed, self.members.drop_ended
+        )
         self.compat = CompatTaskVerbs(self.tasks, store)
         self.lifecycle = AgentLifecycle(
             self.members, self.directory, self.tasks, self.compat, self.events, self.sockets

@@ -36,7 +36,8 @@ class Record(msgspec.Struct, omit_defaults=True, frozen=True):
     ``names``: patterns of ids it may sign (``*`` at the end only), empty for none.
     ``by``: the signer's key id. ``not_after`` 0 means none. An invitation's ``id`` is the one
     machine it may sign in (a pattern if ``reusable``), its ``names`` bound all that stands below.
-    The last three are an invitation's (``ephemeral`` is handed down) and absent elsewhere.
+    The last four are an invitation's (``ephemeral`` is handed down) and absent elsewhere; ``most``:
+    how many machines a reusable one lets in, 0 for any number.
     """
 
     v: int
@@ -55,6 +56,7 @@ class Record(msgspec.Struct, omit_defaults=True, frozen=True):
     redeem_by: Count = 0
     reusable: bool = False
     ephemeral: bool = False
+    most: Count = 0
 
 
 class Revocation(msgspec.Struct, frozen=True):

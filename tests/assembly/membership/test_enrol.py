@@ -16,7 +16,7 @@ import pytest
 
 from chatixia.assembly.error_text import FULL, explain
 from chatixia.assembly.membership import enrol as module
-from chatixia.assembly.membership.enrol import AGENT_LIFE, CLIENT_LIFE, Credentials, enrol
+from chatixia.assembly.membership.enrol import AGENT_LIFE, SHORT_LIFE, Credentials, enrol
 from chatixia.assembly.profile.files import write_json
 from chatixia.assembly.profile.profile import Profile
 from chatixia.core.membership import check_chain, key_id, sign_record
@@ -241,7 +241,7 @@ def test_a_client_is_new_each_time_and_leaves_no_key(profile: Profile):
     for made in (one, two):
         found = member(profile, made)
         assert (found.kind, found.machine) == ("client", "laptop")
-        assert 0 < found.not_after - profile.clock.now() <= CLIENT_LIFE + 5
+        assert 0 < found.not_after - profile.clock.now() <= SHORT_LIFE + 5
     new = {path.name for path in set(profile.folder.rglob("*")) - before}
     assert new <= {"clients.db", "clients.db-wal", "clients.db-shm", ".lock"}
     assert not any(
@@ -259,11 +259,11 @@ def test_a_clients_record_is_renewed_in_time(profile: Profile):
     made = start(profile, "", kind="client")
     me, before = made.me(), made.chain
     assert not me.renew(profile.clock.now())
-    profile.clock.learn(profile.clock.now() + CLIENT_LIFE * 0.6)
+    profile.clock.learn(profile.clock.now() + SHORT_LIFE * 0.6)
     assert me.renew(0)
     assert me.chain is made.chain
     assert me.chain != before
-    assert member(profile, made).not_after > profile.clock.now() + CLIENT_LIFE * 0.9
+    assert member(profile, made).not_after > profile.clock.now() + SHORT_LIFE * 0.9
     assert me.serial == 2
 
 
@@ -271,8 +271,8 @@ def test_a_claimed_later_time_renews_and_moves_no_clock(profile: Profile):
     """`challenge.now` of a registry that has not proved itself yet."""
     made = start(profile, "", kind="client")
     now = profile.clock.now()
-    assert made.renew(now + 30 * CLIENT_LIFE)
-    assert made.record.not_after >= now + 30 * CLIENT_LIFE
+    assert made.renew(now + 30 * SHORT_LIFE)
+    assert made.record.not_after >= now + 30 * SHORT_LIFE
     assert profile.clock.now() < now + 60
 
 

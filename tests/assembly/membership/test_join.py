@@ -16,7 +16,7 @@ from chatixia.assembly.membership.join import join
 from chatixia.assembly.profile.profile import Profile
 from chatixia.assembly.remote.rest import RegistryClient
 from chatixia.core.join import decode, encode
-from chatixia.core.membership import check_chain
+from chatixia.core.membership import check_chain, read_record
 from chatixia.errors import (
     BadInvitation,
     BadSignature,
@@ -31,6 +31,7 @@ from chatixia.identity import verify
 from chatixia.peer.control.connection import PinnedConnection
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.registry import AgentQuery, Nothing
+from chatixia.wire.signed import unb64
 from tests.assembly.proxy import Authority, Proxy
 
 
@@ -217,6 +218,27 @@ async def test_a_reusable_invitation_serves_many(registry: RegistryHarness, tmp_
         await do(join, text, machine="worker-A", home=tmp_path / "c")
     with pytest.raises(NameTaken):
         await do(join, text, machine="worker-1", home=tmp_path / "d")
+
+
+async def test_an_ephemeral_machine_has_a_week_and_its_agents_a_day(
+    registry: RegistryHarness, tmp_path: Path
+):
+    text = await invited(registry, "w-*", reusable=True, ephemeral=True, most=2)
+    one: Profile = await do(join, text, machine="w-1", home=tmp_path / "a")
+    now = one.clock.now()
+    machine = read_record(unb64(one.machine_chain[0].b))
+    assert 0 <= now + 7 * 86_400 - machine.not_after < 60
+    made = await do(enrol, one, "job")
+    assert 0 <= now + 86_400 - made.record.not_after < 60
+    made.close()
+    await do(join, text, machine="w-2", home=tmp_path / "b")
+    with pytest.raises(BadInvitation, match="for 2 machines, and all have joined"):
+        await do(join, text, machine="w-3", home=tmp_path / "c")
+    bounded = await invited(
+        registry, "x-*", reusable=True, ephemeral=True, not_after=int(now) + 90 * 86_400
+    )
+    long: Profile = await do(join, bounded, machine="x-1", home=tmp_path / "d")
+    assert read_record(unb64(long.machine_chain[0].b)).not_after == int(now) + 90 * 86_400
 
 
 async def test_an_invitation_is_for_its_name(registry: RegistryHarness, tmp_path: Path):

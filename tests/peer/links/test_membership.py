@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from chatixia.core.pins import pin_of
+from chatixia.peer.links.membership import PRUNE_SECONDS
 from chatixia.wire.trust import Revocation, Signed
-from tests.core.circle import NOW
+from tests.core.circle import NOW, agent, client
 from tests.core.test_confirmation import word
 from tests.peer.relay import nodes
 
@@ -64,3 +66,27 @@ async def test_with_the_list_that_it_is_about_the_owners_word_counts():
         alice.me.clock.learn(now + 100)
         alice.driver.recheck()
         assert alice.driver.report()
+
+
+async def test_pins_of_who_came_and_went_are_forgotten_within_the_hour():
+    async with nodes("alice", "bob") as (_, alice, bob):
+        await alice.open(bob)
+        check, book, now = alice.driver.membership, alice.me.book, int(alice.me.clock.now())
+        short = [
+            pin_of(
+                client(f"laptop~aaaa{chr(97 + n // 8)}{chr(97 + n % 8)}", not_after=now + 60)
+                .member()
+                .records
+            )
+            for n in range(40)
+        ]
+        book.keep(short)
+        book.keep([pin_of(agent("job", not_after=now + 60, ephemeral=True).member().records)])
+        kept = len(book.pins) - 41
+        alice.me.clock.learn(now + 61)
+        check.recheck()
+        assert len(book.pins) == kept + 41
+        check._pruned_at -= PRUNE_SECONDS
+        check.recheck()
+        assert len(book.pins) == kept
+        assert book.pin("default", "bob")

@@ -8,15 +8,20 @@ from pathlib import Path
 import pytest
 
 from chatixia.assembly.membership.enrol import enrol
-from chatixia.assembly.membership.invite import invite
+from chatixia.assembly.membership.invite import Invited, invite
 from chatixia.assembly.membership.join import join
+from chatixia.assembly.profile.profile import Profile
+from chatixia.assembly.serve.up import RunningRegistry, serve
 from chatixia.core.ports import Principal
 from chatixia.errors import MeshError, Unauthorized
 from chatixia.ids import AgentId
 from chatixia.registry.trust.members import Members, principal_for
-from chatixia.testing.registry import RegistryHarness
+from chatixia.testing.registry import RegistryHarness, options
 from chatixia.wire.registry import Serial
-from tests.registry.doors import agent, dial, enrolled, login, register_frame
+from chatixia.world import REAL
+from tests.registry.clock import MovedClock
+from tests.registry.doors import RunningDoor, agent, dial, enrolled, login, register_frame
+from tests.until import until
 
 
 def members(registry: RegistryHarness) -> Members:
@@ -100,3 +105,48 @@ async def test_a_taken_name_gets_a_free_one(registry: RegistryHarness):
     said = await members(registry).serial("a")
     assert said.serial >= 1 and said.key and said.free == "a-2" and not said.revoked
     assert (await members(registry).serial("new")).serial == 0
+
+
+COUNTED = ("members", "standings", "epochs")
+
+
+def rows(running: RunningRegistry) -> dict[str, int]:
+    """How many rows each table of members has."""
+    db = running.store.resources.state.tx.db
+    return {t: db.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in COUNTED}
+
+
+async def test_nothing_is_left_of_many_short_clients_and_ephemeral_agents(tmp_path: Path):
+    """What ends with its record: rows of members, standings and epochs, and the names."""
+    world = MovedClock(REAL)
+    running = await serve(options(tmp_path / "home"), world)
+    try:
+        registry, profile = RunningDoor(running), running.profile
+        text = (await asyncio.to_thread(many, profile)).string
+        short = await asyncio.to_thread(join, text, machine="w-1", home=tmp_path / "w")
+        before = rows(running)
+        for n in range(20):
+            for who in (
+                await asyncio.to_thread(enrol, profile, kind="client"),
+                await asyncio.to_thread(enrol, short, f"job-{n}"),
+            ):
+                await (await login(registry, who)).close()
+                who.close()
+        full = rows(running)
+        known = running.service.members
+        assert (full["members"], full["epochs"]) == (before["members"] + 20 + 1, 40)
+        world.ahead = 2 * 86_400.0  # the machine of the short ones has a week
+        await until(lambda: rows(running)["epochs"] == 0)
+        assert await until(lambda: known.holder("job-1") is None)
+        assert rows(running)["members"] == before["members"] + 1
+        assert known.holder("w-1")
+        world.ahead += 6 * 86_400.0
+        await until(lambda: known.holder("w-1") is None)
+        machine = {"members": before["members"] - 1 + 1, "standings": before["standings"] - 1 + 1}
+        assert rows(running) == {**machine, "epochs": 0}
+    finally:
+        await running.stop()
+
+
+def many(profile: Profile) -> Invited:
+    return invite(profile, "w-*", reusable=True, ephemeral=True)

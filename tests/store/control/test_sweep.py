@@ -203,7 +203,11 @@ async def test_tidying_drops_what_is_over(ledger: Ledger):
     await store.events.put("agent", "bob", "joined")
     await store.members.next_epoch("default", "pi~aaaaaa", "a" * 16)
     await store.members.next_epoch("default", "bob", "a" * 16)
-    ledger.world.advance(sweep.EVENT_RETENTION + 1)
+    ledger.world.advance(repeats.DAY + 1)
+    await store.upkeep.tidy()
+    db = store.resources.state.tx.db
+    assert db.execute("SELECT agent FROM epochs").fetchall() == [("bob",)]
+    ledger.world.advance(sweep.EVENT_RETENTION)
     await store.upkeep.tidy()
     with_rows = {
         name: store.resources.state.tx.db.execute(f"SELECT count(*) FROM {name}").fetchone()[0]

@@ -229,3 +229,34 @@ async def test_failures_are_counted_in_a_window_and_bounded(
     assert await ledger.store.logins.failures("login") == 0
     ledger.world.advance(301)
     assert await ledger.store.logins.failures("join") == 0
+
+
+async def test_a_reusable_invitation_lets_in_as_many_as_its_owner_said(ledger: Ledger):
+    many = invitation(ledger, names="w-*", reusable=True, most=2)
+    await ledger.store.invitations.put(many)
+    one, two = member("w-1"), member("w-2")
+    for each in (one, two, one, two):  # again: the answer was lost
+        await ledger.store.invitations.redeem("k1", each, origin="x")
+    with pytest.raises(BadInvitation, match="for 2 machines, and all have joined"):
+        await ledger.store.invitations.redeem("k1", member("w-3"), origin="x")
+    row = await ledger.store.invitations.get("k1")
+    assert row and (row.joins, row.most) == (2, 2)
+
+
+async def test_of_an_ephemeral_member_nothing_is_left_but_its_revocation(ledger: Ledger):
+    store, end = ledger.store, ledger.store.now() + 100
+    for name in ("gone", "out"):
+        await store.members.put(member(name, ephemeral=True, not_after=end))
+        await store.members.next_epoch("default", name, "a" * 16)
+    await store.members.put(member("stays", not_after=end))
+    await store.members.put(member("lives", ephemeral=True, not_after=end + 100))
+    await store.revocations.put(revocation("out"))
+    assert await store.members.drop_ended() == []
+    ledger.world.advance(101)
+    assert await store.members.drop_ended() == ["gone"]
+    assert await store.members.drop_ended() == []
+    assert [row.id for row in await store.members.page("default")] == ["lives", "stays"]
+    assert (await store.members.get("default", "gone")).serial == 0
+    assert (await store.members.get("default", "out")).tombstone
+    epochs = store.resources.state.tx.db.execute("SELECT agent FROM epochs").fetchall()
+    assert epochs == [("out",)]

@@ -66,18 +66,20 @@ def test_pins_are_kept_whole_and_over_a_restart(tmp_path: Path):
     assert store.pin("other", "a") is None
 
 
-def test_clients_that_are_over_are_forgotten_and_agents_never(tmp_path: Path):
+def test_who_is_ephemeral_is_forgotten_when_over_and_others_never(tmp_path: Path):
     store = opened(tmp_path)
     store.keep(
         [
-            pin("x~aaaaaa", "client", not_after=NOW - 1),
-            pin("y~aaaaaa", "client", not_after=NOW + 1),
+            pin("x~aaaaaa", "client", not_after=NOW - 1, ephemeral=True),
+            pin("y~aaaaaa", "client", not_after=NOW + 1, ephemeral=True),
+            pin("job", "agent", not_after=NOW - 1, ephemeral=True),
             pin("z", "agent", not_after=NOW - 1),
         ]
     )
     store.close()
     store = opened(tmp_path)
     assert store.pin("default", "x~aaaaaa") is None
+    assert store.pin("default", "job") is None
     assert store.pin("default", "y~aaaaaa") is not None
     assert store.pin("default", "z") is not None
 

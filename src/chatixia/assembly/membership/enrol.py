@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from chatixia.identity import SealKey, SignKey
     from chatixia.store.local import LocalStore
 
-CLIENT_LIFE: Final = 86_400
+SHORT_LIFE: Final = 86_400
+"""Of a client, and of an ephemeral agent, which is forgotten when its record is over."""
 AGENT_LIFE: Final = 400 * 86_400
 """Seconds; a record is renewed when less than half of its life is left."""
 log = logging.getLogger("chatixia")
@@ -117,7 +118,7 @@ class Credentials:
         """
         clock_now = self.profile.clock.now()
         record, now = self.record, now if clock_now < now <= MAX_NOW else clock_now
-        if not record.not_after or record.not_after - now >= _life(self.kind) / 2:
+        if not record.not_after or record.not_after - now >= _life(record) / 2:
             return False
         with self.profile.changing():
             self.chain = _sign(self.profile, self.kind, record, self.sign, self.seal, now)
@@ -258,8 +259,8 @@ def check_name_here(profile: Profile, name: str) -> None:
         raise NameTaken(f"{name} is the name of this machine; give the agent another.", agent=name)
 
 
-def _life(kind: str) -> int:
-    return CLIENT_LIFE if kind == "client" else AGENT_LIFE
+def _life(record: Record) -> int:
+    return SHORT_LIFE if record.kind == "client" or record.ephemeral else AGENT_LIFE
 
 
 def _signing_time(profile: Profile, world: World) -> float:
@@ -313,7 +314,7 @@ def _present(
         profile.machine_chain,
         wanted.ephemeral,
     )
-    if present != due or (record.not_after and record.not_after - now < AGENT_LIFE / 2):
+    if present != due or (record.not_after and record.not_after - now < _life(record) / 2):
         return None
     return chain if record.serial >= _ledger(profile).get(wanted.id, 0) else None
 
@@ -361,7 +362,7 @@ def _sign(
     machine, _ = profile.machine_keys()
     above = profile.machine_chain
     bound = read_record(unb64(above[0].b)).not_after
-    end = int(now) + _life(kind)
+    end = int(now) + _life(wanted)
     record = Record(
         v=1,
         mesh=wanted.mesh,

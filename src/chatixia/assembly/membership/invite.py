@@ -52,6 +52,7 @@ def invite(
     *,
     reusable: bool = False,
     ephemeral: bool = False,
+    most: int = 0,
     names: Sequence[str] = ("*",),
     roles: Sequence[str] = (),
     within: int = REDEEM_WITHIN,
@@ -61,6 +62,7 @@ def invite(
 ) -> Invited:
     """A new invitation for the machine ``name`` (a pattern like ``worker-*`` if ``reusable``).
 
+    ``most``: how many machines a reusable one lets in, 0 for any number;
     ``names``: patterns of the agents that it may run; ``roles``: those they may have; ``within``:
     seconds to redeem it in; ``not_after``: mesh seconds at which all it signs ends, 0 for never;
     ``via``: URLs to name instead of the registry's own. Raises ConfigError, NameTaken, and
@@ -91,6 +93,7 @@ def invite(
             redeem_by=now + within,
             reusable=reusable,
             ephemeral=ephemeral,
+            most=most,
         )
         rest.call("invite.put", Invite([sign_record(record, owner.sign), *chain], list(via)))
     local = all(is_loopback(address) for address in addresses)

@@ -61,6 +61,8 @@ if TYPE_CHECKING:
     from chatixia.peer.control.connection import PinnedConnection
 
 TIMEOUT: Final = 8.0
+EPHEMERAL_LIFE: Final = 7 * 86_400
+"""Seconds that an ephemeral machine is a member whose invitation says nothing else."""
 
 
 def join(
@@ -167,7 +169,7 @@ class JoinAttempt:
             seal=b64(seal.public),
             serial=next_serial(self._offer.serial, terms.serial),
             issued=int(self._offer.now),
-            not_after=terms.not_after,
+            not_after=_end(terms, int(self._offer.now)),
             by=key_id(self._key.public),
             ephemeral=terms.ephemeral,
         )
@@ -217,6 +219,13 @@ class JoinAttempt:
             now=joined.now,
             world=self._world,
         )
+
+
+def _end(terms: Record, now: int) -> int:
+    """When a machine's membership is over that joins by this invitation; 0 for never."""
+    if terms.ephemeral and not terms.not_after:
+        return now + EPHEMERAL_LIFE
+    return terms.not_after
 
 
 def meet(line: PinnedConnection, begin: Callable[[PinnedConnection], None]) -> PinnedConnection:

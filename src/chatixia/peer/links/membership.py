@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Final
 
 from chatixia.core.confirmation import check_confirmation
 from chatixia.core.membership import check_member
@@ -17,6 +18,8 @@ from .peers import LinkedPeers
 
 log = logging.getLogger("chatixia.peer")
 
+PRUNE_SECONDS: Final = 3600.0
+
 
 class MembershipCheck:
     """``ttl``: seconds that links live without the registry's confirmation; ``confirmed_at``: when
@@ -27,7 +30,7 @@ class MembershipCheck:
     ) -> None:
         self._me, self._world, self._peers, self._effects = me, world, peers, effects
         self._ttl = ttl
-        self.confirmed_at = world.monotonic()
+        self.confirmed_at = self._pruned_at = world.monotonic()
 
     def confirm(self) -> None:
         """The registry took my login, or had it until now."""
@@ -57,8 +60,20 @@ class MembershipCheck:
         unconfirmed = self._world.monotonic() - self.confirmed_at
         return not self._effects.signals.up and unconfirmed > self._ttl
 
+    def _prune(self) -> None:
+        """Once an hour, so that pins of all who came and went do not gather for as long as this
+        process lives."""
+        now = self._world.monotonic()
+        if now - self._pruned_at >= PRUNE_SECONDS:
+            self._pruned_at = now
+            try:
+                self._me.book.prune(self._me.clock.now())
+            except MeshError as error:
+                log.warning("old pins are kept: %s", error)
+
     def recheck(self) -> None:
         """Close links to members that are revoked or over, all if nothing confirmed me for long."""
+        self._prune()
         stale = self._unconfirmed()
         for peer in self._peers.open():
             if not peer.open or not peer.open.member:

@@ -120,6 +120,7 @@ class JoinService:
                 member.record.reusable,
                 member.record.ephemeral,
                 self._store.now(),
+                most=member.record.most,
             )
         )
         self._reached_by(request.via)

@@ -180,6 +180,13 @@ class Members:
                 self._members.pop(name, None)
         return names
 
+    async def drop_ended(self) -> None:
+        """Forget ephemeral members whose records are over: their names are free again."""
+        async with self._writing:
+            while ended := await self._store.members.drop_ended():
+                for name in ended:
+                    self._members.pop(name, None)
+
     # ---- asking
 
     def revoked_since(self, version: int) -> list[Signed]:

@@ -51,7 +51,7 @@ class TaskService:
     """All task verbs. ``handlers[name](principal, request)`` answers with the verb's reply.
 
     ``is_removed(namespace, id)``: whether the owner revoked that id, or its machine. ``leases``:
-    who works on what.
+    who works on what. ``drop_ended``: forgets members whose time is over, once a minute.
     """
 
     def __init__(
@@ -60,7 +60,9 @@ class TaskService:
         world: World,
         pushes: PushPort,
         is_removed: Callable[[str, str], bool] = lambda ns, name: False,
+        drop_ended: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        self._drop_ended = drop_ended
         self._store, self._world, self._pushes = store, world, pushes
         self._background = BackgroundTasks(_upkeep_failed)
         self.leases = LeaseTable(store, pushes, self._background.spawn)
@@ -141,6 +143,8 @@ class TaskService:
             self._tidied = self._store.now()
             while await self._store.upkeep.tidy() >= PER_GROUP:
                 pass
+            if self._drop_ended is not None:
+                await self._drop_ended()
 
     async def _sweep(self, marks: list[tuple[str, int]]) -> None:
         try:

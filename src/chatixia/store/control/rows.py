@@ -48,7 +48,8 @@ class IdStanding(msgspec.Struct, frozen=True):
 
 
 class InvitationRow(msgspec.Struct, frozen=True):
-    """An invitation that waits, or who took it. ``key``: key id of the invitation's key."""
+    """An invitation that waits, or who took it. ``key``: key id of the invitation's key;
+    ``most``: how many machines it lets in, 0 for any number; ``joins``: how many it did."""
 
     key: str
     ns: str
@@ -62,6 +63,8 @@ class InvitationRow(msgspec.Struct, frozen=True):
     joined: str = ""
     joined_key: str = ""
     joined_from: str = ""
+    most: int = 0
+    joins: int = 0
 
     def state(self, now: float) -> Literal["waiting", "redeemed", "expired", "withdrawn"]:
         """``redeemed`` once taken (unless reusable), ``expired`` past ``redeem_by``.

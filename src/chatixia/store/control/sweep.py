@@ -90,7 +90,7 @@ def tidy(tx: Transaction, memory: WriterMemory, keep: AuditKeep) -> int:
         tx.run(name, {"now": tx.now})
     tx.run("drop_failures", {"before": tx.now - DAY})
     tx.run("drop_pairings", {"before": tx.now - DAY})
-    tx.run("drop_epochs", {"before": tx.now - RETENTION})
+    tx.run("drop_epochs", {"before": tx.now - DAY})  # a client's record is for a day
     return len(old) + dropped + _old_events(tx) + audit.trim(tx, keep, PER_GROUP)
 
 

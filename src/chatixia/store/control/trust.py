@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from chatixia.core.membership import used_up
 from chatixia.core.task import fence_text
 from chatixia.errors import (
     BadInvitation,
@@ -98,6 +99,16 @@ def remove_member(tx: Transaction, ns: str, id: str) -> bool:
     return bool(tx.run("remove_member", {"ns": ns, "id": id}).rowcount)
 
 
+def drop_ended(tx: Transaction, limit: int) -> list[tuple[str, str]]:
+    """Forget ephemeral members whose records are over, with their standings and epochs; gives
+    (namespace, id) of each, at most ``limit``. What the owner revoked stays revoked."""
+    ended = tx.all("ended_members", {"now": tx.now, "limit": limit})
+    for ns, id in ended:
+        for name in ("remove_member", "drop_standing", "drop_epoch"):
+            tx.run(name, {"ns": ns, "id": id})
+    return ended
+
+
 # --- invitations ------------------------------------------------------------------------------
 
 
@@ -118,10 +129,12 @@ def redeem(
     if current is None or current.ns != member.ns:
         raise BadInvitation
     repeat = (current.joined, current.joined_key) == (member.id, member.key)
-    if current.redeemed_at and repeat:
+    if current.redeemed_at and (repeat or _joined(tx, member)):
         return current
     if current.state(tx.now) != "waiting":
         raise BadInvitation
+    if 0 < current.most <= current.joins:
+        raise used_up(current.most)
     put_member(tx, member, expect)
     tx.run(
         "redeem",
@@ -134,8 +147,19 @@ def redeem(
         },
     )
     return msgspec.structs.replace(
-        current, redeemed_at=tx.now, joined=member.id, joined_key=member.key, joined_from=origin
+        current,
+        redeemed_at=tx.now,
+        joined=member.id,
+        joined_key=member.key,
+        joined_from=origin,
+        joins=current.joins + 1,
     )
+
+
+def _joined(tx: Transaction, member: MemberRow) -> bool:
+    """Whether that very record is in: a machine whose answer was lost comes again."""
+    listed = member_of(tx.one("member", {"ns": member.ns, "id": member.id}))
+    return listed is not None and listed.chain == member.chain
 
 
 def withdraw(tx: Transaction, ns: str, names: str, serial_of: SerialOf) -> list[InvitationRow]:

@@ -14,6 +14,7 @@ from chatixia.wire.trust import Signed
 from . import trust
 from .access import StoreAccess
 from .rows import IdStanding, InvitationRow, KeyRow, MemberRow, RevocationRow
+from .writer import Lane
 
 CONFIRMATION: Final = "confirmation"
 
@@ -48,6 +49,17 @@ class MemberStore:
     async def remove(self, ns: str, id: str) -> bool:
         """Drop the current record (``leave``, ephemeral); its highest serial stays known."""
         return bool(await self._access.write(trust.remove_member, ns, id))
+
+    async def drop_ended(self, limit: int = 200) -> list[str]:
+        """Forget ephemeral members whose records are over; gives their ids, at most ``limit``.
+
+        Nothing is written if there is none.
+        """
+        params = {"now": self._access.now(), "limit": 1}
+        if not await self._access.read("ended_members", params):
+            return []
+        ended = await self._access.write(trust.drop_ended, limit, lane=Lane.UPKEEP)
+        return [id for _, id in ended]
 
     async def knows(self, ns: str, name: str) -> bool:
         """Whether a member or a living API key has that name."""

@@ -49,6 +49,10 @@ STEPS: Final = (
     ) WITHOUT ROWID;
     CREATE INDEX spending_day ON spending (day);
     """,
+    """
+    ALTER TABLE pins ADD COLUMN ephemeral INTEGER NOT NULL DEFAULT 0;
+    UPDATE pins SET ephemeral = 1 WHERE kind = 'client';
+    """,
 )
 """Step n leads from version n to n + 1."""
 VERSION: Final = len(STEPS)

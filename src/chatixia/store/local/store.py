@@ -29,7 +29,7 @@ MAX_REVOCATIONS: Final = 50_000
 
 _PIN = (
     "INSERT OR REPLACE INTO pins (ns, id, kind, sign, seal, serial, signer, machine, approved,"
-    " not_after) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " not_after, ephemeral) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _BODY = msgspec.json.Decoder(Revocation)
 
@@ -169,10 +169,10 @@ class LocalStore:
         return [Signed(b64(body), b64(signature)) for body, signature in rows]
 
     def prune(self, now: float) -> None:
-        """Forget clients that ended before mesh time ``now``."""
+        """Forget clients and ephemeral members whose records ended before mesh time ``now``."""
         with self._change() as db:
             db.execute(
-                "DELETE FROM pins WHERE kind = 'client' AND not_after > 0 AND not_after < ?", (now,)
+                "DELETE FROM pins WHERE ephemeral AND not_after > 0 AND not_after < ?", (now,)
             )
 
     def _rows(self, query: str, values: tuple[object, ...] = ()) -> list[Any]:

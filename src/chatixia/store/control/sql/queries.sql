@@ -193,15 +193,15 @@ INSERT INTO standings VALUES (:ns, :id, :serial, :revoked)
 ON CONFLICT (ns, id) DO UPDATE SET serial = max(serial, excluded.serial),
   revoked = max(revoked, excluded.revoked)
 -- name: put_invitation
-INSERT INTO invitations (key, ns, names, chain, redeem_by, reusable, ephemeral, created)
-VALUES (:key, :ns, :names, :chain, :redeem_by, :reusable, :ephemeral, :created)
+INSERT INTO invitations (key, ns, names, chain, redeem_by, reusable, ephemeral, created, most)
+VALUES (:key, :ns, :names, :chain, :redeem_by, :reusable, :ephemeral, :created, :most)
 ON CONFLICT (key) DO NOTHING
 -- name: invitation
 SELECT key, ns, names, chain, redeem_by, reusable, ephemeral, created, redeemed_at, joined,
-  joined_key, joined_from FROM invitations WHERE key = :key
+  joined_key, joined_from, most, joins FROM invitations WHERE key = :key
 -- name: redeem
 UPDATE invitations SET redeemed_at = :now, joined = :joined, joined_key = :joined_key,
-  joined_from = :joined_from WHERE key = :key
+  joined_from = :joined_from, joins = joins + 1 WHERE key = :key
 -- name: withdraw
 UPDATE invitations SET redeem_by = 0 WHERE ns = :ns AND names = :names
   AND (reusable OR redeemed_at = 0) AND redeem_by >= :now RETURNING key
@@ -234,6 +234,12 @@ ON CONFLICT (ns, agent) DO UPDATE SET epoch = excluded.epoch, incarnation = excl
   at = excluded.at
 -- name: drop_epochs
 DELETE FROM epochs WHERE at <= :before AND agent LIKE '%~%'
+-- name: ended_members
+SELECT ns, id FROM members WHERE ephemeral AND not_after > 0 AND not_after < :now LIMIT :limit
+-- name: drop_epoch
+DELETE FROM epochs WHERE ns = :ns AND agent = :id
+-- name: drop_standing
+DELETE FROM standings WHERE ns = :ns AND id = :id AND revoked < 0
 -- name: put_revocation
 INSERT INTO revocations VALUES (:version, :ns, :id, :serial, :statement, :signer, :at)
 -- name: revocation

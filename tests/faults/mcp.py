@@ -9,6 +9,7 @@ from .breaks import Fault, always, value
 ACC = "tests/acceptance/test_mcp.py"
 AT = "tests/gateway/mcp"
 OBEDIENT = "tests/acceptance/test_obedient.py"
+INTEROP = "tests/interop"
 GATE = "chatixia.gateway.mcp"
 
 
@@ -102,6 +103,22 @@ def deaf(original: Any) -> Any:
     return hear
 
 
+def nobody(original: Any) -> Any:
+    """Know of no resource of an agent."""
+    return lambda agent: []
+
+
+def empty(original: Any) -> Any:
+    """Give a host an answer without what the skill gave."""
+
+    async def tool_result(*args: Any) -> Any:
+        import mcp_types
+
+        return mcp_types.CallToolResult(content=[])
+
+    return tool_result
+
+
 def endless(original: Any) -> Any:
     """Put everything on one page, and say that there is no other."""
     return lambda ordered, cursor: (list(ordered)[:200], None)
@@ -154,6 +171,25 @@ FAULTS: list[Fault] = [
             f"{AT}/test_server.py::test_tools_come_and_go_in_the_older_era",
             f"{AT}/test_server.py::test_tools_come_and_go_in_the_newer_era",
             f"{ACC}::test_a_host_calls_skills_and_sees_them_come_and_go",
+        ),
+    ),
+    Fault(
+        "mcp-unwatched",
+        "a host is told of the resource that it subscribed to, in both eras",
+        {f"{GATE}.listeners:addresses_of": nobody},
+        (
+            f"{AT}/test_listeners.py::test_a_connection_is_told_of_what_it_watches_and_no_more",
+            f"{AT}/test_server.py::test_a_host_of_the_newer_era_hears_of_the_agent_that_it_watches",
+            f"{AT}/test_server.py::test_a_host_of_the_older_era_hears_of_what_it_watches_until_it_has_enough",
+        ),
+    ),
+    Fault(
+        "mcp-empty-result",
+        "hosts that nobody here wrote get what a skill answers",
+        {f"{GATE}.calls:tool_result": empty},
+        (
+            f"{INTEROP}/test_mcp_inspector.py::test_the_inspector_lists_and_calls_tools",
+            f"{INTEROP}/test_mcp_conformance.py::test_the_suite_passes_but_for_what_is_said",
         ),
     ),
     Fault(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -35,6 +36,7 @@ class Room:
         net = Net()
         net.verbs = {"agents.list": self._list, "agents.get": self._get}
         self.changes = 0
+        self.told: list[str] = []
         self.catalog = MeshCatalog(Mesh(CallContext(net.port("me"))), choice, self._changed)
 
     def _list(self, query: msgspec.Struct) -> Agents:
@@ -49,8 +51,9 @@ class Room:
             raise NotFound
         return self.records[ref.agent_id]
 
-    def _changed(self) -> None:
+    def _changed(self, agents: Collection[str]) -> None:
         self.changes += 1
+        self.told = sorted(agents)
 
 
 @pytest.mark.parametrize(
@@ -99,11 +102,16 @@ async def test_only_what_was_heard_of_is_read_again():
 async def test_what_did_not_change_is_no_change():
     room = Room()
     await room.catalog._read()
-    room.records["b"] = record("b", "x", slots=7, last_heartbeat="later")
+    assert room.told == ["a", "b"]
+    room.records["b"] = record("b", "x", last_heartbeat="later")
     room.catalog.changed("b")
     await room.catalog._read()
     assert room.changes == 1
-    assert room.catalog.agents["b"].slots == 7
+    assert room.catalog.agents["b"].last_heartbeat == "later"
+    room.records["b"] = record("b", "x", slots=7)
+    room.catalog.changed("b")
+    await room.catalog._read()
+    assert (room.changes, room.told) == (2, ["b"])
 
 
 async def test_many_that_changed_are_one_list():

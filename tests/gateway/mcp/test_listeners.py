@@ -7,8 +7,14 @@ from types import SimpleNamespace
 
 import pytest
 
+from chatixia.errors import Overloaded
 from chatixia.gateway.mcp import listeners
-from chatixia.gateway.mcp.listeners import MOST_CONNECTIONS, ChangeListeners
+from chatixia.gateway.mcp.listeners import (
+    MAX_URI,
+    MOST_CONNECTIONS,
+    MOST_WATCHED,
+    ChangeListeners,
+)
 from tests.until import until
 
 
@@ -33,6 +39,9 @@ class Session:
     async def send_prompt_list_changed(self) -> None:
         await self._tell("prompts")
 
+    async def send_resource_updated(self, uri: str) -> None:
+        await self._tell(uri)
+
 
 async def join(made: ChangeListeners, session: Session) -> None:
     await made.initialized(SimpleNamespace(session=session), None)
@@ -48,12 +57,12 @@ async def test_each_connection_is_told_once(monkeypatch: pytest.MonkeyPatch):
         await join(made, session)
     telling = asyncio.ensure_future(made.tell())
     try:
-        made.changed()
-        made.changed()
-        await until(lambda: len(made._sessions) == 2)
+        made.changed([])
+        made.changed([])
+        await until(lambda: len(made._connections) == 2)
         await until(lambda: len(good.told) == 3)
         assert (first.told, len(again.told), len(good.told)) == ([], 3, 3)
-        made.changed()
+        made.changed([])
         await until(lambda: len(good.told) == 6)
     finally:
         telling.cancel()
@@ -64,4 +73,34 @@ async def test_connections_are_bounded():
     made = ChangeListeners()
     for _ in range(MOST_CONNECTIONS + 5):
         await join(made, Session(object()))
-    assert len(made._sessions) == MOST_CONNECTIONS
+    assert len(made._connections) == MOST_CONNECTIONS
+
+
+async def test_a_connection_is_told_of_what_it_watches_and_no_more():
+    made, watches, other = ChangeListeners(), Session(object()), Session(object())
+    for session in (watches, other):
+        await join(made, session)
+    card, health = "mesh://agents/a/card", "mesh://agents/a/health"
+    for uri in (card, health, "mesh://agents/b/card"):
+        made.watch(watches, uri)
+    made.leave(watches, card)
+    telling = asyncio.ensure_future(made.tell())
+    try:
+        made.changed(["a"])
+        await until(lambda: len(watches.told) == 4 and len(other.told) == 3)
+        assert watches.told == [*other.told, health]
+    finally:
+        telling.cancel()
+        await asyncio.wait([telling])
+
+
+async def test_what_is_watched_is_bounded():
+    made, session = ChangeListeners(), Session(object())
+    with pytest.raises(Overloaded):
+        made.watch(session, "x" * (MAX_URI + 1))
+    for number in range(MOST_WATCHED):
+        made.watch(session, str(number))
+    with pytest.raises(Overloaded):
+        made.watch(session, "one more")
+    made.watch(Session(None), "a host that is told otherwise")
+    assert len(made._connections) == 1

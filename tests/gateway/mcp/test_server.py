@@ -155,6 +155,45 @@ async def test_tools_come_and_go_in_the_newer_era():
         assert "bus-_forecast" in [t.name for t in (await client.list_tools()).tools]
 
 
+CARD, HEALTH = "mesh://agents/bus/card", "mesh://agents/bus/health"
+
+
+async def test_a_host_of_the_newer_era_hears_of_the_agent_that_it_watches():
+    async with gate() as made, host(made) as client:
+        assert client.server_capabilities.resources.subscribe
+        async with client.listen(resource_subscriptions=[CARD]) as changes:
+            for name in ("air", "bus"):
+                made.serve(name, made.forecast)
+                made.gateway.catalog.changed(name)
+            change = await asyncio.wait_for(anext(aiter(changes)), 5)
+        assert change.uri == CARD
+        assert CARD in [one.uri for one in (await client.list_resources()).resources]
+
+
+@pytest.mark.filterwarnings("ignore:resources/")
+async def test_a_host_of_the_older_era_hears_of_what_it_watches_until_it_has_enough():
+    told: list[str] = []
+
+    async def heard(message: Any) -> None:
+        if getattr(message, "method", "") == "notifications/resources/updated":
+            told.append(message.params.uri)
+
+    async with gate() as made, host(made, "legacy", message_handler=heard) as client:
+        assert client.server_capabilities.resources.subscribe
+        for uri in (CARD, HEALTH):
+            await client.subscribe_resource(uri)
+        for name in ("air", "bus"):
+            made.serve(name, made.forecast)
+            made.gateway.catalog.changed(name)
+        await until(lambda: told == [CARD, HEALTH])
+        await client.unsubscribe_resource(CARD)
+        made.leave("bus")
+        made.gateway.catalog.changed("bus")
+        await until(lambda: told == [CARD, HEALTH, HEALTH])
+        with pytest.raises(MCPError, match="busy: "):
+            await client.subscribe_resource("x" * 2000)
+
+
 async def test_one_agent_has_bare_names():
     async with gate(SkillFilter(agent="weather")) as made, host(made) as client:
         made.serve("bus", made.forecast)

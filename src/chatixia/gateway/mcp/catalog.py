@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
@@ -60,9 +60,11 @@ class OfferedSkill(msgspec.Struct, frozen=True):
 
 
 class MeshCatalog:
-    """Who is there and what they serve. ``on_change``: called when that has changed."""
+    """Who is there and what they serve. ``on_change``: hears of which agents that has changed."""
 
-    def __init__(self, mesh: Mesh, choice: SkillFilter, on_change: Callable[[], None]) -> None:
+    def __init__(
+        self, mesh: Mesh, choice: SkillFilter, on_change: Callable[[Collection[str]], None]
+    ) -> None:
         self._mesh, self._choice, self._on_change = mesh, choice, on_change
         self._records: dict[str, AgentRecord] = {}
         self._skills: dict[str, OfferedSkill] = {}
@@ -140,17 +142,19 @@ class MeshCatalog:
 
     def _take(self, records: Mapping[str, AgentRecord]) -> None:
         chosen = {name: one for name, one in sorted(records.items()) if self._is_chosen(one)}
-        if {name: _shape(one) for name, one in chosen.items()} == {
-            name: _shape(one) for name, one in self._records.items()
-        }:
-            self._records = chosen
+        before, self._records = self._records, chosen
+        changed = [
+            name
+            for name in before.keys() | chosen.keys()
+            if _shape(before.get(name)) != _shape(chosen.get(name))
+        ]
+        if not changed:
             return
-        self._records = chosen
         offered = (
             self._offered(one, info) for one in chosen.values() for info in self.skills_of(one)
         )
         self._skills = {one.name: one for one in sorted(offered, key=lambda one: one.name)}
-        self._on_change()
+        self._on_change(changed)
 
     def _is_chosen(self, record: AgentRecord) -> bool:
         if record.health != "active" or self._choice.agent not in ("", record.agent_id):
@@ -174,9 +178,13 @@ def _infos(record: AgentRecord) -> list[SkillInfo]:
     return record.skills or [SkillInfo(name) for name in record.capabilities.skills]
 
 
-def _shape(record: AgentRecord) -> tuple[Any, ...]:
-    """What of a record is to be seen by a host that lists."""
-    return record.description, record.skills, record.capabilities.skills
+def _shape(record: AgentRecord | None) -> tuple[Any, ...] | None:
+    """What of a record a host can see, but for the time of its last heartbeat."""
+    if record is None:
+        return None
+    skills = (record.skills, record.capabilities.skills)
+    about = (record.description, record.machine, record.trust, record.slots, record.registered_at)
+    return *skills, *about
 
 
 def object_schema(info: SkillInfo) -> dict[str, Any]:

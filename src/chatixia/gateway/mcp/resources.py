@@ -27,6 +27,11 @@ PARTS: Final[Mapping[str, str]] = {
 _JSON: Final = "application/json"
 
 
+def addresses_of(agent: str) -> list[str]:
+    """The resources of an agent that is there."""
+    return [f"{AGENTS}{agent}/{part}" for part in PARTS]
+
+
 class ResourceList:
     """The resources of the mesh for all callers."""
 

@@ -86,6 +86,8 @@ class McpGateway:
             on_list_resources=self._list_resources,
             on_list_resource_templates=self._list_templates,
             on_read_resource=self._read_resource,
+            on_subscribe_resource=self._subscribe,
+            on_unsubscribe_resource=self._unsubscribe,
             on_list_prompts=self._list_prompts,
             on_get_prompt=self._get_prompt,
             on_subscriptions_listen=self._listeners.listen,
@@ -131,6 +133,19 @@ class McpGateway:
         await self.catalog.ready(READY_S)
         return await _plain(self._resources.read(self._callers.name_of(ctx), params.uri))
 
+    async def _subscribe(self, ctx: Any, params: types.SubscribeRequestParams) -> types.EmptyResult:
+        try:
+            self._listeners.watch(ctx.session, params.uri)
+        except MeshError as error:
+            raise _refused(error) from None
+        return types.EmptyResult()
+
+    async def _unsubscribe(
+        self, ctx: Any, params: types.UnsubscribeRequestParams
+    ) -> types.EmptyResult:
+        self._listeners.leave(ctx.session, params.uri)
+        return types.EmptyResult()
+
     async def _list_prompts(self, ctx: Any, params: Any) -> types.ListPromptsResult:
         return self._prompts.page(await self._cursor(params))
 
@@ -152,10 +167,14 @@ async def _plain(work: Awaitable[T]) -> T:
     try:
         return await work
     except MeshError as error:
-        code = types.INVALID_PARAMS if isinstance(error, NotFound) else types.INTERNAL_ERROR
-        raise MCPError(code, f"{error.code}: {error.message}") from None
+        raise _refused(error) from None
     except MCPError:
         raise
     except Exception as error:  # noqa: BLE001 - a defect is one answer, not a traceback
         log.error("a request of a host broke: %s", type(error).__name__)
         raise MCPError(types.INTERNAL_ERROR, f"internal: {Internal().message}") from None
+
+
+def _refused(error: MeshError) -> MCPError:
+    code = types.INVALID_PARAMS if isinstance(error, NotFound) else types.INTERNAL_ERROR
+    return MCPError(code, f"{error.code}: {error.message}")

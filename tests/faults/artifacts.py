@@ -199,6 +199,12 @@ FAULTS: list[Fault] = [
         (f"{SOURCES}::test_a_file_of_the_same_size_that_took_its_place_is_seen",),
     ),
     Fault(
+        "artifact-alone",
+        "artifacts that go over one link at once do not stop each other",
+        {"chatixia.peer.artifacts.download:ArtifactDownloads._tell_all": always(None)},
+        (f"{DOWNLOAD}::test_as_many_as_may_be_come_side_by_side",),
+    ),
+    Fault(
         "artifact-unasked",
         "bytes move only when the receiver pulls",
         {"chatixia.core.transfer:Upload.room": unasked},

@@ -18,7 +18,8 @@ from chatixia.wire.base import KIB, MIB
 RECEIVE_BYTES: Final = 4 * MIB
 """Bytes of one artifact that came and that nobody has taken yet."""
 PULL_BYTES: Final = 32 * KIB
-"""A receiver says anew how far it is after this many bytes."""
+"""A receiver says anew how far it is after this many bytes, of one artifact or of all: fewer than
+the least window of a link, which all that go over it share."""
 
 
 class Upload(msgspec.Struct):
@@ -83,6 +84,11 @@ class Download(msgspec.Struct):
         """All bytes are here."""
         return self.received >= self.size
 
+    @property
+    def untold(self) -> int:
+        """Bytes that came and that the sender does not know of."""
+        return self.received - self.pulled
+
     def accept(self, offset: int, count: int) -> bool:
         """Whether the bytes are the next ones; others are of a path that is no more in use.
 
@@ -106,7 +112,7 @@ class Download(msgspec.Struct):
         """
         limit = min(self.size, self.taken + RECEIVE_BYTES)
         grown = limit - self.granted >= PULL_BYTES or limit == self.size > self.granted
-        moved = self.received - self.pulled
+        moved = self.untold
         if not (again or grown or moved >= PULL_BYTES or (moved and self.complete)):
             return None
         self.pulled, self.granted = self.received, max(self.granted, limit)

@@ -9,6 +9,7 @@ import random
 
 import pytest
 
+from chatixia.core.delay_window import LEAST
 from chatixia.errors import BadRequest, Overloaded, Unreachable
 from chatixia.peer.artifacts.download import (
     AGAIN_SECONDS,
@@ -30,6 +31,18 @@ async def test_all_bytes_come_and_nothing_stays():
     assert await task == data
     await pair.pump()
     assert pair.a.transfers.idle and pair.b.transfers.idle
+
+
+async def test_as_many_as_may_be_come_side_by_side():
+    """Over the least window: what each may have untold would fill it many times."""
+    pair = Pair()
+    given = [os.urandom(200_000) for _ in range(MAX_DOWNLOADS)]
+    pair.a.transfers.uploads.window.size = LEAST
+    tasks = [asyncio.ensure_future(whole(await pair.lend(data))) for data in given]
+    await asyncio.sleep(0)
+    await pair.pump()
+    assert all(task.done() for task in tasks)
+    assert [task.result() for task in tasks] == given
 
 
 async def test_it_goes_on_from_an_offset():

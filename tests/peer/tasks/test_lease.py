@@ -1,5 +1,8 @@
 """A task in hand, and what is remembered of those that were lost."""
 
+import gc
+import weakref
+
 import msgspec
 import pytest
 
@@ -53,6 +56,19 @@ def test_the_first_answer_counts_and_is_told_under_the_present_fence():
     lease.fence = "0.3"
     name, said = made.report()
     assert (name, said.fence, bytes(said.result.plain)) == ("tasks.complete", "0.3", b"1")
+
+
+def test_what_was_answered_is_freed_without_a_collection():
+    """With what its task holds: a worker under load made a collection for each few hundred."""
+    desk, lease, made = responder()
+    made.reply(b"1")
+    left = weakref.ref(made)
+    gc.disable()
+    try:
+        del made
+        assert left() is None
+    finally:
+        gc.enable()
 
 
 def test_without_an_answer_it_was_cancelled():

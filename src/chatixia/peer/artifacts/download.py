@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from msgspec import Struct, field
 
-from chatixia.core.transfer import Download
+from chatixia.core.transfer import PULL_BYTES, Download
 from chatixia.errors import MeshError, Overloaded, Unreachable
 from chatixia.wire.artifacts import CHUNK, PULL, STOP, ArtifactFrame, ArtifactInfo, write
 
@@ -144,6 +144,17 @@ class ArtifactDownloads:
             frame = ArtifactFrame(PULL, download.transfer, *pull, download.info.id)
             self._link.respond(write(frame))
 
+    def _tell_all(self) -> None:
+        """All share the sender's window: what none of them alone need tell yet fills it together,
+        and then nothing of any would come."""
+        if (
+            len(self._active) > 1
+            and sum(d.state.untold for d in self._active.values()) >= PULL_BYTES
+        ):
+            for download in self._active.values():
+                if download.state.untold:
+                    self._tell(download, again=True)
+
     async def _news(self, download: ActiveDownload) -> None:
         """Wait for something, and see to it that something comes."""
         download.waiter = waiter = asyncio.get_running_loop().create_future()
@@ -181,6 +192,7 @@ class ArtifactDownloads:
         if download.take(frame.offset, frame.data):
             download.received_at = now
             self._tell(download)
+            self._tell_all()
             download.wake()
         elif download.early and not gap:
             download.wake()  # it waits for less time from now on

@@ -24,4 +24,4 @@ async def inline(sources: Sequence[ArtifactSource]) -> tuple[ArtifactInfo, ...]:
 
 def feeds(table: tuple[ArtifactInfo, ...]) -> tuple[ArtifactFeed, ...]:
     """The artifacts of a table whose bytes are in it."""
-    return tuple(InlineFeed(info) for info in table)
+    return tuple(InlineFeed(info) for info in table) if table else ()

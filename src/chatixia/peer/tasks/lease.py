@@ -80,7 +80,9 @@ class QueueResponder:
         spawn: Callable[[Coroutine[Any, Any, Any]], object],
     ) -> None:
         self._lease, self._registry, self._spawn = lease, registry, spawn
-        self._steps = ProgressPacer(world, timers, self._step)
+        self._world, self._timers = world, timers
+        self._steps: ProgressPacer | None = None
+        """Made with the first step: it refers back to this, and few tasks report any."""
         self.result: bytes | None = None
         self.error: MeshError | None = None
         self._n = 0
@@ -92,7 +94,7 @@ class QueueResponder:
 
     def reply(self, result: bytes, table: tuple[ArtifactInfo, ...] = ()) -> None:
         """End with JSON bytes, those of its artifacts inside. Raises TooLarge."""
-        self._steps.end()
+        self._end_steps()
         if not self.answered:
             self.result = pack(result, table)
 
@@ -102,7 +104,7 @@ class QueueResponder:
 
     def fail(self, error: MeshError) -> None:
         """End with an error."""
-        self._steps.end()
+        self._end_steps()
         if not self.answered:
             self.error = error
 
@@ -119,8 +121,15 @@ class QueueResponder:
 
     def progress(self, fraction: float, note: str) -> None:
         """Report progress, at most five times a second."""
-        if not (self.answered or self._lease.lost):
-            self._steps.step(fraction, note)
+        if self.answered or self._lease.lost:
+            return
+        if self._steps is None:
+            self._steps = ProgressPacer(self._world, self._timers, self._step)
+        self._steps.step(fraction, note)
+
+    def _end_steps(self) -> None:
+        if self._steps is not None:
+            self._steps.end()
 
     def _step(self, fraction: float, note: str) -> None:
         lease = self._lease

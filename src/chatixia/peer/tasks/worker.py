@@ -140,7 +140,7 @@ class QueueWorker:
         fits = not task.skill or task.skill in self._skills or task.target_agent_id == self.me
         # The registry deals the next task out with the commit of a report, so its push may come
         # before the report's answer: that slot is free. So is that of one that is being stopped.
-        busy = sum(not lease.reporting for lease in self.leases.in_hand.values())
+        busy = len([one for one in self.leases.in_hand.values() if not one.reporting])
         waiting = len(self.leases.in_hand) - busy + len(self.leases.ending)
         full = busy >= self._slots or waiting >= self._slots + UNREPORTED
         return fits and not full and self._reports.waiting < UNREPORTED_BYTES

@@ -177,15 +177,13 @@ class Roster:
 
         Never waits; False if there is none or it is full.
         """
-        sent = False
-        for socket in self._of(peer):
-            if not epoch or socket.epoch == epoch:
-                sent = socket.send(message) or sent
+        socket, sent = self._peers.get(peer), False
+        if socket is not None and epoch in ("", socket.epoch):
+            sent = socket.send(message)
+        for browser in tuple(self._people.get(peer, ())):
+            if epoch in ("", browser.epoch):
+                sent = browser.send(message) or sent
         return sent
-
-    def _of(self, peer: str) -> list[Socket]:
-        socket = self._peers.get(peer)
-        return ([socket] if socket else []) + list(self._people.get(peer, ()))
 
     def online(self, agent: str) -> bool:
         """Whether the id has a live login."""

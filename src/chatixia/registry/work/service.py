@@ -222,7 +222,8 @@ class TaskService:
         checks.submit(principal, request)
         payload = checks.plain_payload(bytes(request.payload))
         await self._know(principal.ns, request.target_agent_id)
-        if any(self.is_removed(principal.ns, id_) for id_ in (principal.id, principal.machine)):
+        ns, removed = principal.ns, self.is_removed
+        if removed(ns, principal.id) or removed(ns, principal.machine):
             # Meanwhile; nothing awaits from here to the writer's queue.
             raise Revoked(agent=principal.id)
         new = not (request.id or request.key)

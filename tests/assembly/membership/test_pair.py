@@ -24,6 +24,8 @@ from chatixia.errors import (
     Unprocessable,
     WrongMesh,
 )
+from chatixia.store.control.pairing import WRONG
+from chatixia.store.control.trust import note_failure
 from chatixia.testing.registry import RegistryHarness
 
 
@@ -178,7 +180,7 @@ async def test_a_machine_that_is_in_a_mesh_keeps_it(registry: RegistryHarness):
 async def test_while_codes_rest_it_says_until_when(registry: RegistryHarness, tmp_path: Path):
     store = registry.running.store
     for _ in range(20):
-        await store.logins.note_failure("code")
+        await store.access.write(note_failure, WRONG, 300.0)
     made = await code(registry)
     with pytest.raises(Overloaded, match=r"rest until \d\d:\d\d, .*; join strings work\.$"):
         await Pairing(registry, tmp_path / "pi", made).profile()

@@ -7,8 +7,11 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from chatixia.errors import DiskFull
+from chatixia.store.control.audit import AuditEntry
+from chatixia.store.control.tx import Transaction
 from chatixia.testing.registry import RegistryHarness
-from chatixia.wire.audit import AuditQuery
+from chatixia.wire.audit import AuditLine, AuditQuery
 from chatixia.wire.people import PersonRef, PersonRole
 from tests.registry.browsers import Browser, as_owner, browser_of, redeem
 from tests.registry.doors import http_call, person
@@ -47,6 +50,24 @@ async def test_an_account_on_the_list_logs_in_and_is_a_person(served: RegistryHa
     assert (await opened.call("GET", "/api/session")).json["method"] == "provider"
     log = await served.running.service.audit.page(person(), AuditQuery(act="login.provider"))
     assert [(line.actor, line.origin) for line in log.lines] == [("hub~anna", "127.0.0.1")]
+
+
+async def test_without_its_line_there_is_no_link(
+    served: RegistryHarness, monkeypatch: pytest.MonkeyPatch
+):
+    def full(tx: Transaction, entry: AuditEntry) -> AuditLine:
+        raise DiskFull
+
+    browser = Traveller(served)
+    await browser.leave()
+    url = await browser.consent()
+    monkeypatch.setattr("chatixia.store.control.audit.append", full)
+    page = await browser.back(url)
+    assert (page.status, link_in(page)) == (DiskFull.status, "")
+    links = await served.running.store.access.run(
+        lambda db: db.execute("SELECT count(*) FROM logins").fetchone()
+    )
+    assert links == (0,)
 
 
 async def test_an_admins_word_holds_at_the_next_login(served: RegistryHarness):

@@ -3,7 +3,7 @@
 import pytest
 
 from chatixia.errors import CursorExpired, NotFound, WireError
-from chatixia.store.control import repeats, sweep
+from chatixia.store.control import repeats, sweep, trust
 
 from .kit import ALICE, BOB, CAROL, Ledger, seat
 
@@ -199,7 +199,7 @@ async def test_an_ended_task_goes_after_its_time_with_all_that_is_its(ledger: Le
 async def test_tidying_drops_what_is_over(ledger: Ledger):
     store = ledger.store
     await store.people.put_link(b"d" * 32, "hub~anna", 600.0)
-    await store.logins.note_failure("join")
+    await store.access.write(trust.note_failure, "join", 300.0)
     await store.events.put("agent", "bob", "joined")
     await store.members.next_epoch("default", "pi~aaaaaa", "a" * 16)
     await store.members.next_epoch("default", "bob", "a" * 16)

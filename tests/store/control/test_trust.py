@@ -187,7 +187,7 @@ async def test_a_restored_backup_hears_of_revocations_again(tmp_path: Path):
     assert (tmp_path / "revocations.jsonl").stat().st_mode & 0o777 == 0o600
 
 
-# --- keys, logins
+# --- keys
 
 
 async def test_keys_are_found_by_hash_until_they_end(ledger: Ledger):
@@ -224,11 +224,13 @@ async def test_failures_are_counted_in_a_window_and_bounded(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(trust, "MAX_FAILURES", 3)
-    assert [await ledger.store.logins.note_failure("join") for _ in range(5)] == [1, 2, 3, 4, 4]
-    assert await ledger.store.logins.failures("join") == 3
-    assert await ledger.store.logins.failures("login") == 0
+    write = ledger.store.access.write
+    noted = [await write(trust.note_failure, "join", 300.0) for _ in range(5)]
+    assert noted == [1, 2, 3, 4, 4]
+    assert await write(trust.failures, "join", 300.0) == 3
+    assert await write(trust.failures, "code", 300.0) == 0
     ledger.world.advance(301)
-    assert await ledger.store.logins.failures("join") == 0
+    assert await write(trust.failures, "join", 300.0) == 0
 
 
 async def test_a_reusable_invitation_lets_in_as_many_as_its_owner_said(ledger: Ledger):

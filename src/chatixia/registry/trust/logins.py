@@ -10,15 +10,13 @@ import hmac
 from collections.abc import Mapping
 from typing import Final
 
-from msgspec.structs import replace
-
 from chatixia.core.ports import Principal
 from chatixia.core.provider import Account, ProviderSettings, admitted
 from chatixia.errors import Unauthorized
 from chatixia.ids import PERSON, AgentId, person_id
 from chatixia.registry.call import BrowserLogin, Handler, Listener, RequestContext
 from chatixia.registry.limits import RateLimits
-from chatixia.store.control.audit import AuditEntry, concerns
+from chatixia.store.control.audit import AuditEntry, acting, concerns
 from chatixia.store.control.rows import SessionRow
 from chatixia.store.control.store import Store
 from chatixia.wire.people import LoginMethods, PasswordLogin
@@ -135,12 +133,11 @@ class Logins:
         entry = admitted(account, self._provider.allow)
         wanted = person_id(entry.person)
         subject = f"{self._provider.issuer}|{account.subject}"
-        origin = call.ip or call.address
-        act = AuditEntry(wanted, "person", "login.provider", wanted, origin)
         person = await self._store.people.subject(subject, wanted, entry.role)
         secret = b64(self._world.token(24))
-        await self._store.people.put_link(digest(secret), person, BACK_SECONDS, "provider")
-        await self._audit.record(replace(act, actor=person, target=person))
+        act = AuditEntry(person, "person", "login.provider", person, call.ip or call.address)
+        with acting(act):
+            await self._store.people.put_link(digest(secret), person, BACK_SECONDS, "provider")
         return secret
 
     async def open(self, call: RequestContext, person: str, method: str) -> Session:

@@ -53,6 +53,10 @@ class StoreAccess:
             listener(line)
         return result
 
+    async def put(self, name: str, params: dict[str, Any]) -> None:
+        """The statement ``name`` alone, as :meth:`write` does."""
+        await self.write(lambda tx: tx.run(name, params))
+
     def writes_for(self, holder: str) -> bool:
         """Whether something of ``holder`` waits for the writer or is being written."""
         return self._writer.has(holder)

@@ -43,7 +43,7 @@ class AuditStore:
         """Record other settings, with the line that says so."""
         params = {"key": SETTINGS, "value": msgspec.json.encode(values)}
         with acting(entry):
-            await self._access.write(lambda tx: tx.run("set_meta", params) and None)
+            await self._access.put("set_meta", params)
 
     async def page(self, query: AuditQuery) -> AuditPage:
         """Lines as ``query`` says, with the marks of the newest line and of the last dropped

@@ -99,6 +99,4 @@ class PeopleStore:
         if len(self._touched) >= people.MOST_SESSIONS:
             self._touched.clear()
         self._touched[row.id] = now
-        await self._access.write(
-            lambda tx: tx.run("touch_session", {"id": row.id, "now": now}) and None
-        )
+        await self._access.put("touch_session", {"id": row.id, "now": now})

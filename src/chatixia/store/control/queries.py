@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from .rows import PairingRow
+from .rows import PairingRow, SessionRow
 from .task_rows import StoredTask
 
 FOLDER: Final = Path(__file__).parent / "sql"
@@ -16,6 +16,8 @@ ROW: Final = StoredTask.__struct_fields__
 NEW: Final = (*ROW[1:], "same", "payload")
 """Those of a new task, which has no number yet: ``{new}``, and ``{marks}`` for their values."""
 
+SESSION: Final = SessionRow.__struct_fields__
+"""Those of a browser session; ``{session}``, with the role that its person has now."""
 ENDED: Final = "state = 'completed' OR state = 'failed' OR state = 'canceled' OR state = 'rejected'"
 """As the partial indexes say it, word for word, or SQLite does not use them."""
 WORDS: Final = {
@@ -24,6 +26,7 @@ WORDS: Final = {
     "{marks}": ", ".join("?" * len(NEW)),
     "{ended}": f"({ENDED})",
     "{pairing}": ", ".join(PairingRow.__struct_fields__),
+    "{session}": ", ".join("p.role" if name == "role" else f"s.{name}" for name in SESSION),
 }
 
 

@@ -21,7 +21,7 @@ from .people_store import PeopleStore
 from .resources import StoreResources, open_resources
 from .task_rows import Notice
 from .task_store import TaskStore
-from .trust_store import InvitationStore, KeyStore, LoginStore, MemberStore, RevocationStore
+from .trust_store import InvitationStore, KeyStore, MemberStore, RevocationStore
 from .upkeep import StoreUpkeep
 from .writer import end_process
 
@@ -47,8 +47,7 @@ class Store:
         self.audit = AuditStore(access)
         self.upkeep = StoreUpkeep(access, memory, world, self.audit)
         self.members, self.invitations = MemberStore(access), InvitationStore(access)
-        self.keys, self.logins = KeyStore(access), LoginStore(access)
-        self.pairings = PairingStore(access)
+        self.keys, self.pairings = KeyStore(access), PairingStore(access)
         self.people = PeopleStore(access)
         self.revocations, self.events = RevocationStore(access, file), EventStore(access)
         self._listeners: list[Callable[[list[Notice]], None]] = []

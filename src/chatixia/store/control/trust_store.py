@@ -144,7 +144,7 @@ class KeyStore:
         if len(self._touched) > 10_000:
             self._touched.clear()
         self._touched[id] = now
-        await self._access.write(lambda tx: tx.run("touch_key", {"id": id, "now": tx.now}) and None)
+        await self._access.put("touch_key", {"id": id, "now": now})
 
 
 class RevocationStore:
@@ -163,7 +163,7 @@ class RevocationStore:
     async def confirm(self, statement: Signed) -> None:
         """Keep the owner's newest confirmation of the list, in the place of the one before."""
         row = {"key": CONFIRMATION, "value": msgspec.json.encode(statement).decode()}
-        await self._access.write(lambda tx: tx.run("set_meta", row) and None)
+        await self._access.put("set_meta", row)
 
     async def confirmation(self) -> Signed | None:
         """What :meth:`confirm` kept last."""
@@ -175,19 +175,3 @@ class RevocationStore:
         params = {"after": version, "limit": min(limit, 1024)}
         rows = await self._access.read("revocations", params)
         return [RevocationRow(*row) for row in rows]
-
-
-class LoginStore:
-    """What failed at a door."""
-
-    def __init__(self, access: StoreAccess) -> None:
-        self._access = access
-
-    async def note_failure(self, kind: str, window: float = 300.0) -> int:
-        """Count a failed redemption or login; returns how many stand in the last ``window`` s."""
-        return int(await self._access.write(trust.note_failure, kind, window))
-
-    async def failures(self, kind: str, window: float = 300.0) -> int:
-        """How many failures of ``kind`` stand in the last ``window`` seconds."""
-        params = {"kind": kind, "since": self._access.now() - window}
-        return int((await self._access.first("failures", params))[0])

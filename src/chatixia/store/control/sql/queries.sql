@@ -291,14 +291,14 @@ INSERT INTO sessions (digest, person, role, ns, expires, id, page, method, creat
   origin, browser) VALUES (:digest, :person, :role, :ns, :expires, :id, :page, :method, :created,
   :last_used, :origin, :browser)
 -- name: session
-SELECT s.digest, s.person, p.role, s.ns, s.expires, s.id, s.page, s.method, s.created, s.last_used,
-  s.origin, s.browser FROM sessions s JOIN people p ON p.id = s.person WHERE s.digest = :digest AND s.expires > :now
+SELECT {session} FROM sessions s JOIN people p ON p.id = s.person
+WHERE s.digest = :digest AND s.expires > :now
 -- name: sessions
-SELECT s.digest, s.person, p.role, s.ns, s.expires, s.id, s.page, s.method, s.created, s.last_used,
-  s.origin, s.browser FROM sessions s JOIN people p ON p.id = s.person WHERE s.id > :after AND s.expires > :now ORDER BY s.id LIMIT :limit
+SELECT {session} FROM sessions s JOIN people p ON p.id = s.person
+WHERE s.id > :after AND s.expires > :now ORDER BY s.id LIMIT :limit
 -- name: sessions_of
-SELECT s.digest, s.person, p.role, s.ns, s.expires, s.id, s.page, s.method, s.created, s.last_used,
-  s.origin, s.browser FROM sessions s JOIN people p ON p.id = s.person WHERE s.person = :person AND s.id > :after AND s.expires > :now ORDER BY s.id LIMIT :limit
+SELECT {session} FROM sessions s JOIN people p ON p.id = s.person
+WHERE s.person = :person AND s.id > :after AND s.expires > :now ORDER BY s.id LIMIT :limit
 -- name: touch_session
 UPDATE sessions SET last_used = :now WHERE id = :id
 -- name: end_session

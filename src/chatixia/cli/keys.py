@@ -13,7 +13,7 @@ from .common import Console, Noun, common
 if TYPE_CHECKING:
     import msgspec
 
-    from chatixia.wire.registry import KeyInfo, Keys
+    from chatixia.wire.registry import KeyInfo
 
 HEADS = ("id", "name", "made", "used", "ends", "state")
 DAY = 86_400
@@ -78,18 +78,12 @@ def revoke(console: Console, key: str) -> None:
 
 def every(console: Console) -> list[KeyInfo]:
     """All keys, newest first."""
+    from chatixia.assembly.profile.profile import Profile
+    from chatixia.assembly.remote.rest import RegistryClient
     from chatixia.wire.registry import KeysQuery
 
-    def page(cursor: str) -> Keys:
-        reply: Keys = ask(console, "keys.list", lambda now: KeysQuery(cursor))
-        return reply
-
-    now = page("")
-    infos = list(now.keys)
-    while now.next:
-        now = page(now.next)
-        infos += now.keys
-    return infos
+    with RegistryClient.owner(Profile.open(console.mesh)) as rest:
+        return rest.every("keys.list", KeysQuery(), "keys")
 
 
 def resolved(key: str, infos: Sequence[KeyInfo]) -> str:

@@ -35,12 +35,7 @@ class PeopleClient:
 
     def every(self) -> list[PersonInfo]:
         """All people, in order of id."""
-        page = self._rest.call("people.list", PeopleQuery())
-        people = list(page.people)
-        while page.next:
-            page = self._rest.call("people.list", PeopleQuery(page.next))
-            people += page.people
-        return people
+        return self._rest.every("people.list", PeopleQuery(), "people")
 
     def add(self, name: str, role: Role) -> PersonLink:
         """A new person."""
@@ -63,11 +58,7 @@ class PeopleClient:
     def sessions(self, name: str = "") -> list[SessionInfo]:
         """Browser sessions, of one person or of all, the last used first."""
         query = SessionsQuery(full(name) if name else "")
-        page = self._rest.call("sessions.list", query)
-        sessions = list(page.sessions)
-        while page.next:
-            page = self._rest.call("sessions.list", SessionsQuery(query.person, page.next))
-            sessions += page.sessions
+        sessions: list[SessionInfo] = self._rest.every("sessions.list", query, "sessions")
         return sorted(sessions, key=lambda one: -one.last_used)
 
     def end(self, session: str) -> None:

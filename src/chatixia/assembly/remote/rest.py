@@ -72,6 +72,15 @@ class RegistryClient:
         RegistryUnreachable when no address answers."""
         return self.connect().call(name, request, self._token)
 
+    def every(self, name: str, query: Any, items: str) -> list[Any]:
+        """All that a paged verb lists, page by page: the replies' ``items``. Raises as ``call``."""
+        page = self.call(name, query)
+        every = list(getattr(page, items))
+        while page.next:
+            page = self.call(name, msgspec.structs.replace(query, cursor=page.next))
+            every += getattr(page, items)
+        return every
+
     def connect(self) -> PinnedConnection:
         """Find the registry, have it prove itself and tell the time, and log in; once."""
         if self._line is None:

@@ -5,8 +5,8 @@ So ``chatixia --help`` costs click and this table alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, NamedTuple
+from importlib import import_module
+from typing import Final
 
 import click
 
@@ -14,249 +14,56 @@ from chatixia import __version__
 
 from . import output
 
-
-def _up() -> click.Command:
-    from .up import up
-
-    return up
-
-
-def _join() -> click.Command:
-    from .join import join
-
-    return join
-
-
-def _leave() -> click.Command:
-    from .leave import leave
-
-    return leave
-
-
-def _init() -> click.Command:
-    from .init import init
-
-    return init
-
-
-def _run() -> click.Command:
-    from .run import run
-
-    return run
-
-
-def _sidecar() -> click.Command:
-    from .sidecar import sidecar
-
-    return sidecar
-
-
-def _stubs() -> click.Command:
-    from .stubs import stubs
-
-    return stubs
-
-
-def _mcp() -> click.Command:
-    from .mcp import mcp
-
-    return mcp
-
-
-def _agents() -> click.Command:
-    from .agents import agents
-
-    return agents
-
-
-def _call() -> click.Command:
-    from .call import call
-
-    return call
-
-
-def _ask() -> click.Command:
-    from .ask import ask
-
-    return ask
-
-
-def _chat() -> click.Command:
-    from .chat import chat
-
-    return chat
-
-
-def _ping() -> click.Command:
-    from .ping import ping
-
-    return ping
-
-
-def _tasks() -> click.Command:
-    from .tasks import tasks
-
-    return tasks
-
-
-def _memory() -> click.Command:
-    from .memory import memory
-
-    return memory
-
-
-def _status() -> click.Command:
-    from .status import status
-
-    return status
-
-
-def _hub() -> click.Command:
-    from .hub import hub
-
-    return hub
-
-
-def _invite() -> click.Command:
-    from .invite import invite
-
-    return invite
-
-
-def _pair() -> click.Command:
-    from .pair import pair
-
-    return pair
-
-
-def _pending() -> click.Command:
-    from .pending import pending
-
-    return pending
-
-
-def _approve() -> click.Command:
-    from .approve import approve
-
-    return approve
-
-
-def _reject() -> click.Command:
-    from .reject import reject
-
-    return reject
-
-
-def _registry() -> click.Command:
-    from .registry import registry
-
-    return registry
-
-
-def _revoke() -> click.Command:
-    from .revoke import revoke
-
-    return revoke
-
-
-def _keys() -> click.Command:
-    from .keys import keys
-
-    return keys
-
-
-def _people() -> click.Command:
-    from .people import people
-
-    return people
-
-
-def _audit() -> click.Command:
-    from .audit import audit
-
-    return audit
-
-
-def _validate() -> click.Command:
-    from .validate import validate
-
-    return validate
-
-
-def _config() -> click.Command:
-    from .config import config
-
-    return config
-
-
-def _schema() -> click.Command:
-    from .schema import schema
-
-    return schema
-
-
-def _doctor() -> click.Command:
-    from .doctor import doctor
-
-    return doctor
-
-
-def _completion() -> click.Command:
-    from .completion import completion
-
-    return completion
-
-
-class Entry(NamedTuple):
-    """A command's loader and the line that ``--help`` shows without loading it."""
-
-    load: Callable[[], click.Command]
-    line: str
-
-
-SECTIONS: Final[dict[str, dict[str, Entry]]] = {
+SECTIONS: Final[dict[str, dict[str, str]]] = {
     "Everyday": {
-        "up": Entry(_up, "Start the registry and the hub on this machine"),
-        "join": Entry(_join, "Join a mesh with an invitation"),
-        "pair": Entry(_pair, "Ask to join a mesh with a six-digit code"),
-        "leave": Entry(_leave, "Take this machine out of its mesh"),
-        "init": Entry(_init, "Write a new agent's folder"),
-        "run": Entry(_run, "Run an agent: a folder, a file or module:attribute"),
-        "agents": Entry(_agents, "List the agents and what they can do"),
-        "call": Entry(_call, "Call a skill of an agent"),
-        "ask": Entry(_ask, "Ask an agent something in plain language"),
-        "chat": Entry(_chat, "Talk with an agent, line by line"),
-        "ping": Entry(_ping, "Measure the round trip to an agent"),
-        "tasks": Entry(_tasks, "List, show, submit, retry and cancel queued work"),
-        "memory": Entry(_memory, "Show, export and forget an agent's conversations"),
-        "status": Entry(_status, "Show a summary of the mesh"),
-        "hub": Entry(_hub, "Open the hub in a browser, already logged in"),
+        "up": "Start the registry and the hub on this machine",
+        "join": "Join a mesh with an invitation",
+        "pair": "Ask to join a mesh with a six-digit code",
+        "leave": "Take this machine out of its mesh",
+        "init": "Write a new agent's folder",
+        "run": "Run an agent: a folder, a file or module:attribute",
+        "agents": "List the agents and what they can do",
+        "call": "Call a skill of an agent",
+        "ask": "Ask an agent something in plain language",
+        "chat": "Talk with an agent, line by line",
+        "ping": "Measure the round trip to an agent",
+        "tasks": "List, show, submit, retry and cancel queued work",
+        "memory": "Show, export and forget an agent's conversations",
+        "status": "Show a summary of the mesh",
+        "hub": "Open the hub in a browser, already logged in",
     },
     "Owner": {
-        "invite": Entry(_invite, "Invite a machine"),
-        "pending": Entry(_pending, "List the machines that ask to join with a code"),
-        "approve": Entry(_approve, "Let such a machine in"),
-        "reject": Entry(_reject, "Turn such a machine away"),
-        "revoke": Entry(_revoke, "Remove an agent or a machine from the mesh"),
-        "registry": Entry(_registry, "Confirm the revocation list"),
-        "keys": Entry(_keys, "Manage API keys, for clients without a key pair"),
-        "people": Entry(_people, "Manage the people of the hub and what they may do"),
-        "audit": Entry(_audit, "Show who did what, when and from where"),
+        "invite": "Invite a machine",
+        "pending": "List the machines that ask to join with a code",
+        "approve": "Let such a machine in",
+        "reject": "Turn such a machine away",
+        "revoke": "Remove an agent or a machine from the mesh",
+        "registry": "Confirm the revocation list",
+        "keys": "Manage API keys, for clients without a key pair",
+        "people": "Manage the people of the hub and what they may do",
+        "audit": "Show who did what, when and from where",
     },
     "Doors": {
-        "sidecar": Entry(_sidecar, "Run the peer of a program in any language"),
-        "stubs": Entry(_stubs, "Write an agent's skills as typed classes"),
-        "mcp": Entry(_mcp, "Show the mesh's skills as tools to an MCP host"),
+        "sidecar": "Run the peer of a program in any language",
+        "stubs": "Write an agent's skills as typed classes",
+        "mcp": "Show the mesh's skills as tools to an MCP host",
     },
     "Setting up": {
-        "validate": Entry(_validate, "Check an agent's files"),
-        "config": Entry(_config, "Show each setting in force and where it came from"),
-        "schema": Entry(_schema, "Print the JSON Schema of agent.yaml or registry.yaml"),
-        "doctor": Entry(_doctor, "Check registry, network and machine, with the cures"),
-        "completion": Entry(_completion, "Print a shell's completion script"),
+        "validate": "Check an agent's files",
+        "config": "Show each setting in force and where it came from",
+        "schema": "Print the JSON Schema of agent.yaml or registry.yaml",
+        "doctor": "Check registry, network and machine, with the cures",
+        "completion": "Print a shell's completion script",
     },
 }
-COMMANDS: Final = {name: entry for part in SECTIONS.values() for name, entry in part.items()}
+"""Section -> command -> the line that ``--help`` shows without loading it."""
+COMMANDS: Final = {name: line for part in SECTIONS.values() for name, line in part.items()}
+
+
+def load(name: str) -> click.Command:
+    """The command ``name``: what is called so in the file that is called so."""
+    command: click.Command = getattr(import_module(f".{name}", __package__), name)
+    return command
 
 
 class LazyGroup(click.Group):
@@ -268,8 +75,7 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Load the command; None if there is none."""
-        entry = COMMANDS.get(cmd_name)
-        return entry.load() if entry else None
+        return load(cmd_name) if cmd_name in COMMANDS else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -284,7 +90,7 @@ class LazyGroup(click.Group):
         """The commands by section, from the table alone."""
         for title, part in SECTIONS.items():
             with formatter.section(title):
-                formatter.write_dl([(name, entry.line) for name, entry in part.items()])
+                formatter.write_dl(list(part.items()))
 
 
 @click.group(

@@ -272,9 +272,9 @@ RULES = [
     Rule(
         "requests to other hosts",
         "nobody but the named is asked anything, and each place that asks is known",
-        only_in("httpx2 authlib", "agent.model.library", "registry.trust.provider", "gateway"),
+        only_in("httpx2 authlib", "agent.model.library", "registry.people.provider", "gateway"),
         ("registry.web.provider", "import httpx2"),
-        ("registry.trust.provider", "def f():\n    import authlib.oauth2"),
+        ("registry.people.provider", "def f():\n    import authlib.oauth2"),
     ),
     Rule(
         "outside protocols",

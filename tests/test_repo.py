@@ -153,7 +153,7 @@ OPTIONAL = {
     "agent/model/library/anthropic.py": "anthropic",
     "agent/model/library/": "model",
     "gateway/mcp/": "mcp",
-    "registry/trust/provider.py": "oidc",
+    "registry/people/provider.py": "oidc",
 }
 """The files, and whole folders, that may need an extra, and which."""
 THERE = {"client/artifact.py": {"pydantic_core"}}

@@ -14,7 +14,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from chatixia.registry.trust.passwords import Passwords
+from chatixia.registry.people.passwords import Passwords
 from chatixia.store.control.audit import AuditEntry
 from chatixia.store.control.rows import PairingRow, PairingState, SessionRow
 from chatixia.store.control.store import Store

@@ -70,7 +70,7 @@ FAULTS = [
         {"chatixia.store.control.access:StoreAccess.write": afterwards},
         (
             f"{STORE}::test_a_line_stands_with_the_first_write_of_its_act_and_with_no_other",
-            "tests/registry/trust/test_audit.py::test_joining_keys_and_revocations_are_lines",
+            "tests/registry/test_audit.py::test_joining_keys_and_revocations_are_lines",
         ),
     ),
     Fault(
@@ -79,7 +79,7 @@ FAULTS = [
         {"chatixia.registry.verbs:entry_of": always(None)},
         (
             "tests/registry/test_verbs.py::test_an_act_that_writes_nothing_is_recorded_by_itself_and_a_refused_one_is_not",
-            "tests/registry/trust/test_audit.py::test_joining_keys_and_revocations_are_lines",
+            "tests/registry/test_audit.py::test_joining_keys_and_revocations_are_lines",
             "tests/cli/test_audit.py::test_what_was_done_is_shown",
         ),
     ),

@@ -9,8 +9,8 @@ from typing import Any
 
 from .breaks import Fault, always
 
-LOGINS = "tests/registry/trust/test_logins.py"
-PEOPLE = "tests/registry/trust/test_people.py"
+LOGINS = "tests/registry/people/test_logins.py"
+PEOPLE = "tests/registry/people/test_people.py"
 ROLES = "tests/registry/test_roles.py"
 PROVIDER = "tests/registry/web/test_provider.py"
 HUB = "tests/acceptance/test_hub.py"
@@ -103,7 +103,7 @@ FAULTS = [
     Fault(
         "provider-answer-replayed",
         "an identity provider's answer counts once, for the browser that began the login",
-        {"chatixia.registry.trust.provider:IdentityProvider._take": any_browser},
+        {"chatixia.registry.people.provider:IdentityProvider._take": any_browser},
         (
             f"{PROVIDER}::test_an_answer_belongs_to_the_browser_that_asked",
             f"{PROVIDER}::test_an_answer_that_was_changed_is_none[changed0]",
@@ -112,19 +112,19 @@ FAULTS = [
     Fault(
         "provider-logins-pushed-out",
         "strangers' logins at the identity provider push out nobody else's",
-        {"chatixia.registry.trust.provider:IdentityProvider._forget_one": oldest_of_all},
-        ("tests/registry/trust/test_provider.py::test_a_strangers_logins_push_out_its_own_alone",),
+        {"chatixia.registry.people.provider:IdentityProvider._forget_one": oldest_of_all},
+        ("tests/registry/people/test_provider.py::test_a_strangers_logins_push_out_its_own_alone",),
     ),
     Fault(
         "provider-token-unsigned",
         "only the provider's own key says who has logged in",
-        {"chatixia.registry.trust.provider:proved_claims": unsigned},
-        ("tests/registry/trust/test_provider.py::test_a_token_of_another_key_proves_nothing",),
+        {"chatixia.registry.people.provider:proved_claims": unsigned},
+        ("tests/registry/people/test_provider.py::test_a_token_of_another_key_proves_nothing",),
     ),
     Fault(
         "provider-admits-anybody",
         "only accounts on the list come in",
-        {"chatixia.registry.trust.logins:admitted": anybody},
+        {"chatixia.registry.people.logins:admitted": anybody},
         (f"{PROVIDER}::test_whoever_is_not_on_the_list_is_not_let_in",),
     ),
     Fault(
@@ -158,31 +158,31 @@ FAULTS = [
     Fault(
         "cookie-of-any-port",
         "another port of loopback that is sent the cookie gets nowhere with it",
-        {"chatixia.registry.trust.logins:Logins.principal": cookie_alone},
+        {"chatixia.registry.people.logins:Logins.principal": cookie_alone},
         (f"{LOGINS}::test_another_port_of_loopback_that_is_sent_the_cookie_gets_nowhere",),
     ),
     Fault(
         "session-fixed",
         "a login ends the session that the browser came with",
-        {"chatixia.registry.trust.logins:Logins._opened": fixed},
+        {"chatixia.registry.people.logins:Logins._opened": fixed},
         (f"{LOGINS}::test_a_login_makes_new_secrets_and_ends_what_the_browser_had",),
     ),
     Fault(
         "guesses-unthrottled",
         "passwords are not guessed",
-        {"chatixia.registry.trust.throttle:LoginThrottle.begin": judged_first},
+        {"chatixia.registry.people.throttle:LoginThrottle.begin": judged_first},
         (
             f"{LOGINS}::test_guessing_passwords_is_throttled_and_shuts_out_nobody_elsewhere",
             f"{LOGINS}::test_many_guesses_at_once_are_no_way_around_the_throttle",
-            "tests/registry/trust/test_throttle.py::test_five_guesses_then_one_in_half_a_minute",
+            "tests/registry/people/test_throttle.py::test_five_guesses_then_one_in_half_a_minute",
         ),
     ),
     Fault(
         "password-on-the-loop",
         "a login makes nobody wait",
-        {"chatixia.registry.trust.passwords:Passwords._run": on_the_loop},
+        {"chatixia.registry.people.passwords:Passwords._run": on_the_loop},
         (
-            "tests/registry/trust/test_passwords.py::test_the_loop_goes_on_while_passwords_are_computed",
+            "tests/registry/people/test_passwords.py::test_the_loop_goes_on_while_passwords_are_computed",
         ),
     ),
     Fault(
@@ -204,7 +204,7 @@ FAULTS = [
     Fault(
         "any-password",
         "only the right password opens the page",
-        {"chatixia.registry.trust.passwords:Passwords._verify": always(True)},
+        {"chatixia.registry.people.passwords:Passwords._verify": always(True)},
         (f"{LOGINS}::test_a_password_opens_a_session_and_another_does_not", ADDED),
     ),
 ]

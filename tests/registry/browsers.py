@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from chatixia.assembly.remote.rest import RegistryClient
-from chatixia.registry.trust.cookies import PAGE_PREFIX, SUBPROTOCOL
+from chatixia.registry.people.cookies import PAGE_PREFIX, SUBPROTOCOL
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.people import PersonAdd, PersonLink
 from chatixia.wire.registry import LoginLink, Nothing

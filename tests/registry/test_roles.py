@@ -90,7 +90,7 @@ def unrated(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def browsers(registry: RegistryHarness) -> dict[str, Browser]:
     made = {role: await browser_of(registry, f"a-{role}", role) for role in ROLES}
-    with patch("chatixia.registry.trust.logins.SESSION_SECONDS", 0.0):
+    with patch("chatixia.registry.people.logins.SESSION_SECONDS", 0.0):
         made["expired"] = await browser_of(registry, "expired", "admin")
     made["removed"] = await browser_of(registry, "removed", "admin")
     await as_owner(registry, "people.remove", PersonRef("hub~removed"))

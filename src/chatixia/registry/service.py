@@ -17,6 +17,7 @@ from chatixia.wire.base import encode
 from chatixia.wire.verbs import BY_NAME
 from chatixia.world import World
 
+from .audit import AuditLog
 from .call import Handlers, Listener, RegistryReach, from_principal
 from .client_config import ConfigService
 from .condition import Condition
@@ -32,11 +33,10 @@ from .live.relay_streams import RelayStreams
 from .live.roster import Roster
 from .live.topology import LinkBook
 from .meter import Meter
+from .people.provider import IdentityProvider, ProviderAccess
 from .status import StatusService
-from .trust.audit import AuditLog
 from .trust.leaving import LeaveEffects
 from .trust.members import Members
-from .trust.provider import IdentityProvider, ProviderAccess
 from .trust.services import ServiceIdentity, TrustEffects, TrustServices
 from .trust.tokens import Tokens
 from .turn import TURN_SECONDS

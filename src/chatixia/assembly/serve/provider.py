@@ -10,7 +10,7 @@ from chatixia.errors import ConfigError
 from chatixia.ids import person_id
 
 if TYPE_CHECKING:
-    from chatixia.registry.trust.provider import ProviderAccess
+    from chatixia.registry.people.provider import ProviderAccess
 
 MAX_SECRET: Final = 4096
 
@@ -21,7 +21,7 @@ def provider_access(settings: ProviderSettings, folder: Path) -> ProviderAccess 
     ``folder``: the base of a relative ``client_secret_file``. Raises ConfigError naming what is
     missing or cannot be, and MissingExtra.
     """
-    from chatixia.registry.trust.provider import ProviderAccess, check_installed, is_private
+    from chatixia.registry.people.provider import ProviderAccess, check_installed, is_private
 
     if settings == ProviderSettings():
         return None

@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from chatixia.assembly.profile.profile import Profile, RegistryIdentity
     from chatixia.core import admission
     from chatixia.registry.call import Listener
+    from chatixia.registry.people.provider import ProviderAccess
     from chatixia.registry.service import Service
     from chatixia.registry.settings import RegistrySettings
-    from chatixia.registry.trust.provider import ProviderAccess
     from chatixia.registry.turn import TurnServers
     from chatixia.store.control.store import Store
 

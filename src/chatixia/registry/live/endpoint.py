@@ -24,7 +24,7 @@ from chatixia.errors import (
 from chatixia.registry.call import LOCAL, BrowserLogin, Listener, SocketLogin
 from chatixia.registry.limits import origin
 from chatixia.registry.meter import Meter
-from chatixia.registry.trust.cookies import SUBPROTOCOL
+from chatixia.registry.people.cookies import SUBPROTOCOL
 from chatixia.registry.verbs import VerbDispatcher
 from chatixia.wire.base import MIB, decode, decoder, fitting
 from chatixia.wire.signaling import (

@@ -1,1 +1,1 @@
-"""Who may come in: logins, tokens, keys, invitations, revocations (trust.md section 4)."""
+"""Which machines may come in: members, invitations, tokens, keys (trust.md section 4)."""

@@ -23,6 +23,8 @@ from chatixia.errors import (
 )
 from chatixia.registry.call import BrowserLogin, Handler, Listener, RequestContext, SocketLogin
 from chatixia.registry.limits import RateLimits
+from chatixia.registry.people.cookies import page_secret, read_cookie
+from chatixia.registry.people.logins import Logins
 from chatixia.store.control.store import Store
 from chatixia.wire import signed
 from chatixia.wire.base import VERSIONS
@@ -30,9 +32,7 @@ from chatixia.wire.registry import NonceRequest, RegistryProof, Token, TokenRequ
 from chatixia.wire.signaling import Challenge, Register, Welcome
 from chatixia.wire.trust import Signed
 
-from .cookies import page_secret, read_cookie
 from .keys import ApiKeys
-from .logins import Logins
 from .members import Members, principal_for
 from .nonces import Nonces
 from .proof import Proof

@@ -29,6 +29,7 @@ from chatixia.errors import (
 )
 from chatixia.registry.call import Handler, Note, RegistryReach, RequestContext
 from chatixia.registry.limits import RateLimits
+from chatixia.registry.waiters import Waiters
 from chatixia.store.control.audit import concerns
 from chatixia.store.control.rows import InvitationRow
 from chatixia.store.control.store import Store
@@ -50,7 +51,6 @@ from chatixia.wire.trust import (
 from .members import Members
 from .nonces import Nonces
 from .proof import Proof
-from .waiters import Waiters
 
 log = logging.getLogger("chatixia.registry")
 

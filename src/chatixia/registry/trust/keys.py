@@ -6,7 +6,6 @@ that nobody can guess, and lets it be found by an index without comparing secret
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -14,6 +13,7 @@ from chatixia.core.ports import Principal
 from chatixia.errors import Unauthorized, Unprocessable
 from chatixia.ids import AgentId, id_problem, is_agent_id
 from chatixia.registry.call import Handler, RequestContext
+from chatixia.registry.digests import digest
 from chatixia.store.control.rows import KeyRow
 from chatixia.store.control.store import Store
 from chatixia.wire.registry import KeyCreate, KeyCreated, KeyInfo, KeyRef, Keys, KeysQuery
@@ -24,11 +24,6 @@ from .members import Members
 
 PREFIX = "ck_"
 LENGTH = len(PREFIX) + 32
-
-
-def digest(secret: str) -> bytes:
-    """How a secret is stored and found."""
-    return hashlib.sha256(secret.encode()).digest()
 
 
 class ApiKeys:

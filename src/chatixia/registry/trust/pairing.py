@@ -26,6 +26,7 @@ from chatixia.core.ports import Verify
 from chatixia.errors import BadInvitation, BadRequest, Overloaded
 from chatixia.registry.call import Handler, Note, RegistryReach, RequestContext
 from chatixia.registry.limits import RateLimits
+from chatixia.registry.waiters import Waiters
 from chatixia.store.control.audit import concerns
 from chatixia.store.control.pairing import CodeUse
 from chatixia.store.control.rows import PairingRow
@@ -48,7 +49,6 @@ from chatixia.world import World
 
 from .members import Members
 from .nonces import Nonces
-from .waiters import Waiters
 
 log = logging.getLogger("chatixia.registry")
 

@@ -9,27 +9,27 @@ import msgspec
 
 from chatixia.core.ports import Verify
 from chatixia.identity import SignKey, derive
+from chatixia.registry.audit import AuditLog
 from chatixia.registry.call import Handler, Note, RegistryReach
 from chatixia.registry.limits import RateLimits
+from chatixia.registry.people.logins import Logins
+from chatixia.registry.people.passwords import Passwords
+from chatixia.registry.people.people import PeopleService, SessionsEnded
+from chatixia.registry.people.provider import ProviderAccess
 from chatixia.store.control.store import Store
 from chatixia.wire.signed import CODE
 from chatixia.wire.trust import Signed
 from chatixia.world import World
 
-from .audit import AuditLog
 from .confirming import ConfirmationService
 from .gate import Authenticator
 from .joining import JoinService
 from .keys import ApiKeys
 from .leaving import LeaveEffects, LeaveService
-from .logins import Logins
 from .members import Members
 from .nonces import Nonces
 from .pairing import PairingService
-from .passwords import Passwords
-from .people import PeopleService, SessionsEnded
 from .proof import Proof
-from .provider import ProviderAccess
 from .tokens import Tokens
 
 FAILURE_RATE: Final = (20.0, 1 / 15)

@@ -25,8 +25,8 @@ from chatixia.registry.call import LOCAL, Listener, RequestContext
 from chatixia.registry.limits import RateLimits, is_loopback, origin
 from chatixia.registry.live.described_endpoint import has_token
 from chatixia.registry.meter import Meter
+from chatixia.registry.people.cookies import HEADER, set_cookie
 from chatixia.registry.requests import parse, parse_query
-from chatixia.registry.trust.cookies import HEADER, set_cookie
 from chatixia.registry.trust.gate import AuthenticatedCaller, Authenticator
 from chatixia.registry.verbs import VerbDispatcher, allow
 from chatixia.registry.work.followers import Followers

@@ -15,9 +15,9 @@ from starlette.requests import Request
 from chatixia.errors import MeshError, NotFound
 from chatixia.registry.call import LOCAL, Listener, RequestContext
 from chatixia.registry.limits import origin
-from chatixia.registry.trust.cookies import login_cookie, login_cookie_name, named_cookie
-from chatixia.registry.trust.logins import Logins
-from chatixia.registry.trust.provider import IdentityProvider, ProviderAnswer
+from chatixia.registry.people.cookies import login_cookie, login_cookie_name, named_cookie
+from chatixia.registry.people.logins import Logins
+from chatixia.registry.people.provider import IdentityProvider, ProviderAnswer
 
 from .answers import Send, answer, opening
 from .guard import LISTENER, REQUESTED_HOST

@@ -8,9 +8,9 @@ from joserfc.jwk import OctKey, RSAKey
 
 from chatixia.core.provider import ProviderSettings
 from chatixia.errors import Unauthorized, Unavailable
-from chatixia.registry.trust import provider as module
-from chatixia.registry.trust.cookies import LOGIN_SECONDS
-from chatixia.registry.trust.provider import (
+from chatixia.registry.people import provider as module
+from chatixia.registry.people.cookies import LOGIN_SECONDS
+from chatixia.registry.people.provider import (
     Discovery,
     IdentityProvider,
     ProviderAccess,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from chatixia.errors import Overloaded
-from chatixia.registry.trust import throttle
-from chatixia.registry.trust.throttle import LoginThrottle
+from chatixia.registry.people import throttle
+from chatixia.registry.people.throttle import LoginThrottle
 from tests.registry.clock import Clock
 
 

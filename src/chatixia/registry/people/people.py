@@ -9,6 +9,7 @@ from chatixia.core.ports import Principal
 from chatixia.errors import Denied, Unauthorized, Unprocessable
 from chatixia.ids import person_id
 from chatixia.registry.call import Handler, RequestContext
+from chatixia.registry.digests import digest
 from chatixia.store.control.audit import concerns
 from chatixia.store.control.people import unknown
 from chatixia.store.control.rows import PersonRow, SessionRow
@@ -31,7 +32,6 @@ from chatixia.wire.signed import b64
 from chatixia.wire.trust import Done
 from chatixia.world import World
 
-from .keys import digest
 from .passwords import Passwords, check_new
 
 INVITED_SECONDS: Final = 24 * 3600

@@ -13,7 +13,7 @@ from chatixia.assembly.membership.join import join
 from chatixia.assembly.membership.revoke import leave, revoke
 from chatixia.assembly.remote.rest import RegistryClient
 from chatixia.errors import Denied, Overloaded
-from chatixia.registry.trust import audit as audit_module
+from chatixia.registry import audit as audit_module
 from chatixia.store.control.audit import AuditEntry
 from chatixia.store.control.audit_store import AuditStore
 from chatixia.testing.registry import RegistryHarness

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from chatixia.errors import Overloaded, Unprocessable
-from chatixia.registry.trust import passwords as module
-from chatixia.registry.trust.passwords import Passwords, check_new
+from chatixia.registry.people import passwords as module
+from chatixia.registry.people.passwords import Passwords, check_new
 
 
 async def test_a_hash_fits_its_password_alone():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chatixia.registry.call import Listener
-from chatixia.registry.trust.cookies import (
+from chatixia.registry.people.cookies import (
     cookie_name,
     named_cookie,
     page_secret,

@@ -14,7 +14,9 @@ from chatixia.core.ports import Principal
 from chatixia.core.provider import Account, ProviderSettings, admitted
 from chatixia.errors import Unauthorized
 from chatixia.ids import PERSON, AgentId, person_id
+from chatixia.registry.audit import AuditLog
 from chatixia.registry.call import BrowserLogin, Handler, Listener, RequestContext
+from chatixia.registry.digests import digest
 from chatixia.registry.limits import RateLimits
 from chatixia.store.control.audit import AuditEntry, acting, concerns
 from chatixia.store.control.rows import SessionRow
@@ -25,9 +27,7 @@ from chatixia.wire.signed import b64
 from chatixia.wire.trust import DEFAULT_NS, OWNER, Done
 from chatixia.world import World
 
-from .audit import AuditLog
 from .cookies import SESSION_SECONDS
-from .keys import digest
 from .passwords import Passwords
 from .people import SessionsEnded
 from .throttle import LoginThrottle

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from chatixia.errors import Overloaded, Unavailable
-from chatixia.registry.trust.waiters import Waiters
+from chatixia.registry.waiters import Waiters
 from tests.until import until
 
 

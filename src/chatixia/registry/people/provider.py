@@ -16,12 +16,12 @@ import msgspec
 from chatixia.core.provider import ALGORITHMS, Account, ProviderSettings, account_of
 from chatixia.errors import MissingExtra, Unauthorized, Unavailable
 from chatixia.registry.call import LOCAL
+from chatixia.registry.digests import digest
 from chatixia.wire.base import KIB
 from chatixia.wire.signed import b64
 from chatixia.world import World
 
 from .cookies import LOGIN_SECONDS
-from .keys import digest
 
 if TYPE_CHECKING:
     from authlib.integrations.httpx_client import AsyncOAuth2Client

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from chatixia.registry.call import Handler, RequestContext
 from chatixia.store.control.audit import AuditEntry
 from chatixia.store.control.store import Store
 from chatixia.wire.audit import AuditLine, AuditPage, AuditQuery
 from chatixia.wire.trust import REGISTRY
 
+from .call import Handler, RequestContext
 from .waiters import Waiters
 
 MOST_WAITERS: Final = 64

@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 import pytest
 
-from chatixia.registry.trust import throttle
+from chatixia.registry.people import throttle
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.audit import AuditQuery
 from chatixia.wire.people import PersonRef
@@ -144,7 +144,7 @@ async def test_many_guesses_at_once_are_no_way_around_the_throttle(registry: Reg
 
 
 async def test_a_session_that_is_over_ends_its_socket_too(registry: RegistryHarness):
-    with patch("chatixia.registry.trust.logins.SESSION_SECONDS", 1.0):
+    with patch("chatixia.registry.people.logins.SESSION_SECONDS", 1.0):
         browser = await owners_browser(registry)
         peer = await browser.dial()
     assert (await peer.next("error"))["code"] == "unauthorized"

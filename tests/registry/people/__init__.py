@@ -1,0 +1,1 @@
+"""Who the people of the hub are, and how they come in."""

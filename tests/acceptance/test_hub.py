@@ -163,6 +163,8 @@ def test_an_admin_adds_somebody_who_comes_in_by_password_and_sees_what_the_role_
     page.get_by_label("Name", exact=True).last.fill("anna")
     page.get_by_role("button", name="Add a person").click()
     expect(page.locator('tr[data-person="hub~anna"]')).to_contain_text("viewer", timeout=SOON)
+    browser = page.locator('#sessions [data-column="Browser"]')
+    expect(browser).to_have_text(re.compile(r"^Chrome \d+, Linux$"))
     link = page.locator("#added-link").text_content() or ""
     page.offline = True  # without a login the registry answers 401, which the log shows
     page.get_by_role("button", name="Log out").click()

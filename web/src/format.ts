@@ -24,3 +24,16 @@ export function since(seconds: number): string {
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
 }
+
+const BROWSERS = /\b(?:Headless)?(Firefox|Edg|OPR|Chrome|Version)\/(\d+)/g;
+const NAMES: Readonly<Record<string, string>> = { Edg: "Edge", OPR: "Opera", Version: "Safari" };
+const SYSTEMS = /Android|iPhone|iPad|Windows|Mac OS X|Linux/;
+
+/** A browser's own words, shortened: "Firefox 140, Linux"; what is no browser's, cut. */
+export function browserName(words: string): string {
+  const found = [...words.matchAll(BROWSERS)].pop(); // the last counts: Edge calls itself Chrome too
+  if (found === undefined) return words.slice(0, 40) || "–";
+  const [, name = "", version = ""] = found;
+  const system = SYSTEMS.exec(words)?.[0];
+  return `${NAMES[name] ?? name} ${version}${system === undefined ? "" : `, ${system}`}`;
+}

@@ -1,6 +1,6 @@
 // The people of the hub, for admins; and for everybody one's own password and browser sessions.
 import { byId, cell, fill, h } from "./dom.js";
-import { since } from "./format.js";
+import { browserName, since } from "./format.js";
 import { forget, request } from "./rest.js";
 import type { BrowserSession, BrowserSessions, People, Person, PersonLink, Role, Session } from "./wire.js";
 
@@ -127,7 +127,7 @@ export class PeoplePart {
       h("th", { scope: "row" }, one.person),
       cell("Logged in by", one.method ?? "–"),
       cell("From", one.origin ?? "–"),
-      cell("Browser", (one.browser ?? "–").slice(0, 60)),
+      cell("Browser", browserName(one.browser ?? "")),
       cell("", ...(one.current === true ? ["this one"] : [end])),
     );
   }

@@ -184,6 +184,16 @@ function since(seconds) {
 function plural(count, one, many = `${one}s`) {
   return `${count} ${count === 1 ? one : many}`;
 }
+var BROWSERS = /\b(?:Headless)?(Firefox|Edg|OPR|Chrome|Version)\/(\d+)/g;
+var NAMES = { Edg: "Edge", OPR: "Opera", Version: "Safari" };
+var SYSTEMS = /Android|iPhone|iPad|Windows|Mac OS X|Linux/;
+function browserName(words2) {
+  const found = [...words2.matchAll(BROWSERS)].pop();
+  if (found === void 0) return words2.slice(0, 40) || "–";
+  const [, name2 = "", version = ""] = found;
+  const system = SYSTEMS.exec(words2)?.[0];
+  return `${NAMES[name2] ?? name2} ${version}${system === void 0 ? "" : `, ${system}`}`;
+}
 
 // src/people.ts
 var ROLES = ["viewer", "operator", "admin"];
@@ -295,7 +305,7 @@ var PeoplePart = class {
       h("th", { scope: "row" }, one.person),
       cell("Logged in by", one.method ?? "–"),
       cell("From", one.origin ?? "–"),
-      cell("Browser", (one.browser ?? "–").slice(0, 60)),
+      cell("Browser", browserName(one.browser ?? "")),
       cell("", ...one.current === true ? ["this one"] : [end])
     );
   }

@@ -34,6 +34,25 @@ def test_one_that_was_removed_holds_no_more(profile: Profile):
     assert tokens.tokens(profile) == {"other": made["other"]}
 
 
+def test_a_file_is_read_once_until_it_changes(profile: Profile, monkeypatch: pytest.MonkeyPatch):
+    made = {name: tokens.token(profile, name) for name in ("desk", "other")}
+    reads = []
+    read = tokens._read
+    monkeypatch.setattr(tokens, "_read", lambda path: (reads.append(path.name), read(path))[1])
+    held = tokens.HostTokens(profile)
+    assert held.current() == made == held.current()
+    assert reads == ["desk.token", "other.token"]
+    (tokens.folder(profile) / "desk.token").write_text("another")
+    assert held.current() == {**made, "desk": "another"}
+    (tokens.folder(profile) / "other.token").unlink()
+    assert held.current() == {"desk": "another"}
+    assert reads == ["desk.token", "other.token", "desk.token"]
+
+
+def test_before_one_is_made_there_is_none(profile: Profile):
+    assert tokens.HostTokens(profile).current() == {}
+
+
 def test_an_empty_file_and_a_broken_one_let_nobody_in(profile: Profile):
     tokens.token(profile, "desk")
     (tokens.folder(profile) / "empty.token").write_text("")

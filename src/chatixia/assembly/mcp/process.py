@@ -174,7 +174,7 @@ class McpProcess:
         url = f"http://{in_url(host)}:{sock.getsockname()[1]}{PATH}"
         self._banner = f"  mcp  {url}  tokens: {tokens.folder(profile)}"
         async with (
-            application(gateway.server, names, lambda: tokens.tokens(profile), proved) as app,
+            application(gateway.server, names, tokens.HostTokens(profile).current, proved) as app,
             serve(app, sock) as serving,
         ):
             yield serving

@@ -5,10 +5,11 @@ A file that is removed is a credential that holds no more, from the next request
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from chatixia.assembly.profile.files import private_dir, write_private
 from chatixia.assembly.profile.profile import Profile
@@ -21,6 +22,16 @@ MOST: Final = 64
 MAX_TOKEN: Final = 256
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,55}\Z")
+
+
+class Stamp(NamedTuple):
+    """By what it is seen that a file has changed."""
+
+    file: str
+    inode: int
+    size: int
+    written: int
+    changed: int
 
 
 def folder(profile: Profile) -> Path:
@@ -49,15 +60,49 @@ def token(profile: Profile, name: str, world: World = REAL) -> str:
 
 def tokens(profile: Profile) -> Mapping[str, str]:
     """Every one that holds now, by its name; the first :data:`MOST`."""
-    valid: dict[str, str] = {}
-    for path in sorted(folder(profile).glob(f"*{SUFFIX}"))[:MOST]:
+    return HostTokens(profile).current()
+
+
+class HostTokens:
+    """Those of one profile, for who asks at each request: a file is read when it has changed."""
+
+    def __init__(self, profile: Profile) -> None:
+        self._folder = folder(profile)
+        self._texts: dict[Stamp, str] = {}
+
+    def current(self) -> Mapping[str, str]:
+        """See :func:`tokens`."""
+        stamps = self._stamps()
+        self._texts = {
+            stamp: self._texts[stamp] if stamp in self._texts else _text(self._folder / stamp.file)
+            for stamp in sorted(stamps)[:MOST]
+        }
+        texts = self._texts.items()
+        return {stamp.file.removesuffix(SUFFIX): text for stamp, text in texts if text}
+
+    def _stamps(self) -> list[Stamp]:
         try:
-            text = _read(path)
-        except (OSError, UnicodeDecodeError):
-            continue
-        if text:
-            valid[path.name.removesuffix(SUFFIX)] = text
-    return valid
+            with os.scandir(self._folder) as files:
+                stamps = [_stamp(file) for file in files if file.name.endswith(SUFFIX)]
+        except OSError:  # none was made yet
+            return []
+        return [stamp for stamp in stamps if stamp is not None]
+
+
+def _stamp(file: os.DirEntry[str]) -> Stamp | None:
+    try:
+        state = file.stat()
+    except OSError:  # it was removed meanwhile
+        return None
+    return Stamp(file.name, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+
+
+def _text(path: Path) -> str:
+    """What is in it, empty for what nobody can read."""
+    try:
+        return _read(path)
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def _read(path: Path) -> str:

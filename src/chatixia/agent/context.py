@@ -186,10 +186,7 @@ class Ctx:
         queue: Queue = "auto",
     ) -> AgentHandle | L:
         """A handle on an agent whose calls carry this request's path and end with it."""
-        mesh = self.mesh
-        if like is None:
-            return mesh.agent(name, timeout=timeout, idempotent=idempotent, queue=queue)
-        return mesh.agent(name, like=like, timeout=timeout, idempotent=idempotent, queue=queue)
+        return self.mesh.agent(name, like=like, timeout=timeout, idempotent=idempotent, queue=queue)
 
     def any(
         self,

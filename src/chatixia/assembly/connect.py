@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from math import inf
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 from chatixia.errors import ConfigError
@@ -56,12 +55,7 @@ class Connecting:
         if connection is not None:
             await connection.stop()
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         """Leave the mesh."""
         if self._mesh is not None:
             await self._mesh.close()

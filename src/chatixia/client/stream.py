@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 from weakref import ref
 
@@ -61,12 +60,7 @@ class Items:
         self._chunks = aiter(self._open())
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         """Cancel the far end unless it has ended."""
         if self._stream is not None:
             await self._stream.aclose()

@@ -51,6 +51,13 @@ async def file(size: int) -> Artifact:
     return Artifact.of(b"x" * size, name="x.bin")
 
 
+@agent.skill
+async def joined(first: Artifact, more: list[Artifact] | None = None) -> str:
+    """What is in these files, with their names."""
+    files = [first, *(more or [])]
+    return " ".join([f"{one.name}={(await one.read()).decode()}" for one in files])
+
+
 async def work(n: int = 0) -> int:
     """One of many."""
     return n

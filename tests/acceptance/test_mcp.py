@@ -9,7 +9,7 @@ import asyncio
 import json
 import sys
 import time
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -158,7 +158,7 @@ async def test_a_host_that_is_killed_in_mid_call_cancels_the_far_skill(
 async def test_a_thousand_skills_are_three_tools_or_pages(net: TestMesh, tmp_path: Path):
     net.up()
     for name in ("a", "b", "c", "d"):
-        start(net, name, tmp_path, CROWD="246")
+        start(net, name, tmp_path, CROWD="245")
     async with by_stdio(net) as client:
         assert await names(client) == ["call-skill", "describe-skill", "find-skill"]
         arguments = {"agent": "c", "skill": "work0007", "arguments": {"n": 7}}
@@ -187,6 +187,28 @@ async def test_who_calls_is_on_the_path_and_what_is_large_is_a_resource(
             assert (link.type, link.size) == ("resource_link", size)
             [read] = (await client.read_resource(link.uri)).contents
             assert len(getattr(read, "text", "") or b64decode(read.blob)) == size
+
+
+async def test_a_host_gives_files_as_arguments(net: TestMesh, tmp_path: Path):
+    """Of its own, and one that a tool gave it: that goes from agent to agent, whatever its size."""
+    net.up()
+    for name in ("alice", "bobby"):
+        start(net, name, tmp_path)
+    async with by_stdio(net) as client:
+        [link] = (await client.call_tool("alice-_file", {"size": 300_000})).content
+        own = {"text": "one", "name": "a.txt"}
+        raw = {"blob": b64encode(b"two").decode(), "name": "b"}
+        given = {"first": own, "more": [raw, link.model_dump(by_alias=True, exclude_none=True)]}
+        [content] = (await client.call_tool("bobby-_joined", given)).content
+        assert content.text == "a.txt=one b=two x.bin=" + "x" * 300_000
+        for wrong, code in (
+            ({"uri": "file:///etc/passwd"}, "not_found: "),
+            ({"blob": "?"}, "bad_arguments: first: "),
+            ({}, "bad_arguments: first: "),
+            ("one", "bad_arguments: joined: first: "),
+        ):
+            refused = await client.call_tool("bobby-_joined", {"first": wrong})
+            assert refused.content[0].text.startswith(code), refused
 
 
 ADDRESSES = {"127.0.0.1": "127.0.0.1:0", "[::1]": "[::1]:0", "0.0.0.0": "0.0.0.0:0"}

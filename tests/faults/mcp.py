@@ -161,6 +161,7 @@ FAULTS: list[Fault] = [
         (
             f"{AT}/test_resource_store.py::test_another_caller_finds_nothing",
             f"{AT}/test_http.py::test_what_is_kept_for_one_is_not_read_by_another",
+            f"{AT}/test_files.py::test_an_address_is_one_that_a_tool_gave_to_this_caller",
         ),
     ),
     Fault(
@@ -227,6 +228,12 @@ FAULTS: list[Fault] = [
             f"{AT}/test_tools.py::test_all_of_a_thousand_come_in_pages",
             f"{ACC}::test_a_thousand_skills_are_three_tools_or_pages",
         ),
+    ),
+    Fault(
+        "mcp-no-files",
+        "a host gives files as arguments, its own and those that a tool gave it",
+        {f"{GATE}.calls:fill": nothing},
+        (f"{ACC}::test_a_host_gives_files_as_arguments",),
     ),
     Fault(
         "mcp-large-inline",

@@ -10,11 +10,11 @@ import pytest
 from chatixia.errors import Overloaded
 from chatixia.gateway.mcp import listeners
 from chatixia.gateway.mcp.listeners import (
-    MAX_URI,
     MOST_CONNECTIONS,
     MOST_WATCHED,
     ChangeListeners,
 )
+from chatixia.gateway.mcp.resource_store import MAX_URI
 from tests.until import until
 
 

@@ -33,6 +33,33 @@ def check(skill: str, parameters: dict[str, Any], arguments: dict[str, Any]) -> 
         raise BadArguments(f"{skill}: {where}{error.message[:MAX_SHOWN]}.")
 
 
+def places(
+    parameters: dict[str, Any], arguments: dict[str, Any], comment: str
+) -> list[tuple[str | int, ...]]:
+    """Where in arguments that fit stands what a part of the schema with that comment describes;
+    what is within another comes first."""
+    encoded = msgspec.json.encode(parameters)
+    validator = _validator(encoded) if comment.encode() in encoded else None
+    if validator is None:
+        return []
+    pointers = {
+        note["instanceLocation"]
+        for note in validator.evaluate(arguments).annotations()
+        if isinstance(note["annotations"], dict) and note["annotations"].get("$comment") == comment
+    }
+    return [_steps(pointer, arguments) for pointer in sorted(pointers, reverse=True)]
+
+
+def _steps(pointer: str, value: Any) -> tuple[str | int, ...]:
+    """A JSON pointer as the keys and indexes that lead through ``value``."""
+    steps: list[str | int] = []
+    for part in pointer.split("/")[1:]:
+        name = part.replace("~1", "/").replace("~0", "~")
+        steps.append(int(name) if isinstance(value, list) else name)
+        value = value[steps[-1]]
+    return tuple(steps)
+
+
 @lru_cache(REMEMBERED)
 def _validator(schema: bytes) -> Any:
     try:

@@ -8,13 +8,13 @@ from typing import Any, Final
 import mcp_types as types
 
 from chatixia.client.matching import matches
-from chatixia.client.mesh import Mesh
 from chatixia.core.tool_names import CALL, DESCRIBE, FIND
 from chatixia.errors import MeshError, UnknownSkill
 
 from . import arguments as schema
 from .callers import MeshCallers
 from .catalog import MeshCatalog, OfferedSkill
+from .files import fill
 from .progress import Report, relayed
 from .resource_store import ResourceStore
 from .results import failed, tool_result
@@ -44,12 +44,14 @@ class ToolCalls:
     ) -> types.CallToolResult:
         """The result, or the error of the mesh as one. ``report``: hears how far it is."""
         try:
-            value = await self._value(self._callers.mesh(caller), name, arguments, report)
+            value = await self._value(caller, name, arguments, report)
             return await tool_result(value, caller, name, self._store)
         except MeshError as error:
             return failed(error)
 
-    async def _value(self, mesh: Mesh, name: str, arguments: dict[str, Any], report: Report) -> Any:
+    async def _value(
+        self, caller: str, name: str, arguments: dict[str, Any], report: Report
+    ) -> Any:
         if name in _SCHEMAS:
             schema.check(name, _SCHEMAS[name], arguments)
         if name == FIND:
@@ -60,8 +62,11 @@ class ToolCalls:
             chosen, args = self._named(arguments), arguments.get("arguments", {})
         else:
             chosen, args = self._skill(name), arguments
-        schema.check(chosen.info.name, dict(chosen.parameters), args)
-        handle = mesh.agent(chosen.agent, timeout=self._timeout, idempotent=chosen.info.idempotent)
+        parameters = dict(chosen.parameters)
+        schema.check(chosen.info.name, parameters, args)
+        fill(parameters, args, caller, self._store)
+        mesh, is_idempotent = self._callers.mesh(caller), chosen.info.idempotent
+        handle = mesh.agent(chosen.agent, timeout=self._timeout, idempotent=is_idempotent)
         async with relayed(report) as on_progress:
             reply = await handle.call(chosen.info.name, args, on_progress=on_progress)
         return reply.value

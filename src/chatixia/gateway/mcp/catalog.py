@@ -21,6 +21,8 @@ from chatixia.errors import MeshError, NotFound
 from chatixia.wire.peer import SkillInfo
 from chatixia.wire.registry import AgentRecord, AgentRef, Capabilities
 
+from .files import with_files
+
 log = logging.getLogger("chatixia.mcp")
 
 LOOK_S: Final = 30.0
@@ -188,9 +190,10 @@ def _shape(record: AgentRecord | None) -> tuple[Any, ...] | None:
 
 
 def object_schema(info: SkillInfo) -> dict[str, Any]:
-    """The schema of a skill's arguments; that of any object where it has none that is one."""
+    """The schema of a skill's arguments as hosts see it; that of any object where it has none that
+    is one."""
     try:
-        schema = msgspec.json.decode(info.parameters)
+        schema = with_files(msgspec.json.decode(info.parameters))
     except (msgspec.DecodeError, RecursionError):
         schema = None
     if not isinstance(schema, dict) or schema.get("type") != "object":

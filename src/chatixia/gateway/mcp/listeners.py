@@ -24,6 +24,7 @@ from mcp.server.subscriptions import (
 
 from chatixia.errors import Overloaded
 
+from .resource_store import MAX_URI
 from .resources import addresses_of
 
 log = logging.getLogger("chatixia.mcp")
@@ -33,7 +34,6 @@ MOST_CONNECTIONS: Final = 256
 MOST_STREAMS: Final = 256
 MOST_WATCHED: Final = 256
 """Resources that one connection of the older versions subscribes to."""
-MAX_URI: Final = 1024
 TELL_S: Final = 5.0
 """Seconds that a host has to take what it is told."""
 QUIET_S: Final = 0.05

@@ -16,6 +16,8 @@ MOST_EACH: Final = 64
 MOST_BYTES: Final = 32 * MIB
 """Bytes of results of one caller."""
 MOST_CALLERS: Final = 64
+MAX_URI: Final = 1024
+"""Characters of an address that a host may say."""
 
 
 class StoredResource(msgspec.Struct):

@@ -150,6 +150,15 @@ FAULTS: list[Fault] = [
         ),
     ),
     Fault(
+        "ping-unheard",
+        "a ping says which revocations its sender lacks, and brings them",
+        {"chatixia.peer.links.revocations:RevocationExchange.receive_lists": always(None)},
+        (
+            "tests/peer/links/test_revocations.py::test_a_ping_brings_what_was_missed_once",
+            "tests/acceptance/test_withheld.py::test_what_a_flood_of_revocations_left_out_comes_with_the_next_pings",
+        ),
+    ),
+    Fault(
         "withheld-by-version",
         "a version does not hide a revocation that was left out",
         {"chatixia.peer.links.revocations:digest_of": always("")},
@@ -176,6 +185,7 @@ FAULTS: list[Fault] = [
         "a word about a list that one lacks confirms nothing",
         {"chatixia.peer.links.membership:version_of": always(2**53)},
         (
+            "tests/acceptance/test_withheld.py::test_where_nobody_is_informed_links_end_within_membership_ttl",
             "tests/peer/links/test_membership.py::test_the_owners_word_counts_and_no_registry_that_answers",
         ),
     ),

@@ -75,6 +75,7 @@ class Liar:
         self.registers: dict[str, Frame] = {}
         self.together: asyncio.Barrier | None = None  # logins wait here until all have come
         self.passed: list[float] = []  # when each login went on, in seconds
+        self.kept: set[str] = set()  # whose socket stays open here though the real one closed it
         self.url = ""
         self._news = asyncio.Event()
         self._lines: dict[str, ServerConnection] = {}
@@ -172,7 +173,11 @@ class Liar:
             if ghost:
                 ghost.put({**said, "peer_id": who[0]})
             else:
-                await far.send(json.dumps(said))
+                try:
+                    await far.send(json.dumps(said))
+                except ConnectionClosed:
+                    if who[0] not in self.kept:
+                        raise
 
     async def _down(self, near: Any, far: Any, who: list[str]) -> None:
         async for text in far:
@@ -180,6 +185,8 @@ class Liar:
             for frame in frames if isinstance(frames, list) else [frames]:
                 for said in self._lied(who[0], "down", frame):
                     await near.send(json.dumps(said))
+        if who[0] in self.kept:
+            await near.wait_closed()
         await near.close(far.close_code or 1000, far.close_reason or "")
 
     def _lied(self, who: str, way: str, frame: Frame) -> list[Frame]:

@@ -51,7 +51,7 @@ Sink = list[Any]
 class Calls:
     """All calls between ``me`` and ``peer``, across sessions. ``via``: the present path's tier.
 
-    ``feeds``: the driver's, what pulls the artifacts that a message of the peer names.
+    The driver's: ``feeds``, what pulls a message's artifacts; ``lists``, what pings and pongs say.
     """
 
     __slots__ = (
@@ -60,6 +60,7 @@ class Calls:
         "account",
         "can",
         "feeds",
+        "lists",
         "me",
         "peer",
         "pending",
@@ -77,7 +78,7 @@ class Calls:
         self.session = PeerSession(self._room.halves)
         self.session.halves.belongs(self.account.holder)
         self.via, self.can = "", AgreedCapabilities()
-        self.feeds = exchange.no_feeds
+        self.feeds, self.lists = exchange.no_feeds, exchange.no_lists
         self.pending: dict[str, PendingCall] = {}
         self.served: dict[str, ServedRequest] = {}
         self._cancelled = exchange.EarlyCancels()
@@ -167,7 +168,7 @@ class Calls:
 
     def ping(self, rid: str) -> None:
         """Ask for a pong, ahead of all that waits."""
-        self.session.urgent(encode(m.PingAsk(request_id=rid)))
+        self.session.urgent(encode(m.PingAsk(request_id=rid, payload=self.lists())))
 
     # -- serving
 
@@ -263,9 +264,10 @@ class Calls:
         elif isinstance(read, m.ProgressTell):
             sink += exchange.advanced(self.pending.get(read.request_id), read.payload)
         elif isinstance(read, m.PingAsk):
-            self.session.reply(encode(m.PongAnswer(request_id=read.request_id)))
+            self.session.reply(exchange.pong(read, self.lists()))
+            sink.append(exchange.ListsReceived(self.peer, read.payload))
         elif isinstance(read, m.PongAnswer):
-            sink.append(exchange.PongReceived(read.request_id))
+            sink += exchange.ponged(self.peer, read)
         elif isinstance(read, m.ErrorTell) and read.frame:
             self._frame_refused(read.frame, sink)
         elif isinstance(read, m.ErrorTell):

@@ -18,6 +18,7 @@ from chatixia.errors import (
 from chatixia.ids import AgentId
 from chatixia.wire import messages as m
 from chatixia.wire.artifacts import ArtifactInfo
+from chatixia.wire.base import EMPTY
 from chatixia.wire.events import MAX_EVENT
 from chatixia.wire.peer import MAX_HOPS, Credit, Progress, Prompt, StreamChunk, TaskResponse
 
@@ -119,6 +120,13 @@ class ProgressReported(msgspec.Struct):
     note: str
 
 
+class ListsReceived(msgspec.Struct):
+    """A ping or a pong came from ``peer``; its payload says which signed lists it has."""
+
+    peer: AgentId
+    payload: msgspec.Raw
+
+
 class PongReceived(msgspec.Struct):
     """A pong came for that request id."""
 
@@ -130,6 +138,21 @@ KINDS: Final[dict[type[m.Asking], tuple[Any, type[m.Answer]]]] = {
     m.SkillAsk: ("skills", m.SkillAnswer),
     m.StatusTell: ("status", m.ErrorTell),
 }
+
+
+def pong(ask: m.PingAsk, lists: msgspec.Raw) -> bytes:
+    """The answer to a ping."""
+    return encode(m.PongAnswer(request_id=ask.request_id, payload=lists))
+
+
+def ponged(peer: AgentId, answer: m.PongAnswer) -> list[PongReceived | ListsReceived]:
+    """What a pong says."""
+    return [PongReceived(answer.request_id), ListsReceived(peer, answer.payload)]
+
+
+def no_lists() -> msgspec.Raw:
+    """The payload of a ping where no signed list is known."""
+    return EMPTY
 
 
 def incoming(

@@ -210,10 +210,12 @@ class Status(msgspec.Struct, omit_defaults=True):
 
 
 class Ping(msgspec.Struct, omit_defaults=True):
-    """Payload of ``ping`` and ``pong``: the highest signed versions that I know."""
+    """Payload of ``ping`` and ``pong``: the highest signed versions that I know, and ``revoked``,
+    the digest of my list of revocations, as in ``hello``."""
 
     policy: Count = 0
     revocations: Count = 0
+    revoked: Short = ""
 
 
 class Progress(msgspec.Struct, omit_defaults=True):

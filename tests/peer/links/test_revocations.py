@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from chatixia.core.pins import digest_of
 from chatixia.peer.control.revocations import RevocationReceiver
 from chatixia.peer.links.revocations import BURST
@@ -114,3 +116,27 @@ async def test_a_peer_of_an_older_version_is_sent_nothing():
 def test_a_full_frame_is_far_from_the_bound_of_frames():
     long = statement("x" * 63, serial=2**53 - 1)
     assert len(encode(RevokedFrame([long] * MAX_REVOKED))) < MAX_FRAME / 8
+
+
+async def test_a_ping_brings_what_was_missed_once():
+    """Frames that were dropped on the way, or by the rate of their receiver, come after all."""
+    async with nodes("alice", "bob") as (_, alice, bob):
+        connect(alice, bob)
+        await alice.open(bob)
+        link = alice.driver.peers["bob"].path
+        send, link.send = link.send, lambda data: None
+        alice.receive(statement("dave"))
+        link.send = send
+        said = bob.driver.revocations.lists()
+        assert bytes(said) == b"{}"
+        alice.driver.revocations.receive_lists("bob", said)
+        await until(lambda: knows(bob, "dave"))
+        assert bytes(bob.driver.revocations.lists()) == bytes(alice.driver.revocations.lists())
+        sent: list[bytes] = []
+        link.send = sent.append
+        for payload in (bob.driver.revocations.lists(), msgspec.Raw(b'{"revoked":5}')):
+            alice.driver.revocations.receive_lists("bob", payload)
+        assert not sent
+        for _ in range(3):
+            alice.driver.revocations.receive_lists("bob", msgspec.Raw(b'{"revoked":"other"}'))
+        assert len(sent) == 1

@@ -8,9 +8,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextvars import copy_context
 from typing import Any
 
+import msgspec
+
 from chatixia.core.call import Sink
 from chatixia.core.exchange import (
     CallOverdue,
+    ListsReceived,
     PendingCall,
     PongReceived,
     ProgressReported,
@@ -32,6 +35,7 @@ from chatixia.errors import (
     SkillFailed,
     UnknownSkill,
 )
+from chatixia.ids import AgentId
 from chatixia.peer.artifacts.offers import GRACE_SECONDS
 from chatixia.peer.sessions.stop import closing, interrupted, stopping
 from chatixia.wire.artifacts import ArtifactInfo
@@ -110,6 +114,7 @@ class CallDispatcher:
         self.on_work: Callable[[], None] = lambda: None
         self.on_status: Callable[[str, Any], None] = lambda peer, payload: None
         self.on_pong: Callable[[str], None] = lambda rid: None
+        self.on_lists: Callable[[AgentId, msgspec.Raw], None] = lambda peer, payload: None
         self.tasks: dict[asyncio.Future[Any], tuple[ServedRequest, SessionChannel]] = {}
         self.stopping = False
 
@@ -133,7 +138,14 @@ class CallDispatcher:
                 self._seldom(effect)
 
     def _seldom(
-        self, effect: Inflow | Outflow | StopHandler | CallOverdue | PongReceived | ProgressReported
+        self,
+        effect: Inflow
+        | Outflow
+        | StopHandler
+        | CallOverdue
+        | ListsReceived
+        | PongReceived
+        | ProgressReported,
     ) -> None:
         if isinstance(effect, ProgressReported):
             advance(effect.pending.outgoing, effect.fraction, effect.note)
@@ -143,6 +155,8 @@ class CallDispatcher:
             stop(effect.served)
         elif isinstance(effect, CallOverdue):
             self.on_late(effect.pending)
+        elif isinstance(effect, ListsReceived):
+            self.on_lists(effect.peer, effect.payload)
         else:
             waiter = self.pongs.pop(effect.rid, None)
             if waiter is None:

@@ -10,11 +10,13 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+import msgspec
+
 from chatixia.core import route
 from chatixia.core.budget import ResourceBudget
 from chatixia.core.call import Calls, Sink
 from chatixia.core.capabilities import AgreedCapabilities
-from chatixia.core.exchange import PendingCall
+from chatixia.core.exchange import PendingCall, no_lists
 from chatixia.core.shares import RETRY_AFTER, Shares
 from chatixia.core.timers import TimerWheel
 from chatixia.errors import MeshError, Overloaded
@@ -92,7 +94,7 @@ class PeerTable:
 
     ``explain(error, peer)``: called for a call that waited in vain for a path; what it ends with.
     ``want(peer)``: called where an artifact waits for a path. ``offers``: the artifacts that peers
-    may pull.
+    may pull. ``lists``: the payload of pings and pongs.
     """
 
     def __init__(
@@ -110,6 +112,7 @@ class PeerTable:
         self.explain: Callable[[MeshError, AgentId], MeshError] = lambda error, peer: error
         self.want: Callable[[AgentId], None] = lambda peer: None
         self.offers = ArtifactOffers(world)
+        self.lists: Callable[[], msgspec.Raw] = no_lists
         self._wheel: TimerWheel[Any] = TimerWheel()
         self._wheel.on_earlier = self._arm
         self._budget = ResourceBudget()
@@ -145,6 +148,7 @@ class PeerTable:
             self._make_room(holder)
             record = self._records.require(name)
             calls = Calls(self._me, name, self._wheel, self._budget)
+            calls.lists = self.lists
             loop = asyncio.get_running_loop()
             channel = SessionChannel(calls, self._world, self._timers, loop, self.offers)
             channel.want = functools.partial(self.want, name)

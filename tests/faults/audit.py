@@ -57,7 +57,30 @@ def unindexed(original: Any) -> Any:
     )
 
 
+def reading_first(original: Any) -> Any:
+    """Be there to be woken only once it was read."""
+
+    async def read(self: Any, key: str, seconds: float, read: Any, is_waiting: Any) -> Any:
+        answer = await read()
+        if seconds and is_waiting(answer):
+            with self._registered(key) as changed:
+                await self._wait(changed, seconds)
+            answer = await read()
+        return answer
+
+    return read
+
+
 FAULTS = [
+    Fault(
+        "change-missed",
+        "who waits hears of what changed while it was read",
+        {"chatixia.registry.waiters:Waiters.read": reading_first},
+        (
+            "tests/registry/test_waiters.py::test_a_change_while_it_is_read_is_not_missed",
+            "tests/registry/test_audit.py::test_a_line_that_comes_while_the_log_is_read_is_not_waited_for",
+        ),
+    ),
     Fault(
         "audit-read-whole",
         "what is looked for in a long log is found by an index",

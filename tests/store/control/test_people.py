@@ -84,7 +84,7 @@ async def test_a_new_password_ends_the_other_sessions(ledger: Ledger):
         await store.open(session(n))
     await store.set_password(ANNA, "hash", "s1")
     assert [row.id for row in await store.sessions(ANNA)] == ["s1"]
-    await store.set_password(ANNA, "hash of today", "*")
+    await store.renew_hash(ANNA, "hash of today")
     assert len(await store.sessions(ANNA)) == 1
     person = await store.get(ANNA)
     assert person and person.password == "hash of today"

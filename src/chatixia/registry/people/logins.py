@@ -117,7 +117,7 @@ class Logins:
         session = await self.open(call, person, "password")
         if self._passwords.outdated(hash_):
             renewed = await self._passwords.hash(request.password)
-            await self._store.people.set_password(person, renewed, "*")
+            await self._store.people.renew_hash(person, renewed)
         return session
 
     async def _record_failure(self, call: RequestContext, person: str) -> None:

@@ -69,10 +69,14 @@ def set_role(tx: Transaction, id: str, role: str) -> None:
 
 def set_password(tx: Transaction, id: str, hash: str, keep: str) -> None:
     """Another password; every browser session of the person but ``keep`` ends. Raises NotFound."""
+    put_hash(tx, id, hash)
+    tx.run("end_sessions", {"person": id, "keep": keep})
+
+
+def put_hash(tx: Transaction, id: str, hash: str) -> None:
+    """Keep a password's argon2 hash. Raises NotFound."""
     if tx.run("set_password", {"id": id, "password": hash}).rowcount == 0:
         raise unknown(id)
-    if keep != "*":
-        tx.run("end_sessions", {"person": id, "keep": keep})
 
 
 def remove_person(tx: Transaction, id: str) -> None:

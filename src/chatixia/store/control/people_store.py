@@ -5,9 +5,7 @@ from __future__ import annotations
 from . import people
 from .access import StoreAccess
 from .rows import PersonRow, SessionRow
-
-TOUCH_EVERY = 60.0
-"""Seconds between two notes that a browser session is used."""
+from .use_notes import UseNotes
 
 
 class PeopleStore:
@@ -15,7 +13,7 @@ class PeopleStore:
 
     def __init__(self, access: StoreAccess) -> None:
         self._access = access
-        self._touched: dict[str, float] = {}
+        self._notes = UseNotes()
 
     async def put_owner_link(self, digest: bytes, person: str, ttl: float) -> None:
         """A one-time login link of the owner's own person, which is an admin from now on."""
@@ -45,9 +43,13 @@ class PeopleStore:
         await self._access.write(people.set_role, id, role)
 
     async def set_password(self, id: str, hash: str, keep: str) -> None:
-        """Its argon2 hash; browser sessions but the one with the id ``keep`` end ("*": none does).
-        Raises NotFound."""
+        """Its argon2 hash; browser sessions but the one with the id ``keep`` end. Raises
+        NotFound."""
         await self._access.write(people.set_password, id, hash, keep)
+
+    async def renew_hash(self, id: str, hash: str) -> None:
+        """The same password as another hash. Raises NotFound."""
+        await self._access.write(people.put_hash, id, hash)
 
     async def remove(self, id: str) -> None:
         """Raises NotFound."""
@@ -94,9 +96,5 @@ class PeopleStore:
     async def touch(self, row: SessionRow) -> None:
         """Note its use, at most once a minute."""
         now = self._access.now()
-        if now - self._touched.get(row.id, row.last_used) < TOUCH_EVERY:
-            return
-        if len(self._touched) >= people.MOST_SESSIONS:
-            self._touched.clear()
-        self._touched[row.id] = now
-        await self._access.put("touch_session", {"id": row.id, "now": now})
+        if self._notes.is_due(row.id, now, row.last_used):
+            await self._access.put("touch_session", {"id": row.id, "now": now})

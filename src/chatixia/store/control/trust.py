@@ -28,7 +28,6 @@ from .rows import IdStanding, InvitationRow, KeyRow, MemberRow, RevocationRow
 from .tx import Transaction
 
 MAX_FAILURES: Final = 10_000
-TOUCH_EVERY: Final = 60.0
 
 SerialOf = Callable[[bytes], int]
 """Reads the serial of the leaf of a chain's bytes."""

@@ -14,6 +14,7 @@ from chatixia.wire.trust import Signed
 from . import trust
 from .access import StoreAccess
 from .rows import IdStanding, InvitationRow, KeyRow, MemberRow, RevocationRow
+from .use_notes import UseNotes
 from .writer import Lane
 
 CONFIRMATION: Final = "confirmation"
@@ -105,7 +106,7 @@ class KeyStore:
 
     def __init__(self, access: StoreAccess) -> None:
         self._access = access
-        self._touched: dict[str, float] = {}
+        self._notes = UseNotes()
 
     async def put(self, row: KeyRow) -> None:
         """Raises NameTaken if a living key has that name in the namespace, or a member ever had."""
@@ -139,12 +140,8 @@ class KeyStore:
     async def touch(self, id: str) -> None:
         """Note its use (written at most once a minute)."""
         now = self._access.now()
-        if now - self._touched.get(id, -trust.TOUCH_EVERY) < trust.TOUCH_EVERY:
-            return
-        if len(self._touched) > 10_000:
-            self._touched.clear()
-        self._touched[id] = now
-        await self._access.put("touch_key", {"id": id, "now": now})
+        if self._notes.is_due(id, now):
+            await self._access.put("touch_key", {"id": id, "now": now})
 
 
 class RevocationStore:

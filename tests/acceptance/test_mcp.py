@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import sys
 import time
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -150,9 +152,23 @@ async def test_a_host_that_is_killed_in_mid_call_cancels_the_far_skill(
     ledger = start(net, "alice", tmp_path)
     program, *words = CHATIXIA
     host = net.procs.start("alice-_hold", program=(sys.executable, str(DYING), program, *words))
-    await until(lambda: said(ledger, "began"))
-    host.popen.kill()
-    await until(lambda: said(ledger, "cancelled"))
+    gateway = int(host.wait_for(r"gateway (\d+)")[1])
+    try:
+        await until(lambda: said(ledger, "began"))
+        host.popen.kill()
+        await until(lambda: said(ledger, "cancelled"))
+        await until(lambda: ended(gateway))
+    finally:
+        with suppress(ProcessLookupError):  # it is in no group that the host's end takes along
+            os.kill(gateway, signal.SIGKILL)
+
+
+def ended(pid: int) -> bool:
+    """Whether a process is gone, or waits only to be asked how it ended."""
+    try:
+        return not Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return True
 
 
 async def test_a_thousand_skills_are_three_tools_or_pages(net: TestMesh, tmp_path: Path):

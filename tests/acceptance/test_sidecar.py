@@ -134,7 +134,7 @@ async def link(mesh: Any) -> str:
 
 
 def idle() -> bool:
-    return os.getloadavg()[0] < 1.0
+    return os.getloadavg()[0] < (os.cpu_count() or 1)
 
 
 async def test_it_is_an_agent_like_any_other(net: TestMesh, tmp_path: Path):

@@ -191,7 +191,7 @@ def part_call() -> Row:
     return {f"{name}.{key}": value for name, row in found.items() for key, value in row.items()}
 
 
-def part_sidecar(calm: float = 5.0) -> Row:
+def part_sidecar(calm: float = 5.0 if ALONE else 25.0) -> Row:
     """Program, sidecar, link, sidecar, program: in Python and in Node; and what an idle sidecar
     has for itself."""
     from tests.bench.lines import handed

@@ -42,6 +42,18 @@ def always_attached(original: Any) -> Any:
     return lambda self, connection: self._attach(connection)
 
 
+def refused_always(original: Any) -> Any:
+    """Hear nobody who wants to take over."""
+
+    def first(self: Any, connection: Any, line: Any) -> None:
+        if self._program is None:
+            original(self, connection, line)
+        else:
+            self._refuse(connection, line.id)
+
+    return first
+
+
 def causeless(original: Any) -> Any:
     """Add nothing to a call that a request caused."""
 
@@ -180,6 +192,18 @@ FAULTS: list[Fault] = [
         (f"{AT}/test_server.py::test_a_second_program_is_refused_and_the_first_goes_on",),
     ),
     Fault(
+        "sidecar-no-takeover",
+        "a program that says so takes the socket over",
+        {"chatixia.sidecar.server:SidecarServer.first": refused_always},
+        (f"{AT}/test_server.py::test_one_that_takes_over_gets_the_socket_and_the_other_hears_why",),
+    ),
+    Fault(
+        "sidecar-peers-unlisted",
+        "a client of the described contract finds its peers",
+        {"chatixia.sidecar.messages:DescribedCommands.list_peers": nothing},
+        ("tests/interop/test_described_sidecar.py::test_two_described_clients_work_through_it",),
+    ),
+    Fault(
         "sidecar-without-cause",
         "the sidecar adds path, deadline and trace of the request that caused a call",
         {"chatixia.sidecar.commands:MeshCommands._inherited": causeless},
@@ -274,6 +298,14 @@ FAULTS: list[Fault] = [
         {"chatixia.assembly.remote.sidecar_connection:SidecarConnection._look": asked_once},
         (
             "tests/assembly/remote/test_sidecar_connection.py::test_a_sidecar_that_stands_still_is_asked_again",
+        ),
+    ),
+    Fault(
+        "sidecar-call-not-left",
+        "a call over an open link that nobody waits for any more is left",
+        {"chatixia.sidecar.runner:LinkedCall.cancel": nothing},
+        (
+            f"{AT}/test_runner.py::test_such_a_call_is_left_when_it_is_cancelled_or_its_cause_or_program_ends",
         ),
     ),
     Fault(

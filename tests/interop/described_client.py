@@ -15,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.lab.procs import FAULTS
+
 POLL_S = 0.1
 START_S = 30.0
 """The contract says 5; a machine that runs many tests is slower."""
@@ -108,8 +110,9 @@ class DescribedClient:
 
 
 def environment(home: Path, name: str, url: str, binary: Path) -> dict[str, str]:
-    """What the described agent sets for its sidecar."""
-    return {
+    """What the described agent sets for its sidecar; and a planted fault, where there is one."""
+    planted = {name: os.environ[name] for name in ("PYTHONPATH", *FAULTS) if name in os.environ}
+    return planted | {
         "PATH": os.environ["PATH"],
         "CHATIXIA_HOME": str(home),
         "CHATIXIA_AGENT_ID": name,

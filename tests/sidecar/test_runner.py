@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 from chatixia.core.ports import CallAnswer, Outgoing
+from chatixia.errors import MeshError, NotFound
 from chatixia.sidecar.runner import ReaderCredit
-from tests.sidecar.rig import sidecar
+from tests.sidecar.rig import incoming, sidecar
 
 
 async def test_a_defect_is_internal_and_the_next_command_is_answered(tmp_path: Path):
@@ -68,3 +70,101 @@ async def test_credit_lets_the_last_item_go_over():
     assert not waiting.done()
     credit.grant(10)
     await waiting
+
+
+class Begun:
+    """A call over an open link, whose end the test gives."""
+
+    def __init__(self, outgoing: Outgoing, waiter: Any) -> None:
+        self.outgoing, self.waiter = outgoing, waiter
+        self.end: CallAnswer | MeshError | None = None
+        self.left = asyncio.Event()
+
+    def finish(self, end: CallAnswer | MeshError | None) -> None:
+        assert not self.waiter.done()
+        self.end = end
+        self.waiter.set_result(None)
+        assert self.waiter.done()
+
+    def answer(self) -> CallAnswer | None:
+        if isinstance(self.end, Exception):
+            raise self.end
+        return self.end
+
+    async def queued(self) -> CallAnswer:
+        return CallAnswer(b"2", "queue, plain", 1.0, "bob")
+
+    def leave(self) -> None:
+        self.left.set()
+
+
+class Link:
+    """Begins every call, or none while it is ``closed``."""
+
+    def __init__(self) -> None:
+        self.calls: list[Begun] = []
+        self.closed = False
+        self.news = asyncio.Event()
+
+    def __call__(self, outgoing: Outgoing, waiter: Any) -> Begun | None:
+        if self.closed:
+            return None
+        self.calls.append(Begun(outgoing, waiter))
+        self.news.set()
+        return self.calls[-1]
+
+    async def next(self) -> Begun:
+        async with asyncio.timeout(5):
+            await self.news.wait()
+        self.news.clear()
+        return self.calls[-1]
+
+
+async def test_a_call_over_an_open_link_ends_with_one_word_whatever_its_end(tmp_path: Path):
+    link = Link()
+    async with sidecar(tmp_path, begin=link) as rig:
+        program = await rig.program()
+        ends: list[tuple[Any, dict[str, Any]]] = [
+            (CallAnswer(b"1", "direct", 1.0, "bob"), {"value": 1}),
+            (NotFound("No."), {"code": "not_found"}),
+            (ZeroDivisionError(), {"code": "internal"}),
+            (None, {"value": 2, "via": "queue, plain"}),
+        ]
+        for number, (end, said) in enumerate(ends, 1):
+            program.command("call", number, target="bob", skill="x")
+            begun = await link.next()
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+            begun.finish(end)
+            line = await program.line()
+            assert line["id"] == number and said.items() <= line["payload"].items()
+        link.closed = True
+        assert (await program.asks("call", 1, target="bob", skill="x"))["value"] == {}
+        status = await program.asks("status", 2)
+        assert status["value"]["calls"] == 0
+
+
+async def test_such_a_call_is_left_when_it_is_cancelled_or_its_cause_or_program_ends(
+    tmp_path: Path,
+):
+    link = Link()
+    async with sidecar(tmp_path, begin=link) as rig:
+        program = await rig.program()
+        await program.hello("forecast")
+        program.command("call", 1, target="bob", skill="x")
+        begun = await link.next()
+        program.command("call", 1, target="bob", skill="x")
+        assert (await program.next("error"))["payload"]["code"] == "conflict"
+        program.command("cancel", call=1)
+        line = await program.next("error")
+        assert (line["id"], line["payload"]["code"], begun.left.is_set()) == (1, "canceled", True)
+        _, task = rig.ask(incoming())
+        request = (await program.next("request"))["id"]
+        program.command("call", 2, cause=request, target="bob", skill="x")
+        begun = await link.next()
+        task.cancel()
+        assert {(await program.line())["type"] for _ in range(2)} == {"cancel", "error"}
+        assert begun.left.is_set()
+        program.command("call", 3, target="bob", skill="x")
+        begun = await link.next()
+        await program.close()
+        await asyncio.wait_for(begun.left.wait(), 5)

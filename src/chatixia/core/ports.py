@@ -360,6 +360,35 @@ class MeshPort(Protocol):
         ...
 
 
+class CallWaiter(Protocol):
+    """Who waits for the end of a call, in no task. Of an ``asyncio.Future`` it has what is used of
+    one; it does not raise."""
+
+    def done(self) -> bool:
+        """Whether it waits no more."""
+        ...
+
+    def set_result(self, result: None) -> None:
+        """The call has its end now."""
+        ...
+
+
+class BegunCall(Protocol):
+    """A call that is on its way over an open link."""
+
+    def answer(self) -> CallAnswer | None:
+        """What it ended with; None: :meth:`queued` gets it. Raises the error that it ended with."""
+        ...
+
+    def queued(self) -> Awaitable[CallAnswer]:
+        """Its answer from the queue, which has it now."""
+        ...
+
+    def leave(self) -> None:
+        """Nobody waits for it any more."""
+        ...
+
+
 class OutsideTool(msgspec.Struct, frozen=True):
     """A tool of a server of another protocol. ``parameters``: JSON Schema of an object."""
 

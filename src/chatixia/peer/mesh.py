@@ -13,7 +13,15 @@ import msgspec
 from chatixia.core import route
 from chatixia.core.call import Sink
 from chatixia.core.exchange import PendingCall, ServedRequest
-from chatixia.core.ports import CallAnswer, Handler, LocalIdentity, Outgoing, Pong, Stream
+from chatixia.core.ports import (
+    CallAnswer,
+    CallWaiter,
+    Handler,
+    LocalIdentity,
+    Outgoing,
+    Pong,
+    Stream,
+)
 from chatixia.core.streams import Inflow
 from chatixia.errors import (
     BadArguments,
@@ -33,6 +41,7 @@ from chatixia.world import REAL, World
 from .artifacts.offers import GRACE_SECONDS
 from .ports import LinkLayer, RegistryLogin
 from .records import RemotePeers
+from .sessions.begun import TasklessCall
 from .sessions.channel import SessionChannel
 from .sessions.dispatch import CallDispatcher, LinkStream
 from .sessions.listener import SessionListener
@@ -216,6 +225,26 @@ class PeerMesh:
         if pending.artifacts:
             answer.artifacts = channel.artifacts.feeds(pending.artifacts)
         return answer
+
+    def begin(self, outgoing: Outgoing, waiter: CallWaiter) -> TasklessCall | None:
+        """The same with no task, where a link is open: ``waiter`` is told of its end. None: only
+        :meth:`call` finds a way. Raises what a call is refused with before it is sent."""
+        record = self._records.get(outgoing.target)
+        peer = record.session if record is not None else None
+        if (
+            peer is None
+            or peer.channel.path is None
+            or outgoing.queue == "only"
+            or outgoing.timeout <= 0
+            or outgoing.artifacts
+        ):
+            return None
+        now = self._world.monotonic()
+        pending = peer.calls.ask(outgoing, outgoing.key or self.peers.request_id(), now)
+        pending.waiter = waiter
+        peer.channel.count += 1
+        peer.channel.kick()
+        return TasklessCall(pending, peer, self._world, self._elsewhere)
 
     async def _lending(self, outgoing: Outgoing) -> CallAnswer:
         """A call whose arguments hold artifacts: they can be pulled until it ends."""

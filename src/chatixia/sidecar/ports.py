@@ -7,7 +7,15 @@ from typing import Any, Protocol
 
 import msgspec
 
-from chatixia.core.ports import ArtifactFeed, ArtifactSource, CallAnswer, MeshPort
+from chatixia.core.ports import (
+    ArtifactFeed,
+    ArtifactSource,
+    BegunCall,
+    CallAnswer,
+    CallWaiter,
+    MeshPort,
+    Outgoing,
+)
 from chatixia.wire.ipc import AnyPayload, IpcFile
 
 
@@ -38,6 +46,14 @@ class SidecarMesh(Protocol):
     def is_online(self) -> bool:
         """Whether the registry answers now."""
         ...
+
+
+BeginCall = Callable[[Outgoing, CallWaiter], BegunCall | None]
+"""Begins a call without a task; None where its port's ``call`` has to find a way."""
+
+
+def no_link(outgoing: Outgoing, waiter: CallWaiter) -> None:
+    """Where every call has to find a way."""
 
 
 class FileFolder(Protocol):

@@ -19,7 +19,7 @@ from .answers import RequestAnswers
 from .commands import MeshCommands
 from .lines import LineProtocol, number_of
 from .messages import DescribedCommands
-from .ports import FileFolder, SidecarMesh
+from .ports import BeginCall, FileFolder, SidecarMesh, no_link
 from .references import ReferenceTable
 from .requests import OpenRequest, RequestTable
 from .runner import CommandRunner, ReaderCredit
@@ -38,6 +38,7 @@ class SidecarParts(msgspec.Struct, frozen=True):
     commands: MeshCommands
     files: FileFolder
     world: World
+    begin: BeginCall = no_link
 
 
 class ProgramListener(Protocol):
@@ -71,7 +72,7 @@ class ProgramConnection(LineProtocol):
         self._parts, self._listener = parts, listener
         self._table, self._do, port = parts.table, parts.commands, parts.mesh.port
         self._references = ReferenceTable(parts.files)
-        self._runner = CommandRunner(self, self._references, parts.world)
+        self._runner = CommandRunner(self, self._references, parts.world, parts.begin)
         self._answers = RequestAnswers(
             self, self._runner, parts.table, self._references, parts.files, parts.world
         )
@@ -191,7 +192,7 @@ class ProgramConnection(LineProtocol):
         request = self._do.cause(line.cause, self) if line.cause else None
         progress = self._runner.progress(line.id) if line.payload.progress else None
         outgoing = self._do.call(line.payload, request, progress)
-        self._runner.start(line.id, self._port.call(outgoing), request)
+        self._runner.call(line.id, outgoing, self._port, request)
 
     def _any(self, line: ipc.AnyCommand) -> None:
         request = self._do.cause(line.cause, self)

@@ -62,6 +62,14 @@ class RequestTaker(Protocol):
         ...
 
 
+class CancelledWithIt(Protocol):
+    """A task, or a call that can be cancelled as a task is."""
+
+    def cancel(self) -> Any:
+        """Nobody waits for it any more."""
+        ...
+
+
 class OpenRequest:
     """A request that is not answered yet. ``over``: resolved by its answer; ``program``: who has
     it; ``calls``: what the program calls because of it; ``flow``: its items on their way;
@@ -74,7 +82,7 @@ class OpenRequest:
     ) -> None:
         self.id, self.incoming, self.responder, self.over = number, incoming, responder, over
         self.program: RequestTaker | None = None
-        self.calls: set[asyncio.Task[Any]] = set()
+        self.calls: set[CancelledWithIt] = set()
         self.flow: ItemFlow | None = None
         self.refs: tuple[str, ...] = ()
         self.tries = 0

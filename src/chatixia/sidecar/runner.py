@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from chatixia.core.ports import CallAnswer, Outgoing, Stream
+from chatixia.core.ports import BegunCall, CallAnswer, MeshPort, Outgoing, Stream
 from chatixia.errors import Cancelled, Conflict, Internal, MeshError, Overloaded
 from chatixia.wire import ipc
 from chatixia.wire.ipc import ItemPayload, ProgressPayload
@@ -23,6 +23,7 @@ from chatixia.wire.ipc_events import (
 from chatixia.world import EAGER, World
 
 from .lines import LineProtocol
+from .ports import BeginCall, no_link
 from .references import ReferenceTable
 from .requests import OpenRequest
 
@@ -56,12 +57,49 @@ class ReaderCredit:
             await self.waiter
 
 
-class CommandRunner:
-    """Runs what commands ask for, and tells the end of each to ``line``."""
+class LinkedCall:
+    """A call over an open link: its end is told as it is read, with no task (``CallWaiter``)."""
 
-    def __init__(self, line: LineProtocol, references: ReferenceTable, world: World) -> None:
+    __slots__ = ("_is_over", "_runner", "begun", "key", "number", "request")
+
+    def __init__(
+        self, runner: CommandRunner, number: int, key: int, request: OpenRequest | None
+    ) -> None:
+        self._runner, self.number, self.key, self.request = runner, number, key, request
+        self._is_over = False
+        self.begun: BegunCall
+
+    def done(self) -> bool:
+        """Whether it is over."""
+        return self._is_over
+
+    def set_result(self, result: None) -> None:
+        """Its end is there. Nothing here raises."""
+        self._is_over = True
+        self._runner.ended(self)
+
+    def cancel(self) -> None:
+        """The program does not want it any more."""
+        if not self._is_over:
+            self._is_over = True
+            self.begun.leave()
+            self._runner.canceled(self)
+
+
+class CommandRunner:
+    """Runs what commands ask for, and tells the end of each to ``line``. ``begin``: the short way
+    for calls."""
+
+    def __init__(
+        self,
+        line: LineProtocol,
+        references: ReferenceTable,
+        world: World,
+        begin: BeginCall = no_link,
+    ) -> None:
         self._line, self._references, self._world = line, references, world
-        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._begin = begin
+        self._tasks: dict[int, asyncio.Task[None] | LinkedCall] = {}
         self._unnumbered = 0
         self._credits: dict[int, ReaderCredit] = {}
         self._ended = False
@@ -95,17 +133,71 @@ class CommandRunner:
             _close(inner)
             self._refuse_start(number)
             return
-        key = number
-        if not number:
-            self._unnumbered -= 1
-            key = self._unnumbered
+        key = number or self._next_key()
         run = self._run(number, key, work)
         task: asyncio.Task[None] = asyncio.Task(run, loop=self._line.loop, **EAGER)
         if not task.done():
-            self._tasks[key] = task
-            if request is not None:
-                request.calls.add(task)
-                task.add_done_callback(request.calls.discard)
+            self._keep(key, task, request)
+
+    def _next_key(self) -> int:
+        self._unnumbered -= 1
+        return self._unnumbered
+
+    def _keep(self, key: int, task: asyncio.Task[None], request: OpenRequest | None) -> None:
+        self._tasks[key] = task
+        if request is not None:
+            request.calls.add(task)
+            task.add_done_callback(request.calls.discard)
+
+    def call(
+        self, number: int, outgoing: Outgoing, port: MeshPort, request: OpenRequest | None = None
+    ) -> None:
+        """Call a skill, with no task where a link is open. Raises what it is refused with."""
+        if number in self._tasks or len(self._tasks) >= MAX_OPEN:
+            self._refuse_start(number)
+            return
+        call = LinkedCall(self, number, number or self._next_key(), request)
+        begun = self._begin(outgoing, call)
+        if begun is None:
+            self.start(number, port.call(outgoing), request)
+            return
+        call.begun = begun
+        self._tasks[call.key] = call
+        if request is not None:
+            request.calls.add(call)
+
+    def ended(self, call: LinkedCall) -> None:
+        """That one has its answer, or its error, or goes on by the queue."""
+        number, answer = call.number, None
+        try:
+            answer = call.begun.answer()
+            if answer is not None and number:
+                self._line.send(ResultEvent(self._answered(answer), id=number))
+        except MeshError as error:
+            self.refuse(number, error)
+        except Exception as error:  # noqa: BLE001 - a command always ends with a word
+            self._failed(number, error)
+        else:
+            if answer is None:
+                self._forget(call)
+                self._go_on(call)
+                return
+        self._forget(call)
+
+    def _go_on(self, call: LinkedCall) -> None:
+        run = self._run(call.number, call.key, call.begun.queued())
+        self._keep(call.key, asyncio.Task(run, loop=self._line.loop), call.request)
+
+    def canceled(self, call: LinkedCall) -> None:
+        """That one was left."""
+        if not self._ended:
+            self.refuse(call.number, Cancelled())
+        self._forget(call)
+
+    def _forget(self, call: LinkedCall) -> None:
+        self._tasks.pop(call.key, None)
+        if call.request is not None:
+            call.request.calls.discard(call)
 
     def _refuse_start(self, number: int) -> None:
         if number in self._tasks:
@@ -122,10 +214,8 @@ class CommandRunner:
         except asyncio.CancelledError:
             if not self._ended:
                 self.refuse(number, Cancelled())
-        except Exception as error:  # a command always ends with a word
-            log.error("a command failed with %s", type(error).__name__)
-            log.debug("a command failed", exc_info=error)
-            self.refuse(number, Internal())
+        except Exception as error:  # noqa: BLE001 - a command always ends with a word
+            self._failed(number, error)
         else:
             if number:
                 if result.__class__ is CallAnswer:
@@ -133,6 +223,11 @@ class CommandRunner:
                 self._line.send(ResultEvent(result, id=number))
         finally:
             self._tasks.pop(key, None)
+
+    def _failed(self, number: int, error: Exception) -> None:
+        log.error("a command failed with %s", type(error).__name__)
+        log.debug("a command failed", exc_info=error)
+        self.refuse(number, Internal())
 
     def _answered(self, answer: CallAnswer) -> ResultPayload:
         files = self._references.name(answer.artifacts) if answer.artifacts else ()

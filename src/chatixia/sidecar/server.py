@@ -26,7 +26,7 @@ from chatixia.world import REAL, World
 
 from . import proof, sockets
 from .commands import MeshCommands
-from .ports import AnySkillCaller, FileFolder, SidecarMesh, nobody
+from .ports import AnySkillCaller, BeginCall, FileFolder, SidecarMesh, no_link, nobody
 from .program import ProgramConnection, SidecarParts
 from .requests import RequestTable
 
@@ -40,7 +40,7 @@ DECIDE_SECONDS: Final = 2.0
 
 class SidecarServer:
     """Serves the program of one agent, whatever the program's life. ``on_hello``: it said who it
-    is; ``on_left``: it left."""
+    is; ``on_left``: it left; ``begin``: the short way for calls over open links."""
 
     def __init__(
         self,
@@ -48,6 +48,7 @@ class SidecarServer:
         files: FileFolder,
         *,
         any_skill: AnySkillCaller = nobody,
+        begin: BeginCall = no_link,
         world: World = REAL,
         on_hello: Callable[[ipc.IpcHelloPayload], None] = lambda hello: None,
         on_left: Callable[[], None] = lambda: None,
@@ -55,9 +56,8 @@ class SidecarServer:
         self._world = world
         port: MeshPort = mesh.port
         self.table = RequestTable(port, world)
-        self._parts = SidecarParts(
-            mesh, self.table, MeshCommands(mesh, self.table, files, any_skill, world), files, world
-        )
+        do = MeshCommands(mesh, self.table, files, any_skill, world)
+        self._parts = SidecarParts(mesh, self.table, do, files, world, begin)
         self._on_hello, self._on_left = on_hello, on_left
         self._program: ProgramConnection | None = None
         self._others: dict[ProgramConnection, asyncio.TimerHandle] = {}

@@ -81,6 +81,8 @@ class SidecarProcess:
     async def start(self) -> None:
         """Be found at the socket, and log in. Raises AlreadyRunning, ConfigError, a refusal."""
         from chatixia.assembly.wiring import api_key_connection, open_connection
+        from chatixia.peer.mesh import PeerMesh
+        from chatixia.sidecar.ports import no_link
         from chatixia.sidecar.server import SidecarServer
         from chatixia.sidecar.sockets import private_folder
 
@@ -95,14 +97,15 @@ class SidecarProcess:
             description=self._settings["description"],
             on_fault=self._failed,
         )
-        self._connection = connection
+        self._connection, port = connection, connection.port
         try:
             private_folder(self._path.parent)
             self._files = ArtifactFolder(self._path.with_name(f"{self._path.name}.files"))
             self._server = SidecarServer(
                 connection,
                 self._files,
-                any_skill=SkillChoice(connection.port),
+                any_skill=SkillChoice(port),
+                begin=port.begin if isinstance(port, PeerMesh) else no_link,
                 on_hello=self._greeted,
                 on_left=self._left,
             )

@@ -170,6 +170,7 @@ class PendingArrival(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """It left before its turn, at no cost."""
         self._connection.closed()
+        self._early.clear()
 
     def _serve(self) -> None:
         """Give the connection to the HTTP protocol."""

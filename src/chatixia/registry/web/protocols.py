@@ -77,6 +77,9 @@ class HttpProtocol(HttpToolsProtocol):
         """It ended."""
         self.connection.closed()
         super().connection_lost(exc)
+        # The parser refers back to this, and holds what it was given: up to a whole header, until
+        # the next collection. Nothing is parsed any more.
+        cast(Any, self).parser = None
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser in pieces; ``_head`` is how much of it brought no event yet."""

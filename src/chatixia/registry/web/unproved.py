@@ -43,6 +43,14 @@ class Ends(Protocol):
         ...
 
 
+def _nothing() -> None:
+    pass
+
+
+def _refuses(message: bytes) -> bool:
+    return False
+
+
 class UnprovedConnection:
     """One connection as its protocols see it; ``close`` and ``late`` are what they make of it.
 
@@ -72,9 +80,9 @@ class UnprovedConnection:
         self.proven = False
         self._use: ShareUse | None = None
         self.line: BinaryLine | None = None
-        self.take: Callable[[bytes], bool] = lambda message: False
-        self.start: Callable[[], None] = lambda: None
-        self.late: Callable[[], None] = lambda: None
+        self.take: Callable[[bytes], bool] = _refuses
+        self.start: Callable[[], None] = _nothing
+        self.late: Callable[[], None] = _nothing
 
     @property
     def bounds(self) -> AdmissionLimits:
@@ -123,6 +131,9 @@ class UnprovedConnection:
         if self._use is not None:
             self._use.owe(0)
             self._use = None
+        # They refer back to this, and hold what was read: that is freed now, not by a collection.
+        self.start = self.late = _nothing
+        self.take, self.line = _refuses, None
 
     def abort(self) -> None:
         """End it now, with nothing more sent."""

@@ -9,7 +9,8 @@ import pytest
 
 from chatixia.errors import MeshError, Overloaded, Unavailable, UnknownSkill
 from chatixia.sidecar import requests
-from tests.sidecar.rig import Rig, incoming, sidecar
+from chatixia.sidecar.lines import LineProtocol
+from tests.sidecar.rig import Answers, Rig, incoming, sidecar
 from tests.until import until
 
 IDEMPOTENT = {"forecast": {"idempotent": True}}
@@ -192,3 +193,25 @@ async def test_a_request_that_is_left_is_told_as_canceled(tmp_path: Path):
         assert await program.next("cancel") == {"type": "cancel", "id": number}
         assert (await program.asks("reply", 1, number, value=1))["code"] == "not_found"
         assert (answers.value, answers.error) == (None, None)
+
+
+async def test_of_requests_that_come_together_the_first_alone_goes_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    async with sidecar(tmp_path) as rig:
+        program = await rig.program()
+        await program.hello("forecast")
+        writes: list[int] = []
+        flush = LineProtocol.flush
+
+        def counted(line: LineProtocol) -> None:
+            writes.append(len(line._unwritten))
+            flush(line)
+
+        monkeypatch.setattr(LineProtocol, "flush", counted)
+        works = [rig.port.handler(incoming(), Answers()) for _ in range(4)]
+        for _ in works:
+            await program.next("request")
+        assert writes == [1, 3]
+        for work in works:
+            work.cancel()

@@ -220,8 +220,12 @@ class RequestTable:
         self._numbers += 1
         over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         request = OpenRequest(self._numbers, incoming, responder, over)
-        self._admit(request)
-        self.open[request.id] = request
+        self.open[request.id] = request  # before it is told: so the next one is not alone
+        try:
+            self._admit(request)
+        except MeshError:
+            del self.open[request.id]
+            raise
         over.add_done_callback(lambda done: self._forget(request))
         return over
 

@@ -261,7 +261,7 @@ async def test_a_save_that_was_cut_off_goes_on_where_it_stopped(tmp_path: Path):
             self.info = ArtifactInfo(len(data), hashlib.sha256(data).hexdigest(), name="big")
             self.end = end
 
-        async def pull(self, offset: int = 0) -> AsyncGenerator[bytes, None]:
+        async def pull(self, offset: int = 0, gather: bool = False) -> AsyncGenerator[bytes, None]:
             self.pulls.append(offset)
             for at in range(offset, len(data), 16_000):
                 if at >= self.end:

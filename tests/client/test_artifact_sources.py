@@ -26,7 +26,7 @@ class Feed:
         self.released = False
         self._end = len(DATA) - short
 
-    async def pull(self, offset: int = 0) -> AsyncGenerator[bytes, None]:
+    async def pull(self, offset: int = 0, gather: bool = False) -> AsyncGenerator[bytes, None]:
         self.pulls.append(offset)
         for at in range(offset, self._end, 1000):
             yield DATA[at : min(at + 1000, self._end)]

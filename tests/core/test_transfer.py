@@ -91,3 +91,14 @@ def test_the_delay_is_that_of_the_newest_frame_acknowledged():
     assert upload.acknowledge(20, 80, 5.0) == 3.0
     assert upload.acknowledge(20, 80, 6.0) is None
     assert upload.under_way == 10
+
+
+def test_what_its_reader_takes_is_told_with_what_comes_while_the_sender_has_enough():
+    download = Download(100 * RECEIVE_BYTES)
+    download.pull(again=True)
+    download.accept(0, PULL_BYTES)
+    assert download.pull() == (PULL_BYTES, RECEIVE_BYTES - PULL_BYTES)
+    download.take(PULL_BYTES)
+    assert download.pull() is None
+    download.accept(PULL_BYTES, PULL_BYTES)
+    assert download.pull() == (2 * PULL_BYTES, RECEIVE_BYTES - PULL_BYTES)

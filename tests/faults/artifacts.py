@@ -160,6 +160,18 @@ FAULTS: list[Fault] = [
         (f"{UPLOAD}::test_a_receiver_that_takes_nothing_keeps_nothing_in_memory_here",),
     ),
     Fault(
+        "artifact-in-scraps",
+        "a file goes in whole chunks",
+        {"chatixia.peer.artifacts.upload:READ_BYTES": value(128 * 1024)},
+        (f"{UPLOAD}::test_a_file_goes_in_whole_chunks_and_one_rest",),
+    ),
+    Fault(
+        "artifact-told-seldom",
+        "beside calls the sender of an artifact hears often how far it is",
+        {"chatixia.peer.artifacts.transfers:ArtifactTransfers._busy": always(False)},
+        (f"{DOWNLOAD}::test_beside_calls_the_sender_hears_as_often_as_ever",),
+    ),
+    Fault(
         "artifact-in-turn-only",
         "chunks that come by a faster path than those before them are kept",
         {"chatixia.peer.artifacts.download:MAX_EARLY": value(0)},

@@ -92,7 +92,7 @@ class Feed:
         self.info = ArtifactInfo(3, "0" * 64, name="photo.png")
         self.released = 0
 
-    async def pull(self, offset: int = 0):
+    async def pull(self, offset: int = 0, gather: bool = False):
         yield b"abc"[offset:]
 
     def release(self) -> None:

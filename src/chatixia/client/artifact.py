@@ -113,7 +113,7 @@ class Artifact:
         from .artifact_files import wrong_hash
 
         digest, count = sha256(), 0
-        async with contextlib.aclosing(self._pieces(0)) as pieces:
+        async with contextlib.aclosing(self._pieces(0, gather=True)) as pieces:
             async for piece in pieces:
                 digest.update(piece)
                 count += len(piece)
@@ -121,10 +121,10 @@ class Artifact:
         if self.sha256 and (count != self.size or digest.hexdigest() != self.sha256):
             raise wrong_hash()
 
-    async def _pieces(self, offset: int) -> AsyncGenerator[bytes, None]:
+    async def _pieces(self, offset: int, gather: bool = False) -> AsyncGenerator[bytes, None]:
         source = self._source
         if isinstance(source, FeedSource):
-            async with contextlib.aclosing(source.feed.pull(offset)) as chunks:
+            async with contextlib.aclosing(source.feed.pull(offset, gather)) as chunks:
                 async for chunk in chunks:
                     yield chunk
             return

@@ -181,4 +181,4 @@ class FeedSource:
     async def _restart(self, offset: int) -> None:
         if self._chunks is not None:
             await self._chunks.aclose()
-        self._chunks, self._rest, self._at = self.feed.pull(offset), b"", offset
+        self._chunks, self._rest, self._at = self.feed.pull(offset, True), b"", offset

@@ -152,8 +152,9 @@ class ArtifactFeed(Protocol):
         """Where a part of it may be kept until the next try; "" for nowhere."""
         ...
 
-    def pull(self, offset: int = 0) -> AsyncGenerator[bytes, None]:
-        """The bytes from there on, as they come. Raises NotFound once its sender let it go."""
+    def pull(self, offset: int = 0, gather: bool = False) -> AsyncGenerator[bytes, None]:
+        """The bytes from there on, as they come; ``gather``: in larger pieces, if a moment later.
+        Raises NotFound once its sender let it go."""
         ...
 
     def release(self) -> None:

@@ -112,6 +112,7 @@ class Download(msgspec.Struct):
         """
         limit = min(self.size, self.taken + RECEIVE_BYTES)
         grown = limit - self.granted >= PULL_BYTES or limit == self.size > self.granted
+        grown = grown and self.granted - self.received <= RECEIVE_BYTES // 2  # else it can wait
         moved = self.untold
         if not (again or grown or moved >= PULL_BYTES or (moved and self.complete)):
             return None

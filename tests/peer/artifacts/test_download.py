@@ -14,11 +14,13 @@ from chatixia.errors import BadRequest, Overloaded, Unreachable
 from chatixia.peer.artifacts.download import (
     AGAIN_SECONDS,
     GAP_SECONDS,
+    GATHER_SECONDS,
     MAX_DOWNLOADS,
     MAX_EARLY,
+    PIECE_CHUNKS,
     STALLED_SECONDS,
 )
-from chatixia.wire.artifacts import CHUNK, DATA, ArtifactFrame, read, write
+from chatixia.wire.artifacts import CHUNK, DATA, PULL, ArtifactFrame, read, write
 
 from .ends import Pair, whole
 
@@ -227,3 +229,65 @@ async def test_transfers_are_bounded():
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     assert pair.b.transfers.idle
+
+
+async def pieces(pair: Pair, data: bytes, gather: bool) -> tuple[list[int], int]:
+    """What its reader got at once, and how many pulls that took."""
+    feed = await pair.lend(data)
+
+    async def read_all() -> list[bytes]:
+        return [piece async for piece in feed.pull(0, gather)]
+
+    task = asyncio.ensure_future(read_all())
+    for _ in range(200):
+        await pair.pump()
+        pair.b.ring(0.001)
+        if task.done():
+            break
+    got = await task
+    assert b"".join(got) == data
+    return [len(piece) for piece in got], sum(frame[1] == PULL for frame in pair.crossed)
+
+
+async def test_a_reader_that_gathers_costs_fewer_steps_and_fewer_pulls():
+    data = os.urandom(64 * CHUNK)
+    each, few = await pieces(Pair(), data, False), await pieces(Pair(), data, True)
+    assert max(few[0]) <= PIECE_CHUNKS * CHUNK
+    assert len(few[0]) < len(each[0]) and few[1] < each[1]
+
+
+async def test_a_chunk_that_none_follows_does_not_wait_for_long():
+    pair = Pair()
+    chunks = (await pair.lend(os.urandom(10 * CHUNK))).pull(0, True)
+    task = asyncio.ensure_future(anext(chunks))
+    await asyncio.sleep(0)
+    pair.lost = lambda frame: any(each[1] == DATA for each in pair.crossed) and frame[1] == DATA
+    await pair.pump()
+    assert not task.done()
+    pair.b.ring(GATHER_SECONDS)
+    assert len(await asyncio.wait_for(task, 5)) == CHUNK
+    await chunks.aclose()
+
+
+async def test_one_who_saves_gets_each_chunk_as_it_comes():
+    pair = Pair()
+    chunks = (await pair.lend(os.urandom(10 * CHUNK))).pull(0)
+    task = asyncio.ensure_future(anext(chunks))
+    await asyncio.sleep(0)
+    pair.lost = lambda frame: any(each[1] == DATA for each in pair.crossed) and frame[1] == DATA
+    await pair.pump()
+    assert len(await asyncio.wait_for(task, 5)) == CHUNK
+    await chunks.aclose()
+
+
+async def test_beside_calls_the_sender_hears_as_often_as_ever():
+    data = os.urandom(64 * CHUNK)
+    calm, busy = Pair(), Pair()
+    pump = busy.pump
+
+    async def calling(turns: int = 20) -> None:
+        busy.b.count += 1
+        await pump(turns)
+
+    busy.pump = calling  # type: ignore[method-assign]
+    assert (await pieces(busy, data, True))[1] > (await pieces(calm, data, True))[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 
 import pytest
@@ -10,7 +11,7 @@ from chatixia.client.artifact import Artifact
 from chatixia.core.delay_window import MOST
 from chatixia.errors import BadRequest, Conflict, NotFound
 from chatixia.peer.artifacts.upload import AHEAD_SECONDS, MAX_UPLOADS, READ_BYTES
-from chatixia.wire.artifacts import DATA, PULL, ArtifactFrame, read, write
+from chatixia.wire.artifacts import CHUNK, DATA, PULL, ArtifactFrame, read, write
 from chatixia.wire.base import MIB
 
 from .ends import Pair, whole
@@ -30,8 +31,6 @@ async def test_a_pull_of_what_was_not_lent_fails():
 
 
 async def _first(pair: Pair, chunks: object) -> bytes:
-    import asyncio
-
     task = asyncio.ensure_future(anext(chunks))  # type: ignore[call-overload]
     await asyncio.sleep(0)
     await pair.pump()
@@ -117,3 +116,13 @@ def ahead(pair: Pair) -> int:
     """Bytes that were read and did not go."""
     active = pair.a.transfers.uploads._active.values()
     return sum(len(block) for upload in active for block in upload.blocks)
+
+
+async def test_a_file_goes_in_whole_chunks_and_one_rest():
+    pair, size = Pair(), 20 * READ_BYTES + 5
+    task = asyncio.ensure_future(whole(await pair.lend(bytes(size))))
+    await asyncio.sleep(0)
+    await pair.pump()
+    assert len(await task) == size
+    sizes = [len(read(frame).data) for frame in pair.crossed if frame[1] == DATA]
+    assert set(sizes[:-1]) == {CHUNK} and sizes[-1] == 5

@@ -12,7 +12,7 @@ from chatixia.core.ports import Outgoing
 from chatixia.core.timers import TimerWheel
 from chatixia.peer.artifacts.offers import ArtifactOffers
 from chatixia.peer.engines.base import EngineRefused
-from chatixia.peer.sessions.channel import ASK_BYTES, ENGINE_BYTES, SessionChannel
+from chatixia.peer.sessions.channel import ENGINE_BYTES, SessionChannel
 from chatixia.peer.timers import LoopTimers
 from chatixia.testing.clock import FakeWorld
 from chatixia.wire import messages as m
@@ -116,10 +116,32 @@ async def test_no_more_than_256_kib_stand_in_the_engine():
     side.path.buffered = ENGINE_BYTES + 1
     side.ask("1", 900_000)
     await asyncio.sleep(0)
-    assert sum(map(len, side.path.frames)) <= ASK_BYTES
+    assert sum(map(len, side.path.frames)) <= ENGINE_BYTES
     side.path.buffered = 0
     side.path.on_low()
     assert sum(map(len, side.path.frames)) > 900_000
+
+
+async def test_the_engine_is_asked_how_full_it_is_only_where_it_might_be_full():
+    asked: list[int] = []
+
+    class Asked(Path):
+        @property
+        def buffered(self):
+            asked.append(1)
+            return 0
+
+        @buffered.setter
+        def buffered(self, value):
+            pass
+
+    side = Side()
+    side.path = Asked()
+    side.channel.attach(side.path, 0)
+    asked.clear()
+    side.ask("1", 900_000)
+    assert sum(map(len, side.path.frames)) > 900_000
+    assert 0 < len(asked) <= 900_000 // ENGINE_BYTES + 1
 
 
 async def test_an_ack_alone_goes_after_20_ms_or_64_kib():

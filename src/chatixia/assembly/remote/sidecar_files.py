@@ -47,7 +47,7 @@ class SidecarFeed:
         self.info = ArtifactInfo(file.size, file.sha256, name=file.name, media_type=file.media_type)
         self._loop = asyncio.get_running_loop()
 
-    async def pull(self, offset: int = 0) -> AsyncGenerator[bytes, None]:
+    async def pull(self, offset: int = 0, gather: bool = False) -> AsyncGenerator[bytes, None]:
         """The bytes from there on."""
         command = ipc.FetchCommand(ipc.FetchPayload(self._ref, FETCH_S))
         result = await self._client.ask(command, FETCH_S)

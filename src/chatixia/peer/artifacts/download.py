@@ -23,6 +23,10 @@ GAP_SECONDS: Final = 0.5
 """The same where later bytes came: what is missing was lost, or comes by a slower path."""
 MAX_EARLY: Final = 256
 """Chunks of one artifact that came before their turn, as they do when the sender changes paths."""
+PIECE_CHUNKS: Final = 8
+"""What a reader gets at once."""
+GATHER_SECONDS: Final = 0.001
+"""How long a chunk waits for those that follow it, where its reader wants them together."""
 STALLED_SECONDS: Final = 60.0
 """Where so much waiting brought less than a chunk it is given up."""
 
@@ -30,7 +34,8 @@ STALLED_SECONDS: Final = 60.0
 class ActiveDownload(Struct, eq=False):
     """One transfer. ``chunks``: what nobody has taken yet; ``early``: what came before its turn, by
     its offset. ``received_at``: when the last byte came; ``waited``: seconds that its reader waited
-    since the last whole chunk's worth, up to ``mark``, was there."""
+    since the last whole chunk's worth, up to ``mark``, was there. ``gather``: its reader would
+    rather have a few chunks than one; ``lingers``: it is woken in a moment."""
 
     info: ArtifactInfo
     transfer: int
@@ -42,6 +47,8 @@ class ActiveDownload(Struct, eq=False):
     early: dict[int, bytes] = field(default_factory=dict)
     error: MeshError | None = None
     waiter: asyncio.Future[None] | None = None
+    gather: bool = False
+    lingers: bool = False
 
     def take(self, offset: int, data: bytes) -> bool:
         """A chunk, and those that waited for it; False where it is not the next one. Raises
@@ -63,6 +70,19 @@ class ActiveDownload(Struct, eq=False):
         """Seconds without a byte before it is pulled anew."""
         return GAP_SECONDS if self.early else AGAIN_SECONDS
 
+    def piece(self) -> bytes:
+        """Chunks that are there, a few at most, as one."""
+        chunks = self.chunks
+        if len(chunks) == 1:
+            return chunks.popleft()
+        return b"".join([chunks.popleft() for _ in range(min(len(chunks), PIECE_CHUNKS))])
+
+    def lingered(self) -> None:
+        """No more is waited for."""
+        self.lingers = False
+        if self.chunks:
+            self.wake()
+
     def wake(self) -> None:
         """Something changed."""
         waiter, self.waiter = self.waiter, None
@@ -72,13 +92,14 @@ class ActiveDownload(Struct, eq=False):
 
 class LinkConditions(Struct):
     """What a download asks of its link. ``respond``: sends a control frame; ``open``: whether
-    there is a path; ``want``: asks for one."""
+    there is a path; ``want``: asks for one; ``busy``: whether calls run beside."""
 
     peer: str
     offers: ArtifactOffers
     respond: Callable[[bytes], None]
     open: Callable[[], bool]
     want: Callable[[], None]
+    busy: Callable[[float], bool]
     now: Callable[[], float]
     later: Callable[[float, Callable[[], None]], Any]
 
@@ -96,18 +117,22 @@ class ArtifactDownloads:
         """Transfers that run."""
         return len(self._active)
 
-    async def pull(self, info: ArtifactInfo, offset: int) -> AsyncGenerator[bytes, None]:
-        """The bytes from ``offset`` on. Raises the sender's error, Unreachable, Overloaded."""
+    async def pull(
+        self, info: ArtifactInfo, offset: int, gather: bool = False
+    ) -> AsyncGenerator[bytes, None]:
+        """The bytes from ``offset`` on, all at once that are there; ``gather``: what follows
+        within a moment too. Raises the sender's error, Unreachable, Overloaded."""
         if offset >= info.size:
             return
         download = self._begin(info, offset)
+        download.gather = gather
         try:
             while True:
                 while download.chunks:
-                    chunk = download.chunks.popleft()
-                    download.state.take(len(chunk))
+                    piece = download.piece()
+                    download.state.take(len(piece))
                     self._tell(download)
-                    yield chunk
+                    yield piece
                 if download.state.complete:
                     return
                 if download.error is not None:
@@ -191,11 +216,24 @@ class ArtifactDownloads:
         gap = bool(download.early)
         if download.take(frame.offset, frame.data):
             download.received_at = now
-            self._tell(download)
-            self._tell_all()
-            download.wake()
+            self._gather(download, now)
         elif download.early and not gap:
             download.wake()  # it waits for less time from now on
+
+    def _gather(self, download: ActiveDownload, now: float) -> None:
+        """Tell its sender and wake its reader: for a few chunks as one, where they follow at once
+        and somebody waits for them. Beside calls and other artifacts the sender hears more often,
+        to keep few under way."""
+        whole = download.state.complete or len(download.chunks) >= PIECE_CHUNKS
+        gathers = download.gather and download.waiter is not None and not whole
+        if not gathers or len(self._active) > 1 or self._link.busy(now):
+            self._tell(download)
+            self._tell_all()
+        if not gathers:
+            download.wake()
+        elif not download.lingers:
+            download.lingers = True
+            self._link.later(GATHER_SECONDS, download.lingered)
 
     def failed(self, transfer: int, error: MeshError) -> None:
         """The sender cannot go on."""

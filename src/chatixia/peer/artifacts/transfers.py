@@ -73,6 +73,7 @@ class ArtifactTransfers:
                 self._respond,
                 lambda: self._open,
                 self._want,
+                self._busy,
                 self._now,
                 link.timers.later,
             )
@@ -192,11 +193,11 @@ class LinkFeed:
         self.info, self.folder = info, transfers.folder
         self._transfers: ArtifactTransfers | None = transfers
 
-    def pull(self, offset: int = 0) -> AsyncGenerator[bytes, None]:
+    def pull(self, offset: int = 0, gather: bool = False) -> AsyncGenerator[bytes, None]:
         """The bytes from there on. Raises BadRequest after :meth:`release`."""
         if self._transfers is None:
             raise BadRequest("The artifact was let go of.")
-        return self._transfers.downloads.pull(self.info, offset)
+        return self._transfers.downloads.pull(self.info, offset, gather)
 
     def release(self) -> None:
         """Nobody pulls it any more."""
@@ -213,7 +214,7 @@ class InlineFeed:
     def __init__(self, info: ArtifactInfo) -> None:
         self.info = info
 
-    async def pull(self, offset: int = 0) -> AsyncGenerator[bytes, None]:
+    async def pull(self, offset: int = 0, gather: bool = False) -> AsyncGenerator[bytes, None]:
         """The bytes from there on."""
         data = (self.info.data or b"")[offset:]
         if data:

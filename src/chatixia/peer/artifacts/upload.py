@@ -15,15 +15,14 @@ from chatixia.core.delay_window import DelayWindow
 from chatixia.core.ports import ArtifactSource
 from chatixia.core.transfer import Upload
 from chatixia.errors import Internal, MeshError, NotFound, Overloaded
-from chatixia.wire.artifacts import CHUNK, DATA, ArtifactFrame, write, write_failure
-from chatixia.wire.base import KIB
+from chatixia.wire.artifacts import CHUNK, ArtifactFrame, write_data, write_failure
 
 from .offers import ArtifactOffers
 
 MAX_UPLOADS: Final = 64
 """Transfers to one peer at once; one more is refused as ``busy``."""
-READ_BYTES: Final = 128 * KIB
-"""What one read brings; two of them wait to be sent at most."""
+READ_BYTES: Final = 8 * CHUNK
+"""What one read brings, in whole chunks; two of them wait to be sent at most."""
 AHEAD_SECONDS: Final = 10.0
 """What was read and could not go for so long is let go of, and read again when it can."""
 
@@ -57,7 +56,7 @@ class ArtifactUploads:
         self._peer, self._offers, self._respond, self._wake = peer, offers, respond, wake
         self._now, self._later, self._armed = now, later, False
         self._active: dict[int, ActiveUpload] = {}
-        self._built: tuple[ActiveUpload, int] | None = None
+        self._built: tuple[int, ActiveUpload, int] | None = None
         self._readers = BackgroundTasks()
         self.window = DelayWindow()
 
@@ -161,16 +160,14 @@ class ArtifactUploads:
             count = min(CHUNK, len(block))
             if upload.state.room(left) < count:  # a whole chunk or nothing: no dribble
                 continue
-            self._built = upload, count
-            return write(
-                ArtifactFrame(DATA, transfer, upload.state.sent, data=bytes(block[:count]))
-            )
+            self._built = transfer, upload, count
+            return write_data(transfer, upload.state.sent, block[:count])
         return None
 
     def sent(self, now: float) -> None:
         """The path took what ``build`` gave last; the next one is another transfer's turn."""
         assert self._built is not None
-        upload, count = self._built
+        transfer, upload, count = self._built
         upload.state.advance(count, now)
         upload.moved_at = now
         block = upload.blocks[0]
@@ -178,11 +175,10 @@ class ArtifactUploads:
             upload.blocks.popleft()
         else:
             upload.blocks[0] = block[count:]
-        for transfer, other in self._active.items():
-            if other is upload:
+        if self._active.get(transfer) is upload:
+            if len(self._active) > 1:
                 self._active[transfer] = self._active.pop(transfer)
-                self._read_ahead(transfer, upload)
-                break
+            self._read_ahead(transfer, upload)
 
     def lost(self, path: object) -> None:
         """A path is dead: what was asked for by it is pulled again by another."""

@@ -28,6 +28,8 @@ EARLY_CANDIDATES: Final = 32
 """Candidates kept until the remote description is set (trust.md section 2)."""
 FULL_BYTES: Final = 16 * 1024 * 1024
 """An engine's send queue; the session never leaves more than 256 KiB there."""
+LOW_BYTES: Final = 64 * 1024
+"""A link's channel says that it has room again once it holds no more than this."""
 DATA_MID: Final = "0"
 
 State = Literal["new", "connecting", "connected", "disconnected", "failed", "closed"]

@@ -7,13 +7,12 @@ from typing import Any, Final
 
 import msgspec
 
-from chatixia.peer.engines.base import Channel, Data
-from chatixia.wire.base import KIB, encode
+from chatixia.peer.engines.base import LOW_BYTES, Channel, Data
+from chatixia.wire.base import encode
 from chatixia.wire.peer import CAPABILITIES, Bye, RevokedFrame
 
 from .datagrams import DatagramChannel
 
-LOW_BYTES: Final = 64 * KIB
 """``on_low`` fires when the engine holds no more than this."""
 _BYE: Final = b'{"bye'
 _bye = msgspec.json.Decoder(Bye)

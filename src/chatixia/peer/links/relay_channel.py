@@ -9,7 +9,7 @@ from typing import Final
 
 from chatixia.core.stream_credit import StreamCredit
 from chatixia.errors import BadRequest, BadSignature, Denied, MeshError
-from chatixia.peer.engines.base import FULL_BYTES, Channel, EngineRefused, ignore
+from chatixia.peer.engines.base import FULL_BYTES, LOW_BYTES, Channel, EngineRefused, ignore
 from chatixia.wire.peer import CHANNEL, MAX_FRAME
 from chatixia.wire.relay import (
     MAX_RELAY_DATA,
@@ -24,7 +24,6 @@ from .relay_tls import RelayTls
 
 log = logging.getLogger("chatixia.peer")
 
-LOW_BYTES: Final = 64 * 1024
 BROKEN: Final = (
     "The relay stream with {} broke: it, or this side, showed another certificate than it signed,"
     " or somebody changed what went over it."

@@ -17,7 +17,7 @@ from chatixia.core.session import ACK_SECONDS, LostState, PeerSession
 from chatixia.errors import MeshError, Unreachable
 from chatixia.peer.artifacts.offers import ArtifactOffers
 from chatixia.peer.artifacts.transfers import ArtifactTransfers
-from chatixia.peer.engines.base import EngineRefused
+from chatixia.peer.engines.base import LOW_BYTES, EngineRefused
 from chatixia.peer.ports import Path
 from chatixia.peer.timers import Timers
 from chatixia.wire.artifacts import ArtifactInfo
@@ -28,8 +28,6 @@ log = logging.getLogger("chatixia.peer")
 
 ENGINE_BYTES: Final = 256 * KIB
 """What may stand in an engine's send buffer; more would wait before every call."""
-ASK_BYTES: Final = 64 * KIB
-"""The engine is asked how full it is once per this many bytes."""
 CHUNKS_PER_TURN: Final = 4
 """Chunks of artifacts that leave in one turn of the loop, so that calls wait for no more."""
 ARTIFACT_BYTE: Final = b"\x02"
@@ -97,7 +95,7 @@ class SessionChannel:
             self.path.on_low = _ignore
         self.path = path
         self.count = self.calls.open  # what waited for this path
-        self._blocked, self._engine_bytes = False, 0
+        self._blocked, self._engine_bytes = False, path.buffered
         self.calls.session.resume(acked)
         self.read(path)
         self.calls.via = path.tier
@@ -193,8 +191,10 @@ class SessionChannel:
             self._broken(path, error)
         finally:
             self._reading = False
-        self._artifacts_wait = True
-        self._flush()
+        if self.transfers is not None and self.transfers.uploads.active:
+            self._artifacts_wait = True
+        if self._artifacts_wait or self.calls.session.ready:
+            self._flush()
 
     def _wait_for_halves(self) -> None:
         """A message that came in part is given up in time, also if nothing more ever comes."""
@@ -293,7 +293,7 @@ class SessionChannel:
 
     def _on_low(self) -> None:
         self._blocked = False
-        self._engine_bytes = 0
+        self._engine_bytes = LOW_BYTES
         self._flush()
 
     def _flush(self) -> None:
@@ -302,7 +302,7 @@ class SessionChannel:
             return
         while (frame := session.build()) is not None:
             self._engine_bytes += len(frame)
-            if self._engine_bytes > ASK_BYTES and not self._room(path):
+            if self._engine_bytes > ENGINE_BYTES and not self._room(path, len(frame)):
                 return
             try:
                 path.send(frame)
@@ -320,27 +320,29 @@ class SessionChannel:
 
     def _send_artifacts(self, path: Path) -> None:
         """A few chunks, behind all that the session had; the rest in later turns of the loop."""
+        artifacts = self.artifacts
         for _ in range(CHUNKS_PER_TURN):
-            frame = self.artifacts.build()
+            frame = artifacts.build()
             if frame is None:
                 self._artifacts_wait = False
                 return
             self._engine_bytes += len(frame)
-            if self._engine_bytes > ASK_BYTES and not self._room(path):
+            if self._engine_bytes > ENGINE_BYTES and not self._room(path, len(frame)):
                 return
             try:
                 path.send(frame)
             except EngineRefused:
                 self._blocked = True
                 return
-            self.artifacts.sent()
+            artifacts.sent()
         self.kick_artifacts()
 
-    def _room(self, path: Path) -> bool:
-        """Ask the engine, now and then, how much it holds (the question costs it a thread)."""
+    def _room(self, path: Path, size: int) -> bool:
+        """Whether ``size`` bytes more fit. The engine is asked how much it holds, which costs it a
+        thread, only where all that it got since the last answer might stand there yet."""
         buffered = path.buffered
-        self._engine_bytes = buffered
-        self._blocked = buffered > ENGINE_BYTES
+        self._engine_bytes = buffered + size
+        self._blocked = buffered > LOW_BYTES and buffered + size > ENGINE_BYTES
         return not self._blocked
 
     def _tick(self) -> None:

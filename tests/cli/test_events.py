@@ -18,6 +18,12 @@ def test_what_is_not_known_has_no_line():
     assert line(AgentEvent("usage"), 80) == line(AgentEvent("dreaming"), 80) == ""
 
 
+def test_a_retry_names_its_model_once():
+    told = line(AgentEvent("retry", text="a:b did not answer (429).", model="a:b"), 80)
+    assert told.split() == ["retry", "a:b", "did", "not", "answer", "(429)."]
+    assert "a:b it" in line(AgentEvent("retry", text="it broke off.", model="a:b"), 80)
+
+
 def test_a_tally_counts_tools_tokens_and_money():
     tally = Tally()
     for event in (

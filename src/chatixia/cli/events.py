@@ -95,11 +95,16 @@ def _fallback(event: AgentEvent) -> tuple[str, str]:
     return "fallback", f"{goes_on}; the text so far is taken back: {event.text}"
 
 
+def _retry(event: AgentEvent) -> tuple[str, str]:
+    named = not event.model or event.model in event.text
+    return "retry", event.text if named else f"{event.model} {event.text}"
+
+
 _LINES: Final[dict[str, Callable[[AgentEvent], tuple[str, str]]]] = {
     "tool_began": _began,
     "tool_ended": _ended,
     "delegated": lambda event: ("delegated", f"{event.name} to {event.agent} {event.text}"),
-    "retry": lambda event: ("retry", f"{event.model} {event.text}".strip()),
+    "retry": _retry,
     "fallback": _fallback,
     "thinking": lambda event: ("thinking", event.text),
 }

@@ -8,8 +8,16 @@ import types
 import pytest
 import yaml
 
+from chatixia.agent.model.endpoints import VARIABLES
 from chatixia.assembly.run.scaffold import contents
-from chatixia.assembly.run.templates import TEMPLATES
+from chatixia.assembly.run.templates import ENVIRONMENT, TEMPLATES
+
+
+@pytest.mark.parametrize("provider", VARIABLES)
+def test_the_example_of_an_environment_names_what_a_provider_needs(provider):
+    needs = VARIABLES[provider]
+    wanted = [needs.key] * needs.needs_key + [needs.base_url] * needs.needs_url
+    assert all(any(f"# {name}=" in ENVIRONMENT for name in names) for names in wanted)
 
 
 class Stub:

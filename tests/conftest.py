@@ -54,6 +54,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: item.get_closest_marker("acceptance") is None)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def audited() -> Iterator[None]:
+    """Each act of a person at a registry of this process has its line."""
+    from tests import acts  # late: where the package is broken each test says so, not the run
+
+    with pytest.MonkeyPatch.context() as patch:
+        acts.watch(patch)
+        yield
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """A test that needs root says what it misses; in CI the hook below turns that into red."""
     if item.get_closest_marker("root") and (why := unable()):

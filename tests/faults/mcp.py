@@ -119,6 +119,11 @@ def empty(original: Any) -> Any:
     return tool_result
 
 
+def without_servers(original: Any) -> Any:
+    """Leave out which servers an agent uses."""
+    return lambda skills, servers, mode: original(skills, mode=mode)
+
+
 def endless(original: Any) -> Any:
     """Put everything on one page, and say that there is no other."""
     return lambda ordered, cursor: (list(ordered)[:200], None)
@@ -234,6 +239,14 @@ FAULTS: list[Fault] = [
         "a host gives files as arguments, its own and those that a tool gave it",
         {f"{GATE}.calls:fill": nothing},
         (f"{ACC}::test_a_host_gives_files_as_arguments",),
+    ),
+    Fault(
+        "mcp-unlisted-servers",
+        "the directory lists which servers of MCP an agent uses",
+        {"chatixia.registry.live.directory:Capabilities": without_servers},
+        (
+            "tests/registry/live/test_directory.py::test_the_servers_of_mcp_that_an_agent_names_are_listed",
+        ),
     ),
     Fault(
         "mcp-large-inline",

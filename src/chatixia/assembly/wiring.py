@@ -267,6 +267,7 @@ def _port(
         description=description,
         hostname=socket.gethostname()[:128],
         mode=kind,
+        mcp_servers=tuple(settings["mcp"]) if kind == "agent" else (),
     )
 
     reported = set[str]()

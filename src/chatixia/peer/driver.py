@@ -9,7 +9,7 @@ await mesh.stop()
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -37,9 +37,9 @@ class PeerSettings(msgspec.Struct, frozen=True, kw_only=True):
     without other addresses). ``keep``: links kept warm when idle (None: all; 0: closed when idle).
     ``relay``: whether a link may go through the registry.
     ``membership_ttl``: seconds that links live without a registry's confirmation. Description,
-    hostname and mode are shown in the directory. ``announcements``: whether broadcasts are taken
-    that the registry fans out in clear. ``parts``: a folder where parts of artifacts outlive this
-    process, "" for none.
+    hostname, mode and mcp_servers are shown in the directory. ``announcements``: whether broadcasts
+    are taken that the registry fans out in clear. ``parts``: a folder where parts of artifacts
+    outlive this process, "" for none.
     """
 
     engine: str = "auto"
@@ -50,6 +50,7 @@ class PeerSettings(msgspec.Struct, frozen=True, kw_only=True):
     description: str = ""
     hostname: str = ""
     mode: str = ""
+    mcp_servers: Sequence[str] = ()
     announcements: bool = True
     parts: str = ""
 
@@ -66,8 +67,7 @@ def open_mesh(
 
     ``on_fault``: called once on the loop when the login ended for good (Replaced, by a second
     process of this name; Revoked, by the mesh's owner); the caller then stops. ``on_config``:
-    called with each ``config`` of the proved registry (addresses to remember, REST token). Raises
-    ConfigError or MissingExtra for the engine.
+    hears each ``config`` of the proved registry. Raises ConfigError, MissingExtra for the engine.
     """
     engine = load(settings.engine, world=world, loopback=settings.loopback)
     login = Signaling(
@@ -76,6 +76,7 @@ def open_mesh(
         description=settings.description,
         hostname=settings.hostname,
         mode=settings.mode,
+        mcp_servers=settings.mcp_servers,
         announcements=settings.announcements,
     )
     login.relay = RelayMultiplexer(world, login.flush) if settings.relay else None

@@ -84,6 +84,8 @@ class Register(msgspec.Struct, tag="register", omit_defaults=True):
     watch: bool = False
     compat: Annotated[list[Id], msgspec.Meta(max_length=MAX_ACCEPTED)] = []
     """Peers of the described contract that this agent accepts (docs/compat.md)."""
+    mcp_servers: Annotated[list[Name], msgspec.Meta(max_length=64)] = []
+    """Servers of MCP that it uses, as its manifest names them."""
 
 
 class PeerInfo(msgspec.Struct, omit_defaults=True):

@@ -66,12 +66,14 @@ async def logged_in(*doors: Front, online: bool = True) -> AsyncIterator[Signali
 
 async def test_what_was_set_before_is_told_at_login_and_changes_at_once():
     async with front() as door:
-        made = Signaling(me(door.url), description="says", hostname="host", mode="agent")
+        shown = {"description": "says", "hostname": "host", "mcp_servers": ["files"]}
+        made = Signaling(me(door.url), mode="agent", **shown)
         made.heartbeat(4, [SkillInfo("echo")])
         made.start()
         await made.online(20)
         said = door.logins[0]
         assert (said.description, said.hostname, said.slots) == ("says", "host", 4)
+        assert said.mcp_servers == ["files"]
         assert [skill.name for skill in said.skills] == ["echo"]
         made.heartbeat(3, None)
         await door.until(lambda: door.got)

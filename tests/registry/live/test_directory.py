@@ -48,6 +48,12 @@ async def test_a_lost_socket_shows_at_once_and_a_goodbye_leaves_nothing(registry
     assert (await a.verb("agents.get", agent_id="c"))["code"] == "not_found"
 
 
+async def test_the_servers_of_mcp_that_an_agent_names_are_listed(registry: RegistryHarness):
+    a = await agent(registry, "a", "x", mcp_servers=["files", "tickets"])
+    listed = (await a.verb("agents.get", agent_id="a"))["body"]["capabilities"]
+    assert (listed["mcp_servers"], listed["skills"]) == (["files", "tickets"], ["x"])
+
+
 async def test_the_described_agents_register_beat_and_leave(registry: RegistryHarness):
     key = (await registry.running.service.trust.keys.create(person(), KeyCreate("polling"))).key
     member = await agent(registry, "a")

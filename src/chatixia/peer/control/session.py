@@ -92,8 +92,7 @@ BATCH: Final = "batch/1"
 
 
 class Signaling:
-    """One principal's login. Implements ``RegistryPort`` (``peer.ports``) for the mesh and
-    ``Signals`` for the link driver.
+    """One principal's login: ``RegistryPort`` (``peer.ports``) for the mesh, ``Signals`` for links.
 
     Callbacks, all on the loop: ``on_push`` and ``on_state`` (mesh), ``on_signal`` and ``on_up``
     (links), ``on_config``, ``on_revoked`` (after a revocation was verified and kept),
@@ -109,11 +108,12 @@ class Signaling:
         description: str = "",
         hostname: str = "",
         mode: str = "",
+        mcp_servers: Sequence[str] = (),
         announcements: bool = True,
     ) -> None:
         self._me, self._world = me, world
         self._extras = [BATCH, ANNOUNCE] if announcements else [BATCH]
-        self._shown = (description[:1024], hostname[:128], mode[:64])
+        self._shown = (description[:1024], hostname[:128], mode[:64], list(mcp_servers)[:64])
         self._goodbye = CLIENT_GOODBYE_SECONDS if mode == "client" else GOODBYE_SECONDS
         self.on_push: Callable[[msgspec.Struct], None] = _ignore
         self.on_state: Callable[[bool], None] = _ignore
@@ -357,7 +357,7 @@ class Signaling:
         self._last_refusal = text
 
     def _register(self) -> Register:
-        description, hostname, mode = self._shown
+        description, hostname, mode, servers = self._shown
         self._registered = self._slots, self._skills
         return Register(
             self._me.id,
@@ -366,6 +366,7 @@ class Signaling:
             description=description,
             hostname=hostname,
             mode=mode,
+            mcp_servers=servers,
             slots=self._slots,
             capabilities=[*CAPABILITIES, *self._extras],
             ns=self._me.ns,

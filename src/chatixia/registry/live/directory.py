@@ -232,7 +232,7 @@ class DirectoryService:
             socket.ip,
             0,
             socket.id,
-            Capabilities(names, mode=socket.mode),
+            Capabilities(names, socket.mcp_servers, mode=socket.mode),
             "running",
             socket.mode,
             "active",

@@ -276,6 +276,7 @@ class WebSocketEndpoint:
         if principal.kind == "agent":
             socket.learn(register.skills)
             socket.slots = register.slots
+            socket.mcp_servers = register.mcp_servers
             socket.accepts = frozenset(register.compat)
         if principal.kind == "key" and self._roster.online(principal.id):
             raise NameTaken(f"{principal.id} is logged in already.")

@@ -76,6 +76,7 @@ class Socket:
         self.slots = 0
         self.hostname = ""
         self.mode = ""
+        self.mcp_servers: list[str] = []
         self.description = ""
         self.links: tuple[LinkReport, ...] = ()
         self.contacts: set[str] = set()

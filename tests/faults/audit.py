@@ -73,6 +73,15 @@ def reading_first(original: Any) -> Any:
 
 FAULTS = [
     Fault(
+        "person-unrecorded",
+        "each act of a person in the whole suite is a line of the log",
+        {"chatixia.registry.verbs:entry_of": always(None)},
+        (
+            "tests/registry/people/test_people.py::test_another_role_holds_at_once",
+            "tests/registry/test_roles.py::test_the_socket_judges_as_the_routes_do[admin]",
+        ),
+    ),
+    Fault(
         "change-missed",
         "who waits hears of what changed while it was read",
         {"chatixia.registry.waiters:Waiters.read": reading_first},

@@ -93,10 +93,8 @@ def open_mesh(
     mesh.peers.offers.folder = settings.parts
     login.on_signal, login.on_up, login.on_revoked = driver.signal, driver.registry, driver.revoked
     driver.revocations.take = login.receive_revocation
-    mesh.peers.lists, mesh.dispatcher.on_lists = (
-        driver.revocations.lists,
-        driver.revocations.receive_lists,
-    )
+    mesh.peers.lists = driver.revocations.lists
+    mesh.dispatcher.on_lists = driver.revocations.receive_lists
 
     def configured(config: Config) -> None:
         driver.use(ice_servers(config))

@@ -43,7 +43,84 @@ def for_all(original: Any) -> Any:
     return invitation_of
 
 
+def bound(original: Any) -> Any:
+    """Keep all records of a revoked owner."""
+
+    def digest_in(records: Any, chain: Any, revocations: Any) -> str:
+        return original(records, chain, revocations) if len(chain) == 1 else ""
+
+    return digest_in
+
+
+def unchecked(original: Any) -> Any:
+    """Take an owner's word though that owner is revoked."""
+
+    def check(statement: Any, **more: Any) -> Any:
+        return original(statement, **{**more, "revocations": {}})
+
+    return check
+
+
+OWNERS = "tests/core/test_owners.py"
+OWNED = "tests/assembly/membership/test_owners.py"
+TYPED = "tests/acceptance/test_owners.py"
+
 FAULTS: list[Fault] = [
+    Fault(
+        "owner-takes-nobody",
+        "whom a revoked owner let in is out",
+        {
+            "chatixia.core.membership:revoked_owner": bound,
+            "chatixia.registry.trust.members:revoked_owner": bound,
+        },
+        (
+            f"{OWNERS}::test_a_revoked_owner_is_out_with_all_that_it_signed_but_what_is_kept",
+            f"{OWNED}::test_a_second_owner_lets_in_and_is_revoked_by_the_first",
+            f"{TYPED}::test_two_owners_one_revoked_by_the_other",
+        ),
+    ),
+    Fault(
+        "owner-above-all",
+        "an owner is revoked by whoever stands above it, and by itself",
+        {"chatixia.core.membership:may_revoke": always(True)},
+        (f"{OWNERS}::test_each_is_revoked_by_who_stands_above_and_by_itself",),
+    ),
+    Fault(
+        "owner-adds-owners",
+        "an added owner adds no owner",
+        {"chatixia.core.membership:may_add": always(True)},
+        (f"{OWNERS}::test_an_added_owner_lets_in_machines_and_no_owner",),
+    ),
+    Fault(
+        "revoked-owner-speaks",
+        "the word of a revoked owner counts no more",
+        {"chatixia.core.membership:check_revocation": unchecked},
+        (f"{OWNERS}::test_the_word_of_another_owner_counts_until_it_is_revoked_itself",),
+    ),
+    Fault(
+        "recovered-forgetting",
+        "whom a lost key let in stays when it is revoked",
+        {"chatixia.core.owners:digest": always("AA")},
+        (f"{OWNED}::test_a_lost_owner_is_recovered_by_the_code",),
+    ),
+    Fault(
+        "recovered-unrevoked",
+        "the lost key signs nobody in once it was revoked by the code",
+        {"chatixia.assembly.membership.owners:_end": always(0)},
+        (
+            f"{OWNED}::test_a_lost_owner_is_recovered_by_the_code",
+            f"{TYPED}::test_an_owner_lost_is_recovered_by_the_code",
+        ),
+    ),
+    Fault(
+        "restored-with-the-revoked",
+        "a restored backup brings nobody back",
+        {"chatixia.assembly.membership.confirm:lacking": always([])},
+        (
+            f"{OWNED}::test_a_restored_backup_brings_nobody_back",
+            f"{TYPED}::test_a_restored_backup_of_the_registry_brings_nobody_back",
+        ),
+    ),
     Fault(
         "ephemeral-stays",
         "nothing is left of an ephemeral member whose record is over",

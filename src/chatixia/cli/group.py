@@ -38,6 +38,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "approve": "Let such a machine in",
         "reject": "Turn such a machine away",
         "revoke": "Remove an agent or a machine from the mesh",
+        "owners": "Add owners, rotate keys, recover by a code",
         "registry": "Confirm the revocation list",
         "keys": "Manage API keys, for clients without a key pair",
         "people": "Manage the people of the hub and what they may do",

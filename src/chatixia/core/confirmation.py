@@ -14,7 +14,8 @@ from chatixia.errors import BadRequest, BadSignature, WrongMesh
 from chatixia.wire import signed
 from chatixia.wire.trust import Confirmation, Signed
 
-from .ports import Verify
+from .membership import NO_REVOCATIONS, signing_owner
+from .ports import RevocationBook, Verify
 
 _decoder = msgspec.json.Decoder(Confirmation)
 
@@ -26,15 +27,24 @@ def sign_confirmation(word: Confirmation, sign: Callable[[str, bytes], bytes]) -
 
 
 def check_confirmation(
-    statement: Signed, *, mesh: str, owner: bytes, verify: Verify
+    statement: Signed,
+    *,
+    mesh: str,
+    owner: bytes,
+    verify: Verify,
+    revocations: RevocationBook = NO_REVOCATIONS,
 ) -> Confirmation:
-    """What ``statement`` says, signed by the raw ``owner`` key. Raises BadSignature, WrongMesh."""
+    """What ``statement`` says, signed by the raw ``owner`` key, or by another owner whom
+    ``revocations`` do not name. Raises BadSignature, Revoked, WrongMesh."""
     try:
         body, signature = signed.unb64(statement.b), signed.unb64(statement.s)
         word = _decoder.decode(body)
     except (BadRequest, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise BadSignature("A confirmation is malformed.") from None
-    if not verify(owner, signed.CONFIRM, body, signature):
+    _, key = signing_owner(
+        word.signer, mesh=mesh, owner=owner, verify=verify, revocations=revocations
+    )
+    if not verify(key, signed.CONFIRM, body, signature):
         raise BadSignature("A confirmation is not signed by the owner.")
     if word.mesh != mesh:
         raise WrongMesh("A confirmation is of another mesh.")

@@ -38,11 +38,12 @@ from chatixia.wire.trust import (
     Signed,
 )
 
+from .owners import is_owner_id, may_add, may_revoke, revoked_owner
 from .patterns import covers, narrower
 from .ports import RevocationBook, Verify
 
 SIGNS: Final[Mapping[str, tuple[Kind, ...]]] = {
-    "owner": ("invitation", "machine", "registry"),
+    "owner": ("invitation", "machine", "registry", "owner"),
     "invitation": ("machine",),
     "machine": ("agent", "client"),
 }
@@ -50,6 +51,7 @@ SIGNS: Final[Mapping[str, tuple[Kind, ...]]] = {
 SEALS: Final[tuple[Kind, ...]] = ("machine", "agent", "client")
 """Kinds with a sealing key of their own."""
 KEY_BYTES: Final = 32
+NO_REVOCATIONS: Final[RevocationBook] = {}
 
 _MESH = re.compile(r"[0-9a-f]{64}\Z")
 _NS = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}\Z")
@@ -180,6 +182,9 @@ def check_revoked(member: Member, revocations: RevocationBook) -> None:
     A revoked id is a tombstone: a higher serial alone does not bring it back, only a record by
     which the owner names that very id again, made after the revocation (:func:`approval`).
     """
+    if owner := revoked_owner(member.records, member.chain, revocations):
+        what = "" if owner == member.id else f", the owner who let {member.id} in,"
+        raise Revoked(f"{owner}{what} was revoked.", agent=member.id)
     for position, record in enumerate(member.records):
         if record.kind in ("invitation", "owner"):
             continue
@@ -202,28 +207,65 @@ def approval(records: Sequence[Record]) -> int:
 
     By a record of its own, or by an invitation for that one name.
     """
-    if len(records) == 2:
-        return records[0].serial
-    if len(records) == 3 and records[1].kind == "invitation" and not records[1].reusable:
-        return records[1].serial
+    signers = [record for record in records if record.kind != "owner"]
+    if len(signers) == 1:
+        return signers[0].serial
+    if len(signers) == 2 and signers[1].kind == "invitation" and not signers[1].reusable:
+        return signers[1].serial
     return -1
 
 
-def check_revocation(statement: Signed, *, mesh: str, owner: bytes, verify: Verify) -> Revocation:
-    """The revocation that ``statement`` is, signed by the raw ``owner`` key.
+def signing_owner(
+    signer: Sequence[Signed] | msgspec.UnsetType,
+    *,
+    mesh: str,
+    owner: bytes,
+    verify: Verify,
+    revocations: RevocationBook,
+) -> tuple[str, bytes]:
+    """Id and raw key of the owner who signed a statement: the first one, whose key is ``owner``, or
+    the one whose chain came along. Raises BadSignature, Revoked."""
+    if not signer:
+        return OWNER, owner
+    try:
+        member = check_chain(signer, mesh=mesh, now=0, verify=verify)
+    except MeshError as error:
+        raise BadSignature(f"A statement is not an owner's: {error.message}") from None
+    if member.kind != "owner":
+        raise BadSignature(f"A statement is signed by {member.id}, which is no owner.")
+    check_revoked(member, revocations)
+    return member.id, member.sign
 
-    Raises BadSignature (forged, or malformed) or WrongMesh. Whether it is new, and higher than
-    what is kept, is :func:`chatixia.core.pins.newer`'s.
+
+def check_revocation(
+    statement: Signed,
+    *,
+    mesh: str,
+    owner: bytes,
+    verify: Verify,
+    revocations: RevocationBook = NO_REVOCATIONS,
+) -> Revocation:
+    """The revocation that ``statement`` is, signed by the raw ``owner`` key, or by another owner
+    whom ``revocations`` do not name.
+
+    Raises BadSignature (forged, malformed, or of an owner who stands above the signer), Revoked or
+    WrongMesh. Whether it is new, and higher than what is kept, is
+    :func:`chatixia.core.pins.newer`'s.
     """
     try:
         body, signature = signed.unb64(statement.b), signed.unb64(statement.s)
         revocation = _REVOCATION.decode(body)
     except (BadRequest, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise BadSignature("A revocation is malformed.") from None
-    if not verify(owner, signed.REVOKE, body, signature):
+    signer, key = signing_owner(
+        revocation.signer, mesh=mesh, owner=owner, verify=verify, revocations=revocations
+    )
+    if not verify(key, signed.REVOKE, body, signature):
         raise BadSignature("A revocation is not signed by the owner.")
     if revocation.mesh != mesh:
         raise WrongMesh("A revocation is of another mesh.")
+    if is_owner_id(revocation.id) and not may_revoke(signer, revocation.id):
+        raise BadSignature(f"{signer} does not stand above {revocation.id}.")
     return revocation
 
 
@@ -271,7 +313,7 @@ def check_join(
     BadSignature. The caller then asks :func:`check_redeem`, tombstones and pins.
     """
     member = check_chain(chain, mesh=mesh, now=now, verify=verify)
-    if member.kind != "machine" or len(chain) != 3:
+    if member.kind != "machine" or member.records[1].kind != "invitation":
         raise BadChain("Only a machine's record, signed by an invitation, can join.")
     proof = signed.join(mesh=mesh, name=member.id, nonce=nonce)
     if not verify(member.sign, signed.JOIN, proof, sig):
@@ -326,7 +368,7 @@ def _wrong_kind(record: Record) -> str:
 
 def _id_fits(record: Record) -> bool:
     if record.kind == "owner":
-        return record.id == OWNER
+        return is_owner_id(record.id)
     if record.kind == "registry":
         return record.id == REGISTRY
     if record.kind == "client":
@@ -347,7 +389,7 @@ def _check_mesh(records: Sequence[Record], mesh: str) -> None:
         if record.mesh != mesh:
             raise WrongMesh(f"{record.id} belongs to another mesh.")
     root = records[-1]
-    if root.kind != "owner" or mesh_of(signed.unb64(root.sign)) != mesh:
+    if root.kind != "owner" or root.id != OWNER or mesh_of(signed.unb64(root.sign)) != mesh:
         raise BadChain("The membership does not end at the mesh's owner.")
     if root.by != key_id(signed.unb64(root.sign)):
         raise BadChain("The owner's record is not signed by the owner.")
@@ -363,6 +405,9 @@ def _check_step(child: Record, signer: Record) -> None:
         raise BadChain(f"{child.id} is of another namespace than {signer.id}.")
     if child.kind == "invitation":
         _check_invited(child, signer)
+    elif child.kind == "owner":
+        if not may_add(signer.id, child.id):
+            raise BadChain(f"{signer.id} may not make {child.id} an owner.")
     elif signer.kind == "invitation" and child.serial <= signer.serial:
         # So a later approval of the owner always stands above all that this one signed.
         raise BadChain(f"{child.id} has a serial that is not above its invitation's.")

@@ -94,7 +94,7 @@ def check_approval(
     :func:`check_chain` does, and BadChain for a record of another machine.
     """
     member = check_chain(chain, mesh=mesh, now=now, verify=verify)
-    if member.kind != "machine" or len(chain) != 2:
+    if member.kind != "machine" or member.records[1].kind != "owner":
         raise BadChain("Only a machine's record that the owner signed approves a machine.")
     if (member.id, member.sign, member.seal) != (name, sign, seal):
         raise BadChain(f"This record is not of the machine that asked to be {name}.")

@@ -15,9 +15,10 @@ from typing import Final, Literal
 from chatixia.errors import BadChain, NameTaken
 from chatixia.ids import AgentId, is_agent_id
 from chatixia.wire import signed
-from chatixia.wire.trust import Record, Revocation, Signed
+from chatixia.wire.trust import OWNER, Record, Revocation, Signed
 
-from .membership import Member, approval, check_revoked
+from .membership import Member, approval, check_revoked, read_record
+from .owners import is_owner_id, rank
 from .ports import Pin, PinBook, RevocationBook
 
 Verdict = Literal["same", "new", "newer", "follow"]
@@ -167,8 +168,15 @@ def next_serial(*serials: int) -> int:
 
 
 def newer(new: Revocation, old: Revocation | None) -> bool:
-    """Whether a checked revocation adds to what is kept."""
-    return old is None or (new.serial, new.version) > (old.serial, old.version)
+    """Whether a checked revocation adds to what is kept: of an owner the word of whoever stands
+    above it counts, whatever the other's number."""
+    return old is None or _weight(new) > _weight(old)
+
+
+def _weight(entry: Revocation) -> tuple[int, int, int]:
+    signer = read_record(signed.unb64(entry.signer[0].b)).id if entry.signer else OWNER
+    above = -rank(signer) if is_owner_id(entry.id) else 0
+    return above, entry.serial, entry.version
 
 
 def version_of(revocations: Mapping[tuple[str, str], Revocation]) -> int:

@@ -10,7 +10,7 @@ from .base import B64, Count, Cursor, Id, Line, Name, Short, empty
 from .peer import SkillInfo
 from .signaling import MAX_ANNOUNCEMENT, LinkReport
 from .tasks import MAX_LISTED, Page
-from .trust import Signed
+from .trust import Chain, Signed
 
 Health = Literal["active", "stale", "offline"]
 
@@ -139,7 +139,7 @@ class TokenRequest(msgspec.Struct, omit_defaults=True):
     """``token``: an assertion signed by a key (JWT, aud = mesh id, nonce), or an API key header."""
 
     assertion: Annotated[str, msgspec.Meta(max_length=4096)] = ""
-    chain: Annotated[list[Signed], msgspec.Meta(max_length=4)] = []
+    chain: Chain = []
 
 
 class NonceRequest(msgspec.Struct, omit_defaults=True):

@@ -18,7 +18,7 @@ from .base import B64, EMPTY, KIB, MIB, Count, Cursor, Fence, Id, Line, Name, Sh
 from .peer import SkillInfo
 from .relay import MAX_RELAY_CERTIFICATE
 from .tasks import Task
-from .trust import Signed
+from .trust import Chain, Signed
 
 MAX_SIGNAL: Final = 2 * MIB
 MAX_FROM_REGISTRY: Final = 4 * MIB
@@ -36,7 +36,6 @@ NO_PONG: Final = 1006
 it."""
 
 Sdp = Annotated[str, msgspec.Meta(max_length=MAX_SDP)]
-Chain = Annotated[list[Signed], msgspec.Meta(max_length=4)]
 Capabilities = Annotated[list[Name], msgspec.Meta(max_length=32)]
 Certificate = Annotated[
     str, msgspec.Meta(max_length=MAX_RELAY_CERTIFICATE * 4 // 3 + 1, pattern=r"^[A-Za-z0-9_-]*$")

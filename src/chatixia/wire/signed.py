@@ -29,6 +29,7 @@ RELAY: Final = "chatixia/relay/1"
 PAIR: Final = "chatixia/pair/1"
 CODE: Final = "chatixia/code/1"
 CONFIRM: Final = "chatixia/confirm/1"
+RECOVER: Final = "chatixia/recover/1"
 CONTEXTS: Final = (
     MEMBER,
     REVOKE,
@@ -43,6 +44,7 @@ CONTEXTS: Final = (
     PAIR,
     CODE,
     CONFIRM,
+    RECOVER,
 )
 
 

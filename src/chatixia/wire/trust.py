@@ -1,6 +1,6 @@
 """Membership records, invitations, revocations and the join string, as bytes and text.
 
-A record travels as :class:`Signed`: the exact bytes of its body, kept and never re-encoded
+A record travels as :class:`Signed`: the exact bytes of its body, retained and never re-encoded
 (trust.md section 1). Reading one proves nothing; ``core.membership`` walks the chain.
 """
 
@@ -12,8 +12,8 @@ import msgspec
 
 from .base import B64, KIB, Count, Id, Name, Short
 
-MAX_CHAIN: Final = 4
-MAX_CHAIN_BYTES: Final = 4 * KIB
+MAX_CHAIN: Final = 7
+MAX_CHAIN_BYTES: Final = 6 * KIB
 OWNER: Final = "admin"
 """The id in an owner's record, and the owner's as a principal: reserved, so no agent has it."""
 REGISTRY: Final = "registry"
@@ -59,8 +59,17 @@ class Record(msgspec.Struct, omit_defaults=True, frozen=True):
     most: Count = 0
 
 
+Chain = Annotated[list[Signed], msgspec.Meta(max_length=MAX_CHAIN)]
+"""Records, leaf to owner."""
+Retained = Annotated[list[Short], msgspec.Meta(max_length=128)]
+
+
 class Revocation(msgspec.Struct, frozen=True):
-    """An owner's statement that ``id`` is out from ``serial`` down; ``version`` rises."""
+    """An owner's statement that ``id`` is out from ``serial`` down; ``version`` rises.
+
+    ``signer``: the chain of the owner who signed it, where that is not the first one. ``retained``:
+    where ``id`` is an owner's, the digests of the records of it that stay.
+    """
 
     mesh: Short
     ns: Short
@@ -68,16 +77,49 @@ class Revocation(msgspec.Struct, frozen=True):
     serial: Count
     issued: Count
     version: Count = 0
+    signer: Chain | msgspec.UnsetType = msgspec.UNSET
+    retained: Retained | msgspec.UnsetType = msgspec.UNSET
 
 
 class Confirmation(msgspec.Struct, frozen=True):
     """The owner's word that ``version`` is the newest of the revocation list at mesh time
-    ``issued``."""
+    ``issued``; ``signer`` as in :class:`Revocation`."""
 
     mesh: Short
     ns: Short
     version: Count
     issued: Count
+    signer: Chain | msgspec.UnsetType = msgspec.UNSET
+
+
+class OwnerPut(msgspec.Struct):
+    """``owners.put``: the record of a further owner (chain leaf to first owner)."""
+
+    chain: Chain
+
+
+class OwnerInfo(msgspec.Struct, omit_defaults=True):
+    """One owner: its chain, since when (mesh seconds), and whether another revoked it."""
+
+    id: Id
+    chain: Chain
+    since: Count = 0
+    revoked: bool = False
+
+
+class OwnersQuery(msgspec.Struct, omit_defaults=True):
+    """``owners.list``; ``signed_by``: with the records that the owner of that id signed itself."""
+
+    signed_by: Id = ""
+
+
+class Owners(msgspec.Struct, omit_defaults=True):
+    """Reply: all owners, the first one first; ``version``: of the revocation list. ``signed``: of
+    at most 1,000 members, of the registry and of owners, the records that one signed."""
+
+    owners: list[OwnerInfo]
+    version: Count = 0
+    signed: list[Signed] = []
 
 
 class Confirm(msgspec.Struct):

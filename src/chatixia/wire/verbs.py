@@ -117,6 +117,17 @@ TABLE: Final[tuple[Verb, ...]] = (
         audited=("owner",),
     ),
     Verb(
+        "owners.put",
+        u.OwnerPut,
+        u.Done,
+        ("owner",),
+        "POST",
+        "/api/owners",
+        ("bad_chain", "conflict", "revoked"),
+        audited=("owner",),
+    ),
+    Verb("owners.list", u.OwnersQuery, u.Owners, ("owner", "machine"), "GET", "/api/owners"),
+    Verb(
         "confirm",
         u.Confirm,
         u.Done,

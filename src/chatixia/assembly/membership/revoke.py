@@ -16,7 +16,7 @@ from chatixia.errors import AlreadyRunning, ConfigError, Denied, NotFound, Regis
 from chatixia.ids import is_agent_id
 from chatixia.wire.registry import Nothing, Serial
 from chatixia.wire.signed import unb64
-from chatixia.wire.trust import InviteEnd, Revocation, Revoke, Signed
+from chatixia.wire.trust import InviteEnd, Owners, OwnersQuery, Revocation, Revoke, Signed
 
 LEDGER: Final = "revocations.json"
 """Every statement the owner ever signed, so that the list's version only rises."""
@@ -54,19 +54,19 @@ def revoke(profile: Profile, name: str) -> RevocationResult:
         reply: Serial = rest.call("serial", _checked_name(name))
         if not reply.key and not reply.serial:
             raise _no_member(name) if reply.api_key else _nobody(name)
-        with profile.changing():
-            ledger = _ledger(profile)
-            revocation = Revocation(
-                profile.mesh,
-                profile.ns,
-                name,
-                reply.serial,
-                int(profile.clock.now()),
-                version=_version(ledger) + 1,
-            )
-            ledger.append(sign_revocation(revocation, owner.sign))
-            write_json(profile.folder / "owner" / LEDGER, ledger)
-        rest.call("revoke", Revoke(ledger[-1], chain))
+        listed: Owners = rest.call("owners.list", OwnersQuery())
+        revocation = Revocation(
+            profile.mesh,
+            profile.ns,
+            name,
+            reply.serial,
+            int(profile.clock.now()),
+            version=next_version(profile, listed.version),
+            signer=signer_of(chain),
+        )
+        statement = sign_revocation(revocation, owner.sign)
+        note(profile, statement)
+        rest.call("revoke", Revoke(statement, chain))
     return RevocationResult(revocation, bool(reply.key), waiting)
 
 
@@ -114,8 +114,31 @@ def leave(profile: Profile) -> bool:
 
 
 def list_version(profile: Profile) -> int:
-    """The version of the revocation list that the owner signed last, 0 for none."""
-    return _version(_ledger(profile))
+    """The version of the revocation list that this machine's owner signed last, 0 for none."""
+    return max(_versions(_ledger(profile)), default=0)
+
+
+def next_version(profile: Profile, listed: int) -> int:
+    """The version of the next statement, where the registry's list has the version ``listed``."""
+    return max(list_version(profile), listed) + 1
+
+
+def note(profile: Profile, statement: Signed) -> None:
+    """Keep a statement here before anybody is told."""
+    with profile.changing():
+        write_json(profile.folder / "owner" / LEDGER, [*_ledger(profile), statement])
+
+
+def lacking(profile: Profile, listed: int) -> list[Signed]:
+    """Statements of this machine's owner above the version ``listed``, rising."""
+    ledger = _ledger(profile)
+    rising = sorted(zip(_versions(ledger), range(len(ledger)), strict=True))
+    return [ledger[n] for version, n in rising if version > listed]
+
+
+def signer_of(chain: list[Signed]) -> list[Signed] | msgspec.UnsetType:
+    """What a statement says of its signer: nothing of the first owner."""
+    return chain if len(chain) > 1 else msgspec.UNSET
 
 
 def _ledger(profile: Profile) -> list[Signed]:
@@ -125,7 +148,5 @@ def _ledger(profile: Profile) -> list[Signed]:
         return []
 
 
-def _version(ledger: list[Signed]) -> int:
-    return max(
-        (msgspec.json.decode(unb64(s.b), type=Revocation).version for s in ledger), default=0
-    )
+def _versions(ledger: list[Signed]) -> list[int]:
+    return [msgspec.json.decode(unb64(s.b), type=Revocation).version for s in ledger]

@@ -31,7 +31,13 @@ class RevocationReceiver:
         """Take an owner's statement; one that the owner did not sign is ignored, and False."""
         me = self._me
         try:
-            revocation = check_revocation(statement, mesh=me.mesh, owner=me.owner, verify=me.verify)
+            revocation = check_revocation(
+                statement,
+                mesh=me.mesh,
+                owner=me.owner,
+                verify=me.verify,
+                revocations=me.book.revocations,
+            )
             fresh = me.book.revoke(statement, revocation)
         except MeshError as error:
             log.warning("a revocation is ignored: %s", error)

@@ -43,7 +43,13 @@ class MembershipCheck:
             return
         me = self._me
         try:
-            word = check_confirmation(statement, mesh=me.mesh, owner=me.owner, verify=me.verify)
+            word = check_confirmation(
+                statement,
+                mesh=me.mesh,
+                owner=me.owner,
+                verify=me.verify,
+                revocations=me.book.revocations,
+            )
         except MeshError as error:
             log.warning("a confirmation is ignored: %s", error)
             return

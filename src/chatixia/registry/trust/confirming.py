@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 from chatixia.core.confirmation import check_confirmation
 from chatixia.core.ports import Verify
-from chatixia.errors import Conflict
+from chatixia.errors import Conflict, MeshError
 from chatixia.registry.call import Handler, RequestContext
 from chatixia.store.control.store import Store
 from chatixia.wire.trust import Confirm, Confirmation, Done, Signed
 
 from .members import Members
+
+log = logging.getLogger("chatixia.registry")
 
 
 class ConfirmationService:
@@ -30,8 +33,13 @@ class ConfirmationService:
     async def load(self) -> None:
         """Read what the store has."""
         statement = await self._store.revocations.confirmation()
-        if statement is not None:
+        if statement is None:
+            return
+        try:
             self.newest, self._issued = statement, self._read(statement).issued
+        except MeshError as error:  # of an owner who was revoked since
+            self.newest = None
+            log.info("the last confirmation counts no more: %s", error)
 
     async def confirm(self, call: RequestContext, request: Confirm) -> Done:
         """Keep a newer word of the owner. Raises BadSignature, WrongMesh, and Conflict for one of
@@ -42,7 +50,7 @@ class ConfirmationService:
                 f"The owner's revocation list has the version {word.version}, that of the registry"
                 f" {self._members.list_version}."
             )
-        if word.issued > self._issued:
+        if word.issued >= self._issued:
             await self._store.revocations.confirm(request.statement)
             self.newest, self._issued = request.statement, word.issued
         return Done()
@@ -50,5 +58,9 @@ class ConfirmationService:
     def _read(self, statement: Signed) -> Confirmation:
         members = self._members
         return check_confirmation(
-            statement, mesh=members.mesh, owner=members.owner, verify=self._verify
+            statement,
+            mesh=members.mesh,
+            owner=members.owner,
+            verify=self._verify,
+            revocations=members.revocations,
         )

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from chatixia.core.membership import check_revocation
+from chatixia.core.owners import is_owner_id
 from chatixia.core.ports import Principal, Verify
 from chatixia.core.task import RemovedParties
 from chatixia.errors import Cancelled, MeshError, NotFound, Revoked
@@ -19,7 +20,7 @@ from chatixia.store.control.rows import RevocationRow
 from chatixia.store.control.store import Store
 from chatixia.wire.registry import Nothing, Serial
 from chatixia.wire.signaling import RevokedPush
-from chatixia.wire.trust import Done, Revoke
+from chatixia.wire.trust import OWNER, Done, Revocation, Revoke
 
 from .members import Members
 
@@ -76,11 +77,11 @@ class LeaveService:
             mesh=self._members.mesh,
             owner=self._members.owner,
             verify=self._verify,
+            revocations=self._members.revocations,
         )
         concerns(revocation.id)
-        standing = await self._store.members.get(revocation.ns, revocation.id)
-        if not standing.serial and standing.member is None:
-            raise NotFound(f"No member is called {revocation.id}.", agent=revocation.id)
+        if is_owner_id(revocation.id):
+            await self._check_owner(revocation)
         row = RevocationRow(
             revocation.version,
             revocation.ns,
@@ -90,16 +91,29 @@ class LeaveService:
             msgspec.json.encode(request.signer),
             self._store.now(),
         )
+        before = {*self._members.excluded_by_owner()}
         await self._members.revoke(row)
         log.info("revoked %s", revocation.id)
         self._effects.broadcast(RevokedPush(request.statement, request.signer))
-        self._effects.drop(
-            Revoked(agent=revocation.id), lambda p: revocation.id in (p.id, p.machine)
-        )
-        self._effects.unlist(revocation.id)
-        await self._effects.note("agent", revocation.id, "revoked")
-        await self._effects.end_work(revocation.ns, self._members.removed_parties([revocation.id]))
+        with_owner = [name for name in self._members.excluded_by_owner() if name not in before]
+        await self._remove(revocation, [revocation.id, *with_owner])
         return Done()
+
+    async def _check_owner(self, revocation: Revocation) -> None:
+        """Raises NotFound for an owner whom nobody added."""
+        owner = await self._store.owners.get(revocation.ns, revocation.id)
+        if owner is None and revocation.id != OWNER:
+            raise NotFound(f"No owner is called {revocation.id}.")
+
+    async def _remove(self, revocation: Revocation, ids: list[str]) -> None:
+        removed = frozenset(ids)
+        self._effects.drop(
+            Revoked(agent=revocation.id), lambda p: p.id in removed or (p.machine or "") in removed
+        )
+        for name in ids:
+            self._effects.unlist(name)
+            await self._effects.note("agent", name, "revoked")
+        await self._effects.end_work(revocation.ns, self._members.removed_parties(ids))
 
     async def leave(self, call: RequestContext, request: Nothing) -> Done:
         """The caller, and what its key signed, are listed no more."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 
 import msgspec
 
@@ -22,7 +23,8 @@ from chatixia.core.membership import (
     key_id,
     read_record,
 )
-from chatixia.core.pins import Verdict, decide, free_name, pin_of, version_of
+from chatixia.core.owners import is_owner_id, revoked_owner
+from chatixia.core.pins import Verdict, decide, free_name, newer, pin_of, version_of
 from chatixia.core.ports import Pin, Principal, Verify
 from chatixia.core.task import RemovedParties
 from chatixia.errors import MembershipExpired, NameTaken, Revoked, Unauthorized
@@ -36,6 +38,7 @@ from chatixia.wire.trust import DEFAULT_NS, Record, Revocation, Signed
 
 PAGE = 200
 REVOKED_AT_ONCE = 1024
+SIGNED_AT_ONCE = 1000
 UNLISTED = ("owner", "invitation", "client", "registry")
 """Kinds that have no row: they are known by their chain alone."""
 
@@ -43,11 +46,12 @@ _chain = msgspec.json.Decoder(list[Signed])
 
 
 class KnownMember(msgspec.Struct):
-    """A listed member: its row, its pin, and its records, leaf first."""
+    """A listed member: its row, its pin, its records and their bytes, leaf first."""
 
     row: MemberRow
     pin: Pin
     records: tuple[Record, ...]
+    chain: tuple[Signed, ...]
 
 
 class Members:
@@ -60,6 +64,7 @@ class Members:
         self._writing = asyncio.Lock()
         self.revocations: dict[tuple[str, str], Revocation] = {}
         self._statements: list[tuple[int, Signed]] = []
+        self._owners_revoked = False
 
     async def load(self) -> None:
         """Fill the mirror from the store."""
@@ -75,13 +80,16 @@ class Members:
             version = revocations[-1].version
 
     def _learn(self, row: MemberRow) -> None:
-        records = tuple(read_record(unb64(part.b)) for part in _chain.decode(row.chain))
-        self._members[row.id] = KnownMember(row, pin_of(records), records)
+        chain = tuple(_chain.decode(row.chain))
+        records = tuple(read_record(unb64(part.b)) for part in chain)
+        self._members[row.id] = KnownMember(row, pin_of(records), records, chain)
 
     def _learn_revocation(self, row: RevocationRow) -> None:
         statement = msgspec.json.decode(row.statement, type=Signed)
         body = msgspec.json.decode(unb64(statement.b), type=Revocation)
-        self.revocations[body.ns, body.id] = body
+        if newer(body, self.revocations.get((body.ns, body.id))):
+            self.revocations[body.ns, body.id] = body
+        self._owners_revoked = self._owners_revoked or is_owner_id(body.id)
         self._statements.append((body.version or row.version, statement))
 
     # ---- proving and listing
@@ -212,6 +220,8 @@ class Members:
         Raises Revoked, MembershipExpired, Unauthorized.
         """
         if principal.kind == "owner":
+            if (principal.ns, principal.id) in self.revocations:
+                raise Revoked(f"The owner {principal.id} was revoked.", agent=principal.id)
             return
         for id_ in (principal.id, principal.machine):
             if id_ and self.is_revoked(principal.ns, id_):
@@ -224,12 +234,33 @@ class Members:
             raise MembershipExpired(agent=principal.id)
 
     def is_revoked(self, ns: str, id_: str) -> bool:
-        """Whether an id is revoked and the owner did not name it again since."""
-        revocation = self.revocations.get((ns, id_))
+        """Whether an id is revoked and the owner did not name it again since, or the owner who let
+        it in is revoked."""
+        revocation, listed = self.revocations.get((ns, id_)), self._members.get(id_)
+        if listed is not None and self._lost_its_owner(listed):
+            return True
         if revocation is None:
             return False
-        listed = self._members.get(id_)
         return listed is None or approval(listed.records) <= revocation.serial
+
+    def _lost_its_owner(self, listed: KnownMember) -> bool:
+        if not self._owners_revoked:
+            return False
+        return bool(revoked_owner(listed.records, listed.chain, self.revocations))
+
+    def excluded_by_owner(self) -> list[str]:
+        """Listed members whom a revoked owner let in, and whose records nobody kept."""
+        return [name for name, each in self._members.items() if self._lost_its_owner(each)]
+
+    def signed_by(self, owner: str, others: Iterable[Sequence[Signed]]) -> list[Signed]:
+        """Records that the owner of that id signed itself, in the chains of members and in
+        ``others``; at most :data:`SIGNED_AT_ONCE`."""
+        parts: dict[str, Signed] = {}
+        for chain in (*others, *(each.chain for each in self._members.values())):
+            for below, above in pairwise(chain):
+                if read_record(unb64(above.b)).id == owner:
+                    parts[below.b] = below
+        return list(parts.values())[:SIGNED_AT_ONCE]
 
     def is_removed(self, ns: str, id_: str) -> bool:
         """Whether an id is revoked, or the machine that signed it."""
@@ -245,7 +276,8 @@ class Members:
 
     def revoked_ids(self) -> list[str]:
         """The ids that are out now."""
-        return [id_ for ns, id_ in self.revocations if self.is_revoked(ns, id_)]
+        named = [id_ for ns, id_ in self.revocations if self.is_revoked(ns, id_)]
+        return [*named, *self.excluded_by_owner()]
 
     async def serial(self, id_: str) -> Serial:
         """What a signer must know before it signs a record for ``id_``."""

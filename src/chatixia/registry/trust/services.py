@@ -28,6 +28,7 @@ from .keys import ApiKeys
 from .leaving import LeaveEffects, LeaveService
 from .members import Members
 from .nonces import Nonces
+from .owning import OwnerService
 from .pairing import PairingService
 from .proof import Proof
 from .tokens import Tokens
@@ -108,6 +109,7 @@ class TrustServices:
             identity, store, world, verify, reach, members, nonces, effects.leave.note
         )
         self.confirming = ConfirmationService(store, members, verify)
+        self.owners = OwnerService(store, members, identity.chain)
         self.leaving = LeaveService(store, members, verify, effects.leave)
 
     def _pairing(
@@ -142,6 +144,7 @@ class TrustServices:
             **self.joining.handlers,
             **self.pairing.handlers,
             **self.confirming.handlers,
+            **self.owners.handlers,
             **self.leaving.handlers,
         }
 

@@ -47,6 +47,15 @@ class IdStanding(msgspec.Struct, frozen=True):
         return self.revoked >= 0 and self.serial <= self.revoked
 
 
+class OwnerRow(msgspec.Struct, frozen=True):
+    """An owner beside the first one. ``chain``: JSON bytes of its chain, leaf first."""
+
+    ns: str
+    id: str
+    chain: bytes
+    since: float = 0.0
+
+
 class InvitationRow(msgspec.Struct, frozen=True):
     """An invitation that waits, or who took it. ``key``: key id of the invitation's key;
     ``most``: how many machines it lets in, 0 for any number; ``joins``: how many it did."""

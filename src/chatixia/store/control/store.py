@@ -21,7 +21,7 @@ from .people_store import PeopleStore
 from .resources import StoreResources, open_resources
 from .task_rows import Notice
 from .task_store import TaskStore
-from .trust_store import InvitationStore, KeyStore, MemberStore, RevocationStore
+from .trust_store import InvitationStore, KeyStore, MemberStore, OwnerStore, RevocationStore
 from .upkeep import StoreUpkeep
 from .writer import end_process
 
@@ -48,7 +48,7 @@ class Store:
         self.upkeep = StoreUpkeep(access, memory, world, self.audit)
         self.members, self.invitations = MemberStore(access), InvitationStore(access)
         self.keys, self.pairings = KeyStore(access), PairingStore(access)
-        self.people = PeopleStore(access)
+        self.people, self.owners = PeopleStore(access), OwnerStore(access)
         self.revocations, self.events = RevocationStore(access, file), EventStore(access)
         self._listeners: list[Callable[[list[Notice]], None]] = []
         self._writer.tail = self.leases.assign

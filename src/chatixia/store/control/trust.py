@@ -24,7 +24,7 @@ from chatixia.errors import (
 )
 
 from .clock import sync_folder
-from .rows import IdStanding, InvitationRow, KeyRow, MemberRow, RevocationRow
+from .rows import IdStanding, InvitationRow, KeyRow, MemberRow, OwnerRow, RevocationRow
 from .tx import Transaction
 
 MAX_FAILURES: Final = 10_000
@@ -235,6 +235,19 @@ def next_epoch(tx: Transaction, ns: str, agent: str, incarnation: str) -> str:
         },
     )
     return fence_text(tx.generation, n)
+
+
+# --- owners -----------------------------------------------------------------------------------
+
+
+def put_owner(tx: Transaction, row: OwnerRow, most: int) -> None:
+    """Keep an owner; the same again is fine, another of its id is not."""
+    if tx.run("put_owner", fields(row) | {"since": tx.now}).rowcount == 0:
+        _, _, chain, _ = tx.one("owner", {"ns": row.ns, "id": row.id})
+        if chain != row.chain:
+            raise Conflict(f"An owner is, or was, called {row.id}; choose another name.")
+    elif len(tx.all("owners", {"ns": row.ns, "limit": most + 1})) > most:
+        raise Conflict(f"There are {most} owners; no more are kept.")
 
 
 # --- revocations ------------------------------------------------------------------------------

@@ -13,11 +13,12 @@ from chatixia.wire.trust import Signed
 
 from . import trust
 from .access import StoreAccess
-from .rows import IdStanding, InvitationRow, KeyRow, MemberRow, RevocationRow
+from .rows import IdStanding, InvitationRow, KeyRow, MemberRow, OwnerRow, RevocationRow
 from .use_notes import UseNotes
 from .writer import Lane
 
 CONFIRMATION: Final = "confirmation"
+MAX_OWNERS: Final = 32
 
 
 class MemberStore:
@@ -142,6 +143,27 @@ class KeyStore:
         now = self._access.now()
         if self._notes.is_due(id, now):
             await self._access.put("touch_key", {"id": id, "now": now})
+
+
+class OwnerStore:
+    """Owners beside the first one, revoked ones too."""
+
+    def __init__(self, access: StoreAccess) -> None:
+        self._access = access
+
+    async def put(self, row: OwnerRow) -> None:
+        """Raises Conflict for another owner of that id, and above :data:`MAX_OWNERS`."""
+        await self._access.write(trust.put_owner, row, MAX_OWNERS, size=len(row.chain))
+
+    async def get(self, ns: str, id: str) -> OwnerRow | None:
+        """By id."""
+        columns = await self._access.first("owner", {"ns": ns, "id": id})
+        return None if columns is None else OwnerRow(*columns)
+
+    async def every(self, ns: str) -> list[OwnerRow]:
+        """All, the oldest first."""
+        rows = await self._access.read("owners", {"ns": ns, "limit": MAX_OWNERS})
+        return [OwnerRow(*row) for row in rows]
 
 
 class RevocationStore:

@@ -240,6 +240,12 @@ SELECT ns, id FROM members WHERE ephemeral AND not_after > 0 AND not_after < :no
 DELETE FROM epochs WHERE ns = :ns AND agent = :id
 -- name: drop_standing
 DELETE FROM standings WHERE ns = :ns AND id = :id AND revoked < 0
+-- name: put_owner
+INSERT INTO owners VALUES (:ns, :id, :chain, :since) ON CONFLICT (ns, id) DO NOTHING
+-- name: owner
+SELECT ns, id, chain, since FROM owners WHERE ns = :ns AND id = :id
+-- name: owners
+SELECT ns, id, chain, since FROM owners WHERE ns = :ns ORDER BY since, id LIMIT :limit
 -- name: put_revocation
 INSERT INTO revocations VALUES (:version, :ns, :id, :serial, :statement, :signer, :at)
 -- name: revocation

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
 from chatixia.assembly.doctor import machine
 from chatixia.world import REAL
+from tests.peer.engines.missing import without
 
 
 def test_the_engine_has_a_version_and_an_age():
@@ -23,11 +23,7 @@ def test_a_missing_engine_is_said():
 
 @pytest.mark.parametrize("name", ["aiortc", "webrtc"])
 def test_an_engine_that_does_not_load_is_said(monkeypatch: pytest.MonkeyPatch, name: str):
-    for gone in [each for each in sys.modules if each.split(".")[0] == name]:
-        monkeypatch.delitem(sys.modules, gone)
-    for ours in ("wrtc", "wrtc_channel", "aiortc"):
-        monkeypatch.delitem(sys.modules, f"chatixia.peer.engines.{ours}", raising=False)
-    monkeypatch.setitem(sys.modules, name, None)
+    without(monkeypatch, name)
     assert machine.engine("aiortc" if name == "aiortc" else "wrtc", REAL).missing
 
 

@@ -227,9 +227,9 @@ async def test_an_ephemeral_machine_has_a_week_and_its_agents_a_day(
     one: Profile = await do(join, text, machine="w-1", home=tmp_path / "a")
     now = one.clock.now()
     machine = read_record(unb64(one.machine_chain[0].b))
-    assert 0 <= now + 7 * 86_400 - machine.not_after < 60
+    assert abs(now + 7 * 86_400 - machine.not_after) < 60
     made = await do(enrol, one, "job")
-    assert 0 <= now + 86_400 - made.record.not_after < 60
+    assert abs(now + 86_400 - made.record.not_after) < 60
     made.close()
     await do(join, text, machine="w-2", home=tmp_path / "b")
     with pytest.raises(BadInvitation, match="for 2 machines, and all have joined"):

@@ -1,17 +1,11 @@
 """Which engine is loaded, and what is said when there is none."""
 
-import sys
-
 import pytest
 
 from chatixia.errors import ConfigError, MissingExtra
 from chatixia.peer.engines import load
 
-
-def without(monkeypatch, *names):
-    for name in names:
-        monkeypatch.setitem(sys.modules, name, None)
-        monkeypatch.delitem(sys.modules, f"chatixia.peer.engines.{name}", raising=False)
+from .missing import without
 
 
 def test_wrtc_comes_first():
@@ -22,7 +16,6 @@ def test_wrtc_comes_first():
 
 def test_without_wrtc_aiortc_is_taken(monkeypatch):
     without(monkeypatch, "webrtc", "wrtc")
-    monkeypatch.delitem(sys.modules, "chatixia.peer.engines.wrtc_channel", raising=False)
     assert load().name == "aiortc"
     with pytest.raises(MissingExtra):
         load("wrtc")
@@ -30,7 +23,6 @@ def test_without_wrtc_aiortc_is_taken(monkeypatch):
 
 def test_without_any_the_install_line_is_told(monkeypatch):
     without(monkeypatch, "webrtc", "wrtc", "aiortc")
-    monkeypatch.delitem(sys.modules, "chatixia.peer.engines.wrtc_channel", raising=False)
     for cure in ("uv tool install", "environment that runs this, pip install"):
         with pytest.raises(MissingExtra, match=rf"{cure} '.\[aiortc\]'"):
             load()

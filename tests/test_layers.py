@@ -408,8 +408,9 @@ FOLDERS: dict[str, dict[str, tuple[str, ...]]] = {
         "links": ("ports", "records", "engines"),
         "control": ("ports", "sessions"),
         "tasks": ("ports", "timers", "artifacts", "sessions", "control"),
-        "mesh": ("ports", "records", "timers", "artifacts", "sessions", "tasks"),
-        "driver": ("engines", "links", "control", "mesh"),
+        "described": ("engines", "sessions"),
+        "mesh": ("ports", "records", "timers", "artifacts", "sessions", "tasks", "described"),
+        "driver": ("engines", "links", "control", "described", "mesh"),
     },
     "gateway": {
         "mcp": (),

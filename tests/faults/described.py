@@ -11,13 +11,15 @@ from .breaks import Fault, always
 
 DOOR = "tests/registry/live/test_described_endpoint.py"
 PEERS = "tests/registry/live/test_described.py"
+POLICY = "tests/peer/described/test_policy.py"
+INTEROP = "tests/interop/test_described_peer.py"
 
 
 def let_in(original: Any) -> Any:
     """Whatever the operator says."""
 
     def begin(self: Any, *parts: Any) -> None:
-        original(self, *parts[:-1], True)
+        original(self, *parts[:-2], True, parts[-1])
 
     return begin
 
@@ -43,6 +45,32 @@ def in_any_name(original: Any) -> Any:
         original(self, frame)
 
     return handle
+
+
+def named_alone(original: Any) -> Any:
+    """Look only at what the manifest says."""
+
+    def admits(self: Any, name: str) -> None:
+        from chatixia.errors import Denied
+
+        if name not in self._names:
+            raise Denied(f"{name} is not in `compat`.")
+
+    return admits
+
+
+def believed(original: Any) -> Any:
+    """Give an engine what came."""
+
+    def description(sdp: str) -> str:
+        return sdp
+
+    return description
+
+
+def itself(original: Any) -> Any:
+    """The tier as of any peer."""
+    return lambda tier: tier
 
 
 def talkative(original: Any) -> Any:
@@ -85,6 +113,30 @@ FAULTS: list[Fault] = [
         "a described peer speaks in its own name",
         {"chatixia.registry.live.described:DescribedFrames._handle": in_any_name},
         (f"{PEERS}::test_what_means_nothing_is_dropped_and_much_of_it_ends_the_socket",),
+    ),
+    Fault(
+        "described-pinned",
+        "no id with a pin or record is accepted unsigned",
+        {"chatixia.peer.described.policy:DescribedPolicy.admits": named_alone},
+        (f"{POLICY}::test_a_name_with_a_pin_or_a_record_is_never_spoken_for_unsigned",),
+    ),
+    Fault(
+        "described-as-proved",
+        "a described peer is unverified everywhere",
+        {"chatixia.peer.described.links:tier_of": itself},
+        (f"{INTEROP}::test_both_call_each_other_and_it_is_shown_as_unverified",),
+    ),
+    Fault(
+        "described-description",
+        "a described peer's description is mended before an engine sees it",
+        {"chatixia.peer.described.connection:description": believed},
+        (f"{INTEROP}::test_a_lying_description_makes_no_link",),
+    ),
+    Fault(
+        "described-offers-cross",
+        "offers that cross end in one link",
+        {"chatixia.peer.described.links:DescribedLinks._give_way": always(None)},
+        ("tests/peer/described/test_links.py::test_where_both_offer_one_link_is_left",),
     ),
     Fault(
         "token-in-the-log",

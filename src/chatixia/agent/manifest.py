@@ -17,6 +17,7 @@ import msgspec
 from chatixia.core.duration import seconds
 from chatixia.core.spending import Budgets
 from chatixia.errors import ConfigError
+from chatixia.wire.signaling import MAX_ACCEPTED
 
 from .manifest_mcp import McpServer
 from .manifest_text import DATA_DIR, MAX_BYTES, ManifestText, read_manifest, read_text
@@ -34,6 +35,7 @@ MAX_PROBLEMS: Final = 64
 """Mistakes of one manifest that are named."""
 
 Line = Annotated[str, msgspec.Meta(max_length=1024)]
+AgentName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9_-])?$")]
 
 
 class Sidecar(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -71,7 +73,8 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     ``wrtc`` or ``aiortc``. ``data_dir``: relative to the manifest. ``membership_ttl``: seconds that
     links live while no registry confirms the membership. ``grace``: seconds that running skills
     have to end when the agent stops. ``announcements``: whether broadcasts are taken that the
-    registry fans out, which it can read. ``fallback``: models as ``provider:model``, tried in turn.
+    registry fans out, which it can read. ``compat``: peers of the described contract that
+    may have a link, which prove no key. ``fallback``: models as ``provider:model``, tried in turn.
     ``callers``: agents and machines that may change things through the model. ``mcp``: servers of
     the Model Context Protocol. ``exec``: the command of a program in any
     language that serves behind a sidecar, run in the manifest's folder."""
@@ -102,6 +105,7 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     membership_ttl: Annotated[int, msgspec.Meta(ge=60, le=366 * DAY)] = 7 * DAY
     grace: Annotated[int, msgspec.Meta(ge=0, le=3600)] = 8
     announcements: bool = True
+    compat: Annotated[list[AgentName], msgspec.Meta(max_length=MAX_ACCEPTED)] = []
     exec: Annotated[list[Line], msgspec.Meta(max_length=64)] = []
 
 

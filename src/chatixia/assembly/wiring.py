@@ -268,6 +268,7 @@ def _port(
         hostname=socket.gethostname()[:128],
         mode=kind,
         mcp_servers=tuple(settings["mcp"]) if kind == "agent" else (),
+        compat=tuple(settings["compat"]) if kind == "agent" else (),
     )
 
     reported = set[str]()

@@ -19,9 +19,11 @@ from chatixia.errors import MeshError, Revoked
 from chatixia.wire.signaling import Config
 from chatixia.world import REAL, World
 
+from .control.frames import DESCRIBED_FRAMES
 from .control.session import Signaling
+from .described.policy import DescribedPolicy
 from .engines import load
-from .engines.base import IceServer
+from .engines.base import Engine, IceServer
 from .links.driver import LinkDriver
 from .links.relay_streams import RelayMultiplexer
 from .mesh import PeerMesh
@@ -39,7 +41,7 @@ class PeerSettings(msgspec.Struct, frozen=True, kw_only=True):
     ``membership_ttl``: seconds that links live without a registry's confirmation. Description,
     hostname, mode and mcp_servers are shown in the directory. ``announcements``: whether broadcasts
     are taken that the registry fans out in clear. ``parts``: a folder where parts of artifacts
-    outlive this process, "" for none.
+    outlive this process, "" for none. ``compat``: described peers that are accepted.
     """
 
     engine: str = "auto"
@@ -53,6 +55,7 @@ class PeerSettings(msgspec.Struct, frozen=True, kw_only=True):
     mcp_servers: Sequence[str] = ()
     announcements: bool = True
     parts: str = ""
+    compat: tuple[str, ...] = ()
 
 
 def open_mesh(
@@ -70,34 +73,27 @@ def open_mesh(
     hears each ``config`` of the proved registry. Raises ConfigError, MissingExtra for the engine.
     """
     engine = load(settings.engine, world=world, loopback=settings.loopback)
-    login = Signaling(
+    login = _login(me, settings, world)
+    driver = _links(me, engine, settings, login, world)
+    described = _described(me, settings, login, driver, world)
+    mesh = PeerMesh(
         me,
-        world=world,
-        description=settings.description,
-        hostname=settings.hostname,
-        mode=settings.mode,
-        mcp_servers=settings.mcp_servers,
-        announcements=settings.announcements,
-    )
-    login.relay = RelayMultiplexer(world, login.flush) if settings.relay else None
-    driver = LinkDriver(
-        me,
-        engine,
+        driver,
         login,
         world=world,
-        keep=settings.keep,
-        ttl=settings.membership_ttl,
-        streams=login.relay,
+        records=driver.records,
+        described=described.links if settings.compat else None,
     )
-    mesh = PeerMesh(me, driver, login, world=world, records=driver.records)
     mesh.peers.offers.folder = settings.parts
-    login.on_signal, login.on_up, login.on_revoked = driver.signal, driver.registry, driver.revoked
+    login.on_revoked = driver.revoked
     driver.revocations.take = login.receive_revocation
     mesh.peers.lists = driver.revocations.lists
     mesh.dispatcher.on_lists = driver.revocations.receive_lists
 
     def configured(config: Config) -> None:
-        driver.use(ice_servers(config))
+        servers = ice_servers(config)
+        driver.use(servers)
+        described.links.servers = servers
         driver.membership.learn(config.confirmation)
         if on_config is not None:
             on_config(config)
@@ -110,6 +106,55 @@ def open_mesh(
 
     login.on_config, login.on_fault = configured, faulted
     return mesh, login
+
+
+def _login(me: LocalIdentity, settings: PeerSettings, world: World) -> Signaling:
+    login = Signaling(
+        me,
+        world=world,
+        description=settings.description,
+        hostname=settings.hostname,
+        mode=settings.mode,
+        mcp_servers=settings.mcp_servers,
+        announcements=settings.announcements,
+        compat=settings.compat,
+    )
+    login.relay = RelayMultiplexer(world, login.flush) if settings.relay else None
+    return login
+
+
+def _links(
+    me: LocalIdentity, engine: Engine, settings: PeerSettings, login: Signaling, world: World
+) -> LinkDriver:
+    assert login.relay is None or isinstance(login.relay, RelayMultiplexer)
+    return LinkDriver(
+        me,
+        engine,
+        login,
+        world=world,
+        keep=settings.keep,
+        ttl=settings.membership_ttl,
+        streams=login.relay,
+    )
+
+
+def _described(
+    me: LocalIdentity, settings: PeerSettings, login: Signaling, driver: LinkDriver, world: World
+) -> DescribedPolicy:
+    """Those of peers without keys, beside the others: both hear of signaling and of the login."""
+    described = DescribedPolicy(me, driver.engine, login.send, settings.compat, world)
+    described.links.on_change = driver.reports.changed
+    driver.reports.beside = described.links.reports
+
+    def signal(frame: msgspec.Struct) -> None:
+        (described.receive if isinstance(frame, DESCRIBED_FRAMES) else driver.signal)(frame)
+
+    def moved(up: bool) -> None:
+        driver.registry(up)
+        described.registry(up)
+
+    login.on_signal, login.on_up = signal, moved
+    return described
 
 
 def ice_servers(config: Config) -> list[IceServer]:

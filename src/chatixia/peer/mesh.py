@@ -39,6 +39,8 @@ from chatixia.wire.signaling import Announcement, LinkReport
 from chatixia.world import REAL, World
 
 from .artifacts.offers import GRACE_SECONDS
+from .described.calls import DescribedCalls
+from .described.links import DescribedLinks
 from .ports import LinkLayer, RegistryLogin
 from .records import RemotePeers
 from .sessions.begun import TasklessCall
@@ -66,7 +68,7 @@ class PeerMesh:
     ``records``: the table of peers, shared with the links. ``peers``: the sessions in it;
     ``router``: link or queue; ``listener``: what links report goes there;
     ``dispatcher``: the requests at work; ``status``: tells the others of them;
-    ``worker``: those of the queue, if there is a registry.
+    ``worker``: those of the queue, if there is a registry; ``described``: of peers without keys.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class PeerMesh:
         world: World = REAL,
         timers: Timers | None = None,
         records: RemotePeers[Any, PeerState] | None = None,
+        described: DescribedLinks | None = None,
     ) -> None:
         timers = timers or LoopTimers()
         self._me, self.driver, self.registry = me, links, registry
@@ -108,6 +111,8 @@ class PeerMesh:
             self.peers, self.dispatcher, timers, lambda: len(self._queued_runs())
         )
         self.listener.on_open, self.listener.on_datagram = self.status.opened, self.status.receive
+        self.described = DescribedCalls(me.id, described, self.peers.budget, world)
+        self.described.skills = self._describe
         self._skills: dict[str, SkillInfo] = {}
         self._exclusion: MeshError | None = None
 
@@ -129,6 +134,7 @@ class PeerMesh:
         Returns when nothing runs any more, after ``seconds`` at the latest.
         """
         self.dispatcher.stopping = True
+        self.described.stopping = True
         if self.worker is not None:
             self.worker.drain()
         if self.registry is not None:
@@ -139,7 +145,8 @@ class PeerMesh:
                     await asyncio.wait(running)
 
     def _queued_runs(self) -> list[asyncio.Task[Any]]:
-        return self.worker.runs if self.worker is not None else []
+        runs = self.worker.runs if self.worker is not None else []
+        return [*runs, *self.described.tasks]
 
     async def stop(self) -> None:
         """Leave the list, cancel what runs, close links with a drain, end every task."""
@@ -150,7 +157,7 @@ class PeerMesh:
                 await self.registry.stop()
 
     async def _stop(self) -> None:
-        self.listener.stopped = True
+        self.listener.stopped = self.described.over = True
         self.status.stop()
         self._end_pending(closing)
         for peer in self.peers:
@@ -159,6 +166,7 @@ class PeerMesh:
         if self.worker is not None:  # first: a task may wait for a link's handler to end
             await self.worker.stop()
         await self.dispatcher.stop()
+        await self.described.stop()
         if self._announcements is not None:
             await self._announcements.stop()
         if self._queue is not None:
@@ -168,7 +176,7 @@ class PeerMesh:
 
     def exclude(self, error: MeshError) -> None:
         """This member is out of the mesh: ``error`` for its calls, those open and those to come."""
-        self._exclusion = error
+        self._exclusion, self.described.over = error, True
 
         def reason(sent: bool) -> MeshError:
             copy = route.copy(error)
@@ -308,6 +316,8 @@ class PeerMesh:
         return CallAnswer(value, pending.via, ms, name, link_ms, where, artifacts=feeds)
 
     async def _call_without_link(self, outgoing: Outgoing) -> CallAnswer:
+        if (answer := await self.described.call(outgoing)) is not None:
+            return answer
         now = self._world.monotonic()
         peer = self._target(outgoing)
         is_open = peer.channel.path is not None
@@ -335,7 +345,11 @@ class PeerMesh:
 
     def stream(self, outgoing: Outgoing) -> Stream:
         """Many items, or one MeshError; a prompt that no link takes is answered in one piece."""
+        if self.described.is_here(outgoing.target):
+            return self.described.stream(outgoing, lambda: self._stream(outgoing))
+        return self._stream(outgoing)
 
+    def _stream(self, outgoing: Outgoing) -> Stream:
         def begin() -> tuple[PendingCall, SessionChannel]:
             peer, now = self._target(outgoing), self._world.monotonic()
             is_open = peer.channel.path is not None
@@ -369,6 +383,8 @@ class PeerMesh:
 
     async def ping(self, target: AgentId, timeout: float = 5.0) -> Pong:
         """A round trip over the present path; opens a link if there is none."""
+        if pong := await self.described.ping(target, timeout):
+            return pong
         peer = self._target(Outgoing(target, timeout=timeout))
         deadline = self._world.monotonic() + timeout
         if peer.channel.path is None:
@@ -406,12 +422,12 @@ class PeerMesh:
         """Calls and pings of ours that are open."""
         waiting = sum(len(peer.calls.pending) + len(peer.opened) for peer in self.peers)
         queued = self._queue.waiting if self._queue is not None else 0
-        return waiting + queued + len(self.dispatcher.pongs)
+        return waiting + queued + len(self.dispatcher.pongs) + self.described.waiting
 
     @property
     def working(self) -> int:
         """Handlers at work."""
-        return len(self.dispatcher.tasks)
+        return len(self.dispatcher.tasks) + len(self.described.tasks)
 
     def links(self) -> Sequence[LinkReport]:
         """The open links as the engine sees them."""
@@ -421,6 +437,7 @@ class PeerMesh:
         """Answer requests from links and queue."""
         self._skills = {skill.name: skill for skill in skills}
         self.dispatcher.handler = handler
+        self.described.handler = handler
         if self.worker is not None:
             self.worker.serve(handler, list(self._skills), slots)
         if self._announcements is not None:

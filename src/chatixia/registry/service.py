@@ -102,7 +102,11 @@ class Service:
         self.described = DescribedRoster(self.roster, options.compat)
         self.events = Events(store, self.roster)
         self.directory = DirectoryService(
-            self.roster, store.now, self.members.is_listed, store.tasks.waiting_for
+            self.roster,
+            store.now,
+            self.members.is_listed,
+            store.tasks.waiting_for,
+            self.described.present,
         )
         self.announcements = Announcements(self.roster, world.monotonic)
         self.links = LinkBook(self.roster, self.directory, self.events.tell)
@@ -227,6 +231,7 @@ class Service:
                 self.meter,
                 self._world,
                 options.compat,
+                self._store.now,
             ),
             assets=static.load(options.hub),
             metrics=self._metrics,

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
-from chatixia.core.ports import CallAnswer, Kind, MeshPort, Outgoing
+from chatixia.core.described import ANSWERS, KINDS, DescribedAnswer
+from chatixia.core.ports import CallAnswer, MeshPort, Outgoing
 from chatixia.errors import BadRequest, MeshError, SkillFailed, UnknownType, from_wire
 from chatixia.ids import AgentId
 from chatixia.wire.base import EMPTY, decode, decoder, encode
@@ -17,19 +18,6 @@ from chatixia.wire.peer import MeshMessage
 
 from .requests import OpenRequest
 
-ANSWERS: Final[dict[str, str]] = {
-    "task_request": "task_response",
-    "agent_prompt": "agent_response",
-    "skill_query": "skill_response",
-    "ping": "pong",
-}
-KINDS: Final[dict[str, Kind]] = {
-    "task_request": "task",
-    "agent_prompt": "prompt",
-    "skill_query": "skills",
-    "agent_status": "status",
-}
-
 
 class DescribedRequest(msgspec.Struct):
     """Payload of a described ``task_request``."""
@@ -37,14 +25,6 @@ class DescribedRequest(msgspec.Struct):
     skill: str = ""
     message: str = ""
     args: msgspec.Raw = EMPTY
-
-
-class DescribedAnswer(msgspec.Struct):
-    """Payload of a described ``task_response`` or ``agent_response``. ``error``: a sentence."""
-
-    result: msgspec.Raw = msgspec.Raw(b"null")
-    text: msgspec.Raw = msgspec.Raw(b"null")
-    error: str | None = None
 
 
 _message: Final = decoder(MeshMessage)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from chatixia.core.described import ANSWERS
 from chatixia.core.ports import CallAnswer, MeshPort, Outgoing
 from chatixia.errors import MeshError
 from chatixia.ids import AgentId
@@ -89,7 +90,7 @@ class DescribedCommands:
             outcome = await work
         except MeshError as error:
             outcome = error
-        if message.request_id and message.type in described.ANSWERS:
+        if message.request_id and message.type in ANSWERS:
             self._line.write(described.answer(message, peer, self._port.id, outcome))
         return ResultPayload()
 

@@ -9,6 +9,8 @@ from chatixia.wire.signaling import (
     Announcement,
     Answer,
     Connect,
+    DescribedPeers,
+    DescribedSignal,
     IceCandidate,
     Offer,
     PeerJoined,
@@ -22,7 +24,9 @@ from chatixia.wire.signaling import (
     TaskPush,
 )
 
+DESCRIBED_FRAMES: Final = (DescribedSignal, DescribedPeers)
 LINK_FRAMES: Final = (
+    *DESCRIBED_FRAMES,
     Offer,
     Answer,
     IceCandidate,

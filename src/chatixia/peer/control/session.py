@@ -110,8 +110,9 @@ class Signaling:
         mode: str = "",
         mcp_servers: Sequence[str] = (),
         announcements: bool = True,
+        compat: Sequence[str] = (),
     ) -> None:
-        self._me, self._world = me, world
+        self._me, self._world, self._compat = me, world, list(compat)
         self._extras = [BATCH, ANNOUNCE] if announcements else [BATCH]
         self._shown = (description[:1024], hostname[:128], mode[:64], list(mcp_servers)[:64])
         self._goodbye = CLIENT_GOODBYE_SECONDS if mode == "client" else GOODBYE_SECONDS
@@ -123,8 +124,7 @@ class Signaling:
         self.on_revoked: Callable[[Signed], None] = _ignore
         self.on_fault: Callable[[MeshError], None] = _ignore
         self.on_listed: Callable[[str], None] = _ignore
-        self.urls = list(me.registries)
-        self.url = self.urls[0] if self.urls else ""
+        self.urls, self.url = list(me.registries), next(iter(me.registries), "")
         self.refusal: MeshError | None = None
         self.epoch = ""
         self.access: Access | None = None
@@ -211,8 +211,7 @@ class Signaling:
     ) -> None:
         """Tell free slots and changed skills at once; a later login tells them, too."""
         self._slots = self._slots if slots is None else slots
-        if skills is not None:
-            self._skills = list(skills)
+        self._skills = self._skills if skills is None else list(skills)
         self.send(Heartbeat(slots, None if skills is None else list(skills), leaving))
 
     # -- for the links
@@ -371,6 +370,7 @@ class Signaling:
             capabilities=[*CAPABILITIES, *self._extras],
             ns=self._me.ns,
             revocations=version_of(self._me.book.revocations),
+            compat=self._compat,
         )
 
     async def _serve(self, line: LoginConnection) -> None:

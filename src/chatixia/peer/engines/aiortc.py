@@ -54,7 +54,11 @@ class AiortcChannel(Channel):
         raw.on("bufferedamountlow", self._drained)
         self.send = self._send
 
-    def _send(self, data: bytes) -> None:
+    def send_text(self, text: str) -> None:
+        """See :class:`Channel`."""
+        self._send(text)
+
+    def _send(self, data: bytes | str) -> None:
         if len(data) > self.max_message:
             raise EngineRefused("too_large")
         if self.native.bufferedAmount + len(data) > FULL_BYTES:

@@ -140,6 +140,10 @@ class Channel(ABC):
     @abstractmethod
     def low_threshold(self, value: int) -> None: ...
 
+    def send_text(self, text: str) -> None:
+        """As ``send``, as a text message: for peers of the described contract alone."""
+        raise EngineRefused("closed", "this channel carries no text")
+
     @abstractmethod
     def close(self) -> None:
         """Start closing; frames queued before are still sent."""

@@ -60,6 +60,17 @@ class WrtcChannel(Channel):
 
         return send
 
+    def send_text(self, text: str) -> None:
+        """See :class:`Channel`."""
+        data = text.encode()
+        try:
+            if self._quick:
+                self.native._native_obj.send(data, False)
+            else:
+                self.native.send(text)
+        except (TypeError, webrtc.RTCException) as error:
+            raise self._refusal(data, error) from None
+
     def _refusal(self, data: bytes, error: Exception) -> Exception:
         if isinstance(error, webrtc.OperationError):
             return EngineRefused("full")

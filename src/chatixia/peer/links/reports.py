@@ -19,6 +19,8 @@ class LinkReports:
 
     def __init__(self, peers: LinkedPeers, engine: str, send: Callable[[Links], object]) -> None:
         self._peers, self._engine, self._send = peers, engine, send
+        self.beside: Callable[[], list[LinkReport]] = list
+        """Links that are not of this layer."""
         self._timer: asyncio.TimerHandle | None = None
         self._running = False
 
@@ -41,11 +43,11 @@ class LinkReports:
     def publish(self) -> None:
         """Tell the registry now."""
         self._timer = None
-        self._send(Links([self.report_of(peer) for peer in self._peers.open()[:MAX_REPORTED]]))
+        self._send(Links(self.all()[:MAX_REPORTED]))
 
     def all(self) -> list[LinkReport]:
         """Every open link."""
-        return [self.report_of(peer) for peer in self._peers.open()]
+        return [*map(self.report_of, self._peers.open()), *self.beside()]
 
     def report_of(self, peer: LinkedPeer) -> LinkReport:
         """One open link as its engine saw it last."""

@@ -94,7 +94,8 @@ class PeerTable:
 
     ``explain(error, peer)``: called for a call that waited in vain for a path; what it ends with.
     ``want(peer)``: called where an artifact waits for a path. ``offers``: the artifacts that peers
-    may pull. ``lists``: the payload of pings and pongs.
+    may pull; ``budget``: what the calls of all of them may hold. ``lists``: the payload of pings
+    and pongs.
     """
 
     def __init__(
@@ -115,7 +116,7 @@ class PeerTable:
         self.lists: Callable[[], msgspec.Raw] = no_lists
         self._wheel: TimerWheel[Any] = TimerWheel()
         self._wheel.on_earlier = self._arm
-        self._budget = ResourceBudget()
+        self.budget = ResourceBudget()
         self._alarm: TimerHandle | None = None
         self._sweeper: TimerHandle | None = None
         name = world.token(6).hex() + "{:x}"
@@ -147,7 +148,7 @@ class PeerTable:
         if state is None:
             self._make_room(holder)
             record = self._records.require(name)
-            calls = Calls(self._me, name, self._wheel, self._budget)
+            calls = Calls(self._me, name, self._wheel, self.budget)
             calls.lists = self.lists
             loop = asyncio.get_running_loop()
             channel = SessionChannel(calls, self._world, self._timers, loop, self.offers)

@@ -43,6 +43,10 @@ class DescribedRoster:
     def __len__(self) -> int:
         return len(self._logins)
 
+    def present(self) -> dict[str, Socket]:
+        """Those that said ``register``, by id."""
+        return {socket.id: socket for socket in self._present}
+
     def admit(self, socket: Socket) -> None:
         """A login; it is told to agents once it says ``register``. Raises Overloaded."""
         old = self._logins.get(socket.id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 from urllib.parse import parse_qs
 
@@ -31,6 +31,7 @@ from .turns import ReadTurns
 
 log = logging.getLogger("chatixia.registry")
 
+MODE: Final = "described"
 OFF: Final = (
     "This registry lets in no peers of the described contract; its operator may set"
     " `compat: true` in registry.yaml."
@@ -58,8 +59,9 @@ class DescribedEndpoint:
         meter: Meter,
         world: World,
         enabled: bool,
+        now: Callable[[], float],
     ) -> None:
-        self._gate, self._roster, self._sockets = gate, roster, sockets
+        self._gate, self._roster, self._sockets, self._now = gate, roster, sockets, now
         self._meter, self._world, self._enabled = meter, world, enabled
         self._turns = ReadTurns()
 
@@ -68,6 +70,7 @@ class DescribedEndpoint:
         await receive()
         address = (scope.get("client") or ("?",))[0]
         socket = Socket(send, origin(address), address[:64], scope["chatixia.host"] in LOCAL)
+        socket.since, socket.mode = self._now(), MODE
         try:
             socket.principal = await self._principal(scope, socket.address)
             self._roster.admit(socket)

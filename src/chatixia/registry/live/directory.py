@@ -48,7 +48,8 @@ async def _no_work(_: str) -> dict[str, int]:
 
 class DirectoryService:
     """Verbs ``agents.*``. ``now``: mesh time; ``is_member``: whether that name is a member's whom
-    nobody revoked; ``waiting_for``: agents of a namespace for which tasks wait, and how many."""
+    nobody revoked; ``waiting_for``: agents of a namespace for which tasks wait, and how many;
+    ``described``: the described peers that are connected."""
 
     def __init__(
         self,
@@ -56,8 +57,10 @@ class DirectoryService:
         now: Callable[[], float],
         is_member: Callable[[str], bool],
         waiting_for: Callable[[str], Awaitable[dict[str, int]]] = _no_work,
+        described: Callable[[], Mapping[str, Socket]] = dict,
     ) -> None:
         self._roster, self._now, self._is_member = roster, now, is_member
+        self._described = described
         self._away = AwayList(roster.schemas, now)
         roster.make_room = self._away.make_room
         self._pollers = Pollers(now, self._anothers)
@@ -211,7 +214,8 @@ class DirectoryService:
         return [record for record in records if record is not None]
 
     def _ids(self) -> list[str]:
-        return sorted({*self._roster.agents(), *self._away.ids(), *self._pollers.ids()})
+        here = {*self._roster.agents(), *self._away.ids(), *self._pollers.ids()}
+        return sorted(here | set(self._described()))
 
     def record(self, agent: str) -> AgentRecord | None:
         """One agent as it stands now."""
@@ -220,6 +224,8 @@ class DirectoryService:
             return self._connected(socket)
         if (polling := self._pollers.record(agent)) is not None:
             return polling
+        if (peer := self._described().get(agent)) is not None:
+            return self._connected(peer)
         return self._away.record(agent)
 
     def _connected(self, socket: Socket) -> AgentRecord:

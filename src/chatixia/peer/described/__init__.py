@@ -1,0 +1,1 @@
+"""Links and calls with peers of the described contract, which prove no key (docs/compat.md)."""

@@ -107,7 +107,7 @@ class Link:
     @property
     def quiet(self) -> bool:
         """Whether nothing would be lost by forgetting this peer."""
-        return not self.session and not any(slot.wanted or any(slot) for slot in self.slots)
+        return not self.session and all(slot.vacant for slot in self.slots)
 
     def forgettable(self, now: float) -> float:
         """For how many seconds this peer could have been forgotten: its bar is over as well."""

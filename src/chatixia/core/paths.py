@@ -187,6 +187,11 @@ class PathSlot:
         return (each for each in (self.open, self.trying, self.old) if each)
 
     @property
+    def vacant(self) -> bool:
+        """There is no path, and none is wanted."""
+        return not (self.wanted or self.open or self.trying or self.old)
+
+    @property
     def due(self) -> float:
         """When the next attempt is due; infinity: none is."""
         return self.next_at if self.wanted and not self.trying else inf

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -85,7 +86,7 @@ def test_an_owner_lost_is_recovered_by_the_code(net: TestMesh, tmp_path: Path):
     secret.write_text(code + "\n")
     done = net.procs.run(
         "-c",
-        f"{' '.join(CHATIXIA)} owners recover --revoke --json < {secret}",
+        f"{shlex.join(CHATIXIA)} owners recover --revoke --json < {secret}",
         program=("sh",),
         CHATIXIA_HOME=str(pi),
     )

@@ -15,10 +15,10 @@ from chatixia.assembly.membership.confirm import confirm
 from chatixia.assembly.membership.enrol import enrol
 from chatixia.assembly.membership.invite import invite
 from chatixia.assembly.membership.join import join
-from chatixia.assembly.membership.revoke import revoke
+from chatixia.assembly.membership.revoke import leave, revoke
 from chatixia.assembly.profile.profile import Profile
 from chatixia.assembly.remote.rest import RegistryClient
-from chatixia.errors import BadRequest, BadSignature, Conflict, NotFound, Revoked
+from chatixia.errors import BadRequest, BadSignature, ConfigError, Conflict, NotFound, Revoked
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.registry import Nothing
 from tests.registry.doors import OPENED, login
@@ -82,6 +82,8 @@ async def test_a_second_owner_lets_in_and_is_revoked_by_the_first(
     with pytest.raises(Revoked):
         await do(invite, desk, "eve")
     await do(session, desk)  # whom the first owner let in
+    with pytest.raises(ConfigError, match="to end the mesh for good"):
+        await do(leave, registry.profile)
     await registry.stop()
     await registry.start()
     assert registry.running.service.trust.confirming.newest is None, "it was anna's"
@@ -93,6 +95,7 @@ async def test_a_second_owner_lets_in_and_is_revoked_by_the_first(
         await do(owners.revoke_owner, registry.profile, "bob")
     with pytest.raises(Revoked):
         await do(owners.add, registry.profile, "anna", await do(owners.ask, pi))
+    assert await do(leave, desk)
 
 
 async def test_who_is_kept_stays_when_its_owner_is_revoked(

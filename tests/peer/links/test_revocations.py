@@ -140,3 +140,15 @@ async def test_a_ping_brings_what_was_missed_once():
         for _ in range(3):
             alice.driver.revocations.receive_lists("bob", msgspec.Raw(b'{"revoked":"other"}'))
         assert len(sent) == 1
+
+
+async def test_long_statements_go_in_frames_that_an_engine_takes():
+    async with nodes("alice", "bob") as (_, alice, bob):
+        connect(alice, bob)
+        await alice.open(bob)
+        path, sent = alice.driver.peers["bob"].path, []
+        path.send = sent.append
+        long = [Signed("A" * 8000, "A" * 86)] * 40
+        alice.driver.revocations._send(path, long)
+        assert sum(data.count(b'"b"') for data in sent) == 40
+        assert max(map(len, sent)) < 80_000

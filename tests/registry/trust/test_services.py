@@ -16,6 +16,7 @@ async def test_they_answer_verbs_of_the_table_each_once(registry: RegistryHarnes
         trust.joining,
         trust.pairing,
         trust.confirming,
+        trust.owners,
         trust.leaving,
     )
     names = [name for part in parts for name in part.handlers]

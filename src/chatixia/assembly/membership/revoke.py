@@ -11,7 +11,8 @@ from chatixia.assembly.profile.files import read_json, write_json
 from chatixia.assembly.profile.lock import holder, is_locked
 from chatixia.assembly.profile.profile import Profile
 from chatixia.assembly.remote.rest import RegistryClient
-from chatixia.core.membership import sign_revocation
+from chatixia.core.membership import read_record, sign_revocation
+from chatixia.core.owners import rank
 from chatixia.errors import AlreadyRunning, ConfigError, Denied, NotFound, RegistryUnreachable
 from chatixia.ids import is_agent_id
 from chatixia.wire.registry import Nothing, Serial
@@ -93,7 +94,7 @@ def leave(profile: Profile) -> bool:
     Raises ConfigError on the owner's machine (its mesh would be left without an owner) and
     AlreadyRunning while agents of it run here.
     """
-    if profile.is_owner or profile.has_registry:
+    if profile.has_registry or _is_first_owner(profile):
         raise ConfigError(
             f"This machine holds the owner's key of {profile.name}; to end the mesh for good,"
             f" remove {profile.folder}."
@@ -111,6 +112,13 @@ def leave(profile: Profile) -> bool:
         reached = False
     shutil.rmtree(profile.folder)
     return reached
+
+
+def _is_first_owner(profile: Profile) -> bool:
+    """Whether the mesh would be left without an owner; one who was added may leave."""
+    if not profile.is_owner:
+        return False
+    return rank(read_record(unb64(profile.owner_key()[1][0].b)).id) < 2
 
 
 def list_version(profile: Profile) -> int:

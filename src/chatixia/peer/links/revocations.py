@@ -21,7 +21,7 @@ from chatixia.core.ports import LocalIdentity
 from chatixia.core.rates import TokenBucket
 from chatixia.ids import AgentId
 from chatixia.peer.engines.base import EngineRefused
-from chatixia.wire.base import EMPTY, encode
+from chatixia.wire.base import EMPTY, KIB, encode, fitting
 from chatixia.wire.peer import MAX_REVOKED, Hello, Ping, RevokedFrame
 from chatixia.wire.trust import Signed
 from chatixia.world import World
@@ -34,6 +34,8 @@ _ping = msgspec.json.Decoder(Ping)
 
 MOST_SENT: Final = 256
 """Statements that one end sends after `hello`, the newest."""
+FRAME_BYTES: Final = 64 * KIB
+"""Of statements in one frame: those that end an owner are long."""
 BURST: Final = 64
 """Frames of statements that one peer may send at once; one more each second."""
 
@@ -109,8 +111,10 @@ class RevocationExchange:
 
     def _send(self, path: LinkPath, statements: list[Signed]) -> None:
         with contextlib.suppress(EngineRefused):
-            for start in range(0, len(statements), MAX_REVOKED):
-                path.say(RevokedFrame(statements[start : start + MAX_REVOKED]))
+            while statements:
+                count = fitting(statements[:MAX_REVOKED], FRAME_BYTES)
+                path.say(RevokedFrame(statements[:count]))
+                statements = statements[count:]
 
 
 def _ignore(_: Signed) -> bool:

@@ -12,6 +12,7 @@ from .breaks import Fault, always
 DOOR = "tests/registry/live/test_described_endpoint.py"
 PEERS = "tests/registry/live/test_described.py"
 POLICY = "tests/peer/described/test_policy.py"
+DEVICES = "tests/registry/trust/test_devices.py"
 INTEROP = "tests/interop/test_described_peer.py"
 
 
@@ -59,18 +60,20 @@ def named_alone(original: Any) -> Any:
     return admits
 
 
-def believed(original: Any) -> Any:
-    """Give an engine what came."""
-
-    def description(sdp: str) -> str:
-        return sdp
-
-    return description
-
-
 def itself(original: Any) -> Any:
     """The tier as of any peer."""
     return lambda tier: tier
+
+
+def unrevoked(original: Any) -> Any:
+    """Say that it was done."""
+
+    async def revoke(self: Any, call: Any, request: Any) -> Any:
+        from chatixia.wire.trust import Done
+
+        return Done()
+
+    return revoke
 
 
 def talkative(original: Any) -> Any:
@@ -129,14 +132,26 @@ FAULTS: list[Fault] = [
     Fault(
         "described-description",
         "a described peer's description is mended before an engine sees it",
-        {"chatixia.peer.described.connection:description": believed},
-        (f"{INTEROP}::test_a_lying_description_makes_no_link",),
+        {"chatixia.core.described:check_candidate": always(None)},
+        ("tests/core/test_described.py::test_a_description_is_mended_not_believed",),
     ),
     Fault(
         "described-offers-cross",
         "offers that cross end in one link",
         {"chatixia.peer.described.links:DescribedLinks._give_way": always(None)},
         ("tests/peer/described/test_links.py::test_where_both_offer_one_link_is_left",),
+    ),
+    Fault(
+        "described-pairing-on",
+        "the described pairing is off by default",
+        {"chatixia.registry.trust.devices:DevicePairing._check_enabled": always(None)},
+        (f"{DEVICES}::test_without_compat_it_is_refused",),
+    ),
+    Fault(
+        "device-token-kept",
+        "a device token that was revoked opens nothing",
+        {"chatixia.registry.trust.keys:ApiKeys.revoke": unrevoked},
+        (f"{DEVICES}::test_from_code_to_token_and_its_end",),
     ),
     Fault(
         "token-in-the-log",

@@ -58,6 +58,7 @@ def test_only_the_named_routes_are_open():
         "join",
         "pairings.begin",
         "pairings.wait",
+        "devices.pair",
         "login.redeem",
         "login.password",
         "login.methods",

@@ -143,6 +143,7 @@ class Service:
             self._trust_effects(options.save_via),
             self.audit,
             options.provider,
+            options.compat,
         )
 
     def _config(self) -> ConfigService:

@@ -16,6 +16,7 @@ from . import pairing as p
 from . import registry as r
 from . import tasks as t
 from . import trust as u
+from .device_verbs import DEVICE_VERBS
 from .people_verbs import PEOPLE_VERBS
 from .task_verbs import TASK_VERBS
 from .verb import MEMBERS, OPERATORS, Verb
@@ -324,6 +325,7 @@ TABLE: Final[tuple[Verb, ...]] = (
         "/api/hub/network/topology",
         role="viewer",
     ),
+    *DEVICE_VERBS,
     *TASK_VERBS,
     Verb("audit.list", a.AuditQuery, a.AuditPage, OPERATORS, "GET", "/api/audit"),
     Verb(

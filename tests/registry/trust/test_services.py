@@ -15,6 +15,8 @@ async def test_they_answer_verbs_of_the_table_each_once(registry: RegistryHarnes
         trust.people,
         trust.joining,
         trust.pairing,
+        trust.devices,
+        trust.owners,
         trust.confirming,
         trust.owners,
         trust.leaving,

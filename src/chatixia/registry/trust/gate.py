@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -32,7 +33,7 @@ from chatixia.wire.registry import NonceRequest, RegistryProof, Token, TokenRequ
 from chatixia.wire.signaling import Challenge, Register, Welcome
 from chatixia.wire.trust import Signed
 
-from .keys import ApiKeys
+from .keys import DEVICE, ApiKeys
 from .members import Members, principal_for
 from .nonces import Nonces
 from .proof import Proof
@@ -155,12 +156,14 @@ class Authenticator:
         Raises Unauthorized for one that is not valid.
         """
         bearer, key = headers.get("authorization", ""), headers.get("x-api-key", "")
+        device = headers.get("x-device-token", "")
         cookie = read_cookie(self._proof.mesh, listener, headers.get("cookie", ""))
-        if not bearer and not key and not cookie:
+        if not (bearer or key or device or cookie):
             return AuthenticatedCaller(None)
         try:
-            if bearer or key:
-                return AuthenticatedCaller(await self._credential(bearer, key), by_key=not bearer)
+            if bearer or key or device:
+                principal = await self._credential(bearer, key, device)
+                return AuthenticatedCaller(principal, by_key=not bearer)
             page = page_secret(headers)
             login = await self._logins.principal(cookie, page, listener)
             return AuthenticatedCaller(login.person, cookie)
@@ -171,9 +174,14 @@ class Authenticator:
             self._failures.failed(address)
             raise
 
-    async def _credential(self, bearer: str, key: str) -> Principal:
+    async def _credential(self, bearer: str, key: str, device: str) -> Principal:
         if not bearer:
-            return await self._keys.principal(key)
+            with suppress(Unauthorized):
+                if key or not device:
+                    return await self._keys.principal(key)
+            if not device:
+                raise Unauthorized("The API key is unknown.")
+            return await self._keys.principal(device, DEVICE)
         scheme, _, token = bearer.partition(" ")
         if not hmac.compare_digest(scheme.lower(), "bearer"):
             raise Unauthorized("A bearer token is expected.")

@@ -23,6 +23,8 @@ from chatixia.world import World, b32
 from .members import Members
 
 PREFIX = "ck_"
+DEVICE = "dt_"
+"""Before a device token (128 random bits in hex), which is an API key by another name."""
 LENGTH = len(PREFIX) + 32
 
 
@@ -93,9 +95,9 @@ class ApiKeys:
             after = page[-1].id
         return [name for name in names if not await self._store.keys.named(DEFAULT_NS, name)]
 
-    async def principal(self, secret: str) -> Principal:
-        """The principal of an API key. Raises Unauthorized."""
-        if len(secret) != LENGTH or not secret.startswith(PREFIX):
+    async def principal(self, secret: str, prefix: str = PREFIX) -> Principal:
+        """The principal of an API key, or of a device token. Raises Unauthorized."""
+        if len(secret) != LENGTH or not secret.startswith(prefix):
             raise Unauthorized("The API key is unknown.")
         wanted = digest(secret)
         row = await self._store.keys.by_digest(wanted)
@@ -103,7 +105,8 @@ class ApiKeys:
             raise Unauthorized("The API key is unknown.")
         self._unshared(row.name)
         await self._store.keys.touch(row.id)
-        return Principal(AgentId(row.name), "key", row.ns, "unverified")
+        role = "device" if prefix == DEVICE else ""
+        return Principal(AgentId(row.name), "key", row.ns, "unverified", role)
 
     async def check(self, principal: Principal, issued: int) -> None:
         """Whether the key for which a token was issued still lives. Raises Unauthorized.

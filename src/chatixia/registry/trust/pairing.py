@@ -62,7 +62,7 @@ _chain = msgspec.json.Decoder(list[Signed])
 
 class PairingService:
     """Verbs ``codes.create`` and ``pairings.*``. ``code_key``: for the HMAC of codes; ``registry``:
-    this registry's raw public key."""
+    this registry's raw public key; ``guesses``: wrong codes of each address."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class PairingService:
         self._store, self._members, self._nonces = store, members, nonces
         self._verify, self._world, self._reach, self._note = verify, world, reach, note
         self._code_key, self._registry = code_key, registry
-        self._guesses = RateLimits(world, *GUESSES)
+        self.guesses = RateLimits(world, *GUESSES)
         self.waiters = Waiters()
 
     @property
@@ -128,14 +128,14 @@ class PairingService:
     async def _use(self, digest: bytes, row: PairingRow, address: str) -> CodeUse:
         """Use a code. A guess is paid for before it is judged, so that many at once are no way
         around; what was no wrong code is paid back."""
-        if not self._guesses.take(address):
+        if not self.guesses.take(address):
             raise Overloaded("Too many wrong codes from here; try again in a minute.")
         used = None
         try:
             used = await self._store.pairings.begin(digest, row)
         finally:
             if used is None or used.row is not None:
-                self._guesses.give(address)
+                self.guesses.give(address)
         return used
 
     async def wait(self, call: RequestContext, request: PairWait) -> PairAnswer:

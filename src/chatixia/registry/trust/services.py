@@ -22,6 +22,7 @@ from chatixia.wire.trust import Signed
 from chatixia.world import World
 
 from .confirming import ConfirmationService
+from .devices import DevicePairing
 from .gate import Authenticator
 from .joining import JoinService
 from .keys import ApiKeys
@@ -77,6 +78,7 @@ class TrustServices:
         effects: TrustEffects,
         audit: AuditLog,
         provider: ProviderAccess | None = None,
+        compat: bool = False,
     ) -> None:
         failures, nonces = RateLimits(world, *FAILURE_RATE), Nonces(world)
         proof = Proof(identity.key, identity.chain, identity.mesh)
@@ -108,6 +110,7 @@ class TrustServices:
         self.pairing = self._pairing(
             identity, store, world, verify, reach, members, nonces, effects.leave.note
         )
+        self.devices = self._devices(identity, store, world, effects.leave.note, compat)
         self.confirming = ConfirmationService(store, members, verify)
         self.owners = OwnerService(store, members, identity.chain)
         self.leaving = LeaveService(store, members, verify, effects.leave)
@@ -127,6 +130,12 @@ class TrustServices:
         code = derive(key.seed(), CODE)
         return PairingService(store, members, nonces, verify, world, reach, note, code, key.public)
 
+    def _devices(
+        self, identity: ServiceIdentity, store: Store, world: World, note: Note, compat: bool
+    ) -> DevicePairing:
+        code, guesses = derive(identity.key.seed(), CODE), self.pairing.guesses
+        return DevicePairing(store, self.keys, world, note, code, guesses, compat)
+
     def close(self) -> None:
         """Answer who waits, end the threads: this registry stops."""
         self.joining.close()
@@ -143,6 +152,7 @@ class TrustServices:
             **self.people.handlers,
             **self.joining.handlers,
             **self.pairing.handlers,
+            **self.devices.handlers,
             **self.confirming.handlers,
             **self.owners.handlers,
             **self.leaving.handlers,

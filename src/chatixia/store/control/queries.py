@@ -20,7 +20,14 @@ SESSION: Final = SessionRow.__struct_fields__
 """Those of a browser session; ``{session}``, with the role that its person has now."""
 ENDED: Final = "state = 'completed' OR state = 'failed' OR state = 'canceled' OR state = 'rejected'"
 """As the partial indexes say it, word for word, or SQLite does not use them."""
+DEVICE: Final = (
+    "d.n, d.id, d.ns, d.agent_name, d.peer_id,"
+    " CASE WHEN d.state = 'approved' AND coalesce(k.revoked, 1) THEN 'revoked' ELSE d.state END,"
+    " d.key, d.inviter, d.address, d.created, d.updated"
+)
+"""Those of ``rows.DeviceRow``: one whose key was revoked, wherever, is revoked."""
 WORDS: Final = {
+    "{device}": DEVICE,
     "{row}": ", ".join(ROW),
     "{new}": ", ".join(NEW),
     "{marks}": ", ".join("?" * len(NEW)),

@@ -125,6 +125,23 @@ class KeyRow(msgspec.Struct, frozen=True):
     revoked: bool = False
 
 
+class DeviceRow(msgspec.Struct, frozen=True):
+    """An agent of the described contract that asked to join. ``state``: pending_approval, approved,
+    rejected or revoked; ``key``: the id of its API key, once it is approved."""
+
+    n: int
+    id: str
+    ns: str
+    agent_name: str
+    peer_id: str
+    state: str
+    key: str = ""
+    inviter: str = ""
+    address: str = ""
+    created: float = 0.0
+    updated: float = 0.0
+
+
 class RevocationRow(msgspec.Struct, frozen=True):
     """An owner-signed statement; ``statement`` and ``signer`` are JSON bytes as they came."""
 

@@ -14,6 +14,7 @@ from chatixia.world import World
 from .access import StoreAccess
 from .audit_store import AuditStore
 from .clock import DiskFloor
+from .devices import DeviceStore
 from .event_store import EventStore
 from .lease_store import LeaseStore
 from .pairing import PairingStore
@@ -48,6 +49,7 @@ class Store:
         self.upkeep = StoreUpkeep(access, memory, world, self.audit)
         self.members, self.invitations = MemberStore(access), InvitationStore(access)
         self.keys, self.pairings = KeyStore(access), PairingStore(access)
+        self.devices = DeviceStore(access)
         self.people, self.owners = PeopleStore(access), OwnerStore(access)
         self.revocations, self.events = RevocationStore(access, file), EventStore(access)
         self._listeners: list[Callable[[list[Notice]], None]] = []

@@ -363,3 +363,23 @@ UPDATE pairings SET state = 'expired', ended = expires
 WHERE state = 'pending_approval' AND expires <= :now
 -- name: drop_pairings
 DELETE FROM pairings WHERE state <> 'pending_approval' AND ended <= :before
+-- name: count_codes_of
+SELECT count(*) FROM codes WHERE ns = :ns AND inviter = :inviter
+-- name: put_device
+INSERT INTO devices (id, ns, agent_name, peer_id, state, inviter, address, created, updated)
+VALUES (:id, :ns, :agent_name, :peer_id, 'pending_approval', :inviter, :address, :now, :now)
+-- name: drop_devices
+DELETE FROM devices WHERE (state = 'pending_approval' AND created <= :pending)
+  OR (state = 'rejected' AND updated <= :ended)
+-- name: count_devices
+SELECT count(*) FROM devices WHERE ns = :ns AND state = 'pending_approval'
+-- name: device_peer
+SELECT 1 FROM devices WHERE ns = :ns AND peer_id = :peer_id
+-- name: end_device
+UPDATE devices SET state = :state, key = :key, updated = :now WHERE id = :id
+-- name: device
+SELECT {device} FROM devices d LEFT JOIN api_keys k ON k.ns = d.ns AND k.id = d.key
+WHERE d.id = :id
+-- name: devices
+SELECT {device} FROM devices d LEFT JOIN api_keys k ON k.ns = d.ns AND k.id = d.key
+WHERE d.ns = :ns AND (:state = '' OR d.state = :state) AND d.n > :after ORDER BY d.n LIMIT :limit

@@ -1,0 +1,70 @@
+"""Described agents that ask: codes that are good once, a share of them, and keys that end."""
+
+from __future__ import annotations
+
+import pytest
+
+from chatixia.core.pairing import MOST_WRONG
+from chatixia.errors import NameTaken, NotFound, Overloaded
+from chatixia.store.control.devices import MOST_CODES_OF_KEY
+from chatixia.store.control.rows import DeviceRow, KeyRow
+
+from .kit import Ledger
+
+CODE = b"c" * 32
+
+
+def row(id: str = "i", peer: str = "agent-000001") -> DeviceRow:
+    return DeviceRow(0, id, "default", "Rusty", peer, "")
+
+
+def key(name: str, id: str = "k") -> KeyRow:
+    return KeyRow(id, "default", name, id.encode() * 32)
+
+
+async def test_a_code_is_good_once_and_a_wrong_one_is_counted(ledger: Ledger):
+    store = ledger.store
+    await store.devices.put_code("default", "inviter", CODE)
+    assert await store.devices.begin(b"w" * 32, row()) is None
+    first = await store.devices.begin(CODE, row())
+    assert first is not None and (first.state, first.inviter) == ("pending_approval", "inviter")
+    assert await store.devices.begin(CODE, row("j", "agent-000002")) is None
+    for _ in range(MOST_WRONG - 2):
+        await store.devices.begin(b"w" * 32, row("j"))
+    with pytest.raises(Overloaded, match="rest"):
+        await store.devices.begin(CODE, row("j"))
+
+
+async def test_a_key_has_its_share_of_codes(ledger: Ledger):
+    for n in range(MOST_CODES_OF_KEY):
+        await ledger.store.devices.put_code("default", "a", bytes([n]) * 32)
+    with pytest.raises(Overloaded):
+        await ledger.store.devices.put_code("default", "a", b"x" * 32)
+    assert await ledger.store.devices.put_code("default", "b", b"x" * 32)
+
+
+async def test_approve_makes_its_key_and_a_revoked_key_shows(ledger: Ledger):
+    store = ledger.store
+    await store.devices.put_code("default", "a", CODE)
+    await store.devices.begin(CODE, row())
+    approved = await store.devices.approve("i", key("agent-000001"))
+    assert (approved.state, approved.key) == ("approved", "k")
+    with pytest.raises(NotFound):
+        await store.devices.approve("i", key("agent-000001", "l"))
+    with pytest.raises(NotFound):
+        await store.devices.reject("i")
+    await store.keys.revoke("default", "k")
+    assert (await store.devices.get("i")).state == "revoked"
+    assert [one.state for one in await store.devices.page("default", "", 0, 9)] == ["revoked"]
+
+
+async def test_an_id_that_is_somebodys_is_refused_and_the_code_stays_good(ledger: Ledger):
+    store = ledger.store
+    await store.keys.put(key("agent-000001"))
+    await store.devices.put_code("default", "a", CODE)
+    with pytest.raises(NameTaken):
+        await store.devices.begin(CODE, row())
+    assert await store.devices.begin(CODE, row("j", "agent-000002"))
+    await store.devices.reject("j")
+    with pytest.raises(NotFound):
+        await store.devices.reject("nobody")

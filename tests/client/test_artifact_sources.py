@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
 
-from chatixia.client.artifact_sources import BytesSource, FeedSource, FileSource
+from chatixia.client.artifact_sources import MAX_PULLS, BytesSource, FeedSource, FileSource
 from chatixia.errors import Conflict, NotFound, Unreachable
 from chatixia.wire.artifacts import ArtifactInfo
 
@@ -16,19 +17,24 @@ DATA = bytes(range(256)) * 40
 
 
 class Feed:
-    """A feed of ``DATA`` that counts its pulls; ``short`` bytes are missing at its end."""
+    """A feed of ``DATA`` that counts its pulls; ``short`` bytes are missing at its end. It waits
+    for ``halt`` before the piece in which ``halts`` lies."""
 
     folder = ""
 
-    def __init__(self, short: int = 0) -> None:
+    def __init__(self, short: int = 0, halts: int = 0) -> None:
         self.info = ArtifactInfo(len(DATA), hashlib.sha256(DATA).hexdigest(), name="a")
         self.pulls: list[int] = []
         self.released = False
-        self._end = len(DATA) - short
+        self._end, self._halts = len(DATA) - short, halts
+        self.halt = asyncio.get_running_loop().create_future() if halts else None
 
     async def pull(self, offset: int = 0, gather: bool = False) -> AsyncGenerator[bytes, None]:
         self.pulls.append(offset)
         for at in range(offset, self._end, 1000):
+            if self.halt is not None and at <= self._halts < at + 1000:
+                await self.halt
+            await asyncio.sleep(0)
             yield DATA[at : min(at + 1000, self._end)]
 
     def release(self) -> None:
@@ -88,6 +94,45 @@ async def test_what_is_passed_on_is_pulled_once_in_order_and_anew_elsewhere():
     assert await source.read(100, 10) == DATA[100:110]
     assert feed.pulls == [0, 100]
     assert (await FeedSource(Feed()).inline()).data == DATA
+
+
+async def test_readers_at_once_of_what_is_passed_on_do_not_begin_anew_for_each_other():
+    feed = Feed()
+    source = FeedSource(feed)
+
+    async def reader() -> bytes:
+        parts = [await source.read(at, 64) for at in range(0, len(DATA), 64)]
+        return b"".join(parts)
+
+    assert await asyncio.gather(reader(), reader(), reader()) == [DATA] * 3
+    assert feed.pulls == [0, 0, 0]
+    assert source._pulls == []
+
+
+async def test_no_more_pulls_stay_open_than_the_bound():
+    source = FeedSource(Feed())
+    for at in range(2 * MAX_PULLS):
+        await source.read(3 * at, 1)
+    assert len(source._pulls) == MAX_PULLS
+
+
+@pytest.mark.parametrize("how", ["cancelled", "failed"])
+async def test_a_read_that_ends_early_takes_nothing_from_the_next(how: str):
+    """As where the receiver moves to another path while the sender waits for its own source."""
+    feed = Feed(halts=2500)
+    source = FeedSource(feed)
+    assert await source.read(0, 2000) == DATA[:2000]
+    task = asyncio.ensure_future(source.read(2000, 2000))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    if how == "cancelled":
+        task.cancel()
+    else:
+        feed.halt.set_exception(NotFound())
+    with pytest.raises((asyncio.CancelledError, NotFound)):
+        await task
+    feed.halt = None
+    assert await source.read(2000, 2000) == DATA[2000:4000]
 
 
 async def test_what_ends_before_its_size_is_an_error():

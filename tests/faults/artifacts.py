@@ -108,6 +108,46 @@ def endless(original: Any) -> Any:
     return take
 
 
+def impatient(original: Any) -> Any:
+    """Pull anew what only waits for its turn."""
+    return lambda self, download, now: now - download.received_at >= download.patience
+
+
+def trusting(original: Any) -> Any:
+    """Wait for its turn what lost it, for as long as others come."""
+
+    def overdue(self: Any, download: Any, now: float) -> bool:
+        download.rivals = 10**9
+        return bool(original(self, download, now))
+
+    return overdue
+
+
+def misplaced(original: Any) -> Any:
+    """Take what is being read for what comes next, though less than that was sent."""
+
+    def let_go(self: Any) -> None:
+        for upload in self._active.values():
+            upload.reading = None
+        original(self)
+
+    return let_go
+
+
+def unfinished(original: Any) -> Any:
+    """Go on with a pull that a read left in the middle."""
+
+    async def read(self: Any, offset: int, count: int) -> bytes:
+        pull = next((pull for pull in self._pulls if pull.at == offset), None)
+        try:
+            return bytes(await original(self, offset, count))
+        except BaseException:
+            self._pulls.append(pull)
+            raise
+
+    return read
+
+
 WIRES = "tests/acceptance/test_artifacts.py"
 
 FAULTS: list[Fault] = [
@@ -191,6 +231,36 @@ FAULTS: list[Fault] = [
             f"{FILES}::test_bytes_with_another_hash_leave_nothing",
             f"{ARTIFACT}::test_a_wrong_hash_raises_with_the_last_step",
         ),
+    ),
+    Fault(
+        "artifact-impatient",
+        "over a slow link artifacts wait for their turn, and none is given up",
+        {"chatixia.peer.artifacts.download:ArtifactDownloads._overdue": impatient},
+        (f"{DOWNLOAD}::test_over_a_slow_link_each_waits_for_its_turn[64-1]",),
+    ),
+    Fault(
+        "artifact-turn-lost",
+        "an artifact that lost its turn is pulled again while others come",
+        {"chatixia.peer.artifacts.download:ArtifactDownloads._overdue": trusting},
+        (f"{DOWNLOAD}::test_one_of_several_that_was_lost_is_pulled_again_while_others_come",),
+    ),
+    Fault(
+        "artifact-misplaced",
+        "what was being read when the rest was let go of is read again",
+        {"chatixia.peer.artifacts.upload:ArtifactUploads._let_go": misplaced},
+        (f"{UPLOAD}::test_what_was_being_read_when_the_rest_was_let_go_of_is_read_again",),
+    ),
+    Fault(
+        "artifact-one-pull",
+        "readers at once of an artifact that is passed on do not stop each other",
+        {"chatixia.client.artifact_sources:MAX_PULLS": value(1)},
+        (f"{SOURCES}::test_readers_at_once_of_what_is_passed_on_do_not_begin_anew_for_each_other",),
+    ),
+    Fault(
+        "artifact-unfinished-pull",
+        "a read that ended early takes nothing from the next",
+        {"chatixia.client.artifact_sources:FeedSource.read": unfinished},
+        (f"{SOURCES}::test_a_read_that_ends_early_takes_nothing_from_the_next[cancelled]",),
     ),
     Fault(
         "artifact-forged",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -16,10 +16,9 @@ from chatixia.errors import Conflict, NotFound, Unreachable
 from chatixia.wire.artifacts import ArtifactInfo
 from chatixia.wire.base import KIB
 
-if TYPE_CHECKING:
-    from asyncio import Lock
-
 BLOCK: Final = 256 * KIB
+MAX_PULLS: Final = 16
+"""Pulls of one artifact that is passed on, for those who read it at once; the oldest ends."""
 
 
 class BytesSource:
@@ -137,10 +136,7 @@ class FeedSource:
     def __init__(self, feed: ArtifactFeed) -> None:
         self.feed = feed
         self.lent = False
-        self._chunks: AsyncGenerator[bytes, None] | None = None
-        self._rest = b""
-        self._at = 0
-        self._lock: Lock | None = None
+        self._pulls: list[OpenPull] = []
 
     async def describe(self) -> ArtifactInfo:
         """What its sender said of it; whoever reads it checks that."""
@@ -158,27 +154,42 @@ class FeedSource:
         return replace(info, data=await self.read(0, info.size) if info.size else b"")
 
     async def read(self, offset: int, count: int) -> bytes:
-        """Some bytes; in order they cost one pull. Raises what the feed raises."""
-        from asyncio import Lock
+        """Some bytes; each reader that takes them in order costs one pull. Raises what the feed
+        raises.
 
-        self._lock = self._lock or Lock()
-        async with self._lock:
-            if self._chunks is None or self._at != offset:
-                await self._restart(offset)
-            assert self._chunks is not None
-            parts, left = [self._rest[:count]], count - len(self._rest)
-            self._rest = self._rest[count:]
-            while left > 0:
-                chunk = await anext(self._chunks, b"")
-                if not chunk:
-                    raise Unreachable("The artifact ended before its size.")
-                parts.append(chunk[:left])
-                self._rest = chunk[left:]
-                left -= len(parts[-1])
-            self._at = offset + count
-            return b"".join(parts)
+        A pull is out of the list while it is read from: a read that fails or is cancelled ends it,
+        and the next one begins another.
+        """
+        pull = next((pull for pull in self._pulls if pull.at == offset), None)
+        if pull is None:
+            pull = OpenPull(self.feed.pull(offset), offset)
+        else:
+            self._pulls.remove(pull)
+        data = await pull.take(count)
+        if pull.at < self.feed.info.size:
+            self._pulls.append(pull)
+            if len(self._pulls) > MAX_PULLS:
+                await self._pulls.pop(0).chunks.aclose()
+        return data
 
-    async def _restart(self, offset: int) -> None:
-        if self._chunks is not None:
-            await self._chunks.aclose()
-        self._chunks, self._rest, self._at = self.feed.pull(offset, True), b"", offset
+
+class OpenPull:
+    """A pull of a feed. ``at``: where the next read goes on; what came beyond is kept for it."""
+
+    def __init__(self, chunks: AsyncGenerator[bytes, None], at: int) -> None:
+        self.chunks, self.at = chunks, at
+        self._rest = b""
+
+    async def take(self, count: int) -> bytes:
+        """The next bytes. Raises Unreachable where there are no more, and what the feed raises."""
+        parts, left = [self._rest[:count]], count - len(self._rest)
+        self._rest = self._rest[count:]
+        while left > 0:
+            chunk = await anext(self.chunks, b"")
+            if not chunk:
+                raise Unreachable("The artifact ended before its size.")
+            parts.append(chunk[:left])
+            self._rest = chunk[left:]
+            left -= len(parts[-1])
+        self.at += count
+        return b"".join(parts)

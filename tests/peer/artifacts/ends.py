@@ -14,6 +14,7 @@ from chatixia.core.timers import TimerWheel
 from chatixia.peer.artifacts.offers import ArtifactOffers
 from chatixia.peer.artifacts.transfers import ArtifactTransfers
 from chatixia.testing.clock import FakeWorld
+from chatixia.wire.artifacts import DATA
 
 
 class End:
@@ -26,17 +27,18 @@ class End:
         self.world = world
         self.offers = ArtifactOffers(world)
         self.timers: Any = SimpleNamespace(later=self._later)
-        self.alarms: list[Callable[[], None]] = []
+        self.alarms: list[tuple[float, Callable[[], None]]] = []
         self.frames: deque[bytes] = deque()
         self.transfers = ArtifactTransfers(self)
 
     def _later(self, delay: float, callback: Callable[[], None], work: bool = False) -> Any:
-        self.alarms.append(callback)
-        return SimpleNamespace(cancel=lambda: self._forget(callback))
+        alarm = self.world.monotonic() + delay, callback
+        self.alarms.append(alarm)
+        return SimpleNamespace(cancel=lambda: self._forget(alarm))
 
-    def _forget(self, callback: Callable[[], None]) -> None:
-        if callback in self.alarms:
-            self.alarms.remove(callback)
+    def _forget(self, alarm: tuple[float, Callable[[], None]]) -> None:
+        if alarm in self.alarms:
+            self.alarms.remove(alarm)
 
     def want(self) -> None:
         self.wanted += 1
@@ -49,8 +51,13 @@ class End:
     def ring(self, seconds: float) -> None:
         """Time passes, and with it what waited for that."""
         self.world.advance(seconds)
-        for alarm in list(self.alarms):
-            alarm()
+        self.due()
+
+    def due(self) -> None:
+        """Call what waited for this time."""
+        for alarm in [alarm for alarm in self.alarms if alarm[0] <= self.world.monotonic()]:
+            self._forget(alarm)
+            alarm[1]()
 
 
 class Pair:
@@ -76,6 +83,23 @@ class Pair:
                         other.kick_artifacts()
             quiet = 0 if moved else quiet + 1
             await asyncio.sleep(0)
+
+    async def crawl(self, task: asyncio.Future[Any], chunks: int, most: int) -> int:
+        """Carry so many chunks a second, in the order of their sending, until ``task`` is done or
+        ``most`` of them went; how many went."""
+        line: deque[bytes] = deque()
+        self.lost = lambda frame: frame[1] == DATA and line.append(frame) is None
+        went = 0
+        while not task.done() and went < most:
+            await self.pump(2)
+            for _ in range(min(chunks, len(line))):
+                self.b.transfers.receive(line.popleft(), self.b.path)
+                self.b.kick_artifacts()
+                went += 1
+            await self.pump(2)
+            self.a.ring(1.0)
+            self.b.due()
+        return went
 
     def cut(self) -> None:
         """The path dies with what is under way."""

@@ -47,6 +47,45 @@ async def test_as_many_as_may_be_come_side_by_side():
     assert [task.result() for task in tasks] == given
 
 
+@pytest.mark.parametrize(("count", "rate"), [(MAX_DOWNLOADS, 8), (MAX_DOWNLOADS, 1), (4, 1)])
+async def test_over_a_slow_link_each_waits_for_its_turn(count: int, rate: int):
+    """A turn may take longer than a lost chunk is waited for. What was pulled anew then came to
+    nothing, and all of them were given up."""
+    pair, size = Pair(), 5 * CHUNK
+    given = [os.urandom(size) for _ in range(count)]
+    pair.a.transfers.uploads.window.size = LEAST
+    tasks = [asyncio.ensure_future(whole(await pair.lend(data, 1e9))) for data in given]
+    every = asyncio.gather(*tasks)
+    went = await pair.crawl(every, rate, 10 * count)
+    assert every.done() and every.result() == given
+    assert went <= 6 * count
+
+
+async def test_one_of_several_that_was_lost_is_pulled_again_while_others_come():
+    pair = Pair()
+    pair.a.transfers.uploads.window.size = LEAST
+    lost = asyncio.ensure_future(whole(await pair.lend(bytes(9), 1e9)))
+    others = asyncio.ensure_future(whole(await pair.lend(bytes(10**6), 1e9)))
+    await asyncio.sleep(0)
+    pair.b.frames.popleft()  # its pull
+    await pair.crawl(lost, 2, 50)
+    assert lost.done() and not others.done()
+    others.cancel()
+    await asyncio.gather(others, return_exceptions=True)
+
+
+async def test_several_of_which_nothing_comes_are_given_up_after_a_minute():
+    pair = Pair()
+    pair.lost = lambda frame: frame[1] == DATA
+    tasks = [asyncio.ensure_future(whole(await pair.lend(bytes(1000), 1e9))) for _ in range(3)]
+    await asyncio.sleep(0)
+    for _ in range(int(STALLED_SECONDS / AGAIN_SECONDS) + 1):
+        await pair.pump()
+        pair.b.ring(AGAIN_SECONDS)
+    ends = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(end) for end in ends] == [Unreachable] * 3
+
+
 async def test_it_goes_on_from_an_offset():
     pair, data = Pair(), os.urandom(100_000)
     task = asyncio.ensure_future(whole(await pair.lend(data), 60_000))

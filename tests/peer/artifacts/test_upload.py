@@ -11,7 +11,7 @@ from chatixia.client.artifact import Artifact
 from chatixia.core.delay_window import MOST
 from chatixia.errors import BadRequest, Conflict, NotFound
 from chatixia.peer.artifacts.upload import AHEAD_SECONDS, MAX_UPLOADS, READ_BYTES
-from chatixia.wire.artifacts import CHUNK, DATA, PULL, ArtifactFrame, read, write
+from chatixia.wire.artifacts import CHUNK, DATA, PULL, ArtifactFrame, ArtifactInfo, read, write
 from chatixia.wire.base import MIB
 
 from .ends import Pair, whole
@@ -110,6 +110,45 @@ async def test_a_receiver_that_takes_nothing_keeps_nothing_in_memory_here():
         await pair.pump(2)
     first = [read(frame) for frame in lost if frame[1] == DATA][0]
     assert (first.transfer, first.offset, first.data) == (1, 0, data[: len(first.data)])
+
+
+class Halting:
+    """A source that stops behind its first read until ``go`` is set."""
+
+    local = False
+
+    def __init__(self, data: bytes) -> None:
+        self.data, self.go = data, asyncio.Event()
+
+    async def describe(self) -> ArtifactInfo:
+        return ArtifactInfo(len(self.data), "", name="x")
+
+    async def inline(self) -> ArtifactInfo:
+        raise NotImplementedError
+
+    async def read(self, offset: int, count: int) -> bytes:
+        if offset:
+            await self.go.wait()
+        return self.data[offset : offset + count]
+
+
+async def test_what_was_being_read_when_the_rest_was_let_go_of_is_read_again():
+    """Its bytes went out as those of another place, and the receiver saw a wrong hash."""
+    pair, source = Pair(), Halting(os.urandom(3 * READ_BYTES))
+    [info] = await pair.a.offers.lend("b", [source], 1e9)
+    pair.b.transfers.downloads.arrived = lambda frame, now: None  # type: ignore[method-assign]
+    pair.a.transfers.receive(write(ArtifactFrame(PULL, 9, 0, 40_000, info.id)), pair.a.path)
+    for _ in range(5):
+        await pair.pump(2)
+    pair.a.ring(AHEAD_SECONDS)
+    source.go.set()
+    await pair.pump(2)
+    pull = ArtifactFrame(PULL, 9, data_bytes(pair.crossed), MIB, info.id)
+    pair.a.transfers.receive(write(pull), pair.a.path)
+    for _ in range(20):
+        await pair.pump(2)
+    sent = b"".join(read(frame).data for frame in pair.crossed if frame[1] == DATA)
+    assert len(sent) > 3 * CHUNK and source.data.startswith(sent)
 
 
 def ahead(pair: Pair) -> int:

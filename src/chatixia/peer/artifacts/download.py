@@ -33,15 +33,19 @@ STALLED_SECONDS: Final = 60.0
 
 class ActiveDownload(Struct, eq=False):
     """One transfer. ``chunks``: what nobody has taken yet; ``early``: what came before its turn, by
-    its offset. ``received_at``: when the last byte came; ``waited``: seconds that its reader waited
-    since the last whole chunk's worth, up to ``mark``, was there. ``gather``: its reader would
-    rather have a few chunks than one; ``lingers``: it is woken in a moment."""
+    its offset. ``received_at``: when the last byte came; ``passed``, ``rivals``: how many bytes of
+    all had come then, or when it was pulled last, and how many were on their way; ``waited``:
+    seconds that its reader waited since the last whole chunk's worth, up to ``mark``, was there.
+    ``gather``: its reader would rather have a few chunks than one; ``lingers``: it is woken in a
+    moment."""
 
     info: ArtifactInfo
     transfer: int
     state: Download
     received_at: float
     mark: int
+    passed: int = 0
+    rivals: int = 0
     waited: float = 0.0
     chunks: deque[bytes] = field(default_factory=deque)
     early: dict[int, bytes] = field(default_factory=dict)
@@ -105,12 +109,15 @@ class LinkConditions(Struct):
 
 
 class ArtifactDownloads:
-    """Every transfer from one peer."""
+    """Every transfer from one peer. They take turns at its link: one that waits while others come
+    waits for its turn, however long that is on a slow one, and is pulled anew only once it was
+    passed over."""
 
     def __init__(self, link: LinkConditions) -> None:
         self._link = link
         self._active: dict[int, ActiveDownload] = {}
         self._count = 0
+        self._arrived, self._arrived_at = 0, link.now()
 
     @property
     def active(self) -> int:
@@ -158,6 +165,7 @@ class ArtifactDownloads:
         self._count = self._count % 0xFFFFFFFF + 1
         download.transfer = self._count
         self._active[download.transfer] = download
+        download.passed, download.rivals = self._arrived, len(self._active)
         if self._link.open():
             self._tell(download, again=True)
         else:
@@ -195,11 +203,27 @@ class ArtifactDownloads:
         download.waited += now - began
         if download.error is not None or download.state.complete:
             return
-        if download.waited >= STALLED_SECONDS:
+        if self._stalled(download, now):
             text = f"Next to nothing of the artifact came in {STALLED_SECONDS:.0f} s."
             raise Unreachable(text, agent=self._link.peer, outcome="definite")
-        if not download.chunks and now - download.received_at >= download.patience:
+        if not download.chunks and self._overdue(download, now):
             self._restart(download)
+
+    def _stalled(self, download: ActiveDownload, now: float) -> bool:
+        """Whether to give it up: nothing of any comes, or of this one less than its share."""
+        if download.waited < STALLED_SECONDS:
+            return False
+        silent = now - self._arrived_at >= STALLED_SECONDS
+        return silent or download.waited >= STALLED_SECONDS * len(self._active)
+
+    def _overdue(self, download: ActiveDownload, now: float) -> bool:
+        """Whether it has to be pulled anew: it has waited, and not for its turn."""
+        if now - download.received_at < download.patience:
+            return False
+        silent = now - self._arrived_at >= AGAIN_SECONDS
+        turns = (self._arrived - download.passed) // CHUNK
+        passed_over = turns >= 2 * max(download.rivals, len(self._active))
+        return bool(download.early) or silent or passed_over
 
     def _end(self, download: ActiveDownload) -> None:
         running = self._active.pop(download.transfer, None)
@@ -209,13 +233,15 @@ class ArtifactDownloads:
 
     def arrived(self, frame: ArtifactFrame, now: float) -> None:
         """A chunk. Raises BadRequest for more than was asked for."""
-        download = self._active.get(frame.transfer)
+        download, self._arrived_at = self._active.get(frame.transfer), now
         if download is None:
             self._link.respond(write(ArtifactFrame(STOP, frame.transfer)))
             return
         gap = bool(download.early)
         if download.take(frame.offset, frame.data):
+            self._arrived += len(frame.data)
             download.received_at = now
+            download.passed, download.rivals = self._arrived, len(self._active)
             self._gather(download, now)
         elif download.early and not gap:
             download.wake()  # it waits for less time from now on

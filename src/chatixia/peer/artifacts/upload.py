@@ -137,6 +137,9 @@ class ArtifactUploads:
         self._armed, now = False, self._now()
         for upload in self._active.values():
             if upload.blocks and now - upload.moved_at >= AHEAD_SECONDS:
+                if upload.reading is not None:  # what it brings would stand in the wrong place
+                    upload.reading.cancel()
+                    upload.reading = None
                 upload.blocks.clear()
                 upload.read = upload.state.sent
         if any(upload.blocks for upload in self._active.values()):

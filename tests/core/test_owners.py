@@ -115,6 +115,22 @@ def test_the_word_of_another_owner_counts_until_it_is_revoked_itself():
         check(revocation(stranger, "pi"))
 
 
+@pytest.mark.parametrize("name", ["admin", "admin~anna"])
+def test_a_key_that_ended_says_nothing_that_counts_any_more(name: str):
+    signer = owner() if name == "admin" else added(name)
+    ended = revocation(signer, name, ["kept"])
+    out = book(check(ended))
+    chain = signer.chain if len(signer.chain) > 1 else msgspec.UNSET
+    word = Confirmation(MESH, "default", 9, NOW, chain)
+    for late in (revocation(signer, "pi"), revocation(signer, name, ["kept", "eve"], version=9)):
+        with pytest.raises(Revoked, match=name):
+            check(late, revocations=out)
+    with pytest.raises(Revoked, match=name):
+        said = sign_confirmation(word, signer.sign.sign)
+        check_confirmation(said, mesh=MESH, owner=ROOT, verify=verify, revocations=out)
+    assert check(ended, revocations=out).id == name, "the very statement may come again"
+
+
 def test_of_an_owner_the_word_of_who_stands_above_counts_whatever_the_number():
     paper = added("admin~recovery")
     mine = check(revocation(owner(), "admin", ["x"], serial=9, version=999))

@@ -106,7 +106,10 @@ FAULTS: list[Fault] = [
         "revoked-owner-speaks",
         "the word of a revoked owner counts no more",
         {"chatixia.core.membership:check_revocation": unchecked},
-        (f"{OWNERS}::test_the_word_of_another_owner_counts_until_it_is_revoked_itself",),
+        (
+            f"{OWNERS}::test_the_word_of_another_owner_counts_until_it_is_revoked_itself",
+            f"{OWNERS}::test_a_key_that_ended_says_nothing_that_counts_any_more",
+        ),
     ),
     Fault(
         "recovered-forgetting",

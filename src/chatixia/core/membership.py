@@ -226,6 +226,8 @@ def signing_owner(
     """Id and raw key of the owner who signed a statement: the first one, whose key is ``owner``, or
     the one whose chain came along. Raises BadSignature, Revoked."""
     if not signer:
+        if any(id_ == OWNER for _, id_ in revocations):
+            raise Revoked(f"{OWNER} was revoked.", agent=OWNER)
         return OWNER, owner
     try:
         member = check_chain(signer, mesh=mesh, now=0, verify=verify)
@@ -257,6 +259,8 @@ def check_revocation(
         revocation = _REVOCATION.decode(body)
     except (BadRequest, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise BadSignature("A revocation is malformed.") from None
+    if revocations.get((revocation.ns, revocation.id)) == revocation:
+        revocations = NO_REVOCATIONS  # by which an owner ended itself, heard again
     signer, key = signing_owner(
         revocation.signer, mesh=mesh, owner=owner, verify=verify, revocations=revocations
     )

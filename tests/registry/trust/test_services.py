@@ -16,7 +16,6 @@ async def test_they_answer_verbs_of_the_table_each_once(registry: RegistryHarnes
         trust.joining,
         trust.pairing,
         trust.devices,
-        trust.owners,
         trust.confirming,
         trust.owners,
         trust.leaving,

@@ -27,12 +27,16 @@ import yaml
 from mypy import api
 
 import chatixia.wire
+from chatixia.agent.manifest import Manifest
 from chatixia.assembly.run.templates import TEMPLATES
 from chatixia.core.task import TRANSITIONS
 from chatixia.errors import TABLE
 from chatixia.peer.tasks.worker import VIA
-from chatixia.wire.peer import MESSAGE_TYPES
+from chatixia.registry.settings import RegistrySettings
+from chatixia.wire.peer import CAPABILITIES, MESSAGE_TYPES
+from chatixia.wire.signaling import ANNOUNCE
 from chatixia.wire.tasks import STATES
+from chatixia.wire.verb import MEMBERS, Verb
 from chatixia.wire.verbs import BY_NAME
 from tests.assembly.stubs.sample import skills_of, written
 
@@ -113,13 +117,26 @@ def variables() -> set[str]:
 
 
 def settings() -> set[str]:
-    """Every setting a user may write, dotted (api.md section 4): the structs that the settings
-    name as DOCUMENTED, else what `chatixia config` would print."""
-    module = importlib.import_module("chatixia.assembly.run.settings")
-    roots = getattr(module, "DOCUMENTED", ())
-    found = {key for root in roots for key in keys(root)} or {row[0] for row in module.in_force()}
-    assert found, "chatixia.assembly.run.settings names no setting"
-    return found
+    """Every setting a user may write, dotted (api.md section 4)."""
+    return {key for root in (Manifest, RegistrySettings) for key in keys(root)}
+
+
+def settings_told() -> set[str]:
+    """The keys of the tables in docs/operations.md: ``.name`` goes on from the one before it, and a
+    table "key below `group`" holds those of a group."""
+    told: set[str] = set()
+    below = ""
+    for cell in re.findall(r"^\|([^|]*)\|", TEXTS["docs/operations.md"], re.M):
+        if re.match(" key", cell):
+            below = "".join(f"{group}." for group in re.findall(r" below `(\w+)`", cell))
+        group = below
+        for name in re.findall(r"`([^`]+)`", cell):
+            if name.startswith("."):
+                told.add(group.rstrip(".") + name)
+            else:
+                told.add(below + name)
+                group = (below + name).rpartition(".")[0]
+    return told
 
 
 def keys(struct: Any, prefix: str = "") -> Iterator[str]:
@@ -143,8 +160,22 @@ def test_each_wire_type_has_a_heading():
     assert not absent(wire_types(), named())
 
 
-def test_each_verb_stands_in_a_table():
-    assert not absent(BY_NAME, named(cells=True))
+def verb_row(verb: Verb) -> str:
+    """The row of docs/protocol.md, as the table of verbs has it."""
+    over = "" if verb.ws else " (REST only)"
+    who = "every member" if verb.callers == MEMBERS else ", ".join(verb.callers)
+    errors = ", ".join(verb.errors) or "-"
+    return f"| `{verb.name}` | {verb.method} `{verb.path}`{over} | {who} | {errors} |"
+
+
+def test_each_verb_stands_in_its_table_as_it_is():
+    rows = re.findall(r"^\| `[^`]+` \| [A-Z]+ `/.*$", TEXTS["docs/protocol.md"], re.M)
+    assert sorted(rows) == sorted(map(verb_row, BY_NAME.values()))
+
+
+def test_each_capability_is_told():
+    told = set(re.findall(r"`(\w+/\d)`", TEXTS["docs/protocol.md"]))
+    assert not absent({*CAPABILITIES, ANNOUNCE}, told)
 
 
 def test_each_command_has_a_heading():
@@ -152,7 +183,9 @@ def test_each_command_has_a_heading():
 
 
 def test_each_setting_stands_in_a_table():
-    assert not absent(settings() | variables(), named(cells=True))
+    assert not absent(variables(), named(cells=True))
+    assert not absent(settings(), settings_told())
+    assert {"relay.mb_per_s_pair", "unproved.share", "links.keep"} <= settings()
 
 
 def test_nothing_is_documented_that_is_not_there():
@@ -323,6 +356,29 @@ def test_the_recipes_name_files_that_are_there():
     assert len(paths) > 15
     gone = [one for one in sorted(paths) if not any((at / one).exists() for at in (ROOT, SRC))]
     assert not gone
+
+
+def names_in(code: str) -> set[str]:
+    """What a file defines, uses or assigns."""
+    nodes = list(ast.walk(ast.parse(code)))
+    found = {str(getattr(node, "name", "")) for node in nodes}
+    found |= {node.id for node in nodes if isinstance(node, ast.Name)}
+    return found | {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+
+
+def names_gone(text: str) -> Iterator[str]:
+    """Where ``text`` says "`name` in `file.py`", or "of", and the file has no such name."""
+    for name, file in re.findall(r"`(\w+)`,? (?:of|in)\s+`([\w/]+\.py)`", text):
+        there = [at / file for at in (ROOT, SRC) if (at / file).exists()]
+        if not there or name not in names_in(there[0].read_text(encoding="utf-8")):
+            yield f"{name} in {file}"
+
+
+def test_what_a_page_finds_in_a_file_is_there():
+    texts = TEXTS.items()
+    assert not {(page, gone) for page, text in texts for gone in names_gone(text)}
+    wrong = "`gone` in `core/call.py`, `attach` of\n`peer/sessions/listener.py`, `x` in `no.py`"
+    assert list(names_gone(wrong)) == ["gone in core/call.py", "x in no.py"]
 
 
 CITED = re.compile(

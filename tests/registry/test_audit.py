@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import chatixia.registry
 from chatixia.assembly.membership.invite import invite
 from chatixia.assembly.membership.join import join
 from chatixia.assembly.membership.revoke import leave, revoke
 from chatixia.assembly.remote.rest import RegistryClient
+from chatixia.core.audit import ACTS
 from chatixia.errors import Denied, Overloaded
 from chatixia.registry import audit as audit_module
 from chatixia.store.control.audit import AuditEntry
@@ -19,6 +22,7 @@ from chatixia.store.control.audit_store import AuditStore
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.audit import AuditLine, AuditPage, AuditQuery
 from chatixia.wire.registry import KeyCreate, KeyRef, Nothing
+from chatixia.wire.verbs import BY_NAME
 from tests.registry.doors import person
 from tests.until import until
 
@@ -120,3 +124,14 @@ async def test_other_settings_are_an_act_and_the_same_are_none(tmp_path: Path):
         await registry.running.service.audit.record_settings({"lease": 60})
         last = (await lines(registry))[-1]
         assert last.act == "settings" and "lease" in last.detail.split()
+
+
+def test_each_act_that_is_no_verb_is_listed():
+    names: set[str] = set()
+    for file in Path(chatixia.registry.__path__[0]).rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "AuditEntry":
+                act = node.args[2]
+                names |= {str(act.value)} if isinstance(act, ast.Constant) else set()
+    assert names and names == set(ACTS)
+    assert not names & set(BY_NAME)

@@ -256,12 +256,6 @@ def choices(key: str) -> str:
     return f"; use {values[key]}" if key in values else ""
 
 
-def check_keys(data: Mapping[str, Any], kind: type[msgspec.Struct], where: str) -> None:
-    """Every key of ``data`` and below is one of ``kind``'s. Raises ConfigError."""
-    for key in unknown_keys(data, kind):
-        raise ConfigError(f"{where}: {no_such_key(key, kind)}")
-
-
 def unknown_keys(data: Mapping[str, Any], kind: type[msgspec.Struct]) -> list[str]:
     """The dotted keys of ``data`` that ``kind`` has not, without those below them."""
     valid = set(dotted_keys(kind))

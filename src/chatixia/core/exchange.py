@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -317,9 +316,6 @@ def wants_stream(prompt: msgspec.Raw) -> bool:
         return _prompt.decode(prompt).stream
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadRequest(str(error)) from None
-
-
-Feeds = Callable[[tuple[ArtifactInfo, ...]], tuple[ArtifactFeed, ...]]
 
 
 def no_feeds(table: tuple[ArtifactInfo, ...]) -> tuple[ArtifactFeed, ...]:

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from heapq import heappop, heappush
-from typing import Any, Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
 
 RATE: Final = 64
 TICK: Final = 1 / RATE
 """Seconds a bucket spans. Nothing fires early; it fires at most one tick late."""
-
-Bucket = set[Any]
-"""What ``add`` returns; ``discard`` the item from it to take the timer back."""
 
 
 class TimerWheel(Generic[T]):

@@ -466,5 +466,3 @@ FromRegistry = (
     | Ping
     | Pong
 )
-
-Direction = Literal["agent", "registry", "both"]

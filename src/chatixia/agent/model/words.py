@@ -7,14 +7,12 @@ from typing import Any, Final, Literal, Protocol, get_args
 
 import msgspec
 
-from chatixia.wire.base import MIB
 from chatixia.wire.events import AgentEvent
 
 Effect = Literal["read", "call", "write"]
 """What a tool can change: nothing; what another agent decides by the path; anything."""
 EFFECTS: Final[tuple[Effect, ...]] = get_args(Effect)
 
-MAX_ATTACHMENT: Final = 8 * MIB
 MAX_TURNS: Final = 10
 
 

@@ -35,7 +35,6 @@ VARIABLES: Final[dict[str, str]] = {
 }
 """Key -> the environment variable that sets it."""
 
-DOCUMENTED: Final = (Manifest,)
 SECRET: Final = frozenset({"sidecar.api_key"})
 GROUPS: Final = frozenset(
     ["sidecar", "skills", "links", "budgets", "budgets.task", "budgets.caller", "budgets.agent"]

@@ -15,7 +15,6 @@ from .following import MAX_WAIT_SECONDS, SSE
 
 _FIELD = re.compile(r"\{(\w+)\}")
 REF = "#/components/schemas/{name}"
-PROBLEM = {"$ref": REF.format(name="Problem")}
 WAIT = {
     "name": "wait",
     "in": "query",

@@ -150,9 +150,23 @@ def test_a_full_disk_leaves_no_half_file(tmp_path: Path):
 
 
 def test_parts_that_nobody_goes_on_with_are_removed(tmp_path: Path):
-    for name in (".old.part", ".new.part", "old.txt"):
+    old, new = (f".{digit * 40}.part" for digit in "01")
+    for name in (old, new, "old.txt"):
         (tmp_path / name).write_bytes(b"x")
-    os.utime(tmp_path / ".old.part", (0, 0))
+    os.utime(tmp_path / old, (0, 0))
     os.utime(tmp_path / "old.txt", (0, 0))
     sweep(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".new.part", "old.txt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [new, "old.txt"]
+
+
+@pytest.mark.parametrize("parts", [None, "parts"])
+def test_what_a_killed_process_left_in_a_users_folder_goes_with_the_next_save_there(
+    tmp_path: Path, parts: str | None
+):
+    left = [f".{'a' * 40}.4711.140.part", f".{'b' * 40}.4711.part"]
+    others = [".film.mkv.part", f".{'c' * 40}.partial", f"{'d' * 40}.part"]
+    for name in (*left, *others):
+        (tmp_path / name).write_bytes(b"x")
+        os.utime(tmp_path / name, (0, 0))
+    PartFile(INFO, tmp_path / "x", tmp_path / parts if parts else None).close(keep=False)
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == set(others)

@@ -25,6 +25,7 @@ BLOCK: Final = 256 * 1024
 MAX_NAME_BYTES: Final = 200
 PART_SECONDS: Final = 7 * 86_400.0
 NAMELESS: Final = "artifact"
+_PART: Final = re.compile(r"\.[0-9a-f]{40}(\.\d+){0,2}\.part")
 _ODD: Final = re.compile(r'[<>:"|?*\x00-\x1f\x7f]')
 _DEVICES: Final = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
 _open_parts: set[str] = set()
@@ -66,11 +67,21 @@ def target(path: str | os.PathLike[str], label: str, overwrite: bool) -> Path:
 
 
 def sweep(folder: Path) -> None:
-    """Remove parts that nobody went on with for a week."""
-    for path in folder.glob(".*.part"):
+    """Remove our parts that nobody went on with for a week: also of a process that was killed while
+    it saved into a folder of its user's, where other files are nobody's business."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        old = [entry.path for entry in entries if _PART.fullmatch(entry.name) and _is_old(entry)]
+    for path in old:
         with contextlib.suppress(OSError):
-            if REAL.wall() - path.stat().st_mtime > PART_SECONDS and str(path) not in _open_parts:
-                path.unlink()
+            os.unlink(path)
+
+
+def _is_old(entry: os.DirEntry[str]) -> bool:
+    with contextlib.suppress(OSError):
+        is_open = entry.path in _open_parts
+        age = REAL.wall() - entry.stat(follow_symlinks=False).st_mtime
+        return age > PART_SECONDS and not is_open
+    return False
 
 
 class PartFile:
@@ -88,6 +99,7 @@ class PartFile:
         if folder is not None:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             sweep(folder)
+        sweep(place.parent)
         self._path = where / f".{info.sha256[:40]}.part"
         if str(self._path) in _open_parts or not self._lasting:
             self._path = where / f".{info.sha256[:40]}.{process_id()}.{id(self)}.part"

@@ -15,11 +15,11 @@ import pytest
 
 from chatixia.assembly.people import audit as reading
 from chatixia.assembly.people.audit import AuditReader, AuditReport, exported
-from chatixia.core.audit import line_hash
+from chatixia.core.audit import AuditKeep, line_hash
 from chatixia.errors import ConfigError
-from chatixia.store.control.audit import AuditEntry
+from chatixia.store.control.audit import AuditEntry, trim
 from chatixia.testing.registry import RegistryHarness
-from chatixia.wire.audit import AuditLine, AuditQuery
+from chatixia.wire.audit import AuditLine, AuditPage, AuditQuery
 from tests.until import until
 
 
@@ -111,6 +111,27 @@ async def test_a_log_written_anew_is_noticed_by_who_read_it_before(registry: Reg
     assert (await check(registry)).wrong == "Line 6 is not the one that was seen before."
     (registry.profile.folder / "owner" / reading.ANCHOR).unlink()
     assert (await check(registry)).wrong == "", "who reads it for the first time cannot tell"
+
+
+async def test_lines_that_are_dropped_while_the_log_is_read_are_not_missed(
+    registry: RegistryHarness, monkeypatch: pytest.MonkeyPatch
+):
+    access, loop = registry.running.service.audit._store.audit._access, asyncio.get_running_loop()
+
+    async def drop(lines: int) -> None:
+        await access.write(lambda tx: trim(tx, AuditKeep(lines=lines), 100))
+
+    def page(reader: AuditReader, query: AuditQuery) -> AuditPage:
+        found = one_page(reader, query)
+        asyncio.run_coroutine_threadsafe(drop(4), loop).result(10)
+        return found
+
+    one_page = AuditReader._page
+    await act(registry, 8)
+    await drop(6)
+    monkeypatch.setattr(AuditReader, "_page", page)
+    report = await check(registry)
+    assert (report.wrong, report.lines, report.head.n) == ("", 6, 9)
 
 
 async def test_all_of_it_is_exported_to_a_private_new_file(

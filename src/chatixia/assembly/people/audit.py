@@ -82,8 +82,6 @@ class AuditReader:
         """
         page = self._page(AuditQuery(oldest=True, limit=PAGE))
         check, count = AuditCheck(page.floor, self._anchor()), 0
-        if page.floor.n:
-            page = self._page(AuditQuery(page.floor.n, oldest=True, limit=PAGE))
         while page.lines:
             for line in page.lines:
                 each(line)

@@ -10,7 +10,7 @@ from chatixia.core import sdp
 from chatixia.errors import ConfigError
 from chatixia.peer.engines import aiortc
 from chatixia.peer.engines.aiortc import AiortcEngine
-from chatixia.peer.engines.base import Candidate, EngineRefused, IceServer
+from chatixia.peer.engines.base import Candidate, IceServer
 from tests.peer.engines.pair import SECONDS, End, linked
 
 
@@ -26,14 +26,6 @@ async def test_its_other_fingerprints_are_stripped_and_its_candidates_are_inside
     await asyncio.sleep(0)
     assert end.candidates == [None]
     await engine.close()
-
-
-async def test_it_cannot_restart():
-    async with linked(AiortcEngine(), AiortcEngine()) as (a, _):
-        assert not a.connection.can_restart
-        with pytest.raises(EngineRefused) as refused:
-            await a.connection.offer(restart=True)
-        assert refused.value.reason == "no_restart"
 
 
 async def test_it_has_no_witness_of_silence():

@@ -100,18 +100,14 @@ class AiortcChannel(Channel):
 class AiortcConnection(Connection):
     """A peer connection of aiortc; after its path died a new one is needed."""
 
-    can_restart = False
-
     def __init__(self, pc: Any, loopback: bool | None) -> None:
         super().__init__()
         self.native, self._loopback = pc, loopback
         pc.on("datachannel", lambda raw: self.on_channel(self._adopt(raw)))
         pc.on("connectionstatechange", self._changed)
 
-    async def offer(self, restart: bool = False) -> str:
+    async def offer(self) -> str:
         """A local offer with all candidates; see :class:`Connection`."""
-        if restart:
-            raise EngineRefused("no_restart")
         with self._guarded("bad_description"):
             return await self._describe(await self.native.createOffer())
 
@@ -175,9 +171,6 @@ class AiortcConnection(Connection):
             bytes_received=counted.bytesReceived,
             relay=_transport(dtls.transport._connection) if local.type == "relay" else "",
         )
-
-    def set_ice_servers(self, servers: Sequence[IceServer]) -> None:
-        """Nothing to do: without an ICE restart there is no next gathering on this connection."""
 
     async def _release(self) -> None:
         # Waited for from outside: a cancelled close would leave its sockets open.

@@ -33,9 +33,7 @@ LOW_BYTES: Final = 64 * 1024
 DATA_MID: Final = "0"
 
 State = Literal["new", "connecting", "connected", "disconnected", "failed", "closed"]
-RefusalReason = Literal[
-    "closed", "full", "too_large", "bad_description", "bad_candidate", "no_restart"
-]
+RefusalReason = Literal["closed", "full", "too_large", "bad_description", "bad_candidate"]
 Data = bytes | str
 """A frame as it arrives; text only from described peers and browsers."""
 
@@ -208,8 +206,6 @@ class Channel(ABC):
 class Connection(ABC):
     """One engine connection; create its channel before ``offer``."""
 
-    can_restart: bool
-
     def __init__(self) -> None:
         self.on_channel: Callable[[Channel], None] = ignore
         self.on_candidate: Callable[[Candidate | None], None] = ignore
@@ -221,10 +217,10 @@ class Connection(ABC):
         self._described = False
 
     @abstractmethod
-    async def offer(self, restart: bool = False) -> str:
+    async def offer(self) -> str:
         """A local offer, set; its candidates follow by ``on_candidate``, None after the last.
 
-        Raises EngineRefused ``no_restart`` where ``can_restart`` is False, ``closed`` after close.
+        Raises EngineRefused ``closed`` after close.
         """
 
     @abstractmethod
@@ -255,10 +251,6 @@ class Connection(ABC):
     @abstractmethod
     async def stats(self) -> PathStats | None:
         """The selected pair now; None while there is none."""
-
-    @abstractmethod
-    def set_ice_servers(self, servers: Sequence[IceServer]) -> None:
-        """Servers and credentials for the next gathering."""
 
     async def add_candidate(self, candidate: Candidate | None) -> None:
         """Add a remote candidate; those before the description are kept for it (at most 32).

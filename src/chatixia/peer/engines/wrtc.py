@@ -44,32 +44,25 @@ _log = logging.getLogger("chatixia")
 
 
 class WrtcConnection(Connection):
-    """A peer connection of wrtc; it can restart ICE."""
-
-    can_restart = True
+    """A peer connection of wrtc."""
 
     def __init__(
         self,
         pc: webrtc.RTCPeerConnection,
         certificate: webrtc.RTCCertificate,
         quick: bool,
-        relay_only: bool,
     ) -> None:
         super().__init__()
         self.native, self._certificate, self._quick = pc, certificate, quick
-        self._relay_only = relay_only
         self._early_candidates: list[Candidate | None] | None = None
         pc.on("icecandidate", lambda event: self._gathered(event.candidate))
         pc.on("datachannel", lambda event: self.on_channel(self._adopt(event.channel)))
         pc.on("connectionstatechange", self._changed)
 
-    async def offer(self, restart: bool = False) -> str:
+    async def offer(self) -> str:
         """A local offer; see :class:`Connection`."""
-        if restart:
-            self._described = False  # the new answer's candidates wait for it
-        options = webrtc.RTCOfferOptions(ice_restart=restart)
         with self._guarded("bad_description"):
-            return await self._describe(await self.native.create_offer(options))
+            return await self._describe(await self.native.create_offer())
 
     async def answer(self, offer: str) -> str:
         """Take an offer, give the answer; see :class:`Connection`."""
@@ -115,11 +108,6 @@ class WrtcConnection(Connection):
                 return _path(await self.native.get_stats())
         except EngineRefused:
             return None
-
-    def set_ice_servers(self, servers: Sequence[IceServer]) -> None:
-        """For the next gathering. The certificate is left out: an expired one would be refused."""
-        with self._guarded("bad_description"):
-            self.native.set_configuration(configuration(servers, self._relay_only))
 
     async def _release(self) -> None:
         self.native.close()
@@ -240,7 +228,7 @@ class WrtcEngine(Engine):
             pc = (OwnedConnection if self._quick else webrtc.RTCPeerConnection)(chosen)
         except (webrtc.PythonWebRTCExceptionBase, TypeError, ValueError) as error:
             raise EngineRefused("bad_description", str(error)) from None
-        connection = WrtcConnection(pc, certificate, self._quick, relay_only)
+        connection = WrtcConnection(pc, certificate, self._quick)
         self._keep(connection)
         return connection
 

@@ -37,6 +37,16 @@ def nothing(original: Any) -> Any:
     return lambda *args, **kwargs: None
 
 
+def serving_nothing(original: Any) -> Any:
+    """Take a program that is leaving for one that serves nothing."""
+
+    def serve(self: Any, served: Any) -> None:
+        served.leaving = False
+        original(self, served)
+
+    return serve
+
+
 def always_attached(original: Any) -> Any:
     """Take each connection for the program."""
     return lambda self, connection: self._attach(connection)
@@ -398,5 +408,14 @@ FAULTS: list[Fault] = [
         "a described program is told of links that open and close",
         {"chatixia.sidecar.messages:DescribedCommands.watch_peers": nothing},
         (f"{AT}/test_messages.py::test_links_that_come_and_go_are_told",),
+    ),
+    Fault(
+        "sidecar-leaving-unheard",
+        "what comes while a program stops waits for the next one",
+        {"chatixia.sidecar.requests:RequestTable.serve": serving_nothing},
+        (
+            f"{AT}/test_requests.py::test_what_comes_while_a_program_leaves_waits_for_the_next_one",
+            f"{PORT}::test_a_drain_waits_for_what_runs",
+        ),
     ),
 ]

@@ -51,6 +51,34 @@ async def test_a_request_is_told_whole_and_its_answer_is_the_callers(tmp_path: P
         assert error["code"] == "not_found"
 
 
+async def test_what_comes_while_a_program_leaves_waits_for_the_next_one(tmp_path: Path):
+    async with sidecar(tmp_path) as rig:
+        program = await rig.program()
+        await program.hello("forecast")
+        running = rig.ask(incoming())[1]
+        one = await program.next("request")
+        await program.asks("serve", 1, leaving=True)
+        assert (rig.port.skills, rig.port.slots) == ([], 0)
+        answers, waiting = rig.ask(incoming())
+        await program.asks("reply", 2, one["id"], value=1)
+        await running
+        await program.close()
+        after = await rig.program()
+        await after.hello("forecast")
+        line = await after.next("request")
+        await after.asks("reply", 1, line["id"], value=2)
+        await waiting
+        assert answers.value == b"2"
+
+
+async def test_where_nothing_waits_it_is_busy_while_a_program_leaves(tmp_path: Path):
+    async with sidecar(tmp_path) as rig:
+        program = await rig.program()
+        await program.hello("forecast", away="busy")
+        await program.asks("serve", 1, leaving=True)
+        assert isinstance(await refusal(rig.ask(incoming())[1]), Overloaded)
+
+
 async def test_what_is_not_served_never_comes(tmp_path: Path):
     async with sidecar(tmp_path) as rig:
         program = await rig.program()

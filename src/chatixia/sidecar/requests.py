@@ -123,7 +123,7 @@ class RequestTable:
         self.served: ServePayload | None = None
         self._skills: dict[str, SkillInfo] = {}
         self.wait = True
-        self._is_absent = False
+        self._is_absent = self._is_leaving = False
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -146,11 +146,15 @@ class RequestTable:
     def attach(self, program: RequestTaker) -> None:
         """That program is there."""
         self.program = program
-        self._is_absent = False
+        self._is_absent = self._is_leaving = False
         self._stop_timer()
 
     def serve(self, served: ServePayload) -> None:
-        """It serves exactly that."""
+        """It serves exactly that, or nothing new as it is leaving."""
+        self._is_leaving = served.leaving
+        if served.leaving:
+            self._port.serve(self.handle, [], 0)
+            return
         self.served = served
         self._skills = {skill.name: skill for skill in served.skills}
         self._port.serve(self.handle, served.skills, served.slots)
@@ -214,6 +218,11 @@ class RequestTable:
 
     # -- requests
 
+    @property
+    def _taking(self) -> bool:
+        """Whether the program can be given requests."""
+        return self.program is not None and self.program.takes and not self._is_leaving
+
     def handle(self, incoming: Incoming, responder: Responder) -> asyncio.Future[None]:
         """Serve one request, until what comes back is resolved or cancelled; raises what it is
         refused with. No task: the program's answer ends it."""
@@ -233,12 +242,12 @@ class RequestTable:
         program = self.program
         if self.served is not None:
             self._check(request.incoming, self.served)
-        if program is not None and program.takes and not self._waiting:
+        if self._taking and program is not None and not self._waiting:
             self._give(request, program)
             return
         if self._is_absent:
             raise self._absent()
-        if program is None and not self.wait:
+        if (program is None or self._is_leaving) and not self.wait:
             raise Overloaded(f"{self._port.id} restarts.", agent=self._port.id, retry_after=1.0)
         if not self._fits(request):
             text = f"Too many requests wait for {self._port.id}."
@@ -284,7 +293,7 @@ class RequestTable:
         """The program takes requests (again): those that wait go to it, in their order."""
         program = self.program
         for request in list(self._waiting.values()):
-            if program is None or not program.takes:
+            if program is None or not self._taking:
                 return
             self._let_go(request)
             self._give(request, program)

@@ -123,11 +123,13 @@ class ConnectCommand(_Numbered, tag="connect"):
 
 class ServePayload(msgspec.Struct, omit_defaults=True):
     """``skills``: what others see. ``slots``: queued tasks at once. ``prompt``: free text is
-    answered too."""
+    answered too. ``leaving``: the program ends soon, gets nothing new, and what comes waits for
+    the next one; then nothing else here counts."""
 
     skills: SkillList = []
     slots: Slots = 8
     prompt: bool = False
+    leaving: bool = False
 
 
 class ServeCommand(_Numbered, tag="serve"):

@@ -241,7 +241,10 @@ async def test_a_drain_waits_for_what_runs(tmp_path: Path):
         await until(lambda: one.port._requests)
         await one.port.drain(0.05)
         assert one.port._requests
-        await until(lambda: one.rig.port.skills == [])
+        await until(lambda: (one.rig.port.skills, one.rig.port.slots) == ([], 0))
+        late = one.rig.ask(incoming("waits", b"{}"))[1]
+        await until(lambda: one.rig.server.table.waiting == 1)
+        assert not late.done()
 
 
 def test_progress_of_an_asker_that_breaks_ends_nothing():

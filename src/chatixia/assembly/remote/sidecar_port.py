@@ -101,7 +101,7 @@ class SidecarPort:
 
     async def drain(self, seconds: float) -> None:
         """Serve nothing new, and let what runs end, for at most ``seconds``."""
-        self._served = ipc.ServePayload(slots=self._served.slots)
+        self._served = ipc.ServePayload(leaving=True)
         self._client.tell(ipc.ServeCommand(self._served))
         running = [task for task, *_ in self._requests.values()]
         if running and seconds > 0:
@@ -125,7 +125,7 @@ class SidecarPort:
         return ipc.IpcHelloPayload(
             self._name,
             program="python",
-            skills=served.skills,
+            skills=None if served.leaving else served.skills,
             slots=served.slots,
             prompt=served.prompt,
         )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .breaks import Fault, always, value
+from .breaks import Fault, always, same, value
 
 JOINING = "tests/registry/trust/test_joining.py"
 
@@ -102,6 +102,14 @@ UNPROVED = (
 )
 
 FAULTS: list[Fault] = [
+    Fault(
+        "refusal-kept-whole",
+        "what is remembered of a link that broke does not hold its connection",
+        {"chatixia.core.route:copy": same},
+        (
+            "tests/peer/sessions/test_listener.py::test_what_is_remembered_of_a_refusal_holds_nothing_that_it_passed",
+        ),
+    ),
     Fault(
         "connection-kept",
         "what a closed connection held is freed at once",

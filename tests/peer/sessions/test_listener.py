@@ -1,11 +1,13 @@
 """What the link driver reports, and what that does to the sessions."""
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 
 from chatixia.core.ports import Outgoing
-from chatixia.errors import Denied, RegistryUnreachable
+from chatixia.errors import BadRequest, Denied, RegistryUnreachable
 from chatixia.wire.peer import CAPABILITIES, SkillInfo
 from tests.peer.sessions.calls import ask, echo
 
@@ -50,6 +52,26 @@ async def test_a_link_that_opens_forgets_the_refusal(net):
     while not a.links():
         await asyncio.sleep(0)
     assert (await a.call(ask())).value == b"1"
+
+
+async def test_what_is_remembered_of_a_refusal_holds_nothing_that_it_passed(net):
+    """A frame of it is that of the path, whose connection has 50 kB of the engine's memory."""
+
+    class Connection:
+        pass
+
+    def refuse():
+        connection = Connection()
+        left.append(weakref.ref(connection))
+        raise BadRequest("This hello is none.")
+
+    a, left = net.nodes["a"], []
+    try:
+        refuse()
+    except BadRequest as error:
+        a.listener.refused("b", error)
+    gc.collect()
+    assert left[0]() is None
 
 
 async def test_the_path_of_an_old_process_brings_nothing_into_the_new_session(net):

@@ -99,7 +99,10 @@ class SessionListener:
     def refused(self, peer: AgentId, error: MeshError) -> None:
         """No link can be; calls that wait for one end, or take the queue."""
         state = self._peers.open(peer)
-        state.history.refusal, state.history.failed_at = error, self._world.monotonic()
+        # Remembered for as long as the peer is: a copy, since what was raised holds each frame that
+        # it passed, and with those the path and its engine's connection.
+        state.history.refusal = route.copy(error)
+        state.history.failed_at = self._world.monotonic()
         state.history.trouble = self._links.trouble(peer)
         for pending in list(state.calls.pending.values()):
             excluded = isinstance(error, Revoked | MembershipExpired) and state.channel.path is None

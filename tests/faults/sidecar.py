@@ -418,4 +418,12 @@ FAULTS: list[Fault] = [
             f"{PORT}::test_a_drain_waits_for_what_runs",
         ),
     ),
+    Fault(
+        "sidecar-any-bytes",
+        "a line that is not UTF-8 goes nowhere",
+        {"chatixia.sidecar.lines:check_text": nothing},
+        (
+            f"{AT}/test_lines.py::test_a_line_that_is_not_text_is_rejected_though_it_is_only_handed_on",
+        ),
+    ),
 ]

@@ -89,6 +89,17 @@ async def test_a_bad_line_is_rejected_alone():
     far.close()
 
 
+async def test_a_line_that_is_not_text_is_rejected_though_it_is_only_handed_on():
+    protocol, far = await pair()
+    args = b'{"type":"call","id":4,"payload":{"target":"a","skill":"b","args":{"cit%s":1}}}'
+    far.send(STATUS + b"\n" + args % b"\xe9" + b"\n" + args % "\xe9".encode() + b"\n")
+    await until(lambda: len(protocol.taken) == 2)
+    assert protocol.rejected == [(args % b"\xe9", "bad_request")]
+    assert number_of(args % b"\xe9") == 4
+    far.close()
+    await until(lambda: protocol.is_lost)
+
+
 async def test_a_line_that_is_too_long_ends_the_connection(monkeypatch: pytest.MonkeyPatch):
     protocol, far = await pair()
     protocol._reader = LineReader(100)

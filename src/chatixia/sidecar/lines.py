@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from chatixia.errors import MeshError, TooLarge
+from chatixia.errors import BadRequest, MeshError, TooLarge
 from chatixia.wire.base import decode, encode
 from chatixia.wire.ipc import MAX_LINE
 
@@ -179,6 +179,7 @@ class LineProtocol(asyncio.Protocol, ABC):
 
     def _take(self, lines: bytes) -> None:
         try:
+            check_text(lines)
             batch = self._decode_lines(lines)
         except READ_ERRORS:
             self._take_each(lines)
@@ -192,7 +193,10 @@ class LineProtocol(asyncio.Protocol, ABC):
             if not line.strip():
                 continue
             try:
+                check_text(line)
                 read = decode(self._decoder, line, MAX_LINE)
+            except UnicodeDecodeError:
+                self.reject(line, BadRequest("The line is not UTF-8."))
             except MeshError as error:
                 self.reject(line, error)
             else:
@@ -205,6 +209,13 @@ class LineProtocol(asyncio.Protocol, ABC):
             if not transport.is_closing():
                 transport.pause_reading()
             self.close()
+
+
+def check_text(data: bytes) -> None:
+    """Raises UnicodeDecodeError for what is not UTF-8: the decoder passes over values that are
+    handed on as they came, and the registry ends a login that sends such."""
+    if not data.isascii():
+        data.decode()
 
 
 class _Number(msgspec.Struct):

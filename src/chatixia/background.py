@@ -27,7 +27,7 @@ class BackgroundTasks:
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run beside, until :meth:`stop`."""
         task = asyncio.get_running_loop().create_task(work)
-        self._keep(task)
+        self.keep(task)
         return task
 
     def eager(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
@@ -35,10 +35,11 @@ class BackgroundTasks:
         task = asyncio.Task(
             work, loop=asyncio.get_running_loop(), context=self._context.copy(), **EAGER
         )
-        self._keep(task)
+        self.keep(task)
         return task
 
-    def _keep(self, task: asyncio.Task[Any]) -> None:
+    def keep(self, task: asyncio.Task[Any]) -> None:
+        """Own a task that somebody else began."""
         if not task.done():
             self._tasks.add(task)
             task.add_done_callback(self._ended)

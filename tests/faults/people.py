@@ -11,10 +11,21 @@ from .breaks import Fault, always
 
 LOGINS = "tests/registry/people/test_logins.py"
 PEOPLE = "tests/registry/people/test_people.py"
+FRAMES = "tests/registry/live/test_frames.py"
 ROLES = "tests/registry/test_roles.py"
 PROVIDER = "tests/registry/web/test_provider.py"
 HUB = "tests/acceptance/test_hub.py"
 ADDED = f"{HUB}::test_an_admin_adds_somebody_who_comes_in_by_password_and_sees_what_the_role_allows"
+
+
+def cancelling(original: Any) -> Any:
+    """End a verb with the socket that it came by."""
+
+    def finish(self: Any, task: Any) -> None:
+        task.cancel()
+        original(self, task)
+
+    return finish
 
 
 def cookie_alone(original: Any) -> Any:
@@ -126,6 +137,12 @@ FAULTS = [
         "only accounts on the list come in",
         {"chatixia.registry.people.logins:admitted": anybody},
         (f"{PROVIDER}::test_whoever_is_not_on_the_list_is_not_let_in",),
+    ),
+    Fault(
+        "asker-gone-change-halved",
+        "a change that was begun on a socket is finished though its asker leaves",
+        {"chatixia.registry.verbs:VerbDispatcher.finish": cancelling},
+        (f"{FRAMES}::test_a_change_that_was_begun_is_finished_though_its_asker_leaves",),
     ),
     Fault(
         "roles-unjudged",

@@ -279,5 +279,6 @@ class Service:
         self.trust.close()
         self.audit.close()
         self.sockets.close_all()
+        await self.verbs.stop()
         await self.events.stop()
         await self.tasks.stop()

@@ -7,10 +7,12 @@ body, and then runs the verb.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
+from chatixia.background import BackgroundTasks
 from chatixia.core.shares import VERBS, Shares, holder_of
 from chatixia.errors import Denied, Internal, MeshError, Overloaded, Unavailable
 from chatixia.store.control.audit import AuditEntry, acting
@@ -24,6 +26,9 @@ from .meter import Meter
 from .roles import may, reads_content
 
 log = logging.getLogger("chatixia.registry")
+
+FINISH_SECONDS: Final = 5.0
+"""How long a registry that stops waits for verbs whose askers are gone."""
 
 Record = Callable[[AuditEntry], Awaitable[None]]
 
@@ -50,9 +55,19 @@ class VerbDispatcher:
         self, handlers: Handlers, meter: Meter, world: World, record: Record, most: int = VERBS
     ) -> None:
         self._running, self._record = Shares(most), record
+        self._left = BackgroundTasks()
         self.handlers = dict(handlers)
         self._meter = meter
         self._world = world
+
+    def finish(self, task: asyncio.Task[None]) -> None:
+        """Let a verb run to its end, whose asker is gone: what follows a write is done as well, or
+        the store would know of a change that nothing in memory does."""
+        self._left.keep(task)
+
+    async def stop(self) -> None:
+        """End what :meth:`finish` was given; what waits for the store is let through."""
+        await self._left.stop(FINISH_SECONDS)
 
     async def run(self, verb: Verb, call: RequestContext, request: Any) -> bytes:
         """Answer one verb that :func:`allow` has let pass.

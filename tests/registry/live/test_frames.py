@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 
 import pytest
 
 from chatixia.registry.live import frames
 from chatixia.registry.live.frames import MAX_ANSWER, MAX_VERBS
+from chatixia.registry.live.socket import POLICY
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.tasks import MAX_PAYLOAD
-from tests.registry.doors import agent
+from tests.registry.browsers import browser_of, owners_browser
+from tests.registry.doors import HANG, agent
+from tests.until import until
 
 
 async def test_a_batch_is_taken_and_its_bad_part_alone_refused(registry: RegistryHarness):
@@ -166,3 +170,32 @@ async def test_the_same_skills_again_are_no_news(registry: RegistryHarness):
     assert told["peer"]["skills"] == ["x", "y"]
     socket = registry.running.service.roster.get("a")
     assert socket and socket.slots == 3
+
+
+async def test_a_change_that_was_begun_is_finished_though_its_asker_leaves(
+    registry: RegistryHarness,
+):
+    admin, eve = await owners_browser(registry), await browser_of(registry, "eve", "viewer")
+    asking, hers = await admin.dial(), await eve.dial()
+    service, gate = registry.running.service, threading.Event()
+    access = service.audit._store.audit._access
+    writing = asyncio.create_task(access.write(lambda tx: gate.wait(HANG)))
+    try:
+        await asking.send(type="verb", id="v1", verb="people.remove", body={"id": "hub~eve"})
+        await until(lambda: access._writer.waiting)
+        await asking.close()
+        await until(lambda: service.web._endpoint._logins == 1)
+    finally:
+        gate.set()
+        await writing
+    assert await hers.closed() == POLICY, "whom the store has no more has no open socket"
+
+
+async def test_what_only_reads_ends_with_its_asker(registry: RegistryHarness):
+    asking = await (await owners_browser(registry)).dial()
+    waiters = registry.running.service.audit.waiters
+    body = {"n": 1000, "oldest": True, "wait_ms": 20_000}
+    await asking.send(type="verb", id="v1", verb="audit.list", body=body)
+    await until(lambda: len(waiters))
+    await asking.close()
+    await until(lambda: not len(waiters), HANG)

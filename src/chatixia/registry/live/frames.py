@@ -96,7 +96,7 @@ class FrameHandler:
         self._world, self._on_links, self._now = world, on_links, now
         self._faults = TokenBucket(*FAULT_RATE, world.monotonic())
         self._signals = TokenBucket(*SIGNAL_RATE, world.monotonic())
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], Verb] = {}
 
     def read(self, text: str | bytes) -> int:
         """One message as it came; bytes are the relay's.
@@ -207,7 +207,7 @@ class FrameHandler:
             if isinstance(error, MembershipExpired):
                 self._socket.close(POLICY, error.code)
             return
-        self._spawn(self._answer(verb, call, request, frame.id))
+        self._spawn(verb, self._answer(verb, call, request, frame.id))
 
     def _request(self, frame: VerbCall) -> tuple[Verb, RequestContext, Any]:
         verb = BY_NAME.get(frame.verb)
@@ -243,19 +243,21 @@ class FrameHandler:
     def _watch(self) -> None:
         self._roster.watch(self._socket)
 
-    def _spawn(self, coro: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, verb: Verb, coro: Coroutine[Any, Any, None]) -> None:
         """Start now where Python can: a verb that does not wait costs no turn of the loop."""
         task: asyncio.Task[None] = asyncio.Task(coro, loop=asyncio.get_running_loop(), **EAGER)
         if not task.done():
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            self._running[task] = verb
+            task.add_done_callback(lambda task: self._running.pop(task, None))
 
     async def stop(self) -> None:
-        """Cancel the verbs still running: their asker is gone."""
-        running = list(self._running)
-        for task in running:
+        """Their asker is gone: cancel the verbs that only read, and let the others finish."""
+        reading = [task for task, verb in self._running.items() if verb.method == "GET"]
+        for task in set(self._running).difference(reading):
+            self._verbs.finish(task)
+        for task in reading:
             task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await asyncio.gather(*reading, return_exceptions=True)
 
 
 def _refs(text: str) -> list[str]:

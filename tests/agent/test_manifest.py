@@ -140,3 +140,9 @@ def test_bounds(tmp_path: Path):
 
 def test_an_empty_manifest_is_all_defaults(tmp_path: Path):
     assert load(write(tmp_path, "")).manifest.name == ""
+
+
+def test_code_is_not_read_as_a_manifest(tmp_path: Path):
+    (tmp_path / "agent.py").write_text("x = [")
+    with pytest.raises(ConfigError, match="is code; name its folder or its agent.yaml"):
+        load(tmp_path / "agent.py")

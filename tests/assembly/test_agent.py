@@ -47,6 +47,20 @@ def test_names_and_repr():
             Agent(name)
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "says"),
+    [
+        (7, {}, "An agent's name is a text, not 7"),
+        ("x", {"callers": "laptop"}, "callers is a list of names"),
+        ("x", {"callers": 7}, "callers is a list of names"),
+        ("x", {"builtin": "delegate"}, "builtin is a list of names"),
+    ],
+)
+def test_one_text_is_no_list_of_names(name: Any, options: Any, says: str):
+    with pytest.raises(ConfigError, match=says):
+        Agent(name, **options)
+
+
 def test_before_it_has_started():
     agent = weather()
     assert agent.banner() == "  weather  stopped"

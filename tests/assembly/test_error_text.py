@@ -30,6 +30,7 @@ from chatixia.errors import (
     BadInvitation,
     ConfigError,
     DeadlineExceeded,
+    DiskFull,
     Expired,
     MeshError,
     RegistryUnreachable,
@@ -146,6 +147,11 @@ def test_more_time_is_no_cure_for_silence():
         (DeadlineExceeded(), SCRIPT, "Give it longer with timeout=."),
         (Expired(), SCRIPT, "Give it longer with deadline=."),
         (Expired(), Audience("tasks watch"), "`chatixia tasks retry TASK`."),
+        (
+            DiskFull("The disk has no room for x (9 bytes)."),
+            Audience("call"),
+            "bytes). Free some space on that disk.",
+        ),
         (WrongMesh(), Audience("join"), "Check that the whole join string was copied."),
         (WrongMesh(), Audience("call"), "See which address is used with `chatixia config`."),
         (UnknownSkill(), SCRIPT, "See which agent has which skill with `chatixia agents`."),
@@ -180,3 +186,10 @@ def test_who_has_no_registry_is_not_told_to_start_it(
     error.refused = refused
     assert explain(error, Audience("agents", mesh="x")).startswith(f"Nobody. {cure}")
     assert "`chatixia config" not in explain(error, Audience("join", mesh="x"))
+
+
+def test_who_pairs_has_no_settings_to_look_at(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("CHATIXIA_HOME", str(tmp_path))
+    error = RegistryUnreachable("No registry runs at x:1.")
+    said = explain(error, Audience("pair"))
+    assert said.endswith("from here; `chatixia invite --code` shows its address there.")

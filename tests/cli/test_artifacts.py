@@ -87,3 +87,12 @@ async def test_several_need_a_folder_and_none_is_a_mistake(tmp_path: Path, conso
         await artifacts.save(console, [received(), received()], str(tmp_path / "x"))
     with pytest.raises(BadArguments, match="no artifact"):
         await artifacts.save(console, {"n": 1}, str(tmp_path))
+
+
+def test_a_place_that_cannot_be_saved_to_is_refused_before_the_call(tmp_path: Path):
+    (tmp_path / "there").touch()
+    for where in (tmp_path / "no" / "x", tmp_path / "there"):
+        with pytest.raises(BadArguments, match="There is no folder|is there already"):
+            artifacts.check_place(str(where))
+    for good in ("", "-", str(tmp_path), str(tmp_path / "new"), "new"):
+        artifacts.check_place(good)

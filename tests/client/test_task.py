@@ -133,6 +133,8 @@ async def test_the_order_of_the_content_does_not_matter_under_a_key():
         ({"priority": None}, "priority must be a whole number"),
         ({"key": "k" * 129}, "A key is a text of at most 128 characters"),
         ({"key": 5}, "A key is a text"),
+        ({"args": ["Oslo"]}, "The arguments of a task are an object"),
+        ({"args": "Oslo"}, "The arguments of a task are an object"),
     ],
 )
 async def test_what_no_task_can_have_is_refused_in_our_words(options: dict[str, Any], says: str):

@@ -183,6 +183,8 @@ def texts(place: Path) -> list[ManifestText]:
     path = find(place)
     if path is None:
         raise ConfigError(f"There is no agent.yaml in {place}; create one with `chatixia init`.")
+    if path.suffix == ".py":
+        raise ConfigError(f"{place} is code; name its folder or its agent.yaml.")
     variables = {**environment(path.parent / ENVIRONMENT), **os.environ}
     return read_manifest(path, variables)
 

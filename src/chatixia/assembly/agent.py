@@ -80,7 +80,7 @@ class Agent:
         self.skills = Skills()
         self.loaded: LoadedManifest | None = None
         """The manifest beside it, once `run` has found that."""
-        self._builtin = list(builtin)
+        self._builtin = _names("builtin", builtin)
         self._extra: dict[str, Skill] = {}
         self._disabled: frozenset[str] = frozenset()
         self._slots = 0
@@ -467,14 +467,23 @@ def run(*agents: Agent) -> None:
 
 
 def _checked(name: str) -> str:
+    if not isinstance(name, str):
+        raise ConfigError(f"An agent's name is a text, not {name!r}.")
     if not is_agent_id(name):
         raise ConfigError(f"{name[:80]!r} cannot name an agent: {id_problem(name)}.")
     return name
 
 
+def _names(what: str, names: Iterable[str]) -> list[str]:
+    """``names`` as a list. Raises ConfigError for one text, which is an iterable of its letters."""
+    if isinstance(names, str | bytes) or not isinstance(names, Iterable):
+        raise ConfigError(f"{what} is a list of names, such as ['laptop'], not {names!r}.")
+    return list(names)
+
+
 def _of_model(model: str | ModelSpec | None, callers: Iterable[str] | None) -> dict[str, Any]:
     """What code says of a model, as settings. Raises ConfigError."""
-    named = {} if callers is None else {"callers": list(callers)}
+    named = {} if callers is None else {"callers": _names("callers", callers)}
     if not isinstance(model, str):
         return named
     from .model import split_model

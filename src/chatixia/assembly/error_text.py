@@ -29,7 +29,7 @@ CURES: Final[dict[str, str]] = {
     "membership_expired": "Ask the owner for a new invitation: `chatixia invite NAME`.",
     "busy": "Try again in a moment.",
     "unavailable": "Try again in a moment.",
-    "disk_full": "Free disk space on the registry's machine.",
+    "disk_full": "Free some space on that disk.",
     "upgrade_needed": "Install the newer chatixia-mesh on the older side.",
     "replaced": "Stop the other process, or give this one another name.",
 }
@@ -137,6 +137,8 @@ def _registry(refused: bool, audience: Audience) -> str:
     where = f"`chatixia config{mesh}` shows its addresses."
     if audience.command == "join":
         where = "The join string names its addresses."
+    if audience.command == "pair":
+        where = "`chatixia invite --code` shows its address there."
     start = (
         "must be started on its own machine" if refused else "must run, and be reachable from here"
     )

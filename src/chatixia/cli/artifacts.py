@@ -61,6 +61,19 @@ def of_file(path: str, read: Callable[[str], bytes]) -> Artifact:
         raise BadArguments(f"{path} cannot be read: {error.strerror}.") from None
 
 
+def check_place(where: str) -> None:
+    """Whether ``where`` can be saved to, before any work is done for it. Raises BadArguments."""
+    from chatixia.errors import BadArguments
+
+    folder = os.path.dirname(where) or "."
+    if where in ("", "-") or os.path.isdir(where):
+        return
+    if not os.path.isdir(folder):
+        raise BadArguments(f"There is no folder {folder} to save to.")
+    if os.path.lexists(where):
+        raise BadArguments(f"{where} is there already; name another file with -o.")
+
+
 async def save(console: Console, value: Any, where: str) -> None:
     """Save what a result holds: as the file ``where``, into the folder ``where``, or for ``-`` to
     standard output. Raises BadArguments, Conflict, DiskFull, NotFound."""

@@ -95,6 +95,7 @@ def call(
     queue: Queue = "only" if only_queue else "never" if direct else "auto"
     if save_as and no_wait:
         raise click.UsageError("-o waits for the result, and --no-wait does not.", ctx)
+    artifacts.check_place("" if helped else save_as)
     content = {} if helped else contents(agent, skill, words)
     terms = terms_of(ctx, timeout, idempotent) if no_wait else None
     request = TypedCall(

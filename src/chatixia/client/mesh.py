@@ -225,6 +225,8 @@ class Mesh:
         context = self._context
         _refuse_odd(key, priority, max_attempts)
         body, artifacts = pack_args(args or {}, encode_sorted if key else encode)
+        if not body.startswith(b"{"):
+            raise BadArguments("The arguments of a task are an object: names and values.")
         body = await packed(body, artifacts)
         if len(body) > MAX_PAYLOAD:
             raise _too_large(len(body))

@@ -268,3 +268,9 @@ def test_urls_of_addresses():
         "https://127.0.0.1:2",
         "https://b",
     ]
+
+
+def test_what_is_wrong_with_two_addresses_alike_is_said_once():
+    with pytest.raises(RegistryUnreachable) as raised:
+        first(urls_of(["127.0.0.1:1"]), 2.0, lambda line: line)
+    assert raised.value.message.count("127.0.0.1:1") == 1

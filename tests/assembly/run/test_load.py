@@ -96,6 +96,7 @@ def test_flags_win(tmp_path: Path):
         ({}, "nothing", "nothing does not exist; name a folder, a file or module:attribute"),
         ({"agent_yaml": "description: x"}, "", "the key name is missing"),
         ({"agent_yaml": "name: other", "agent_py": CODE}, "", "calls the agent other, and"),
+        ({"w_py": "x = 1"}, "w.py:agent", "name .*w.py, or w:agent for one agent of it"),
         ({"w_py": "x = 1"}, "w.py", "defines no agent; add `agent = Agent"),
         ({"w_py": "x = 1\n1/0"}, "w.py", r"cannot be loaded: ZeroDivisionError: .* \(line 2\)\."),
         ({"w_py": "x = ("}, "w.py", r"cannot be loaded: SyntaxError: .* \(line 1\)\."),

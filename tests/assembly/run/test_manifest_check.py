@@ -120,3 +120,10 @@ def test_servers_of_mcp_are_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     text = (tmp_path / "agent.yaml").read_text().replace("comand", "command")
     (tmp_path / "agent.yaml").write_text(text)
     assert rows(tmp_path) == [("error", 6, "mcp.web"), ("warn", 3, "mcp.files")]
+
+
+def test_a_program_that_is_not_here_is_a_warning(tmp_path: Path):
+    (tmp_path / "agent.yaml").write_text("name: weather\nexec: [./here]\n")
+    assert rows(tmp_path) == [("warn", 2, "exec[0]")]
+    (tmp_path / "here").touch(mode=0o755)
+    assert rows(tmp_path) == []

@@ -126,3 +126,16 @@ async def test_both_end_together_and_leave_nothing(tmp_path: Path, monkeypatch):
     assert environ["CHATIXIA_AGENT_ID"] == "weather"
     await both.stop()
     assert not socket.parent.exists() and not any(one.pid for one in both._children)
+
+
+async def test_a_program_that_cannot_be_run_is_the_error_of_both(tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr(supervise.sys, "executable", "/bin/sleep")
+    ended = asyncio.Event()
+    both = SupervisedAgent("weather", ["/no/such"], tmp_path)
+    both.on_fault = ended.set
+    await both.start()
+    await asyncio.wait_for(ended.wait(), 10)
+    await both.stop()
+    assert both.fault is not None and "/no/such cannot be run" in both.fault.message
+    assert both.fault.exit == 2

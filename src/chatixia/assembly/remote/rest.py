@@ -179,7 +179,8 @@ def first(
             line.close()
             raise
     failure = RegistryUnreachable(
-        " ".join(error.message for error in reasons) or "No address of the registry is known."
+        " ".join(dict.fromkeys(error.message for error in reasons))
+        or "No address of the registry is known."
     )
     failure.refused = bool(reasons) and all(error.refused for error in reasons)
     raise failure

@@ -34,6 +34,12 @@ def load(target: str, **flags: Any) -> list[Agent]:
 
 def _load(target: str) -> list[Agent]:
     path = Path(target)
+    file, _, attribute = target.rpartition(":")
+    if not path.exists() and file.endswith(".py"):
+        raise ConfigError(
+            f"{target} is neither a file nor a module; name {file}, or"
+            f" {Path(file).stem}:{attribute} for one agent of it."
+        )
     if not path.exists() and ":" in target and not target.endswith((".py", ".yaml", ".yml")):
         return [_attribute(target)]
     if not path.exists():

@@ -7,6 +7,7 @@ the model's provider, a registry that answers.
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -64,6 +65,7 @@ class _Check:
             return
         parsed = manifest.parse(self._text.data, self._text)
         yield from self._files(parsed)
+        yield from self._program(parsed)
         yield from self._names(parsed)
         yield from self._model(parsed)
         yield from self._servers(parsed)
@@ -96,6 +98,14 @@ class _Check:
                 if not (one / skill_json.HANDLER).is_file():
                     text = f"the file {one / skill_json.HANDLER} is not there."
                     yield self._finding("error", key, text)
+
+    def _program(self, parsed: manifest.Manifest) -> Iterator[ManifestFinding]:
+        """The command of `exec`, which may be there on another machine. A relative path is looked
+        for in the manifest's folder, which it is started in."""
+        command = parsed.exec[0] if parsed.exec else ""
+        place = self._text.path.parent / command if os.path.dirname(command) else command
+        if command and shutil.which(place) is None:
+            yield self._finding("warn", "exec[0]", f"exec: {command} is no program here.")
 
     def _names(self, parsed: manifest.Manifest) -> Iterator[ManifestFinding]:
         from chatixia.agent.builtin import check_builtin

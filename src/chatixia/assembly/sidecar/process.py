@@ -189,8 +189,8 @@ def settings_of(loaded: LoadedManifest | None, name: str, **flags: Any) -> Resol
         settings = resolve({**flags, "name": name or None, "registry": _registry(url)}, loaded)
     if not settings["name"]:
         raise ConfigError(
-            "A sidecar needs its agent's name: a folder with agent.yaml, --name, or"
-            " CHATIXIA_AGENT_ID."
+            "A sidecar needs its agent's name, and loads no code to find it: say it in agent.yaml"
+            " (`name: NAME`), as CHATIXIA_AGENT_ID, or to `chatixia sidecar` with --name."
         )
     if not is_agent_id(settings["name"]):
         name = settings["name"]

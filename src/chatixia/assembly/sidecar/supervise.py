@@ -174,7 +174,7 @@ class SupervisedAgent:
         self.name, self._grace = name, grace
         self.grace = 2 * (grace + STOP_S)
         self.on_fault: Callable[[], None] = lambda: None
-        self.fault = None
+        self.fault: ConfigError | None = None
         self._words, self._settings, self._folder = words, settings, folder
         self._environment, self._tell = environment, tell
         self._runtime: Path | None = None
@@ -213,8 +213,8 @@ class SupervisedAgent:
         try:
             await child.keep()
         except ConfigError as error:
-            self._tell(f"  {error}")
-            self.code = self.code or 2
+            self.fault = self.fault or error
+            self.code = self.code or error.exit
             self.on_fault()
         if child.ended.done():
             self.code = self.code or child.ended.result()

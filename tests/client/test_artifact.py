@@ -136,6 +136,24 @@ async def test_an_argument_can_be_read_until_its_call_ends():
             await kept[0].read()
 
 
+async def test_a_skill_may_give_back_what_it_was_given():
+    """Also by way of another, and when the calls are over."""
+    far, near = Agent("far"), Agent("near")
+
+    @far.skill
+    async def pick(docs: list[Artifact]) -> Artifact:
+        return docs[-1]
+
+    @near.skill
+    async def choose(docs: list[Artifact], ctx: Ctx) -> Any:
+        return await ctx.mesh.agent("far").pick(docs=docs)
+
+    async with mesh_of(far, near) as mesh:
+        docs = [Artifact.of(b"no"), Artifact.of(DATA * 9)]
+        assert await (await mesh.agent("far").pick(docs=docs)).read() == DATA * 9
+        assert await (await mesh.agent("near").choose(docs=docs)).read() == DATA * 9
+
+
 async def test_an_artifact_is_passed_on_to_another():
     front = Agent("front")
 

@@ -148,6 +148,18 @@ def unfinished(original: Any) -> Any:
     return read
 
 
+def taken_back(original: Any) -> Any:
+    """Let nobody pull an argument once its call is answered."""
+
+    async def lending(self: Any, outgoing: Any) -> Any:
+        try:
+            return await original(self, outgoing)
+        finally:
+            self._settle(outgoing)
+
+    return lending
+
+
 WIRES = "tests/acceptance/test_artifacts.py"
 
 FAULTS: list[Fault] = [
@@ -315,6 +327,12 @@ FAULTS: list[Fault] = [
         "an argument can be read until its call ends, and no longer",
         {"chatixia.peer.artifacts.offers:ArtifactOffers.withdraw": always(None)},
         (f"{ARTIFACT}::test_an_argument_can_be_read_until_its_call_ends",),
+    ),
+    Fault(
+        "artifact-taken-back",
+        "an argument that is given back can be read like any answer",
+        {"chatixia.peer.mesh:PeerMesh._lending": taken_back},
+        (f"{ARTIFACT}::test_a_skill_may_give_back_what_it_was_given",),
     ),
     Fault(
         "artifact-too-large-for-queue",

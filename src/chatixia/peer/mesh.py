@@ -255,18 +255,19 @@ class PeerMesh:
         return TasklessCall(pending, peer, self._world, self._elsewhere)
 
     async def _lending(self, outgoing: Outgoing) -> CallAnswer:
-        """A call whose arguments hold artifacts: they can be pulled until it ends."""
+        """Arguments with artifacts: they can be pulled until the call ends, or as its answer's."""
         try:
             await self._lend(outgoing)
-            return await self._call_without_link(outgoing)
+            answer = await self._call_without_link(outgoing)
+            outgoing.table = () if answer.artifacts else outgoing.table
+            return answer
         finally:
             self._settle(outgoing)
 
     async def _lend(self, outgoing: Outgoing) -> None:
         began = self._world.monotonic()
         until = began + outgoing.timeout + GRACE_SECONDS  # withdrawn when the call ends
-        sources = outgoing.artifacts
-        outgoing.table = await self.peers.offers.lend(outgoing.target, sources, until)
+        outgoing.table = await self.peers.offers.lend(outgoing.target, outgoing.artifacts, until)
         outgoing.timeout -= self._world.monotonic() - began
 
     def _settle(self, outgoing: Outgoing) -> None:
@@ -312,8 +313,7 @@ class PeerMesh:
         path = peer.channel.path
         where, link_ms = (path.where, path.link_ms) if path is not None else ("", None)
         value, feeds = bytes(pending.value), peer.channel.artifacts.feeds(pending.artifacts)
-        name = peer.calls.peer
-        return CallAnswer(value, pending.via, ms, name, link_ms, where, artifacts=feeds)
+        return CallAnswer(value, pending.via, ms, peer.calls.peer, link_ms, where, artifacts=feeds)
 
     async def _call_without_link(self, outgoing: Outgoing) -> CallAnswer:
         if (answer := await self.described.call(outgoing)) is not None:

@@ -13,10 +13,21 @@ import uvicorn
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
+from chatixia.gateway.mcp import http as gateway_http
 from chatixia.gateway.mcp.http import application
 from tests.gateway.mcp.gate import ERAS, Gate, gate, text_of
 from tests.until import until
 
+HELLO: dict[str, Any] = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": {"name": "test", "version": "1"},
+    },
+}
 TOKENS = {"desk": "d" * 40, "other": "o" * 40}
 
 
@@ -69,16 +80,6 @@ async def test_what_is_kept_for_one_is_not_read_by_another():
 
 
 async def test_a_connection_is_of_the_credential_that_opened_it():
-    hello: dict[str, Any] = {
-        "jsonrpc": "2.0",
-        "id": 1,
-        "method": "initialize",
-        "params": {
-            "protocolVersion": "2025-11-25",
-            "capabilities": {},
-            "clientInfo": {"name": "test", "version": "1"},
-        },
-    }
     listing = {"jsonrpc": "2.0", "id": 2, "method": "tools/list"}
     async with gate() as made, served(made) as url, httpx2.AsyncClient() as http:
 
@@ -90,13 +91,31 @@ async def test_a_connection_is_of_the_credential_that_opened_it():
             }
             return await http.post(url, json=body, headers=headers)
 
-        opened = await post(hello, TOKENS["desk"])
+        opened = await post(HELLO, TOKENS["desk"])
         session = {"Mcp-Session-Id": opened.headers["mcp-session-id"]}
         assert (await post(listing, TOKENS["other"], **session)).status_code == 404
         assert (await post(listing, "x" * 40, **session)).status_code == 401
         assert (await post(listing, TOKENS["desk"], **session)).status_code == 200
         too_large = {**listing, "params": {"cursor": "x" * (5 << 20)}}
         assert (await post(too_large, TOKENS["desk"])).status_code == 413
+
+
+async def test_one_credential_has_no_more_than_its_share_of_the_connections(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(gateway_http, "MAX_SESSIONS", 16)
+
+    async def opened(token: str) -> int:
+        headers = {
+            "Authorization": f"Bearer {token}",
+            "Accept": "application/json, text/event-stream",
+        }
+        return (await http.post(url, json=HELLO, headers=headers)).status_code
+
+    async with gate() as made, served(made) as url, httpx2.AsyncClient() as http:
+        many = [await opened(TOKENS["desk"]) for _ in range(14)]
+        assert many == [200] * 12 + [503] * 2
+        assert await opened(TOKENS["other"]) == 200
 
 
 async def test_a_host_of_the_newer_era_that_leaves_cancels_its_call():

@@ -194,3 +194,23 @@ async def test_a_restored_backup_brings_nobody_back(registry: RegistryHarness, t
     for each in (pi, late):
         with pytest.raises(Revoked):
             await do(session, each)
+
+
+async def test_the_last_owner_is_not_revoked(registry: RegistryHarness, tmp_path: Path):
+    profile = registry.profile
+    desk = await anna_of(registry, tmp_path / "desk")
+    for keep in ([], ["desk"]):  # anna would fall with who let her in
+        with pytest.raises(Conflict, match="admin is the last owner"):
+            await do(owners.revoke_owner, profile, "admin", keep)
+    await do(session, desk)
+    assert await do(owners.revoke_owner, desk, "anna") == 0
+    with pytest.raises(Conflict, match="admin is the last owner"):
+        await do(owners.revoke_owner, profile, "admin", ["*"])
+    await joined(profile, "pi", tmp_path / "pi")
+
+
+async def test_the_first_owner_goes_where_another_stays(registry: RegistryHarness, tmp_path: Path):
+    desk = await anna_of(registry, tmp_path / "desk")
+    kept = ["admin~anna", "desk"]
+    assert await do(owners.revoke_owner, registry.profile, "admin", kept) == 2
+    assert (await joined(desk, "pi", tmp_path / "pi")).machine == "pi"

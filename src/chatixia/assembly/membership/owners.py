@@ -136,14 +136,32 @@ def recover(profile: Profile, code: str, *, end: bool = False) -> tuple[str, int
 
 def revoke_owner(profile: Profile, name: str, keep: Sequence[str] = ()) -> int:
     """End the owner called ``name`` with all that it signed, but the members that ``keep`` names
-    (``*``: all); how many records were retained. Raises BadSignature, ConfigError, Conflict,
-    NotFound."""
+    (``*``: all); how many records were retained. Raises BadSignature, ConfigError, Conflict (also
+    where no owner would be left), NotFound."""
     me = _own(profile)
     id_ = name if core.is_owner_id(name) else f"{OWNER}~{name}"
+
+    def retain(record: Record) -> bool:
+        return "*" in keep or record.id in keep
+
     with RegistryClient(profile, me.sign, me.chain) as rest:
-        if not any(one.id == id_ for one in _listed(rest).owners):
+        owners = _listed(rest).owners
+        if not any(one.id == id_ for one in owners):
             raise NotFound(f"No owner is called {name[:80]}; `chatixia owners` lists them.")
-        return _end(profile, rest, me, id_, lambda record: "*" in keep or record.id in keep)
+        if id_ == me.id and not any(_stays(one, id_, retain) for one in owners):
+            raise Conflict(
+                f"{id_} is the last owner: nobody could be let in or shut out any more. Put another"
+                " key in its place (`chatixia owners rotate`), or name an owner or the recovery"
+                " code (admin~recovery) in --keep."
+            )
+        return _end(profile, rest, me, id_, retain)
+
+
+def _stays(info: OwnerInfo, ended: str, retain: Callable[[Record], bool]) -> bool:
+    """Whether that owner stays one when ``ended`` is none: nothing in its chain falls with it."""
+    records = [read_record(unb64(part.b)) for part in info.chain]
+    falls = any(above.id == ended and not retain(below) for below, above in pairwise(records))
+    return not (info.revoked or info.id == ended or falls)
 
 
 def _own(profile: Profile) -> OwnerKey:

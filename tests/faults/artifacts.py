@@ -160,6 +160,16 @@ def taken_back(original: Any) -> Any:
     return lending
 
 
+def again(original: Any) -> Any:
+    """Build anew while a frame is on its way."""
+
+    def flush(self: Any) -> None:
+        self._sending = False
+        original(self)
+
+    return flush
+
+
 WIRES = "tests/acceptance/test_artifacts.py"
 
 FAULTS: list[Fault] = [
@@ -327,6 +337,17 @@ FAULTS: list[Fault] = [
         "an argument can be read until its call ends, and no longer",
         {"chatixia.peer.artifacts.offers:ArtifactOffers.withdraw": always(None)},
         (f"{ARTIFACT}::test_an_argument_can_be_read_until_its_call_ends",),
+    ),
+    Fault(
+        "frame-built-twice",
+        "a path that is low while it takes a frame gets none twice",
+        {"chatixia.peer.sessions.channel:SessionChannel._flush": again},
+        (
+            (
+                "tests/peer/sessions/test_channel.py::"
+                "test_a_path_that_is_low_while_it_takes_a_frame_gets_none_twice"
+            ),
+        ),
     ),
     Fault(
         "artifact-taken-back",

@@ -111,6 +111,24 @@ async def test_a_refused_frame_is_kept_until_the_engine_has_room():
     assert pending.sent
 
 
+async def test_a_path_that_is_low_while_it_takes_a_frame_gets_none_twice():
+    """As the relay's does, which gives the socket what it took at once."""
+
+    side = Side()
+    path, send = side.path, side.path.send
+
+    def prompt(data):
+        send(data)
+        if len(path.frames) == 1:
+            path.on_low()
+
+    path.send = prompt
+    for n in "123":
+        side.ask(n)
+    await asyncio.sleep(0)
+    assert [each.request_id for each in path.messages()] == list("123")
+
+
 async def test_no_more_than_256_kib_stand_in_the_engine():
     side = Side()
     side.path.buffered = ENGINE_BYTES + 1

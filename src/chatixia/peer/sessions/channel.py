@@ -50,6 +50,7 @@ class SessionChannel:
         "_halves_armed",
         "_reading",
         "_scheduled",
+        "_sending",
         "_tick_armed",
         "calls",
         "count",
@@ -82,7 +83,7 @@ class SessionChannel:
         self.count = 0
         self.on_control: Callable[[FrameControl], None] = _ignore
         self.loop = loop
-        self._reading = self._scheduled = self._blocked = False
+        self._reading = self._scheduled = self._blocked = self._sending = False
         self._ack_armed = self._tick_armed = self._halves_armed = False
         self._engine_bytes = 0
         self._artifacts_wait = False
@@ -297,9 +298,19 @@ class SessionChannel:
         self._flush()
 
     def _flush(self) -> None:
-        path, session = self.path, self.calls.session
-        if path is None or self._blocked:
+        """Send what there is. A path may say that it is low while it takes a frame: what was built
+        then is on its way, and must not be built again."""
+        path = self.path
+        if path is None or self._blocked or self._sending:
             return
+        self._sending = True
+        try:
+            self._send_all(path)
+        finally:
+            self._sending = False
+
+    def _send_all(self, path: Path) -> None:
+        session = self.calls.session
         while (frame := session.build()) is not None:
             self._engine_bytes += len(frame)
             if self._engine_bytes > ENGINE_BYTES and not self._room(path, len(frame)):

@@ -309,6 +309,14 @@ FAULTS: list[Fault] = [
         (f"{DOWNLOAD}::test_as_many_as_may_be_come_side_by_side",),
     ),
     Fault(
+        "artifact-held-for-nobody",
+        "what results hold in memory has a share for each machine",
+        {"chatixia.peer.artifacts.offers:ArtifactOffers._hold": always(None)},
+        (
+            "tests/peer/artifacts/test_offers.py::test_what_results_hold_in_memory_is_shared_by_machine",
+        ),
+    ),
+    Fault(
         "artifact-unasked",
         "bytes move only when the receiver pulls",
         {"chatixia.core.transfer:Upload.room": unasked},

@@ -28,7 +28,7 @@ class BytesSource:
 
     def __init__(self, data: bytes, name: str, media_type: str) -> None:
         self._data, self._name, self._media_type = data, name, media_type
-        self._sha256 = ""
+        self.memory, self._sha256 = len(data), ""
 
     async def describe(self) -> ArtifactInfo:
         """Size and hash."""
@@ -55,7 +55,7 @@ class FileSource:
     """A file of this machine. Raises NotFound when it is gone, Conflict when it is another than
     the one that was hashed."""
 
-    local = True
+    local, memory = True, 0
 
     def __init__(self, path: str, name: str, media_type: str) -> None:
         self.path, self._name, self._media_type = path, name, media_type
@@ -131,7 +131,7 @@ class FeedSource:
     ``lent``: it is passed on, so it is not let go of with the object that stood for it.
     """
 
-    local = False
+    local, memory = False, 0
 
     def __init__(self, feed: ArtifactFeed) -> None:
         self.feed = feed

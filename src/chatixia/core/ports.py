@@ -115,11 +115,17 @@ class MeshClock(Protocol):
 class ArtifactSource(Protocol):
     """An artifact that is sent: its bytes stay where they are until somebody pulls them.
 
-    ``local``: they are on this machine, so that they need no link to be read.
+    ``local``: they are on this machine, so that they need no link to be read. ``memory``: how many
+    of them are in the memory of this process.
     """
 
     @property
     def local(self) -> bool:
+        """See above."""
+        ...
+
+    @property
+    def memory(self) -> int:
         """See above."""
         ...
 

@@ -115,7 +115,7 @@ async def test_a_receiver_that_takes_nothing_keeps_nothing_in_memory_here():
 class Halting:
     """A source that stops behind its first read until ``go`` is set."""
 
-    local = False
+    local, memory = False, 0
 
     def __init__(self, data: bytes) -> None:
         self.data, self.go = data, asyncio.Event()

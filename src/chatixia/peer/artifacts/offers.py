@@ -10,14 +10,28 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from chatixia.core.ports import ArtifactSource
+from chatixia.core.shares import RETRY_AFTER, Shares
 from chatixia.errors import Overloaded, TooLarge
 from chatixia.wire.artifacts import MAX_ENTRIES, ArtifactInfo
+from chatixia.wire.base import MIB
 from chatixia.world import World
 
 MAX_OFFERS: Final = 1024
 """Artifacts that one peer may pull; each is a few hundred bytes, whatever its size."""
 GRACE_SECONDS: Final = 60.0
 """A result can be pulled this long beyond its deadline."""
+
+
+MAX_HELD_BYTES: Final = 256 * MIB
+"""Bytes of this process's memory that peers may pull, results alone; each machine has a share."""
+
+
+class HeldSource(Struct, eq=False):
+    """A source whose bytes are in memory while somebody may pull them. ``offers``: how many."""
+
+    holder: str
+    size: int
+    offers: int = 0
 
 
 class LentArtifact(Struct, eq=False):
@@ -37,13 +51,17 @@ class ArtifactOffers:
     def __init__(self, world: World) -> None:
         self._world = world
         self._offers: dict[str, LentArtifact] = {}
+        self._held: dict[int, HeldSource] = {}
+        """By the identity of the source, which its offers keep."""
+        self.held_bytes = Shares(MAX_HELD_BYTES)
         self.folder = ""
         self.reading = self.pulling = 0
 
     async def lend(
-        self, peer: str, sources: Sequence[ArtifactSource], until: float
+        self, peer: str, sources: Sequence[ArtifactSource], until: float, holder: str = ""
     ) -> tuple[ArtifactInfo, ...]:
-        """Let ``peer`` pull these. Raises what they raise, Overloaded, TooLarge."""
+        """Let ``peer`` pull these. What of them is in memory counts for ``holder`` (core.shares);
+        "" where this process itself sends them. Raises what they raise, Overloaded, TooLarge."""
         too_many(sources)
         self.expire()
         open_before = sum(offer.peer == peer for offer in self._offers.values())
@@ -53,10 +71,34 @@ class ArtifactOffers:
         for source in sources:
             with self.at_work(source):
                 infos.append(await source.describe())
+        new = {id(one): one for one in sources if one.memory and id(one) not in self._held}
+        if holder and not self.held_bytes.fits(holder, sum(one.memory for one in new.values())):
+            text = "Too many bytes of results wait to be read by this machine."
+            raise Overloaded(text, agent=peer, retry_after=RETRY_AFTER)
         table = tuple(replace(info, id=self._world.token(16).hex()) for info in infos)
         for info, source in zip(table, sources, strict=True):
             self._offers[info.id] = LentArtifact(peer, source, info.size, until)
+            self._hold(source, holder)
         return table
+
+    def _hold(self, source: ArtifactSource, holder: str) -> None:
+        if not source.memory:
+            return
+        held = self._held.get(id(source))
+        if held is None:
+            held = self._held[id(source)] = HeldSource(holder, source.memory if holder else 0)
+            self.held_bytes.add(holder, held.size)
+        held.offers += 1
+
+    def _drop(self, name: str) -> None:
+        offer = self._offers.pop(name, None)
+        held = self._held.get(id(offer.source)) if offer is not None else None
+        if offer is None or held is None:
+            return
+        held.offers -= 1
+        if not held.offers:
+            del self._held[id(offer.source)]
+            self.held_bytes.add(held.holder, -held.size)
 
     @contextmanager
     def at_work(self, source: ArtifactSource) -> Iterator[None]:
@@ -77,23 +119,23 @@ class ArtifactOffers:
     def withdraw(self, table: Iterable[ArtifactInfo]) -> None:
         """Nobody may pull these any more."""
         for info in table:
-            self._offers.pop(info.id, None)
+            self._drop(info.id)
 
     def free(self, name: str, peer: str) -> None:
         """Its receiver needs it no more."""
         if self.find(name, peer) is not None:
-            del self._offers[name]
+            self._drop(name)
 
     def forget(self, peer: str) -> None:
         """That peer is gone."""
         for name in [name for name, offer in self._offers.items() if offer.peer == peer]:
-            del self._offers[name]
+            self._drop(name)
 
     def expire(self) -> None:
         """Let go of those whose time is over."""
         now = self._world.monotonic()
         for name in [name for name, offer in self._offers.items() if offer.until < now]:
-            del self._offers[name]
+            self._drop(name)
 
     def __len__(self) -> int:
         return len(self._offers)

@@ -70,7 +70,8 @@ class LinkResponder:
         served, channel = self._served, self._channel
         channel.calls.can.check_artifacts(channel.calls.peer)
         until = served.deadline + GRACE_SECONDS
-        return await channel.offers.lend(channel.calls.peer, artifacts, until)
+        holder = served.incoming.holder
+        return await channel.offers.lend(channel.calls.peer, artifacts, until, holder)
 
     def fail(self, error: MeshError) -> None:
         """End with an error."""

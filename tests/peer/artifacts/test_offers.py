@@ -6,7 +6,7 @@ import pytest
 
 from chatixia.client.artifact import Artifact
 from chatixia.errors import Overloaded, TooLarge
-from chatixia.peer.artifacts.offers import MAX_HELD_BYTES, MAX_OFFERS, ArtifactOffers, too_many
+from chatixia.peer.artifacts.offers import MAX_OFFERS, MAX_RESIDENT_BYTES, ArtifactOffers, too_many
 from chatixia.testing.clock import FakeWorld
 
 SOURCE = Artifact.of(b"abc").source
@@ -53,7 +53,7 @@ async def test_offers_are_bounded():
 async def test_what_results_hold_in_memory_is_shared_by_machine():
     """A machine may be many clients: their bounds are one, and another's is not touched."""
     offers, later = ArtifactOffers(FakeWorld(1)), 1e9
-    offers.held_bytes.total = 4000
+    offers.resident_bytes.total = 4000
     tables = [
         await offers.lend(f"pi~{n}", [Artifact.of(bytes(1000)).source], later, "pi")
         for n in range(3)
@@ -63,19 +63,19 @@ async def test_what_results_hold_in_memory_is_shared_by_machine():
     assert refused.value.retry_after
     await offers.lend("nb", [Artifact.of(bytes(200)).source], later, "nb")
     await offers.lend("nb", [Artifact.of(bytes(9000)).source], later)  # what is sent, not answered
-    offers.withdraw(tables[0])
+    offers.withdraw([*tables[0], *tables[1]])
     await offers.lend("pi~9", [Artifact.of(bytes(1000)).source], later, "pi")
     for name in ("pi~0", "pi~1", "pi~2", "pi~9", "nb"):
         offers.forget(name)
-    assert (offers.held_bytes.used, len(offers)) == (0, 0)
+    assert (offers.resident_bytes.used, len(offers)) == (0, 0)
 
 
 async def test_one_that_is_answered_often_is_in_memory_once():
     offers = ArtifactOffers(FakeWorld(1))
-    offers.held_bytes.total = 2000
+    offers.resident_bytes.total = 2000
     source = Artifact.of(bytes(1000)).source
     tables = [await offers.lend(f"pi~{n}", [source] * 2, 1e9, "pi") for n in range(5)]
-    assert offers.held_bytes.used == 1000 < MAX_HELD_BYTES
+    assert offers.resident_bytes.used == 1000 < MAX_RESIDENT_BYTES
     for table in tables:
         offers.withdraw(table)
-    assert offers.held_bytes.used == 0
+    assert offers.resident_bytes.used == 0

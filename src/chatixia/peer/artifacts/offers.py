@@ -22,11 +22,11 @@ GRACE_SECONDS: Final = 60.0
 """A result can be pulled this long beyond its deadline."""
 
 
-MAX_HELD_BYTES: Final = 256 * MIB
+MAX_RESIDENT_BYTES: Final = 256 * MIB
 """Bytes of this process's memory that peers may pull, results alone; each machine has a share."""
 
 
-class HeldSource(Struct, eq=False):
+class ResidentSource(Struct, eq=False):
     """A source whose bytes are in memory while somebody may pull them. ``offers``: how many."""
 
     holder: str
@@ -51,9 +51,9 @@ class ArtifactOffers:
     def __init__(self, world: World) -> None:
         self._world = world
         self._offers: dict[str, LentArtifact] = {}
-        self._held: dict[int, HeldSource] = {}
+        self._resident: dict[int, ResidentSource] = {}
         """By the identity of the source, which its offers keep."""
-        self.held_bytes = Shares(MAX_HELD_BYTES)
+        self.resident_bytes = Shares(MAX_RESIDENT_BYTES)
         self.folder = ""
         self.reading = self.pulling = 0
 
@@ -71,8 +71,8 @@ class ArtifactOffers:
         for source in sources:
             with self.at_work(source):
                 infos.append(await source.describe())
-        new = {id(one): one for one in sources if one.memory and id(one) not in self._held}
-        if holder and not self.held_bytes.fits(holder, sum(one.memory for one in new.values())):
+        new = {id(one): one for one in sources if one.memory and id(one) not in self._resident}
+        if holder and not self.resident_bytes.fits(holder, sum(one.memory for one in new.values())):
             text = "Too many bytes of results wait to be read by this machine."
             raise Overloaded(text, agent=peer, retry_after=RETRY_AFTER)
         table = tuple(replace(info, id=self._world.token(16).hex()) for info in infos)
@@ -84,21 +84,23 @@ class ArtifactOffers:
     def _hold(self, source: ArtifactSource, holder: str) -> None:
         if not source.memory:
             return
-        held = self._held.get(id(source))
-        if held is None:
-            held = self._held[id(source)] = HeldSource(holder, source.memory if holder else 0)
-            self.held_bytes.add(holder, held.size)
-        held.offers += 1
+        resident = self._resident.get(id(source))
+        if resident is None:
+            resident = self._resident[id(source)] = ResidentSource(
+                holder, source.memory if holder else 0
+            )
+            self.resident_bytes.add(holder, resident.size)
+        resident.offers += 1
 
     def _drop(self, name: str) -> None:
         offer = self._offers.pop(name, None)
-        held = self._held.get(id(offer.source)) if offer is not None else None
-        if offer is None or held is None:
+        resident = self._resident.get(id(offer.source)) if offer is not None else None
+        if offer is None or resident is None:
             return
-        held.offers -= 1
-        if not held.offers:
-            del self._held[id(offer.source)]
-            self.held_bytes.add(held.holder, -held.size)
+        resident.offers -= 1
+        if not resident.offers:
+            del self._resident[id(offer.source)]
+            self.resident_bytes.add(resident.holder, -resident.size)
 
     @contextmanager
     def at_work(self, source: ArtifactSource) -> Iterator[None]:

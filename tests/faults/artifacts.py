@@ -152,8 +152,9 @@ def taken_back(original: Any) -> Any:
     """Let nobody pull an argument once its call is answered."""
 
     async def lending(self: Any, outgoing: Any) -> Any:
+        await self._lend(outgoing)
         try:
-            return await original(self, outgoing)
+            return await self._call_without_link(outgoing)
         finally:
             self._settle(outgoing)
 

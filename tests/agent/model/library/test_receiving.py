@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -111,7 +112,10 @@ async def endpoint(body: bytes, *, head: str = "") -> AsyncGenerator[LibraryEngi
     """A model behind a server that answers with ``body`` and closes."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
+        asked = await reader.readuntil(b"\r\n\r\n")
+        # All of it: a line that is closed with something unread is reset, with what was answered.
+        length = re.search(rb"(?i)content-length: (\d+)", asked)
+        await reader.readexactly(int(length[1]) if length else 0)
         writer.write(f"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n{head}\r\n".encode())
         writer.write(body)
         with suppress(ConnectionError):

@@ -31,6 +31,11 @@ async def links(mesh: Any, worker: str) -> set[str]:
     return {link["peer"] for link in await mesh.agent(worker).links()} & set(NAMES)
 
 
+async def linked(mesh: Any, of_a: set[str], of_b: set[str]) -> bool:
+    """Whether `a` and `b` have links to these, and to no others."""
+    return (await links(mesh, "a"), await links(mesh, "b")) == (of_a, of_b)
+
+
 async def test_one_informed_peer_ends_the_links_of_the_revoked_one_everywhere(net: TestMesh):
     """The registry does nothing about the owner's word; one peer is brought it by other means."""
     net.up()
@@ -39,17 +44,11 @@ async def test_one_informed_peer_ends_the_links_of_the_revoked_one_everywhere(ne
         await asyncio.to_thread(lambda: net.several(*NAMES, **env))
         mesh = await stack.enter_async_context(net.client())
 
-        async def linked() -> bool:
-            return (await links(mesh, "a"), await links(mesh, "b")) == ({"b", "c"}, {"a", "c"})
-
-        await until(linked, 30, pause=0.2)
+        await until(lambda: linked(mesh, {"b", "c"}, {"a", "c"}), 30, pause=0.2)
         profile = Profile.open(home=net.procs.home)
         await liar.down("a", revocation(profile, "c", 1))
 
-        async def out() -> bool:
-            return (await links(mesh, "a"), await links(mesh, "b")) == ({"b"}, {"a"})
-
-        await until(out, 30, pause=0.2)
+        await until(lambda: linked(mesh, {"b"}, {"a"}), 30, pause=0.2)
         assert await asyncio.to_thread(net.workers["c"].wait, 20) == 4
         assert "c was revoked by the owner" in net.workers["c"].output
 
@@ -62,20 +61,14 @@ async def test_what_a_flood_of_revocations_left_out_comes_with_the_next_pings(ne
         await asyncio.to_thread(lambda: net.several(*NAMES, **env))
         mesh = await stack.enter_async_context(net.client())
 
-        async def linked() -> bool:
-            return (await links(mesh, "a"), await links(mesh, "b")) == ({"b", "c"}, {"a", "c"})
-
-        await until(linked, 30, pause=0.2)
+        await until(lambda: linked(mesh, {"b", "c"}, {"a", "c"}), 30, pause=0.2)
         profile = Profile.open(home=net.procs.home)
         words = [revocation(profile, f"x{n}", n) for n in range(1, 3 * BURST)]
         words.append(revocation(profile, "c", 3 * BURST))
         for word in words:
             await liar.down("a", word)
 
-        async def out() -> bool:
-            return (await links(mesh, "a"), await links(mesh, "b")) == ({"b"}, {"a"})
-
-        await until(out, 60, pause=0.5)
+        await until(lambda: linked(mesh, {"b"}, {"a"}), 60, pause=0.5)
 
 
 async def test_where_nobody_is_informed_links_end_within_membership_ttl(net: TestMesh):
@@ -90,11 +83,7 @@ async def test_where_nobody_is_informed_links_end_within_membership_ttl(net: Tes
         await asyncio.to_thread(net.cli, "registry", "confirm")
         await asyncio.to_thread(lambda: net.several(*NAMES, **env))
         async with net.client() as mesh:  # gone before the revocation, of which it would hear
-
-            async def linked() -> bool:
-                return (await links(mesh, "a"), await links(mesh, "b")) == ({"b", "c"}, {"a", "c"})
-
-            await until(linked, 30, pause=0.2)
+            await until(lambda: linked(mesh, {"b", "c"}, {"a", "c"}), 30, pause=0.2)
         liar.rewrite = withhold
         liar.kept.add("c")
         await asyncio.to_thread(net.cli, "revoke", "c")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
 from chatixia.core.ports import ArtifactFeed, CallAnswer, Stream
 
@@ -15,7 +15,7 @@ class DescribedStream:
     ) -> None:
         self._call, self._otherwise = call, otherwise
         self._other: Stream | None = None
-        self._items: AsyncIterator[bytes] | None = None
+        self._items: AsyncGenerator[bytes, None] | None = None
         self.via, self._arrived = "", 0
 
     @property
@@ -39,7 +39,7 @@ class DescribedStream:
             self._items = self._read()
         return self._items
 
-    async def _read(self) -> AsyncIterator[bytes]:
+    async def _read(self) -> AsyncGenerator[bytes, None]:
         answer = await self._call()
         if answer is not None:
             self.via, self._arrived = answer.via, 1
@@ -55,4 +55,4 @@ class DescribedStream:
         if self._other is not None:
             await self._other.aclose()
         if self._items is not None:
-            await self._items.aclose()  # type: ignore[attr-defined]
+            await self._items.aclose()

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from typing import Final, Protocol
+from collections.abc import Callable, Mapping, MutableMapping
+from typing import Any, Final, Protocol
 from urllib.parse import parse_qs
 
 from chatixia.core.ports import Principal
@@ -136,7 +136,7 @@ def has_token(scope: Scope) -> bool:
 def _as_refusal(send: Send) -> Send:
     """An answer of HTTP in place of the upgrade."""
 
-    async def sent(message: dict[str, object]) -> None:
+    async def sent(message: MutableMapping[str, Any]) -> None:
         await send({**message, "type": f"websocket.{message['type']}"})
 
-    return sent  # type: ignore[return-value]
+    return sent

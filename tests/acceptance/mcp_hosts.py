@@ -14,20 +14,10 @@ from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
 from tests.acceptance.harness import TestMesh
+from tests.gateway.mcp.gate import HELLO
 from tests.lab.procs import CHATIXIA, Process
 
-ERAS = ("legacy", "auto")
 HEADERS = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
-HELLO: dict[str, Any] = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "initialize",
-    "params": {
-        "protocolVersion": "2025-11-25",
-        "capabilities": {},
-        "clientInfo": {"name": "test", "version": "1"},
-    },
-}
 
 
 class Changes:

@@ -22,7 +22,6 @@ from mcp import Client
 
 from tests.acceptance.harness import TestMesh
 from tests.acceptance.mcp_hosts import (
-    ERAS,
     Changes,
     HttpGate,
     by_http,
@@ -30,6 +29,7 @@ from tests.acceptance.mcp_hosts import (
     names,
     post,
 )
+from tests.gateway.mcp.gate import ERAS
 from tests.lab.procs import CHATIXIA
 from tests.until import SECONDS, until
 

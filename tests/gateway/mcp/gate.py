@@ -18,6 +18,16 @@ from tests.agent.loopback import Net
 from tests.agent.served import Served
 
 ERAS = ("legacy", "auto")
+HELLO: dict[str, Any] = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": {"name": "test", "version": "1"},
+    },
+}
 
 
 class Gate:

@@ -15,19 +15,9 @@ from mcp.client.streamable_http import streamable_http_client
 
 from chatixia.gateway.mcp import http as gateway_http
 from chatixia.gateway.mcp.http import application
-from tests.gateway.mcp.gate import ERAS, Gate, gate, text_of
+from tests.gateway.mcp.gate import ERAS, HELLO, Gate, gate, text_of
 from tests.until import until
 
-HELLO: dict[str, Any] = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "initialize",
-    "params": {
-        "protocolVersion": "2025-11-25",
-        "capabilities": {},
-        "clientInfo": {"name": "test", "version": "1"},
-    },
-}
 TOKENS = {"desk": "d" * 40, "other": "o" * 40}
 
 

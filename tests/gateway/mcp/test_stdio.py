@@ -11,18 +11,7 @@ import pytest
 from chatixia.errors import TooLarge
 from chatixia.gateway.mcp import stdio
 from chatixia.gateway.mcp.stdio import LineSplitter, connection, standard_streams
-from tests.gateway.mcp.gate import gate
-
-HELLO = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "initialize",
-    "params": {
-        "protocolVersion": "2025-11-25",
-        "capabilities": {},
-        "clientInfo": {"name": "test", "version": "1"},
-    },
-}
+from tests.gateway.mcp.gate import HELLO, gate
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])

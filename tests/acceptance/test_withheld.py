@@ -80,8 +80,11 @@ async def test_where_nobody_is_informed_links_end_within_membership_ttl(net: Tes
             "CHATIXIA_LINKS_KEEP": "all",
             "CHATIXIA_MEMBERSHIP_TTL": "60",
         }
+        # The revoked one keeps its links: who ends them is not left to chance.
+        for_long = {**env, "CHATIXIA_MEMBERSHIP_TTL": "86400"}
         await asyncio.to_thread(net.cli, "registry", "confirm")
-        await asyncio.to_thread(lambda: net.several(*NAMES, **env))
+        await asyncio.to_thread(lambda: net.worker("c", **for_long))
+        await asyncio.to_thread(lambda: net.several("a", "b", **env))
         async with net.client() as mesh:  # gone before the revocation, of which it would hear
             await until(lambda: linked(mesh, {"b", "c"}, {"a", "c"}), 30, pause=0.2)
         liar.rewrite = withhold

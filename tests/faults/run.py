@@ -1,17 +1,17 @@
 """`make faults`: break one promise at a time and demand that its tests go red.
 
-ONLY=name,name runs a part; JOBS=n faults at once (3). First every named test is run without a
-fault; a fault with a test that is not green then counts as not seen. Each other fault must turn
-each of its tests red, must have been applied in some process, and every place it patches must
-exist. Exit 1 otherwise; the closing line counts.
+ONLY=name,name runs a part; JOBS=n faults at once (4: the tests of whole processes mostly wait).
+First every named test is run without a fault; a fault with a test that is not green then counts as
+not seen. Each other fault must turn each of its tests red, must have been applied in some process,
+and every place it patches must exist. Exit 1 otherwise; the closing line counts. How long each took
+stands in build/faults.json.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
-import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,46 +23,13 @@ ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tests.faults.faults import FAULTS, Fault  # noqa: E402
+from tests.faults.pytest_process import run_green, run_with_fault  # noqa: E402
 
 PASSED, FAILED = 0, 1  # pytest's exit codes; any other means that nothing was shown
 TIMEOUT = 240
 GREEN = 1800  # the whole table without a fault
-JOBS = os.environ.get("JOBS", "3")
-
-
-def pytest(nodes: tuple[str, ...], fault: str = "", log: str = "") -> tuple[int, str]:
-    """Run tests with or without a fault; gives pytest's exit code and its output."""
-    env = {**os.environ, "CHATIXIA_FAULT": fault, "CHATIXIA_FAULT_LOG": log}
-    env["PYTHONPATH"] = os.pathsep.join(
-        filter(None, [str(HERE / "inject"), os.environ.get("PYTHONPATH")])
-    )
-    command = [sys.executable, "-m", "pytest", "-q", "--tb=line", "-p", "no:cacheprovider"]
-    if fault:
-        # Packets that one fault lets out must not turn the test of another red.
-        env.pop("CHATIXIA_CUT_OFF", None)
-        command += ["-rA", "--timeout=90", "--timeout-method=signal"]
-    else:
-        command += ["-n", JOBS, "--dist", "loadgroup"]
-    run = subprocess.Popen(
-        [*command, *nodes],
-        cwd=ROOT,
-        env=env,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    bound = TIMEOUT * len(nodes) if fault else GREEN
-    try:
-        output, _ = run.communicate(timeout=bound)
-    except subprocess.TimeoutExpired:
-        run.send_signal(signal.SIGINT)  # so that it still ends the processes that it started
-        try:
-            run.communicate(timeout=20)
-        except subprocess.TimeoutExpired:
-            run.kill()
-            run.communicate()
-        return -1, f"hung for {bound} s"
-    return run.returncode, output
+JOBS = int(os.environ.get("JOBS", "4"))
+SECONDS = ROOT / "build/faults.json"
 
 
 def went_red(node: str, output: str) -> bool:
@@ -91,7 +58,9 @@ def complaints(fault: Fault) -> list[str]:
         log = Path(folder) / "log"
         log.touch()
         for nodes in groups(fault.red):
-            wrong += unmoved(nodes, *pytest(nodes, fault.name, str(log)))
+            wrong += unmoved(
+                nodes, *run_with_fault(nodes, fault.name, str(log), TIMEOUT * len(nodes))
+            )
         lines = log.read_text().splitlines()
     wrong += sorted({line.rpartition(" pid")[0] for line in lines if line.startswith("missing")})
     applied = {line.split()[1] for line in lines if line.startswith("applied")}
@@ -109,18 +78,22 @@ def main() -> int:
     nodes = tuple(dict.fromkeys(node for fault in chosen for node in fault.red))
     print(f"{len(nodes)} tests without a fault ...", flush=True)
     start, bad = time.monotonic(), 0
-    code, output = pytest(nodes)
+    code, output = run_green(nodes, JOBS, GREEN)
+    print(f"  {time.monotonic() - start:.0f} s", flush=True)
+    seconds: dict[str, float] = {}
     not_green = {node for node in nodes if went_red(node, output)}
     if code not in (PASSED, FAILED) or (code == FAILED and not not_green):
         print(output[-3000:], "\nfaults: these must be green before a fault can turn them red")
         return 1
 
     def look(fault: Fault) -> list[str]:
-        return [f"not green before: {node}" for node in fault.red if node in not_green] or (
-            complaints(fault)
-        )
+        began = time.monotonic()
+        wrong = [f"not green before: {node}" for node in fault.red if node in not_green]
+        wrong = wrong or complaints(fault)
+        seconds[fault.name] = round(time.monotonic() - began, 1)
+        return wrong
 
-    with ThreadPoolExecutor(int(JOBS)) as pool:
+    with ThreadPoolExecutor(JOBS) as pool:
         try:
             for fault, wrong in zip(chosen, pool.map(look, chosen), strict=True):
                 print(
@@ -133,6 +106,8 @@ def main() -> int:
         except KeyboardInterrupt:
             pool.shutdown(wait=False, cancel_futures=True)  # else the rest would still be run
             raise SystemExit(130) from None
+    SECONDS.parent.mkdir(exist_ok=True)
+    SECONDS.write_text(json.dumps(dict(sorted(seconds.items(), key=lambda each: -each[1]))))
     print(f"{len(chosen) - bad} passed, {bad} failed   ({time.monotonic() - start:.0f} s)")
     return 1 if bad else 0
 

@@ -134,7 +134,27 @@ def whole_names(original: Any) -> Any:
     return lambda skill, agent: original(skill, agent or "any")
 
 
+def no_prompt(original: Any) -> Any:
+    """Know of no skill that is a prompt."""
+    return property(lambda self: {})
+
+
 FAULTS: list[Fault] = [
+    Fault(
+        "mcp-no-prompts",
+        "a skill that is a prompt is one for a host, with its arguments",
+        {f"{GATE}.catalog:MeshCatalog.prompts": no_prompt},
+        (
+            f"{AT}/test_prompts.py::test_a_skill_is_a_prompt_with_arguments",
+            f"{INTEROP}/test_mcp_conformance.py::test_the_suite_passes_but_for_what_is_said",
+        ),
+    ),
+    Fault(
+        "mcp-untyped-prompt",
+        "a prompt that takes what nobody can type is refused where it is made",
+        {"chatixia.agent.skill:check": nothing},
+        ("tests/agent/test_skill_kinds.py::test_what_nobody_can_type_is_refused",),
+    ),
     Fault(
         "mcp-no-bare-name",
         "of one agent that a host was given, skills have their own names",

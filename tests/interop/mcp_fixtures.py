@@ -89,6 +89,35 @@ async def test_tool_with_progress(ctx: Ctx) -> str:
     return "done"
 
 
+@agent.skill(as_prompt=True)
+async def test_simple_prompt() -> str:
+    """Give a message."""
+    note("test_simple_prompt")
+    return "This is a simple prompt for testing."
+
+
+@agent.skill(as_prompt=True)
+async def test_prompt_with_arguments(arg1: str, arg2: str) -> str:
+    """Give a message with two arguments in it."""
+    note("test_prompt_with_arguments")
+    return f"Prompt with arguments: arg1='{arg1}', arg2='{arg2}'"
+
+
+@agent.skill(as_prompt=True)
+async def test_prompt_with_embedded_resource(resourceUri: str) -> list[Any]:  # noqa: N803 - the suite's
+    """Give a file and a message."""
+    note("test_prompt_with_embedded_resource")
+    file = Artifact.of(f"Embedded {resourceUri}".encode(), name="a.txt", media_type="text/plain")
+    return [file, "Please process the embedded resource above."]
+
+
+@agent.skill(as_prompt=True)
+async def test_prompt_with_image() -> list[Any]:
+    """Give an image and a message."""
+    note("test_prompt_with_image")
+    return [Artifact.of(PNG, name="a.png"), "Please analyze the image above."]
+
+
 async def shaped(**arguments: Any) -> str:
     """Take arguments of a schema with definitions."""
     note("json_schema_2020_12_tool")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, TypedDict, TypeVar, Unpack, overload
 
 import msgspec
 
@@ -13,6 +13,7 @@ from chatixia.wire.peer import MAX_SKILL_BYTES, SkillInfo
 
 from .model.words import EFFECTS, Effect
 from .skill_fields import MAX_RUN_S
+from .skill_kinds import check
 
 if TYPE_CHECKING:
     from .signature import Signature
@@ -27,7 +28,8 @@ class Skill(msgspec.Struct, frozen=True, eq=False):
 
     ``idempotent``: may run twice. ``parameters``: a JSON Schema that stands instead of the
     signature's (from ``skill.json``), ``returns`` the same for the result. ``effect``: what it can
-    change where a model runs it. ``by_model``: the agent's model answers it.
+    change where a model runs it. ``by_model``: the agent's model answers it. ``as_prompt``: hosts
+    of MCP show it as a prompt.
     """
 
     name: str
@@ -39,6 +41,17 @@ class Skill(msgspec.Struct, frozen=True, eq=False):
     effect: Effect = "write"
     returns: Mapping[str, Any] | None = None
     by_model: bool = False
+    as_prompt: bool = False
+
+
+class SkillOptions(TypedDict, total=False):
+    """What ``@agent.skill`` may say beside the name."""
+
+    description: str
+    timeout: float | None
+    idempotent: bool
+    effect: Effect
+    as_prompt: bool
 
 
 class Skills(dict[str, Skill]):
@@ -68,35 +81,18 @@ class Skills(dict[str, Skill]):
 
     @overload
     def mark(
-        self,
-        fn: None = None,
-        /,
-        *,
-        name: str = "",
-        description: str = "",
-        timeout: float | None = None,
-        idempotent: bool = False,
-        effect: Effect = "write",
+        self, fn: None = None, /, *, name: str = "", **options: Unpack[SkillOptions]
     ) -> Callable[[F], F]: ...
 
     def mark(
-        self,
-        fn: F | None = None,
-        /,
-        *,
-        name: str = "",
-        description: str = "",
-        timeout: float | None = None,
-        idempotent: bool = False,
-        effect: Effect = "write",
+        self, fn: F | None = None, /, *, name: str = "", **options: Unpack[SkillOptions]
     ) -> F | Callable[[F], F]:
         """``@agent.skill``, bare or with options; the function stays the function."""
 
         def take(fn: F) -> F:
             if not callable(fn):
                 raise ConfigError("@agent.skill decorates a function.")
-            called = name or getattr(fn, "__name__", "")
-            self.add(Skill(called, fn, description, timeout, idempotent, None, effect))
+            self.add(Skill(name or getattr(fn, "__name__", ""), fn, **options))
             return fn
 
         return take if fn is None else take(fn)
@@ -112,14 +108,17 @@ def described(skill: Skill, signature: Signature) -> SkillInfo:
     if takes is None:
         takes = schema.parameters(signature, skill.name, doc.params)
     gives = schema.returns(signature) if skill.returns is None else skill.returns
-    return SkillInfo(
+    info = SkillInfo(
         name=skill.name,
         description=(skill.description or doc.text)[: docstring.MAX_DESCRIPTION],
         parameters=msgspec.Raw(msgspec.json.encode(takes)),
         returns=msgspec.Raw(msgspec.json.encode(gives)),
         streams=signature.streams,
         idempotent=skill.idempotent,
+        as_prompt=skill.as_prompt,
     )
+    check(info)
+    return info
 
 
 def check_size(infos: Sequence[SkillInfo]) -> None:

@@ -9,10 +9,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, TypeVar, Unpack, overload
 
-from chatixia.agent.model.words import Effect
-from chatixia.agent.skill import Skill, Skills
+from chatixia.agent.skill import Skill, SkillOptions, Skills
 from chatixia.errors import (
     ConfigError,
     MeshError,
@@ -119,44 +118,22 @@ class Agent:
 
     @overload
     def skill(
-        self,
-        fn: None = None,
-        /,
-        *,
-        name: str = "",
-        description: str = "",
-        timeout: float | None = None,
-        idempotent: bool = False,
-        effect: Effect = "write",
+        self, fn: None = None, /, *, name: str = "", **options: Unpack[SkillOptions]
     ) -> Callable[[F], F]: ...
 
     def skill(
-        self,
-        fn: F | None = None,
-        /,
-        *,
-        name: str = "",
-        description: str = "",
-        timeout: float | None = None,
-        idempotent: bool = False,
-        effect: Effect = "write",
+        self, fn: F | None = None, /, *, name: str = "", **options: Unpack[SkillOptions]
     ) -> F | Callable[[F], F]:
         """Make a function a skill, bare or with options; the function stays the function.
 
         ``timeout``: seconds it may run. ``idempotent``: it may run twice. ``effect``: what it can
         change: ``read`` lets the agent's model run it for anybody, ``write`` only for `callers`.
-        Raises ConfigError.
+        ``as_prompt``: hosts of MCP show it to people as a prompt. ``name``, ``description``: in
+        the place of the function's own. Raises ConfigError.
         """
 
         def take(fn: F) -> F:
-            mark = self.skills.mark(
-                name=name,
-                description=description,
-                timeout=timeout,
-                idempotent=idempotent,
-                effect=effect,
-            )
-            mark(fn)
+            self.skills.mark(name=name, **options)(fn)
             self._offer()
             return fn
 

@@ -176,7 +176,8 @@ class PromptPreview(msgspec.Struct, omit_defaults=True):
 
 
 class SkillInfo(msgspec.Struct, omit_defaults=True):
-    """A skill as others see it. ``parameters`` and ``returns`` are JSON Schema 2020-12."""
+    """A skill as others see it. ``parameters`` and ``returns`` are JSON Schema 2020-12.
+    ``as_prompt``: hosts of MCP show it to people as a prompt, and not to models as a tool."""
 
     name: Short
     description: Line = ""
@@ -184,6 +185,7 @@ class SkillInfo(msgspec.Struct, omit_defaults=True):
     returns: msgspec.Raw = msgspec.field(default_factory=empty)
     streams: bool = False
     idempotent: bool = False
+    as_prompt: bool = False
 
 
 class SkillQuery(msgspec.Struct, omit_defaults=True):

@@ -62,6 +62,12 @@ class ToolCalls:
             chosen, args = self._named(arguments), arguments.get("arguments", {})
         else:
             chosen, args = self._skill(name), arguments
+        return await self.run(caller, chosen, args, report)
+
+    async def run(
+        self, caller: str, chosen: OfferedSkill, args: dict[str, Any], report: Report
+    ) -> Any:
+        """What a skill answers to arguments that fit. Raises BadArguments, and what it raised."""
         parameters = dict(chosen.parameters)
         schema.check(chosen.info.name, parameters, args)
         fill(parameters, args, caller, self._store)

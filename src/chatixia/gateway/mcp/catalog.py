@@ -53,7 +53,7 @@ class SkillFilter(msgspec.Struct, frozen=True):
 
 
 class OfferedSkill(msgspec.Struct, frozen=True):
-    """A skill under the name that hosts call it by. ``parameters``: a JSON Schema of an object."""
+    """A skill under the name that hosts know it by. ``parameters``: a JSON Schema of an object."""
 
     name: str
     agent: str
@@ -70,6 +70,7 @@ class MeshCatalog:
         self._mesh, self._choice, self._on_change = mesh, choice, on_change
         self._records: dict[str, AgentRecord] = {}
         self._skills: dict[str, OfferedSkill] = {}
+        self._prompts: dict[str, OfferedSkill] = {}
         self._dirty: set[str] = {""}
         self._news = asyncio.Event()
         self._first = asyncio.Event()
@@ -81,14 +82,23 @@ class MeshCatalog:
 
     @property
     def skills(self) -> Mapping[str, OfferedSkill]:
-        """The chosen skills by the names of tools, in their order."""
+        """The chosen skills that are tools, by the names of these, in their order."""
         return self._skills
+
+    @property
+    def prompts(self) -> Mapping[str, OfferedSkill]:
+        """The chosen skills that are prompts, by the names of these."""
+        return self._prompts
 
     @property
     def offered(self) -> list[AgentRecord]:
         """The agents with the chosen skills alone."""
         return [
-            msgspec.structs.replace(one, skills=self.skills_of(one), capabilities=Capabilities())
+            msgspec.structs.replace(
+                one,
+                skills=[info for info in self.skills_of(one) if not info.as_prompt],
+                capabilities=Capabilities(),
+            )
             for one in self._records.values()
         ]
 
@@ -152,10 +162,12 @@ class MeshCatalog:
         ]
         if not changed:
             return
-        offered = (
+        offered = [
             self._offered(one, info) for one in chosen.values() for info in self.skills_of(one)
-        )
-        self._skills = {one.name: one for one in sorted(offered, key=lambda one: one.name)}
+        ]
+        offered.sort(key=lambda one: one.name)
+        self._skills = {one.name: one for one in offered if not one.info.as_prompt}
+        self._prompts = {one.name: one for one in offered if one.info.as_prompt}
         self._on_change(changed)
 
     def _is_chosen(self, record: AgentRecord) -> bool:
@@ -167,7 +179,11 @@ class MeshCatalog:
         )
 
     def _offered(self, record: AgentRecord, info: SkillInfo) -> OfferedSkill:
-        name = tool_name(info.name, "" if self._choice.agent else record.agent_id)
+        agent = "" if self._choice.agent else record.agent_id
+        if info.as_prompt:  # people read it; an agent's own prompt, its id, has no slash
+            name = f"{agent}/{info.name}" if agent else info.name
+        else:
+            name = tool_name(info.name, agent)
         return OfferedSkill(name, record.agent_id, info, object_schema(info))
 
     def skills_of(self, record: AgentRecord) -> list[SkillInfo]:

@@ -95,6 +95,7 @@ class ResourceList:
                     "returns": info.returns,
                     "streams": info.streams,
                     "idempotent": info.idempotent,
+                    "as_prompt": info.as_prompt,
                 }
                 for info in self._catalog.skills_of(record)
             ],

@@ -15,14 +15,14 @@ from mcp.shared.exceptions import MCPError
 
 from chatixia.client.call_context import CallContext
 from chatixia.client.mesh import Mesh
-from chatixia.errors import Internal, MeshError, NotFound
+from chatixia.errors import BadArguments, Internal, MeshError, NotFound
 from chatixia.world import REAL, World
 
 from .callers import MeshCallers
 from .calls import CALL_S, ToolCalls
 from .catalog import MeshCatalog, SkillFilter
 from .listeners import ChangeListeners
-from .prompts import MESSAGE, PromptList
+from .prompts import PromptList
 from .resource_store import ResourceStore
 from .resources import ResourceList
 from .tools import ToolList
@@ -72,7 +72,7 @@ class McpGateway:
         self._tools = ToolList(self.catalog, is_whole=choice.all)
         self._calls = ToolCalls(self.catalog, self._callers, store, timeout)
         self._resources = ResourceList(self.catalog, store)
-        self._prompts = PromptList(self.catalog)
+        self._prompts = PromptList(self.catalog, self._callers, self._calls, store)
         self.server = self._create(version)
 
     def _create(self, version: str) -> GatewayServer:
@@ -153,9 +153,8 @@ class McpGateway:
         self, ctx: Any, params: types.GetPromptRequestParams
     ) -> types.GetPromptResult:
         await self.catalog.ready(READY_S)
-        mesh = self._callers.mesh(self._callers.name_of(ctx))
-        message = (params.arguments or {}).get(MESSAGE, "")
-        return await _plain(self._prompts.get(mesh, params.name, message))
+        caller, report = self._callers.name_of(ctx), ctx.session.report_progress
+        return await _plain(self._prompts.get(caller, params.name, params.arguments or {}, report))
 
     async def _cursor(self, params: types.PaginatedRequestParams | None) -> str:
         await self.catalog.ready(READY_S)
@@ -176,5 +175,6 @@ async def _plain(work: Awaitable[T]) -> T:
 
 
 def _refused(error: MeshError) -> MCPError:
-    code = types.INVALID_PARAMS if isinstance(error, NotFound) else types.INTERNAL_ERROR
+    is_wrong = isinstance(error, NotFound | BadArguments)
+    code = types.INVALID_PARAMS if is_wrong else types.INTERNAL_ERROR
     return MCPError(code, f"{error.code}: {error.message}")

@@ -162,8 +162,9 @@ export async function main(): Promise<void> {
 def test_tsc_is_told_the_same(folder: Path):
     package = folder / "node_modules" / "chatixia-mesh"
     package.mkdir(parents=True)
-    (package / "package.json").write_text('{"name":"chatixia-mesh","types":"index.d.ts"}')
-    (package / "index.d.ts").write_text(CLIENT.replace(' = ""', ""))
+    exports = '{"name":"chatixia-mesh","exports":{"./artifacts":{"types":"./artifact.d.ts"}}}'
+    (package / "package.json").write_text(exports)
+    (package / "artifact.d.ts").write_text(CLIENT.replace(' = ""', ""))
     (folder / "use.ts").write_text(USE)
     command = [node(), str(checker("typescript") / "bin" / "tsc"), "--noEmit", "--strict"]
     options = ["--target", "es2022", "--module", "nodenext", "--skipLibCheck", "false"]

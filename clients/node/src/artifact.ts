@@ -2,15 +2,11 @@
 import { randomUUID } from "node:crypto";
 import { copyFile, link, readFile, realpath, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
+import type { Calls } from "./calls.js";
+import { type Lendable, place } from "./json.js";
 import type { WireFile } from "./wire.js";
 
-/** How one that came is brought, and let go. */
-export interface Courier {
-  fetch(ref: string): Promise<string>;
-  release(ref: string): void;
-}
-
-let gathered: Artifact[] | undefined;
+const FETCH_S = 3600;
 
 /** A file to send, or one that came. `name` is a label and no path; `size` and `sha256` are known of one that came. */
 export class Artifact {
@@ -43,9 +39,9 @@ export class Artifact {
   }
 
   toJSON(): unknown {
-    if (!gathered) throw new TypeError("an Artifact cannot be written as JSON; it travels in a call");
-    if (!gathered.includes(this)) gathered.push(this);
-    return { $artifact: gathered.indexOf(this) };
+    const placed = place(this);
+    if (!placed) throw new TypeError("an Artifact cannot be written as JSON; it travels in a call");
+    return placed;
   }
 
   /** @internal Put it into a folder: a hard link where it is a file, else a copy. */
@@ -61,33 +57,36 @@ export class Artifact {
   }
 }
 
-/** JSON text, and the artifacts that it names. Throws TypeError for what is not JSON. */
-export function encode(value: unknown): [text: string, artifacts: Artifact[]] {
-  const found: Artifact[] = (gathered = []);
-  try {
-    const text = JSON.stringify(value) ?? "null";
-    const isUnicode = !text.includes("\\ud") || !/(?<!\\)(\\\\)*\\ud[89a-f]/.test(text);
-    if (isUnicode) return [text, found];
-    throw new TypeError("half a surrogate pair is no Unicode");
-  } finally {
-    gathered = undefined;
-  }
+/** What lies in the folder, and how it is removed again. */
+export interface Lent {
+  files: WireFile[];
+  remove(): void;
 }
 
-/** `value` with the artifacts in it that came beside. */
-export function decode(value: unknown, files: WireFile[] | undefined, courier: Courier): unknown {
-  if (!files?.length) return value;
+/** Put artifacts into a folder. */
+export async function lend(artifacts: Lendable[], folder: string): Promise<Lent> {
+  const files = await Promise.all(artifacts.map((one) => one.lend(folder)));
+  const remove = (): void => {
+    for (const { path = "" } of files) void rm(path, { force: true }).catch(() => undefined);
+  };
+  return { files, remove };
+}
+
+async function fetch(calls: Calls, ref: string): Promise<string> {
+  const command = { type: "fetch", payload: { ref, timeout: FETCH_S } };
+  const { value } = await calls.sidecar.ask(command, FETCH_S);
+  return (value as { path: string }).path;
+}
+
+/** `value` with the artifacts in it that came beside; `calls` brings them, and lets them go. */
+export function decode(value: unknown, files: WireFile[], calls: Calls): unknown {
   const arrived = files.map(({ ref = "", name, media_type, size, sha256, data }) => {
-    const source = data ? Buffer.from(data, "base64") : () => courier.fetch(ref);
-    return new Artifact(source, name, media_type, size, sha256, () => courier.release(ref));
+    const source = data ? Buffer.from(data, "base64") : () => fetch(calls, ref);
+    const release = (): void => calls.sidecar.tell({ type: "release", payload: { ref } });
+    return new Artifact(source, name, media_type, size, sha256, release);
   });
   return JSON.parse(JSON.stringify(value), (_key, one) => {
     const stands = one && typeof one === "object" && Object.keys(one).length === 1;
     return (stands && arrived[one.$artifact]) || one;
   });
-}
-
-/** Remove what was lent. */
-export function remove(files: WireFile[]): void {
-  for (const file of files) void rm(file.path ?? "", { force: true }).catch(() => undefined);
 }

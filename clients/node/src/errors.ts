@@ -50,48 +50,13 @@ export interface Errors {
   ConfigError: ErrorClass<"bad_config">;
 }
 
-/** A row: class, sentence; where not as usual: code, base, whether to retry or unknown. */
-export const errors = table<Errors>(`Internal|Something broke inside the mesh.
-Unreachable|The agent cannot be reached.|||retry
-PeerRestarted|The agent restarted while it held the call.||Unreachable|unknown
-RegistryUnreachable|The registry cannot be reached.||Unreachable|retry
-DeadlineExceeded|The deadline passed before an answer came.|||unknown
-UnknownAgent|No agent of that name is in the mesh.
-UnknownSkill|The agent has no such skill.
-BadArguments|The arguments do not fit the skill's schema.
-TooLarge|The message is larger than its bound.
-SkillFailed|The skill failed.
-Rejected|The work was refused before it started.
-HopLimit|The call passed through too many agents.||Rejected
-Denied|This is not allowed.
-Unauthorized|A valid credential is needed.||Denied
-NameTaken|The name is taken by another key.||Denied
-Revoked|The owner has revoked this member.||Denied
-BadChain|The membership does not lead to the mesh's owner.||Denied
-BadSignature|The signature is not valid.||Denied
-BadInvitation|The invitation is unknown, used or expired.||Denied
-WrongMesh|This belongs to another mesh.||Denied
-MembershipExpired|The membership has expired.||Denied
-Overloaded|Too much at once; try again later.|busy||retry
-BudgetExceeded|The budget for the model is spent.
-DiskFull|The registry's disk is nearly full; new work is refused.|||retry
-Unavailable|The service is not ready.|||retry
-OutcomeUnknown|It is not known whether this was done; retry with the same key only.||Unavailable|retryunknown
-Cancelled|The work was canceled.|canceled
-Expired|The task's deadline passed before it was done.
-AttemptsExhausted|The task was tried as often as it may be.
-StaleFence|The lease on this task is not held any more.
-Conflict|This conflicts with what is already there.
-AuditBroken|The audit log does not hold. Keep a copy of the registry's folder, and find out who can write there.
-NotFound|There is no such thing.
-BadRequest|The request is malformed.
-Unprocessable|A value in the request is not allowed.|invalid|BadRequest
-UnknownType|This message type is not known here.||BadRequest
-CursorExpired|The cursor is too old; start the list again.
-Replaced|Another process logged in under this name.
-AlreadyRunning|It is already running.
-UpgradeNeeded|The versions do not fit; upgrade the older side.
-AlreadyDone|This was already done; its answer is not kept any more.
-ModelFailed|The model did not answer.
-MissingExtra|An optional part is not installed.
-ConfigError|A setting cannot be used.|bad_config`);
+/**
+ * A base, and what is below it: with its code where that is not as usual, + where it may be tried
+ * again, ? for an unknown outcome.
+ */
+export const errors = table<Errors>(`MeshError Internal Unreachable+ DeadlineExceeded? UnknownAgent UnknownSkill BadArguments TooLarge SkillFailed Rejected Denied Overloaded=busy+ BudgetExceeded DiskFull+ Unavailable+ Cancelled=canceled Expired AttemptsExhausted StaleFence Conflict AuditBroken NotFound BadRequest CursorExpired Replaced AlreadyRunning UpgradeNeeded AlreadyDone ModelFailed MissingExtra ConfigError=bad_config
+Unreachable PeerRestarted? RegistryUnreachable+
+Rejected HopLimit
+Denied Unauthorized NameTaken Revoked BadChain BadSignature BadInvitation WrongMesh MembershipExpired
+Unavailable OutcomeUnknown+?
+BadRequest Unprocessable=invalid UnknownType`);

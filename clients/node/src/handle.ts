@@ -1,10 +1,7 @@
 /** One agent, whose skills are called by name. */
 import type { Calls } from "./calls.js";
-import { type CallOptions, common, type QuestionOptions, type Reply } from "./options.js";
-import { type Stream, stream } from "./stream.js";
-
-const ASK_S = 600;
-const SKILLS_S = 30;
+import { type CallOptions, payloadOf, type QuestionOptions, type Reply } from "./options.js";
+import { stream, type Stream } from "./stream.js";
 
 /** The skills of an agent as functions of one object: what they take and give. */
 export type Skills<S> = { [K in keyof S]: (args: never) => unknown };
@@ -30,8 +27,14 @@ export class AgentHandle<S extends Skills<S> = Anything> {
     this.#options = options;
   }
 
-  #payload(skill: string, args: unknown, options: CallOptions) {
-    return { target: this.name, skill, args: args ?? {}, ...common(options) };
+  #with<O extends CallOptions>(options: O | undefined): O {
+    return { ...(this.#options as O), ...options };
+  }
+
+  /** What a command needs that asks for a skill. */
+  #asked(skill: string, args: unknown, options?: CallOptions) {
+    const all = this.#with(options);
+    return [payloadOf({ target: this.name, skill, args: args ?? {} }, all), all] as const;
   }
 
   /** The value of a skill. */
@@ -49,8 +52,7 @@ export class AgentHandle<S extends Skills<S> = Anything> {
     args?: Args<S[K]>,
     options?: CallOptions,
   ): Promise<Reply<Value<S[K]>>> {
-    const all = { ...this.#options, ...options };
-    const reply = this.#calls.call("call", this.#payload(skill, args, all), all);
+    const reply = this.#calls.call("call", ...this.#asked(skill, args, options));
     return reply as Promise<Reply<Value<S[K]>>>;
   }
 
@@ -60,32 +62,21 @@ export class AgentHandle<S extends Skills<S> = Anything> {
     args?: Args<S[K]>,
     options?: CallOptions,
   ): Stream<Item<S[K]>, void> {
-    const all = { ...this.#options, ...options };
-    return stream(this.#calls, "stream", this.#payload(skill, args, all), all, () => undefined);
-  }
-
-  #question(message: string, options: QuestionOptions, streams: boolean) {
-    const all = { timeout: ASK_S, ...this.#options, ...options };
-    const { session: session_id, returns } = all;
-    const prompt = { message, session_id, returns, stream: streams };
-    return { payload: { target: this.name, prompt, ...common(all) }, all };
+    return stream(this.#calls, "stream", ...this.#asked(skill, args, options));
   }
 
   /** Free text to the agent's model or prompt handler; its whole answer. */
-  async ask(text: string, options: QuestionOptions = {}): Promise<string> {
-    const { payload, all } = this.#question(text, options, false);
-    return String((await this.#calls.call("ask", payload, all)).value);
+  async ask(text: string, options?: QuestionOptions): Promise<string> {
+    return (await import("./ask.js")).ask(this.#calls, this.name, text, this.#with(options));
   }
 
   /** The same, piece by piece; `onEvent` hears what the agent does meanwhile. */
-  pieces(text: string, options: QuestionOptions = {}): Stream<string, void> {
-    const { payload, all } = this.#question(text, options, true);
-    return stream(this.#calls, "ask", payload, all, () => undefined);
+  async *pieces(text: string, options?: QuestionOptions): Stream<string, void> {
+    yield* (await import("./ask.js")).pieces(this.#calls, this.name, text, this.#with(options));
   }
 
   /** What the agent offers, with schemas; one skill, or all. */
-  async skills(skill = ""): Promise<unknown> {
-    const payload = { target: this.name, skill };
-    return (await this.#calls.command("skills", payload, SKILLS_S)).value;
+  async skills(skill?: string): Promise<unknown> {
+    return (await import("./ask.js")).skills(this.#calls, this.name, skill);
   }
 }

@@ -1,11 +1,9 @@
 /** One connection to the sidecar: bytes to lines, and lines to bytes, all of one turn in one write. */
-import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import { lstat, readFile } from "node:fs/promises";
+import { once } from "node:events";
+import { lstat } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
-import { errors } from "./errors.js";
 import { type Event, MAX_LINE } from "./wire.js";
 
-const PROOF_MS = 5_000;
 /** How long what was written last has to leave. */
 const CLOSE_MS = 1_000;
 /** Hears an event, and how many bytes its line has. */
@@ -13,7 +11,7 @@ export type Hear = (event: Event, bytes: number) => void;
 
 /** A connection. `ended`: resolved when it is over. */
 export interface Line {
-  readonly ended: Promise<void>;
+  readonly ended: Promise<unknown>;
   send(text: string): void;
   close(): void;
 }
@@ -28,7 +26,8 @@ function read(socket: Socket, hear: Hear): void {
       let line = chunk.subarray(from, at);
       if (size) {
         line = Buffer.concat([...parts, line]);
-        [parts, size] = [[], 0];
+        parts = [];
+        size = 0;
       }
       let event: Event | undefined;
       try {
@@ -56,55 +55,26 @@ function write(socket: Socket): Line["send"] {
   };
 }
 
-/** Over TCP both ends show that they have the token, which never travels. */
-function prove(token: string, challenge: string, send: Line["send"]): (event: Event) => boolean {
-  const nonce = randomBytes(16).toString("base64url");
-  const mac = (side: string): Buffer =>
-    createHmac("sha256", Buffer.from(token, "base64url"))
-      .update([`chatixia/ipc/1 ${side}`, challenge, nonce].join("\0"))
-      .digest();
-  const payload = { nonce, mac: mac("client").toString("base64url") };
-  send(JSON.stringify({ type: "proof", payload }));
-  return (event) => {
-    if (event.type !== "proof") return false;
-    const shown = Buffer.from(event.payload.mac, "base64url");
-    return shown.length === 32 && timingSafeEqual(shown, mac("server"));
-  };
-}
-
-/** Connect to what `CHATIXIA_SOCKET` names. Rejects with Denied for an impostor. */
-export async function open(path: string, hear: Hear): Promise<Line> {
-  const isLocal = (await lstat(path)).isSocket();
-  const { port, token } = isLocal ? { port: 0, token: "" } : JSON.parse(await readFile(path, "utf8"));
-  const socket = isLocal ? connect(path) : connect({ host: "127.0.0.1", port, noDelay: true });
-  const line = {
-    ended: new Promise<void>((resolve) => socket.once("close", resolve)),
+/** The line of a socket, once that is connected. */
+async function lineOf(socket: Socket, hear: Hear): Promise<Line> {
+  const ended = new Promise((resolve) => socket.on("error", resolve).once("close", resolve));
+  read(socket, hear);
+  await once(socket, "connect");
+  return {
+    ended,
     send: write(socket),
-    close: () => {
+    close() {
       process.nextTick(() => socket.destroySoon()); // after what this turn has sent
       setTimeout(() => socket.destroy(), CLOSE_MS).unref();
     },
   };
-  return new Promise((resolve, reject) => {
-    let proves: ((event: Event) => boolean) | undefined;
-    let proved = isLocal;
-    const done = (): void => {
-      socket.setTimeout(0);
-      proved = true;
-      resolve(line);
-    };
-    const impostor = (): void => {
-      reject(new errors.Denied("What listens there has not the token of the sidecar."));
-      socket.destroy();
-    };
-    socket.on("error", reject).on("close", () => reject(new Error("The sidecar hung up.")));
-    socket.setTimeout(PROOF_MS, () => socket.destroy());
-    if (isLocal) socket.once("connect", done);
-    read(socket, (event, bytes) => {
-      if (proved) hear(event, bytes);
-      else if (proves) (proves(event) ? done : impostor)();
-      else if (event.type === "challenge") proves = prove(token, event.payload.nonce, line.send);
-      else impostor();
-    });
-  });
+}
+
+/** How the line of a socket is made. */
+export type LineMaker = typeof lineOf;
+
+/** Connect to what `CHATIXIA_SOCKET` names. Rejects with Denied for an impostor. */
+export async function open(path: string, hear: Hear): Promise<Line> {
+  const isLocal = (await lstat(path)).isSocket();
+  return isLocal ? lineOf(connect(path), hear) : (await import("./tcp.js")).open(path, hear, lineOf);
 }

@@ -3,8 +3,8 @@ import { EventEmitter } from "node:events";
 import { Calls } from "./calls.js";
 import { errors } from "./errors.js";
 import type { MeshError } from "./mesh_error.js";
-import { type PromptHandler, Requests, type Skill } from "./serve.js";
-import { Sidecar } from "./sidecar.js";
+import { type PromptHandler, type Requests, requestsOf, type Skill } from "./serve.js";
+import { type MeshEvent, sidecarAt } from "./sidecar.js";
 import type { Welcome } from "./wire.js";
 
 const START_S = 10;
@@ -29,10 +29,7 @@ export interface Options {
   timeout?: number;
 }
 
-/** `connect`: a sidecar answers (again); `disconnect`: it is gone; `refused`: it will not have this program. */
-export type MeshEvent = "connect" | "disconnect" | "refused";
-
-function describe([name, skill]: [string, Skill]): Record<string, unknown> {
+function describe([name, skill]: [string, Skill]): object {
   const { description, parameters, returns, idempotent } = skill;
   const streams = skill.streams ?? skill.run.constructor.name.endsWith("GeneratorFunction");
   return { name, description, parameters, returns, streams, idempotent };
@@ -40,47 +37,35 @@ function describe([name, skill]: [string, Skill]): Record<string, unknown> {
 
 /** A connection to the mesh. Made by `connect`. */
 export class Mesh extends Calls {
-  readonly #events = new EventEmitter();
-  readonly #sidecar: Sidecar;
+  readonly #events: EventEmitter;
   readonly #requests: Requests;
 
   /** @internal */
   constructor(options: Options, path: string) {
-    const skills = new Map(Object.entries(options.skills ?? {}));
-    const { name, slots, away, takeover, prompt } = options;
-    const { program = `node ${process.versions.node}` } = options;
-    const described = [...skills].map(describe);
-    const hello = { name, program, skills: described, slots, prompt: !!prompt, away, takeover };
-    const sidecar = new Sidecar(path, {
-      hello: () => hello,
-      event: (event) => this.#requests.event(event),
-      connected: () => this.#events.emit("connect"),
-      lost: () => {
-        this.#requests.lost();
-        this.#events.emit("disconnect");
+    const { socket, timeout, prompt, skills = {}, ...own } = options;
+    const events = new EventEmitter();
+    const sidecar = sidecarAt(path, {
+      hello: {
+        program: `node ${process.versions.node}`,
+        ...own,
+        skills: Object.entries(skills).map(describe),
+        prompt: !!prompt,
       },
-      refused: (error) => this.#events.emit("refused", error),
+      event: (event) => requests.event(event),
+      news: (event, error) => {
+        if (event === "disconnect") requests.lost();
+        events.emit(event, error);
+      },
     });
     super(sidecar);
-    this.#sidecar = sidecar;
-    this.#requests = new Requests(sidecar, skills, prompt);
-  }
-
-  /** @internal */
-  async start(seconds: number): Promise<this> {
-    void this.#sidecar.stay();
-    try {
-      await this.#sidecar.ready(seconds);
-    } catch (error) {
-      this.close();
-      throw error;
-    }
-    return this;
+    const requests = requestsOf(sidecar, skills, prompt);
+    this.#events = events;
+    this.#requests = requests;
   }
 
   /** Who this is, as the sidecar said last. */
   get welcome(): Welcome {
-    return this.#sidecar.welcome;
+    return this.sidecar.welcome;
   }
 
   /** Hear of the connection. */
@@ -92,7 +77,7 @@ export class Mesh extends Calls {
   /** Hang up; the sidecar goes on, and requests wait for the next program. */
   close(): void {
     this.#requests.lost();
-    this.#sidecar.close();
+    this.sidecar.close();
   }
 }
 
@@ -100,5 +85,7 @@ export class Mesh extends Calls {
 export async function connect(options: Options = {}): Promise<Mesh> {
   const path = options.socket ?? process.env["CHATIXIA_SOCKET"];
   if (!path) throw new errors.ConfigError("CHATIXIA_SOCKET names no sidecar; `chatixia run` sets it.");
-  return new Mesh(options, path).start(options.timeout ?? START_S);
+  const mesh = new Mesh(options, path);
+  await mesh.sidecar.start(options.timeout ?? START_S);
+  return mesh;
 }

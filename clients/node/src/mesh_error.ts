@@ -23,11 +23,11 @@ export interface ErrorFacts {
   retryAfter: number;
 }
 
-/** The class of one code. */
+/** The class of one code. `sentence`: what one without a message says, "" before sentences.ts is loaded. */
 export interface ErrorClass<Code extends string = string> {
   new (message?: string, facts?: Partial<ErrorFacts>): MeshError & { code: Code };
   readonly code: Code;
-  readonly sentence: string;
+  sentence: string;
   readonly retryable: boolean;
   readonly outcome: Outcome;
 }
@@ -38,36 +38,37 @@ export interface MeshError extends ErrorFacts {}
 /** Base of every error that the mesh reports. `via`: the tier that carried the call, if any. */
 export class MeshError extends Error {
   static code = "internal";
-  static sentence = "Something broke inside the mesh.";
+  static sentence = "";
   static retryable = false;
   static outcome: Outcome = "definite";
   code: string;
 
+  /** Without a message it says its code here, and at the far end the sentence of that. */
   constructor(message?: string, facts?: Partial<ErrorFacts>) {
     const { name, code, sentence, retryable, outcome } = new.target;
-    super((message || sentence).slice(0, MAX_SENTENCE));
+    super((message || sentence || code).slice(0, MAX_SENTENCE));
     this.code = code;
-    const usual = { retryable, outcome, agent: null, via: null, retryAfter: 0 };
-    Object.assign(this, { name }, usual, facts);
+    const usual = { name, retryable, outcome, agent: null, via: null, retryAfter: 0 };
+    Object.assign(this, usual, facts);
   }
 }
 
 /** Each code with its class. */
 export const TABLE = new Map<string, ErrorClass>();
 
-/** Classes from the rows of errors.ts. */
+/** Classes from the rows of errors.ts: a base, and what is below it. */
 export function table<All>(rows: string): All {
   const all: Record<string, typeof MeshError> = { MeshError };
   for (const row of rows.split("\n")) {
-    const [name = "", sentence = "", code, base, flags = ""] = row.split("|");
-    const kind = class extends all[base || "MeshError"]! {};
-    Object.defineProperty(kind, "name", { value: name });
-    kind.code = code || name.replace(/\B[A-Z]/g, "_$&").toLowerCase();
-    kind.sentence = sentence;
-    kind.retryable = flags.startsWith("retry");
-    kind.outcome = flags.endsWith("unknown") ? "unknown" : "definite";
-    all[name] = kind;
-    TABLE.set(kind.code, kind as ErrorClass);
+    const [base = "", ...words] = row.split(" ");
+    for (const word of words) {
+      const [, name = "", code, retry, unknown] = /(\w+)=?(\w*)(\+?)(\??)/.exec(word)!;
+      const kind = { [name]: class extends all[base]! {} }[name]!; // which gives it its name
+      kind.code = code || name.replace(/\B[A-Z]/g, "_$&").toLowerCase();
+      kind.retryable = !!retry;
+      kind.outcome = unknown ? "unknown" : "definite";
+      TABLE.set(kind.code, (all[name] = kind) as ErrorClass);
+    }
   }
   return all as All;
 }
@@ -79,14 +80,14 @@ export const byCall = new WeakSet<MeshError>();
 export function fromWire(wire: WireError): MeshError {
   const { code, message, retry_after: retryAfter = 0, retryable = false, outcome = "definite" } = wire;
   const { agent = null, via = null } = wire;
-  const kind = TABLE.get(code) ?? MeshError;
-  const error = new kind(message, { retryable, outcome, agent, via, retryAfter });
-  return Object.assign(error, { code });
+  const facts = { code, retryable, outcome, agent, via, retryAfter };
+  return new (TABLE.get(code) ?? MeshError)(message, facts);
 }
 
 /** An error as the socket takes it. */
 export function toWire(error: MeshError): WireError {
   const { code, retryable, outcome, agent, via, retryAfter: retry_after } = error;
-  const message = Buffer.from(error.message).toString(); // half a surrogate pair is no Unicode
+  const told = error.message === code ? "" : error.message;
+  const message = Buffer.from(told).toString(); // half a surrogate pair is no Unicode
   return { code, message, retryable, outcome, agent, via, retry_after };
 }

@@ -1,5 +1,5 @@
 /** What calls can be told, and what they give. Times in seconds. */
-import type { ProgressPayload } from "./wire.js";
+import type { Event } from "./wire.js";
 
 const CALL_S = 30;
 
@@ -45,15 +45,20 @@ export interface Reply<Value = unknown> {
   agent: string;
 }
 
-/** What the payloads of calls have in common. */
-export function common(options: CallOptions): { timeout: number } & Record<string, unknown> {
-  const { timeout = CALL_S, idempotent, key, queue, reach, onProgress, onEvent } = options;
+/** A payload that says how many seconds its command may take. */
+export type Timed = { timeout: number } & Record<string, unknown>;
+
+/** The payload of a call: what is its own, and the options that the socket knows; functions are no JSON. */
+export function payloadOf(own: object, options: CallOptions): Timed {
+  const { timeout = CALL_S, onProgress, onEvent } = options;
   const progress = onProgress || onEvent ? true : undefined;
-  return { timeout, idempotent, key, queue, reach, progress };
+  return { ...options, ...own, timeout, signal: undefined, progress };
 }
 
-/** Tell whoever asked how far it is. */
-export function advance(payload: ProgressPayload, options: CallOptions): void {
+/** Tell whoever asked how far it is, where an event says that. */
+export function advance(said: Event, options: CallOptions): void {
+  if (said.type !== "progress") return;
+  const { payload } = said;
   if (payload.event !== undefined) options.onEvent?.(payload.event);
   else options.onProgress?.(payload.fraction ?? null, payload.note ?? "");
 }

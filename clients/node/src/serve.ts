@@ -1,8 +1,8 @@
 /** Serves what the mesh asks of this program: each request ends in one answer. */
-import { check, type Schema } from "./arguments.js";
+import { type Answer, answerTo } from "./answer.js";
+import type { Schema } from "./arguments.js";
 import { Context } from "./context.js";
 import { errors } from "./errors.js";
-import { byCall, MeshError } from "./mesh_error.js";
 import type { Sidecar } from "./sidecar.js";
 import type { Event, RequestPayload } from "./wire.js";
 
@@ -22,104 +22,83 @@ export interface Skill<Args = any> {
 /** Answers free text: with a text, or piece by piece. */
 export type PromptHandler = (text: string, ctx: Context) => unknown;
 
+/** Loaded with the first request of a skill that says what it takes. */
+let check: typeof import("./arguments.js").check | undefined;
+
 /** The requests of one program. */
-export class Requests {
-  readonly #open = new Map<number, Context>();
-
-  readonly #sidecar: Sidecar;
-  readonly #skills: ReadonlyMap<string, Skill>;
-  readonly #prompt: PromptHandler | undefined;
-
-  constructor(sidecar: Sidecar, skills: ReadonlyMap<string, Skill>, prompt?: PromptHandler) {
-    this.#sidecar = sidecar;
-    this.#skills = skills;
-    this.#prompt = prompt;
-  }
-
-  event(event: Event): void {
-    if (event.type === "request" || event.type === "prompt") {
-      void this.#serve(event.id, event.type === "prompt", event.payload);
-    } else if (event.type === "cancel") {
-      this.#open.get(event.id)?.cancel();
-    } else if (event.type === "credit") {
-      this.#open.get(event.id)?.grant(event.payload.bytes);
-    }
-  }
-
+export interface Requests {
+  event(event: Event): void;
   /** Nobody waits for what is open. */
-  lost(): void {
-    for (const one of this.#open.values()) one.cancel();
-    this.#open.clear();
-  }
-
-  async #serve(id: number, isText: boolean, request: RequestPayload): Promise<void> {
-    const ctx = new Context(this.#sidecar, id, request);
-    this.#open.set(id, ctx);
-    try {
-      const args = ctx.decode(request.args ?? {}, request.artifacts);
-      const value = await (isText ? this.#answer(args as Prompt, ctx) : this.#run(args, ctx));
-      await respond(ctx, value, isText);
-    } catch (error) {
-      if (!ctx.over) ctx.fail(failure(this.#sidecar.welcome.name, request.skill || "prompt", error));
-    } finally {
-      ctx.end();
-      if (this.#open.get(id) === ctx) this.#open.delete(id);
-    }
-  }
-
-  #answer({ message, text }: Prompt, ctx: Context): unknown {
-    return this.#prompt?.(message || text || "", ctx);
-  }
-
-  #run(args: unknown, ctx: Context): unknown {
-    const name = ctx.request.skill ?? "";
-    const skill = this.#skills.get(name);
-    if (!skill) throw new errors.SkillFailed();
-    check(name, skill.parameters ?? {}, args);
-    return skill.run(args, ctx);
-  }
+  lost(): void;
 }
 
-interface Prompt {
-  message?: string;
-  text?: string;
+/** Serves with `skills` and `prompt`. */
+export function requestsOf(
+  sidecar: Sidecar,
+  skills: Record<string, Skill>,
+  prompt: PromptHandler | undefined,
+): Requests {
+  const open = new Map<number, Answer>();
+
+  async function run(args: unknown, ctx: Context, answer: Answer): Promise<void> {
+    const { skill: name = "", stream } = ctx.request;
+    const skill = Object.hasOwn(skills, name) && skills[name];
+    if (!skill) throw new errors.SkillFailed();
+    if (skill.parameters) {
+      check ??= (await import("./arguments.js")).check;
+      check(name, skill.parameters, args);
+    }
+    await respond(answer, await skill.run(args, ctx), stream);
+  }
+
+  async function serve(id: number, isText: boolean, request: RequestPayload): Promise<void> {
+    const answer = answerTo(sidecar, id, request);
+    const ctx = new Context(sidecar, answer, request);
+    open.set(id, answer);
+    try {
+      const args = await ctx.decode(request.args ?? {}, request.artifacts);
+      if (isText) await (await import("./prompt.js")).respond(prompt, args, ctx, answer);
+      else await run(args, ctx, answer);
+    } catch (error) {
+      if (answer.over) return;
+      const what = request.skill || "prompt";
+      const end = import("./failure.js").then(({ failure }) => failure(sidecar.welcome.name, what, error));
+      answer.fail(await end.catch(() => new errors.SkillFailed()));
+    } finally {
+      answer.end();
+      if (open.get(id) === answer) open.delete(id);
+    }
+  }
+
+  return {
+    event(event) {
+      const isText = event.type === "prompt";
+      if (isText || event.type === "request") void serve(event.id, isText, event.payload);
+      else if (event.type === "cancel") open.get(event.id)?.cancel();
+      else if (event.type === "credit") open.get(event.id)?.grant(event.payload.bytes);
+    },
+    lost() {
+      for (const one of open.values()) one.cancel();
+      open.clear();
+    },
+  };
 }
 
 /** Answer with a value, or with an iterator's items: one by one, or to who reads no stream, all. */
-async function respond(ctx: Context, value: unknown, isText: boolean): Promise<void> {
-  const end = isText ? "" : null;
-  const told = (item: unknown): unknown => (isText ? String(item ?? "") : item);
-  const items = isIterator(value) ? value : [value];
+async function respond(answer: Answer, value: unknown, stream = false): Promise<void> {
+  const isOne = !isIterator(value);
   const all: unknown[] = [];
-  for await (const item of items) {
-    if (!ctx.request.stream) all.push(told(item));
-    else await ctx.item(told(item));
-    if (ctx.over) return;
+  for await (const item of isOne ? [value] : value) {
+    if (stream) await answer.item(item);
+    else all.push(item);
+    if (answer.over) return;
   }
-  if (ctx.request.stream) await ctx.reply(end);
-  else if (isText) await ctx.reply(all.join(""));
-  else await ctx.reply(items === value ? all : value);
+  await answer.reply(stream ? null : isOne ? value : all);
 }
 
-function isIterator(value: unknown): value is AsyncIterable<unknown> {
-  if (value === null || typeof value !== "object") return false;
+/** Whether it gives items, one by one. */
+export function isIterator(value: unknown): value is AsyncIterable<unknown> {
+  if (!(value instanceof Object)) return false;
   return Symbol.asyncIterator in value || (Symbol.iterator in value && "next" in value);
 }
 
-/** What a thrown error becomes: of one that is none of the mesh's its caller learns the class. */
-function failure(agent: string, skill: string, error: unknown): MeshError {
-  const kind = (error as Error | undefined)?.constructor?.name ?? typeof error;
-  if (error instanceof errors.SkillFailed) {
-    if (error.constructor !== errors.SkillFailed) error.message = `${kind}: ${error.message}`;
-    return error;
-  }
-  if (error instanceof MeshError) {
-    if (byCall.has(error)) error.outcome = "unknown";
-    return error;
-  }
-  const stack = error instanceof Error ? (error.stack ?? "") : "";
-  const place = /^ {4}at .*$/m.exec(stack)?.[0].trim() ?? "";
-  console.error(`chatixia: ${skill} failed with ${kind} ${place}`);
-  const text = `The skill ${skill} of ${agent} failed with ${kind}; see the agent's log.`;
-  return new errors.SkillFailed(text, { agent });
-}

@@ -1,17 +1,17 @@
-/** Keeps a connection to the sidecar: numbers commands, ends each once, connects again. */
-import { type Artifact, encode, remove } from "./artifact.js";
+/** Keeps a connection to the sidecar: sends commands, tells each its end, connects again. */
+import { onAbort } from "./abort.js";
+import type { Lent } from "./artifact.js";
+import { commandTable, type Pending } from "./commands.js";
 import { errors } from "./errors.js";
+import { encode, type Lendable } from "./json.js";
 import { type Hear, type Line, open } from "./line.js";
-import { byCall, fromWire, MeshError, type Outcome } from "./mesh_error.js";
-import { type Command, type Event, MAX_LINE, type Result, type Welcome, type WireFile } from "./wire.js";
+import { byCall, fromWire, MeshError } from "./mesh_error.js";
+import { type Command, type Event, MAX_LINE, type Result, type Welcome } from "./wire.js";
 
-const HELLO_S = 5;
+const HELLO_MS = 5_000;
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 1_000;
-/** How long past its deadline a command is left to a sidecar that says nothing. */
-const LATE_MS = 250;
 const MAX_UNSENT = 1024;
-const UNKNOWN: { outcome: Outcome } = { outcome: "unknown" };
 
 /** What a command may be sent with. */
 export interface AskOptions {
@@ -23,238 +23,208 @@ export interface AskOptions {
   sent?: (id: number) => void;
 }
 
-interface Pending {
-  until: number;
-  hear: Hear | undefined;
-  end(error: unknown, result?: Result): void;
-}
+/** `connect`: a sidecar answers (again); `disconnect`: it is gone; `refused`: it will not have this program. */
+export type MeshEvent = "connect" | "disconnect" | "refused";
 
-/** Who hears what happens to the connection. */
+/** Who hears what happens to the connection. After `refused` no other is tried. */
 export interface Owner {
-  hello(): Command["payload"];
+  hello: object;
   event(event: Event): void;
-  connected(): unknown;
-  lost(): void;
-  /** The sidecar will not have this program: no other connection is tried. */
-  refused(error: MeshError): unknown;
+  news(event: MeshEvent, error?: MeshError): void;
 }
 
-export class Sidecar {
-  welcome: Welcome = { name: "", version: 0 };
-  readonly #open = new Map<number, Pending>();
-  readonly #waiting = new Set<() => void>();
-  readonly #path: string;
-  readonly #owner: Owner;
-  #connection: Line | undefined;
-  /** The connection, once hello was answered. */
-  #line: Line | undefined;
-  #numbers = 0;
-  #refusal: MeshError | undefined;
-  #stopped = false;
-  #sweep: NodeJS.Timeout | undefined;
+/** The way to the sidecar. */
+export interface Sidecar {
+  /** What it said last. */
+  readonly welcome: Welcome;
+  /** Stay connected, until `close` or a refusal; resolves with the first connection, within so many seconds, or closes. */
+  start(seconds: number): Promise<void>;
+  /** Send a command; its result, its error, or `DeadlineExceeded` after so many seconds. */
+  ask(command: Command, seconds: number, options?: AskOptions): Promise<Result>;
+  /** Send a command that nothing comes back of. */
+  tell(command: Command): void;
+  /** Send a line; it is lost where there is no connection. */
+  write(text: string): void;
+  /** That command is not wanted any more. */
+  leave(id: number): void;
+  /** Put artifacts into the folder that both see. */
+  lend(artifacts: Lendable[]): Promise<Lent>;
+  /** Hang up; what is open ends. */
+  close(): void;
+}
 
-  constructor(path: string, owner: Owner) {
-    this.#path = path;
-    this.#owner = owner;
+/** A way to the sidecar at `path`: one closure, for what it shares is private to it, and small when minified. */
+export function sidecarAt(path: string, owner: Owner): Sidecar {
+  const commands = commandTable((call) => tell({ type: "cancel", payload: { call } }));
+  const waiting = new Set<() => void>();
+  let welcome: Welcome = { name: "", version: 0 };
+  let connection: Line | undefined;
+  let line: Line | undefined; // the connection, once hello was answered
+  let refusal: MeshError | undefined;
+  let isStopped = false;
+
+  const write = (text: string): void => line?.send(text);
+  const tell = (command: Command): void => write(encode(command)[0]);
+  const wake = (): void => waiting.forEach((each) => each());
+  const lost = (why: string): void => {
+    line = undefined;
+    commands.end(() => new errors.Unavailable(why, { outcome: "unknown" }));
+  };
+
+  function receive(from: Line, event: Event, bytes: number): void {
+    const command = commands.get((event as { id?: number }).id ?? 0);
+    if (event.type === "result") command?.end(undefined, event.payload ?? {});
+    else if (event.type === "item" || event.type === "progress") command?.hear?.(event, bytes);
+    else if (event.type === "error") {
+      const error = fromWire(event.payload);
+      if (command) command.end(error);
+      else console.error(`chatixia: the sidecar says: ${error.message}`);
+    } else if (from === line) owner.event(event);
   }
 
-  /** Stay connected, until `close` or a refusal. */
-  async stay(): Promise<void> {
-    for (let since = performance.now(); !this.#stopped; ) {
+  /** Say hello; requests may follow the answer in the same read, and belong to this line. */
+  function greet(fresh: Line): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(fresh.close, HELLO_MS);
+      const end: Pending["end"] = (error, result) => {
+        clearTimeout(late);
+        if (!result) return reject(error);
+        welcome = result.value as Welcome;
+        line = fresh;
+        refusal = undefined;
+        wake();
+        owner.news("connect");
+        resolve();
+      };
+      const id = commands.add({ until: Infinity, end });
+      fresh.send(encode({ type: "hello", id, payload: owner.hello })[0]);
+    });
+  }
+
+  async function stay(): Promise<void> {
+    for (let since = performance.now(); !isStopped; ) {
       try {
-        const line = await open(this.#path, (event, bytes) => this.#receive(line, event, bytes));
-        this.#connection = line;
-        if (this.#stopped) return line.close();
-        await this.#greet(line);
-        await line.ended;
+        const fresh: Line = await open(path, (event, bytes) => receive(fresh, event, bytes));
+        connection = fresh;
+        if (isStopped) return fresh.close();
+        const ended = fresh.ended.then(() => lost("The sidecar ended while it held this."));
+        await greet(fresh);
+        await ended;
         since = performance.now();
-        this.#lost();
+        owner.news("disconnect");
       } catch (error) {
-        if (error instanceof MeshError && !error.retryable) return this.#refuse(error);
+        connection?.close();
+        if (error instanceof MeshError && !error.retryable) {
+          refusal = error;
+          wake();
+          return owner.news("refused", error);
+        }
         // What comes back is found with little more than an eighth of its absence.
-        await this.#woken(Math.min(LONGEST_PAUSE_MS, Math.max(FIRST_PAUSE_MS, (performance.now() - since) / 8)));
+        const pause = (performance.now() - since) / 8;
+        await woken(Math.min(LONGEST_PAUSE_MS, Math.max(FIRST_PAUSE_MS, pause)));
       }
     }
   }
 
-  #greet(line: Line): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const late = setTimeout(line.close, HELLO_S * 1000);
-      const id = this.#register(Infinity, undefined, (error, result) => {
-        clearTimeout(late);
-        if (!result) {
-          line.close();
-          return reject(error);
-        }
-        this.#greeted(line, result.value as Welcome);
+  /** Until there is news of the connection, or the milliseconds are over. */
+  function woken(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        unhear();
+        waiting.delete(end);
         resolve();
-      });
-      void line.ended.then(() => this.#open.get(id)?.end(new Error("The sidecar hung up.")));
-      line.send(encode({ type: "hello", id, payload: this.#owner.hello() })[0]);
+      };
+      const timer = setTimeout(end, ms);
+      const unhear = onAbort(signal, end);
+      waiting.add(end);
     });
   }
 
-  /** Requests may follow the answer to hello in the same read, and belong to this line. */
-  #greeted(line: Line, welcome: Welcome): void {
-    this.welcome = welcome;
-    this.#line = line;
-    this.#refusal = undefined;
-    this.#wake();
-    this.#owner.connected();
-  }
-
-  #refuse(error: MeshError): void {
-    this.#refusal = error;
-    this.#wake();
-    this.#owner.refused(error);
-  }
-
-  #lost(): void {
-    this.#line = undefined;
-    this.#endAll("The sidecar ended while it held this.");
-    this.#owner.lost();
-  }
-
-  #wake(): void {
-    for (const each of this.#waiting) each();
-  }
-
-  #endAll(why: string): void {
-    for (const each of this.#open.values()) each.end(new errors.Unavailable(why, UNKNOWN));
-  }
-
-  /** Hang up; what is open ends. */
-  close(): void {
-    this.#stopped = true;
-    this.#connection?.close();
-    this.#line = undefined;
-    this.#endAll("This process is stopping.");
-    this.#wake();
-  }
-
-  #receive(line: Line, event: Event, bytes: number): void {
-    const command = this.#open.get(("id" in event && event.id) || 0);
-    if (event.type === "result") command?.end(undefined, event.payload ?? {});
-    else if (event.type === "error") this.#failed(command, fromWire(event.payload));
-    else if (event.type === "item" || event.type === "progress") command?.hear?.(event, bytes);
-    else if (line === this.#line) this.#owner.event(event);
-  }
-
-  #failed(command: Pending | undefined, error: MeshError): void {
-    if (command) command.end(error);
-    else console.error(`chatixia: the sidecar says: ${error.message}`);
-  }
-
-  /** Wait for a connection, at most so many seconds. */
-  async ready(seconds: number, signal?: AbortSignal): Promise<Line> {
-    if (!this.#line && !this.#refusal && !this.#stopped) {
-      if (this.#waiting.size >= MAX_UNSENT) throw new errors.Overloaded("Too many calls wait for the sidecar.");
-      await this.#woken(seconds * 1000, signal);
+  /** Wait for a connection, at most so many milliseconds. */
+  async function ready(ms: number, signal?: AbortSignal): Promise<Line> {
+    signal?.throwIfAborted();
+    if (!line && !refusal && !isStopped) {
+      if (waiting.size >= MAX_UNSENT) throw new errors.Overloaded("Too many calls wait for the sidecar.");
+      await woken(ms, signal);
       signal?.throwIfAborted();
     }
-    if (this.#line) return this.#line;
-    const error = this.#refusal ?? new errors.Unavailable(`No sidecar answers at ${this.#path}.`);
+    if (line) return line;
+    const error = refusal ?? new errors.Unavailable(`No sidecar answers at ${path}.`);
     byCall.add(error);
     throw error;
   }
 
-  /** Until there is news of the connection, or the milliseconds are over. */
-  #woken(ms: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const end = (): void => {
-        clearTimeout(timer);
-        signal?.removeEventListener("abort", end);
-        this.#waiting.delete(end);
-        resolve();
-      };
-      const timer = setTimeout(end, ms);
-      signal?.addEventListener("abort", end);
-      this.#waiting.add(end);
-    });
-  }
-
-  /** Send a command; its result, its error, or `DeadlineExceeded` after so many seconds. */
-  ask(command: Command, seconds: number, options: AskOptions = {}): Promise<Result> {
-    const until = performance.now() + seconds * 1000;
-    if (this.#line && !options.signal?.aborted) {
-      const [text, artifacts] = encode(command);
-      if (!artifacts.length) return this.#send(this.#line, text, until, options);
-    }
-    return this.#askSlowly(command, until, options);
-  }
-
-  /** The same for one with artifacts, or where there is no connection yet. */
-  async #askSlowly(command: Command, until: number, options: AskOptions): Promise<Result> {
-    options.signal?.throwIfAborted();
-    const line = await this.ready((until - performance.now()) / 1000, options.signal);
-    const files = await this.lend(encode(command)[1]);
-    if (files.length) command.payload = { ...command.payload, artifacts: files };
-    try {
-      return await this.#send(line, encode(command)[0], until, options);
-    } finally {
-      remove(files);
-    }
-  }
-
-  /** Put artifacts into the folder that both see. */
-  lend(artifacts: Artifact[]): Promise<WireFile[]> {
-    return Promise.all(artifacts.map((one) => one.lend(this.welcome.folder ?? "")));
-  }
-
-  #send(line: Line, text: string, until: number, options: AskOptions): Promise<Result> {
+  function send(to: Line, text: string, until: number, options: AskOptions): Promise<Result> {
     const { signal, hear, begin, sent } = options;
     return new Promise((resolve, reject) => {
       begin?.();
-      const id = this.#register(until, hear, (error, result) => {
-        signal?.removeEventListener("abort", leave);
+      const end: Pending["end"] = (error, result) => {
+        unhear?.();
         if (result) return resolve(result);
         if (error instanceof MeshError) byCall.add(error);
         reject(error);
-      });
-      const leave = (): void => this.#leave(id, signal?.reason);
+      };
+      let unhear: (() => void) | undefined;
+      const id = commands.add({ until, hear, end });
       const whole = `${text.slice(0, -1)},"id":${id}}`;
       if (Buffer.byteLength(whole) >= MAX_LINE) {
-        return this.#open.get(id)?.end(new errors.TooLarge(`A line has at most ${MAX_LINE} bytes.`));
+        return commands.get(id)?.end(new errors.TooLarge(`A line has at most ${MAX_LINE} bytes.`));
       }
-      signal?.addEventListener("abort", leave);
-      line.send(whole);
+      unhear = onAbort(signal, () => commands.leave(id, signal?.reason));
+      to.send(whole);
       sent?.(id);
     });
   }
 
-  #register(until: number, hear: Hear | undefined, end: Pending["end"]): number {
-    const id = ++this.#numbers;
-    const once: Pending["end"] = (...ended) => {
-      if (this.#open.delete(id)) end(...ended);
-    };
-    this.#open.set(id, { until, hear, end: once });
-    this.#sweep ??= setInterval(() => this.#expire(), LATE_MS).unref();
-    return id;
-  }
-
-  /** That command is not wanted any more; it ends with `reason` here. */
-  #leave(id: number, reason: unknown): void {
-    this.#open.get(id)?.end(reason);
-    this.tell({ type: "cancel", payload: { call: id } });
-  }
-
-  /** Send a command that nothing comes back of. */
-  tell(command: Command): void {
-    this.write(encode(command)[0]);
-  }
-
-  /** Send a line; it is lost where there is no connection. */
-  write(text: string): void {
-    this.#line?.send(text);
-  }
-
-  #expire(): void {
-    const late = performance.now() - LATE_MS;
-    for (const [id, command] of this.#open) {
-      if (command.until < late) this.#leave(id, new errors.DeadlineExceeded());
+  /** Send one with artifacts, or where there is no connection yet. */
+  async function askSlowly(command: Command, until: number, options: AskOptions): Promise<Result> {
+    const to = await ready(until - performance.now(), options.signal);
+    const [text, artifacts] = encode(command);
+    if (!artifacts.length) return send(to, text, until, options);
+    const lent = await lend(artifacts);
+    const payload = { ...command.payload, artifacts: lent.files };
+    try {
+      return await send(to, encode({ ...command, payload })[0], until, options);
+    } finally {
+      lent.remove();
     }
-    if (this.#open.size) return;
-    clearInterval(this.#sweep);
-    this.#sweep = undefined;
   }
+
+  async function lend(artifacts: Lendable[]): Promise<Lent> {
+    return (await import("./artifact.js")).lend(artifacts, welcome.folder ?? "");
+  }
+
+  function close(): void {
+    isStopped = true;
+    connection?.close();
+    lost("This process is stopping.");
+    wake();
+  }
+
+  return {
+    get welcome() {
+      return welcome;
+    },
+    async start(seconds) {
+      void stay();
+      await ready(seconds * 1000).catch((error: unknown) => {
+        close();
+        throw error;
+      });
+    },
+    ask(command, seconds, options = {}) {
+      const until = performance.now() + seconds * 1000;
+      if (line && !options.signal?.aborted) {
+        const [text, artifacts] = encode(command);
+        if (!artifacts.length) return send(line, text, until, options);
+      }
+      return askSlowly(command, until, options);
+    },
+    tell,
+    write,
+    leave: commands.leave,
+    lend,
+    close,
+  };
 }

@@ -1,30 +1,28 @@
 /** Items as they come, within the credit that this reader grants. */
-import type { Calls, Timed } from "./calls.js";
-import { advance, type CallOptions } from "./options.js";
+import type { Calls } from "./calls.js";
+import { advance, type CallOptions, type Timed } from "./options.js";
 import { type Event, itemBytes, type Result, WINDOW } from "./wire.js";
 
 /** Items; what it returns is what the stream ends with. */
 export type Stream<Item, End> = AsyncGenerator<Item, End, void>;
 
-/** Ask for a stream, once its first item is wanted; cancel it where the reader leaves. */
+/** Ask for a stream that ends with what `end` makes of its result, once its first item is wanted; cancel it where the reader leaves. */
 export async function* stream<Item, End>(
   calls: Calls,
   type: string,
   payload: Timed,
   options: CallOptions,
-  end: (result: Result) => End,
+  end?: (result: Result) => End,
 ): Stream<Item, End> {
   const queue: [Event & { type: "item" }, number][] = [];
-  const controller = new AbortController();
-  const abort = (): void => controller.abort(options.signal?.reason);
-  let [call, used, isOver] = [0, 0, false];
+  let call = 0;
+  let used = 0;
+  let isOver = false;
   let wake = (): void => undefined;
-  if (options.signal?.aborted) abort();
-  options.signal?.addEventListener("abort", abort);
   const asked = calls.command(type, payload, payload.timeout, {
-    signal: controller.signal,
+    signal: options.signal,
     hear: (event, bytes) => {
-      if (event.type === "progress") return advance(event.payload, options);
+      advance(event, options);
       if (event.type === "item") queue.push([event, bytes]);
       wake();
     },
@@ -39,13 +37,16 @@ export async function* stream<Item, End>(
     for (;;) {
       const next = queue.shift();
       if (!next) {
-        if (isOver) return end(await asked);
+        if (isOver) {
+          const result = await asked;
+          return end?.(result) as End;
+        }
         await new Promise<void>((resolve) => void (wake = resolve));
         continue;
       }
       used += itemBytes(...next);
       if (used >= WINDOW / 2 && !isOver) {
-        calls.tell({ type: "credit", payload: { call, bytes: used } });
+        calls.sidecar.tell({ type: "credit", payload: { call, bytes: used } });
         used = 0;
       }
       const { item, artifacts, event } = next[0].payload;
@@ -53,7 +54,6 @@ export async function* stream<Item, End>(
       else options.onEvent?.(event);
     }
   } finally {
-    options.signal?.removeEventListener("abort", abort);
-    controller.abort();
+    calls.sidecar.leave(call);
   }
 }

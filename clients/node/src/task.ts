@@ -1,8 +1,11 @@
-/** A task of the registry's queue, and what its end means. */
-import { type Courier, decode } from "./artifact.js";
+/** A task of the registry's queue, watched to its end; loaded with the first that is. */
+import { Calls } from "./calls.js";
 import { errors } from "./errors.js";
 import { fromWire, toWire, type WireError } from "./mesh_error.js";
-import type { WireFile } from "./wire.js";
+import { type Stream, stream } from "./stream.js";
+import type { Result, WireFile } from "./wire.js";
+
+const WATCH_S = 300;
 
 /** A value with its artifacts, as a task holds it. */
 interface Packed {
@@ -22,12 +25,27 @@ export interface Task {
   [field: string]: unknown;
 }
 
-/** The value that it ended with; throws the error that it ended with. */
-export function taskValue(task: Task, courier: Courier): unknown {
+/** Each step of a task; what it returns is the task as it ended. */
+export function watch(calls: Calls, task_id: string, timeout = WATCH_S): Stream<unknown, Task> {
+  const end = ({ value }: Result): Task => (value as { task: Task }).task;
+  const anybody = new Calls(calls.sidecar); // for a watch is nobody's request
+  return stream(anybody, "watch", { task_id, timeout }, {}, end);
+}
+
+/** The value that a task ends with; throws the error that it ends with. */
+export async function result(calls: Calls, taskId: string, timeout?: number): Promise<unknown> {
+  const steps = watch(calls, taskId, timeout);
+  for (;;) {
+    const step = await steps.next();
+    if (step.done) return taskValue(step.value, calls);
+  }
+}
+
+function taskValue(task: Task, calls: Calls): unknown {
   if (task.state === "completed") {
     const plain = (task.result?.plain ?? null) as Packed | null;
     const isPacked = plain instanceof Object && Object.keys(plain)[0] === "$artifacts";
-    return isPacked ? decode(plain.value, plain.$artifacts, courier) : plain;
+    return isPacked ? calls.decode(plain.value, plain.$artifacts) : plain;
   }
   const wire = task.error ?? toWire(new errors.SkillFailed(`The task ${task.id} is ${task.state}.`));
   const agent = wire.agent || task.assigned_agent_id || task.target_agent_id || null;

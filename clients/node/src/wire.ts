@@ -25,7 +25,7 @@ export interface Command {
   type: string;
   id?: number;
   for?: number;
-  payload?: Record<string, unknown>;
+  payload?: object;
 }
 
 /** The end of a command. */

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Artifact, connect, errors, MeshError } from "../dist/index.js";
+import { Artifact } from "../dist/artifact.js";
+import { connect, errors, MeshError } from "../dist/index.js";
 import { FakeSidecar } from "./fake.mjs";
 
 async function joined(context, options = {}, answers = {}) {

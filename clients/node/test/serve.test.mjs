@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { Artifact, connect, errors } from "../dist/index.js";
+import { Artifact } from "../dist/artifact.js";
+import { connect, errors } from "../dist/index.js";
 import { FakeSidecar } from "./fake.mjs";
 
 class NoSuchCity extends errors.SkillFailed {}

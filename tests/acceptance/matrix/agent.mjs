@@ -1,6 +1,7 @@
 // The agent of the matrix in Node; agent.py is the same in Python.
 import { createHash } from "node:crypto";
-import { Artifact, connect, errors, MeshError, TABLE } from "chatixia-mesh";
+import { connect, errors, MeshError, TABLE } from "chatixia-mesh";
+import { Artifact } from "chatixia-mesh/artifacts";
 
 const VALUE = { city: "Ål", list: [1, 2.5, null, true, "😀"], most: 2 ** 53 - 1, deep: { a: {} } };
 const BYTES = Buffer.from(Array.from({ length: 256 * 1200 }, (_, n) => n % 256));

@@ -12,7 +12,7 @@ from tests.assembly.stubs.test_python import HOSTILE, hostile
 
 async def test_an_interface_for_each_model_and_one_for_the_agent():
     text = source(agent_types("weather", await skills_of(sample())))
-    assert 'import type { Artifact } from "chatixia-mesh";' in text
+    assert 'import type { Artifact } from "chatixia-mesh/artifacts";' in text
     assert "export interface Forecast {" in text and "  day: string;" in text
     assert '  unit?: "c" | "f";' in text and "  class?: string;" in text
     assert "  spot?: Spot | null;" in text and "  shape?: Circle | Square | null;" in text

@@ -46,7 +46,7 @@ def source(agent: AgentTypes) -> str:
         "// do it again when its skills have changed.",
     ]
     if any(part == Plain("artifact") for kind in agent.types() for part in parts_of(kind)):
-        lines += ["", 'import type { Artifact } from "chatixia-mesh";']
+        lines += ["", 'import type { Artifact } from "chatixia-mesh/artifacts";']
     for model in agent.models:
         lines += ["", *_model(model)]
     lines += ["", f"/** The skills of {name}. */", f"export interface {agent.class_name} {{"]

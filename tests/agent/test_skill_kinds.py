@@ -1,4 +1,5 @@
-"""A prompt takes texts alone, and who makes one is told at once."""
+"""A prompt and a resource take texts alone, an address has its variables, and who makes one is told
+at once."""
 
 from __future__ import annotations
 
@@ -40,3 +41,40 @@ def test_the_decorator_says_it():
     skills = Skills()
     skills.mark(as_prompt=True, name="x")(lambda: "")
     assert skills["x"].as_prompt
+
+
+async def note(day: str, form: str = "long") -> str:
+    return day
+
+
+def noted(resource: str, **more: Any) -> Any:
+    return described(Skill("note", note, resource=resource, **more), read(note, "note"))
+
+
+@pytest.mark.parametrize("resource", ["notes://{day}", "notes://{day}/{form}"])
+def test_an_address_has_what_the_skill_takes(resource: str):
+    assert noted(resource).resource == resource
+
+
+@pytest.mark.parametrize(
+    ("resource", "problem"),
+    [
+        ("notes://today", "not the parameters"),
+        ("notes://{day}/{hour}", "not the parameters"),
+        ("notes://{form}", "not the parameters"),
+        ("file:///{day}", "of something else"),
+        ("notes://{day}/" + "x" * 250, "256 characters"),
+    ],
+)
+def test_an_address_that_is_none_of_this_skill_is_refused(resource: str, problem: str):
+    with pytest.raises(ConfigError, match=problem):
+        noted(resource)
+
+
+def test_a_skill_is_one_of_both_and_an_address_of_one_skill():
+    with pytest.raises(ConfigError, match="a prompt or a resource"):
+        noted("notes://{day}", as_prompt=True)
+    skills = Skills()
+    skills.mark(resource="notes://{day}")(note)
+    with pytest.raises(ConfigError, match="two resources at"):
+        skills.mark(name="other", resource="notes://{day}")(note)

@@ -139,7 +139,39 @@ def no_prompt(original: Any) -> Any:
     return property(lambda self: {})
 
 
+def unread(original: Any) -> Any:
+    """Know of no skill that is a resource."""
+    return property(lambda self: {})
+
+
 FAULTS: list[Fault] = [
+    Fault(
+        "mcp-no-resources",
+        "what a skill that is a resource answers is read at its address",
+        {f"{GATE}.catalog:MeshCatalog.resources": unread},
+        (
+            f"{AT}/test_resources.py::test_a_skill_is_a_resource_under_its_address",
+            f"{INTEROP}/test_mcp_conformance.py::test_the_suite_passes_but_for_what_is_said",
+        ),
+    ),
+    Fault(
+        "mcp-any-address",
+        "no agent puts a resource in the place of ours, nor of one that hosts fetch themselves",
+        {
+            f"{GATE}.catalog:address_problem": always(""),
+            "chatixia.agent.skill_kinds:address_problem": always(""),
+        },
+        (
+            f"{AT}/test_resources.py::test_what_a_stranger_puts_in_the_place_of_ours_is_a_tool",
+            "tests/agent/test_skill_kinds.py::test_an_address_that_is_none_of_this_skill_is_refused",
+        ),
+    ),
+    Fault(
+        "mcp-endless-resource",
+        "what a host reads at once is bounded",
+        {f"{GATE}.resources:MAX_READ": value(1 << 40)},
+        (f"{AT}/test_resources.py::test_a_resource_that_is_too_large_is_refused",),
+    ),
     Fault(
         "mcp-no-prompts",
         "a skill that is a prompt is one for a host, with its arguments",

@@ -118,6 +118,27 @@ async def test_prompt_with_image() -> list[Any]:
     return [Artifact.of(PNG, name="a.png"), "Please analyze the image above."]
 
 
+@agent.skill(resource="test://static-text")
+async def static_text() -> str:
+    """Give a text."""
+    note("static_text")
+    return "This is the content of the static text resource."
+
+
+@agent.skill(resource="test://static-binary")
+async def static_binary() -> Artifact:
+    """Give an image."""
+    note("static_binary")
+    return Artifact.of(PNG, name="a.png")
+
+
+@agent.skill(resource="test://template/{id}/data")
+async def template(id: str) -> dict[str, Any]:  # noqa: A002 - the suite's
+    """Give what belongs to an id."""
+    note("template")
+    return {"id": id, "templateTest": True, "data": f"Data for ID: {id}"}
+
+
 async def shaped(**arguments: Any) -> str:
     """Take arguments of a schema with definitions."""
     note("json_schema_2020_12_tool")

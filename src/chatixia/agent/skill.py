@@ -29,7 +29,7 @@ class Skill(msgspec.Struct, frozen=True, eq=False):
     ``idempotent``: may run twice. ``parameters``: a JSON Schema that stands instead of the
     signature's (from ``skill.json``), ``returns`` the same for the result. ``effect``: what it can
     change where a model runs it. ``by_model``: the agent's model answers it. ``as_prompt``: hosts
-    of MCP show it as a prompt.
+    of MCP show it as a prompt. ``resource``: the address under which they read what it answers.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Skill(msgspec.Struct, frozen=True, eq=False):
     returns: Mapping[str, Any] | None = None
     by_model: bool = False
     as_prompt: bool = False
+    resource: str = ""
 
 
 class SkillOptions(TypedDict, total=False):
@@ -52,6 +53,7 @@ class SkillOptions(TypedDict, total=False):
     idempotent: bool
     effect: Effect
     as_prompt: bool
+    resource: str
 
 
 class Skills(dict[str, Skill]):
@@ -74,6 +76,8 @@ class Skills(dict[str, Skill]):
             raise ConfigError(
                 f"The skill {skill.name} has the effect {skill.effect!r}; use {', '.join(EFFECTS)}."
             )
+        if skill.resource and skill.resource in {one.resource for one in self.values()}:
+            raise ConfigError(f"There are two resources at {skill.resource[:200]}.")
         self[skill.name] = skill
 
     @overload
@@ -116,6 +120,7 @@ def described(skill: Skill, signature: Signature) -> SkillInfo:
         streams=signature.streams,
         idempotent=skill.idempotent,
         as_prompt=skill.as_prompt,
+        resource=skill.resource,
     )
     check(info)
     return info

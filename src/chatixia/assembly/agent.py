@@ -128,8 +128,9 @@ class Agent:
 
         ``timeout``: seconds it may run. ``idempotent``: it may run twice. ``effect``: what it can
         change: ``read`` lets the agent's model run it for anybody, ``write`` only for `callers`.
-        ``as_prompt``: hosts of MCP show it to people as a prompt. ``name``, ``description``: in
-        the place of the function's own. Raises ConfigError.
+        ``as_prompt``: hosts of MCP show it to people as a prompt. ``resource``: they read what it
+        answers under this address, such as ``notes://{day}``. ``name``, ``description``: in the
+        place of the function's own. Raises ConfigError.
         """
 
         def take(fn: F) -> F:

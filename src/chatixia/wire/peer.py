@@ -23,6 +23,8 @@ MAX_MESSAGE: Final = 16 * MIB
 MAX_HELLO: Final = 16 * KIB
 MAX_SKILL_BYTES: Final = MIB
 """The skills of one agent with their schemas, as they travel."""
+MAX_RESOURCE: Final = 256
+"""Characters of the address of a skill that is a resource."""
 MAX_HOPS: Final = 8
 MAX_FILES: Final = 8
 """Files that go with one prompt."""
@@ -177,7 +179,8 @@ class PromptPreview(msgspec.Struct, omit_defaults=True):
 
 class SkillInfo(msgspec.Struct, omit_defaults=True):
     """A skill as others see it. ``parameters`` and ``returns`` are JSON Schema 2020-12.
-    ``as_prompt``: hosts of MCP show it to people as a prompt, and not to models as a tool."""
+    ``as_prompt``: hosts of MCP show it to people as a prompt, and not to models as a tool.
+    ``resource``: the address under which they read what it answers, its variables in braces."""
 
     name: Short
     description: Line = ""
@@ -186,6 +189,7 @@ class SkillInfo(msgspec.Struct, omit_defaults=True):
     streams: bool = False
     idempotent: bool = False
     as_prompt: bool = False
+    resource: Annotated[str, msgspec.Meta(max_length=MAX_RESOURCE)] = ""
 
 
 class SkillQuery(msgspec.Struct, omit_defaults=True):

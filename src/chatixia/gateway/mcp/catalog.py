@@ -16,6 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from chatixia.client.mesh import Mesh
+from chatixia.core.resource_addresses import address_problem
 from chatixia.core.tool_names import tool_name
 from chatixia.errors import MeshError, NotFound
 from chatixia.wire.peer import SkillInfo
@@ -25,6 +26,8 @@ from .files import with_files
 
 log = logging.getLogger("chatixia.mcp")
 
+AGENTS: Final = "mesh://agents/"
+"""Before the name of an agent, in the addresses of what it has."""
 LOOK_S: Final = 30.0
 """How often the whole list is read, whatever was heard."""
 AGAIN_S: Final = 1.0
@@ -71,6 +74,7 @@ class MeshCatalog:
         self._records: dict[str, AgentRecord] = {}
         self._skills: dict[str, OfferedSkill] = {}
         self._prompts: dict[str, OfferedSkill] = {}
+        self._resources: dict[str, OfferedSkill] = {}
         self._dirty: set[str] = {""}
         self._news = asyncio.Event()
         self._first = asyncio.Event()
@@ -91,12 +95,17 @@ class MeshCatalog:
         return self._prompts
 
     @property
+    def resources(self) -> Mapping[str, OfferedSkill]:
+        """The chosen skills that are resources, by their addresses."""
+        return self._resources
+
+    @property
     def offered(self) -> list[AgentRecord]:
         """The agents with the chosen skills alone."""
         return [
             msgspec.structs.replace(
                 one,
-                skills=[info for info in self.skills_of(one) if not info.as_prompt],
+                skills=[info for info in self.skills_of(one) if _is_tool(info)],
                 capabilities=Capabilities(),
             )
             for one in self._records.values()
@@ -166,8 +175,9 @@ class MeshCatalog:
             self._offered(one, info) for one in chosen.values() for info in self.skills_of(one)
         ]
         offered.sort(key=lambda one: one.name)
-        self._skills = {one.name: one for one in offered if not one.info.as_prompt}
+        self._skills = {one.name: one for one in offered if _is_tool(one.info)}
         self._prompts = {one.name: one for one in offered if one.info.as_prompt}
+        self._resources = {one.name: one for one in offered if _is_resource(one.info)}
         self._on_change(changed)
 
     def _is_chosen(self, record: AgentRecord) -> bool:
@@ -182,6 +192,8 @@ class MeshCatalog:
         agent = "" if self._choice.agent else record.agent_id
         if info.as_prompt:  # people read it; an agent's own prompt, its id, has no slash
             name = f"{agent}/{info.name}" if agent else info.name
+        elif _is_resource(info):
+            name = f"{AGENTS}{agent}/{info.resource}" if agent else info.resource
         else:
             name = tool_name(info.name, agent)
         return OfferedSkill(name, record.agent_id, info, object_schema(info))
@@ -194,6 +206,14 @@ class MeshCatalog:
 def _infos(record: AgentRecord) -> list[SkillInfo]:
     """Its skills; of an agent that names them only, without schemas."""
     return record.skills or [SkillInfo(name) for name in record.capabilities.skills]
+
+
+def _is_resource(info: SkillInfo) -> bool:
+    return bool(info.resource) and not info.as_prompt and not address_problem(info.resource)
+
+
+def _is_tool(info: SkillInfo) -> bool:
+    return not info.as_prompt and not _is_resource(info)
 
 
 def _shape(record: AgentRecord | None) -> tuple[Any, ...] | None:

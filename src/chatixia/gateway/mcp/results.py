@@ -32,7 +32,7 @@ async def tool_result(
 
     A text is itself; a list of texts and artifacts is one content for each.
     """
-    parts = value if isinstance(value, list) and _is_mixed(value) else [value]
+    parts = value if isinstance(value, list) and is_mixed(value) else [value]
     room = MAX_INLINE_ALL
     content: list[types.ContentBlock] = []
     for part in parts:
@@ -76,7 +76,8 @@ def as_text(data: bytes, media_type: str) -> str | None:
         return None
 
 
-def _is_mixed(value: list[Any]) -> bool:
+def is_mixed(value: list[Any]) -> bool:
+    """Whether a list is texts and artifacts, one of these at least."""
     return any(isinstance(part, Artifact) for part in value) and all(
         isinstance(part, Artifact | str) for part in value
     )

@@ -71,7 +71,7 @@ class McpGateway:
         self.catalog = MeshCatalog(Mesh(context), choice, self._listeners.changed)
         self._tools = ToolList(self.catalog, is_whole=choice.all)
         self._calls = ToolCalls(self.catalog, self._callers, store, timeout)
-        self._resources = ResourceList(self.catalog, store)
+        self._resources = ResourceList(self.catalog, store, self._calls)
         self._prompts = PromptList(self.catalog, self._callers, self._calls, store)
         self.server = self._create(version)
 
@@ -125,13 +125,14 @@ class McpGateway:
         return self._resources.page(await self._cursor(params))
 
     async def _list_templates(self, ctx: Any, params: Any) -> types.ListResourceTemplatesResult:
-        return self._resources.templates()
+        return self._resources.templates(await self._cursor(params))
 
     async def _read_resource(
         self, ctx: Any, params: types.ReadResourceRequestParams
     ) -> types.ReadResourceResult:
         await self.catalog.ready(READY_S)
-        return await _plain(self._resources.read(self._callers.name_of(ctx), params.uri))
+        caller, report = self._callers.name_of(ctx), ctx.session.report_progress
+        return await _plain(self._resources.read(caller, params.uri, report))
 
     async def _subscribe(self, ctx: Any, params: types.SubscribeRequestParams) -> types.EmptyResult:
         try:

@@ -408,7 +408,7 @@ FOLDERS: dict[str, dict[str, tuple[str, ...]]] = {
         "links": ("ports", "records", "engines"),
         "control": ("ports", "sessions"),
         "tasks": ("ports", "timers", "artifacts", "sessions", "control"),
-        "described": ("engines", "sessions"),
+        "described": ("engines", "sessions", "control"),
         "mesh": ("ports", "records", "timers", "artifacts", "sessions", "tasks", "described"),
         "driver": ("engines", "links", "control", "described", "mesh"),
     },

@@ -6,6 +6,8 @@ import os
 import socket
 import stat
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -68,3 +70,25 @@ def test_a_private_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError):
         sockets.private_folder(tmp_path / "file" / "x")
+
+
+def test_a_folder_that_is_shared_keeps_each_users_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    place = sockets.socket_folder(tmp_path / "own")
+    assert stat.S_IMODE(place.stat().st_mode) == 0o700
+    monkeypatch.setattr(os, "geteuid", lambda: 4242)
+    with pytest.raises(ConfigError, match="another user"):
+        sockets.socket_folder(place)
+    place.chmod(0o1777)
+    assert sockets.socket_folder(place) == place
+
+
+def test_only_this_user_is_own(monkeypatch: pytest.MonkeyPatch):
+    ours, theirs = socket.socketpair()
+    transport: Any = SimpleNamespace(get_extra_info=lambda name: ours)
+    assert sockets.is_own(transport)
+    monkeypatch.setattr(os, "geteuid", lambda: 4242)
+    assert not sockets.is_own(transport)
+    ours.close()
+    theirs.close()

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from chatixia.errors import BadRequest
 from chatixia.wire import described
 from chatixia.wire.signaling import DescribedSignal
 from tests.wire.golden import cases, hold, structs
@@ -43,3 +44,18 @@ def test_a_signal_has_the_payload_of_its_kind():
         "sdpMid": None,
         "sdpMLineIndex": None,
     }
+
+
+def test_a_frame_is_the_signal_of_which_it_was_made():
+    signals = (
+        DescribedSignal("b", "answer", "v=0", peer_id="a"),
+        DescribedSignal("b", "ice_candidate", "", "candidate:1", "0", 0, "a"),
+    )
+    for signal in signals:
+        frame = described.frames.decode(described.signal_frame(signal))
+        assert described.signal_of(frame) == signal
+
+
+def test_a_payload_that_is_none_is_refused():
+    with pytest.raises(BadRequest):
+        described.signal_of(described.DescribedFrame("offer", "a", "b"))

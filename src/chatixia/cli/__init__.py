@@ -9,8 +9,9 @@ import sys
 
 
 def sidecar() -> None:
-    """``chatixia-sidecar``, the described name of ``chatixia sidecar``."""
-    sys.argv[1:1] = ["sidecar"]
+    """``chatixia-sidecar``, the described name of ``chatixia sidecar``: without arguments it reads
+    its environment alone."""
+    sys.argv[1:1] = ["sidecar"] if sys.argv[1:] else ["sidecar", "--environment"]
     main()
 
 

@@ -17,16 +17,25 @@ if TYPE_CHECKING:
 @click.option("--name", default="", metavar="AGENT", help="The agent, where no TARGET names it.")
 @click.option("--socket", default="", metavar="PATH", help="Where the socket is.")
 @click.option("--tcp", is_flag=True, help="Listen on a port of 127.0.0.1; PATH leads there.")
+@click.option(
+    "--environment", is_flag=True, help="A described peer by API_KEY, where this is no member."
+)
 @common
-def sidecar(console: Console, target: str, name: str, socket: str, tcp: bool) -> None:
+def sidecar(
+    console: Console, target: str, name: str, socket: str, tcp: bool, environment: bool
+) -> None:
     """Run the peer of an agent whose program is in any language, behind a private socket.
 
     TARGET is the agent's folder or its agent.yaml. The program finds the socket by CHATIXIA_SOCKET.
     """
     from chatixia.assembly.run.running import run as serve
+    from chatixia.assembly.sidecar import described
     from chatixia.assembly.sidecar import process as sidecars
     from chatixia.client.loop import fast_loop
 
+    if environment and described.is_wanted(console.mesh):
+        serve([described.from_environment()], console.say, loop=fast_loop())
+        return
     settings = sidecars.settings_of(sidecars.at(target), name, mesh=console.mesh or None)
     place = sidecars.socket_path(settings, socket)
     process = sidecars.SidecarProcess(settings, place, tcp=tcp, on_line=console.say)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -169,12 +168,10 @@ class UnixProgram(ProgramConnection):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio's word."""
         super().connection_made(transport)
-        uid = sockets.peer_uid(transport.get_extra_info("socket"))
-        if uid is not None and uid != os.geteuid():
-            log.warning("the user %d was refused at the sidecar's socket", uid)
+        if sockets.is_own(transport):
+            self._listener.arrived(self)
+        else:
             self.abort()
-            return
-        self._listener.arrived(self)
 
 
 class TcpProgram(ProgramConnection):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import logging
 import os
 import socket
 import stat
@@ -14,6 +16,8 @@ from typing import Final
 import msgspec
 
 from chatixia.errors import AlreadyRunning, BadRequest, ConfigError
+
+log = logging.getLogger("chatixia.sidecar")
 
 MAX_PATH: Final = 100
 """Bytes of a Unix socket's path that every system takes."""
@@ -43,6 +47,17 @@ def private_folder(place: Path) -> Path:
     if hasattr(os, "geteuid") and status.st_uid != os.geteuid():
         raise ConfigError(f"{place} belongs to another user.")
     return place
+
+
+def socket_folder(place: Path) -> Path:
+    """That folder, where nobody else can take away what this user makes: one of its own, or one
+    where each user may remove only what is his, as the system's for temporary files. Raises
+    ConfigError."""
+    try:
+        shared = bool(place.stat().st_mode & stat.S_ISVTX)
+    except OSError:
+        shared = False
+    return place if shared else private_folder(place)
 
 
 def listen_unix(path: Path) -> socket.socket:
@@ -99,6 +114,15 @@ def peer_uid(connection: socket.socket) -> int | None:
     level, name, form, place = option
     data = connection.getsockopt(level, name, struct.calcsize(form))
     return int(struct.unpack(form, data)[place])
+
+
+def is_own(transport: asyncio.BaseTransport) -> bool:
+    """Whether this user is at the other end of a Unix socket, as far as the system says."""
+    uid = peer_uid(transport.get_extra_info("socket"))
+    if uid is None or uid == os.geteuid():
+        return True
+    log.warning("the user %d was refused at the sidecar's socket", uid)
+    return False
 
 
 def listen_tcp() -> socket.socket:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from .base import EMPTY, KIB, Id, Line, Short, decoder, encode, null
+from .base import EMPTY, KIB, Id, Line, Short, decode, decoder, encode, null
 from .signaling import DescribedSignal, Sdp
 
 MAX_DESCRIBED: Final = 64 * KIB
@@ -50,10 +50,19 @@ class DescribedList(msgspec.Struct):
     peers: list[str]
 
 
+class DescribedError(msgspec.Struct):
+    """Payload of ``error``, a frame of ours: what reached nobody, and why."""
+
+    code: str = ""
+    message: str = ""
+    target_id: Id | None = None
+
+
 frames: Final = decoder(DescribedFrame)
 descriptions: Final = decoder(DescribedSdp)
 candidates: Final = decoder(DescribedCandidate)
 lists: Final = decoder(DescribedList)
+errors: Final = decoder(DescribedError)
 
 
 def frame(kind: str, peer: str, target: str = "", payload: Any = EMPTY) -> bytes:
@@ -70,3 +79,17 @@ def signal_frame(signal: DescribedSignal) -> bytes:
     if signal.kind == "ice_candidate":
         payload = DescribedCandidate(signal.candidate, signal.sdp_mid, signal.sdp_m_line_index)
     return frame(signal.kind, signal.peer_id, signal.target_id, payload)
+
+
+def signal_of(frame: DescribedFrame) -> DescribedSignal:
+    """A frame between peers as an agent reads it. Raises BadRequest."""
+    target, kind, payload = frame.target_id or "", frame.type, bytes(frame.payload)
+    if kind == "ice_candidate":
+        one = decode(candidates, payload, MAX_DESCRIBED)
+        return DescribedSignal(
+            target, "ice_candidate", "", one.candidate, one.mid, one.index, frame.peer_id
+        )
+    sdp = decode(descriptions, payload, MAX_DESCRIBED).sdp
+    return DescribedSignal(
+        target, "offer" if kind == "offer" else "answer", sdp, peer_id=frame.peer_id
+    )

@@ -12,6 +12,8 @@ import msgspec
 from .base import Count, Cursor, Id, Line, Name, Short
 
 PAGE: Final = 200
+DEVICE_PREFIX: Final = "dt_"
+"""Before a device token (128 random bits in hex), which is an API key by another name."""
 
 
 class DeviceCode(msgspec.Struct):

@@ -15,7 +15,7 @@ import pytest
 from chatixia.errors import BadSignature, ConfigError, MeshError, RegistryUnreachable
 from chatixia.peer.control.connection import PinnedConnection, tls_context
 from chatixia.testing.registry import RegistryHarness
-from chatixia.wire.registry import NonceRequest
+from chatixia.wire.registry import NonceRequest, TokenRequest
 from chatixia.wire.signed import b64
 from chatixia.wire.tasks import Ref, Submit
 
@@ -40,6 +40,7 @@ class Torn:
 
     def __init__(self, *answers: bytes) -> None:
         self.answers, self.asked = list(answers), 0
+        self.heads: list[bytes] = []
         self.serving: set[asyncio.Task[None]] = set()
         self.accepted = asyncio.Event()
 
@@ -69,6 +70,7 @@ class Torn:
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError):
             head = await reader.readuntil(b"\r\n\r\n")
+            self.heads.append(head)
             length = re.search(rb"content-length: (\d+)", head.lower())
             await reader.readexactly(int(length[1]) if length else 0)
             self.asked += 1
@@ -140,3 +142,15 @@ def test_in_clear_it_reaches_this_machine_alone():
 def test_the_roots_check_the_name_too():
     assert tls_context(vouched=True).check_hostname
     assert tls_context(vouched=False).verify_mode == ssl.CERT_NONE
+
+
+async def test_a_device_token_has_its_own_header_and_a_path_stays_before_that_of_a_verb():
+    token = b'{"token":"t","peer_id":"rusty","role":"agent"}'
+    answer = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(token), token)
+    for key, header in (("ck_1", "x-api-key"), ("dt_1", "x-device-token")):
+        async with Torn(answer) as server:
+            line = await do(PinnedConnection, f"{server.url}/mesh/", 5.0)
+            assert (await do(line.call, "token", TokenRequest(), key=key)).peer_id == "rusty"
+            line.close()
+            assert b"POST /mesh/api/token " in server.heads[0]
+            assert f"\r\n{header}: {key}\r\n".encode() in server.heads[0]

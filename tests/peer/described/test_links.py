@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chatixia.errors import Unreachable
+from chatixia.errors import Denied, Unreachable
 from chatixia.peer.described import links
 from chatixia.wire.signaling import DescribedSignal
 from tests.peer.described.pair import Pair, connected
@@ -87,3 +87,25 @@ async def test_nothing_is_held_of_who_is_barred_or_one_too_many(monkeypatch: pyt
         b.links.present(["c"])
         b.links.signal(DescribedSignal("b", "offer", "v=0", peer_id="a"))
         assert list(b.links._peers) == ["c"]
+
+
+async def test_one_that_nobody_listed_can_be_sought():
+    async with Pair() as (a, b):
+        a.links.seek("b")
+        a.links.seek("b")
+        assert await a.links.reach("b", 10)
+        await until(lambda: b.links.open_names() == ["a"])
+        a.barred = True
+        with pytest.raises(Denied):
+            a.links.seek("c")
+
+
+async def test_an_offer_that_reaches_nobody_ends_at_once():
+    async with Pair() as (a, b):
+        b.lost = {"answer"}
+        a.links.present(["b"])
+        await until(lambda: "b" in a.links._peers and a.links._peers["b"].own_offer)
+        a.links.unreachable("b", Unreachable("b is not connected."))
+        a.links.unreachable("nobody", Unreachable())
+        assert not await a.links.reach("b", 10)
+        assert not a.links.is_here("b")

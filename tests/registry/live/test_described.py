@@ -6,10 +6,8 @@ import json
 
 import pytest
 
-from chatixia.errors import BadRequest
-from chatixia.registry.live.described import FAULT_RATE, signal_of
+from chatixia.registry.live.described import FAULT_RATE
 from chatixia.testing.registry import RegistryHarness
-from chatixia.wire import described
 from chatixia.wire.described import MAX_DESCRIBED
 from tests.registry.described import dial_with, enter, token_for
 from tests.registry.doors import OPENED, agent
@@ -110,9 +108,3 @@ async def test_a_second_login_takes_the_place_of_the_first(open_registry: Regist
 async def test_an_agent_is_told_that_the_registry_lets_none_in(registry: RegistryHarness):
     a = await agent(registry, "a", compat=["rusty"])
     assert (await a.next("described_peers"))["off"]
-
-
-def test_a_payload_that_is_none_is_refused():
-    frame = described.DescribedFrame("offer", "a", "b")
-    with pytest.raises(BadRequest):
-        signal_of(frame)

@@ -64,17 +64,22 @@ def _servers(urls: list[str], secret: str, url_name: str, secret_name: str) -> T
                 f"{name} is empty, so agents could use no TURN server. Set both the URL and the"
                 " secret of yours, or neither."
             )
-    if len(urls) > MOST_URLS:
-        raise ConfigError(f"{url_name} names more than {MOST_URLS} URLs.")
-    for url in urls:
-        if not _URL.fullmatch(url):
-            raise ConfigError(
-                f"{url_name} holds {url!r}, which is not a TURN URL; write one such as"
-                " turn:turn.example.org:3478 or turn:turn.example.org:443?transport=tcp."
-            )
+    check_urls(urls, url_name)
     if len(secret) < GOOD_SECRET:
         log.warning("%s has fewer than %d characters: members can guess it", secret_name, 16)
     return TurnServers(urls, secret)
+
+
+def check_urls(urls: list[str], name: str) -> None:
+    """Raise ConfigError, which names ``name``, for what are no URLs of TURN servers."""
+    if len(urls) > MOST_URLS:
+        raise ConfigError(f"{name} names more than {MOST_URLS} URLs.")
+    for url in urls:
+        if not _URL.fullmatch(url):
+            raise ConfigError(
+                f"{name} holds {url!r}, which is not a TURN URL; write one such as"
+                " turn:turn.example.org:3478 or turn:turn.example.org:443?transport=tcp."
+            )
 
 
 def _read(path: Path) -> str:

@@ -31,6 +31,7 @@ from chatixia.errors import (
     from_wire,
 )
 from chatixia.wire.base import MIB
+from chatixia.wire.devices import DEVICE_PREFIX
 from chatixia.wire.verbs import BY_NAME
 
 from .reason import reason
@@ -105,7 +106,7 @@ class PinnedConnection:
             raise BadSignature("The registry shows another certificate than at the login.")
 
     def call(self, name: str, request: msgspec.Struct, token: str = "", key: str = "") -> Any:
-        """One verb of the table, with a bearer token or an API key.
+        """One verb of the table, with a bearer token, an API key or a device token as ``key``.
 
         Raises the registry's error, or RegistryUnreachable. Once a request that changes something
         has begun to leave, whatever is no answer of a registry's has the outcome unknown.
@@ -115,11 +116,12 @@ class PinnedConnection:
         if token:
             headers["authorization"] = f"Bearer {token}"
         if key:
-            headers["x-api-key"] = key
+            is_device = key.startswith(DEVICE_PREFIX)
+            headers["x-device-token" if is_device else "x-api-key"] = key
         doubt: Outcome = "definite" if method == "GET" else "unknown"
         self._reopen()
         try:
-            self._http.request(method, path, body, headers)
+            self._http.request(method, urlsplit(self.url).path.rstrip("/") + path, body, headers)
             answer = self._http.getresponse()
             data = answer.read(MAX_REPLY + 1)
         except (OSError, http.client.HTTPException) as error:
@@ -129,7 +131,7 @@ class PinnedConnection:
             text = f"{self.url} answered with more than {MAX_REPLY} bytes."
             raise TooLarge(text, outcome=doubt)
         if not 200 <= answer.status < 300:
-            raise _refusal(answer.status, data, self.url, doubt)
+            raise http_refusal(answer.status, data, self.url, doubt)
         return _read(data, BY_NAME[name].reply, self.url, doubt)
 
     def _reopen(self) -> None:
@@ -241,7 +243,8 @@ def _word(value: msgspec.Raw) -> str:
     return str(msgspec.json.decode(value))
 
 
-def _refusal(status: int, data: bytes, url: str, doubt: Outcome) -> MeshError:
+def http_refusal(status: int, data: bytes, url: str, doubt: Outcome = "definite") -> MeshError:
+    """The error that an answer of HTTP means: a registry's own, or that none answered."""
     try:
         problem = msgspec.json.decode(data, type=_Problem)
     except (msgspec.MsgspecError, UnicodeDecodeError):

@@ -9,6 +9,7 @@ system's roots must vouch for the certificate.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import hashlib
 import logging
@@ -191,32 +192,49 @@ def _target(url: str) -> str:
 
 
 async def _dial(url: str, vouched: bool, numbers: Sequence[str]) -> LoginSocket:
-    where, sock = _where(url), None
+    where = _where(url)
+    with as_mesh_error(url):
+        return await open_socket(where, _target(url), vouched, numbers)
+
+
+async def open_socket(
+    where: WebSocketURI, target: str, vouched: bool, numbers: Sequence[str]
+) -> LoginSocket:
+    """The WebSocket of ``target``, whose parts are ``where``. Raises what a library raises."""
+    sock = None
+    async with asyncio.timeout(OPEN_SECONDS):
+        if numbers:  # asyncio would ask for the name in a thread that its end waits for
+            sock = await connected(numbers, where.port)
+        ws = await _Dial(
+            target,
+            ssl=tls_context(vouched) if where.secure else None,
+            sock=sock,
+            compression=None,
+            max_size=MAX_FROM_REGISTRY,
+            max_queue=256,
+            user_agent_header=None,
+            proxy=None,
+            open_timeout=None,
+            ping_interval=PING_SECONDS,
+            ping_timeout=PING_TIMEOUT,
+            close_timeout=CLOSE_SECONDS,
+            create_connection=LoginSocket,
+        )
+        assert isinstance(ws, LoginSocket)
+        keep_private(ws.transport.get_extra_info("socket").fileno())
+        return ws
+
+
+@contextlib.contextmanager
+def as_mesh_error(url: str) -> Iterator[None]:
+    """Turn what a library raises into what it means for ``url``, which is shown."""
     try:
-        async with asyncio.timeout(OPEN_SECONDS):
-            if numbers:  # asyncio would ask for the name in a thread that its end waits for
-                sock = await connected(numbers, where.port)
-            ws = await _Dial(
-                _target(url),
-                ssl=tls_context(vouched) if where.secure else None,
-                sock=sock,
-                compression=None,
-                max_size=MAX_FROM_REGISTRY,
-                max_queue=256,
-                user_agent_header=None,
-                proxy=None,
-                open_timeout=None,
-                ping_interval=PING_SECONDS,
-                ping_timeout=PING_TIMEOUT,
-                close_timeout=CLOSE_SECONDS,
-                create_connection=LoginSocket,
-            )
-            assert isinstance(ws, LoginSocket)
-            keep_private(ws.transport.get_extra_info("socket").fileno())
-            return ws
+        yield
     except ssl.SSLCertVerificationError as error:
         raise BadSignature(f"Nobody vouches for the certificate of {url}.") from error
     except (OSError, TimeoutError, InvalidHandshake, EOFError) as error:
+        if isinstance(error, MeshError):
+            raise
         if _refused(error):
             raise NobodyListens(f"No registry runs at {url}: it refuses connections.") from None
         log.debug("%s does not answer", url, exc_info=error)

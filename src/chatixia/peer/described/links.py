@@ -66,9 +66,9 @@ class DescribedPeer:
 
 
 class DescribedLinks:
-    """All of them. ``admits``: raises Denied for a name that no unsigned link may have. Told, on
-    the loop: ``on_open`` and ``on_close`` of a name, ``on_text`` of what a peer sends.
-    ``on_change``: links came or went."""
+    """All of them. ``me``: my id, by which crossing offers are told apart. ``admits``: raises
+    Denied for a name that no unsigned link may have. Told, on the loop: ``on_open`` and
+    ``on_close`` of a name, ``on_text`` of what a peer sends. ``on_change``: links came or went."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class DescribedLinks:
         self.on_close: Callable[[str], None] = _ignore
         self.on_text: Callable[[str, str], None] = _ignore
         self.on_change: Callable[[], None] = _ignore
-        self._me, self._admits = me, admits
+        self.me, self._admits = me, admits
         self._peers: dict[str, DescribedPeer] = {}
         self._work = BackgroundTasks()
 
@@ -110,6 +110,25 @@ class DescribedLinks:
         if fresh or not peer.here:
             peer.here, peer.fails = True, 0
             self._offer_in(peer, THEIR_TURN_SECONDS if fresh else 0.0)
+
+    def seek(self, name: str) -> None:
+        """Offer to one that nobody listed. Raises Denied, Overloaded."""
+        self._admits(name)
+        peer = self._require(name)
+        if peer.open is None and not peer.attempts:
+            peer.here, peer.fails = True, 0
+            self._offer_in(peer, 0.0)
+
+    def unreachable(self, name: str, error: MeshError) -> None:
+        """The registry reaches nobody of that name: an offer to it will not be answered."""
+        peer = self._peers.get(name)
+        if peer is None:
+            return
+        peer.here = False
+        if (own_offer := peer.own_offer) is not None:
+            own_offer.end(error)
+        else:
+            self._absent(peer)
 
     def _absent(self, peer: DescribedPeer) -> None:
         """An open link outlives its registry; what was not open will not be."""
@@ -145,7 +164,7 @@ class DescribedLinks:
             peer.guard.offer(self.world.monotonic())
             if (own_offer := peer.own_offer) is not None:
                 peer.waiting = signal
-                if peer.name < self._me:
+                if peer.name < self.me:
                     loop = asyncio.get_running_loop()
                     loop.call_later(GIVE_WAY_SECONDS, self._give_way, own_offer)
             else:

@@ -14,7 +14,7 @@ from chatixia.core.shares import RETRY_AFTER
 from chatixia.errors import MeshError, Overloaded, UnknownAgent
 from chatixia.wire import described
 from chatixia.wire.base import decode
-from chatixia.wire.described import MAX_DESCRIBED, REGISTRY, DescribedFrame
+from chatixia.wire.described import MAX_DESCRIBED, REGISTRY, DescribedError, DescribedFrame
 from chatixia.wire.signaling import DescribedPeers, DescribedSignal
 from chatixia.world import World
 
@@ -25,9 +25,11 @@ log = logging.getLogger("chatixia.registry")
 
 MOST_DESCRIBED: Final = 1024
 """Described peers at once; an API key has one."""
-FRAME_RATE: Final = (128.0, 1 / 16)
+FRAMES: Final = 128
+FAULTS: Final = 32
+FRAME_RATE: Final = (FRAMES, 1 / 16)
 """Frames of one: a burst, and the seconds for one more after it; what is more is dropped."""
-FAULT_RATE: Final = (32.0, 1.0)
+FAULT_RATE: Final = (FAULTS, 1.0)
 """Frames of one that cannot be used, as above; then it is closed."""
 
 
@@ -149,17 +151,7 @@ class DescribedFrames:
 
     def _signal(self, frame: DescribedFrame) -> None:
         try:
-            self._roster.to_agent(self._socket, signal_of(frame))
+            self._roster.to_agent(self._socket, described.signal_of(frame))
         except UnknownAgent as error:
-            payload = {"code": error.code, "message": error.message, "target_id": frame.target_id}
+            payload = DescribedError(error.code, error.message, frame.target_id)
             self._socket.send_bytes(described.frame("error", REGISTRY, payload=payload))
-
-
-def signal_of(frame: DescribedFrame) -> DescribedSignal:
-    """A frame between peers as an agent reads it. Raises BadRequest."""
-    target, kind, payload = frame.target_id or "", frame.type, bytes(frame.payload)
-    if kind == "ice_candidate":
-        one = decode(described.candidates, payload, MAX_DESCRIBED)
-        return DescribedSignal(target, "ice_candidate", "", one.candidate, one.mid, one.index)
-    sdp = decode(described.descriptions, payload, MAX_DESCRIBED).sdp
-    return DescribedSignal(target, "offer" if kind == "offer" else "answer", sdp)

@@ -20,6 +20,7 @@ from chatixia.store.control.audit import concerns
 from chatixia.store.control.rows import DeviceRow, KeyRow
 from chatixia.store.control.store import Store
 from chatixia.wire.devices import (
+    DEVICE_PREFIX,
     DeviceApproved,
     DeviceCode,
     DevicePair,
@@ -32,7 +33,7 @@ from chatixia.wire.registry import KeyRef, Nothing
 from chatixia.wire.trust import DEFAULT_NS, Done
 from chatixia.world import World
 
-from .keys import DEVICE, ApiKeys
+from .keys import ApiKeys
 
 log = logging.getLogger("chatixia.registry")
 
@@ -138,7 +139,7 @@ class DevicePairing:
         self._check_enabled()
         row = await self._store.devices.get(request.id)
         concerns(row.peer_id)
-        token = DEVICE + self._world.token(16).hex()
+        token = DEVICE_PREFIX + self._world.token(16).hex()
         key_id = self._world.token(6).hex()
         key = KeyRow(key_id, row.ns, row.peer_id, digest(token), self._store.now())
         row = await self._store.devices.approve(request.id, key)

@@ -29,11 +29,12 @@ from chatixia.registry.people.logins import Logins
 from chatixia.store.control.store import Store
 from chatixia.wire import signed
 from chatixia.wire.base import VERSIONS
+from chatixia.wire.devices import DEVICE_PREFIX
 from chatixia.wire.registry import NonceRequest, RegistryProof, Token, TokenRequest
 from chatixia.wire.signaling import Challenge, Register, Welcome
 from chatixia.wire.trust import Signed
 
-from .keys import DEVICE, ApiKeys
+from .keys import ApiKeys
 from .members import Members, principal_for
 from .nonces import Nonces
 from .proof import Proof
@@ -181,7 +182,7 @@ class Authenticator:
                     return await self._keys.principal(key)
             if not device:
                 raise Unauthorized("The API key is unknown.")
-            return await self._keys.principal(device, DEVICE)
+            return await self._keys.principal(device, DEVICE_PREFIX)
         scheme, _, token = bearer.partition(" ")
         if not hmac.compare_digest(scheme.lower(), "bearer"):
             raise Unauthorized("A bearer token is expected.")

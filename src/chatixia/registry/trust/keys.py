@@ -16,6 +16,7 @@ from chatixia.registry.call import Handler, RequestContext
 from chatixia.registry.digests import digest
 from chatixia.store.control.rows import KeyRow
 from chatixia.store.control.store import Store
+from chatixia.wire.devices import DEVICE_PREFIX
 from chatixia.wire.registry import KeyCreate, KeyCreated, KeyInfo, KeyRef, Keys, KeysQuery
 from chatixia.wire.trust import DEFAULT_NS, Done
 from chatixia.world import World, b32
@@ -23,8 +24,6 @@ from chatixia.world import World, b32
 from .members import Members
 
 PREFIX = "ck_"
-DEVICE = "dt_"
-"""Before a device token (128 random bits in hex), which is an API key by another name."""
 LENGTH = len(PREFIX) + 32
 
 
@@ -105,7 +104,7 @@ class ApiKeys:
             raise Unauthorized("The API key is unknown.")
         self._unshared(row.name)
         await self._store.keys.touch(row.id)
-        role = "device" if prefix == DEVICE else ""
+        role = "device" if prefix == DEVICE_PREFIX else ""
         return Principal(AgentId(row.name), "key", row.ns, "unverified", role)
 
     async def check(self, principal: Principal, issued: int) -> None:

@@ -11,12 +11,18 @@ import json
 import os
 import secrets
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.lab.netns import Host
 from tests.lab.procs import FAULTS
 
+SCRIPT = """#!{python}
+from chatixia.cli import sidecar
+sidecar()
+"""
 POLL_S = 0.1
 START_S = 30.0
 """The contract says 5; a machine that runs many tests is slower."""
@@ -26,8 +32,8 @@ TIMEOUT_S = 30.0
 class DescribedClient:
     """One agent's end."""
 
-    def __init__(self, socket: Path, env: dict[str, str]) -> None:
-        self._socket, self._env = socket, env
+    def __init__(self, socket: Path, env: dict[str, str], host: Host | None = None) -> None:
+        self._socket, self._env, self.host = socket, env, host
         self._pending: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._handlers: dict[str, Callable[[str, dict[str, Any]], Any]] = {}
         self.peers: set[str] = set()
@@ -38,14 +44,17 @@ class DescribedClient:
         """Spawn the sidecar and connect."""
         self._socket.unlink(missing_ok=True)
         env = {**self._env, "IPC_SOCKET": str(self._socket)}
+        command = [env["SIDECAR_BINARY"]]
+        if self.host is not None:
+            command = self.host.inside(*command)
         with open(f"{self._socket}.log", "w") as log:  # noqa: ASYNC230 - a test's own
             self._process = subprocess.Popen(  # noqa: ASYNC220
-                [env["SIDECAR_BINARY"]], env=env, stdout=log, stderr=log
+                command, env=env, stdout=log, stderr=log
             )
         for _ in range(int(START_S / POLL_S)):
             if self._socket.exists():
                 break
-            assert self._process.poll() is None, Path(f"{self._socket}.log").read_text()
+            assert self._process.poll() is None, self.log
             await asyncio.sleep(POLL_S)
         self._reader, self._writer = await asyncio.open_unix_connection(
             str(self._socket), limit=16 * 1024 * 1024
@@ -101,21 +110,52 @@ class DescribedClient:
                 self.changed.clear()
                 await self.changed.wait()
 
-    async def stop(self) -> int:
-        """Hang up and end the process."""
+    @property
+    def log(self) -> str:
+        """What the process printed."""
+        return Path(f"{self._socket}.log").read_text()
+
+    def hang_up(self) -> None:
+        """Leave the socket."""
         self._listening.cancel()
         self._writer.close()
-        self._process.terminate()
+
+    async def ended(self) -> int:
+        """Its exit code, once it has ended by itself."""
         return await asyncio.to_thread(self._process.wait, 30)
+
+    async def stop(self) -> int:
+        """Hang up and end the process."""
+        if hasattr(self, "_listening"):
+            self.hang_up()
+        self._process.terminate()
+        return await self.ended()
 
 
 def environment(home: Path, name: str, url: str, binary: Path) -> dict[str, str]:
-    """What the described agent sets for its sidecar; and a planted fault, where there is one."""
+    """What the described agent sets for the sidecar of a member; and a planted fault, where there
+    is one."""
+    return _both(home, url, binary) | {"CHATIXIA_AGENT_ID": name}
+
+
+def by_key(home: Path, url: str, key: str, binary: Path) -> dict[str, str]:
+    """What it sets where this machine is no member: ``home`` holds no mesh."""
+    return _both(home, url, binary) | {"API_KEY": key, "TOKEN_URL": f"{url}/api/token"}
+
+
+def _both(home: Path, url: str, binary: Path) -> dict[str, str]:
     planted = {name: os.environ[name] for name in ("PYTHONPATH", *FAULTS) if name in os.environ}
     return planted | {
         "PATH": os.environ["PATH"],
         "CHATIXIA_HOME": str(home),
-        "CHATIXIA_AGENT_ID": name,
         "SIGNALING_URL": url.replace("http", "ws", 1) + "/ws",
         "SIDECAR_BINARY": str(binary),
     }
+
+
+def script(folder: Path) -> Path:
+    """`chatixia-sidecar`, as it is installed."""
+    binary = folder / "chatixia-sidecar"
+    binary.write_text(SCRIPT.format(python=sys.executable))
+    binary.chmod(0o755)
+    return binary

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 
 def test_the_list_is_confirmed(registry, type_):
     done = type_("registry", "confirm", "--json")
@@ -12,3 +14,32 @@ def test_the_list_is_confirmed(registry, type_):
 def test_without_a_mesh(home, type_):
     done = type_("registry", "confirm")
     assert done.code == 2 and "`chatixia up`" in done.err
+
+
+def test_signing_is_delegated_within_bounds_and_withdrawn(registry, type_):
+    words = ("registry", "delegate", "--names", "lab-*", "--names", "gpu-1", "--roles", "worker")
+    done = type_(*words, "--days", "7", "--json")
+    assert done.code == 0 and done.json["names"] == ["lab-*", "gpu-1"]
+    assert done.json["roles"] == ["worker"]
+    assert "delegated  lab-* gpu-1 to the registry, until 20" in done.err
+    shown = type_("status")
+    assert "lab-* gpu-1 to the registry, until" in shown.out, shown
+    ended = type_("registry", "withdraw", "--json")
+    assert ended.code == 0 and ended.json["machines"] == 0
+    assert ended.json["machines"] == 0
+    assert "delegated" not in type_("status").out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ((), 2, "--names"),
+        (("--names", "*"), 4, "any name or role"),
+        (("--names", "lab-*", "--roles", "*"), 4, "any name or role"),
+        (("--names", "lab-*", "--days", "0"), 2, "1<=x<=366"),
+        (("--names", "lab-*", "--days", "367"), 2, "1<=x<=366"),
+    ],
+)
+def test_a_delegation_without_a_bound_is_refused(registry, type_, words, code: int, said: str):
+    done = type_("registry", "delegate", *words)
+    assert done.code == code and said in done.err, done

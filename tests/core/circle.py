@@ -112,6 +112,21 @@ def invitation(name: str = "pi", above: Party | None = None, **fields: Any) -> P
     return Party("invitation", name, above or owner(), **fields)
 
 
+WITHIN = {"names": ["leaf"], "roles": ["worker"], "not_after": NOW + 30 * DAY}
+"""What a machine of :func:`delegation` may have."""
+
+
+def delegation(above: Party | None = None, **fields: Any) -> Party:
+    """What lets the registry sign machines called ``lab-...``."""
+    bounds = {"names": ["lab-*"], "roles": ["worker"], "not_after": NOW + 30 * DAY, "serial": NOW}
+    return Party("registry", "registry", above or owner(), **{**bounds, **fields})
+
+
+def delegated(name: str = "lab-1", by: Party | None = None, **fields: Any) -> Party:
+    """A machine that the registry signed."""
+    return machine(name, by or delegation(), **{**WITHIN, "names": ["lab-*"], **fields})
+
+
 def agent(name: str = "weather", above: Party | None = None, **fields: Any) -> Party:
     return Party("agent", name, above or machine(), **fields)
 

@@ -7,12 +7,23 @@ from typing import Any
 import pytest
 
 from chatixia.core import pairing
-from chatixia.errors import BadChain, BadRequest, BadSignature, Unprocessable
+from chatixia.errors import BadChain, BadRequest, BadSignature, Denied, Revoked, Unprocessable
 from chatixia.identity import verify
 from chatixia.wire import signed
 from chatixia.wire.pairing import PairBegin, PairWait
 from chatixia.wire.signed import b64
-from tests.core.circle import NOW, Party, agent, invitation, machine, owner
+from tests.core.circle import (
+    DAY,
+    NOW,
+    Party,
+    agent,
+    delegated,
+    delegation,
+    invitation,
+    machine,
+    owner,
+)
+from tests.core.memberships import revocations
 
 REGISTRY, NONCE = b"r" * 32, b"n" * 16
 
@@ -102,3 +113,70 @@ def test_nobody_but_the_owner_approves():
         approved(machine("pi", invitation("pi", owner())))
     with pytest.raises(BadChain):
         approved(agent("pi2", machine("pi", owner())))
+
+
+def admitted(who: Party, **more: Any) -> Any:
+    keys = {"name": "lab-1", "sign": who.sign.public, "seal": who.seal.public}
+    about: dict[str, Any] = {**keys, "mesh": owner().mesh, "now": NOW, "verify": verify, **more}
+    return pairing.check_approval(who.chain, **about)
+
+
+def test_a_registry_approves_only_for_who_met_that_very_registry():
+    lab, key = delegated(), delegation().sign.public
+    assert admitted(lab, registry=key).trust == "registry"
+    for other in (b"", b"x" * 32, owner().sign.public):
+        with pytest.raises(BadChain, match="that the owner signed"):
+            admitted(lab, registry=other)
+    with pytest.raises(BadChain, match="not of the machine"):
+        admitted(lab, registry=key, seal=b"x" * 32)
+    with pytest.raises(BadChain):
+        admitted(machine("lab-1", invitation("lab-1")), registry=key)
+
+
+def delegating(party: Party, revoked: Any = None, now: float = NOW) -> Any:
+    return pairing.check_delegation(
+        party.chain,
+        registry=delegation().sign.public,
+        mesh=owner().mesh,
+        now=now,
+        verify=verify,
+        revocations=revoked or {},
+    )
+
+
+def test_a_delegation_is_to_this_very_registry_and_in_force():
+    assert delegating(delegation()).record.names == ["lab-*"]
+    for other in (
+        Party("registry", "registry", owner()),
+        delegation(seed="another"),
+        delegated(),
+        owner(),
+    ):
+        with pytest.raises(BadChain, match="this very registry"):
+            delegating(other)
+    with pytest.raises(Revoked):
+        delegating(delegation(), revocations(("registry", NOW)))
+    delegating(delegation(serial=NOW + 1), revocations(("registry", NOW)))
+
+
+def test_the_registry_signs_all_that_was_delegated_and_no_more():
+    record = delegation().record
+
+    def made(name: str, now: float = NOW) -> Any:
+        keys = {"sign": b"s" * 32, "seal": b"e" * 32}
+        return pairing.delegated_record(record, name=name, serial=4, now=now, **keys)
+
+    one = made("lab-1")
+    assert (one.kind, one.names, one.roles) == ("machine", ["lab-*"], ["worker"])
+    assert (one.serial, one.not_after, one.by) == (5, record.not_after, key_of(record))
+    for name, now in (("pi", NOW), ("lab-1", NOW + 30 * DAY)):
+        assert not pairing.may_admit(record, name, now)
+        with pytest.raises(Denied, match=f"`chatixia approve {name}`") as refused:
+            made(name, now)
+        assert refused.value.agent == name
+
+
+def key_of(record: Any) -> str:
+    from chatixia.core.membership import key_id
+
+    return key_id(signed.unb64(record.sign))

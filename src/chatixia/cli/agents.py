@@ -33,6 +33,8 @@ def health(agent: AgentRecord) -> str:
     text: str = agent.health
     if isinstance(agent.waiting, int) and agent.waiting:
         text = f"away, {agent.waiting} task{'s' * (agent.waiting > 1)} waiting"
+    if agent.trust == "registry":
+        return f"{text}, trust: registry"
     return text if agent.trust == "owner" else f"{text}, {agent.trust}"
 
 

@@ -39,7 +39,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "reject": "Turn such a machine away",
         "revoke": "Remove an agent or a machine from the mesh",
         "owners": "Add owners, rotate keys, recover by a code",
-        "registry": "Confirm the revocation list",
+        "registry": "Confirm the revocation list, let the registry sign machines",
         "keys": "Manage API keys, for clients without a key pair",
         "people": "Manage the people of the hub and what they may do",
         "audit": "Show who did what, when and from where",

@@ -39,9 +39,12 @@ def pair(console: Console, host: str, code: str, machine: str, key: str) -> None
         console.say("  the same command goes on waiting, within the hour")
         raise
     note = "agents started here need no further code"
+    until = profile.registry_until
+    if until:
+        note = f"trust: registry, until {output.moment(until)}"
     console.say(output.rows([("joined", f"mesh {profile.name} as {profile.machine}", note)]))
     if console.as_json:
-        fields = {"mesh": profile.name, "machine": profile.machine}
+        fields = {"mesh": profile.name, "machine": profile.machine, "registry_until": until}
         console.data("joined", {**fields, "registries": profile.registries})
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import click
 
+from chatixia.core.delegation import MAX_DAYS
+
 from . import output
 from .common import Console, common
 
 
 @click.group()
 def registry() -> None:
-    """Confirm the revocation list."""
+    """Confirm the revocation list; let the registry sign machines, or end that."""
 
 
 @registry.command()
@@ -25,3 +27,39 @@ def confirm(console: Console) -> None:
     console.say(f"  confirmed  version {word.version} of the revocation list, {moment}")
     if console.as_json:
         console.data("confirmed", {"version": word.version, "issued": word.issued})
+
+
+@registry.command()
+@click.option(
+    "--names", multiple=True, required=True, metavar="PATTERN", help="Machines, such as 'lab-*'."
+)
+@click.option("--roles", multiple=True, metavar="ROLE", help="Roles that they may have.")
+@click.option(
+    "--days", default=30, show_default=True, type=click.IntRange(1, MAX_DAYS), help="Until then."
+)
+@common
+def delegate(console: Console, names: tuple[str, ...], roles: tuple[str, ...], days: int) -> None:
+    """Let the registry sign in machines that an admin approves at the hub."""
+    from chatixia.assembly.membership.delegate import delegate as sign
+    from chatixia.assembly.profile.profile import Profile
+
+    record = sign(Profile.open(console.mesh), names, roles, days)
+    until = output.moment(record.not_after)
+    console.say(f"  delegated  {' '.join(record.names)} to the registry, until {until}")
+    console.say("  next       approve machines in the hub; they show as trust: registry")
+    if console.as_json:
+        fields = {"names": record.names, "roles": record.roles, "not_after": record.not_after}
+        console.data("delegated", fields)
+
+
+@registry.command()
+@common
+def withdraw(console: Console) -> None:
+    """End what was delegated, with every machine that is in that way."""
+    from chatixia.assembly.membership.delegate import withdraw as end
+    from chatixia.assembly.profile.profile import Profile
+
+    ended = end(Profile.open(console.mesh))
+    many = f"{ended} machine{'s' * (ended != 1)}"
+    say = f"  withdrawn  the registry signs nobody any more; {many} of it are out"
+    console.data("withdrawn", {"machines": ended}, say)

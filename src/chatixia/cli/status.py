@@ -61,6 +61,8 @@ def render(reply: StatusReply, links: Topology, models: Mapping[str, Spending] =
         ("links", f"{len(links.mesh_edges)} open", ""),
         ("tasks", queue or "none", ""),
     ]
+    if reply.delegated or reply.by_registry:
+        rows.append(("delegated", _delegated(reply), f"{reply.by_registry} machines in that way"))
     rows += [("model", name, _spending(spent)) for name, spent in models.items()]
     if reply.trouble:
         rows.append(("trouble", output.in_line(reply.detail), ""))
@@ -75,6 +77,14 @@ def render(reply: StatusReply, links: Topology, models: Mapping[str, Spending] =
         for edge in links.mesh_edges
     ]
     return output.rows(rows)
+
+
+def _delegated(reply: StatusReply) -> str:
+    """What the registry may sign."""
+    if not reply.delegated:
+        return "nothing any more"
+    names = output.in_line(" ".join(reply.delegated))
+    return f"{names} to the registry, until {output.moment(reply.delegated_until)}"
 
 
 def _spending(spent: Spending) -> str:

@@ -1,9 +1,10 @@
 """Who is a member: walks a chain of records from a leaf to the mesh's owner (trust.md section 1).
 
-owner -> invitation, machine, registry; invitation -> machine; machine -> agent, client. At every
-step: the signer's key id stands in ``by``, the namespace is equal, roles and names only narrow,
-the id is one the signer may name, the end is no later, and the signature covers the exact bytes
-that came. Crypto, time and nonces are arguments; nothing here signs.
+owner -> invitation, machine, registry; invitation -> machine; a registry to which the owner
+delegated that -> machine; machine -> agent, client. At every step: the signer's key id stands in
+``by``, the namespace is equal, roles and names only narrow, the id is one the signer may name, the
+end is no later, and the signature covers the exact bytes that came. Crypto, time and nonces are
+arguments; nothing here signs.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from chatixia.wire.trust import (
     Signed,
 )
 
+from .delegation import Trust, flaw, trust_of
 from .owners import is_owner_id, may_add, may_revoke, revoked_owner
 from .patterns import covers, narrower
 from .ports import RevocationBook, Verify
@@ -45,6 +47,7 @@ from .ports import RevocationBook, Verify
 SIGNS: Final[Mapping[str, tuple[Kind, ...]]] = {
     "owner": ("invitation", "machine", "registry", "owner"),
     "invitation": ("machine",),
+    "registry": ("machine",),
     "machine": ("agent", "client"),
 }
 """kind -> kinds that it may sign; any other kind signs nothing."""
@@ -65,7 +68,8 @@ class Member(msgspec.Struct, frozen=True):
     ``sign``: raw Ed25519 key; ``seal``: raw X25519 key, empty for a registry. ``machine``: the
     id of the machine that signed it (a machine's own id; else empty). ``signer``: raw key that
     signed the leaf. ``not_after``: mesh seconds, 0 for none. ``owner``: raw owner key.
-    ``records``: the whole chain read, leaf first, as ``chain`` is.
+    ``records``: the whole chain read, leaf first, as ``chain`` is. ``trust``: who let it in, the
+    ``owner``, or the ``registry`` to which the owner delegated that (:mod:`core.delegation`).
     """
 
     id: AgentId
@@ -83,12 +87,13 @@ class Member(msgspec.Struct, frozen=True):
     record: Record
     records: tuple[Record, ...]
     chain: tuple[Signed, ...]
-    trust: str = "owner"
+    trust: Trust
 
     @property
     def invitation(self) -> str:
-        """Key id of the reusable invitation by which the machine joined, or ""."""
-        signed_in = (r for r in self.records if r.kind == "invitation" and r.reusable)
+        """Key id of the reusable invitation, or of the registry, that let the machine in, or "":
+        whoever has that key can let in many, and all of them have one share."""
+        signed_in = (r for r in self.records if r.reusable or r.kind == "registry")
         return next((str(key_id(signed.unb64(r.sign))) for r in signed_in), "")
 
 
@@ -190,7 +195,15 @@ def check_revoked(member: Member, revocations: RevocationBook) -> None:
             continue
         revoked = revocations.get((record.ns, record.id))
         if revoked is not None and approval(member.records[position:]) <= revoked.serial:
-            raise Revoked(f"{record.id} was revoked by the owner.", agent=record.id)
+            raise _revoked(member, record)
+
+
+def _revoked(member: Member, record: Record) -> Revoked:
+    if record.kind == "registry":
+        return Revoked(
+            f"The owner withdrew from the registry what let {member.id} in.", agent=record.id
+        )
+    return Revoked(f"{record.id} was revoked by the owner.", agent=record.id)
 
 
 def revoked(member: Member, revocations: RevocationBook) -> bool:
@@ -367,7 +380,7 @@ def _wrong_kind(record: Record) -> str:
         return f"entitles a {record.kind} to sign"
     if record.kind != "invitation" and (record.reusable or record.redeem_by or record.most):
         return "carries an invitation's terms and is none"
-    return ""
+    return flaw(record) if record.kind == "registry" else ""
 
 
 def _id_fits(record: Record) -> bool:
@@ -461,4 +474,5 @@ def _member(records: tuple[Record, ...], chain: Sequence[Signed]) -> Member:
         record=leaf,
         records=records,
         chain=tuple(chain),
+        trust=trust_of(records),
     )

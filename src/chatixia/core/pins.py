@@ -83,7 +83,9 @@ def judge(member: Member, book: PinBook) -> list[Pin]:
     changed = []
     for position in range(len(member.records) - 1, -1, -1):
         records = member.records[position:]
-        if records[0].kind in ("owner", "invitation"):
+        if records[0].kind in ("owner", "invitation") or (
+            position and records[0].kind == "registry"
+        ):
             continue
         pin = pin_of(records)
         if decide(pin, records, book.pin(pin.ns, pin.id)) != "same":
@@ -121,14 +123,15 @@ def _may_replace(new: Pin, records: Sequence[Record], old: Pin, same_keys: bool)
     approval of the owner (its disk died; the owner invited it again under its name).
 
     An invitation is spent once: it renews the machine's record, and gives its name to no other
-    key, though a registry in league with its holder would list that.
+    key, though a registry in league with its holder would list that. Nor does a registry to which
+    signing was delegated give a name that it gave to another key.
     """
     if approval(records) > old.serial:
         return True
     if new.kind != old.kind:
         return False
     if new.signer == old.signer:
-        return same_keys or records[1].kind != "invitation"
+        return same_keys or records[1].kind not in ("invitation", "registry")
     return bool(old.machine) and new.machine == old.machine and new.approved > old.approved
 
 

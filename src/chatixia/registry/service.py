@@ -165,6 +165,7 @@ class Service:
             self.roster,
             self.links.count,
             self._reach,
+            self.trust.delegation.standing,
         )
 
     def _trust_effects(self, save_via: Callable[[list[str]], None]) -> TrustEffects:
@@ -265,7 +266,7 @@ class Service:
     async def start(self) -> None:
         """Read the members, start tasks and events; then calls are answered."""
         await self.members.load()
-        await self.trust.confirming.load()
+        await self.trust.load()
         await self.tasks.start()
         await self.lifecycle.end_removed(await self.trust.keys.revoked_names())
         await self.events.start()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from chatixia.errors import Unavailable
 from chatixia.store.control.store import Store
 from chatixia.wire.registry import HealthReply, Nothing, StatusReply
+from chatixia.wire.trust import Delegation
 
 from .call import Handler, RegistryReach, RequestContext
 from .condition import Condition
@@ -14,7 +15,8 @@ from .live.roster import Roster
 
 
 class StatusService:
-    """``ready``: whether calls are answered. ``links``: how many links are reported."""
+    """``ready``: whether calls are answered. ``links``: how many links are reported;
+    ``delegation``: what the registry may sign."""
 
     def __init__(
         self,
@@ -25,10 +27,11 @@ class StatusService:
         roster: Roster,
         links: Callable[[], int],
         reach: RegistryReach,
+        delegation: Callable[[], Delegation],
     ) -> None:
         self._mesh, self._version, self._store = mesh, version, store
         self._condition, self._roster, self._links = condition, roster, links
-        self._reach = reach
+        self._reach, self._delegation = reach, delegation
         self.ready = False
 
     @property
@@ -50,7 +53,8 @@ class StatusService:
     async def status(self, call: RequestContext, request: Nothing) -> StatusReply:
         """Mesh, version, time, counts, addresses, free disk, and what is wrong if anything is."""
         trouble = self._condition.trouble()
-        problem = (trouble.code, trouble.message) if trouble else ()
+        problem = (trouble.code, trouble.message) if trouble else ("", "")
+        delegation = self._delegation()
         return StatusReply(
             self._mesh,
             self._version,
@@ -62,4 +66,7 @@ class StatusService:
             self._store.generation,
             self._store.disk_free(),
             *problem,
+            delegation.names,
+            delegation.not_after,
+            delegation.members,
         )

@@ -71,7 +71,11 @@ class PairAnswer(msgspec.Struct, omit_defaults=True):
 
 
 class PairingInfo(msgspec.Struct, omit_defaults=True):
-    """A machine that asks to join, as its owner sees it. Times are mesh seconds."""
+    """A machine that asks to join, as its owner sees it. Times are mesh seconds.
+
+    ``key``: what `pair` shows as the machine's key, as the registry has it; ``delegated``: the
+    registry may let it in by itself (``registry.delegate``).
+    """
 
     id: Short
     name: Id
@@ -83,6 +87,8 @@ class PairingInfo(msgspec.Struct, omit_defaults=True):
     hostname: Name = ""
     address: Name = ""
     inviter: Id = ""
+    key: Short = ""
+    delegated: bool = False
 
 
 class PairingsQuery(msgspec.Struct, omit_defaults=True):
@@ -103,10 +109,12 @@ class Pairings(msgspec.Struct, omit_defaults=True):
 
 
 class PairApprove(msgspec.Struct, omit_defaults=True):
-    """``pairings.approve``: the record that the owner signed for it (chain leaf to owner)."""
+    """``pairings.approve``: by the owner, with the record that it signed (chain leaf to owner); or
+    by a person, for the registry to sign, with the ``key`` that `pair` shows there."""
 
     id: Short
     chain: list[Signed] = []
+    key: Short = ""
 
 
 class PairingRef(msgspec.Struct, omit_defaults=True):

@@ -347,6 +347,11 @@ class StatusReply(msgspec.Struct, omit_defaults=True):
     """The code of what is wrong with the registry as a whole: ``disk_full``, or nothing."""
     detail: Line = ""
     """The same as a sentence."""
+    delegated: list[Short] = []
+    """Names of machines that an owner lets the registry sign, until ``delegated_until``."""
+    delegated_until: Count = 0
+    by_registry: Count = 0
+    """How many machines are in by the registry's signature."""
 
 
 class HealthReply(msgspec.Struct):

@@ -128,6 +128,29 @@ class Confirm(msgspec.Struct):
     statement: Signed
 
 
+class Delegate(msgspec.Struct):
+    """``registry.delegate``: the record by which an owner lets the registry sign machines (chain
+    leaf to first owner)."""
+
+    chain: Chain
+
+
+class Delegation(msgspec.Struct, omit_defaults=True):
+    """What an owner lets the registry sign, empty for nothing: ``names``, ``roles``, until mesh
+    second ``not_after``, by the record that ``chain`` begins with.
+
+    ``serial``: the highest that a delegation had or that was withdrawn; ``members``: how many are
+    in by way of one.
+    """
+
+    chain: Chain = []
+    names: list[Short] = []
+    roles: list[Short] = []
+    not_after: Count = 0
+    serial: Count = 0
+    members: Count = 0
+
+
 class Invite(msgspec.Struct, omit_defaults=True):
     """``invite.put``: an invitation record signed by the owner (chain leaf to owner).
 

@@ -288,6 +288,7 @@ class PairAttempt:
             mesh=self._mesh,
             now=answer.now,
             verify=verify,
+            registry=self._registry_sign,
         )
         keep(
             self._folder,

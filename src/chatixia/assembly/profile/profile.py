@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from chatixia.core.membership import key_id, mesh_of, sign_record
+from chatixia.core.delegation import trust_of
+from chatixia.core.membership import key_id, mesh_of, read_record, sign_record
 from chatixia.core.meshtime import MeshTime
 from chatixia.errors import ConfigError, Conflict
 from chatixia.ids import AgentId, id_problem, is_agent_id
@@ -160,6 +161,13 @@ class Profile:
     def machine_chain(self) -> list[Signed]:
         """This machine's chain, leaf first."""
         return read_chain(self.folder / "machine")
+
+    @property
+    def registry_until(self) -> int:
+        """Until which mesh second this machine is in by the registry's signature, within what the
+        owner delegated; 0 if the owner let it in."""
+        records = [read_record(unb64(part.b)) for part in self.machine_chain]
+        return records[0].not_after if trust_of(records) == REGISTRY else 0
 
     def machine_keys(self) -> tuple[SignKey, SealKey]:
         """This machine's keys. Raises ConfigError."""

@@ -20,7 +20,7 @@ from chatixia.store.control.rows import RevocationRow
 from chatixia.store.control.store import Store
 from chatixia.wire.registry import Nothing, Serial
 from chatixia.wire.signaling import RevokedPush
-from chatixia.wire.trust import OWNER, Done, Revocation, Revoke
+from chatixia.wire.trust import OWNER, REGISTRY, Done, Revocation, Revoke
 
 from .members import Members
 
@@ -91,12 +91,19 @@ class LeaveService:
             msgspec.json.encode(request.signer),
             self._store.now(),
         )
-        before = {*self._members.excluded_by_owner()}
+        before = {*self._members.excluded_by_signer()}
         await self._members.revoke(row)
         log.info("revoked %s", revocation.id)
         self._effects.broadcast(RevokedPush(request.statement, request.signer))
-        with_owner = [name for name in self._members.excluded_by_owner() if name not in before]
-        await self._remove(revocation, [revocation.id, *with_owner])
+        below = [name for name in self._members.excluded_by_signer() if name not in before]
+        if revocation.id == REGISTRY:
+            await self._effects.note("delegation", REGISTRY, "withdrawn")
+            withdrawn = Revoked(
+                "The owner withdrew from the registry what let you in.", agent=REGISTRY
+            )
+            await self._remove(revocation.ns, below, withdrawn)
+        else:
+            await self._remove(revocation.ns, [revocation.id, *below], Revoked(agent=revocation.id))
         return Done()
 
     async def _check_owner(self, revocation: Revocation) -> None:
@@ -105,15 +112,13 @@ class LeaveService:
         if owner is None and revocation.id != OWNER:
             raise NotFound(f"No owner is called {revocation.id}.")
 
-    async def _remove(self, revocation: Revocation, ids: list[str]) -> None:
+    async def _remove(self, ns: str, ids: list[str], error: Revoked) -> None:
         removed = frozenset(ids)
-        self._effects.drop(
-            Revoked(agent=revocation.id), lambda p: p.id in removed or (p.machine or "") in removed
-        )
+        self._effects.drop(error, lambda p: p.id in removed or (p.machine or "") in removed)
         for name in ids:
             self._effects.unlist(name)
             await self._effects.note("agent", name, "revoked")
-        await self._effects.end_work(revocation.ns, self._members.removed_parties(ids))
+        await self._effects.end_work(ns, self._members.removed_parties(ids))
 
     async def leave(self, call: RequestContext, request: Nothing) -> Done:
         """The caller, and what its key signed, are listed no more."""

@@ -14,6 +14,7 @@ from itertools import pairwise
 
 import msgspec
 
+from chatixia.core.delegation import trust_of, withdrawn
 from chatixia.core.handshake import check_login
 from chatixia.core.membership import (
     Member,
@@ -34,7 +35,7 @@ from chatixia.store.control.store import Store
 from chatixia.wire.registry import Serial
 from chatixia.wire.signaling import Register
 from chatixia.wire.signed import unb64
-from chatixia.wire.trust import DEFAULT_NS, Record, Revocation, Signed
+from chatixia.wire.trust import DEFAULT_NS, REGISTRY, Record, Revocation, Signed
 
 PAGE = 200
 REVOKED_AT_ONCE = 1024
@@ -64,7 +65,7 @@ class Members:
         self._writing = asyncio.Lock()
         self.revocations: dict[tuple[str, str], Revocation] = {}
         self._statements: list[tuple[int, Signed]] = []
-        self._owners_revoked = False
+        self._signers_revoked = False
 
     async def load(self) -> None:
         """Fill the mirror from the store."""
@@ -89,7 +90,8 @@ class Members:
         body = msgspec.json.decode(unb64(statement.b), type=Revocation)
         if newer(body, self.revocations.get((body.ns, body.id))):
             self.revocations[body.ns, body.id] = body
-        self._owners_revoked = self._owners_revoked or is_owner_id(body.id)
+        signer = body.id == REGISTRY or is_owner_id(body.id)
+        self._signers_revoked = self._signers_revoked or signer
         self._statements.append((body.version or row.version, statement))
 
     # ---- proving and listing
@@ -164,12 +166,15 @@ class Members:
             self._learn(row)
 
     async def approve(self, pairing: str, member: Member) -> None:
-        """A machine that waited under that id is in, by the owner's own record.
+        """A machine that waited under that id is in, by the owner's own record or by the
+        registry's.
 
         Raises Conflict, NameTaken, NotFound, Revoked.
         """
         async with self._writing:
-            self.judge(member)
+            self._current(member, self._store.now())  # a withdrawal may have come first
+            with self._hinting():
+                self.judge(member)
             row = row_of(pin_of(member.records), member.records, member.chain)
             await self._store.pairings.approve(pairing, row)
             self._learn(row)
@@ -234,23 +239,34 @@ class Members:
             raise MembershipExpired(agent=principal.id)
 
     def is_revoked(self, ns: str, id_: str) -> bool:
-        """Whether an id is revoked and the owner did not name it again since, or the owner who let
-        it in is revoked."""
+        """Whether an id is revoked and the owner did not name it again since, or lost whoever let
+        it in: an owner who is revoked, or a registry from which that was withdrawn."""
         revocation, listed = self.revocations.get((ns, id_)), self._members.get(id_)
-        if listed is not None and self._lost_its_owner(listed):
+        if listed is not None and self._lost_its_signer(listed):
             return True
         if revocation is None:
             return False
         return listed is None or approval(listed.records) <= revocation.serial
 
-    def _lost_its_owner(self, listed: KnownMember) -> bool:
-        if not self._owners_revoked:
+    def _lost_its_signer(self, listed: KnownMember) -> bool:
+        if not self._signers_revoked:
             return False
+        if withdrawn(listed.records, self.revocations):
+            return True
         return bool(revoked_owner(listed.records, listed.chain, self.revocations))
 
-    def excluded_by_owner(self) -> list[str]:
-        """Listed members whom a revoked owner let in, and whose records nobody kept."""
-        return [name for name, each in self._members.items() if self._lost_its_owner(each)]
+    def excluded_by_signer(self) -> list[str]:
+        """Listed members whom a revoked owner let in, and whose records nobody kept; and those of
+        a withdrawn delegation."""
+        return [name for name, each in self._members.items() if self._lost_its_signer(each)]
+
+    def delegated(self) -> int:
+        """How many machines are in by way of a delegation."""
+        return sum(
+            each.row.kind == "machine" and trust_of(each.records) == REGISTRY
+            for each in self._members.values()
+            if not self._lost_its_signer(each)
+        )
 
     def signed_by(self, owner: str, others: Iterable[Sequence[Signed]]) -> list[Signed]:
         """Records that the owner of that id signed itself, in the chains of members and in
@@ -277,7 +293,7 @@ class Members:
     def revoked_ids(self) -> list[str]:
         """The ids that are out now."""
         named = [id_ for ns, id_ in self.revocations if self.is_revoked(ns, id_)]
-        return [*named, *self.excluded_by_owner()]
+        return [*named, *self.excluded_by_signer()]
 
     async def serial(self, id_: str) -> Serial:
         """What a signer must know before it signs a record for ``id_``."""

@@ -22,16 +22,25 @@ from chatixia.wire.trust import (
     Signed,
 )
 
+from .delegating import DelegationService
 from .members import Members
 
 _chain = msgspec.json.Decoder(list[Signed])
 
 
 class OwnerService:
-    """Verbs ``owners.put``, ``owners.list``. ``chain``: the registry's own."""
+    """Verbs ``owners.put``, ``owners.list``. ``chain``: the registry's own; ``delegation``: gives
+    that of what it may sign."""
 
-    def __init__(self, store: Store, members: Members, chain: Sequence[Signed]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        members: Members,
+        chain: Sequence[Signed],
+        delegation: DelegationService,
+    ) -> None:
         self._store, self._members, self._chain = store, members, list(chain)
+        self._delegation = delegation
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
@@ -59,7 +68,8 @@ class OwnerService:
         ]
         signed = []
         if query.signed_by:
-            signed = self._members.signed_by(query.signed_by, [self._chain, *chains])
+            beside = [self._chain, self._delegation.chain, *chains]
+            signed = self._members.signed_by(query.signed_by, beside)
         return Owners([first, *others], self._members.list_version, signed)
 
     def _is_revoked(self, id_: str) -> bool:

@@ -1,7 +1,7 @@
 """Pairing: a machine asks with a six-digit code, a person compares two keys, the owner signs.
 
 The registry adds nobody by this either: what it keeps at the end is a record that the owner's key
-signed for the very keys that asked (trust.md section 1).
+signed for the very keys that asked, or that its own did within a delegation (trust.md section 1).
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Final
 
 import msgspec
 
-from chatixia.core.membership import check_member
+from chatixia.core import fingerprints
+from chatixia.core.membership import Member, check_member
 from chatixia.core.pairing import (
     CODE_SECONDS,
     check_approval,
@@ -23,7 +24,7 @@ from chatixia.core.pairing import (
     read_code,
 )
 from chatixia.core.ports import Verify
-from chatixia.errors import BadInvitation, BadRequest, Overloaded
+from chatixia.errors import BadInvitation, BadRequest, Denied, Overloaded
 from chatixia.registry.call import Handler, Note, RegistryReach, RequestContext
 from chatixia.registry.limits import RateLimits
 from chatixia.registry.waiters import Waiters
@@ -47,6 +48,7 @@ from chatixia.wire.signed import b64, unb64
 from chatixia.wire.trust import DEFAULT_NS, Done, Signed
 from chatixia.world import World
 
+from .delegating import DelegationService
 from .members import Members
 from .nonces import Nonces
 
@@ -62,7 +64,8 @@ _chain = msgspec.json.Decoder(list[Signed])
 
 class PairingService:
     """Verbs ``codes.create`` and ``pairings.*``. ``code_key``: for the HMAC of codes; ``registry``:
-    this registry's raw public key; ``guesses``: wrong codes of each address."""
+    this registry's raw public key; ``delegation``: what it may sign itself; ``guesses``: wrong
+    codes of each address."""
 
     def __init__(
         self,
@@ -75,10 +78,11 @@ class PairingService:
         note: Note,
         code_key: bytes,
         registry: bytes,
+        delegation: DelegationService,
     ) -> None:
         self._store, self._members, self._nonces = store, members, nonces
         self._verify, self._world, self._reach, self._note = verify, world, reach, note
-        self._code_key, self._registry = code_key, registry
+        self._code_key, self._registry, self._delegation = code_key, registry, delegation
         self.guesses = RateLimits(world, *GUESSES)
         self.waiters = Waiters()
 
@@ -160,15 +164,35 @@ class PairingService:
         shown = rows[: query.limit]
         following = str(shown[-1].n) if len(rows) > query.limit else ""
         now = self._store.now()
-        return Pairings([info(row, now) for row in shown], following, await self._resting())
+        return Pairings([self._info(row, now) for row in shown], following, await self._resting())
 
     async def approve(self, call: RequestContext, request: PairApprove) -> Done:
-        """Let a machine in by the record that the owner signed for it.
+        """Let a machine in by the record that the owner signed for it; for a person the registry
+        signs it, where an owner delegated that.
 
-        Raises BadChain for a record of another machine, Conflict, NotFound, NameTaken.
+        Raises BadChain for a record of another machine, Conflict, Denied, NotFound, NameTaken.
         """
         row = await self._store.pairings.get(request.id)
         concerns(row.name)
+        if call.caller.kind == "person":
+            self._compare(row, request.key)
+            member = await self._delegation.admit(row)
+            concerns(row.name, detail="signed by the registry")
+        else:
+            member = self._signed(row, request)
+        await self._members.approve(row.id, member)
+        await self._finish(row, "approved")
+        return Done()
+
+    def _compare(self, row: PairingRow, shown: str) -> None:
+        """Hold the key that `pair` shows against that of the keys which asked. Raises Denied."""
+        if fingerprints.read(shown) != self._key_of(row):
+            raise Denied(
+                f"The key of {row.name} is another here: somebody stands between. Reject it, and"
+                f" let it join by a string of `chatixia invite {row.name}`."
+            )
+
+    def _signed(self, row: PairingRow, request: PairApprove) -> Member:
         now = self._store.now()
         member = check_approval(
             request.chain,
@@ -180,9 +204,7 @@ class PairingService:
             verify=self._verify,
         )
         check_member(member, now, self._members.revocations)
-        await self._members.approve(row.id, member)
-        await self._finish(row, "approved")
-        return Done()
+        return member
 
     async def reject(self, call: RequestContext, request: PairingRef) -> Done:
         """Turn a machine away. Raises Conflict, NotFound."""
@@ -241,18 +263,25 @@ class PairingService:
         current = self._members.sign_key(row.name)
         return current is not None and current != row.sign
 
+    def _key_of(self, row: PairingRow) -> str:
+        """The key of a machine that asked, as `pair` shows it there."""
+        return fingerprints.of_machine(
+            self._members.mesh, self._registry, row.name, row.sign, row.seal
+        )
 
-def info(row: PairingRow, now: float) -> PairingInfo:
-    """A machine that asked, as its owner sees it."""
-    return PairingInfo(
-        row.id,
-        row.name,
-        row.standing(now),
-        b64(row.sign),
-        b64(row.seal),
-        int(row.created),
-        int(row.expires),
-        row.hostname,
-        row.address,
-        row.inviter,
-    )
+    def _info(self, row: PairingRow, now: float) -> PairingInfo:
+        """A machine that asked, as its owner sees it."""
+        return PairingInfo(
+            row.id,
+            row.name,
+            row.standing(now),
+            b64(row.sign),
+            b64(row.seal),
+            int(row.created),
+            int(row.expires),
+            row.hostname,
+            row.address,
+            row.inviter,
+            self._key_of(row),
+            self._delegation.admits(row.name),
+        )

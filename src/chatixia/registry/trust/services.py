@@ -22,6 +22,7 @@ from chatixia.wire.trust import Signed
 from chatixia.world import World
 
 from .confirming import ConfirmationService
+from .delegating import DelegationService
 from .devices import DevicePairing
 from .gate import Authenticator
 from .joining import JoinService
@@ -107,12 +108,14 @@ class TrustServices:
             effects.save_via,
             effects.leave.note,
         )
+        note = effects.leave.note
+        self.delegation = DelegationService(store, members, verify, identity.key, note)
         self.pairing = self._pairing(
             identity, store, world, verify, reach, members, nonces, effects.leave.note
         )
         self.devices = self._devices(identity, store, world, effects.leave.note, compat)
         self.confirming = ConfirmationService(store, members, verify)
-        self.owners = OwnerService(store, members, identity.chain)
+        self.owners = OwnerService(store, members, identity.chain, self.delegation)
         self.leaving = LeaveService(store, members, verify, effects.leave)
 
     def _pairing(
@@ -128,13 +131,29 @@ class TrustServices:
     ) -> PairingService:
         key = identity.key
         code = derive(key.seed(), CODE)
-        return PairingService(store, members, nonces, verify, world, reach, note, code, key.public)
+        return PairingService(
+            store,
+            members,
+            nonces,
+            verify,
+            world,
+            reach,
+            note,
+            code,
+            key.public,
+            self.delegation,
+        )
 
     def _devices(
         self, identity: ServiceIdentity, store: Store, world: World, note: Note, compat: bool
     ) -> DevicePairing:
         code, guesses = derive(identity.key.seed(), CODE), self.pairing.guesses
         return DevicePairing(store, self.keys, world, note, code, guesses, compat)
+
+    async def load(self) -> None:
+        """Read what the store has of the owners' words."""
+        await self.confirming.load()
+        await self.delegation.load()
 
     def close(self) -> None:
         """Answer who waits, end the threads: this registry stops."""
@@ -155,6 +174,7 @@ class TrustServices:
             **self.devices.handlers,
             **self.confirming.handlers,
             **self.owners.handlers,
+            **self.delegation.handlers,
             **self.leaving.handlers,
         }
 

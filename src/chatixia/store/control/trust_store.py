@@ -18,6 +18,7 @@ from .use_notes import UseNotes
 from .writer import Lane
 
 CONFIRMATION: Final = "confirmation"
+DELEGATION: Final = "delegation"
 MAX_OWNERS: Final = 32
 
 
@@ -167,7 +168,7 @@ class OwnerStore:
 
 
 class RevocationStore:
-    """The owner's statements that end records, also in ``file``."""
+    """The owner's statements that end records, also in ``file``, and what it delegates."""
 
     def __init__(self, access: StoreAccess, file: trust.RevocationFile) -> None:
         self._access, self._file = access, file
@@ -188,6 +189,16 @@ class RevocationStore:
         """What :meth:`confirm` kept last."""
         row = await self._access.first("meta", {"key": CONFIRMATION})
         return None if row is None else msgspec.json.decode(row[0], type=Signed)
+
+    async def delegate(self, chain: list[Signed]) -> None:
+        """Keep what an owner lets this registry sign, in the place of the delegation before."""
+        row = {"key": DELEGATION, "value": msgspec.json.encode(chain).decode()}
+        await self._access.put("set_meta", row)
+
+    async def delegation(self) -> list[Signed]:
+        """What :meth:`delegate` kept last, leaf first."""
+        row = await self._access.first("meta", {"key": DELEGATION})
+        return [] if row is None else msgspec.json.decode(row[0], type=list[Signed])
 
     async def after(self, version: int = 0, limit: int = 1024) -> list[RevocationRow]:
         """Statements with a higher version, rising."""

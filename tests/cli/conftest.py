@@ -63,3 +63,12 @@ def registry(home: Path) -> Iterator[RegistryProcess]:
     made.start()
     yield made
     made.terminate()
+
+
+@pytest.fixture
+def open_registry(home: Path) -> Iterator[RegistryProcess]:
+    """One that lets described agents in."""
+    running = RegistryProcess(home, compat=True)
+    running.start()
+    yield running
+    running.terminate()

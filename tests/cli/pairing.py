@@ -8,9 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from chatixia.assembly.membership import approve
+from chatixia.assembly.membership import described as described_agents
 from chatixia.assembly.membership.pair import pair
+from chatixia.assembly.remote.rest import RegistryClient
 from chatixia.errors import MeshError
 from chatixia.testing.registry import RegistryProcess
+from chatixia.wire.devices import DeviceCode, DevicePair, DevicePending, OnboardingEntry
+from chatixia.wire.registry import Nothing
 from tests.until import until_sync
 
 
@@ -49,3 +53,14 @@ def owner(
     thread.start()
     yield
     thread.join(30)
+
+
+def described(registry: RegistryProcess, name: str = "Rusty") -> OnboardingEntry:
+    """A described agent that waits, under an id of its own."""
+    profile = registry.profile
+    with RegistryClient.owner(profile) as rest:
+        code: DeviceCode = rest.call("devices.code", Nothing())
+        asked: DevicePending = rest.call("devices.pair", DevicePair(code.code, name))
+    entry = described_agents.find(profile, asked.peer_id)
+    assert entry is not None
+    return entry

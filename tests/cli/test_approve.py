@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .pairing import machine, waiting
+from .pairing import described, machine, waiting
 
 
 def test_by_the_key_that_pair_shows(registry, type_, tmp_path):
@@ -31,3 +31,16 @@ def test_at_a_terminal_it_asks(registry, type_, tmp_path, monkeypatch):
         done = type_("approve", "pi", "--agents", "w-*")
         assert done.code == 0 and "approved  pi" in done.err
     assert ended == ["pi"]
+
+
+def test_a_described_agent_gets_its_token_once(open_registry, type_):
+    entry = described(open_registry)
+    assert type_("approve", entry.peer_id, "--days", "1").code == 2, "it has no membership"
+    done = type_("approve", entry.peer_id)
+    assert re.fullmatch(r"dt_[0-9a-f]{32}\n", done.out), done.err
+    assert f"compat: [{entry.peer_id}]" in done.err and "unverified" in done.err
+    assert type_("approve", entry.peer_id).code == 1
+    by_number = described(open_registry, "Other")
+    shown = type_("approve", by_number.id, "--json").json
+    assert (shown["peer_id"], shown["device_token"][:3]) == (by_number.peer_id, "dt_")
+    assert "dt_" not in type_("pending", "--json").out

@@ -6,7 +6,7 @@ import re
 
 from chatixia.assembly.membership import approve
 
-from .pairing import machine, waiting
+from .pairing import described, machine, waiting
 
 
 def test_who_waits(registry, type_, tmp_path):
@@ -32,3 +32,13 @@ def test_that_codes_rest_is_shown(registry, type_, monkeypatch):
 def test_without_a_mesh(home, type_):
     done = type_("pending")
     assert done.code == 2 and "`chatixia up`" in done.err
+
+
+def test_described_agents_wait_in_the_same_list(open_registry, type_):
+    entry = described(open_registry)
+    listed = type_("pending").out
+    assert re.search(rf"^  {entry.peer_id} +none, unverified +Rusty +- +60 min$", listed, re.M), (
+        listed
+    )
+    [one] = type_("pending", "--json").json["described"]
+    assert (one["peer_id"], one["id"]) == (entry.peer_id, entry.id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .pairing import machine
+from .pairing import described, machine
 
 
 def test_the_machine_hears_of_it(registry, type_, tmp_path):
@@ -14,3 +14,10 @@ def test_the_machine_hears_of_it(registry, type_, tmp_path):
 def test_nobody_of_that_name(registry, type_):
     done = type_("reject", "pi")
     assert done.code == 1 and "chatixia pending" in done.err
+
+
+def test_a_described_agent_is_turned_away(open_registry, type_):
+    entry = described(open_registry)
+    assert f"rejected  {entry.peer_id}" in type_("reject", entry.peer_id).err
+    assert type_("reject", entry.peer_id).code == 1
+    assert type_("pending", "--json").json["described"] == []

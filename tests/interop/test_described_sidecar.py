@@ -14,6 +14,7 @@ import pytest
 from tests.acceptance.harness import TestMesh
 from tests.interop.described_client import DescribedClient, by_key, environment, script
 from tests.interop.described_mesh import DescribedMesh, described_mesh
+from tests.interop.described_peer import http
 from tests.lab.procs import Process, Procs
 
 
@@ -146,6 +147,23 @@ async def test_links_outlive_the_registry_and_it_is_found_again(sidecars: Sideca
     mesh.agent("new", "rusty")
     await rusty.until(lambda: rusty.peers == {"ours", "new"})
     assert (await rusty.request("new", task(message="ho")))["payload"]["result"] == "HO"
+
+
+async def test_a_device_token_serves_until_it_is_revoked(sidecars: Sidecars):
+    mesh = sidecars.mesh
+    base = f"{mesh.url}/api/pairing"
+    made = http("POST", f"{base}/generate-code", {}, x_api_key=mesh.key("maker"))
+    pair = {"code": made["code"], "agent_name": "Rusty"}
+    asked = http("POST", f"{base}/pair", pair)
+    approved = mesh.net.cli("approve", asked["peer_id"])
+    mesh.agent("ours", asked["peer_id"])
+    rusty = await sidecars.linked("rusty", "ours", key=approved["device_token"])
+    seen = await rusty.request("ours", task("seen"))
+    assert seen["payload"]["result"][0] == asked["peer_id"]
+    [row] = [one for one in mesh.net.cli("keys", "list")["keys"] if one["name"] == asked["peer_id"]]
+    mesh.net.cli("keys", "revoke", row["id"])
+    assert await rusty.ended() == 4
+    assert re.search(r"error .*refuses API_KEY.*chatixia keys create", rusty.log)
 
 
 async def test_without_compat_it_is_one_clear_refusal(procs: Procs, tmp_path: Path):

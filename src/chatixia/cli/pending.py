@@ -1,4 +1,4 @@
-"""``chatixia pending``: the machines that asked to join with a code."""
+"""``chatixia pending``: the machines, and the described agents, that asked with a code."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from .common import Console, common
 
 if TYPE_CHECKING:
     from chatixia.assembly.membership.approve import PendingMachine
+    from chatixia.assembly.membership.described import PendingAgent
 
 HEADS: Final = ("name", "key", "host", "from", "left")
 
@@ -18,16 +19,19 @@ HEADS: Final = ("name", "key", "host", "from", "left")
 @click.command()
 @common
 def pending(console: Console) -> None:
-    """List the machines that wait for `chatixia approve NAME`."""
+    """List the machines and described agents that wait for `chatixia approve NAME`."""
+    from chatixia.assembly.membership import described
     from chatixia.assembly.membership.approve import pending as waiting
     from chatixia.assembly.profile.profile import Profile
 
     profile = Profile.open(console.mesh)
-    listed = waiting(profile)
+    listed, agents = waiting(profile), described.pending(profile)
     now = profile.clock.now()
     lines = [cells(machine, now) for machine in listed.machines]
+    lines += [agent_cells(agent, now) for agent in agents]
     fields = {
         "pending": [fields_of(machine) for machine in listed.machines],
+        "described": [agent_fields(agent) for agent in agents],
         "resting": round(listed.resting),
     }
     console.data("pending", fields, output.table(HEADS, lines) if lines else "")
@@ -41,6 +45,24 @@ def cells(machine: PendingMachine, now: float) -> tuple[str, ...]:
     info = machine.info
     left = output.since(info.expires - now)
     return info.name, machine.key, output.plain(info.hostname), info.address, left
+
+
+def agent_cells(agent: PendingAgent, now: float) -> tuple[str, ...]:
+    """One described agent as a line of the same table: it has no key, and no host that is known."""
+    entry = agent.entry
+    left = output.since(agent.expires - now)
+    return entry.peer_id, "none, unverified", output.plain(entry.agent_name), "-", left
+
+
+def agent_fields(agent: PendingAgent) -> dict[str, object]:
+    """One described agent in JSON."""
+    entry = agent.entry
+    return {
+        "id": entry.id,
+        "peer_id": entry.peer_id,
+        "agent_name": entry.agent_name,
+        "expires": agent.expires,
+    }
 
 
 def fields_of(machine: PendingMachine) -> dict[str, object]:

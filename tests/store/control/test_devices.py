@@ -6,7 +6,7 @@ import pytest
 
 from chatixia.core.pairing import MOST_WRONG
 from chatixia.errors import NameTaken, NotFound, Overloaded
-from chatixia.store.control.devices import MOST_CODES_OF_KEY
+from chatixia.store.control.devices import MOST_CODES_OF_KEY, REJECTED_SECONDS
 from chatixia.store.control.rows import DeviceRow, KeyRow
 
 from .kit import Ledger
@@ -68,3 +68,30 @@ async def test_an_id_that_is_somebodys_is_refused_and_the_code_stays_good(ledger
     await store.devices.reject("j")
     with pytest.raises(NotFound):
         await store.devices.reject("nobody")
+
+
+async def test_who_is_out_is_forgotten_and_who_is_in_is_not(ledger: Ledger):
+    store = ledger.store
+    for n, end in enumerate(("approve", "revoke", "reject", "wait")):
+        id, peer = f"i{n}", f"agent-00000{n}"
+        await store.devices.put_code("default", "a", CODE)
+        await store.devices.begin(CODE, row(id, peer))
+        if end in ("approve", "revoke"):
+            await store.devices.approve(id, key(peer, f"k{n}"))
+        if end == "reject":
+            await store.devices.reject(id)
+
+    async def listed() -> list[str]:
+        await store.upkeep.tidy()
+        return [one.id for one in await store.devices.page("default", "", 0, 9)]
+
+    ledger.world.advance(REJECTED_SECONDS - 10.0)
+    await store.keys.revoke("default", "k1")  # seven days are counted from here
+    assert await listed() == ["i0", "i1", "i2"]
+    ledger.world.advance(20.0)
+    assert await listed() == ["i0", "i1"]
+    ledger.world.advance(float(REJECTED_SECONDS))
+    assert await listed() == ["i0"]
+    await store.devices.put_code("default", "a", CODE)
+    with pytest.raises(NameTaken):  # an agent may name it still
+        await store.devices.begin(CODE, row("again", "agent-000001"))

@@ -81,6 +81,13 @@ class RegistryClient:
             every += getattr(page, items)
         return every
 
+    def every_row(self, name: str, query: Any) -> list[Any]:
+        """The same for a verb whose reply is the list, and whose next page a header names."""
+        every = list(self.call(name, query))
+        while cursor := self.connect().cursor:
+            every += self.call(name, msgspec.structs.replace(query, cursor=cursor))
+        return every
+
     def connect(self) -> PinnedConnection:
         """Find the registry, have it prove itself and tell the time, and log in; once."""
         if self._line is None:

@@ -13,7 +13,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from typing import Any, Final
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import msgspec
 
@@ -46,6 +46,7 @@ class PinnedConnection:
     ``certificate``: SHA-256 of its TLS certificate, empty in clear. ``vouched``: whether the
     system's roots stand for it. ``pinned``: the only certificate that it may show, None for any.
     ``timeout``: seconds for each step; ``look``: for the resolver, default ``timeout``.
+    ``cursor``: where the page after the last answer begins, "" for none, as its Link header says.
 
     Raises BadSignature for a certificate that nobody vouches for or another than the pinned one,
     ConfigError for an address in clear, RegistryUnreachable.
@@ -63,7 +64,7 @@ class PinnedConnection:
         self.url, self.vouched = url, vouched
         self._timeout, self._pinned = timeout, pinned
         self._look = timeout if look is None else look
-        self.certificate = b""
+        self.certificate, self.cursor = b"", ""
         self._http = self._open()
 
     def _open(self) -> _HttpConnection:
@@ -132,6 +133,7 @@ class PinnedConnection:
             raise TooLarge(text, outcome=doubt)
         if not 200 <= answer.status < 300:
             raise http_refusal(answer.status, data, self.url, doubt)
+        self.cursor = _cursor(answer.getheader("link", ""))
         return _read(data, BY_NAME[name].reply, self.url, doubt)
 
     def _reopen(self) -> None:
@@ -241,6 +243,12 @@ _EMPTY: Final = (b'""', b"null", b"[]")
 
 def _word(value: msgspec.Raw) -> str:
     return str(msgspec.json.decode(value))
+
+
+def _cursor(link: str) -> str:
+    """The cursor in a registry's ``Link``, whose target is one URL in angle brackets."""
+    query = urlsplit(link.partition("<")[2].partition(">")[0]).query
+    return parse_qs(query).get("cursor", [""])[0]
 
 
 def http_refusal(status: int, data: bytes, url: str, doubt: Outcome = "definite") -> MeshError:

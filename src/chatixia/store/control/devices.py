@@ -17,7 +17,7 @@ from .tx import Transaction
 MOST_CODES_OF_KEY: Final = 5
 """Codes of one API key that are good at once; all together have the bound of the owner's."""
 REJECTED_SECONDS: Final = 7 * 86_400
-"""How long one that was rejected is listed."""
+"""How long one that was rejected, or whose token was revoked, is listed."""
 
 
 def put_device_code(tx: Transaction, ns: str, inviter: str, digest: bytes) -> bool:
@@ -37,9 +37,7 @@ def begin(tx: Transaction, digest: bytes, row: DeviceRow) -> DeviceRow | None:
     if code is None:
         trust.note_failure(tx, WRONG, WRONG_SECONDS)
         return None
-    tx.run(
-        "drop_devices", {"pending": tx.now - PENDING_SECONDS, "ended": tx.now - REJECTED_SECONDS}
-    )
+    drop_old(tx)
     if tx.one("count_devices", {"ns": row.ns})[0] >= MOST_PENDING:
         raise Overloaded(f"{MOST_PENDING} agents wait for approval already.")
     name = {"ns": row.ns, "name": row.peer_id, "now": tx.now}
@@ -48,6 +46,13 @@ def begin(tx: Transaction, digest: bytes, row: DeviceRow) -> DeviceRow | None:
     tx.run("take_code", {"digest": digest})
     tx.run("put_device", trust.fields(row) | {"now": tx.now, "inviter": code[0]})
     return _row(tx, row.id)
+
+
+def drop_old(tx: Transaction) -> None:
+    """Forget those that waited, or have been out, for too long. One whose token holds is listed as
+    long as that; the id of one that is forgotten is still nobody else's, for its key remains."""
+    bounds = {"pending": tx.now - PENDING_SECONDS, "ended": tx.now - REJECTED_SECONDS}
+    tx.run("drop_devices", bounds)
 
 
 def _row(tx: Transaction, id: str) -> DeviceRow:

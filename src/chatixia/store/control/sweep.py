@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from chatixia.core import task as core
 from chatixia.core.audit import AuditKeep
 
-from . import audit
+from . import audit, devices
 from .holdings import KEY_BYTES, TASK_BYTES
 from .leases import mark_started
 from .memory import WriterMemory
@@ -79,8 +79,8 @@ def _ready(tx: Transaction, memory: WriterMemory, row: StoredTask) -> None:
 def tidy(tx: Transaction, memory: WriterMemory, keep: AuditKeep) -> int:
     """Drop at most 200 each of what outlived its use; gives how many.
 
-    Ended tasks with their events, keys, failures, links, sessions, old events, client epochs, lines
-    of the audit log beyond ``keep``.
+    Ended tasks with their events, keys, failures, links, sessions, old events, client epochs,
+    described agents that are out, lines of the audit log beyond ``keep``.
     """
     old = tx.all("ended", {"before": tx.now - RETENTION, "limit": PER_GROUP})
     for columns in old:
@@ -90,6 +90,7 @@ def tidy(tx: Transaction, memory: WriterMemory, keep: AuditKeep) -> int:
         tx.run(name, {"now": tx.now})
     tx.run("drop_failures", {"before": tx.now - DAY})
     tx.run("drop_pairings", {"before": tx.now - DAY})
+    devices.drop_old(tx)
     tx.run("drop_epochs", {"before": tx.now - DAY})  # a client's record is for a day
     return len(old) + dropped + _old_events(tx) + audit.trim(tx, keep, PER_GROUP)
 

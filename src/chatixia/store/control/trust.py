@@ -216,9 +216,11 @@ def _key_named(tx: Transaction, ns: str, name: str) -> bool:
 
 def revoke_key(tx: Transaction, ns: str, id: str) -> KeyRow:
     """End an API key; again is fine."""
-    if tx.run("revoke_key", {"ns": ns, "id": id}).rowcount == 0:
+    key = {"ns": ns, "id": id}
+    if tx.run("revoke_key", key).rowcount == 0:
         raise NotFound(f"There is no key {id}.")
-    return key_of(tx.one("key", {"ns": ns, "id": id}))
+    tx.run("end_device_of_key", key | {"now": tx.now})
+    return key_of(tx.one("key", key))
 
 
 def next_epoch(tx: Transaction, ns: str, agent: str, incarnation: str) -> str:

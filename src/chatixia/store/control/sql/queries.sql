@@ -370,13 +370,17 @@ INSERT INTO devices (id, ns, agent_name, peer_id, state, inviter, address, creat
 VALUES (:id, :ns, :agent_name, :peer_id, 'pending_approval', :inviter, :address, :now, :now)
 -- name: drop_devices
 DELETE FROM devices WHERE (state = 'pending_approval' AND created <= :pending)
-  OR (state = 'rejected' AND updated <= :ended)
+  OR (state <> 'pending_approval' AND updated <= :ended AND NOT EXISTS (
+    SELECT 1 FROM api_keys k WHERE k.ns = devices.ns AND k.id = devices.key AND NOT k.revoked))
 -- name: count_devices
 SELECT count(*) FROM devices WHERE ns = :ns AND state = 'pending_approval'
 -- name: device_peer
 SELECT 1 FROM devices WHERE ns = :ns AND peer_id = :peer_id
+UNION ALL SELECT 1 FROM api_keys WHERE ns = :ns AND name = :peer_id LIMIT 1
 -- name: end_device
 UPDATE devices SET state = :state, key = :key, updated = :now WHERE id = :id
+-- name: end_device_of_key
+UPDATE devices SET updated = :now WHERE ns = :ns AND key = :id
 -- name: device
 SELECT {device} FROM devices d LEFT JOIN api_keys k ON k.ns = d.ns AND k.id = d.key
 WHERE d.id = :id

@@ -144,7 +144,52 @@ def unread(original: Any) -> Any:
     return property(lambda self: {})
 
 
+def nothing_more(original: Any) -> Any:
+    """Send nothing to who comes back."""
+
+    async def replay(self: Any, last: str, send: Any) -> None:
+        return None
+
+    return replay
+
+
+def of_anybody(original: Any) -> Any:
+    """Give a stream to whichever connection asks for its number."""
+    return lambda self, owner, number: self._streams.get(number)
+
+
 FAULTS: list[Fault] = [
+    Fault(
+        "mcp-answer-lost",
+        "a host whose stream broke reads its answer when it comes back",
+        {f"{GATE}.resumption:SessionEvents.replay_events_after": nothing_more},
+        (
+            f"{AT}/test_http.py::test_an_older_host_whose_stream_broke_reads_the_rest",
+            f"{AT}/test_http.py::test_an_older_host_that_is_to_come_back_gets_its_answer",
+            f"{INTEROP}/test_mcp_conformance.py::test_the_suite_passes_but_for_what_is_said",
+        ),
+    ),
+    Fault(
+        "mcp-stream-of-anybody",
+        "a connection reads on in its own streams alone",
+        {f"{GATE}.resumption:CredentialEvents.find": of_anybody},
+        (
+            f"{AT}/test_resumption.py::test_a_connection_reads_its_own_alone",
+            f"{AT}/test_http.py::test_nobody_reads_on_in_another_s_stream",
+        ),
+    ),
+    Fault(
+        "mcp-events-grow",
+        "what is there for hosts that come back is bounded",
+        {
+            f"{GATE}.resumption:MOST_BYTES": value(1 << 40),
+            f"{GATE}.resumption:CredentialEvents._trim": nothing,
+        },
+        (
+            f"{AT}/test_resumption.py::test_old_answers_go_before_running_streams",
+            f"{AT}/test_resumption.py::test_streams_and_their_events_are_bounded",
+        ),
+    ),
     Fault(
         "mcp-no-resources",
         "what a skill that is a resource answers is read at its address",

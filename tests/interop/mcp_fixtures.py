@@ -139,6 +139,14 @@ async def template(id: str) -> dict[str, Any]:  # noqa: A002 - the suite's
     return {"id": id, "templateTest": True, "data": f"Data for ID: {id}"}
 
 
+@agent.skill
+async def test_reconnection() -> str:
+    """Take longer than the gateway lets a stream last."""
+    note("test_reconnection")
+    await asyncio.sleep(2.5)
+    return "Reconnection test completed successfully."
+
+
 async def shaped(**arguments: Any) -> str:
     """Take arguments of a schema with definitions."""
     note("json_schema_2020_12_tool")

@@ -41,6 +41,13 @@ LISTEN = "127.0.0.1:8790"
 @click.option("--clear", is_flag=True, help="Listen beyond this machine without TLS.")
 @click.option("--name", default="", metavar="NAME", help="Its callers are mcp:NAME on paths.")
 @waits(120, "Seconds that a call may take.")
+@click.option(
+    "--poll",
+    type=click.FloatRange(0, 3600),
+    default=0.0,
+    metavar="SECONDS",
+    help="After so long an older host over HTTP asks again for the rest of an answer.",
+)
 @click.option("--config", "host", default="", metavar="HOST", help="Print a host's settings.")
 @common
 @click.pass_context
@@ -55,6 +62,7 @@ def mcp(
     clear: bool,
     name: str,
     timeout: float,
+    poll: float,
     host: str,
 ) -> None:
     """Show the mesh's skills as tools, on standard input and output, until the host leaves.
@@ -67,7 +75,9 @@ def mcp(
     from chatixia.assembly.run.running import run as serve
     from chatixia.client.loop import fast_loop
 
-    options = McpOptions(patterns, every, agent, http, hosts, clear, name, timeout, console.mesh)
+    options = McpOptions(
+        patterns, every, agent, http, hosts, clear, name, timeout, console.mesh, poll
+    )
     if host:
         show(console, host, options)
         return

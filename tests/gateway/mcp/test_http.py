@@ -27,9 +27,10 @@ class Quiet(uvicorn.Server):
 
 
 @asynccontextmanager
-async def served(made: Gate) -> AsyncIterator[str]:
+async def served(made: Gate, poll: float = 0.0) -> AsyncIterator[str]:
     """The application on a port of its own."""
-    async with application(made.gateway.server, {"127.0.0.1"}, lambda: TOKENS) as app:
+    server = made.gateway.server
+    async with application(server, {"127.0.0.1"}, lambda: TOKENS, poll=poll) as app:
         config = uvicorn.Config(app, port=0, lifespan="off", log_config=None, ws="none")
         config.timeout_graceful_shutdown = 1
         server = Quiet(config)
@@ -44,9 +45,11 @@ async def served(made: Gate) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def host(url: str, era: str, token: str = TOKENS["desk"]) -> AsyncIterator[Client]:
+async def host(
+    url: str, era: str, token: str = TOKENS["desk"], **more: Any
+) -> AsyncIterator[Client]:
     headers = {"Authorization": f"Bearer {token}"}
-    async with httpx2.AsyncClient(headers=headers, timeout=30) as http:
+    async with httpx2.AsyncClient(headers=headers, timeout=30, **more) as http:
         async with Client(streamable_http_client(url, http_client=http), mode=era) as client:
             yield client
 
@@ -126,3 +129,85 @@ async def test_an_older_host_that_vanishes_is_ended_by_the_time_out():
             late = await call
             assert text_of(late).startswith("deadline_exceeded: ")
             await asyncio.wait_for(made.ended.wait(), 10)
+
+
+class OlderHost:
+    """A host of an older version, its requests written by hand."""
+
+    def __init__(self, http: httpx2.AsyncClient, url: str, token: str = TOKENS["desk"]) -> None:
+        self.http, self.url = http, url
+        self.headers = {
+            "Authorization": f"Bearer {token}",
+            "Accept": "application/json, text/event-stream",
+        }
+
+    async def open(self) -> None:
+        opened = await self.http.post(self.url, json=HELLO, headers=self.headers)
+        self.headers["Mcp-Session-Id"] = opened.headers["mcp-session-id"]
+
+    def stream(self, method: str, **more: Any) -> Any:
+        headers = {**self.headers, **more.pop("headers", {})}
+        return self.http.stream(method, self.url, headers=headers, **more)
+
+    async def begin(self, version: str) -> dict[str, str]:
+        """Call what waits, and leave with the first event."""
+        body = {"method": "tools/call", "params": {"name": "weather-_steps", "arguments": {}}}
+        headers = {"Mcp-Protocol-Version": version} if version else {}
+        call = {"jsonrpc": "2.0", "id": 7, **body}
+        async with self.stream("POST", json=call, headers=headers) as answer:
+            return await event(answer.aiter_lines())
+
+    async def rest(self, last: str) -> list[str]:
+        """What comes after that event, until the stream ends."""
+        async with self.stream("GET", headers={"Last-Event-ID": last}) as answer:
+            return [line async for line in answer.aiter_lines() if line.startswith("data: {")]
+
+
+async def event(lines: AsyncIterator[str]) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    async for line in lines:
+        if not line:
+            return fields
+        name, _, value = line.partition(":")
+        fields[name] = value.strip()
+    raise AssertionError("the stream ended")
+
+
+@pytest.mark.parametrize("version", ["2025-11-25", "2025-03-26", ""])
+async def test_an_older_host_whose_stream_broke_reads_the_rest(version: str):
+    """Its connection agreed on 2025-11-25, whatever a request of it says."""
+    async with gate() as made, served(made) as url, httpx2.AsyncClient(timeout=30) as http:
+        host = OlderHost(http, url)
+        await host.open()
+        first = await host.begin(version)
+        assert (first["data"], first["retry"]) == ("", str(gateway_http.RETRY_MS))
+        made.seen.set()
+        assert '"text":"done"' in (await host.rest(first["id"]))[-1]
+
+
+async def test_nobody_reads_on_in_another_s_stream():
+    async with gate() as made, served(made) as url, httpx2.AsyncClient(timeout=30) as http:
+        one, same, other = (
+            OlderHost(http, url, TOKENS[name]) for name in ("desk", "desk", "other")
+        )
+        for host in (one, same, other):
+            await host.open()
+        first = await one.begin("2025-11-25")
+        made.seen.set()
+        assert await same.rest(first["id"]) == await other.rest(first["id"]) == []
+        assert await one.rest(first["id"])
+
+
+async def test_an_older_host_that_is_to_come_back_gets_its_answer():
+    back: list[str] = []
+    async with gate(poll=0.1) as made, served(made, poll=0.1) as url:
+
+        async def sent(request: Any) -> None:
+            if "last-event-id" in request.headers:
+                back.append(request.headers["last-event-id"])
+                if len(back) == 3:
+                    made.seen.set()
+
+        async with host(url, "legacy", event_hooks={"request": [sent]}) as client:
+            assert text_of(await client.call_tool("weather-_steps", {})) == "done"
+        assert len(back) >= 3

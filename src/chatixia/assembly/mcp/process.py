@@ -29,7 +29,8 @@ class McpOptions(msgspec.Struct, frozen=True):
     """What the command line says. ``http``: ``HOST:PORT`` to listen on, empty for standard input
     and output; ``hosts``: further names by which it is reached; ``clear``: it may listen beyond
     this machine, where the token goes over the network in clear. ``name``: what callers are called
-    on paths. ``timeout``: seconds for each call."""
+    on paths. ``timeout``: seconds for each call. ``poll``: after how many an older host over HTTP
+    is to come back for the rest, 0 for never."""
 
     patterns: Sequence[str] = ()
     all: bool = False
@@ -40,6 +41,7 @@ class McpOptions(msgspec.Struct, frozen=True):
     name: str = ""
     timeout: float = 120.0
     mesh: str = ""
+    poll: float = 0.0
 
 
 class McpProcess:
@@ -133,6 +135,7 @@ class McpProcess:
             version=chatixia.__version__,
             name=options.name,
             timeout=options.timeout,
+            poll=options.poll,
         )
 
     def _serving(
@@ -173,8 +176,9 @@ class McpProcess:
         names -= set(ANY)
         url = f"http://{in_url(host)}:{sock.getsockname()[1]}{PATH}"
         self._banner = f"  mcp  {url}  tokens: {tokens.folder(profile)}"
+        credentials, poll = tokens.HostTokens(profile).current, self._options.poll
         async with (
-            application(gateway.server, names, tokens.HostTokens(profile).current, proved) as app,
+            application(gateway.server, names, credentials, proved, poll) as app,
             serve(app, sock) as serving,
         ):
             yield serving

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, TypeVar
 
 import mcp_types as types
@@ -53,7 +53,9 @@ class GatewayServer(Server[Any]):
 
 
 class McpGateway:
-    """The mesh behind ``server``. ``name``: what its callers are called, if not by themselves."""
+    """The mesh behind ``server``. ``name``: what its callers are called, if not by themselves.
+    ``poll``: seconds after which the stream of an older host's request is closed, 0 for never; the
+    host comes back and reads on."""
 
     def __init__(
         self,
@@ -63,8 +65,10 @@ class McpGateway:
         version: str,
         name: str = "",
         timeout: float = CALL_S,
+        poll: float = 0.0,
         world: World = REAL,
     ) -> None:
+        self._poll = poll
         self._callers = MeshCallers(context, name)
         self._listeners = ChangeListeners()
         store = ResourceStore(world)
@@ -119,7 +123,9 @@ class McpGateway:
     ) -> types.CallToolResult:
         await self.catalog.ready(READY_S)
         caller, report = self._callers.name_of(ctx), ctx.session.report_progress
-        return await _plain(self._calls.call(caller, params.name, params.arguments or {}, report))
+        with self._polled(ctx):
+            work = self._calls.call(caller, params.name, params.arguments or {}, report)
+            return await _plain(work)
 
     async def _list_resources(self, ctx: Any, params: Any) -> types.ListResourcesResult:
         return self._resources.page(await self._cursor(params))
@@ -132,7 +138,8 @@ class McpGateway:
     ) -> types.ReadResourceResult:
         await self.catalog.ready(READY_S)
         caller, report = self._callers.name_of(ctx), ctx.session.report_progress
-        return await _plain(self._resources.read(caller, params.uri, report))
+        with self._polled(ctx):
+            return await _plain(self._resources.read(caller, params.uri, report))
 
     async def _subscribe(self, ctx: Any, params: types.SubscribeRequestParams) -> types.EmptyResult:
         try:
@@ -155,11 +162,31 @@ class McpGateway:
     ) -> types.GetPromptResult:
         await self.catalog.ready(READY_S)
         caller, report = self._callers.name_of(ctx), ctx.session.report_progress
-        return await _plain(self._prompts.get(caller, params.name, params.arguments or {}, report))
+        with self._polled(ctx):
+            work = self._prompts.get(caller, params.name, params.arguments or {}, report)
+            return await _plain(work)
+
+    @contextmanager
+    def _polled(self, ctx: Any) -> Iterator[None]:
+        """Within, the request's stream is closed after ``poll`` seconds, for a host that can come
+        back."""
+        if not self._poll or ctx.close_sse_stream is None:
+            yield
+            return
+        closing = asyncio.ensure_future(_later(self._poll, ctx.close_sse_stream))
+        try:
+            yield
+        finally:
+            closing.cancel()
 
     async def _cursor(self, params: types.PaginatedRequestParams | None) -> str:
         await self.catalog.ready(READY_S)
         return (params.cursor if params is not None else None) or ""
+
+
+async def _later(seconds: float, close: Callable[[], Awaitable[None]]) -> None:
+    await asyncio.sleep(seconds)
+    await close()
 
 
 async def _plain(work: Awaitable[T]) -> T:

@@ -158,7 +158,51 @@ def of_anybody(original: Any) -> Any:
     return lambda self, owner, number: self._streams.get(number)
 
 
+def free_place(original: Any) -> Any:
+    """Serve whoever comes at once."""
+
+    async def take(self: Any) -> None:
+        return None
+
+    return take
+
+
+def first_part(original: Any) -> Any:
+    """Read a Host up to its first odd character."""
+    return lambda host: host[1:].partition("]")[0] if host[:1] == "[" else host.partition(":")[0]
+
+
 FAULTS: list[Fault] = [
+    Fault(
+        "mcp-odd-host",
+        "a Host is the whole of a name and a port",
+        {f"{GATE}.guard:name_of": first_part},
+        (f"{AT}/test_guard.py::test_who_is_refused",),
+    ),
+    Fault(
+        "mcp-no-queue",
+        "requests at once beyond the bound wait for their turn",
+        {f"{GATE}.guard:MOST_WAITING": value(0)},
+        (
+            f"{AT}/test_guard.py::test_requests_wait_for_a_place_and_not_for_ever",
+            f"{AT}/test_http.py::test_many_requests_at_once_are_all_answered",
+        ),
+    ),
+    Fault(
+        "mcp-waits-for-ever",
+        "a request waits for a place for a while, and no more than so many do",
+        {f"{GATE}.guard:RequestPlaces.take": free_place},
+        (
+            f"{AT}/test_guard.py::test_requests_wait_for_a_place_and_not_for_ever",
+            f"{AT}/test_guard.py::test_one_credential_takes_no_more_than_its_share",
+        ),
+    ),
+    Fault(
+        "mcp-a-line-for-each",
+        "refused connections are few lines of the log",
+        {f"{GATE}.http:RatedWarnings.filter": always(True)},
+        (f"{AT}/test_http.py::test_refused_connections_are_few_lines",),
+    ),
     Fault(
         "mcp-answer-lost",
         "a host whose stream broke reads its answer when it comes back",

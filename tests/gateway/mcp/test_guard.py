@@ -68,6 +68,12 @@ async def test_who_has_a_token_comes_in_under_its_name():
         ({"host": ""}, 400),
         ({"host": ["127.0.0.1", "evil.example"]}, 400),
         ({"host": "127.0.0.1.evil.example"}, 400),
+        ({"host": "127.0.0.1:65536"}, 400),
+        ({"host": "127.0.0.1:x"}, 400),
+        ({"host": "127.0.0.1:"}, 400),
+        ({"host": "[::1].evil.example"}, 400),
+        ({"host": "[::1]"[:-1]}, 400),
+        ({"host": "evil.example@127.0.0.1"}, 400),
         ({"origin": "http://evil.example"}, 403),
         ({"origin": "null"}, 403),
         ({"origin": "http://127.0.0.1:9"}, 403),
@@ -98,6 +104,7 @@ async def test_a_token_that_was_taken_away_holds_no_more():
 
 async def test_one_credential_takes_no_more_than_its_share(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(guard, "MOST_REQUESTS", 2)
+    monkeypatch.setattr(guard, "MOST_WAITING", 0)
     door = Door()
     door.hold = asyncio.Event()
     waiting = [asyncio.ensure_future(door.ask(**GOOD)) for _ in range(2)]
@@ -109,7 +116,36 @@ async def test_one_credential_takes_no_more_than_its_share(monkeypatch: pytest.M
         await asyncio.sleep(0)
     door.hold.set()
     assert [status for status, _ in await asyncio.gather(*waiting, other)] == [200] * 3
-    assert not door.guard._open
+    assert not door.guard._places
+
+
+async def test_requests_wait_for_a_place_and_not_for_ever(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(guard, "MOST_REQUESTS", 2)
+    door = Door()
+    door.hold = asyncio.Event()
+    waiting = [asyncio.ensure_future(door.ask(**GOOD)) for _ in range(20)]
+    while len(door.came) < 2:
+        await asyncio.sleep(0)
+    monkeypatch.setattr(guard, "WAIT_S", 0.0)
+    assert (await door.ask(**GOOD))[0] == 429
+    assert len(door.came) == 2
+    door.hold.set()
+    assert [status for status, _ in await asyncio.gather(*waiting)] == [200] * 20
+    assert not door.guard._places
+
+
+async def test_who_leaves_while_it_waits_takes_no_place(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(guard, "MOST_REQUESTS", 1)
+    door = Door()
+    door.hold = asyncio.Event()
+    first, second = (asyncio.ensure_future(door.ask(**GOOD)) for _ in range(2))
+    while not door.came:
+        await asyncio.sleep(0)
+    second.cancel()
+    await asyncio.wait([second])
+    door.hold.set()
+    assert (await first)[0] == (await door.ask(**GOOD))[0] == 200
+    assert not door.guard._places
 
 
 def test_names_of_hosts():

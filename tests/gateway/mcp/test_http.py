@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from typing import Any
@@ -15,6 +16,7 @@ from mcp.client.streamable_http import streamable_http_client
 
 from chatixia.gateway.mcp import http as gateway_http
 from chatixia.gateway.mcp.http import application
+from chatixia.testing.clock import FakeWorld
 from tests.gateway.mcp.gate import ERAS, HELLO, Gate, gate, text_of
 from tests.until import until
 
@@ -109,6 +111,26 @@ async def test_one_credential_has_no_more_than_its_share_of_the_connections(
         many = [await opened(TOKENS["desk"]) for _ in range(14)]
         assert many == [200] * 12 + [503] * 2
         assert await opened(TOKENS["other"]) == 200
+
+
+async def test_many_requests_at_once_are_all_answered():
+    async with gate() as made, served(made) as url, host(url, "auto") as client:
+        uri = "mesh://agents/weather/health"
+        read = await asyncio.gather(*(client.read_resource(uri) for _ in range(80)))
+        assert all(one.contents for one in read)
+
+
+def test_refused_connections_are_few_lines():
+    world = FakeWorld()
+    lines = gateway_http.RatedWarnings(world)
+    warning, error = (
+        logging.LogRecord("x", level, "x", 1, "x", None, None)
+        for level in (logging.WARNING, logging.ERROR)
+    )
+    assert sum(lines.filter(warning) for _ in range(100)) == gateway_http.MOST_LINES
+    assert lines.filter(error)
+    world.now += gateway_http.LINE_S
+    assert sum(lines.filter(warning) for _ in range(100)) == 1
 
 
 async def test_a_host_of_the_newer_era_that_leaves_cancels_its_call():

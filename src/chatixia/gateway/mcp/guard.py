@@ -7,9 +7,10 @@ present, the very same. Whoever has no credential learns no more than that one i
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import logging
-from collections import Counter
+import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 from typing import Any, Final
 
@@ -33,9 +34,39 @@ Tokens = Callable[[], Mapping[str, str]]
 
 MAX_HEADERS: Final = 100
 MAX_TOKEN: Final = 256
+MAX_PORT: Final = 65_535
 MOST_REQUESTS: Final = 64
 """Requests of one credential that are served at once, streams too."""
+MOST_WAITING: Final = 256
+"""Requests of one credential that wait for a place; what is beyond is refused."""
+WAIT_S: Final = 10.0
+"""Seconds that one waits."""
 PATH: Final = "/mcp"
+_HOST: Final = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9_.-]+))(?::([0-9]{1,5}))?")
+
+
+class RequestPlaces:
+    """The places of one credential."""
+
+    def __init__(self) -> None:
+        self.users = 0
+        self._free = asyncio.Semaphore(MOST_REQUESTS)
+
+    async def take(self) -> None:
+        """Wait for one. Raises Overloaded."""
+        if self.users > MOST_REQUESTS + MOST_WAITING:
+            raise Overloaded("Too many requests of this credential wait.", retry_after=1)
+        try:
+            async with asyncio.timeout(WAIT_S):
+                await self._free.acquire()
+        except TimeoutError:
+            raise Overloaded(
+                "Too many requests of this credential at once.", retry_after=1
+            ) from None
+
+    def give(self) -> None:
+        """Give one back."""
+        self._free.release()
 
 
 class McpGuard:
@@ -51,7 +82,7 @@ class McpGuard:
     ) -> None:
         self._app, self._hosts, self._tokens = app, frozenset(hosts), tokens
         self._on_proved = on_proved
-        self._open: Counter[str] = Counter()
+        self._places: dict[str, RequestPlaces] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check, and serve."""
@@ -61,24 +92,36 @@ class McpGuard:
             self._check_site(scope)
             name = self._holder(scope)
             self._on_proved(scope)
-            if self._open[name] >= MOST_REQUESTS:
-                raise Overloaded("Too many requests of this credential at once.", retry_after=1)
+        except MeshError as error:
+            await _refuse(send, error)
+            return
+        places = self._places.setdefault(name, RequestPlaces())
+        places.users += 1
+        try:
+            await self._serve(name, places, scope, receive, send)
+        finally:
+            places.users -= 1
+            if not places.users:
+                del self._places[name]
+
+    async def _serve(
+        self, name: str, places: RequestPlaces, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        try:
+            await places.take()
         except MeshError as error:
             await _refuse(send, error)
             return
         scope[CALLER] = name
         # The library binds each of its sessions to this, so that no other credential uses it.
         scope["user"] = AuthenticatedUser(AccessToken(token="", client_id=name, scopes=[]))
-        self._open[name] += 1
         try:
             await self._app(scope, receive, send)
         except Exception as error:
             log.error("a request of %s broke: %s", name, type(error).__name__)
             raise
         finally:
-            self._open[name] -= 1
-            if not self._open[name]:
-                del self._open[name]
+            places.give()
 
     def _check_site(self, scope: Scope) -> None:
         headers = scope["headers"]
@@ -109,10 +152,14 @@ class McpGuard:
 
 
 def name_of(host: str) -> str:
-    """The name in a Host header, without the port; IPv6 without brackets."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0]
+    """The name in a Host header, without the port; IPv6 without brackets. Empty for what is none.
+
+    Which port is left to who stands between: a proxy, or a tunnel, has another than ours.
+    """
+    match = _HOST.fullmatch(host)
+    if match is None or int(match[3] or 0) > MAX_PORT:
+        return ""
+    return match[1] or match[2]
 
 
 async def _refuse(send: Send, error: MeshError) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from typing import Final
@@ -16,8 +17,10 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from chatixia.core.rates import TokenBucket
 from chatixia.core.shares import fits
 from chatixia.wire.base import MIB
+from chatixia.world import REAL, World
 
 from .guard import PATH, McpGuard, Receive, Scope, Send, Tokens
 from .resumption import CredentialEvents, SessionEvents
@@ -29,10 +32,25 @@ MAX_SESSIONS: Final = 256
 """Connections of hosts of older versions; one credential has no more than its share of them."""
 IDLE_S: Final = 600.0
 """Seconds after which one that asks nothing and listens no more is forgotten."""
+MOST_LINES, LINE_S = 5, 60.0
+"""Lines of the log of refused connections at once, and seconds until there is one more."""
 RETRY_MS: Final = 500
 """Milliseconds after which a host whose stream ended is to come back."""
 _SESSION, _VERSION = MCP_SESSION_ID_HEADER.encode(), MCP_PROTOCOL_VERSION_HEADER.encode()
 _OLDER: Final = frozenset(version.encode() for version in HANDSHAKE_PROTOCOL_VERSIONS)
+
+
+class RatedWarnings(logging.Filter):
+    """Few of the library's warnings: it has one for each connection that it refuses."""
+
+    def __init__(self, world: World = REAL) -> None:
+        super().__init__()
+        self._world = world
+        self._lines = TokenBucket(MOST_LINES, LINE_S, world.monotonic())
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the line is written."""
+        return record.levelno != logging.WARNING or self._lines.take(self._world.monotonic())
 
 
 class HostSessions(StreamableHTTPSessionManager):
@@ -107,5 +125,10 @@ async def application(
     seconds that a stream to a host that comes back may last, 0 for as long as it takes."""
     sessions = HostSessions(server, poll)
     app = Starlette(routes=[Route(PATH, endpoint=StreamableHTTPASGIApp(sessions))])
-    async with sessions.run():
-        yield McpGuard(app, hosts, tokens, on_proved)
+    lines, warnings = logging.getLogger(StreamableHTTPSessionManager.__module__), RatedWarnings()
+    lines.addFilter(warnings)
+    try:
+        async with sessions.run():
+            yield McpGuard(app, hosts, tokens, on_proved)
+    finally:
+        lines.removeFilter(warnings)

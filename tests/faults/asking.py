@@ -122,6 +122,14 @@ FAULTS: list[Fault] = [
         ),
     ),
     Fault(
+        "names-unjudged",
+        "what a manifest cannot name is a mistake with its line",
+        {"chatixia.agent.manifest:misnamed": always(())},
+        (
+            "tests/agent/test_manifest_names.py::test_what_cannot_be_named_is_a_mistake_with_its_line",
+        ),
+    ),
+    Fault(
         "variables-not-filled",
         "variables in a manifest are filled",
         {"chatixia.agent.placeholders:fill": lambda original: lambda text, environment: text},

@@ -55,6 +55,17 @@ def as_the_provider_wrote(original: Any) -> Any:
     return lambda error, endpoint: str(error)
 
 
+def never_again(original: Any) -> Any:
+    """Hold each failure for final."""
+
+    def failure(error: Any, endpoint: Any) -> Any:
+        ours = original(error, endpoint)
+        ours.retryable = False
+        return ours
+
+    return failure
+
+
 def shown_to_all(original: Any) -> Any:
     """Show what a tool is given and gives to whoever asked."""
     return lambda *args, **more: original(*args, **more | {"visible": True})
@@ -156,6 +167,15 @@ FAULTS = [
         "an answer of a given form fits its schema",
         {"chatixia.agent.model.library.answer_schema:AnswerSchema.problem": always("")},
         (f"{LOOP}::test_a_value_is_checked_and_goes_back_until_it_fits",),
+    ),
+    Fault(
+        "frames-unforgiven",
+        "what broke in mid-answer is asked for again",
+        {"chatixia.agent.model.library.failures:_of_provider": never_again},
+        (
+            "tests/agent/model/library/test_receiving.py::test_a_provider_that_fails_in_mid_answer_is_asked_again",
+            "tests/agent/model/library/test_failures.py::test_each_failure_has_a_sentence",
+        ),
     ),
     Fault(
         "half-an-answer",

@@ -60,6 +60,15 @@ def in_its_words(original: Any) -> Any:
     return failure
 
 
+def in_one_piece(original: Any) -> Any:
+    """Ask, and hear of nothing but the answer."""
+
+    async def answer(make: Any, *rest: Any) -> Any:
+        return await make().reply()
+
+    return answer
+
+
 def plain_names(original: Any) -> Any:
     """Write an agent and its skill side by side."""
     return lambda skill, agent="": f"{agent}_{skill}"[:64].strip("_").replace(".", "_")
@@ -173,6 +182,44 @@ FAULTS: list[Fault] = [
         "a tool's result has at most 16 KiB",
         {"chatixia.agent.model.toolbox:clipped": same},
         ("tests/agent/model/test_toolbox.py::test_a_long_result_is_clipped_and_says_so",),
+    ),
+    Fault(
+        "results-without-share",
+        "what a model asks for at once leaves the next request below the window",
+        {"chatixia.agent.model.toolbox:RESULTS": value(50.0)},
+        (
+            "tests/agent/model/test_toolbox.py::test_the_results_of_one_response_leave_the_next_request_below_the_window",
+        ),
+    ),
+    Fault(
+        "delegates-unseen",
+        "who asks sees what an agent does that work was delegated to",
+        {"chatixia.agent.model.mesh_tools:answer_of": in_one_piece},
+        (
+            "tests/agent/model/test_delegating.py::test_the_asker_of_an_agent_sees_what_the_next_one_does",
+        ),
+    ),
+    Fault(
+        "delegates-mixed-up",
+        "what another agent tells is marked as its own, and takes nothing back here",
+        {"chatixia.agent.model.delegating:passed_on": lambda original: lambda event, *rest: event},
+        (
+            "tests/agent/model/test_delegating.py::test_the_asker_of_an_agent_sees_what_the_next_one_does",
+            "tests/agent/model/test_delegating.py::test_what_it_took_back_is_not_in_its_answer",
+        ),
+    ),
+    Fault(
+        "cure-for-the-wrong-machine",
+        "what a model lacks is said of the machine that lacks it",
+        {
+            "chatixia.agent.model.service:ModelService._without_model": lambda original: (
+                lambda self, error: error
+            )
+        },
+        (
+            f"{SERVICE}::test_an_agent_without_a_model_says_what_it_lacks_and_where",
+            "tests/assembly/test_model.py::test_without_a_key_it_runs_and_who_asks_hears_what_is_missing",
+        ),
     ),
     Fault(
         "no-mesh-for-models",

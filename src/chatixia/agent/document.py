@@ -62,9 +62,12 @@ def fault(error: YAMLError) -> str:
     """The end of a sentence that begins with the file's name: the line, and what is wrong there."""
     mark = getattr(error, "problem_mark", None)
     place = f", line {mark.line + 1}" if mark else ""
+    problem = getattr(error, "problem", None)
     what = (
         f"the key {error.name} is given twice"
         if isinstance(error, _DuplicateKey)
+        else f"this is not YAML: {problem[:200]}"
+        if problem
         else "this is not YAML"
     )
     return f"{place}: {what}."

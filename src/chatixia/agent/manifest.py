@@ -7,6 +7,7 @@ checked and reported as not used yet; a key that does not exist is an error that
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from pathlib import Path
@@ -20,6 +21,7 @@ from chatixia.errors import ConfigError
 from chatixia.wire.signaling import MAX_ACCEPTED
 
 from .manifest_mcp import McpServer
+from .manifest_names import misnamed
 from .manifest_text import DATA_DIR, MAX_BYTES, ManifestText, read_manifest, read_text
 from .skill_fields import PromptSkill
 
@@ -35,6 +37,7 @@ MAX_PROBLEMS: Final = 64
 """Mistakes of one manifest that are named."""
 
 Line = Annotated[str, msgspec.Meta(max_length=1024)]
+PATTERNED: Final = re.compile(r"Expected str matching regex .*")
 AgentName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9_-])?$")]
 
 
@@ -222,14 +225,16 @@ def problems(text: ManifestText, most: int = MAX_PROBLEMS) -> list[tuple[str, st
             return mistakes
     while len(mistakes) < most:
         try:
-            _converted(data, text)
-            return mistakes
+            parsed = _converted(data, text)
         except msgspec.ValidationError as error:
             what, _, at = str(error).replace("`", "").partition(" - at ")
+            what = PATTERNED.sub("Expected the name of an agent", what)
             key = at.removeprefix("$").removeprefix(".")
             mistakes.append((key, f"{key or 'it'}: {what}{choices(key)}."))
             if not _remove(data, key):
                 return mistakes
+        else:
+            return [*mistakes, *misnamed(parsed)][:most]
     return mistakes
 
 

@@ -77,10 +77,17 @@ def _agents(whole: ManifestText) -> Iterator[ManifestText]:
     items = whole.data[AGENTS]
     if not isinstance(items, list) or not items or len(items) > MAX_AGENTS:
         raise ConfigError(f"{whole.place(AGENTS)}: agents: give a list of 1 to {MAX_AGENTS}.")
+    names = set[str]()
     for number, item in enumerate(items):
         prefix = f"{AGENTS}[{number}]"
         if not isinstance(item, dict) or not isinstance(item.get("name"), str):
             raise ConfigError(f"{whole.place(prefix)}: {prefix}: the key name is missing.")
+        if item["name"] in names:
+            raise ConfigError(
+                f"{whole.place(f'{prefix}.name')}: {prefix}: there are two agents called"
+                f" {item['name'][:80]}."
+            )
+        names.add(item["name"])
         own = {**item}
         own.setdefault("data_dir", f"{shared.get('data_dir') or DATA_DIR}/{item['name']}")
         lines = {k: n for k, n in whole.lines.items() if not k.startswith(AGENTS)}

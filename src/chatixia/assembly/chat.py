@@ -113,7 +113,7 @@ class Chat:
             if step.event.kind == "fallback":
                 turn.answer = ""
             if step.event.kind == "usage":
-                self.model = step.event.model
+                self.model = self.model if step.event.agent else step.event.model
                 self.tokens += step.event.input_tokens + step.event.output_tokens
         elif step.item is not None:
             turn.answer += str(step.item)

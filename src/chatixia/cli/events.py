@@ -106,7 +106,7 @@ _LINES: Final[dict[str, Callable[[AgentEvent], tuple[str, str]]]] = {
     "delegated": lambda event: ("delegated", f"{event.name} to {event.agent} {event.text}"),
     "retry": _retry,
     "fallback": _fallback,
-    "thinking": lambda event: ("thinking", event.text),
+    "thinking": lambda event: ("thinking", f"{event.agent}{': ' * bool(event.agent)}{event.text}"),
 }
 
 

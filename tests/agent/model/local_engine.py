@@ -69,6 +69,8 @@ class LocalEngine:
 
     async def run(self, request: RunRequest) -> AsyncGenerator[str | AgentEvent, None]:
         self.requests.append(request)
+        if self.missing:
+            raise ConfigError(self.missing)
         self.running += 1
         self.most = max(self.most, self.running)
         try:

@@ -83,7 +83,7 @@ def test_a_text_where_no_schema_says_what_it_gives():
     "parameters", [{"x": {"type": "text"}}, {"not a name": {}}, {CTX: {}}], ids=str
 )
 def test_a_parameter_that_cannot_be_is_named(parameters: dict[str, Any]):
-    with pytest.raises(ConfigError, match=r"skills\.prompts: summarize: "):
+    with pytest.raises(ConfigError, match=r"^summarize: "):
         prompt_skill(definition(parameters=parameters), none)
 
 

@@ -25,6 +25,7 @@ from chatixia.errors import (
     ConfigError,
     Denied,
     MeshError,
+    ModelFailed,
     Overloaded,
     SkillFailed,
     UnknownSkill,
@@ -350,6 +351,18 @@ async def test_a_file_goes_to_the_model_beside_the_text():
         assert room.agent.engine.requests[0].parts[1:] == [
             Attachment("a.txt", "text/plain", b"file text")
         ]
+
+
+@pytest.mark.parametrize(("machine", "where"), [("attic", "on attic"), ("", "where it runs")])
+async def test_an_agent_without_a_model_says_what_it_lacks_and_where(machine: str, where: str):
+    setup = ModelSetup(callers=CALLERS, machine=machine)
+    async with Room(echo, setup=setup) as room:
+        room.agent.engine.missing = "There is no key; set X."
+        with pytest.raises(ModelFailed) as raised:
+            await room.handle.ask("one", session_id="s")
+        assert raised.value.message == f"a has no model {where}: there is no key; set X."
+        room.agent.engine.missing = ""
+        assert await room.handle.ask("two", session_id="s")
 
 
 async def test_a_dry_run_shows_what_a_model_would_be_given_and_asks_none():

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 
+from chatixia.agent.model.service import ModelSetup
 from chatixia.agent.model.toolbox import MAX_RESULT, SIDE_BY_SIDE, AgentToolbox, clipped
-from chatixia.agent.model.words import EFFECTS, Effect, ToolCall, ToolOutcome, ToolSpec
+from chatixia.agent.model.words import (
+    EFFECTS,
+    Effect,
+    ModelSpec,
+    ScriptCall,
+    ScriptTurn,
+    ToolCall,
+    ToolOutcome,
+    ToolSpec,
+)
+from chatixia.agent.skill import Skill
 from chatixia.errors import Denied, SkillFailed
+from tests.agent.loopback import Net
+from tests.agent.model.local_engine import answering
 from tests.agent.model.requests import ADA, CALLERS, incoming
+from tests.agent.model.thinking import Thinking
+from tests.agent.served import client
 
 
 class Tool:
@@ -130,6 +146,30 @@ async def test_a_long_result_is_clipped_and_says_so(text: str):
     assert text.startswith(body)
     assert MAX_RESULT - 4 < len(body.encode()) <= MAX_RESULT
     assert note == f"[clipped: the first {MAX_RESULT} of {len(text.encode())} bytes]"
+
+
+@pytest.mark.parametrize(("window", "calls"), [(120_000, 128), (120_000, 30), (8_000, 4)])
+async def test_the_results_of_one_response_leave_the_next_request_below_the_window(
+    window: int, calls: int
+):
+    async def page() -> str:
+        """A long page."""
+        return "x" * 20_000
+
+    async def script(turn: ScriptTurn) -> AsyncIterator[str | ScriptCall]:
+        if turn.number:
+            yield f"All are read, {turn.results['page'][-30:]}"
+            return
+        for _ in range(calls):
+            yield ScriptCall("page")
+
+    net = Net()
+    model = ModelSpec("scripted", script=script)
+    own = Skill("page", page, effect="read")
+    setup = ModelSetup(callers=CALLERS, window=window)
+    agent = Thinking(net, "a", answering([""]), own, setup=setup, library=model)
+    assert "bytes]" in await client(net, ADA).agent("a").ask("Read all pages.")
+    await agent.stop()
 
 
 def test_what_fits_is_whole():

@@ -121,12 +121,12 @@ def resolve(spec: ModelSpec, environment: Mapping[str, str]) -> Endpoint:
     """
     if spec.script is not None:
         return Endpoint(SCRIPTED, spec.model or "model", script=spec.script)
-    settings, waits = _split(spec.settings)
+    settings, waits = split_settings(spec.settings)
     provider = spec.provider or provider_of(environment)
     if not provider:
         raise ConfigError(
-            "There is no key of a model provider: set OPENAI_API_KEY or ANTHROPIC_API_KEY in the"
-            " environment or in .env, or name a `provider:`."
+            "There is no key of a model provider; set OPENAI_API_KEY or ANTHROPIC_API_KEY in the"
+            " agent's environment or .env, or name a `provider:`."
         )
     variables = VARIABLES.get(provider)
     if variables is None:
@@ -136,15 +136,15 @@ def resolve(spec: ModelSpec, environment: Mapping[str, str]) -> Endpoint:
     base_url = spec.base_url or _first(environment, variables.base_url)
     if variables.needs_url and not base_url:
         raise ConfigError(
-            f"The provider {provider} needs the address of its endpoint: set"
+            f"The provider {provider} needs the address of its endpoint; set"
             f" {variables.base_url[0]}, or `base_url:`."
         )
     names = (spec.key_variable,) if spec.key_variable else variables.key
     key = _first(environment, names)
     if not key and (variables.needs_key or spec.key_variable):
         raise ConfigError(
-            f"The model provider {provider} has no key: set {names[0]} in the environment or in"
-            " the agent's .env."
+            f"The model provider {provider} has no key; set {names[0]} in the agent's environment"
+            " or .env."
         )
     return Endpoint(
         provider,
@@ -160,8 +160,8 @@ def resolve(spec: ModelSpec, environment: Mapping[str, str]) -> Endpoint:
     )
 
 
-def _split(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, float]]:
-    """The settings that the provider gets, and how long we wait for it."""
+def split_settings(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, float]]:
+    """The settings that the provider gets, and how long we wait for it. Raises ConfigError."""
     waits = {name: settings[name] for name in WAITS if name in settings}
     for name, seconds in waits.items():
         number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
@@ -175,7 +175,7 @@ def _model(spec: ModelSpec, provider: str, environment: Mapping[str, str]) -> st
     model = spec.model or _first(environment, names) or DEFAULT_MODELS.get(provider, "")
     if not model:
         raise ConfigError(
-            f"The provider {provider} needs the name of a model: set {names[0]}, or `model:`."
+            f"The provider {provider} needs the name of a model; set {names[0]}, or `model:`."
         )
     return model
 

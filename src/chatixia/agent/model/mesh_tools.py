@@ -14,6 +14,7 @@ import msgspec
 from chatixia.agent.arguments import refusal
 from chatixia.agent.context import Ctx
 from chatixia.client import references
+from chatixia.client.ask import Ask
 from chatixia.client.matching import matches
 from chatixia.client.reply import Reply
 from chatixia.client.value import encode
@@ -21,10 +22,9 @@ from chatixia.core.tool_names import CALL, DELEGATE, DESCRIBE, FIND
 from chatixia.errors import BadArguments, MeshError, OutcomeUnknown, UnknownSkill
 from chatixia.wire.events import AgentEvent, excerpt
 
+from .delegating import Emit, answer_of
 from .own_tools import failed
 from .words import ToolCall, ToolOutcome, ToolSpec
-
-Emit = Callable[[AgentEvent], Awaitable[None]]
 
 CALL_S: Final = 120.0
 """How long a model waits for another agent, at most; never beyond its own asker's deadline."""
@@ -158,11 +158,18 @@ class MeshTool:
         return _answer(await handle.call(args.skill, args.arguments))
 
     async def delegate(self, args: _Delegate, call_id: str) -> dict[str, Any]:
-        """Free text to one agent's model or handler."""
+        """Free text to one agent's model or handler; what it does for it is told on."""
         self._refuse_self(args.agent)
         await self._tell(call_id, "", args.agent, args.message)
         handle = self._ctx.agent(args.agent, timeout=CALL_S)
-        return _answer(await handle.ask(args.message).reply())
+
+        def question() -> Ask:
+            ask = handle.ask(args.message)
+            ask.limit(CALL_S, CALL_S)
+            return ask
+
+        world = self._ctx.call_context.world
+        return _answer(await answer_of(question, args.agent, call_id, self._emit, world))
 
     async def _tell(self, call_id: str, skill: str, agent: str, text: str) -> None:
         await self._emit(

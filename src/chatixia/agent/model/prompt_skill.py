@@ -23,7 +23,7 @@ Answer = Callable[[PromptSkill, dict[str, Any], Ctx], Awaitable[Any]]
 
 def prompt_skill(definition: PromptSkill, answer: Answer) -> Skill:
     """The skill that ``answer`` does as ``definition`` says. Raises ConfigError."""
-    where = f"skills.prompts: {definition.name[:80]}"
+    where = definition.name[:80]
     if CTX in definition.parameters:
         raise ConfigError(f"{where}: no parameter can be called {CTX}.")
     parameters = [as_parameter(name, one, where) for name, one in definition.parameters.items()]

@@ -26,6 +26,7 @@ from chatixia.errors import (
     Denied,
     MeshError,
     MissingExtra,
+    ModelFailed,
     Unavailable,
 )
 from chatixia.store.local.agent_store import AgentStore
@@ -232,6 +233,9 @@ class ModelService:
                 async for piece in pieces:
                     yield piece
             has_ended = True
+        except (ConfigError, MissingExtra) as error:
+            has_ended = True
+            raise self._without_model(error) from None
         except MeshError as error:
             has_ended = not isinstance(error, Unavailable)
             raise
@@ -240,6 +244,12 @@ class ModelService:
                 await conversation.end()
             else:
                 conversation.leave()
+
+    def _without_model(self, error: MeshError) -> ModelFailed:
+        """What is missing is missing here, and whoever asks may be anywhere."""
+        where = f"on {self._setup.machine}" if self._setup.machine else "where it runs"
+        reason = error.message[:1].lower() + error.message[1:]
+        return ModelFailed(f"{self._name} has no model {where}: {reason}")
 
     def _instructions(self, task: _Task) -> str:
         setup = self._setup
@@ -267,7 +277,8 @@ class ModelService:
             own = [OwnTool(info, spec, incoming, self._serve) for info, spec in self._skills]
             return [*own, *mesh, *(self._more(ctx) if self._more is not None else ())]
 
-        toolbox = AgentToolbox(tools, ctx.incoming, self._setup.callers, self._name)
+        setup = self._setup
+        toolbox = AgentToolbox(tools, ctx.incoming, setup.callers, self._name, setup.window)
         return toolbox, stream
 
     async def _conversation(

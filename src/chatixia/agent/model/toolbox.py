@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
@@ -13,10 +14,13 @@ from chatixia.core.ports import Incoming
 from chatixia.errors import Denied, MeshError, SkillFailed, UnknownSkill
 
 from .own_tools import failed
+from .stored import BYTES_PER_TOKEN
 from .words import ToolCall, ToolOutcome, ToolSpec
 
 MAX_RESULT: Final = 16 * 1024
 """Bytes of a result that a model is given."""
+RESULTS: Final = 0.5
+"""Of the window: what the results of calls that a model made at once may fill together."""
 SIDE_BY_SIDE: Final = 8
 """Calls of one run that run at once."""
 
@@ -33,7 +37,8 @@ class ModelTool(Protocol):
 
 class AgentToolbox:
     """A :class:`~.words.Toolbox`. ``tools``: all there are, asked anew each time. ``incoming``: the
-    request that is answered. ``callers``: whom the agent's owner lets change things."""
+    request that is answered. ``callers``: whom the agent's owner lets change things. ``window``:
+    the tokens of a request, of which results leave enough for the rest; 0 for any."""
 
     def __init__(
         self,
@@ -41,10 +46,12 @@ class AgentToolbox:
         incoming: Incoming,
         callers: Collection[str],
         agent: str,
+        window: int = 0,
     ) -> None:
         self._tools, self._incoming, self._agent = tools, incoming, agent
         self._callers = frozenset(callers)
-        self._room = asyncio.Semaphore(SIDE_BY_SIDE)
+        self._room = round(window * RESULTS) * BYTES_PER_TOKEN if window else sys.maxsize
+        self._places = asyncio.Semaphore(SIDE_BY_SIDE)
         self.running = 0
         """Calls under way."""
 
@@ -62,8 +69,9 @@ class AgentToolbox:
             return failed(self._denied(call.name))
         self.running += 1
         try:
-            async with self._room:
-                return clipped(await self._outcome(tool, call, again))
+            async with self._places:
+                outcome = await self._outcome(tool, call, again)
+                return clipped(outcome, min(MAX_RESULT, self._room // max(1, call.among)))
         finally:
             self.running -= 1
 
@@ -90,11 +98,11 @@ class AgentToolbox:
         )
 
 
-def clipped(outcome: ToolOutcome) -> ToolOutcome:
-    """``outcome`` with at most :data:`MAX_RESULT` bytes of text, and a word about what is gone."""
+def clipped(outcome: ToolOutcome, most: int = MAX_RESULT) -> ToolOutcome:
+    """``outcome`` with at most ``most`` bytes of text, and a word about what is gone."""
     data = outcome.text.encode(errors="replace")
-    if len(data) <= MAX_RESULT:
+    if len(data) <= most:
         return outcome
-    text = data[:MAX_RESULT].decode(errors="ignore")
-    note = f"\n[clipped: the first {MAX_RESULT} of {len(data)} bytes]"
+    text = data[:most].decode(errors="ignore")
+    note = f"\n[clipped: the first {most} of {len(data)} bytes]"
     return msgspec.structs.replace(outcome, text=text + note)

@@ -28,11 +28,13 @@ class ToolSpec(msgspec.Struct, frozen=True):
 
 
 class ToolCall(msgspec.Struct):
-    """A call that a model asked for. ``arguments``: JSON as the model wrote it, not checked."""
+    """A call that a model asked for. ``arguments``: JSON as the model wrote it, not checked.
+    ``among``: how many it asked for at once, whose results go into one request."""
 
     id: str
     name: str
     arguments: str
+    among: int = 1
 
 
 class ToolOutcome(msgspec.Struct):

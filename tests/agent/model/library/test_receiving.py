@@ -149,7 +149,11 @@ async def test_a_connection_that_closes_within_an_answer_is_no_end(
     assert [event.kind for event in run.events("retry")] == ["retry"] * 3
 
 
-@pytest.mark.parametrize("body", [sse([1, 2]), sse(None), sse({"choices": 5})])
+@pytest.mark.parametrize(
+    "body",
+    [sse([1, 2]), sse(None), sse({"choices": 5}), b"data: {\n\n", b"data: \xff\n\n"],
+    ids=["a list", "null", "a number", "no JSON", "no text"],
+)
 async def test_what_is_no_answer_at_all_is_a_failure_of_the_model(
     body: bytes, monkeypatch: pytest.MonkeyPatch
 ):
@@ -159,6 +163,16 @@ async def test_what_is_no_answer_at_all_is_a_failure_of_the_model(
         with pytest.raises(ModelFailed, match="cannot be used"):
             await run.go(engine)
     assert len(run.events("retry")) == 3
+
+
+async def test_a_provider_that_fails_in_mid_answer_is_asked_again(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("chatixia.agent.model.retries.FIRST_WAIT", 0.001)
+    run = Run()
+    async with endpoint(sse(chunk(SAID), {"error": {"message": "sk-secret"}})) as engine:
+        with pytest.raises(ModelFailed, match="failed in mid-answer"):
+            await run.go(engine)
+    assert len(run.events("retry")) == 3
+    assert "sk-secret" not in repr(run.items)
 
 
 async def test_more_bytes_than_a_response_may_have_end_it(monkeypatch: pytest.MonkeyPatch):

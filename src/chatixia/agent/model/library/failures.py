@@ -23,6 +23,8 @@ def failure(error: Exception, endpoint: Endpoint) -> MeshError:
     """``error`` of a request to ``endpoint``: ModelFailed, or Internal for a defect of ours."""
     title = endpoint.title
     if isinstance(error, raised.ModelAPIError):
+        if isinstance(error.__cause__, ValueError):  # a frame that is no JSON, or no text
+            return unreadable(title, error.__cause__)
         return _of_provider(error, endpoint)
     if isinstance(error, raised.OutputTokenLimitExceeded):
         return cut_short(title)
@@ -70,7 +72,10 @@ def filtered(title: str) -> ModelFailed:
 def _of_provider(error: raised.ModelAPIError, endpoint: Endpoint) -> ModelFailed:
     status = getattr(error, "status_code", 0)
     code = f" (HTTP {status})" if status else ""
-    again = isinstance(error, PASSING) and not isinstance(error, raised.ModelQuotaExceededError)
+    passing = isinstance(error, PASSING) or (
+        type(error) is raised.ModelAPIError and error.in_stream
+    )
+    again = passing and not isinstance(error, raised.ModelQuotaExceededError)
     return ModelFailed(
         f"{_what(error, endpoint)}{code}.",
         retryable=again,
@@ -102,10 +107,10 @@ def _what(error: raised.ModelAPIError, endpoint: Endpoint) -> str:
         raised.ModelRequestTimeout: f"{title} did not answer in time",
         raised.ModelRequestRejectedError: f"{title} refused the request",
     }
-    return next(
-        (text for kind, text in sentences.items() if isinstance(error, kind)),
-        f"The request to {title} failed",
+    otherwise = (
+        f"{title} failed in mid-answer" if error.in_stream else f"The request to {title} failed"
     )
+    return next((text for kind, text in sentences.items() if isinstance(error, kind)), otherwise)
 
 
 def _connection(error: raised.ModelAPIError, title: str) -> str:

@@ -104,8 +104,9 @@ class LibraryRun:
             if self._output.is_output_of(call):
                 return await self._take_up_value(call)
         self._tools.offer()
+        among = len(responses[-1].tool_calls) if responses else 1
         await asyncio.gather(
-            *(self._tools.run(messages.call_of(call), again=True) for call in calls)
+            *(self._tools.run(messages.call_of(call, among), again=True) for call in calls)
         )
         at_end = self._record.finished and self._record.finished[-1] in responses
         return bool(at_end) and not calls
@@ -195,6 +196,7 @@ class LibraryRun:
         self._turns += 1
         self._tries = 0
         self._record.distinguish(response)
+        self._tools.among = len(response.tool_calls)
         await self._record.keep(response)
         self._receiver.finish(messages.text_of(response))
         return True

@@ -71,10 +71,10 @@ def _content(part: str | Attachment) -> UserContent:
     return BinaryContent(part.data, media_type=part.media_type)
 
 
-def call_of(part: ToolCallPart) -> ToolCall:
+def call_of(part: ToolCallPart, among: int = 1) -> ToolCall:
     """A call as our toolbox takes it, with its arguments as the model wrote them."""
     text = part.args if isinstance(part.args, str) else part.args_as_json_str()
-    return ToolCall(part.tool_call_id, part.tool_name, text)
+    return ToolCall(part.tool_call_id, part.tool_name, text, among)
 
 
 def result_of(call: ToolCall, outcome: ToolOutcome) -> ModelRequest:

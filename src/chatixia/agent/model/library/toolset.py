@@ -48,6 +48,8 @@ class ToolboxToolset(AbstractToolset[Any]):
         self.offered: dict[str, ToolSpec] = {}
         self.may_have_changed = False
         """Whether a tool was called that does more than read."""
+        self.among = 1
+        """How many calls the last response has."""
 
     @property
     def id(self) -> str:
@@ -66,7 +68,8 @@ class ToolboxToolset(AbstractToolset[Any]):
         self, name: str, tool_args: dict[str, Any], ctx: RunContext[Any], tool: ToolsetTool[Any]
     ) -> Any:
         """Run one call. What is wrong with it goes back to the model as the call's result."""
-        outcome = await self.run(ToolCall(ctx.tool_call_id or "", name, tool_args["text"]))
+        call = ToolCall(ctx.tool_call_id or "", name, tool_args["text"], self.among)
+        outcome = await self.run(call)
         if outcome.failed or outcome.retry:
             raise ToolFailed(outcome.text)
         return outcome.text

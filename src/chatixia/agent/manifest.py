@@ -234,7 +234,8 @@ def problems(text: ManifestText, most: int = MAX_PROBLEMS) -> list[tuple[str, st
             if not _remove(data, key):
                 return mistakes
         else:
-            return [*mistakes, *misnamed(parsed)][:most]
+            named = (parsed.name, parsed.callers, parsed.skills.prompts, parsed.model_settings)
+            return [*mistakes, *misnamed(*named)][:most]
     return mistakes
 
 

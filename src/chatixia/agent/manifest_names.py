@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chatixia.errors import BadArguments, ConfigError
 from chatixia.ids import id_problem, is_agent_id, is_skill
 
 from .skill_fields import PromptSkill
 
-if TYPE_CHECKING:
-    from .manifest import Manifest
 
-
-def misnamed(manifest: Manifest) -> Iterator[tuple[str, str]]:
-    """Each such mistake: its key, and a sentence."""
-    if manifest.name and not is_agent_id(manifest.name):
-        yield "name", f"name: {_cannot(manifest.name)}"
-    for number, caller in enumerate(manifest.callers):
+def misnamed(
+    name: str, callers: list[str], prompts: list[PromptSkill], settings: dict[str, Any]
+) -> Iterator[tuple[str, str]]:
+    """Each such mistake: its key, and a sentence. ``settings``: those of the model."""
+    if name and not is_agent_id(name):
+        yield "name", f"name: {_cannot(name)}"
+    for number, caller in enumerate(callers):
         if not is_agent_id(caller):
             key = f"callers[{number}]"
             yield key, f"{key}: {_cannot(caller)} A client counts as its machine."
-    yield from _prompts(manifest.skills.prompts)
-    if manifest.model_settings:
-        yield from _settings(manifest.model_settings)
+    yield from _prompts(prompts)
+    if settings:
+        yield from _settings(settings)
 
 
 def _cannot(name: str) -> str:

@@ -55,6 +55,11 @@ def as_the_provider_wrote(original: Any) -> Any:
     return lambda error, endpoint: str(error)
 
 
+def as_it_was_raised(original: Any) -> Any:
+    """Hand on what reading an answer raised."""
+    return lambda title, error: error
+
+
 def never_again(original: Any) -> Any:
     """Hold each failure for final."""
 
@@ -83,6 +88,7 @@ def impatient(original: Any) -> Any:
 
 LOOP = "tests/agent/model/library/test_loop.py"
 HTTP = "tests/interop/test_model_failures.py"
+RECEIVING = "tests/agent/model/library/test_receiving.py"
 
 FAULTS = [
     Fault(
@@ -169,11 +175,53 @@ FAULTS = [
         (f"{LOOP}::test_a_value_is_checked_and_goes_back_until_it_fits",),
     ),
     Fault(
+        "frames-break-the-run",
+        "what is no answer at all is a failure of the model",
+        {"chatixia.agent.model.library.failures:unreadable": as_it_was_raised},
+        (f"{RECEIVING}::test_what_is_no_answer_at_all_is_a_failure_of_the_model",),
+    ),
+    Fault(
+        "answers-without-end",
+        "a response has a bound, and so have the calls in it",
+        {
+            "chatixia.agent.model.library.receiving:Receiver._check_size": always(None),
+            "chatixia.agent.model.library.watch:SilenceWatch.receive": lambda original: (
+                lambda self, data: self.alive()
+            ),
+        },
+        (
+            f"{RECEIVING}::test_an_answer_without_end_is_ended_here",
+            f"{RECEIVING}::test_more_tools_at_once_than_anybody_needs_do_not_run",
+            f"{RECEIVING}::test_more_bytes_than_a_response_may_have_end_it",
+        ),
+    ),
+    Fault(
+        "counts-believed",
+        "what a provider says that it used counts only where that can be",
+        {"chatixia.agent.model.library.accounts:_can_be": always(True)},
+        ("tests/agent/model/library/test_accounts.py::test_a_count_that_cannot_be_is_none",),
+    ),
+    Fault(
+        "window-unheeded",
+        "no request is above the window",
+        {"chatixia.agent.model.library.view:View.tokens": always(0)},
+        (f"{LOOP}::test_a_request_above_the_window_is_not_made",),
+    ),
+    Fault(
+        "calls-of-one-id",
+        "each call of a conversation has an id of its own",
+        {"chatixia.agent.model.library.record:RunRecord.distinguish": always(None)},
+        (
+            f"{RECEIVING}::test_calls_that_a_provider_counts_anew_are_told_apart",
+            "tests/agent/model/library/test_record.py::test_a_call_has_an_id_of_its_own_in_the_whole_conversation",
+        ),
+    ),
+    Fault(
         "frames-unforgiven",
         "what broke in mid-answer is asked for again",
         {"chatixia.agent.model.library.failures:_of_provider": never_again},
         (
-            "tests/agent/model/library/test_receiving.py::test_a_provider_that_fails_in_mid_answer_is_asked_again",
+            f"{RECEIVING}::test_a_provider_that_fails_in_mid_answer_is_asked_again",
             "tests/agent/model/library/test_failures.py::test_each_failure_has_a_sentence",
         ),
     ),

@@ -178,6 +178,12 @@ FAULTS: list[Fault] = [
         ),
     ),
     Fault(
+        "every-slot-for-one",
+        "who is not named leaves slots for others",
+        {"chatixia.agent.model.run_queue:RunQueue._may_run": always(True)},
+        ("tests/agent/model/test_run_queue.py::test_who_is_not_named_leaves_slots_for_others",),
+    ),
+    Fault(
         "whole-results",
         "a tool's result has at most 16 KiB",
         {"chatixia.agent.model.toolbox:clipped": same},

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 from tests.acceptance.harness import TestMesh
 from tests.interop.described_peer import DescribedPeer
+from tests.lab.netns import Host
 from tests.lab.procs import Procs
 
 AGENT = '''
@@ -58,13 +60,33 @@ async def slow(seconds: float) -> str:
 
 
 class DescribedMesh:
-    """A registry with ``compat`` and agents of :data:`AGENT`."""
+    """A registry with ``compat`` and agents of :data:`AGENT`, on ``host``; ``up``: its options."""
 
-    def __init__(self, procs: Procs, folder: Path, compat: str = "true") -> None:
+    def __init__(
+        self,
+        procs: Procs,
+        folder: Path,
+        compat: str = "true",
+        host: Host | None = None,
+        up: tuple[str, ...] = (),
+    ) -> None:
         self.procs, self._folder = procs, folder
-        self.net = TestMesh(procs)
-        self.net.configure(compat=compat)
+        self.net = TestMesh(procs, host)
+        if up:
+            self._serve(*up)
+            self.net.registry.stop()
+            [file] = procs.home.glob("**/registry.yaml")
+            with file.open("a") as out:
+                out.write(f"compat: {compat}\n")
+            self._serve()
+        else:
+            self.net.configure(compat=compat)
         self._left = contextlib.AsyncExitStack()
+
+    def _serve(self, *words: str) -> None:
+        """Run a registry that no address of loopback leads to."""
+        self.net.registry = self.procs.start("up", *words, host=self.net.host)
+        self.net.registry.wait_for(r"next\s|ready", timeout=120)
 
     @property
     def url(self) -> str:
@@ -79,7 +101,7 @@ class DescribedMesh:
             text += f"compat: [{', '.join(compat)}]\n"
         (folder / "agent.yaml").write_text(text)
         (folder / "agent.py").write_text(AGENT.replace("NAME", name))
-        self.net.workers[name] = self.procs.start("run", str(folder))
+        self.net.workers[name] = self.procs.start("run", str(folder), host=self.net.host)
         self.net.workers[name].wait_for(r"online")
 
     def key(self, name: str) -> str:
@@ -105,9 +127,9 @@ class DescribedMesh:
 
 @contextlib.asynccontextmanager
 async def described_mesh(
-    procs: Procs, folder: Path, compat: str = "true"
+    procs: Procs, folder: Path, compat: str = "true", **more: Any
 ) -> AsyncIterator[DescribedMesh]:
-    mesh = DescribedMesh(procs, folder, compat)
+    mesh = DescribedMesh(procs, folder, compat, **more)
     try:
         yield mesh
     finally:

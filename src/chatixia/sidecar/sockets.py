@@ -50,11 +50,12 @@ def private_folder(place: Path) -> Path:
 
 
 def socket_folder(place: Path) -> Path:
-    """That folder, where nobody else can take away what this user makes: one of its own, or one
-    where each user may remove only what is his, as the system's for temporary files. Raises
+    """That folder, where nobody else can take away what this user makes: one of its own, or one of
+    the system's where each user may remove only what is his, as for temporary files. Raises
     ConfigError."""
     try:
-        shared = bool(place.stat().st_mode & stat.S_ISVTX)
+        status = place.stat()
+        shared = status.st_uid == 0 and bool(status.st_mode & stat.S_ISVTX)
     except OSError:
         shared = False
     return place if shared else private_folder(place)

@@ -9,6 +9,7 @@ from .breaks import Fault, always, value
 ACC = "tests/acceptance/test_sidecar.py"
 AT = "tests/sidecar"
 PORT = "tests/assembly/remote/test_sidecar_port.py"
+COLLECTING = "tests/assembly/test_collecting.py"
 PROCESS = "tests/assembly/sidecar/test_process.py"
 SUPERVISE = "tests/assembly/sidecar/test_supervise.py"
 
@@ -162,6 +163,17 @@ def any_path(original: Any) -> Any:
         return FileSource(file.path, file.name, file.media_type)
 
     return source
+
+
+def keeping(original: Any) -> Any:
+    """Keep what a call waited for when it is over."""
+
+    def set_result(self: Any, result: None) -> None:
+        begun = self.begun
+        original(self, result)
+        self.begun = begun
+
+    return set_result
 
 
 FAULTS: list[Fault] = [
@@ -425,5 +437,17 @@ FAULTS: list[Fault] = [
         (
             f"{AT}/test_lines.py::test_a_line_that_is_not_text_is_rejected_though_it_is_only_handed_on",
         ),
+    ),
+    Fault(
+        "sidecar-cycles",
+        "a call over an open link leaves nothing for the collector",
+        {"chatixia.sidecar.runner:LinkedCall.set_result": keeping},
+        (f"{AT}/test_runner.py::test_such_a_call_leaves_nothing_for_the_collector",),
+    ),
+    Fault(
+        "sidecar-collects-often",
+        "a process that serves many collects seldom",
+        {"chatixia.assembly.collecting:YOUNG_OBJECTS": value(2_000)},
+        (f"{COLLECTING}::test_a_process_collects_seldom_and_keeps_its_start_out_of_it",),
     ),
 ]

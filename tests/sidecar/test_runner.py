@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -168,3 +170,26 @@ async def test_such_a_call_is_left_when_it_is_cancelled_or_its_cause_or_program_
         begun = await link.next()
         await program.close()
         await asyncio.wait_for(begun.left.wait(), 5)
+
+
+async def test_such_a_call_leaves_nothing_for_the_collector(tmp_path: Path):
+    """Whoever waits and what it waits for know each other: a cycle, unless one lets go."""
+    link = Link()
+    async with sidecar(tmp_path, begin=link) as rig:
+        program = await rig.program()
+        gc.disable()
+        try:
+            for number, end in enumerate((CallAnswer(b"1", "direct", 1.0, "bob"), NotFound()), 1):
+                program.command("call", number, target="bob", skill="x")
+                begun = weakref.ref(await link.next())
+                link.calls.pop().finish(end)
+                await program.line()
+                assert begun() is None
+            program.command("call", 3, target="bob", skill="x")
+            begun = weakref.ref(await link.next())
+            link.calls.clear()
+            program.command("cancel", call=3)
+            await program.next("error")
+            assert begun() is None
+        finally:
+            gc.enable()

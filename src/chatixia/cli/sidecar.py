@@ -43,6 +43,9 @@ def sidecar(
 
 
 def _tell(console: Console, process: SidecarProcess, line: str) -> None:
+    from chatixia.assembly.collecting import collect_seldom
+
+    collect_seldom()
     console.say(line)
     if console.as_json:
         console.data("sidecar", {"agent": process.name, "socket": str(process.path)})

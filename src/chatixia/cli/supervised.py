@@ -28,6 +28,7 @@ def main(words: Sequence[str]) -> int:
 def serve(path: Path) -> None:
     """The sidecar at that socket, with the settings that its supervisor handed on. It tells of its
     program alone. Raises ConfigError, and what a sidecar's start raises."""
+    from chatixia.assembly.collecting import collect_seldom
     from chatixia.assembly.logs import set_up
     from chatixia.assembly.run.running import run
     from chatixia.assembly.sidecar import process as sidecars
@@ -35,7 +36,13 @@ def serve(path: Path) -> None:
 
     set_up()
     process = sidecars.SidecarProcess(sidecars.handed_on(), path, on_line=say)
-    run([process], lambda line: say(line) if process.serves else None, loop=fast_loop())
+
+    def online(line: str) -> None:
+        collect_seldom()
+        if process.serves:
+            say(line)
+
+    run([process], online, loop=fast_loop())
 
 
 def say(line: str) -> None:

@@ -58,7 +58,9 @@ class ReaderCredit:
 
 
 class LinkedCall:
-    """A call over an open link: its end is told as it is read, with no task (``CallWaiter``)."""
+    """A call over an open link: its end is told as it is read, with no task (``CallWaiter``).
+    ``begun`` leads back to it, so it lets go of that when it is over: a cycle of each call would
+    wait for the collector."""
 
     __slots__ = ("_is_over", "_runner", "begun", "key", "number", "request")
 
@@ -76,13 +78,16 @@ class LinkedCall:
     def set_result(self, result: None) -> None:
         """Its end is there. Nothing here raises."""
         self._is_over = True
-        self._runner.ended(self)
+        begun = self.begun
+        del self.begun
+        self._runner.ended(self, begun)
 
     def cancel(self) -> None:
         """The program does not want it any more."""
         if not self._is_over:
             self._is_over = True
             self.begun.leave()
+            del self.begun
             self._runner.canceled(self)
 
 
@@ -166,26 +171,27 @@ class CommandRunner:
         if request is not None:
             request.calls.add(call)
 
-    def ended(self, call: LinkedCall) -> None:
+    def ended(self, call: LinkedCall, begun: BegunCall) -> None:
         """That one has its answer, or its error, or goes on by the queue."""
         number, answer = call.number, None
         try:
-            answer = call.begun.answer()
+            answer = begun.answer()
             if answer is not None and number:
                 self._line.send(ResultEvent(self._answered(answer), id=number))
         except MeshError as error:
             self.refuse(number, error)
+            error.__traceback__ = None  # which leads to what holds the error
         except Exception as error:  # noqa: BLE001 - a command always ends with a word
             self._failed(number, error)
         else:
             if answer is None:
                 self._forget(call)
-                self._go_on(call)
+                self._go_on(call, begun)
                 return
         self._forget(call)
 
-    def _go_on(self, call: LinkedCall) -> None:
-        run = self._run(call.number, call.key, call.begun.queued())
+    def _go_on(self, call: LinkedCall, begun: BegunCall) -> None:
+        run = self._run(call.number, call.key, begun.queued())
         self._keep(call.key, asyncio.Task(run, loop=self._line.loop), call.request)
 
     def canceled(self, call: LinkedCall) -> None:

@@ -7,7 +7,6 @@ process before the first listener opens.
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from chatixia.assembly.collecting import collect_seldom
 from chatixia.core import fingerprints
 from chatixia.core.shares import ShareLimits
 from chatixia.errors import ConfigError
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("chatixia.registry")
 
 DESCRIPTORS: Final = 16_384
-YOUNG_OBJECTS: Final = 20_000
-"""Objects that come to be between two collections; 256 tasks at work are as many."""
 UNPROVED_PART: Final = 4
 """One in so many of the descriptors, at most, for connections that have proved nothing."""
 LOCK: Final = "up.lock"
@@ -375,7 +373,7 @@ async def _run(options: UpOptions, on_started: Callable[[StartReport], None], wo
         except NotImplementedError:  # Windows
             signal.signal(sig, lambda *_: loop.call_soon_threadsafe(stop.set))
     running = await serve(options, world)
-    _collect_seldom()
+    collect_seldom()
     on_started(running.started)
     confirming = asyncio.create_task(keep_confirmed(running.profile, running.confirm))
     waits = [asyncio.create_task(stop.wait()), asyncio.create_task(running.ended())]
@@ -384,14 +382,6 @@ async def _run(options: UpOptions, on_started: Callable[[StartReport], None], wo
         task.cancel()
     await asyncio.gather(confirming, return_exceptions=True)
     await running.stop()
-
-
-def _collect_seldom() -> None:
-    """Leave what the start made out of collections, and make those rarer: nearly all that a verb
-    makes ends with it, and under load each collection looked at what was at work."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(YOUNG_OBJECTS, *gc.get_threshold()[1:])
 
 
 def _more_descriptors() -> None:

@@ -9,7 +9,7 @@ from .breaks import Fault, always, value
 ACC = "tests/acceptance/test_sidecar.py"
 AT = "tests/sidecar"
 PORT = "tests/assembly/remote/test_sidecar_port.py"
-COLLECTING = "tests/assembly/test_collecting.py"
+COLLECTING = "tests/assembly/serve/test_collecting.py"
 PROCESS = "tests/assembly/sidecar/test_process.py"
 SUPERVISE = "tests/assembly/sidecar/test_supervise.py"
 
@@ -447,7 +447,7 @@ FAULTS: list[Fault] = [
     Fault(
         "sidecar-collects-often",
         "a process that serves many collects seldom",
-        {"chatixia.assembly.collecting:YOUNG_OBJECTS": value(2_000)},
+        {"chatixia.assembly.serve.collecting:YOUNG_OBJECTS": value(2_000)},
         (f"{COLLECTING}::test_a_process_collects_seldom_and_keeps_its_start_out_of_it",),
     ),
 ]

@@ -43,7 +43,7 @@ def sidecar(
 
 
 def _tell(console: Console, process: SidecarProcess, line: str) -> None:
-    from chatixia.assembly.collecting import collect_seldom
+    from chatixia.assembly.serve.collecting import collect_seldom
 
     collect_seldom()
     console.say(line)

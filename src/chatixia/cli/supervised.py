@@ -28,9 +28,9 @@ def main(words: Sequence[str]) -> int:
 def serve(path: Path) -> None:
     """The sidecar at that socket, with the settings that its supervisor handed on. It tells of its
     program alone. Raises ConfigError, and what a sidecar's start raises."""
-    from chatixia.assembly.collecting import collect_seldom
     from chatixia.assembly.logs import set_up
     from chatixia.assembly.run.running import run
+    from chatixia.assembly.serve.collecting import collect_seldom
     from chatixia.assembly.sidecar import process as sidecars
     from chatixia.client.loop import fast_loop
 

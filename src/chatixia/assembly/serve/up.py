@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from chatixia.assembly.collecting import collect_seldom
 from chatixia.core import fingerprints
 from chatixia.core.shares import ShareLimits
 from chatixia.errors import ConfigError
 from chatixia.world import REAL, World, process_id
 
 from . import addresses as net
+from .collecting import collect_seldom
 from .confirming import keep_confirmed
 from .listeners import LOOPBACK, BoundListeners, ListenPlan, bind, stun_urls, urls
 

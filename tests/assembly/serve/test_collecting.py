@@ -7,7 +7,7 @@ import sys
 
 PROGRAM = """
 import gc
-from chatixia.assembly.collecting import collect_seldom
+from chatixia.assembly.serve.collecting import collect_seldom
 before = gc.get_threshold()
 collect_seldom()
 print(gc.get_threshold()[0] // before[0] >= 10, gc.get_threshold()[1:] == before[1:])

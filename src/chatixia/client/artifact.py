@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from chatixia.core.ports import ArtifactFeed, ArtifactSource
 from chatixia.errors import ConfigError, TooLarge
 from chatixia.wire.artifacts import MAX_NAME, ArtifactInfo
-from chatixia.wire.base import KIB, MIB
+from chatixia.wire.base import MIB
 
 from . import references
 from .artifact_sources import BLOCK, BytesSource, FeedSource, FileSource
@@ -28,9 +28,6 @@ T = TypeVar("T")
 OnBytes = Callable[[int, int], None]
 """Hears how many bytes of how many are there."""
 
-WRITE_BYTES: Final = 15 * KIB
-"""What a save gathers: less than a chunk, so that a process that is killed has lost no more than
-the one that is written and what came meanwhile."""
 SCHEMA: Final = {"type": "object", "format": "artifact"}
 
 
@@ -176,23 +173,17 @@ class Artifact:
         return place
 
     async def _fill(self, part: Any, info: ArtifactInfo, on_progress: OnBytes | None) -> None:
-        from asyncio import to_thread
+        from .part_writer import PartWriter
 
-        waiting: list[bytes] = []
-        size = 0
+        writer = PartWriter(part)
         try:
             async with contextlib.aclosing(self._pieces(part.offset)) as pieces:
                 async for piece in pieces:
-                    waiting.append(piece)
-                    size += len(piece)
-                    if size >= WRITE_BYTES:
-                        data, waiting, size = b"".join(waiting), [], 0
-                        await to_thread(part.write, data)
-                        if on_progress is not None:
-                            on_progress(part.offset, info.size)
-        finally:
-            if waiting:  # also of one that is cut off: the next save goes on behind it
-                await to_thread(part.write, b"".join(waiting))
+                    await writer.add(piece)
+                    if on_progress is not None:
+                        on_progress(part.offset, info.size)
+        finally:  # also of one that is cut off: the next save goes on behind what came
+            await writer.finish()
         if on_progress is not None:
             on_progress(part.offset, info.size)
 

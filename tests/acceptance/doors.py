@@ -51,8 +51,9 @@ class Cost:
         self.process = psutil.Process(pid)
         self.rss, self.fds = self.process.memory_info().rss, self.process.num_fds()
 
-    def settled(self) -> None:
-        """Assert that both come back: within the larger of 5 % and 8 MiB, and to the number."""
+    def settled(self, remembered: float = 0.0) -> None:
+        """Assert that both come back: within the larger of 5 % and 8 MiB, and to the number.
+        ``remembered``: seconds for which the process declares to keep something of a peer."""
         allowed = self.rss + max(self.rss // 20, 8 * MIB)
         seen = (0, 0)
 
@@ -61,7 +62,7 @@ class Cost:
             seen = self.process.memory_info().rss, self.process.num_fds()
             return seen[0] <= allowed and seen[1] <= self.fds
 
-        until_sync(back, HANG, pause=0.1, what=f"{self.rss} bytes, {self.fds} files")
+        until_sync(back, remembered + HANG, pause=0.1, what=f"{self.rss} bytes, {self.fds} files")
 
 
 def api_key(home: Path, name: str) -> str:

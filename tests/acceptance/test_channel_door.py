@@ -17,8 +17,10 @@ import pytest
 from chatixia.assembly.membership.enrol import enrol
 from chatixia.assembly.profile.profile import Profile
 from chatixia.core.frames import CHUNK, MAX_PARTS, Fragment, write_fragment
+from chatixia.core.offers import BAR_SECONDS
 from chatixia.peer.engines import load
 from chatixia.peer.engines.base import EngineRefused
+from chatixia.peer.links.monitor import FORGET_SECONDS
 from chatixia.wire.peer import MAX_MESSAGE
 from chatixia.wire.registry import Serial
 from tests.acceptance.doors import MIB, Cost
@@ -170,7 +172,7 @@ async def test_a_hostile_members_frames_are_answered_or_end_its_link(net: TestMe
         assert door.cuts_after_hello > count / 20, door.cuts_after_hello
         if door.attempt:
             await door.leave(door.attempt)
-        await asyncio.to_thread(cost.settled)
+        await asyncio.to_thread(cost.settled, FORGET_SECONDS + BAR_SECONDS)
         await asyncio.to_thread(net.workers["w"].kill)
 
 

@@ -36,7 +36,7 @@ def test_all_together_send_at_the_total():
 
 
 def test_what_is_taken_at_once_is_within_every_rate_or_costs_nothing():
-    rates = RelayRates(RelayLimits(mb_per_s=1.0, mb_per_s_pair=2.0, mb_per_s_total=4.0), 0.0)
+    rates = RelayRates(RelayLimits(mb_per_s=1.0, mb_per_s_pair=2.0, mb_per_s_total=20.0), 0.0)
     assert rates.take("m", ONE, MB, 0.0) and not rates.take("m", OTHER, MB, 0.0)
     assert not rates.take("n", ONE, MB, 0.0)
     assert rates.wait("n", OTHER, 0.0) == 0

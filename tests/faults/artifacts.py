@@ -175,6 +175,12 @@ WIRES = "tests/acceptance/test_artifacts.py"
 
 FAULTS: list[Fault] = [
     Fault(
+        "readers-unbounded",
+        "what comes for readers that take nothing is bounded for all of them together",
+        {"chatixia.peer.artifacts.download:MAX_RECEIVED_BYTES": value(10**12)},
+        (f"{DOWNLOAD}::test_readers_that_take_no_more_hold_a_bounded_number_of_bytes_together",),
+    ),
+    Fault(
         "artifact-hoarded",
         "no process holds an artifact whole",
         {"chatixia.client.artifact_files:PartFile.write": hoarding},

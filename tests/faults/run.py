@@ -20,7 +20,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[0] = str(ROOT)  # not this folder, whose files have names of libraries
 
 from tests.faults.faults import FAULTS, Fault  # noqa: E402
 from tests.faults.pytest_process import run_green, run_with_fault  # noqa: E402

@@ -17,6 +17,8 @@ from chatixia.wire.base import KIB, MIB
 
 RECEIVE_BYTES: Final = 4 * MIB
 """Bytes of one artifact that came and that nobody has taken yet."""
+RECEIVE_LEAST_BYTES: Final = 128 * KIB
+"""The same where other artifacts hold all that a process takes; enough that it goes on."""
 PULL_BYTES: Final = 32 * KIB
 """A receiver says anew how far it is after this many bytes, of one artifact or of all: fewer than
 the least window of a link, which all that go over it share."""
@@ -105,14 +107,19 @@ class Download(msgspec.Struct):
         """The reader has ``count`` bytes more."""
         self.taken += count
 
-    def pull(self, again: bool = False) -> tuple[int, int] | None:
+    @property
+    def outstanding(self) -> int:
+        """Bytes that may be here, or come without being asked for again, and that nobody took."""
+        return self.granted - self.taken
+
+    def pull(self, again: bool = False, most: int = RECEIVE_BYTES) -> tuple[int, int] | None:
         """(offset, window) to tell the sender, or None while it can go on without.
 
-        ``again``: on a new path, or because nothing comes.
+        ``again``: on a new path, or because nothing comes. ``most``: bytes that may be held.
         """
-        limit = min(self.size, self.taken + RECEIVE_BYTES)
+        limit = min(self.size, self.taken + most)
         grown = limit - self.granted >= PULL_BYTES or limit == self.size > self.granted
-        grown = grown and self.granted - self.received <= RECEIVE_BYTES // 2  # else it can wait
+        grown = grown and self.granted - self.received <= most // 2  # else it can wait
         moved = self.untold
         if not (again or grown or moved >= PULL_BYTES or (moved and self.complete)):
             return None

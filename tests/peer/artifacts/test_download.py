@@ -10,6 +10,7 @@ import random
 import pytest
 
 from chatixia.core.delay_window import LEAST
+from chatixia.core.transfer import RECEIVE_BYTES, RECEIVE_LEAST_BYTES
 from chatixia.errors import BadRequest, Overloaded, Unreachable
 from chatixia.peer.artifacts.download import (
     AGAIN_SECONDS,
@@ -20,6 +21,7 @@ from chatixia.peer.artifacts.download import (
     PIECE_CHUNKS,
     STALLED_SECONDS,
 )
+from chatixia.peer.artifacts.offers import MAX_RECEIVED_BYTES
 from chatixia.wire.artifacts import CHUNK, DATA, PULL, ArtifactFrame, read, write
 
 from .ends import Pair, whole
@@ -268,6 +270,29 @@ async def test_transfers_are_bounded():
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     assert pair.b.transfers.idle
+
+
+async def test_readers_that_take_no_more_hold_a_bounded_number_of_bytes_together():
+    """And one that reads goes on beside them."""
+    pair, stopped = Pair(), []
+    data = bytes(RECEIVE_BYTES + CHUNK)
+    for _ in range(24):
+        chunks = (await pair.lend(data)).pull(0)
+        first = asyncio.ensure_future(anext(chunks))
+        await asyncio.sleep(0)
+        await pair.pump(3)
+        await first
+        stopped.append(chunks)
+    received = sum(len(frame) for frame in pair.crossed if frame[1] == DATA)
+    bound = MAX_RECEIVED_BYTES + len(stopped) * (RECEIVE_LEAST_BYTES + PIECE_CHUNKS * CHUNK)
+    assert 0.9 * MAX_RECEIVED_BYTES < received < bound
+    task = asyncio.ensure_future(whole(await pair.lend(given := os.urandom(10**6))))
+    await asyncio.sleep(0)
+    await pair.pump()
+    assert await task == given
+    for chunks in stopped:
+        await chunks.aclose()
+    assert pair.b.offers.received == 0
 
 
 async def pieces(pair: Pair, data: bytes, gather: bool) -> tuple[list[int], int]:

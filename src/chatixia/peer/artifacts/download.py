@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from msgspec import Struct, field
 
-from chatixia.core.transfer import PULL_BYTES, Download
+from chatixia.core.transfer import PULL_BYTES, RECEIVE_BYTES, RECEIVE_LEAST_BYTES, Download
 from chatixia.errors import MeshError, Overloaded, Unreachable
 from chatixia.wire.artifacts import CHUNK, PULL, STOP, ArtifactFrame, ArtifactInfo, write
 
-from .offers import ArtifactOffers
+from .offers import MAX_RECEIVED_BYTES, ArtifactOffers
 
 MAX_DOWNLOADS: Final = 64
 AGAIN_SECONDS: Final = 5.0
@@ -36,14 +36,15 @@ class ActiveDownload(Struct, eq=False):
     its offset. ``received_at``: when the last byte came; ``passed``, ``rivals``: how many bytes of
     all had come then, or when it was pulled last, and how many were on their way; ``waited``:
     seconds that its reader waited since the last whole chunk's worth, up to ``mark``, was there.
-    ``gather``: its reader would rather have a few chunks than one; ``lingers``: it is woken in a
-    moment."""
+    ``counted``: bytes of it that count for this process. ``gather``: its reader would rather have a
+    few chunks than one; ``lingers``: it is woken in a moment."""
 
     info: ArtifactInfo
     transfer: int
     state: Download
     received_at: float
     mark: int
+    counted: int = 0
     passed: int = 0
     rivals: int = 0
     waited: float = 0.0
@@ -172,7 +173,12 @@ class ArtifactDownloads:
             self._link.want()
 
     def _tell(self, download: ActiveDownload, again: bool = False) -> None:
-        pull = download.state.pull(again)
+        state, offers = download.state, self._link.offers
+        offers.received -= download.counted
+        room = MAX_RECEIVED_BYTES - offers.received
+        pull = state.pull(again, max(RECEIVE_LEAST_BYTES, min(RECEIVE_BYTES, room)))
+        download.counted = state.outstanding
+        offers.received += download.counted
         if pull is not None and self._link.open():
             frame = ArtifactFrame(PULL, download.transfer, *pull, download.info.id)
             self._link.respond(write(frame))
@@ -226,6 +232,8 @@ class ArtifactDownloads:
         return bool(download.early) or silent or passed_over
 
     def _end(self, download: ActiveDownload) -> None:
+        self._link.offers.received -= download.counted
+        download.counted = 0
         running = self._active.pop(download.transfer, None)
         done = download.state.complete or download.error is not None
         if running is not None and not done and self._link.open():

@@ -22,6 +22,9 @@ GRACE_SECONDS: Final = 60.0
 """A result can be pulled this long beyond its deadline."""
 
 
+MAX_RECEIVED_BYTES: Final = 64 * MIB
+"""Bytes of all artifacts that are pulled and that their readers did not take; beyond that each has
+:data:`chatixia.core.transfer.RECEIVE_LEAST_BYTES`."""
 MAX_RESIDENT_BYTES: Final = 256 * MIB
 """Bytes of this process's memory that peers may pull, results alone; each machine has a share."""
 
@@ -46,7 +49,8 @@ class LentArtifact(Struct, eq=False):
 class ArtifactOffers:
     """Every offer of this process, by its id. ``folder``: where parts of artifacts that are
     received may be kept, "" for nowhere. ``reading``: how many files are being read now;
-    ``pulling``: how many readers wait for bytes of a peer."""
+    ``pulling``: how many readers wait for bytes of a peer; ``received``: bytes that were asked
+    for and that no reader took."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -55,7 +59,7 @@ class ArtifactOffers:
         """By the identity of the source, which its offers keep."""
         self.resident_bytes = Shares(MAX_RESIDENT_BYTES)
         self.folder = ""
-        self.reading = self.pulling = 0
+        self.reading = self.pulling = self.received = 0
 
     async def lend(
         self, peer: str, sources: Sequence[ArtifactSource], until: float, holder: str = ""

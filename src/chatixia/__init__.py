@@ -81,6 +81,7 @@ if TYPE_CHECKING:
     from .errors import UnknownType as UnknownType
     from .errors import Unprocessable as Unprocessable
     from .errors import Unreachable as Unreachable
+    from .errors import Untrusted as Untrusted
     from .errors import UpgradeNeeded as UpgradeNeeded
     from .errors import WrongMesh as WrongMesh
     from .wire.peer import SkillInfo as SkillInfo
@@ -115,7 +116,7 @@ else:
             " OutcomeUnknown Overloaded PeerRestarted RegistryUnreachable Rejected Replaced"
             " Revoked SkillFailed StaleFence TooLarge"
             " Unauthorized Unavailable UnknownAgent UnknownSkill UnknownType Unprocessable"
-            " Unreachable UpgradeNeeded WrongMesh"
+            " Unreachable Untrusted UpgradeNeeded WrongMesh"
         ),
         "wire.peer": "SkillInfo",
         "wire.registry": "AgentRecord",

@@ -8,7 +8,7 @@
      +-- SkillFailed                        the skill raised
      +-- Rejected                           refused before start
      +-- Denied                             no credential, or policy says no
-     |    +-- Unauthorized  NameTaken  Revoked  Expired
+     |    +-- Unauthorized  NameTaken  Revoked  Untrusted  Expired
      +-- Overloaded                         code ``busy``
      +-- Cancelled                          code ``canceled``
      +-- Conflict  NotFound  BadRequest  Unavailable  UsageError ...
@@ -221,6 +221,13 @@ class Revoked(Denied):
 
     code = "revoked"
     sentence = "The owner has revoked this member."
+
+
+class Untrusted(Denied):
+    """The agent takes nobody whom the registry let in, and no work that nobody proved."""
+
+    code = "untrusted"
+    sentence = "This agent takes only members whom an owner let in itself (`trust: owner`)."
 
 
 class BadChain(Denied):

@@ -28,10 +28,11 @@ class Machine:
         home = str(self.home)
         return self.procs.start(*words, program=program, host=self.host, CHATIXIA_HOME=home)
 
-    def type(self, *words: str, code: int = 0) -> Any:
-        """Run a command to its end; everything that it printed."""
+    def type(self, *words: str, code: int | None = 0) -> Any:
+        """Run a command to its end; everything that it printed. ``code``: None for any failure."""
         process = self.start(*words)
-        assert process.wait(LONG) == code, process.output
+        done = process.wait(LONG)
+        assert done == code if code is not None else done, process.output
         return process.output
 
 
@@ -52,10 +53,12 @@ def code_of(owner: Machine) -> tuple[list[str], str]:
     return line[1].split(), key[1]
 
 
-def asks(machine: Machine, words: list[str], registry: str) -> tuple[Process, str]:
+def asks(
+    machine: Machine, words: list[str], registry: str, name: str = "pi"
+) -> tuple[Process, str]:
     """`pair`, which shows the registry's key as the owner saw it; and this machine's key."""
-    pairing = machine.start(*words, "--as", "pi")
-    own = pairing.wait_for(rf"machine +pi +key ({KEY})", LONG)
+    pairing = machine.start(*words, "--as", name)
+    own = pairing.wait_for(rf"machine +{name} +key ({KEY})", LONG)
     assert f"key {registry}" in pairing.output, pairing.output
     return pairing, own[1]
 

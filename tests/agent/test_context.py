@@ -20,6 +20,7 @@ from tests.agent.served import Served, client
 async def who(ctx: Ctx) -> dict[str, object]:
     return {
         "caller": ctx.caller,
+        "trust": ctx.trust,
         "path": ctx.path,
         "left": ctx.remaining,
         "via": ctx.via,
@@ -46,6 +47,7 @@ async def test_what_a_skill_knows():
     assert 8 < said.pop("left") <= 9
     assert said == {
         "caller": "me~abcdef",
+        "trust": "unverified",
         "path": ["me~abcdef"],
         "via": "direct",
         "skill": "who",

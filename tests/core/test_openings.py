@@ -9,12 +9,20 @@ import pytest
 
 from chatixia.core import openings as o
 from chatixia.core.certificate import certificate_of
-from chatixia.errors import BadChain, BadRequest, BadSignature, Denied, MeshError, UpgradeNeeded
+from chatixia.errors import (
+    BadChain,
+    BadRequest,
+    BadSignature,
+    Denied,
+    MeshError,
+    Untrusted,
+    UpgradeNeeded,
+)
 from chatixia.wire import signed
 from chatixia.wire.peer import CAPABILITIES
 from chatixia.wire.signaling import RelayOpen, RelayReady
 from chatixia.wire.signed import b64
-from tests.core.circle import NOW, agent, secret
+from tests.core.circle import DAY, NOW, Party, agent, delegated, secret
 
 ALICE, BOB, MALLORY = agent("alice"), agent("bob"), agent("mallory")
 CERTIFICATES = {
@@ -25,11 +33,11 @@ CERTIFICATES = {
 class Streams:
     """Bob opens, though he is the higher id; Alice replies."""
 
-    def __init__(self) -> None:
-        self.alice, self.bob = ALICE.me(), BOB.me()
+    def __init__(self, opener: Party | None = None, replier: Party | None = None) -> None:
+        self.alice, self.bob = (replier or ALICE).me(), (opener or BOB).me()
         self.open = o.sign_opening(
             RelayOpen(
-                target_id="alice",
+                target_id=self.alice.id,
                 certificate=b64(CERTIFICATES["bob"]),
                 incarnation=self.bob.incarnation,
                 peer_incarnation=self.alice.incarnation,
@@ -41,7 +49,7 @@ class Streams:
         )
         self.ready = o.sign_reply(
             RelayReady(
-                target_id="bob",
+                target_id=self.bob.id,
                 certificate=b64(CERTIFICATES["alice"]),
                 incarnation=self.alice.incarnation,
                 peer_incarnation=self.bob.incarnation,
@@ -146,3 +154,22 @@ def test_an_offer_is_no_relay_open_and_an_opening_no_reply():
     fields = {name: getattr(streams.ready, name) for name in RelayOpen.__struct_fields__}
     with pytest.raises(BadSignature):
         o.check_opening(RelayOpen(**fields), streams.bob, streams.bob.book, now=NOW)
+
+
+LAB = agent("lab-1-w", delegated(), not_after=NOW + DAY)
+
+
+@pytest.mark.parametrize("mine", ["opens", "replies"])
+def test_who_takes_only_whom_an_owner_let_in_has_no_link_with_another(mine: str):
+    """Whichever end opens; and a member that the owner let in is taken by both."""
+    streams = Streams(opener=LAB) if mine == "replies" else Streams(replier=LAB)
+    check = streams.opened if mine == "replies" else streams.replied
+    assert check().member.trust == "registry"
+    me = streams.alice if mine == "replies" else streams.bob
+    me.owner_only = True
+    with pytest.raises(Untrusted, match="lab-1-w") as refused:
+        check()
+    assert refused.value.agent == me.id
+    one = Streams()
+    one.alice.owner_only = one.bob.owner_only = True
+    assert one.opened().member.trust == one.replied().member.trust == "owner"

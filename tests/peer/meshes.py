@@ -28,10 +28,13 @@ async def agent(
     slots: int = 4,
     online: bool = True,
     relay: bool = False,
+    owner_only: bool = False,
 ) -> AsyncIterator[PeerMesh]:
     """A started agent of this process."""
     credentials = await asyncio.to_thread(enrol, registry.profile, name)
-    mesh, _ = open_mesh(credentials.me(), PeerSettings(relay=relay))
+    me = credentials.me()
+    me.owner_only = owner_only
+    mesh, _ = open_mesh(me, PeerSettings(relay=relay))
     mesh.serve(handler, [SkillInfo("echo"), SkillInfo("hang")], slots)
     await mesh.start()
     try:

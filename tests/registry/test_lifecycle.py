@@ -6,6 +6,7 @@ import pytest
 
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.registry import KeyCreate, KeyRef
+from chatixia.wire.signaling import OWNER_ONLY
 from tests.registry.doors import agent, http_call, person
 from tests.registry.test_service import submit
 
@@ -44,3 +45,16 @@ async def test_what_a_polling_agent_held_is_free_when_it_goes(registry: Registry
     else:
         await keys.revoke(person(), KeyRef(first.id))
     assert (await asker.next("task_hint"))["state"] == "pending"
+
+
+async def test_who_takes_nothing_of_the_queue_is_given_only_what_names_it(
+    registry: RegistryHarness,
+):
+    """So its asker hears why, and what any agent may do waits for one that does it."""
+    door = await agent(registry, "door", "x", slots=2, capabilities=[OWNER_ONLY])
+    asker = await agent(registry, "asker")
+    anybody = await submit(asker)
+    named = await submit(asker, target_agent_id="door")
+    assert (await door.next("task"))["task"]["id"] == named
+    worker = await agent(registry, "worker", "x", slots=2)
+    assert (await worker.next("task"))["task"]["id"] == anybody

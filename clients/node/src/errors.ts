@@ -20,6 +20,7 @@ export interface Errors {
   Unauthorized: ErrorClass<"unauthorized">;
   NameTaken: ErrorClass<"name_taken">;
   Revoked: ErrorClass<"revoked">;
+  Untrusted: ErrorClass<"untrusted">;
   BadChain: ErrorClass<"bad_chain">;
   BadSignature: ErrorClass<"bad_signature">;
   BadInvitation: ErrorClass<"bad_invitation">;
@@ -57,6 +58,6 @@ export interface Errors {
 export const errors = table<Errors>(`MeshError Internal Unreachable+ DeadlineExceeded? UnknownAgent UnknownSkill BadArguments TooLarge SkillFailed Rejected Denied Overloaded=busy+ BudgetExceeded DiskFull+ Unavailable+ Cancelled=canceled Expired AttemptsExhausted StaleFence Conflict AuditBroken NotFound BadRequest CursorExpired Replaced AlreadyRunning UpgradeNeeded AlreadyDone ModelFailed MissingExtra ConfigError=bad_config
 Unreachable PeerRestarted? RegistryUnreachable+
 Rejected HopLimit
-Denied Unauthorized NameTaken Revoked BadChain BadSignature BadInvitation WrongMesh MembershipExpired
+Denied Unauthorized NameTaken Revoked Untrusted BadChain BadSignature BadInvitation WrongMesh MembershipExpired
 Unavailable OutcomeUnknown+?
 BadRequest Unprocessable=invalid UnknownType`);

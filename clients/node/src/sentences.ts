@@ -20,6 +20,7 @@ export const sentences: Readonly<Record<string, string>> = {
   unauthorized: "A valid credential is needed.",
   name_taken: "The name is taken by another key.",
   revoked: "The owner has revoked this member.",
+  untrusted: "This agent takes only members whom an owner let in itself (`trust: owner`).",
   bad_chain: "The membership does not lead to the mesh's owner.",
   bad_signature: "The signature is not valid.",
   bad_invitation: "The invitation is unknown, used or expired.",

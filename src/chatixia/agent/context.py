@@ -69,6 +69,12 @@ class Ctx:
         return self._incoming.caller
 
     @property
+    def trust(self) -> str:
+        """Who let the caller in, as its link proved: the ``owner``, or the ``registry`` where an
+        owner delegated that; ``unverified`` for what came by the queue or from a described peer."""
+        return self._incoming.trust
+
+    @property
     def path(self) -> tuple[str, ...]:
         """The ids whose requests led here, the first caller first, this one's caller last."""
         return self._incoming.path

@@ -77,9 +77,10 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     links live while no registry confirms the membership. ``grace``: seconds that running skills
     have to end when the agent stops. ``announcements``: whether broadcasts are taken that the
     registry fans out, which it can read. ``compat``: peers of the described contract that
-    may have a link, which prove no key. ``fallback``: models as ``provider:model``, tried in turn.
-    ``callers``: agents and machines that may change things through the model. ``mcp``: servers of
-    the Model Context Protocol. ``exec``: the command of a program in any
+    may have a link, which prove no key. ``trust``: ``owner`` to have links only with members whom
+    an owner let in itself, and to take no queued work. ``fallback``: models as ``provider:model``,
+    tried in turn. ``callers``: agents and machines that may change things through the model.
+    ``mcp``: servers of the Model Context Protocol. ``exec``: the command of a program in any
     language that serves behind a sidecar, run in the manifest's folder."""
 
     name: Line = ""
@@ -108,6 +109,7 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     membership_ttl: Annotated[int, msgspec.Meta(ge=60, le=366 * DAY)] = 7 * DAY
     grace: Annotated[int, msgspec.Meta(ge=0, le=3600)] = 8
     announcements: bool = True
+    trust: Literal["registry", "owner"] = "registry"
     compat: Annotated[list[AgentName], msgspec.Meta(max_length=MAX_ACCEPTED)] = []
     exec: Annotated[list[Line], msgspec.Meta(max_length=64)] = []
 

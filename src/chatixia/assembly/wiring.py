@@ -256,6 +256,7 @@ def _port(
     me = credentials.me()
     if registry := checked_registry(settings):
         me.registries = [registry, *(url for url in me.registries if url != registry)]
+    me.owner_only = settings["trust"] == "owner" and kind == "agent"
     keep = settings["links.keep"]
     chosen = PeerSettings(
         engine=settings["engine"],
@@ -313,6 +314,9 @@ def check_settings(settings: ResolvedSettings, name: str) -> None:
     with settings.blamed("mesh"):
         mesh_name(settings["mesh"])
     checked_registry(settings)
+    with settings.blamed("trust"):
+        if settings["trust"] == "owner" and settings["compat"]:
+            raise ConfigError("`trust: owner` takes no described peers; leave out `compat`.")
     load(settings["engine"])
     if exists(settings["mesh"]):
         check_name_here(Profile.open(settings["mesh"]), name)

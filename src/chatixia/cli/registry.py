@@ -60,6 +60,6 @@ def withdraw(console: Console) -> None:
     from chatixia.assembly.profile.profile import Profile
 
     ended = end(Profile.open(console.mesh))
-    many = f"{ended} machine{'s' * (ended != 1)}"
-    say = f"  withdrawn  the registry signs nobody any more; {many} of it are out"
+    many = "1 machine of it is" if ended == 1 else f"{ended} machines of it are"
+    say = f"  withdrawn  the registry signs nobody any more; {many} out"
     console.data("withdrawn", {"machines": ended}, say)

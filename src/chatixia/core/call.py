@@ -66,6 +66,7 @@ class Calls:
         "pending",
         "served",
         "session",
+        "trust",
         "via",
         "wheel",
     )
@@ -77,7 +78,7 @@ class Calls:
         self.account = PeerBudget(self._room, peer)
         self.session = PeerSession(self._room.halves)
         self.session.halves.belongs(self.account.holder)
-        self.via, self.can = "", AgreedCapabilities()
+        self.via, self.trust, self.can = "", "", AgreedCapabilities()
         self.feeds, self.lists = exchange.no_feeds, exchange.no_lists
         self.pending: dict[str, PendingCall] = {}
         self.served: dict[str, ServedRequest] = {}
@@ -301,7 +302,8 @@ class Calls:
             self.session.consumed(len(args))
         if payload.message and args == _EMPTY:
             args = msgspec.Raw(encode({"message": payload.message}))
-        incoming = exchange.incoming_task(ask, args, self.peer, self.via, self.account.holder)
+        holder, trust = self.account.holder, self.trust
+        incoming = exchange.incoming_task(ask, args, self.peer, self.via, holder, trust)
         if payload.artifacts:
             incoming.artifacts = self.feeds(payload.artifacts)
         self._admit(ask, incoming, m.TaskAnswer, now, sink)
@@ -318,8 +320,8 @@ class Calls:
                 self.session.reply(exchange.complaint(ask.request_id, error))
                 return
         kind, reply = exchange.KINDS[type(ask)]
-        holder = self.account.holder
-        incoming = exchange.incoming(ask, body, kind, stream, self.peer, self.via, holder)
+        holder, trust = self.account.holder, self.trust
+        incoming = exchange.incoming(ask, body, kind, stream, self.peer, self.via, holder, trust)
         self._admit(ask, incoming, reply, now, sink)
 
     def _admit(
@@ -467,8 +469,10 @@ class Calls:
                 del self.served[rid]
                 self.account.keep(-len(served.answer))
 
-    def belongs(self, holder: str) -> None:
-        """The peer's link has proved whose share it uses (``core.shares``)."""
+    def belongs(self, holder: str, trust: str) -> None:
+        """The peer's link has proved whose share it uses (``core.shares``), and who vouches for it
+        (``core.delegation``)."""
+        self.trust = trust
         self.account.belongs(holder)
         self.session.halves.belongs(self.account.holder)
 

@@ -162,6 +162,7 @@ def incoming(
     peer: AgentId,
     via: str,
     holder: str,
+    trust: str,
 ) -> Incoming:
     """A request of ``peer`` that is no task, as the handler gets it; its deadline is not set.
     ``body``: its payload."""
@@ -178,11 +179,12 @@ def incoming(
         via,
         ask.request_id,
         holder=holder,
+        trust=trust,
     )
 
 
 def incoming_task(
-    ask: m.TaskAsk, args: msgspec.Raw, peer: AgentId, via: str, holder: str
+    ask: m.TaskAsk, args: msgspec.Raw, peer: AgentId, via: str, holder: str, trust: str
 ) -> Incoming:
     """A call of a skill, as the handler gets it; its deadline is not set. By position: it is made
     for every call."""
@@ -190,7 +192,23 @@ def incoming_task(
     path = (*ask.path, peer)
     skill, stream, trace = payload.skill, payload.stream, ask.traceparent
     return Incoming(
-        peer, rid, "task", skill, args, stream, path, None, trace, via, rid, "", 1, "", holder
+        peer,
+        rid,
+        "task",
+        skill,
+        args,
+        stream,
+        path,
+        None,
+        trace,
+        via,
+        rid,
+        "",
+        1,
+        "",
+        holder,
+        (),
+        trust,
     )
 
 

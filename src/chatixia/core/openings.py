@@ -12,7 +12,15 @@ from typing import Final, Literal, TypeVar
 
 import msgspec
 
-from chatixia.errors import BadChain, BadRequest, BadSignature, Denied, NameTaken, UpgradeNeeded
+from chatixia.errors import (
+    BadChain,
+    BadRequest,
+    BadSignature,
+    Denied,
+    NameTaken,
+    Untrusted,
+    UpgradeNeeded,
+)
 from chatixia.ids import is_incarnation, is_peer_id
 from chatixia.wire import signed
 from chatixia.wire.base import VERSIONS
@@ -178,9 +186,20 @@ def _sender(message: signed.Opening, me: LocalIdentity, book: PinBook, now: floa
     if member.kind not in ("agent", "client"):
         raise BadChain(f"A {member.kind} makes no links.")
     judge(member, book)
+    check_trust(member, me)
     if member.sign == me.public:
         raise NameTaken(f"{member.id} shows my own key.")
     return member
+
+
+def check_trust(member: Member, me: LocalIdentity) -> None:
+    """Refuse whom the registry let in, where I have to do with nobody such. Raises Untrusted."""
+    if me.owner_only and member.trust != "owner":
+        raise Untrusted(
+            f"{me.id} has links only with members whom an owner let in itself (`trust: owner`);"
+            f" the registry let {member.id} in.",
+            agent=me.id,
+        )
 
 
 def _verified(

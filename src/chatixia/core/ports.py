@@ -260,7 +260,8 @@ class Incoming(msgspec.Struct, gc=False):
     the caller last. ``fence``, ``attempt`` and ``key`` serve side effects (of queued work:
     tasks.md section 2). ``holder``: whose share of this agent's bounds it uses (``core.shares``):
     as a link proved it, or the machine of the queue's ``caller``. ``artifacts``: what
-    ``{"$artifact": n}`` in ``body`` stands for.
+    ``{"$artifact": n}`` in ``body`` stands for. ``trust``: who vouches for the caller, as its link
+    proved; nobody for what no link brought.
     """
 
     caller: AgentId
@@ -279,6 +280,7 @@ class Incoming(msgspec.Struct, gc=False):
     task_id: str = ""
     holder: str = ""
     artifacts: tuple[ArtifactFeed, ...] = ()
+    trust: str = "unverified"
 
 
 class Responder(Protocol):
@@ -437,7 +439,8 @@ class LocalIdentity(msgspec.Struct):
     identity key as pinned, None before the first meeting. ``owner``: the mesh's raw owner key.
     ``book``: pins and revocations that I keep. ``clock``: mesh time, for every expiry.
     ``renew``: call it with ``challenge.now`` before each login; it may renew ``chain``. ``jws``:
-    header and claims as a compact JWS by my key, None where no token is asked for.
+    header and claims as a compact JWS by my key, None where no token is asked for. ``owner_only``:
+    have to do with nobody whom the registry let in, or who proves no key.
     """
 
     id: AgentId
@@ -457,6 +460,7 @@ class LocalIdentity(msgspec.Struct):
     serial: int = 0
     renew: Callable[[float], bool] = lambda now: False
     jws: Callable[[bytes, bytes], str] | None = None
+    owner_only: bool = False
 
 
 class Principal(msgspec.Struct, frozen=True):

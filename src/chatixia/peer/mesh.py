@@ -17,9 +17,11 @@ from chatixia.core.ports import (
     CallAnswer,
     CallWaiter,
     Handler,
+    Incoming,
     LocalIdentity,
     Outgoing,
     Pong,
+    Responder,
     Stream,
 )
 from chatixia.core.streams import Inflow
@@ -31,6 +33,7 @@ from chatixia.errors import (
     Rejected,
     Unavailable,
     Unreachable,
+    Untrusted,
 )
 from chatixia.ids import AgentId, is_peer_id
 from chatixia.wire.base import encode
@@ -438,10 +441,11 @@ class PeerMesh:
         self._skills = {skill.name: skill for skill in skills}
         self.dispatcher.handler = handler
         self.described.handler = handler
+        by_registry = _untrusted if self._me.owner_only else handler
         if self.worker is not None:
-            self.worker.serve(handler, list(self._skills), slots)
+            self.worker.serve(by_registry, list(self._skills), slots)
         if self._announcements is not None:
-            self._announcements.handler = handler
+            self._announcements.handler = by_registry
         if self.registry is not None:
             self.registry.heartbeat(slots, list(skills))
 
@@ -498,3 +502,11 @@ class PeerMesh:
         if skill is None:
             return encode(SkillReply())
         return encode(SkillReply(True, skill.description, [skill]))
+
+
+async def _untrusted(incoming: Incoming, responder: Responder) -> None:
+    """Answers what the registry brought, where only what a link proved is taken."""
+    raise Untrusted(
+        "This agent takes no work of the queue and no broadcast of the registry, which prove nobody"
+        " (`trust: owner`); call it over a link (`--direct`)."
+    )

@@ -21,7 +21,8 @@ class Path(Protocol):
     """One way to a peer after ``hello`` verified both ways: an engine channel, or a relay stream.
 
     ``tier``: ``direct``, ``turn`` or ``relay``. ``where``: the far address, when known.
-    ``holder``: whose share the far end uses (core.shares), "" for its own.
+    ``holder``: whose share the far end uses (core.shares), "" for its own. ``trust``: who vouches
+    for it (core.delegation).
     ``capabilities``: what both ends signed that they can do (core.capabilities).
     ``link_ms``: how long it took to open. ``on_message`` and ``on_low`` are set by the mesh
     inside ``attach`` and ``read``; ``on_message`` takes each frame after ``hello``, in order.
@@ -32,6 +33,7 @@ class Path(Protocol):
     tier: str
     where: str
     holder: str
+    trust: str
     capabilities: frozenset[str]
     link_ms: float | None
     frame_at: float

@@ -10,6 +10,7 @@ from chatixia.core.task import RemovedParties
 from chatixia.errors import Unauthorized
 from chatixia.ids import AgentId
 from chatixia.wire.registry import AgentRef
+from chatixia.wire.signaling import OWNER_ONLY
 from chatixia.wire.trust import DEFAULT_NS, Done
 from chatixia.wire.verbs import BY_NAME
 
@@ -68,7 +69,7 @@ class AgentLifecycle:
                     AgentId(socket.id),
                     socket.incarnation,
                     socket.slots,
-                    frozenset(skill.name for skill in socket.skills),
+                    _served(socket),
                     socket.principal.ns,
                     socket.epoch,
                 )
@@ -108,3 +109,11 @@ class AgentLifecycle:
     def _poller_ended(self, name: str) -> None:
         """What an agent without a login holds goes to another at once, not when its lease ends."""
         self._tasks.offline(AgentId(name), "", clean=True)
+
+
+def _served(socket: Socket) -> frozenset[str]:
+    """Skills for which it is given tasks that name no agent: none where it would refuse them all.
+    What names it is given to it, so that its asker hears why."""
+    if OWNER_ONLY in socket.capabilities:
+        return frozenset()
+    return frozenset(skill.name for skill in socket.skills)

@@ -63,6 +63,7 @@ class RequestAnswers:
             incoming.task_id,
             incoming.holder,
             artifacts=files,
+            trust=incoming.trust,
         )
         kind = PromptEvent if incoming.kind == "prompt" else RequestEvent
         self._program.send(kind(payload, id=request.id))

@@ -54,6 +54,7 @@ class MemoryPath:
     before its end was read."""
 
     holder = ""
+    trust = "owner"
     max_message = MAX_MESSAGE
 
     def __init__(self, network: Network, owner: str, where: str, tier: str = "direct") -> None:

@@ -112,7 +112,8 @@ class RequestPayload(msgspec.Struct, omit_defaults=True):
     """Work; see ``core.ports.Incoming``. ``path``: everyone who caused it, the caller last.
 
     ``deadline_ms``: milliseconds that are left, 0 for no bound. ``credit``: bytes of items that
-    there is room for, where ``stream`` says that it streams.
+    there is room for, where ``stream`` says that it streams. ``trust``: who let the caller in, the
+    ``owner`` or the ``registry``, as its link proved.
     """
 
     caller: Id
@@ -131,6 +132,7 @@ class RequestPayload(msgspec.Struct, omit_defaults=True):
     holder: Name = ""
     credit: Count = STREAM_WINDOW
     artifacts: IpcFiles = ()
+    trust: Short = "unverified"
 
 
 class RequestEvent(_Event, tag="request"):

@@ -31,6 +31,8 @@ MAX_ANNOUNCEMENT: Final = 16 * KIB
 """Characters of a broadcast that the registry fans out."""
 ANNOUNCE: Final = "announce/1"
 """The capability of a login that takes such broadcasts."""
+OWNER_ONLY: Final = "owner_only/1"
+"""The capability of a login that takes no work of the queue: nobody proves there whose it is."""
 NO_PONG: Final = 1006
 """The close code by which a server tells its application that a ping timed out; no frame can carry
 it."""

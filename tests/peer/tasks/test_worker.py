@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from chatixia.core.ports import Outgoing
 from chatixia.errors import (
     Cancelled,
     DeadlineExceeded,
@@ -12,11 +13,13 @@ from chatixia.errors import (
     NotFound,
     RegistryUnreachable,
     StaleFence,
+    Untrusted,
 )
 from chatixia.peer.tasks import leases, worker
+from chatixia.testing.registry import RegistryHarness
 from chatixia.wire import tasks as t
 from chatixia.wire.signaling import TaskHint
-from tests.peer.meshes import queued, two
+from tests.peer.meshes import agent, echo, queued, two
 from tests.peer.tasks.worker_bench import Bench, Runs, answer, hang
 from tests.until import turns
 
@@ -285,3 +288,29 @@ async def test_after_a_login_it_looks_for_work():
     bench.world.advance(1.5)
     await turns(lambda: "tasks.claim" in bench.book.names())
     await bench.stop()
+
+
+async def test_who_takes_only_what_a_link_proved_says_so_to_whoever_comes_by_the_queue():
+    async with (
+        RegistryHarness() as registry,
+        agent(registry, "a", echo) as a,
+        agent(registry, "b", echo, owner_only=True),
+    ):
+        with pytest.raises(Untrusted, match="trust: owner") as refused:
+            await a.call(queued("b"))
+        assert refused.value.outcome == "definite"
+        linked = await a.call(Outgoing("b", "echo", b'"hi"', queue="never", timeout=20.0))
+        assert (linked.value, linked.via) == (b'"hi"', "direct")
+
+
+async def test_a_handler_is_told_who_vouches_for_its_caller():
+    seen = []
+
+    async def look(incoming, responder):
+        seen.append((incoming.via, incoming.trust))
+        responder.reply(b"1")
+
+    async with two(look) as (_, a, _b):
+        await a.call(queued("b"))
+        await a.call(Outgoing("b", "echo", b'"hi"', queue="never", timeout=20.0))
+    assert seen == [("queue, plain", "unverified"), ("direct", "owner")]

@@ -333,6 +333,7 @@ class SidecarPort:
             payload.task_id,
             payload.holder,
             self.feeds(payload.artifacts),
+            payload.trust,
         )
 
     async def _serve(self, number: int, incoming: Incoming, responder: SidecarResponder) -> None:

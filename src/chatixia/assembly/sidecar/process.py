@@ -34,7 +34,7 @@ SETTINGS: Final = "CHATIXIA_SIDECAR_SETTINGS"
 """The variable in which a supervisor hands a sidecar its settings, as JSON."""
 NEEDED: Final = (
     *("name", "description", "mesh", "registry", "engine", "slots", "links.keep", "links.relay"),
-    *("membership_ttl", "grace", "announcements", "compat", "sidecar.api_key"),
+    *("membership_ttl", "grace", "announcements", "trust", "compat", "sidecar.api_key"),
 )
 """The settings that a sidecar uses: what the model and the tools need is not among them."""
 LONGEST_PLACE: Final = 44

@@ -381,6 +381,7 @@ class LinkAttempt:
             holder_of(self.member),
             self.exchange.capabilities,
             self.datagrams,
+            self.member.trust,
         )
 
     def replay(self) -> None:

@@ -38,8 +38,9 @@ class LinkPath:
         holder: str = "",
         capabilities: frozenset[str] = frozenset(CAPABILITIES),
         datagrams: DatagramChannel | None = None,
+        trust: str = "unverified",
     ) -> None:
-        self.holder, self.capabilities = holder, capabilities
+        self.holder, self.capabilities, self.trust = holder, capabilities, trust
         self._datagrams = datagrams
         self.tier, self.where, self.link_ms = tier, where, link_ms
         self.frame_at = 0.0

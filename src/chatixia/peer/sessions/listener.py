@@ -46,7 +46,7 @@ class SessionListener:
         state.incarnation = incarnation
         state.history = route.PeerHistory()
         state.round_trip = None
-        state.calls.belongs(path.holder)
+        state.calls.belongs(path.holder, path.trust)
         state.agree(path.capabilities)
         state.channel.attach(path, acked)
         path.on_datagram(lambda data: self.on_datagram(state, data))

@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
+from chatixia.assembly.membership.approve import create_code
+from chatixia.assembly.membership.delegate import delegate
 from chatixia.assembly.membership.hub_link import login_link
 from chatixia.assembly.remote.rest import RegistryClient
 from chatixia.testing.registry import RegistryProcess
@@ -188,6 +190,34 @@ def test_an_admin_adds_somebody_who_comes_in_by_password_and_sees_what_the_role_
     expect(page.locator("#people-part")).to_be_hidden()
     page.reload()
     expect(row).to_be_visible(timeout=SOON)
+
+
+def test_a_machine_that_asks_is_approved_here_or_shows_the_command(
+    registry: RegistryProcess, page: Page, procs: Procs, tmp_path: Path
+):
+    """What the registry may sign by a button, with the key before one's eyes; nothing else."""
+    enter(page)
+    expect(page.locator("#waiting-may")).to_contain_text("may sign nobody", timeout=SOON)
+    pairings = {}
+    for name in ("pi", "lab-1"):
+        code = create_code(registry.profile).code
+        words = ("pair", registry.url.partition("://")[2], code, "--as", name)
+        pairings[name] = procs.start(*words, CHATIXIA_HOME=str(tmp_path / name))
+        pairings[name].wait_for("waiting for the owner")
+    lab, pi = (page.locator(f'tr[data-machine="{name}"]') for name in ("lab-1", "pi"))
+    expect(lab).to_contain_text("chatixia approve lab-1", timeout=SOON)
+    delegate(registry.profile, ["lab-*"], [], 30)
+    expect(page.locator("#waiting-may")).to_contain_text("may sign lab-*", timeout=SOON)
+    expect(pi).to_contain_text("chatixia approve pi", timeout=SOON)
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.message), dialog.accept()))
+    lab.get_by_role("button", name="Approve lab-1").click()
+    expect(lab).to_have_count(0, timeout=SOON)
+    key = re.search(r"machine +lab-1 +key (\S+)", pairings["lab-1"].output)
+    assert key and key[1] in asked[0]
+    assert pairings["lab-1"].wait(30) == 0 and "trust: registry" in pairings["lab-1"].output
+    pi.get_by_role("button", name="Reject pi").click()
+    assert pairings["pi"].wait(30) == 4
 
 
 def test_a_long_list_says_so_and_names_stay_whole(registry: RegistryProcess, page: Page):

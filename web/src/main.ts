@@ -3,6 +3,7 @@ import { byId } from "./dom.js";
 import { ended, loggedIn, watchLinks } from "./login.js";
 import { PeoplePart } from "./people.js";
 import { Socket } from "./socket.js";
+import { WaitingPart } from "./waiting.js";
 import { showAgents, showCounts, showLinks, showShare, showStatus, showTasks, showTrouble } from "./views.js";
 import type { AgentRecord, Agents, Session, Status, Tasks, Topology } from "./wire.js";
 
@@ -14,9 +15,11 @@ class Hub {
   private readonly socket: Socket;
   private readonly due = new Map<string, number>();
   private readonly people: PeoplePart;
+  private readonly waiting: WaitingPart;
 
   constructor(private readonly person: Session) {
     this.people = new PeoplePart(person, (work) => this.tell(work));
+    this.waiting = new WaitingPart((work) => this.tell(work));
     this.socket = new Socket({
       opened: () => this.opened(),
       closed: () => this.closed(),
@@ -30,6 +33,7 @@ class Hub {
     (byId("state") as HTMLSelectElement).value = new URLSearchParams(location.search).get("state") ?? "";
     byId("page").hidden = false;
     this.people.start();
+    if (this.person.role === "admin") this.waiting.start();
     this.socket.connect();
   }
 
@@ -56,6 +60,8 @@ class Hub {
       link: () => this.links(),
       task: () => this.tasks(),
       person: () => Promise.resolve(this.people.refresh()),
+      pairing: () => Promise.resolve(this.asked()),
+      delegation: () => Promise.resolve(this.asked()),
     }[kind];
     if (read === undefined) return;
     const timer = window.setTimeout(() => {
@@ -63,6 +69,10 @@ class Hub {
       void this.tell(read());
     }, TOGETHER);
     this.due.set(kind, timer);
+  }
+
+  private asked(): void {
+    if (this.person.role === "admin") this.waiting.refresh();
   }
 
   private async agents(): Promise<void> {

@@ -20,6 +20,27 @@ export interface AgentRecord {
   waiting?: number;
 }
 
+/** A machine that asked to join with a code. */
+export interface Pairing {
+  id: string;
+  name: string;
+  hostname?: string;
+  address?: string;
+  key?: string;
+  delegated?: boolean;
+}
+
+export interface Pairings {
+  pairings: Pairing[];
+  next?: string;
+}
+
+/** What an owner lets the registry sign. */
+export interface Delegation {
+  names?: string[];
+  not_after?: number;
+}
+
 export interface Edge {
   from_peer: string;
   to_peer: string;

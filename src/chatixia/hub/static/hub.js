@@ -27,8 +27,8 @@ function cell(column, ...children) {
 var KEPT = "chatixia";
 var HEADER = "X-Chatixia";
 var Refusal = class extends Error {
-  constructor(status, code, sentence2) {
-    super(sentence2);
+  constructor(status, code, sentence3) {
+    super(sentence3);
     this.status = status;
     this.code = code;
   }
@@ -376,6 +376,67 @@ var Socket = class {
   }
 };
 
+// src/waiting.ts
+var WaitingPart = class {
+  constructor(tell) {
+    this.tell = tell;
+  }
+  start() {
+    byId("waiting-part").hidden = false;
+    this.refresh();
+  }
+  /** Read anew what is shown: the oldest 200. */
+  refresh() {
+    void this.tell(this.read());
+  }
+  async read() {
+    const [page, may] = await Promise.all([
+      request("GET", "/api/pairings"),
+      request("GET", "/api/delegation")
+    ]);
+    byId("waiting-may").textContent = sentence(may);
+    fill(byId("waiting"), page.pairings.map((one) => this.row(one)), "None.", 4);
+  }
+  row(one) {
+    const from = [one.hostname, one.address].filter((part) => part !== void 0 && part !== "").join(" at ");
+    const way = one.delegated === true ? this.button(one) : h("code", {}, `chatixia approve ${one.name}`);
+    return h(
+      "tr",
+      { "data-machine": one.name },
+      h("th", { scope: "row" }, one.name),
+      cell("Key", h("code", {}, one.key ?? "")),
+      cell("From", from === "" ? "–" : from),
+      cell("", way, " ", this.rejection(one))
+    );
+  }
+  button(one) {
+    return this.made(`Approve ${one.name}`, "Approve", () => {
+      const same = window.confirm(`Does \`pair\` show this very key on ${one.name}?
+
+${one.key ?? ""}`);
+      if (same) this.act(one, "approve", { key: one.key });
+    });
+  }
+  rejection(one) {
+    return this.made(`Reject ${one.name}`, "Reject", () => this.act(one, "reject", {}));
+  }
+  made(label, text, work) {
+    const made = h("button", { type: "button", class: "small", "aria-label": label }, text);
+    made.addEventListener("click", work);
+    return made;
+  }
+  act(one, verb, body) {
+    const work = request("POST", `/api/pairings/${encodeURIComponent(one.id)}/${verb}`, body);
+    void this.tell(work).then(() => this.refresh());
+  }
+};
+function sentence(may) {
+  const names = may.names ?? [];
+  if (names.length === 0) return "The registry may sign nobody: approve on the owner's machine.";
+  const left = since((may.not_after ?? 0) - Date.now() / 1e3);
+  return `The registry may sign ${names.join(" ")}, for ${left} from now; such members show as trust: registry.`;
+}
+
 // src/views.ts
 var ENDED = /* @__PURE__ */ new Set(["completed", "failed", "canceled", "rejected"]);
 function showStatus(status) {
@@ -383,9 +444,9 @@ function showStatus(status) {
   byId("version").textContent = `chatixia ${status.version}`;
   showTrouble(status.detail ?? "");
 }
-function showTrouble(sentence2) {
-  byId("trouble").textContent = sentence2;
-  byId("trouble").hidden = sentence2 === "";
+function showTrouble(sentence3) {
+  byId("trouble").textContent = sentence3;
+  byId("trouble").hidden = sentence3 === "";
 }
 function showAgents(agents) {
   const active = agents.filter((agent) => agent.health !== "offline").length;
@@ -486,6 +547,7 @@ var Hub = class {
   constructor(person) {
     this.person = person;
     this.people = new PeoplePart(person, (work) => this.tell(work));
+    this.waiting = new WaitingPart((work) => this.tell(work));
     this.socket = new Socket({
       opened: () => this.opened(),
       closed: () => this.closed(),
@@ -497,10 +559,12 @@ var Hub = class {
   socket;
   due = /* @__PURE__ */ new Map();
   people;
+  waiting;
   start() {
     byId("state").value = new URLSearchParams(location.search).get("state") ?? "";
     byId("page").hidden = false;
     this.people.start();
+    if (this.person.role === "admin") this.waiting.start();
     this.socket.connect();
   }
   opened() {
@@ -521,7 +585,9 @@ var Hub = class {
       agent: () => this.agents(),
       link: () => this.links(),
       task: () => this.tasks(),
-      person: () => Promise.resolve(this.people.refresh())
+      person: () => Promise.resolve(this.people.refresh()),
+      pairing: () => Promise.resolve(this.asked()),
+      delegation: () => Promise.resolve(this.asked())
     }[kind];
     if (read2 === void 0) return;
     const timer = window.setTimeout(() => {
@@ -529,6 +595,9 @@ var Hub = class {
       void this.tell(read2());
     }, TOGETHER);
     this.due.set(kind, timer);
+  }
+  asked() {
+    if (this.person.role === "admin") this.waiting.refresh();
   }
   async agents() {
     const found = [];
@@ -560,7 +629,7 @@ var Hub = class {
     try {
       return await this.socket.ask("status");
     } catch (error) {
-      showTrouble(sentence(error));
+      showTrouble(sentence2(error));
       throw error;
     }
   }
@@ -580,11 +649,11 @@ var Hub = class {
       await work;
       place.textContent = "";
     } catch (error) {
-      place.textContent = sentence(error);
+      place.textContent = sentence2(error);
     }
   }
 };
-function sentence(error) {
+function sentence2(error) {
   return error instanceof Error ? error.message : String(error);
 }
 watchLinks();

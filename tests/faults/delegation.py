@@ -39,6 +39,16 @@ def dealt(original: Any) -> Any:
     return lambda socket: frozenset(skill.name for skill in socket.skills)
 
 
+def untold(original: Any) -> Any:
+    """Let a link tell nothing of who vouches for its far end."""
+
+    def attach(self: Any, peer: Any, incarnation: str, path: Any, acked: Any) -> None:
+        path.trust = "unverified"
+        original(self, peer, incarnation, path, acked)
+
+    return attach
+
+
 def unjudged(original: Any) -> Any:
     """Judge nothing anew where a member is written."""
     return lambda self, member, now: member
@@ -146,7 +156,7 @@ FAULTS: list[Fault] = [
     Fault(
         "untrusted-queue",
         "`trust: owner` takes no work that nobody proved",
-        {"chatixia.peer.mesh:_untrusted": answering},
+        {"chatixia.peer.mesh:untrusted": answering},
         (
             "tests/peer/tasks/test_worker.py::test_who_takes_only_what_a_link_proved_says_so_to_whoever_comes_by_the_queue",
         ),
@@ -162,7 +172,7 @@ FAULTS: list[Fault] = [
     Fault(
         "trust-of-a-caller-unsaid",
         "a handler is told who vouches for its caller",
-        {"chatixia.core.call:Calls.belongs": lambda original: lambda self, holder, trust: None},
+        {"chatixia.peer.sessions.listener:SessionListener.attach": untold},
         ("tests/peer/tasks/test_worker.py::test_a_handler_is_told_who_vouches_for_its_caller",),
     ),
 ]

@@ -79,14 +79,15 @@ class ResourceBudget:
 class PeerBudget:
     """What one peer holds of the room, on the share of its machine.
 
-    ``holder`` is the peer alone until its link has proved which machine signed it. Counted on the
+    ``holder`` is the peer alone until its link has proved which machine signed it, and who vouches
+    for that (``trust``). Counted on the
     path of every request, so in fields alone; :meth:`close` it with the peer.
     """
 
-    __slots__ = ("_room", "_use", "answer_bytes", "holder", "running")
+    __slots__ = ("_room", "_use", "answer_bytes", "holder", "running", "trust")
 
     def __init__(self, room: ResourceBudget, peer: str) -> None:
-        self._room, self.holder = room, f"@{peer}"
+        self._room, self.holder, self.trust = room, f"@{peer}", "unverified"
         self._use = room.join(self.holder)
         self.running = self.answer_bytes = 0
 

@@ -66,7 +66,6 @@ class Calls:
         "pending",
         "served",
         "session",
-        "trust",
         "via",
         "wheel",
     )
@@ -78,7 +77,7 @@ class Calls:
         self.account = PeerBudget(self._room, peer)
         self.session = PeerSession(self._room.halves)
         self.session.halves.belongs(self.account.holder)
-        self.via, self.trust, self.can = "", "", AgreedCapabilities()
+        self.via, self.can = "", AgreedCapabilities()
         self.feeds, self.lists = exchange.no_feeds, exchange.no_lists
         self.pending: dict[str, PendingCall] = {}
         self.served: dict[str, ServedRequest] = {}
@@ -302,8 +301,7 @@ class Calls:
             self.session.consumed(len(args))
         if payload.message and args == _EMPTY:
             args = msgspec.Raw(encode({"message": payload.message}))
-        holder, trust = self.account.holder, self.trust
-        incoming = exchange.incoming_task(ask, args, self.peer, self.via, holder, trust)
+        incoming = exchange.incoming_task(ask, args, self.peer, self.via, self.account)
         if payload.artifacts:
             incoming.artifacts = self.feeds(payload.artifacts)
         self._admit(ask, incoming, m.TaskAnswer, now, sink)
@@ -320,8 +318,7 @@ class Calls:
                 self.session.reply(exchange.complaint(ask.request_id, error))
                 return
         kind, reply = exchange.KINDS[type(ask)]
-        holder, trust = self.account.holder, self.trust
-        incoming = exchange.incoming(ask, body, kind, stream, self.peer, self.via, holder, trust)
+        incoming = exchange.incoming(ask, body, kind, stream, self.peer, self.via, self.account)
         self._admit(ask, incoming, reply, now, sink)
 
     def _admit(
@@ -470,10 +467,9 @@ class Calls:
                 self.account.keep(-len(served.answer))
 
     def belongs(self, holder: str, trust: str) -> None:
-        """The peer's link has proved whose share it uses (``core.shares``), and who vouches for it
-        (``core.delegation``)."""
-        self.trust = trust
+        """The peer's link has proved whose share it uses, and who vouches for it."""
         self.account.belongs(holder)
+        self.account.trust = trust
         self.session.halves.belongs(self.account.holder)
 
     def restart(self, sink: Sink, kind: type[Unreachable] = PeerRestarted) -> None:

@@ -22,6 +22,7 @@ from chatixia.wire.events import MAX_EVENT
 from chatixia.wire.peer import MAX_HOPS, Credit, Progress, Prompt, StreamChunk, TaskResponse
 
 from . import frames
+from .budget import PeerBudget
 from .ports import ArtifactFeed, Incoming, Kind, Outgoing
 from .streams import Inflow, Outflow
 
@@ -161,8 +162,7 @@ def incoming(
     stream: bool,
     peer: AgentId,
     via: str,
-    holder: str,
-    trust: str,
+    account: PeerBudget,
 ) -> Incoming:
     """A request of ``peer`` that is no task, as the handler gets it; its deadline is not set.
     ``body``: its payload."""
@@ -178,38 +178,25 @@ def incoming(
         ask.traceparent,
         via,
         ask.request_id,
-        holder=holder,
-        trust=trust,
+        holder=account.holder,
+        trust=account.trust,
     )
 
 
 def incoming_task(
-    ask: m.TaskAsk, args: msgspec.Raw, peer: AgentId, via: str, holder: str, trust: str
+    ask: m.TaskAsk, args: msgspec.Raw, peer: AgentId, via: str, account: PeerBudget
 ) -> Incoming:
     """A call of a skill, as the handler gets it; its deadline is not set. By position: it is made
     for every call."""
     payload, rid = ask.payload, ask.request_id
-    path = (*ask.path, peer)
+    path, holder, trust = (*ask.path, peer), account.holder, account.trust
     skill, stream, trace = payload.skill, payload.stream, ask.traceparent
+    # fmt: off
     return Incoming(
-        peer,
-        rid,
-        "task",
-        skill,
-        args,
-        stream,
-        path,
-        None,
-        trace,
-        via,
-        rid,
-        "",
-        1,
-        "",
-        holder,
-        (),
-        trust,
+        peer, rid, "task", skill, args, stream, path, None, trace, via, rid, "", 1, "", holder,
+        (), trust,
     )
+    # fmt: on
 
 
 def objection(ask: m.Asking, incoming: Incoming, me: AgentId) -> MeshError | None:

@@ -16,7 +16,7 @@ import msgspec
 
 from chatixia.core.ports import LocalIdentity
 from chatixia.errors import MeshError, Revoked
-from chatixia.wire.signaling import Config
+from chatixia.wire.signaling import OWNER_ONLY, Config
 from chatixia.world import REAL, World
 
 from .control.frames import DESCRIBED_FRAMES
@@ -119,6 +119,7 @@ def _login(me: LocalIdentity, settings: PeerSettings, world: World) -> Signaling
         announcements=settings.announcements,
         compat=settings.compat,
     )
+    login.extras += [OWNER_ONLY] if me.owner_only else []
     login.relay = RelayMultiplexer(world, login.flush) if settings.relay else None
     return login
 

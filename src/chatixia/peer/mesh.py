@@ -17,11 +17,9 @@ from chatixia.core.ports import (
     CallAnswer,
     CallWaiter,
     Handler,
-    Incoming,
     LocalIdentity,
     Outgoing,
     Pong,
-    Responder,
     Stream,
 )
 from chatixia.core.streams import Inflow
@@ -33,7 +31,6 @@ from chatixia.errors import (
     Rejected,
     Unavailable,
     Unreachable,
-    Untrusted,
 )
 from chatixia.ids import AgentId, is_peer_id
 from chatixia.wire.base import encode
@@ -57,7 +54,7 @@ from .sessions.stop import closing
 from .tasks.announcements import AnnouncementReceiver
 from .tasks.dedup import DuplicateGuard
 from .tasks.submitter import QueueClient
-from .tasks.worker import QueueWorker
+from .tasks.worker import QueueWorker, untrusted
 from .timers import LoopTimers, Timers
 
 _query: Final = msgspec.json.Decoder(SkillQuery)
@@ -439,9 +436,8 @@ class PeerMesh:
     def serve(self, handler: Handler, skills: Sequence[SkillInfo], slots: int) -> None:
         """Answer requests from links and queue."""
         self._skills = {skill.name: skill for skill in skills}
-        self.dispatcher.handler = handler
-        self.described.handler = handler
-        by_registry = _untrusted if self._me.owner_only else handler
+        self.dispatcher.handler = self.described.handler = handler
+        by_registry = untrusted if self._me.owner_only else handler
         if self.worker is not None:
             self.worker.serve(by_registry, list(self._skills), slots)
         if self._announcements is not None:
@@ -502,11 +498,3 @@ class PeerMesh:
         if skill is None:
             return encode(SkillReply())
         return encode(SkillReply(True, skill.description, [skill]))
-
-
-async def _untrusted(incoming: Incoming, responder: Responder) -> None:
-    """Answers what the registry brought, where only what a link proved is taken."""
-    raise Untrusted(
-        "This agent takes no work of the queue and no broadcast of the registry, which prove nobody"
-        " (`trust: owner`); call it over a link (`--direct`)."
-    )

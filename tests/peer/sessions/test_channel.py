@@ -23,7 +23,7 @@ class Path:
     """Keeps what is sent; ``refuse`` makes the engine full."""
 
     tier, where, holder, link_ms, max_message = "direct", "", "", 1.0, 262_144
-    capabilities = frozenset(CAPABILITIES)
+    capabilities, trust = frozenset(CAPABILITIES), "owner"
 
     def tell(self, data):
         return False

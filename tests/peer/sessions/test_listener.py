@@ -92,7 +92,7 @@ class _Silent:
     """A path on which nobody answers."""
 
     tier, where, holder, link_ms, max_message, buffered = "direct", "", "", None, 262_144, 0
-    capabilities = frozenset(CAPABILITIES)
+    capabilities, trust = frozenset(CAPABILITIES), "owner"
 
     def tell(self, data):
         return False

@@ -38,7 +38,6 @@ from chatixia.wire.base import encode
 from chatixia.wire.peer import CAPABILITIES, SkillInfo
 from chatixia.wire.signaling import (
     ANNOUNCE,
-    OWNER_ONLY,
     Config,
     Goodbye,
     Heartbeat,
@@ -114,8 +113,7 @@ class Signaling:
         compat: Sequence[str] = (),
     ) -> None:
         self._me, self._world, self._compat = me, world, list(compat)
-        self._extras = [BATCH, ANNOUNCE] if announcements else [BATCH]
-        self._extras += [OWNER_ONLY] if me.owner_only else []
+        self.extras = [BATCH, ANNOUNCE] if announcements else [BATCH]
         self._shown = (description[:1024], hostname[:128], mode[:64], list(mcp_servers)[:64])
         self._goodbye = CLIENT_GOODBYE_SECONDS if mode == "client" else GOODBYE_SECONDS
         self.on_push: Callable[[msgspec.Struct], None] = _ignore
@@ -369,7 +367,7 @@ class Signaling:
             mode=mode,
             mcp_servers=servers,
             slots=self._slots,
-            capabilities=[*CAPABILITIES, *self._extras],
+            capabilities=[*CAPABILITIES, *self.extras],
             ns=self._me.ns,
             revocations=version_of(self._me.book.revocations),
             compat=self._compat,

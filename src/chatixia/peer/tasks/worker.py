@@ -22,7 +22,7 @@ from typing import Any, Final
 import msgspec
 
 from chatixia.background import BackgroundTasks, ends
-from chatixia.core.ports import Handler, Incoming
+from chatixia.core.ports import Handler, Incoming, Responder
 from chatixia.core.queued import VIA
 from chatixia.core.queued_artifacts import unpack
 from chatixia.errors import (
@@ -30,6 +30,7 @@ from chatixia.errors import (
     HopLimit,
     MeshError,
     SkillFailed,
+    Untrusted,
 )
 from chatixia.ids import AgentId
 from chatixia.peer.artifacts import queued
@@ -380,3 +381,11 @@ def _exhausted(begun: int) -> AttemptsExhausted:
     times = "once" if begun == 1 else f"{begun} times"
     text = f"The task was begun {times} and stopped when its lease was lost."
     return AttemptsExhausted(text, outcome="unknown")
+
+
+async def untrusted(incoming: Incoming, responder: Responder) -> None:
+    """Answers what the registry brought, where only what a link proved is taken."""
+    raise Untrusted(
+        "This agent takes no work of the queue and no broadcast of the registry, which prove nobody"
+        " (`trust: owner`); call it over a link (`--direct`)."
+    )

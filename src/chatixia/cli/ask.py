@@ -223,7 +223,7 @@ def rendered(shown: PromptPreview) -> str:
     rows: list[output.Row] = [
         ("model", output.in_line(shown.model), ""),
         ("estimate", f"{shown.tokens:,} tokens", price),
-        ("history", f"{shown.messages} messages", ""),
+        ("history", f"{shown.messages} message{'s' * (shown.messages != 1)}", ""),
     ]
     tools: list[output.Row] = [
         (output.in_line(tool.name), tool.effect, output.in_line(tool.description)[:100])

@@ -118,6 +118,12 @@ FAULTS: list[Fault] = [
         ),
     ),
     Fault(
+        "described-login-broken",
+        "a defect ends a described login as a refusal does",
+        {"chatixia.peer.described.login:DescribedLogin._check": nothing},
+        (f"{LOGIN}::test_a_defect_ends_it_as_a_refusal_does",),
+    ),
+    Fault(
         "described-offer-lost",
         "an offer that reaches nobody ends at once",
         {"chatixia.peer.described.links:DescribedLinks.unreachable": nothing},

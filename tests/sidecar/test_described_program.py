@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from chatixia.errors import ConfigError
 from chatixia.sidecar import sockets
 from chatixia.sidecar.described_program import DescribedServer
 from chatixia.sidecar.lines import HIGH_WATER
@@ -126,3 +128,12 @@ async def test_a_stop_hangs_up_and_leaves_no_socket(rig: Rig):
     with contextlib.suppress(ConnectionError):
         assert await program.ended() == b""
     assert not rig.path.exists() and rig.ends == 0
+
+
+async def test_a_system_without_unix_sockets_is_a_refusal(
+    rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delattr(socket, "AF_UNIX")
+    with pytest.raises(ConfigError, match="no Unix sockets"):
+        await rig.server.listen(tmp_path / "other.sock")
+    monkeypatch.undo()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from chatixia.errors import AlreadyRunning, BadRequest, MeshError
+from chatixia.errors import AlreadyRunning, BadRequest, ConfigError, MeshError
 from chatixia.wire import ipc
 from chatixia.wire.ipc_events import (
     ErrorEvent,
@@ -103,6 +104,8 @@ class DescribedServer:
 
     async def listen(self, path: Path) -> None:
         """Be found at ``path``. Raises AlreadyRunning, ConfigError."""
+        if not hasattr(socket, "AF_UNIX"):
+            raise ConfigError("This system has no Unix sockets, by which a described agent speaks.")
         loop = asyncio.get_running_loop()
         server = sockets.listen_unix(path)
         self._path = path

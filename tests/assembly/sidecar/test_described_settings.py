@@ -55,6 +55,7 @@ def test_one_address_tells_the_other(signaling: str, token: str, both: tuple[str
         ({"SIGNALING_URL": "", "TOKEN_URL": ""}, "SIGNALING_URL is not set.*ws://"),
         ({"SIGNALING_URL": "http://localhost/ws"}, "SIGNALING_URL is .*no address"),
         ({"SIGNALING_URL": "ws://localhost:x/ws"}, "SIGNALING_URL is .*no address"),
+        ({"SIGNALING_URL": "wss://a.example/ws#x"}, "SIGNALING_URL is .*no address"),
         ({"SIGNALING_URL": "ws://a.example/ws"}, "in clear"),
         ({"TOKEN_URL": "http://a.example/api/token"}, "TOKEN_URL.*in clear"),
         ({"TOKEN_URL": "https://a.example/token"}, "ends in /api/token"),

@@ -16,6 +16,7 @@ from chatixia.errors import (
     BadSignature,
     ConfigError,
     Denied,
+    Internal,
     MeshError,
     Overloaded,
     RegistryUnreachable,
@@ -59,7 +60,7 @@ class Registry:
         self.paths: list[str] = []
         self.tokens = 0
         self.refusals: list[tuple[int, dict[str, Any]]] = []
-        self.errors: list[MeshError] = []
+        self.errors: list[Exception] = []
         self.pauses: list[float] = []
         self.released = asyncio.Event()
         self.released.set()
@@ -260,3 +261,22 @@ async def test_the_token_stands_in_no_error(caplog: pytest.LogCaptureFixture):
                 await other.online(0.2)
             finally:
                 await other.stop()
+
+
+async def test_a_defect_ends_it_as_a_refusal_does(caplog: pytest.LogCaptureFixture):
+    def prepare(registry: Registry) -> None:
+        registry.errors = [ZeroDivisionError("a secret")]
+
+    async with entering(prepare) as (_, login, _):
+        with pytest.raises(Internal):
+            await login.online(10)
+    assert "ZeroDivisionError" in caplog.text and "a secret" not in caplog.text
+
+
+async def test_what_is_no_address_is_a_refusal():
+    registry = Registry()
+    login = login_at("wss://localhost/ws#x", registry, HeardLinks())
+    login.start()
+    with pytest.raises(ConfigError, match="no address"):
+        await login.online(10)
+    await login.stop()

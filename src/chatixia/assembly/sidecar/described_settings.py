@@ -110,7 +110,8 @@ def _check(name: str, url: str, schemes: tuple[str, str]) -> None:
 
     try:
         parts = urlsplit(url)
-        good = parts.scheme in schemes and parts.hostname and parts.port != 0 and not parts.query
+        good = parts.scheme in schemes and parts.hostname and parts.port != 0
+        good = good and not (parts.query or parts.fragment)
     except ValueError:
         good = False
     if not good or not url.isprintable() or " " in url:

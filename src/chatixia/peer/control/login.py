@@ -241,7 +241,7 @@ def as_mesh_error(url: str) -> Iterator[None]:
         raise RegistryUnreachable(
             f"{url} does not answer: {reason(error, OPEN_SECONDS)}."
         ) from None
-    except ValueError as error:
+    except (InvalidURI, ValueError) as error:
         raise ConfigError(f"{url} is no address of a registry.") from error
 
 

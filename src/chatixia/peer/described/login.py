@@ -21,6 +21,7 @@ from chatixia.errors import (
     BadSignature,
     ConfigError,
     Denied,
+    Internal,
     MeshError,
     RegistryUnreachable,
     Replaced,
@@ -76,6 +77,7 @@ class DescribedLogin:
     def start(self) -> None:
         """Begin to log in."""
         self._task = asyncio.ensure_future(self._run())
+        self._task.add_done_callback(self._check)
 
     async def online(self, timeout: float) -> None:
         """Until the login stood once. Raises its refusal, or RegistryUnreachable."""
@@ -91,6 +93,18 @@ class DescribedLogin:
         """Leave."""
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
+
+    def _check(self, task: asyncio.Future[None]) -> None:
+        """A defect ends the login as a refusal does: a sidecar without one would wait for ever."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("the login failed with %s", type(error).__name__)
+            log.debug("the login failed", exc_info=error)
+            self._end(Internal())
+
+    def _end(self, fault: MeshError) -> None:
+        self.fault = fault
+        self._decided.set()
+        self.on_fault()
 
     def tell(self, signal: DescribedSignal) -> bool:
         """Send by signaling; False while there is no socket or too much waits for it."""
@@ -109,9 +123,7 @@ class DescribedLogin:
         while True:
             error = await self._ended()
             if self._is_final(error):
-                self.fault = error
-                self._decided.set()
-                self.on_fault()
+                self._end(error)
                 return
             if self._stood >= SETTLED_SECONDS:
                 tries = 0

@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from typing import Any
 
 from chatixia import Agent, Artifact, Ctx
+from chatixia.agent.skill import Skill
 
 agent = Agent(sys.argv[1], "Does what the tests of MCP ask")
 LEDGER = os.environ.get("LEDGER", os.devnull)
@@ -65,6 +67,24 @@ async def work(n: int = 0) -> int:
 
 for number in range(int(os.environ.get("CROWD", "0"))):
     agent.skill(name=f"work{number:04}")(work)
+
+SHEETS = {
+    "$comment": "made by hand",
+    "type": "object",
+    "$defs": {"sheet": {"type": "object", "$comment": "a sheet", "required": ["text"]}},
+    "properties": {"sheet": {"oneOf": [{"$ref": "#/$defs/sheet"}, {"type": "null"}]}},
+    "required": ["sheet"],
+}
+
+
+async def sheets(**arguments: Any) -> str:
+    """What is on a sheet; its schema has a comment, definitions and a choice."""
+    sheet: dict[str, str] | None = arguments["sheet"]
+    return sheet["text"] if sheet else "nothing"
+
+
+if "SHEETS" in os.environ:
+    agent.add(Skill("sheets", sheets, parameters=SHEETS))
 
 if __name__ == "__main__":
     agent.run()

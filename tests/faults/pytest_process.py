@@ -93,6 +93,8 @@ def _run_forked(nodes: tuple[str, ...], fault: str, log: str, output: str) -> No
     runpy.run_path(str(INJECT / "sitecustomize.py"))
     import pytest
 
-    arguments = ["pytest", *OPTIONS, *WITH_FAULT, *nodes]
+    # Of one test's parameters one red is enough, and the others would wait as long in vain.
+    first = ("--exitfirst",) if len(nodes) == 1 else ()
+    arguments = ["pytest", *OPTIONS, *WITH_FAULT, *first, *nodes]
     sys.argv = arguments
     sys.exit(int(pytest.main(arguments[1:])))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from .breaks import Fault, always, value
+from .endings import idle
 
 DISPATCH = "tests/peer/sessions/test_dispatch.py"
 CHECK = "tests/assembly/run/test_manifest_check.py"
@@ -171,7 +172,7 @@ FAULTS: list[Fault] = [
     Fault(
         "handlers-go-on",
         "who asks and leaves ends the work: the provider's stream is closed",
-        {"chatixia.peer.sessions.dispatch:stop": always(None)},
+        {"chatixia.agent.model.far_task:FarTask.cancel": idle},
         (f"{DESCRIBED}::test_ctrl_c_closes_the_stream_of_the_provider",),
     ),
     Fault(

@@ -105,18 +105,20 @@ def test_a_fallback_of_the_same_provider_is_at_the_same_address(folder: Path):
     ("more", "says"),
     [
         ("fallback: [gpt]", "fallback: There is no model"),
-        ("skills: {prompts: [{name: a b, prompt: x}]}", "skills.prompts: .*cannot name a skill"),
+        (
+            "skills: {prompts: [{name: a b, prompt: x}]}",
+            r"skills.prompts\[0\].name: .*cannot name a skill",
+        ),
         (
             "skills: {prompts: [{name: x, prompt: y, parameters: {a: {type: text}}}]}",
-            "skills.prompts: skills.prompts: x: the parameter a",
+            "skills.prompts: x: the parameter a",
         ),
     ],
 )
 def test_a_mistake_is_named_before_it_starts(tmp_path: Path, more: str, says: str):
     (tmp_path / "agent.yaml").write_text(f"name: a\n{more}\n")
-    (agent,) = load(str(tmp_path))
     with pytest.raises(ConfigError, match=says):
-        agent.check()
+        load(str(tmp_path))[0].check()
 
 
 async def test_a_folder_without_code_answers_and_has_skills(folder: Path):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chatixia.core.relay_limits import MB, RelayLimits, RelayRates
+from chatixia.core.relay_limits import BURST_SECONDS, MB, RelayLimits, RelayRates
 from chatixia.core.relay_table import SOCKET_BYTES, RelayParty, RelayStream
 from chatixia.core.shares import Shares
 from chatixia.registry.live.relay_queue import RelayItem, RelayQueue
@@ -115,7 +115,7 @@ def test_the_end_of_a_stream_is_told_behind_its_data_however_full_it_is():
 async def test_above_its_rate_a_machine_waits_and_others_do_not():
     reader = Reader(RelayLimits(mb_per_s=1.0))
     for _ in range(8):
-        reader.put("a", bytes(MB // 8))
+        reader.put("a", bytes(int(MB * BURST_SECONDS) // 2))
     reader.put("b", b"quick")
     first = reader.all()
     assert b"quick" in first and 3 <= len(first) <= 5

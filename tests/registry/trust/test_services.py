@@ -16,6 +16,7 @@ async def test_they_answer_verbs_of_the_table_each_once(registry: RegistryHarnes
         trust.joining,
         trust.pairing,
         trust.devices,
+        trust.delegation,
         trust.confirming,
         trust.owners,
         trust.leaving,

@@ -209,3 +209,15 @@ def test_who_knows_the_same_revocations_has_the_same_digest():
     two.revoke(Signed("", ""), Revocation("m", "default", "a", 2, NOW, 1000))
     assert digest_of(one.revocations) != digest_of(two.revocations)
     assert [one.statements(ord("a")), one.statements(2000)] == [[Signed("", "")] * 2, []]
+
+
+@given(st.integers(0, pins.MAX_SERIAL), st.integers(0, 50))
+def test_what_an_owner_ends_is_all_that_it_named(shown: int, later: int):
+    """Whatever serial a registry shows then: all but what was named within the last seconds."""
+    with suppress(BadChain):
+        named = pins.naming_serial(shown, NOW)
+        assert named <= pins.ending_serial(named, NOW + later)
+        assert later <= pins.AHEAD or named <= pins.ending_serial(0, NOW + later)
+        return
+    assert shown > NOW + pins.AHEAD
+    assert NOW <= pins.ending_serial(shown, NOW) <= NOW + pins.AHEAD + 1

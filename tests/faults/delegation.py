@@ -8,6 +8,7 @@ from .breaks import Fault, always
 
 CORE = "tests/core/test_delegation.py"
 REGISTRY = "tests/registry/trust/test_delegating.py"
+LYING = "tests/assembly/membership/test_delegate.py"
 ACC = "tests/acceptance/test_delegated.py::test_from_a_delegation_to_its_withdrawal"
 
 
@@ -54,7 +55,34 @@ def unjudged(original: Any) -> Any:
     return lambda self, member, now: member
 
 
+def as_shown(original: Any) -> Any:
+    """Take the registry's word for how high a serial is."""
+    return lambda shown, now: shown
+
+
 FAULTS: list[Fault] = [
+    Fault(
+        "serial-believed-low",
+        "a registry that shows a low serial saves nobody from a revocation",
+        {"chatixia.assembly.membership.revoke:ending_serial": as_shown},
+        (f"{LYING}::test_a_low_one_saves_nobody_from_a_revocation",),
+    ),
+    Fault(
+        "serial-believed-high",
+        "an owner signs nothing above a serial that no revocation of its would reach",
+        {
+            "chatixia.assembly.membership.delegate:naming_serial": as_shown,
+            "chatixia.assembly.membership.approve:naming_serial": as_shown,
+            "chatixia.assembly.membership.invite:naming_serial": as_shown,
+        },
+        (f"{LYING}::test_above_a_high_one_nothing_is_signed",),
+    ),
+    Fault(
+        "withdrawal-believed-high",
+        "a registry that shows a high serial lifts no withdrawal above later delegations",
+        {"chatixia.assembly.membership.delegate:ending_serial": as_shown},
+        (f"{LYING}::test_a_high_one_lifts_no_withdrawal_above_all_later_delegations",),
+    ),
     Fault(
         "delegation-unbounded",
         "a delegation has an end, and takes in neither every name nor every role",

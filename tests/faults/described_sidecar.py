@@ -100,6 +100,12 @@ FAULTS: list[Fault] = [
         ("tests/sidecar/test_sockets.py::test_a_folder_that_is_shared_keeps_each_users_own",),
     ),
     Fault(
+        "socket-in-an-open-folder",
+        "a socket is where not everybody may put another",
+        {"chatixia.sidecar.sockets:open_to_all": always(False)},
+        ("tests/sidecar/test_sockets.py::test_a_folder_in_which_everybody_writes_is_refused",),
+    ),
+    Fault(
         "described-login-steps",
         "a described login is taken up after 0, 1, 2, 4 to 30 seconds",
         {"chatixia.peer.described.login:PAUSES": value((0.0,))},

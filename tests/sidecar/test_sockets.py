@@ -72,6 +72,18 @@ def test_a_private_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         sockets.private_folder(tmp_path / "file" / "x")
 
 
+@pytest.mark.parametrize("find", [sockets.private_folder, sockets.socket_folder])
+def test_a_folder_in_which_everybody_writes_is_refused(tmp_path: Path, find: Any):
+    """Another user would put a socket of his in the place of this one, and hear the agent."""
+    place = find(tmp_path / "own")
+    place.chmod(0o777)
+    with pytest.raises(ConfigError, match="chmod o-w"):
+        find(place)
+    for mode in (0o1777, 0o775, 0o700):
+        place.chmod(mode)
+        assert find(place) == place
+
+
 def test_a_folder_that_is_shared_keeps_each_users_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -25,6 +25,9 @@ Verdict = Literal["same", "new", "newer", "follow"]
 """same: nothing to write; new: first seen; newer: a higher record of the same keys; follow:
 another key, rightly."""
 MAX_SERIAL: Final = 2**53 - 1
+AHEAD: Final = 10
+"""How far above the mesh time a serial may stand: each naming and ending within one second takes
+one more."""
 
 
 class MemoryBook:
@@ -168,6 +171,24 @@ def pin_of(records: Sequence[Record]) -> Pin:
 def next_serial(*serials: int) -> int:
     """The serial for a new record: the highest known to the signer and the registry, plus one."""
     return min(max((0, *serials)) + 1, MAX_SERIAL)
+
+
+def naming_serial(shown: int, now: float) -> int:
+    """The serial of a record by which an owner names somebody at mesh time ``now``. ``shown``: the
+    highest that the registry knows, by its word: one far ahead would put the record above whatever
+    ends it later. Raises BadChain for that."""
+    if shown > now + AHEAD:
+        raise BadChain(
+            f"The registry shows the serial {shown}, far above the time {int(now)}; what is signed"
+            " above it could not be revoked. Nothing was signed."
+        )
+    return next_serial(shown)
+
+
+def ending_serial(shown: int, now: float) -> int:
+    """The serial of a statement that ends whatever was named until the mesh time ``now``: a
+    registry that shows a lower one saves nobody by that."""
+    return max(int(now), min(shown, int(now) + AHEAD + 1))
 
 
 def newer(new: Revocation, old: Revocation | None) -> bool:

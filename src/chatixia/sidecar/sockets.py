@@ -38,15 +38,26 @@ class TcpAddress(msgspec.Struct, frozen=True):
 
 
 def private_folder(place: Path) -> Path:
-    """That folder, which this user alone can open. Raises ConfigError."""
+    """That folder, this user's own and not everybody's to write in. Raises ConfigError."""
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = place.stat()
     except OSError as error:
         raise ConfigError(f"{place} cannot be made: {error.strerror}.") from error
-    if hasattr(os, "geteuid") and status.st_uid != os.geteuid():
-        raise ConfigError(f"{place} belongs to another user.")
+    if hasattr(os, "geteuid"):
+        if status.st_uid != os.geteuid():
+            raise ConfigError(f"{place} belongs to another user.")
+        if open_to_all(status.st_mode):
+            raise ConfigError(
+                f"In {place} every user may put another socket in the place of this one; close it"
+                f" with `chmod o-w {place}`."
+            )
     return place
+
+
+def open_to_all(mode: int) -> bool:
+    """Whether everybody may remove what is in a folder of that mode."""
+    return bool(mode & stat.S_IWOTH) and not mode & stat.S_ISVTX
 
 
 def socket_folder(place: Path) -> Path:

@@ -13,7 +13,7 @@ from chatixia.assembly.profile.profile import Profile
 from chatixia.assembly.remote.rest import RegistryClient
 from chatixia.core import fingerprints
 from chatixia.core.membership import key_id, sign_record
-from chatixia.core.pins import next_serial
+from chatixia.core.pins import naming_serial
 from chatixia.errors import ConfigError, Denied, NameTaken, NotFound
 from chatixia.wire.pairing import (
     CodeCreated,
@@ -96,7 +96,7 @@ def approve(
     """Sign the machine in; whether another that had its name is out for that.
 
     ``replace``: the name may be that of another machine, which is revoked, or a revoked one's;
-    ``names``, ``roles``, ``not_after`` as of an invitation. Raises ConfigError, Conflict,
+    ``names``, ``roles``, ``not_after`` as of an invitation. Raises BadChain, ConfigError, Conflict,
     NameTaken, NotFound.
     """
     owner, chain = profile.owner_key()
@@ -107,6 +107,7 @@ def approve(
         if replaced:
             revoke(profile, info.name)
             standing = rest.call("serial", Serial(info.name))
+        now = int(profile.clock.now())
         record = Record(
             v=1,
             mesh=profile.mesh,
@@ -117,8 +118,8 @@ def approve(
             names=list(names),
             sign=info.sign,
             seal=info.seal,
-            serial=next_serial(standing.serial),
-            issued=int(profile.clock.now()),
+            serial=naming_serial(standing.serial, now),
+            issued=now,
             not_after=not_after,
             by=key_id(owner.public),
         )

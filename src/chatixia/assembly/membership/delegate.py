@@ -13,7 +13,7 @@ from chatixia.assembly.profile.profile import Profile
 from chatixia.assembly.remote.rest import RegistryClient
 from chatixia.core.membership import key_id, sign_record, sign_revocation
 from chatixia.core.pairing import check_delegation
-from chatixia.core.pins import next_serial
+from chatixia.core.pins import ending_serial, naming_serial
 from chatixia.wire.registry import Nothing
 from chatixia.wire.signed import b64
 from chatixia.wire.trust import (
@@ -86,7 +86,7 @@ def withdraw(profile: Profile) -> int:
             profile.mesh,
             profile.ns,
             REGISTRY,
-            max(standing.serial, now),
+            ending_serial(standing.serial, now),
             now,
             version=next_version(profile, listed.version),
             signer=signer_of(chain),
@@ -100,4 +100,4 @@ def withdraw(profile: Profile) -> int:
 def _above(standing: Delegation, now: int) -> int:
     """The serial of a delegation made now. It is the time, so that a withdrawal, which names the
     time too, ends also one that the registry does not show."""
-    return max(next_serial(standing.serial), now)
+    return max(naming_serial(standing.serial, now), now)

@@ -16,7 +16,7 @@ from chatixia.assembly.remote.rest import RegistryClient
 from chatixia.core.join import PART, JoinString, best_addresses, encode, is_loopback
 from chatixia.core.membership import key_id, sign_record
 from chatixia.core.pairing import MAX_MACHINE
-from chatixia.core.pins import next_serial
+from chatixia.core.pins import naming_serial
 from chatixia.errors import ConfigError, NameTaken
 from chatixia.ids import id_problem, is_agent_id
 from chatixia.wire import signed
@@ -65,8 +65,8 @@ def invite(
     ``most``: how many machines a reusable one lets in, 0 for any number;
     ``names``: patterns of the agents that it may run; ``roles``: those they may have; ``within``:
     seconds to redeem it in; ``not_after``: mesh seconds at which all it signs ends, 0 for never;
-    ``via``: URLs to name instead of the registry's own. Raises ConfigError, NameTaken, and
-    RegistryUnreachable.
+    ``via``: URLs to name instead of the registry's own. Raises BadChain, ConfigError, NameTaken,
+    and RegistryUnreachable.
     """
     _check_name(name, reusable)
     addresses = best_addresses(list(via) or profile.registries)
@@ -86,7 +86,7 @@ def invite(
             names=_bounds(name, names),
             sign=b64(key),
             seal="",
-            serial=next_serial(serial),
+            serial=naming_serial(serial, now),
             issued=now,
             not_after=not_after,
             by=key_id(owner.public),

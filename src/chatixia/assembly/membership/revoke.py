@@ -13,6 +13,7 @@ from chatixia.assembly.profile.profile import Profile
 from chatixia.assembly.remote.rest import RegistryClient
 from chatixia.core.membership import read_record, sign_revocation
 from chatixia.core.owners import rank
+from chatixia.core.pins import ending_serial
 from chatixia.errors import AlreadyRunning, ConfigError, Denied, NotFound, RegistryUnreachable
 from chatixia.ids import is_agent_id
 from chatixia.wire.registry import Nothing, Serial
@@ -56,12 +57,13 @@ def revoke(profile: Profile, name: str) -> RevocationResult:
         if not reply.key and not reply.serial:
             raise _no_member(name) if reply.api_key else _nobody(name)
         listed: Owners = rest.call("owners.list", OwnersQuery())
+        now = int(profile.clock.now())  # the registry's, by now
         revocation = Revocation(
             profile.mesh,
             profile.ns,
             name,
-            reply.serial,
-            int(profile.clock.now()),
+            ending_serial(reply.serial, now),
+            now,
             version=next_version(profile, listed.version),
             signer=signer_of(chain),
         )

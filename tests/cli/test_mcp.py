@@ -65,6 +65,16 @@ def test_servers_of_a_manifest_are_listed_and_tried(type_: Any, home: Path, tmp_
     assert type_("mcp", "try", "files", "fail", "--at", at).code == 1
 
 
+def test_a_server_that_does_not_start_hides_no_other(type_: Any, home: Path, tmp_path: Path):
+    at = str(manifest(tmp_path))
+    with (tmp_path / "agent.yaml").open("a") as out:
+        out.write("  gone:\n    command: /no/such\n")
+    listed = type_("mcp", "list", at)
+    assert listed.code != 0
+    assert "The MCP server gone: " in listed.err
+    assert "skill, write" in listed.out
+
+
 def test_mistakes_in_a_try(type_: Any, home: Path, tmp_path: Path):
     at = str(manifest(tmp_path))
     for words, what in (

@@ -75,6 +75,12 @@ FAULTS: list[Fault] = [
         (f"{AT}/test_guard.py::test_who_is_refused", f"{ACC}::test_who_is_refused_over_http"),
     ),
     Fault(
+        "mcp-unanswered",
+        "a host hears of a request that is refused unread",
+        {f"{GATE}.stdio:_refusal": always(None)},
+        (f"{AT}/test_stdio.py::test_a_request_that_is_refused_unread_is_answered",),
+    ),
+    Fault(
         "mcp-odd-host",
         "a Host is the whole of a name and a port",
         {f"{GATE}.guard:name_of": first_part},

@@ -100,13 +100,20 @@ def show(console: Console, host: str, options: Any) -> None:
 def list_(console: Console, target: str) -> None:
     """List the tools of the MCP servers in the manifest at TARGET."""
     from chatixia.assembly.mcp.trial import declared, tools_of
+    from chatixia.errors import ConfigError
 
     rows: list[dict[str, Any]] = []
+    problems: list[str] = []
     for name, (server, folder) in declared(target).items():
-        rows += wait(tools_of(name, server, folder))
+        try:
+            rows += wait(tools_of(name, server, folder))
+        except ConfigError as error:  # the others are listed all the same
+            problems.append(error.message)
     lines = [(row["server"], row["tool"], use(row), row["description"][:60]) for row in rows]
     heads = ("server", "tool", "used as", "description")
     console.data("mcp_tools", {"tools": rows}, output.table(heads, lines) if lines else "")
+    if problems:
+        raise ConfigError(" ".join(problems))
     if not lines:
         console.say("  No MCP servers; see `mcp` in docs/mcp.md.")
 

@@ -30,4 +30,11 @@ def test_over_http_each_host_has_its_own_token(tmp_path: Path, monkeypatch: pyte
     assert {"cursor": one.token, "zed": other.token} == tokens.tokens(profile)
     with pytest.raises(ConfigError):
         server_for("emacs", options)
+    for at, names, reached in (
+        ("0.0.0.0:9", (), "127.0.0.1"),
+        ("[::]:9", (), "[::1]"),
+        ("0.0.0.0:9", ("desk.lan",), "desk.lan"),
+    ):
+        everywhere = McpOptions(http=at, mesh="home", hosts=names)
+        assert server_for("zed", everywhere).url == f"http://{reached}:9/mcp"
     assert len(tokens.tokens(profile)) == 2

@@ -38,6 +38,17 @@ async def test_values(value: Any, text: str, structured: Any):
 
 
 @pytest.mark.parametrize(
+    ("value", "kind"), [("x" * 100, "text/plain"), (["x" * 100], "application/json")]
+)
+async def test_a_large_value_is_a_link_that_says_what_it_is(
+    value: Any, kind: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(results, "MAX_TEXT", 99)
+    [one] = await content(value)
+    assert (one.type, one.mime_type) == ("resource_link", kind)
+
+
+@pytest.mark.parametrize(
     ("media_type", "kind"), [("image/png", "image"), ("audio/wav", "audio"), ("x/y", "resource")]
 )
 async def test_a_small_artifact_stands_in_the_answer(media_type: str, kind: str):

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 
+import mcp_types as types
 import pytest
 
 from chatixia.errors import TooLarge
@@ -64,6 +65,26 @@ async def test_a_line_too_long_is_an_error_and_the_next_is_read(monkeypatch: pyt
         assert isinstance(await received.receive(), TooLarge)
         assert (await received.receive()).message.method == "m"
     for fd in (read, write, nowhere):
+        os.close(fd)
+
+
+async def test_a_request_that_is_refused_unread_is_answered(monkeypatch: pytest.MonkeyPatch):
+    """Its id may stand behind its parameters; who sent no request gets no answer."""
+    monkeypatch.setattr(stdio, "MAX_LINE", 2000)
+    (read, write), (out, into) = os.pipe(), os.pipe()
+    long, deep = b'"' + b"x" * 2000 + b'"', b"[" * 300 + b"]" * 300
+    async with connection(read, into) as (received, _):
+        os.write(write, b'{"method":"m","params":%b,"jsonrpc":"2.0","id":"a"}\n' % long)
+        os.write(write, b'{"jsonrpc":"2.0","id":7,"method":"m","params":{"x":%b}}\n' % deep)
+        os.write(write, b'{"jsonrpc":"2.0","id":8,"result":%b}\n' % long)
+        assert isinstance(await asyncio.wait_for(received.receive(), 5), TooLarge)
+        first, second = map(json.loads, await asyncio.wait_for(lines(out, 2), 5))
+    assert (first["id"], first["error"]["message"]) == (
+        "a",
+        "too_large: A message may have 2000 bytes.",
+    )
+    assert (second["id"], second["error"]["code"]) == (7, types.INVALID_REQUEST)
+    for fd in (read, write, out, into):
         os.close(fd)
 
 

@@ -7,7 +7,7 @@ from chatixia.assembly.serve.addresses import in_url
 
 from . import tokens
 from .hosts import HostServer, by_command, snippet
-from .process import McpOptions, address
+from .process import ANY, LOOPBACK, McpOptions, address
 
 
 def server_for(host: str, options: McpOptions) -> HostServer:
@@ -20,7 +20,14 @@ def server_for(host: str, options: McpOptions) -> HostServer:
         return by_command(arguments(options))
     at, port = address(options.http)
     token = tokens.token(Profile.open(options.mesh), options.name or host)
-    return HostServer(url=f"http://{in_url(at)}:{port}/mcp", token=token)
+    return HostServer(url=f"http://{in_url(_reached(at, options))}:{port}/mcp", token=token)
+
+
+def _reached(at: str, options: McpOptions) -> str:
+    """A name that the guard takes: the addresses for all of them name no host."""
+    if at not in ANY:
+        return at
+    return options.hosts[0] if options.hosts else LOOPBACK[0] if at == ANY[0] else LOOPBACK[2]
 
 
 def arguments(options: McpOptions) -> list[str]:

@@ -38,11 +38,13 @@ class ResourceStore:
         self._world = world
         self._callers: OrderedDict[str, OrderedDict[str, StoredResource]] = OrderedDict()
 
-    def result(self, caller: str, name: str, text: str) -> StoredResource:
-        """Keep the JSON of a result."""
+    def result(
+        self, caller: str, name: str, text: str, media_type: str = "application/json"
+    ) -> StoredResource:
+        """Keep the text of a result."""
         size = len(text.encode(errors="replace"))
         uri = f"mesh://results/{self._id()}"
-        return self._add(caller, StoredResource(uri, name, "application/json", size, text))
+        return self._add(caller, StoredResource(uri, name, media_type, size, text))
 
     def artifact(self, caller: str, artifact: Any) -> StoredResource:
         """Keep an artifact: it can be read while its sender has it."""

@@ -41,7 +41,8 @@ async def tool_result(
             continue
         with references.gathering() as artifacts:
             text = part if isinstance(part, str) else encode(part).decode()
-        content.append(_text(text, caller, tool, store))
+        kind = "text/plain" if isinstance(part, str) else "application/json"
+        content.append(_text(text, kind, caller, tool, store))
         for artifact in artifacts:
             room -= await _add(content, artifact, room, caller, store)
     structured = _structured(value, content)
@@ -83,9 +84,9 @@ def is_mixed(value: list[Any]) -> bool:
     )
 
 
-def _text(text: str, caller: str, tool: str, store: ResourceStore) -> types.ContentBlock:
+def _text(text: str, kind: str, caller: str, tool: str, store: ResourceStore) -> types.ContentBlock:
     if len(text) > MAX_TEXT or len(text.encode(errors="replace")) > MAX_TEXT:
-        return link(store.result(caller, tool, text))
+        return link(store.result(caller, tool, text, kind))
     return types.TextContent(type="text", text=text)
 
 

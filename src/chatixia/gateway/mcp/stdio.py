@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import anyio
 import mcp_types as types
+import msgspec
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp.shared.message import SessionMessage
 
@@ -27,6 +28,8 @@ log = logging.getLogger("chatixia.mcp")
 
 MAX_LINE: Final = 4 * MIB
 """Bytes of one message of a host."""
+MAX_REFUSED: Final = 32 * MIB
+"""Bytes of one that is read for its id alone, which may stand at its end: who sent it is told."""
 BLOCK: Final = 64 * KIB
 
 Received = MemoryObjectReceiveStream[SessionMessage | Exception]
@@ -37,7 +40,7 @@ class LineSplitter:
     """Bytes as they come, given back as whole lines. A longer one than ``most`` is left out, and
     stands as None."""
 
-    def __init__(self, most: int = MAX_LINE) -> None:
+    def __init__(self, most: int = MAX_REFUSED) -> None:
         self._most = most
         self._parts: list[bytes] = []
         self._size = 0
@@ -83,7 +86,7 @@ async def connection(source: int, target: int) -> AsyncIterator[tuple[Received, 
     sent, leaving = anyio.create_memory_object_stream[SessionMessage](0)
     reader = HostReader(source)
     tasks = [
-        asyncio.ensure_future(_receive(reader, arriving)),
+        asyncio.ensure_future(_receive(reader, arriving, sent.clone())),
         asyncio.ensure_future(_send(leaving, target)),
     ]
     try:
@@ -130,20 +133,48 @@ class HostReader:
         self._loop.call_soon_threadsafe(self._lines.put_nowait, lines)
 
 
-async def _receive(reader: HostReader, arriving: MemoryObjectSendStream[Any]) -> None:
-    async with arriving:
+class RefusedRequest(msgspec.Struct):
+    """What is read of a request that is no message for us."""
+
+    id: int | str
+    method: str
+
+
+async def _receive(
+    reader: HostReader, arriving: MemoryObjectSendStream[Any], sent: MemoryObjectSendStream[Any]
+) -> None:
+    async with arriving, sent:
         while lines := await reader.next():
             for line in lines:
-                await arriving.send(_message(line))
+                message = _message(line)
+                refusal = _refusal(line or b"", message)
+                if refusal is None:
+                    await arriving.send(message)
+                    continue
+                with suppress(anyio.BrokenResourceError):  # the host reads nothing more
+                    await sent.send(refusal)
 
 
 def _message(line: bytes | None) -> SessionMessage | Exception:
-    if line is None:
+    if line is None or len(line) > MAX_LINE:
         return TooLarge(f"A message may have {MAX_LINE} bytes.")
     try:
         return SessionMessage(types.jsonrpc_message_adapter.validate_json(line, by_name=False))
     except ValueError:
         return ValueError("not a message of JSON-RPC")
+
+
+def _refusal(line: bytes, wrong: SessionMessage | Exception) -> SessionMessage | None:
+    """The answer to a request that is refused unread: without one its host would wait for ever."""
+    if isinstance(wrong, SessionMessage):
+        return None
+    try:
+        request = msgspec.json.decode(line, type=RefusedRequest)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    code = wrong.code if isinstance(wrong, TooLarge) else "bad_request"
+    error = types.ErrorData(code=types.INVALID_REQUEST, message=f"{code}: {wrong}")
+    return SessionMessage(types.JSONRPCError(jsonrpc="2.0", id=request.id, error=error))
 
 
 async def _send(leaving: MemoryObjectReceiveStream[SessionMessage], target: int) -> None:

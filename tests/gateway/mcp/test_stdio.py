@@ -73,18 +73,22 @@ async def test_a_request_that_is_refused_unread_is_answered(monkeypatch: pytest.
     monkeypatch.setattr(stdio, "MAX_LINE", 2000)
     (read, write), (out, into) = os.pipe(), os.pipe()
     long, deep = b'"' + b"x" * 2000 + b'"', b"[" * 300 + b"]" * 300
-    async with connection(read, into) as (received, _):
-        os.write(write, b'{"method":"m","params":%b,"jsonrpc":"2.0","id":"a"}\n' % long)
-        os.write(write, b'{"jsonrpc":"2.0","id":7,"method":"m","params":{"x":%b}}\n' % deep)
-        os.write(write, b'{"jsonrpc":"2.0","id":8,"result":%b}\n' % long)
-        assert isinstance(await asyncio.wait_for(received.receive(), 5), TooLarge)
-        first, second = map(json.loads, await asyncio.wait_for(lines(out, 2), 5))
+    try:
+        async with connection(read, into) as (received, _):
+            os.write(write, b'{"method":"m","params":%b,"jsonrpc":"2.0","id":"a"}\n' % long)
+            os.write(write, b'{"jsonrpc":"2.0","id":7,"method":"m","params":{"x":%b}}\n' % deep)
+            os.write(write, b'{"jsonrpc":"2.0","id":8,"result":%b}\n' % long)
+            assert isinstance(await asyncio.wait_for(received.receive(), 5), TooLarge)
+            first, second = map(json.loads, await asyncio.wait_for(lines(out, 2), 5))
+    finally:
+        for fd in (write, into):  # a thread that still reads sees the end
+            os.close(fd)
     assert (first["id"], first["error"]["message"]) == (
         "a",
         "too_large: A message may have 2000 bytes.",
     )
     assert (second["id"], second["error"]["code"]) == (7, types.INVALID_REQUEST)
-    for fd in (read, write, out, into):
+    for fd in (read, out):
         os.close(fd)
 
 

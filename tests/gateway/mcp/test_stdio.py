@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import threading
 
 import mcp_types as types
 import pytest
@@ -29,6 +30,16 @@ def test_a_line_without_an_end_holds_no_more_than_its_bound():
     for _ in range(100):
         assert splitter.feed(b"x" * 999) == []
     assert sum(map(len, splitter._parts)) <= 1000
+
+
+def close(read: int, *others: int) -> None:
+    """Close all; what is read last, lest a thread that still reads takes the next test's bytes."""
+    for fd in others:
+        os.close(fd)
+    for thread in threading.enumerate():
+        if thread.name == "chatixia-mcp-read":
+            thread.join(5)
+    os.close(read)
 
 
 async def lines(fd: int, count: int) -> list[bytes]:
@@ -64,8 +75,7 @@ async def test_a_line_too_long_is_an_error_and_the_next_is_read(monkeypatch: pyt
         os.write(write, b"x" * 200 + b'\n{"jsonrpc":"2.0","method":"m"}\n')
         assert isinstance(await received.receive(), TooLarge)
         assert (await received.receive()).message.method == "m"
-    for fd in (read, write, nowhere):
-        os.close(fd)
+    close(read, write, nowhere)
 
 
 async def test_a_request_that_is_refused_unread_is_answered(monkeypatch: pytest.MonkeyPatch):
@@ -81,15 +91,13 @@ async def test_a_request_that_is_refused_unread_is_answered(monkeypatch: pytest.
             assert isinstance(await asyncio.wait_for(received.receive(), 5), TooLarge)
             first, second = map(json.loads, await asyncio.wait_for(lines(out, 2), 5))
     finally:
-        for fd in (write, into):  # a thread that still reads sees the end
-            os.close(fd)
+        close(read, write, into)
     assert (first["id"], first["error"]["message"]) == (
         "a",
         "too_large: A message may have 2000 bytes.",
     )
     assert (second["id"], second["error"]["code"]) == (7, types.INVALID_REQUEST)
-    for fd in (read, out):
-        os.close(fd)
+    os.close(out)
 
 
 async def test_a_host_that_reads_nothing_more_has_left():

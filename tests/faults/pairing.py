@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
 from .breaks import Fault, always
@@ -65,7 +66,51 @@ def unsigned(original: Any) -> Any:
     return check
 
 
+def with_other_keys(original: Any) -> Any:
+    """Forget the keys that were drawn before."""
+
+    def make(folder: Any) -> Any:
+        shutil.rmtree(folder, ignore_errors=True)
+        return original(folder)
+
+    return make
+
+
+def pending(original: Any) -> Any:
+    """No time is over."""
+    return lambda row, now: row.state
+
+
+def looked_through(original: Any) -> Any:
+    """Let no filter of the audit log find its index."""
+    return lambda oldest, filters: original(oldest, filters).replace("AND ", "AND +")
+
+
 FAULTS: list[Fault] = [
+    Fault(
+        "rejected-unheard",
+        "a machine that is turned away hears it at once",
+        {"chatixia.registry.waiters:Waiters.wake": always(None)},
+        (f"{REGISTRY}::test_who_is_rejected_hears_it_at_once",),
+    ),
+    Fault(
+        "pair-begins-anew",
+        "who was approved while its command was gone goes on with the same keys",
+        {"chatixia.assembly.membership.pair:make_keys": with_other_keys},
+        (f"{PAIR}::test_approved_while_the_machine_is_gone",),
+    ),
+    Fault(
+        "pairing-for-ever",
+        "who was not approved within an hour must ask again",
+        {"chatixia.store.control.rows:PairingRow.standing": pending},
+        (f"{STORE}::test_it_waits_an_hour_and_its_row_goes_a_day_later",),
+    ),
+    Fault(
+        "audit-looked-through",
+        "a page of the audit log costs what it shows, however long that is",
+        {"chatixia.store.control.audit_store:statement": looked_through},
+        ("tests/store/control/test_audit_store.py::test_what_is_looked_for_is_found_by_an_index",),
+    ),
     Fault(
         "code-unbudgeted",
         "all wrong codes together have one budget, then codes rest",

@@ -219,7 +219,19 @@ async def test_a_registry_that_stops_answers_those_who_wait(
     assert Profile.open(home=home).mesh == registry.profile.mesh
 
 
-async def test_who_is_rejected_hears_it_at_once(registry: RegistryHarness, tmp_path: Path):
+async def test_who_is_rejected_hears_it_at_once(
+    registry: RegistryHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """By the first question, not by asking again."""
+    waiters, asked = registry.running.service.trust.pairing.waiters, list[str]()
+    read = waiters.read
+
+    async def read_for_long(key: str, seconds: float, *rest: Any) -> Any:
+        asked.append(key)
+        return await read(key, 600.0, *rest)
+
+    monkeypatch.setattr(waiters, "read", read_for_long)
+    monkeypatch.setattr(pair, "TIMEOUT", 30.0)
     code = await code_of(registry)
     address = registry.url.partition("://")[2]
     home = tmp_path / "pi"
@@ -229,7 +241,8 @@ async def test_who_is_rejected_hears_it_at_once(registry: RegistryHarness, tmp_p
     await until(lambda: len(registry.running.service.trust.pairing.waiters))
     await asyncio.to_thread(approve.reject, registry.profile, "pi")
     with pytest.raises(Denied, match="rejected pi"):
-        await asyncio.wait_for(waits, 10)
+        await asyncio.wait_for(waits, 60)
+    assert len(asked) == 1
 
 
 async def test_each_step_is_in_the_audit_log(registry: RegistryHarness, tmp_path: Path):

@@ -62,6 +62,15 @@ def test_hot_paths_use_their_index(db: sqlite3.Connection):
         assert index in plan, f"{name}: {plan}"
 
 
+def test_pages_of_people_and_of_who_waits_are_read_by_an_index_in_its_order(db: sqlite3.Connection):
+    """So that a page costs what it shows, however many there are."""
+    for name, index in {"sessions": "sessions_id", "pairings": "pairings_state"}.items():
+        params = dict.fromkeys(set(re.findall(r":(\w+)", STATEMENTS[name])))
+        rows = db.execute(f"EXPLAIN QUERY PLAN {STATEMENTS[name]}", params).fetchall()
+        plan = " ".join(row[3] for row in rows)
+        assert index in plan and "TEMP B-TREE" not in plan, f"{name}: {plan}"
+
+
 def test_no_index_builds_a_table_at_each_write(db: sqlite3.Connection):
     """An IN of more than two is one, in each statement and for each partial index."""
     indexes = dict(db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index'"))

@@ -80,7 +80,7 @@ FAULTS: list[Fault] = [
     Fault(
         "withdrawal-believed-high",
         "a registry that shows a high serial lifts no withdrawal above later delegations",
-        {"chatixia.assembly.membership.delegate:ending_serial": as_shown},
+        {"chatixia.assembly.membership.revoke:ending_serial": as_shown},
         (f"{LYING}::test_a_high_one_lifts_no_withdrawal_above_all_later_delegations",),
     ),
     Fault(

@@ -11,23 +11,19 @@ from typing import Final
 
 from chatixia.assembly.profile.profile import Profile
 from chatixia.assembly.remote.rest import RegistryClient
-from chatixia.core.membership import key_id, sign_record, sign_revocation
+from chatixia.core.membership import key_id, sign_record
 from chatixia.core.pairing import check_delegation
-from chatixia.core.pins import ending_serial, naming_serial
+from chatixia.core.pins import naming_serial
 from chatixia.wire.registry import Nothing
 from chatixia.wire.signed import b64
 from chatixia.wire.trust import (
     REGISTRY,
     Delegate,
     Delegation,
-    Owners,
-    OwnersQuery,
     Record,
-    Revocation,
-    Revoke,
 )
 
-from .revoke import next_version, note, signer_of
+from .revoke import end_name
 
 DAY: Final = 86_400
 
@@ -77,23 +73,10 @@ def delegate(profile: Profile, names: Sequence[str], roles: Sequence[str], days:
 def withdraw(profile: Profile) -> int:
     """End whatever was delegated until now, with all who are in that way; how many machines these
     were. Raises ConfigError where the owner's key is not, RegistryUnreachable."""
-    owner, chain = profile.owner_key()
+    profile.owner_key()  # or all of this is in vain
     with RegistryClient.owner(profile) as rest:
         standing: Delegation = rest.call("registry.delegation", Nothing())
-        listed: Owners = rest.call("owners.list", OwnersQuery())
-        now = int(profile.clock.now())
-        word = Revocation(
-            profile.mesh,
-            profile.ns,
-            REGISTRY,
-            ending_serial(standing.serial, now),
-            now,
-            version=next_version(profile, listed.version),
-            signer=signer_of(chain),
-        )
-        statement = sign_revocation(word, owner.sign)
-        note(profile, statement)
-        rest.call("revoke", Revoke(statement, chain))
+        end_name(profile, rest, REGISTRY, standing.serial)
     return standing.members
 
 

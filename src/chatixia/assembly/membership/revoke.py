@@ -43,7 +43,7 @@ def revoke(profile: Profile, name: str) -> RevocationResult:
     invitation, which is withdrawn; who joined by it stays. Raises NotFound, ConfigError for this
     machine itself or without the owner's key, RegistryUnreachable.
     """
-    owner, chain = profile.owner_key()
+    profile.owner_key()  # or all of this is in vain
     if name == profile.machine:
         raise ConfigError(
             f"{name} is this machine, which holds the owner's key; revoked, neither it nor its"
@@ -56,21 +56,29 @@ def revoke(profile: Profile, name: str) -> RevocationResult:
         reply: Serial = rest.call("serial", _checked_name(name))
         if not reply.key and not reply.serial:
             raise _no_member(name) if reply.api_key else _nobody(name)
-        listed: Owners = rest.call("owners.list", OwnersQuery())
-        now = int(profile.clock.now())  # the registry's, by now
-        revocation = Revocation(
-            profile.mesh,
-            profile.ns,
-            name,
-            ending_serial(reply.serial, now),
-            now,
-            version=next_version(profile, listed.version),
-            signer=signer_of(chain),
-        )
-        statement = sign_revocation(revocation, owner.sign)
-        note(profile, statement)
-        rest.call("revoke", Revoke(statement, chain))
-    return RevocationResult(revocation, bool(reply.key), waiting)
+        statement = end_name(profile, rest, name, reply.serial)
+    return RevocationResult(statement, bool(reply.key), waiting)
+
+
+def end_name(profile: Profile, rest: RegistryClient, name: str, shown: int) -> Revocation:
+    """Sign that all records of ``name`` are over, note it and tell the registry. ``shown``: the
+    newest serial that this says there is. Raises ConfigError, RegistryUnreachable."""
+    owner, chain = profile.owner_key()
+    listed: Owners = rest.call("owners.list", OwnersQuery())
+    now = int(profile.clock.now())  # the registry's, by now
+    revocation = Revocation(
+        profile.mesh,
+        profile.ns,
+        name,
+        ending_serial(shown, now),
+        now,
+        version=next_version(profile, listed.version),
+        signer=signer_of(chain),
+    )
+    statement = sign_revocation(revocation, owner.sign)
+    note(profile, statement)
+    rest.call("revoke", Revoke(statement, chain))
+    return revocation
 
 
 def _checked_name(name: str) -> Serial:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.harness import ONLINE, WORKER
-from tests.acceptance.test_pairing import LONG, Machine, asks, code_of, machines  # noqa: F401
+from tests.acceptance.test_pairing import LONG, Machine, asks, code_of, machines  # noqa: F401 - a fixture
 from tests.lab.procs import Process
 
 APPROVER = str(Path(__file__).with_name("approver.py"))
@@ -54,7 +54,7 @@ def door(machine: Machine) -> None:
     machine.start("run", str(folder)).wait_for(ONLINE, LONG)
 
 
-def test_from_a_delegation_to_its_withdrawal(machines: tuple[Machine, Machine]):  # noqa: F811
+def test_from_a_delegation_to_its_withdrawal(machines: tuple[Machine, Machine]):  # noqa: F811 - the fixture
     a, b = machines
     words = ("registry", "delegate", "--names", "lab-*", "--roles", "worker", "--days", "30")
     assert "lab-* to the registry, until" in a.type(*words)

@@ -23,7 +23,7 @@ ROOT = HERE.parents[1]
 sys.path[0] = str(ROOT)  # not this folder, whose files have names of libraries
 
 from tests.faults.faults import FAULTS, Fault  # noqa: E402
-from tests.faults.pytest_process import run_green, run_with_fault  # noqa: E402
+from tests.faults.pytest_process import run_green, run_with_fault  # noqa: E402 - found by the path
 
 PASSED, FAILED = 0, 1  # pytest's exit codes; any other means that nothing was shown
 TIMEOUT = 240

@@ -28,18 +28,28 @@ def sidecar(
 
     TARGET is the agent's folder or its agent.yaml. The program finds the socket by CHATIXIA_SOCKET.
     """
+    if environment and _serve_described(console):
+        return
     from chatixia.assembly.run.running import run as serve
-    from chatixia.assembly.sidecar import described
     from chatixia.assembly.sidecar import process as sidecars
     from chatixia.client.loop import fast_loop
 
-    if environment and described.is_wanted(console.mesh):
-        serve([described.from_environment()], console.say, loop=fast_loop())
-        return
     settings = sidecars.settings_of(sidecars.at(target), name, mesh=console.mesh or None)
     place = sidecars.socket_path(settings, socket)
     process = sidecars.SidecarProcess(settings, place, tcp=tcp, on_line=console.say)
     serve([process], lambda line: _tell(console, process, line), loop=fast_loop())
+
+
+def _serve_described(console: Console) -> bool:
+    """Serve as a described peer, unless a membership here names the agent; whether it did."""
+    from chatixia.assembly.run.running import run as serve
+    from chatixia.assembly.sidecar import described
+    from chatixia.client.loop import fast_loop
+
+    wanted = described.is_wanted(console.mesh)
+    if wanted:
+        serve([described.from_environment()], console.say, loop=fast_loop())
+    return wanted
 
 
 def _tell(console: Console, process: SidecarProcess, line: str) -> None:

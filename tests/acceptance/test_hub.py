@@ -21,8 +21,10 @@ from chatixia.assembly.membership.approve import create_code
 from chatixia.assembly.membership.delegate import delegate
 from chatixia.assembly.membership.hub_link import login_link
 from chatixia.assembly.remote.rest import RegistryClient
+from chatixia.core.pairing import MOST_WRONG
 from chatixia.testing.registry import RegistryProcess
-from chatixia.wire.registry import KeyCreate
+from chatixia.wire.devices import DevicePair
+from chatixia.wire.registry import KeyCreate, Nothing
 from tests.lab.procs import Procs
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.browser]
@@ -218,6 +220,50 @@ def test_a_machine_that_asks_is_approved_here_or_shows_the_command(
     assert pairings["lab-1"].wait(30) == 0 and "trust: registry" in pairings["lab-1"].output
     pi.get_by_role("button", name="Reject pi").click()
     assert pairings["pi"].wait(30) == 4
+    # Another machine's name is an owner's to give, delegated or not.
+    code = create_code(registry.profile).code
+    words = ("pair", registry.url.partition("://")[2], code, "--as", "lab-1")
+    procs.start(*words, CHATIXIA_HOME=str(tmp_path / "again")).wait_for("waiting for the owner")
+    expect(lab).to_contain_text("chatixia approve lab-1 --replace", timeout=SOON)
+    expect(lab.get_by_role("button", name="Approve lab-1")).to_have_count(0)
+
+
+def test_described_agents_and_resting_codes_are_there_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: Page
+):
+    """An admin who sees nobody wait would look for the fault elsewhere."""
+    monkeypatch.setenv("CHATIXIA_HOME", str(tmp_path / "home"))
+    registry = RegistryProcess(tmp_path / "home", compat=True)
+    registry.start()
+    try:
+        enter(page)
+        expect(page.locator("#waiting")).to_contain_text("invite --code", timeout=SOON)
+        with RegistryClient.owner(registry.profile) as rest:
+            code = rest.call("devices.code", Nothing()).code
+            asked = rest.call("devices.pair", DevicePair(code, "a rusty agent"))
+        row = page.locator(f'tr[data-machine="{asked.peer_id}"]')
+        expect(row).to_contain_text(f"chatixia approve {asked.peer_id}", timeout=SOON)
+        expect(row).to_contain_text("described agent a rusty agent")
+        row.get_by_role("button", name=f"Reject {asked.peer_id}").click()
+        expect(row).to_have_count(0, timeout=SOON)
+        expect(page.locator("#waiting-rest")).to_be_hidden()
+        rest_codes(registry)
+        page.reload()
+        expect(page.locator("#waiting-rest")).to_contain_text("join strings work", timeout=SOON)
+    finally:
+        registry.terminate()
+
+
+def rest_codes(registry: RegistryProcess) -> None:
+    """Wrong codes of many addresses, until no code is taken."""
+    body = json.dumps({"code": "000000", "agent_name": "x"})
+    for n in range(MOST_WRONG):
+        line = http.client.HTTPConnection(
+            urlsplit(registry.url).netloc, timeout=10, source_address=(f"127.0.0.{2 + n // 5}", 0)
+        )
+        line.request("POST", "/api/pairing/pair", body, {"Content-Type": "application/json"})
+        assert line.getresponse().status == 401
+        line.close()
 
 
 def test_a_long_list_says_so_and_names_stay_whole(registry: RegistryProcess, page: Page):

@@ -28,16 +28,26 @@ export interface Pairing {
   address?: string;
   key?: string;
   delegated?: boolean;
+  member?: boolean;
 }
 
 export interface Pairings {
   pairings: Pairing[];
   next?: string;
+  resting?: number;
+}
+
+/** A described agent that asked to join with a code: it has no key. */
+export interface DescribedAgent {
+  id: string;
+  peer_id: string;
+  agent_name?: string;
 }
 
 /** What an owner lets the registry sign. */
 export interface Delegation {
   names?: string[];
+  roles?: string[];
   not_after?: number;
 }
 

@@ -74,7 +74,8 @@ class PairingInfo(msgspec.Struct, omit_defaults=True):
     """A machine that asks to join, as its owner sees it. Times are mesh seconds.
 
     ``key``: what `pair` shows as the machine's key, as the registry has it; ``delegated``: the
-    registry may let it in by itself (``registry.delegate``).
+    registry may let it in by itself (``registry.delegate``); ``member``: another machine has, or
+    had until it was revoked, the name, so that an owner alone gives it (`approve --replace`).
     """
 
     id: Short
@@ -89,6 +90,7 @@ class PairingInfo(msgspec.Struct, omit_defaults=True):
     inviter: Id = ""
     key: Short = ""
     delegated: bool = False
+    member: bool = False
 
 
 class PairingsQuery(msgspec.Struct, omit_defaults=True):

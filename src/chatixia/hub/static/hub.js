@@ -390,23 +390,41 @@ var WaitingPart = class {
     void this.tell(this.read());
   }
   async read() {
-    const [page, may] = await Promise.all([
+    const [page, may, agents] = await Promise.all([
       request("GET", "/api/pairings"),
-      request("GET", "/api/delegation")
+      request("GET", "/api/delegation"),
+      request("GET", "/api/pairing/pending")
     ]);
     byId("waiting-may").textContent = sentence(may);
-    fill(byId("waiting"), page.pairings.map((one) => this.row(one)), "None.", 4);
+    byId("waiting-rest").textContent = resting(page.resting ?? 0);
+    const more = page.next !== void 0 && page.next !== "";
+    byId("waiting-shown").textContent = more ? `the ${page.pairings.length} that asked first` : "";
+    const rows = [...page.pairings.map((one) => this.row(one)), ...agents.map((one) => this.agentRow(one))];
+    fill(byId("waiting"), rows, "None. A code for one: chatixia invite --code", 4);
+  }
+  /** A described agent: there is no key to compare, and its token is shown where the command is typed. */
+  agentRow(one) {
+    return h(
+      "tr",
+      { "data-machine": one.peer_id },
+      h("th", { scope: "row" }, one.peer_id),
+      cell("Key", "none, unverified"),
+      cell("From", `described agent ${one.agent_name ?? ""}`),
+      cell("", h("code", {}, `chatixia approve ${one.peer_id}`), " ", this.rejection(one.peer_id, "pairing", one.id))
+    );
   }
   row(one) {
     const from = [one.hostname, one.address].filter((part) => part !== void 0 && part !== "").join(" at ");
-    const way = one.delegated === true ? this.button(one) : h("code", {}, `chatixia approve ${one.name}`);
+    const taken = one.member === true;
+    const command = `chatixia approve ${one.name}${taken ? " --replace" : ""}`;
+    const way = one.delegated === true && !taken ? this.button(one) : h("code", {}, command);
     return h(
       "tr",
       { "data-machine": one.name },
       h("th", { scope: "row" }, one.name),
-      cell("Key", h("code", {}, one.key ?? "")),
+      cell("Key", h("code", { class: "key" }, one.key ?? "")),
       cell("From", from === "" ? "–" : from),
-      cell("", way, " ", this.rejection(one))
+      cell("", way, " ", this.rejection(one.name, "pairings", one.id))
     );
   }
   button(one) {
@@ -414,19 +432,19 @@ var WaitingPart = class {
       const same = window.confirm(`Does \`pair\` show this very key on ${one.name}?
 
 ${one.key ?? ""}`);
-      if (same) this.act(one, "approve", { key: one.key });
+      if (same) this.act("pairings", one.id, "approve", { key: one.key });
     });
   }
-  rejection(one) {
-    return this.made(`Reject ${one.name}`, "Reject", () => this.act(one, "reject", {}));
+  rejection(name2, route, id) {
+    return this.made(`Reject ${name2}`, "Reject", () => this.act(route, id, "reject", {}));
   }
   made(label, text, work) {
     const made = h("button", { type: "button", class: "small", "aria-label": label }, text);
     made.addEventListener("click", work);
     return made;
   }
-  act(one, verb, body) {
-    const work = request("POST", `/api/pairings/${encodeURIComponent(one.id)}/${verb}`, body);
+  act(route, id, verb, body) {
+    const work = request("POST", `/api/${route}/${encodeURIComponent(id)}/${verb}`, body);
     void this.tell(work).then(() => this.refresh());
   }
 };
@@ -434,7 +452,14 @@ function sentence(may) {
   const names = may.names ?? [];
   if (names.length === 0) return "The registry may sign nobody: approve on the owner's machine.";
   const left = since((may.not_after ?? 0) - Date.now() / 1e3);
-  return `The registry may sign ${names.join(" ")}, for ${left} from now; such members show as trust: registry.`;
+  const roles = may.roles ?? [];
+  const as = roles.length === 0 ? "" : ` as ${roles.join(" ")}`;
+  return `The registry may sign ${names.join(" ")}${as}, for ${left} from now; such members show as trust: registry.`;
+}
+function resting(seconds) {
+  if (seconds <= 0) return "";
+  const until = new Date(Date.now() + seconds * 1e3).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  return `Codes rest until ${until}, after too many wrong ones; join strings work.`;
 }
 
 // src/views.ts

@@ -284,4 +284,5 @@ class PairingService:
             row.inviter,
             self._key_of(row),
             self._delegation.admits(row.name),
+            self._has_other_key(row),
         )

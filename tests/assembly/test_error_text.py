@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from chatixia.assembly.error_text import (
     CURES,
     FULL,
     LOCKED,
+    OWNER_OVER,
     SCRIPT,
     Audience,
     explain,
@@ -34,6 +36,7 @@ from chatixia.errors import (
     Expired,
     MeshError,
     RegistryUnreachable,
+    Revoked,
     UnknownSkill,
     Unreachable,
     WrongMesh,
@@ -115,6 +118,18 @@ def test_what_the_disk_refused_has_a_cure(number: int, shown: str):
     cause = OSError(number, os.strerror(number), "x")
     assert explain(caused(cause)) == f"x cannot be written. {shown}".rstrip()
     assert of_system(cause) == f"x cannot be used: {os.strerror(number)}."
+
+
+def test_an_error_of_tls_is_none_of_the_disk():
+    """Its number is OpenSSL's, and 1 is that of a right that is missing."""
+    cause = ssl.SSLCertVerificationError(1, "self-signed certificate")
+    assert explain(caused(cause)) == "x cannot be written."
+
+
+@pytest.mark.parametrize("owner", ["admin", "admin.2", "admin~anna", "The owner admin~anna"])
+def test_an_owner_s_end_is_not_its_machine_s(owner: str):
+    assert explain(Revoked(f"{owner} was revoked.")) == f"{owner} was revoked. {OWNER_OVER}"
+    assert "chatixia invite" in explain(Revoked("administrator was revoked by the owner."))
 
 
 def test_a_database_on_a_full_disk(tmp_path: Path):

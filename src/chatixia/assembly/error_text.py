@@ -118,12 +118,19 @@ def _by_audience(error: MeshError, audience: Audience) -> str:
         return _registry(bool(getattr(error, "refused", False)), audience)
     if error.code in ("deadline_exceeded", "expired"):
         return _longer(error, audience)
+    if error.code == "revoked" and _OWNER_REVOKED.search(error.message):
+        return OWNER_OVER
     if error.code == "wrong_mesh":
         joining = audience.command == "join"
         return "Check that the whole join string was copied." if joining else ADDRESSES
     return ""
 
 
+_OWNER_REVOKED: Final = re.compile(r"\badmin([.~][a-z0-9-]+)? was revoked")
+OWNER_OVER: Final = (
+    "The owner's key on this machine counts no more. Another owner can add a new one of it, by"
+    " another name: begin with `chatixia owners ask`."
+)
 ADDRESSES: Final = "See which address is used with `chatixia config`."
 
 
@@ -175,6 +182,8 @@ RETRY: Final = "Submit it again with `chatixia tasks retry TASK`."
 
 def disk_cure(cause: BaseException | None) -> str:
     """What to do about a file that the system refused; empty for any other cause."""
+    if type(cause).__module__ == "ssl":
+        return ""  # an OSError whose number is OpenSSL's own, 1 for most
     code = getattr(cause, "errno", None) if isinstance(cause, OSError) else None
     if isinstance(cause, OSError) and code in (errno.ENOSPC, errno.EDQUOT):
         return FULL

@@ -74,8 +74,7 @@ def socket_folder(place: Path) -> Path:
 
 def listen_unix(path: Path) -> socket.socket:
     """A listening Unix socket at ``path``, mode 0600. Raises AlreadyRunning, ConfigError."""
-    if len(os.fsencode(path)) > MAX_PATH:
-        raise ConfigError(f"{path} is too long for a socket; at most {MAX_PATH} bytes.")
+    check_length(path)
     free(path)
     server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o177)
@@ -88,6 +87,12 @@ def listen_unix(path: Path) -> socket.socket:
     finally:
         os.umask(before)
     return server
+
+
+def check_length(path: Path) -> None:
+    """Raise ConfigError for a path that no Unix socket can have."""
+    if len(os.fsencode(path)) > MAX_PATH:
+        raise ConfigError(f"{path} is too long for a socket; at most {MAX_PATH} bytes.")
 
 
 def free(path: Path) -> None:

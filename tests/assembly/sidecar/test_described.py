@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from chatixia.assembly.error_text import explain
+from chatixia.assembly.sidecar import described
 from chatixia.assembly.sidecar.described import DescribedSidecar, from_environment, is_wanted
 from chatixia.assembly.sidecar.described_settings import DescribedSettings, DescribedTurn
-from chatixia.errors import AlreadyRunning, ConfigError, Denied, Unauthorized
+from chatixia.errors import AlreadyRunning, BadSignature, ConfigError, Denied, Unauthorized
 from chatixia.testing.registry import RegistryHarness
+from tests.assembly.proxy import Authority, Proxy
 from tests.registry.described import key_of
 from tests.until import until
 
@@ -115,3 +118,25 @@ def test_a_member_that_is_named_needs_no_key(tmp_path: Path, monkeypatch: pytest
     assert not is_wanted()
     monkeypatch.delenv("CHATIXIA_AGENT_ID")
     assert is_wanted()
+
+
+async def test_a_path_that_no_socket_can_have_is_told_before_the_login(
+    registry: RegistryHarness, tmp_path: Path
+):
+    sidecar = await made(registry, tmp_path / ("x" * 120))
+    with pytest.raises(ConfigError, match="too long for a socket"):
+        await sidecar.start()
+    assert sidecar._login is None
+
+
+async def test_a_certificate_of_its_own_is_no_matter_of_this_user_s_rights(
+    registry: RegistryHarness, tmp_path: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(described, "is_loopback", lambda url: False)
+    port = int(registry.url.rpartition(":")[2])
+    async with Proxy(port, Authority(tmp_path / "ca").context()) as tunnel:
+        there = DescribedSettings("ck_1", "wss://x/ws", tunnel.url, place)
+        with pytest.raises(BadSignature, match="SSL_CERT_FILE") as caught:
+            await asyncio.to_thread(DescribedSidecar(there, "auto")._ask)
+    told = explain(caught.value)
+    assert "vouch" in told and "CHATIXIA_HOME" not in told, told

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from chatixia.core.join import is_loopback
 from chatixia.errors import (
+    BadSignature,
     Denied,
     MeshError,
     Overloaded,
@@ -24,6 +25,7 @@ from chatixia.world import REAL, World
 from .described_settings import DescribedSettings, read, servers
 
 if TYPE_CHECKING:
+    from chatixia.peer.control.connection import PinnedConnection
     from chatixia.peer.described.links import DescribedLinks
     from chatixia.peer.described.login import DescribedLogin
     from chatixia.sidecar.described_program import DescribedServer
@@ -70,6 +72,7 @@ class DescribedSidecar:
         from chatixia.sidecar.message_relay import MessageRelay
 
         path, world = self._settings.socket, self._world
+        sockets.check_length(path)
         sockets.socket_folder(path.parent)
         sockets.free(path)  # before the login, which would take the place of another sidecar's
         engine = load(self._engine, world=world)
@@ -131,12 +134,11 @@ class DescribedSidecar:
 
     def _ask(self) -> tuple[Token, Config | None]:
         """A token, and the servers that the registry names to who has it. Blocks."""
-        from chatixia.peer.control.connection import PinnedConnection
         from chatixia.wire.registry import Nothing, TokenRequest
         from chatixia.wire.signaling import Config
 
         url = self._settings.registry
-        line = PinnedConnection(url, REST_S, vouched=not is_loopback(url))
+        line = _connect(url)
         try:
             token = line.call("token", TokenRequest(), key=self._settings.key)
             listed = None
@@ -165,6 +167,20 @@ class DescribedSidecar:
         if self._refreshing is not None:
             self._refreshing.cancel()
         self._refreshing = asyncio.get_running_loop().call_later(REFRESH_S, self._refresh)
+
+
+def _connect(url: str) -> PinnedConnection:
+    """A line to the registry, whose certificate the system trusts: there is no membership whose
+    registry could vouch for its own."""
+    from chatixia.peer.control.connection import PinnedConnection
+
+    try:
+        return PinnedConnection(url, REST_S, vouched=not is_loopback(url))
+    except BadSignature as error:
+        raise BadSignature(
+            f"{error.message} Bring that registry's certificate over (registry/tls.crt in its"
+            " profile) and name the file in SSL_CERT_FILE."
+        ) from error.__cause__
 
 
 def _admits(name: str) -> None:

@@ -20,6 +20,7 @@ TOKEN: Final = "TOKEN_URL"  # noqa: S105 - the name of a variable
 SOCKET: Final = "IPC_SOCKET"
 TURN: Final = "TURN_URL"
 POLICY: Final = "ICE_TRANSPORT_POLICY"
+SIGNALING_PATH: Final = "/ws"
 TOKEN_PATH: Final = "/api/token"  # noqa: S105 - a route
 
 
@@ -63,6 +64,11 @@ def read(environ: Mapping[str, str]) -> DescribedSettings:
     signaling, registry = _addresses(environ)
     place = _required(environ, SOCKET, "the path where the agent looks for its sidecar")
     turn, relay_only = _turn(environ), _relay_only(environ)
+    if relay_only and turn is None:  # the registry names no TURN server to an API key
+        raise ConfigError(
+            f"{POLICY} is relay, and {TURN} names no server: no link could ever open. Set {TURN}"
+            f" and its login, or {POLICY} to all."
+        )
     return DescribedSettings(key, signaling, registry, Path(place).absolute(), turn, relay_only)
 
 
@@ -92,15 +98,18 @@ def _addresses(environ: Mapping[str, str]) -> tuple[str, str]:
             f"{SIGNALING} is not set: give it the registry's WebSocket, ws://127.0.0.1:8080/ws or"
             " wss://HOST/ws."
         )
-    if not token:
-        token = f"http{signaling.removeprefix('ws').removesuffix('/ws')}{TOKEN_PATH}"
+    derived = not token
+    if derived:
+        token = f"http{signaling.removeprefix('ws').removesuffix(SIGNALING_PATH)}{TOKEN_PATH}"
     if not token.endswith(TOKEN_PATH):
         raise ConfigError(f"{TOKEN} is {token}; it ends in {TOKEN_PATH}.")
     registry = token.removesuffix(TOKEN_PATH)
     if not signaling:
-        signaling = f"ws{registry.removeprefix('http')}/ws"
+        signaling = f"ws{registry.removeprefix('http')}{SIGNALING_PATH}"
     _check(SIGNALING, signaling, ("ws", "wss"))
     _check(TOKEN, token, ("http", "https"))
+    if derived and not signaling.endswith(SIGNALING_PATH):
+        raise ConfigError(f"{SIGNALING} is {signaling}; it ends in {SIGNALING_PATH}.")
     return signaling, registry
 
 

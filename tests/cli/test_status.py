@@ -51,3 +51,9 @@ def test_counts_of_nothing_are_there(registry, type_):
     assert reply["models"] == {}
     assert found["tasks"] == dict.fromkeys(STATES, 0)
     assert (found["agents"], found["links"]) == (0, 0)
+
+
+def test_one_machine_is_no_machines():
+    for many, said in ((1, "1 machine in that way"), (2, "2 machines in that way")):
+        found = StatusReply("ab" * 32, "0.1.0", 0.0, by_registry=many)
+        assert f"nothing any more  {said}" in render(found, Topology([], []))

@@ -1,10 +1,13 @@
 """Which names a pattern takes in, and which patterns another holds."""
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chatixia.core import patterns
+from chatixia.errors import BadRequest
 
 
 @pytest.mark.parametrize(
@@ -32,3 +35,25 @@ def test_narrower_means_that_no_name_gets_through(a: str, star: bool, b: str, ot
         for tail in ("", "a", "b", "ab"):
             name = a + tail
             assert not patterns.covers(pattern, name) or patterns.covers(bound, name)
+
+
+@pytest.mark.parametrize(
+    ("names", "roles", "said"),
+    [
+        (["lab-*", "Lab-*"], [], "'Lab-\\*' is no pattern"),
+        (["a*b"], [], "is no pattern"),
+        ([""], [], "is no pattern"),
+        (["lab-*,gpu-*"], [], "is no pattern"),
+        (["admin"], [], "is no pattern"),
+        (["lab-*"], ["Worker"], "'Worker' is no role"),
+        (["lab-*"] * 17, [], "17 patterns of names are too many; at most 16"),
+        (["lab-*"], ["r"] * 17, "17 roles are too many; at most 16"),
+    ],
+)
+def test_what_was_typed_is_named(names: Sequence[str], roles: Sequence[str], said: str):
+    with pytest.raises(BadRequest, match=said):
+        patterns.check_bounds(names, roles)
+
+
+def test_what_a_record_may_hold():
+    patterns.check_bounds(["lab-*", "*", "gpu-1"], ["worker", "*"])

@@ -121,11 +121,21 @@ def usage(error: click.ClickException, meta: dict[str, Any]) -> int:
     from chatixia.assembly.error_text import sentence
     from chatixia.errors import BadRequest
 
-    as_object(BadRequest(sentence(error.format_message())), meta)
+    text = sentence(no_command(error) or error.format_message())
+    as_object(BadRequest(text), meta)
     command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
     hint = f" See `{command} --help`." if command and "Did you mean" not in str(error) else ""
-    tell(f"{sentence(error.format_message())}{hint}")
+    tell(f"{text}{hint}")
     return USAGE
+
+
+def no_command(error: click.ClickException) -> str:
+    """The sentence for a group without a command, whose message is its help; "" for others."""
+    if not isinstance(error, click.exceptions.NoArgsIsHelpError) or error.ctx is None:
+        return ""
+    group = error.ctx.command
+    names = ", ".join(group.list_commands(error.ctx)) if isinstance(group, click.Group) else ""
+    return f"`{error.ctx.command_path}` takes a command: {names}."
 
 
 def ended(error: Exception, meta: dict[str, Any]) -> int:

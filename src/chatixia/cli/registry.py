@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from chatixia.core.delegation import MAX_DAYS
 
 from . import output
 from .common import Console, common
+
+if TYPE_CHECKING:
+    from chatixia.wire.trust import Delegation
 
 
 @click.group()
@@ -43,10 +48,18 @@ def delegate(console: Console, names: tuple[str, ...], roles: tuple[str, ...], d
     from chatixia.assembly.membership.delegate import delegate as sign
     from chatixia.assembly.profile.profile import Profile
 
-    record = sign(Profile.open(console.mesh), names, roles, days)
+    earlier: list[Delegation] = []
+    record = sign(Profile.open(console.mesh), names, roles, days, before=earlier.append)
     until = output.moment(record.not_after)
-    console.say(f"  delegated  {' '.join(record.names)} to the registry, until {until}")
-    console.say("  next       approve machines in the hub; they show as trust: registry")
+    roled = f" as {' '.join(record.roles)}" if record.roles else ""
+    console.say(f"  delegated  {' '.join(record.names)}{roled} to the registry, until {until}")
+    for one in earlier:
+        if lost := [name for name in one.names if name not in record.names]:
+            console.say(f"  note       the hub approves {' '.join(lost)} no more; who is in, stays")
+    console.say(
+        "  next       approve machines in the hub; they, and the agents on them, have such names,"
+        " and show as trust: registry"
+    )
     if console.as_json:
         fields = {"names": record.names, "roles": record.roles, "not_after": record.not_after}
         console.data("delegated", fields)

@@ -62,7 +62,7 @@ def render(reply: StatusReply, links: Topology, models: Mapping[str, Spending] =
         ("tasks", queue or "none", ""),
     ]
     if reply.delegated or reply.by_registry:
-        rows.append(("delegated", _delegated(reply), f"{reply.by_registry} machines in that way"))
+        rows.append(("delegated", _delegated(reply), _in_that_way(reply.by_registry)))
     rows += [("model", name, _spending(spent)) for name, spent in models.items()]
     if reply.trouble:
         rows.append(("trouble", output.in_line(reply.detail), ""))
@@ -77,6 +77,11 @@ def render(reply: StatusReply, links: Topology, models: Mapping[str, Spending] =
         for edge in links.mesh_edges
     ]
     return output.rows(rows)
+
+
+def _in_that_way(machines: int) -> str:
+    """How many came in by the registry."""
+    return f"{machines} machine{'' if machines == 1 else 's'} in that way"
 
 
 def _delegated(reply: StatusReply) -> str:

@@ -36,6 +36,8 @@ def validate(ctx: click.Context, console: Console, target: str, strict: bool) ->
         loaded, notes = agent.loaded, [*settings.notes]
         if not exists(settings["mesh"]):
             notes.append("this machine is not in that mesh yet: `chatixia up` or `chatixia join`")
+        elif names := other_names(settings["mesh"], agent.name):
+            notes.append(f"this machine runs agents called {names}: it may not run {agent.name}")
         fields = {
             "name": agent.name,
             "manifest": str(loaded.path) if loaded else "",
@@ -48,6 +50,15 @@ def validate(ctx: click.Context, console: Console, target: str, strict: bool) ->
             console.say(f"  note      {note}")
     for finding in findings:
         console.say(f"  warn      {finding.sentence}")
+
+
+def other_names(mesh: str, agent: str) -> str:
+    """The patterns of the names that this machine may give its agents, where that one is none."""
+    from chatixia.assembly.profile.profile import Profile
+    from chatixia.core.patterns import covers
+
+    names = Profile.open(mesh).agent_names
+    return "" if any(covers(name, agent) for name in names) else " ".join(names)
 
 
 def refuse(ctx: click.Context, findings: list[ManifestFinding]) -> None:

@@ -41,7 +41,7 @@ from chatixia.wire.trust import (
 
 from .delegation import Trust, flaw, trust_of
 from .owners import is_owner_id, may_add, may_revoke, revoked_owner
-from .patterns import covers, narrower
+from .patterns import covers, is_pattern, is_role, narrower
 from .ports import RevocationBook, Verify
 
 SIGNS: Final[Mapping[str, tuple[Kind, ...]]] = {
@@ -58,8 +58,6 @@ NO_REVOCATIONS: Final[RevocationBook] = {}
 
 _MESH = re.compile(r"[0-9a-f]{64}\Z")
 _NS = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}\Z")
-_ROLE = re.compile(r"([a-z0-9][a-z0-9._-]{0,62}|\*)\Z")
-_STEM = re.compile(r"[a-z0-9._-]{0,62}\Z")
 
 
 class Member(msgspec.Struct, frozen=True):
@@ -366,9 +364,9 @@ def _wrong(record: Record) -> str:
         return "has a malformed signing key"
     if not (_is_key(record.seal) if record.kind in SEALS else record.seal == ""):
         return "has a malformed sealing key"
-    if not all(_is_pattern(name) for name in record.names):
+    if not all(is_pattern(name) for name in record.names):
         return "has a malformed name pattern"
-    if not all(_ROLE.match(role) for role in record.roles):
+    if not all(is_role(role) for role in record.roles):
         return "has a malformed role"
     return _wrong_kind(record)
 
@@ -391,14 +389,8 @@ def _id_fits(record: Record) -> bool:
     if record.kind == "client":
         return is_client_id(record.id)
     if record.kind == "invitation" and record.reusable:
-        return _is_pattern(record.id)
+        return is_pattern(record.id)
     return is_agent_id(record.id)
-
-
-def _is_pattern(text: str) -> bool:
-    if text.endswith("*"):
-        return _STEM.match(text[:-1]) is not None
-    return is_agent_id(text)
 
 
 def _check_mesh(records: Sequence[Record], mesh: str) -> None:
@@ -429,7 +421,8 @@ def _check_step(child: Record, signer: Record) -> None:
         # So a later approval of the owner always stands above all that this one signed.
         raise BadChain(f"{child.id} has a serial that is not above its invitation's.")
     elif not may_name(signer, child.id) or (child.kind == "agent" and child.id == signer.id):
-        raise BadChain(f"{signer.id} may not sign the name {child.id}.")
+        allowed = " ".join(signer.names) or "nobody"
+        raise BadChain(f"{signer.id} may not sign the name {child.id}: it signs {allowed}.")
     _check_bounds(child, signer)
 
 

@@ -14,6 +14,9 @@ from .base import B64, KIB, Count, Id, Name, Short
 
 MAX_CHAIN: Final = 7
 MAX_CHAIN_BYTES: Final = 6 * KIB
+MAX_PATTERNS: Final = 16
+"""Patterns of names in a record."""
+MAX_ROLES: Final = 16
 OWNER: Final = "admin"
 """The id in an owner's record, and the owner's as a principal: reserved, so no agent has it."""
 REGISTRY: Final = "registry"
@@ -45,8 +48,8 @@ class Record(msgspec.Struct, omit_defaults=True, frozen=True):
     ns: Short
     id: Id
     kind: Kind
-    roles: Annotated[list[Short], msgspec.Meta(max_length=16)]
-    names: Annotated[list[Short], msgspec.Meta(max_length=16)]
+    roles: Annotated[list[Short], msgspec.Meta(max_length=MAX_ROLES)]
+    names: Annotated[list[Short], msgspec.Meta(max_length=MAX_PATTERNS)]
     sign: B64
     seal: B64
     serial: Count

@@ -17,7 +17,7 @@ from chatixia.assembly.membership.join import join
 from chatixia.assembly.membership.revoke import revoke
 from chatixia.core.membership import check_chain, check_revoked
 from chatixia.core.pins import AHEAD, MAX_SERIAL
-from chatixia.errors import BadChain, ConfigError, Revoked
+from chatixia.errors import BadChain, BadRequest, ConfigError, Revoked
 from chatixia.identity import verify
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.registry import Nothing
@@ -32,7 +32,7 @@ from tests.until import until
 )
 async def test_what_no_registry_may_be_let_sign(names: list[str], roles: list[str]):
     async with RegistryHarness() as registry:
-        with pytest.raises(BadChain):
+        with pytest.raises(BadRequest):
             await asyncio.to_thread(delegate, registry.profile, names, roles, 30)
         assert not (await as_owner(registry, "registry.delegation", Nothing())).names
 

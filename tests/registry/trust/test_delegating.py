@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -293,14 +294,15 @@ async def test_each_step_is_in_the_audit_log(registry: RegistryHarness, tmp_path
     await do(withdraw, registry.profile)
     page = await registry.running.store.audit.page(AuditQuery(oldest=True))
     lines = [(line.act, line.actor, line.target, line.detail) for line in page.lines]
+    end = datetime.fromtimestamp(made.not_after, UTC)
     assert (
         "registry.delegate",
         "admin",
         "registry",
-        f"names lab-*; until {made.not_after}",
+        f"names lab-*; roles worker; until {end:%Y-%m-%d %H:%M:%S}",
     ) in lines
     assert ("pairings.approve", "hub~anna", "lab-1", "signed by the registry") in lines
-    assert ("revoke", "admin", "registry", "") in lines
+    assert ("revoke", "admin", "registry", "what was delegated to it") in lines
     noted = await registry.running.store.events.after("", 100)
     told = [(event.id, event.change) for event in noted if event.kind == "delegation"]
     assert told == [("registry", "delegated"), ("registry", "withdrawn")]

@@ -6,14 +6,16 @@ statement of the owner that peers verify themselves (trust.md section 1).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from chatixia.assembly.profile.profile import Profile
 from chatixia.assembly.remote.rest import RegistryClient
 from chatixia.core.membership import key_id, sign_record
 from chatixia.core.pairing import check_delegation
+from chatixia.core.patterns import ANY, check_bounds
 from chatixia.core.pins import naming_serial
+from chatixia.errors import BadRequest
 from chatixia.wire.registry import Nothing
 from chatixia.wire.signed import b64
 from chatixia.wire.trust import (
@@ -28,14 +30,28 @@ from .revoke import end_name
 DAY: Final = 86_400
 
 
-def delegate(profile: Profile, names: Sequence[str], roles: Sequence[str], days: int) -> Record:
+def delegate(
+    profile: Profile,
+    names: Sequence[str],
+    roles: Sequence[str],
+    days: int,
+    *,
+    before: Callable[[Delegation], None] = lambda standing: None,
+) -> Record:
     """Let the registry sign machines called as ``names`` say, with ``roles`` at most, for ``days``.
 
-    Raises BadChain for what no registry may be let sign, ConfigError where the owner's key is not,
+    ``before``: is told what the registry went by until now, and goes by no more. Raises BadRequest
+    for what no registry may be let sign, ConfigError where the owner's key is not,
     RegistryUnreachable.
     """
     from chatixia.identity import verify
 
+    check_bounds(names, roles)
+    if ANY in (*names, *roles):
+        raise BadRequest(
+            "A registry is let sign no name, and no role, whatever it is: instead of `*` name a"
+            " part, as in 'lab-*'."
+        )
     owner, chain = profile.owner_key()
     with RegistryClient.machine(profile) as own:  # so that the registry knows whose this name is
         own.call("session", Nothing())
@@ -67,6 +83,7 @@ def delegate(profile: Profile, names: Sequence[str], roles: Sequence[str], days:
             revocations={},
         )
         rest.call("registry.delegate", Delegate(signed))
+        before(standing)
     return record
 
 

@@ -16,6 +16,7 @@ from chatixia.assembly.remote.rest import RegistryClient
 from chatixia.core.join import PART, JoinString, best_addresses, encode, is_loopback
 from chatixia.core.membership import key_id, sign_record
 from chatixia.core.pairing import MAX_MACHINE
+from chatixia.core.patterns import check_bounds
 from chatixia.core.pins import naming_serial
 from chatixia.errors import ConfigError, NameTaken
 from chatixia.ids import id_problem, is_agent_id
@@ -69,6 +70,8 @@ def invite(
     and RegistryUnreachable.
     """
     _check_name(name, reusable)
+    bounds = _bounds(name, names)
+    check_bounds(bounds, roles)
     addresses = best_addresses(list(via) or profile.registries)
     owner, chain = profile.owner_key()
     with RegistryClient.owner(profile) as rest:
@@ -83,7 +86,7 @@ def invite(
             id=name,
             kind="invitation",
             roles=list(roles),
-            names=_bounds(name, names),
+            names=bounds,
             sign=b64(key),
             seal="",
             serial=naming_serial(serial, now),

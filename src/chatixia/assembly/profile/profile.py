@@ -169,6 +169,11 @@ class Profile:
         records = [read_record(unb64(part.b)) for part in self.machine_chain]
         return records[0].not_after if trust_of(records) == REGISTRY else 0
 
+    @property
+    def agent_names(self) -> list[str]:
+        """The patterns of names that this machine may give its agents."""
+        return read_record(unb64(self.machine_chain[0].b)).names
+
     def machine_keys(self) -> tuple[SignKey, SealKey]:
         """This machine's keys. Raises ConfigError."""
         return load_keys(self.folder / "machine")

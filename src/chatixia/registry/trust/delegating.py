@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 from chatixia.core.membership import Member, check_chain, check_member, sign_record
 from chatixia.core.pairing import check_delegation, delegated_record, may_admit, not_delegated
@@ -20,7 +21,7 @@ from chatixia.store.control.audit import concerns
 from chatixia.store.control.rows import PairingRow
 from chatixia.store.control.store import Store
 from chatixia.wire.registry import Nothing
-from chatixia.wire.trust import DEFAULT_NS, REGISTRY, Delegate, Delegation, Done, Signed
+from chatixia.wire.trust import DEFAULT_NS, REGISTRY, Delegate, Delegation, Done, Record, Signed
 
 from .members import Members
 
@@ -68,7 +69,7 @@ class DelegationService:
         if member.serial <= self._serial():
             raise BadChain("A later delegation, or its withdrawal, is known.")
         names = " ".join(member.record.names)
-        concerns(REGISTRY, detail=f"names {names}; until {member.not_after}")
+        concerns(REGISTRY, detail=_terms(member.record))
         await self._store.revocations.delegate(request.chain)
         self._delegation = member
         log.info("may let in %s", names)
@@ -125,3 +126,10 @@ class DelegationService:
         """The highest serial of a delegation that was held, or withdrawn."""
         ended = self._members.revocations.get((DEFAULT_NS, REGISTRY))
         return max(self._delegation.serial if self._delegation else 0, ended.serial if ended else 0)
+
+
+def _terms(record: Record) -> str:
+    """What a delegation lets its holder sign, as the audit log says it: its times are in UTC."""
+    roles = f"; roles {' '.join(record.roles)}" if record.roles else ""
+    end = datetime.fromtimestamp(record.not_after, UTC)
+    return f"names {' '.join(record.names)}{roles}; until {end:%Y-%m-%d %H:%M:%S}"

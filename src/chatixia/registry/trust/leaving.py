@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -25,6 +25,9 @@ from chatixia.wire.trust import OWNER, REGISTRY, Done, Revocation, Revoke
 from .members import Members
 
 log = logging.getLogger("chatixia.registry")
+
+WITHDRAWN: Final = "what was delegated to it"
+"""In the audit log: the registry itself is not over."""
 
 Drop = Callable[[MeshError, Callable[[Principal], bool]], None]
 """Closes the sockets of matching principals, telling them why."""
@@ -79,7 +82,7 @@ class LeaveService:
             verify=self._verify,
             revocations=self._members.revocations,
         )
-        concerns(revocation.id)
+        concerns(revocation.id, detail=WITHDRAWN if revocation.id == REGISTRY else "")
         if is_owner_id(revocation.id):
             await self._check_owner(revocation)
         row = RevocationRow(

@@ -48,6 +48,7 @@ def test_a_wrong_code_and_a_wrong_key_are_a_sentence(registry, type_, tmp_path, 
     done = type_("pair", address, "000000" if made != "000000" else "1" * 6, "--as", "pi")
     assert done.code == 4 and "wrong, used or older than five minutes" in done.err
     assert type_("pair", "127.0.0.1:1", "12").code == 2
+    assert not list((tmp_path / "other").glob(".home.pair-*"))  # keys that are nobody's
     done = type_("pair", address, made, "--as", "pi", "--key", "0000-0000-0000-0000")
     assert done.code == 4 and "another stands in its place" in done.err
     assert len(done.err.strip().splitlines()) == 1

@@ -37,6 +37,8 @@ def test_a_persons_life(registry, type_):
     assert "No browser" in type_("people", "sessions", "anna").err
     redeem(type_("people", "add", "anna").out.strip())
     assert "1" in type_("people", "sessions", "anna", "--end-all").err
+    gone = type_("people", "sessions", "--end", session["id"])
+    assert gone.code == 1 and "`chatixia people sessions` lists them" in gone.err
     assert type_("people", "remove", "anna").code == 0
     assert type_("people", "remove", "anna").code == 1
     acts = [json.loads(row)["line"]["act"] for row in type_("audit", "--json").out.splitlines()]

@@ -48,4 +48,13 @@ def test_the_owners_own_machine_is_refused(registry, type_):
 def test_nobody(registry, type_):
     done = type_("revoke", "nobody")
     assert done.code == 1
-    assert "nobody" in done.err
+    assert "nobody" in done.err and "`chatixia keys` the API keys" in done.err
+
+
+def test_a_key_is_ended_by_the_command_that_is_named(registry, type_):
+    type_("keys", "create", "grafana")
+    done = type_("revoke", "grafana")
+    assert done.code == 1 and "`chatixia keys revoke grafana` ends" in done.err
+    assert type_("keys", "revoke", "grafana").code == 0
+    again = type_("keys", "revoke", "grafana")
+    assert again.code == 1 and "`chatixia keys` lists those that hold" in again.err

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import click
 
 from .common import Console, common
+
+NOTES: Final = {
+    "away": "the registry was not reached; its owner can `chatixia revoke` this machine",
+    "out": "this machine was out already: revoked, withdrawn or expired",
+}
+"""What a person should know of a registry that was not told."""
 
 
 @click.command()
@@ -15,11 +23,11 @@ def leave(console: Console) -> None:
     from chatixia.assembly.profile.profile import Profile
 
     profile = Profile.open(console.mesh)
-    reached = go(profile)
+    outcome = go(profile)
     console.say(f"  left      mesh {profile.name}; its keys here are gone")
-    if not reached:
-        console.say(
-            "  note      the registry was not reached; its owner can `chatixia revoke` this machine"
-        )
+    if note := NOTES.get(outcome):
+        console.say(f"  note      {note}")
     if console.as_json:
-        console.data("left", {"mesh": profile.name, "machine": profile.machine, "told": reached})
+        console.data(
+            "left", {"mesh": profile.name, "machine": profile.machine, "told": outcome == "told"}
+        )

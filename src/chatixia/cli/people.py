@@ -100,6 +100,17 @@ def remove(console: Console, name: str) -> None:
         console.data("removed", {"person": name})
 
 
+def end_one(mesh: PeopleClient, session: str) -> None:
+    """End a browser session. Raises NotFound."""
+    from chatixia.errors import NotFound
+
+    try:
+        mesh.end(session)
+    except NotFound as error:
+        error.add_note("`chatixia people sessions` lists them.")
+        raise
+
+
 @people.command()
 @click.argument("name", required=False, default="")
 @click.option("--end", default="", metavar="SESSION", help="End the session with this id.")
@@ -109,7 +120,7 @@ def sessions(console: Console, name: str, end: str, end_all: bool) -> None:
     """List browser sessions, of the person NAME or of all, and end them."""
     with client(console) as mesh:
         if end:
-            mesh.end(end)
+            end_one(mesh, end)
             console.say(f"  ended     {end}")
         every = [] if end else mesh.sessions(name)
         for one in every if end_all else ():

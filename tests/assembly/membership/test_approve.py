@@ -13,8 +13,10 @@ from chatixia.assembly.membership.invite import invite
 from chatixia.assembly.membership.join import join
 from chatixia.assembly.membership.revoke import revoke
 from chatixia.assembly.profile.profile import Profile
-from chatixia.errors import BadRequest, ConfigError, NameTaken, NotFound
+from chatixia.core.pins import MAX_SERIAL
+from chatixia.errors import BadChain, BadRequest, ConfigError, NameTaken, NotFound
 from chatixia.testing.registry import RegistryHarness
+from tests.assembly.membership.test_delegate import shows
 from tests.registry.trust.test_pairing import Machine, code_of
 
 
@@ -71,3 +73,23 @@ async def test_only_the_owners_machine_approves(registry: RegistryHarness, tmp_p
     for act in (approve.create_code, approve.pending):
         with pytest.raises(ConfigError, match="owner's key"):
             await asyncio.to_thread(act, joined)
+
+
+@pytest.mark.parametrize("refused", ["the terms", "the one that waited", "its serial"])
+async def test_what_refuses_the_newcomer_leaves_the_other_in(
+    registry: RegistryHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: str
+):
+    invited = await asyncio.to_thread(invite, registry.profile, "pi")
+    await asyncio.to_thread(join, invited.string, home=tmp_path / "pi")
+    machine, names = await asks(registry, "pi"), ["*"]
+    if refused == "the terms":
+        names = ["Lab-*"]
+    elif refused == "its serial":
+        shows(monkeypatch, registry, MAX_SERIAL)
+    else:
+        await asyncio.to_thread(approve.reject, registry.profile, "pi")
+    with pytest.raises((BadRequest, BadChain, NotFound)):
+        await asyncio.to_thread(
+            approve.approve, registry.profile, machine, replace=True, names=names
+        )
+    assert ("default", "pi") not in registry.running.service.members.revocations

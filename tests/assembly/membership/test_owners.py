@@ -214,3 +214,31 @@ async def test_the_first_owner_goes_where_another_stays(registry: RegistryHarnes
     kept = ["admin~anna", "desk"]
     assert await do(owners.revoke_owner, registry.profile, "admin", kept) == 2
     assert (await joined(desk, "pi", tmp_path / "pi")).machine == "pi"
+
+
+async def test_a_machine_whose_owner_was_revoked_asks_by_a_new_key(
+    registry: RegistryHarness, tmp_path: Path
+):
+    desk = await anna_of(registry, tmp_path / "desk")
+    with pytest.raises(Conflict, match="already"):
+        await do(owners.ask, desk)
+    await do(owners.revoke_owner, registry.profile, "anna")
+    key = await do(owners.ask, desk)
+    await do(owners.add, registry.profile, "anna-2", key)
+    assert await do(owners.accept, desk) == "admin~anna-2"
+    await joined(desk, "cam", tmp_path / "cam")
+
+
+async def test_no_key_that_is_typed_reads_as_an_option(
+    registry: RegistryHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    desk = await joined(registry.profile, "desk", tmp_path / "desk")
+    drawn = iter(["-a", "--", "a-"])
+    monkeypatch.setattr(owners, "b64", lambda public: next(drawn))
+    assert await do(owners.ask, desk) == "a-"
+
+
+async def test_a_key_that_is_none_is_refused_with_where_it_stands(registry: RegistryHarness):
+    for name, key in (("anna", "x"), ("anna", "y" * 86), ("Anna", "x"), ("anna", "é")):
+        with pytest.raises(BadRequest, match="chatixia owners ask"):
+            await do(owners.add, registry.profile, name, key)

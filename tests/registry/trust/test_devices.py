@@ -10,6 +10,7 @@ import pytest
 
 from chatixia.assembly.remote.rest import RegistryClient
 from chatixia.testing.registry import RegistryHarness
+from chatixia.wire.audit import AuditQuery
 from chatixia.wire.registry import Nothing
 from tests.registry.described import dial_with, key_of
 from tests.registry.doors import OPENED, Answer, http_call
@@ -111,6 +112,21 @@ async def test_a_rejected_one_gets_nothing(open_registry: RegistryHarness):
     assert (await one.owner("POST", f"{asked['id']}/reject")).json == {"status": "ok"}
     assert (await one.owner("POST", f"{asked['id']}/approve")).status == 404
     assert [e["status"] for e in (await one.owner("GET", "all")).json] == ["rejected"]
+
+
+async def test_the_audit_log_names_whom_each_step_concerns(open_registry: RegistryHarness):
+    one = await door(open_registry)
+    asked = (await one.pair(await one.code())).json
+    assert (await one.pair("000000")).status == 401
+    await one.owner("POST", f"{asked['id']}/reject")
+    page = await open_registry.running.store.audit.page(AuditQuery(oldest=True))
+    lines = [(line.act, line.target, line.detail) for line in page.lines]
+    for line in (
+        ("devices.pair", asked["peer_id"], ""),
+        ("devices.pair", "", "wrong code"),
+        ("devices.reject", asked["peer_id"], ""),
+    ):
+        assert line in lines, lines
 
 
 async def test_without_compat_it_is_refused(registry: RegistryHarness):

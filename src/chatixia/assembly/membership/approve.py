@@ -13,6 +13,7 @@ from chatixia.assembly.profile.profile import Profile
 from chatixia.assembly.remote.rest import RegistryClient
 from chatixia.core import fingerprints
 from chatixia.core.membership import key_id, sign_record
+from chatixia.core.patterns import check_bounds
 from chatixia.core.pins import naming_serial
 from chatixia.errors import ConfigError, Denied, NameTaken, NotFound
 from chatixia.wire.pairing import (
@@ -96,18 +97,22 @@ def approve(
     """Sign the machine in; whether another that had its name is out for that.
 
     ``replace``: the name may be that of another machine, which is revoked, or a revoked one's;
-    ``names``, ``roles``, ``not_after`` as of an invitation. Raises BadChain, ConfigError, Conflict,
-    NameTaken, NotFound.
+    ``names``, ``roles``, ``not_after`` as of an invitation. Raises BadChain, BadRequest,
+    ConfigError, Conflict, NameTaken, NotFound.
     """
+    check_bounds(names, roles)
     owner, chain = profile.owner_key()
     info = machine.info
     with RegistryClient.owner(profile) as rest:
         standing = _check_name(profile, rest.call("serial", Serial(info.name)), replace)
         replaced = bool(standing.key) and not standing.revoked
+        now = int(profile.clock.now())
         if replaced:
+            # What would refuse the newcomer is asked before the other is out.
+            _still_waits(profile, info)
+            naming_serial(standing.serial, now)
             revoke(profile, info.name)
             standing = rest.call("serial", Serial(info.name))
-        now = int(profile.clock.now())
         record = Record(
             v=1,
             mesh=profile.mesh,
@@ -127,6 +132,13 @@ def approve(
             "pairings.approve", PairApprove(info.id, [sign_record(record, owner.sign), *chain])
         )
     return replaced
+
+
+def _still_waits(profile: Profile, info: PairingInfo) -> None:
+    """Raise NotFound if the machine that was shown waits no more: it gave up, or another owner
+    decided."""
+    if find(profile, info.name).info.id != info.id:
+        raise NotFound(f"Another machine asks to be {info.name} by now: compare its key.")
 
 
 def reject(profile: Profile, name: str) -> None:

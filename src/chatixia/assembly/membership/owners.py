@@ -64,16 +64,22 @@ def every(profile: Profile, signed_by: str = "") -> Owners:
 
 
 def ask(profile: Profile) -> str:
-    """The public key of this machine's owner-to-be, made where it is missing. Raises Conflict."""
-    if profile.is_owner:
+    """The public key of this machine's owner-to-be, made where it is missing. Raises Conflict where
+    it is an owner's already; one whose key was revoked asks by a new one."""
+    if profile.is_owner and not _is_over(profile):
         raise Conflict("This machine holds an owner's key already.")
-    return b64(_draft(profile, REQUESTED).public)
+    while (key := b64(_draft(profile, REQUESTED).public)).startswith("-"):
+        (profile.folder / "owner" / REQUESTED).unlink()  # typed, it would read as an option
+    return key
 
 
 def add(profile: Profile, name: str, key: str) -> str:
     """Make the key that ``ask`` showed an owner's, called ``name``; its id. Raises BadRequest,
     BadChain, ConfigError, Conflict."""
-    public = unb64(key)
+    try:
+        public = unb64(key)
+    except BadRequest:
+        public = b""
     if len(public) != 32 or not core.is_owner_id(f"{OWNER}~{name}"):
         raise BadRequest("Type a name (a-z, 0-9, -) and the key that `chatixia owners ask` shows.")
     _put(profile, _own(profile), f"{OWNER}~{name}", public)
@@ -166,6 +172,12 @@ def _stays(info: OwnerInfo, ended: str, retain: Callable[[Record], bool]) -> boo
 
 def _own(profile: Profile) -> OwnerKey:
     return OwnerKey(*profile.owner_key())
+
+
+def _is_over(profile: Profile) -> bool:
+    """Whether another owner ended the one whose key is here."""
+    id_ = _own(profile).id
+    return any(one.revoked for one in every(profile).owners if one.id == id_)
 
 
 def _listed(rest: RegistryClient, signed_by: str = "") -> Owners:

@@ -91,15 +91,14 @@ def pair(
 
     wanted = machine or machine_name()
     check_machine_name(wanted)
+    digits = read_code(code)
     urls, folder = addresses(address), folder_of(name, home)
     with changing(folder.parent / f".{folder.name}.joining", world):
         if (folder / "profile.json").exists():
             raise Conflict(
                 f"{folder} is a mesh's already; pair with --mesh NAME, or `chatixia leave` first."
             )
-        PairAttempt(urls, folder, wanted, key and fingerprints.read(key), show, world).run(
-            read_code(code)
-        )
+        PairAttempt(urls, folder, wanted, key and fingerprints.read(key), show, world).run(digits)
     return Profile.open(name, home=home, world=world)
 
 
@@ -139,12 +138,16 @@ class PairAttempt:
         if answer.state == "approved":
             self._keep(answer)
             return
-        shutil.rmtree(self._draft, ignore_errors=True)  # these keys will never be a member's
+        self._forget()
         if answer.state == "expired":
             raise BadInvitation(
                 f"Nobody approved {answer.name} within an hour; ask for a new code."
             )
         raise Denied(f"The owner of the mesh {answer.state} {answer.name}.")
+
+    def _forget(self) -> None:
+        """Drop the keys that were made for this: they will never be a member's."""
+        shutil.rmtree(self._draft, ignore_errors=True)
 
     # ---- the registry
 
@@ -205,6 +208,9 @@ class PairAttempt:
         line = self._connect()
         try:
             answer: PairAnswer = line.call("pairings.begin", self._request(code))
+        except BadInvitation:
+            self._forget()  # a machine that waits needs no code: nobody knows these keys
+            raise
         except Overloaded as error:
             if error.retry_after > PAUSE_SECONDS and "join strings" in error.message:
                 raise self._resting(error.retry_after) from None

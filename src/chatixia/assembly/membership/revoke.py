@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -22,6 +22,11 @@ from chatixia.wire.trust import InviteEnd, Owners, OwnersQuery, Revocation, Revo
 
 LEDGER: Final = "revocations.json"
 """Every statement the owner ever signed, so that the list's version only rises."""
+
+
+Leaving = Literal["told", "away", "out"]
+"""What a registry knows of a machine that left: it was told, it was not reached, or it takes this
+machine for none of its members any more: revoked, withdrawn or expired."""
 
 
 class RevocationResult(msgspec.Struct, frozen=True):
@@ -88,18 +93,18 @@ def _checked_name(name: str) -> Serial:
 
 
 def _no_member(name: str) -> NotFound:
-    return NotFound(f"{name} is an API key, which `chatixia keys revoke` ends.")
+    return NotFound(f"{name} is an API key, which `chatixia keys revoke {name}` ends.")
 
 
 def _nobody(name: str) -> NotFound:
     return NotFound(
-        f"No member or invitation is called {name[:80]}; `chatixia agents` lists the agents."
+        f"No member or invitation is called {name[:80]}; `chatixia agents` lists the agents,"
+        " `chatixia keys` the API keys and the described agents that have one."
     )
 
 
-def leave(profile: Profile) -> bool:
-    """Leave the mesh and forget its keys; whether the registry was told (it may be away, or have
-    put this machine out before).
+def leave(profile: Profile) -> Leaving:
+    """Leave the mesh and forget its keys; what the registry knows of it.
 
     Raises ConfigError on the owner's machine (its mesh would be left without an owner) and
     AlreadyRunning while agents of it run here.
@@ -114,14 +119,16 @@ def leave(profile: Profile) -> bool:
             raise AlreadyRunning(
                 f"{lock.parent.name} is running as process {holder(lock)}; stop it."
             )
-    reached = True
+    outcome: Leaving = "told"
     try:
         with RegistryClient.machine(profile) as rest:
             rest.call("leave", Nothing())
-    except (RegistryUnreachable, Denied):
-        reached = False
+    except RegistryUnreachable:
+        outcome = "away"
+    except Denied:
+        outcome = "out"
     shutil.rmtree(profile.folder)
-    return reached
+    return outcome
 
 
 def _is_first_owner(profile: Profile) -> bool:

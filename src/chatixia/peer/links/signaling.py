@@ -21,7 +21,7 @@ from chatixia.errors import (
     WireError,
     from_wire,
 )
-from chatixia.ids import is_peer_id
+from chatixia.ids import is_client_id, is_peer_id
 from chatixia.wire.signaling import (
     Answer,
     Connect,
@@ -184,8 +184,10 @@ class LinkSignaling:
             return
         if not message.peer_id and isinstance(error, UnknownAgent):
             peer.link.unknown(now)
-        # An agent's refusal concerns both users; that the registry does not know one is common.
-        level = logging.WARNING if message.peer_id else logging.INFO
+        # An agent's refusal concerns both users, and a client's reads it as its error; that the
+        # registry does not know one is common.
+        loud = message.peer_id and not is_client_id(self._me.id)
+        level = logging.WARNING if loud else logging.INFO
         log.log(level, "%s: no link: %s", name, error)
         nobody = not message.peer_id and isinstance(error, UnknownAgent)  # of any kind
         kind = "" if nobody else KIND_OF.get(message.ref, "")

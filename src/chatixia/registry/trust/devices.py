@@ -111,6 +111,7 @@ class DevicePairing:
         for _ in range(DRAWS):
             peer, id_ = f"agent-{self._world.token(3).hex()}", self._world.token(4).hex()
             row = DeviceRow(0, id_, DEFAULT_NS, name, peer, "", address=call.ip)
+            concerns(peer)
             try:
                 return await self._store.devices.begin(self._digest(code), row)
             except NameTaken:
@@ -148,8 +149,8 @@ class DevicePairing:
 
     async def reject(self, call: RequestContext, request: DeviceRef) -> Done:
         """Turn one away. Raises NotFound."""
+        concerns((await self._store.devices.get(request.id)).peer_id)
         row = await self._store.devices.reject(request.id)
-        concerns(row.peer_id)
         await self._note("pairing", row.peer_id, "rejected")
         return Done()
 

@@ -85,7 +85,10 @@ def check(scope: Scope, listener: Listener, via: frozenset[str] = frozenset()) -
     host = hosts[0].decode("latin-1").lower()
     name = host_of(host)
     if name not in listener.hosts and name not in via:
-        raise BadRequest("This registry does not serve that host name.")
+        raise BadRequest(
+            "This registry does not serve that host name; `chatixia up --name NAME` there allows"
+            " one."
+        )
     for value in (value for name, value in headers if name == b"origin"):
         scheme = "https" if listener.secure else "http"
         if value.decode("latin-1").lower() not in _own(host, scheme):

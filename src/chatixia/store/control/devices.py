@@ -10,7 +10,8 @@ from chatixia.errors import NameTaken, NotFound, Overloaded
 
 from . import trust
 from .access import StoreAccess
-from .pairing import RESTING, WRONG, put_code, resting
+from .audit import ACT, AuditEntry
+from .pairing import RESTING, WRONG, WRONG_CODE, put_code, resting
 from .rows import DeviceRow, KeyRow
 from .tx import Transaction
 
@@ -28,14 +29,19 @@ def put_device_code(tx: Transaction, ns: str, inviter: str, digest: bytes) -> bo
     return put_code(tx, ns, inviter, digest)
 
 
-def begin(tx: Transaction, digest: bytes, row: DeviceRow) -> DeviceRow | None:
-    """Use a code once, for the agent of ``row``; None for a wrong one, which is counted. Raises
-    Overloaded while codes rest or too many wait, NameTaken where its peer id is somebody's."""
+def begin(
+    tx: Transaction, digest: bytes, row: DeviceRow, act: AuditEntry | None = None
+) -> DeviceRow | None:
+    """Use a code once, for the agent of ``row``; None for a wrong one, which is counted, and said
+    so in the line of ``act``. Raises Overloaded while codes rest or too many wait, NameTaken where
+    its peer id is somebody's."""
     if until := resting(tx):
         raise Overloaded(RESTING, retry_after=max(1.0, until - tx.now))
     code = tx.one("code", {"digest": digest, "ns": row.ns, "now": tx.now})
     if code is None:
         trust.note_failure(tx, WRONG, WRONG_SECONDS)
+        if act is not None:
+            act.target, act.detail = "", WRONG_CODE
         return None
     drop_old(tx)
     if tx.one("count_devices", {"ns": row.ns})[0] >= MOST_PENDING:
@@ -99,7 +105,7 @@ class DeviceStore:
 
     async def begin(self, digest: bytes, row: DeviceRow) -> DeviceRow | None:
         """See :func:`begin`."""
-        return await self._access.write(begin, digest, row)
+        return await self._access.write(begin, digest, row, ACT.get())
 
     async def get(self, id: str) -> DeviceRow:
         """Raises NotFound."""

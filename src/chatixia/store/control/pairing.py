@@ -29,6 +29,8 @@ from .tx import Transaction
 
 WRONG: Final = "code"
 """What a wrong code is called among the failures."""
+WRONG_CODE: Final = "wrong code"
+"""The same in the audit log."""
 RESTING: Final = "Codes rest after too many wrong ones; join strings work."
 
 
@@ -81,7 +83,7 @@ def begin(
     if code is None:
         trust.note_failure(tx, WRONG, WRONG_SECONDS)
         if act is not None:
-            act.detail = "wrong code"
+            act.detail = WRONG_CODE
         return CodeUse(rest=bool(resting(tx)))
     _check_free(tx, row)
     tx.run("take_code", {"digest": digest})

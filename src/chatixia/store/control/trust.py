@@ -218,7 +218,7 @@ def revoke_key(tx: Transaction, ns: str, id: str) -> KeyRow:
     """End an API key; again is fine."""
     key = {"ns": ns, "id": id}
     if tx.run("revoke_key", key).rowcount == 0:
-        raise NotFound(f"There is no key {id}.")
+        raise NotFound(f"There is no key {id}; `chatixia keys` lists those that hold.")
     tx.run("end_device_of_key", key | {"now": tx.now})
     return key_of(tx.one("key", key))
 

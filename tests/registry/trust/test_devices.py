@@ -112,6 +112,10 @@ async def test_a_rejected_one_gets_nothing(open_registry: RegistryHarness):
     assert (await one.owner("POST", f"{asked['id']}/reject")).json == {"status": "ok"}
     assert (await one.owner("POST", f"{asked['id']}/approve")).status == 404
     assert [e["status"] for e in (await one.owner("GET", "all")).json] == ["rejected"]
+    for verb, wanted in (("approve", "pending"), ("reject", "pending"), ("revoke", "approved")):
+        for id_ in ("nobody", asked["id"]):
+            no = await one.owner("POST", f"{id_}/{verb}")
+            assert (no.status, no.json["detail"]) == (404, f"not found or not {wanted}")
 
 
 async def test_the_audit_log_names_whom_each_step_concerns(open_registry: RegistryHarness):

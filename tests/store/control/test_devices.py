@@ -54,7 +54,8 @@ async def test_approve_makes_its_key_and_a_revoked_key_shows(ledger: Ledger):
     with pytest.raises(NotFound):
         await store.devices.reject("i")
     await store.keys.revoke("default", "k")
-    assert (await store.devices.get("i")).state == "revoked"
+    gone = await store.devices.get("i")
+    assert gone is not None and gone.state == "revoked"
     assert [one.state for one in await store.devices.page("default", "", 0, 9)] == ["revoked"]
 
 

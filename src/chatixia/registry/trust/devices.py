@@ -138,8 +138,7 @@ class DevicePairing:
     async def approve(self, call: RequestContext, request: DeviceRef) -> DeviceApproved:
         """Let one in; its token is in this answer and nowhere else. Raises NotFound."""
         self._check_enabled()
-        row = await self._store.devices.get(request.id)
-        concerns(row.peer_id)
+        row = await self._concerned(request.id, "pending")
         token = DEVICE_PREFIX + self._world.token(16).hex()
         key_id = self._world.token(6).hex()
         key = KeyRow(key_id, row.ns, row.peer_id, digest(token), self._store.now())
@@ -149,19 +148,27 @@ class DevicePairing:
 
     async def reject(self, call: RequestContext, request: DeviceRef) -> Done:
         """Turn one away. Raises NotFound."""
-        concerns((await self._store.devices.get(request.id)).peer_id)
-        row = await self._store.devices.reject(request.id)
+        row = await self._concerned(request.id, "pending")
+        await self._store.devices.reject(request.id)
         await self._note("pairing", row.peer_id, "rejected")
         return Done()
 
     async def revoke(self, call: RequestContext, request: DeviceRef) -> Done:
         """End the token of one that was approved: its sockets close and its tasks end. Raises
         NotFound."""
-        row = await self._store.devices.get(request.id)
-        concerns(row.peer_id)
+        row = await self._concerned(request.id, "approved")
         if row.state != "approved":
             raise NotFound("not found or not approved")
         return await self._keys.revoke(call, KeyRef(row.key))
+
+    async def _concerned(self, id: str, wanted: str) -> DeviceRow:
+        """Whom an act is about, also for the audit log, before the act is written. Raises NotFound
+        in the words of that contract."""
+        row = await self._store.devices.get(id)
+        if row is None:
+            raise NotFound(f"not found or not {wanted}")
+        concerns(row.peer_id)
+        return row
 
     def _check_enabled(self) -> None:
         if not self._enabled:

@@ -107,12 +107,10 @@ class DeviceStore:
         """See :func:`begin`."""
         return await self._access.write(begin, digest, row, ACT.get())
 
-    async def get(self, id: str) -> DeviceRow:
-        """Raises NotFound."""
+    async def get(self, id: str) -> DeviceRow | None:
+        """By the id under which it asked."""
         columns = await self._access.first("device", {"id": id})
-        if columns is None:
-            raise NotFound("not found or not approved")
-        return DeviceRow(*columns)
+        return None if columns is None else DeviceRow(*columns)
 
     async def page(self, ns: str, state: str, after: int, limit: int) -> list[DeviceRow]:
         """Those in ``state`` ("" for all), oldest first, from behind number ``after`` on."""

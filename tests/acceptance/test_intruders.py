@@ -23,9 +23,9 @@ from chatixia.assembly.membership.enrol import Credentials, enrol
 from chatixia.assembly.membership.invite import invite
 from chatixia.assembly.membership.join import join
 from chatixia.assembly.profile.profile import Profile
-from chatixia.core.membership import key_id, read_record, sign_record
 from chatixia.core.openings import sign_opening, sign_reply
 from chatixia.core.ports import LocalIdentity
+from chatixia.core.record import key_id, read_record, sign_record
 from chatixia.errors import MeshError
 from chatixia.identity import SignKey
 from chatixia.peer.engines import load

@@ -63,7 +63,7 @@ def member_key(net: TestMesh, name: str) -> bytes:
 
     import msgspec
 
-    from chatixia.core.membership import read_record
+    from chatixia.core.record import read_record
     from chatixia.wire.signed import unb64
     from chatixia.wire.trust import Signed
 

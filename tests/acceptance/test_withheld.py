@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from chatixia.assembly.profile.profile import Profile
-from chatixia.core.membership import sign_revocation
+from chatixia.core.revocation import sign_revocation
 from chatixia.peer.links.revocations import BURST
 from chatixia.wire.trust import Revocation
 from tests.acceptance.harness import TestMesh

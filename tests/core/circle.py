@@ -11,10 +11,11 @@ from typing import Any
 
 import msgspec
 
-from chatixia.core.membership import Member, check_chain, key_id, mesh_of, sign_record
+from chatixia.core.membership import Member, check_chain
 from chatixia.core.meshtime import MeshTime
 from chatixia.core.pins import MemoryBook
 from chatixia.core.ports import LocalIdentity
+from chatixia.core.record import key_id, mesh_of, sign_record
 from chatixia.identity import SealKey, SignKey, verify
 from chatixia.ids import AgentId
 from chatixia.wire.signed import b64

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chatixia.core import membership as m
+from chatixia.core.revocation import sign_revocation
 from chatixia.identity import SignKey, verify
 from chatixia.wire import signed
 from chatixia.wire.signed import b64
@@ -53,7 +54,7 @@ NAMES = {"owner": "admin", "registry": "registry", "client": "laptop~abc234"}
 
 def statement(name: str, serial: int = 1, version: int = 1, by: SignKey | None = None) -> Signed:
     made = Revocation(owner().mesh, "default", name, serial, NOW, version)
-    return m.sign_revocation(made, (by or owner().sign).sign)
+    return sign_revocation(made, (by or owner().sign).sign)
 
 
 def revocations(*pairs: tuple[str, int]) -> dict[tuple[str, str], Revocation]:

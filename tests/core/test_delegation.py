@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 
 from chatixia.core import membership as m
 from chatixia.core import owners, pins
-from chatixia.core.delegation import flaw, trust_of, withdrawn
-from chatixia.errors import BadChain, MembershipExpired, NameTaken, Revoked
-from chatixia.identity import SignKey
+from chatixia.core.delegation import check_delegation, delegated_record, may_admit, withdrawn
+from chatixia.core.membership import trust_of
+from chatixia.core.record import key_id, read_record, record_body
+from chatixia.errors import BadChain, Denied, MembershipExpired, NameTaken, Revoked
+from chatixia.identity import SignKey, verify
+from chatixia.wire import signed
 from tests.core.circle import (
     DAY,
     NOW,
@@ -90,7 +93,9 @@ def test_a_delegation_without_a_bound_is_none(fields: dict[str, Any]):
 
 def test_a_registry_without_names_signs_nobody_and_needs_no_end():
     plain = Party("registry", "registry", owner())
-    assert check(plain.chain).not_after == 0 and not flaw(plain.record)
+    assert (
+        check(plain.chain).not_after == 0 and read_record(record_body(plain.record)) == plain.record
+    )
     with pytest.raises(BadChain):
         check(machine("lab-1", plain, roles=[], names=[]).chain)
 
@@ -199,10 +204,57 @@ def test_pins_bind_the_registry_too():
 
 def test_all_machines_of_one_registry_have_one_share():
     one, two = (delegated(name).member() for name in ("lab-1", "lab-2"))
-    assert one.invitation == two.invitation == m.key_id(delegation().sign.public)
+    assert one.invitation == two.invitation == key_id(delegation().sign.public)
 
 
 def test_who_let_somebody_in_is_read_from_above_it():
     lab = delegated()
     assert trust_of(lab.member().records) == "registry"
     assert trust_of(lab.member().records[1:]) == "owner"
+
+
+def delegating(party: Party, revoked: Any = None, now: float = NOW) -> Any:
+    return check_delegation(
+        party.chain,
+        registry=delegation().sign.public,
+        mesh=owner().mesh,
+        now=now,
+        verify=verify,
+        revocations=revoked or {},
+    )
+
+
+def test_a_delegation_is_to_this_very_registry_and_in_force():
+    assert delegating(delegation()).record.names == ["lab-*"]
+    for other in (
+        Party("registry", "registry", owner()),
+        delegation(seed="another"),
+        delegated(),
+        owner(),
+    ):
+        with pytest.raises(BadChain, match="this very registry"):
+            delegating(other)
+    with pytest.raises(Revoked):
+        delegating(delegation(), revocations(("registry", NOW)))
+    delegating(delegation(serial=NOW + 1), revocations(("registry", NOW)))
+
+
+def test_the_registry_signs_all_that_was_delegated_and_no_more():
+    record = delegation().record
+
+    def made(name: str, now: float = NOW) -> Any:
+        keys = {"sign": b"s" * 32, "seal": b"e" * 32}
+        return delegated_record(record, name=name, serial=4, now=now, **keys)
+
+    one = made("lab-1")
+    assert (one.kind, one.names, one.roles) == ("machine", ["lab-*"], ["worker"])
+    assert (one.serial, one.not_after, one.by) == (
+        5,
+        record.not_after,
+        key_id(signed.unb64(record.sign)),
+    )
+    for name, now in (("pi", NOW), ("lab-1", NOW + 30 * DAY)):
+        assert not may_admit(record, name, now)
+        with pytest.raises(Denied, match=f"`chatixia approve {name}`") as refused:
+            made(name, now)
+        assert refused.value.agent == name

@@ -8,6 +8,7 @@ import pytest
 from chatixia.core import membership as m
 from chatixia.core import owners, pins
 from chatixia.core.confirmation import check_confirmation, sign_confirmation
+from chatixia.core.revocation import check_revocation, sign_revocation
 from chatixia.errors import BadChain, BadSignature, Revoked
 from chatixia.identity import verify
 from chatixia.wire.trust import Confirmation, Revocation, Signed
@@ -26,11 +27,11 @@ def revocation(
 ) -> Signed:
     chain = signer.chain if len(signer.chain) > 1 else msgspec.UNSET
     word = Revocation(MESH, "default", id_, serial, NOW, version, chain, retained or [])
-    return m.sign_revocation(word, signer.sign.sign)
+    return sign_revocation(word, signer.sign.sign)
 
 
 def check(statement: Signed, **more: object) -> Revocation:
-    return m.check_revocation(statement, mesh=MESH, owner=ROOT, verify=verify, **more)  # type: ignore[arg-type]
+    return check_revocation(statement, mesh=MESH, owner=ROOT, verify=verify, **more)  # type: ignore[arg-type]
 
 
 def book(*words: Revocation) -> dict[tuple[str, str], Revocation]:

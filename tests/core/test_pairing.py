@@ -7,13 +7,12 @@ from typing import Any
 import pytest
 
 from chatixia.core import pairing
-from chatixia.errors import BadChain, BadRequest, BadSignature, Denied, Revoked, Unprocessable
+from chatixia.errors import BadChain, BadRequest, BadSignature, Unprocessable
 from chatixia.identity import verify
 from chatixia.wire import signed
 from chatixia.wire.pairing import PairBegin, PairWait
 from chatixia.wire.signed import b64
 from tests.core.circle import (
-    DAY,
     NOW,
     Party,
     agent,
@@ -23,7 +22,6 @@ from tests.core.circle import (
     machine,
     owner,
 )
-from tests.core.memberships import revocations
 
 REGISTRY, NONCE = b"r" * 32, b"n" * 16
 
@@ -131,52 +129,3 @@ def test_a_registry_approves_only_for_who_met_that_very_registry():
         admitted(lab, registry=key, seal=b"x" * 32)
     with pytest.raises(BadChain):
         admitted(machine("lab-1", invitation("lab-1")), registry=key)
-
-
-def delegating(party: Party, revoked: Any = None, now: float = NOW) -> Any:
-    return pairing.check_delegation(
-        party.chain,
-        registry=delegation().sign.public,
-        mesh=owner().mesh,
-        now=now,
-        verify=verify,
-        revocations=revoked or {},
-    )
-
-
-def test_a_delegation_is_to_this_very_registry_and_in_force():
-    assert delegating(delegation()).record.names == ["lab-*"]
-    for other in (
-        Party("registry", "registry", owner()),
-        delegation(seed="another"),
-        delegated(),
-        owner(),
-    ):
-        with pytest.raises(BadChain, match="this very registry"):
-            delegating(other)
-    with pytest.raises(Revoked):
-        delegating(delegation(), revocations(("registry", NOW)))
-    delegating(delegation(serial=NOW + 1), revocations(("registry", NOW)))
-
-
-def test_the_registry_signs_all_that_was_delegated_and_no_more():
-    record = delegation().record
-
-    def made(name: str, now: float = NOW) -> Any:
-        keys = {"sign": b"s" * 32, "seal": b"e" * 32}
-        return pairing.delegated_record(record, name=name, serial=4, now=now, **keys)
-
-    one = made("lab-1")
-    assert (one.kind, one.names, one.roles) == ("machine", ["lab-*"], ["worker"])
-    assert (one.serial, one.not_after, one.by) == (5, record.not_after, key_of(record))
-    for name, now in (("pi", NOW), ("lab-1", NOW + 30 * DAY)):
-        assert not pairing.may_admit(record, name, now)
-        with pytest.raises(Denied, match=f"`chatixia approve {name}`") as refused:
-            made(name, now)
-        assert refused.value.agent == name
-
-
-def key_of(record: Any) -> str:
-    from chatixia.core.membership import key_id
-
-    return key_id(signed.unb64(record.sign))

@@ -136,7 +136,7 @@ FAULTS: list[Fault] = [
         "invitation-used-twice",
         "an invitation brings in one",
         {
-            "chatixia.core.membership:check_redeem": always(None),
+            "chatixia.core.invitation:check_redeem": always(None),
             "chatixia.core.pins:decide": always("new"),
             "chatixia.store.control.trust:redeem": processes.unspent,
         },

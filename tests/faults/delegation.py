@@ -86,7 +86,7 @@ FAULTS: list[Fault] = [
     Fault(
         "delegation-unbounded",
         "a delegation has an end, and takes in neither every name nor every role",
-        {"chatixia.core.membership:flaw": always("")},
+        {"chatixia.core.record:_unbounded": always("")},
         (
             f"{CORE}::test_a_delegation_without_a_bound_is_none",
             "tests/cli/test_registry.py::test_a_delegation_without_a_bound_is_refused",
@@ -97,7 +97,7 @@ FAULTS: list[Fault] = [
         "a registry signs the names that were delegated alone",
         {
             "chatixia.core.membership:may_name": any_name,
-            "chatixia.core.pairing:may_name": any_name,
+            "chatixia.core.delegation:may_name": any_name,
         },
         (
             f"{CORE}::test_what_it_signs_outside_of_its_bounds_is_refused",

@@ -93,7 +93,7 @@ FAULTS: list[Fault] = [
     Fault(
         "owner-above-all",
         "an owner is revoked by whoever stands above it, and by itself",
-        {"chatixia.core.membership:may_revoke": always(True)},
+        {"chatixia.core.revocation:may_revoke": always(True)},
         (f"{OWNERS}::test_each_is_revoked_by_who_stands_above_and_by_itself",),
     ),
     Fault(
@@ -105,7 +105,7 @@ FAULTS: list[Fault] = [
     Fault(
         "revoked-owner-speaks",
         "the word of a revoked owner counts no more",
-        {"chatixia.core.membership:check_revocation": unchecked},
+        {"chatixia.core.revocation:check_revocation": unchecked},
         (
             f"{OWNERS}::test_the_word_of_another_owner_counts_until_it_is_revoked_itself",
             f"{OWNERS}::test_a_key_that_ended_says_nothing_that_counts_any_more",

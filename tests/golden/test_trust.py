@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from chatixia.core import membership as m
+from chatixia.core.record import record_body
+from chatixia.core.revocation import check_revocation
 from chatixia.identity import verify
 from chatixia.wire.signed import unb64
 from chatixia.wire.trust import Signed
@@ -25,13 +26,13 @@ def test_golden_records(case: dict[str, Any]):
     chain = [Signed(part["b"], part["s"]) for part in case["chain"]]
     found = check(chain, GOLDEN["mesh"], GOLDEN["now"])
     assert (found.kind, found.id) == (case["kind"], case["id"])
-    assert m.record_body(found.record).decode() == case["body"]
+    assert record_body(found.record).decode() == case["body"]
     assert unb64(chain[0].b).decode() == case["body"]
 
 
 def test_golden_revocation():
     stored = GOLDEN["revocation"]
-    found = m.check_revocation(
+    found = check_revocation(
         Signed(stored["b"], stored["s"]),
         mesh=GOLDEN["mesh"],
         owner=owner().sign.public,

@@ -27,7 +27,7 @@ def owners() -> None:
 def list_(console: Console) -> None:
     """List the owners."""
     from chatixia.assembly.membership.owners import every
-    from chatixia.core.membership import key_id, read_record
+    from chatixia.core.record import key_id, read_record
     from chatixia.wire.signed import unb64
 
     rows, lines = [], []

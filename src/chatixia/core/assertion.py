@@ -11,8 +11,8 @@ from chatixia.wire.registry import TokenRequest
 from chatixia.wire.signed import unb64
 from chatixia.wire.trust import Signed
 
-from .membership import read_record
 from .ports import LocalIdentity
+from .record import read_record
 
 ASSERTION_LIFE: Final = 60
 HEADER: Final = msgspec.json.encode({"alg": "Ed25519", "typ": "chatixia+jwt"})

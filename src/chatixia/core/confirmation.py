@@ -14,8 +14,9 @@ from chatixia.errors import BadRequest, BadSignature, WrongMesh
 from chatixia.wire import signed
 from chatixia.wire.trust import Confirmation, Signed
 
-from .membership import NO_REVOCATIONS, signing_owner
+from .membership import NO_REVOCATIONS
 from .ports import RevocationBook, Verify
+from .revocation import signing_owner
 
 _decoder = msgspec.json.Decoder(Confirmation)
 

@@ -9,24 +9,19 @@ arguments; nothing here signs.
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Final, Literal
 
 import msgspec
 
 from chatixia.errors import (
     BadChain,
-    BadInvitation,
     BadRequest,
-    BadSignature,
     MembershipExpired,
-    MeshError,
     Revoked,
     WrongMesh,
 )
-from chatixia.ids import AgentId, is_agent_id, is_client_id
+from chatixia.ids import AgentId
 from chatixia.wire import signed
 from chatixia.wire.trust import (
     MAX_CHAIN,
@@ -35,29 +30,18 @@ from chatixia.wire.trust import (
     REGISTRY,
     Kind,
     Record,
-    Revocation,
     Signed,
 )
 
-from .delegation import Trust, flaw, trust_of
-from .owners import is_owner_id, may_add, may_revoke, revoked_owner
-from .patterns import covers, is_pattern, is_role, narrower
+from .owners import may_add, revoked_owner
+from .patterns import covers, narrower
 from .ports import RevocationBook, Verify
+from .record import SIGNS, key_id, mesh_of, read_record
 
-SIGNS: Final[Mapping[str, tuple[Kind, ...]]] = {
-    "owner": ("invitation", "machine", "registry", "owner"),
-    "invitation": ("machine",),
-    "registry": ("machine",),
-    "machine": ("agent", "client"),
-}
-"""kind -> kinds that it may sign; any other kind signs nothing."""
-SEALS: Final[tuple[Kind, ...]] = ("machine", "agent", "client")
-"""Kinds with a sealing key of their own."""
-KEY_BYTES: Final = 32
+Trust = Literal["owner", "registry", "unverified"]
+"""Who vouches for somebody: the owner's key, the registry to which the owner delegated that, or
+nobody: an API key, a described peer, and whatever the queue brings."""
 NO_REVOCATIONS: Final[RevocationBook] = {}
-
-_MESH = re.compile(r"[0-9a-f]{64}\Z")
-_NS = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}\Z")
 
 
 class Member(msgspec.Struct, frozen=True):
@@ -122,38 +106,6 @@ def check_chain(
         raise BadChain(f"{records[0].id} is of namespace {records[0].ns}, not {ns}.")
     _check_time(records, now)
     return _member(records, chain)
-
-
-def read_record(body: bytes) -> Record:
-    """A record's body by itself: its shape and what its kind demands. Raises BadChain."""
-    try:
-        record = _RECORD.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise BadChain("A record is malformed.") from None
-    if flaw := _wrong(record):
-        raise BadChain(f"A record {flaw}.")
-    return record
-
-
-def record_body(record: Record) -> bytes:
-    """The bytes to sign under ``signed.MEMBER``, once; afterwards they are only copied."""
-    return msgspec.json.encode(record)
-
-
-def sign_record(record: Record, sign: Callable[[str, bytes], bytes]) -> Signed:
-    """``record`` signed by ``sign(context, data)``, the effect that the caller brings."""
-    body = record_body(record)
-    return Signed(signed.b64(body), signed.b64(sign(signed.MEMBER, body)))
-
-
-def key_id(public: bytes) -> str:
-    """First 16 hex characters of SHA-256 of a raw public key, as ``by`` holds it."""
-    return hashlib.sha256(public).hexdigest()[:16]
-
-
-def mesh_of(owner: bytes) -> str:
-    """The mesh id that an owner's raw public key makes."""
-    return hashlib.sha256(owner).hexdigest()
 
 
 def may_name(signer: Record, name: str) -> bool:
@@ -226,118 +178,9 @@ def approval(records: Sequence[Record]) -> int:
     return -1
 
 
-def signing_owner(
-    signer: Sequence[Signed] | msgspec.UnsetType,
-    *,
-    mesh: str,
-    owner: bytes,
-    verify: Verify,
-    revocations: RevocationBook,
-) -> tuple[str, bytes]:
-    """Id and raw key of the owner who signed a statement: the first one, whose key is ``owner``, or
-    the one whose chain came along. Raises BadSignature, Revoked."""
-    if not signer:
-        if any(id_ == OWNER for _, id_ in revocations):
-            raise Revoked(f"{OWNER} was revoked.", agent=OWNER)
-        return OWNER, owner
-    try:
-        member = check_chain(signer, mesh=mesh, now=0, verify=verify)
-    except MeshError as error:
-        raise BadSignature(f"A statement is not an owner's: {error.message}") from None
-    if member.kind != "owner":
-        raise BadSignature(f"A statement is signed by {member.id}, which is no owner.")
-    check_revoked(member, revocations)
-    return member.id, member.sign
-
-
-def check_revocation(
-    statement: Signed,
-    *,
-    mesh: str,
-    owner: bytes,
-    verify: Verify,
-    revocations: RevocationBook = NO_REVOCATIONS,
-) -> Revocation:
-    """The revocation that ``statement`` is, signed by the raw ``owner`` key, or by another owner
-    whom ``revocations`` do not name.
-
-    Raises BadSignature (forged, malformed, or of an owner who stands above the signer), Revoked or
-    WrongMesh. Whether it is new, and higher than what is kept, is
-    :func:`chatixia.core.pins.newer`'s.
-    """
-    try:
-        body, signature = signed.unb64(statement.b), signed.unb64(statement.s)
-        revocation = _REVOCATION.decode(body)
-    except (BadRequest, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise BadSignature("A revocation is malformed.") from None
-    if revocations.get((revocation.ns, revocation.id)) == revocation:
-        revocations = NO_REVOCATIONS  # by which an owner ended itself, heard again
-    signer, key = signing_owner(
-        revocation.signer, mesh=mesh, owner=owner, verify=verify, revocations=revocations
-    )
-    if not verify(key, signed.REVOKE, body, signature):
-        raise BadSignature("A revocation is not signed by the owner.")
-    if revocation.mesh != mesh:
-        raise WrongMesh("A revocation is of another mesh.")
-    if is_owner_id(revocation.id) and not may_revoke(signer, revocation.id):
-        raise BadSignature(f"{signer} does not stand above {revocation.id}.")
-    return revocation
-
-
-def sign_revocation(revocation: Revocation, sign: Callable[[str, bytes], bytes]) -> Signed:
-    """``revocation`` signed by ``sign(context, data)``."""
-    body = msgspec.json.encode(revocation)
-    return Signed(signed.b64(body), signed.b64(sign(signed.REVOKE, body)))
-
-
-def check_invitation(chain: Sequence[Signed], *, mesh: str, now: float, verify: Verify) -> Member:
-    """What ``invite.put`` takes: [invitation, owner], not over, still redeemable.
-
-    Raises what :func:`check_chain` does, and BadInvitation.
-    """
-    member = check_chain(chain, mesh=mesh, now=now, verify=verify)
-    if member.kind != "invitation":
-        raise BadInvitation("This record is no invitation.")
-    if member.record.redeem_by <= now:
-        raise BadInvitation("This invitation has run out.")
-    return member
-
-
-def check_redeem(invitation: Record, *, used: bool, now: float) -> None:
-    """Whether an invitation may be redeemed at mesh time ``now``: the registry alone asks this.
-
-    ``used``: it was redeemed before (by another key). Raises BadInvitation.
-    """
-    if used and not invitation.reusable:
-        raise BadInvitation("This invitation was used already.")
-    if now > invitation.redeem_by:
-        raise BadInvitation("This invitation has run out.")
-
-
-def used_up(most: int) -> BadInvitation:
-    """The refusal of an invitation that let in as many machines as its owner said."""
-    return BadInvitation(f"This invitation was for {most} machines, and all have joined.")
-
-
-def check_join(
-    chain: Sequence[Signed], sig: bytes, nonce: bytes, *, mesh: str, now: float, verify: Verify
-) -> Member:
-    """The machine that a ``join`` brings: [machine, invitation, owner] and proof of its key.
-
-    ``nonce``: the registry's own, single use. Raises what :func:`check_chain` does, and
-    BadSignature. The caller then asks :func:`check_redeem`, tombstones and pins.
-    """
-    member = check_chain(chain, mesh=mesh, now=now, verify=verify)
-    if member.kind != "machine" or member.records[1].kind != "invitation":
-        raise BadChain("Only a machine's record, signed by an invitation, can join.")
-    proof = signed.join(mesh=mesh, name=member.id, nonce=nonce)
-    if not verify(member.sign, signed.JOIN, proof, sig):
-        raise BadSignature(f"{member.id} did not prove its key.")
-    return member
-
-
-_RECORD = msgspec.json.Decoder(Record)
-_REVOCATION = msgspec.json.Decoder(Revocation)
+def trust_of(records: Sequence[Record]) -> Trust:
+    """Who let the leaf of a checked chain in."""
+    return REGISTRY if any(record.kind == REGISTRY for record in records[1:]) else "owner"
 
 
 def _unb64(text: str) -> bytes:
@@ -345,52 +188,6 @@ def _unb64(text: str) -> bytes:
         return signed.unb64(text)
     except BadRequest:
         raise BadChain("A record is not base64url.") from None
-
-
-def _is_key(text: str) -> bool:
-    try:
-        return len(signed.unb64(text)) == KEY_BYTES
-    except MeshError:
-        return False
-
-
-def _wrong(record: Record) -> str:
-    """What is wrong with a record by itself, as the rest of a sentence; empty for nothing."""
-    if record.v != 1:
-        return f"has version {record.v}; this build reads version 1"
-    if not _MESH.match(record.mesh) or not _NS.match(record.ns):
-        return "names no mesh or namespace"
-    if not _is_key(record.sign):
-        return "has a malformed signing key"
-    if not (_is_key(record.seal) if record.kind in SEALS else record.seal == ""):
-        return "has a malformed sealing key"
-    if not all(is_pattern(name) for name in record.names):
-        return "has a malformed name pattern"
-    if not all(is_role(role) for role in record.roles):
-        return "has a malformed role"
-    return _wrong_kind(record)
-
-
-def _wrong_kind(record: Record) -> str:
-    if not _id_fits(record):
-        return f"has an id that no {record.kind} may have"
-    if record.kind not in SIGNS and record.names:
-        return f"entitles a {record.kind} to sign"
-    if record.kind != "invitation" and (record.reusable or record.redeem_by or record.most):
-        return "carries an invitation's terms and is none"
-    return flaw(record) if record.kind == "registry" else ""
-
-
-def _id_fits(record: Record) -> bool:
-    if record.kind == "owner":
-        return is_owner_id(record.id)
-    if record.kind == "registry":
-        return record.id == REGISTRY
-    if record.kind == "client":
-        return is_client_id(record.id)
-    if record.kind == "invitation" and record.reusable:
-        return is_pattern(record.id)
-    return is_agent_id(record.id)
 
 
 def _check_mesh(records: Sequence[Record], mesh: str) -> None:
@@ -421,8 +218,7 @@ def _check_step(child: Record, signer: Record) -> None:
         # So a later approval of the owner always stands above all that this one signed.
         raise BadChain(f"{child.id} has a serial that is not above its invitation's.")
     elif not may_name(signer, child.id) or (child.kind == "agent" and child.id == signer.id):
-        allowed = " ".join(signer.names) or "nobody"
-        raise BadChain(f"{signer.id} may not sign the name {child.id}: it signs {allowed}.")
+        raise BadChain(f"{signer.id} may not sign the name {child.id}.")
     _check_bounds(child, signer)
 
 

@@ -17,9 +17,10 @@ from chatixia.ids import AgentId, is_agent_id
 from chatixia.wire import signed
 from chatixia.wire.trust import OWNER, Record, Revocation, Signed
 
-from .membership import Member, approval, check_revoked, read_record
+from .membership import Member, approval, check_revoked
 from .owners import is_owner_id, rank
 from .ports import Pin, PinBook, RevocationBook
+from .record import read_record
 
 Verdict = Literal["same", "new", "newer", "follow"]
 """same: nothing to write; new: first seen; newer: a higher record of the same keys; follow:

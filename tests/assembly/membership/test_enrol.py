@@ -19,7 +19,8 @@ from chatixia.assembly.membership import enrol as module
 from chatixia.assembly.membership.enrol import AGENT_LIFE, SHORT_LIFE, Credentials, enrol
 from chatixia.assembly.profile.files import write_json
 from chatixia.assembly.profile.profile import Profile
-from chatixia.core.membership import check_chain, key_id, sign_record
+from chatixia.core.membership import check_chain
+from chatixia.core.record import key_id, sign_record
 from chatixia.errors import (
     AlreadyRunning,
     BadChain,

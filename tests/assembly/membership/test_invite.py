@@ -13,7 +13,7 @@ from chatixia.assembly.membership.invite import Invited, invitation_seed, invite
 from chatixia.assembly.membership.join import join
 from chatixia.assembly.profile.profile import Profile
 from chatixia.core.join import decode
-from chatixia.core.membership import key_id
+from chatixia.core.record import key_id
 from chatixia.errors import ConfigError, NameTaken, NotFound, RegistryUnreachable
 from chatixia.identity import SignKey
 from chatixia.testing.registry import RegistryHarness

@@ -16,7 +16,8 @@ from chatixia.assembly.membership.join import join
 from chatixia.assembly.profile.profile import Profile
 from chatixia.assembly.remote.rest import RegistryClient
 from chatixia.core.join import decode, encode
-from chatixia.core.membership import check_chain, read_record
+from chatixia.core.membership import check_chain
+from chatixia.core.record import read_record
 from chatixia.errors import (
     BadInvitation,
     BadSignature,

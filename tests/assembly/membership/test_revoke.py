@@ -17,7 +17,7 @@ from chatixia.assembly.membership.revoke import leave, revoke
 from chatixia.assembly.profile.files import read_json
 from chatixia.assembly.profile.profile import Profile
 from chatixia.assembly.remote.rest import RegistryClient
-from chatixia.core.membership import check_revocation, sign_revocation
+from chatixia.core.revocation import check_revocation, sign_revocation
 from chatixia.errors import (
     AlreadyRunning,
     BadSignature,

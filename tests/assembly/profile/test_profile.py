@@ -12,7 +12,8 @@ import pytest
 
 from chatixia.assembly.profile import profile as module
 from chatixia.assembly.profile.profile import Profile, ProfileFile, appear_profile, make_keys
-from chatixia.core.membership import check_chain, mesh_of, read_record
+from chatixia.core.membership import check_chain
+from chatixia.core.record import mesh_of, read_record
 from chatixia.errors import ConfigError, Conflict, MeshError
 from chatixia.identity import verify
 from chatixia.wire.signed import b64, unb64

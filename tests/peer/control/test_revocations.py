@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chatixia.core.membership import sign_revocation
+from chatixia.core.revocation import sign_revocation
 from chatixia.errors import Revoked
 from chatixia.peer.control.revocations import RevocationReceiver
 from chatixia.wire.trust import Revocation

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chatixia.core.membership import sign_revocation
+from chatixia.core.revocation import sign_revocation
 from chatixia.errors import (
     NameTaken,
     Overloaded,

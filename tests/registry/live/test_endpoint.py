@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from chatixia.assembly.membership.revoke import revoke
-from chatixia.core.membership import check_revocation
+from chatixia.core.revocation import check_revocation
 from chatixia.identity import verify
 from chatixia.registry.live.endpoint import MessageReader
 from chatixia.registry.live.turns import FRAMES_PER_TURN, ReadTurns

@@ -17,7 +17,7 @@ from chatixia.assembly.membership.enrol import enrol
 from chatixia.assembly.membership.revoke import revoke
 from chatixia.assembly.profile.profile import Profile
 from chatixia.assembly.remote.rest import RegistryClient
-from chatixia.core.membership import read_record, sign_record
+from chatixia.core.record import read_record, sign_record
 from chatixia.errors import BadChain, Denied, MeshError, Revoked
 from chatixia.identity import SignKey
 from chatixia.testing.registry import RegistryHarness

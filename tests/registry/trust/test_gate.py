@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from chatixia.assembly.membership.invite import invite
 from chatixia.assembly.membership.join import join
-from chatixia.core.membership import check_chain, sign_record
+from chatixia.core.membership import check_chain
+from chatixia.core.record import sign_record
 from chatixia.identity import SignKey, verify
 from chatixia.registry.trust.gate import ends
 from chatixia.testing.registry import RegistryHarness

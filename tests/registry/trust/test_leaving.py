@@ -12,7 +12,7 @@ from chatixia.assembly.membership.invite import invite
 from chatixia.assembly.membership.join import join
 from chatixia.assembly.membership.revoke import revoke
 from chatixia.assembly.remote.rest import RegistryClient
-from chatixia.core.membership import check_revocation
+from chatixia.core.revocation import check_revocation
 from chatixia.errors import MeshError, NotFound, Revoked, Unauthorized
 from chatixia.identity import verify
 from chatixia.registry.work.removal import Removal

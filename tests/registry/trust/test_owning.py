@@ -10,7 +10,7 @@ import pytest
 
 from chatixia.assembly.membership import owners
 from chatixia.assembly.remote.rest import RegistryClient
-from chatixia.core.membership import read_record
+from chatixia.core.record import read_record
 from chatixia.errors import BadChain, Denied, NotFound
 from chatixia.testing.registry import RegistryHarness
 from chatixia.wire.signed import unb64
@@ -48,7 +48,7 @@ async def test_an_owner_sees_what_another_signed_itself(registry: RegistryHarnes
 
 
 async def test_nobody_revokes_an_owner_whom_nobody_added(registry: RegistryHarness):
-    from chatixia.core.membership import sign_revocation
+    from chatixia.core.revocation import sign_revocation
 
     profile = registry.profile
     key, _ = profile.owner_key()

@@ -14,8 +14,8 @@ from chatixia.assembly.membership.invite import invite
 from chatixia.assembly.membership.join import join
 from chatixia.assembly.profile.profile import Profile
 from chatixia.assembly.remote.rest import RegistryClient
-from chatixia.core.membership import sign_record
 from chatixia.core.pairing import MOST_CODES, MOST_WRONG
+from chatixia.core.record import sign_record
 from chatixia.errors import (
     BadChain,
     BadInvitation,
@@ -151,7 +151,7 @@ async def test_no_record_of_another_machine_approves(registry: RegistryHarness):
     def say(**changes: Any) -> None:
         from msgspec.structs import replace
 
-        from chatixia.core.membership import key_id, read_record
+        from chatixia.core.record import key_id, read_record
 
         info = found.info
         template = read_record(unb64(registry.profile.machine_chain[0].b))

@@ -15,8 +15,8 @@ import msgspec
 import pytest
 
 from chatixia.core import pins
-from chatixia.core.membership import sign_revocation
 from chatixia.core.ports import Pin, PinBook
+from chatixia.core.revocation import sign_revocation
 from chatixia.errors import ConfigError, NameTaken, Overloaded, Unavailable
 from chatixia.store.local import LocalStore
 from chatixia.store.local import store as module

@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 
 from chatixia.assembly.profile.files import read_json, write_json
 from chatixia.assembly.profile.profile import CHAIN, SEAL_KEY, SIGN_KEY, read_chain
-from chatixia.core.membership import read_record
+from chatixia.core.record import read_record
 from chatixia.errors import ConfigError, MeshError
 from chatixia.wire.signed import unb64
 

@@ -12,9 +12,9 @@ import msgspec
 from chatixia.assembly.profile.profile import Profile
 from chatixia.assembly.remote.rest import RegistryClient
 from chatixia.core import fingerprints
-from chatixia.core.membership import key_id, sign_record
 from chatixia.core.patterns import check_bounds
 from chatixia.core.pins import naming_serial
+from chatixia.core.record import key_id, sign_record
 from chatixia.errors import ConfigError, Denied, NameTaken, NotFound
 from chatixia.wire.pairing import (
     CodeCreated,

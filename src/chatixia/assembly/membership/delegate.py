@@ -11,10 +11,10 @@ from typing import Final
 
 from chatixia.assembly.profile.profile import Profile
 from chatixia.assembly.remote.rest import RegistryClient
-from chatixia.core.membership import key_id, sign_record
-from chatixia.core.pairing import check_delegation
+from chatixia.core.delegation import check_delegation
 from chatixia.core.patterns import ANY, check_bounds
 from chatixia.core.pins import naming_serial
+from chatixia.core.record import key_id, sign_record
 from chatixia.errors import BadRequest
 from chatixia.wire.registry import Nothing
 from chatixia.wire.signed import b64

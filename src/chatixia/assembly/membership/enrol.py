@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Final, Literal
 from chatixia.assembly.profile.files import no_room, private_dir, read_json, write_json
 from chatixia.assembly.profile.lock import hold
 from chatixia.assembly.profile.profile import CHAIN, Profile, make_keys, read_chain
-from chatixia.core.membership import check_chain, key_id, read_record, sign_record
+from chatixia.core.membership import check_chain
 from chatixia.core.meshtime import MAX_NOW
 from chatixia.core.pins import next_serial
 from chatixia.core.ports import LocalIdentity
+from chatixia.core.record import key_id, read_record, sign_record
 from chatixia.errors import ConfigError, MeshError, NameTaken, Revoked, Unreachable
 from chatixia.ids import AgentId, id_problem, is_agent_id, is_client_id
 from chatixia.wire.registry import Serial

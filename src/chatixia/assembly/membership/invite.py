@@ -14,10 +14,10 @@ import msgspec
 from chatixia.assembly.profile.profile import Profile
 from chatixia.assembly.remote.rest import RegistryClient
 from chatixia.core.join import PART, JoinString, best_addresses, encode, is_loopback
-from chatixia.core.membership import key_id, sign_record
 from chatixia.core.pairing import MAX_MACHINE
 from chatixia.core.patterns import check_bounds
 from chatixia.core.pins import naming_serial
+from chatixia.core.record import key_id, sign_record
 from chatixia.errors import ConfigError, NameTaken
 from chatixia.ids import id_problem, is_agent_id
 from chatixia.wire import signed

@@ -27,18 +27,12 @@ from chatixia.assembly.profile.profile import (
 )
 from chatixia.assembly.remote.rest import first, urls_of
 from chatixia.core.handshake import check_registry
+from chatixia.core.invitation import check_invitation
 from chatixia.core.join import JoinString, decode
-from chatixia.core.membership import (
-    Member,
-    check_chain,
-    check_invitation,
-    key_id,
-    mesh_of,
-    read_record,
-    sign_record,
-)
+from chatixia.core.membership import Member, check_chain
 from chatixia.core.patterns import covers
 from chatixia.core.pins import next_serial
+from chatixia.core.record import key_id, mesh_of, read_record, sign_record
 from chatixia.errors import (
     BadChain,
     BadInvitation,

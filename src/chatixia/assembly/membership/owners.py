@@ -18,7 +18,9 @@ from chatixia.assembly.profile.files import private_dir, write_json
 from chatixia.assembly.profile.profile import CHAIN, SIGN_KEY, Profile
 from chatixia.assembly.remote.rest import RegistryClient
 from chatixia.core import owners as core
-from chatixia.core.membership import check_chain, key_id, read_record, sign_record, sign_revocation
+from chatixia.core.membership import check_chain
+from chatixia.core.record import key_id, read_record, sign_record
+from chatixia.core.revocation import sign_revocation
 from chatixia.errors import BadRequest, ConfigError, Conflict, NotFound
 from chatixia.wire import signed
 from chatixia.wire.signed import b64, unb64

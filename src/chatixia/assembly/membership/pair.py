@@ -25,8 +25,9 @@ from chatixia.assembly.remote.rest import NONCE_BYTES, first, urls_of
 from chatixia.core import fingerprints
 from chatixia.core.handshake import check_registry
 from chatixia.core.join import is_loopback, read_address
-from chatixia.core.membership import Member, mesh_of
+from chatixia.core.membership import Member
 from chatixia.core.pairing import check_approval, check_machine_name, read_code
+from chatixia.core.record import mesh_of
 from chatixia.errors import (
     BadInvitation,
     Conflict,

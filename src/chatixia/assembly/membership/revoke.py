@@ -11,9 +11,10 @@ from chatixia.assembly.profile.files import read_json, write_json
 from chatixia.assembly.profile.lock import holder, is_locked
 from chatixia.assembly.profile.profile import Profile
 from chatixia.assembly.remote.rest import RegistryClient
-from chatixia.core.membership import read_record, sign_revocation
 from chatixia.core.owners import rank
 from chatixia.core.pins import ending_serial
+from chatixia.core.record import read_record
+from chatixia.core.revocation import sign_revocation
 from chatixia.errors import AlreadyRunning, ConfigError, Denied, NotFound, RegistryUnreachable
 from chatixia.ids import is_agent_id
 from chatixia.wire.registry import Nothing, Serial

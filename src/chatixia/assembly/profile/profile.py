@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from chatixia.core.delegation import trust_of
-from chatixia.core.membership import key_id, mesh_of, read_record, sign_record
+from chatixia.core.membership import trust_of
 from chatixia.core.meshtime import MeshTime
+from chatixia.core.record import key_id, mesh_of, read_record, sign_record
 from chatixia.errors import ConfigError, Conflict
 from chatixia.ids import AgentId, id_problem, is_agent_id
 from chatixia.wire.base import Id, Name, Short

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from chatixia.core.membership import check_chain, check_revocation, check_revoked, read_record
+from chatixia.core.membership import check_chain, check_revoked
 from chatixia.core.ports import LocalIdentity
+from chatixia.core.record import read_record
+from chatixia.core.revocation import check_revocation
 from chatixia.errors import MeshError, Revoked
 from chatixia.wire.signed import unb64
 from chatixia.wire.trust import Signed

@@ -11,9 +11,10 @@ import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from chatixia.core.membership import Member, check_chain, check_member, sign_record
-from chatixia.core.pairing import check_delegation, delegated_record, may_admit, not_delegated
+from chatixia.core.delegation import check_delegation, delegated_record, may_admit, not_delegated
+from chatixia.core.membership import Member, check_chain, check_member
 from chatixia.core.ports import Verify
+from chatixia.core.record import sign_record
 from chatixia.errors import BadChain, MeshError
 from chatixia.identity import SignKey
 from chatixia.registry.call import Handler, Note, RequestContext

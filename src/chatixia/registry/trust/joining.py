@@ -11,16 +11,10 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from chatixia.core.membership import (
-    Member,
-    check_invitation,
-    check_join,
-    check_member,
-    check_redeem,
-    key_id,
-    read_record,
-)
+from chatixia.core.invitation import check_invitation, check_join, check_redeem
+from chatixia.core.membership import Member, check_member
 from chatixia.core.ports import Verify
+from chatixia.core.record import key_id, read_record
 from chatixia.errors import (
     BadInvitation,
     MeshError,

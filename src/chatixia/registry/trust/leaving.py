@@ -9,9 +9,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from chatixia.core.membership import check_revocation
 from chatixia.core.owners import is_owner_id
 from chatixia.core.ports import Principal, Verify
+from chatixia.core.revocation import check_revocation
 from chatixia.core.task import RemovedParties
 from chatixia.errors import Cancelled, MeshError, NotFound, Revoked
 from chatixia.registry.call import Handler, Note, RequestContext

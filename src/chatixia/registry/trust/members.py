@@ -14,19 +14,13 @@ from itertools import pairwise
 
 import msgspec
 
-from chatixia.core.delegation import trust_of, withdrawn
+from chatixia.core.delegation import withdrawn
 from chatixia.core.handshake import check_login
-from chatixia.core.membership import (
-    Member,
-    approval,
-    check_chain,
-    check_member,
-    key_id,
-    read_record,
-)
+from chatixia.core.membership import Member, approval, check_chain, check_member, trust_of
 from chatixia.core.owners import is_owner_id, revoked_owner
 from chatixia.core.pins import Verdict, decide, free_name, newer, pin_of, version_of
 from chatixia.core.ports import Pin, Principal, Verify
+from chatixia.core.record import key_id, read_record
 from chatixia.core.task import RemovedParties
 from chatixia.errors import MembershipExpired, NameTaken, Revoked, Unauthorized
 from chatixia.ids import AgentId

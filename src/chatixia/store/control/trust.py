@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from chatixia.core.membership import used_up
+from chatixia.core.invitation import used_up
 from chatixia.core.task import fence_text
 from chatixia.errors import (
     BadInvitation,

@@ -218,7 +218,8 @@ def _check_step(child: Record, signer: Record) -> None:
         # So a later approval of the owner always stands above all that this one signed.
         raise BadChain(f"{child.id} has a serial that is not above its invitation's.")
     elif not may_name(signer, child.id) or (child.kind == "agent" and child.id == signer.id):
-        raise BadChain(f"{signer.id} may not sign the name {child.id}.")
+        allowed = " ".join(signer.names) or "nobody"
+        raise BadChain(f"{signer.id} may not sign the name {child.id}: it signs {allowed}.")
     _check_bounds(child, signer)
 
 

@@ -7,6 +7,7 @@ import pytest
 from chatixia.core.task import fence_key
 from chatixia.errors import NameTaken
 from chatixia.store.control.rows import KeyRow, MemberRow
+from chatixia.wire.trust import Signed
 
 from .kit import Clock, Ledger
 
@@ -73,3 +74,16 @@ async def test_a_key_is_touched_once_a_minute(ledger: Ledger):
     ledger.world.advance(2)
     await ledger.store.keys.touch("id1")
     assert (await ledger.store.keys.page("default"))[0].last_used == first + 61
+
+
+async def test_what_an_owner_said_last_is_kept_over_restarts(tmp_path: Path):
+    first, last = Signed("b", "s"), Signed("c", "t")
+    async with Ledger(tmp_path, Clock()) as ledger:
+        owners = ledger.store.owners
+        assert (await owners.confirmation(), await owners.delegation()) == (None, [])
+        for said in (first, last):
+            await owners.confirm(said)
+            await owners.delegate([said, first])
+    async with Ledger(tmp_path, Clock()) as ledger:
+        owners = ledger.store.owners
+        assert (await owners.confirmation(), await owners.delegation()) == (last, [last, first])

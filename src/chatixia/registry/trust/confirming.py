@@ -32,7 +32,7 @@ class ConfirmationService:
 
     async def load(self) -> None:
         """Read what the store has."""
-        statement = await self._store.revocations.confirmation()
+        statement = await self._store.owners.confirmation()
         if statement is None:
             return
         try:
@@ -51,7 +51,7 @@ class ConfirmationService:
                 f" {self._members.list_version}."
             )
         if word.issued >= self._issued:
-            await self._store.revocations.confirm(request.statement)
+            await self._store.owners.confirm(request.statement)
             self.newest, self._issued = request.statement, word.issued
         return Done()
 

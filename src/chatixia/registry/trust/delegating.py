@@ -51,7 +51,7 @@ class DelegationService:
 
     async def load(self) -> None:
         """Read what the store has."""
-        if chain := await self._store.revocations.delegation():
+        if chain := await self._store.owners.delegation():
             self._delegation = check_chain(
                 chain, mesh=self._members.mesh, now=0, verify=self._verify
             )
@@ -71,7 +71,7 @@ class DelegationService:
             raise BadChain("A later delegation, or its withdrawal, is known.")
         names = " ".join(member.record.names)
         concerns(REGISTRY, detail=_terms(member.record))
-        await self._store.revocations.delegate(request.chain)
+        await self._store.owners.delegate(request.chain)
         self._delegation = member
         log.info("may let in %s", names)
         await self._note("delegation", REGISTRY, "delegated")

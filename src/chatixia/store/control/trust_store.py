@@ -147,7 +147,8 @@ class KeyStore:
 
 
 class OwnerStore:
-    """Owners beside the first one, revoked ones too."""
+    """Owners beside the first one, revoked ones too; and the newest confirmation of the revocation
+    list and delegation, of whichever owner."""
 
     def __init__(self, access: StoreAccess) -> None:
         self._access = access
@@ -165,20 +166,6 @@ class OwnerStore:
         """All, the oldest first."""
         rows = await self._access.read("owners", {"ns": ns, "limit": MAX_OWNERS})
         return [OwnerRow(*row) for row in rows]
-
-
-class RevocationStore:
-    """The owner's statements that end records, also in ``file``, and what it delegates."""
-
-    def __init__(self, access: StoreAccess, file: trust.RevocationFile) -> None:
-        self._access, self._file = access, file
-
-    async def put(self, row: RevocationRow) -> RevocationRow:
-        """Keep the statement (also in the append-only file) and end the record it names.
-
-        ``version`` 0 is replaced by the next one. The same (ns, id, serial) again is the first.
-        """
-        return await self._access.write(trust.put_revocation, row, self._file)
 
     async def confirm(self, statement: Signed) -> None:
         """Keep the owner's newest confirmation of the list, in the place of the one before."""
@@ -199,6 +186,20 @@ class RevocationStore:
         """What :meth:`delegate` kept last, leaf first."""
         row = await self._access.first("meta", {"key": DELEGATION})
         return [] if row is None else msgspec.json.decode(row[0], type=list[Signed])
+
+
+class RevocationStore:
+    """The owners' statements that end records, also in ``file``."""
+
+    def __init__(self, access: StoreAccess, file: trust.RevocationFile) -> None:
+        self._access, self._file = access, file
+
+    async def put(self, row: RevocationRow) -> RevocationRow:
+        """Keep the statement (also in the append-only file) and end the record it names.
+
+        ``version`` 0 is replaced by the next one. The same (ns, id, serial) again is the first.
+        """
+        return await self._access.write(trust.put_revocation, row, self._file)
 
     async def after(self, version: int = 0, limit: int = 1024) -> list[RevocationRow]:
         """Statements with a higher version, rising."""

@@ -23,16 +23,6 @@ def asked_once(original: Any) -> Any:
     return look
 
 
-def for_anyone(original: Any) -> Any:
-    """Ask nobody whose connection it is."""
-
-    def made(self: Any, transport: Any) -> None:
-        super(type(self), self).connection_made(transport)
-        self._listener.arrived(self)
-
-    return made
-
-
 def nothing(original: Any) -> Any:
     """Do nothing at all."""
     return lambda *args, **kwargs: None
@@ -180,7 +170,7 @@ FAULTS: list[Fault] = [
     Fault(
         "sidecar-for-anyone",
         "another user of the machine is refused at the socket",
-        {"chatixia.sidecar.server:UnixProgram.connection_made": for_anyone},
+        {"chatixia.sidecar.sockets:is_own": always(True)},
         (
             f"{AT}/test_server.py::test_another_user_is_refused",
             f"{ACC}::test_another_user_is_refused",

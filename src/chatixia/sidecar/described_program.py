@@ -21,7 +21,8 @@ from chatixia.wire.ipc_events import (
 )
 
 from . import sockets
-from .lines import LineProtocol, number_of
+from .accepted import UnixConnection
+from .lines import number_of
 from .message_relay import MessageRelay
 
 log = logging.getLogger("chatixia.sidecar")
@@ -32,35 +33,20 @@ NOT_HERE = (
 )
 
 
-class DescribedProgram(LineProtocol):
+class DescribedProgram(UnixConnection):
     """A connection. ``server``: decides whether it is the program."""
 
     def __init__(self, server: DescribedServer) -> None:
         super().__init__(commands)
         self._server = server
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """asyncio's word."""
-        super().connection_made(transport)
-        if sockets.is_own(transport):
-            self._server.arrived(self)
-        else:
-            self.abort()
+    def admitted(self) -> None:
+        """It may be the program."""
+        self._server.arrived(self)
 
     def lost(self) -> None:
         """It hung up."""
         self._server.left(self)
-
-    def pause_writing(self) -> None:
-        """It does not read: so its own commands wait too."""
-        super().pause_writing()
-        if self.transport is not None and not self.transport.is_closing():
-            self.transport.pause_reading()
-
-    def drained(self) -> None:
-        """It reads again."""
-        if self.transport is not None:
-            self.transport.resume_reading()
 
     def reject(self, line: bytes, error: MeshError) -> None:
         """A line that cannot be read, or is no command."""

@@ -15,9 +15,10 @@ from chatixia.wire.base import encode
 from chatixia.wire.ipc_events import ErrorEvent, IpcWelcome, ResultPayload, commands
 from chatixia.world import World
 
+from .accepted import AcceptedConnection
 from .answers import RequestAnswers
 from .commands import MeshCommands
-from .lines import LineProtocol, number_of
+from .lines import number_of
 from .messages import DescribedCommands
 from .ports import BeginCall, FileFolder, SidecarMesh, no_link
 from .references import ReferenceTable
@@ -61,7 +62,7 @@ class ProgramListener(Protocol):
         ...
 
 
-class ProgramConnection(LineProtocol):
+class ProgramConnection(AcceptedConnection):
     """A connection from a program; its commands count once :meth:`attach` was called.
 
     ``form``: how it wants its requests, "" while that is not known, ``lines`` or ``described``.
@@ -131,16 +132,9 @@ class ProgramConnection(LineProtocol):
 
     def drained(self) -> None:
         """It reads again."""
-        if self.transport is not None:
-            self.transport.resume_reading()
+        super().drained()
         if self._attached:
             self._table.resume()
-
-    def pause_writing(self) -> None:
-        """It does not read: so its own commands wait too."""
-        super().pause_writing()
-        if self.transport is not None and not self.transport.is_closing():
-            self.transport.pause_reading()
 
     def reject(self, line: bytes, error: MeshError) -> None:
         """A line that cannot be read."""

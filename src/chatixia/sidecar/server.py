@@ -24,6 +24,7 @@ from chatixia.wire.ipc_events import (
 from chatixia.world import REAL, World
 
 from . import proof, sockets
+from .accepted import UnixConnection
 from .commands import MeshCommands
 from .ports import AnySkillCaller, BeginCall, FileFolder, SidecarMesh, no_link, nobody
 from .program import ProgramConnection, SidecarParts
@@ -162,16 +163,12 @@ class SidecarServer:
             self._attach(next(iter(self._others)))
 
 
-class UnixProgram(ProgramConnection):
-    """A connection over the Unix socket: the system says whose it is."""
+class UnixProgram(UnixConnection, ProgramConnection):
+    """A connection over the Unix socket."""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """asyncio's word."""
-        super().connection_made(transport)
-        if sockets.is_own(transport):
-            self._listener.arrived(self)
-        else:
-            self.abort()
+    def admitted(self) -> None:
+        """It may be the program."""
+        self._listener.arrived(self)
 
 
 class TcpProgram(ProgramConnection):

@@ -14,7 +14,6 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-import anyio
 import mcp_types as types
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp.shared.message import SessionMessage
@@ -22,6 +21,7 @@ from mcp.shared.message import SessionMessage
 from chatixia.errors import ConfigError, TooLarge
 
 from .flood import MAX_MESSAGE, FloodGuard
+from .pipes import MessagePipes, Streams
 from .stdio import BLOCK, LineSplitter
 
 PASSED_ON: Final = (
@@ -39,10 +39,6 @@ PASSED_ON: Final = (
 END_S: Final = 1.0
 """Seconds that it has to end, first by itself, then by SIGTERM."""
 
-Streams = tuple[
-    MemoryObjectReceiveStream[SessionMessage | Exception], MemoryObjectSendStream[SessionMessage]
-]
-
 
 @asynccontextmanager
 async def child(
@@ -56,20 +52,12 @@ async def child(
     """Start it, and end it with the block. ``ended``: hears why nothing more will come.
     ``is_loud``: its standard error is ours. Raises ConfigError where it cannot be started."""
     process = await _start(command, env, folder, is_loud)
-    arriving, received = anyio.create_memory_object_stream[SessionMessage | Exception](0)
-    sent, leaving = anyio.create_memory_object_stream[SessionMessage](0)
-    tasks = [
-        asyncio.ensure_future(_receive(process, arriving, ended)),
-        asyncio.ensure_future(_send(process, leaving)),
-    ]
+    pipes = MessagePipes()
+    carriers = _receive(process, pipes.arriving, ended), _send(process, pipes.leaving)
     try:
-        yield received, sent
+        async with pipes.carried(*carriers) as streams:
+            yield streams
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-        for stream in (arriving, received, sent, leaving):
-            stream.close()
         await _end(process)
 
 

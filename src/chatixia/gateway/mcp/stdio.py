@@ -24,6 +24,8 @@ from mcp.shared.message import SessionMessage
 from chatixia.errors import TooLarge
 from chatixia.wire.base import KIB, MIB
 
+from .pipes import MessagePipes, Streams
+
 log = logging.getLogger("chatixia.mcp")
 
 MAX_LINE: Final = 4 * MIB
@@ -31,9 +33,6 @@ MAX_LINE: Final = 4 * MIB
 MAX_REFUSED: Final = 32 * MIB
 """Bytes of one that is read for its id alone, which may stand at its end: who sent it is told."""
 BLOCK: Final = 64 * KIB
-
-Received = MemoryObjectReceiveStream[SessionMessage | Exception]
-Sent = MemoryObjectSendStream[SessionMessage]
 
 
 class LineSplitter:
@@ -80,23 +79,12 @@ async def standard_streams() -> AsyncIterator[tuple[int, int]]:
 
 
 @asynccontextmanager
-async def connection(source: int, target: int) -> AsyncIterator[tuple[Received, Sent]]:
+async def connection(source: int, target: int) -> AsyncIterator[Streams]:
     """Messages that come by one descriptor and go by the other. The first stream ends with them."""
-    arriving, received = anyio.create_memory_object_stream[SessionMessage | Exception](0)
-    sent, leaving = anyio.create_memory_object_stream[SessionMessage](0)
-    reader = HostReader(source)
-    tasks = [
-        asyncio.ensure_future(_receive(reader, arriving, sent.clone())),
-        asyncio.ensure_future(_send(leaving, target)),
-    ]
-    try:
-        yield received, sent
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-        for stream in (arriving, received, sent, leaving):
-            stream.close()
+    pipes, reader = MessagePipes(), HostReader(source)
+    receiving = _receive(reader, pipes.arriving, pipes.sent.clone())
+    async with pipes.carried(receiving, _send(pipes.leaving, target)) as streams:
+        yield streams
 
 
 def _thread(name: str, work: Callable[[], None]) -> None:

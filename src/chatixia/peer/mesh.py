@@ -30,7 +30,6 @@ from chatixia.errors import (
     RegistryUnreachable,
     Rejected,
     Unavailable,
-    Unreachable,
 )
 from chatixia.ids import AgentId, is_peer_id
 from chatixia.wire.base import encode
@@ -48,6 +47,7 @@ from .sessions.channel import SessionChannel
 from .sessions.dispatch import CallDispatcher, LinkStream
 from .sessions.listener import SessionListener
 from .sessions.peers import PeerState, PeerTable, fail
+from .sessions.pings import Pings
 from .sessions.router import CallRouter
 from .sessions.status import StatusTeller
 from .sessions.stop import closing
@@ -107,6 +107,7 @@ class PeerMesh:
             self._announcements = AnnouncementReceiver(registry, world)
             self.dispatcher.follow = self._duplicates.follow
             registry.on_push, registry.on_state = self._pushed, self._registry_moved
+        self._pings = Pings(self.peers, self.router, self.dispatcher, timers, world)
         self.status = StatusTeller(
             self.peers, self.dispatcher, timers, lambda: len(self._queued_runs())
         )
@@ -386,43 +387,14 @@ class PeerMesh:
         if pong := await self.described.ping(target, timeout):
             return pong
         peer = self._target(Outgoing(target, timeout=timeout))
-        deadline = self._world.monotonic() + timeout
-        if peer.channel.path is None:
-            await self._open(peer, target, timeout)
-        rid, started = self.peers.request_id(), self._world.monotonic()
-        waiter = self.dispatcher.pongs[rid] = peer.channel.loop.create_future()
-        peer.calls.ping(rid)
-        peer.channel.kick()
-        try:
-            await self._until(waiter, deadline - started, target)
-        finally:
-            self.dispatcher.pongs.pop(rid, None)
-        where = peer.channel.path.where if peer.channel.path is not None else ""
-        return Pong(target, peer.calls.via, 1000 * (self._world.monotonic() - started), where)
-
-    async def _open(self, peer: PeerState, target: AgentId, timeout: float) -> None:
-        waiter: asyncio.Future[None] = peer.channel.loop.create_future()
-        peer.opened.append(waiter)
-        self.driver.want(target)
-        self.router.look(peer)
-        await self._until(waiter, timeout, target)
-
-    async def _until(self, waiter: asyncio.Future[None], seconds: float, target: str) -> None:
-        error = Unreachable(f"No link to {target} opened in time.", agent=target)
-        timer = self._timers.later(
-            seconds, lambda: fail(waiter, self.router.unopened(error, AgentId(target)))
-        )
-        try:
-            await waiter
-        finally:
-            timer.cancel()
+        return await self._pings.ping(peer, target, timeout)
 
     @property
     def waiting(self) -> int:
         """Calls and pings of ours that are open."""
         waiting = sum(len(peer.calls.pending) + len(peer.opened) for peer in self.peers)
         queued = self._queue.waiting if self._queue is not None else 0
-        return waiting + queued + len(self.dispatcher.pongs) + self.described.waiting
+        return waiting + queued + len(self._pings) + self.described.waiting
 
     @property
     def working(self) -> int:

@@ -352,7 +352,7 @@ FAULTS: list[Fault] = [
     fault(
         "silent-loss",
         "an agent says when its registry is lost and when it is back",
-        {"chatixia.peer.control.session:Signaling._log_lost": always(None)},
+        {"chatixia.peer.control.login_log:LoginLog.lost": always(None)},
         "test_registry_dies.py"
         "::test_an_agent_says_once_that_the_registry_is_lost_and_once_that_it_is_back",
     ),

@@ -20,6 +20,7 @@ from chatixia.errors import (
     WrongMesh,
 )
 from chatixia.peer.control import session
+from chatixia.peer.control.login_log import GAP_SECONDS
 from chatixia.peer.control.outbox import OUTBOX_ITEMS
 from chatixia.peer.control.session import Signaling
 from chatixia.wire.base import encode
@@ -483,7 +484,7 @@ async def test_an_agent_says_once_that_the_registry_is_lost_and_once_that_it_is_
             await until(lambda: not made.up and not client.up)
             await until(lambda: made.up and client.up)
         assert (len(said("is lost")), len(said("is back"))) == (1, 1)
-        made._back_at -= session.LOSS_LOG_GAP_SECONDS
+        made._log._back_at -= GAP_SECONDS
         door.refuse = SignalError("unavailable", "Not now.", "register")
         await door.sockets[-1].close()
         await door.sockets[-2].close()

@@ -68,6 +68,7 @@ from .login import (
     numbers_of,
     read,
 )
+from .login_log import LoginLog
 from .login_socket import Waiting
 from .login_turns import login_in_turn
 from .login_writer import LoginWriter
@@ -81,8 +82,6 @@ log = logging.getLogger("chatixia.peer")
 RETRY: Final = (0.1, 0.5, 1.0, 2.0)
 """Seconds between rounds over the addresses; each is shortened by chance, up to half."""
 REFUSED: Final = (2.0, 4.0, 8.0, 16.0, 30.0)
-LOSS_LOG_GAP_SECONDS: Final = 10.0
-"""For so long after a login came back its next loss is not logged: flickering would fill logs."""
 GOOD_SECONDS: Final = 30.0
 """A login that stood this long makes the next refusal the first one."""
 GOODBYE_SECONDS: Final = 1.0
@@ -137,9 +136,7 @@ class Signaling:
         self._up = self._leaving = self._nobody = self._busy = False
         self._end: MeshError | None = None
         self._final: MeshError | None = None
-        self._last_refusal = ""
-        self._loss_logged = False
-        self._back_at = -inf
+        self._log = LoginLog(me.id, world.monotonic)
         self.relay: RelayTraffic | None = None
         self._outbox, self._liveness = Outbox(), LoginLiveness()
         self._revocations = RevocationReceiver(me, self._notify_revoked, self._finish)
@@ -313,11 +310,11 @@ class Signaling:
                 refusals.add(False)
                 if isinstance(error, RevokedNotice):
                     self._revocations.receive(error.statement)
-                self._log_refused(url, error)
+                self._log.refused(url, error)
                 refused = error
         self.refusal, self._nobody, self._busy = refused, refusals == {True}, busy
         self._moved.set()
-        self._log_lost()
+        self._lost()
         return None
 
     async def _numbers(self, url: str, nobody: bool) -> list[str]:
@@ -331,29 +328,10 @@ class Signaling:
         self._nobody = False
         return numbers
 
-    def _log_lost(self) -> None:
-        """Log a loss once, where there was a login and there is to be one again."""
-        now = self._world.monotonic()
-        wanted = self._shown[2] == "agent" and self.epoch and not self._over()
-        if wanted and not self._loss_logged and now - self._back_at >= LOSS_LOG_GAP_SECONDS:
-            self._loss_logged = True
-            log.warning(
-                "%s: the registry %s is lost: calls over open links go on, new links and queued"
-                " work wait. Trying again.",
-                self._me.id,
-                self.url,
-            )
-
-    def _log_back(self) -> None:
-        if self._loss_logged:
-            self._loss_logged, self._back_at = False, self._world.monotonic()
-            log.warning("%s: the registry is back at %s.", self._me.id, self.url)
-
-    def _log_refused(self, url: str, error: MeshError) -> None:
-        """Once for each reason: it is tried again until somebody mends it."""
-        text = f"{url} refuses the login of {self._me.id}: {error}"
-        log.log(logging.DEBUG if text == self._last_refusal else logging.WARNING, "%s", text)
-        self._last_refusal = text
+    def _lost(self) -> None:
+        """A member's login is not there; a client ends with its command, so nobody is told."""
+        if self._shown[2] == "agent" and self.epoch and not self._over():
+            self._log.lost(self.url)
 
     def _register(self) -> Register:
         description, hostname, mode, servers = self._shown
@@ -377,7 +355,7 @@ class Signaling:
         """One login, from its first frame to its last."""
         self._outbox.clear()
         self._reset_relay()
-        self._up, self.refusal, self._end, self._last_refusal = True, None, None, ""
+        self._up, self.refusal, self._end = True, None, None
         self._busy = False
         if self._registered != (self._slots, self._skills):  # changed while the login was made
             self.send(Heartbeat(self._slots, list(self._skills)))
@@ -391,7 +369,7 @@ class Signaling:
                 self._revocations.receive(statement)
             self._take(line.frames)
             self._notify(True)
-            self._log_back()
+            self._log.back(self.url)
             await self._read(line.ws)
         finally:
             self._up = False
@@ -402,7 +380,7 @@ class Signaling:
             self._verbs.broken(self._end_reason(True))
             self._notify(False)
             self._reset_relay()
-        self._log_lost()  # not where this task is cancelled: then the program ends, no login
+        self._lost()  # not where this task is cancelled: then the program ends, no login
 
     def _reset_relay(self) -> None:
         if self.relay is not None:

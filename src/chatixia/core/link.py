@@ -19,6 +19,7 @@ from typing import Final
 from chatixia.errors import Denied, MeshError, Overloaded, PeerRestarted, UnknownAgent, Unreachable
 from chatixia.wire.signaling import IceCandidate
 
+from .absence import PeerAbsence
 from .offers import OfferGuard
 from .paths import (
     DIRECT,
@@ -51,19 +52,16 @@ REVIVE_SECONDS: Final = 60.0
 """A peer that comes back this soon after it was wanted gets its attempt by itself."""
 LINGER_SECONDS: Final = 5.0
 """How long a replaced path is still read."""
-ABSENT_SECONDS: Final = 3.0
-"""A peer that is away from the registry and without a path is gone after this long."""
-ISOLATED_SECONDS: Final = 30.0
-"""The same when the registry cannot be asked."""
 
 
 class Link:
     """All that concerns one peer. ``offers``: I am the lower id.
 
     ``slots``: the paths by kind, the best kind first; ``open``: the path in use.
-    ``guard``: what its offers may cost. ``incarnation``: the peer's present process as the registry
-    says; ``session``: the one whose ``hello`` verified last. ``attempt``: the highest number used
-    or seen; it goes on above what a forgotten link to this peer may have used.
+    ``guard``: what its offers may cost; ``absence``: is it gone. ``incarnation``: the peer's
+    present process as the registry says; ``session``: the one whose ``hello`` verified last.
+    ``attempt``: the highest number used or seen; it goes on above what a forgotten link to this
+    peer may have used.
     """
 
     def __init__(
@@ -80,11 +78,9 @@ class Link:
         self.open: PathAttempt | None = None
         self.incarnation = self.session = ""
         self.attempt = attempt
-        self.left_at: float | None = None
+        self.absence = PeerAbsence()
         self.guard = OfferGuard(peer, now)
         self._doubt: MeshError | None = None
-        self._clean = False
-        self._lost_at: float | None = None
         self._keys = 0
         self._switched_at = self._quiet_at = self._revive_until = 0.0
 
@@ -101,7 +97,7 @@ class Link:
     @property
     def openable(self) -> bool:
         """Whether the peer is there, and no path to it is open or under way."""
-        there = bool(self.incarnation) and self.left_at is None
+        there = bool(self.incarnation) and self.absence.left_at is None
         return there and not self.open and not any(slot.pending for slot in self.slots)
 
     @property
@@ -119,7 +115,7 @@ class Link:
         if not up:
             return "away"
         other = self.open is not None and self.incarnation not in ("", self.open.incarnation)
-        return "closed" if other or self.left_at is not None else "held"
+        return "closed" if other or self.absence.left_at is not None else "held"
 
     # -- what my own side wants
 
@@ -189,7 +185,7 @@ class Link:
 
     def present(self, incarnation: str, now: float, sink: Sink) -> None:
         """The peer is logged in as ``incarnation``."""
-        self.left_at, self._clean = None, False
+        self.absence.returned()
         if incarnation and incarnation != self.incarnation:
             self.incarnation = incarnation
             for slot in self.slots:
@@ -211,7 +207,7 @@ class Link:
     def left(self, incarnation: str, clean: bool, now: float) -> None:
         """The peer's socket at the registry closed."""
         if incarnation in ("", self.incarnation):
-            self.left_at, self._clean = now, clean
+            self.absence.left(now, clean)
 
     # -- what the peer says
 
@@ -238,7 +234,8 @@ class Link:
         which its own ``connect`` tells.
         """
         self.guard.request(now)
-        self.left_at, slot = None, self.slots[0]
+        self.absence.returned()
+        slot = self.slots[0]
         if slot.trying and slot.trying.incarnation == incarnation:
             return
         if not self.offers:
@@ -279,8 +276,8 @@ class Link:
 
     def unknown(self, now: float) -> None:
         """The registry does not know the peer: it has left."""
-        if self.left_at is None:
-            self.left_at, self._clean = now, False
+        if self.absence.left_at is None:
+            self.absence.left(now, clean=False)
 
     # -- what became of a connection
 
@@ -310,7 +307,9 @@ class Link:
             slot.old = before if same else None
         self._close_worse(slot, path, replaced)
         self.session = self.incarnation = path.incarnation
-        self.left_at, self._lost_at, self._doubt, self._revive_until = None, None, None, 0.0
+        self.absence.returned()
+        self.absence.has_path()
+        self._doubt, self._revive_until = None, 0.0
         self._rank(now, sink)
         sink.extend(replaced)
         self.guard.opened()
@@ -398,7 +397,7 @@ class Link:
         self._rank(now, sink)
         sink.append(CloseConnection(path.key, "its path died"))
         if self.open is None:
-            self._lost_at = now
+            self.absence.lost_path(now)
         if again and (self.open is None or self._improves(slot)):
             self._again(slot, now - path.opened_at, now, sink)
 
@@ -407,7 +406,7 @@ class Link:
         self._revive_until = now + REVIVE_SECONDS
         if self._doubt:
             self._give_up(slot, self._doubt, sink)
-        if now < self.guard.barred_until or self._doubt or self.left_at is not None:
+        if now < self.guard.barred_until or self._doubt or self.absence.left_at is not None:
             return
         slot.breaks = slot.breaks + 1 if lasted < RETRY_SECONDS else 0
         # Two that open and break must not do so in a circle.
@@ -455,7 +454,8 @@ class Link:
     def _report_departure(self, sink: Sink) -> None:
         if self.session:
             sink.append(ReportDeparture(self.session))
-        self.session, self._lost_at = "", None
+        self.session = ""
+        self.absence.has_path()
 
     def forget_old(self, key: int) -> None:
         """A replaced path was read long enough."""
@@ -472,8 +472,8 @@ class Link:
         if len(self.slots) > 1 and self.open:
             self._rank(now, sink)
             self._close_spare(now, sink)
-        if not self.open and self.session:
-            self._pathless(now, up, sink)
+        if not self.open and self.session and self.absence.is_gone(now, up):
+            self.depart(sink)
         if up:
             for slot in self.slots:
                 self._step(slot, now, sink)
@@ -487,13 +487,3 @@ class Link:
             if now - self._switched_at >= LINGER_SECONDS:
                 sink.append(CloseConnection(path.key, "a better path is in use"))
                 slot.open = None
-
-    def _pathless(self, now: float, up: bool, sink: Sink) -> None:
-        if self._lost_at is None:
-            return
-        if self.left_at is None:
-            over = not up and now - self._lost_at >= ISOLATED_SECONDS
-        else:
-            over = self._clean or now - max(self.left_at, self._lost_at) >= ABSENT_SECONDS
-        if over:
-            self.depart(sink)

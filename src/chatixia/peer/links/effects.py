@@ -204,7 +204,7 @@ class LinkEffects:
     def _report_departure(self, peer: LinkedPeer, incarnation: str) -> None:
         self._peers.listener.departed(peer.id, incarnation)
         link = peer.link
-        if link.left_at is None and link.incarnation not in ("", incarnation):
+        if link.absence.left_at is None and link.incarnation not in ("", incarnation):
             self._peers.listener.present(peer.id)  # its next process is there already
 
     def _drop(self, peer: LinkedPeer, effect: CloseConnection) -> None:

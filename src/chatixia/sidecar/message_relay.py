@@ -15,7 +15,6 @@ import msgspec
 
 from chatixia.core import described
 from chatixia.core.described import ANSWERS
-from chatixia.core.rates import TokenBucket
 from chatixia.errors import BadRequest, MeshError, Overloaded, TooLarge, Unreachable
 from chatixia.peer.described.links import DescribedLinks
 from chatixia.wire.base import encode
@@ -36,9 +35,6 @@ MOST_PENDING: Final = 1024
 """Requests of the program whose end is watched; of more the oldest are left to their time."""
 MOST_EARLY: Final = 256
 """Messages that wait for a program that has not connected yet."""
-FAULTS: Final = 64
-"""Messages of one peer that mean nothing, at once; one more each second, and those beyond close its
-link."""
 
 
 class RelayReader(Protocol):
@@ -62,7 +58,6 @@ class MessageRelay:
         self._program: RelayReader | None = None
         self._early: deque[bytes] = deque()
         self._pending: dict[tuple[str, str], MeshMessage] = {}
-        self._faults: dict[str, TokenBucket] = {}
         links.on_open, links.on_close, links.on_text = self._opened, self._closed, self._received
 
     # -- the program
@@ -137,7 +132,6 @@ class MessageRelay:
             self._program.write(encode(PeerConnectedEvent(PeerPayload(peer))))
 
     def _closed(self, peer: str) -> None:
-        self._faults.pop(peer, None)
         for name, rid in [key for key in self._pending if key[0] == peer]:
             lost = Unreachable(f"The link with {peer} was lost.", agent=peer)
             self._refuse(peer, self._pending.pop((name, rid)), lost)
@@ -151,7 +145,7 @@ class MessageRelay:
             line = msgspec.json.format(text.encode(), indent=-1)
         except (MeshError, msgspec.DecodeError) as error:
             log.debug("a message of %s is dropped: %s", peer, error)
-            self._fault(peer)
+            self._links.fault(peer)
             return
         if not described.is_answer(message) or self._is_due(peer, message.request_id):
             self._give(peer, message, line)
@@ -180,9 +174,3 @@ class MessageRelay:
             self._program.write(line)
         else:
             self._early.append(line)
-
-    def _fault(self, peer: str) -> None:
-        now = self._world.monotonic()
-        bucket = self._faults.setdefault(peer, TokenBucket(FAULTS, 1.0, now))
-        if not bucket.take(now):
-            self._links.cut(peer, Overloaded(f"{peer} sends what means nothing."))

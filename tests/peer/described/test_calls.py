@@ -19,7 +19,7 @@ from chatixia.errors import (
     Unreachable,
 )
 from chatixia.ids import AgentId
-from chatixia.peer.described import calls
+from chatixia.peer.described import links
 from tests.peer.described.pair import End, Pair, connected
 from tests.until import until
 
@@ -115,6 +115,7 @@ async def test_a_lost_link_ends_what_is_open_at_both_ends():
 
 
 async def test_bounds_hold_for_each_peer(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(links, "FAULTS", 2)
     async with Pair() as (a, b):
         await connected(a, b)
         served(b, 60.0)
@@ -126,7 +127,6 @@ async def test_bounds_hold_for_each_peer(monkeypatch: pytest.MonkeyPatch):
             await a.calls.call(task(key="two"))
         assert len(b.calls.tasks) == 1
         asked.cancel()
-        monkeypatch.setattr(calls, "FAULTS", 2)
         for _ in range(3):
             a.links.send("b", "junk")
         await until(lambda: not b.links.open_names())

@@ -109,3 +109,19 @@ async def test_an_offer_that_reaches_nobody_ends_at_once():
         a.links.unreachable("nobody", Unreachable())
         assert not await a.links.reach("b", 10)
         assert not a.links.is_here("b")
+
+
+async def test_much_that_means_nothing_closes_the_link_and_the_next_begins_anew(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(links, "FAULTS", 3)
+    monkeypatch.setattr(links, "AGAIN_SECONDS", (0.05,))
+    async with Pair() as (a, b):
+        for _ in range(2):
+            await connected(a, b)
+            for _ in range(3):
+                a.links.fault("b")
+            assert a.links.open_names() == ["b"]
+            a.links.fault("b")
+            assert a.links.open_names() == []
+        a.links.fault("nobody")

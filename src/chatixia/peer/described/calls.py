@@ -22,7 +22,6 @@ from chatixia.core.ports import (
     Pong,
     Stream,
 )
-from chatixia.core.rates import TokenBucket
 from chatixia.errors import (
     BadArguments,
     DeadlineExceeded,
@@ -49,9 +48,6 @@ MAX_ID: Final = 64
 """Characters of a request's id."""
 MOST_PENDING: Final = 1024
 """Requests of ours to all described peers."""
-FAULTS: Final = 64
-"""Messages of one peer that mean nothing, at once; one more each second, and those beyond close its
-link."""
 
 
 class DescribedResponder:
@@ -90,7 +86,7 @@ class DescribedResponder:
 class DescribedCalls:
     """All of one mesh; none where ``links`` is None. ``handler`` serves requests, ``skills``
     describes them; ``statuses``: what peers say of themselves. ``stopping``: no more work is taken;
-    ``over``: nobody is question any more."""
+    ``over``: nobody is asked any more."""
 
     def __init__(
         self, me: AgentId, links: DescribedLinks | None, budget: ResourceBudget, world: World
@@ -103,7 +99,6 @@ class DescribedCalls:
         self._pending: dict[tuple[str, str], asyncio.Future[MeshMessage]] = {}
         self._running: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._accounts: dict[str, PeerBudget] = {}
-        self._faults: dict[str, TokenBucket] = {}
         self._tasks = BackgroundTasks()
         if links is not None:
             links.on_text, links.on_open, links.on_close = self.received, self._opened, self._closed
@@ -196,11 +191,7 @@ class DescribedCalls:
             self._read(peer, message)
         except MeshError as error:
             log.debug("a message of %s is dropped: %s", peer, error)
-            bucket = self._faults.setdefault(
-                peer, TokenBucket(FAULTS, 1.0, self._world.monotonic())
-            )
-            if not bucket.take(self._world.monotonic()):
-                self._links().cut(peer, Overloaded(f"{peer} sends what means nothing."))
+            self._links().fault(peer)
 
     def _read(self, peer: str, message: MeshMessage) -> None:
         if described.is_answer(message):
@@ -316,7 +307,6 @@ class DescribedCalls:
         if account is not None:
             account.close()
         self.statuses.pop(peer, None)
-        self._faults.pop(peer, None)
 
     async def stop(self) -> None:
         """Cancel what runs, say why, and close the links."""

@@ -15,6 +15,7 @@ from typing import Any, Final
 from chatixia.background import BackgroundTasks
 from chatixia.core.described import tier_of
 from chatixia.core.offers import OfferGuard
+from chatixia.core.rates import TokenBucket
 from chatixia.errors import MeshError, Overloaded, Unreachable
 from chatixia.peer.engines.base import Engine, EngineRefused, IceServer
 from chatixia.wire.signaling import MAX_CANDIDATES, DescribedSignal, LinkReport
@@ -34,6 +35,9 @@ AGAIN_SECONDS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
 """Seconds from one failed offer of ours to the next."""
 MOST_PEERS: Final = 256
 """Described peers of which something is held."""
+FAULTS: Final = 64
+"""Messages over one link that mean nothing, at once; one more each second, and those beyond close
+it."""
 STATS_SECONDS: Final = 5.0
 
 
@@ -51,6 +55,7 @@ class DescribedPeer:
         self.waiters: list[asyncio.Future[None]] = []
         self.timer: asyncio.TimerHandle | None = None
         self.fails = self.connections = 0
+        self.faults = TokenBucket(FAULTS, 1.0, now)
 
     @property
     def own_offer(self) -> DescribedConnection | None:
@@ -250,6 +255,7 @@ class DescribedLinks:
         for old in [*peer.attempts, *([replaced] if replaced else [])]:
             self._drop(peer, old)
         if replaced is None:
+            peer.faults = TokenBucket(FAULTS, 1.0, self.world.monotonic())
             self.on_open(peer.name)
         self._work.spawn(self._watch(connection))
         peer.wake()
@@ -329,6 +335,12 @@ class DescribedLinks:
         if peer is None or peer.open is None:
             raise Unreachable(f"There is no link to {name}.", agent=name)
         peer.open.send(text)
+
+    def fault(self, name: str) -> None:
+        """A message of one means nothing; too many such close its link."""
+        peer = self._peers.get(name)
+        if peer is not None and not peer.faults.take(self.world.monotonic()):
+            self.cut(name, Overloaded(f"{name} sends what means nothing."))
 
     def cut(self, name: str, error: MeshError) -> None:
         """Close the link with one."""

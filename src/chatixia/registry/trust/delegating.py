@@ -83,7 +83,7 @@ class DelegationService:
 
     def standing(self) -> Delegation:
         """What this registry may sign now, and how many came in that way."""
-        serial, many, member = self._serial(), self._members.delegated(), self._now()
+        serial, many, member = self._serial(), self._members.delegated(), self._in_force()
         if member is None:
             return Delegation(serial=serial, members=many)
         record = member.record
@@ -93,14 +93,14 @@ class DelegationService:
 
     def admits(self, name: str) -> bool:
         """Whether this registry may let the machine ``name`` in now."""
-        member = self._now()
+        member = self._in_force()
         return member is not None and may_admit(member.record, name, self._store.now())
 
     async def admit(self, row: PairingRow) -> Member:
         """The machine of ``row``, signed by this registry. Raises Denied for what was not
         delegated, Revoked for a name that an owner revoked."""
         standing = await self._members.serial(row.name)
-        member = self._now()
+        member = self._in_force()
         if member is None:
             raise not_delegated(row.name)
         record = delegated_record(
@@ -113,7 +113,7 @@ class DelegationService:
         )
         return self._members.prove([sign_record(record, self._key.sign), *member.chain])
 
-    def _now(self) -> Member | None:
+    def _in_force(self) -> Member | None:
         """The delegation that holds now: None for one that is over, withdrawn, or of an owner who
         was revoked since."""
         try:

@@ -35,7 +35,7 @@ class PeerAbsence:
         """One is open, or nothing is left that needs one."""
         self._pathless_at = None
 
-    def is_gone(self, now: float, up: bool) -> bool:
+    def has_departed(self, now: float, up: bool) -> bool:
         """Whether its process counts as ended. ``up``: the registry can be asked."""
         if self._pathless_at is None:
             return False

@@ -472,7 +472,7 @@ class Link:
         if len(self.slots) > 1 and self.open:
             self._rank(now, sink)
             self._close_spare(now, sink)
-        if not self.open and self.session and self.absence.is_gone(now, up):
+        if not self.open and self.session and self.absence.has_departed(now, up):
             self.depart(sink)
         if up:
             for slot in self.slots:

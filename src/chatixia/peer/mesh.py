@@ -47,7 +47,7 @@ from .sessions.channel import SessionChannel
 from .sessions.dispatch import CallDispatcher, LinkStream
 from .sessions.listener import SessionListener
 from .sessions.peers import PeerState, PeerTable, fail
-from .sessions.pings import Pings
+from .sessions.pings import PeerPings
 from .sessions.router import CallRouter
 from .sessions.status import StatusTeller
 from .sessions.stop import closing
@@ -107,7 +107,7 @@ class PeerMesh:
             self._announcements = AnnouncementReceiver(registry, world)
             self.dispatcher.follow = self._duplicates.follow
             registry.on_push, registry.on_state = self._pushed, self._registry_moved
-        self._pings = Pings(self.peers, self.router, self.dispatcher, timers, world)
+        self._pings = PeerPings(self.peers, self.router, self.dispatcher, timers, world)
         self.status = StatusTeller(
             self.peers, self.dispatcher, timers, lambda: len(self._queued_runs())
         )

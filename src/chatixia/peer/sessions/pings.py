@@ -15,7 +15,7 @@ from .peers import PeerState, PeerTable, fail
 from .router import CallRouter
 
 
-class Pings:
+class PeerPings:
     """Those of one mesh; ``dispatcher`` tells of the pongs."""
 
     def __init__(

@@ -57,7 +57,7 @@ def door(machine: Machine) -> None:
 def test_from_a_delegation_to_its_withdrawal(machines: tuple[Machine, Machine]):  # noqa: F811 - the fixture
     a, b = machines
     words = ("registry", "delegate", "--names", "lab-*", "--roles", "worker", "--days", "30")
-    assert "lab-* to the registry, until" in a.type(*words)
+    assert "lab-* as worker to the registry, until" in a.type(*words)
     typed, registry = code_of(a)
     pairing, key = asks(b, typed, registry, "lab-1")
     swapped = f"0000{key[4:]}" if not key.startswith("0000") else f"1111{key[4:]}"

@@ -28,14 +28,14 @@ def test_it_shows_both_keys_waits_and_goes_on(registry, type_, tmp_path, monkeyp
 
     def decide(machine: approve.PendingMachine) -> None:
         keys.append(machine.key)
-        approve.approve(profile, machine)
+        approve.approve(profile, machine, names=["pi", "pi-*"])
 
     with owner(registry, decide):
         done = type_("pair", registry.url.partition("://")[2], made, "--as", "pi", "--json")
     assert done.code == 0
     shown = re.findall(KEY, done.err)
     assert shown == [fingerprints.of_registry(profile.mesh, profile.registry_key), *keys]
-    assert "joined  mesh home as pi" in done.err
+    assert "joined  mesh home as pi  agents called pi-* started here need no" in done.err
     kinds = [json.loads(line)["kind"] for line in done.out.splitlines()]
     assert kinds == ["pairing", "joined"]
     assert type_("status").code == 0

@@ -78,6 +78,12 @@ TYPED = "tests/acceptance/test_owners.py"
 
 FAULTS: list[Fault] = [
     Fault(
+        "owner-for-the-last-time",
+        "a machine whose owner's key was revoked can have another",
+        {"chatixia.assembly.membership.owners:_is_over": always(False)},
+        (f"{OWNED}::test_a_machine_whose_owner_was_revoked_asks_by_a_new_key",),
+    ),
+    Fault(
         "owner-takes-nobody",
         "whom a revoked owner let in is out",
         {

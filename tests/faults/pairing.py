@@ -9,6 +9,7 @@ from .breaks import Fault, always
 
 STORE = "tests/store/control/test_pairing.py"
 REGISTRY = "tests/registry/trust/test_pairing.py"
+APPROVE = "tests/assembly/membership/test_approve.py"
 PAIR = "tests/assembly/membership/test_pair.py"
 ACC = "tests/acceptance/test_pairing.py"
 
@@ -86,7 +87,31 @@ def looked_through(original: Any) -> Any:
     return lambda oldest, filters: original(oldest, filters).replace("AND ", "AND +")
 
 
+def nobody(original: Any) -> Any:
+    """List no described agent that waits."""
+
+    async def pending(self: Any, call: Any, query: Any) -> list[Any]:
+        return []
+
+    return pending
+
+
 FAULTS: list[Fault] = [
+    Fault(
+        "described-waits-unseen",
+        "the hub shows described agents that wait",
+        {"chatixia.registry.trust.devices:DevicePairing.pending": nobody},
+        ("tests/acceptance/test_hub.py::test_described_agents_and_resting_codes_are_there_too",),
+    ),
+    Fault(
+        "replaced-too-soon",
+        "a machine is out only once nothing else refuses the one that takes its name",
+        {
+            "chatixia.assembly.membership.approve:_still_waits": always(None),
+            "chatixia.assembly.membership.approve:check_bounds": always(None),
+        },
+        (f"{APPROVE}::test_what_refuses_the_newcomer_leaves_the_other_in",),
+    ),
     Fault(
         "rejected-unheard",
         "a machine that is turned away hears it at once",

@@ -110,7 +110,21 @@ def oldest_of_all(original: Any) -> Any:
     return lambda self: self._pending.popitem(last=False)
 
 
+def one_name(original: Any) -> Any:
+    """Call the cookies of all logins the same."""
+    return lambda mesh, listener, state: "login"
+
+
 FAULTS = [
+    Fault(
+        "provider-one-login",
+        "tabs of one browser log in beside each other at an identity provider",
+        {
+            "chatixia.registry.people.cookies:login_cookie_name": one_name,
+            "chatixia.registry.web.provider:login_cookie_name": one_name,
+        },
+        (f"{PROVIDER}::test_two_tabs_of_one_browser_both_log_in",),
+    ),
     Fault(
         "provider-answer-replayed",
         "an identity provider's answer counts once, for the browser that began the login",

@@ -6,6 +6,7 @@ import click
 
 from . import output
 from .common import Console, common
+from .pair import agents_note
 
 
 @click.command()
@@ -36,7 +37,7 @@ def join(console: Console, string: str, machine: str) -> None:
                 (
                     "joined",
                     f"mesh {profile.name} as {profile.machine}",
-                    "agents started here need no further code",
+                    agents_note(profile),
                 ),
             ]
         )

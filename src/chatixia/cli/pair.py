@@ -11,6 +11,7 @@ from .common import Console, common
 
 if TYPE_CHECKING:
     from chatixia.assembly.membership.pair import PairRequest
+    from chatixia.assembly.profile.profile import Profile
 
 
 @click.command()
@@ -38,14 +39,23 @@ def pair(console: Console, host: str, code: str, machine: str, key: str) -> None
     except KeyboardInterrupt:
         console.say("  the same command goes on waiting, within the hour")
         raise
-    note = "agents started here need no further code"
+    note = agents_note(profile)
     until = profile.registry_until
     if until:
-        note = f"trust: registry, until {output.moment(until)}"
+        note = f"{note}; trust: registry, until {output.moment(until)}"
     console.say(output.rows([("joined", f"mesh {profile.name} as {profile.machine}", note)]))
     if console.as_json:
         fields = {"mesh": profile.name, "machine": profile.machine, "registry_until": until}
         console.data("joined", {**fields, "registries": profile.registries})
+
+
+def agents_note(profile: Profile) -> str:
+    """What a machine that joined may run; its own name is no agent's."""
+    names = [name for name in profile.agent_names if name != profile.machine]
+    if not names:
+        return "clients alone, no agent may be started here"
+    called = "" if "*" in names else f" called {' '.join(names)}"
+    return f"agents{called} started here need no further code"
 
 
 def show(console: Console, request: PairRequest) -> None:
@@ -70,7 +80,8 @@ def show(console: Console, request: PairRequest) -> None:
     )
     if request.member:
         console.say(
-            f"  note  another machine is a member as {request.name}; --as gives another name"
+            f"  note  another machine is, or was, a member as {request.name}; --as gives another"
+            " name"
         )
     if console.as_json:
         fields = {"name": request.name, "registry": request.registry, "key": request.machine}

@@ -93,3 +93,12 @@ async def test_what_refuses_the_newcomer_leaves_the_other_in(
             approve.approve, registry.profile, machine, replace=True, names=names
         )
     assert ("default", "pi") not in registry.running.service.members.revocations
+
+
+async def test_no_name_is_nobody_s(registry: RegistryHarness):
+    """As of a variable that is not set: the one that waits longest is not meant."""
+    await asks(registry, "pi")
+    for act in (approve.find, approve.reject):
+        with pytest.raises(NotFound, match="as ''; `chatixia pending`"):
+            await asyncio.to_thread(act, registry.profile, "")
+    assert (await asyncio.to_thread(approve.find, registry.profile, "pi")).info.name == "pi"

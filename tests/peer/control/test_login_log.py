@@ -66,3 +66,8 @@ def test_a_refusal_is_said_until_the_reason_is_another(caplog: pytest.LogCapture
     log.back(URL)
     log.refused(URL, taken)
     assert len(warned(caplog)) == 1
+
+
+def test_a_client_reads_a_refusal_as_its_error_alone(caplog: pytest.LogCaptureFixture):
+    LoginLog("desk~a2b3c4", Now()).refused(URL, NameTaken("The name is taken."))
+    assert not warned(caplog)

@@ -308,6 +308,19 @@ async def test_each_step_is_in_the_audit_log(registry: RegistryHarness, tmp_path
     assert told == [("registry", "delegated"), ("registry", "withdrawn")]
 
 
+async def test_who_was_revoked_is_not_among_those_that_are_in(
+    registry: RegistryHarness, tmp_path: Path
+):
+    await let(registry)
+    admin = await browser_of(registry, "anna", "admin")
+    for name in ("lab-1", "lab-2"):
+        await paired(registry, admin, tmp_path / name, name)
+    assert registry.running.service.members.delegated() == 2
+    await do(revoke, registry.profile, "lab-1")
+    assert registry.running.service.members.delegated() == 1
+    assert await do(withdraw, registry.profile) == 1
+
+
 async def test_the_days_are_those_that_were_asked_for(registry: RegistryHarness):
     made = await let(registry, "lab-1", days=2)
     assert made.not_after - made.issued == 2 * DAY

@@ -89,6 +89,18 @@ async def test_an_answer_counts_once(served: RegistryHarness):
     assert (again.status, link_in(again)) == (401, "")
 
 
+async def test_two_tabs_of_one_browser_both_log_in(served: RegistryHarness):
+    """They share their cookies, and whichever comes back first ends nothing of the other."""
+    first, second = Traveller(served), Traveller(served)
+    await first.leave()
+    await second.leave()
+    assert first.cookie.partition("=")[0] != second.cookie.partition("=")[0]
+    first.cookie = second.cookie = f"{first.cookie}; {second.cookie}"
+    for tab in (second, first):
+        page = await tab.back(await tab.consent())
+        assert (page.status, bool(link_in(page))) == (200, True)
+
+
 async def test_an_answer_belongs_to_the_browser_that_asked(served: RegistryHarness):
     """Another's code, in a link that somebody is made to open, logs nobody in."""
     eve, anna = Traveller(served), Traveller(served)

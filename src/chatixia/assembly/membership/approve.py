@@ -66,10 +66,11 @@ def pending(profile: Profile, name: str = "") -> PendingList:
 
 def find(profile: Profile, name: str) -> PendingMachine:
     """The machine that waits under ``name``. Raises NotFound."""
-    machines = pending(profile, name).machines
+    machines = pending(profile, name).machines if name else []  # "" would list all of them
     if not machines:
         raise NotFound(
-            f"No machine waits for approval as {name[:80]}; `chatixia pending` lists them."
+            f"No machine waits for approval as {name[:80] or repr(name)}; `chatixia pending` lists"
+            " them."
         )
     return machines[0]
 

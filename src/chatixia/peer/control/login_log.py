@@ -8,6 +8,7 @@ from math import inf
 from typing import Final
 
 from chatixia.errors import MeshError
+from chatixia.ids import is_client_id
 
 log = logging.getLogger("chatixia.peer")
 
@@ -43,7 +44,9 @@ class LoginLog:
             log.warning("%s: the registry is back at %s.", self._name, url)
 
     def refused(self, url: str, error: MeshError) -> None:
-        """It is tried again until somebody mends that; so a reason is a warning only once."""
+        """It is tried again until somebody mends that; so a reason is a warning only once. A client
+        reads it as the error of its call."""
         text = f"{url} refuses the login of {self._name}: {error}"
-        log.log(logging.DEBUG if text == self._refusal else logging.WARNING, "%s", text)
+        new = logging.INFO if is_client_id(self._name) else logging.WARNING
+        log.log(logging.DEBUG if text == self._refusal else new, "%s", text)
         self._refusal = text

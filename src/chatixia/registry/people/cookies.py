@@ -8,6 +8,7 @@ origin reads, and sends it as the header ``X-Chatixia`` or, with a WebSocket, as
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Final
 
 from chatixia.registry.call import Listener
@@ -23,18 +24,20 @@ PAGE_PREFIX: Final = "page."
 """How the subprotocol begins that is the page's secret."""
 
 
-def login_cookie(mesh: str, listener: Listener, secret: str) -> str:
-    """A Set-Cookie header's value for a login that is under way at the identity provider. It is
-    Lax: the browser comes back by a link of another site. An empty secret clears it."""
+def login_cookie(mesh: str, listener: Listener, secret: str, state: str) -> str:
+    """A Set-Cookie header's value for the login of that ``state``, which is under way at the
+    identity provider. It is Lax: the browser comes back by a link of another site. An empty secret
+    clears it."""
     age = LOGIN_SECONDS if secret else 0
     secure = "; Secure" if listener.secure else ""
-    name = login_cookie_name(mesh, listener)
+    name = login_cookie_name(mesh, listener, state)
     return f"{name}={secret}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}"
 
 
-def login_cookie_name(mesh: str, listener: Listener) -> str:
-    """What that cookie is called."""
-    return f"{cookie_name(mesh, listener)}-login"
+def login_cookie_name(mesh: str, listener: Listener, state: str) -> str:
+    """What that cookie is called: each login has its own, for one browser begins several in its
+    tabs."""
+    return f"{cookie_name(mesh, listener)}-login-{sha256(state.encode()).hexdigest()[:8]}"
 
 
 def cookie_name(mesh: str, listener: Listener) -> str:

@@ -48,10 +48,12 @@ class ProviderAccess(NamedTuple):
 
 
 class StartedLogin(NamedTuple):
-    """Where a browser goes, and the secret of the cookie that it takes along."""
+    """Where a browser goes, the secret of the cookie that it takes along, and the ``state`` that
+    comes back with it."""
 
     url: str
     cookie: str
+    state: str
 
 
 class PendingLogin(msgspec.Struct, frozen=True):
@@ -110,7 +112,7 @@ class IdentityProvider:
         self._pending[digest(cookie)] = pending
         if len(self._pending) > MOST_LOGINS:
             self._forget_one()
-        return StartedLogin(str(url), cookie)
+        return StartedLogin(str(url), cookie, state)
 
     def _forget_one(self) -> None:
         """The oldest, whose time is over or whose address has most."""

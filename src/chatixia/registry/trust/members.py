@@ -259,7 +259,7 @@ class Members:
         return sum(
             each.row.kind == "machine" and trust_of(each.records) == REGISTRY
             for each in self._members.values()
-            if not self._lost_its_signer(each)
+            if not self.is_revoked(each.row.ns, each.row.id)
         )
 
     def signed_by(self, owner: str, others: Iterable[Sequence[Signed]]) -> list[Signed]:

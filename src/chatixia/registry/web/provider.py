@@ -52,7 +52,7 @@ class ProviderPages:
         except MeshError as error:
             await self._sorry(request, send, error)
             return
-        cookie = login_cookie(self._mesh, listener, started.cookie)
+        cookie = login_cookie(self._mesh, listener, started.cookie, started.state)
         headers = {"location": started.url, "set-cookie": cookie, "content-length": "0"}
         await send(opening(303, HTML, headers))
         await send({"type": "http.response.body", "body": b""})
@@ -60,12 +60,12 @@ class ProviderPages:
     async def back(self, request: Request, send: Send) -> None:
         """Judge the provider's answer; the page that follows opens the hub or says why not."""
         listener: Listener = request.scope[LISTENER]
-        name = login_cookie_name(self._mesh, listener)
-        cookie = named_cookie(name, request.headers.get("cookie", ""))
         query = request.query_params
         result = ProviderAnswer(
             *(query.get(key, "")[:4096] for key in ("state", "code", "iss", "error"))
         )
+        name = login_cookie_name(self._mesh, listener, result.state)
+        cookie = named_cookie(name, request.headers.get("cookie", ""))
         ip = _ip(request)
         call = RequestContext(None, origin(ip), listener, ip=ip)
         try:
@@ -90,9 +90,10 @@ class ProviderPages:
     async def _page(
         self, request: Request, send: Send, status: int, head: str, text: str, href: str, label: str
     ) -> None:
-        """A page without script; the cookie of the login is over with it."""
+        """A page without script; the cookie of the login that came back is over with it."""
         body = PAGE.format(head=head, text=text, href=href, label=label).encode()
-        over = login_cookie(self._mesh, request.scope[LISTENER], "")
+        state = request.query_params.get("state", "")[:4096]
+        over = login_cookie(self._mesh, request.scope[LISTENER], "", state)
         await answer(send, status, body, HTML, {"set-cookie": over})
 
 

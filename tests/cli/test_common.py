@@ -105,3 +105,25 @@ def test_a_timeout_holds_for_all_of_a_command(monkeypatch):
     in_mesh(console, work, 60.0)
     assert given[2]["timeout"] == 10.0 and given[3] > 59
     assert in_mesh(console, work) is not None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "approve |",
+        "reject |",
+        "revoke |",
+        "keys revoke |",
+        "owners add | KEY",
+        "owners revoke |",
+        "people add |",
+        "people role | viewer",
+        "people remove |",
+        "people sessions | --end-all",
+        "people sessions --end |",
+    ],
+)
+def test_a_name_that_is_empty_names_nobody(home, type_, line: str):
+    """As of a variable that is not set: all, or who comes first, is not meant."""
+    done = type_(*("" if word == "|" else word for word in line.split()))
+    assert done.code == 2 and "it is empty, and names nobody" in done.err, done

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import output
-from .common import Console, common
+from .common import Console, common, named
 
 if TYPE_CHECKING:
     from chatixia.assembly.profile.profile import Profile
@@ -18,7 +18,7 @@ DAY = 86_400
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", callback=named)
 @click.option("--key", default="", metavar="KEY", help="The key that `pair` shows on NAME.")
 @click.option("--replace", is_flag=True, help="Take NAME from the machine that has or had it.")
 @click.option("--agents", "agents", multiple=True, metavar="PATTERN", help="Agents it may run.")

@@ -10,6 +10,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from . import output
 
@@ -34,6 +35,15 @@ def possible(_ctx: click.Context, _param: click.Parameter, seconds: float) -> fl
     if not 0 < seconds <= MAX_TIMEOUT_S:
         raise click.BadParameter(f"give seconds, above 0 and at most {MAX_TIMEOUT_S:.0f}.")
     return seconds
+
+
+def named(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """Refuse a name that was given and is empty, as a variable that is not set: it names nobody,
+    and must not be read as left out, which means all."""
+    typed = ctx.get_parameter_source(param.name or "") is ParameterSource.COMMANDLINE
+    if typed and not value:
+        raise click.BadParameter("it is empty, and names nobody.")
+    return value
 
 
 class Console:

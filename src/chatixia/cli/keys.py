@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import output
-from .common import Console, Noun, common
+from .common import Console, Noun, common, named
 
 if TYPE_CHECKING:
     import msgspec
@@ -63,7 +63,7 @@ def list_(console: Console) -> None:
 
 
 @keys.command()
-@click.argument("key", metavar="ID|NAME")
+@click.argument("key", metavar="ID|NAME", callback=named)
 @common
 def revoke(console: Console, key: str) -> None:
     """Revoke the key with that ID or NAME, at once and for good."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import output
-from .common import Console, Noun, common
+from .common import Console, Noun, common, named
 from .keys import date
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def ask(console: Console) -> None:
 
 
 @owners.command()
-@click.argument("name")
+@click.argument("name", callback=named)
 @click.argument("key")
 @common
 def add(console: Console, name: str, key: str) -> None:
@@ -72,7 +72,7 @@ def accept(console: Console) -> None:
 
 
 @owners.command()
-@click.argument("name")
+@click.argument("name", callback=named)
 @click.option(
     "--keep", multiple=True, metavar="NAME", help="Who stays of those it let in; '*' all."
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import output
-from .common import Console, Noun, common
+from .common import Console, Noun, common, named
 from .keys import date
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def list_(console: Console) -> None:
 
 
 @people.command()
-@click.argument("name")
+@click.argument("name", callback=named)
 @click.option("--role", type=click.Choice(ROLES), default="viewer", show_default=True)
 @common
 def add(console: Console, name: str, role: Role) -> None:
@@ -76,7 +76,7 @@ def show_link(console: Console, mesh: PeopleClient, invited: PersonLink) -> None
 
 
 @people.command()
-@click.argument("name")
+@click.argument("name", callback=named)
 @role_argument
 @common
 def role(console: Console, name: str, role: Role) -> None:
@@ -89,7 +89,7 @@ def role(console: Console, name: str, role: Role) -> None:
 
 
 @people.command()
-@click.argument("name")
+@click.argument("name", callback=named)
 @common
 def remove(console: Console, name: str) -> None:
     """Let the person NAME in no more, and end its browser sessions."""
@@ -112,8 +112,10 @@ def end_one(mesh: PeopleClient, session: str) -> None:
 
 
 @people.command()
-@click.argument("name", required=False, default="")
-@click.option("--end", default="", metavar="SESSION", help="End the session with this id.")
+@click.argument("name", required=False, default="", callback=named)
+@click.option(
+    "--end", default="", metavar="SESSION", callback=named, help="End the session with this id."
+)
 @click.option("--end-all", is_flag=True, help="End all that would be listed.")
 @common
 def sessions(console: Console, name: str, end: str, end_all: bool) -> None:

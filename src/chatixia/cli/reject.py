@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from .common import Console, common
+from .common import Console, common, named
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", callback=named)
 @common
 def reject(console: Console, name: str) -> None:
     """Turn the machine or described agent NAME away; it may ask again with another code."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from .common import Console, common
+from .common import Console, common, named
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", callback=named)
 @common
 def revoke(console: Console, name: str) -> None:
     """Remove NAME and its invitation from the mesh; with a machine go its agents."""

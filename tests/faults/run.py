@@ -1,6 +1,7 @@
 """`make faults`: break one promise at a time and demand that its tests go red.
 
-ONLY=name,name runs a part; JOBS=n faults at once (4: the tests of whole processes mostly wait).
+ONLY=name,name runs a part; JOBS=n faults at once (8: with a fault the tests of whole processes
+mostly wait). Those with most such tests begin first, so that none of them runs on alone at the end.
 First every named test is run without a fault; a fault with a test that is not green then counts as
 not seen. Each other fault must turn each of its tests red, must have been applied in some process,
 and every place it patches must exist. Exit 1 otherwise; the closing line counts. How long each took
@@ -15,7 +16,7 @@ import re
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -28,7 +29,9 @@ from tests.faults.pytest_process import run_green, run_with_fault  # noqa: E402 
 PASSED, FAILED = 0, 1  # pytest's exit codes; any other means that nothing was shown
 TIMEOUT = 240
 GREEN = 1800  # the whole table without a fault
-JOBS = int(os.environ.get("JOBS", "4"))
+JOBS = int(os.environ.get("JOBS", "8"))
+GREEN_JOBS = min(JOBS, 5)
+"""Without a fault nothing waits for what does not come."""
 SECONDS = ROOT / "build/faults.json"
 
 
@@ -68,6 +71,11 @@ def complaints(fault: Fault) -> list[str]:
     return wrong
 
 
+def longest_first(faults: list[Fault]) -> list[Fault]:
+    """By how many tests of whole processes they have: each may wait until it is given up."""
+    return sorted(faults, key=lambda fault: -sum("/acceptance/" in node for node in fault.red))
+
+
 def main() -> int:
     """Run the table and print a line per fault."""
     only = [name for name in os.environ.get("ONLY", "").split(",") if name]
@@ -78,7 +86,7 @@ def main() -> int:
     nodes = tuple(dict.fromkeys(node for fault in chosen for node in fault.red))
     print(f"{len(nodes)} tests without a fault ...", flush=True)
     start, bad = time.monotonic(), 0
-    code, output = run_green(nodes, JOBS, GREEN)
+    code, output = run_green(nodes, GREEN_JOBS, GREEN)
     print(f"  {time.monotonic() - start:.0f} s", flush=True)
     seconds: dict[str, float] = {}
     not_green = {node for node in nodes if went_red(node, output)}
@@ -94,8 +102,10 @@ def main() -> int:
         return wrong
 
     with ThreadPoolExecutor(JOBS) as pool:
+        looks = {pool.submit(look, fault): fault for fault in longest_first(chosen)}
         try:
-            for fault, wrong in zip(chosen, pool.map(look, chosen), strict=True):
+            for done in as_completed(looks):
+                fault, wrong = looks[done], done.result()
                 print(
                     f"{'NOT SEEN' if wrong else 'red':9} {fault.name:28} {fault.promise}",
                     flush=True,

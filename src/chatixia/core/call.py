@@ -106,7 +106,8 @@ class Calls:
         data = exchange.request(outgoing, rid)
         cost = len(outgoing.body) if len(data) <= FRAME_TARGET else 0
         pending = PendingCall(rid, self, outgoing, data, cost, now + outgoing.timeout, now)
-        pending.flow = self.can.inflow(outgoing)
+        if outgoing.stream or outgoing.table:
+            pending.flow = self.can.inflow(outgoing)
         self.session.send(data, pending, cost)
         self.pending[rid] = pending
         pending.bucket = self.wheel.add(pending, pending.deadline)
@@ -441,7 +442,8 @@ class Calls:
                 note.value, note.via = b"null", self.via
                 sink.append(note)
         self.session.acked.clear()
-        self.account.keep(-freed)
+        if freed:
+            self.account.keep(-freed)
 
     def expire(self, item: PendingCall | ServedRequest, now: float, sink: Sink) -> None:
         """The wheel says that the item's time has come."""

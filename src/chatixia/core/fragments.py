@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Any, Final
 
 import msgspec
@@ -40,8 +39,9 @@ class FragmentScheduler:
     __slots__ = ("_count", "_open", "_waiting", "bytes")
 
     def __init__(self) -> None:
-        self._open: deque[OutgoingFragments] = deque()
-        self._waiting: deque[OutgoingFragments] = deque()
+        # A few at most, and a deque has 600 bytes from the start, for each of thousands of peers.
+        self._open: list[OutgoingFragments] = []
+        self._waiting: list[OutgoingFragments] = []
         self._count = 0
         self.bytes = 0
 
@@ -64,7 +64,7 @@ class FragmentScheduler:
 
     def take(self) -> bool:
         """The piece was sent. Whether it was its message's last."""
-        cut = self._open.popleft()
+        cut = self._open.pop(0)
         cut.at += 1
         if cut.at < cut.parts:
             self._open.append(cut)
@@ -89,7 +89,7 @@ class FragmentScheduler:
         room = MAX_MESSAGE - sum(len(cut.data) for cut in self._open)
         while self._waiting and len(self._open) < MAX_OPEN and len(self._waiting[0].data) <= room:
             room -= len(self._waiting[0].data)
-            self._open.append(self._waiting.popleft())
+            self._open.append(self._waiting.pop(0))
 
     def unstarted(self) -> list[OutgoingFragments]:
         """Messages of which nothing was sent, in order."""

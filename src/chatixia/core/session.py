@@ -112,12 +112,12 @@ class PeerSession:
         self.replies = ReplyBudget()
         self._outbox: list[tuple[bytes, Any]] = []
         self._bytes = 0
-        self._waiting: deque[tuple[bytes, Any, int]] = deque()
+        self._waiting: deque[tuple[bytes, Any, int]] | None = None  # seldom needed, 600 bytes
         self._cuts = FragmentScheduler()
         self._cut_turn = False
         self._unacked: deque[_Sent] = deque()
         self._unacked_bytes = 0
-        self._again: deque[_Sent] = deque()
+        self._again: deque[_Sent] | None = None
         self._taken: tuple[int, bytes] = (0, b"")
         self._early: dict[int, bytes] = {}
         self._early_bytes = 0
@@ -148,6 +148,8 @@ class PeerSession:
         self._bytes += size
         if cost:
             if self._waiting or self._used + cost > self._allowed:
+                if self._waiting is None:
+                    self._waiting = deque()
                 self._waiting.append((data, note, cost))
                 return
             self._used += cost
@@ -175,8 +177,9 @@ class PeerSession:
                 self._outbox.remove(entry)
                 self._bytes -= len(entry[0])
                 return True
-        for paid in self._waiting:
+        for paid in self._waiting or ():
             if paid[1] is note:
+                assert self._waiting
                 self._waiting.remove(paid)
                 self._bytes -= len(paid[0])
                 return True
@@ -313,7 +316,7 @@ class PeerSession:
             if acked <= self.s:
                 self.doubtful = self.s > 0 and acked < self._lowest()
                 self._ack(acked)
-        self._again = deque(self._unacked)
+        self._again = deque(self._unacked) if self._unacked else None
         self.ack_now = True
 
     def _lowest(self) -> int:
@@ -328,12 +331,13 @@ class PeerSession:
         return True
 
     def _repeat(self) -> None:
+        again = self._again = self._again or deque()
         size = 0
         for frame in self._unacked:
             size += len(frame.data)
-            if size > AGAIN_BYTES and self._again:
+            if size > AGAIN_BYTES and again:
                 break
-            self._again.append(frame)
+            again.append(frame)
 
     # -- receiving
 
@@ -431,7 +435,7 @@ class PeerSession:
         """The same ack again and again: the frame after it is missing, others came."""
         missing = bool(self._unacked) and self._unacked[0].s == a + 1
         if missing and not self._again and self._losses.pure_ack(a, self.s):
-            self._again.append(self._unacked[0])
+            self._again = deque((self._unacked[0],))
 
     def let_go(self) -> None:
         """Free what came in part, without an end to the session: its peer may never come back.
@@ -447,7 +451,7 @@ class PeerSession:
         """Nothing will come or go again. What was sent is let go of by hand: for speed it is not
         tracked by the collector of cycles, and it leads back to this session."""
         self._unacked.clear()
-        self._again.clear()
+        self._again = None
         self.acked.clear()
         self.let_go()
 
@@ -488,5 +492,5 @@ class PeerSession:
     def unsent(self) -> list[Any]:
         """Notes of messages of which nothing was sent, oldest first."""
         notes = [note for _, note in self._outbox if note is not None]
-        notes += [note for _, note, _ in self._waiting if note is not None]
+        notes += [note for _, note, _ in self._waiting or () if note is not None]
         return notes + [cut.note for cut in self._cuts.unstarted() if cut.note is not None]

@@ -10,7 +10,14 @@ import pytest
 from chatixia.client.artifact import Artifact
 from chatixia.core.delay_window import MOST
 from chatixia.errors import BadRequest, Conflict, NotFound
-from chatixia.peer.artifacts.upload import AHEAD_SECONDS, MAX_UPLOADS, READ_BYTES
+from chatixia.peer.artifacts.transfers import BUSY_SECONDS
+from chatixia.peer.artifacts.upload import (
+    AHEAD_SECONDS,
+    BURST_CHUNKS,
+    MAX_UPLOADS,
+    READ_BYTES,
+    REST_SECONDS,
+)
 from chatixia.wire.artifacts import CHUNK, DATA, PULL, ArtifactFrame, ArtifactInfo, read, write
 from chatixia.wire.base import MIB
 
@@ -165,3 +172,19 @@ async def test_a_file_goes_in_whole_chunks_and_one_rest():
     assert len(await task) == size
     sizes = [len(read(frame).data) for frame in pair.crossed if frame[1] == DATA]
     assert set(sizes[:-1]) == {CHUNK} and sizes[-1] == 5
+
+
+async def test_beside_calls_the_sender_rests_after_a_few_chunks():
+    pair = Pair()
+    pair.a.count += 1  # a call went by this link just now
+    feed = await pair.lend(bytes(64 * CHUNK))
+    task = asyncio.ensure_future(whole(feed))
+    for burst in range(1, 4):
+        await pair.pump()
+        assert data_bytes(pair.crossed) == burst * BURST_CHUNKS * CHUNK
+        pair.a.ring(REST_SECONDS)
+    pair.a.ring(BUSY_SECONDS)  # no other call came
+    await pair.pump()
+    pair.a.ring(REST_SECONDS)
+    await pair.pump()
+    assert task.done() and len(task.result()) == 64 * CHUNK

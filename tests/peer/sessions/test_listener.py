@@ -33,6 +33,18 @@ async def test_the_verdict_gone_is_for_one_process(net):
     assert not a.links()
 
 
+async def test_of_who_came_by_itself_nothing_is_kept_once_it_is_gone(net):
+    """Else whoever signs names without end has ten kilobytes for each, for two minutes."""
+    a, b = net.nodes["a"], net.nodes["b"]
+    await a.call(ask())
+    net.world.advance(0.1)  # the answer is acknowledged
+    a.peers["b"].holder, b.peers["a"].holder = "", "machine"
+    a.listener.departed("b", b.incarnation)
+    assert "b" in a.peers  # whom this process called: the next call knows that it was away
+    b.listener.departed("a", a.incarnation)
+    assert "a" not in b.peers
+
+
 async def test_a_refusal_of_no_consequence_lets_calls_wait(net):
     a = net.nodes["a"]
     net.cut("a", "b", keep=True)

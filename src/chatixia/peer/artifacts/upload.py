@@ -23,6 +23,11 @@ MAX_UPLOADS: Final = 64
 """Transfers to one peer at once; one more is refused as ``busy``."""
 READ_BYTES: Final = 8 * CHUNK
 """What one read brings, in whole chunks; two of them wait to be sent at most."""
+BURST_CHUNKS: Final = 4
+REST_SECONDS: Final = 0.002
+"""After so many chunks the sender rests so long while calls use the link: else the threads of both
+ends that carry an artifact keep every core of a small machine, and a call waits for a time slice
+of the scheduler (3 ms)."""
 AHEAD_SECONDS: Final = 10.0
 """What was read and could not go for so long is let go of, and read again when it can."""
 
@@ -57,6 +62,8 @@ class ArtifactUploads:
         self._now, self._later, self._armed = now, later, False
         self._active: dict[int, ActiveUpload] = {}
         self._built: tuple[int, ActiveUpload, int] | None = None
+        self._busy = self._resting = False
+        self._burst = 0
         self._readers = BackgroundTasks()
         self.window = DelayWindow()
 
@@ -72,6 +79,7 @@ class ArtifactUploads:
             upload = self._begin(frame, path)
             if upload is None:
                 return
+        self._busy = busy
         state = upload.state
         before = state.acked
         delay = state.acknowledge(frame.offset, frame.window, now)
@@ -151,7 +159,7 @@ class ArtifactUploads:
 
     def build(self) -> bytes | None:
         """The next chunk that may go, or None. Nothing has happened until ``sent``."""
-        if not self._active:
+        if self._resting or not self._active:
             return None
         left = self.window.size - sum(u.state.under_way for u in self._active.values())
         for transfer, upload in self._active.items():
@@ -172,6 +180,7 @@ class ArtifactUploads:
         assert self._built is not None
         transfer, upload, count = self._built
         upload.state.advance(count, now)
+        self._count_burst()
         upload.moved_at = now
         block = upload.blocks[0]
         if count == len(block):
@@ -182,6 +191,19 @@ class ArtifactUploads:
             if len(self._active) > 1:
                 self._active[transfer] = self._active.pop(transfer)
             self._read_ahead(transfer, upload)
+
+    def _count_burst(self) -> None:
+        self._burst += 1
+        if self._burst >= BURST_CHUNKS:
+            self._burst = 0
+            if self._busy:
+                self._resting = True
+                self._later(REST_SECONDS, self._rested)
+
+    def _rested(self) -> None:
+        self._resting = False
+        if self._active:
+            self._wake()
 
     def lost(self, path: object) -> None:
         """A path is dead: what was asked for by it is pulled again by another."""

@@ -275,7 +275,8 @@ class SessionChannel:
         """Something was queued: send it now if the link is idle, else with this loop turn."""
         if self._reading or self._scheduled or self.path is None:
             return
-        if self.calls.open > 1:
+        calls = self.calls
+        if len(calls.pending) + calls.account.running > 1:
             self._scheduled = True
             self.loop.call_soon(self._turn)
         else:
@@ -303,31 +304,26 @@ class SessionChannel:
         path = self.path
         if path is None or self._blocked or self._sending:
             return
+        session = self.calls.session
         self._sending = True
         try:
-            self._send_all(path)
+            while (frame := session.build()) is not None:
+                self._engine_bytes += len(frame)
+                if self._engine_bytes > ENGINE_BYTES and not self._room(path, len(frame)):
+                    return
+                path.send(frame)
+                session.sent()
+            if not self._tick_armed and session.unacked:
+                self._tick_armed = True
+                self.timers.later(TICK_SECONDS, self._tick)
+            if session.ack_now:
+                self._send_ack()
+            if self._artifacts_wait and not self._blocked:
+                self._send_artifacts(path)
+        except EngineRefused:
+            self._blocked = True
         finally:
             self._sending = False
-
-    def _send_all(self, path: Path) -> None:
-        session = self.calls.session
-        while (frame := session.build()) is not None:
-            self._engine_bytes += len(frame)
-            if self._engine_bytes > ENGINE_BYTES and not self._room(path, len(frame)):
-                return
-            try:
-                path.send(frame)
-            except EngineRefused:
-                self._blocked = True
-                return
-            session.sent()
-        if not self._tick_armed and session.unacked:
-            self._tick_armed = True
-            self.timers.later(TICK_SECONDS, self._tick)
-        if session.ack_now:
-            self._send_ack()
-        if self._artifacts_wait and not self._blocked:
-            self._send_artifacts(path)
 
     def _send_artifacts(self, path: Path) -> None:
         """A few chunks, behind all that the session had; the rest in later turns of the loop."""
@@ -340,11 +336,7 @@ class SessionChannel:
             self._engine_bytes += len(frame)
             if self._engine_bytes > ENGINE_BYTES and not self._room(path, len(frame)):
                 return
-            try:
-                path.send(frame)
-            except EngineRefused:
-                self._blocked = True
-                return
+            path.send(frame)
             artifacts.sent()
         self.kick_artifacts()
 

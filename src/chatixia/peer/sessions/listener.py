@@ -89,6 +89,8 @@ class SessionListener:
         state.channel.lose_artifacts()
         for pending in list(state.calls.pending.values()):
             self._router.late(pending)
+        if state.holder:
+            self._peers.forget(peer)  # it came by itself, and whoever it was need not come back
 
     def present(self, peer: AgentId) -> None:
         """It is logged in: the next call waits for a link instead of taking the queue."""

@@ -1,11 +1,11 @@
 """`make faults`: break one promise at a time and demand that its tests go red.
 
-ONLY=name,name runs a part; JOBS=n faults at once (8: with a fault the tests of whole processes
+ONLY=name,name runs a part; JOBS=n faults at once (6: with a fault the tests of whole processes
 mostly wait). Those with most such tests begin first, so that none of them runs on alone at the end.
-First every named test is run without a fault; a fault with a test that is not green then counts as
-not seen. Each other fault must turn each of its tests red, must have been applied in some process,
-and every place it patches must exist. Exit 1 otherwise; the closing line counts. How long each took
-stands in build/faults.json.
+Every named test is run without a fault as well; a fault with a test that is not green then counts
+as not seen. Each other fault must turn each of its tests red, must have been applied in some
+process, and every place it patches must exist. Exit 1 otherwise; the closing line counts. How long
+each took stands in build/faults.json.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from tests.faults.pytest_process import run_green, run_with_fault  # noqa: E402 
 PASSED, FAILED = 0, 1  # pytest's exit codes; any other means that nothing was shown
 TIMEOUT = 240
 GREEN = 1800  # the whole table without a fault
-JOBS = int(os.environ.get("JOBS", "8"))
-GREEN_JOBS = min(JOBS, 5)
-"""Without a fault nothing waits for what does not come."""
+JOBS = int(os.environ.get("JOBS", "6"))
+GREEN_JOBS = 3
+"""Beside them, without a fault."""
 SECONDS = ROOT / "build/faults.json"
 
 
@@ -84,42 +84,61 @@ def main() -> int:
         print(f"faults: no such fault: {', '.join(sorted(unknown))}")
         return 2
     nodes = tuple(dict.fromkeys(node for fault in chosen for node in fault.red))
-    print(f"{len(nodes)} tests without a fault ...", flush=True)
-    start, bad = time.monotonic(), 0
-    code, output = run_green(nodes, GREEN_JOBS, GREEN)
-    print(f"  {time.monotonic() - start:.0f} s", flush=True)
-    seconds: dict[str, float] = {}
-    not_green = {node for node in nodes if went_red(node, output)}
-    if code not in (PASSED, FAILED) or (code == FAILED and not not_green):
-        print(output[-3000:], "\nfaults: these must be green before a fault can turn them red")
-        return 1
-
-    def look(fault: Fault) -> list[str]:
-        began = time.monotonic()
-        wrong = [f"not green before: {node}" for node in fault.red if node in not_green]
-        wrong = wrong or complaints(fault)
-        seconds[fault.name] = round(time.monotonic() - began, 1)
-        return wrong
-
-    with ThreadPoolExecutor(JOBS) as pool:
-        looks = {pool.submit(look, fault): fault for fault in longest_first(chosen)}
+    print(f"{len(nodes)} tests without a fault, and {len(chosen)} faults ...", flush=True)
+    start = time.monotonic()
+    with ThreadPoolExecutor(JOBS + 1) as pool:
+        # Beside each other: with a fault most tests wait for what does not come.
+        green = pool.submit(run_green, nodes, GREEN_JOBS, GREEN)
         try:
-            for done in as_completed(looks):
-                fault, wrong = looks[done], done.result()
-                print(
-                    f"{'NOT SEEN' if wrong else 'red':9} {fault.name:28} {fault.promise}",
-                    flush=True,
-                )
-                for line in wrong:
-                    print(f"          {line}")
-                bad += bool(wrong)
+            bad = look_at_all(pool, chosen)
         except KeyboardInterrupt:
             pool.shutdown(wait=False, cancel_futures=True)  # else the rest would still be run
             raise SystemExit(130) from None
+        bad |= red_without(chosen, *green.result())
+    print(
+        f"{len(chosen) - len(bad)} passed, {len(bad)} failed   ({time.monotonic() - start:.0f} s)"
+    )
+    return 1 if bad else 0
+
+
+def look_at_all(pool: ThreadPoolExecutor, chosen: list[Fault]) -> set[str]:
+    """Each fault by itself; the names of those of which something is wrong."""
+    seconds: dict[str, float] = {}
+    bad: set[str] = set()
+
+    def look(fault: Fault) -> list[str]:
+        began = time.monotonic()
+        wrong = complaints(fault)
+        seconds[fault.name] = round(time.monotonic() - began, 1)
+        return wrong
+
+    looks = {pool.submit(look, fault): fault for fault in longest_first(chosen)}
+    for done in as_completed(looks):
+        fault, wrong = looks[done], done.result()
+        verdict = "NOT SEEN" if wrong else "red"
+        print(
+            "\n          ".join([f"{verdict:9} {fault.name:28} {fault.promise}", *wrong]),
+            flush=True,
+        )
+        if wrong:
+            bad.add(fault.name)
     SECONDS.parent.mkdir(exist_ok=True)
     SECONDS.write_text(json.dumps(dict(sorted(seconds.items(), key=lambda each: -each[1]))))
-    print(f"{len(chosen) - bad} passed, {bad} failed   ({time.monotonic() - start:.0f} s)")
-    return 1 if bad else 0
+    return bad
+
+
+def red_without(chosen: list[Fault], code: int, output: str) -> set[str]:
+    """The faults with a test that is not green without: it showed nothing with them."""
+    bad = set()
+    for fault in chosen:
+        for node in fault.red:
+            if went_red(node, output):
+                print(f"NOT SEEN  {fault.name:28} not green without: {node}")
+                bad.add(fault.name)
+    if code not in (PASSED, FAILED) or (code == FAILED and not bad):
+        print(output[-3000:], "\nfaults: the tests are not green without a fault")
+        return {fault.name for fault in chosen}
+    return bad
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from tests.faults.faults import BY_NAME, FAULTS, Fault
-from tests.faults.run import groups, unmoved, went_red
+from tests.faults.run import groups, longest_first, red_without, unmoved, went_red
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -192,3 +192,18 @@ def test_unit_tests_share_a_run_and_each_of_whole_processes_has_its_own():
         "tests/acceptance/d.py::w",
     )
     assert groups(nodes) == [(nodes[0], nodes[2]), (nodes[1],), (nodes[3],)]
+
+
+def test_a_fault_counts_only_where_its_tests_are_green_without(capsys: pytest.CaptureFixture[str]):
+    one, other = (Fault(name, "x", {}, (f"tests/test_{name}.py::test",)) for name in ("a", "b"))
+    assert red_without([one, other], 0, "2 passed") == set()
+    assert red_without([one, other], 1, "FAILED tests/test_a.py::test[1] - x") == {"a"}
+    assert "not green without: tests/test_a.py::test" in capsys.readouterr().out
+    assert red_without([one, other], 1, "a crash") == {"a", "b"}
+    assert red_without([one, other], -1, "hung") == {"a", "b"}
+
+
+def test_what_waits_longest_begins_first():
+    quick = Fault("quick", "x", {}, ("tests/test_x.py::test",) * 3)
+    slow = Fault("slow", "x", {}, ("tests/acceptance/test_x.py::test",))
+    assert [fault.name for fault in longest_first([quick, slow])] == ["slow", "quick"]

@@ -1,6 +1,6 @@
 """`make faults`: break one promise at a time and demand that its tests go red.
 
-ONLY=name,name runs a part; JOBS=n faults at once (6: with a fault the tests of whole processes
+ONLY=name,name runs a part; JOBS=n faults at once (8: with a fault the tests of whole processes
 mostly wait). Those with most such tests begin first, so that none of them runs on alone at the end.
 Every named test is run without a fault as well; a fault with a test that is not green then counts
 as not seen. Each other fault must turn each of its tests red, must have been applied in some
@@ -29,7 +29,7 @@ from tests.faults.pytest_process import run_green, run_with_fault  # noqa: E402 
 PASSED, FAILED = 0, 1  # pytest's exit codes; any other means that nothing was shown
 TIMEOUT = 240
 GREEN = 1800  # the whole table without a fault
-JOBS = int(os.environ.get("JOBS", "6"))
+JOBS = int(os.environ.get("JOBS", "8"))
 GREEN_JOBS = 3
 """Beside them, without a fault."""
 SECONDS = ROOT / "build/faults.json"

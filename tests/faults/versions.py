@@ -14,6 +14,7 @@ DRIVER = "tests/peer/test_driver.py"
 STATUS = "tests/peer/sessions/test_status.py"
 DATAGRAMS = "tests/peer/links/test_datagrams.py"
 BASE = "tests/peer/engines/test_base.py"
+LOSSY = f"{BASE}::test_a_lossy_channel_is_unordered_and_sends_nothing_again_at_both_ends"
 OLDER = f"{DRIVER}::test_an_older_and_a_newer_peer_agree_on_what_both_know"
 
 
@@ -110,7 +111,7 @@ FAULTS: list[Fault] = [
             "chatixia.peer.engines.wrtc:WrtcConnection.create_channel": reliable,
             "chatixia.peer.engines.aiortc:AiortcConnection.create_channel": reliable,
         },
-        (f"{BASE}::test_a_lossy_channel_is_unordered_and_sends_nothing_again_at_both_ends",),
+        (f"{LOSSY}[wrtc-wrtc]", f"{LOSSY}[aiortc-aiortc]"),
     ),
     Fault(
         "blind-to-an-older-peer",

@@ -28,6 +28,7 @@ from chatixia.client.value import (
     encode_sorted,
 )
 from chatixia.errors import BadArguments, BadRequest
+from chatixia.wire.values import FEW, flaw
 
 JSON = st.recursive(
     st.none()
@@ -210,3 +211,22 @@ def test_raw_json_is_read_before_it_is_sent(raw: bytes):
     with pytest.raises(BadArguments, match="it is not"):
         encode_args({"a": msgspec.Raw(raw)})
     assert encode({"a": msgspec.Raw(b"[1]")}) == b'{"a":[1]}'
+
+
+@pytest.mark.parametrize("value", ["x", 1, 1.5, None, True, {}, {"a": 1, "b": "x"}])
+def test_flat_values_have_no_flaw_without_a_second_look(value: object):
+    assert flaw(encode(value)) == ""
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        msgspec.Raw(b"{"),
+        {"a": msgspec.Raw(b"{")},
+        [msgspec.Raw(b"1]")],
+        {str(n): n for n in range(FEW)} | {"last": msgspec.Raw(b"nul")},
+    ],
+)
+def test_what_hides_a_flaw_is_looked_at(value: object):
+    with pytest.raises(Unwritable, match="not valid JSON"):
+        encode(value)

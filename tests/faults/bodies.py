@@ -60,7 +60,7 @@ FAULTS: list[Fault] = [
     Fault(
         "unread-goes-again",
         "who sent what cannot be read hears so",
-        {"chatixia.core.call:Calls._frame_refused": always(None)},
+        {"chatixia.core.unread:refused": always(None)},
         (
             "tests/core/test_unread.py::test_a_frame_that_cannot_be_read_ends_the_calls_in_it_and_no_other",
         ),

@@ -2,12 +2,11 @@
 
 import json
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatixia.wire.values import MAX_DEPTH, flaw, is_flat, too_deep
+from chatixia.wire.values import MAX_DEPTH, flaw, too_deep
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.text(alphabet='[]{}"\\a\u20ac')
 VALUES = st.recursive(
@@ -61,14 +60,3 @@ def test_what_is_no_json_is_said_so(data: bytes):
 def test_what_is_not_utf8_is_said_so():
     assert flaw(b'{"a":"\xff"}') == "it is not UTF-8"
     assert flaw('{"a":"\u20ac"}'.encode()) == ""
-
-
-@pytest.mark.parametrize("value", ["x", 1, 1.5, None, True, {}, {"a": 1, "b": "x"}])
-def test_flat_values_need_no_second_look(value: object):
-    assert is_flat(value)
-    assert flaw(msgspec.json.encode(value)) == ""
-
-
-@pytest.mark.parametrize("value", [[], {"a": []}, {"a": {}}, {"a": msgspec.Raw(b"{")}, object()])
-def test_whatever_could_hide_a_flaw_is_not_flat(value: object):
-    assert not is_flat(value)

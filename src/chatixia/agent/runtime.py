@@ -37,8 +37,6 @@ _encode = msgspec.json.Encoder().encode
 
 def decoded(bound: BoundSkill, incoming: Incoming) -> Any:
     """The arguments, their artifacts in their places. Raises what the decoder raises."""
-    if not incoming.artifacts:
-        return bound.decode(incoming.body)
     with references.reading(arrivals(incoming.artifacts)):
         return bound.decode(incoming.body)
 
@@ -86,7 +84,7 @@ class Runtime:
             await self._other(incoming, responder)
             return
         try:
-            args = decoded(bound, incoming)
+            args = decoded(bound, incoming) if incoming.artifacts else bound.decode(incoming.body)
         except Exception as error:  # noqa: BLE001 - a model's own validator may raise anything
             # A task of the compatible contract that names no payload carries null.
             if bytes(incoming.body) == bytes(NULL):

@@ -6,7 +6,7 @@ short on purpose: encode, one Outgoing, the call context, decode.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, Never, get_args
 
@@ -82,38 +82,28 @@ def nameless(skill: str) -> str:
 class SkillCaller:
     """One skill of one agent, ready to call: ``await handle.forecast(city="Oslo")``."""
 
-    __slots__ = ("_context", "_handle", "_idempotent", "_queue", "_skill", "_target", "_timeout")
+    __slots__ = ("_context", "_fresh", "_handle", "_idempotent", "_skill")
 
     def __init__(
         self, handle: AgentHandle, context: CallContext, options: CallOptions, skill: str
     ) -> None:
         self._handle = handle
         self._context = context
-        self._target = handle.name
         self._skill = skill
-        self._timeout = options.timeout
         self._idempotent = options.idempotent
-        self._queue = options.queue
+        pattern = Outgoing(handle.name, skill, b"", "task", options.timeout, options.idempotent)
+        pattern.queue = options.queue
+        # Copied for each call: a quarter of the time that its making takes.
+        self._fresh: Callable[[], Outgoing] = pattern.__copy__  # type: ignore[attr-defined]  # there
 
     async def __call__(self, /, *unnamed: Never, **args: Any) -> Any:
         """The skill's value, or one MeshError before the timeout. Raises TypeError if unnamed."""
         if unnamed:
             raise TypeError(nameless(self._skill))
         try:
-            body, artifacts = pack_args(args)
-            outgoing = Outgoing(  # by position: a third of the time that keywords take
-                self._target,
-                names.skill(self._skill),
-                body,
-                "task",
-                self._timeout,
-                self._idempotent,
-                False,
-                "",
-                (),
-                "",
-                self._queue,
-            )
+            outgoing = self._fresh()
+            outgoing.body, artifacts = pack_args(args)
+            names.skill(self._skill)
             if artifacts:
                 outgoing.artifacts = sources(artifacts)
             if self._idempotent:

@@ -19,7 +19,7 @@ import msgspec
 from chatixia.core.ports import ArtifactFeed, ArtifactSource
 from chatixia.core.wording import with_article
 from chatixia.errors import BadArguments, BadRequest
-from chatixia.wire.values import SCALARS, TOO_DEEP, flaw, is_flat
+from chatixia.wire.values import FEW, SCALARS, TOO_DEEP, flaw
 
 from . import references
 from .artifact import Artifact, arrivals
@@ -94,7 +94,14 @@ def encode(value: Any) -> bytes:
         raise Unwritable("half a character (a lone surrogate) cannot be written as JSON") from None
     if b"null" in data:
         _refuse_nonfinite(value)
-    if value.__class__ not in SCALARS and not is_flat(value) and (reason := flaw(data)):
+    kind = value.__class__
+    if (
+        kind in SCALARS
+        # A scalar or a few of them by name is what most calls carry, and can have no flaw.
+        or (kind is dict and len(value) <= FEW and SCALARS.issuperset(map(type, value.values())))
+    ):
+        return data
+    if reason := flaw(data):
         raise Unwritable(reason)
     return data
 

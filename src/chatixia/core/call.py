@@ -55,6 +55,7 @@ class Calls:
     """
 
     __slots__ = (
+        "_alone",
         "_cancelled",
         "_room",
         "account",
@@ -82,6 +83,7 @@ class Calls:
         self.pending: dict[str, PendingCall] = {}
         self.served: dict[str, ServedRequest] = {}
         self._cancelled = exchange.EarlyCancels()
+        self._alone: tuple[str, ...] = (peer,)
 
     @property
     def idle(self) -> bool:
@@ -177,12 +179,11 @@ class Calls:
         self, served: ServedRequest, result: bytes, table: tuple[ArtifactInfo, ...] = ()
     ) -> None:
         """End with a result. One above 16 MiB becomes ``too_large``."""
-        if served.answer is not None or served.oneway:
-            self._finish(served, served.answer or b"")
-            return
         try:
             if served.reply is m.TaskAnswer and served.flow is None and not table:
                 self._finish(served, frames.task_response(served.rid, result))
+            elif served.answer is not None or served.oneway:
+                self._finish(served, b"")
             else:
                 self._finish(served, exchange.response(served, result, table))
         except (TooLarge, Overloaded) as error:
@@ -270,39 +271,27 @@ class Calls:
         elif isinstance(read, m.PongAnswer):
             sink += exchange.ponged(self.peer, read)
         elif isinstance(read, m.ErrorTell) and read.frame:
-            self._frame_refused(read.frame, sink)
+            unread.refused(self, read.frame, sink)
         elif isinstance(read, m.ErrorTell):
             self._answered(read, _EMPTY, 0, read.error, sink)
         elif isinstance(read, m.Unread):
-            self._unread(read, sink)
-
-    def _unread(self, read: m.Unread, sink: Sink) -> None:
-        """A message that cannot be read: its sender hears so, and a call that it answers ends."""
-        pending = self.pending.get(read.request_id) if read.answers else None
-        if pending is not None:
-            self.end(pending, unread.answer(), sink)
-        else:
-            self.session.reply(exchange.complaint(read.request_id, read.error, read.frame))
-
-    def _frame_refused(self, frame: int, sink: Sink) -> None:
-        """The peer cannot read a frame of ours: what it carried ends, and never goes again."""
-        for pending in unread.calls(self.pending, frame):
-            self.session.refund(pending.cost)
-            self.end(pending, unread.call(), sink)
-        for served in unread.answers(self.served, frame):
-            data = frames.error_response(served.reply, served.rid, unread.unreadable(self.me))
-            self.account.keep(len(data) - len(served.answer or b""))
-            served.answer = data
-            self.session.send(data, served)
+            unread.received(self, read, sink)
 
     def _task_request(self, ask: m.TaskAsk, now: float, sink: Sink, paid: bool) -> None:
-        payload = ask.payload
+        payload, rid, account = ask.payload, ask.request_id, self.account
         args = payload.args
         if paid:
             self.session.consumed(len(args))
         if payload.message and args == _EMPTY:
             args = msgspec.Raw(encode({"message": payload.message}))
-        incoming = exchange.incoming_task(ask, args, self.peer, self.via, self.account)
+        path = (*ask.path, self.peer) if ask.path else self._alone
+        # By position: it is made for every call. Its deadline is set where it is let in.
+        # fmt: off
+        incoming = Incoming(
+            self.peer, rid, "task", payload.skill, args, payload.stream, path, None,
+            ask.traceparent, self.via, rid, "", 1, "", account.holder, (), account.trust,
+        )
+        # fmt: on
         if payload.artifacts:
             incoming.artifacts = self.feeds(payload.artifacts)
         self._admit(ask, incoming, m.TaskAnswer, now, sink)

@@ -183,22 +183,6 @@ def incoming(
     )
 
 
-def incoming_task(
-    ask: m.TaskAsk, args: msgspec.Raw, peer: AgentId, via: str, account: PeerBudget
-) -> Incoming:
-    """A call of a skill, as the handler gets it; its deadline is not set. By position: it is made
-    for every call."""
-    payload, rid = ask.payload, ask.request_id
-    path, holder, trust = (*ask.path, peer), account.holder, account.trust
-    skill, stream, trace = payload.skill, payload.stream, ask.traceparent
-    # fmt: off
-    return Incoming(
-        peer, rid, "task", skill, args, stream, path, None, trace, via, rid, "", 1, "", holder,
-        (), trust,
-    )
-    # fmt: on
-
-
 def objection(ask: m.Asking, incoming: Incoming, me: AgentId) -> MeshError | None:
     """Why a request is refused whatever else is open; None if nothing is wrong with it."""
     if (ask.source_agent and ask.source_agent != incoming.caller) or (
@@ -223,15 +207,8 @@ def request(outgoing: Outgoing, rid: str) -> bytes:
             flags += b',"idempotent":true'
         if outgoing.table:
             flags += b',"artifacts":' + encode(outgoing.table)
-        return frames.task_request(
-            rid,
-            outgoing.skill,
-            outgoing.body,
-            millis,
-            path=outgoing.path,
-            traceparent=outgoing.traceparent,
-            flags=flags,
-        )
+        path, trace = outgoing.path, outgoing.traceparent
+        return frames.task_request(rid, outgoing.skill, outgoing.body, millis, path, trace, flags)
     kind: Any = {"prompt": m.PromptAsk, "skills": m.SkillAsk, "status": m.StatusTell}[outgoing.kind]
     body = msgspec.Raw(outgoing.body)
     return encode(

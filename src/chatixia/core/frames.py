@@ -160,7 +160,6 @@ def task_request(
     skill: str,
     args: bytes,
     deadline_ms: int,
-    *,
     path: tuple[str, ...] = (),
     traceparent: str = "",
     flags: bytes = b"",

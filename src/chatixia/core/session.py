@@ -136,14 +136,7 @@ class PeerSession:
         Raises TooLarge above ``largest``, Overloaded above 32 MiB waiting.
         """
         size = len(data)
-        large = size > FRAME_TARGET
-        if large:
-            frames.bounded(data, self.largest)  # first: no waiting makes room for what is too large
-        if self._bytes + size > QUEUED and size > KIB:
-            raise Overloaded("Too much waits to be sent to this peer.")
-        if large:
-            self._cuts.add(data, note)
-            self._bytes += size
+        if size > KIB and not self._queue(data, size, note):
             return
         self._bytes += size
         if cost:
@@ -154,6 +147,18 @@ class PeerSession:
                 return
             self._used += cost
         self._outbox.append((data, note))
+
+    def _queue(self, data: bytes, size: int, note: DeliveryNote | None) -> bool:
+        """Whether a message of more than 1 KiB goes in one frame; one in fragments waits by now."""
+        large = size > FRAME_TARGET
+        if large:
+            frames.bounded(data, self.largest)  # first: no waiting makes room for what is too large
+        if self._bytes + size > QUEUED:
+            raise Overloaded("Too much waits to be sent to this peer.")
+        if large:
+            self._cuts.add(data, note)
+            self._bytes += size
+        return not large
 
     def urgent(self, data: bytes) -> None:
         """Queue a small message (credit, ping, cancel) at the head; it costs nothing."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from itertools import accumulate
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -26,7 +26,8 @@ _STRING: Final = re.compile(rb'"[^"]*"')
 _SLICE: Final = 65_536
 SCALARS: Final = frozenset({str, int, float, bool, type(None)})
 """Types whose encoding cannot have a flaw."""
-_FEW: Final = 16
+FEW: Final = 16
+"""Such values by name, in a dict, that are known to have none at a glance."""
 
 _skim: Final = msgspec.json.Decoder(msgspec.Raw).decode
 
@@ -72,16 +73,3 @@ def is_utf8(data: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def is_flat(value: Any) -> bool:
-    """Whether a value's encoding cannot have a flaw: a scalar, or a few of them by name.
-
-    What most calls carry; it spares them, and long texts above all, a second look.
-    """
-    kind = value.__class__
-    if kind in SCALARS:
-        return True
-    if kind is not dict or len(value) > _FEW:
-        return False
-    return SCALARS.issuperset(map(type, value.values()))

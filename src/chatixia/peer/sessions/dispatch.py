@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextvars import copy_context
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -45,6 +46,8 @@ from .channel import SessionChannel
 from .steps import ProgressPacer
 
 log = logging.getLogger("chatixia.peer")
+
+_task: Final[Any] = functools.partial(asyncio.Task, **EAGER)
 
 
 class LinkResponder:
@@ -171,23 +174,19 @@ class CallDispatcher:
             channel.calls.refuse(served, stopping(channel.calls.me, "definite"))
             channel.kick()
             return
+        incoming, follow = served.incoming, self.follow
         responder = LinkResponder(served, channel)
-        if served.incoming.kind == "skills":
-            responder.reply(self.skills(served.incoming.body))
+        if incoming.kind != "task" and self._answered_here(incoming, responder):
             return
-        if served.incoming.kind == "status":
-            self.on_status(served.incoming.caller, served.incoming.body)
-            responder.reply(b"null")
-            return
-        duplicate = self.follow(served.incoming) if self.follow is not None else None
+        duplicate = follow(incoming) if follow is not None else None
         try:
-            work: Any = (duplicate or self.handler)(served.incoming, responder)
+            work: Any = (duplicate or self.handler)(incoming, responder)
         except MeshError as error:
             responder.fail(error)
             return
         task: asyncio.Future[Any] = work
         if not isinstance(work, asyncio.Future):
-            task = asyncio.Task(work, loop=channel.loop, context=self._context.copy(), **EAGER)
+            task = _task(work, loop=channel.loop, context=self._context.copy())
         if task.done():
             if served.answer is None or task.cancelled() or task.exception() is not None:
                 self._ended(task, served, channel)
@@ -196,6 +195,17 @@ class CallDispatcher:
         self.tasks[task] = served, channel
         self.on_work()
         task.add_done_callback(lambda done: self._ended(done, served, channel))
+
+    def _answered_here(self, incoming: Incoming, responder: LinkResponder) -> bool:
+        """What no handler answers."""
+        if incoming.kind == "skills":
+            responder.reply(self.skills(incoming.body))
+        elif incoming.kind == "status":
+            self.on_status(incoming.caller, incoming.body)
+            responder.reply(b"null")
+        else:
+            return False
+        return True
 
     def _ended(
         self, task: asyncio.Future[Any], served: ServedRequest, channel: SessionChannel

@@ -119,8 +119,10 @@ class PeerTable:
         self.budget = ResourceBudget()
         self._alarm: TimerHandle | None = None
         self._sweeper: TimerHandle | None = None
-        name = world.token(6).hex() + "{:x}"
-        self.request_id: Callable[[], str] = map(name.format, itertools.count(1)).__next__
+        name = world.token(6).hex() + "-"
+        self.request_id: Callable[[], str] = map(
+            name.__add__, map(str, itertools.count(1))
+        ).__next__
         """A request id that no other call of this process has."""
 
     def __iter__(self) -> Iterator[PeerState]:

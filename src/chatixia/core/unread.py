@@ -7,20 +7,33 @@ its path closed instead, the session would send the same frame on each new one (
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
-from chatixia.errors import BadRequest, SkillFailed
+from chatixia.errors import BadRequest, MeshError, SkillFailed
 from chatixia.ids import AgentId
 from chatixia.wire.messages import Unread
 
 from . import exchange, frames
+from .budget import PeerBudget
 from .exchange import PendingCall, ServedRequest
-
-if TYPE_CHECKING:
-    from .call import Calls
+from .session import PeerSession
 
 CALL: Final = "The agent could not read this call, nor what went with it in one frame."
 ANSWER: Final = "The answer came and could not be read."
+
+
+class PeerCalls(Protocol):
+    """The calls with one peer (``core.call.Calls``, which imports this file)."""
+
+    me: AgentId
+    pending: dict[str, PendingCall]
+    served: dict[str, ServedRequest]
+    session: PeerSession
+    account: PeerBudget
+
+    def end(self, pending: PendingCall, error: MeshError, sink: list[Any]) -> None:
+        """End a call of ours here and now."""
+        ...
 
 
 def calls_of(pending: Mapping[str, PendingCall], frame: int) -> list[PendingCall]:
@@ -48,7 +61,7 @@ def unreadable(me: AgentId) -> SkillFailed:
     return SkillFailed(ANSWER, agent=me)
 
 
-def received(calls: Calls, read: Unread, sink: list[Any]) -> None:
+def received(calls: PeerCalls, read: Unread, sink: list[Any]) -> None:
     """A message that cannot be read: its sender hears so, and a call that it answers ends."""
     pending = calls.pending.get(read.request_id) if read.answers else None
     if pending is not None:
@@ -57,7 +70,7 @@ def received(calls: Calls, read: Unread, sink: list[Any]) -> None:
         calls.session.reply(exchange.complaint(read.request_id, read.error, read.frame))
 
 
-def refused(calls: Calls, frame: int, sink: list[Any]) -> None:
+def refused(calls: PeerCalls, frame: int, sink: list[Any]) -> None:
     """The peer cannot read a frame of ours: what it carried ends, and never goes again."""
     for pending in calls_of(calls.pending, frame):
         calls.session.refund(pending.cost)

@@ -150,8 +150,7 @@ class PeerSession:
 
     def _queue(self, data: bytes, size: int, note: DeliveryNote | None) -> bool:
         """Whether a message of more than 1 KiB goes in one frame; one in fragments waits by now."""
-        large = size > FRAME_TARGET
-        if large:
+        if large := size > FRAME_TARGET:
             frames.bounded(data, self.largest)  # first: no waiting makes room for what is too large
         if self._bytes + size > QUEUED:
             raise Overloaded("Too much waits to be sent to this peer.")
@@ -182,10 +181,10 @@ class PeerSession:
                 self._outbox.remove(entry)
                 self._bytes -= len(entry[0])
                 return True
-        for paid in self._waiting or ():
+        waiting = self._waiting or deque()
+        for paid in waiting:
             if paid[1] is note:
-                assert self._waiting
-                self._waiting.remove(paid)
+                waiting.remove(paid)
                 self._bytes -= len(paid[0])
                 return True
         before = self._cuts.bytes

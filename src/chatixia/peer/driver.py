@@ -9,8 +9,9 @@ await mesh.stop()
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -21,12 +22,14 @@ from chatixia.world import REAL, World
 
 from .control.frames import DESCRIBED_FRAMES
 from .control.session import Signaling
-from .described.policy import DescribedPolicy
 from .engines import load
 from .engines.base import Engine, IceServer
 from .links.driver import LinkDriver
 from .links.relay_streams import RelayMultiplexer
 from .mesh import PeerMesh
+
+if TYPE_CHECKING:
+    from .described.policy import DescribedPolicy
 
 WEEK: Final = 7 * 86_400.0
 MOST_SERVERS: Final = 8
@@ -82,7 +85,7 @@ def open_mesh(
         login,
         world=world,
         records=driver.records,
-        described=described.links if settings.compat else None,
+        described=described().links if settings.compat else None,
     )
     mesh.peers.offers.folder = settings.parts
     login.on_revoked = driver.revoked
@@ -93,7 +96,8 @@ def open_mesh(
     def configured(config: Config) -> None:
         servers = ice_servers(config)
         driver.use(servers)
-        described.links.servers = servers
+        if settings.compat:
+            described().links.servers = servers
         driver.membership.learn(config.confirmation)
         if on_config is not None:
             on_config(config)
@@ -141,18 +145,26 @@ def _links(
 
 def _described(
     me: LocalIdentity, settings: PeerSettings, login: Signaling, driver: LinkDriver, world: World
-) -> DescribedPolicy:
-    """Those of peers without keys, beside the others: both hear of signaling and of the login."""
-    described = DescribedPolicy(me, driver.engine, login.send, settings.compat, world)
-    described.links.on_change = driver.reports.changed
-    driver.reports.beside = described.links.reports
+) -> Callable[[], DescribedPolicy]:
+    """Those of peers without keys, beside the others: both hear of signaling and of the login.
+    Made with the first use: an agent that accepts none loads nothing of them."""
+
+    @functools.cache
+    def described() -> DescribedPolicy:
+        from .described.policy import DescribedPolicy
+
+        policy = DescribedPolicy(me, driver.engine, login.send, settings.compat, world)
+        policy.links.on_change = driver.reports.changed
+        driver.reports.beside = policy.links.reports
+        return policy
 
     def signal(frame: msgspec.Struct) -> None:
-        (described.receive if isinstance(frame, DESCRIBED_FRAMES) else driver.signal)(frame)
+        (described().receive if isinstance(frame, DESCRIBED_FRAMES) else driver.signal)(frame)
 
     def moved(up: bool) -> None:
         driver.registry(up)
-        described.registry(up)
+        if settings.compat:
+            described().registry(up)
 
     login.on_signal, login.on_up = signal, moved
     return described

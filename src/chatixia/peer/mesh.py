@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import functools
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -38,8 +38,7 @@ from chatixia.wire.signaling import Announcement, LinkReport
 from chatixia.world import REAL, World
 
 from .artifacts.offers import GRACE_SECONDS
-from .described.calls import DescribedCalls
-from .described.links import DescribedLinks
+from .described.absent import NoDescribedCalls
 from .ports import LinkLayer, RegistryLogin
 from .records import RemotePeers
 from .sessions.begun import TasklessCall
@@ -56,6 +55,10 @@ from .tasks.dedup import DuplicateGuard
 from .tasks.submitter import QueueClient
 from .tasks.worker import QueueWorker, untrusted
 from .timers import LoopTimers, Timers
+
+if TYPE_CHECKING:
+    from .described.calls import DescribedCalls
+    from .described.links import DescribedLinks
 
 _query: Final = msgspec.json.Decoder(SkillQuery)
 
@@ -112,10 +115,17 @@ class PeerMesh:
             self.peers, self.dispatcher, timers, lambda: len(self._queued_runs())
         )
         self.listener.on_open, self.listener.on_datagram = self.status.opened, self.status.receive
-        self.described = DescribedCalls(me.id, described, self.peers.budget, world)
+        self.described = self._beside(described)
         self.described.skills = self._describe
         self._skills: dict[str, SkillInfo] = {}
         self._exclusion: MeshError | None = None
+
+    def _beside(self, links: DescribedLinks | None) -> DescribedCalls | NoDescribedCalls:
+        if links is None:
+            return NoDescribedCalls()
+        from .described.calls import DescribedCalls
+
+        return DescribedCalls(self.id, links, self.peers.budget, self._world)
 
     @property
     def id(self) -> AgentId:

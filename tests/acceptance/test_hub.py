@@ -24,6 +24,7 @@ from chatixia.assembly.remote.rest import RegistryClient
 from chatixia.core.pairing import MOST_WRONG
 from chatixia.testing.registry import RegistryProcess
 from chatixia.wire.devices import DevicePair
+from chatixia.wire.people import PersonRole
 from chatixia.wire.registry import KeyCreate, Nothing
 from tests.lab.procs import Procs
 
@@ -36,6 +37,16 @@ SOON = 15_000  # ms, a hang's bound
 def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RegistryProcess]:
     monkeypatch.setenv("CHATIXIA_HOME", str(tmp_path / "home"))
     made = RegistryProcess(tmp_path / "home")
+    made.start()
+    yield made
+    made.terminate()
+
+
+@pytest.fixture
+def open_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RegistryProcess]:
+    """One that lets described agents in."""
+    monkeypatch.setenv("CHATIXIA_HOME", str(tmp_path / "home"))
+    made = RegistryProcess(tmp_path / "home", compat=True)
     made.start()
     yield made
     made.terminate()
@@ -192,6 +203,10 @@ def test_an_admin_adds_somebody_who_comes_in_by_password_and_sees_what_the_role_
     expect(page.locator("#people-part")).to_be_hidden()
     page.reload()
     expect(row).to_be_visible(timeout=SOON)
+    with RegistryClient.owner(registry.profile) as rest:
+        rest.call("people.role", PersonRole("hub~anna", "admin"))
+    expect(page.locator("#person")).to_have_text("hub~anna, admin", timeout=SOON)
+    expect(page.locator("#people-part")).to_be_visible(timeout=SOON)
 
 
 def test_a_machine_that_asks_is_approved_here_or_shows_the_command(
@@ -229,29 +244,23 @@ def test_a_machine_that_asks_is_approved_here_or_shows_the_command(
 
 
 def test_described_agents_and_resting_codes_are_there_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: Page
+    open_registry: RegistryProcess, page: Page
 ):
     """An admin who sees nobody wait would look for the fault elsewhere."""
-    monkeypatch.setenv("CHATIXIA_HOME", str(tmp_path / "home"))
-    registry = RegistryProcess(tmp_path / "home", compat=True)
-    registry.start()
-    try:
-        enter(page)
-        expect(page.locator("#waiting")).to_contain_text("invite --code", timeout=SOON)
-        with RegistryClient.owner(registry.profile) as rest:
-            code = rest.call("devices.code", Nothing()).code
-            asked = rest.call("devices.pair", DevicePair(code, "a rusty agent"))
-        row = page.locator(f'tr[data-machine="{asked.peer_id}"]')
-        expect(row).to_contain_text(f"chatixia approve {asked.peer_id}", timeout=SOON)
-        expect(row).to_contain_text("described agent a rusty agent")
-        row.get_by_role("button", name=f"Reject {asked.peer_id}").click()
-        expect(row).to_have_count(0, timeout=SOON)
-        expect(page.locator("#waiting-rest")).to_be_hidden()
-        rest_codes(registry)
-        page.reload()
-        expect(page.locator("#waiting-rest")).to_contain_text("join strings work", timeout=SOON)
-    finally:
-        registry.terminate()
+    enter(page)
+    expect(page.locator("#waiting")).to_contain_text("invite --code", timeout=SOON)
+    with RegistryClient.owner(open_registry.profile) as rest:
+        code = rest.call("devices.code", Nothing()).code
+        asked = rest.call("devices.pair", DevicePair(code, "a rusty agent"))
+    row = page.locator(f'tr[data-machine="{asked.peer_id}"]')
+    expect(row).to_contain_text(f"chatixia approve {asked.peer_id}", timeout=SOON)
+    expect(row).to_contain_text("described agent a rusty agent")
+    row.get_by_role("button", name=f"Reject {asked.peer_id}").click()
+    expect(row).to_have_count(0, timeout=SOON)
+    expect(page.locator("#waiting-rest")).to_be_hidden()
+    rest_codes(open_registry)
+    page.reload()
+    expect(page.locator("#waiting-rest")).to_contain_text("join strings work", timeout=SOON)
 
 
 def rest_codes(registry: RegistryProcess) -> None:

@@ -3,7 +3,7 @@
 // merely loads the link does not use it up.
 import { byId, h } from "./dom.js";
 import { keep, Refusal, request } from "./rest.js";
-import type { LoginMethods, Session } from "./wire.js";
+import type { LoginMethods, Role, Session } from "./wire.js";
 
 /** Who this browser is logged in as, or null. */
 async function session(): Promise<Session | null> {
@@ -14,11 +14,10 @@ async function session(): Promise<Session | null> {
   }
 }
 
-/** Whether the registry answers and says that this browser's login is over. */
-export async function ended(): Promise<boolean> {
+/** Whether the registry answers and says that this browser's login is over, or that it has another role than `role`. */
+export async function outdated(role: Role): Promise<boolean> {
   try {
-    await request<Session>("GET", "/api/session");
-    return false;
+    return (await request<Session>("GET", "/api/session")).role !== role;
   } catch (error) {
     return error instanceof Refusal && error.status === 401;
   }

@@ -1,6 +1,6 @@
 // The hub's first page: who is there, how they are connected, what work is queued, live.
 import { byId } from "./dom.js";
-import { ended, loggedIn, watchLinks } from "./login.js";
+import { loggedIn, outdated, watchLinks } from "./login.js";
 import { PeoplePart } from "./people.js";
 import { Socket } from "./socket.js";
 import { WaitingPart } from "./waiting.js";
@@ -41,12 +41,18 @@ class Hub {
     this.connected(true);
     // Watch first, then read: what changes between the two is read once too often, never missed.
     void this.tell(this.socket.ask("watch"));
-    ["agent", "link", "task"].forEach((kind) => this.changed(kind));
+    ["agent", "link", "task", "person", "pairing"].forEach((kind) => this.changed(kind));
+    this.judge();
   }
 
   private closed(): void {
     this.connected(false);
-    void ended().then((yes) => yes && location.reload()); // a login that is over gets the door
+    this.judge();
+  }
+
+  /** A login that is over gets the door, another role the page of that role. */
+  private judge(): void {
+    void outdated(this.person.role).then((yes) => yes && location.reload());
   }
 
   private connected(yes: boolean): void {

@@ -77,10 +77,9 @@ async function session() {
     return null;
   }
 }
-async function ended() {
+async function outdated(role) {
   try {
-    await request("GET", "/api/session");
-    return false;
+    return (await request("GET", "/api/session")).role !== role;
   } catch (error) {
     return error instanceof Refusal && error.status === 401;
   }
@@ -595,11 +594,16 @@ var Hub = class {
   opened() {
     this.connected(true);
     void this.tell(this.socket.ask("watch"));
-    ["agent", "link", "task"].forEach((kind) => this.changed(kind));
+    ["agent", "link", "task", "person", "pairing"].forEach((kind) => this.changed(kind));
+    this.judge();
   }
   closed() {
     this.connected(false);
-    void ended().then((yes) => yes && location.reload());
+    this.judge();
+  }
+  /** A login that is over gets the door, another role the page of that role. */
+  judge() {
+    void outdated(this.person.role).then((yes) => yes && location.reload());
   }
   connected(yes) {
     byId("lost").hidden = yes;

@@ -102,3 +102,18 @@ async def test_no_name_is_nobody_s(registry: RegistryHarness):
         with pytest.raises(NotFound, match="as ''; `chatixia pending`"):
             await asyncio.to_thread(act, registry.profile, "")
     assert (await asyncio.to_thread(approve.find, registry.profile, "pi")).info.name == "pi"
+
+
+async def test_a_revoked_name_is_shown_as_such_after_a_restart_too(
+    registry: RegistryHarness, tmp_path: Path
+):
+    """Else the command that `pair` and the hub show is one that is refused."""
+    invited = await asyncio.to_thread(invite, registry.profile, "pi")
+    await asyncio.to_thread(join, invited.string, home=tmp_path / "pi")
+    assert not (await asks(registry, "po")).info.member
+    await asyncio.to_thread(revoke, registry.profile, "pi")
+    assert (await asks(registry, "pi")).info.member
+    await registry.stop()
+    await registry.start()
+    assert (await asyncio.to_thread(approve.find, registry.profile, "pi")).info.member
+    assert not (await asyncio.to_thread(approve.find, registry.profile, "po")).info.member

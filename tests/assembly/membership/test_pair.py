@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from chatixia.assembly.error_text import explain
 from chatixia.assembly.membership import approve, pair
 from chatixia.assembly.membership.pair import PairRequest, addresses
 from chatixia.assembly.profile.profile import Profile
@@ -182,8 +183,11 @@ async def test_while_codes_rest_it_says_until_when(registry: RegistryHarness, tm
     for _ in range(20):
         await store.access.write(note_failure, WRONG, 300.0)
     made = await code(registry)
-    with pytest.raises(Overloaded, match=r"rest until \d\d:\d\d, .*; join strings work\.$"):
+    with pytest.raises(
+        Overloaded, match=r"rest until \d\d:\d\d, .*; join strings work\.\n"
+    ) as caught:
         await Pairing(registry, tmp_path / "pi", made).profile()
+    assert explain(caught.value).endswith("Ask the owner for one: `chatixia invite NAME`.")
 
 
 def test_where_a_registry_is_looked_for():

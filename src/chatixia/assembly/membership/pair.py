@@ -255,10 +255,12 @@ class PairAttempt:
 
     def _resting(self, seconds: float) -> Overloaded:
         until = datetime.fromtimestamp(self._world.wall() + seconds).astimezone()
-        return Overloaded(
+        resting = Overloaded(
             f"Codes rest until {until:%H:%M}, after too many wrong ones; join strings work.",
             retry_after=seconds,
         )
+        resting.add_note("Ask the owner for one: `chatixia invite NAME`.")
+        return resting
 
     def _wait(self, answer: PairAnswer) -> PairAnswer:
         """Until it is decided. A registry that is away is waited for as long."""

@@ -260,6 +260,8 @@ class PairingService:
 
     def _has_other_key(self, row: PairingRow) -> bool:
         """Whether a member has the name that ``row`` asks for, or had it until it was revoked."""
+        if self._members.is_revoked(DEFAULT_NS, row.name):
+            return True  # also after a restart, which reads nobody who is out
         current = self._members.sign_key(row.name)
         return current is not None and current != row.sign
 

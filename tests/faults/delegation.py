@@ -87,10 +87,13 @@ FAULTS: list[Fault] = [
         "delegation-unbounded",
         "a delegation has an end, and takes in neither every name nor every role",
         {"chatixia.core.record:_unbounded": always("")},
-        (
-            f"{CORE}::test_a_delegation_without_a_bound_is_none",
-            "tests/cli/test_registry.py::test_a_delegation_without_a_bound_is_refused",
-        ),
+        (f"{CORE}::test_a_delegation_without_a_bound_is_none",),
+    ),
+    Fault(
+        "delegation-typed-unchecked",
+        "what no record may hold is refused as it was typed",
+        {"chatixia.assembly.membership.delegate:check_bounds": always(None)},
+        ("tests/cli/test_registry.py::test_a_delegation_without_a_bound_is_refused",),
     ),
     Fault(
         "delegation-of-any-name",

@@ -37,8 +37,20 @@ async def test_all_that_wait_are_listed_with_their_keys(registry: RegistryHarnes
     found = await asyncio.to_thread(approve.pending, registry.profile)
     assert [machine.info.name for machine in found.machines] == ["a", "b"]
     assert found.machines[0].key != found.machines[1].key and found.resting == 0.0
-    with pytest.raises(NotFound):
-        await asyncio.to_thread(approve.find, registry.profile, "c")
+    for nobody in ("c", "no name"):
+        with pytest.raises(NotFound, match="chatixia pending"):
+            await asyncio.to_thread(approve.find, registry.profile, nobody)
+
+
+async def test_of_who_is_in_it_says_so_until_it_is_out(registry: RegistryHarness):
+    """Whoever approved and heard no answer types the command again."""
+    machine = await asks(registry, "pi")
+    await asyncio.to_thread(approve.approve, registry.profile, machine)
+    with pytest.raises(NotFound, match="pi is a member already"):
+        await asyncio.to_thread(approve.find, registry.profile, "pi")
+    await asyncio.to_thread(revoke, registry.profile, "pi")
+    with pytest.raises(NotFound, match="chatixia pending"):
+        await asyncio.to_thread(approve.find, registry.profile, "pi")
 
 
 async def test_a_key_is_compared_as_typed(registry: RegistryHarness):

@@ -16,6 +16,7 @@ from chatixia.core.patterns import check_bounds
 from chatixia.core.pins import naming_serial
 from chatixia.core.record import key_id, sign_record
 from chatixia.errors import ConfigError, Denied, NameTaken, NotFound
+from chatixia.ids import is_agent_id
 from chatixia.wire.pairing import (
     CodeCreated,
     PairApprove,
@@ -65,14 +66,25 @@ def pending(profile: Profile, name: str = "") -> PendingList:
 
 
 def find(profile: Profile, name: str) -> PendingMachine:
-    """The machine that waits under ``name``. Raises NotFound."""
+    """The machine that waits under ``name``. Raises NotFound, which says of a member that it is
+    one: the answer to its approval may have been lost."""
     machines = pending(profile, name).machines if name else []  # "" would list all of them
     if not machines:
         raise NotFound(
-            f"No machine waits for approval as {name[:80] or repr(name)}; `chatixia pending` lists"
-            " them."
+            f"{name} is a member already; nothing else waits for approval under its name."
+            if _is_in(profile, name)
+            else f"No machine waits for approval as {name[:80] or repr(name)}; `chatixia pending`"
+            " lists them."
         )
     return machines[0]
+
+
+def _is_in(profile: Profile, name: str) -> bool:
+    if not is_agent_id(name):
+        return False
+    with RegistryClient.owner(profile) as rest:
+        standing: Serial = rest.call("serial", Serial(name))
+    return bool(standing.key) and not standing.revoked and standing.machine == name
 
 
 def check_key(machine: PendingMachine, shown: str) -> None:

@@ -78,9 +78,9 @@ class Channel:
             self.attempt, self.s, self.read = await self.fresh(), 0, 0
             await self.greet(self.attempt)
         self.s += 1
-        ping = b'{"type":"ping","request_id":"p%d"}' % self.n
+        ping, start = b'{"type":"ping","request_id":"p%d"}' % self.n, len(self.attempt.got)
         self.attempt.channel.send(b'{"s":%d,"a":0,"m":[%s,%s]}' % (self.s, data, ping))
-        if await self.ended(self.attempt, b'"p%d"' % self.n, b'"frame":%d' % self.s):
+        if await self.ended(self.attempt, start, b'"p%d"' % self.n, b'"frame":%d' % self.s):
             self.cuts += 1
             await self.leave(self.attempt)
             self.attempt = None
@@ -101,7 +101,7 @@ class Channel:
             for number in (1, 2):
                 ping = b'{"s":%d,"a":0,"m":[{"type":"ping","request_id":"z"}]}' % number
                 attempt.channel.send(ping)
-        ended = await self.ended(attempt, b'"z"')
+        ended = await self.ended(attempt, 0, b'"z"')
         self.cuts += ended
         self.cuts_after_hello += ended and greet
         await self.leave(attempt)
@@ -118,13 +118,17 @@ class Channel:
         attempt.channel.send(encode(attempt.hello()))
         await attempt.frame(lambda data: b'"hello"' in data)
 
-    async def ended(self, attempt: Attempt, *signs: bytes) -> bool:
-        """Whether the agent closed; False when it answered with one of these."""
+    async def ended(self, attempt: Attempt, start: int, *signs: bytes) -> bool:
+        """Whether the agent closed; False when it answered with one of these, in what came from
+        ``start`` on. Each frame is looked at once: what is never acknowledged comes again and
+        again, and one link gets thousands."""
         async with asyncio.timeout(HANG):
             while not attempt.over.is_set():
-                if any(sign in data for data in attempt.got for sign in signs):
-                    return False
                 attempt.news.clear()
+                new = attempt.got[start:]
+                if any(sign in data for data in new for sign in signs):
+                    return False
+                start += len(new)
                 news = asyncio.ensure_future(attempt.news.wait())
                 over = asyncio.ensure_future(attempt.over.wait())
                 await asyncio.wait({news, over}, return_when=asyncio.FIRST_COMPLETED)

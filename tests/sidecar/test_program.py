@@ -79,6 +79,15 @@ async def test_an_id_that_is_open_is_refused_without_it(tmp_path: Path):
         program.command("call", 1, target="bob", skill="x")
         line = await program.next("error")
         assert "id" not in line and line["payload"]["code"] == "conflict"
+        for command, payload in (
+            ("status", {}),
+            ("serve", {}),
+            ("cancel", {"call": 9}),
+            ("list_peers", {}),
+        ):
+            program.command(command, 1, **payload)
+            line = await program.next("error")
+            assert "id" not in line and line["payload"]["code"] == "conflict", command
 
 
 async def test_too_many_open_commands_are_busy(tmp_path: Path):

@@ -243,3 +243,16 @@ async def test_of_requests_that_come_together_the_first_alone_goes_at_once(
         assert writes == [1, 3]
         for work in works:
             work.cancel()
+
+
+async def test_a_program_lists_only_what_others_can_read(tmp_path: Path):
+    async with sidecar(tmp_path) as rig:
+        program = await rig.program()
+        await program.hello("forecast")
+        for skills in (
+            [{"name": "a b"}],
+            [{"name": "a"}, {"name": "a"}],
+            [{"name": "a", "returns": 5}],
+        ):
+            assert (await program.asks("serve", 5, skills=skills))["code"] == "bad_request"
+        assert [skill.name for skill in rig.port.skills] == ["forecast"]

@@ -15,7 +15,6 @@ from .common import Console, common, in_mesh, waits
 from .submit import Terms, check_arguments, submit
 
 if TYPE_CHECKING:
-    import msgspec
 
     from chatixia.client.mesh import Mesh
     from chatixia.client.reply import Reply
@@ -296,6 +295,7 @@ async def explain(mesh: Mesh, console: Console, request: TypedCall) -> None:
     from chatixia.errors import UnknownSkill
 
     from . import schema_rows as shown
+    from .foreign_schema import read_foreign
 
     skills = await mesh.skills(request.agent)
     if not request.skill:
@@ -318,7 +318,7 @@ async def explain(mesh: Mesh, console: Console, request: TypedCall) -> None:
         error = UnknownSkill(f"{request.agent} has no skill {request.skill}.", agent=request.agent)
         raise suggest(error, request.skill, [skill.name for skill in skills])
     taken = shown.arguments(schema(info)) or [("", "takes no arguments", "")]
-    returned = shown.result(read_schema(info.returns), info.streams)
+    returned = shown.result(read_foreign(info.returns), info.streams)
     text = output.rows(
         (output.in_line(a), output.in_line(b), output.in_line(c)) for a, b, c in [*taken, *returned]
     )
@@ -334,15 +334,9 @@ def find(skills: Sequence[SkillInfo], name: str) -> SkillInfo | None:
 
 def schema(skill: SkillInfo | None) -> dict[str, Any]:
     """The JSON Schema of a skill's arguments; empty if it is not known."""
-    return read_schema(skill.parameters) if skill is not None else {}
+    from .foreign_schema import read_foreign
 
-
-def read_schema(raw: bytes | msgspec.Raw) -> dict[str, Any]:
-    """A JSON Schema as it came; empty if it is not an object."""
-    import msgspec
-
-    decoded = msgspec.json.decode(raw)
-    return decoded if isinstance(decoded, dict) else {}
+    return read_foreign(skill.parameters) if skill is not None else {}
 
 
 def suggest(error: MeshError, name: str, names: Sequence[str]) -> MeshError:

@@ -173,6 +173,9 @@ class ProgramConnection(AcceptedConnection):
         if not self._attached:
             self._listener.first(self, line)
             return
+        if line.id in self._runner.tasks:
+            self._runner.conflict(line.id)
+            return
         try:
             HANDLERS[line.__class__](self, line)
         except MeshError as error:

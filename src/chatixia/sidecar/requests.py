@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 
 from chatixia.core.ports import Incoming, MeshPort, Responder
 from chatixia.core.shares import RETRY_AFTER, fits
+from chatixia.core.skill_list import check_skills
 from chatixia.errors import (
     MeshError,
     Overloaded,
@@ -150,7 +151,8 @@ class RequestTable:
         self._stop_timer()
 
     def serve(self, served: ServePayload) -> None:
-        """It serves exactly that, or nothing new as it is leaving."""
+        """It serves exactly that, or nothing new as it is leaving. Raises BadRequest."""
+        check_skills(served.skills)
         self._is_leaving = served.leaving
         if served.leaving:
             self._port.serve(self.handle, [], 0)

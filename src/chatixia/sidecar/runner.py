@@ -93,7 +93,7 @@ class LinkedCall:
 
 class CommandRunner:
     """Runs what commands ask for, and tells the end of each to ``line``. ``begin``: the short way
-    for calls."""
+    for calls. ``tasks``: what is open, by the id of its command."""
 
     def __init__(
         self,
@@ -104,13 +104,13 @@ class CommandRunner:
     ) -> None:
         self._line, self._references, self._world = line, references, world
         self._begin = begin
-        self._tasks: dict[int, asyncio.Task[None] | LinkedCall] = {}
+        self.tasks: dict[int, asyncio.Task[None] | LinkedCall] = {}
         self._unnumbered = 0
         self._credits: dict[int, ReaderCredit] = {}
         self._ended = False
 
     def __len__(self) -> int:
-        return len(self._tasks)
+        return len(self.tasks)
 
     def refuse(self, number: int, error: MeshError) -> None:
         """A command failed."""
@@ -133,7 +133,7 @@ class CommandRunner:
     ) -> None:
         """Carry out ``work`` and tell its end under ``number``; it ends with ``request``.
         ``inner``: what ``work`` awaits."""
-        if number in self._tasks or len(self._tasks) >= MAX_OPEN:
+        if len(self.tasks) >= MAX_OPEN:
             _close(work)
             _close(inner)
             self._refuse_start(number)
@@ -149,7 +149,7 @@ class CommandRunner:
         return self._unnumbered
 
     def _keep(self, key: int, task: asyncio.Task[None], request: OpenRequest | None) -> None:
-        self._tasks[key] = task
+        self.tasks[key] = task
         if request is not None:
             request.calls.add(task)
             task.add_done_callback(request.calls.discard)
@@ -158,7 +158,7 @@ class CommandRunner:
         self, number: int, outgoing: Outgoing, port: MeshPort, request: OpenRequest | None = None
     ) -> None:
         """Call a skill, with no task where a link is open. Raises what it is refused with."""
-        if number in self._tasks or len(self._tasks) >= MAX_OPEN:
+        if len(self.tasks) >= MAX_OPEN:
             self._refuse_start(number)
             return
         call = LinkedCall(self, number, number or self._next_key(), request)
@@ -167,7 +167,7 @@ class CommandRunner:
             self.start(number, port.call(outgoing), request)
             return
         call.begun = begun
-        self._tasks[call.key] = call
+        self.tasks[call.key] = call
         if request is not None:
             request.calls.add(call)
 
@@ -201,16 +201,17 @@ class CommandRunner:
         self._forget(call)
 
     def _forget(self, call: LinkedCall) -> None:
-        self._tasks.pop(call.key, None)
+        self.tasks.pop(call.key, None)
         if call.request is not None:
             call.request.calls.discard(call)
 
+    def conflict(self, number: int) -> None:
+        """A command came with the id of one that is open, whose own end keeps the id."""
+        error = Conflict(f"A command with the id {number} is open.")
+        self._line.send(ErrorEvent(error.to_wire()))
+
     def _refuse_start(self, number: int) -> None:
-        if number in self._tasks:
-            error = Conflict(f"A command with the id {number} is open.")
-            self._line.send(ErrorEvent(error.to_wire()))
-        else:
-            self.refuse(number, Overloaded(f"At most {MAX_OPEN} commands may be open."))
+        self.refuse(number, Overloaded(f"At most {MAX_OPEN} commands may be open."))
 
     async def _run(self, number: int, key: int, work: Awaitable[Any]) -> None:
         try:
@@ -228,7 +229,7 @@ class CommandRunner:
                     result = self._answered(result)
                 self._line.send(ResultEvent(result, id=number))
         finally:
-            self._tasks.pop(key, None)
+            self.tasks.pop(key, None)
 
     def _failed(self, number: int, error: Exception) -> None:
         log.error("a command failed with %s", type(error).__name__)
@@ -322,7 +323,7 @@ class CommandRunner:
 
     def cancel(self, number: int) -> None:
         """The program does not want that one any more."""
-        task = self._tasks.get(number)
+        task = self.tasks.get(number)
         if task is not None:
             task.cancel()
 
@@ -334,7 +335,7 @@ class CommandRunner:
 
     def end(self, error: MeshError) -> None:
         """Every open command ends with ``error``, which is told at once."""
-        for number in [key for key in self._tasks if key > 0]:
+        for number in [key for key in self.tasks if key > 0]:
             self.refuse(number, error)
         self._ended = True
         self.close()
@@ -342,7 +343,7 @@ class CommandRunner:
     def close(self) -> None:
         """The program is gone."""
         self._ended = True
-        for task in list(self._tasks.values()):
+        for task in list(self.tasks.values()):
             task.cancel()
 
 

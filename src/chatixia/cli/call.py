@@ -15,7 +15,6 @@ from .common import Console, common, in_mesh, waits
 from .submit import Terms, check_arguments, submit
 
 if TYPE_CHECKING:
-
     from chatixia.client.mesh import Mesh
     from chatixia.client.reply import Reply
     from chatixia.core.ports import Queue

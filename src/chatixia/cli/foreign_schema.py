@@ -20,8 +20,8 @@ def sound(schema: Any) -> dict[str, Any]:
     """The same of a decoded one (JSON Schema 2020-12); keywords that nobody here reads stay."""
     if not isinstance(schema, dict):
         return {}
-    kept = {key: READERS.get(key, _any)(value) for key, value in schema.items()}
-    return {key: value for key, value in kept.items() if value is not None}
+    fields = {key: READERS.get(key, _any)(value) for key, value in schema.items()}
+    return {key: value for key, value in fields.items() if value is not None}
 
 
 def _any(value: Any) -> Any:

@@ -13,15 +13,15 @@ from . import names
 def check_skills(skills: Sequence[SkillInfo]) -> None:
     """Raises BadRequest for a name that none can have, one that stands twice, and a schema that is
     no JSON object: every member would see it."""
-    seen: set[str] = set()
+    listed: set[str] = set()
     for info in skills:
         try:
             names.skill(info.name)
         except UnknownSkill as error:
             raise BadRequest(error.message) from None
-        if info.name in seen:
+        if info.name in listed:
             raise BadRequest(f"The skill {info.name} is listed twice.")
-        seen.add(info.name)
+        listed.add(info.name)
         for field, schema in (("parameters", info.parameters), ("returns", info.returns)):
             if bytes(schema).lstrip()[:1] != b"{":
                 raise BadRequest(f"`{field}` of {info.name} is no JSON Schema: no object.")

@@ -63,7 +63,6 @@ def test_one_address_tells_the_other(signaling: str, token: str, both: tuple[str
         ({"TURN_URL": UDP}, "TURN_USERNAME and TURN_PASSWORD"),
         ({"TURN_URL": UDP, "TURN_USERNAME": "a"}, "TURN_USERNAME and TURN_PASSWORD"),
         ({"ICE_TRANSPORT_POLICY": "none"}, "takes all or relay"),
-        ({"ICE_TRANSPORT_POLICY": "relay"}, "TURN_URL names no server: no link could ever open"),
         ({"TOKEN_URL": "", "SIGNALING_URL": "wss://a.example/api/token"}, "it ends in /ws"),
         ({"TOKEN_URL": "", "SIGNALING_URL": "a.example"}, "SIGNALING_URL is .*no address"),
     ],
@@ -86,6 +85,7 @@ def test_turn_by_a_login_that_stays_or_by_a_secret():
 
 
 def test_relay_only():
+    assert read(WHOLE | {"ICE_TRANSPORT_POLICY": "relay"}).relay_only  # a registry may name servers
     turn = {"TURN_URL": UDP, "TURN_SECRET": "s" * 16}
     assert read(WHOLE | turn | {"ICE_TRANSPORT_POLICY": "Relay"}).relay_only
 

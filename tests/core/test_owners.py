@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -30,8 +32,8 @@ def revocation(
     return sign_revocation(word, signer.sign.sign)
 
 
-def check(statement: Signed, **more: object) -> Revocation:
-    return check_revocation(statement, mesh=MESH, owner=ROOT, verify=verify, **more)  # type: ignore[arg-type]
+def check(statement: Signed, **more: Any) -> Revocation:
+    return check_revocation(statement, mesh=MESH, owner=ROOT, verify=verify, **more)
 
 
 def book(*words: Revocation) -> dict[tuple[str, str], Revocation]:

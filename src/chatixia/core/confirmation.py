@@ -10,13 +10,13 @@ from collections.abc import Callable
 
 import msgspec
 
-from chatixia.errors import BadRequest, BadSignature, WrongMesh
+from chatixia.errors import BadSignature, WrongMesh
 from chatixia.wire import signed
 from chatixia.wire.trust import Confirmation, Signed
 
 from .membership import NO_REVOCATIONS
 from .ports import RevocationBook, Verify
-from .revocation import signing_owner
+from .revocation import read_statement, signing_owner
 
 _decoder = msgspec.json.Decoder(Confirmation)
 
@@ -37,11 +37,7 @@ def check_confirmation(
 ) -> Confirmation:
     """What ``statement`` says, signed by the raw ``owner`` key, or by another owner whom
     ``revocations`` do not name. Raises BadSignature, Revoked, WrongMesh."""
-    try:
-        body, signature = signed.unb64(statement.b), signed.unb64(statement.s)
-        word = _decoder.decode(body)
-    except (BadRequest, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise BadSignature("A confirmation is malformed.") from None
+    word, body, signature = read_statement(statement, _decoder, "A confirmation")
     _, key = signing_owner(
         word.signer, mesh=mesh, owner=owner, verify=verify, revocations=revocations
     )

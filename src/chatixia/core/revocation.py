@@ -6,6 +6,7 @@ Who is out by it is asked of a member: :func:`chatixia.core.membership.check_rev
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -18,6 +19,19 @@ from .owners import is_owner_id, may_revoke
 from .ports import RevocationBook, Verify
 
 _REVOCATION = msgspec.json.Decoder(Revocation)
+_S = TypeVar("_S", bound=msgspec.Struct)
+
+
+def read_statement(
+    statement: Signed, decoder: msgspec.json.Decoder[_S], noun: str
+) -> tuple[_S, bytes, bytes]:
+    """What an owner's statement says, not checked yet, with the signed bytes and the signature.
+    Raises BadSignature, which calls it ``noun``."""
+    try:
+        body, signature = signed.unb64(statement.b), signed.unb64(statement.s)
+        return decoder.decode(body), body, signature
+    except (BadRequest, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise BadSignature(f"{noun} is malformed.") from None
 
 
 def signing_owner(
@@ -59,11 +73,7 @@ def check_revocation(
     WrongMesh. Whether it is new, and higher than what is kept, is
     :func:`chatixia.core.pins.newer`'s.
     """
-    try:
-        body, signature = signed.unb64(statement.b), signed.unb64(statement.s)
-        revocation = _REVOCATION.decode(body)
-    except (BadRequest, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise BadSignature("A revocation is malformed.") from None
+    revocation, body, signature = read_statement(statement, _REVOCATION, "A revocation")
     if revocations.get((revocation.ns, revocation.id)) == revocation:
         revocations = NO_REVOCATIONS  # by which an owner ended itself, heard again
     signer, key = signing_owner(

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Any
 
 from chatixia.core.ports import Outgoing
 from chatixia.ids import AgentId
@@ -18,10 +19,10 @@ async def test_nothing_is_carried_there():
     calls = NoDescribedCalls()
     outgoing = Outgoing(AgentId("b"))
     assert not calls.is_here("b")
-    assert await calls.call(outgoing) is None  # type: ignore[func-returns-value]  # as its caller
-    assert await calls.ping(AgentId("b"), 1.0) is None  # type: ignore[func-returns-value]
-    stream = object()
-    assert calls.stream(outgoing, lambda: stream) is stream  # type: ignore[arg-type,return-value]
+    assert await calls.call(outgoing) is None
+    assert await calls.ping(AgentId("b"), 1.0) is None
+    stream: Any = object()
+    assert calls.stream(outgoing, lambda: stream) is stream
     await calls.stop()
     assert calls.stopping and not calls.waiting and not calls.tasks
 

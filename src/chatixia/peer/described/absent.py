@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from chatixia.core.ports import Handler, Outgoing, Stream
+from chatixia.core.ports import CallAnswer, Handler, Outgoing, Pong, Stream
 from chatixia.ids import AgentId
 
 
@@ -25,15 +25,17 @@ class NoDescribedCalls:
         """Nobody is."""
         return False
 
-    async def call(self, outgoing: Outgoing) -> None:
+    async def call(self, outgoing: Outgoing) -> CallAnswer | None:
         """None: no link with a described peer carries it."""
+        return None
 
     def stream(self, outgoing: Outgoing, otherwise: Callable[[], Stream]) -> Stream:
         """What ``otherwise`` gives."""
         return otherwise()
 
-    async def ping(self, target: AgentId, timeout: float) -> None:
+    async def ping(self, target: AgentId, timeout: float) -> Pong | None:
         """None: there is no link with a described peer."""
+        return None
 
     async def stop(self) -> None:
         """There is nothing to stop."""

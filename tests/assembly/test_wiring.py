@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from chatixia.assembly import wiring
 from chatixia.assembly.membership.invite import invite
 from chatixia.assembly.run.settings import resolve
 from chatixia.assembly.wiring import api_key_connection, check_url, open_connection
@@ -99,3 +103,31 @@ async def test_a_container_joins_by_itself(
         await connection.start()
         await connection.online(10)
         await connection.stop()
+
+
+@pytest.mark.parametrize("left", [5.0, 0.0])
+async def test_what_refuses_a_start_that_was_given_up_is_printed_by_nobody(
+    left: float, monkeypatch: pytest.MonkeyPatch
+):
+    """As at Ctrl-C, while it is not yet sure that another process has the agent."""
+    began, go, printed = asyncio.Event(), threading.Event(), []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda loop, context: printed.append(context["message"]))
+
+    def refused(*args: Any) -> None:
+        loop.call_soon_threadsafe(began.set)
+        go.wait(30)
+        raise AlreadyRunning("weather is already running.")
+
+    monkeypatch.setattr(wiring, "_enrolled", refused)
+    monkeypatch.setattr(wiring, "LEFT_S", left)
+    start = asyncio.ensure_future(open_connection(resolve(), "weather"))
+    await began.wait()
+    start.cancel()
+    loop.call_later(0.05, go.set)
+    with pytest.raises(asyncio.CancelledError):
+        await start
+    del start
+    await asyncio.sleep(0.3)  # whatever the thread ended with is here by then
+    gc.collect()
+    assert go.is_set() and not printed

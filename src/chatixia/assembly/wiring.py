@@ -12,7 +12,7 @@ import socket
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from math import inf
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from chatixia.core import fingerprints
@@ -219,11 +219,19 @@ async def _in_thread(
     future = pool.submit(work)
     waiting = asyncio.wrap_future(future)
     try:
-        return await asyncio.shield(waiting)
+        await asyncio.wait([waiting])  # which, when cancelled, leaves the thread's future alone
     except asyncio.CancelledError:
         future.add_done_callback(_unwanted)
+        waiting.add_done_callback(_retrieve)
         await asyncio.wait([waiting], timeout=LEFT_S)
         raise
+    return waiting.result()
+
+
+def _retrieve(ended: asyncio.Future[Any]) -> None:
+    """Take note of its error, which asyncio would print otherwise: the start is not wanted."""
+    if not ended.cancelled():
+        ended.exception()
 
 
 def _unwanted(future: Future[tuple[Profile, Credentials]]) -> None:

@@ -1,5 +1,5 @@
 // The weather, in Node: `chatixia run examples/node` starts it and its sidecar.
-import { connect, errors } from "chatixia-mesh";
+import { connect, errors, MeshError } from "chatixia-mesh";
 
 const HIGHS = { Oslo: 3.1, Rome: 17.4, Cairo: 24.5 };
 
@@ -26,4 +26,8 @@ await connect({
       },
     },
   },
+}).catch((error) => {
+  if (!(error instanceof MeshError)) throw error;
+  console.error(`error  ${error.message}`); // a sentence for people; Node would print where it was thrown
+  process.exitCode = 1;
 });

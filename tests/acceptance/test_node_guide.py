@@ -54,6 +54,27 @@ def test_the_example_is_the_file_that_lies_there():
 
 
 @pytest.mark.timeout(900)
+def test_where_no_sidecar_is_the_example_ends_with_a_sentence(place: Path):
+    program, to = node(), place / "examples" / "node"
+    packed = to / "node_modules" / "chatixia-mesh"
+    shutil.copytree(built() / "dist", packed / "dist")
+    shutil.copyfile(built() / "package.json", packed / "package.json")
+    without = {name: value for name, value in os.environ.items() if name != "CHATIXIA_SOCKET"}
+    nowhere = str(place / "none.sock")
+    for env, says in (
+        ({}, "CHATIXIA_SOCKET names no sidecar; `chatixia run` sets it."),
+        (
+            {"CHATIXIA_SOCKET": nowhere},
+            f"No sidecar answers at {nowhere}; `chatixia run` starts one.",
+        ),
+    ):
+        done = subprocess.run(
+            [program, "agent.mjs"], cwd=to, env=without | env, capture_output=True, text=True
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (1, "", f"error  {says}\n")
+
+
+@pytest.mark.timeout(900)
 def test_its_terminals_are_as_they_are_printed(net: TestMesh, place: Path):
     node()
     to = place / "examples" / "node"

@@ -48,7 +48,7 @@ async def test_a_refusal_is_raised(tmp_path: Path):
 
 async def test_nobody_there_is_said_in_time_and_tried_on(tmp_path: Path):
     end = end_at(tmp_path / "s.sock")
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable, match="No sidecar answers at .*; `chatixia run` starts"):
         await end.start(0.05)
     (tmp_path / "more").mkdir()
     async with sidecar(tmp_path):

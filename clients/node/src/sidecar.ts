@@ -150,7 +150,7 @@ export function sidecarAt(path: string, owner: Owner): Sidecar {
       signal?.throwIfAborted();
     }
     if (line) return line;
-    const error = refusal ?? new errors.Unavailable(`No sidecar answers at ${path}.`);
+    const error = refusal ?? new errors.Unavailable(`No sidecar answers at ${path}; \`chatixia run\` starts one.`);
     byCall.add(error);
     throw error;
   }

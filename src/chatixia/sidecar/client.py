@@ -136,11 +136,14 @@ class SidecarClient:
             async with asyncio.timeout(seconds):
                 await self._connected.wait()
         except TimeoutError:
-            raise Unavailable(f"No sidecar answers at {self._path}.") from None
+            raise self._nobody() from None
         if self.refusal is not None:
             refusal = self.refusal
             await self.stop()
             raise refusal
+
+    def _nobody(self) -> Unavailable:
+        return Unavailable(f"No sidecar answers at {self._path}; `chatixia run` starts one.")
 
     async def stop(self) -> None:
         """Hang up; what is open ends."""
@@ -301,7 +304,7 @@ class SidecarClient:
             async with asyncio.timeout(seconds):
                 await self._connected.wait()
         except TimeoutError:
-            raise Unavailable(f"No sidecar answers at {self._path}.") from None
+            raise self._nobody() from None
         finally:
             self._unsent -= 1
         return self._present()

@@ -62,7 +62,11 @@ class Cost:
             seen = self.process.memory_info().rss, self.process.num_fds()
             return seen[0] <= allowed and seen[1] <= self.fds
 
-        until_sync(back, remembered + HANG, pause=0.1, what=f"{self.rss} bytes, {self.fds} files")
+        try:
+            until_sync(back, remembered + HANG, pause=0.1, what="what it held")
+        except AssertionError as error:
+            told = f"{self.rss} bytes and {self.fds} files before, then {seen}"
+            raise AssertionError(told) from error
 
 
 def api_key(home: Path, name: str) -> str:

@@ -111,6 +111,26 @@ class PeerBudget:
         self.keep(-self.answer_bytes)
         self._room.leave(self.holder)
 
+    def admit(self) -> bool:
+        """Let one more handler work, unless it would be one too many."""
+        room, use = self._room, self._use
+        if (
+            self.running >= MAX_RUNNING
+            or self.answer_bytes >= MAX_ANSWER_BYTES
+            # Only a room that is nearly taken asks for shares.
+            or (
+                not (
+                    room.running < room.easy_running and room.answer_bytes < room.easy_answer_bytes
+                )
+                and not room.fits(use)
+            )
+        ):
+            return False
+        self.running += 1
+        use.running += 1
+        room.running += 1
+        return True
+
     def run(self, by: int) -> None:
         """``by`` more (or fewer) handlers are at work."""
         self.running += by
@@ -132,13 +152,3 @@ class PeerBudget:
         self.answer_bytes += by
         self._use.answer_bytes += by
         self._room.answer_bytes += by
-
-    @property
-    def full(self) -> bool:
-        """Whether a new request is one too many."""
-        if self.running >= MAX_RUNNING or self.answer_bytes >= MAX_ANSWER_BYTES:
-            return True
-        room = self._room
-        if room.running < room.easy_running and room.answer_bytes < room.easy_answer_bytes:
-            return False
-        return not room.fits(self._use)

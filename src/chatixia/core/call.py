@@ -289,7 +289,7 @@ class Calls:
         # fmt: off
         incoming = Incoming(
             self.peer, rid, "task", payload.skill, args, payload.stream, path, None,
-            ask.traceparent, self.via, rid, "", 1, "", account.holder, (), account.trust,
+            ask.traceparent, self.via, rid, account.holder, account.trust,
         )
         # fmt: on
         if payload.artifacts:
@@ -321,7 +321,8 @@ class Calls:
                 self.session.repeat(earlier.answer, earlier)
             return
         plain = rid and ask.deadline_ms and not (ask.source_agent or ask.target_agent or ask.path)
-        if not plain or self._cancelled or len(self.served) >= MAX_SERVED or self.account.full:
+        plain = plain and not self._cancelled and len(self.served) < MAX_SERVED
+        if not (plain and self.account.admit()):
             error = self._objection(ask, incoming)
             if error is not None:
                 self.session.reply(frames.error_response(reply, rid, error))
@@ -334,15 +335,15 @@ class Calls:
             served.flow = Outflow()
         self.served[rid] = served
         served.bucket = self.wheel.add(served, deadline)
-        self.account.run(1)
         sink.append(served)
 
     def _objection(self, ask: m.Asking, incoming: Incoming) -> MeshError | None:
+        """Why it is not let in; None when it is, and counted."""
         if error := exchange.objection(ask, incoming, self.me):
             return error
         if self._cancelled.take(ask.request_id):
             return Cancelled(agent=self.me)
-        if len(self.served) >= MAX_SERVED or self.account.full:
+        if len(self.served) >= MAX_SERVED or not self.account.admit():
             message = "The agent has too many open requests of yours."
             return Overloaded(message, agent=self.me, retry_after=1.0)
         return None

@@ -275,12 +275,12 @@ class Incoming(msgspec.Struct, gc=False):
     traceparent: str
     via: str
     key: str
+    holder: str = ""
+    trust: str = "unverified"
     fence: str = ""
     attempt: int = 1
     task_id: str = ""
-    holder: str = ""
     artifacts: tuple[ArtifactFeed, ...] = ()
-    trust: str = "unverified"
 
 
 class Responder(Protocol):

@@ -328,12 +328,12 @@ class SidecarPort:
             payload.traceparent,
             payload.via,
             payload.key,
+            payload.holder,
+            payload.trust,
             payload.fence,
             payload.attempt,
             payload.task_id,
-            payload.holder,
             self.feeds(payload.artifacts),
-            payload.trust,
         )
 
     async def _serve(self, number: int, incoming: Incoming, responder: SidecarResponder) -> None:

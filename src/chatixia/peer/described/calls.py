@@ -221,10 +221,10 @@ class DescribedCalls:
     def _start(self, peer: str, message: MeshMessage, work: described.DescribedWork) -> None:
         rid = message.request_id or self._world.token(6).hex()
         account = self._accounts.get(peer)
-        if account is None or account.full:
-            raise Overloaded(agent=self._me)
         if (peer, rid) in self._running:
             return  # it is at work, and answers once
+        if account is None or not account.admit():
+            raise Overloaded(agent=self._me)
         incoming = Incoming(
             AgentId(peer),
             rid,
@@ -239,7 +239,6 @@ class DescribedCalls:
             rid,
             holder=account.holder,
         )
-        account.run(1)
         run = self._run(incoming, message, work.seconds, account)
         task = self._running[peer, rid] = self._tasks.spawn(run)
         task.add_done_callback(lambda _: self._running.pop((peer, rid), None))

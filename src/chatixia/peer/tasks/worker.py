@@ -216,10 +216,10 @@ class QueueWorker:
             task.traceparent,
             VIA,
             task.id,
-            lease.fence,
-            lease.attempt,
-            task.id,
             holder=caller.partition("~")[0],
+            fence=lease.fence,
+            attempt=lease.attempt,
+            task_id=task.id,
             artifacts=queued.feeds(table),
         )
 

@@ -106,3 +106,10 @@ def test_an_attribute_set_later_cannot_keep_an_error_from_being_told():
     wire = error.to_wire()
     assert (wire.message, wire.agent, wire.outcome) == ("(Odd)", "(Odd)", "unknown")
     msgspec.json.encode(wire)
+
+
+def test_a_wait_that_nobody_knows_is_left_out_wherever_it_came_from():
+    read = msgspec.json.decode(b'{"code": "conflict", "retry_after": 0.0}', type=WireError)
+    for error in (errors.Conflict(retry_after=float("0")), errors.from_wire(read)):
+        assert b"retry_after" not in msgspec.json.encode(error.to_wire())
+    assert b'"retry_after":2.0' in msgspec.json.encode(errors.Conflict(retry_after=2).to_wire())

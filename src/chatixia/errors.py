@@ -29,6 +29,10 @@ MAX_CODE: Final = 64
 MAX_NAME: Final = 128
 
 
+NO_WAIT: Final = 0.0
+"""Nobody can say how long. It is left out of JSON by what it is: another 0.0 would be written."""
+
+
 class WireError(msgspec.Struct, omit_defaults=True, frozen=True):
     """An error as every wire carries it.
 
@@ -42,7 +46,7 @@ class WireError(msgspec.Struct, omit_defaults=True, frozen=True):
     outcome: Outcome = "definite"
     agent: str | None = None
     via: str | None = None
-    retry_after: float = 0.0
+    retry_after: float = NO_WAIT
 
 
 class MeshError(Exception):
@@ -108,7 +112,7 @@ def _sendable(value: object, most: int) -> str:
 
 
 def _seconds(value: object) -> float:
-    return float(value) if isinstance(value, int | float) and 0 <= value < 86_400 else 0.0
+    return float(value) if isinstance(value, int | float) and 0 < value < 86_400 else NO_WAIT
 
 
 class Internal(MeshError):

@@ -40,6 +40,7 @@ async def test_who_sends_more_than_there_is_room_for_is_busy(tmp_path: Path):
         assert {one["type"] for one in seen} == {"error", "cancel"}
         await task
         assert answers.error is not None and answers.error.code == "busy"
+        assert answers.error.outcome == "unknown", "the skill had begun"
 
 
 async def test_credit_comes_back_as_items_are_taken(tmp_path: Path):

@@ -35,7 +35,8 @@ class ItemFlow:
         """Run ``step``, which sends ``size`` bytes, after those before it. Raises Overloaded where
         the program had no credit left."""
         if self._unread >= STREAM_WINDOW or len(self._steps) >= MAX_ITEMS:
-            raise Overloaded("More items were sent than the credit of the stream allows.")
+            text = "More items were sent than the credit of the stream allows."
+            raise Overloaded(text, outcome="unknown")  # the skill runs, and items may be there
         self._unread += size
         self._steps.append((size, step))
         if self._task is None or self._task.done():

@@ -110,3 +110,19 @@ def test_only_this_user_is_own(monkeypatch: pytest.MonkeyPatch):
     assert not sockets.is_own(transport)
     ours.close()
     theirs.close()
+
+
+def test_where_nothing_can_be_made_is_seen_beforehand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = tmp_path / "own" / "s.sock"
+    sockets.check(path)
+    assert path.parent.is_dir() and not path.exists()
+    sockets.check(tmp_path / ("x" * 120), tcp=True)  # a file may have such a name
+    listener = sockets.listen_unix(path)
+    with pytest.raises(AlreadyRunning):
+        sockets.check(path)
+    listener.close()
+    monkeypatch.setattr(os, "access", lambda place, mode: False)  # who is root may write anywhere
+    with pytest.raises(ConfigError, match="Nothing can be made in .*; name another place"):
+        sockets.check(path, shared=True)

@@ -28,6 +28,7 @@ PEER_OPTIONS: Final[dict[str, tuple[int, int, str, int]]] = {
 }
 """Where a system says who is at the other end: level, option, its form, the user's place in it."""
 BACKLOG: Final = 16
+PLACE_CURE: Final = "name another place in IPC_SOCKET, `sidecar.socket` or --socket"
 
 
 class TcpAddress(msgspec.Struct, frozen=True):
@@ -37,13 +38,14 @@ class TcpAddress(msgspec.Struct, frozen=True):
     token: str
 
 
-def private_folder(place: Path) -> Path:
-    """That folder, this user's own and not everybody's to write in. Raises ConfigError."""
+def private_folder(place: Path, cure: str = PLACE_CURE) -> Path:
+    """That folder, this user's own and not everybody's to write in. ``cure``: of one that cannot
+    be made. Raises ConfigError."""
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = place.stat()
     except OSError as error:
-        raise ConfigError(f"{place} cannot be made: {error.strerror}.") from error
+        raise ConfigError(f"{place} cannot be made: {error.strerror}; {cure}.") from error
     if hasattr(os, "geteuid"):
         if status.st_uid != os.geteuid():
             raise ConfigError(f"{place} belongs to another user.")
@@ -72,6 +74,18 @@ def socket_folder(place: Path) -> Path:
     return place if shared else private_folder(place)
 
 
+def check(path: Path, *, tcp: bool = False, shared: bool = False) -> None:
+    """See that a sidecar may be found at ``path``, before it logs in: which would take the place of
+    another's, or show an agent that nobody serves. ``shared``: the folder may be one for temporary
+    files. Raises AlreadyRunning, ConfigError."""
+    if not tcp:
+        check_length(path)
+    place = socket_folder(path.parent) if shared else private_folder(path.parent)
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise ConfigError(f"Nothing can be made in {place}; {PLACE_CURE}.")
+    free(path)
+
+
 def listen_unix(path: Path) -> socket.socket:
     """A listening Unix socket at ``path``, mode 0600. Raises AlreadyRunning, ConfigError."""
     check_length(path)
@@ -92,7 +106,9 @@ def listen_unix(path: Path) -> socket.socket:
 def check_length(path: Path) -> None:
     """Raise ConfigError for a path that no Unix socket can have."""
     if len(os.fsencode(path)) > MAX_PATH:
-        raise ConfigError(f"{path} is too long for a socket; at most {MAX_PATH} bytes.")
+        raise ConfigError(
+            f"{path} is too long for a socket, which takes {MAX_PATH} bytes; {PLACE_CURE}."
+        )
 
 
 def free(path: Path) -> None:

@@ -92,6 +92,17 @@ def test_what_a_supervisor_hands_on_is_what_a_sidecar_needs(
         handed_on()
 
 
+@pytest.mark.parametrize("place", ["file/s.sock", "x" * 120])
+async def test_a_socket_that_cannot_be_is_told_before_the_login(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """This machine has joined no mesh, so a login would be another ConfigError."""
+    monkeypatch.setenv("CHATIXIA_HOME", str(tmp_path / "home"))
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="name another place in IPC_SOCKET"):
+        await SidecarProcess(settings_of(None, "weather"), tmp_path / place).start()
+
+
 async def test_an_agent_behind_it_is_called_like_any_other(
     tmp_path: Path, registry: RegistryHarness, monkeypatch: pytest.MonkeyPatch
 ):

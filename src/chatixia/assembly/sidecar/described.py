@@ -72,9 +72,7 @@ class DescribedSidecar:
         from chatixia.sidecar.message_relay import MessageRelay
 
         path, world = self._settings.socket, self._world
-        sockets.check_length(path)
-        sockets.socket_folder(path.parent)
-        sockets.free(path)  # before the login, which would take the place of another sidecar's
+        sockets.check(path, shared=True)
         engine = load(self._engine, world=world)
         links = DescribedLinks("", engine, self._tell, _admits, world)
         links.relay_only = self._settings.relay_only

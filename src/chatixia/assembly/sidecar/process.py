@@ -84,11 +84,12 @@ class SidecarProcess:
         from chatixia.peer.mesh import PeerMesh
         from chatixia.sidecar.ports import no_link
         from chatixia.sidecar.server import SidecarServer
-        from chatixia.sidecar.sockets import private_folder
+        from chatixia.sidecar.sockets import check
 
         from .choice import SkillChoice
         from .files import ArtifactFolder
 
+        check(self._path, tcp=self._tcp)
         connection: AgentConnection = api_key_connection(
             self._settings, self.name
         ) or await open_connection(
@@ -99,7 +100,6 @@ class SidecarProcess:
         )
         self._connection, port = connection, connection.port
         try:
-            private_folder(self._path.parent)
             self._files = ArtifactFolder(self._path.with_name(f"{self._path.name}.files"))
             self._server = SidecarServer(
                 connection,

@@ -72,6 +72,14 @@ def test_refusals(changed: dict[str, str], says: str):
         read(WHOLE | changed)
 
 
+def test_all_that_is_missing_is_said_at_once():
+    with pytest.raises(ConfigError, match="API_KEY is .*SIGNALING_URL is .*IPC_SOCKET is not set"):
+        read({"TURN_URL": ""})
+    with pytest.raises(ConfigError) as refused:
+        read({"TOKEN_URL": WHOLE["TOKEN_URL"]})
+    assert "SIGNALING_URL" not in refused.value.message and "IPC_SOCKET" in refused.value.message
+
+
 def test_turn_by_a_login_that_stays_or_by_a_secret():
     fixed = {"TURN_URL": f"{UDP},{TCP}", "TURN_USERNAME": "u", "TURN_PASSWORD": "p"}
     turn = read(WHOLE | fixed | {"TURN_SECRET": "s" * 16}).turn

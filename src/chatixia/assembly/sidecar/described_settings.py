@@ -60,26 +60,45 @@ class DescribedSettings(msgspec.Struct, frozen=True):
 
 def read(environ: Mapping[str, str]) -> DescribedSettings:
     """Raises ConfigError, which names the variable and what to write there."""
+    _check_present(environ)
     key = _key(environ)
     signaling, registry = _addresses(environ)
-    place = _required(environ, SOCKET, "the path where the agent looks for its sidecar")
+    place = environ[SOCKET].strip()
     turn, relay_only = _turn(environ), _relay_only(environ)
     return DescribedSettings(key, signaling, registry, Path(place).absolute(), turn, relay_only)
 
 
-def _required(environ: Mapping[str, str], name: str, what: str) -> str:
-    value = environ.get(name, "").strip()
-    if not value:
-        raise ConfigError(f"{name} is not set: give it {what}.")
-    return value
+KEY_IS: Final = (
+    "an API key, which `chatixia keys create NAME` makes at the registry, or a device token."
+)
+UNNEEDED: Final = "A machine that has joined a mesh needs none: CHATIXIA_AGENT_ID names its agent"
+NEEDED: Final = (
+    (
+        (API_KEY,),
+        f"{KEY_IS} {UNNEEDED}",
+    ),
+    (
+        (SIGNALING, TOKEN),
+        "the registry's WebSocket, ws://127.0.0.1:8080/ws or wss://HOST/ws",
+    ),
+    ((SOCKET,), "the path where the agent looks for its sidecar"),
+)
+"""What must be set, one of the names each, and what to write there."""
+
+
+def _check_present(environ: Mapping[str, str]) -> None:
+    """Raise ConfigError for all that is missing at once."""
+    missing = [
+        f"{names[0]} is not set: give it {what}."
+        for names, what in NEEDED
+        if not any(environ.get(name, "").strip() for name in names)
+    ]
+    if missing:
+        raise ConfigError(" ".join(missing))
 
 
 def _key(environ: Mapping[str, str]) -> str:
-    what = (
-        "an API key, which `chatixia keys create NAME` makes at the registry, or a device token. A"
-        " machine that has joined a mesh needs none: CHATIXIA_AGENT_ID names its agent"
-    )
-    key = _required(environ, API_KEY, what)
+    key = environ[API_KEY].strip()
     if not (key.isascii() and key.isprintable()):
         raise ConfigError(f"{API_KEY} holds no key: a key has only printable characters.")
     return key
@@ -88,11 +107,6 @@ def _key(environ: Mapping[str, str]) -> str:
 def _addresses(environ: Mapping[str, str]) -> tuple[str, str]:
     """Where signaling is, and below which address the REST routes; one tells the other."""
     signaling, token = environ.get(SIGNALING, "").strip(), environ.get(TOKEN, "").strip()
-    if not signaling and not token:
-        raise ConfigError(
-            f"{SIGNALING} is not set: give it the registry's WebSocket, ws://127.0.0.1:8080/ws or"
-            " wss://HOST/ws."
-        )
     derived = not token
     if derived:
         token = f"http{signaling.removeprefix('ws').removesuffix(SIGNALING_PATH)}{TOKEN_PATH}"

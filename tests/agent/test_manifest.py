@@ -56,7 +56,7 @@ def test_every_key(tmp_path: Path):
     assert made.links.keep == "all"
     assert parse({"membership_ttl": "12h"}, "here").membership_ttl == 43_200
     assert "sidecar.api_key" in found.keys
-    assert found.unused == ["sidecar.binary"]
+    assert found.unused == ["sidecar.binary changes nothing: the sidecar is part of chatixia"]
     assert (made.callers, made.fallback) == (["laptop"], ["ollama:llama"])
     assert made.model_settings == {"temperature": 0.2, "extra": {"a": 1}}
     assert (made.budgets.task.turns, made.budgets.agent.money) == (5, 2.5)

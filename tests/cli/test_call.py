@@ -378,3 +378,9 @@ async def test_a_skill_without_description_is_listed(capsys):
 def test_a_name_that_is_known_gets_no_hint():
     error = command.suggest(UnknownAgent("foo is away."), "foo", ["foo", "foo-1"])
     assert not getattr(error, "__notes__", [])
+
+
+def test_without_a_skill_it_says_where_those_are_shown(type_, home):
+    done = type_("call", "weather")
+    assert done.code == 2
+    assert "Name a skill of weather" in done.err and "`chatixia call weather --help`" in done.err

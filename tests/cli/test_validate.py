@@ -39,7 +39,7 @@ def test_mistakes(tmp_path, type_, text, word):
 def test_what_does_nothing_yet_is_said(tmp_path, type_):
     (tmp_path / "agent.yaml").write_text("name: weather\nsidecar: {binary: x}\n")
     done = type_("validate", str(tmp_path))
-    assert (done.code, "sidecar.binary is not used yet" in done.err) == (0, True)
+    assert (done.code, "sidecar.binary changes nothing" in done.err) == (0, True)
 
 
 def test_a_missing_one(tmp_path, type_):

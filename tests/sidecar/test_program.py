@@ -43,6 +43,19 @@ async def test_a_call_is_the_ports_and_its_answer_is_told_whole(tmp_path: Path):
         assert (asked.timeout, asked.key, asked.path) == (5.0, "k", ())
 
 
+async def test_what_only_looks_like_an_artifact_is_data(tmp_path: Path):
+    async with sidecar(tmp_path) as rig:
+        rig.port.answer = lambda outgoing: given(
+            CallAnswer(b'{"$artifact":3}', "direct", 1.0, AgentId("bob"))
+        )
+        program = await rig.program()
+        args = {"city": {"$artifact": 3}}
+        result = await program.asks("call", 1, target="bob", skill="x", args=args)
+        assert result["value"] == {"$artifact": 3} and "artifacts" not in result
+        [asked] = rig.port.asked
+        assert (asked.body, asked.artifacts) == (b'{"city": {"$artifact": 3}}', ())
+
+
 async def given(answer: CallAnswer) -> CallAnswer:
     return answer
 

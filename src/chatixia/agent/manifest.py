@@ -1,7 +1,7 @@
 """``agent.yaml``, and ``AGENT.md`` and ``.env`` beside it: an agent described without code.
 
-Every key of the compatible contract (requirements B.6) is accepted. Those without a meaning yet are
-checked and reported as not used yet; a key that does not exist is an error that names the nearest.
+Every key of the compatible contract (requirements B.6) is accepted. Those without a meaning are
+checked and reported as changing nothing; one that does not exist is an error with the nearest.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ AgentName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]([a-z0-9._-]{0,61}[a-
 class Sidecar(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """``sidecar``. ``enabled``: the agent's links are in a process of their own (``sidecar: true``
     is short for that). ``socket``: where its socket is. ``api_key`` has no default, and counts only
-    on a machine that is in no mesh; ``binary`` is not used yet."""
+    on a machine that is in no mesh; ``binary`` changes nothing: the sidecar is part of chatixia."""
 
     enabled: bool = False
     binary: Line = "chatixia-sidecar"
@@ -114,8 +114,8 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     exec: Annotated[list[Line], msgspec.Meta(max_length=64)] = []
 
 
-NOT_YET: Final = ("sidecar.binary",)
-"""Keys that are checked and do nothing yet."""
+NO_EFFECT: Final = {"sidecar.binary": "the sidecar is part of chatixia"}
+"""Keys of the contract that are checked and change nothing, and why."""
 
 
 class LoadedManifest(msgspec.Struct):
@@ -148,8 +148,10 @@ class LoadedManifest(msgspec.Struct):
 
     @property
     def unused(self) -> list[str]:
-        """Its keys that do nothing yet."""
-        return [key for key in NOT_YET if key in self.keys]
+        """Its keys that change nothing, each with the reason."""
+        return [
+            f"{key} changes nothing: {why}" for key, why in NO_EFFECT.items() if key in self.keys
+        ]
 
 
 def find(place: Path) -> Path | None:
@@ -262,6 +264,8 @@ def choices(key: str) -> str:
         *others, last = [choice for choice in get_args(kind) if choice]
         return f"; use {', '.join(others)} or {last}"
     values = {"links.keep": "a number, or all", "skills.builtin": "a list of names"}
+    values["exec"] = "a list: [node, agent.mjs]"
+    values |= dict.fromkeys(("callers", "compat", "fallback"), "a list of names")
     values |= dict.fromkeys(DURATIONS, "seconds, or a time such as 90s, 5m, 12h, 7d")
     return f"; use {values[key]}" if key in values else ""
 

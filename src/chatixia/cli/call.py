@@ -82,6 +82,12 @@ def call(
         skill, words = rest, (skill, *words) if skill else words
     if not agent or not (skill or helped):
         if not helped:
+            if agent:
+                raise click.UsageError(
+                    f"Name a skill of {agent}: chatixia call {agent} SKILL."
+                    f" Its skills are shown by `chatixia call {agent} --help`.",
+                    ctx,
+                )
             raise click.UsageError("Name an agent and a skill: chatixia call AGENT SKILL.", ctx)
         click.echo(ctx.get_help())
         return

@@ -1,4 +1,4 @@
-"""``chatixia validate``: check an agent's files, and say what is wrong, missing or not used yet."""
+"""``chatixia validate``: check an agent's files, say what is wrong, missing or without effect."""
 
 from __future__ import annotations
 

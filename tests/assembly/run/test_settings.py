@@ -39,7 +39,9 @@ def test_manifest_profile_and_default(loaded: LoadedManifest):
     assert (found["slots"], found.source("slots")) == (3, f"{loaded.path}, line 3")
     assert (found["registry"], found.source("registry")) == ("http://127.0.0.1:1", "profile")
     assert found.is_default("max_turns")
-    assert found.notes == ["agent.yaml: sidecar.binary is not used yet"]
+    assert found.notes == [
+        "agent.yaml: sidecar.binary changes nothing: the sidecar is part of chatixia"
+    ]
     assert {value.key for value in found} == set(defaults())
 
 

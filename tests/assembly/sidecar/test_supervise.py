@@ -51,9 +51,11 @@ async def test_an_end_for_good_is_told(code: int):
     assert one.ended.result() == code
 
 
-async def test_what_cannot_be_run_is_one_sentence():
-    with pytest.raises(ConfigError, match="cannot be run"):
-        await ChildProcess("it", ["/no/such"], {}, None, print).keep()
+async def test_what_cannot_be_run_is_one_sentence(tmp_path: Path):
+    (tmp_path / "text").touch(0o600)
+    for program, cure in (("/no/such", "Install it, or write its path"), ("./text", "chmod \\+x")):
+        with pytest.raises(ConfigError, match=f"{program} cannot be run: .*{cure}"):
+            await ChildProcess("it", [program], {}, tmp_path, print).keep()
 
 
 async def test_one_that_does_not_end_is_killed_with_its_children(tmp_path: Path):
@@ -105,7 +107,7 @@ def test_what_wants_a_sidecar(tmp_path: Path):
     assert target_manifest("module:agent") is None
     with pytest.raises(ConfigError, match="needs its agent's name"):
         supervised("x.py", None, sidecar=True)
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError, match=r"exec: .*; use a list: \[node, agent\.mjs\]"):
         manifest.parse({"exec": "node agent.mjs"}, "agent.yaml")
 
 

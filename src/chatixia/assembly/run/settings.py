@@ -83,7 +83,7 @@ class ResolvedSettings:
         """What a user should know: keys that do nothing yet."""
         if self.loaded is None:
             return []
-        return [f"{self.loaded.path.name}: {key} is not used yet" for key in self.loaded.unused]
+        return [f"{self.loaded.path.name}: {text}" for text in self.loaded.unused]
 
     def data_dir(self) -> Path | None:
         """Where the agent keeps its files; None for the profile. Never the current folder's:

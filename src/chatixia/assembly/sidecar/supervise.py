@@ -101,7 +101,7 @@ class ChildProcess:
                 **_own_group(),
             )
         except OSError as error:
-            raise ConfigError(f"{self._words[0]} cannot be run: {error.strerror}.") from error
+            raise ConfigError(_cannot_run(self._words[0], error)) from error
 
     async def stop(self, seconds: float) -> None:
         """Ask it to end, kill it after ``seconds``, with what it started."""
@@ -117,6 +117,17 @@ class ChildProcess:
         except TimeoutError:
             _signal(process.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
             await process.wait()
+
+
+def _cannot_run(program: str, error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return (
+            f"{program} cannot be run: there is no such program. Install it, or write its path in"
+            " `exec` of agent.yaml."
+        )
+    if isinstance(error, PermissionError):
+        return f"{program} cannot be run: it is no program of this user; try `chmod +x {program}`."
+    return f"{program} cannot be run: {error.strerror}."
 
 
 def _longer(pause: float) -> float:
@@ -187,7 +198,7 @@ class SupervisedAgent:
         """Start both. Raises ConfigError."""
         from chatixia.sidecar.sockets import private_folder
 
-        place = private_folder(runtime_folder())
+        place = private_folder(runtime_folder(), "name another in XDG_RUNTIME_DIR")
         self._runtime = Path(mkdtemp(prefix=f"{self.name[:24]}-", dir=place))
         socket = str(self._runtime / "sidecar.sock")
         sidecar = [sys.executable, "-m", "chatixia.cli.supervised", socket]

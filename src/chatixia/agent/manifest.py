@@ -114,7 +114,7 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     exec: Annotated[list[Line], msgspec.Meta(max_length=64)] = []
 
 
-NO_EFFECT: Final = {"sidecar.binary": "the sidecar is part of chatixia"}
+UNUSED: Final = {"sidecar.binary": "the sidecar is part of chatixia"}
 """Keys of the contract that are checked and change nothing, and why."""
 
 
@@ -150,7 +150,7 @@ class LoadedManifest(msgspec.Struct):
     def unused(self) -> list[str]:
         """Its keys that change nothing, each with the reason."""
         return [
-            f"{key} changes nothing: {why}" for key, why in NO_EFFECT.items() if key in self.keys
+            f"{key} changes nothing: {reason}" for key, reason in UNUSED.items() if key in self.keys
         ]
 
 

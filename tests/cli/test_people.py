@@ -1,17 +1,22 @@
 """People on the command line: added with a link, listed, given a role, removed, logged out."""
 
 import json
+import re
 import urllib.request
 
 from chatixia.cli.people import ROLES
 from chatixia.wire import people
 
 
-def redeem(url: str) -> dict:
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+MOMENT = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
+
+
+def redeem(url: str, browser: str = "Fox") -> dict:
     base, _, secret = url.partition("/#")
     body = json.dumps({"secret": secret}).encode()
     request = urllib.request.Request(
-        f"{base}/api/login/redeem", body, {"Content-Type": "application/json", "User-Agent": "Fox"}
+        f"{base}/api/login/redeem", body, {"Content-Type": "application/json", "User-Agent": browser}
     )
     with urllib.request.urlopen(request) as answer:
         return json.load(answer)
@@ -53,6 +58,18 @@ def test_a_persons_life(registry, type_):
         "sessions.end",
         "people.remove",
     ]
+
+
+def test_browsers_have_short_names_and_times_are_moments(registry, type_):
+    redeem(type_("people", "add", "anna").out.strip(), FIREFOX)
+    listed = type_("people", "sessions").out
+    assert re.search(rf"hub~anna +link +{MOMENT} +127\.0\.0\.1 +Firefox 140, Linux$", listed, re.M)
+    assert type_("people", "sessions", "--json").json["sessions"][0]["browser"] == FIREFOX
+    assert re.search(rf"hub~anna +viewer .*{MOMENT} +1$", type_("people").out, re.M)
+    assert type_("people", "sessions", "anna", "--end-all").code == 0
+    redeem(type_("people", "add", "bob").out.strip(), "a\x9b2J" + "b" * 90)
+    last = type_("people", "sessions").out.splitlines()[-1]
+    assert last.endswith("b" * 36) and "\x9b" not in last
 
 
 def test_whoever_is_there_gets_another_link_and_keeps_the_role(registry, type_):

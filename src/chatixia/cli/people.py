@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from . import output
+from .browser import browser_name
 from .common import Console, Noun, common, named
-from .keys import date
 
 if TYPE_CHECKING:
     from chatixia.assembly.people.people import PeopleClient
@@ -37,7 +37,7 @@ def list_(console: Console) -> None:
             one.id,
             one.role,
             ", ".join(["password"] * one.password + ["provider"] * one.provider) or "link",
-            date(one.last_login),
+            output.moment(one.last_login) if one.last_login else "-",
             str(one.sessions),
         )
         for one in everybody
@@ -135,9 +135,9 @@ def sessions(console: Console, name: str, end: str, end_all: bool) -> None:
             one.id,
             one.person,
             one.method,
-            date(one.last_used),
+            output.moment(one.last_used),
             one.origin,
-            output.in_line(one.browser),
+            browser_name(one.browser),
         )
         for one in every
     ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 from chatixia.assembly.membership import approve
+from chatixia.assembly.membership.invite import invite
+from chatixia.assembly.membership.join import join
 
 from .pairing import described, machine, waiting
 
@@ -16,7 +18,17 @@ def test_who_waits(registry, type_, tmp_path):
         listed = type_("pending").out
         assert re.search(rf"^  pi +{key} +\S+ +127\.0\.0\.1 +60 min$", listed, re.M), listed
         [entry] = type_("pending", "--json").json["pending"]
-        assert (entry["name"], entry["key"]) == ("pi", key)
+        assert (entry["name"], entry["key"], entry["member"]) == ("pi", key, False)
+        assert "--replace" not in type_("pending").err
+        approve.reject(registry.profile, "pi")
+
+
+def test_whose_name_another_machine_has_is_approved_to_replace_it(registry, type_, tmp_path):
+    join(invite(registry.profile, "pi").string, home=tmp_path / "old")
+    with machine(registry, tmp_path / "pi"):
+        said = type_("pending").err
+        assert "`chatixia approve pi --replace`" in said, said
+        assert type_("pending", "--json").json["pending"][0]["member"] is True
         approve.reject(registry.profile, "pi")
 
 

@@ -37,6 +37,8 @@ def pending(console: Console) -> None:
     console.data("pending", fields, output.table(HEADS, lines) if lines else "")
     if not lines:
         console.say("  No machine waits. Make a code with `chatixia invite --code`.")
+    for machine in listed.machines:
+        say_taken(console, machine)
     say_resting(console, listed.resting)
 
 
@@ -75,7 +77,18 @@ def fields_of(machine: PendingMachine) -> dict[str, object]:
         "hostname": info.hostname,
         "address": info.address,
         "expires": info.expires,
+        "member": info.member,
     }
+
+
+def say_taken(console: Console, machine: PendingMachine) -> None:
+    """How it gets its name, if that is another machine's."""
+    info = machine.info
+    if info.member:
+        console.say(
+            f"  {info.name} is, or was, another machine: `chatixia approve {output.word(info.name)}"
+            " --replace` gives the name to the one that waits"
+        )
 
 
 def say_resting(console: Console, seconds: float) -> None:

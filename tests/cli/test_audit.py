@@ -15,9 +15,11 @@ def test_what_was_done_is_shown(registry, type_):
     assert [line.split()[2:5] for line in shown.out.splitlines()] == [
         ["registry", "settings", "-"],
         ["admin", "keys.create", "script"],
-        ["admin", "keys.revoke", made["id"]],
+        ["admin", "keys.revoke", "script"],
     ]
     assert made["key"] not in shown.out
+    both = type_("audit", "--target", "script").out.splitlines()
+    assert [line.split("  ")[-1] for line in both] == [f"key {made['id']}"] * 2
     row = json.loads(type_("audit", "--json").out.splitlines()[-1])
     assert (row["kind"], row["line"]["n"], row["line"]["from"]) == ("audit", 3, "127.0.0.1")
     assert len(type_("audit", "-n", "1").out.splitlines()) == 1

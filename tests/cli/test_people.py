@@ -7,7 +7,6 @@ import urllib.request
 from chatixia.cli.people import ROLES
 from chatixia.wire import people
 
-
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 MOMENT = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
 
@@ -16,7 +15,9 @@ def redeem(url: str, browser: str = "Fox") -> dict:
     base, _, secret = url.partition("/#")
     body = json.dumps({"secret": secret}).encode()
     request = urllib.request.Request(
-        f"{base}/api/login/redeem", body, {"Content-Type": "application/json", "User-Agent": browser}
+        f"{base}/api/login/redeem",
+        body,
+        {"Content-Type": "application/json", "User-Agent": browser},
     )
     with urllib.request.urlopen(request) as answer:
         return json.load(answer)

@@ -53,6 +53,9 @@ async def test_a_name_is_a_members_or_an_api_keys(ledger: Ledger):
         await store.members.remove("default", "pi")
     assert [await store.keys.named("default", name) for name in ("curl", "pi")] == [True, False]
     await store.keys.revoke("default", "id1")
+    known = await store.keys.get("default", "id1")
+    assert known is not None and (known.name, known.revoked) == ("curl", True)
+    assert await store.keys.get("default", "id2") is await store.keys.get("other", "id1") is None
     await store.members.put(MemberRow("default", "curl", "agent", 1, "k", b"[]"))
 
 

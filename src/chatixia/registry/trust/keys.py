@@ -14,6 +14,7 @@ from chatixia.errors import Unauthorized, Unprocessable
 from chatixia.ids import AgentId, id_problem, is_agent_id
 from chatixia.registry.call import Handler, RequestContext
 from chatixia.registry.digests import digest
+from chatixia.store.control.audit import concerns
 from chatixia.store.control.rows import KeyRow
 from chatixia.store.control.store import Store
 from chatixia.wire.devices import DEVICE_PREFIX
@@ -69,6 +70,7 @@ class ApiKeys:
             self._store.now(),
             float(request.not_after),
         )
+        concerns(row.name, detail=_noted(row))
         await self._store.keys.put(row)
         return KeyCreated(row.id, row.name, secret)
 
@@ -80,6 +82,8 @@ class ApiKeys:
 
     async def revoke(self, call: RequestContext, request: KeyRef) -> Done:
         """End a key. Raises NotFound."""
+        if (known := await self._store.keys.get(DEFAULT_NS, request.id)) is not None:
+            concerns(known.name, detail=_noted(known))  # the audit log names it as it was made
         row = await self._store.keys.revoke(DEFAULT_NS, request.id)
         if not await self._store.keys.named(row.ns, row.name):  # else another key has it by now
             await self._on_revoked(row.name)
@@ -120,6 +124,11 @@ class ApiKeys:
         """A key from a time when a member could take its name speaks for that member no more."""
         if self._members.holder(name) is not None:
             raise Unauthorized(f"{name} is a member with a key of its own; make an API key anew.")
+
+
+def _noted(row: KeyRow) -> str:
+    """Which of the keys that had one name, for the audit log."""
+    return f"key {row.id}"
 
 
 def info(row: KeyRow) -> KeyInfo:

@@ -119,6 +119,11 @@ class KeyStore:
         params = {"ns": ns, "name": name, "now": self._access.now()}
         return await self._access.first("key_by_name", params) is not None
 
+    async def get(self, ns: str, id: str) -> KeyRow | None:
+        """One by its id, a revoked one too."""
+        columns = await self._access.first("key", {"ns": ns, "id": id})
+        return None if columns is None else trust.key_of(columns)
+
     async def by_digest(self, digest: bytes) -> KeyRow | None:
         """The living key (not revoked, not past ``not_after``) with that SHA-256."""
         params = {"digest": digest, "now": self._access.now()}

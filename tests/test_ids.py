@@ -36,6 +36,14 @@ def test_bad_client_ids(text: str):
     assert not ids.is_client_id(text)
 
 
+def test_a_machines_name_leaves_room_for_its_clients_ids():
+    longest = "x" * ids.MAX_MACHINE
+    assert ids.is_machine_id(longest) and ids.is_client_id(f"{longest}~abcdef")
+    assert ids.is_agent_id(f"{longest}x") and not ids.is_machine_id(f"{longest}x")
+    assert not ids.is_machine_id("hub")
+    assert "at most 63," in ids.id_problem("") and "at most 56," in ids.id_problem("", 56)
+
+
 @pytest.mark.parametrize(("text", "good"), [("f", True), ("a.b", True), ("1a", False), ("", False)])
 def test_skills(text: str, good: bool):
     assert ids.is_skill(text) is good

@@ -19,6 +19,10 @@ KeyId = NewType("KeyId", str)
 Incarnation = NewType("Incarnation", str)
 """16 hex characters: 64 random bits drawn at process start."""
 
+MAX_NAME: Final = 63
+"""Characters of an agent's id, and of an API key's name."""
+MAX_MACHINE: Final = 56
+"""Characters of a machine's id: ``~`` and six more make its clients' ids."""
 MAX_SKILL: Final = 64
 PERSON: Final = "hub~"
 """How a person's id begins: the machine's name that stands there is reserved."""
@@ -28,9 +32,9 @@ RESERVED: Final = frozenset(
 )
 """Names no agent or machine may take: roles of the mesh and Windows devices."""
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}\Z")
+_NAME = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,{MAX_NAME - 1}}}\Z")
 _PERSON = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,30}[a-z0-9_-])?\Z")
-_CLIENT = re.compile(r"([a-z0-9][a-z0-9._-]{0,55})~([a-z2-7]{6})\Z")
+_CLIENT = re.compile(rf"([a-z0-9][a-z0-9._-]{{0,{MAX_MACHINE - 1}}})~([a-z2-7]{{6}})\Z")
 _SKILL = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}\Z")
 _TASK = re.compile(r"t_[a-z2-7]{26}\Z")
 _HEX16 = re.compile(r"[0-9a-f]{16}\Z")
@@ -47,12 +51,21 @@ def is_agent_id(text: str) -> bool:
     )
 
 
-def id_problem(text: str) -> str:
-    """What is wrong with a text that may name no agent or machine, and what would do."""
+def is_machine_id(text: str) -> bool:
+    """Whether ``text`` may name a machine: its clients' ids must have room behind it."""
+    return len(text) <= MAX_MACHINE and is_agent_id(text)
+
+
+def id_problem(text: str, most: int = MAX_NAME) -> str:
+    """What is wrong with a text that may name no agent, or, with ``most`` characters, no machine;
+    and what would do."""
     stem = text.split(".", 1)[0]
     if stem in RESERVED:
         return f"{stem} is reserved; use another name, such as my-{text}"[:120].rstrip(".")
-    return "use lower-case letters, digits, . _ and -, at most 63, beginning with a letter or digit"
+    return (
+        f"use lower-case letters, digits, . _ and -, at most {most}, beginning with a letter or"
+        " digit"
+    )
 
 
 def is_client_id(text: str) -> bool:

@@ -15,9 +15,9 @@ _SYSTEM: Final = re.compile(r"Android|iPhone|iPad|Windows|Mac OS X|Linux")
 
 def browser_name(words: str) -> str:
     """``Firefox 140, Linux``; the first characters of what is no browser's; ``-`` for nothing."""
-    found = _BROWSER.findall(words)
-    if not found:
+    names = _BROWSER.findall(words)
+    if not names:
         return words[:MOST] or "-"
-    name, version = found[-1]  # the last counts: Edge calls itself Chrome too
+    name, version = names[-1]  # the last counts: Edge calls itself Chrome too
     system = _SYSTEM.search(words)
     return f"{NAMES.get(name, name)} {version}" + (f", {system[0]}" if system else "")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from chatixia.errors import BadChain, BadRequest, BadSignature, Unprocessable
-from chatixia.ids import id_problem, is_agent_id
+from chatixia.ids import MAX_MACHINE, id_problem, is_machine_id
 from chatixia.wire import signed
 from chatixia.wire.pairing import PairBegin, PairWait
 from chatixia.wire.trust import Signed
@@ -27,8 +27,6 @@ MOST_WRONG: Final = 20
 WRONG_SECONDS: Final = 300.0
 PENDING_SECONDS: Final = 3600
 MOST_PENDING: Final = 1024
-MAX_MACHINE: Final = 56
-"""Characters of a machine's id: ``~`` and six more make its clients' ids."""
 DIGITS: Final = 6
 
 
@@ -47,13 +45,9 @@ def read_code(text: str) -> str:
 
 def check_machine_name(name: str) -> None:
     """Refuse what can name no machine. Raises Unprocessable."""
-    if len(name) > MAX_MACHINE:
-        problem = f"use at most {MAX_MACHINE} characters"
-    elif not is_agent_id(name):
-        problem = id_problem(name)
-    else:
-        return
-    raise Unprocessable(f"{name!r} cannot name a machine: {problem}.")
+    if not is_machine_id(name):
+        problem = id_problem(name, MAX_MACHINE)
+        raise Unprocessable(f"{name[:80]!r} cannot name a machine: {problem}.")
 
 
 def check_begin(request: PairBegin, *, mesh: str, registry: bytes, verify: Verify) -> None:

@@ -91,13 +91,14 @@ async def test_a_taken_name_is_refused_with_a_free_one(registry: RegistryHarness
         ("", False),
         ("a/b", True),
         ("x" * 57, False),
+        ("x" * 51 + "*", True),
         ("worker-*", False),
         ("-*", True),
         ("a*b", True),
     ],
 )
 async def test_a_name_that_cannot_be(registry: RegistryHarness, name: str, reusable: bool):
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError, match=r"reserved|at most 5[16]|--reusable"):
         await do(invite, registry.profile, name, reusable=reusable)
 
 

@@ -215,8 +215,9 @@ async def test_a_reusable_invitation_serves_many(registry: RegistryHarness, tmp_
         await do(enrol, one, "weather")
     with pytest.raises(BadInvitation, match=r"names like worker-\*"):
         await do(join, text, machine="other", home=tmp_path / "c")
-    with pytest.raises(BadInvitation, match="use lower-case letters"):
-        await do(join, text, machine="worker-A", home=tmp_path / "c")
+    for name in ("worker-A", f"worker-{'x' * 50}"):
+        with pytest.raises(BadInvitation, match="use lower-case letters.* at most 56"):
+            await do(join, text, machine=name, home=tmp_path / "c")
     with pytest.raises(NameTaken):
         await do(join, text, machine="worker-1", home=tmp_path / "d")
 

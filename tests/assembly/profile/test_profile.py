@@ -229,6 +229,8 @@ def test_a_machine_is_called_like_its_host(host: str, name: str | None):
 def test_a_machine_name_that_cannot_be_is_refused(tmp_path: Path):
     with pytest.raises(ConfigError, match="cannot name a machine"):
         create(tmp_path, machine="Not A Name")
+    with pytest.raises(ConfigError, match="at most 56"):
+        create(tmp_path, machine="x" * 57)
 
 
 def test_an_agents_folder_in_a_data_dir_is_the_meshs_own(tmp_path: Path):

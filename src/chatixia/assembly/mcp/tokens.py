@@ -21,7 +21,9 @@ TOKEN_BYTES: Final = 32
 MOST: Final = 64
 MAX_TOKEN: Final = 256
 
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,55}\Z")
+MAX_NAME: Final = 56
+
+_NAME: Final = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,{MAX_NAME - 1}}}\Z")
 
 
 class Stamp(NamedTuple):
@@ -44,7 +46,7 @@ def token(profile: Profile, name: str, world: World = REAL) -> str:
     if not _NAME.match(name):
         raise ConfigError(
             f"{name[:80]!r} cannot name a host: use lower-case letters, digits, . _ and -, at most"
-            " 56, beginning with a letter or digit."
+            f" {MAX_NAME}, beginning with a letter or digit."
         )
     path = private_dir(folder(profile)) / f"{name}{SUFFIX}"
     try:

@@ -14,12 +14,11 @@ import msgspec
 from chatixia.assembly.profile.profile import Profile
 from chatixia.assembly.remote.rest import RegistryClient
 from chatixia.core.join import PART, JoinString, best_addresses, encode, is_loopback
-from chatixia.core.pairing import MAX_MACHINE
 from chatixia.core.patterns import check_bounds
 from chatixia.core.pins import naming_serial
 from chatixia.core.record import key_id, sign_record
 from chatixia.errors import ConfigError, NameTaken
-from chatixia.ids import id_problem, is_agent_id
+from chatixia.ids import MAX_MACHINE, id_problem, is_machine_id
 from chatixia.wire import signed
 from chatixia.wire.registry import Serial
 from chatixia.wire.signed import b64
@@ -28,6 +27,8 @@ from chatixia.world import REAL, World
 
 REDEEM_WITHIN: Final = 15 * 60
 WAIT_MS: Final = 25_000
+DRAWN: Final = 6
+"""Characters that a machine draws in the place of a pattern's star."""
 
 
 class Invited(msgspec.Struct, frozen=True):
@@ -133,13 +134,10 @@ def _check_name(name: str, reusable: bool) -> None:
     many = name.endswith("*")
     if many and not reusable:
         raise ConfigError("An invitation for many machines must be --reusable.")
-    if not is_agent_id(f"{name[:-1]}x" if many else name) or len(name) > MAX_MACHINE:
-        problem = (
-            id_problem(name)
-            if len(name) <= MAX_MACHINE
-            else f"use at most {MAX_MACHINE} characters"
-        )
-        raise ConfigError(f"{name!r} cannot name a machine: {problem}.")
+    # The star stands for a word that a machine draws for itself, where its host's name is another.
+    if not is_machine_id(f"{name[:-1]}{'x' * DRAWN}" if many else name):
+        problem = id_problem(name, MAX_MACHINE - DRAWN + 1 if many else MAX_MACHINE)
+        raise ConfigError(f"{name[:80]!r} cannot name a machine: {problem}.")
 
 
 def _bounds(name: str, names: Sequence[str]) -> list[str]:

@@ -42,13 +42,13 @@ from chatixia.errors import (
     MeshError,
     WrongMesh,
 )
-from chatixia.ids import id_problem, is_agent_id
+from chatixia.ids import MAX_MACHINE, id_problem, is_machine_id
 from chatixia.wire import signed
 from chatixia.wire.signed import b64, unb64
 from chatixia.wire.trust import Join, JoinBegin, Joined, JoinOffer, Record, Signed
 from chatixia.world import REAL, World, b32
 
-from .invite import invitation_seed
+from .invite import DRAWN, invitation_seed
 
 if TYPE_CHECKING:
     from chatixia.identity import SignKey
@@ -181,18 +181,19 @@ class JoinAttempt:
                 )
             return pattern
         host = self._machine or machine_name()
-        if covers(pattern, host) and is_agent_id(host):
+        if covers(pattern, host) and is_machine_id(host):
             return host
         if self._machine:
-            if not is_agent_id(host):
+            if not is_machine_id(host):
                 raise BadInvitation(
-                    f"{host!r} cannot name a machine: {id_problem(host)}; see `--as`."
+                    f"{host[:80]!r} cannot name a machine: {id_problem(host, MAX_MACHINE)}; see"
+                    " `--as`."
                 )
             raise BadInvitation(
                 f"This invitation is for names like {pattern}, not {self._machine}; choose such a"
                 " one with `--as NAME`."
             )
-        return f"{pattern[:-1]}{b32(self._world.token(5))[:6]}"
+        return f"{pattern[:-1]}{b32(self._world.token(5))[:DRAWN]}"
 
     def _tell(self, line: PinnedConnection, chain: list[Signed]) -> Joined:
         machine, _ = make_keys(self._draft / "machine")

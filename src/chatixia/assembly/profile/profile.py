@@ -22,7 +22,7 @@ from chatixia.core.membership import trust_of
 from chatixia.core.meshtime import MeshTime
 from chatixia.core.record import key_id, mesh_of, read_record, sign_record
 from chatixia.errors import ConfigError, Conflict
-from chatixia.ids import AgentId, id_problem, is_agent_id
+from chatixia.ids import MAX_MACHINE, AgentId, id_problem, is_agent_id, is_machine_id
 from chatixia.wire.base import Id, Name, Short
 from chatixia.wire.signed import b64, unb64
 from chatixia.wire.trust import DEFAULT_NS, OWNER, REGISTRY, Kind, Record, Signed
@@ -380,8 +380,9 @@ def _make_mesh(draft: Path, machine: str, world: World) -> None:
     from chatixia.identity import SignKey, save
 
     name = machine or machine_name()
-    if not is_agent_id(name):
-        raise ConfigError(f"{name!r} cannot name a machine: {id_problem(name)}.")
+    if not is_machine_id(name):
+        problem = id_problem(name, MAX_MACHINE)
+        raise ConfigError(f"{name[:80]!r} cannot name a machine: {problem}.")
     owner, registry = SignKey.generate(), SignKey.generate()
     sign, seal = make_keys(draft / "machine")
     mesh, now = mesh_of(owner.public), int(world.wall())

@@ -82,8 +82,8 @@ class ApiKeys:
 
     async def revoke(self, call: RequestContext, request: KeyRef) -> Done:
         """End a key. Raises NotFound."""
-        if (known := await self._store.keys.get(DEFAULT_NS, request.id)) is not None:
-            concerns(known.name, detail=_noted(known))  # the audit log names it as it was made
+        if (named := await self._store.keys.get(DEFAULT_NS, request.id)) is not None:
+            concerns(named.name, detail=_noted(named))  # the audit log names it as it was made
         row = await self._store.keys.revoke(DEFAULT_NS, request.id)
         if not await self._store.keys.named(row.ns, row.name):  # else another key has it by now
             await self._on_revoked(row.name)

@@ -1,6 +1,7 @@
 """The decorator: the function stays the function."""
 
 import functools
+from typing import Any
 
 import msgspec
 import pytest
@@ -88,3 +89,19 @@ def test_all_schemas_together_have_a_bound():
     check_size(infos[:10])
     with pytest.raises(ConfigError, match=f"at most {MAX_SKILL_BYTES:,} are allowed. The largest"):
         check_size(infos)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"name": 7}, "name of @agent.skill is a text, not 7."),
+        ({"description": 7}, "description of @agent.skill is a text"),
+        ({"timeout": b"x"}, "timeout of @agent.skill is a number of seconds"),
+        ({"idempotent": None}, "idempotent of @agent.skill is True or False"),
+        ({"as_prompt": 1}, "as_prompt of @agent.skill is True or False"),
+        ({"resource": ["a"]}, "resource of @agent.skill is a text"),
+    ],
+)
+def test_an_option_of_another_type_is_one_sentence(options: dict[str, Any], sentence: str):
+    with pytest.raises(ConfigError, match=sentence):
+        Skills().mark(**options)(print)

@@ -365,3 +365,26 @@ async def test_a_loop_that_has_ended_keeps_no_agent():
     agent.attach(Net().port("a"))
     assert [one.agent_id for one in await agent.mesh.agents()] == ["a"]
     await agent.stop()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"description": 7}, "description is a text, not 7."),
+        ({"description": None}, "description is a text, not None."),
+        ({"description": ["a"]}, r"description is a text, not \['a'\]."),
+        ({"data_dir": 7}, "data_dir is a path, not 7."),
+        ({"model": 7}, "model is a text such as 'openai:gpt-6-luna', or a model .*, not 7."),
+        ({"model": b"x"}, "model is a text such as .*, not b'x'."),
+    ],
+)
+def test_an_argument_of_another_type_is_one_sentence(options: dict[str, Any], sentence: str):
+    with pytest.raises(ConfigError, match=sentence):
+        Agent("a", **options)
+
+
+def test_what_is_no_skill_and_no_function_is_refused():
+    with pytest.raises(ConfigError, match="is a Skill, not 7"):
+        Agent("a").add(7)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"@agent.prompt decorates a function"):
+        Agent("a").prompt(7)  # type: ignore[type-var]

@@ -242,3 +242,10 @@ async def test_a_registry_that_stands_still_does_not_hold_a_client_back(
             assert REAL.monotonic() - began < 30
         finally:
             still.process.send_signal(signal.SIGCONT)
+
+
+def test_seconds_that_are_no_number_are_one_sentence():
+    with pytest.raises(ConfigError, match="timeout of connect is a number of seconds, not None"):
+        connect(timeout=None)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="patience of connect is a number of seconds, not b'x'"):
+        connect(patience=b"x")  # type: ignore[arg-type]

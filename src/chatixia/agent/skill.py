@@ -11,6 +11,7 @@ from chatixia.errors import ConfigError
 from chatixia.ids import is_skill
 from chatixia.wire.peer import MAX_SKILL_BYTES, SkillInfo
 
+from .code_arguments import FLAG, SECONDS, TEXT, check_type
 from .model.words import EFFECTS, Effect
 from .skill_fields import MAX_RUN_S
 from .skill_kinds import check
@@ -96,10 +97,25 @@ class Skills(dict[str, Skill]):
         def take(fn: F) -> F:
             if not callable(fn):
                 raise ConfigError("@agent.skill decorates a function.")
+            _check_options({"name": name, **options})
             self.add(Skill(name or getattr(fn, "__name__", ""), fn, **options))
             return fn
 
         return take if fn is None else take(fn)
+
+
+def _check_options(options: Mapping[str, Any]) -> None:
+    """Refuse options of other types than :class:`SkillOptions` says. Raises ConfigError."""
+    for key, kinds, wanted in (
+        ("name", str | None, TEXT),
+        ("description", str | None, TEXT),
+        ("timeout", int | float | None, SECONDS),
+        ("idempotent", bool, FLAG),
+        ("as_prompt", bool, FLAG),
+        ("resource", str, TEXT),
+    ):
+        if key in options:
+            check_type(f"{key} of @agent.skill", options[key], kinds, wanted)
 
 
 def described(skill: Skill, signature: Signature) -> SkillInfo:

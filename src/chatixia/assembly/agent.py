@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, Unpack, overload
 
+from chatixia.agent.code_arguments import TEXT, check_type
 from chatixia.agent.skill import Skill, SkillOptions, Skills
 from chatixia.errors import (
     ConfigError,
@@ -75,6 +77,8 @@ class Agent:
         callers: Iterable[str] | None = None,
     ) -> None:
         self.name = _checked(name)
+        check_type("description", description, str, TEXT)
+        check_type("data_dir", data_dir, str | PathLike | None, "a path")
         self.description = description[:1024]
         self.skills = Skills()
         self.loaded: LoadedManifest | None = None
@@ -144,11 +148,14 @@ class Agent:
         """Answer `ask` with ``fn(text)`` or ``fn(text, ctx)``; it may stream."""
         if self._prompt is not None:
             raise ConfigError(f"{self.name} has two prompt handlers.")
+        if not callable(fn):
+            raise ConfigError("@agent.prompt decorates a function.")
         self._prompt = fn
         return fn
 
     def add(self, skill: Skill) -> None:
         """Take a skill that is not a decorated function. Raises ConfigError."""
+        check_type("What agent.add takes", skill, Skill, "a Skill")
         self.skills.add(skill)
         self._offer()
 
@@ -462,7 +469,13 @@ def _names(what: str, names: Iterable[str]) -> list[str]:
 def _of_model(model: str | ModelSpec | None, callers: Iterable[str] | None) -> dict[str, Any]:
     """What code says of a model, as settings. Raises ConfigError."""
     named = {} if callers is None else {"callers": _names("callers", callers)}
+    if model is None:
+        return named
     if not isinstance(model, str):
+        from chatixia.agent.model.words import ModelSpec
+
+        what = "a text such as 'openai:gpt-6-luna', or a model of chatixia.testing"
+        check_type("model", model, ModelSpec, what)
         return named
     from .model import split_model
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
+from chatixia.agent.code_arguments import SECONDS, check_type
 from chatixia.errors import ConfigError
 from chatixia.world import REAL
 
@@ -100,6 +101,8 @@ def connect(
     ``engine``: ``auto``, ``wrtc`` or ``aiortc``; ``timeout``: seconds to wait for the registry;
     ``patience``: seconds to wait where its host refuses the connection, if less.
     """
+    for what, seconds in (("timeout", timeout), ("patience", patience)):
+        check_type(f"{what} of connect", seconds, int | float, SECONDS)
     flags = {"mesh": mesh or None, "registry": registry or None, "engine": engine or None}
     return Connecting(flags, timeout, patience)
 

@@ -25,6 +25,16 @@ def test_over_http_they_hold_a_token(type_: Any, home: Path):
     assert server["headers"]["Authorization"].startswith("Bearer ")
 
 
+def test_over_http_the_command_that_serves_what_was_chosen_is_shown(type_: Any, home: Path):
+    Profile.create(machine="laptop")
+    words = ("--http", "127.0.0.1:9", "--skills", "weather/*", "--all")
+    done = type_("mcp", "--config", "json", *words)
+    command = 'chatixia mcp --http 127.0.0.1:9 --skills "weather/*" --all'
+    assert f"it reaches what runs as `{command}`" in done.err
+    assert json.loads(type_("mcp", "--config", "json", *words, "--json").out)["command"] == command
+    assert "runs as" not in type_("mcp", "--config", "json").err
+
+
 def test_mistakes_are_one_sentence(type_: Any, home: Path):
     for words, what in (
         (("--config", "emacs"), "There is no host"),

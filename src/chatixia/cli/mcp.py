@@ -87,11 +87,14 @@ def mcp(
 def show(console: Console, host: str, options: Any) -> None:
     """Print a host's settings."""
     from chatixia.assembly.mcp.hosts import HOSTS, snippet
-    from chatixia.assembly.mcp.settings import server_for
+    from chatixia.assembly.mcp.settings import server_for, serving
 
     text = snippet(host, server_for(host, options))
-    console.data("mcp_config", {"host": host, "text": text}, text)
+    command = " ".join(map(output.word, serving(options)))
+    console.data("mcp_config", {"host": host, "text": text, "command": command}, text)
     console.say(f"  paste into {HOSTS[host].place}")
+    if command:
+        console.say(f"  it reaches what runs as `{command}`")
 
 
 @mcp.command("list")

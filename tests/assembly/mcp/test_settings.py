@@ -8,7 +8,7 @@ import pytest
 
 from chatixia.assembly.mcp import tokens
 from chatixia.assembly.mcp.process import McpOptions
-from chatixia.assembly.mcp.settings import arguments, server_for
+from chatixia.assembly.mcp.settings import arguments, server_for, serving
 from chatixia.assembly.profile.profile import Profile
 from chatixia.errors import ConfigError
 
@@ -19,6 +19,13 @@ def test_each_option_that_was_given():
     assert arguments(options) == [*words, "--name", "desk", "--mesh", "home", "--timeout", "5"]
     assert arguments(McpOptions()) == []
     assert list(server_for("cursor", options).args)[-2:] == ["--timeout", "5"]
+
+
+def test_what_serves_over_http_is_started_with_all_that_was_said():
+    assert serving(McpOptions(("add",))) == []
+    options = McpOptions(("add",), http="[::]:9", hosts=["desk.lan"], clear=True, poll=5)
+    words = ["chatixia", "mcp", "--http", "[::]:9", "--skills", "add", "--host", "desk.lan"]
+    assert serving(options) == [*words, "--clear", "--poll", "5"]
 
 
 def test_over_http_each_host_has_its_own_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -23,6 +23,17 @@ def server_for(host: str, options: McpOptions) -> HostServer:
     return HostServer(url=f"http://{in_url(_reached(at, options))}:{port}/mcp", token=token)
 
 
+def serving(options: McpOptions) -> list[str]:
+    """The words by which the gateway is started that a host reaches over HTTP: what it shows is
+    said there, and nowhere in the host's settings. Empty for a host that starts it itself."""
+    if not options.http:
+        return []
+    words = ["chatixia", "mcp", "--http", options.http, *arguments(options)]
+    words += [word for name in options.hosts for word in ("--host", name)]
+    words += ["--clear"] if options.clear else []
+    return [*words, *(["--poll", f"{options.poll:g}"] if options.poll else [])]
+
+
 def _reached(at: str, options: McpOptions) -> str:
     """A name that the guard takes: the addresses for all of them name no host."""
     if at not in ANY:

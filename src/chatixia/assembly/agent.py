@@ -77,9 +77,7 @@ class Agent:
         callers: Iterable[str] | None = None,
     ) -> None:
         self.name = _checked(name)
-        check_type("description", description, str, TEXT)
-        check_type("data_dir", data_dir, str | PathLike | None, "a path")
-        self.description = description[:1024]
+        self.description = _described(description)
         self.skills = Skills()
         self.loaded: LoadedManifest | None = None
         """The manifest beside it, once `run` has found that."""
@@ -94,7 +92,7 @@ class Agent:
             "mesh": mesh,
             "registry": registry,
             "engine": engine,
-            "data_dir": None if data_dir is None else str(data_dir),
+            "data_dir": _path(data_dir),
             "prompt": prompt,
             **_of_model(model, callers),
         }
@@ -457,6 +455,16 @@ def _checked(name: str) -> str:
     if not is_agent_id(name):
         raise ConfigError(f"{name[:80]!r} cannot name an agent: {id_problem(name)}.")
     return name
+
+
+def _described(description: str) -> str:
+    check_type("description", description, str, TEXT)
+    return description[:1024]
+
+
+def _path(data_dir: str | Path | None) -> str | None:
+    check_type("data_dir", data_dir, str | PathLike | None, "a path")
+    return None if data_dir is None else str(data_dir)
 
 
 def _names(what: str, names: Iterable[str]) -> list[str]:

@@ -262,7 +262,7 @@ async def test_many_agents_start_at_once_though_the_registry_is_busy(
         agents = [Agent(f"a{n}") for n in range(count)]
         try:
             await asyncio.gather(*(agent.start() for agent in agents))
-            await asyncio.gather(*(agent.online(60) for agent in agents))
+            await asyncio.gather(*(agent.online(600) for agent in agents))
             assert len(made.running.service.roster.agents()) == count
         finally:
             await asyncio.gather(*(agent.stop() for agent in agents))

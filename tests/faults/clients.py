@@ -207,6 +207,12 @@ FAULTS: list[Fault] = [
         (f"{GUIDE}::test_its_terminals_are_as_they_are_printed",),
     ),
     Fault(
+        "node-unsaid",
+        "an agent in Node that finds no sidecar says so",
+        broken("src/sidecar.ts", "No sidecar answers at", "Nobody is at"),
+        (f"{GUIDE}::test_where_no_sidecar_is_the_example_ends_with_a_sentence",),
+    ),
+    Fault(
         "node-cancel-untold",
         "a call that a program in Node leaves is canceled",
         broken("src/commands.ts", "    cancel(id);\n", "    void cancel;\n"),

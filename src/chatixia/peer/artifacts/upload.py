@@ -23,7 +23,7 @@ MAX_UPLOADS: Final = 64
 """Transfers to one peer at once; one more is refused as ``busy``."""
 READ_BYTES: Final = 8 * CHUNK
 """What one read brings, in whole chunks; two of them wait to be sent at most."""
-BURST_CHUNKS: Final = 4
+BURST_CHUNKS: Final = 2
 REST_SECONDS: Final = 0.002
 """After so many chunks the sender rests so long while calls use the link: else the threads of both
 ends that carry an artifact keep every core of a small machine, and a call waits for a time slice

@@ -137,7 +137,7 @@ def sessions(console: Console, name: str, end: str, end_all: bool) -> None:
             one.method,
             output.moment(one.last_used),
             one.origin,
-            browser_name(one.browser),
+            output.in_line(browser_name(one.browser)),
         )
         for one in every
     ]

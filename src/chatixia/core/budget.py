@@ -114,17 +114,11 @@ class PeerBudget:
     def admit(self) -> bool:
         """Let one more handler work, unless it would be one too many."""
         room, use = self._room, self._use
-        if (
-            self.running >= MAX_RUNNING
-            or self.answer_bytes >= MAX_ANSWER_BYTES
-            # Only a room that is nearly taken asks for shares.
-            or (
-                not (
-                    room.running < room.easy_running and room.answer_bytes < room.easy_answer_bytes
-                )
-                and not room.fits(use)
-            )
-        ):
+        if self.running >= MAX_RUNNING or self.answer_bytes >= MAX_ANSWER_BYTES:
+            return False
+        # Only a room that is nearly taken asks for shares.
+        is_tight = room.running >= room.easy_running or room.answer_bytes >= room.easy_answer_bytes
+        if is_tight and not room.fits(use):
             return False
         self.running += 1
         use.running += 1

@@ -384,7 +384,8 @@ def test_an_argument_of_another_type_is_one_sentence(options: dict[str, Any], se
 
 
 def test_what_is_no_skill_and_no_function_is_refused():
+    other: Any = 7
     with pytest.raises(ConfigError, match="is a Skill, not 7"):
-        Agent("a").add(7)  # type: ignore[arg-type]
+        Agent("a").add(other)
     with pytest.raises(ConfigError, match=r"@agent.prompt decorates a function"):
-        Agent("a").prompt(7)  # type: ignore[type-var]
+        Agent("a").prompt(other)

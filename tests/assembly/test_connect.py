@@ -245,7 +245,9 @@ async def test_a_registry_that_stands_still_does_not_hold_a_client_back(
 
 
 def test_seconds_that_are_no_number_are_one_sentence():
+    nothing: Any = None
+    text: Any = b"x"
     with pytest.raises(ConfigError, match="timeout of connect is a number of seconds, not None"):
-        connect(timeout=None)  # type: ignore[arg-type]
+        connect(timeout=nothing)
     with pytest.raises(ConfigError, match="patience of connect is a number of seconds, not b'x'"):
-        connect(patience=b"x")  # type: ignore[arg-type]
+        connect(patience=text)

@@ -121,6 +121,13 @@ async def test_what_refuses_a_start_that_was_given_up_is_printed_by_nobody(
 
     monkeypatch.setattr(wiring, "_enrolled", refused)
     monkeypatch.setattr(wiring, "LEFT_S", left)
+    ended, retrieve = asyncio.Event(), wiring._retrieve
+
+    def noted(future: asyncio.Future[Any]) -> None:
+        retrieve(future)
+        ended.set()
+
+    monkeypatch.setattr(wiring, "_retrieve", noted)
     start = asyncio.ensure_future(open_connection(resolve(), "weather"))
     await began.wait()
     start.cancel()
@@ -128,6 +135,6 @@ async def test_what_refuses_a_start_that_was_given_up_is_printed_by_nobody(
     with pytest.raises(asyncio.CancelledError):
         await start
     del start
-    await asyncio.sleep(0.3)  # whatever the thread ended with is here by then
+    await ended.wait()
     gc.collect()
     assert go.is_set() and not printed

@@ -7,7 +7,8 @@ const VALUE = { city: "Ål", list: [1, 2.5, null, true, "😀"], most: 2 ** 53 -
 const BYTES = Buffer.from(Array.from({ length: 256 * 1200 }, (_, n) => n % 256));
 const MIB = 1 << 20;
 const SOON_MS = 6000;
-const canceled = [];
+const LATE_S = 1.5;
+const states = {};
 class NoSuchCity extends errors.SkillFailed {}
 const sha256 = (data) => createHash("sha256").update(data).digest("hex");
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -39,9 +40,9 @@ async function itemsOf(far) {
   return items;
 }
 
-async function reached(far, mark) {
+async function reached(far, mark, state) {
   for (let n = 0; n < 100; n++) {
-    if ((await far.call("marks")).includes(mark)) return true;
+    if ((await far.call("marks"))[mark] === state) return true;
     await sleep(50);
   }
   return false;
@@ -51,15 +52,16 @@ async function leave(far, mark) {
   const controller = new AbortController();
   const call = far.call("hold", { mark }, { signal: controller.signal });
   const left = call.then(() => false, (error) => error === controller.signal.reason);
-  await far.call("echo", { data: "it has begun" });
+  // Before its first step a canceled skill has nothing to write down.
+  const begun = await reached(far, mark, "running");
   controller.abort();
-  return (await left) && reached(far, mark);
+  return begun && (await left) && reached(far, mark, "canceled");
 }
 
 async function late(hasty, far, mark) {
   const began = performance.now();
   const error = await errorOf(hasty.call("hold", { mark }));
-  return [error, performance.now() - began < SOON_MS, await reached(far, mark)];
+  return [error, performance.now() - began < SOON_MS, await reached(far, mark, "canceled")];
 }
 
 async function probe({ target }, ctx) {
@@ -82,7 +84,7 @@ async function probe({ target }, ctx) {
     "no skill": await errorOf(far.call("nothing")),
     arguments: refused,
     cancel: await leave(far, mark),
-    deadline: await late(ctx.agent(target, { timeout: 0.5 }), far, `${mark} late`),
+    deadline: await late(ctx.agent(target, { timeout: LATE_S }), far, `${mark} late`),
     "1 MiB": [mib.value.length, sha256(mib.value)],
     artifact: [file.name, file.mediaType, file.size, file.sha256, sha256(await file.read())],
   };
@@ -119,13 +121,14 @@ const mesh = await connect({
       parameters: takes({ mark: text }),
       run: ({ mark }, { signal }) =>
         new Promise((_resolve, reject) => {
+          states[mark] = "running";
           signal.addEventListener("abort", () => {
-            canceled.push(mark);
+            states[mark] = "canceled";
             reject(signal.reason);
           });
         }),
     },
-    marks: { parameters: takes({}), run: () => canceled },
+    marks: { parameters: takes({}), run: () => states },
     copy: {
       parameters: takes({ file: {} }),
       run: async ({ file }) => new Artifact(await file.read(), `copy of ${file.name}`, file.mediaType),

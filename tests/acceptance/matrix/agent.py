@@ -13,11 +13,12 @@ from chatixia import Agent, Artifact, Ctx, SkillFailed
 from chatixia.errors import TABLE, MeshError
 
 agent = Agent(os.environ["NAME"], "One of the matrix")
-canceled: list[str] = []
+states: dict[str, str] = {}
 VALUE = {"city": "Ål", "list": [1, 2.5, None, True, "😀"], "most": 2**53 - 1, "deep": {"a": {}}}
 BYTES = bytes(range(256)) * 1200
 MIB = 1 << 20
 SOON_S = 6.0
+LATE_S = 1.5
 
 
 class NoSuchCity(SkillFailed):
@@ -58,18 +59,19 @@ async def own() -> None:
 @agent.skill
 async def hold(mark: str) -> str:
     """Wait, and write down that nobody waits for it any more."""
+    states[mark] = "running"
     try:
         await asyncio.sleep(60)
     except asyncio.CancelledError:
-        canceled.append(mark)
+        states[mark] = "canceled"
         raise
     return mark
 
 
 @agent.skill
-async def marks() -> list[str]:
-    """Which of those were canceled."""
-    return canceled
+async def marks() -> dict[str, str]:
+    """What became of each of those."""
+    return states
 
 
 @agent.skill
@@ -99,10 +101,10 @@ async def items_of(far: Any) -> list[int]:
         return [item async for item in items]
 
 
-async def reached(far: Any, mark: str) -> bool:
-    """Whether the far skill hears of it within a while."""
+async def reached(far: Any, mark: str, state: str) -> bool:
+    """Whether the far skill gets there within a while."""
     for _ in range(100):
-        if mark in await far.marks():
+        if (await far.marks()).get(mark) == state:
             return True
         await asyncio.sleep(0.05)
     return False
@@ -110,17 +112,18 @@ async def reached(far: Any, mark: str) -> bool:
 
 async def leave(far: Any, mark: str) -> bool:
     call = asyncio.ensure_future(far.hold(mark=mark))
-    await far.echo(data="it has begun")
+    # Before its first step a canceled skill has nothing to write down.
+    begun = await reached(far, mark, "running")
     call.cancel()
     await asyncio.wait([call])
-    return call.cancelled() and await reached(far, mark)
+    return begun and call.cancelled() and await reached(far, mark, "canceled")
 
 
 async def late(hasty: Any, far: Any, mark: str) -> list[Any]:
     """How a call ends that has too little time, whether soon, and whether the far skill heard."""
     began = monotonic()
     error = await error_of(hasty.hold(mark=mark))
-    return [error, monotonic() - began < SOON_S, await reached(far, mark)]
+    return [error, monotonic() - began < SOON_S, await reached(far, mark, "canceled")]
 
 
 @agent.skill(timeout=600)
@@ -144,7 +147,7 @@ async def probe(target: str, ctx: Ctx) -> dict[str, Any]:
             await error_of(far.call("count", args)) for args in ({}, {"to": "x"}, {"to": 1, "z": 1})
         ],
         "cancel": await leave(far, mark),
-        "deadline": await late(ctx.agent(target, timeout=0.5), far, f"{mark} late"),
+        "deadline": await late(ctx.agent(target, timeout=LATE_S), far, f"{mark} late"),
         "1 MiB": [len(mib.value), hashlib.sha256(mib.value.encode()).hexdigest()],
         "artifact": [
             *(file.name, file.media_type, file.size, file.sha256),

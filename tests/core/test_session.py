@@ -19,7 +19,14 @@ from chatixia.wire.peer import FRAME_TARGET, MAX_MESSAGE
 
 
 class Note:
-    sent = False
+    frame = 0
+
+    def __init__(self, tracked=True):
+        self.tracked = tracked
+
+    @property
+    def sent(self):
+        return self.frame > 0
 
 
 def message(n, size=0):
@@ -176,11 +183,22 @@ def test_after_a_new_path_only_what_is_missing_goes_again():
 
 
 def test_an_ack_names_whom_it_concerns():
-    a, b, note = PeerSession(), PeerSession(), Note()
+    a, b, note, other = PeerSession(), PeerSession(), Note(), Note(tracked=False)
     a.send(message(1), note)
+    a.send(message(2), other)
     carry(a, b)
     ack(a, b)
-    assert a.acked == [note]
+    assert a.acked == [note] and other.sent
+
+
+def test_a_note_of_fragments_is_told_of_only_where_its_owner_wants_to_hear():
+    a, b = PeerSession(), PeerSession()
+    note, other = Note(), Note(tracked=False)
+    for n, each in enumerate((note, other)):
+        a.send(message(n, 2 * FRAME_TARGET), each)
+    carry(a, b)
+    ack(a, b)
+    assert a.acked == [note] and other.sent
 
 
 def test_a_frame_that_goes_again_carries_the_present_ack():

@@ -11,10 +11,11 @@ from functools import lru_cache
 from typing import Any, Final, Never, get_args
 
 import msgspec
+from msgspec.structs import replace
 
 from chatixia.core import names
 from chatixia.core.ports import CallAnswer, Outgoing, Queue
-from chatixia.errors import BadArguments, ConfigError, MeshError
+from chatixia.errors import BadArguments, ConfigError, MeshError, UnknownSkill
 from chatixia.ids import AgentId
 from chatixia.wire.peer import STEERED, Prompt
 
@@ -79,6 +80,18 @@ def nameless(skill: str) -> str:
     return f"{skill} takes its arguments by name: {skill}(name=value)."
 
 
+def _fresh(pattern: Outgoing) -> Callable[[], Outgoing]:
+    """What copies ``pattern`` for each call of its skill; raises UnknownSkill, as each call of a
+    name that is none does."""
+    try:
+        names.skill(pattern.skill)
+    except UnknownSkill:
+        return lambda: replace(pattern, skill=names.skill(pattern.skill))
+    # By the method that every Struct has and msgspec's stub leaves out.
+    copy: Callable[[], Outgoing] = pattern.__copy__  # type: ignore[attr-defined]
+    return copy
+
+
 class SkillCaller:
     """One skill of one agent, ready to call: ``await handle.forecast(city="Oslo")``."""
 
@@ -93,8 +106,7 @@ class SkillCaller:
         self._idempotent = options.idempotent
         pattern = Outgoing(handle.name, skill, b"", "task", options.timeout, options.idempotent)
         pattern.queue = options.queue
-        # Copied for each call, by the method that every Struct has and msgspec's stub leaves out.
-        self._fresh: Callable[[], Outgoing] = pattern.__copy__  # type: ignore[attr-defined]
+        self._fresh = _fresh(pattern)
 
     async def __call__(self, /, *unnamed: Never, **args: Any) -> Any:
         """The skill's value, or one MeshError before the timeout. Raises TypeError if unnamed."""
@@ -103,7 +115,6 @@ class SkillCaller:
         try:
             outgoing = self._fresh()
             outgoing.body, artifacts = pack_args(args)
-            names.skill(self._skill)
             if artifacts:
                 outgoing.artifacts = sources(artifacts)
             if self._idempotent:

@@ -99,20 +99,24 @@ class Calls:
 
     def ask(self, outgoing: Outgoing, rid: str, now: float) -> PendingCall:
         """Queue a request. Raises HopLimit, TooLarge, Overloaded, UpgradeNeeded; none is sent."""
-        if len(outgoing.path) >= MAX_HOPS:
+        if outgoing.path and len(outgoing.path) >= MAX_HOPS:
             raise HopLimit(agent=outgoing.target)
-        if len(self.pending) >= MAX_PENDING:
+        others = self.pending
+        if len(others) >= MAX_PENDING:
             raise Overloaded("Too many calls to this agent are open.", agent=outgoing.target)
-        if rid in self.pending:
+        if rid in others:
             raise Overloaded("A call with this key is already open.", agent=outgoing.target)
         data = exchange.request(outgoing, rid)
         cost = len(outgoing.body) if len(data) <= FRAME_TARGET else 0
-        pending = PendingCall(rid, self, outgoing, data, cost, now + outgoing.timeout, now)
+        deadline = now + outgoing.timeout
+        pending = PendingCall(rid, self, outgoing, data, cost, deadline, now)
         if outgoing.stream or outgoing.table:
             pending.flow = self.can.inflow(outgoing)
+        elif outgoing.kind == "status":
+            pending.tracked = True
         self.session.send(data, pending, cost)
-        self.pending[rid] = pending
-        pending.bucket = self.wheel.add(pending, pending.deadline)
+        others[rid] = pending
+        pending.bucket = self.wheel.add(pending, deadline)
         return pending
 
     def wait_until(self, pending: PendingCall, patience: float) -> None:
@@ -197,14 +201,15 @@ class Calls:
     def _finish(self, served: ServedRequest, data: bytes) -> None:
         if served.answer is not None:
             return
-        if not served.oneway:
+        if served.oneway:
+            self.account.answered(0)
+            self.served.pop(served.rid, None)
+        else:
             self.session.send(data, served)
+            self.account.answered(len(data))
         served.answer = data
-        self.account.answered(0 if served.oneway else len(data))
         if served.bucket is not None:
             served.bucket.discard(served)
-        if served.oneway:
-            self.served.pop(served.rid, None)
 
     def item(
         self, served: ServedRequest, chunk: bytes, table: tuple[ArtifactInfo, ...], event: bytes
@@ -314,14 +319,14 @@ class Calls:
     def _admit(
         self, ask: m.Asking, incoming: Incoming, reply: type[m.Answer], now: float, sink: Sink
     ) -> None:
-        rid = ask.request_id
-        earlier = self.served.get(rid)
+        rid, others = ask.request_id, self.served
+        earlier = others.get(rid)
         if earlier is not None:  # while it runs the duplicate attaches to it; then the same again
             if earlier.answer is not None and not earlier.oneway:
                 self.session.repeat(earlier.answer, earlier)
             return
         plain = rid and ask.deadline_ms and not (ask.source_agent or ask.target_agent or ask.path)
-        plain = plain and not self._cancelled and len(self.served) < MAX_SERVED
+        plain = plain and len(others) < MAX_SERVED and not self._cancelled
         if not (plain and self.account.admit()):
             error = self._objection(ask, incoming)
             if error is not None:
@@ -333,7 +338,7 @@ class Calls:
         served.oneway = reply is m.ErrorTell
         if incoming.stream:
             served.flow = Outflow()
-        self.served[rid] = served
+        others[rid] = served
         served.bucket = self.wheel.add(served, deadline)
         sink.append(served)
 
@@ -427,7 +432,7 @@ class Calls:
             if note.__class__ is ServedRequest:
                 if self.served.pop(note.rid, None) is not None:
                     freed += len(note.answer or b"")
-            elif note.outgoing.kind == "status" and note.rid in self.pending:
+            elif note.rid in self.pending:
                 self._forget(note)
                 note.value, note.via = b"null", self.via
                 sink.append(note)
@@ -472,7 +477,7 @@ class Calls:
         self.session = self.can.session(self._room.halves)
         self.session.halves.belongs(self.account.holder)
         for pending in self.pending.values():
-            pending.sent = False
+            pending.frame = 0
             self.session.send(pending.data, pending, pending.cost)
 
     def peer_lost(self, sink: Sink) -> None:

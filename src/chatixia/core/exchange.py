@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 
@@ -33,9 +33,9 @@ _prompt: Final = msgspec.json.Decoder(Prompt)
 
 
 class PendingCall(msgspec.Struct, eq=False):
-    """A request of ours. ``sent``: some frame of it was given to a path; ``frame``: the last.
+    """A request of ours. ``frame``: the last that carried (a part of) it; 0 until a path took one.
 
-    ``patience``: until when it may wait unsent; 0 once that is settled. ``artifacts``: those of
+    ``tracked``: it is done once the peer acknowledged it. ``patience``: until when it may wait unsent; 0 once that is settled. ``artifacts``: those of
     its ``value``. ``waiter``: the driver's.
     """
 
@@ -46,7 +46,7 @@ class PendingCall(msgspec.Struct, eq=False):
     cost: int
     deadline: float
     started: float
-    sent: bool = False
+    tracked: bool = False
     frame: int = 0
     value: msgspec.Raw | bytes | None = None
     error: MeshError | None = None
@@ -59,6 +59,11 @@ class PendingCall(msgspec.Struct, eq=False):
     waiter: Any = None
 
     @property
+    def sent(self) -> bool:
+        """Whether some frame of it was given to a path."""
+        return self.frame > 0
+
+    @property
     def lasting(self) -> bool:
         """Whether it waits for the return of a lost peer: it may run twice, and nobody else has
         it."""
@@ -68,15 +73,16 @@ class PendingCall(msgspec.Struct, eq=False):
 class ServedRequest(msgspec.Struct, eq=False):
     """A request of theirs, and its place in the duplicate table.
 
-    ``answer``: the encoded response once there is one. ``task``: the driver's.
+    ``answer``: the encoded response once there is one; forgotten when it was acknowledged.
+    ``task``: the driver's.
     """
 
+    tracked: ClassVar[bool] = True
     rid: str
     owner: Any
     reply: type[m.Answer]
     incoming: Incoming
     deadline: float
-    sent: bool = False
     frame: int = 0
     answer: bytes | None = None
     oneway: bool = False

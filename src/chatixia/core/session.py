@@ -40,11 +40,15 @@ AGAIN_BYTES: Final = 64 * KIB
 
 
 class DeliveryNote(Protocol):
-    """Whom a message belongs to. ``sent`` becomes True once a path took (part of) it, and
-    ``frame`` the number of the (last) frame that carried it."""
+    """Whom a message belongs to. ``frame``: the number of the (last) frame that carried it, 0 until
+    a path took (part of) it; ``tracked``: whether its owner hears that it was acknowledged."""
 
-    sent: bool
     frame: int
+
+    @property
+    def tracked(self) -> bool:
+        """Read when it is sent."""
+        ...
 
 
 class LostState(Exception):
@@ -118,7 +122,7 @@ class PeerSession:
         self._unacked: deque[_Sent] = deque()
         self._unacked_bytes = 0
         self._again: deque[_Sent] | None = None
-        self._taken: tuple[int, bytes] = (0, b"")
+        self._taken: tuple[int, int, bytes] = (0, 0, b"")
         self._early: dict[int, bytes] = {}
         self._early_bytes = 0
         self._since_ack = 0
@@ -235,7 +239,7 @@ class PeerSession:
             count = self._fit()
         parts = [entry[0] for entry in (outbox if count == len(outbox) else outbox[:count])]
         data = frames.write_frame(self.s + 1, self.a, parts)
-        self._taken = (count, data)
+        self._taken = (count, sum(map(len, parts)), data)
         return data
 
     def _fit(self) -> int:
@@ -251,7 +255,7 @@ class PeerSession:
         if self._used + len(piece) > self._allowed:
             return self._build_frame() if self._outbox else None
         data = frames.write_fragment(Fragment(self.s + 1, self.a, cut.id, cut.at, cut.parts, piece))
-        self._taken = (0, data)
+        self._taken = (0, 0, data)
         return data
 
     def sent(self) -> None:
@@ -263,24 +267,24 @@ class PeerSession:
             self._again.popleft()
             self.resent += 1
             return
-        count, data = self._taken
+        count, size, data = self._taken
         self.s += 1
+        self._bytes -= size
         notes = self._sent_messages(count) if count else self._sent_piece()
         self._unacked.append(_Sent(self.s, data, notes))
         self._unacked_bytes += len(data)
 
     def _sent_messages(self, count: int) -> list[Any]:
         self._cut_turn = True
-        outbox = self._outbox
+        outbox, frame = self._outbox, self.s
         notes = []
         if self.replies.waiting:
-            self.replies.sent(len(self._taken[1]))
-        for data, note in outbox if count == len(outbox) else outbox[:count]:
-            self._bytes -= len(data)
+            self.replies.sent(len(self._taken[2]))
+        for _, note in outbox if count == len(outbox) else outbox[:count]:
             if note is not None:
-                note.sent = True
-                note.frame = self.s
-                notes.append(note)
+                note.frame = frame
+                if note.tracked:
+                    notes.append(note)
         del outbox[:count]
         return notes
 
@@ -289,12 +293,11 @@ class PeerSession:
         cut, piece = self._cuts.peek()
         self._used += len(piece)
         if cut.note is not None:
-            cut.note.sent = True
             cut.note.frame = self.s
         if not self._cuts.take():
             return []
         self._bytes -= len(cut.data)
-        return [] if cut.note is None else [cut.note]
+        return [] if cut.note is None or not cut.note.tracked else [cut.note]
 
     def ack_frame(self) -> bytes:
         """A pure ack; unnumbered. Call ``ack_sent`` once the path took it."""

@@ -239,7 +239,8 @@ class PeerMesh:
         if value is None:
             return await self._elsewhere(peer, pending)
         ms = 1000 * (self._world.monotonic() - now)
-        where = channel.path.where if channel.path is not None else ""
+        path = channel.path
+        where = path.where if path is not None else ""
         answer = CallAnswer(bytes(value), pending.via, ms, outgoing.target, None, where)
         if pending.artifacts:
             answer.artifacts = channel.artifacts.feeds(pending.artifacts)

@@ -49,12 +49,24 @@ class WrtcChannel(Channel):
         raw.on("message", lambda event: self._receive(cast("Data", event.data)))
         raw.on("close", self.ended)
         raw.on("bufferedamountlow", self._drained)
-        self.send = self._sender(_push(raw, quick))
+        self.send = self._quick_sender(raw) if quick else self._sender(raw.send)
 
     def _sender(self, push: Callable[[bytes], object]) -> Callable[[bytes], None]:
         def send(data: bytes) -> None:
             try:
                 push(data)
+            except (TypeError, webrtc.RTCException) as error:
+                raise self._refusal(data, error) from None
+
+        return send
+
+    def _quick_sender(self, raw: webrtc.RTCDataChannel) -> Callable[[bytes], None]:
+        """The shortest way in: the native queue, without the library's walk over its roots."""
+        push = raw._native_obj.send
+
+        def send(data: bytes) -> None:
+            try:
+                push(data, True)
             except (TypeError, webrtc.RTCException) as error:
                 raise self._refusal(data, error) from None
 
@@ -128,11 +140,3 @@ class WrtcChannel(Channel):
     def close(self) -> None:
         """Start closing; what is queued is still sent."""
         self.native.close()
-
-
-def _push(raw: webrtc.RTCDataChannel, quick: bool) -> Callable[[bytes], object]:
-    """The shortest way in: the native queue, without the library's walk over its roots."""
-    if not quick:
-        return raw.send
-    native = raw._native_obj.send
-    return lambda data: native(data, True)

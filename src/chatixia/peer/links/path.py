@@ -14,6 +14,7 @@ from chatixia.wire.peer import CAPABILITIES, Bye, RevokedFrame
 from .datagrams import DatagramChannel
 
 """``on_low`` fires when the engine holds no more than this."""
+_NUMBERED: Final = b'{"s":'
 _BYE: Final = b'{"bye'
 _bye = msgspec.json.Decoder(Bye)
 _REVOKED: Final = b'{"rev'
@@ -72,16 +73,16 @@ class LinkPath:
         self._channel.on_message = self._reading(reader or _nobody)
 
     def _reading(self, reader: Callable[[Data], None]) -> Callable[[Data], None]:
-        """Two tests per frame: this is the hot path."""
+        """One test for a frame of the session: this is the hot path."""
 
         def read(data: Data) -> None:
             head = data[:5]
-            if head == _BYE:
-                self._bye(data)
-            elif head == _REVOKED:
-                self._revoked(data)
-            else:
+            if head == _NUMBERED or (head != _BYE and head != _REVOKED):
                 reader(data)
+            elif head == _BYE:
+                self._bye(data)
+            else:
+                self._revoked(data)
 
         return read
 

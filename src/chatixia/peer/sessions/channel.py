@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from chatixia.core.call import Calls, Sink
@@ -108,7 +109,7 @@ class SessionChannel:
     def read(self, path: Path) -> None:
         """Take what comes by ``path``, also while another is in use."""
         path.on_low = _ignore
-        path.on_message = lambda data: self._receive(path, data)
+        path.on_message = partial(self._receive, path)
 
     def detach(self, path: Path) -> bool:
         """``path`` is dead. Whether it was the one in use."""

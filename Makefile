@@ -5,7 +5,7 @@
 #   make unit [T=path]                 the quick ones: no root, no browser, no engines or servers
 #   make soak                          the long ones
 #   make bench [ONLY=call,link]        measures; build/bench.json
-#              [BASE=rev]              against another commit, in pairs; build/bench-base.json
+#              [BASE=rev] [PAIRS=7]    against another commit, in pairs; build/bench-base.json
 #   make faults [ONLY=name]            each planted fault must turn its test red
 #   make lint types fmt clean
 SHELL := /bin/sh

@@ -3,7 +3,8 @@
 Each pair measures the same parts of both trees one after the other, with the bench of this tree
 and the package of each; which goes first alternates. A figure's quotient is above 1 where this
 tree is better. The machine's moods hit both halves of a pair alike, so the median quotient is
-trusted where a figure alone is not. Writes ``build/bench-base.json``.
+trusted where a figure alone is not. PAIRS=n takes more than 7, where the machine is restless.
+Writes ``build/bench-base.json``: the medians, and the figures of each pair.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 Row = Mapping[str, float]
 
-PAIRS = 7
+PAIRS = max(7, int(os.environ.get("PAIRS", "7")))
 FLOOR = 0.97
 RISING = ("per_s", "mb_s", "past_ratio")
 """Figures of which more is better, by their names; of all others less is."""
@@ -100,7 +101,9 @@ def compare(revision: str, parts: str, pairs: int = PAIRS) -> int:
             rows.append((done[ROOT], done[tree]))
             print(f"  pair {turn + 1} of {pairs}", file=sys.stderr, flush=True)
     found = medians(rows)
-    (ROOT / "build" / "bench-base.json").write_text(json.dumps(found, indent=1) + "\n")
+    (ROOT / "build" / "bench-base.json").write_text(
+        json.dumps({"median": found, "pairs": rows}, indent=1) + "\n"
+    )
     print(f"median quotient of {pairs} pairs against {revision}; above 1 is better\n")
     for name, value in found.items():
         print(f"{name:40} {value:10.3f}   {'' if value >= FLOOR else f'below {FLOOR}'}".rstrip())

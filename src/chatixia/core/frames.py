@@ -80,10 +80,10 @@ def read_frame(data: bytes) -> tuple[FrameIn, Sequence[Read]]:
     """A JSON frame and its messages. A bad message is ``Unread``, and so is a whole frame of which
     only the numbers can be read; BadRequest if not even they can."""
     try:
-        frame = _strict.decode(data)
+        read = _strict.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _read_loose(data)
-    return frame, frame.m
+    return read, read.m
 
 
 def _read_loose(data: bytes) -> tuple[FrameIn, Sequence[Read]]:
@@ -113,7 +113,12 @@ def control(frame: FrameIn) -> FrameControl | None:
 
 def write_frame(s: int, a: int, parts: list[bytes]) -> bytes:
     """A numbered frame around encoded messages."""
-    return b'{"s":%d,"a":%d,"m":[%b]}' % (s, a, b",".join(parts))
+    return frame(s, a, b",".join(parts))
+
+
+def frame(s: int, a: int, body: bytes) -> bytes:
+    """The same around messages with commas between."""
+    return b'{"s":%d,"a":%d,"m":[%b]}' % (s, a, body)
 
 
 def with_ack(data: bytes, a: int) -> bytes:

@@ -199,7 +199,7 @@ class PeerSession:
     @property
     def ready(self) -> bool:
         """Whether ``build`` may have something."""
-        return bool(self._outbox or self._head or self._again or self._cuts)
+        return bool(self._outbox or self._head or self._again or self._cuts.bytes)
 
     @property
     def idle(self) -> bool:
@@ -228,7 +228,7 @@ class PeerSession:
         if self._head:
             self._outbox[:0] = [(data, None) for data in self._head]
             self._head.clear()
-        if self._cuts and (self._cut_turn or not self._outbox):
+        if self._cuts.bytes and (self._cut_turn or not self._outbox):
             return self._build_fragment()
         return self._build_frame() if self._outbox else None
 
@@ -237,9 +237,13 @@ class PeerSession:
         count = len(outbox)
         if self._bytes > FRAME_TARGET:
             count = self._fit()
-        parts = [entry[0] for entry in (outbox if count == len(outbox) else outbox[:count])]
-        data = frames.write_frame(self.s + 1, self.a, parts)
-        self._taken = (count, sum(map(len, parts)), data)
+        if count == 1:
+            body = outbox[0][0]
+        else:
+            parts = [entry[0] for entry in (outbox if count == len(outbox) else outbox[:count])]
+            body = b",".join(parts)
+        data = frames.frame(self.s + 1, self.a, body)
+        self._taken = (count, len(body) + 1 - count, data)
         return data
 
     def _fit(self) -> int:
@@ -258,21 +262,22 @@ class PeerSession:
         self._taken = (0, 0, data)
         return data
 
-    def sent(self) -> None:
-        """The path took what ``build`` gave last."""
+    def sent(self) -> bool:
+        """The path took what ``build`` gave last. Whether ``build`` may have more."""
         self.last_ack = self.a
         self.ack_now = False
         self._since_ack = 0
         if self._again:
             self._again.popleft()
             self.resent += 1
-            return
+            return True
         count, size, data = self._taken
         self.s += 1
         self._bytes -= size
         notes = self._sent_messages(count) if count else self._sent_piece()
         self._unacked.append(_Sent(self.s, data, notes))
         self._unacked_bytes += len(data)
+        return bool(self._outbox or self._cuts.bytes or self._head)
 
     def _sent_messages(self, count: int) -> list[Any]:
         self._cut_turn = True

@@ -157,16 +157,22 @@ class SessionChannel:
 
     def _receive(self, path: Path, data: bytes | str) -> None:
         now = path.frame_at = self.world.monotonic()
-        if data[:1] == ARTIFACT_BYTE and isinstance(data, bytes):
+        if isinstance(data, str):
+            data = data.encode()
+        elif data[:1] == ARTIFACT_BYTE:
             self._receive_artifact(path, data)
             return
         calls = self.calls
+        session = calls.session
         calls.via = path.tier
         messages: list[Any] = []
         sink: Sink = []
         self._reading = True
         try:
-            control = self._read(path, data, now, messages)
+            if session.doubtful:
+                control = self._read_in_doubt(path, data, now, messages)
+            else:
+                control = session.receive(data, now, messages)
             calls.handle(messages, now, sink)
             if sink:
                 self.perform(sink)
@@ -179,9 +185,9 @@ class SessionChannel:
         session = calls.session
         if session.ready or self._artifacts_wait:
             self._flush()
-        if session.owes_ack:
+        if session.ack_now or session.a > session.last_ack:
             self._owe(session)
-        if session.halves:
+        if session.halves.bytes:
             self._wait_for_halves()
 
     def _receive_artifact(self, path: Path, data: bytes) -> None:
@@ -212,13 +218,11 @@ class SessionChannel:
         if halves:
             self._wait_for_halves()
 
-    def _read(
-        self, path: Path, data: bytes | str, now: float, messages: list[Any]
+    def _read_in_doubt(
+        self, path: Path, data: bytes, now: float, messages: list[Any]
     ) -> FrameControl | None:
-        if isinstance(data, str):
-            data = data.encode()
         session = self.calls.session
-        if session.doubtful and path is not self.path:  # only the new path settles it
+        if path is not self.path:  # only the new path settles it
             session.doubtful = False
             try:
                 return session.receive(data, now, messages)
@@ -308,12 +312,13 @@ class SessionChannel:
         session = self.calls.session
         self._sending = True
         try:
-            while (frame := session.build()) is not None:
+            frame = session.build()
+            while frame is not None:
                 self._engine_bytes += len(frame)
                 if self._engine_bytes > ENGINE_BYTES and not self._room(path, len(frame)):
                     return
                 path.send(frame)
-                session.sent()
+                frame = session.build() if session.sent() else None
             if not self._tick_armed and session.unacked:
                 self._tick_armed = True
                 self.timers.later(TICK_SECONDS, self._tick)

@@ -35,8 +35,8 @@ _prompt: Final = msgspec.json.Decoder(Prompt)
 class PendingCall(msgspec.Struct, eq=False):
     """A request of ours. ``frame``: the last that carried (a part of) it; 0 until a path took one.
 
-    ``tracked``: it is done once the peer acknowledged it. ``patience``: until when it may wait unsent; 0 once that is settled. ``artifacts``: those of
-    its ``value``. ``waiter``: the driver's.
+    ``tracked``: it is done once the peer acknowledged it. ``patience``: until when it may wait
+    unsent; 0 once that is settled. ``artifacts``: those of its ``value``. ``waiter``: the driver's.
     """
 
     rid: str

@@ -11,7 +11,7 @@ from chatixia.core import frames
 from chatixia.core.frames import CHUNK, Fragment
 from chatixia.errors import BadRequest, DeadlineExceeded, TooLarge
 from chatixia.wire import messages as m
-from chatixia.wire.peer import MAX_MESSAGE, TaskRequest, TaskResponse
+from chatixia.wire.peer import FRAME_TARGET, MAX_MESSAGE, TaskRequest, TaskResponse
 
 text = st.text(min_size=1, max_size=60)
 
@@ -99,3 +99,10 @@ def test_what_goes_again_says_what_is_acknowledged_by_now():
     assert frames.with_ack(frames.write_frame(3, 1, parts), 12) == frames.write_frame(3, 12, parts)
     old, new = (frames.Fragment(3, a, 4, 0, 2, b"piece") for a in (1, 2**40))
     assert frames.with_ack(frames.write_fragment(old), 2**40) == frames.write_fragment(new)
+
+
+def test_a_frame_takes_what_fits_and_at_least_one_message():
+    half = (b"x" * (FRAME_TARGET // 2), None)
+    assert frames.count_that_fits([half]) == 1
+    assert frames.count_that_fits([half] * 3) == 2
+    assert frames.count_that_fits([(b"x" * 2 * FRAME_TARGET, None), half]) == 1

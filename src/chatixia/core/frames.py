@@ -111,6 +111,16 @@ def control(frame: FrameIn) -> FrameControl | None:
     return FrameControl(frame.a, frame.bye, frame.bye_ack)
 
 
+def count_that_fits(messages: Sequence[tuple[bytes, object]]) -> int:
+    """How many of the first encoded messages one frame takes, at least one."""
+    size = 0
+    for count, message in enumerate(messages):
+        size += len(message[0])
+        if size > FRAME_TARGET:
+            return max(count, 1)
+    return len(messages)
+
+
 def write_frame(s: int, a: int, parts: list[bytes]) -> bytes:
     """A numbered frame around encoded messages."""
     return frame(s, a, b",".join(parts))

@@ -236,7 +236,7 @@ class PeerSession:
         outbox = self._outbox
         count = len(outbox)
         if self._bytes > FRAME_TARGET:
-            count = self._fit()
+            count = frames.count_that_fits(outbox)
         if count == 1:
             body = outbox[0][0]
         else:
@@ -245,14 +245,6 @@ class PeerSession:
         data = frames.frame(self.s + 1, self.a, body)
         self._taken = (count, len(body) + 1 - count, data)
         return data
-
-    def _fit(self) -> int:
-        size = 0
-        for count, entry in enumerate(self._outbox):
-            size += len(entry[0])
-            if size > FRAME_TARGET:
-                return max(count, 1)
-        return len(self._outbox)
 
     def _build_fragment(self) -> bytes | None:
         cut, piece = self._cuts.peek()

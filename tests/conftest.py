@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import settings
 
+from tests.faults.passed import PassedTests
 from tests.lab.netns import Lab, unable
 from tests.lab.procs import Procs
 
@@ -40,6 +41,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts background jobs deaf to Ctrl-C, and each process of a test would inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 CUT_OFF = os.environ.get("CHATIXIA_CUT_OFF") == "1"  # set by scripts/isolated.sh
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep a record of what passes, for `make faults`; a run with a fault has none."""
+    if not hasattr(config, "workerinput") and "CHATIXIA_FAULT" not in os.environ:
+        config.pluginmanager.register(PassedTests())
 
 
 @pytest.hookimpl(trylast=True)  # after the folders have set their marks

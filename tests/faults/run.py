@@ -2,10 +2,11 @@
 
 ONLY=name,name runs a part; JOBS=n faults at once (8: with a fault the tests of whole processes
 mostly wait). Those with most such tests begin first, so that none of them runs on alone at the end.
-Every named test is run without a fault as well; a fault with a test that is not green then counts
-as not seen. Each other fault must turn each of its tests red, must have been applied in some
-process, and every place it patches must exist. Exit 1 otherwise; the closing line counts. How long
-each took stands in build/faults.json.
+Every named test is run without a fault as well, unless it just passed on this very tree
+(passed.py); a fault with a test that is not green then counts as not seen. Each other fault must
+turn each of its tests red, must have been applied in some process, and every place it patches
+must exist. Exit 1 otherwise; the closing line counts. How long each took stands in
+build/faults.json.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ ROOT = HERE.parents[1]
 sys.path[0] = str(ROOT)  # not this folder, whose files have names of libraries
 
 from tests.faults.faults import FAULTS, Fault  # noqa: E402
+from tests.faults.passed import passed, plain  # noqa: E402 - found by the path
 from tests.faults.pytest_process import run_green, run_with_fault  # noqa: E402 - found by the path
 
 PASSED, FAILED = 0, 1  # pytest's exit codes; any other means that nothing was shown
@@ -83,22 +85,31 @@ def main() -> int:
     if unknown := set(only) - {fault.name for fault in FAULTS}:
         print(f"faults: no such fault: {', '.join(sorted(unknown))}")
         return 2
-    nodes = tuple(dict.fromkeys(node for fault in chosen for node in fault.red))
-    print(f"{len(nodes)} tests without a fault, and {len(chosen)} faults ...", flush=True)
+    nodes, before = without_a_fault(chosen, passed())
+    print(f"{len(nodes)} tests without a fault{before}, and {len(chosen)} faults ...", flush=True)
     start = time.monotonic()
     with ThreadPoolExecutor(JOBS + 1) as pool:
         # Beside each other: with a fault most tests wait for what does not come.
-        green = pool.submit(run_green, nodes, GREEN_JOBS, GREEN)
+        green = pool.submit(run_green, nodes, GREEN_JOBS, GREEN) if nodes else None
         try:
             bad = look_at_all(pool, chosen)
         except KeyboardInterrupt:
             pool.shutdown(wait=False, cancel_futures=True)  # else the rest would still be run
             raise SystemExit(130) from None
-        bad |= red_without(chosen, *green.result())
+        if green is not None:
+            bad |= red_without(chosen, *green.result())
     print(
         f"{len(chosen) - len(bad)} passed, {len(bad)} failed   ({time.monotonic() - start:.0f} s)"
     )
     return 1 if bad else 0
+
+
+def without_a_fault(chosen: list[Fault], done: frozenset[str]) -> tuple[tuple[str, ...], str]:
+    """The tests that are to be run without one, and words on those that passed before."""
+    named = dict.fromkeys(node for fault in chosen for node in fault.red)
+    nodes = tuple(node for node in named if plain(node) not in done)
+    more = len(named) - len(nodes)
+    return nodes, f" ({more} more passed on this tree)" if more else ""
 
 
 def look_at_all(pool: ThreadPoolExecutor, chosen: list[Fault]) -> set[str]:

@@ -10,7 +10,14 @@ import sys
 import pytest
 
 from tests.faults.faults import BY_NAME, FAULTS, Fault
-from tests.faults.run import groups, longest_first, red_without, unmoved, went_red
+from tests.faults.run import (
+    groups,
+    longest_first,
+    red_without,
+    unmoved,
+    went_red,
+    without_a_fault,
+)
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -201,6 +208,15 @@ def test_a_fault_counts_only_where_its_tests_are_green_without(capsys: pytest.Ca
     assert "not green without: tests/test_a.py::test" in capsys.readouterr().out
     assert red_without([one, other], 1, "a crash") == {"a", "b"}
     assert red_without([one, other], -1, "hung") == {"a", "b"}
+
+
+def test_what_passed_on_this_tree_is_not_run_again_without_a_fault():
+    one = Fault("one", "x", {}, ("tests/test_a.py::test[1]", "tests/test_b.py::test"))
+    other = Fault("other", "x", {}, ("tests/test_b.py::test", "tests/test_c.py::test"))
+    every = ("tests/test_a.py::test[1]", "tests/test_b.py::test", "tests/test_c.py::test")
+    assert without_a_fault([one, other], frozenset()) == (every, "")
+    done = frozenset({"tests/test_a.py::test", "tests/test_c.py::test"})
+    assert without_a_fault([one, other], done) == (every[1:2], " (2 more passed on this tree)")
 
 
 def test_what_waits_longest_begins_first():

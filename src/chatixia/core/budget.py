@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from chatixia.wire.base import MIB
 
 from .fragments import FragmentBudget
@@ -27,24 +29,12 @@ ALL_RUNNING: Final = 4096
 ALL_ANSWER_BYTES: Final = 256 * MIB
 
 
-class HolderUse:
-    """What one holder (core.shares) has of a room, by its ``peers``. Added up when it is asked for,
-    which only a room that is nearly taken does: each request counts in two places, not in three."""
+class HolderUse(msgspec.Struct, gc=False):
+    """What one holder (core.shares) has of a room: handlers, bytes, and the peers it has it by."""
 
-    __slots__ = ("peers",)
-
-    def __init__(self) -> None:
-        self.peers: set[PeerBudget] = set()
-
-    @property
-    def running(self) -> int:
-        """Handlers at work for it."""
-        return sum(peer.running for peer in self.peers)
-
-    @property
-    def answer_bytes(self) -> int:
-        """Bytes of answers that it has not acknowledged."""
-        return sum(peer.answer_bytes for peer in self.peers)
+    running: int = 0
+    answer_bytes: int = 0
+    peers: int = 0
 
 
 class ResourceBudget:
@@ -66,20 +56,21 @@ class ResourceBudget:
         self.holders: dict[str, HolderUse] = {}
         self.halves = FragmentBudget()
 
-    def join(self, holder: str, peer: PeerBudget) -> None:
-        """``peer`` and what it has are on the share of ``holder``."""
-        self.holders.setdefault(holder, HolderUse()).peers.add(peer)
+    def join(self, holder: str) -> HolderUse:
+        """What ``holder`` has, for one more peer of it."""
+        use = self.holders.setdefault(holder, HolderUse())
+        use.peers += 1
+        return use
 
-    def leave(self, holder: str, peer: PeerBudget) -> None:
-        """That is so no more; a holder of none is forgotten."""
+    def leave(self, holder: str) -> None:
+        """One peer less of that holder; with the last it is forgotten."""
         use = self.holders[holder]
-        use.peers.discard(peer)
+        use.peers -= 1
         if not use.peers:
             del self.holders[holder]
 
-    def fits(self, holder: str) -> bool:
-        """Whether ``holder``, with what it has, may have one request more."""
-        use = self.holders[holder]
+    def fits(self, use: HolderUse) -> bool:
+        """Whether a holder that has this may have one request more."""
         return fits(ALL_RUNNING, self.running, use.running, 1) and fits(
             ALL_ANSWER_BYTES, self.answer_bytes, use.answer_bytes, 1
         )
@@ -93,53 +84,65 @@ class PeerBudget:
     path of every request, so in fields alone; :meth:`close` it with the peer.
     """
 
-    __slots__ = ("_room", "answer_bytes", "holder", "running", "trust")
+    __slots__ = ("_room", "_use", "answer_bytes", "holder", "running", "trust")
 
     def __init__(self, room: ResourceBudget, peer: str) -> None:
         self._room, self.holder, self.trust = room, f"@{peer}", "unverified"
+        self._use = room.join(self.holder)
         self.running = self.answer_bytes = 0
-        room.join(self.holder, self)
 
     def belongs(self, holder: str) -> None:
         """It is on that share from now on, with what it has already."""
         if holder and holder != self.holder:
-            self._room.leave(self.holder, self)
-            self._room.join(holder, self)
+            self._move(self._room.join(holder))
+            self._room.leave(self.holder)
             self.holder = holder
+
+    def _move(self, use: HolderUse) -> None:
+        self._use.running -= self.running
+        self._use.answer_bytes -= self.answer_bytes
+        use.running += self.running
+        use.answer_bytes += self.answer_bytes
+        self._use = use
 
     def close(self) -> None:
         """The peer is forgotten, with all that it held."""
         self.run(-self.running)
         self.keep(-self.answer_bytes)
-        self._room.leave(self.holder, self)
+        self._room.leave(self.holder)
 
     def admit(self) -> bool:
         """Let one more handler work, unless it would be one too many."""
-        room = self._room
+        room, use = self._room, self._use
         if self.running >= MAX_RUNNING or self.answer_bytes >= MAX_ANSWER_BYTES:
             return False
         # Only a room that is nearly taken asks for shares.
         is_tight = room.running >= room.easy_running or room.answer_bytes >= room.easy_answer_bytes
-        if is_tight and not room.fits(self.holder):
+        if is_tight and not room.fits(use):
             return False
         self.running += 1
+        use.running += 1
         room.running += 1
         return True
 
     def run(self, by: int) -> None:
         """``by`` more (or fewer) handlers are at work."""
         self.running += by
+        self._use.running += by
         self._room.running += by
 
     def answered(self, size: int) -> None:
         """A handler is done, and ``size`` bytes of its answer wait to be acknowledged."""
-        room = self._room
+        use, room = self._use, self._room
         self.running -= 1
+        use.running -= 1
         room.running -= 1
         self.answer_bytes += size
+        use.answer_bytes += size
         room.answer_bytes += size
 
     def keep(self, by: int) -> None:
         """``by`` more (or fewer) bytes of answers wait to be acknowledged."""
         self.answer_bytes += by
+        self._use.answer_bytes += by
         self._room.answer_bytes += by

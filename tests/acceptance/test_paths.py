@@ -162,7 +162,9 @@ class Stage(TestMesh):
 
     def seen(self, tier: str) -> str:
         """How the ends speak to a TURN server, once an answer comes by ``tier``, which the list of
-        links names too. Before that answers come over the relay, and by no other tier."""
+        links names too. Before that answers come over the relay, and by no other tier. Both ends
+        read their engine for themselves: while that still chooses, each may see the other's
+        server alone, until it reads again."""
         self.first = via = self.via()
         end = time.monotonic() + LONG
         while via != tier and time.monotonic() < end:
@@ -177,7 +179,8 @@ class Stage(TestMesh):
         while time.monotonic() < end:
             for edge in self.cli("status")["links"]:
                 ours = {edge["from_peer"], edge["to_peer"]} == {"anna", "bob"}
-                if ours and edge.get("confirmed") and edge["tier"] == tier:
+                named = tier != "turn" or edge.get("relay")
+                if ours and edge.get("confirmed") and edge["tier"] == tier and named:
                     return dict(edge)
         raise AssertionError(f"the registry never listed a link by {tier} of both ends")
 

@@ -239,11 +239,11 @@ class PeerSession:
             count = frames.count_that_fits(outbox)
         if count == 1:
             body = outbox[0][0]
+            size, data = len(body), frames.frame(self.s + 1, self.a, body)
         else:
             parts = [entry[0] for entry in (outbox if count == len(outbox) else outbox[:count])]
-            body = b",".join(parts)
-        data = frames.frame(self.s + 1, self.a, body)
-        self._taken = (count, len(body) + 1 - count, data)
+            size, data = sum(map(len, parts)), frames.write_frame(self.s + 1, self.a, parts)
+        self._taken = (count, size, data)
         return data
 
     def _build_fragment(self) -> bytes | None:

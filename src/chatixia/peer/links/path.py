@@ -13,7 +13,6 @@ from chatixia.wire.peer import CAPABILITIES, Bye, RevokedFrame
 
 from .datagrams import DatagramChannel
 
-"""``on_low`` fires when the engine holds no more than this."""
 _NUMBERED: Final = b'{"s":'
 _BYE: Final = b'{"bye'
 _bye = msgspec.json.Decoder(Bye)
